@@ -1,0 +1,3 @@
+"""GitOps for batch inference on Mistral AI."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,178 @@
+"""What can be decided: four actions, a reason for each, and the plan that holds them.
+
+An action is a frozen value with exactly what doing it needs; what will *not* be done (Keep, Hold) is in the plan as
+well. Doing looks at the class of an action, never at its reason: reasons are for readers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias, TypeVar
+
+from reconciler.model import Job, JobSpec, Ours
+
+
+class Reason(StrEnum):
+    """Why something is decided. `REASONS` explains each."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    RERUN = "rerun"
+    RETRY = "retry"
+    RESTORED = "restored"
+    REMOVED = "removed"
+    SUPERSEDED = "superseded"
+    SUSPENDED = "suspended"
+    DUPLICATE = "duplicate"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    RENAMED = "renamed"
+    RECORD_GONE = "record_gone"
+    UNREADABLE = "unreadable"
+    NEWER_TOOL = "newer_tool"
+    UNKNOWN_STATUS = "unknown_status"
+    OTHER_HISTORY = "other_history"
+    KEPT = "kept"
+    WAITING = "waiting"
+    UNSETTLED = "unsettled"
+    STOPPING = "stopping"
+    CANCELLED = "cancelled"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+REASONS: dict[Reason, str] = {
+    Reason.NEW: "declared, and never bought before",
+    Reason.CHANGED: "the work differs from what was bought under this name: inputs, model or endpoint",
+    Reason.RERUN: "the same work is asked for once more by another `rerun`",
+    Reason.RETRY: "the last attempt failed in a way that `retry.on` lists, and attempts are left",
+    Reason.RESTORED: "this tool had cancelled it, and it is declared again",
+    Reason.REMOVED: "no longer declared",
+    Reason.SUPERSEDED: "the spec now declares other work",
+    Reason.SUSPENDED: "the spec says `suspend: true`",
+    Reason.DUPLICATE: "the same work is bought twice; the older job, or the one that succeeded, stays",
+    Reason.RUNNING: "it is queued or running",
+    Reason.SUCCEEDED: "it has succeeded; its answers are paid for",
+    Reason.RENAMED: "another spec declares the same work now: the job is that spec's",
+    Reason.RECORD_GONE: "the API no longer knows the job that the ledger remembers",
+    Reason.UNREADABLE: "our tags on a job of this name cannot be read",
+    Reason.NEWER_TOOL: "a newer version of this tool wrote a job of this name",
+    Reason.UNKNOWN_STATUS: "the API reports a status that this version does not know",
+    Reason.OTHER_HISTORY: "the job was bought from a commit that this checkout does not contain",
+    Reason.KEPT: "no longer declared, and `on_remove: keep` lets it run on",
+    Reason.WAITING: "a running job of this name has to end first",
+    Reason.UNSETTLED: "a create of this work was sent and its outcome is not known yet",
+    Reason.STOPPING: "its cancellation is under way",
+    Reason.CANCELLED: "a person stopped it, or an earlier run whose ledger is gone",
+    Reason.PARTIAL: "it ended early with answers inside, which a retry would buy again",
+    Reason.FAILED: "it failed, and no attempt is left",
+}
+"""What each reason says. `docs/planner.md` lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of the work that differs from what was bought before."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Buy the work of `spec`."""
+
+    spec: JobSpec
+    attempt: int
+    reason: Reason
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Stop a job of ours that is queued or running."""
+
+    ours: Ours
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Leave things as they are: the work is bought."""
+
+    job: Job | None
+    """None where the API has forgotten it."""
+    reason: Reason
+    detail: str = ""
+    attention: bool = False
+    """True where a person should look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Do nothing although something is wanted, until the world or the spec changes."""
+
+    job: Job | None = None
+    """The job that stands in the way, where there is one."""
+    reason: Reason
+    detail: str = ""
+    hint: str = ""
+    """What a person can do about it."""
+    attention: bool = False
+    until: float | None = None
+    """Unix seconds after which the same question is decided otherwise, where that is known."""
+
+
+Action: TypeAlias = Create | Cancel | Keep | Hold
+
+_A = TypeVar("_A", bound=Action)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """All that is to be done about one name."""
+
+    name: str
+    spec: JobSpec | None
+    """None where the name is not declared."""
+    actions: tuple[Action, ...]
+    notes: tuple[str, ...] = ()
+
+    def of(self, kind: type[_A]) -> tuple[_A, ...]:
+        """Return the actions of one class, in order."""
+        return tuple(action for action in self.actions if isinstance(action, kind))
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be written."""
+        return any(isinstance(action, Create | Cancel) for action in self.actions)
+
+    @property
+    def attention(self) -> bool:
+        """Whether a person should look."""
+        return any(isinstance(action, Keep | Hold) and action.attention for action in self.actions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Every decision, sorted by name."""
+
+    decisions: tuple[Decision, ...]
+    not_considered: int = 0
+    """Jobs of ours that a selection left out."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be written."""
+        return any(decision.pending for decision in self.decisions)
+
+    @property
+    def attention(self) -> bool:
+        """Whether a person should look at something."""
+        return any(decision.attention for decision in self.decisions)
+
+    def of(self, kind: type[_A]) -> tuple[_A, ...]:
+        """Return the actions of one class over all names, in order."""
+        return tuple(action for decision in self.decisions for action in decision.of(kind))

@@ -1,0 +1,254 @@
+"""Plan -> outcomes. No decisions: what is done is what the plan holds, and every part of it has an outcome.
+
+The decisions run side by side, and one that fails does not stop the others. Within a decision creates come first,
+and what they replace is cancelled once the new job is known.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias, assert_never
+
+from reconciler.actions import Cancel, Create, Decision, Plan
+from reconciler.api.client import Writer
+from reconciler.create import Altered, Bought, Desk, Lost, Refused, buy
+from reconciler.errors import ExitCode, LedgerError, ReconcilerError
+from reconciler.ledger.lines import CancelEnded, CancelIntended
+from reconciler.model import Job, Ours, Phase, Source
+from reconciler.settings import Limits
+from reconciler.uploads import Uploads
+from reconciler.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A job was made, or one whose answer was lost was found."""
+
+    name: str
+    job: Job
+    op: str
+    adopted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """A job is stopping, or had ended before the cancel came."""
+
+    name: str
+    job: Job
+
+    @property
+    def too_late(self) -> bool:
+        """Whether the job had ended by itself."""
+        return self.job.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An action certainly had no effect."""
+
+    name: str
+    action: str
+    error: ReconcilerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Nobody can tell yet whether an action had an effect."""
+
+    name: str
+    action: str
+    error: ReconcilerError
+    until: float | None
+    """Unix seconds after which a new run can tell; None where any time will do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """An action was not begun."""
+
+    name: str
+    action: str
+    why: str
+
+
+Outcome: TypeAlias = Created | Cancelled | Failed | Unknown | Skipped
+
+
+def exit_codes(outcomes: Iterable[Outcome]) -> set[ExitCode]:
+    """Return what the outcomes say about how the command ends."""
+    kinds = {type(outcome) for outcome in outcomes}
+    bad = bool(kinds & {Failed, Unknown, Skipped})
+    wrote = bool(kinds & {Created, Cancelled, Unknown})
+    return {ExitCode.OK if not bad else ExitCode.PARTIAL if wrote else ExitCode.FAILED}
+
+
+CREATE: Final = "create"
+CANCEL: Final = "cancel"
+
+
+class Applier:
+    """Carries out one plan.
+
+    Args:
+        writer: sends.
+        world: everything else that is not pure.
+        limits: what may happen side by side, and how long.
+        project: the owner's name.
+        source: who applies, from where.
+        root: the project root, for input files.
+    """
+
+    def __init__(
+        self, writer: Writer, world: World, limits: Limits, *, project: str, source: Source, root: Path
+    ) -> None:
+        self._writer = writer
+        self._world = world
+        self._limits = limits
+        self._source = source
+        self._uploads = Uploads(writer, world, root=root)
+        self._altered = threading.Event()
+        self._desk = Desk(
+            writer=writer,
+            world=world,
+            limits=limits,
+            project=project,
+            source=source,
+            give_up_at=world.monotonic() + limits.deadline_seconds,
+        )
+
+    def apply(self, plan: Plan) -> tuple[Outcome, ...]:
+        """Do what the plan holds; one outcome for each create and cancel, in the plan's order."""
+        pending = [decision for decision in plan.decisions if decision.pending]
+        done = self._world.spread(self._decision, pending, at_once=self._limits.in_flight)
+        return tuple(outcome for outcomes in done for outcome in outcomes)
+
+    def _decision(self, decision: Decision) -> list[Outcome]:
+        creates, cancels = decision.of(Create), decision.of(Cancel)
+        outcomes: list[Outcome] = [self._create(create) for create in creates]
+        if any(not isinstance(outcome, Created) for outcome in outcomes):
+            why = "what replaces it was not created"
+            return outcomes + [Skipped(name=decision.name, action=CANCEL, why=why) for _ in cancels]
+        return outcomes + [self._cancel(decision.name, cancel) for cancel in cancels]
+
+    def _create(self, create: Create) -> Outcome:
+        name = create.spec.name
+        if self._world.stop.is_set():
+            return Skipped(name=name, action=CREATE, why="the run was asked to stop")
+        if self._altered.is_set():
+            return Skipped(name=name, action=CREATE, why="the API alters our tags")
+        began = self._world.monotonic()
+        try:
+            result = buy(self._desk, create, self._uploads.ids(create.spec))
+        except (ReconcilerError, OSError) as error:
+            result = Refused(error=_told(error))
+        elapsed_ms = round((self._world.monotonic() - began) * 1000)
+        match result:
+            case Bought():
+                self._world.log(
+                    "job.adopted" if result.adopted else "job.created",
+                    name=name,
+                    job_id=result.job.id,
+                    op=result.op,
+                    reason=create.reason,
+                    attempt=create.attempt,
+                    requests=create.spec.requests,
+                    elapsed_ms=elapsed_ms,
+                )
+                return Created(name=name, job=result.job, op=result.op, adopted=result.adopted)
+            case Altered():
+                self._altered.set()
+                self._world.log("job.tags_altered", name=name, job_id=result.job.id, key=result.key)
+                return Failed(name=name, action=CREATE, error=_altered(result))
+            case Refused():
+                self._world.log("job.create_failed", name=name, error=str(result.error))
+                return Failed(name=name, action=CREATE, error=result.error)
+            case Lost():
+                return Unknown(name=name, action=CREATE, error=result.error, until=result.until)
+            case _:
+                assert_never(result)
+
+    def _cancel(self, name: str, cancel: Cancel) -> Outcome:
+        if self._world.stop.is_set():
+            return Skipped(name=name, action=CANCEL, why="the run was asked to stop")
+        job_id = cancel.ours.job.id
+        try:
+            self._world.ledger.append(self._intent(name, cancel))
+            job = stop(self._writer, job_id)
+        except ReconcilerError as error:
+            self._world.log("job.cancel_failed", name=name, job_id=job_id, error=str(error))
+            self._note(job_id, error=str(error))
+            return Failed(name=name, action=CANCEL, error=error)
+        self._note(job_id, status=job.status)
+        self._world.log(
+            "job.cancelled",
+            name=name,
+            job_id=job_id,
+            reason=cancel.reason,
+            status=job.status,
+            answered=job.completed_requests,
+        )
+        return Cancelled(name=name, job=job)
+
+    def _intent(self, name: str, cancel: Cancel) -> CancelIntended:
+        return CancelIntended(
+            at=self._world.now(),
+            run_id=self._world.run_id,
+            job_id=cancel.ours.job.id,
+            name=name,
+            reason=cancel.reason,
+            commit=self._source.commit,
+            actor=self._source.actor,
+            run_url=self._source.run_url,
+        )
+
+    def _note(self, job_id: str, *, status: str = "", error: str = "") -> None:
+        line = CancelEnded(
+            at=self._world.now(), run_id=self._world.run_id, job_id=job_id, status=status, error=error
+        )
+        try:
+            self._world.ledger.append(line)
+        except LedgerError as problem:
+            self._world.log("ledger.degraded", error=str(problem))
+
+
+def stop(writer: Writer, job_id: str) -> Job:
+    """Cancel a job; whatever the answer, GET decides. A job that has ended is a success that says so.
+
+    Raises:
+        ApiError: the cancel was refused, and the job runs on or cannot be read.
+    """
+    try:
+        job = writer.cancel_job(job_id)
+    except ReconcilerError:
+        job = writer.get_job(job_id)
+        if job.phase in (Phase.ACTIVE, Phase.UNKNOWN):
+            raise
+    return job
+
+
+def _told(error: ReconcilerError | OSError) -> ReconcilerError:
+    if isinstance(error, ReconcilerError):
+        return error
+    return ReconcilerError(
+        f"{error.filename}: {error.strerror}", hint="make the file readable, then plan again"
+    )
+
+
+def _altered(result: Altered) -> ReconcilerError:
+    return ReconcilerError(
+        f"job {result.job.id} was created, and the API altered its tag {result.key}",
+        hint="no more jobs are created: they could not be recognised later; please report this",
+    )
+
+
+def duplicates_of_mine(plan: Plan, ops: frozenset[str]) -> tuple[tuple[Cancel, Ours], ...]:
+    """Return the cancels of duplicates that this run has made itself."""
+    return tuple(
+        (cancel, cancel.ours)
+        for cancel in plan.of(Cancel)
+        if cancel.reason == "duplicate" and cancel.ours.tags.op in ops
+    )

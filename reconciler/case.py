@@ -1,0 +1,139 @@
+"""The situation of one name: everything a rule may look at, and nothing else.
+
+`cases` deals the workspace's jobs out to the names. A job belongs to the spec that wants its run key, whatever it
+was called when it was bought, and otherwise to the name it carries: so neither a rename nor a swap of two names
+buys anything or cancels what another spec still wants.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from reconciler.ledger.memory import Memory, Remembered
+from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, RunKey, Unreadable
+
+OUR_CANCELS = frozenset({"removed", "suspended", "superseded"})
+"""Reasons of our own cancels that may be undone; a cancelled duplicate is never one of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is known about one name."""
+
+    name: str
+    spec: JobSpec | None
+    """None where the name is not declared."""
+    jobs: tuple[Ours, ...] = ()
+    """The jobs that belong to this name, the oldest first."""
+    unreadable: tuple[Unreadable, ...] = ()
+    moved: tuple[tuple[Ours, str], ...] = ()
+    """Jobs that carry this name and belong to another spec, with that spec's name."""
+    memory: Memory
+    gone: frozenset[str] = frozenset()
+    lineage: frozenset[str] | None = None
+    seen_ops: frozenset[str] = frozenset()
+    """The ops of every job in the workspace."""
+    now: float
+    run_keys: frozenset[RunKey] = field(default_factory=frozenset)
+    """The wanted work, under every digest version."""
+
+    def phase(self, *phases: Phase) -> tuple[Ours, ...]:
+        """Return the jobs of this name in one of `phases`."""
+        return tuple(ours for ours in self.jobs if ours.phase in phases)
+
+    @cached_property
+    def wanted(self) -> tuple[Ours, ...]:
+        """The jobs of the wanted run key, less those that were cancelled as duplicates."""
+        return tuple(
+            ours
+            for ours in self.jobs
+            if ours.tags.run_key in self.run_keys
+            and not (ours.phase is Phase.CANCELLED and self.memory.cancels.get(ours.job.id) == "duplicate")
+        )
+
+    @cached_property
+    def other_active(self) -> tuple[Ours, ...]:
+        """Live jobs of this name whose run key is not the wanted one."""
+        return tuple(ours for ours in self.phase(Phase.ACTIVE) if ours.tags.run_key not in self.run_keys)
+
+    def same_work(self, ours: Ours) -> bool:
+        """Whether a job did the wanted work, whatever its rerun."""
+        return any(ours.tags.run_key.work == key.work for key in self.run_keys)
+
+    @cached_property
+    def newest(self) -> Ours | None:
+        """The latest attempt at the wanted work."""
+        return max(self.wanted, key=lambda ours: (ours.tags.attempt, ours.job.age_key), default=None)
+
+    @cached_property
+    def remembered(self) -> tuple[Remembered, ...]:
+        """What memory knows of the wanted work."""
+        return tuple(known for key in sorted(self.run_keys) for known in self.memory.by_run_key.get(key, ()))
+
+    @cached_property
+    def failures(self) -> int:
+        """How many attempts at the wanted work have failed: the larger of what tags and memory say."""
+        failed = (Phase.FAILED, Phase.TIMED_OUT)
+        listed = [ours.tags.attempt for ours in self.wanted if ours.phase in failed]
+        known = [memory.attempt for memory in self.remembered if memory.phase in failed]
+        return max(len(listed), len(known), *listed, *known, 0)
+
+    def stopped_by_us(self, job: Job) -> bool:
+        """Whether this tool cancelled a job as removed, suspended or superseded.
+
+        The ledger says so, or a later job of the name has another run key: the spec had moved on.
+        """
+        if job.id in self.memory.cancels:
+            return self.memory.cancels[job.id] in OUR_CANCELS
+        return any(
+            later.job.created_at > job.created_at and later.tags.run_key not in self.run_keys
+            for later in self.jobs
+        )
+
+    def foreign_commit(self, ours: Ours) -> bool:
+        """Whether a job was bought from a commit that this checkout does not contain."""
+        commit = ours.tags.source.commit
+        return bool(commit) and (self.lineage is None or commit not in self.lineage)
+
+
+def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Iterator[Case]:
+    """Deal the jobs out to the names, and yield the case of each, sorted by name."""
+    specs = {spec.name: spec for spec in declared.specs}
+    wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
+    jobs: dict[str, list[Ours]] = defaultdict(list)
+    moved: dict[str, list[tuple[Ours, str]]] = defaultdict(list)
+    for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
+        name = wanted.get(ours.tags.run_key, ours.tags.name)
+        jobs[name].append(ours)
+        if name != ours.tags.name:
+            moved[ours.tags.name].append((ours, name))
+    unreadable = _unreadable(observed, wanted)
+    seen_ops = frozenset(ours.tags.op for ours in observed.ours)
+    for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
+        spec = specs.get(name)
+        yield Case(
+            name=name,
+            spec=spec,
+            jobs=tuple(jobs.get(name, ())),
+            unreadable=tuple(unreadable.get(name, ())),
+            moved=tuple(moved.get(name, ())),
+            memory=memory,
+            gone=observed.gone,
+            lineage=declared.lineage,
+            seen_ops=seen_ops,
+            now=now,
+            run_keys=frozenset(spec.run_keys) if spec else frozenset(),
+        )
+
+
+def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, list[Unreadable]]:
+    """File each job under every name it could belong to; under its id where no name can be read."""
+    found: dict[str, list[Unreadable]] = defaultdict(list)
+    for job in sorted(observed.unreadable, key=lambda unreadable: unreadable.job.age_key):
+        names = {job.name, wanted.get(job.run_key) if job.run_key else None} - {None}
+        for name in names or {f"job-{job.job.id}"}:
+            found[str(name)].append(job)
+    return found

@@ -1,0 +1,261 @@
+"""Buying one job exactly once from an API without idempotency keys.
+
+The intent is durable before the first byte leaves, and carries an `op` that also stands in the job's tags. One POST.
+An answer settles it. What certainly did nothing (refused connection, 429) is repeated with the same op. What may
+have happened (timeout, reset, 5xx) is looked up in the list by its op, with growing waits, until the settle time has
+passed: found, it is adopted; absent from a complete list, the same op is sent once more; still lost, the outcome is
+said to be unknown, and until when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, assert_never
+
+from reconciler import observe, tags
+from reconciler.actions import Create
+from reconciler.api.client import Writer
+from reconciler.api.errors import OutcomeUnknownError, RateLimitedError, RejectedError, UnreachableError
+from reconciler.api.values import CreateJob
+from reconciler.errors import LedgerError, ReconcilerError
+from reconciler.ledger.lines import Created, CreateIntended, CreateRefused, CreateUnknown, Line
+from reconciler.model import InlineRequests, Job, Source
+from reconciler.settings import Limits
+from reconciler.world import World
+
+FIRST_WAIT: Final = 1.0
+"""Seconds before the first look-up; each further wait is twice as long."""
+LONGEST_WAIT: Final = 15.0
+CERTAIN_TRIES: Final = 5
+"""POSTs of one op that may be tried while each is known to have done nothing."""
+LONGEST_PAUSE: Final = 60.0
+"""Seconds that a Retry-After may make us wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """The job exists."""
+
+    job: Job
+    op: str
+    adopted: bool = False
+    """True where the answer was lost and the job was found by its op."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Altered:
+    """The job exists, and the API has altered the tags that make it ours."""
+
+    job: Job
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """No job was made."""
+
+    error: ReconcilerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A job may have been made, or may yet be."""
+
+    error: ReconcilerError
+    until: float
+    """Unix seconds after which a new run can tell."""
+
+
+Result: TypeAlias = Bought | Altered | Refused | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What every create of a run shares."""
+
+    writer: Writer
+    world: World
+    limits: Limits
+    project: str
+    source: Source
+    """Who buys, from where."""
+    give_up_at: float
+    """On the monotonic clock: nothing is sent again after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """One create on its way."""
+
+    order: Create
+    op: str
+    tags: Mapping[str, str]
+    request: CreateJob
+
+
+def buy(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Result:
+    """Buy the work of `order`, once.
+
+    Raises:
+        LedgerError: the intent could not be made durable, so nothing was sent.
+    """
+    purchase = prepare(desk, order, file_ids)
+    result = _send(desk, purchase)
+    if isinstance(result, Lost):
+        found = _settled(desk, purchase)
+        result = _check(found, purchase, adopted=True) if found else result
+        if found is None:
+            result = _send(desk, purchase)
+    _record(desk, purchase, result)
+    return result
+
+
+def prepare(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Purchase:
+    """Give a create its op, its tags and its request."""
+    spec, op = order.spec, desk.world.new_op()
+    ours = tags.write(
+        tags.tags_of(spec, project=desk.project, attempt=order.attempt, op=op, source=desk.source)
+    )
+    inline = next((part.body for part in spec.inputs if isinstance(part, InlineRequests)), None)
+    return Purchase(
+        order=order,
+        op=op,
+        tags=ours,
+        request=CreateJob(
+            endpoint=spec.endpoint,
+            model=spec.model,
+            agent_id=spec.agent_id,
+            input_files=file_ids,
+            requests=inline,
+            metadata={**spec.metadata, **ours},
+            timeout_hours=spec.timeout_hours,
+        ),
+    )
+
+
+def _send(desk: Desk, purchase: Purchase) -> Result:
+    """POST until something is certain or lost; look for what is lost until it must have settled."""
+    wait = FIRST_WAIT
+    for left in reversed(range(CERTAIN_TRIES)):
+        _intend(desk, purchase)
+        try:
+            return _check(desk.writer.create_job(purchase.request), purchase)
+        except RejectedError as error:
+            return Refused(error=error)
+        except OutcomeUnknownError as error:
+            sent_at = desk.world.now()
+            return _settle(desk, purchase, error, sent_at)
+        except (RateLimitedError, UnreachableError) as error:
+            pause = min(LONGEST_PAUSE, getattr(error, "retry_after", None) or wait)
+            if not left or _too_late(desk):
+                return Refused(error=error)
+            desk.world.sleep(pause)
+            wait *= 2
+            found = _newest(desk, purchase)
+            if found:
+                return _check(found, purchase, adopted=True)
+    raise AssertionError("the last try returns")  # pragma: no cover
+
+
+def _intend(desk: Desk, purchase: Purchase) -> None:
+    order, source = purchase.order, desk.source
+    desk.world.ledger.append(
+        CreateIntended(
+            at=desk.world.now(),
+            run_id=desk.world.run_id,
+            op=purchase.op,
+            name=order.spec.name,
+            work=order.spec.run_key.work,
+            rerun=order.spec.run_key.rerun,
+            attempt=order.attempt,
+            reason=order.reason,
+            commit=source.commit,
+            actor=source.actor,
+            run_url=source.run_url,
+        )
+    )
+
+
+def _check(job: Job, purchase: Purchase, *, adopted: bool = False) -> Result:
+    """The tags are what makes a job ours: they must come back as they were sent."""
+    altered = next((key for key, value in purchase.tags.items() if job.metadata.get(key) != value), None)
+    if altered is not None:
+        return Altered(job=job, key=altered)
+    return Bought(job=job, op=purchase.op, adopted=adopted)
+
+
+def _settle(desk: Desk, purchase: Purchase, error: ReconcilerError, sent_at: float) -> Result:
+    """Look for a job whose answer was lost, until it must have shown if it exists."""
+    world, began = desk.world, desk.world.monotonic()
+    lost = Lost(error=error, until=sent_at + desk.limits.settle_seconds)
+    world.log("job.create_unknown", name=purchase.order.spec.name, op=purchase.op, error=str(error))
+    wait = FIRST_WAIT
+    while True:
+        found = _newest(desk, purchase)
+        if found:
+            return _check(found, purchase, adopted=True)
+        left = began + desk.limits.settle_seconds - world.monotonic()
+        if left <= 0 or world.stop.is_set():
+            return lost
+        world.sleep(min(wait, left))
+        wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _newest(desk: Desk, purchase: Purchase) -> Job | None:
+    """Look for the op among the newest jobs. Presence is proof; absence is none."""
+    with suppress(ReconcilerError):
+        page = desk.writer.list_jobs(page=0, order_by="-created")
+        return next((job for job in page.jobs if _is(job, purchase)), None)
+    return None
+
+
+def _too_late(desk: Desk) -> bool:
+    return desk.world.stop.is_set() or desk.world.monotonic() > desk.give_up_at
+
+
+def _settled(desk: Desk, purchase: Purchase) -> Job | Literal[False] | None:
+    """Look once more, in a complete list: the job, None where it was never made, False where nobody can tell."""
+    if _too_late(desk):
+        return False
+    try:
+        jobs = observe.list_all(desk.writer, desk.world, at_once=desk.limits.reads_in_flight)
+    except ReconcilerError:
+        return False
+    return next((job for job in jobs if _is(job, purchase)), None)
+
+
+def _is(job: Job, purchase: Purchase) -> bool:
+    """Whether a job carries the op; altered tags still show it."""
+    return f"op={purchase.op}" in str(job.metadata.get(tags.RUN, "")).split(" ")
+
+
+def _record(desk: Desk, purchase: Purchase, result: Result) -> None:
+    """Write down what came of it. A ledger that fails now costs memory, not money: the tags still tell."""
+    at, run_id, op = desk.world.now(), desk.world.run_id, purchase.op
+    spec = purchase.order.spec
+    line: Line
+    match result:
+        case Bought() | Altered():
+            line = Created(
+                at=at,
+                run_id=run_id,
+                op=op,
+                job_id=result.job.id,
+                name=spec.name,
+                work=spec.run_key.work,
+                rerun=spec.run_key.rerun,
+                attempt=purchase.order.attempt,
+                adopted=isinstance(result, Bought) and result.adopted,
+            )
+        case Refused():
+            line = CreateRefused(at=at, run_id=run_id, op=op, error=str(result.error))
+        case Lost():
+            line = CreateUnknown(at=at, run_id=run_id, op=op, error=str(result.error))
+        case _:
+            assert_never(result)
+    try:
+        desk.world.ledger.append(line)
+    except LedgerError as error:
+        desk.world.log("ledger.degraded", error=str(error), op=op)

@@ -1,0 +1,125 @@
+"""Identity: what makes two declarations the same work.
+
+A digest decides whether money is spent, so its form is pinned: JSON canonicalised as RFC 8785, SHA-256, and the
+form's version in front (`v1:…`). A version's function is never changed and never removed; a new form is a new
+version, and a spec is compared with a job under the job's version. Golden vectors in the tests hold all of this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly (RFC 8785 section 3.2.2.3, RFC 7493 section 2.2)."""
+
+
+def canonical(value: Json) -> bytes:
+    """Return `value` as canonical JSON (RFC 8785): one value, one spelling.
+
+    Raises:
+        ValueError: a number that RFC 8785 cannot represent (NaN, an infinity, an integer beyond 2**53 - 1) or
+            text that is not Unicode (a lone surrogate).
+    """
+    parts: list[str] = []
+    _write(value, parts.append)
+    return "".join(parts).encode()
+
+
+def _write(value: Json, out: Callable[[str], None]) -> None:
+    if value is None or isinstance(value, bool | str):
+        out(json.dumps(value, ensure_ascii=False))
+    elif isinstance(value, int):
+        if abs(value) > MAX_SAFE_INTEGER:
+            raise ValueError(f"the integer {value} is too large to be kept exactly")
+        out(str(value))
+    elif isinstance(value, float):
+        out(_number(value))
+    elif isinstance(value, Mapping):
+        for at, key in enumerate(sorted(value, key=_utf16)):
+            out("," if at else "{")
+            out(json.dumps(key, ensure_ascii=False))
+            out(":")
+            _write(value[key], out)
+        out("}" if value else "{}")
+    else:
+        for at, item in enumerate(value):
+            out("," if at else "[")
+            _write(item, out)
+        out("]" if value else "[]")
+
+
+def _utf16(text: str) -> bytes:
+    """RFC 8785 section 3.2.3 sorts keys by their UTF-16 code units."""
+    return text.encode("utf-16-be")
+
+
+_PLAIN_BELOW: Final = 21
+_PLAIN_ABOVE: Final = -7
+
+
+def _number(value: float) -> str:
+    """Spell a float as ECMAScript does (ECMA-262, Number::toString), which RFC 8785 asks for."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a JSON number")
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    point = len(whole) + int(exponent or 0)  # where the decimal point stands in `digits`
+    digits = (whole + fraction).lstrip("0")
+    point -= len(whole + fraction) - len(digits)
+    digits = digits.rstrip("0")
+    if len(digits) <= point <= _PLAIN_BELOW:
+        return sign + digits + "0" * (point - len(digits))
+    if 0 < point <= _PLAIN_BELOW:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if _PLAIN_ABOVE < point - 1 < 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    power = f"e{point - 1:+d}"
+    return f"{sign}{digits[0]}{'.' + digits[1:] if len(digits) > 1 else ''}{power}"
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of `data` in lower-case hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _v1(value: Json) -> str:
+    return f"v1:{sha256(canonical(value))}"
+
+
+def inputs_v1(inputs: Iterable[str]) -> str:
+    """Digest the inputs of a job, whatever their order and names.
+
+    Args:
+        inputs: `sha256:<hex>` for a file's bytes, `file:<id>` for an uploaded file,
+            `requests:<hex>` for inline requests.
+    """
+    return _v1(sorted(inputs))
+
+
+def work_v1(*, endpoint: str, model: str | None, agent_id: str | None, inputs: Iterable[str]) -> str:
+    """Digest the work: what is asked of whom. Equal digests buy the same answers."""
+    return _v1({"agent_id": agent_id, "endpoint": endpoint, "inputs": inputs_v1(inputs), "model": model})
+
+
+def settings_v1(*, timeout_hours: int, metadata: Mapping[str, str], on_remove: str) -> str:
+    """Digest what accompanies the work. A difference here never buys anything."""
+    return _v1({"metadata": metadata, "on_remove": on_remove, "timeout_hours": timeout_hours})
+
+
+WORK_DIGESTS: Final = {"v1": work_v1}
+"""Every version of the work digest that a job may carry; the last is the one written."""
+
+
+def version_of(digest: str) -> str:
+    """Return the version in front of a digest: `v1` of `v1:ab12…`."""
+    return digest.partition(":")[0]

@@ -1,0 +1,183 @@
+"""Guards: checks that refuse a dangerous plan, with its numbers, each with its own setting and its own override.
+
+Pure, like the planner. A guard speaks only where the plan would write; the plan is shown before any guard refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.actions import Cancel, Create, Plan, Reason
+from reconciler.ledger.memory import Memory
+from reconciler.model import Declared, Observed, Phase
+from reconciler.settings import Guards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a plan is not applied."""
+
+    guard: str
+    message: str
+    hint: str
+    """The override, and the setting where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What the reader of the plan has agreed to on the command line."""
+
+    empty: bool = False
+    other_workspace: bool = False
+    bought_elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A plan with all that the guards weigh it against."""
+
+    plan: Plan
+    declared: Declared
+    observed: Observed
+    memory: Memory
+    settings: Guards
+    allowed: Allowed
+
+    @property
+    def cancels(self) -> tuple[Cancel, ...]:
+        """The cancels that lose something: duplicates do not."""
+        return tuple(cancel for cancel in self.plan.of(Cancel) if cancel.reason is not Reason.DUPLICATE)
+
+    @property
+    def active(self) -> int:
+        """Our live jobs."""
+        return sum(ours.phase is Phase.ACTIVE for ours in self.observed.ours)
+
+
+SHARE_COUNTS_FROM: Final = 3
+"""So few cancels are never refused for their share."""
+
+
+def empty(proposal: Proposal) -> Refusal | None:
+    """Refuse to cancel everything because nothing is declared."""
+    if proposal.allowed.empty or proposal.declared.specs or not proposal.cancels:
+        return None
+    return Refusal(
+        guard="empty",
+        message=f"nothing is declared while {proposal.active:,} of our jobs are active",
+        hint="if everything is to be cancelled, pass --allow-empty",
+    )
+
+
+def cancels(proposal: Proposal) -> Refusal | None:
+    """Refuse more cancels than a number."""
+    count, limit = len(proposal.cancels), proposal.settings.max_cancels
+    if count <= limit:
+        return None
+    return Refusal(
+        guard="max_cancels",
+        message=f"the plan cancels {count:,} jobs, more than {limit:,}",
+        hint=f"pass --max-cancels {count}, or set guards.max_cancels",
+    )
+
+
+def cancel_share(proposal: Proposal) -> Refusal | None:
+    """Refuse to cancel a large share of what is active."""
+    count, active, limit = len(proposal.cancels), proposal.active, proposal.settings.max_cancel_share
+    if count < SHARE_COUNTS_FROM or count <= active * limit:
+        return None
+    return Refusal(
+        guard="max_cancel_share",
+        message=f"the plan cancels {count:,} of {active:,} active jobs, more than {limit:.0%}",
+        hint="pass --max-cancel-share 1, or set guards.max_cancel_share",
+    )
+
+
+def new_requests(proposal: Proposal) -> Refusal | None:
+    """Refuse to buy more requests than a budget; what cannot be counted is over it."""
+    limit = proposal.settings.max_new_requests
+    if limit is None:
+        return None
+    counts = [create.spec.requests for create in proposal.plan.of(Create)]
+    known, unknown = sum(count for count in counts if count is not None), counts.count(None)
+    if known <= limit and not unknown:
+        return None
+    beside = f" and {unknown:,} jobs of unknown size" if unknown else ""
+    return Refusal(
+        guard="max_new_requests",
+        message=f"the plan buys {known:,} requests{beside}, more than {limit:,}",
+        hint=f"pass --max-new-requests {known or 1}, or set guards.max_new_requests"
+        if not unknown
+        else "pass --max-new-requests none",
+    )
+
+
+def lost_answers(proposal: Proposal) -> Refusal | None:
+    """Refuse to throw away more answers of running jobs than a limit."""
+    lost = sum(cancel.ours.job.completed_requests for cancel in proposal.cancels)
+    limit = proposal.settings.max_lost_answers
+    if lost <= limit:
+        return None
+    return Refusal(
+        guard="max_lost_answers",
+        message=f"the plan cancels jobs that have answered {lost:,} requests, more than {limit:,}",
+        hint=f"pass --max-lost-answers {lost}, or set guards.max_lost_answers",
+    )
+
+
+def other_workspace(proposal: Proposal) -> Refusal | None:
+    """Refuse to work in a workspace that shows none of the jobs that memory knows: another key's."""
+    known = proposal.memory.jobs.keys()
+    seen = {ours.job.id for ours in proposal.observed.ours}
+    seen |= {unreadable.job.id for unreadable in proposal.observed.unreadable}
+    if proposal.allowed.other_workspace or not known or known & seen:
+        return None
+    return Refusal(
+        guard="other_workspace",
+        message=f"this workspace shows none of the {len(known):,} jobs that the ledger remembers",
+        hint="check that the key is of the right workspace; if the jobs were deleted, "
+        "pass --allow-other-workspace",
+    )
+
+
+def bought_elsewhere(proposal: Proposal) -> Refusal | None:
+    """Refuse what is live or done under another project: renaming a project would buy everything again."""
+    if proposal.allowed.bought_elsewhere:
+        return None
+    wanted = {key: create.spec for create in proposal.plan.of(Create) for key in create.spec.run_keys}
+    found = [
+        other
+        for other in proposal.observed.elsewhere
+        if other.run_key in wanted and other.job.phase in (Phase.ACTIVE, Phase.SUCCEEDED)
+    ]
+    if not found:
+        return None
+    names = sorted({wanted[other.run_key].name for other in found})
+    projects = sorted({other.project for other in found})
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return Refusal(
+        guard="bought_elsewhere",
+        message=f"the work of {names[0]}{more} is already bought under project {', '.join(projects)}",
+        hint="if the project was renamed, undo that in reconciler.yaml; "
+        "to buy it here too, pass --allow-bought-elsewhere",
+    )
+
+
+GUARDS: Final[tuple[Callable[[Proposal], Refusal | None], ...]] = (
+    empty,
+    cancels,
+    cancel_share,
+    new_requests,
+    lost_answers,
+    other_workspace,
+    bought_elsewhere,
+)
+
+
+def refusals(proposal: Proposal) -> tuple[Refusal, ...]:
+    """Return every guard's refusal; none where the plan would write nothing."""
+    if not proposal.plan.pending:
+        return ()
+    return tuple(refusal for guard in GUARDS if (refusal := guard(proposal)))

@@ -1,0 +1,95 @@
+"""The ledger on disk: one append-only file of JSON lines a target.
+
+Appending is durable (fsync) before it returns. A crash may tear the last line; the next append begins a new one and
+reading skips what is torn, which is safe because nothing is sent before its line is durable.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from reconciler.errors import LedgerError
+from reconciler.ledger.lines import Line, decode, encode
+
+NAME = "ledger.jsonl"
+
+
+class FileLedger:
+    """One target's ledger file.
+
+    Args:
+        folder: the target's folder, made when the first line is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._mutex = threading.Lock()
+
+    def read(self) -> tuple[Line, ...]:
+        """Return every whole line, the oldest first; none where there is no ledger.
+
+        Raises:
+            LedgerError: the file cannot be read, or a newer version of this tool wrote it.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise LedgerError(
+                f"the ledger {self.path} cannot be read: {error.strerror}",
+                hint="make it readable; deleting it works too, with the weaker promise that the tags alone give",
+            ) from error
+        return tuple(line for row in text.split("\n") if (line := decode(row)) is not None)
+
+    def append(self, line: Line) -> None:
+        """Record a line durably.
+
+        Raises:
+            LedgerError: the disk is full or read-only, or the file cannot be written.
+        """
+        data = encode(line).encode() + b"\n"
+        with self._mutex:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._write(data)
+            except OSError as error:
+                raise LedgerError(
+                    f"the ledger {self.path} cannot be written: {error.strerror}",
+                    hint="nothing is bought without a durable record of the intent; free or unlock the disk",
+                ) from error
+
+    def _write(self, data: bytes) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        new = not self.path.exists()
+        file = os.open(self.path, flags, 0o600)
+        try:
+            size = os.fstat(file).st_size
+            torn = size > 0 and _last_byte(file, size) != b"\n"
+            _write_all(file, b"\n" + data if torn else data)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        if new and os.name == "posix":
+            _sync_folder(self.path.parent)
+
+
+def _last_byte(file: int, size: int) -> bytes:
+    os.lseek(file, size - 1, os.SEEK_SET)
+    return os.read(file, 1)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is durable only once its folder is (fsync(2), NOTES)."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

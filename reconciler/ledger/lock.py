@@ -1,0 +1,81 @@
+"""One writer at a time on this host: an operating-system lock, which a crash releases, unlike a pid file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from reconciler.errors import LedgerError
+
+NAME = "lock"
+
+
+@contextmanager
+def held(folder: Path, *, holder: str) -> Iterator[None]:
+    """Hold the target's lock for as long as the block runs.
+
+    Args:
+        folder: the target's folder.
+        holder: who we are, written into the file for whoever finds it locked.
+
+    Raises:
+        LedgerError: another process holds it, or the folder cannot be written.
+    """
+    path = folder / NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LedgerError(
+            f"the lock {path} cannot be made: {error.strerror}",
+            hint="nothing is bought without a lock; make the folder writable",
+        ) from error
+    try:
+        if not _try_lock(file):
+            raise LedgerError(
+                f"another apply is at work on this target ({_holder(path)})",
+                hint="wait until it has ended; the lock goes with its process",
+            )
+        with suppress(OSError):  # for readers only
+            os.ftruncate(file, _TEXT_AT)
+            os.lseek(file, _TEXT_AT, os.SEEK_SET)
+            os.write(file, holder.encode())
+        yield
+    finally:
+        os.close(file)  # releases the lock
+
+
+_TEXT_AT = 1
+"""Byte 0 is what gets locked: Windows would not let another process read it."""
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_bytes().lstrip(b"\0").decode(errors="replace") or "unknown"
+    except OSError:
+        return "unknown"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: int) -> bool:
+        os.lseek(file, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,124 @@
+"""Memory: the ledger as a frozen value, empty without one. The planner sees this and never a file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import assert_never
+
+from reconciler.ledger.lines import (
+    CancelEnded,
+    CancelIntended,
+    Created,
+    CreateIntended,
+    CreateRefused,
+    CreateUnknown,
+    Ended,
+    Line,
+)
+from reconciler.model import Phase, RunKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """A job that this ledger saw created or ended."""
+
+    job_id: str
+    name: str
+    run_key: RunKey
+    attempt: int
+    phase: Phase | None = None
+    """How it ended, None while that is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What is remembered about one target. All of it is true whatever the order of the lines."""
+
+    open_creates: tuple[CreateIntended, ...] = ()
+    """Creates that were sent and of which no outcome is known; `at` is when that was last said."""
+    jobs: Mapping[str, Remembered] = field(default_factory=dict)
+    """By job id."""
+    cancels: Mapping[str, str] = field(default_factory=dict)
+    """Our own cancels that were not refused: job id to reason."""
+    settle_seconds: float = 60.0
+    """How long after its intent a create may still take effect."""
+
+    @cached_property
+    def by_run_key(self) -> Mapping[RunKey, tuple[Remembered, ...]]:
+        """The remembered jobs of each run key."""
+        found: dict[RunKey, tuple[Remembered, ...]] = defaultdict(tuple)
+        for job_id in sorted(self.jobs):
+            remembered = self.jobs[job_id]
+            found[remembered.run_key] += (remembered,)
+        return dict(found)
+
+    @cached_property
+    def open_by_run_key(self) -> Mapping[RunKey, tuple[CreateIntended, ...]]:
+        """The creates of each run key whose outcome is not known."""
+        found: dict[RunKey, tuple[CreateIntended, ...]] = defaultdict(tuple)
+        for intent in self.open_creates:
+            found[RunKey(intent.work, intent.rerun)] += (intent,)
+        return dict(found)
+
+    def settles_at(self, intent: CreateIntended) -> float:
+        """Return the Unix time after which an absence of the intended job means that it was never made."""
+        return intent.at + self.settle_seconds
+
+
+def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
+    """Fold ledger lines into memory."""
+    intents: dict[str, CreateIntended] = {}
+    lost: dict[str, float] = {}
+    settled: set[str] = set()
+    jobs: dict[str, Remembered] = {}
+    cancels: dict[str, str] = {}
+    sent: set[str] = set()
+    refused: set[str] = set()
+    for line in lines:
+        match line:
+            case CreateIntended():
+                # The latest send of an op counts: it may take effect that much later.
+                known = intents.get(line.op)
+                intents[line.op] = line if known is None or known.at < line.at else known
+            case CreateRefused():
+                settled.add(line.op)
+            case Created():
+                settled.add(line.op)
+                jobs.setdefault(line.job_id, _remembered(line, None))
+            case Ended():
+                jobs[line.job_id] = _remembered(line, _phase(line.phase))
+            case CancelIntended():
+                cancels[line.job_id] = line.reason
+            case CancelEnded():
+                (refused if line.error else sent).add(line.job_id)
+            case CreateUnknown():
+                lost[line.op] = max(lost.get(line.op, 0.0), line.at)
+            case _:
+                assert_never(line)
+    return Memory(
+        open_creates=tuple(
+            replace(intents[op], at=max(intents[op].at, lost.get(op, 0.0)))
+            for op in sorted(intents)
+            if op not in settled
+        ),
+        jobs=jobs,
+        cancels={job_id: reason for job_id, reason in cancels.items() if job_id not in refused - sent},
+        settle_seconds=settle_seconds,
+    )
+
+
+def _phase(word: str) -> Phase:
+    return Phase(word) if word in Phase.__members__ else Phase.UNKNOWN
+
+
+def _remembered(line: Created | Ended, phase: Phase | None) -> Remembered:
+    return Remembered(
+        job_id=line.job_id,
+        name=line.name,
+        run_key=RunKey(line.work, line.rerun),
+        attempt=line.attempt,
+        phase=phase,
+    )

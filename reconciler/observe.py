@@ -1,0 +1,160 @@
+"""The workspace, read whole or not at all, and sorted by what each job is to us.
+
+Absence is never concluded from a partial list: a list counts as complete when the unique ids are at least the total
+on its last page, no page is short and the total did not shrink meanwhile. Otherwise it is read again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from reconciler import tags
+from reconciler.api.client import Reader
+from reconciler.api.errors import NotFoundError
+from reconciler.api.values import JobPage
+from reconciler.errors import ListingError
+from reconciler.ledger.memory import Memory
+from reconciler.model import Elsewhere, Job, Observed, Ours, RunKey, Unreadable
+from reconciler.world import World
+
+PAGE_SIZE: Final = 100
+"""The API's default; its maximum is documented nowhere."""
+TRIES: Final = 3
+PAUSE_SECONDS: Final = 0.5
+"""Between two tries, so that whatever shifted the pages can come to rest."""
+
+
+def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
+    """Return every job of the workspace, the oldest first.
+
+    Raises:
+        ListingError: no complete list could be had.
+        ApiError: a page could not be had.
+    """
+    began = world.monotonic()
+    problem = ""
+    for attempt in range(TRIES):
+        if attempt:
+            world.log("jobs.list_incomplete", attempt=attempt, problem=problem)
+            world.sleep(PAUSE_SECONDS * attempt)
+        pages = _pages(reader, world, at_once=at_once)
+        jobs = {job.id: job for page in pages for job in page.jobs}
+        problem = _incomplete(pages, len(jobs))
+        if not problem:
+            elapsed = round((world.monotonic() - began) * 1000)
+            world.log("jobs.listed", jobs=len(jobs), pages=len(pages), elapsed_ms=elapsed)
+            return tuple(sorted(jobs.values(), key=lambda job: job.age_key))
+    raise ListingError(
+        f"the list of jobs is incomplete: {problem} ({TRIES} tries)",
+        hint="nothing is decided on half a list; run again in a moment",
+    )
+
+
+def _pages(reader: Reader, world: World, *, at_once: int) -> list[JobPage]:
+    """Read every page; later pages are read as long as the total asks for more."""
+    size = PAGE_SIZE
+    pages = [reader.list_jobs(page=0, page_size=size)]
+    if 0 < len(pages[0].jobs) < min(size, pages[0].total):
+        # The server hands out smaller pages than we asked for: go by its size from the start.
+        size = len(pages[0].jobs)
+        pages = [reader.list_jobs(page=0, page_size=size)]
+    while len(pages) < math.ceil(pages[-1].total / size):
+        more = range(len(pages), math.ceil(pages[-1].total / size))
+        pages += world.spread(lambda page: reader.list_jobs(page=page, page_size=size), more, at_once=at_once)
+        if not pages[-1].jobs:
+            break
+    return pages
+
+
+def _incomplete(pages: list[JobPage], unique: int) -> str:
+    """Return what is wrong with a list, "" where nothing is."""
+    total = pages[-1].total
+    if unique < total:
+        return f"{unique:,} jobs on {len(pages):,} pages, of a total of {total:,}"
+    if any(later.total < earlier.total for earlier, later in pairwise(pages)):
+        return "the total shrank while the pages were read"
+    size = len(pages[0].jobs)
+    if any(len(page.jobs) < size for page in pages[:-1]):
+        return "a page came short"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What makes a job interesting."""
+
+    project: str
+    wanted: frozenset[RunKey]
+    """The run keys that are declared, under every digest version."""
+
+
+def observe(reader: Reader, world: World, watched: Watched, memory: Memory, *, at_once: int) -> Observed:
+    """Read the workspace whole, and ask for remembered jobs of wanted work that the list does not show.
+
+    Raises:
+        ListingError: no complete list could be had.
+        ApiError: the API could not be read.
+    """
+    listed = list_all(reader, world, at_once=at_once)
+    return with_remembered(reader, world, watched, memory, listed, at_once=at_once)
+
+
+def with_remembered(
+    reader: Reader, world: World, watched: Watched, memory: Memory, listed: tuple[Job, ...], *, at_once: int
+) -> Observed:
+    """Add to a list the remembered jobs that it does not show yet, or no longer."""
+    shown = {job.id for job in listed}
+    missing = sorted(
+        known.job_id
+        for key in watched.wanted
+        for known in memory.by_run_key.get(key, ())
+        if known.job_id not in shown
+    )
+    found = dict(
+        zip(missing, world.spread(lambda job_id: _get(reader, job_id), missing, at_once=at_once), strict=True)
+    )
+    late = [job for job in found.values() if job is not None]
+    return sort_out(
+        (*listed, *late), watched, gone=frozenset(job_id for job_id, job in found.items() if job is None)
+    )
+
+
+def _get(reader: Reader, job_id: str) -> Job | None:
+    try:
+        return reader.get_job(job_id)
+    except NotFoundError:
+        return None
+
+
+def sort_out(jobs: Iterable[Job], watched: Watched, *, gone: frozenset[str] = frozenset()) -> Observed:
+    """Sort jobs by what they are to us. Pure."""
+    ours: list[Ours] = []
+    unreadable: list[Unreadable] = []
+    elsewhere: list[Elsewhere] = []
+    total = 0
+    for job in jobs:
+        total += 1
+        project = tags.project_of(job)
+        if project is None:
+            continue
+        read = tags.read(job)
+        if project == watched.project:
+            if isinstance(read, Ours):
+                ours.append(read)
+            else:
+                unreadable.append(read)
+        elif isinstance(read, Ours) and read.tags.run_key in watched.wanted:
+            elsewhere.append(
+                Elsewhere(job=job, project=project, name=read.tags.name, run_key=read.tags.run_key)
+            )
+    return Observed(
+        ours=tuple(ours),
+        unreadable=tuple(unreadable),
+        elsewhere=tuple(elsewhere),
+        gone=gone,
+        total=total,
+    )

@@ -1,0 +1,171 @@
+"""plan(): what is declared, what is there, what is remembered, and the time: the decision about every name.
+
+Pure: no client, clock, logger or environment. For each name the steps run in order, and the first rule of a step
+that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
+
+0  our tags on a job of the name cannot be read
+     -> Hold `unreadable`, for the whole name (attention)
+0  a newer tool wrote a job of the name
+     -> Hold `newer_tool`, for the whole name (attention)
+0  any job of the name has an unknown status
+     -> Hold `unknown_status`, for the whole name (attention)
+0  something to cancel or replace was bought from a commit that is not HEAD or an ancestor
+     -> Hold `other_history`, for the whole name
+1  suspended
+     -> Cancel every ACTIVE job of the name `suspended`; otherwise Hold `suspended`
+1  not declared, ACTIVE
+     -> Cancel `removed`; where the job's tag says keep: Hold `kept`
+1  not declared, its run key is wanted by a declared spec
+     -> Keep `renamed`: it is that spec's job
+1  not declared, anything else
+     -> nothing: history, never deleted
+2  an ACTIVE job of other work, or of the same work and another rerun
+     -> other work and `on_change: replace`: Cancel `superseded`, beside whatever step 3 says;
+        otherwise Keep it `running`, and what step 3 would create is Hold `waiting`
+3  a create of this run key is unsettled, and none is known
+     -> Hold `unsettled`, until when
+3  SUCCEEDED
+     -> Keep `succeeded` (attention when the share of failed requests exceeds `max_failed`); ACTIVE
+        twins: Cancel `duplicate`
+3  ACTIVE
+     -> Keep the smallest (created_at, id) `running`, Cancel the others `duplicate`
+3  STOPPING
+     -> Hold `stopping`
+3  memory knows a later job, the list does not, GET says 404
+     -> it had succeeded: Keep `record_gone`; else Hold `record_gone` (attention)
+3  the newest attempt was CANCELLED, not by us
+     -> Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone
+3  the newest attempt was CANCELLED by us, as removed, suspended or superseded
+     -> Create `restored`
+3  FAILED or TIMED_OUT with answers inside
+     -> Hold `partial` (attention): a retry would buy them again
+3  FAILED or TIMED_OUT, listed in retry.on, attempts left
+     -> Create `retry`
+3  FAILED or TIMED_OUT otherwise
+     -> Hold `failed` (attention), with the API's own error
+3  nothing
+     -> Create `new`, `changed` (which part: inputs, model, …) or `rerun`
+
+Only where the complete spec root was loaded can a name be "not declared". A job belongs to the spec that wants its
+run key, whatever it was called, and otherwise to the name in its tags. Jobs without our project's tag do not exist
+here. Input order never matters.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Final
+
+from reconciler import rules
+from reconciler.actions import Action, Create, Decision, Hold, Keep, Plan, Reason
+from reconciler.case import Case, cases
+from reconciler.ledger.memory import Memory
+from reconciler.model import Declared, Job, Observed, Ours, Phase
+from reconciler.rules import Rule
+
+UNTOUCHABLE: Final = (rules.unreadable, rules.newer_tool, rules.unknown_status, rules.other_history)
+UNWANTED: Final = (rules.suspended, rules.removed, rules.renamed, rules.history)
+OTHER_WORK: Final = (rules.other_work,)
+WANTED_WORK: Final = (
+    rules.unsettled,
+    rules.succeeded,
+    rules.running,
+    rules.stopping,
+    rules.record_gone,
+    rules.cancelled,
+    rules.restored,
+    rules.partial,
+    rules.retry,
+    rules.failed,
+    rules.never_bought,
+)
+STEPS: Final[tuple[tuple[Rule, ...], ...]] = (UNTOUCHABLE, UNWANTED, OTHER_WORK, WANTED_WORK)
+"""The rules of each step, in order. The table above and `docs/planner.md` are generated from it."""
+
+OVERDUE_AFTER: Final = 3600
+"""A job may outlive its timeout by so many seconds before a note says so."""
+
+
+def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Plan:
+    """Decide about every name.
+
+    Args:
+        declared: what git says.
+        observed: the whole workspace, sorted by what it is to us.
+        memory: what the ledger remembers; `Memory()` without one.
+        now: wall clock, Unix seconds.
+    """
+    everything = tuple(cases(declared, observed, memory, now=now))
+    chosen = [case for case in everything if declared.selected is None or case.name in declared.selected]
+    decided = [decide(case) for case in chosen]
+    return Plan(
+        decisions=tuple(decision for decision in decided if decision.actions),
+        not_considered=sum(len(case.jobs) for case in everything) - sum(len(case.jobs) for case in chosen),
+    )
+
+
+def decide(case: Case) -> Decision:
+    """Decide about one name."""
+    actions = first(UNTOUCHABLE, case)
+    if actions is None:
+        actions = first(UNWANTED, case)
+    if actions is None:
+        beside = first(OTHER_WORK, case) or ()
+        blocker = next((action.job for action in beside if isinstance(action, Keep)), None)
+        wanted = first(WANTED_WORK, case) or ()
+        actions = (*(wait(action, blocker) for action in wanted), *beside)
+    return Decision(name=case.name, spec=case.spec, actions=actions, notes=tuple(notes(case, actions)))
+
+
+def first(step: tuple[Rule, ...], case: Case) -> tuple[Action, ...] | None:
+    """Return what the first rule that applies says, None where none does."""
+    return next((verdict for rule in step if (verdict := rule.decide(case)) is not None), None)
+
+
+def wait(action: Action, blocker: Job | None) -> Action:
+    """Turn a create into a Hold while a job of the name has to end first."""
+    if blocker is None or not isinstance(action, Create):
+        return action
+    return Hold(job=blocker, reason=Reason.WAITING, detail=f"for job {blocker.short_id} to end")
+
+
+def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
+    """Say what deserves a word and changes nothing."""
+    if case.spec is None:
+        return []
+    kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
+    return [
+        note
+        for ours in case.jobs
+        if ours.job.id in kept
+        for note in _notes_on(case, ours)
+        if ours in case.wanted
+    ]
+
+
+def _notes_on(case: Case, ours: Ours) -> list[str]:
+    if case.spec is None:
+        return []
+    found = []
+    if ours.tags.name != case.name:
+        found.append(f"bought as {ours.tags.name}")
+    if ours.tags.settings != case.spec.settings:
+        found.append(
+            "settings changed (metadata, timeout_hours or on_remove): takes effect with the next run"
+        )
+    if ours.phase is Phase.ACTIVE:
+        if ours.tags.on_remove != case.spec.on_remove:
+            found.append(f"the running job still carries on_remove={ours.tags.on_remove}")
+        if case.now > ours.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
+            found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
+    return found
+
+
+def table() -> str:
+    """Return the table of cases and outcomes as it stands in this module's docstring."""
+    lines = []
+    for number, step in enumerate(STEPS):
+        for rule in step:
+            lines += textwrap.wrap(f"{number}  {rule.case}", 100, subsequent_indent="   ")
+            lines += textwrap.wrap(rule.outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""Everything that is not pure, as one value: made in `cli`, passed down, replaced in tests and simulations."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from reconciler.ledger.lines import Line
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Log(Protocol):
+    """Tells one event; `logs.EVENTS` lists them all."""
+
+    def __call__(self, event: str, /, **facts: object) -> None:
+        """Tell that `event` happened."""
+
+
+class Spread(Protocol):
+    """Runs the same thing over many items, several at once."""
+
+    def __call__(self, do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
+        """Return what `do` returns for each item, in the items' order."""
+
+
+class Ledger(Protocol):
+    """Where intents and outcomes are recorded."""
+
+    def append(self, line: Line) -> None:
+        """Record a line durably.
+
+        Raises:
+            LedgerError: it could not be made durable.
+        """
+
+
+class Stop(Protocol):
+    """Whether the run was asked to stop: nothing new is begun from then on."""
+
+    def is_set(self) -> bool:
+        """Return True once it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Clock, sleep, randomness, threads, log, ledger and the wish to stop."""
+
+    now: Callable[[], float]
+    """Wall clock, Unix seconds, for records."""
+    monotonic: Callable[[], float]
+    """Seconds from an arbitrary start, for waits."""
+    sleep: Callable[[float], None]
+    random: random.Random
+    spread: Spread
+    log: Log
+    ledger: Ledger
+    stop: Stop
+    run_id: str
+    """Names this run in every event and ledger line."""
+
+    def new_op(self) -> str:
+        """Return a name for one create that no other run will choose."""
+        return f"{self.random.getrandbits(96):024x}"
