@@ -1,0 +1,177 @@
+"""What the sandbox answers to one request, for each endpoint: the real shape, and plainly not a model's work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from reconciler.sandbox import triggers
+from reconciler.sandbox.inputs import Request
+
+Json = dict[str, Any]
+
+TEXT = "Sandbox answer: no model was called."
+"""Every answer that holds text holds this one."""
+
+ASKED_TO_FAIL = f"Sandbox failure: the custom_id ends in {triggers.FAILING_REQUEST}."
+"""Every failed request says so."""
+
+MODEL = "sandbox"
+"""The model of an answer where neither the job nor the request names one."""
+
+_LABEL = "sandbox"
+_ZEROS = [0.0] * 8
+_ANSWER_TOKENS = 7
+_BYTES_A_TOKEN = 4
+
+
+def line(
+    job_id: str, position: int, request: Request, *, endpoint: str, model: str | None, created: int
+) -> Json:
+    """Return the line that one request gets, in the output file or, if it fails, in the error file."""
+    unique = uuid5(UUID(job_id), str(position))
+    response, error = None, None
+    if not triggers.is_failing(request.custom_id):
+        named = model or request.body.get("model") or MODEL
+        call = _Call(unique.hex, str(named), created, request.body)
+        response = {"status_code": 200, "body": ENDPOINTS[endpoint](call)}
+    elif position % 2 == 0:
+        response = {"status_code": 400, "body": _failed()}
+    else:
+        error = _failed()
+    return {
+        "id": f"batch-{job_id[:8]}-{position}-{unique}",
+        "custom_id": request.custom_id,
+        "response": response,
+        "error": error,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    id: str
+    model: str
+    created: int
+    body: Json
+
+
+def _failed() -> Json:
+    return {
+        "object": "error",
+        "message": ASKED_TO_FAIL,
+        "type": "invalid_request_error",
+        "param": "custom_id",
+        "code": "sandbox_failure",
+    }
+
+
+def _chat_completion(call: _Call) -> Json:
+    message = {"role": "assistant", "content": TEXT, "tool_calls": None}
+    return {
+        "id": call.id,
+        "object": "chat.completion",
+        "created": call.created,
+        "model": call.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": _usage(call, _ANSWER_TOKENS),
+    }
+
+
+def _embeddings(call: _Call) -> Json:
+    return {
+        "id": call.id,
+        "object": "list",
+        "model": call.model,
+        "data": [
+            {"object": "embedding", "embedding": _ZEROS, "index": index} for index in range(_inputs(call))
+        ],
+        "usage": _usage(call, 0),
+    }
+
+
+def _moderations(call: _Call) -> Json:
+    result = {"categories": {_LABEL: False}, "category_scores": {_LABEL: 0.0}}
+    return {
+        "id": call.id,
+        "model": call.model,
+        "results": [result] * _inputs(call),
+        "usage": _usage(call, 0),
+    }
+
+
+def _classifications(call: _Call) -> Json:
+    result = {_LABEL: {"scores": {_LABEL: 0.0}}}
+    return {
+        "id": call.id,
+        "model": call.model,
+        "results": [result] * _inputs(call),
+        "usage": _usage(call, 0),
+    }
+
+
+def _ocr(call: _Call) -> Json:
+    return {
+        "pages": [{"index": 0, "markdown": TEXT, "images": [], "dimensions": None}],
+        "model": call.model,
+        "document_annotation": None,
+        "usage_info": {"pages_processed": 1, "doc_size_bytes": None},
+    }
+
+
+def _conversation(call: _Call) -> Json:
+    entry = {
+        "object": "entry",
+        "type": "message.output",
+        "id": f"msg_{call.id}",
+        "role": "assistant",
+        "model": call.model,
+        "content": TEXT,
+    }
+    return {
+        "object": "conversation.response",
+        "conversation_id": f"conv_{call.id}",
+        "outputs": [entry],
+        "usage": _usage(call, _ANSWER_TOKENS),
+    }
+
+
+def _transcription(call: _Call) -> Json:
+    return {
+        "model": call.model,
+        "text": TEXT,
+        "language": None,
+        "segments": [],
+        "usage": _usage(call, _ANSWER_TOKENS),
+    }
+
+
+def _usage(call: _Call, answered: int) -> Json:
+    asked = -(-len(msgspec.json.encode(call.body)) // _BYTES_A_TOKEN)
+    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+
+
+def _inputs(call: _Call) -> int:
+    """Return how many results are due: a list of texts or of conversations gets one for each of its members."""
+    given = call.body.get("input", call.body.get("inputs"))
+    if not isinstance(given, list) or (given and isinstance(given[0], dict)):
+        return 1
+    return len(given)
+
+
+ENDPOINTS: Mapping[str, Callable[[_Call], Json]] = {
+    "/v1/chat/completions": _chat_completion,
+    "/v1/embeddings": _embeddings,
+    "/v1/fim/completions": _chat_completion,
+    "/v1/moderations": _moderations,
+    "/v1/chat/moderations": _moderations,
+    "/v1/ocr": _ocr,
+    "/v1/classifications": _classifications,
+    "/v1/chat/classifications": _classifications,
+    "/v1/conversations": _conversation,
+    "/v1/audio/transcriptions": _transcription,
+}
+"""Every endpoint that takes batches, with what answers for it."""

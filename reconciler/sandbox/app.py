@@ -1,0 +1,112 @@
+"""The sandbox as a WSGI application: which call goes to which handler, and who may call at all."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from reconciler.sandbox import files, jobs
+from reconciler.sandbox.errors import like_fastapi, unauthorized
+from reconciler.sandbox.store import Store
+from reconciler.sandbox.world import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_JOBS, _JOB = "/v1/batch/jobs", "/v1/batch/jobs/<job_id>"
+_FILES, _FILE = "/v1/files", "/v1/files/<file_id>"
+
+_CALLS = Map(
+    [
+        Rule(_JOBS, methods=["GET"], endpoint=jobs.list_jobs),
+        Rule(_JOBS, methods=["POST"], endpoint=jobs.create_job),
+        Rule(_JOB, methods=["GET"], endpoint=jobs.get_job),
+        Rule(_JOB, methods=["DELETE"], endpoint=jobs.delete_job),
+        Rule(f"{_JOB}/cancel", methods=["POST"], endpoint=jobs.cancel_job),
+        Rule(_FILES, methods=["GET"], endpoint=files.list_files),
+        Rule(_FILES, methods=["POST"], endpoint=files.upload_file),
+        Rule(_FILE, methods=["GET"], endpoint=files.get_file),
+        Rule(_FILE, methods=["DELETE"], endpoint=files.delete_file),
+        Rule(f"{_FILE}/content", methods=["GET"], endpoint=files.download_file),
+        Rule(f"{_FILE}/url", methods=["GET"], endpoint=files.sign_url),
+        Rule(f"{files.SIGNED_PATH}/<file_id>", methods=["GET"], endpoint=files.download_signed),
+    ]
+)
+_WITHOUT_KEY = frozenset({files.download_signed})
+_BODY_SLACK = 1 << 20
+
+
+def _uuid4() -> str:
+    return str(uuid.uuid4())
+
+
+class _Request(Request):
+    """A request whose spooled uploads are closed with it, also when their sender breaks off halfway."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        super().__init__(environ)
+        self._spooled = ExitStack()
+
+    def _get_file_stream(self, *about: Any, **more: Any) -> IO[bytes]:  # noqa: ANN401 - handed on as they are
+        return self._spooled.enter_context(super()._get_file_stream(*about, **more))
+
+    def close(self) -> None:
+        super().close()
+        self._spooled.close()
+
+
+def make_app(
+    store: Store, *, now: Callable[[], float], speed: float = 1.0, ids: Callable[[], str] | None = None
+) -> WSGIApplication:
+    """Build the sandbox's application.
+
+    An exception that is no answer of the API is a bug and leaves the application as it is, so that a run inside
+    the process fails with its traceback.
+
+    Args:
+        store: the state; the caller closes it.
+        now: the wall clock, in Unix seconds.
+        speed: how many times faster than usual the jobs created here run; infinite: they end at once.
+        ids: makes the UUIDs of new jobs and files; random ones without it.
+
+    Raises:
+        ValueError: the speed is not a number above zero.
+    """
+    if math.isnan(speed) or speed <= 0:
+        raise ValueError(f"speed must be above zero, not {speed}")
+    world = World(store, now, ids or _uuid4, speed)
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with _Request(environ) as request:
+            request.max_content_length = files.LARGEST_FILE + _BODY_SLACK
+            try:
+                response = _answer(world, request)
+            except HTTPException as error:
+                response = like_fastapi(error, environ)
+        return response(environ, start_response)
+
+    return app
+
+
+def _answer(world: World, request: Request) -> Response:
+    handler, arguments = _CALLS.bind_to_environ(request.environ).match()
+    if handler not in _WITHOUT_KEY:
+        arguments = {**arguments, "workspace": _workspace(request)}
+    answer: Response = handler(world, request, **arguments)
+    return answer
+
+
+def _workspace(request: Request) -> str:
+    """Return the workspace of the caller's key: its hash, for the key itself is nobody's business."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise unauthorized()
+    return hashlib.sha256(key.strip().encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""The bytes of files, in pieces: written once, read piece by piece, gone with the last file or job that needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import IO
+
+import msgspec
+
+from reconciler.sandbox.inputs import Summary, split, summarise
+from reconciler.sandbox.store import Store
+
+CHUNK_BYTES = 1 << 20
+"""Size of a piece: what an upload or a download holds in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A content that was just written."""
+
+    id: int
+    size: int
+    """Bytes."""
+    signature: str
+    """The beginning of the SHA-256."""
+
+
+def summary_of(stream: IO[bytes]) -> Summary:
+    """Read a stream of requests, and rewind it."""
+    summary = summarise(stream)
+    stream.seek(0)
+    return summary
+
+
+def save(db: sqlite3.Connection, stream: IO[bytes], summary: Summary | None) -> Saved:
+    """Copy a stream into the database. Without a summary it can never be the input of a job."""
+    text = None if summary is None else msgspec.json.encode(summary).decode()
+    (content,) = db.execute("INSERT INTO contents (summary) VALUES (?) RETURNING id", (text,)).fetchone()
+    digest, size = hashlib.sha256(), 0
+    for position, chunk in enumerate(iter(lambda: stream.read(CHUNK_BYTES), b"")):
+        db.execute("INSERT INTO chunks VALUES (?, ?, ?)", (content, position, chunk))
+        digest.update(chunk)
+        size += len(chunk)
+    return Saved(content, size, digest.hexdigest()[:16])
+
+
+def load_summary(db: sqlite3.Connection, content: int) -> Summary:
+    """Return what was found when the content of a file of requests was saved."""
+    (text,) = db.execute("SELECT summary FROM contents WHERE id = ?", (content,)).fetchone()
+    return msgspec.json.decode(text, type=Summary)
+
+
+def chunks(store: Store, content: int) -> Iterator[bytes]:
+    """Read a content; no connection is held between two pieces."""
+    for position in count():
+        with store.read() as db:
+            piece = db.execute(
+                "SELECT bytes FROM chunks WHERE content = ? AND position = ?", (content, position)
+            ).fetchone()
+        if piece is None:
+            return
+        yield piece["bytes"]
+
+
+def lines(store: Store, contents: Sequence[int]) -> Iterator[bytes]:
+    """Read the lines of contents one after the other."""
+    for content in contents:
+        yield from split(chunks(store, content))
+
+
+def sweep(db: sqlite3.Connection) -> None:
+    """Drop every content that no file and no job needs any more."""
+    db.execute(
+        "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM files WHERE content = contents.id)"
+        " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE content = contents.id)"
+    )

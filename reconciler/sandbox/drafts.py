@@ -1,0 +1,165 @@
+"""Check the body of a create call, and refuse it the way the real API does: every problem, with its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from reconciler.sandbox.answers import ENDPOINTS
+from reconciler.sandbox.errors import ApiError, Problem, unprocessable
+from reconciler.sandbox.queries import one_of
+
+MOST_INLINE_REQUESTS = 10_000
+LONGEST_METADATA_KEY = 32
+LONGEST_METADATA_VALUE = 512
+LEAST_HOURS, MOST_HOURS, USUAL_HOURS = 1, 168, 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A create call that is well formed."""
+
+    endpoint: str
+    model: str | None
+    agent_id: str | None
+    metadata: dict[str, str] | None
+    timeout_hours: int
+    input_files: list[str]
+    """Ids; empty when the requests come with the call."""
+    requests: list[dict[str, Any]]
+    """Inline requests; empty when they come from files."""
+
+
+def read(raw: bytes) -> Draft:
+    """Read the body of a create call.
+
+    Raises:
+        ApiError: 422, with every problem.
+    """
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _refusal("json_invalid", f"JSON decode error: {error}", {}) from None
+    if not isinstance(body, dict):
+        raise _refusal("model_attributes_type", "Input should be a valid dictionary", body)
+    checker = _Checker()
+    draft = checker.draft(body)
+    if checker.problems:
+        raise unprocessable(checker.problems)
+    return draft
+
+
+def _refusal(kind: str, message: str, given: object) -> ApiError:
+    return unprocessable([Problem(kind, ["body"], message, given)])
+
+
+class _Checker:
+    """Turns each field into its checked value, or into problems and something harmless."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def draft(self, body: dict[str, Any]) -> Draft:
+        given = [name for name in ("input_files", "requests") if body.get(name)]
+        if len(given) != 1:
+            self.refuse("value_error", "Value error, give either input_files or requests", given)
+        return Draft(
+            endpoint=self.endpoint(body),
+            model=self.optional_text(body.get("model"), "model"),
+            agent_id=self.optional_text(body.get("agent_id"), "agent_id"),
+            metadata=self.metadata(body.get("metadata")),
+            timeout_hours=self.timeout_hours(body.get("timeout_hours", USUAL_HOURS)),
+            input_files=self.input_files(body.get("input_files")),
+            requests=self.requests(body.get("requests")),
+        )
+
+    def refuse(self, kind: str, message: str, given: object, *place: str | int) -> None:
+        self.problems.append(Problem(kind, ["body", *place], message, given))
+
+    def endpoint(self, body: dict[str, Any]) -> str:
+        given = body.get("endpoint")
+        if "endpoint" not in body:
+            self.refuse("missing", "Field required", {}, "endpoint")
+        elif not isinstance(given, str) or given not in ENDPOINTS:
+            self.refuse("enum", f"Input should be {one_of(ENDPOINTS)}", given, "endpoint")
+        return str(given)
+
+    def optional_text(self, given: object, *place: str | int) -> str | None:
+        return None if given is None else self.text(given, *place)
+
+    def text(self, given: object, *place: str | int) -> str:
+        if isinstance(given, str):
+            return given
+        self.refuse("string_type", "Input should be a valid string", given, *place)
+        return "?"
+
+    def metadata(self, given: object) -> dict[str, str] | None:
+        if given is None:
+            return None
+        pairs = self.dictionary(given, "metadata")
+        for key, value in pairs.items():
+            self.length(key, LONGEST_METADATA_KEY, "metadata", key, "[key]")
+            self.length(self.text(value, "metadata", key), LONGEST_METADATA_VALUE, "metadata", key)
+        return pairs
+
+    def length(self, text: str, most: int, *place: str) -> None:
+        if not text:
+            self.refuse("string_too_short", "String should have at least 1 character", text, *place)
+        elif len(text) > most:
+            self.refuse("string_too_long", f"String should have at most {most} characters", text, *place)
+
+    def timeout_hours(self, given: object) -> int:
+        if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
+            self.refuse("int_type", "Input should be a valid integer", given, "timeout_hours")
+            return USUAL_HOURS
+        if given < LEAST_HOURS:
+            message = f"Input should be greater than or equal to {LEAST_HOURS}"
+            self.refuse("greater_than_equal", message, given, "timeout_hours")
+        if given > MOST_HOURS:
+            message = f"Input should be less than or equal to {MOST_HOURS}"
+            self.refuse("less_than_equal", message, given, "timeout_hours")
+        return int(given)
+
+    def input_files(self, given: object) -> list[str]:
+        members = self.members(given, "input_files")
+        return [self.uuid(member, "input_files", position) for position, member in enumerate(members)]
+
+    def uuid(self, given: object, *place: str | int) -> str:
+        try:
+            return str(UUID(self.text(given, *place)))
+        except ValueError:
+            if isinstance(given, str):
+                self.refuse("uuid_parsing", "Input should be a valid UUID", given, *place)
+            return ""
+
+    def requests(self, given: object) -> list[dict[str, Any]]:
+        members = self.members(given, "requests")
+        if len(members) > MOST_INLINE_REQUESTS:
+            message = (
+                f"List should have at most {MOST_INLINE_REQUESTS} items after validation, not {len(members)}"
+            )
+            self.refuse("too_long", message, f"{len(members)} items", "requests")
+            return []
+        for position, member in enumerate(members):
+            request = self.dictionary(member, "requests", position)
+            if "body" in request:
+                self.dictionary(request["body"], "requests", position, "body")
+            elif isinstance(member, dict):
+                self.refuse("missing", "Field required", member, "requests", position, "body")
+            self.optional_text(request.get("custom_id"), "requests", position, "custom_id")
+        return members
+
+    def members(self, given: object, *place: str | int) -> list[Any]:
+        if given is None or isinstance(given, list):
+            return given or []
+        self.refuse("list_type", "Input should be a valid list", given, *place)
+        return []
+
+    def dictionary(self, given: object, *place: str | int) -> dict[str, Any]:
+        if isinstance(given, dict):
+            return given
+        self.refuse("dict_type", "Input should be a valid dictionary", given, *place)
+        return {}

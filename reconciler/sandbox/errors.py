@@ -1,0 +1,79 @@
+"""Refusals in the shapes of the real API, which answers now like FastAPI, now in an envelope of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One entry of a 422's `detail`."""
+
+    type: str
+    """The name that pydantic gives to this kind of problem, such as `missing`."""
+    loc: Sequence[str | int]
+    """Where: `body`, `query` or `path`, then names and positions."""
+    msg: str
+    """What is wrong, for people."""
+    input: Any
+    """What was given."""
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Return a value as a JSON answer."""
+    return Response(msgspec.json.encode(body), status, content_type="application/json")
+
+
+class ApiError(HTTPException):
+    """An answer that is not the one asked for. Raised anywhere, sent by the application."""
+
+    def __init__(self, status: int, body: object) -> None:
+        super().__init__(response=json_response(body, status))
+
+
+def unauthorized() -> ApiError:
+    """Return the answer to a missing or empty key."""
+    return ApiError(401, {"detail": "Unauthorized"})
+
+
+def unprocessable(problems: Sequence[Problem]) -> ApiError:
+    """Return the answer to a request that is not what its description says, with every problem at once."""
+    return ApiError(422, {"detail": problems})
+
+
+def not_found(kind: str, identifier: str) -> ApiError:
+    """Return the answer to an id that this workspace does not know."""
+    return _envelope(404, f"{kind} {identifier} not found.", param=None, code="not_found")
+
+
+def refused(message: str, *, param: str, code: str) -> ApiError:
+    """Return the answer to a request that is well formed and still cannot be done."""
+    return _envelope(400, message, param=param, code=code)
+
+
+def like_fastapi(error: HTTPException, environ: WSGIEnvironment) -> Response:
+    """Return the answer to what werkzeug refused by itself: an unknown path, a wrong method, a broken upload."""
+    response = Response.force_type(error.get_response(environ), environ)
+    if not isinstance(error, ApiError) and response.status_code >= HTTPStatus.BAD_REQUEST:
+        response.data = msgspec.json.encode({"detail": error.name})
+        response.content_type = "application/json"
+    return response
+
+
+def _envelope(status: int, message: str, *, param: str | None, code: str) -> ApiError:
+    body = {
+        "object": "error",
+        "message": message,
+        "type": "invalid_request_error",
+        "param": param,
+        "code": code,
+    }
+    return ApiError(status, body)

@@ -1,0 +1,196 @@
+"""The batch calls: list, create, get, cancel, delete."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from typing import Any
+
+import msgspec
+from werkzeug.wrappers import Request, Response
+
+from reconciler.sandbox import contents, drafts, filerows, inputs, jobrows, lifecycle, results, triggers
+from reconciler.sandbox.drafts import Draft
+from reconciler.sandbox.errors import json_response, not_found, refused
+from reconciler.sandbox.jobrows import Job
+from reconciler.sandbox.queries import Parameters, path_id
+from reconciler.sandbox.world import World
+
+_LIST_PARAMETERS = frozenset(
+    {
+        "page",
+        "page_size",
+        "model",
+        "agent_id",
+        "metadata",
+        "created_after",
+        "created_by_me",
+        "status",
+        "order_by",
+    }
+)
+
+
+def list_jobs(world: World, request: Request, workspace: str) -> Response:
+    """Answer `GET /v1/batch/jobs`."""
+    query = Parameters(request.args)
+    skip, size = query.page()
+    wanted = jobrows.Filter(
+        model=query.text("model"),
+        agent_id=query.text("agent_id"),
+        metadata=_metadata_filter(query),
+        created_after=query.moment("created_after"),
+        statuses=query.choices("status", list(lifecycle.Status)),
+    )
+    query.boolean("created_by_me", default=False)  # a workspace has one user here: every job is by me
+    newest_first = query.choice("order_by", ("created", "-created"), "-created") == "-created"
+    query.check()
+    now = world.now()
+    with world.store.read() as db:
+        jobs, total = jobrows.page(
+            db, workspace, wanted, now=now, newest_first=newest_first, skip=skip, size=size
+        )
+    listed = [_shown(job, now) for job in jobs]
+    return json_response({"object": "list", "total": total} | ({"data": listed} if listed else {}))
+
+
+def create_job(world: World, request: Request, workspace: str) -> Response:
+    """Answer `POST /v1/batch/jobs`."""
+    draft = drafts.read(request.get_data(cache=False))
+    if triggers.is_refused(draft.model):
+        raise refused(f"Invalid model: {draft.model}", param="model", code="unknown_model")
+    with world.store.write() as db:
+        now = world.now()  # inside, so that jobs are as old as the order in which they came
+        given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, draft, now)
+        summaries = [(name, contents.load_summary(db, content)) for name, content in given]
+        work = inputs.combine(summaries, draft.model)
+        job = jobrows.Job(
+            id=world.ids(),
+            endpoint=draft.endpoint,
+            model=draft.model,
+            agent_id=draft.agent_id,
+            metadata=draft.metadata,
+            input_files=draft.input_files,
+            errors=work.errors,
+            course=lifecycle.Course(
+                created_at=now,
+                requests=work.requests,
+                timeout_hours=draft.timeout_hours,
+                speed=world.speed,
+                refused=bool(work.errors),
+                stuck=triggers.is_stuck(work.model),
+                failing=work.failing,
+            ),
+        )
+        jobrows.insert(db, workspace, job, [content for _, content in given])
+        filerows.foresee_results(db, workspace, job)
+    return json_response(_shown(job, now))
+
+
+def get_job(world: World, request: Request, workspace: str, job_id: str) -> Response:
+    """Answer `GET /v1/batch/jobs/{job_id}`."""
+    job_id = path_id("job_id", job_id)
+    query = Parameters(request.args)
+    inline = query.boolean("inline", default=False)
+    query.check()
+    now = world.now()
+    with world.store.read() as db:
+        job = _find(db, workspace, job_id)
+        given = jobrows.contents(db, job_id)
+    shown = _shown(job, now)
+    if inline and lifecycle.state(job.course, now).ended_at is not None:
+        requests = inputs.requests(contents.lines(world.store, given))
+        shown["outputs"] = list(results.lines(job, requests, (results.OUTPUT, results.ERRORS)))
+    return json_response(shown)
+
+
+def cancel_job(world: World, request: Request, workspace: str, job_id: str) -> Response:  # noqa: ARG001 - a handler
+    """Answer `POST /v1/batch/jobs/{job_id}/cancel`."""
+    job_id = path_id("job_id", job_id)
+    with world.store.write() as db:
+        now = world.now()
+        job = _find(db, workspace, job_id)
+        if lifecycle.status(job.course, now) in (lifecycle.Status.QUEUED, lifecycle.Status.RUNNING):
+            jobrows.cancel(db, job_id, now)
+            job = _find(db, workspace, job_id)
+            filerows.foresee_results(db, workspace, job)
+    return json_response(_shown(job, now))
+
+
+def delete_job(world: World, request: Request, workspace: str, job_id: str) -> Response:  # noqa: ARG001 - a handler
+    """Answer `DELETE /v1/batch/jobs/{job_id}`."""
+    job_id = path_id("job_id", job_id)
+    with world.store.write() as db:
+        _find(db, workspace, job_id)
+        jobrows.delete(db, job_id)
+        contents.sweep(db)
+    return json_response({"id": job_id, "object": "batch", "deleted": True})
+
+
+def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> Job:
+    job = jobrows.find(db, workspace, job_id)
+    if job is None:
+        raise not_found("Batch job", job_id)
+    return job
+
+
+def _metadata_filter(query: Parameters) -> dict[str, str]:
+    """Read `metadata` as JSON, and every undeclared parameter as a pair, which is how the official SDK sends them."""
+    wanted = {name: text for name, text in query.arguments.items() if name not in _LIST_PARAMETERS}
+    given = query.text("metadata")
+    if given is not None:
+        try:
+            pairs = msgspec.json.decode(given, type=dict[str, Any])
+        except (msgspec.MsgspecError, RecursionError):
+            query.refuse("metadata", "dict_type", "Input should be a valid dictionary", given)
+        else:
+            wanted |= {name: _as_text(value) for name, value in pairs.items()}
+    return wanted
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _inline_input(db: sqlite3.Connection, draft: Draft) -> list[tuple[str, int]]:
+    with io.BytesIO(msgspec.json.Encoder().encode_lines(draft.requests)) as stream:
+        return [("requests", contents.save(db, stream, contents.summary_of(stream)).id)]
+
+
+def _input_files(db: sqlite3.Connection, workspace: str, draft: Draft, now: float) -> list[tuple[str, int]]:
+    given = []
+    for file_id in draft.input_files:
+        file = filerows.find(db, workspace, file_id, now)
+        if file is None:
+            raise refused(f"File {file_id} not found.", param="input_files", code="file_not_found")
+        if file.purpose != "batch" or file.content is None:
+            raise refused(f"File {file_id} is not for batches.", param="input_files", code="invalid_file")
+        given.append((file.filename, file.content))
+    return given
+
+
+def _shown(job: Job, now: float) -> dict[str, Any]:
+    """Return a job as the API shows it."""
+    state = lifecycle.state(job.course, now)
+    ended = state.ended_at is not None
+    return {
+        "id": job.id,
+        "object": "batch",
+        "input_files": job.input_files,
+        "metadata": job.metadata,
+        "endpoint": job.endpoint,
+        "model": job.model,
+        "agent_id": job.agent_id,
+        "output_file": results.file_id(job.id, results.OUTPUT) if ended and state.succeeded else None,
+        "error_file": results.file_id(job.id, results.ERRORS) if ended and state.failed else None,
+        "errors": job.errors if state.status is lifecycle.Status.FAILED else [],
+        "outputs": None,
+        "status": state.status,
+        "created_at": int(job.course.created_at),
+        "started_at": None if state.started_at is None else int(state.started_at),
+        "completed_at": None if state.ended_at is None else int(state.ended_at),
+        "total_requests": state.total,
+        "completed_requests": state.completed,
+        "succeeded_requests": state.succeeded,
+        "failed_requests": state.failed,
+    }

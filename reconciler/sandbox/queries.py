@@ -1,0 +1,138 @@
+"""Read parameters as the API declares them, and collect everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from werkzeug.datastructures import MultiDict
+
+from reconciler.sandbox.errors import Problem, unprocessable
+
+T = TypeVar("T")
+
+_TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
+_FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
+
+MOST_PAGES = 1 << 31
+MOST_A_PAGE = 10_000
+"""The real cap is unknown."""
+
+
+class Parameters:
+    """The query, or the form, of one request. Read what is declared, then call `check`.
+
+    Args:
+        arguments: what came.
+        place: how problems name it, `query` or `body`.
+    """
+
+    def __init__(self, arguments: MultiDict[str, str], place: str = "query") -> None:
+        self.arguments = arguments
+        self.place = place
+        self.problems: list[Problem] = []
+
+    def check(self) -> None:
+        """Refuse the request if anything was wrong.
+
+        Raises:
+            ApiError: 422, with every problem.
+        """
+        if self.problems:
+            raise unprocessable(self.problems)
+
+    def page(self) -> tuple[int, int]:
+        """Read `page` and `page_size`; return how many entries to skip and how many to send."""
+        page = self.integer("page", 0, at_least=0, at_most=MOST_PAGES)
+        size = self.integer("page_size", 100, at_least=1, at_most=MOST_A_PAGE)
+        return page * size, size
+
+    def text(self, name: str) -> str | None:
+        """Read a parameter as it stands."""
+        return self.arguments.get(name)
+
+    def integer(self, name: str, default: T, *, at_least: int, at_most: int) -> int | T:
+        """Read a whole number within limits."""
+        number = self._read(name, int, "int_parsing", "a valid integer", None)
+        if number is None:
+            return default
+        if number < at_least:
+            message = f"Input should be greater than or equal to {at_least}"
+            self.refuse(name, "greater_than_equal", message, number)
+        elif number > at_most:
+            message = f"Input should be less than or equal to {at_most}"
+            self.refuse(name, "less_than_equal", message, number)
+        return number
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """Read a switch, in any spelling that pydantic takes."""
+        return self._read(name, _boolean, "bool_parsing", "a valid boolean", default)
+
+    def moment(self, name: str) -> float | None:
+        """Read an RFC 3339 time as Unix seconds; one without an offset is taken as UTC."""
+        return self._read(name, _moment, "datetime_parsing", "a valid datetime", None)
+
+    def choice(self, name: str, choices: Collection[str], default: T) -> str | T:
+        """Read one of a few words."""
+        given = self.arguments.get(name)
+        if given is None:
+            return default
+        if given not in choices:
+            self.refuse(name, "enum", f"Input should be {one_of(choices)}", given)
+        return given
+
+    def choices(self, name: str, choices: Collection[str]) -> list[str] | None:
+        """Read a parameter that may be repeated, each time one of a few words; None without any."""
+        given = self.arguments.getlist(name)
+        for position, word in enumerate(given):
+            if word not in choices:
+                self.refuse(name, "enum", f"Input should be {one_of(choices)}", word, position)
+        return given or None
+
+    def refuse(self, name: str, kind: str, message: str, given: object, *position: int) -> None:
+        """Note that a parameter is wrong."""
+        self.problems.append(Problem(kind, [self.place, name, *position], message, given))
+
+    def _read(self, name: str, read: Callable[[str], T], kind: str, wanted: str, default: T) -> T:
+        given = self.arguments.get(name)
+        if given is None:
+            return default
+        try:
+            return read(given)
+        except (ValueError, OverflowError):
+            self.refuse(name, kind, f"Input should be {wanted}", given)
+            return default
+
+
+def path_id(name: str, given: str) -> str:
+    """Return an id from a path as the store writes it.
+
+    Raises:
+        ApiError: 422, it is not a UUID.
+    """
+    try:
+        return str(UUID(given))
+    except ValueError:
+        problem = Problem("uuid_parsing", ["path", name], "Input should be a valid UUID", given)
+        raise unprocessable([problem]) from None
+
+
+def one_of(choices: Iterable[str]) -> str:
+    """Say which words are taken: 'a', 'b' or 'c'."""
+    *others, last = [repr(choice) for choice in choices]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _boolean(given: str) -> bool:
+    if given.lower() in _TRUE:
+        return True
+    if given.lower() in _FALSE:
+        return False
+    raise ValueError(given)
+
+
+def _moment(given: str) -> float:
+    moment = datetime.fromisoformat(given)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

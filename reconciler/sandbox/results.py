@@ -1,0 +1,78 @@
+"""The result files of a job: which ones it will have, and their lines, made afresh at every read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from reconciler.sandbox import answers, lifecycle, triggers
+from reconciler.sandbox.inputs import Request
+from reconciler.sandbox.jobrows import Job
+
+OUTPUT = "batch_result"
+"""The API's sample type of the file with the answers."""
+
+ERRORS = "batch_error"
+"""The API's sample type of the file with the failed requests."""
+
+_BLOCK_LINES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFile:
+    """A file that a job leaves behind."""
+
+    id: str
+    filename: str
+    sample_type: str
+    num_lines: int
+
+
+def file_id(job_id: str, sample_type: str) -> str:
+    """Return the id of a job's result file, which is settled before the file exists."""
+    return str(uuid5(UUID(job_id), sample_type))
+
+
+def files(job: Job) -> list[ResultFile]:
+    """Return the files that the job will leave behind; one without a line does not come to be."""
+    end = lifecycle.final(job.course)
+    return [
+        ResultFile(
+            id=file_id(job.id, sample_type),
+            filename=f"{job.id}_{name}.jsonl",
+            sample_type=sample_type,
+            num_lines=num_lines,
+        )
+        for sample_type, name, num_lines in (
+            (OUTPUT, "output", end.succeeded),
+            (ERRORS, "errors", end.failed),
+        )
+        if num_lines
+    ]
+
+
+def lines(job: Job, requests: Iterable[Request], sample_types: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield what an ended job has to say in the files of these types, in the order of its requests."""
+    completed = islice(requests, lifecycle.final(job.course).completed)
+    for position, request in enumerate(completed):
+        if (ERRORS if triggers.is_failing(request.custom_id) else OUTPUT) in sample_types:
+            yield answers.line(
+                job.id,
+                position,
+                request,
+                endpoint=job.endpoint,
+                model=job.model,
+                created=int(job.course.created_at),
+            )
+
+
+def encode(answered: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """Write lines as a file, in blocks, and turned round within each: the API promises no order either."""
+    encoded = (msgspec.json.encode(line) + b"\n" for line in answered)
+    while block := list(islice(encoded, _BLOCK_LINES)):
+        yield b"".join(reversed(block))

@@ -1,0 +1,67 @@
+"""Serve the sandbox over HTTP, for tools that run outside of this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Self
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_WAITING_CONNECTIONS = 128
+_POLL_SECONDS = 0.05
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing: stderr is for what went wrong."""
+
+
+class Server:
+    """A sandbox on a port, listening from the start. Shut it down, or use it as a context manager."""
+
+    def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Bound here, since werkzeug ends the process when a port is taken.
+        with socket.create_server((host, port), family=family, backlog=_WAITING_CONNECTIONS) as bound:
+            self._server = make_server(
+                host, port, app, threaded=True, request_handler=_QuietHandler, fd=bound.fileno()
+            )
+        self._turn = threading.Lock()
+        self._serving = self._closed = False
+        self.port: int = self._server.port
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+
+    def serve_forever(self) -> None:
+        """Answer requests until `shutdown` is called or Ctrl-C is pressed."""
+        with self._turn:
+            if self._closed:
+                return
+            self._serving = True
+        self._server.serve_forever(poll_interval=_POLL_SECONDS)
+
+    def shutdown(self) -> None:
+        """Stop listening. Called from another thread than `serve_forever`; twice is harmless."""
+        with self._turn:
+            self._closed = True
+        if self._serving:
+            self._server.shutdown()  # would wait for ever if nothing was serving
+        self._server.server_close()
+
+
+def serve(app: WSGIApplication, host: str, port: int) -> Server:
+    """Open a port for the application; port 0 picks a free one. Call `serve_forever` on what comes back.
+
+    Raises:
+        OSError: the address cannot be used.
+    """
+    return Server(app, host, port)

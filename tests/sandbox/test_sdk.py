@@ -1,0 +1,149 @@
+"""The official SDK, unmodified, against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from mistralai.client import Mistral, errors
+from mistralai.client.models import BatchRequest, EmbeddingRequest, EmbeddingResponse
+from mistralai.extra.batch import BatchClient, BatchResult
+
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.server import serve
+from reconciler.sandbox.store import Store
+
+from .support import START, Clock, jsonl, requests, running
+
+
+@pytest.fixture
+def url(store: Store, clock: Clock) -> Iterator[str]:
+    with running(serve(make_app(store, now=clock), "127.0.0.1", 0)) as url:
+        yield url
+
+
+@pytest.fixture
+def sdk(url: str) -> Iterator[Mistral]:
+    with Mistral(api_key="a-key", server_url=url) as sdk:
+        yield sdk
+
+
+def test_it_uploads_lists_reads_signs_and_deletes_files(sdk: Mistral) -> None:
+    content = jsonl(*requests(3))
+    uploaded = sdk.files.upload(
+        file={"file_name": "questions.jsonl", "content": content}, purpose="batch", expiry=24
+    )
+
+    assert (uploaded.size_bytes, uploaded.num_lines, uploaded.sample_type) == (
+        len(content),
+        3,
+        "batch_request",
+    )
+    listed = sdk.files.list(purpose="batch", sample_type=["batch_request"], source=["upload"], search="quest")
+    assert [file.id for file in listed.data] == [uploaded.id]
+    assert sdk.files.retrieve(file_id=uploaded.id).deleted is False
+    assert sdk.files.download(file_id=uploaded.id).read() == content
+    signed = sdk.files.get_signed_url(file_id=uploaded.id, expiry=1)
+    assert httpx.get(signed.url).content == content
+    assert sdk.files.delete(file_id=uploaded.id).deleted is True
+    assert sdk.files.list().total == 0
+
+
+def test_it_creates_gets_and_reads_a_job_from_a_file(sdk: Mistral, clock: Clock) -> None:
+    file = sdk.files.upload(file={"file_name": "q.jsonl", "content": jsonl(*requests(3))}, purpose="batch")
+    job = sdk.batch.jobs.create(
+        endpoint="/v1/chat/completions",
+        input_files=[file.id],
+        model="mistral-small-latest",
+        metadata={"team": "search"},
+        timeout_hours=2,
+    )
+    assert (job.status, job.total_requests, job.metadata) == ("QUEUED", 0, {"team": "search"})
+    clock.advance(60)
+    ended = sdk.batch.jobs.get(job_id=job.id)
+
+    assert (ended.status, ended.succeeded_requests) == ("SUCCESS", 3)
+    assert isinstance(ended.output_file, str)
+    assert len(sdk.files.download(file_id=ended.output_file).read().splitlines()) == 3
+
+
+def test_it_creates_an_inline_job_and_reads_its_outputs(sdk: Mistral, clock: Clock) -> None:
+    job = sdk.batch.jobs.create(
+        endpoint="/v1/embeddings",
+        model="mistral-embed",
+        requests=[BatchRequest(custom_id="a", body={"input": "text"})],
+    )
+    clock.advance(60)
+    outputs = sdk.batch.jobs.get(job_id=job.id, inline=True).outputs
+
+    assert isinstance(outputs, list)
+    assert [output["custom_id"] for output in outputs] == ["a"]
+
+
+def test_it_lists_jobs_with_every_filter(sdk: Mistral, clock: Clock) -> None:
+    line = BatchRequest(body={})
+    assert sdk.batch.jobs.list().data is None
+    first = sdk.batch.jobs.create(
+        endpoint="/v1/embeddings", model="m", metadata={"team": "search"}, requests=[line]
+    )
+    clock.advance(60)
+    second = sdk.batch.jobs.create(endpoint="/v1/embeddings", agent_id="ag:1", requests=[line])
+    after = datetime.fromtimestamp(START + 30, UTC)
+
+    def ids(**filters: object) -> list[str]:
+        listed = sdk.batch.jobs.list(**filters)  # type: ignore[arg-type]
+        return [job.id for job in listed.data or []]
+
+    assert ids() == [second.id, first.id]
+    assert ids(order_by="created", page_size=1, page=1) == [second.id]
+    assert ids(model="m") == [first.id]
+    assert ids(agent_id="ag:1") == [second.id]
+    assert ids(metadata={"team": "search"}) == [first.id]
+    assert ids(created_after=after) == [second.id]
+    assert ids(status=["SUCCESS", "RUNNING"]) == [first.id]
+    assert ids(created_by_me=True) == [second.id, first.id]
+
+
+def test_it_cancels_and_deletes_jobs(sdk: Mistral, clock: Clock) -> None:
+    job = sdk.batch.jobs.create(endpoint="/v1/ocr", model="m", requests=[BatchRequest(body={})] * 100)
+    clock.advance(2)
+
+    assert sdk.batch.jobs.cancel(job_id=job.id).status == "CANCELLATION_REQUESTED"
+    clock.advance(1)
+    assert sdk.batch.jobs.get(job_id=job.id).status == "CANCELLED"
+    assert sdk.batch.jobs.delete(job_id=job.id).deleted is True
+    with pytest.raises(errors.SDKError, match="not found"):
+        sdk.batch.jobs.get(job_id=job.id)
+
+
+def test_it_is_told_what_is_wrong(sdk: Mistral, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+    with pytest.raises(errors.SDKError, match="unknown_model"):
+        sdk.batch.jobs.create(endpoint="/v1/ocr", model="sandbox-refused", requests=[BatchRequest(body={})])
+    with pytest.raises(errors.SDKError, match="value_error"):
+        sdk.batch.jobs.create(endpoint="/v1/ocr", model="m")
+    with Mistral(server_url=url) as nobody, pytest.raises(errors.SDKError, match="Unauthorized"):
+        nobody.batch.jobs.list()
+
+
+def test_its_batch_helper_runs_a_job_from_upload_to_typed_answers(store: Store) -> None:
+    ids = ["a", "b!fail", "c", "d!fail"]
+    lines = jsonl(*({"custom_id": custom_id, "body": {"input": "text"}} for custom_id in ids))
+
+    async def run(url: str) -> BatchResult[EmbeddingResponse]:
+        async with Mistral(api_key="a-key", server_url=url) as sdk:
+            batches: BatchClient[EmbeddingRequest, EmbeddingResponse] = BatchClient(
+                sdk, endpoint="/v1/embeddings", response_body_type=EmbeddingResponse
+            )
+            return await batches.run(lines, model="m", poll_interval_seconds=0.01, inline_threshold=1)
+
+    with running(serve(make_app(store, now=time.time, speed=20), "127.0.0.1", 0)) as url:
+        result = asyncio.run(run(url))
+
+    assert set(result.by_id()) == {"a", "c"}
+    assert {error.custom_id for error in result.errors()} == {"b!fail", "d!fail"}
+    assert result.response_errors() == []
