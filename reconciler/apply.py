@@ -7,84 +7,19 @@ and what they replace is cancelled once the new job is known.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
 from reconciler.actions import Cancel, Create, Decision, Plan
 from reconciler.api.client import Writer
 from reconciler.create import Altered, Bought, Desk, Lost, Refused, buy
-from reconciler.errors import ExitCode, LedgerError, ReconcilerError
+from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
-from reconciler.model import Job, Ours, Phase, Source
+from reconciler.model import Job, Phase, Source
+from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
 from reconciler.settings import Limits
 from reconciler.uploads import Uploads
 from reconciler.world import World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """A job was made, or one whose answer was lost was found."""
-
-    name: str
-    job: Job
-    op: str
-    adopted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled:
-    """A job is stopping, or had ended before the cancel came."""
-
-    name: str
-    job: Job
-
-    @property
-    def too_late(self) -> bool:
-        """Whether the job had ended by itself."""
-        return self.job.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """An action certainly had no effect."""
-
-    name: str
-    action: str
-    error: ReconcilerError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """Nobody can tell yet whether an action had an effect."""
-
-    name: str
-    action: str
-    error: ReconcilerError
-    until: float | None
-    """Unix seconds after which a new run can tell; None where any time will do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """An action was not begun."""
-
-    name: str
-    action: str
-    why: str
-
-
-Outcome: TypeAlias = Created | Cancelled | Failed | Unknown | Skipped
-
-
-def exit_codes(outcomes: Iterable[Outcome]) -> set[ExitCode]:
-    """Return what the outcomes say about how the command ends."""
-    kinds = {type(outcome) for outcome in outcomes}
-    bad = bool(kinds & {Failed, Unknown, Skipped})
-    wrote = bool(kinds & {Created, Cancelled, Unknown})
-    return {ExitCode.OK if not bad else ExitCode.PARTIAL if wrote else ExitCode.FAILED}
-
 
 CREATE: Final = "create"
 CANCEL: Final = "cancel"
@@ -174,45 +109,59 @@ class Applier:
     def _cancel(self, name: str, cancel: Cancel) -> Outcome:
         if self._world.stop.is_set():
             return Skipped(name=name, action=CANCEL, why="the run was asked to stop")
-        job_id = cancel.ours.job.id
+        job = cancel.ours.job
         try:
-            self._world.ledger.append(self._intent(name, cancel))
-            job = stop(self._writer, job_id)
+            job = cancel_job(
+                self._writer, self._world, job, name=name, reason=cancel.reason, source=self._source
+            )
         except ReconcilerError as error:
-            self._world.log("job.cancel_failed", name=name, job_id=job_id, error=str(error))
-            self._note(job_id, error=str(error))
             return Failed(name=name, action=CANCEL, error=error)
-        self._note(job_id, status=job.status)
-        self._world.log(
-            "job.cancelled",
-            name=name,
-            job_id=job_id,
-            reason=cancel.reason,
-            status=job.status,
-            answered=job.completed_requests,
-        )
         return Cancelled(name=name, job=job)
 
-    def _intent(self, name: str, cancel: Cancel) -> CancelIntended:
-        return CancelIntended(
-            at=self._world.now(),
-            run_id=self._world.run_id,
-            job_id=cancel.ours.job.id,
-            name=name,
-            reason=cancel.reason,
-            commit=self._source.commit,
-            actor=self._source.actor,
-            run_url=self._source.run_url,
-        )
 
-    def _note(self, job_id: str, *, status: str = "", error: str = "") -> None:
-        line = CancelEnded(
-            at=self._world.now(), run_id=self._world.run_id, job_id=job_id, status=status, error=error
+def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str, source: Source) -> Job:
+    """Stop a job, on the record, and return it as it is left.
+
+    Raises:
+        LedgerError: the intent could not be made durable, so nothing was sent.
+        ApiError: the job runs on, or nobody can tell.
+    """
+    world.ledger.append(
+        CancelIntended(
+            at=world.now(),
+            run_id=world.run_id,
+            job_id=job.id,
+            name=name,
+            reason=reason,
+            commit=source.commit,
+            actor=source.actor,
+            run_url=source.run_url,
         )
-        try:
-            self._world.ledger.append(line)
-        except LedgerError as problem:
-            self._world.log("ledger.degraded", error=str(problem))
+    )
+    try:
+        left = stop(writer, job.id)
+    except ReconcilerError as error:
+        world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
+        _note(world, CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, error=str(error)))
+        raise
+    _note(world, CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, status=left.status))
+    world.log(
+        "job.cancelled",
+        name=name,
+        job_id=job.id,
+        reason=reason,
+        status=left.status,
+        answered=left.completed_requests,
+    )
+    return left
+
+
+def _note(world: World, line: CancelEnded) -> None:
+    """What was sent is sent: a ledger that fails now costs memory."""
+    try:
+        world.ledger.append(line)
+    except LedgerError as problem:
+        world.log("ledger.degraded", error=str(problem))
 
 
 def stop(writer: Writer, job_id: str) -> Job:
@@ -242,13 +191,4 @@ def _altered(result: Altered) -> ReconcilerError:
     return ReconcilerError(
         f"job {result.job.id} was created, and the API altered its tag {result.key}",
         hint="no more jobs are created: they could not be recognised later; please report this",
-    )
-
-
-def duplicates_of_mine(plan: Plan, ops: frozenset[str]) -> tuple[tuple[Cancel, Ours], ...]:
-    """Return the cancels of duplicates that this run has made itself."""
-    return tuple(
-        (cancel, cancel.ours)
-        for cancel in plan.of(Cancel)
-        if cancel.reason == "duplicate" and cancel.ours.tags.op in ops
     )

@@ -34,6 +34,7 @@ class Case:
     memory: Memory
     gone: frozenset[str] = frozenset()
     lineage: frozenset[str] | None = None
+    uncommitted: frozenset[str] = frozenset()
     seen_ops: frozenset[str] = frozenset()
     """The ops of every job in the workspace."""
     now: float
@@ -81,6 +82,10 @@ class Case:
         known = [memory.attempt for memory in self.remembered if memory.phase in failed]
         return max(len(listed), len(known), *listed, *known, 0)
 
+    def cancelled_by_us(self, job_id: str) -> bool:
+        """Whether the ledger says that this tool decided to cancel a job, as a duplicate or otherwise."""
+        return self.memory.cancels.get(job_id) in OUR_CANCELS | {"duplicate"}
+
     def stopped_by_us(self, job: Job) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.
 
@@ -123,6 +128,7 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             memory=memory,
             gone=observed.gone,
             lineage=declared.lineage,
+            uncommitted=declared.uncommitted,
             seen_ops=seen_ops,
             now=now,
             run_keys=frozenset(spec.run_keys) if spec else frozenset(),

@@ -148,7 +148,7 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
 class PlanDoc(_Part, frozen=True, kw_only=True):
     """A plan with all that its reader needs."""
 
-    format_version: str = FORMAT_VERSION
+    format_version: str
     tool_version: str
     created_at: str
     """RFC 3339, UTC."""

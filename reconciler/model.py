@@ -6,6 +6,7 @@ folded into these at the border and never seen past it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -153,6 +154,14 @@ class JobSpec:
         )
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The spec's own file and its local inputs, relative to the project root."""
+        return (
+            self.declared_at.path,
+            *sorted(part.path for part in self.inputs if isinstance(part, InputFile)),
+        )
+
+    @property
     def requests(self) -> int | None:
         """How many requests the work holds; None where an uploaded file hides it."""
         counts = [request_count(part) for part in self.inputs]
@@ -295,6 +304,21 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """Where in git's history the specs stand; empty outside of git."""
+
+    commit: str = ""
+    branch: str = ""
+    uncommitted: frozenset[str] = frozenset()
+    """Files that differ from the commit, relative to the project root."""
+
+    @property
+    def dirty(self) -> bool:
+        """Whether anything differs from the commit."""
+        return bool(self.uncommitted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """What git says."""
 
@@ -304,6 +328,8 @@ class Declared:
     """The names that were asked for; None for all. Whatever is not selected is never absent."""
     lineage: frozenset[str] | None = None
     """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""
+    uncommitted: frozenset[str] = frozenset()
+    """Files that differ from the commit: whoever checks it out will not see them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,3 +344,9 @@ class Target:
     def host(self) -> str:
         """For readers: `api.mistral.ai`, or `the sandbox`."""
         return "the sandbox" if self.sandbox else self.base_url.partition("://")[2].rstrip("/")
+
+    @property
+    def folder(self) -> str:
+        """A path for what this tool keeps about the target, relative to its own folder."""
+        host = "sandbox" if self.sandbox else re.sub(r"[^a-z0-9.-]", "_", self.host.lower())
+        return f"{host}/{self.project}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 import msgspec
@@ -33,19 +32,10 @@ from reconciler.document import (
 )
 from reconciler.errors import ReconcilerError
 from reconciler.guards import Refusal
-from reconciler.model import Declared, InputFile, Job, Observed, Target
+from reconciler.model import Checkout, Declared, InputFile, Job, Observed, Target
 
 MAX_BYTES: Final = 256_000_000
 """A plan file larger than this is none of ours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
-    """Where in git's history the specs stand; empty outside of git."""
-
-    commit: str = ""
-    branch: str = ""
-    dirty: bool = False
 
 
 def of(
@@ -60,6 +50,7 @@ def of(
 ) -> PlanDoc:
     """Make a document of a plan. Pure."""
     return PlanDoc(
+        format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
         created_at=rfc3339(now),
         target=TargetDoc(base_url=target.base_url, project=target.project, sandbox=target.sandbox),

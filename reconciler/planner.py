@@ -35,7 +35,7 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
      -> it had succeeded: Keep `record_gone`; else Hold `record_gone` (attention)
 3  the newest attempt was CANCELLED, not by us
      -> Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone
-3  the newest attempt was CANCELLED by us, as removed, suspended or superseded
+3  the newest attempt was CANCELLED by us, as removed, suspended or superseded, attempts left
      -> Create `restored`
 3  FAILED or TIMED_OUT with answers inside
      -> Hold `partial` (attention): a retry would buy them again
@@ -96,7 +96,11 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
         now: wall clock, Unix seconds.
     """
     everything = tuple(cases(declared, observed, memory, now=now))
-    chosen = [case for case in everything if declared.selected is None or case.name in declared.selected]
+    chosen = [
+        case
+        for case in everything
+        if declared.selected is None or (case.spec is not None and case.name in declared.selected)
+    ]
     decided = [decide(case) for case in chosen]
     return Plan(
         decisions=tuple(decision for decision in decided if decision.actions),
@@ -133,14 +137,18 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     """Say what deserves a word and changes nothing."""
     if case.spec is None:
         return []
+    found = []
+    if any(isinstance(action, Create) for action in actions):
+        found += [
+            f"{path} is not committed: a run elsewhere will not see it so"
+            for path in case.spec.files
+            if path in case.uncommitted
+        ]
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
-    return [
-        note
-        for ours in case.jobs
-        if ours.job.id in kept
-        for note in _notes_on(case, ours)
-        if ours in case.wanted
-    ]
+    for ours in case.wanted:
+        if ours.job.id in kept:
+            found += _notes_on(case, ours)
+    return found
 
 
 def _notes_on(case: Case, ours: Ours) -> list[str]:

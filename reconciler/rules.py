@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from reconciler import digests, tags
 from reconciler.actions import Action, Cancel, Change, Create, Hold, Keep, Reason
-from reconciler.case import Case
+from reconciler.case import OUR_CANCELS, Case
 from reconciler.model import InputFile, JobSpec, Ours, Phase
 
 Verdict: TypeAlias = "tuple[Action, ...] | None"
@@ -235,15 +235,16 @@ def stopping(case: Case) -> Verdict:
 )
 def record_gone(case: Case) -> Verdict:
     """A deleted record is no reason to pay again."""
-    listed = max((ours.tags.attempt for ours in case.wanted), default=0)
-    for known in case.remembered:
-        if known.job_id not in case.gone or case.memory.cancels.get(known.job_id):
-            continue
+    gone = [known for known in case.remembered if known.job_id in case.gone]
+    for known in gone:
         if known.phase is Phase.SUCCEEDED:
             detail = f"job {known.job_id[:8]} had succeeded"
             return (Keep(job=None, reason=Reason.RECORD_GONE, detail=detail),)
-        ended_badly = known.phase in (Phase.FAILED, Phase.TIMED_OUT)
-        if known.attempt > listed and not ended_badly:
+    # A restored job carries the attempt of the one that was cancelled, so an equal number is no earlier one.
+    listed = max((ours.tags.attempt for ours in case.wanted), default=0)
+    for known in gone:
+        explained = known.phase in (Phase.FAILED, Phase.TIMED_OUT) or case.cancelled_by_us(known.job_id)
+        if known.attempt >= listed and not explained:
             detail = f"job {known.job_id[:8]} was deleted before it was seen to end"
             hint = "if its answers are lost, change `rerun` to buy them again"
             return (Hold(reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)
@@ -263,16 +264,21 @@ def cancelled(case: Case) -> Verdict:
     return (Hold(job=newest.job, reason=Reason.CANCELLED, hint=hint, attention=True),)
 
 
-@rule("the newest attempt was CANCELLED by us, as removed, suspended or superseded", "Create `restored`")
+@rule(
+    "the newest attempt was CANCELLED by us, as removed, suspended or superseded, attempts left",
+    "Create `restored`",
+)
 def restored(case: Case) -> Verdict:
     """The spec came back, and so does its work."""
-    if case.spec is None:
+    if case.spec is None or case.failures >= case.spec.retry.max_attempts:
         return None
     gone = any(
-        known.job_id in case.gone and case.memory.cancels.get(known.job_id, "duplicate") != "duplicate"
+        known.job_id in case.gone
+        and known.phase in (None, Phase.CANCELLED)  # otherwise the cancel came too late
+        and case.memory.cancels.get(known.job_id) in OUR_CANCELS
         for known in case.remembered
     )
-    if (case.newest is None and gone) or (case.newest and case.newest.phase is Phase.CANCELLED):
+    if case.newest.phase is Phase.CANCELLED if case.newest else gone:
         return (Create(spec=case.spec, attempt=case.failures + 1, reason=Reason.RESTORED),)
     return None
 

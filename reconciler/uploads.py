@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from reconciler.api.client import Writer
+from reconciler.api.errors import ApiError
+from reconciler.api.values import Upload
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.world import World
+
+TRIES: Final = 4
+PAUSE_SECONDS: Final = 0.5
+"""Before the second try; doubled before each further one."""
 
 
 class InputChangedError(ReconcilerError):
@@ -62,9 +70,10 @@ class Uploads:
     def _upload(self, part: InputFile) -> str:
         began = self._world.monotonic()
         path = self._root / part.path
-        if path.stat().st_size != part.size:
-            raise _changed(part)
-        sent = self._writer.upload_file(path, filename=f"{part.sha256}.jsonl")
+        with path.open("rb") as content:
+            if os.fstat(content.fileno()).st_size != part.size:
+                raise _changed(part)
+            sent = self._send(part, content)
         if sent.sha256 != part.sha256:
             self._writer.delete_file(sent.file.id)
             raise _changed(part)
@@ -77,6 +86,21 @@ class Uploads:
             elapsed_ms=round((self._world.monotonic() - began) * 1000),
         )
         return sent.file.id
+
+    def _send(self, part: InputFile, content: BinaryIO) -> Upload:
+        """Half an upload costs nothing: it is sent again."""
+        for left in reversed(range(TRIES)):
+            content.seek(0)
+            try:
+                return self._writer.upload_file(
+                    filename=f"{part.sha256}.jsonl", content=content, size=part.size
+                )
+            except ApiError as error:
+                if not left or not error.transient or self._world.stop.is_set():
+                    raise
+                self._world.log("input.upload_repeated", path=part.path, error=str(error))
+                self._world.sleep(PAUSE_SECONDS * 2 ** (TRIES - left))
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
 
 
 def _changed(part: InputFile) -> InputChangedError:

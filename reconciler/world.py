@@ -30,11 +30,11 @@ class Spread(Protocol):
 class Ledger(Protocol):
     """Where intents and outcomes are recorded."""
 
-    def append(self, line: Line) -> None:
-        """Record a line durably.
+    def append(self, *lines: Line) -> None:
+        """Record lines durably.
 
         Raises:
-            LedgerError: it could not be made durable.
+            LedgerError: they could not be made durable.
         """
 
 
@@ -53,7 +53,8 @@ class World:
     """Wall clock, Unix seconds, for records."""
     monotonic: Callable[[], float]
     """Seconds from an arbitrary start, for waits."""
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], object]
+    """May return early once `stop` is set."""
     random: random.Random
     spread: Spread
     log: Log

@@ -44,13 +44,15 @@ class FileLedger:
             ) from error
         return tuple(line for row in text.split("\n") if (line := decode(row)) is not None)
 
-    def append(self, line: Line) -> None:
-        """Record a line durably.
+    def append(self, *lines: Line) -> None:
+        """Record lines durably, in one write.
 
         Raises:
             LedgerError: the disk is full or read-only, or the file cannot be written.
         """
-        data = encode(line).encode() + b"\n"
+        if not lines:
+            return
+        data = "".join(f"{encode(line)}\n" for line in lines).encode()
         with self._mutex:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

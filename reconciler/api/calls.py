@@ -1,0 +1,93 @@
+"""What can be asked of the API: paths, query parameters, and a request as a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.errors import ReconcilerError
+
+JOBS: Final = "/v1/batch/jobs"
+FILES: Final = "/v1/files"
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+"""An id becomes a part of a path: no slash, no question mark, no `..`."""
+
+_PARAMETERS: Final = frozenset(
+    {
+        "page",
+        "page_size",
+        "model",
+        "agent_id",
+        "metadata",
+        "created_after",
+        "created_by_me",
+        "status",
+        "order_by",
+    }
+)
+"""The query parameters of the list of jobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request, but for the host and the key."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    content: bytes | None = None
+    """A body of JSON."""
+    form: Mapping[str, str] | None = None
+    """The fields of a form beside `files`."""
+    files: Mapping[str, Any] | None = None
+    """A file to be sent with the form, as httpx takes it."""
+    least_seconds: float = 0.0
+    """A timeout, where the usual one is shorter."""
+
+
+def job_path(job_id: str, action: str = "") -> str:
+    """Return the path of a job, or of an action on it.
+
+    Raises:
+        ReconcilerError: `job_id` cannot be an id.
+    """
+    return f"{JOBS}/{_checked(job_id)}{action}"
+
+
+def file_path(file_id: str, part: str = "") -> str:
+    """Return the path of a file, or of a part of it.
+
+    Raises:
+        ReconcilerError: `file_id` cannot be an id.
+    """
+    return f"{FILES}/{_checked(file_id)}{part}"
+
+
+def given(**parameters: str | None) -> list[tuple[str, str]]:
+    """Return the parameters that have a value, as pairs."""
+    return [(name, value) for name, value in parameters.items() if value is not None]
+
+
+def metadata_filter(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the pairs as query parameters of their own names, as the official SDK sends them.
+
+    Raises:
+        ReconcilerError: a key has the name of a real parameter and would overwrite it.
+    """
+    for key in sorted(_PARAMETERS.intersection(metadata)):
+        raise ReconcilerError(
+            f"the API cannot filter by the metadata key {key!r}: it has a parameter of that name",
+            hint="list without this filter and select from the result",
+        )
+    return list(metadata.items())
+
+
+def _checked(an_id: str) -> str:
+    if not _ID.fullmatch(an_id):
+        raise ReconcilerError(
+            f"{an_id!r} is not an id", hint="ids look like 4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f"
+        )
+    return an_id

@@ -1,0 +1,101 @@
+"""What carries requests: the network, or a function call into the sandbox.
+
+Everything above takes an `httpx.BaseTransport`, so a simulation or a test passes its own.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from reconciler.api import address
+from reconciler.errors import ReconcilerError
+
+Transport: TypeAlias = httpx.BaseTransport
+
+CONNECTIONS: Final = 16
+"""How many requests can be under way at once."""
+
+
+def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transport:
+    """Return the network, for requests to `base_url` alone.
+
+    Reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
+    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key; to this
+    machine itself, where plain HTTP is allowed, no proxy is used.
+
+    Args:
+        base_url: where all requests will go.
+        connections: how many are kept open; make it as large as the number of threads.
+
+    Raises:
+        ReconcilerError: the base URL, the proxy or the certificates cannot be used.
+    """
+    url = address.checked(base_url)
+    proxy = None if address.is_loopback(url.host) else _proxy(url.host)
+    # Plain HTTP needs no certificates, but without a context httpx would read them.
+    trust = _trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        return httpx.HTTPTransport(
+            verify=trust,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            proxy=proxy,
+        )
+    except (ValueError, ImportError, httpx.InvalidURL):  # ImportError: SOCKS needs one more package
+        raise ReconcilerError(
+            "the proxy that the environment names cannot be used",
+            hint="set HTTPS_PROXY to something like http://proxy.example:3128, or leave it out",
+        ) from None  # the URL may hold credentials
+
+
+def wsgi_transport(app: Callable[..., Iterable[bytes]]) -> Transport:
+    """Return a transport that calls a WSGI application in this process; the base URL may be `http://localhost`.
+
+    It knows no timeouts and holds whole bodies in memory. An exception of the application comes through as it is.
+    """
+    application: Any = app  # httpx types the environment more narrowly than wsgiref does
+    return httpx.WSGITransport(app=application)
+
+
+def _proxy(host: str) -> str | None:
+    proxies = getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    if not proxy or proxy_bypass(host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _trust() -> ssl.SSLContext:
+    """Return whom to trust: who the environment names, else the system's folder, else certifi's list.
+
+    A folder of hashed certificates is read when one is needed; a bundle is parsed whole before the first request,
+    which costs some 20 ms.
+    """
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not file and not folder:
+        folder = _system_folder()
+    if not file and not folder:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=file or None, capath=folder or None)
+    except OSError as error:
+        raise ReconcilerError(
+            f"the certificates to trust cannot be read: {error.strerror or error}",
+            hint="SSL_CERT_FILE names a PEM file, SSL_CERT_DIR a folder made by `openssl rehash`",
+        ) from error
+
+
+def _system_folder() -> str | None:
+    """Return the system's folder of certificates, None where there is none or nothing hashed in it."""
+    folder = ssl.get_default_verify_paths().capath
+    if folder:
+        with suppress(OSError), os.scandir(folder) as entries:
+            if any(entry.name.endswith(".0") for entry in entries):
+                return folder
+    return None

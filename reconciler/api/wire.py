@@ -1,0 +1,232 @@
+"""The API's JSON and our values, both directions side by side.
+
+The shapes are those of Mistral's OpenAPI description (ListBatchJobsResponse, BatchJob, FileSchema,
+CreateBatchJobRequest). What it requires is required, whatever else is there is ignored, and what may be absent may
+be null as well. Where a body does not fit, all of it is refused: nothing is concluded from half of a list.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from reconciler.api import telling
+from reconciler.api.errors import FROM_A_PROXY, MalformedAnswerError
+from reconciler.api.values import CreateJob, File, FilePage, JobPage
+from reconciler.model import Job, Phase
+from reconciler.render.clean import clean
+
+PHASES: Final = {
+    "QUEUED": Phase.ACTIVE,
+    "RUNNING": Phase.ACTIVE,
+    "SUCCESS": Phase.SUCCEEDED,
+    "FAILED": Phase.FAILED,
+    "TIMEOUT_EXCEEDED": Phase.TIMED_OUT,
+    "CANCELLATION_REQUESTED": Phase.STOPPING,
+    "CANCELLED": Phase.CANCELLED,
+}
+"""Every status of the description (BatchJobStatus). Any other word is `Phase.UNKNOWN`: the list is open."""
+
+_Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+"""Unix seconds up to the year 9999: what every calendar can show."""
+_Count = Annotated[int, Meta(ge=0, le=2**53)]
+_Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
+"""Visible ASCII: an id stands in URLs, tables and logs, and is never altered."""
+
+
+class _Error(Struct, gc=False):
+    message: str
+    count: int | None = 1
+
+
+class _Job(Struct, gc=False):
+    id: _Id
+    input_files: list[_Id]
+    endpoint: str
+    errors: list[_Error]
+    status: str
+    created_at: _Time
+    total_requests: _Count
+    completed_requests: _Count
+    succeeded_requests: _Count
+    failed_requests: _Count
+    metadata: dict[str, object] | None = None
+    model: str | None = None
+    agent_id: str | None = None
+    output_file: _Id | None = None
+    error_file: _Id | None = None
+    started_at: _Time | None = None
+    completed_at: _Time | None = None
+
+    def fold(self) -> Job:
+        return Job(
+            id=self.id,
+            phase=PHASES.get(self.status, Phase.UNKNOWN),
+            status=clean(self.status),
+            endpoint=clean(self.endpoint),
+            model=_cleaned(self.model),
+            agent_id=_cleaned(self.agent_id),
+            metadata=self.metadata or {},
+            input_files=tuple(self.input_files),
+            output_file=self.output_file,
+            error_file=self.error_file,
+            errors=tuple(map(_told, self.errors)),
+            created_at=self.created_at,
+            started_at=self.started_at,
+            completed_at=self.completed_at,
+            total_requests=self.total_requests,
+            completed_requests=self.completed_requests,
+            succeeded_requests=self.succeeded_requests,
+            failed_requests=self.failed_requests,
+        )
+
+
+class _Jobs(Struct, gc=False):
+    total: _Count
+    data: list[_Job] | None = None
+
+
+class _File(Struct, gc=False):
+    id: _Id
+    filename: str
+    created_at: _Time
+    bytes: _Count | None = None
+    purpose: str | None = None
+    sample_type: str | None = None
+    source: str | None = None
+    num_lines: _Count | None = None
+    mimetype: str | None = None
+    signature: str | None = None
+    expires_at: _Time | None = None
+    visibility: str | None = None
+    deleted: bool | None = None
+
+    def fold(self) -> File:
+        return File(
+            id=self.id,
+            filename=clean(self.filename),
+            created_at=self.created_at,
+            size=self.bytes,
+            purpose=_cleaned(self.purpose),
+            sample_type=_cleaned(self.sample_type),
+            source=_cleaned(self.source),
+            num_lines=self.num_lines,
+            mimetype=_cleaned(self.mimetype),
+            signature=_cleaned(self.signature),
+            expires_at=self.expires_at,
+            visibility=_cleaned(self.visibility),
+            deleted=bool(self.deleted),
+        )
+
+
+class _Files(Struct, gc=False):
+    data: list[_File] | None = None
+    total: _Count | None = None
+
+
+class _Deleted(Struct, gc=False):
+    id: _Id
+    deleted: bool | None = True
+
+
+class _Create(Struct, omit_defaults=True):
+    endpoint: str
+    input_files: tuple[str, ...] = ()
+    requests: msgspec.Raw | None = None
+    model: str | None = None
+    agent_id: str | None = None
+    metadata: dict[str, str] | None = None
+    timeout_hours: int | None = None
+
+
+S = TypeVar("S", bound=Struct)
+
+_JOB: Final = msgspec.json.Decoder(_Job)
+_JOBS: Final = msgspec.json.Decoder(_Jobs)
+_FILE: Final = msgspec.json.Decoder(_File)
+_FILES: Final = msgspec.json.Decoder(_Files)
+_DELETED: Final = msgspec.json.Decoder(_Deleted)
+
+
+def read_job(body: bytes) -> Job:
+    """Understand a BatchJob.
+
+    Raises:
+        MalformedAnswerError: it is none.
+    """
+    return _decoded(_JOB, body).fold()
+
+
+def read_job_page(body: bytes) -> JobPage:
+    """Understand a page of jobs; without `data` it is an empty one.
+
+    Raises:
+        MalformedAnswerError: it is none, or a single job of it is none.
+    """
+    page = _decoded(_JOBS, body)
+    return JobPage(jobs=tuple(job.fold() for job in page.data or ()), total=page.total)
+
+
+def read_file(body: bytes) -> File:
+    """Understand a file's description.
+
+    Raises:
+        MalformedAnswerError: it is none.
+    """
+    return _decoded(_FILE, body).fold()
+
+
+def read_file_page(body: bytes) -> FilePage:
+    """Understand a page of files.
+
+    Raises:
+        MalformedAnswerError: it is none, or a single file of it is none.
+    """
+    page = _decoded(_FILES, body)
+    return FilePage(files=tuple(file.fold() for file in page.data or ()), total=page.total)
+
+
+def read_deleted(body: bytes) -> bool:
+    """Understand the answer to a DELETE: False where the API says that it did not, True for an empty one (204).
+
+    Raises:
+        MalformedAnswerError: it says neither.
+    """
+    return not body or _decoded(_DELETED, body).deleted is not False
+
+
+def write_create(job: CreateJob) -> bytes:
+    """Return the body of `POST /v1/batch/jobs`; inline requests stand in it exactly as given."""
+    return msgspec.json.encode(
+        _Create(
+            endpoint=job.endpoint,
+            input_files=job.input_files,
+            requests=None if job.requests is None else msgspec.Raw(job.requests),
+            model=job.model,
+            agent_id=job.agent_id,
+            metadata=dict(job.metadata) or None,
+            timeout_hours=job.timeout_hours,
+        )
+    )
+
+
+def _decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise MalformedAnswerError(f"the answer is not what the API describes: {error}") from None
+    except (ValueError, RecursionError) as error:  # ValueError: JSON and UTF-8 errors alike
+        if telling.is_html(body):
+            raise MalformedAnswerError("the answer is an HTML page", hint=FROM_A_PROXY) from None
+        raise MalformedAnswerError(f"the answer is no JSON: {error}", transient=True) from None
+
+
+def _cleaned(text: str | None) -> str | None:
+    return None if text is None else clean(text)
+
+
+def _told(error: _Error) -> str:
+    message = clean(error.message)
+    return f"{message} ({error.count:,} times)" if error.count and error.count > 1 else message

@@ -1,0 +1,76 @@
+"""The options that override a guard: each its own, and no flag for all."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def budget(text: str) -> int | str:
+    """Read a number of requests, or `none` for no budget."""
+    digits = text.replace(",", "").replace("_", "")
+    if digits != "none" and not digits.isdecimal():
+        raise ValueError(text)
+    return digits if digits == "none" else int(digits)
+
+
+_LIMITS: Final = {
+    "max_cancels": click.option(
+        "--max-cancels", type=click.IntRange(0), metavar="N", help="Allow up to N cancels."
+    ),
+    "max_cancel_share": click.option(
+        "--max-cancel-share",
+        type=click.FloatRange(0, 1),
+        metavar="X",
+        help="Allow cancelling up to this share (0 to 1) of the active jobs.",
+    ),
+    "max_new_requests": click.option(
+        "--max-new-requests", type=budget, metavar="N|none", help="Allow buying up to N requests."
+    ),
+    "max_lost_answers": click.option(
+        "--max-lost-answers",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Allow cancelling jobs that have answered up to N requests.",
+    ),
+}
+_ALLOWED: Final = {
+    "empty": click.option(
+        "--allow-empty", is_flag=True, help="Allow cancelling everything when nothing is declared."
+    ),
+    "other_workspace": click.option(
+        "--allow-other-workspace",
+        is_flag=True,
+        help="Allow a workspace that shows none of the remembered jobs.",
+    ),
+    "bought_elsewhere": click.option(
+        "--allow-bought-elsewhere",
+        is_flag=True,
+        help="Allow buying what another project of the workspace has bought.",
+    ),
+}
+
+
+def consents(command: _F) -> _F:
+    """Add the guards' options; the command gets them as one value, `consent`."""
+
+    @functools.wraps(command)
+    def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
+        from reconciler.cli.gather import Consent
+        from reconciler.guards import Allowed
+
+        limits = {name: kwargs.pop(name) for name in _LIMITS}
+        allowed = Allowed(**{name: kwargs.pop(f"allow_{name}") for name in _ALLOWED})
+        given = {
+            name: None if value == "none" else value for name, value in limits.items() if value is not None
+        }
+        return command(*args, consent=Consent(limits=tuple(given.items()), allowed=allowed), **kwargs)
+
+    for option in reversed([*_LIMITS.values(), *_ALLOWED.values()]):
+        collected = option(collected)
+    return collected  # type: ignore[return-value]  # click keeps the function's type to itself

@@ -1,0 +1,74 @@
+"""The machine as a value: environment, clocks, randomness, threads, terminal. Tests and simulations pass another."""
+
+from __future__ import annotations
+
+import contextvars
+import random
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from reconciler.api.transport import Transport
+    from reconciler.world import Spread
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
+    """Run `do` over the items in threads; one item, or one at once, needs none."""
+    if len(items) <= 1 or at_once <= 1:
+        return [do(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(at_once, len(items))) as pool:
+        futures = [pool.submit(contextvars.copy_context().run, do, item) for item in items]
+        return [future.result() for future in futures]
+
+
+def _uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def _same(transport: Transport) -> Transport:
+    return transport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """Everything that a command takes from the process and the machine."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+    """May return early once `stop` is set."""
+    random: random.Random = field(default_factory=random.SystemRandom)
+    spread: Spread = side_by_side
+    through: Callable[[Transport], Transport] = _same
+    """Wraps the HTTP transport: where tests put their faults and record requests."""
+    uuid: Callable[[], str] = _uuid
+    """Names what the embedded sandbox makes."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set by the first signal: nothing new is begun."""
+
+    strict: bool = False
+    """Whether an event that the catalogue does not know raises; in tests."""
+
+    def terminal(self, stream: str) -> bool:
+        """Whether `stdin`, `stdout` or `stderr` is a terminal."""
+        handle = getattr(sys, stream)
+        return handle is not None and handle.isatty()
+
+    def colour(self, stream: str) -> bool:
+        """Whether a stream takes colours (https://no-color.org, https://force-color.org)."""
+        if self.environ.get("NO_COLOR"):
+            return False
+        return bool(self.environ.get("FORCE_COLOR")) or self.terminal(stream)

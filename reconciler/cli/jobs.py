@@ -1,0 +1,127 @@
+"""`reconciler jobs`: look at single jobs of the workspace, and stop one by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
+
+if TYPE_CHECKING:
+    from reconciler.api.client import Writer
+    from reconciler.cli.host import Host
+    from reconciler.cli.session import Session
+    from reconciler.model import Job
+
+
+@click.group()
+def jobs() -> None:
+    """Look at the jobs of the workspace, and stop one by hand."""
+
+
+@jobs.command(name="list")
+@click.option("--all", "everybody", is_flag=True, help="Everybody's jobs, not only this project's.")
+@click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only these; may be repeated.")
+@options.output_format("text", "json")
+@options.common
+@click.pass_obj
+def list_(
+    host: Host, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
+) -> int:
+    """List jobs, the oldest first."""
+    from reconciler import observe, tags
+    from reconciler.cli.report import jobs_text, listed
+    from reconciler.cli.session import reading
+    from reconciler.reports import JobListDoc, pretty
+
+    with reading(common, host) as session:
+        at_once = session.project.settings.limits.reads_in_flight
+        found = observe.list_all(session.api, session.world, at_once=at_once)
+    chosen = [
+        listed(job)
+        for job in found
+        if (everybody or tags.project_of(job) == session.target.project)
+        and (not statuses or job.status in {word.upper() for word in statuses})
+    ]
+    if form == "json":
+        click.echo(pretty(JobListDoc(jobs=tuple(chosen))), nl=False)
+    else:
+        click.echo(jobs_text(chosen, now=host.now(), owners=everybody), nl=False)
+    return ExitCode.OK
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@options.output_format("text", "json")
+@options.common
+@click.pass_obj
+def get(host: Host, *, job_id: str, form: str, common: options.Common) -> int:
+    """Show all that the API knows of one job."""
+    from reconciler.cli.report import job_text, listed
+    from reconciler.cli.session import reading
+    from reconciler.reports import pretty
+
+    with reading(common, host) as session:
+        job = listed(session.api.get_job(job_id))
+    click.echo(pretty(job) if form == "json" else job_text(job), nl=False)
+    return ExitCode.OK
+
+
+@jobs.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@options.yes
+@click.option("--foreign", is_flag=True, help="Allow stopping a job that is not this project's.")
+@options.common
+@click.pass_obj
+def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common) -> int:
+    """Stop jobs by hand. A job that a person stopped is not bought again until its `rerun` changes."""
+    from reconciler.cli.session import writing
+    from reconciler.cli.signals import interrupts
+
+    if not yes and not host.terminal("stdin"):
+        raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
+    with interrupts(host) as interrupted, writing(common, host) as session:
+        found = [session.api.get_job(job_id) for job_id in dict.fromkeys(job_ids)]
+        for job in found:
+            check_owner(job, session.target.project, foreign=foreign)
+        if not yes and not click.confirm(f"Stop {', '.join(job.id for job in found)}?", err=True):
+            return ExitCode.OK
+        stopped = [stop_by_hand(session, job) for job in found]
+    ok = ExitCode.OK if all(stopped) else ExitCode.PARTIAL if any(stopped) else ExitCode.FAILED
+    return first_that_holds({ok} | interrupted())
+
+
+def check_owner(job: Job, project: str, *, foreign: bool) -> None:
+    """Refuse to touch what is not ours.
+
+    Raises:
+        ReconcilerError: the job carries no tag of this project.
+    """
+    from reconciler import tags
+
+    owner = tags.project_of(job)
+    if owner != project and not foreign:
+        whose = f"is of project {owner}" if owner else "carries no tag of this tool"
+        raise ReconcilerError(
+            f"job {job.id} {whose}, and nothing was stopped", hint="to stop it all the same, pass --foreign"
+        )
+
+
+def stop_by_hand(session: Session[Writer], job: Job) -> bool:
+    """Stop one job, record that a person did, and say how it stands."""
+    from reconciler.apply import cancel_job
+    from reconciler.cli.main import told
+    from reconciler.render.clean import clean
+
+    try:
+        ended = cancel_job(
+            session.api, session.world, job, name=str(job.metadata.get("reconciler.name", "")),
+            reason="by_hand", source=session.source,
+        )  # fmt: skip
+    except ReconcilerError as error:
+        click.echo(told(error, colour=session.host.colour("stderr")), err=True)
+        return False
+    click.echo(f"{job.id} {clean(ended.status)}")
+    return True

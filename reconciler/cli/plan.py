@@ -1,0 +1,81 @@
+"""`reconciler plan`: what would be done, and why. Writes nothing but the plan file it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.consent import consents
+from reconciler.errors import ExitCode, first_that_holds
+
+if TYPE_CHECKING:
+    from reconciler.cli.gather import Consent
+    from reconciler.cli.host import Host
+    from reconciler.document import PlanDoc
+
+
+@click.command()
+@options.paths
+@click.option("-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan; apply takes it.")
+@options.output_format("text", "json", "markdown")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
+@click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
+@consents
+@options.common
+@click.pass_obj
+def plan(
+    host: Host,
+    *,
+    paths: tuple[Path, ...],
+    out: Path | None,
+    form: str,
+    detailed_exitcode: bool,
+    fail_on_attention: bool,
+    consent: Consent,
+    common: options.Common,
+) -> int:
+    """Show what apply would do, and why.
+
+    SPECS, files or folders below the spec root, select what is considered; what is not selected is left alone.
+    """
+    from reconciler.cli.gather import gather
+    from reconciler.cli.session import reading
+    from reconciler.cli.tell import plan_bytes, save, tell
+
+    with reading(common, host) as session:
+        document = gather(session, paths, consent).document(session)
+    if out is not None:
+        save(host.cwd / out, plan_bytes(document))
+    tell(host, document, form=form, next_step=next_step(document, common, out))
+    return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
+
+
+def next_step(document: PlanDoc, common: options.Common, out: Path | None) -> str:
+    """Return the exact command that applies this plan, "" where a guard refuses it."""
+    if document.guards:
+        return ""
+    flags = "".join(
+        f" {flag}"
+        for flag in (
+            f"--config {common.config}" if common.config else "",
+            "--sandbox" if common.sandbox else "",
+            f"--base-url {common.base_url}" if common.base_url else "",
+        )
+        if flag
+    )
+    if out is not None:
+        return f"Saved. Apply exactly this: reconciler apply {out}{flags}"
+    return f"Apply exactly this: reconciler plan -o plan.json{flags} && reconciler apply plan.json{flags}"
+
+
+def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:
+    """Return how a command that only shows a plan ends."""
+    holds = set()
+    if detailed_exitcode and document.pending:
+        holds.add(ExitCode.PENDING)
+    if fail_on_attention and document.summary.attention:
+        holds.add(ExitCode.ATTENTION)
+    return first_that_holds(holds)

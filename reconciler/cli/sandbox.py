@@ -1,0 +1,79 @@
+"""`reconciler sandbox`: the embedded stand-in for the API, served over HTTP or emptied."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.cli.host import Host
+
+
+@click.group()
+def sandbox() -> None:
+    """Serve or empty the embedded stand-in for the API."""
+
+
+@sandbox.command()
+@click.option("--host", "address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option(
+    "--db", type=options.PATH, metavar="FILE", help="Where it keeps its state.  [default: --sandbox's]"
+)
+@click.option(
+    "--speed", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Times life."
+)
+@click.pass_obj
+def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float) -> int:
+    """Serve the sandbox over HTTP, until interrupted. Any key opens a workspace of its own."""
+    try:
+        from reconciler.sandbox.app import make_app
+        from reconciler.sandbox.server import serve as listen
+        from reconciler.sandbox.store import Store
+    except ModuleNotFoundError as error:
+        raise ReconcilerError(
+            f"the sandbox needs the package {error.name}",
+            hint='pip install "mistral-batch-reconciler[sandbox]"',
+        ) from error
+    with Store(host.cwd / db if db else default_db(host)) as store:
+        server = listen(make_app(store, now=host.now, speed=speed), address, port)
+        click.echo(f"sandbox on {server.url} (nothing is bought; Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("", err=True)
+        finally:
+            server.shutdown()
+    return 0
+
+
+@sandbox.command()
+@click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@click.pass_obj
+def reset(host: Host, *, config: Path | None) -> int:
+    """Forget everything in the embedded sandbox: its jobs, its files and its ledger."""
+    from reconciler.specs.project import load_project
+
+    folder = load_project(config, start=host.cwd).root / ".reconciler" / "sandbox"
+    if folder.exists():
+        shutil.rmtree(folder)
+        click.echo("the sandbox is empty")
+    else:
+        click.echo("the sandbox was empty")
+    return 0
+
+
+def default_db(host: Host) -> Path:
+    """Return the embedded sandbox's own database, so that both look at the same jobs."""
+    from reconciler.cli.session import sandbox_db
+    from reconciler.specs.project import load_project
+
+    return sandbox_db(load_project(None, start=host.cwd))

@@ -1,0 +1,26 @@
+"""`reconciler schema`: the JSON Schemas that travel with the tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+NAMES: Final = ("job", "reconciler", "plan", "apply", "status", "jobs", "validate", "event")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(NAMES), default="job")
+def schema(name: str) -> int:
+    """Print a JSON Schema: of a spec (job), of reconciler.yaml (reconciler), of what commands write."""
+    click.echo(read_schema(name), nl=False)
+    return 0
+
+
+def read_schema(name: str) -> bytes:
+    """Return a schema's bytes, from the installed package or from the clone."""
+    package = Path(__file__).parent.parent
+    installed = package / "schemas" / f"{name}.schema.json"
+    here = installed if installed.exists() else package.parent / "schemas" / installed.name
+    return here.read_bytes()

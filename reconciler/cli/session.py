@@ -1,0 +1,225 @@
+"""What a command works with: the project, the target, the API and the world, opened together and closed together."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import msgspec
+
+from reconciler import git
+from reconciler.api.client import Reader, Writer
+from reconciler.api.key import Key, read_key
+from reconciler.api.retry import Retrier, RetryPolicy
+from reconciler.api.transport import Transport, https_transport, wsgi_transport
+from reconciler.api.values import RequestRecord
+from reconciler.cli.host import Host
+from reconciler.cli.options import Common
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.ledger import lock
+from reconciler.ledger.file import FileLedger
+from reconciler.logs import open_log
+from reconciler.model import Checkout, Source, Target
+from reconciler.specs.project import Project, load_project
+from reconciler.world import World
+
+if TYPE_CHECKING:
+    from reconciler.world import Log
+
+STATE: Final = ".reconciler"
+"""The tool's own folder beside reconciler.yaml; not for git."""
+SANDBOX_URL: Final = "http://localhost"
+TRUE: Final = frozenset({"1", "true", "yes", "on"})
+
+_ApiT = TypeVar("_ApiT", bound=Reader)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session(Generic[_ApiT]):
+    """One command's work."""
+
+    host: Host
+    project: Project
+    target: Target
+    api: _ApiT
+    world: World
+    ledger: FileLedger
+    checkout: Checkout
+    source: Source
+    began: float
+    """On the monotonic clock."""
+
+    @property
+    def folder(self) -> Path:
+        """Where this target's ledger and lock are."""
+        return self.ledger.path.parent
+
+
+def open_project(common: Common, host: Host) -> Project:
+    """Find and read `reconciler.yaml`."""
+    return load_project(common.config, start=host.cwd)
+
+
+def target_of(common: Common, host: Host, project: Project) -> Target:
+    """Return which API to talk to: a flag beats the environment, which beats the file.
+
+    Raises:
+        UsageError: `--sandbox` and `--base-url` together.
+    """
+    name = project.settings.project
+    if common.sandbox and common.base_url:
+        raise UsageError("--sandbox and --base-url exclude each other", hint="leave one of them out")
+    sandbox = common.sandbox
+    if sandbox is None and not common.base_url:
+        sandbox = host.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
+    if sandbox:
+        return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
+    base_url = common.base_url or host.environ.get("MISTRAL_BASE_URL") or project.settings.base_url
+    return Target(base_url=base_url.rstrip("/"), project=name)
+
+
+@contextmanager
+def reading(common: Common, host: Host, *, loud: bool = False) -> Iterator[Session[Reader]]:
+    """Open a session that cannot write to the API."""
+    with ExitStack() as stack:
+        yield _open(Reader, common, host, stack, loud=loud)
+
+
+@contextmanager
+def writing(common: Common, host: Host) -> Iterator[Session[Writer]]:
+    """Open a session that may write, and hold the target's lock.
+
+    Raises:
+        LedgerError: another process on this host writes to the same target.
+    """
+    with ExitStack() as stack:
+        session = _open(Writer, common, host, stack, loud=True)
+        holder = f"run {session.world.run_id} on {platform.node()}"
+        stack.enter_context(lock.held(session.folder, holder=holder))
+        yield session
+
+
+def _open(kind: type[_ApiT], common: Common, host: Host, stack: ExitStack, *, loud: bool) -> Session[_ApiT]:
+    project = open_project(common, host)
+    target = target_of(common, host, project)
+    if target.sandbox:  # what is created shows at once, and nothing arrives late
+        limits = msgspec.structs.replace(project.settings.limits, settle_seconds=0.0)
+        settings = msgspec.structs.replace(project.settings, limits=limits)
+        project = replace(project, settings=settings)
+    checkout = git.checkout(project.root)
+    run_id = f"{host.random.getrandbits(48):012x}"
+    log = stack.enter_context(
+        open_log(
+            style=common.log_format,
+            level=common.log_level or ("info" if loud or not host.terminal("stderr") else "warning"),
+            file=common.log_file,
+            now=host.now,
+            colour=host.colour("stderr"),
+            strict=host.strict,
+            bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
+        )
+    )
+    ledger = FileLedger(project.root / STATE / target.folder)
+    api = kind(
+        base_url=target.base_url,
+        key=_key(common, host, target),
+        transport=host.through(_transport(host, project, target, stack)),
+        timeout_seconds=project.settings.limits.timeout_seconds,
+        retry=Retrier(
+            RetryPolicy(deadline_seconds=project.settings.limits.deadline_seconds),
+            rng=host.random,
+            monotonic=host.monotonic,
+            sleep=host.sleep,
+        ),
+        on_request=_observer(log),
+    )
+    stack.callback(api.close)
+    return Session(
+        host=host,
+        project=project,
+        target=target,
+        api=api,
+        world=World(
+            now=host.now,
+            monotonic=host.monotonic,
+            sleep=host.sleep,
+            random=host.random,
+            spread=host.spread,
+            log=log,
+            ledger=ledger,
+            stop=host.stop,
+            run_id=run_id,
+        ),
+        ledger=ledger,
+        checkout=checkout,
+        source=git.source(checkout, host.environ),
+        began=host.monotonic(),
+    )
+
+
+def _key(common: Common, host: Host, target: Target) -> Key:
+    if target.sandbox:
+        from reconciler.sandbox import BUILT_IN_KEY
+
+        return Key(BUILT_IN_KEY)
+    return read_key(environ=host.environ, file=common.api_key_file)
+
+
+def sandbox_db(project: Project) -> Path:
+    """Return where the embedded sandbox keeps its state."""
+    return project.root / STATE / "sandbox" / "sandbox.db"
+
+
+def _transport(host: Host, project: Project, target: Target, stack: ExitStack) -> Transport:
+    if not target.sandbox:
+        return https_transport(target.base_url, connections=project.settings.limits.reads_in_flight)
+    try:
+        from reconciler.sandbox.app import make_app
+        from reconciler.sandbox.store import Store
+    except ModuleNotFoundError as error:
+        raise ReconcilerError(
+            f"the sandbox needs the package {error.name}",
+            hint='pip install "mistral-batch-reconciler[sandbox]"',
+        ) from error
+    store = stack.enter_context(Store(sandbox_db(project)))
+    speed = sandbox_speed(host)
+    return wsgi_transport(make_app(store, now=host.now, speed=speed, ids=host.uuid))
+
+
+def sandbox_speed(host: Host) -> float:
+    """Return how many times faster than life the embedded sandbox works.
+
+    Raises:
+        UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
+    """
+    text = host.environ.get("RECONCILER_SANDBOX_SPEED", "1")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise UsageError(
+            f"RECONCILER_SANDBOX_SPEED is {text!r}", hint="give a positive number, such as 100, or inf"
+        )
+    return speed
+
+
+def _observer(log: Log) -> Callable[[RequestRecord], None]:
+    def heard(record: RequestRecord) -> None:
+        facts = {
+            "method": record.method,
+            "path": record.path,
+            "status": record.status,
+            "elapsed_ms": record.elapsed_ms,
+            "attempt": record.attempt,
+        }
+        if record.error:
+            log("request.failed", **facts, error=record.error)
+        else:
+            log("request.sent", **facts)
+
+    return heard

@@ -1,0 +1,41 @@
+"""`reconciler validate`: check specs and inputs. No key, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.errors import ExitCode, SpecError
+
+if TYPE_CHECKING:
+    from reconciler.cli.host import Host
+
+
+@click.command()
+@options.paths
+@click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@options.output_format("text", "json")
+@click.pass_obj
+def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, form: str) -> int:
+    """Check the specs and their inputs, offline, and tell every problem at once."""
+    from reconciler.cli.report import validation_doc, validation_text
+    from reconciler.reports import pretty
+    from reconciler.specs.load import load
+    from reconciler.specs.project import load_project
+
+    project = load_project(config, start=host.cwd)
+    try:
+        loaded = load(project, [host.cwd / path for path in paths])
+    except SpecError as error:
+        if form != "json":
+            raise
+        click.echo(pretty(validation_doc((), error.problems)), nl=False)
+        return ExitCode.FAILED
+    if form == "json":
+        click.echo(pretty(validation_doc(loaded.specs, loaded.warnings)), nl=False)
+    else:
+        click.echo(validation_text(loaded, colour=host.colour("stdout")), nl=False, color=True)
+    return ExitCode.OK

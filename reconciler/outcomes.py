@@ -1,0 +1,73 @@
+"""What came of each action of a plan: values, for the renderers and for the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.model import Job, Phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A job was made, or one whose answer was lost was found."""
+
+    name: str
+    job: Job
+    op: str
+    adopted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """A job is stopping, or had ended before the cancel came."""
+
+    name: str
+    job: Job
+
+    @property
+    def too_late(self) -> bool:
+        """Whether the job had ended by itself."""
+        return self.job.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An action certainly had no effect."""
+
+    name: str
+    action: str
+    error: ReconcilerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Nobody can tell yet whether an action had an effect."""
+
+    name: str
+    action: str
+    error: ReconcilerError
+    until: float | None
+    """Unix seconds after which a new run can tell; None where any time will do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """An action was not begun."""
+
+    name: str
+    action: str
+    why: str
+
+
+Outcome: TypeAlias = Created | Cancelled | Failed | Unknown | Skipped
+
+
+def exit_codes(outcomes: Iterable[Outcome]) -> set[ExitCode]:
+    """Return what the outcomes say about how the command ends."""
+    kinds = {type(outcome) for outcome in outcomes}
+    bad = bool(kinds & {Failed, Unknown, Skipped})
+    wrote = bool(kinds & {Created, Cancelled, Unknown})
+    return {ExitCode.OK if not bad else ExitCode.PARTIAL if wrote else ExitCode.FAILED}

@@ -1,0 +1,47 @@
+"""Plans and outcomes as Markdown, for comments and step summaries. Text from outside cannot become markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from reconciler.document import PlanDoc
+from reconciler.outcomes import Outcome
+from reconciler.render import plan_words
+from reconciler.render.clean import clean
+from reconciler.render.outcome_words import outcome_row, summary
+
+_ACTIVE: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&-])")
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown and its tables show as it is: no markup, no mention, no link."""
+    return _ACTIVE.sub(r"\\\1", clean(text)).replace("://", ":\u200b//").replace("\\@", "\\@\u200b")
+
+
+def plan_markdown(plan: PlanDoc) -> str:
+    """Return a plan: a verdict, a table of what changes with reasons, the rest folded."""
+    rows = [row for decision in plan.decisions if (row := plan_words.row(decision)) is not None]
+    lines = [f"**{escape(plan_words.totals(plan) or 'No changes')}**", "", escape(plan_words.header(plan))]
+    lines += [f"> **Refused** by `{guard.guard}`: {escape(guard.message)}" for guard in plan.guards]
+    if rows:
+        lines += ["", "| | name | why |", "|---|---|---|"]
+    for row in rows:
+        verb = "**look**" if row.attention else row.verb
+        why = " · ".join(escape(fact) for fact in row.facts)
+        below = "".join(f"<br>{escape(line)}" for line in row.below)
+        lines.append(f"| {verb} | {escape(row.name)} | {why}{below} |")
+    rest = [line for line in (plan_words.unchanged(plan), plan_words.selection(plan)) if line]
+    lines += ["", *(escape(line) for line in rest)] if rest else []
+    return "\n".join(lines) + "\n"
+
+
+def outcomes_markdown(outcomes: Sequence[Outcome]) -> str:
+    """Return what an apply did, did not do and does not know."""
+    lines = [f"**{escape(summary(outcomes))}**", "", "| | name | |", "|---|---|---|"]
+    for outcome in outcomes:
+        row = outcome_row(outcome)
+        hint = f"<br>{escape(row.hint)}" if row.hint else ""
+        lines.append(f"| {row.verb} | {escape(row.name)} | {escape(row.fact)}{hint} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,103 @@
+"""Problems for people: where, what, the line with a caret, and what to do.
+
+specs/nightly.yaml:7:8: model: not a model name
+    model: mistral small
+           ^
+  hint: ...
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from reconciler.errors import Problem
+from reconciler.render.clean import clean
+
+_WINDOW: Final = 96
+"""Columns of a line that are shown."""
+_LEAD: Final = 40
+"""Columns of them that stand before the caret at least, where the line has so many."""
+_TAB: Final = "    "
+
+_BOLD, _RED, _YELLOW, _CYAN, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
+
+
+def problems_text(problems: Iterable[Problem], *, colour: bool) -> str:
+    """Return the problems, each with its line and hint, and a last line that counts them; "" for none."""
+    shown = list(problems)
+    if not shown:
+        return ""
+    return "\n".join(
+        [*(line for problem in shown for line in _lines(problem, colour=colour)), count_line(shown)]
+    )
+
+
+def count_line(problems: Iterable[Problem]) -> str:
+    """Return "3 problems, 1 warning in 2 files"."""
+    shown = list(problems)
+    warnings = sum(problem.warning for problem in shown)
+    errors = len(shown) - warnings
+    parts = [_count(number, word) for number, word in ((errors, "problem"), (warnings, "warning")) if number]
+    return f"{', '.join(parts) or 'no problems'} in {_count(len({p.path for p in shown}), 'file')}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _lines(problem: Problem, *, colour: bool) -> Iterator[str]:
+    def paint(code: str, text: str) -> str:
+        return f"{code}{text}{_RESET}" if colour else text
+
+    kind = paint(_YELLOW, "warning: ") if problem.warning else ""
+    message = paint(_BOLD, clean(problem.message))
+    yield f"{paint(_CYAN, clean(problem.where))}: {kind}{message}"
+    if problem.excerpt:
+        text, caret = excerpt(problem.excerpt, problem.column)
+        yield f"    {text}"
+        if caret is not None:
+            yield f"    {' ' * caret}{paint(_YELLOW if problem.warning else _RED, '^')}"
+    if problem.hint:
+        yield f"  hint: {clean(problem.hint)}"
+
+
+def excerpt(line: str, column: int) -> tuple[str, int | None]:
+    """Return what to show of a line, and how many columns stand before the caret.
+
+    Args:
+        line: the line as it stands in the file.
+        column: 1-based, in characters; 0 for no caret.
+    """
+    text, before = _visible(line), _visible(line[: max(column - 1, 0)])
+    start = max(0, len(before) - _LEAD) if _width(text) > _WINDOW else 0
+    lead = "…" if start else ""
+    shown = lead + _cut(text[start:], _WINDOW - len(lead))
+    return shown, _width(lead + before[start:]) if column else None
+
+
+def _visible(text: str) -> str:
+    return clean(text.replace("\t", _TAB))
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    used = 0
+    for at, character in enumerate(text):
+        used += _width(character)
+        if used >= width:
+            return f"{text[:at]}…"
+    return text
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: wide characters take two, combining ones none."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,84 @@
+"""Plans and outcomes as text for a terminal. Values in, strings out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from reconciler.document import PlanDoc
+from reconciler.outcomes import Outcome
+from reconciler.render import plan_words
+from reconciler.render.clean import clean
+from reconciler.render.outcome_words import outcome_row, summary
+
+SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "look": "!"}
+COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
+WIDEST_NAME: Final = 40
+
+
+def paint(text: str, sign: str, *, colour: bool) -> str:
+    """Return `text` in a sign's colour."""
+    code = COLOURS.get(sign, "")
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "") -> str:
+    """Return a plan: where one is, a line for each job that changes, the rest folded, one line of totals.
+
+    Args:
+        plan: the document.
+        colour: whether a terminal shows it.
+        next_step: the exact command that applies it, "" where there is none to name.
+    """
+    rows = [row for decision in plan.decisions if (row := plan_words.row(decision)) is not None]
+    header, same = plan_words.header(plan), plan_words.unchanged(plan)
+    selected = plan_words.selection(plan)
+    if not rows:
+        told = "; ".join(filter(None, [selected, same or "nothing is declared"]))
+        return f"No changes. {header} · {told}\n" + "".join(
+            f"  note: {note}\n" for note in plan_words.notes(plan)
+        )
+    width = min(WIDEST_NAME, max(len(row.name) for row in rows))
+    lines = [header, ""]
+    for row in rows:
+        sign = "!" if row.attention else SIGNS[row.verb]
+        verb = "look at" if row.verb == "look" else row.verb
+        lines.append(
+            f"  {paint(f'{sign} {verb:<7}', sign, colour=colour)} {row.name:<{width}}  {' · '.join(row.facts)}"
+        )
+        lines += [f"      {line}" for line in row.below]
+    lines += [f"  {line}" for line in (same, selected) if line]
+    lines += [f"  note: {note}" for note in plan_words.notes(plan)]
+    totals = plan_words.totals(plan)
+    if totals:
+        lines += ["", totals]
+    lines += [
+        paint(f"refused by {guard.guard}: {clean(guard.message)}", "!", colour=colour)
+        + f"\n  hint: {clean(guard.hint)}"
+        for guard in plan.guards
+    ]
+    if next_step and plan.pending:
+        lines.append(next_step)
+    return "\n".join(lines) + "\n"
+
+
+def outcomes_text(outcomes: Sequence[Outcome], *, colour: bool) -> str:
+    """Return what an apply did, did not do and does not know."""
+    rows = [outcome_row(outcome) for outcome in outcomes]
+    width = min(WIDEST_NAME, max(len(row.name) for row in rows))
+    lines = [
+        f"  {paint(f'{row.sign} {row.verb:<12}', row.sign, colour=colour)} {row.name:<{width}}  {row.fact}"
+        + (f"\n      hint: {row.hint}" if row.hint else "")
+        for row in rows
+    ]
+    return "\n".join(["", *lines, "", summary(outcomes)]) + "\n"
+
+
+def table_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with aligned columns; the last column is not padded."""
+    cells = [list(head), *([clean(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+        for row in cells
+    )

@@ -1,0 +1,35 @@
+"""Small words that every renderer shares: counts, sizes, times."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KILO: Final = 1000
+UNITS: Final = ("bytes", "kB", "MB", "GB")
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 job`, `1,200 jobs`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def size(number: int) -> str:
+    """Return bytes for a reader: `4.1 MB`."""
+    value, unit = float(number), UNITS[0]
+    for unit in UNITS:  # noqa: B007  the last one stands
+        if value < KILO:
+            break
+        value /= KILO
+    return f"{number:,} bytes" if unit == UNITS[0] else f"{value:.1f} {unit}"
+
+
+def age(seconds: float) -> str:
+    """Return a span of time for a reader: `2 h 5 min`."""
+    minutes = max(0, int(seconds)) // 60
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{minutes} min" if minutes else f"{int(max(0, seconds))} s"

@@ -1,0 +1,111 @@
+"""The JSON that commands write, beside the plan: one type each, from which their schemas are generated."""
+
+from __future__ import annotations
+
+import msgspec
+
+from reconciler.document import JobDoc, PlanDoc
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything in a report."""
+
+
+class OutcomeDoc(_Part, frozen=True, kw_only=True):
+    """What came of one action."""
+
+    name: str
+    outcome: str
+    """`created`, `cancelled`, `had_ended`, `create_failed`, `cancel_failed`, `unknown` or `not_done`."""
+    job_id: str | None
+    status: str | None
+    adopted: bool
+    """True where the answer to a create was lost and the job was found."""
+    message: str
+    hint: str
+
+
+class ApplyDoc(_Part, frozen=True, kw_only=True):
+    """What `apply --format json` writes."""
+
+    plan: PlanDoc
+    outcomes: tuple[OutcomeDoc, ...]
+    exit_code: int
+
+
+class StatusRow(_Part, frozen=True, kw_only=True):
+    """One declared job as it stands."""
+
+    name: str
+    state: str
+    """A job's own status; or what apply would do about it: `to create`, `on hold`."""
+    reason: str
+    job: JobDoc | None
+    attention: bool
+    detail: str
+
+
+class StatusDoc(_Part, frozen=True, kw_only=True):
+    """What `status --format json` writes."""
+
+    project: str
+    base_url: str
+    sandbox: bool
+    rows: tuple[StatusRow, ...]
+
+
+class ListedJob(_Part, frozen=True, kw_only=True):
+    """One job of the workspace."""
+
+    id: str
+    status: str
+    endpoint: str
+    model: str | None
+    agent_id: str | None
+    created_at: int
+    """Unix seconds, the server's clock; so are the two below."""
+    started_at: int | None
+    completed_at: int | None
+    total_requests: int
+    completed_requests: int
+    succeeded_requests: int
+    failed_requests: int
+    input_files: tuple[str, ...]
+    output_file: str | None
+    error_file: str | None
+    errors: tuple[str, ...]
+    metadata: dict[str, str]
+    """As it stands on the job; values that are not strings as JSON."""
+    project: str | None
+    """Whose it is, None where it carries no tag of this tool."""
+    name: str | None
+
+
+class JobListDoc(_Part, frozen=True, kw_only=True):
+    """What `jobs list --format json` writes."""
+
+    jobs: tuple[ListedJob, ...]
+
+
+class ProblemDoc(_Part, frozen=True, kw_only=True):
+    """One thing that is wrong in a file."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+    hint: str
+    warning: bool
+
+
+class ValidateDoc(_Part, frozen=True, kw_only=True):
+    """What `validate --format json` writes."""
+
+    specs: int
+    requests: int
+    problems: tuple[ProblemDoc, ...]
+
+
+def pretty(report: msgspec.Struct) -> bytes:
+    """Return a report as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"

@@ -1,0 +1,78 @@
+"""After the creates: wait until the list shows them, and settle what two runners bought at once.
+
+A later run without our ledger sees only the list, so this run ends when the list shows what it made. If another
+runner bought the same work meanwhile, the older job stays: of the younger ones, each run cancels its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reconciler.actions import Cancel, Keep, Plan, Reason
+from reconciler.api.client import Reader
+from reconciler.model import Observed, Phase
+from reconciler.outcomes import Created, Outcome
+from reconciler.world import World
+
+FIRST_WAIT: Final = 0.5
+LONGEST_WAIT: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The workspace after the creates."""
+
+    observed: Observed
+    not_listed: frozenset[str]
+    """Ids that were created and that the list does not show yet."""
+
+
+def until_listed(
+    look: Callable[[], Observed], outcomes: Iterable[Outcome], world: World, *, settle_seconds: float
+) -> Settled:
+    """Look at the workspace until every created job shows, for as long as the settle time at most.
+
+    Args:
+        look: reads the workspace whole.
+        outcomes: what an apply did.
+        world: clock and sleep.
+        settle_seconds: the bound.
+
+    Raises:
+        ApiError: the workspace cannot be read.
+    """
+    made = frozenset(outcome.job.id for outcome in outcomes if isinstance(outcome, Created))
+    give_up_at = world.monotonic() + settle_seconds
+    wait = FIRST_WAIT
+    while True:
+        observed = look()
+        missing = made - {ours.job.id for ours in observed.ours} - {it.job.id for it in observed.unreadable}
+        if not missing or world.stop.is_set() or world.monotonic() >= give_up_at:
+            break
+        world.sleep(min(wait, give_up_at - world.monotonic()))
+        wait = min(wait * 2, LONGEST_WAIT)
+    if missing:
+        world.log("jobs.not_listed_yet", job_ids=sorted(missing))
+    return Settled(observed=observed, not_listed=missing)
+
+
+def my_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Plan:
+    """Cut a plan down to the duplicates that this run made, where the job that stays is really there.
+
+    Raises:
+        ApiError: a job that would stay cannot be read.
+    """
+    ops = {outcome.op for outcome in outcomes if isinstance(outcome, Created)}
+    decisions = []
+    for decision in plan.decisions:
+        mine = tuple(
+            cancel
+            for cancel in decision.of(Cancel)
+            if cancel.reason is Reason.DUPLICATE and cancel.ours.tags.op in ops
+        )
+        stays = [keep.job.id for keep in decision.of(Keep) if keep.job]
+        if mine and any(reader.get_job(job_id).phase in (Phase.ACTIVE, Phase.SUCCEEDED) for job_id in stays):
+            decisions.append(replace(decision, actions=mine))
+    return replace(plan, decisions=tuple(decisions))

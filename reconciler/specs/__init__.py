@@ -1,0 +1,1 @@
+"""Specs: YAML text with positions in, checked `JobSpec`s out."""

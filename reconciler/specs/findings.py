@@ -1,0 +1,127 @@
+"""What is wrong with the lines of one input file: the first of it line by line, the rest counted by kind.
+
+A file of a million lines can hold a million mistakes, mostly one mistake a million times. No finding repeats what
+a line says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from reconciler.errors import Problem
+
+MOST: Final = 20
+"""Findings of one file that are shown."""
+
+_ONE_LINE: Final = 'a line is one request: `{"custom_id": "1", "body": {…}}`'
+_ID: Final = "answers are found by it: give each request its own"
+
+
+class Kind(Enum):
+    """A kind of finding: what it says of one line, the next step, and what many of them are called."""
+
+    BOM = "the file begins with a byte order mark", "save it as UTF-8 without one", ""
+    CRLF = (
+        "the lines end in CRLF",
+        "save the file with LF; in .gitattributes, `*.jsonl -text` keeps git from changing it",
+        "",
+    )
+    EMPTY_FILE = "the file is empty", "write one line a request", ""
+    EMPTY_LINE = "an empty line", "remove it", "empty lines"
+    NOT_UTF8 = "not UTF-8", "save the file as UTF-8", "lines that are not UTF-8"
+    NOT_JSON = "not JSON from here on", _ONE_LINE, "lines that are not JSON"
+    TWO_VALUES = "more than one value", _ONE_LINE, "lines with more than one value"
+    NOT_A_NUMBER = "NaN and Infinity are not JSON", "write a number or null", "lines with NaN or Infinity"
+    HALF_CHARACTER = (
+        "half a character (a lone surrogate such as `\\ud83d`)",
+        "write the whole character",
+        "lines with half a character",
+    )
+    TOO_DEEP = "nests too deep", "flatten it", "lines that nest too deep"
+    REFUSED = "not a request, or not JSON", _ONE_LINE, "lines that are not requests"
+    NOT_AN_OBJECT = "not an object", _ONE_LINE, "lines that are not objects"
+    NO_BODY = "`body` is missing", _ONE_LINE, "lines without `body`"
+    BAD_BODY = "`body` is not an object", _ONE_LINE, "lines whose `body` is not an object"
+    NO_ID = "`custom_id` is missing", _ID, "lines without `custom_id`"
+    BAD_ID = "`custom_id` is not text", "put it in quotes", "lines whose `custom_id` is not text"
+    EMPTY_ID = "`custom_id` is empty", _ID, "lines with an empty `custom_id`"
+    SAME_ID = "`custom_id` was used before", _ID, "lines with a `custom_id` that was used before"
+    TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if it is meant", ""
+    TOO_LARGE = "the file is too large", "split it, or raise `limits.file_bytes` in reconciler.yaml", ""
+    UNREADABLE = "the file cannot be read", "", ""
+
+    def __init__(self, message: str, hint: str, many: str) -> None:
+        self.message = message
+        self.hint = hint
+        self.many = many
+
+
+_OF_THE_FILE: Final = frozenset({Kind.BOM, Kind.CRLF})
+"""Told once, however many lines have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong in one line."""
+
+    kind: Kind
+    line: int = 0
+    column: int = 0
+    more: str = ""
+    """What is added to the message."""
+    custom_id: str | None = None
+    """For SAME_ID: which; it is looked up, never shown."""
+
+
+class Findings:
+    """Collects what is wrong in one file, in the order of its lines."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._found: list[Finding] = []
+        self._rest: Counter[Kind] = Counter()
+        self._rest_from = 0
+
+    def add(self, finding: Finding) -> None:
+        """Take one more finding."""
+        if finding.kind in _OF_THE_FILE and any(known.kind is finding.kind for known in self._found):
+            return
+        if len(self._found) < MOST:
+            self._found.append(finding)
+        else:
+            self._rest[finding.kind] += 1
+            self._rest_from = self._rest_from or finding.line
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        """The custom_ids whose first use has to be named."""
+        return frozenset(known.custom_id for known in self._found if known.custom_id is not None)
+
+    def problems(self, first_use: Callable[[str], str]) -> tuple[Problem, ...]:
+        """Return the problems to show.
+
+        Args:
+            first_use: says where one of `repeated` was used first.
+        """
+        shown = tuple(self._problem(finding, first_use) for finding in self._found)
+        if not self._rest:
+            return shown
+        kinds = ", ".join(
+            f"{number:,} {kind.many or kind.message}" for kind, number in self._rest.most_common()
+        )
+        message = f"and {self._rest.total():,} more from here on: {kinds}"
+        return (*shown, Problem(path=self._path, line=self._rest_from, message=message))
+
+    def _problem(self, finding: Finding, first_use: Callable[[str], str]) -> Problem:
+        more = finding.more if finding.custom_id is None else f", in {first_use(finding.custom_id)}"
+        return Problem(
+            path=self._path,
+            line=finding.line,
+            column=finding.column,
+            message=finding.kind.message + more,
+            hint=finding.kind.hint,
+        )

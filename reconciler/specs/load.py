@@ -1,0 +1,168 @@
+"""All specs of a project, or all that is wrong with them.
+
+The whole spec root is always read, whatever was asked for: a name or a piece of work may be declared elsewhere,
+and only who has seen everything may say that something is absent. Paths narrow what is acted upon, not what is
+read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import Problem, ReconcilerError, SpecError
+from reconciler.model import JobSpec, RunKey
+from reconciler.specs import files, selection, yaml_reader
+from reconciler.specs.inputs import InputReader
+from reconciler.specs.job import job_spec
+from reconciler.specs.project import CONFIG_NAME, Project
+from reconciler.specs.source import Source, capped, decode
+from reconciler.specs.words import count, some
+from reconciler.specs.yaml_tree import Document
+
+_MOST: Final = 100
+"""Problems of one file that are shown."""
+
+_UNNAMED_APART: Final = 3
+"""Files of one folder that no spec names and that are told one by one; more are told together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What git declares, checked."""
+
+    specs: tuple[JobSpec, ...]
+    """Every spec of the project, sorted by name."""
+    selected: frozenset[str] | None
+    """The names that were asked for; None for all."""
+    warnings: tuple[Problem, ...]
+
+
+def load(project: Project, paths: Sequence[Path] = ()) -> Loaded:
+    """Read, check and return every spec of a project.
+
+    Args:
+        project: where they are.
+        paths: what to select; nothing for everything.
+
+    Raises:
+        UsageError: a path does not exist, or selects nothing.
+        ReconcilerError: there is no spec folder.
+        SpecError: something is wrong; carries all problems of all files.
+    """
+    narrowed = selection.scope(project, paths)
+    if not project.spec_root.is_dir():
+        raise ReconcilerError(
+            f"there is no folder {project.settings.specs} beside {project.config_path.name}",
+            hint=f"create it, or set `specs` in {project.config_path.name}",
+        )
+    loader = _Loader(project)
+    specs = sorted(loader.specs(), key=lambda spec: spec.name)
+    problems = _sorted(loader.problems)
+    if any(not problem.warning for problem in problems):
+        raise SpecError(problems)
+    return Loaded(
+        specs=tuple(specs),
+        selected=selection.selected(project, specs, narrowed),
+        warnings=problems,
+    )
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    by_file = groupby(sorted(set(problems)), key=lambda problem: problem.path)
+    return tuple(problem for _, group in by_file for problem in capped(group, _MOST))
+
+
+class _Loader:
+    """Reads a spec root, and remembers what must not be declared twice."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._inputs = InputReader(project.root, project.settings.limits)
+        self._names: dict[str, str] = {}
+        """Where each name was declared first."""
+        self._work: dict[RunKey, str] = {}
+        """What declared each piece of work first."""
+        self._cut_short = False
+        self.problems: list[Problem] = []
+
+    def specs(self) -> Iterator[JobSpec]:
+        """Yield every usable spec; what is wrong gathers in `problems`."""
+        found = files.listing(str(self._project.spec_root), str(self._project.root))
+        for path, message, hint in found.problems:
+            self.problems.append(Problem(path=self._project.relative(path), message=message, hint=hint))
+        for path in found.specs:
+            if path != str(self._project.config_path) and os.path.basename(path) != CONFIG_NAME:  # noqa: PTH119
+                yield from self._file(path)
+        if not self._cut_short:
+            self.problems += _unnamed(self._project, found.others, self._inputs.paths)
+
+    def _file(self, path: str) -> Iterator[JobSpec]:
+        documents, problems = self._documents(path)
+        self._cut_short = self._cut_short or bool(problems)
+        self.problems += problems
+        for document in documents:
+            spec, wrong = job_spec(document, self._project, self._inputs)
+            self.problems += wrong
+            if not self._name_taken(document) and spec is not None:
+                self._work_taken(document, spec)
+                yield spec
+
+    def _documents(self, path: str) -> tuple[list[Document], list[Problem]]:
+        shown, limits = self._project.relative(path), self._project.settings.limits
+        try:
+            source = decode(shown, files.read(path, limits.spec_bytes))
+        except files.TooLargeError:
+            message = f"larger than {limits.spec_bytes:,} bytes"
+            return [], [Problem(path=shown, message=message, hint=yaml_reader.RAISE.format("spec_bytes"))]
+        except OSError as error:
+            return [], [Problem(path=shown, message=f"cannot be read: {error.strerror}")]
+        if not isinstance(source, Source):
+            return [], [source]
+        documents, problems = yaml_reader.read(source, limits)
+        if not documents and not problems:
+            hint = "remove it, or write a spec into it"
+            self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
+        return documents, problems
+
+    def _name_taken(self, document: Document) -> bool:
+        name = document.value.get("name") if isinstance(document.value, dict) else None
+        if not isinstance(name, str):
+            return False
+        place = document.place(("name",))
+        here = f"{document.source.path}:{place.line + 1}"
+        first = self._names.setdefault(name.casefold(), here)
+        if first == here:
+            return False
+        message = f"name: `{name}` is declared at {first} already"
+        self.problems.append(document.source.problem(place, message, hint="rename one of them"))
+        return True
+
+    def _work_taken(self, document: Document, spec: JobSpec) -> None:
+        here = f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
+        first = self._work.setdefault(spec.run_key, here)
+        if first != here:
+            work = "work" if spec.requests is None else count(spec.requests, "request")
+            message = f"{spec.name}: both this and {first} buy the same {work}"
+            hint = "change `rerun` in one of them, or remove one"
+            self.problems.append(document.source.problem(document.place(("name",)), message, hint=hint))
+
+
+def _unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:
+    """Yield a warning for each file that no spec names, or one for a folder of them."""
+    paths = [path for path in map(project.relative, others) if path not in named]
+    lone = [path for path in paths if project.relative(os.path.realpath(project.root / path)) not in named]
+    for folder, group in groupby(lone, key=lambda path: path.rpartition("/")[0]):
+        names = list(group)
+        hint = "name it in `input_files`, or move it out of the spec folder"
+        if len(names) <= _UNNAMED_APART:
+            for path in names:
+                yield Problem(path=path, message="no spec names this file", hint=hint, warning=True)
+        else:
+            files_here = some([path.rpartition("/")[2] for path in names])
+            message = f"no spec names {count(len(names), 'file')} here: {files_here}"
+            yield Problem(path=folder, message=message, hint=hint.replace(" it ", " them "), warning=True)

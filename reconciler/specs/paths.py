@@ -1,0 +1,149 @@
+"""What an entry of `input_files` names: an uploaded file's id, a path, or a glob.
+
+Paths and globs are relative to the spec's own folder, are written with forward slashes, and lead to regular files
+inside the project once links are followed. A glob's `*`, `?` and `[…]` stand for part of one name, `**` for any
+number of folders; names that begin with a dot are matched only by a dot.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path, PureWindowsPath
+from stat import S_ISDIR, S_ISREG
+from typing import Final
+
+from reconciler.specs import files
+from reconciler.specs.words import nearest, some
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MAGIC: Final = re.compile(r"[*?[]")
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+class NoInputError(Exception):
+    """An entry that names no input.
+
+    Attributes:
+        hint: the next step.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def uploaded_id(entry: str) -> str | None:
+    """Return the id of an uploaded file, None where the entry is a path."""
+    return entry.lower() if _ID.fullmatch(entry) else None
+
+
+def named(entry: str, *, folder: str, root: str) -> list[str]:
+    """Return the files that an entry names, absolute, links followed, sorted.
+
+    Args:
+        entry: a path or a glob.
+        folder: the spec's folder, absolute.
+        root: the project's root, absolute, links followed.
+
+    Raises:
+        NoInputError: it names none, or one that may not be read.
+    """
+    _check_spelling(entry)
+    if not _MAGIC.search(entry):
+        return [_regular(f"{folder}/{entry}", entry, root)]
+    steps = entry.split("/")
+    literal = next(at for at, step in enumerate(steps) if _MAGIC.search(step))
+    base = os.path.realpath("/".join([folder, *steps[:literal]]))
+    if not files.within(base, root):
+        raise NoInputError("leads out of the project", "keep inputs beneath the folder of reconciler.yaml")
+    if steps[-1] == "**":
+        steps.append("*")
+    found = sorted({_regular(path, entry, root) for path in _matches(base, steps[literal:])})
+    if not found:
+        raise NoInputError("matches no file", _files_in(base))
+    return found
+
+
+def _check_spelling(entry: str) -> None:
+    if _SCHEME.match(entry):
+        raise NoInputError(
+            "a URL is not an input", "download it into the project, or upload it and name its id"
+        )
+    if "\\" in entry or PureWindowsPath(entry).drive:
+        raise NoInputError(
+            "not a path that works everywhere", "write it relative to this file, with forward slashes"
+        )
+    if entry.startswith(("/", "~")):
+        raise NoInputError("an absolute path", "write it relative to this file")
+    if not entry.isprintable():
+        raise NoInputError("a path with invisible characters", "rename the file")
+
+
+def _regular(path: str, entry: str, root: str) -> str:
+    """Return where a path leads to, once links are followed."""
+    target = os.path.realpath(path)
+    if not files.within(target, root):
+        raise NoInputError("leads out of the project", "keep inputs beneath the folder of reconciler.yaml")
+    try:
+        mode = Path(target).stat().st_mode
+    except FileNotFoundError:
+        raise NoInputError("no such file", _nearest_file(Path(path).parent, Path(path).name)) from None
+    except OSError as error:
+        raise NoInputError(f"cannot be read: {error.strerror}") from None
+    if S_ISDIR(mode):
+        raise NoInputError("a folder", f"name its files: `{entry.rstrip('/')}/*.jsonl`")
+    if not S_ISREG(mode):
+        raise NoInputError("not a regular file")
+    return target
+
+
+def _matches(folder: str, steps: list[str]) -> Iterator[str]:
+    """Yield the files and links beneath a folder that the steps of a glob fit."""
+    step, rest = steps[0], steps[1:]
+    if step == "**":
+        yield from _matches(folder, rest)
+    for entry in _entries(folder):
+        hidden = entry.name.startswith(".")
+        if step == "**" and not hidden and entry.is_dir(follow_symlinks=False):
+            yield from _matches(entry.path, steps)
+        elif step != "**" and fnmatchcase(entry.name, step) and (not hidden or step.startswith(".")):
+            if rest and entry.is_dir():
+                yield from _matches(entry.path, rest)
+            elif not rest and not entry.is_dir():
+                yield entry.path
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise NoInputError(f"a folder on its way cannot be read: {error.strerror}") from None
+
+
+def _nearest_file(folder: Path, name: str) -> str:
+    names = _names(folder)
+    if names is None:
+        return "its folder does not exist either"
+    found = nearest(name, names)
+    return f"did you mean `{found}`?" if found else _contents(names)
+
+
+def _files_in(folder: str) -> str:
+    names = _names(Path(folder))
+    return "its folder does not exist" if names is None else _contents(names)
+
+
+def _names(folder: Path) -> list[str] | None:
+    try:
+        return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return None
+
+
+def _contents(names: list[str]) -> str:
+    return f"in its folder: {some(names)}" if names else "its folder is empty"

@@ -1,0 +1,107 @@
+"""Where the project is and what its `reconciler.yaml` says.
+
+The file is looked for from the current folder upwards, as git looks for its own; a repository's root is the
+highest place. Flags and the environment come on top of it in the command line's own code, by
+`dataclasses.replace` and `msgspec.structs.replace`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import ReconcilerError, SpecError
+from reconciler.settings import Limits, Settings
+from reconciler.specs import files
+from reconciler.specs.accept import accept
+from reconciler.specs.schema import settings_schema
+from reconciler.specs.source import START, Source, decode
+from reconciler.specs.yaml_reader import read
+from reconciler.specs.yaml_tree import Document
+
+CONFIG_NAME: Final = "reconciler.yaml"
+
+_WRITE_ONE: Final = f"write {CONFIG_NAME} in the repository's root:\n    project: my-team\n    specs: specs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with a `reconciler.yaml`, and what stands in it."""
+
+    root: Path
+    """The folder of the file, links followed. Nothing outside it is read."""
+    config_path: Path
+    settings: Settings
+    spec_root: Path
+    """The folder of the specs, links followed."""
+
+    def relative(self, path: str) -> str:
+        """Return an absolute path beneath the root as problems show it: relative, with forward slashes."""
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+
+def load_project(config: Path | None, *, start: Path) -> Project:
+    """Return the project that `start` lies in, or the one whose settings `config` holds.
+
+    Raises:
+        ReconcilerError: there is no such file.
+        SpecError: it holds mistakes; carries all of them.
+    """
+    path = _config_path(config, start)
+    root = path.parent
+    try:
+        source = decode(path.name, files.read(path, Limits().spec_bytes))
+    except files.TooLargeError:
+        raise ReconcilerError(f"{path} is too large for a settings file") from None
+    except OSError as error:
+        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
+    if not isinstance(source, Source):
+        raise SpecError((source,))
+    settings, document = _settings(source)
+    spec_root = Path(os.path.realpath(root / settings.specs))
+    if not files.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
+        problem = source.problem(
+            document.place(("specs",)),
+            "specs: leads out of the project",
+            hint=f"name a folder beneath the one of {path.name}",
+        )
+        raise SpecError((problem,))
+    return Project(root=root, config_path=path, settings=settings, spec_root=spec_root)
+
+
+def _config_path(config: Path | None, start: Path) -> Path:
+    if config is not None:
+        if not config.is_file():
+            raise ReconcilerError(
+                f"there is no file {config}", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name)
+            )
+        return Path(os.path.realpath(config.parent)) / config.name
+    for folder in _upwards(Path(os.path.realpath(start))):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    raise ReconcilerError(f"no {CONFIG_NAME} in {start} or above it", hint=_WRITE_ONE)
+
+
+def _upwards(folder: Path) -> Iterator[Path]:
+    for place in (folder, *folder.parents):
+        yield place
+        if (place / ".git").exists():
+            return
+
+
+def _settings(source: Source) -> tuple[Settings, Document]:
+    documents, problems = read(source, Limits())
+    if not problems and len(documents) != 1:
+        place = documents[1].place(()) if documents else START
+        said = "more than one document" if documents else "empty"
+        problems = [source.problem(place, said, hint="it holds one mapping: `project: my-team`")]
+    for document in documents[:1]:
+        problems.extend(document.problems)
+        accepted = accept(document, Settings, settings_schema(), {})
+        if isinstance(accepted, Settings) and not problems:
+            return accepted, document
+        problems.extend(accepted if isinstance(accepted, list) else [])
+    raise SpecError(tuple(sorted(problems)))

@@ -1,0 +1,96 @@
+"""The parts of the reference page that no schema can say."""
+
+from typing import Final
+
+HEAD: Final = """\
+# Specs
+
+<!-- Written by `python -m reconciler.specs.generate`; a test keeps it current. -->
+
+A spec is a YAML document that declares one batch job. Specs lie in the project's spec folder (`specs/` unless
+`reconciler.yaml` says otherwise), in files that end in `.yaml` or `.yml`, in as many folders as you like; a file
+holds several when they are divided by `---`. Where a spec lies, and what its file is called, has no meaning.
+
+The first line below gives editors completion and checking; the schema is in `schemas/job.schema.json`, and
+`reconciler schema` prints it. `reconciler validate` checks everything on this page without a key and without the
+network, and tells every problem of every file at once: file, line, column, and what to do."""
+
+EFFECTS: Final = """\
+## What a change does
+
+| what changed | what happens |
+|---|---|
+| `endpoint`, `model`, `agent_id`, the contents of the inputs | it is other work: it is bought, and `on_change` says \
+what becomes of the running job |
+| `rerun` | the same work is bought again, once the job that is running has ended |
+| `metadata`, `timeout_hours`, `on_remove` | nothing is bought; the next job carries it |
+| `suspend`, `retry`, `on_change`, `max_failed` | it holds from the next plan on |
+| `name`, the place of the spec, the names and the order of input files | nothing: the work is the same |"""
+
+INPUTS: Final = """\
+## Inputs
+
+An entry of `input_files` is one of three:
+
+- **a path**, relative to the spec's own folder, with forward slashes: `data/questions.jsonl`, `../shared/a.jsonl`;
+- **a glob**: `*`, `?` and `[a-z]` stand for part of one name, `**` for any number of folders. Names that begin with
+  a dot are matched only by a dot. A glob that matches nothing is a problem; the order of the matches means nothing;
+- **the id of an uploaded file** (a UUID). Its content is not looked at, and its requests are not counted.
+
+A path must lead to a regular file inside the project (the folder of `reconciler.yaml`), also after following links.
+No file may be named twice in one job. Files are identified by their bytes, so keep git from changing them: put
+`*.jsonl -text` into `.gitattributes`.
+
+Each line of a file is one request:
+
+```json
+{"custom_id": "ticket-17", "body": {"messages": [{"role": "user", "content": "Bonjour"}]}}
+```
+
+Every line is checked before anything is sent: a JSON object, `body` an object, `custom_id` text that is not empty
+and that no other line of the job uses, UTF-8 without a byte order mark, lines that end in LF, no empty line, no NaN
+or Infinity, no half surrogate pair, and the sizes under [`limits`](#fields-of-limits). Of one file the first 20
+problems are shown and the others counted. What a line says is never shown.
+
+Requests in the spec itself (`requests`) obey the same rules. Their numbers must be ones that every JSON reader keeps
+exactly: whole numbers up to 9007199254740991; put ids in quotes."""
+
+TOGETHER: Final = """\
+## All specs together
+
+What one spec's schema cannot say, and is checked all the same:
+
+- `name` is unique in the project, ignoring case;
+- no two specs declare the same work with the same `rerun`: both would buy it. The error names both; change `rerun`
+  in one, or remove one;
+- `metadata` and `rerun` are stored as the text that was written, so `1.10` and `1.1` differ; an unquoted number is
+  at most 64 characters long;
+- an `endpoint` that the API does not document is a warning, since the API grows;
+- so is a file in the spec folder that no spec names, Markdown (`.md`) and hidden files excepted, and a YAML file that
+  declares nothing. A `reconciler.yaml` in the spec folder is not read as a spec;
+- a link to a folder is followed when it stays inside the project, and is a problem when it leads out of it.
+
+The whole spec folder is read at all times. A path given to a command selects what is declared there; it never makes
+another spec absent."""
+
+YAML: Final = """\
+## YAML as it is read here
+
+YAML 1.2 with its core schema, in UTF-8:
+
+- only `true` and `false` (also `True`, `TRUE`, …) are booleans; `yes`, `no`, `on` and `off` are text;
+- `012` is twelve, `0o14` and `0xC` are twelve as well, `1e3` is a number;
+- dates, times such as `12:30:45`, and versions such as `1.2.3` are text;
+- empty, `~` and `null` are null.
+
+Refused, because readers disagree about them or because they have no place in a declaration: a key that stands twice
+in one mapping, keys that are not text, tags (`!…`), merge keys (`<<`), `.inf` and `.nan`, directives (`%…`) other
+than `%YAML 1.2`, invisible characters, and files larger, deeper or with more values (aliases expanded) than
+[`limits`](#fields-of-limits) say. Anchors and aliases within one document are taken."""
+
+SETTINGS: Final = """\
+## reconciler.yaml
+
+Lies in the root of the project, is found from any folder beneath it, and may be chosen with `--config` (another
+environment, for example, with another `project` and another key). A flag beats the environment, the environment beats
+the file. Its schema is in `schemas/reconciler.schema.json`."""

@@ -1,0 +1,70 @@
+"""What an unquoted word of YAML means, by the core schema of YAML 1.2.2 (section 10.3.2).
+
+    (nothing) null ~            null
+    true false                  a boolean; `yes`, `no`, `on`, `off` are text
+    12 -3 012 0o14 0x1F         whole numbers; a leading zero means nothing
+    1.5 1e3 .5                  numbers
+    everything else             text: dates, 12:30:45, 1_000 and versions like 1.2.3 too
+
+JSON has no infinity and no NaN, and what we read becomes JSON, so `.inf` and `.nan` are refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final, TypeAlias
+
+Scalar: TypeAlias = "bool | int | float | str | None"
+
+LONGEST_NUMBER: Final = 64
+"""Characters of an unquoted number. Longer ones are ids or hostile, and neither is a number."""
+
+_WORDS: Final[dict[str, Scalar]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_FIRST: Final = frozenset("0123456789+-.")
+_WHOLE: Final = (
+    (re.compile(r"[-+]?[0-9]+"), 10),
+    (re.compile(r"0o[0-7]+"), 8),
+    (re.compile(r"0x[0-9a-fA-F]+"), 16),
+)
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_JSON: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+class NotAValueError(ValueError):
+    """An unquoted word that means something JSON cannot hold. Its text says what."""
+
+
+def may_be_other_than_text(text: str) -> bool:
+    """Tell, quickly, whether `resolve` may return anything but `text` itself."""
+    return text in _WORDS or text[0] in _FIRST
+
+
+def resolve(text: str) -> Scalar:
+    """Return what the unquoted word `text` means.
+
+    Raises:
+        NotAValueError: infinity, NaN, or a number that cannot be kept.
+    """
+    value = _WORDS.get(text, text)
+    return _number(text) if value is text and text[0] in _FIRST else value
+
+
+def _number(text: str) -> Scalar:
+    base = next((base for form, base in _WHOLE if form.fullmatch(text)), 0)
+    if not base and not _FLOAT.fullmatch(text):
+        if _NOT_JSON.fullmatch(text):
+            raise NotAValueError(f"{text} is not a number that JSON can hold")
+        return text
+    if len(text) > LONGEST_NUMBER:
+        raise NotAValueError(f"a number of {len(text):,} digits")
+    if base:
+        return int(text.removeprefix("0o").removeprefix("0x"), base)
+    value = float(text)
+    if not math.isfinite(value):
+        raise NotAValueError(f"{text} is too large for a number")
+    return value

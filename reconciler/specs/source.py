@@ -1,0 +1,99 @@
+"""A text file that a person wrote: decoded strictly, and able to say where in it something is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from reconciler.errors import Problem
+
+_LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
+_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Place(NamedTuple):
+    """Where something stands in a text; both count from 0, as the parser does."""
+
+    line: int
+    column: int
+
+
+START: Final = Place(0, 0)
+
+
+class Source:
+    """The text of one file.
+
+    Attributes:
+        path: relative to the project root, with forward slashes.
+        text: the content, without a byte order mark.
+    """
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return _LINE_BREAK.split(self.text)
+
+    def problem(
+        self, place: Place | None, message: str, *, hint: str = "", warning: bool = False, show: bool = True
+    ) -> Problem:
+        """Return a problem of this file.
+
+        Args:
+            place: where it stands; None for the file as a whole.
+            message: what is wrong.
+            hint: the next step.
+            warning: True where the file is still usable.
+            show: False where the line must not be repeated (it may hold a prompt).
+        """
+        if place is None:
+            return Problem(path=self.path, message=message, hint=hint, warning=warning)
+        line = self._lines[place.line] if show and place.line < len(self._lines) else ""
+        return Problem(
+            path=self.path,
+            line=place.line + 1,
+            column=place.column + 1,
+            message=message,
+            hint=hint,
+            excerpt=line,
+            warning=warning,
+        )
+
+    def place_of(self, offset: int) -> Place:
+        """Return the place of the character at `offset`."""
+        before = _LINE_BREAK.split(self.text[:offset])
+        return Place(len(before) - 1, len(before[-1]))
+
+
+def decode(path: str, data: bytes) -> Source | Problem:
+    """Return the text of a file, or the problem that keeps it from being text."""
+    try:
+        return Source(path, data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        if data.startswith(_UTF16_MARKS):
+            return Problem(path=path, message="the file is UTF-16, not UTF-8", hint="save it as UTF-8")
+        before = _LINE_BREAK.split(data[: error.start].decode("utf-8-sig"))
+        return Problem(
+            path=path,
+            line=len(before),
+            column=len(before[-1]) + 1,
+            message=f"the byte 0x{data[error.start]:02x} at offset {error.start:,} is not UTF-8",
+            hint="save the file as UTF-8",
+        )
+
+
+def capped(problems: Iterable[Problem], most: int) -> list[Problem]:
+    """Return the first `most` problems, sorted, and one that counts the others."""
+    found = sorted(problems)
+    rest = found[most:]
+    if not rest:
+        return found
+    more = Problem(
+        path=rest[0].path, line=rest[0].line, message=f"and {len(rest):,} more problems from here on"
+    )
+    return [*found[:most], more]

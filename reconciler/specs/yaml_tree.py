@@ -1,0 +1,114 @@
+"""A YAML document as read: plain values, and beside them where each was written.
+
+A scalar's node is the parser's own event, which holds its text as written and its mark. Only collections need a
+node of ours, so remembering every position costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import yaml
+
+from reconciler.errors import Problem
+from reconciler.specs.source import START, Place, Source
+
+Step: TypeAlias = "str | int"
+Path: TypeAlias = tuple[Step, ...]
+"""A way into a document: `("input_files", 0)`."""
+
+
+def dotted(path: Path) -> str:
+    """Return `requests[0].custom_id` for ("requests", 0, "custom_id")."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+@dataclass(slots=True)
+class Fields:
+    """A mapping."""
+
+    event: yaml.Event
+    value: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, tuple[yaml.NodeEvent, Node]] = field(default_factory=dict)
+    """The event of each key and the node of its value."""
+
+    def children(self) -> Iterator[Node]:
+        """Yield the nodes of the values."""
+        return (node for _, node in self.parts.values())
+
+
+@dataclass(slots=True)
+class Items:
+    """A list."""
+
+    event: yaml.Event
+    value: list[Any] = field(default_factory=list)
+    parts: list[Node] = field(default_factory=list)
+
+    def children(self) -> Iterator[Node]:
+        """Yield the nodes of the items."""
+        return iter(self.parts)
+
+
+Node: TypeAlias = "Fields | Items | yaml.ScalarEvent"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file."""
+
+    source: Source
+    node: Node
+    value: Any
+    """dict, list, str, int, float, bool or None, nested."""
+    problems: tuple[Problem, ...]
+    """What reading it found; the value is still good for further checks."""
+    incomplete: bool
+    """True where a key had to be left out of the value: nothing can be said to be missing."""
+
+    @property
+    def line(self) -> int:
+        """The line, 1-based, on which the content begins."""
+        return self.place(()).line + 1
+
+    def find(self, path: Path) -> Node | None:
+        """Return the node at `path`, None where nothing was written."""
+        node: Node | None = self.node
+        for step in path:
+            if isinstance(node, Fields) and isinstance(step, str):
+                node = node.parts[step][1] if step in node.parts else None
+            elif isinstance(node, Items) and isinstance(step, int):
+                node = node.parts[step]
+            else:
+                return None
+        return node
+
+    def place(self, path: Path) -> Place:
+        """Return where the value at `path` stands, or else the nearest thing around it."""
+        node = self.find(path)
+        return _place(node) if node is not None else self.place(path[:-1]) if path else START
+
+    def key_place(self, path: Path) -> Place:
+        """Return where the key of the value at `path` stands."""
+        parent = self.find(path[:-1])
+        if isinstance(parent, Fields) and path[-1] in parent.parts:
+            return place_of(parent.parts[str(path[-1])][0])
+        return self.place(path)
+
+    def text(self, path: Path) -> str:
+        """Return the scalar at `path` as it was written, "" where there is none."""
+        node = self.find(path)
+        return node.value if isinstance(node, yaml.ScalarEvent) else ""
+
+
+def place_of(event: yaml.Event) -> Place:
+    """Return where the text of an event begins."""
+    mark = event.start_mark
+    return Place(mark.line, mark.column) if mark else START
+
+
+def _place(node: Node) -> Place:
+    return place_of(node if isinstance(node, yaml.ScalarEvent) else node.event)

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler import __version__
+from reconciler.api.client import Reader, Writer
+from reconciler.api.errors import NotFoundError
+from reconciler.api.values import RequestRecord
+from reconciler.errors import ReconcilerError
+
+from .stage import CREATE, FILE_ID, JOB_ID, SECRET, Clock, Script, file, job, writer
+
+
+def ok(value: object) -> httpx.Response:
+    return httpx.Response(200, json=value)
+
+
+def test_a_page_of_jobs_is_asked_for_oldest_first() -> None:
+    script = Script(ok({"data": [job()], "total": 1}))
+    with writer(script) as client:
+        page = client.list_jobs(page=3)
+    (request,) = script.requests
+    assert request.method == "GET"
+    assert str(request.url) == "https://api.example/v1/batch/jobs?page=3&page_size=100&order_by=created"
+    assert ([one.id for one in page.jobs], page.total) == ([JOB_ID], 1)
+
+
+def test_every_filter_reaches_the_query() -> None:
+    script = Script(ok({"total": 0}))
+    with writer(script) as client:
+        client.list_jobs(
+            page=0,
+            page_size=7,
+            order_by="-created",
+            status=("QUEUED", "RUNNING"),
+            model="m&m",
+            agent_id="ag:1",
+            created_after=datetime(2026, 11, 21, 8, tzinfo=UTC),
+            created_by_me=True,
+            metadata={"team": "search"},
+        )
+    assert script.requests[0].url.params.multi_items() == [
+        ("page", "0"),
+        ("page_size", "7"),
+        ("order_by", "-created"),
+        ("status", "QUEUED"),
+        ("status", "RUNNING"),
+        ("model", "m&m"),
+        ("agent_id", "ag:1"),
+        ("created_after", "2026-11-21T08:00:00+00:00"),
+        ("created_by_me", "true"),
+        ("team", "search"),
+    ]
+
+
+@pytest.mark.parametrize("key", ["page", "status", "order_by"])
+def test_a_metadata_filter_cannot_overwrite_a_parameter(key: str) -> None:
+    with writer(lambda _: pytest.fail("sent")) as client, pytest.raises(ReconcilerError, match=repr(key)):
+        client.list_jobs(page=0, metadata={"team": "search", key: "9"})
+
+
+def test_a_create_is_one_post_with_the_whole_job() -> None:
+    script = Script(ok(job(status="QUEUED")))
+    with writer(script) as client:
+        created = client.create_job(CREATE)
+    (request,) = script.requests
+    assert (request.method, request.url.path) == ("POST", "/v1/batch/jobs")
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["content-length"] == str(len(request.content))
+    assert json.loads(request.content)["input_files"] == [FILE_ID]
+    assert created.id == JOB_ID
+
+
+def test_requests_carry_the_key_and_the_tools_name() -> None:
+    script = Script(ok(job()))
+    with writer(script) as client:
+        client.get_job(JOB_ID)
+    headers = script.requests[0].headers
+    assert headers["authorization"] == f"Bearer {SECRET}"
+    assert headers["user-agent"] == f"mistral-batch-reconciler/{__version__}"
+
+
+def test_a_gateways_path_stays_in_front() -> None:
+    script = Script(ok(job()))
+    with writer(script, base_url="https://gateway.example/mistral/") as client:
+        client.get_job(JOB_ID)
+    assert str(script.requests[0].url) == f"https://gateway.example/mistral/v1/batch/jobs/{JOB_ID}"
+
+
+CALLS: list[tuple[Callable[[Writer], Any], str, str, object]] = [
+    (lambda client: client.get_job(JOB_ID), "GET", f"/v1/batch/jobs/{JOB_ID}", job()),
+    (lambda client: client.cancel_job(JOB_ID), "POST", f"/v1/batch/jobs/{JOB_ID}/cancel", job()),
+    (lambda client: client.delete_job(JOB_ID), "DELETE", f"/v1/batch/jobs/{JOB_ID}", {"id": JOB_ID}),
+    (lambda client: client.get_file(FILE_ID), "GET", f"/v1/files/{FILE_ID}", file()),
+    (
+        lambda client: client.delete_file(FILE_ID),
+        "DELETE",
+        f"/v1/files/{FILE_ID}",
+        {"id": FILE_ID, "deleted": True},
+    ),
+    (lambda client: client.list_files(page=0), "GET", "/v1/files", {"data": [file()], "object": "list"}),
+]
+
+
+@pytest.mark.parametrize(("ask", "method", "path", "answer"), CALLS, ids=[path for _, _, path, _ in CALLS])
+def test_each_call_has_its_method_and_path(
+    ask: Callable[[Writer], Any], method: str, path: str, answer: object
+) -> None:
+    script = Script(ok(answer))
+    with writer(script) as client:
+        assert ask(client)
+    (request,) = script.requests
+    assert (request.method, request.url.path) == (method, path)
+    assert method != "POST" or request.headers["content-length"] == "0"
+
+
+def test_every_filter_of_files_reaches_the_query() -> None:
+    script = Script(ok({"data": [], "object": "list"}))
+    with writer(script) as client:
+        client.list_files(
+            page=1, sample_type=("batch_result",), source=("mistral",), search="x y", include_total=False
+        )
+        client.list_files(page=0, page_size=5, purpose=None, mimetypes=("a/b", "c/d"))
+    assert [request.url.query for request in script.requests] == [
+        b"page=1&page_size=100&purpose=batch&search=x+y&include_total=false&sample_type=batch_result&source=mistral",
+        b"page=0&page_size=5&mimetypes=a%2Fb&mimetypes=c%2Fd",
+    ]
+
+
+@pytest.mark.parametrize(
+    "bad", ["", ".", "..", "a/b", "a?b", "a#b", "../files/x", "a b", "a\nb", "%2e%2e", "é"]
+)
+def test_what_is_no_id_never_becomes_a_path(bad: str) -> None:
+    with writer(lambda _: pytest.fail("sent")) as client:
+        for ask in (
+            client.get_job,
+            client.cancel_job,
+            client.delete_job,
+            client.get_file,
+            client.delete_file,
+        ):
+            with pytest.raises(ReconcilerError, match="is not an id"):
+                ask(bad)
+        with pytest.raises(ReconcilerError, match="is not an id"):
+            client.file_content(bad)
+
+
+def test_reads_and_cancels_are_repeated_and_nothing_else_is() -> None:
+    for ask, method, path, answer in CALLS:
+        script = Script(httpx.Response(503), ok(answer))
+        with writer(script) as client:
+            if method == "DELETE":
+                with pytest.raises(ReconcilerError):
+                    ask(client)
+            else:
+                ask(client)
+        assert len(script.requests) == (1 if method == "DELETE" else 2), path
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_create_is_never_repeated(status: int) -> None:
+    script = Script(httpx.Response(status))
+    with writer(script) as client, pytest.raises(ReconcilerError):
+        client.create_job(CREATE)
+    assert len(script.requests) == 1
+
+
+def test_a_reader_cannot_write() -> None:
+    writes = {"create_job", "cancel_job", "delete_job", "upload_file", "delete_file"}
+    assert not writes.intersection(dir(Reader))
+    assert writes.issubset(dir(Writer))
+
+
+def test_a_file_comes_in_pieces() -> None:
+    script = Script(httpx.Response(502), httpx.Response(200, content=iter([b"one\n", b"", b"two\n"])))
+    with writer(script) as client, client.file_content(FILE_ID) as pieces:
+        assert b"".join(pieces) == b"one\ntwo\n"
+    assert script.requests[-1].url.path == f"/v1/files/{FILE_ID}/content"
+
+
+def test_a_file_need_not_be_read_to_its_end() -> None:
+    closed: list[bool] = []
+
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                yield b"x"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    with writer(Script(httpx.Response(200, stream=Endless()))) as client:
+        with client.file_content(FILE_ID) as pieces:
+            assert next(pieces) == b"x"
+        assert closed == [True]
+
+
+def test_an_absent_file_is_told_on_opening() -> None:
+    with (
+        writer(Script(httpx.Response(404, json={"detail": "No such file"}))) as client,
+        pytest.raises(NotFoundError, match="No such file"),
+        client.file_content(FILE_ID),
+    ):
+        pytest.fail("opened")
+
+
+def test_the_observer_hears_of_every_attempt() -> None:
+    heard: list[RequestRecord] = []
+    clock = Clock()
+
+    def slow(_: httpx.Request) -> httpx.Response:
+        clock.now += 0.25
+        return ok({"total": 0})
+
+    script = Script(httpx.Response(503), httpx.ReadTimeout("slow"), slow)
+    with writer(script, on_request=heard.append, clock=clock) as client:
+        client.list_jobs(page=0, metadata={"team": "search"})
+    assert heard == [
+        RequestRecord(
+            method="GET", path="/v1/batch/jobs", status=status, elapsed_ms=ms, attempt=attempt, error=error
+        )
+        for attempt, status, ms, error in [
+            (1, 503, 0, "OutcomeUnknownError"),
+            (2, None, 0, "OutcomeUnknownError"),
+            (3, 200, 250, ""),
+        ]
+    ]
+
+
+def test_a_failing_observer_does_not_lose_a_job_that_was_bought() -> None:
+    def full(_: RequestRecord) -> None:
+        raise OSError(28, "No space left on device")
+
+    with writer(Script(ok(job())), on_request=full) as client:
+        assert client.create_job(CREATE).id == JOB_ID
+
+
+def test_a_client_prints_as_its_address() -> None:
+    with writer(Script(ok({}))) as client:
+        assert re.fullmatch(r"Writer\(Exchange\(https://api\.example/?\)\)", repr(client))
+
+
+def test_the_light_modules_stay_light() -> None:
+    """Commands that only need the classes of errors or the values must not pay for HTTP."""
+    import subprocess  # noqa: PLC0415 - a fresh interpreter is the test
+    import sys  # noqa: PLC0415
+
+    code = (
+        "import sys, reconciler.api, reconciler.api.errors, reconciler.api.values, reconciler.api.retry, "
+        "reconciler.api.key; print(sorted({'httpx', 'msgspec', 'ssl'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.strip() == "[]"

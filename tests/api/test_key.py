@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import pickle
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from reconciler.api.key import Key, read_key
+from reconciler.errors import ReconcilerError
+
+from .stage import SECRET
+
+
+def test_a_key_shows_itself_to_nobody_who_does_not_ask(caplog: pytest.LogCaptureFixture) -> None:
+    key = Key(SECRET)
+    logging.getLogger("test").warning("%s %r", key, {"key": key})
+    printed = [str(key), repr(key), f"{key}", f"{key!r:>20}", repr([key]), caplog.text]
+    assert not [text for text in printed if SECRET in text]
+    assert key.reveal() == SECRET
+
+
+def test_a_key_that_is_repeated_to_us_is_taken_out() -> None:
+    assert Key(SECRET).redact(f"no such key: {SECRET}!") == "no such key: Key(…)!"
+
+
+def test_a_word_that_serves_as_the_key_of_a_sandbox_may_be_said() -> None:
+    assert Key("sandbox").redact("the sandbox") == "the sandbox"
+
+
+def test_a_key_is_written_nowhere() -> None:
+    for attempt in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError):
+            attempt(Key(SECRET))
+
+
+def test_the_environment_gives_the_key() -> None:
+    assert read_key(environ={"MISTRAL_API_KEY": SECRET}, file=None).reveal() == SECRET
+
+
+def test_a_file_beats_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(SECRET, encoding="ascii")
+    assert read_key(environ={"MISTRAL_API_KEY": "other"}, file=path).reveal() == SECRET
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_one_line_break_behind_the_key_is_dropped(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "key"
+    path.write_bytes((SECRET + ending).encode())
+    assert read_key(environ={}, file=path).reveal() == SECRET
+    assert read_key(environ={"MISTRAL_API_KEY": SECRET + ending}, file=None).reveal() == SECRET
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFO in the file system")
+def test_a_fifo_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    feeder = threading.Thread(target=path.write_text, args=(SECRET + "\n",))
+    feeder.start()
+    assert read_key(environ={}, file=path).reveal() == SECRET
+    feeder.join()
+
+
+def test_no_key_at_all_says_where_to_put_one() -> None:
+    with pytest.raises(ReconcilerError, match="no API key") as caught:
+        read_key(environ={}, file=None)
+    assert "MISTRAL_API_KEY" in caught.value.hint
+    assert "--api-key-file" in caught.value.hint
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent", tmp_path):
+        with pytest.raises(ReconcilerError, match=f"{path.name}: the API key cannot be read") as caught:
+            read_key(environ={"MISTRAL_API_KEY": SECRET}, file=path)
+        assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "\n",
+        f"{SECRET}\n\n",
+        f"{SECRET}\nHost: evil",
+        f"Bearer {SECRET}",
+        f" {SECRET}",
+        f"{SECRET}\0",
+        "clé",
+    ],
+)
+def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(bad.encode())
+    for environ, file in (({}, path), ({"MISTRAL_API_KEY": bad}, None)):
+        with pytest.raises(ReconcilerError) as caught:
+            read_key(environ=environ, file=file)
+        assert SECRET not in f"{caught.value} {caught.value.hint} {caught.value!r}"
+        assert caught.value.hint

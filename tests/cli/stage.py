@@ -1,0 +1,267 @@
+"""A stage for scenarios: a project folder, the real command line, the embedded sandbox, a virtual clock, faults.
+
+Nothing of ours is patched. The host is another value: its clock moves only when told to, its randomness is seeded,
+and its transport records every request and may lose, delay or refuse some.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from reconciler.cli.host import Host
+from reconciler.cli.main import run
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+START = 1_790_000_000.0
+"""The virtual clock's first reading."""
+
+
+@dataclass
+class Fault:
+    """What happens to requests that match.
+
+    `before` the handler the sandbox never hears of the request; `after` it the effect stays and the answer is lost.
+    """
+
+    method: str
+    path: str
+    """A regular expression that the path must match whole."""
+    what: int | Literal["reset", "timeout", "refused"]
+    when: Literal["before", "after"] = "before"
+    times: int = 1
+    skip: int = 0
+    """So many matching requests go well first."""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b"<html>Bad gateway</html>"
+
+
+@dataclass
+class Sent:
+    """One request and its answer."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    status: int | str
+
+    def __str__(self) -> str:
+        query = f"?{unquote(self.query)}" if self.query else ""
+        return f"{self.method} {self.path}{query} -> {self.status}"
+
+
+class Wire(httpx.BaseTransport):
+    """Records what passes and plays the faults."""
+
+    def __init__(self, inner: httpx.BaseTransport, faults: list[Fault], sent: list[Sent]) -> None:
+        self._inner = inner
+        self._faults = faults
+        self._sent = sent
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        record = Sent(request.method, request.url.path, request.url.query.decode(), request.content, "lost")
+        self._sent.append(record)
+        fault = self._fault(request)
+        if fault is None:
+            response = self._inner.handle_request(request)
+            response.read()
+            record.status = response.status_code
+            return response
+        if fault.when == "after":
+            self._inner.handle_request(request).read()
+        record.status = f"{fault.what} {fault.when} the handler"
+        match fault.what:
+            case "reset":
+                raise httpx.ReadError("connection reset by peer", request=request)
+            case "timeout":
+                raise httpx.ReadTimeout("timed out", request=request)
+            case "refused":
+                raise httpx.ConnectError("connection refused", request=request)
+            case status:
+                return httpx.Response(status, content=fault.body, headers=fault.headers, request=request)
+
+    def _fault(self, request: httpx.Request) -> Fault | None:
+        for fault in self._faults:
+            if request.method == fault.method and re.fullmatch(fault.path, request.url.path) and fault.times:
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                fault.times -= 1
+                return fault
+        return None
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def in_turn(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
+    """Run one after the other, so that transcripts are the same each time."""
+    assert at_once > 0
+    return [do(item) for item in items]
+
+
+@dataclass
+class Result:
+    """What a command did."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+    sent: list[Sent]
+
+    @property
+    def writes(self) -> list[Sent]:
+        """The requests that are no reads."""
+        return [sent for sent in self.sent if sent.method != "GET"]
+
+    @property
+    def events(self) -> list[dict[str, object]]:
+        """The events on stderr."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+    def transcript(self) -> str:
+        """Return command, output, requests and exit code, for a golden file."""
+        parts = [f"$ reconciler {' '.join(self.argv)}\n", self.out]
+        errors = [line for line in self.err.splitlines(keepends=True) if not line.startswith("{")]
+        parts += [f"[stderr] {line}" for line in errors]
+        for sent in self.sent:
+            parts.append(f"[request] {sent}\n")
+            if sent.body and sent.path == "/v1/batch/jobs":
+                body = json.dumps(json.loads(sent.body), indent=1, ensure_ascii=False)
+                parts.append(textwrap.indent(body, "    ") + "\n")
+        return "".join([*parts, f"[exit] {self.code}\n"])
+
+
+class Stage:
+    """One project folder and one workspace."""
+
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self.capsys = capsys
+        self.clock = START
+        self.faults: list[Fault] = []
+        self.random = random.Random(7)
+        self.environ: dict[str, str] = {"USER": "ada", "RECONCILER_SANDBOX": "1"}
+        self._ids = 0
+        self.write("reconciler.yaml", "project: shop\n")
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file below the root, with the folders it needs."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(textwrap.dedent(text).encode())
+        return file
+
+    def lines(self, path: str, count: int, text: str = "hello") -> Path:
+        """Write an input file of `count` chat requests."""
+        rows = [
+            {"custom_id": f"r{number}", "body": {"messages": [{"role": "user", "content": f"{text} {number}"}]}}
+            for number in range(count)
+        ]
+        return self.write(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def spec(self, name: str, *, file: str = "", requests: int = 3, **fields: object) -> Path:
+        """Write a spec with an input file of its own."""
+        self.lines(f"specs/data/{name}.jsonl", requests, text=name)
+        body = {
+            "name": name,
+            "endpoint": "/v1/chat/completions",
+            "model": "mistral-small-latest",
+            "input_files": [f"data/{name}.jsonl"],
+            **fields,
+        }
+        text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in body.items() if value is not None)
+        return self.write(f"specs/{file or name}.yaml", text)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep in virtual time."""
+        self.clock += max(0.0, seconds)
+
+    def uuid(self) -> str:
+        """Name something, in order."""
+        self._ids += 1
+        return f"{self._ids:08x}-0000-4000-8000-000000000000"
+
+    def host(self, sent: list[Sent]) -> Host:
+        """Return the machine that commands run on."""
+        return Host(
+            environ=self.environ,
+            cwd=self.root,
+            now=lambda: self.clock,
+            monotonic=lambda: self.clock,
+            sleep=self.sleep,
+            random=self.random,
+            spread=in_turn,
+            through=lambda inner: Wire(inner, self.faults, sent),
+            uuid=self.uuid,
+            strict=True,
+        )
+
+    def run(self, *argv: str, host: Callable[[Host], Host] = lambda host: host) -> Result:
+        """Run one command."""
+        sent: list[Sent] = []
+        self.capsys.readouterr()
+        code = run(argv, host(self.host(sent)))
+        out, err = self.capsys.readouterr()
+        return Result(argv, code, out, err, sent)
+
+    def git(self, *argv: str) -> str:
+        """Run git in the project, with nobody's configuration and fixed dates."""
+        environ = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in WHO.items()},
+        }
+        command = ["git", *argv]
+        done = subprocess.run(command, cwd=self.root, env=environ, capture_output=True, check=True, text=True)
+        return done.stdout.strip()
+
+    def commit(self, message: str) -> str:
+        """Commit everything and return the commit."""
+        if not (self.root / ".git").exists():
+            self.git("init", "--quiet", "--initial-branch=main")
+        self.git("add", "--all", "--", ".", ":!.reconciler")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        return self.git("rev-parse", "HEAD")
+
+    def jobs(self) -> list[dict[str, object]]:
+        """Return what the workspace holds, everybody's jobs."""
+        listed = json.loads(self.run("jobs", "list", "--all", "--format", "json").out)
+        found: list[dict[str, object]] = listed["jobs"]
+        return found
+
+    def live(self) -> list[str]:
+        """Return the names of the jobs that are queued or running."""
+        return sorted(str(job["name"]) for job in self.jobs() if job["status"] in ("QUEUED", "RUNNING"))
+
+    def forget(self) -> None:
+        """Delete the ledger."""
+        for ledger in (self.root / ".reconciler").rglob("ledger.jsonl"):
+            ledger.unlink()
+
+
+WHO = {"NAME": "Ada", "EMAIL": "ada@example.org", "DATE": "2026-11-22T12:00:00+0000"}
+
+
