@@ -126,8 +126,9 @@ _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 
 
 def encode(line: Line) -> str:
-    """Return the line's text, without the line feed; empty fields are left out."""
-    facts = {key: value for key, value in asdict(line).items() if value not in ("", False)}
+    """Return the line's text, without the line feed; fields that have their default are left out."""
+    defaults = {field.name: field.default for field in fields(line)}
+    facts = {key: value for key, value in asdict(line).items() if value != defaults[key]}
     return json.dumps({"v": VERSION, "kind": _NAMES[type(line)], **facts}, ensure_ascii=False)
 
 

@@ -27,6 +27,7 @@ class Server:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
         self.port: int = self._listener.getsockname()[1]
+        self._closing = threading.Event()
         self.heads: list[bytes] = []
         self.body_bytes: list[int] = []
 
@@ -39,19 +40,19 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._behaviours = []
+        self._closing.set()
         with socket.create_connection(("127.0.0.1", self.port)):  # wakes accept()
             pass
         self._thread.join()
         self._listener.close()
 
     def _serve(self) -> None:
-        while self._behaviours:
+        while not self._closing.is_set():
             connection, _ = self._listener.accept()
             with connection, suppress(OSError):  # the client may go away first, as some tests want it to
-                if self._behaviours and self._read_request(connection):
-                    behaviours = self._behaviours
-                    behaviour = behaviours.pop(0) if len(behaviours) > 1 else behaviours[0]
+                if self._read_request(connection):
+                    last = len(self._behaviours) == 1
+                    behaviour = self._behaviours[0] if last else self._behaviours.pop(0)
                     behaviour(connection)
 
     def _read_request(self, connection: socket.socket) -> bool:

@@ -1,0 +1,189 @@
+"""The ledger shared without a server: a ref of the repository's remote, pushed to like any other.
+
+The push is lock and memory at once. A run fetches the ref, plans on what it says, and pushes its intents in one
+commit before it buys; a push that is not a fast-forward means that another run wrote meanwhile: fetch and plan
+again. Outcomes follow in one commit after. Nothing is ever forced, so the ref's history is the audit log. No work
+tree is touched, and a shallow clone will do. Git's own command line does it all.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import LedgerError
+from reconciler.ledger.lines import Line, decode, encode
+
+REF: Final = "refs/reconciler/ledger"
+TRACKING: Final = "refs/reconciler/fetched"
+"""Where this clone remembers what it fetched last."""
+TIMEOUT_SECONDS: Final = 120
+NOBODY: Final = "0" * 40
+
+IDENTITY: Final = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in {"NAME": "reconciler", "EMAIL": "reconciler@localhost"}.items()
+}
+QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
+class RacedError(Exception):
+    """Another run pushed first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedLedger:
+    """One target's lines in the shared ref.
+
+    Args:
+        repository: a folder of the clone.
+        remote: the remote's name.
+        folder: the target's folder inside the ref's tree.
+        environ: the process's environment.
+    """
+
+    repository: Path
+    remote: str
+    folder: str
+    environ: Mapping[str, str]
+
+    def fetch(self) -> str:
+        """Fetch the ref and return its commit, "" where nobody has written yet.
+
+        Raises:
+            LedgerError: the remote cannot be reached.
+        """
+        told = self._git("ls-remote", self.remote, REF, why=f"the remote {self.remote} cannot be reached")
+        tip = told.split("\t")[0]
+        if tip:
+            self._git(
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, f"+{REF}:{TRACKING}",
+                why="the ledger cannot be fetched",
+            )  # fmt: skip
+            tip = self._git("rev-parse", "--verify", TRACKING, why="the ledger was not fetched").strip()
+        return tip
+
+    def rows(self, tip: str) -> tuple[str, ...]:
+        """Return the lines' text as of a commit, the oldest first."""
+        if not tip:
+            return ()
+        names = self._git(
+            "ls-tree", "-r", "-z", "--name-only", tip, "--", f"{self.folder}/", why="the ledger is unreadable"
+        )
+        texts = [
+            self._git("cat-file", "blob", f"{tip}:{name}", why="the ledger is unreadable")
+            for name in sorted(filter(None, names.split("\0")))
+        ]
+        return tuple(row for text in texts for row in text.split("\n") if row)
+
+    def read(self, tip: str) -> tuple[Line, ...]:
+        """Return the lines as of a commit.
+
+        Raises:
+            LedgerError: a newer version of this tool wrote some.
+        """
+        return tuple(line for row in self.rows(tip) if (line := decode(row)) is not None)
+
+    def push(self, tip: str, lines: Sequence[Line], *, part: str, message: str) -> str:
+        """Add lines in one commit on top of `tip`, and return the new commit.
+
+        Args:
+            tip: what was fetched, "" where the ref does not exist yet.
+            lines: what to add; those that stand there already are not added again.
+            part: the file's name, such as the month, so that files stay small.
+            message: the commit's message.
+
+        Raises:
+            RacedError: the remote has moved on: fetch, and plan again.
+            LedgerError: it cannot be pushed.
+        """
+        known = set(self.rows(tip))
+        new = [row for row in dict.fromkeys(map(encode, lines)) if row not in known]
+        if not new:
+            return tip
+        commit = self._commit(tip, new, path=f"{self.folder}/{part}.jsonl", message=message)
+        done = self._run("push", "--quiet", "--porcelain", self.remote, f"{commit}:{REF}")
+        if done.returncode:
+            told = done.stdout.decode("utf-8", "replace")
+            if any(line.startswith("!") for line in told.splitlines()):
+                raise RacedError(told)
+            raise self._error("the ledger cannot be pushed", done)
+        return commit
+
+    def _commit(self, tip: str, rows: Sequence[str], *, path: str, message: str) -> str:
+        """Make a commit out of objects alone: neither index nor work tree of the clone takes part."""
+        why = "the ledger cannot be written"
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            before = ""
+            if tip:
+                self._git("read-tree", tip, why=why, extra=index)
+                found = self._run("cat-file", "blob", f"{tip}:{path}")
+                before = found.stdout.decode() if found.returncode == 0 else ""
+            data = (before + "".join(f"{row}\n" for row in rows)).encode()
+            blob = self._git("hash-object", "-w", "--stdin", why=why, data=data).strip()
+            entry = f"100644,{blob},{path}"
+            self._git("update-index", "--add", "--cacheinfo", entry, why=why, extra=index)
+            tree = self._git("write-tree", why=why, extra=index).strip()
+        parents = ("-p", tip) if tip else ()
+        return self._git("commit-tree", tree, *parents, "-m", message, why=why, extra=IDENTITY).strip()
+
+    def changed_past(self, tip: str) -> str:
+        """Return the first commit of the ref that took something away, "" where the past is whole."""
+        history = self._git("rev-list", "--reverse", tip, why="the ledger's history is unreadable").split()
+        before: tuple[str, ...] = ()
+        for commit in history:
+            rows = self.rows(commit)
+            if not set(before) <= set(rows):
+                return commit
+            before = rows
+        return ""
+
+    def _git(
+        self,
+        *arguments: str,
+        why: str,
+        data: bytes | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> str:
+        done = self._run(*arguments, data=data, extra=extra)
+        if done.returncode:
+            raise self._error(why, done)
+        return done.stdout.decode("utf-8", "replace")
+
+    def _run(
+        self, *arguments: str, data: bytes | None = None, extra: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(  # noqa: S603  no shell; refs, remotes and paths come from settings and git
+                ["git", *arguments],  # noqa: S607  git is where PATH says
+                cwd=self.repository,
+                env={**os.environ, **self.environ, **QUIET, **(extra or {})},
+                input=data,
+                capture_output=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise LedgerError(
+                "`ledger: git` needs git, and it is not installed",
+                hint="install git, or set `ledger: local`",
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise LedgerError(
+                f"git did not answer within {TIMEOUT_SECONDS} s", hint="check the remote, then run again"
+            ) from error
+
+    def _error(self, why: str, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        return LedgerError(
+            f"{why}: {said[-1] if said else f'git ended with {done.returncode}'}",
+            hint="nothing was bought; check the remote and its credentials (`git ls-remote`), or go on with the "
+            "weaker promise: --local-ledger",
+        )
