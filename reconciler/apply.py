@@ -17,7 +17,6 @@ from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
 from reconciler.model import Job, Phase, Source
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
-from reconciler.settings import Limits
 from reconciler.uploads import Uploads
 from reconciler.world import World
 
@@ -29,36 +28,21 @@ class Applier:
     """Carries out one plan.
 
     Args:
-        writer: sends.
-        world: everything else that is not pure.
-        limits: what may happen side by side, and how long.
-        project: the owner's name.
-        source: who applies, from where.
+        desk: what every create of the run shares, and who sends.
         root: the project root, for input files.
     """
 
-    def __init__(
-        self, writer: Writer, world: World, limits: Limits, *, project: str, source: Source, root: Path
-    ) -> None:
-        self._writer = writer
-        self._world = world
-        self._limits = limits
-        self._source = source
-        self._uploads = Uploads(writer, world, root=root)
+    def __init__(self, desk: Desk, *, root: Path) -> None:
+        self._desk = desk
+        self._writer = desk.writer
+        self._world = desk.world
+        self._uploads = Uploads(desk.writer, desk.world, root=root)
         self._altered = threading.Event()
-        self._desk = Desk(
-            writer=writer,
-            world=world,
-            limits=limits,
-            project=project,
-            source=source,
-            give_up_at=world.monotonic() + limits.deadline_seconds,
-        )
 
     def apply(self, plan: Plan) -> tuple[Outcome, ...]:
         """Do what the plan holds; one outcome for each create and cancel, in the plan's order."""
         pending = [decision for decision in plan.decisions if decision.pending]
-        done = self._world.spread(self._decision, pending, at_once=self._limits.in_flight)
+        done = self._world.spread(self._decision, pending, at_once=self._desk.limits.in_flight)
         return tuple(outcome for outcomes in done for outcome in outcomes)
 
     def _decision(self, decision: Decision) -> list[Outcome]:
@@ -112,7 +96,7 @@ class Applier:
         job = cancel.ours.job
         try:
             job = cancel_job(
-                self._writer, self._world, job, name=name, reason=cancel.reason, source=self._source
+                self._writer, self._world, job, name=name, reason=cancel.reason, source=self._desk.source
             )
         except ReconcilerError as error:
             return Failed(name=name, action=CANCEL, error=error)

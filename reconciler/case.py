@@ -66,8 +66,12 @@ class Case:
 
     @cached_property
     def newest(self) -> Ours | None:
-        """The latest attempt at the wanted work."""
-        return max(self.wanted, key=lambda ours: (ours.tags.attempt, ours.job.age_key), default=None)
+        """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
+        return max(
+            self.wanted,
+            key=lambda ours: (ours.job.created_at, ours.tags.attempt, ours.job.id),
+            default=None,
+        )
 
     @cached_property
     def remembered(self) -> tuple[Remembered, ...]:

@@ -11,27 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, assert_never
 
 from reconciler import observe, tags
 from reconciler.actions import Create
 from reconciler.api.client import Writer
-from reconciler.api.errors import OutcomeUnknownError, RateLimitedError, RejectedError, UnreachableError
+from reconciler.api.errors import (
+    ApiError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    RejectedError,
+    UnreachableError,
+)
+from reconciler.api.retry import Retrier
 from reconciler.api.values import CreateJob
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import Created, CreateIntended, CreateRefused, CreateUnknown, Line
-from reconciler.model import InlineRequests, Job, Source
+from reconciler.model import InlineRequests, Job, RunKey, Source
 from reconciler.settings import Limits
 from reconciler.world import World
 
 FIRST_WAIT: Final = 1.0
 """Seconds before the first look-up; each further wait is twice as long."""
 LONGEST_WAIT: Final = 15.0
-CERTAIN_TRIES: Final = 5
-"""POSTs of one op that may be tried while each is known to have done nothing."""
-LONGEST_PAUSE: Final = 60.0
-"""Seconds that a Retry-After may make us wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,12 @@ class Desk:
     project: str
     source: Source
     """Who buys, from where."""
+    retrier: Retrier
+    """Bounds the repeating of what certainly did nothing, together with the run's reads."""
     give_up_at: float
-    """On the monotonic clock: nothing is sent again after it."""
+    """On the monotonic clock: nothing is sent after it."""
+    ops: Mapping[RunKey, str] = field(default_factory=dict)
+    """Ops that were claimed beforehand, in a ledger that others see; a new one where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +121,8 @@ def buy(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Result:
 
 def prepare(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Purchase:
     """Give a create its op, its tags and its request."""
-    spec, op = order.spec, desk.world.new_op()
+    spec = order.spec
+    op = desk.ops.get(spec.run_key) or desk.world.new_op()
     ours = tags.write(
         tags.tags_of(spec, project=desk.project, attempt=order.attempt, op=op, source=desk.source)
     )
@@ -137,26 +145,25 @@ def prepare(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Purchase:
 
 def _send(desk: Desk, purchase: Purchase) -> Result:
     """POST until something is certain or lost; look for what is lost until it must have settled."""
-    wait = FIRST_WAIT
-    for left in reversed(range(CERTAIN_TRIES)):
+    attempt = 1
+    while not _too_late(desk):
         _intend(desk, purchase)
         try:
             return _check(desk.writer.create_job(purchase.request), purchase)
         except RejectedError as error:
             return Refused(error=error)
         except OutcomeUnknownError as error:
-            sent_at = desk.world.now()
-            return _settle(desk, purchase, error, sent_at)
+            return _settle(desk, purchase, error)
         except (RateLimitedError, UnreachableError) as error:
-            pause = min(LONGEST_PAUSE, getattr(error, "retry_after", None) or wait)
-            if not left or _too_late(desk):
+            try:
+                desk.retrier.wait(error, attempt=attempt)
+            except ApiError:
                 return Refused(error=error)
-            desk.world.sleep(pause)
-            wait *= 2
+            attempt += 1
             found = _newest(desk, purchase)
             if found:
                 return _check(found, purchase, adopted=True)
-    raise AssertionError("the last try returns")  # pragma: no cover
+    return Refused(error=ReconcilerError("the run's time is over, and nothing was sent", hint="run again"))
 
 
 def _intend(desk: Desk, purchase: Purchase) -> None:
@@ -186,10 +193,10 @@ def _check(job: Job, purchase: Purchase, *, adopted: bool = False) -> Result:
     return Bought(job=job, op=purchase.op, adopted=adopted)
 
 
-def _settle(desk: Desk, purchase: Purchase, error: ReconcilerError, sent_at: float) -> Result:
+def _settle(desk: Desk, purchase: Purchase, error: ReconcilerError) -> Result:
     """Look for a job whose answer was lost, until it must have shown if it exists."""
     world, began = desk.world, desk.world.monotonic()
-    lost = Lost(error=error, until=sent_at + desk.limits.settle_seconds)
+    lost = Lost(error=error, until=world.now() + desk.limits.settle_seconds)
     world.log("job.create_unknown", name=purchase.order.spec.name, op=purchase.op, error=str(error))
     wait = FIRST_WAIT
     while True:

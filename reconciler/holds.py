@@ -28,8 +28,6 @@ class Reduced:
     """The fresh plan, less the actions that the saved one does not hold."""
     satisfied: tuple[str, ...]
     """Saved actions that progress has made unnecessary."""
-    broken: tuple[str, ...]
-    """Saved actions that no longer hold: the plan is stale."""
     extra: tuple[str, ...]
     """Actions that only the fresh plan holds; they are never done."""
 
@@ -51,8 +49,12 @@ def check_target(saved: PlanDoc, target: Target) -> None:
         )
 
 
-def reduce(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
-    """Cut a fresh plan down to what a saved one holds. Pure."""
+def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
+    """Cut a fresh plan down to what a saved one holds. Pure.
+
+    Raises:
+        StalePlanError: a saved action no longer holds; carries what is planned instead.
+    """
     promised = {
         _saved_key(decision.name, action): action
         for decision in saved.decisions
@@ -75,10 +77,14 @@ def reduce(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
                 satisfied.append(f"{words}: {progress}")
             else:
                 broken.append(f"{words}: {_instead(key[1], fresh)}")
+    if broken:
+        raise StalePlanError(
+            "the saved plan no longer holds, and nothing was done: " + "; ".join(broken),
+            hint="look at a fresh plan, and save that: reconciler plan -o plan.json",
+        )
     return Reduced(
         plan=replace(fresh, decisions=tuple(_cut(decision, promised.keys()) for decision in fresh.decisions)),
         satisfied=tuple(satisfied),
-        broken=tuple(broken),
         extra=tuple(f"{_verb(key)} {key[1]}" for key in sorted(present - promised.keys())),
     )
 
@@ -121,15 +127,18 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
     match action:
         case CreateDoc():
             key = RunKey(action.work, action.rerun)
+            theirs = {ours.job.id: ours.tags.run_key for ours in observed.ours}
             keeps = (
                 keep
                 for decision in fresh.decisions
                 if decision.spec and key in decision.spec.run_keys
                 for keep in decision.of(Keep)
+                if keep.job is None or theirs.get(keep.job.id) in decision.spec.run_keys
             )
             return next((f"already bought, {keep.reason}" for keep in keeps), "")
         case CancelDoc():
-            live = {ours.job.id for ours in observed.ours if ours.phase is Phase.ACTIVE}
+            jobs = [it.job for it in (*observed.ours, *observed.unreadable)]
+            live = {job.id for job in jobs if job.phase in (Phase.ACTIVE, Phase.UNKNOWN)}
             return "" if action.job.id in live else "it no longer runs"
         case _:
             assert_never(action)

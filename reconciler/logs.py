@@ -61,9 +61,11 @@ def open_log(
     Raises:
         ReconcilerError: the file cannot be opened.
     """
-    stream = stream or sys.stderr
-    pretty = style == "console" or (style == "auto" and stream.isatty())
-    outputs = [_Output("stderr", stream, least=LEVELS.index(_level(level)), pretty=pretty, colour=colour)]
+    diary: TextIO | None = stream or sys.stderr  # None in a process without a stderr, which Python allows
+    outputs = []
+    if diary is not None:
+        pretty = style == "console" or (style == "auto" and diary.isatty())
+        outputs = [_Output("stderr", diary, least=LEVELS.index(level), pretty=pretty, colour=colour)]
     if file is not None:
         outputs.append(_Output(str(file), _opened(file), least=0, ours=True))
     return LogSink(outputs, now=now, bound=bound, strict=strict)
@@ -226,10 +228,6 @@ def _shown(value: object) -> str:
         return ",".join(_shown(item) for item in value)
     text = clean(str(value))
     return text if text and not set(' "=') & set(text) else json.dumps(text, ensure_ascii=False)
-
-
-def _level(word: str) -> Level:
-    return next(level for level in LEVELS if level == word)
 
 
 def _opened(path: Path) -> TextIO:

@@ -114,14 +114,18 @@ def read(job: Job) -> Ours | Unreadable:
     name, work = pairs.get(NAME, ""), pairs.get(WORK, "")
     run = _split(pairs.get(RUN, ""))
     known_name = name if _NAME.fullmatch(name) else None
-    known_key = RunKey(work, run.get("rerun", "")) if _DIGEST.fullmatch(work) and run else None
+    known_work = _DIGEST.fullmatch(work)
+    known_key = RunKey(work, run.get("rerun", "")) if known_work and run else None
     version = run.get("v", "")
-    if version.isdecimal() and int(version) > VERSION:
-        problem, newer = f"written by a newer version of this tool (tags version {version})", True
+    if version.isdecimal() and (len(version) > PART_LENGTH or int(version) > VERSION):
+        problem, newer = (
+            f"written by a newer version of this tool (tags version {version[:PART_LENGTH]})",
+            True,
+        )
     elif known_key and digests.version_of(work) not in digests.WORK_DIGESTS:
         problem, newer = f"its work digest is of a newer version ({digests.version_of(work)})", True
     elif not known_name or not known_key or version != str(VERSION):
-        bad = RUN if known_name and known_key else WORK if known_name else NAME
+        bad = RUN if known_name and known_work else WORK if known_name else NAME
         problem, newer = f"its tag {bad} is missing or altered", False
     else:
         tags = _tags(pairs, run, name=known_name, run_key=known_key)

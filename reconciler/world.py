@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from reconciler.ledger.lines import Line
+from reconciler.ledger.lines import CreateIntended, Line
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -29,6 +29,30 @@ class Spread(Protocol):
 
 class Ledger(Protocol):
     """Where intents and outcomes are recorded."""
+
+    def read(self) -> tuple[Line, ...]:
+        """Return every line that is known now, other runners' among them where they share it.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+
+    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+        """Record intents where other runners see them, before their turn has come.
+
+        Returns:
+            False where another runner wrote since `read`: read and plan again.
+
+        Raises:
+            LedgerError: they could not be recorded.
+        """
+
+    def publish(self) -> None:
+        """Let other runners see what was appended.
+
+        Raises:
+            LedgerError: they cannot be told.
+        """
 
     def append(self, *lines: Line) -> None:
         """Record lines durably.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.consent import consents
+from reconciler.cli.consent import Consent, consents
 from reconciler.errors import ExitCode, GuardError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.cli.gather import Consent, Situation
+    from reconciler.api.client import Writer
     from reconciler.cli.host import Host
-    from reconciler.document import PlanDoc
+    from reconciler.cli.session import Session
+    from reconciler.outcomes import Outcome
+    from reconciler.reconcile import Situation
 
 
 @click.command()
@@ -40,12 +44,12 @@ def apply(
     SPECS, files or folders below the spec root, select what is considered. Instead of them, a plan file saved by
     `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
     """
-    from reconciler.cli.carry_out import carry_out, log_finished, only_what_holds
-    from reconciler.cli.gather import gather, record_ends
+    from reconciler import reconcile
+    from reconciler.cli.declare import declared, with_lineage
     from reconciler.cli.session import writing
     from reconciler.cli.show import read_plan
     from reconciler.cli.signals import interrupts
-    from reconciler.cli.tell import tell, tell_outcomes
+    from reconciler.cli.tell import tell_outcomes
     from reconciler.outcomes import exit_codes
 
     is_plan = len(paths) == 1 and paths[0].suffix == ".json"
@@ -55,43 +59,61 @@ def apply(
             "apply asks before it buys, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
-    with interrupts(host) as interrupted, writing(common, host) as session:
-        situation = gather(session, () if saved else paths, consent)
-        record_ends(session, situation)
-        told: tuple[str, ...] = ()
-        if saved:
-            situation, told = only_what_holds(session, situation, saved)
-        document = situation.document(session)
-        if form != "json":
-            tell(host, document, form=form, told=told)
-        refuse(situation)
-        agreed = yes or saved is not None or not situation.plan.pending or ask(document)
-        outcomes = carry_out(session, situation) if agreed and situation.plan.pending else ()
+    with interrupts(host) as interrupted, writing(common, host, consent) as session:
+        said = declared(session, () if saved else paths)
+        situation, outcomes = reconcile.apply(
+            session.run,
+            with_lineage(session, said),
+            said,
+            lambda situation: show_and_ask(host, situation, form=form, ask=not yes and saved is None),
+            saved=saved,
+        )
         holds = exit_codes(outcomes) | interrupted()
         if fail_on_attention and situation.plan.attention:
             holds.add(ExitCode.ATTENTION)
         code = first_that_holds(holds)
         if outcomes:
             log_finished(session, outcomes, code)
-        tell_outcomes(host, document, outcomes, form=form, code=code)
+        tell_outcomes(host, situation.document, outcomes, form=form, code=code)
     return code
 
 
-def ask(document: PlanDoc) -> bool:
-    """Ask on the terminal; anything but yes is no, and no is a good answer."""
-    from reconciler.render.plan_words import totals
-
-    where = "" if document.target.sandbox else f" on {document.target.base_url.partition('://')[2]}"
-    return click.confirm(f"Apply this{where} ({totals(document)})?", default=False, err=True)
-
-
-def refuse(situation: Situation) -> None:
-    """Raise what the guards say; the plan has been shown by then.
+def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool) -> bool:
+    """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
 
     Raises:
         GuardError: at least one guard refuses.
     """
+    from reconciler.cli.tell import tell
+    from reconciler.render.plan_words import totals
+
+    document = situation.document
+    if form != "json":
+        tell(host, document, form=form, told=situation.told)
     if situation.refusals:
         first, *more = situation.refusals
         also = f" ({len(more)} more above)" if more else ""
         raise GuardError(f"nothing was done: {first.message}{also}", hint=first.hint)
+    if not ask or not document.pending:
+        return True
+    where = "" if document.target.sandbox else f" on {document.target.base_url.partition('://')[2]}"
+    return click.confirm(f"Apply this{where} ({totals(document)})?", default=False, err=True)
+
+
+def log_finished(session: Session[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
+    """Tell the end of an apply in numbers."""
+    from reconciler.outcomes import Cancelled, Created, Failed, Skipped, Unknown
+
+    kinds = Counter(type(outcome) for outcome in outcomes)
+    world = session.run.world
+    world.log(
+        "apply.finished",
+        created=kinds[Created],
+        adopted=sum(isinstance(outcome, Created) and outcome.adopted for outcome in outcomes),
+        cancelled=kinds[Cancelled],
+        failed=kinds[Failed],
+        unknown=kinds[Unknown],
+        skipped=kinds[Skipped],
+        exit_code=int(code),
+        elapsed_ms=round((world.monotonic() - session.began) * 1000),
+    )

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from reconciler.guards import Allowed
+    from reconciler.settings import Guards
+
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the command line allows beyond the settings."""
+
+    limits: Mapping[str, object] = field(default_factory=dict)
+    allow: Mapping[str, bool] = field(default_factory=dict)
+
+    def settings(self, guards: Guards) -> Guards:
+        """Return the guards' settings with the command line's in front."""
+        import msgspec
+
+        return msgspec.structs.replace(guards, **self.limits)
+
+    @property
+    def allowed(self) -> Allowed:
+        """What the guards may let pass."""
+        from reconciler.guards import Allowed
+
+        return Allowed(**self.allow)
 
 
 def budget(text: str) -> int | str:
@@ -61,15 +87,12 @@ def consents(command: _F) -> _F:
 
     @functools.wraps(command)
     def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
-        from reconciler.cli.gather import Consent
-        from reconciler.guards import Allowed
-
         limits = {name: kwargs.pop(name) for name in _LIMITS}
-        allowed = Allowed(**{name: kwargs.pop(f"allow_{name}") for name in _ALLOWED})
+        allow = {name: kwargs.pop(f"allow_{name}") for name in _ALLOWED}
         given = {
             name: None if value == "none" else value for name, value in limits.items() if value is not None
         }
-        return command(*args, consent=Consent(limits=tuple(given.items()), allowed=allowed), **kwargs)
+        return command(*args, consent=Consent(limits=given, allow=allow), **kwargs)
 
     for option in reversed([*_LIMITS.values(), *_ALLOWED.values()]):
         collected = option(collected)

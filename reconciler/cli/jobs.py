@@ -37,12 +37,12 @@ def list_(
     from reconciler.reports import JobListDoc, pretty
 
     with reading(common, host) as session:
-        at_once = session.project.settings.limits.reads_in_flight
-        found = observe.list_all(session.api, session.world, at_once=at_once)
+        at_once = session.run.limits.reads_in_flight
+        found = observe.list_all(session.run.api, session.run.world, at_once=at_once)
     chosen = [
         listed(job)
         for job in found
-        if (everybody or tags.project_of(job) == session.target.project)
+        if (everybody or tags.project_of(job) == session.run.target.project)
         and (not statuses or job.status in {word.upper() for word in statuses})
     ]
     if form == "json":
@@ -64,7 +64,7 @@ def get(host: Host, *, job_id: str, form: str, common: options.Common) -> int:
     from reconciler.reports import pretty
 
     with reading(common, host) as session:
-        job = listed(session.api.get_job(job_id))
+        job = listed(session.run.api.get_job(job_id))
     click.echo(pretty(job) if form == "json" else job_text(job), nl=False)
     return ExitCode.OK
 
@@ -83,9 +83,9 @@ def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, co
     if not yes and not host.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
     with interrupts(host) as interrupted, writing(common, host) as session:
-        found = [session.api.get_job(job_id) for job_id in dict.fromkeys(job_ids)]
+        found = [session.run.api.get_job(job_id) for job_id in dict.fromkeys(job_ids)]
         for job in found:
-            check_owner(job, session.target.project, foreign=foreign)
+            check_owner(job, session.run.target.project, foreign=foreign)
         if not yes and not click.confirm(f"Stop {', '.join(job.id for job in found)}?", err=True):
             return ExitCode.OK
         stopped = [stop_by_hand(session, job) for job in found]
@@ -117,8 +117,8 @@ def stop_by_hand(session: Session[Writer], job: Job) -> bool:
 
     try:
         ended = cancel_job(
-            session.api, session.world, job, name=str(job.metadata.get("reconciler.name", "")),
-            reason="by_hand", source=session.source,
+            session.run.api, session.run.world, job, name=str(job.metadata.get("reconciler.name", "")),
+            reason="by_hand", source=session.run.source,
         )  # fmt: skip
     except ReconcilerError as error:
         click.echo(told(error, colour=session.host.colour("stderr")), err=True)

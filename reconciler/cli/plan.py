@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
-from reconciler.cli.consent import consents
+from reconciler.cli.consent import Consent, consents
 from reconciler.errors import ExitCode, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.cli.gather import Consent
     from reconciler.cli.host import Host
     from reconciler.document import PlanDoc
 
@@ -41,12 +40,12 @@ def plan(
 
     SPECS, files or folders below the spec root, select what is considered; what is not selected is left alone.
     """
-    from reconciler.cli.gather import gather
+    from reconciler.cli.declare import gather
     from reconciler.cli.session import reading
     from reconciler.cli.tell import plan_bytes, save, tell
 
-    with reading(common, host) as session:
-        document = gather(session, paths, consent).document(session)
+    with reading(common, host, consent) as session:
+        document = gather(session, paths).document
     if out is not None:
         save(host.cwd / out, plan_bytes(document))
     tell(host, document, form=form, next_step=next_step(document, common, out))

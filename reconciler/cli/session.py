@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic
 
 import msgspec
 
@@ -17,13 +17,15 @@ from reconciler.api.key import Key, read_key
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
+from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.file import FileLedger
 from reconciler.logs import open_log
-from reconciler.model import Checkout, Source, Target
+from reconciler.model import Target
+from reconciler.reconcile import ApiT, Run
 from reconciler.specs.project import Project, load_project
 from reconciler.world import World
 
@@ -35,21 +37,15 @@ STATE: Final = ".reconciler"
 SANDBOX_URL: Final = "http://localhost"
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
-_ApiT = TypeVar("_ApiT", bound=Reader)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Session(Generic[_ApiT]):
+class Session(Generic[ApiT]):
     """One command's work."""
 
     host: Host
     project: Project
-    target: Target
-    api: _ApiT
-    world: World
+    run: Run[ApiT]
     ledger: FileLedger
-    checkout: Checkout
-    source: Source
     began: float
     """On the monotonic clock."""
 
@@ -83,39 +79,39 @@ def target_of(common: Common, host: Host, project: Project) -> Target:
 
 
 @contextmanager
-def reading(common: Common, host: Host, *, loud: bool = False) -> Iterator[Session[Reader]]:
+def reading(common: Common, host: Host, consent: Consent = Consent()) -> Iterator[Session[Reader]]:  # noqa: B008  a frozen value
     """Open a session that cannot write to the API."""
     with ExitStack() as stack:
-        yield _open(Reader, common, host, stack, loud=loud)
+        yield _open(Reader, common, host, consent, stack)
 
 
 @contextmanager
-def writing(common: Common, host: Host) -> Iterator[Session[Writer]]:
+def writing(common: Common, host: Host, consent: Consent = Consent()) -> Iterator[Session[Writer]]:  # noqa: B008  a frozen value
     """Open a session that may write, and hold the target's lock.
 
     Raises:
         LedgerError: another process on this host writes to the same target.
     """
     with ExitStack() as stack:
-        session = _open(Writer, common, host, stack, loud=True)
-        holder = f"run {session.world.run_id} on {platform.node()}"
+        session = _open(Writer, common, host, consent, stack)
+        holder = f"run {session.run.world.run_id} on {platform.node()}"
         stack.enter_context(lock.held(session.folder, holder=holder))
         yield session
 
 
-def _open(kind: type[_ApiT], common: Common, host: Host, stack: ExitStack, *, loud: bool) -> Session[_ApiT]:
+def _open(kind: type[ApiT], common: Common, host: Host, consent: Consent, stack: ExitStack) -> Session[ApiT]:
     project = open_project(common, host)
     target = target_of(common, host, project)
+    limits = project.settings.limits
     if target.sandbox:  # what is created shows at once, and nothing arrives late
-        limits = msgspec.structs.replace(project.settings.limits, settle_seconds=0.0)
-        settings = msgspec.structs.replace(project.settings, limits=limits)
-        project = replace(project, settings=settings)
+        limits = msgspec.structs.replace(limits, settle_seconds=0.0)
     checkout = git.checkout(project.root)
     run_id = f"{host.random.getrandbits(48):012x}"
+    quiet = kind is Reader and host.terminal("stderr")
     log = stack.enter_context(
         open_log(
             style=common.log_format,
-            level=common.log_level or ("info" if loud or not host.terminal("stderr") else "warning"),
+            level=common.log_level or ("warning" if quiet else "info"),
             file=common.log_file,
             now=host.now,
             colour=host.colour("stderr"),
@@ -123,42 +119,46 @@ def _open(kind: type[_ApiT], common: Common, host: Host, stack: ExitStack, *, lo
             bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
         )
     )
-    ledger = FileLedger(project.root / STATE / target.folder)
+    retrier = Retrier(
+        RetryPolicy(deadline_seconds=limits.deadline_seconds),
+        rng=host.random,
+        monotonic=host.monotonic,
+        sleep=host.sleep,
+    )
     api = kind(
         base_url=target.base_url,
         key=_key(common, host, target),
         transport=host.through(_transport(host, project, target, stack)),
-        timeout_seconds=project.settings.limits.timeout_seconds,
-        retry=Retrier(
-            RetryPolicy(deadline_seconds=project.settings.limits.deadline_seconds),
-            rng=host.random,
-            monotonic=host.monotonic,
-            sleep=host.sleep,
-        ),
+        timeout_seconds=limits.timeout_seconds,
+        retry=retrier,
         on_request=_observer(log),
     )
     stack.callback(api.close)
-    return Session(
-        host=host,
-        project=project,
-        target=target,
-        api=api,
-        world=World(
-            now=host.now,
-            monotonic=host.monotonic,
-            sleep=host.sleep,
-            random=host.random,
-            spread=host.spread,
-            log=log,
-            ledger=ledger,
-            stop=host.stop,
-            run_id=run_id,
-        ),
+    ledger = FileLedger(project.root / STATE / target.folder)
+    world = World(
+        now=host.now,
+        monotonic=host.monotonic,
+        sleep=host.sleep,
+        random=host.random,
+        spread=host.spread,
+        log=log,
         ledger=ledger,
+        stop=host.stop,
+        run_id=run_id,
+    )
+    run = Run(
+        api=api,
+        retrier=retrier,
+        world=world,
+        target=target,
+        limits=limits,
+        guards=consent.settings(project.settings.guards),
+        allowed=consent.allowed,
         checkout=checkout,
         source=git.source(checkout, host.environ),
-        began=host.monotonic(),
+        root=project.root,
     )
+    return Session(host=host, project=project, run=run, ledger=ledger, began=host.monotonic())
 
 
 def _key(common: Common, host: Host, target: Target) -> Key:
@@ -176,7 +176,8 @@ def sandbox_db(project: Project) -> Path:
 
 def _transport(host: Host, project: Project, target: Target, stack: ExitStack) -> Transport:
     if not target.sandbox:
-        return https_transport(target.base_url, connections=project.settings.limits.reads_in_flight)
+        limits = project.settings.limits
+        return https_transport(target.base_url, connections=limits.reads_in_flight + limits.in_flight)
     try:
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.store import Store

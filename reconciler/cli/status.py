@@ -24,12 +24,12 @@ def status(
     host: Host, *, paths: tuple[Path, ...], form: str, fail_on_attention: bool, common: options.Common
 ) -> int:
     """Show every declared job as it stands."""
-    from reconciler.cli.gather import Consent, gather
+    from reconciler.cli.declare import gather
     from reconciler.cli.report import status_doc, write_status
     from reconciler.cli.session import reading
 
     with reading(common, host) as session:
-        document = gather(session, paths, Consent()).document(session)
+        document = gather(session, paths).document
     report = status_doc(document)
     write_status(report, now=host.now(), form=form)
     attention = any(row.attention for row in report.rows)

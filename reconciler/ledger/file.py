@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.lines import Line, decode, encode
+from reconciler.ledger.lines import CreateIntended, Line, decode, encode
 
 NAME = "ledger.jsonl"
 
@@ -62,6 +63,13 @@ class FileLedger:
                     f"the ledger {self.path} cannot be written: {error.strerror}",
                     hint="nothing is bought without a durable record of the intent; free or unlock the disk",
                 ) from error
+
+    def claim(self, lines: Sequence[CreateIntended]) -> bool:  # noqa: ARG002
+        """Do nothing: on this host the lock claims everything, and each create appends its own intent."""
+        return True
+
+    def publish(self) -> None:
+        """Do nothing: whoever holds the lock reads the same file."""
 
     def _write(self, data: bytes) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)

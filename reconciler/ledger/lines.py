@@ -29,6 +29,8 @@ class CreateIntended:
     rerun: str
     attempt: int
     reason: str
+    lease: float = 0.0
+    """Seconds after `at` within which it may still be sent: a claim, made before its turn has come."""
     commit: str = ""
     actor: str = ""
     run_url: str = ""
@@ -140,7 +142,7 @@ def decode(text: str) -> Line | None:
     """
     try:
         facts = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: brackets without end
         return None
     if not isinstance(facts, dict):
         return None
@@ -155,7 +157,7 @@ def decode(text: str) -> Line | None:
         return None
     known = {field.name: field.type for field in fields(shape)}
     wanted = {key: value for key, value in facts.items() if key in known}
-    if any(type(value).__name__ not in _SPELLINGS[str(known[key])] for key, value in wanted.items()):
+    if not all(_fits(value, str(known[key])) for key, value in wanted.items()):
         return None
     try:
         return shape(**wanted)
@@ -163,10 +165,17 @@ def decode(text: str) -> Line | None:
         return None
 
 
-_SPELLINGS: Final = {
-    "str": {"str"},
-    "int": {"int"},
-    "float": {"float", "int"},
-    "bool": {"bool"},
-}
-"""Which Python types a JSON value may have for a field's annotation."""
+_END_OF_TIME: Final = 253_402_300_800
+"""The year 10000: what no calendar can show."""
+
+
+def _fits(value: object, annotation: str) -> bool:
+    """Whether a JSON value is one of a field's."""
+    number = isinstance(value, float | int) and not isinstance(value, bool) and 0 <= value < _END_OF_TIME
+    match annotation:
+        case "float":  # each is a time
+            return number
+        case "int":
+            return number and isinstance(value, int)
+        case _:
+            return type(value).__name__ == annotation

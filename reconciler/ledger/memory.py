@@ -38,7 +38,7 @@ class Memory:
     """What is remembered about one target. All of it is true whatever the order of the lines."""
 
     open_creates: tuple[CreateIntended, ...] = ()
-    """Creates that were sent and of which no outcome is known; `at` is when that was last said."""
+    """Creates that were claimed or sent and of which no outcome is known; `at` is when each may last be sent."""
     jobs: Mapping[str, Remembered] = field(default_factory=dict)
     """By job id."""
     cancels: Mapping[str, str] = field(default_factory=dict)
@@ -71,18 +71,18 @@ class Memory:
 def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     """Fold ledger lines into memory."""
     intents: dict[str, CreateIntended] = {}
-    lost: dict[str, float] = {}
+    sendable: dict[str, float] = {}
     settled: set[str] = set()
     jobs: dict[str, Remembered] = {}
     cancels: dict[str, str] = {}
     sent: set[str] = set()
     refused: set[str] = set()
-    for line in lines:
+    # What was said last counts, in whatever order the lines of several hosts were put together.
+    for line in sorted(lines, key=lambda line: (line.at, repr(line))):
         match line:
             case CreateIntended():
-                # The latest send of an op counts: it may take effect that much later.
-                known = intents.get(line.op)
-                intents[line.op] = line if known is None or known.at < line.at else known
+                intents[line.op] = line
+                sendable[line.op] = max(sendable.get(line.op, 0.0), line.at + line.lease)
             case CreateRefused():
                 settled.add(line.op)
             case Created():
@@ -95,12 +95,12 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             case CancelEnded():
                 (refused if line.error else sent).add(line.job_id)
             case CreateUnknown():
-                lost[line.op] = max(lost.get(line.op, 0.0), line.at)
+                sendable[line.op] = max(sendable.get(line.op, 0.0), line.at)
             case _:
                 assert_never(line)
     return Memory(
         open_creates=tuple(
-            replace(intents[op], at=max(intents[op].at, lost.get(op, 0.0)))
+            replace(intents[op], at=sendable[op], lease=0.0)
             for op in sorted(intents)
             if op not in settled
         ),

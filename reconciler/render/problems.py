@@ -14,6 +14,7 @@ from typing import Final
 
 from reconciler.errors import Problem
 from reconciler.render.clean import clean
+from reconciler.render.words import count
 
 _WINDOW: Final = 96
 """Columns of a line that are shown."""
@@ -39,12 +40,8 @@ def count_line(problems: Iterable[Problem]) -> str:
     shown = list(problems)
     warnings = sum(problem.warning for problem in shown)
     errors = len(shown) - warnings
-    parts = [_count(number, word) for number, word in ((errors, "problem"), (warnings, "warning")) if number]
-    return f"{', '.join(parts) or 'no problems'} in {_count(len({p.path for p in shown}), 'file')}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    parts = [count(number, word) for number, word in ((errors, "problem"), (warnings, "warning")) if number]
+    return f"{', '.join(parts) or 'no problems'} in {count(len({p.path for p in shown}), 'file')}"
 
 
 def _lines(problem: Problem, *, colour: bool) -> Iterator[str]:

@@ -113,7 +113,8 @@ def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -
             if name not in found.value:
                 yield _Mistake(found.path, _missing(name, found.here), absence=True)
     elif found.keyword == "oneOf":
-        yield _not_one(found, [branch["required"][0] for branch in found.wanted])
+        if isinstance(found.value, dict):
+            yield _not_one(found, [branch["required"][0] for branch in found.wanted])
     else:
         yield _Mistake(found.path, _tell(found))
 
@@ -180,6 +181,8 @@ def _type_hint(value: object, wanted: list[str]) -> str:
             return "leave the quotes out"
         case bool() | int() | float() if "string" in wanted:
             return "put it in quotes"
+        case _ if wanted == ["object"]:
+            return "write fields, as `name: value`"
         case _:
             return ""
 

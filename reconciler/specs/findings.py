@@ -22,42 +22,36 @@ _ID: Final = "answers are found by it: give each request its own"
 
 
 class Kind(Enum):
-    """A kind of finding: what it says of one line, the next step, and what many of them are called."""
+    """A kind of finding: what it says, and the next step."""
 
-    BOM = "the file begins with a byte order mark", "save it as UTF-8 without one", ""
+    BOM = "the file begins with a byte order mark", "save it as UTF-8 without one"
     CRLF = (
         "the lines end in CRLF",
         "save the file with LF; in .gitattributes, `*.jsonl -text` keeps git from changing it",
-        "",
     )
-    EMPTY_FILE = "the file is empty", "write one line a request", ""
-    EMPTY_LINE = "an empty line", "remove it", "empty lines"
-    NOT_UTF8 = "not UTF-8", "save the file as UTF-8", "lines that are not UTF-8"
-    NOT_JSON = "not JSON from here on", _ONE_LINE, "lines that are not JSON"
-    TWO_VALUES = "more than one value", _ONE_LINE, "lines with more than one value"
-    NOT_A_NUMBER = "NaN and Infinity are not JSON", "write a number or null", "lines with NaN or Infinity"
-    HALF_CHARACTER = (
-        "half a character (a lone surrogate such as `\\ud83d`)",
-        "write the whole character",
-        "lines with half a character",
-    )
-    TOO_DEEP = "nests too deep", "flatten it", "lines that nest too deep"
-    REFUSED = "not a request, or not JSON", _ONE_LINE, "lines that are not requests"
-    NOT_AN_OBJECT = "not an object", _ONE_LINE, "lines that are not objects"
-    NO_BODY = "`body` is missing", _ONE_LINE, "lines without `body`"
-    BAD_BODY = "`body` is not an object", _ONE_LINE, "lines whose `body` is not an object"
-    NO_ID = "`custom_id` is missing", _ID, "lines without `custom_id`"
-    BAD_ID = "`custom_id` is not text", "put it in quotes", "lines whose `custom_id` is not text"
-    EMPTY_ID = "`custom_id` is empty", _ID, "lines with an empty `custom_id`"
-    SAME_ID = "`custom_id` was used before", _ID, "lines with a `custom_id` that was used before"
-    TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if it is meant", ""
-    TOO_LARGE = "the file is too large", "split it, or raise `limits.file_bytes` in reconciler.yaml", ""
-    UNREADABLE = "the file cannot be read", "", ""
+    EMPTY_FILE = "the file is empty", "write one line a request"
+    EMPTY_LINE = "an empty line", "remove it"
+    NOT_UTF8 = "not UTF-8", "save the file as UTF-8"
+    NOT_JSON = "not JSON from here on", _ONE_LINE
+    TWO_VALUES = "more than one value", _ONE_LINE
+    NOT_A_NUMBER = "NaN and Infinity are not JSON", "write a number or null"
+    HALF_CHARACTER = "half a character (a lone surrogate such as `\\ud83d`)", "write the whole character"
+    TOO_DEEP = "nests too deep", "flatten it"
+    REFUSED = "not a request, or not JSON", _ONE_LINE
+    NOT_AN_OBJECT = "not an object", _ONE_LINE
+    NO_BODY = "`body` is missing", _ONE_LINE
+    BAD_BODY = "`body` is not an object", _ONE_LINE
+    NO_ID = "`custom_id` is missing", _ID
+    BAD_ID = "`custom_id` is not text", "put it in quotes"
+    EMPTY_ID = "`custom_id` is empty", _ID
+    SAME_ID = "`custom_id` was used before", _ID
+    TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if it is meant"
+    TOO_LARGE = "the file is too large", "split it, or raise `limits.file_bytes` in reconciler.yaml"
+    UNREADABLE = "the file cannot be read", ""
 
-    def __init__(self, message: str, hint: str, many: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         self.message = message
         self.hint = hint
-        self.many = many
 
 
 _OF_THE_FILE: Final = frozenset({Kind.BOM, Kind.CRLF})
@@ -110,9 +104,7 @@ class Findings:
         shown = tuple(self._problem(finding, first_use) for finding in self._found)
         if not self._rest:
             return shown
-        kinds = ", ".join(
-            f"{number:,} {kind.many or kind.message}" for kind, number in self._rest.most_common()
-        )
+        kinds = ", ".join(f"{kind.message} ({number:,})" for kind, number in self._rest.most_common())
         message = f"and {self._rest.total():,} more from here on: {kinds}"
         return (*shown, Problem(path=self._path, line=self._rest_from, message=message))
 

@@ -9,10 +9,10 @@ from typing import Any
 from reconciler import digests
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, UploadedFile
+from reconciler.render.words import count
 from reconciler.specs import paths
 from reconciler.specs.inputs import InputReader
 from reconciler.specs.project import Project
-from reconciler.specs.words import count
 from reconciler.specs.yaml_tree import Document, Path, dotted
 
 

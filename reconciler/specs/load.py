@@ -16,12 +16,13 @@ from typing import Final
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.model import JobSpec, RunKey
+from reconciler.render.words import count
 from reconciler.specs import files, selection, yaml_reader
 from reconciler.specs.inputs import InputReader
 from reconciler.specs.job import job_spec
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.source import Source, capped, decode
-from reconciler.specs.words import count, some
+from reconciler.specs.words import some
 from reconciler.specs.yaml_tree import Document
 
 _MOST: Final = 100

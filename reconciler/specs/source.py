@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ from typing import Final, NamedTuple
 from reconciler.errors import Problem
 
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
-_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_UTF16_MARKS: Final = (BOM_UTF16_BE, BOM_UTF16_LE)
 
 
 class Place(NamedTuple):
@@ -39,6 +40,10 @@ class Source:
     def _lines(self) -> list[str]:
         return _LINE_BREAK.split(self.text)
 
+    def line(self, place: Place) -> str:
+        """Return the line at `place`, "" beyond the end."""
+        return self._lines[place.line] if place.line < len(self._lines) else ""
+
     def problem(
         self, place: Place | None, message: str, *, hint: str = "", warning: bool = False, show: bool = True
     ) -> Problem:
@@ -53,14 +58,13 @@ class Source:
         """
         if place is None:
             return Problem(path=self.path, message=message, hint=hint, warning=warning)
-        line = self._lines[place.line] if show and place.line < len(self._lines) else ""
         return Problem(
             path=self.path,
             line=place.line + 1,
             column=place.column + 1,
             message=message,
             hint=hint,
-            excerpt=line,
+            excerpt=self.line(place) if show else "",
             warning=warning,
         )
 
@@ -72,17 +76,19 @@ class Source:
 
 def decode(path: str, data: bytes) -> Source | Problem:
     """Return the text of a file, or the problem that keeps it from being text."""
+    body = data.removeprefix(BOM_UTF8)
     try:
-        return Source(path, data.decode("utf-8-sig"))
+        return Source(path, body.decode())
     except UnicodeDecodeError as error:
         if data.startswith(_UTF16_MARKS):
             return Problem(path=path, message="the file is UTF-16, not UTF-8", hint="save it as UTF-8")
-        before = _LINE_BREAK.split(data[: error.start].decode("utf-8-sig"))
+        before = _LINE_BREAK.split(body[: error.start].decode())
+        offset = error.start + len(data) - len(body)
         return Problem(
             path=path,
             line=len(before),
             column=len(before[-1]) + 1,
-            message=f"the byte 0x{data[error.start]:02x} at offset {error.start:,} is not UTF-8",
+            message=f"the byte 0x{data[offset]:02x} at offset {offset:,} is not UTF-8",
             hint="save the file as UTF-8",
         )
 

@@ -1,4 +1,4 @@
-"""Small words that messages are made of: kinds of values, counts, lists, and the nearest known name."""
+"""Small words that messages are made of: kinds of values, lists, and the nearest known name."""
 
 from __future__ import annotations
 
@@ -50,11 +50,6 @@ def kind(value: object) -> str:
 def either(words: Sequence[str]) -> str:
     """Join words with commas and a last "or"."""
     return " or ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
-
-
-def count(number: int, word: str) -> str:
-    """Return "1 request", "12,000 requests"."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def some(names: Sequence[str], most: int = 5) -> str:

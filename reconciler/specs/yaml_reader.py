@@ -194,7 +194,7 @@ class _Tree:
         return value
 
     def _started(self, event: CollectionStartEvent, depth: int) -> Fields | Items:
-        if depth >= self._limits.spec_depth:
+        if depth > self._limits.spec_depth:
             self._too_deep(event)
         if event.tag is not None:
             self._tagged(event)

@@ -7,97 +7,108 @@ below says for both what a person wrote wrong and how to write it right.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
-from reconciler.specs.source import Place, Source
+from reconciler.specs.source import START, Place, Source
 
 UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 """Characters that may not stand in a spec: YAML refuses most, and takes the others for line breaks."""
 
 WRITE_CHARACTER: Final = "write the character itself, or `\\U0001F600` in place of two `\\u`"
 
-_WORDS: Final[tuple[tuple[str, str, str], ...]] = (
-    (
+
+class Told(NamedTuple):
+    """Where, what, and the next step."""
+
+    place: Place
+    message: str
+    hint: str
+
+
+class _Row(NamedTuple):
+    said: str
+    """Part of what the parser says, in its context or its problem."""
+    message: str
+    hint: str
+    at_opening: bool = False
+    """True where what was opened is to be shown, not where it was missed."""
+
+
+_ROWS: Final = (
+    _Row(
         "mapping values are not allowed",
         "a `:` that cannot stand here",
         "put text that holds `: ` in quotes, and align a field with its neighbours",
     ),
-    (
+    _Row(
         "sequence entries are not allowed",
         "a list item cannot begin on this line",
-        "begin the first `- ` on a line of its own",
+        "begin it on a line of its own",
     ),
-    (
-        "unknown escape character",
-        "an escape that YAML does not know",
-        "write `\\\\` for a backslash, or use '…'",
-    ),
-    (
-        "Unicode character escape",
-        "an escape that is not a character",
-        WRITE_CHARACTER,
-    ),
-    ("an anchor", "`&` begins an anchor and needs a name", "put the text in quotes"),
-    ("an alias", "`*` begins an alias and needs a name", "put the text in quotes"),
-    ("end of stream", "a quote that is never closed", "close it"),
-    ("document indicator", "a quote that is not closed before `---`", "close it"),
-    ("',' or ']'", "a `[` that is not closed, or a missing `,`", "close it with `]`"),
-    ("',' or '}'", "a `{` that is not closed, or a missing `,`", "close it with `}`"),
-    ("could not find expected ':'", "a field without its `:`", "write it as `name: value`"),
-    ("incompatible YAML", "another version of YAML", "leave the `%YAML` line out"),
-    ("directive", "a directive that YAML does not know", "leave the line that begins with `%` out"),
-    ("tag", "a tag (`!…`)", "leave it out: a spec holds plain values only"),
-    ("node content", "a value cannot begin here", "put it in quotes"),
-    (
-        "key",
-        "this does not continue what stands above it",
-        "check the indentation, or put the text in quotes",
-    ),
-    (
+    _Row("unknown escape", "an escape that YAML does not know", "write `\\\\` for a backslash, or use '…'"),
+    _Row("Unicode character escape", "an escape that is not a character", WRITE_CHARACTER),
+    _Row("an anchor", "`&` begins an anchor and needs a name", "put the text in quotes"),
+    _Row("an alias", "`*` begins an alias and needs a name", "put the text in quotes"),
+    _Row("unexpected end of stream", "a quote that is never closed", "close it", at_opening=True),
+    _Row("document indicator", "a quote that is not closed before `---`", "close it", at_opening=True),
+    _Row("',' or ']'", "a `[` that is not closed, or a missing `,`", "close it with `]`", at_opening=True),
+    _Row("',' or '}'", "a `{` that is not closed, or a missing `,`", "close it with `}`", at_opening=True),
+    _Row("could not find expected ':'", "a field without its `:`", "write it as `name: value`"),
+    _Row("incompatible YAML", "another version of YAML", "leave the `%YAML` line out"),
+    _Row("directive", "a directive that YAML does not know", "leave the line that begins with `%` out"),
+    _Row("tag", "a tag (`!…`) is not taken", "leave it out: a spec holds plain values only"),
+    _Row("node content", "a value cannot begin here", "put it in quotes"),
+    _Row("block scalar", "text after `|` or `>`", "begin the text on the next line"),
+    _Row(
         "'-' indicator",
         "this does not continue the list above it",
         "begin it with `- `, or check the indentation",
     ),
-    ("block end", "this does not continue what stands above it", "check the indentation"),
-    ("comment or line break", "text after `|` or `>`", "begin the text on the next line"),
-    ("indentation indicator", "text after `|` or `>`", "begin the text on the next line"),
+    _Row(
+        "block",
+        "this does not continue what stands above it",
+        "check the indentation, or put the text in quotes",
+    ),
 )
-_NO_VALUE: Final = "cannot start any token"
-_STOP: Final = ("not YAML from here on", "put text with special characters in quotes")
+_CANNOT_BEGIN: Final = "cannot start any token"
 
 
-def told(source: Source, error: yaml.YAMLError) -> tuple[Place, str, str]:
-    """Return the place, the message and the hint for what the parser raised."""
-    unseen = UNSEEN.search(source.text)
+def told(source: Source, error: yaml.YAMLError) -> Told:
+    """Return what to say about what the parser raised."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return unseen_at(source, unseen) if unseen else (Place(0, 0), *_STOP)
-    mark, said = error.problem_mark, f"{error.context} {error.problem}"
-    place = Place(mark.line, mark.column)
-    if _NO_VALUE in said:
-        return place, *_cannot_begin(source, place)
-    opened = error.context_mark
-    for words, message, hint in _WORDS:
-        if words in said:
-            if opened is not None and "close" in hint:
-                return Place(opened.line, opened.column), message, hint
-            return place, message, hint
-    return place, *_STOP
+        unseen = UNSEEN.search(source.text)
+        return unseen_at(source, unseen) if unseen else _otherwise(START)
+    place = Place(error.problem_mark.line, error.problem_mark.column)
+    said = f"{error.context} {error.problem}"
+    if _CANNOT_BEGIN in said:
+        return _cannot_begin(source, place)
+    end = source.place_of(max(0, len(source.text.rstrip()) - 1))
+    if "flow node" in said and place >= end:
+        return Told(end, "a `[` or `{` that is not closed", "close it")
+    row = next((row for row in _ROWS if row.said in said), None)
+    if row is None:
+        return _otherwise(place)
+    opening = error.context_mark if row.at_opening else None
+    return Told(Place(opening.line, opening.column) if opening else place, row.message, row.hint)
 
 
-def unseen_at(source: Source, found: re.Match[str]) -> tuple[Place, str, str]:
-    """Return the place, the message and the hint for a character that may not stand in a spec."""
-    code = ord(found[0])
-    return (
-        source.place_of(found.start()),
-        f"the invisible character U+{code:04X} may not stand in a spec",
-        f'remove it, or write `"\\u{code:04x}"` where it is meant',
+def unseen_at(source: Source, found: re.Match[str]) -> Told:
+    """Return what to say about a character that may not stand in a spec."""
+    code = f"{ord(found[0]):04x}"
+    message = f"the invisible character U+{code.upper()} may not stand in a spec"
+    return Told(
+        source.place_of(found.start()), message, f'remove it, or write `"\\u{code}"` where it is meant'
     )
 
 
-def _cannot_begin(source: Source, place: Place) -> tuple[str, str]:
-    character = source.text.splitlines()[place.line][place.column : place.column + 1]
+def _cannot_begin(source: Source, place: Place) -> Told:
+    character = source.line(place)[place.column : place.column + 1]
     if character == "\t":
-        return "a tab in the indentation", "indent with spaces"
-    return f"a value cannot begin with `{character}`", "put it in quotes"
+        return Told(place, "a tab in the indentation", "indent with spaces")
+    return Told(place, f"a value cannot begin with `{character}`", "put it in quotes")
+
+
+def _otherwise(place: Place) -> Told:
+    return Told(place, "not YAML from here on", "put text with special characters in quotes")

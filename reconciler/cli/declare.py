@@ -1,0 +1,48 @@
+"""What git says: specs, which of them were asked for, what is not committed, which commits are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from reconciler import git, reconcile
+from reconciler.cli.session import Session
+from reconciler.model import Declared, Observed, Phase
+from reconciler.reconcile import ApiT, Situation
+from reconciler.render.problems import problems_text
+from reconciler.specs.load import load
+
+
+def declared(session: Session[ApiT], paths: Sequence[Path]) -> Declared:
+    """Read the specs; warnings go to stderr.
+
+    Raises:
+        SpecError: the specs hold mistakes.
+    """
+    world = session.run.world
+    began = world.monotonic()
+    loaded = load(session.project, [session.host.cwd / path for path in paths])
+    world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
+    if loaded.warnings:
+        click.echo(problems_text(loaded.warnings, colour=session.host.colour("stderr")), err=True)
+    uncommitted = session.run.checkout.uncommitted
+    return Declared(specs=loaded.specs, selected=loaded.selected, uncommitted=uncommitted)
+
+
+def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed], Declared]:
+    """Return what asks git which commits of live jobs this checkout contains."""
+
+    def ask(observed: Observed) -> Declared:
+        commits = {ours.tags.source.commit for ours in observed.ours if ours.phase is Phase.ACTIVE} - {""}
+        return replace(said, lineage=git.contained(session.project.root, commits))
+
+    return ask
+
+
+def gather(session: Session[ApiT], paths: Sequence[Path]) -> Situation:
+    """Read specs, ledger and workspace, and decide."""
+    said = declared(session, paths)
+    return reconcile.gather(session.run, with_lineage(session, said), said)

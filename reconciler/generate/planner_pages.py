@@ -1,0 +1,89 @@
+"""`docs/planner.md` and the table in the planner's docstring, from the planner's rules."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from reconciler import planner
+from reconciler.actions import REASONS
+from reconciler.generate import markdown
+from reconciler.model import Phase
+
+_INTRODUCTION: Final = """\
+# What the planner decides
+
+The planner compares what git declares with what the workspace holds and what the ledger remembers, and decides about
+every name: **create** a job, **cancel** one, **keep** things as they are, or **hold**, which is to do nothing although
+something is wanted, until the world or the spec changes. It is a pure function: the same specs, jobs, memory and time
+give the same plan, byte for byte, whatever their order.
+
+For each name the steps run in order, and the first rule of a step that applies decides that step. Step 0 or 1 ends it;
+steps 2 and 3 both apply. A job belongs to the spec that wants its work, whatever it was called when it was bought, and
+otherwise to the name in its tags: so a rename buys nothing. Jobs of other projects do not exist here. Only where the
+complete spec root was loaded can a name be "not declared": a path on the command line is a selection.
+"""
+
+_STEPS: Final = (
+    "What makes the whole name untouchable",
+    "Names that want nothing",
+    "Live jobs of other work under this name",
+    "The wanted work itself",
+)
+
+_PHASES: Final = """\
+The statuses of the API are read as phases: {phases}. ACTIVE is queued or running,
+STOPPING a requested cancellation, and UNKNOWN any status that this version does not know. *The wanted work* is a run
+key: the digest of endpoint, model and inputs, and `rerun`. "By us" means that the ledger says so, or that a later job
+of the name has another run key; a cancel as `duplicate` never counts as one.
+"""
+
+_REASONS: Final = """\
+## Reasons
+
+Every action carries the reason for it. Reasons are for readers: doing looks at the action alone.
+"""
+
+_ATTENTION: Final = """\
+A hold by itself is not a pending change. What is marked *attention* waits for a person; `--fail-on-attention` makes it
+an [exit code](exit-codes.md).
+"""
+
+_TABLE: Final = re.compile(r"^0  .*?(?=\n\n)", re.DOTALL | re.MULTILINE)
+
+
+def page() -> str:
+    """Return the page."""
+    steps = (
+        (
+            f"## Step {number}: {title[0].lower()}{title[1:]}",
+            markdown.table(
+                ["rule", "case", "outcome"], ([f"`{it.name}`", it.case, it.outcome] for it in step)
+            ),
+        )
+        for number, (title, step) in enumerate(zip(_STEPS, planner.STEPS, strict=True))
+    )
+    reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", words] for it, words in REASONS.items()))
+    return markdown.page(
+        _INTRODUCTION,
+        _PHASES.format(phases=", ".join(phase.name for phase in Phase)),
+        *(part for step in steps for part in step),
+        _REASONS,
+        reasons,
+        _ATTENTION,
+        source="`reconciler/planner.py`, `reconciler/rules.py` and `reconciler/actions.py`",
+    )
+
+
+def docstring() -> str:
+    """Return the planner's own source, with the table of its docstring as its rules say.
+
+    Raises:
+        ValueError: the docstring has no paragraph that begins with step 0.
+    """
+    source = Path(planner.__file__).read_text(encoding="utf-8")
+    text, found = _TABLE.subn(lambda _: planner.table(), source, count=1)
+    if not found:
+        raise ValueError("the planner's docstring has no table: a paragraph that begins with `0  `")
+    return text

@@ -1,0 +1,78 @@
+"""The schemas of what commands write, from the types of their documents."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from reconciler import document, reports
+from reconciler.document import PlanDoc
+
+
+class PlanFile(Struct, frozen=True, kw_only=True):
+    """A saved plan, as `plan -o` and `--format json` write it and `show` and `apply` read it."""
+
+    digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    """Of the plan as JSON without white space: it detects corruption."""
+    plan: PlanDoc
+
+
+SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
+    "plan": (PlanFile,),
+    "apply": (reports.ApplyDoc,),
+    "status": (reports.StatusDoc,),
+    "jobs": (reports.JobListDoc, reports.ListedJob),
+    "validate": (reports.ValidateDoc,),
+}
+"""What each schema describes: one of these types."""
+
+
+def schema(name: str) -> Callable[[], str]:
+    """Return what makes a schema of `SHAPES`. Fields may be added within a major version: none is forbidden."""
+    return lambda: _text(name)
+
+
+def _text(name: str) -> str:
+    shapes = SHAPES[name]
+    tops, definitions = msgspec.json.schema_components(shapes, ref_template="#/$defs/{name}")
+    explained = {key: docs for module in _MODULES for key, docs in _field_docs(Path(module)).items()}
+    for title, definition in definitions.items():
+        for field, meaning in explained.get(title, {}).items():
+            definition["properties"][field].setdefault("description", meaning)
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"What `reconciler {name}` writes as JSON",
+        **(tops[0] if len(tops) == 1 else {"anyOf": list(tops)}),
+        "$defs": definitions,
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+_MODULES: Final = (document.__file__, reports.__file__, __file__)
+"""Where the types of documents are."""
+
+
+def _field_docs(module: Path) -> dict[str, dict[str, str]]:
+    """Return the docstrings that stand beneath the fields of each class, which Python itself forgets."""
+    classes = (
+        it for it in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(it, ast.ClassDef)
+    )
+    return {
+        shape.name: {
+            field.target.id: text.value.value
+            for field, text in pairwise(shape.body)
+            if isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        }
+        for shape in classes
+    }

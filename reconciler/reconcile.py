@@ -1,0 +1,307 @@
+"""One run, whole: look, decide, claim, do, settle. The commands add words to it, and the simulation adds faults.
+
+What it works on is a `Run`: the API, the world, the target and the settings. Nothing here knows of the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from reconciler import holds, observe, planfile
+from reconciler.actions import Create, Plan
+from reconciler.api.client import Reader, Writer
+from reconciler.api.retry import Retrier
+from reconciler.apply import CREATE, Applier
+from reconciler.create import Desk
+from reconciler.document import PlanDoc
+from reconciler.errors import LedgerError, ReconcilerError
+from reconciler.guards import Allowed, Proposal, Refusal, refusals
+from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
+from reconciler.ledger.memory import Memory, remember
+from reconciler.model import Checkout, Declared, Observed, Phase, RunKey, Source, Target
+from reconciler.outcomes import Created, Failed, Outcome, Skipped
+from reconciler.planner import plan
+from reconciler.settings import Guards, Limits
+from reconciler.settle import my_duplicates, until_listed
+from reconciler.world import World
+
+ROUNDS: Final = 8
+"""So often a plan is made again because another runner wrote first."""
+
+ApiT = TypeVar("ApiT", bound=Reader)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Generic[ApiT]):
+    """What one run works with."""
+
+    api: ApiT
+    retrier: Retrier
+    world: World
+    target: Target
+    limits: Limits
+    guards: Guards
+    """With what the command line allows beyond the settings."""
+    allowed: Allowed
+    checkout: Checkout
+    source: Source
+    root: Path
+    """The project root, for input files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What was gathered, and what was decided."""
+
+    declared: Declared
+    observed: Observed
+    memory: Memory
+    plan: Plan
+    refusals: tuple[Refusal, ...]
+    document: PlanDoc
+    told: tuple[str, ...] = ()
+    """How a saved plan and this one differ harmlessly."""
+
+
+def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
+    """Read the workspace whole.
+
+    Raises:
+        ListingError: the list of jobs could not be read whole.
+        ApiError: the API could not be read.
+    """
+    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
+    watched = observe.Watched(project=run.target.project, wanted=wanted)
+    return observe.observe(run.api, run.world, watched, memory, at_once=run.limits.reads_in_flight)
+
+
+def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
+    """Read ledger and workspace, and decide.
+
+    Args:
+        run: what to work with.
+        declare: adds to what git says what it says of the jobs that are there: which of their commits are ours.
+        declared: what git says.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+        ListingError: the list of jobs could not be read whole.
+        ApiError: the API could not be read.
+    """
+    memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    observed = look(run, declared, memory)
+    return decide(run, declare(observed), observed, memory)
+
+
+def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
+    """Plan, ask the guards, and tell the plan in numbers."""
+    decided = plan(declared, observed, memory, now=run.world.now())
+    situation = _situation(run, declared, observed, memory, decided)
+    run.world.log("plan.computed", **msgspec.structs.asdict(situation.document.summary))
+    for refusal in situation.refusals:
+        run.world.log("guard.refused", guard=refusal.guard, message=refusal.message)
+    return situation
+
+
+def _situation(
+    run: Run[ApiT],
+    declared: Declared,
+    observed: Observed,
+    memory: Memory,
+    decided: Plan,
+    *,
+    told: tuple[str, ...] = (),
+) -> Situation:
+    found = refusals(
+        Proposal(
+            plan=decided,
+            declared=declared,
+            observed=observed,
+            memory=memory,
+            settings=run.guards,
+            allowed=run.allowed,
+        )
+    )
+    document = planfile.of(
+        decided,
+        target=run.target,
+        checkout=run.checkout,
+        declared=declared,
+        observed=observed,
+        refusals=found,
+        now=run.world.now(),
+    )
+    return Situation(
+        declared=declared,
+        observed=observed,
+        memory=memory,
+        plan=decided,
+        refusals=found,
+        document=document,
+        told=told,
+    )
+
+
+def only_what_holds(run: Run[ApiT], situation: Situation, saved: PlanDoc) -> Situation:
+    """Cut a fresh plan down to a saved one, and say what differs harmlessly.
+
+    Raises:
+        StalePlanError: a saved action no longer holds, or the plan was made for another target.
+    """
+    holds.check_target(saved, run.target)
+    reduced = holds.reduced(saved, situation.plan, situation.observed)
+    told = [f"skipped, no longer needed: {line}" for line in reduced.satisfied]
+    told += [f"not in the saved plan, left alone: {line}" for line in reduced.extra]
+    return _situation(
+        run, situation.declared, situation.observed, situation.memory, reduced.plan, told=tuple(told)
+    )
+
+
+def apply(
+    run: Run[Writer],
+    declare: Callable[[Observed], Declared],
+    declared: Declared,
+    agree: Callable[[Situation], bool],
+    *,
+    saved: PlanDoc | None = None,
+) -> tuple[Situation, tuple[Outcome, ...]]:
+    """Carry out what is declared, or what a saved plan holds of it.
+
+    Where the ledger is shared and another runner writes first, everything is gathered and planned again, and what
+    was agreed to the first time is from then on the saved plan: nothing else is done.
+
+    Args:
+        run: what to work with.
+        declare: as for `gather`.
+        declared: what git says.
+        agree: shows the plan and asks; raises what the guards say.
+        saved: the plan that was agreed to beforehand.
+
+    Raises:
+        StalePlanError: a saved action no longer holds.
+        LedgerError: the ledger can be neither read nor written; nothing was bought.
+        ApiError: the API could not be read.
+    """
+    agreed = False
+    for _ in range(ROUNDS):
+        situation = gather(run, declare, declared)
+        record_ends(run, situation)
+        if saved is not None:
+            situation = only_what_holds(run, situation, saved)
+        agreed = agreed or agree(situation)
+        if not agreed or not situation.plan.pending:
+            return situation, ()
+        claims = intents(run, situation.plan)
+        if run.world.ledger.claim(claims):
+            return situation, _carry_out(run, situation, claims)
+        run.world.log("ledger.raced")
+        saved = situation.document
+    raise LedgerError(
+        f"other runners wrote to the shared ledger first, {ROUNDS} times in a row",
+        hint="nothing was bought; run again, or let CI run one apply at a time",
+    )
+
+
+def intents(run: Run[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
+    """Name every create of a plan beforehand."""
+    return tuple(
+        CreateIntended(
+            at=run.world.now(),
+            run_id=run.world.run_id,
+            op=run.world.new_op(),
+            name=create.spec.name,
+            work=create.spec.run_key.work,
+            rerun=create.spec.run_key.rerun,
+            attempt=create.attempt,
+            reason=create.reason,
+            lease=run.limits.deadline_seconds,
+            commit=run.source.commit,
+            actor=run.source.actor,
+            run_url=run.source.run_url,
+        )
+        for create in plan.of(Create)
+    )
+
+
+def _carry_out(
+    run: Run[Writer], situation: Situation, claims: Sequence[CreateIntended]
+) -> tuple[Outcome, ...]:
+    run.world.log("apply.started", decisions=sum(it.pending for it in situation.plan.decisions))
+    desk = Desk(
+        writer=run.api,
+        world=run.world,
+        limits=run.limits,
+        project=run.target.project,
+        source=run.source,
+        retrier=run.retrier,
+        give_up_at=run.world.monotonic() + run.limits.deadline_seconds,
+        ops={RunKey(claim.work, claim.rerun): claim.op for claim in claims},
+    )
+    applier = Applier(desk, root=run.root)
+    outcomes = applier.apply(situation.plan)
+    try:
+        _release(run, outcomes, claims)
+        if any(isinstance(outcome, Created) for outcome in outcomes):
+            outcomes += applier.apply(_duplicates(run, situation, outcomes))
+        run.world.ledger.publish()
+    except ReconcilerError as error:  # what was done is done; the next apply looks again
+        run.world.log("apply.not_settled", error=str(error))
+    return outcomes
+
+
+def _release(run: Run[Writer], outcomes: Sequence[Outcome], claims: Sequence[CreateIntended]) -> None:
+    """Take back the claims of creates that were not sent, so that nobody waits for them."""
+    unsent = {
+        outcome.name
+        for outcome in outcomes
+        if isinstance(outcome, Skipped | Failed) and outcome.action == CREATE
+    }
+    at, run_id = run.world.now(), run.world.run_id
+    run.world.ledger.append(
+        *(
+            CreateRefused(at=at, run_id=run_id, op=claim.op, error="not sent")
+            for claim in claims
+            if claim.name in unsent
+        )
+    )
+
+
+def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outcome]) -> Plan:
+    """Plan once more on what the list shows now, for the duplicates that this run has made."""
+    memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    settled = until_listed(
+        lambda: look(run, situation.declared, memory),
+        outcomes,
+        run.world,
+        settle_seconds=run.limits.settle_seconds,
+    )
+    again = plan(situation.declared, settled.observed, memory, now=run.world.now())
+    return my_duplicates(again, outcomes, run.api)
+
+
+def record_ends(run: Run[ApiT], situation: Situation) -> None:
+    """Remember how jobs of ours have ended, for the day when the API forgets them."""
+    known = situation.memory.jobs
+    ended = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
+    run.world.ledger.append(
+        *(
+            Ended(
+                at=run.world.now(),
+                run_id=run.world.run_id,
+                job_id=ours.job.id,
+                name=ours.tags.name,
+                work=ours.tags.run_key.work,
+                rerun=ours.tags.run_key.rerun,
+                attempt=ours.tags.attempt,
+                phase=ours.phase,
+            )
+            for ours in situation.observed.ours
+            if ours.phase in ended
+            and (ours.job.id not in known or known[ours.job.id].phase is not ours.phase)
+        )
+    )
