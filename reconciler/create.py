@@ -67,6 +67,8 @@ class Lost:
     """A job may have been made, or may yet be."""
 
     error: ReconcilerError
+    at: float
+    """Unix seconds: when the answer was lost."""
     until: float
     """Unix seconds after which a new run can tell."""
 
@@ -196,7 +198,8 @@ def _check(job: Job, purchase: Purchase, *, adopted: bool = False) -> Result:
 def _settle(desk: Desk, purchase: Purchase, error: ReconcilerError) -> Result:
     """Look for a job whose answer was lost, until it must have shown if it exists."""
     world, began = desk.world, desk.world.monotonic()
-    lost = Lost(error=error, until=world.now() + desk.limits.settle_seconds)
+    at = world.now()
+    lost = Lost(error=error, at=at, until=at + desk.limits.settle_seconds)
     world.log("job.create_unknown", name=purchase.order.spec.name, op=purchase.op, error=str(error))
     wait = FIRST_WAIT
     while True:
@@ -259,7 +262,8 @@ def _record(desk: Desk, purchase: Purchase, result: Result) -> None:
         case Refused():
             line = CreateRefused(at=at, run_id=run_id, op=op, error=str(result.error))
         case Lost():
-            line = CreateUnknown(at=at, run_id=run_id, op=op, error=str(result.error))
+            # Not now: the next plan is to wait until the very time that we tell, and no longer.
+            line = CreateUnknown(at=result.at, run_id=run_id, op=op, error=str(result.error))
         case _:
             assert_never(result)
     try:

@@ -213,6 +213,24 @@ EVENTS: Final[Mapping[str, Event]] = {
         "An outcome could not be written to the ledger; the tags in the workspace still tell it.",
         {"error": _ERROR, "op": _maybe(_OP)},
     ),
+    "ledger.local_only": Event(
+        "warning",
+        "The shared ledger is left aside, as asked: other runners are not seen, and do not see this one.",
+        {"remote": _text("The git remote that holds it.")},
+    ),
+    "ledger.not_published": Event(
+        "warning",
+        "Outcomes could not be pushed to the shared ledger; the next run on this host pushes them.",
+        {"error": _ERROR},
+    ),
+    "ledger.raced": Event(
+        "info", "Another runner wrote to the shared ledger first: everything is read and planned again.", {}
+    ),
+    "run.found_interrupted": Event(
+        "warning",
+        "An earlier run ended without saying what became of its creates; they are looked for by their ops.",
+        {"earlier_run_id": _text("That run."), "creates": _count("Creates without an outcome.")},
+    ),
     "log.degraded": Event(
         "warning",
         "One output of the log could not be written, and gets no more lines.",

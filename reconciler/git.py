@@ -23,7 +23,8 @@ def checkout(root: Path) -> Checkout:
     if commit is None:
         return Checkout()
     branch = _git(root, "symbolic-ref", "--short", "--quiet", "HEAD") or ""
-    return Checkout(commit=commit, branch=branch, uncommitted=uncommitted(root))
+    shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true"
+    return Checkout(commit=commit, branch=branch, uncommitted=uncommitted(root), shallow=shallow)
 
 
 def uncommitted(root: Path) -> frozenset[str]:

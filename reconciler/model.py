@@ -311,6 +311,8 @@ class Checkout:
     branch: str = ""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit, relative to the project root."""
+    shallow: bool = False
+    """True where the clone does not know its ancestors."""
 
     @property
     def dirty(self) -> bool:

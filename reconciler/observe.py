@@ -23,6 +23,8 @@ from reconciler.world import World
 
 PAGE_SIZE: Final = 100
 """The API's default; its maximum is documented nowhere."""
+PAGES_AHEAD: Final = 64
+"""So many pages are asked for before the last of them is looked at: a wrong total must not ask without end."""
 TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.5
 """Between two tries, so that whatever shifted the pages can come to rest."""
@@ -62,8 +64,8 @@ def _pages(reader: Reader, world: World, *, at_once: int) -> list[JobPage]:
         # The server hands out smaller pages than we asked for: go by its size from the start.
         size = len(pages[0].jobs)
         pages = [reader.list_jobs(page=0, page_size=size)]
-    while len(pages) < math.ceil(pages[-1].total / size):
-        more = range(len(pages), math.ceil(pages[-1].total / size))
+    while len(pages) < (count := math.ceil(pages[-1].total / size)):
+        more = range(len(pages), min(count, len(pages) + PAGES_AHEAD))
         pages += world.spread(lambda page: reader.list_jobs(page=page, page_size=size), more, at_once=at_once)
         if not pages[-1].jobs:
             break

@@ -5,6 +5,7 @@ What it works on is a `Run`: the API, the world, the target and the settings. No
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,9 @@ def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: De
         ApiError: the API could not be read.
     """
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    earlier = Counter(intent.run_id for intent in memory.open_creates)
+    for run_id, creates in sorted(earlier.items()):
+        run.world.log("run.found_interrupted", earlier_run_id=run_id, creates=creates)
     observed = look(run, declared, memory)
     return decide(run, declare(observed), observed, memory)
 
@@ -194,11 +198,13 @@ def apply(
         if saved is not None:
             situation = only_what_holds(run, situation, saved)
         agreed = agreed or agree(situation)
-        if not agreed or not situation.plan.pending:
-            return situation, ()
-        claims = intents(run, situation.plan)
+        outcomes: tuple[Outcome, ...] = ()
+        claims = intents(run, situation.plan) if agreed else ()
         if run.world.ledger.claim(claims):
-            return situation, _carry_out(run, situation, claims)
+            if agreed and situation.plan.pending:
+                outcomes = _carry_out(run, situation, claims)
+            _publish(run)
+            return situation, outcomes
         run.world.log("ledger.raced")
         saved = situation.document
     raise LedgerError(
@@ -248,10 +254,16 @@ def _carry_out(
         _release(run, outcomes, claims)
         if any(isinstance(outcome, Created) for outcome in outcomes):
             outcomes += applier.apply(_duplicates(run, situation, outcomes))
-        run.world.ledger.publish()
     except ReconcilerError as error:  # what was done is done; the next apply looks again
         run.world.log("apply.not_settled", error=str(error))
     return outcomes
+
+
+def _publish(run: Run[Writer]) -> None:
+    try:
+        run.world.ledger.publish()
+    except LedgerError as error:  # the next run publishes what this one could not
+        run.world.log("ledger.not_published", error=str(error))
 
 
 def _release(run: Run[Writer], outcomes: Sequence[Outcome], claims: Sequence[CreateIntended]) -> None:

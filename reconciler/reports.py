@@ -106,6 +106,24 @@ class ValidateDoc(_Part, frozen=True, kw_only=True):
     problems: tuple[ProblemDoc, ...]
 
 
+class FindingDoc(_Part, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    check: str
+    verdict: str
+    """`ok`, `note`, `warning` or `failed`."""
+    detail: str
+    hint: str
+
+
+class DoctorDoc(_Part, frozen=True, kw_only=True):
+    """What `doctor --format json` writes."""
+
+    tool_version: str
+    host: str
+    findings: tuple[FindingDoc, ...]
+
+
 def pretty(report: msgspec.Struct) -> bytes:
     """Return a report as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"

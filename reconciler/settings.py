@@ -7,7 +7,7 @@ reference page are generated from these classes.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -128,5 +128,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             },
         ),
     ] = "https://api.mistral.ai"
+    ledger: Annotated[
+        Literal["local", "git"],
+        Meta(
+            description="Where the record of what was intended and what came of it is kept: on this host, or also "
+            "in a ref of the repository's remote, where every runner and every fresh clone sees it."
+        ),
+    ] = "local"
+    ledger_remote: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}" + END,
+            description="The git remote that holds the ref, with `ledger: git`.",
+            extra_json_schema={"errorMessage": "not the name of a git remote", "x-hint": "such as `origin`"},
+        ),
+    ] = "origin"
     limits: Annotated[Limits, Meta(description="How large, how many, how long.")] = Limits()
     guards: Annotated[Guards, Meta(description="What a plan may do before it is refused.")] = Guards()

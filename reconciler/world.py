@@ -14,7 +14,7 @@ _R = TypeVar("_R")
 
 
 class Log(Protocol):
-    """Tells one event; `logs.EVENTS` lists them all."""
+    """Tells one event; `events.EVENTS` lists them all."""
 
     def __call__(self, event: str, /, **facts: object) -> None:
         """Tell that `event` happened."""

@@ -106,11 +106,11 @@ class Exchange:
     def _answer(self, call: Call, attempt: int) -> Generator[httpx.Response]:
         """Hand out a successful answer, its body not yet read; the observer hears of it in the end."""
         began = self._retry.monotonic()
-        status, failure = None, ""
+        status, failure, served_at = None, "", None
         try:
             with self._classed(call):
                 response = self._http.send(self._request(call), stream=True)
-            status = response.status_code
+            status, served_at = response.status_code, verdict.served_at(response.headers)
             with closing(response), self._classed(call):
                 if not response.is_success:
                     raise self._complaint(response)  # noqa: TRY301 - by a frame that does not hold the body
@@ -125,6 +125,7 @@ class Exchange:
                 status=status,
                 elapsed_ms=round(1000 * (self._retry.monotonic() - began)),
                 attempt=attempt,
+                served_at=served_at,
                 error=failure,
             )
             if self._on_request:

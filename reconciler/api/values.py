@@ -86,5 +86,7 @@ class RequestRecord:
     """From sending to the last byte of the answer."""
     attempt: int
     """1-based."""
+    served_at: float | None = None
+    """What the server's clock says in the answer, Unix seconds; None where it does not say."""
     error: str = ""
     """The class of the error that the attempt ended in, "" where it went well."""

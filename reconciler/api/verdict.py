@@ -85,6 +85,14 @@ def retry_after(headers: httpx.Headers) -> float | None:
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
+def served_at(headers: httpx.Headers) -> float | None:
+    """Return what the server's clock says (`Date`), Unix seconds; None where it does not say."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def of_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
     """Class a request that ended without a whole answer."""
     timed_out = isinstance(error, httpx.TimeoutException)

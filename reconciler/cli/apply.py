@@ -11,7 +11,8 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.consent import Consent, consents
-from reconciler.errors import ExitCode, GuardError, UsageError, first_that_holds
+from reconciler.cli.options import confirmed
+from reconciler.errors import ExitCode, GuardError, ReconcilerError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Writer
@@ -45,36 +46,47 @@ def apply(
     `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
     """
     from reconciler import reconcile
-    from reconciler.cli.declare import declared, with_lineage
+    from reconciler.cli.declare import declared, selected_by, with_lineage
+    from reconciler.cli.main import told
+    from reconciler.cli.say import aside
     from reconciler.cli.session import writing
-    from reconciler.cli.show import read_plan
-    from reconciler.cli.signals import interrupts
+    from reconciler.cli.show import plan_file, read_plan
+    from reconciler.cli.signals import interrupts, signal_name
     from reconciler.cli.tell import tell_outcomes
     from reconciler.outcomes import exit_codes
 
-    is_plan = len(paths) == 1 and paths[0].suffix == ".json"
-    saved = read_plan(host.cwd / paths[0]) if is_plan else None
+    file = plan_file(host.cwd, paths)
+    saved = read_plan(host.cwd, file) if file else None
     if not yes and saved is None and not host.terminal("stdin"):
         raise UsageError(
             "apply asks before it buys, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     with interrupts(host) as interrupted, writing(common, host, consent) as session:
-        said = declared(session, () if saved else paths)
+        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths)
         situation, outcomes = reconcile.apply(
             session.run,
             with_lineage(session, said),
             said,
-            lambda situation: show_and_ask(host, situation, form=form, ask=not yes and saved is None),
+            lambda situation: (
+                show_and_ask(host, situation, form=form, ask=not yes and saved is None)
+                and interrupted.be_careful()
+            ),
             saved=saved,
         )
-        holds = exit_codes(outcomes) | interrupted()
+        holds = exit_codes(outcomes) | interrupted.codes
+        for heard in sorted(interrupted.codes):
+            session.run.world.log("run.interrupted", signal=signal_name(heard))
         if fail_on_attention and situation.plan.attention:
             holds.add(ExitCode.ATTENTION)
         code = first_that_holds(holds)
         if outcomes:
             log_finished(session, outcomes, code)
-        tell_outcomes(host, situation.document, outcomes, form=form, code=code)
+        try:
+            tell_outcomes(host, situation.document, outcomes, form=form, code=code)
+        except ReconcilerError as error:  # the report is lost, and what was done is done
+            aside(told(error, colour=host.colour("stderr")))
+            code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
     return code
 
 
@@ -84,20 +96,22 @@ def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool) -> b
     Raises:
         GuardError: at least one guard refuses.
     """
-    from reconciler.cli.tell import tell
+    from reconciler.cli.tell import tell, tell_outcomes
     from reconciler.render.plan_words import totals
 
     document = situation.document
     if form != "json":
         tell(host, document, form=form, told=situation.told)
+    elif situation.refusals:
+        tell_outcomes(host, document, (), form=form, code=ExitCode.GUARD)
     if situation.refusals:
         first, *more = situation.refusals
         also = f" ({len(more)} more above)" if more else ""
         raise GuardError(f"nothing was done: {first.message}{also}", hint=first.hint)
     if not ask or not document.pending:
         return True
-    where = "" if document.target.sandbox else f" on {document.target.base_url.partition('://')[2]}"
-    return click.confirm(f"Apply this{where} ({totals(document)})?", default=False, err=True)
+    where = "the sandbox" if document.target.sandbox else document.target.base_url.partition("://")[2]
+    return confirmed(f"Apply this on {where} ({totals(document)})?")
 
 
 def log_finished(session: Session[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:

@@ -30,6 +30,15 @@ class Consent:
         return msgspec.structs.replace(guards, **self.limits)
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """The options that say the same."""
+        limits = ((name, "none" if value is None else value) for name, value in self.limits.items())
+        return (
+            *(f"--{name.replace('_', '-')} {value}" for name, value in limits),
+            *(f"--allow-{name.replace('_', '-')}" for name, allowed in self.allow.items() if allowed),
+        )
+
+    @property
     def allowed(self) -> Allowed:
         """What the guards may let pass."""
         from reconciler.guards import Allowed
@@ -38,10 +47,14 @@ class Consent:
 
 
 def budget(text: str) -> int | str:
-    """Read a number of requests, or `none` for no budget."""
+    """Read a number of requests, or `none` for no budget.
+
+    Raises:
+        BadParameter: it is neither.
+    """
     digits = text.replace(",", "").replace("_", "")
     if digits != "none" and not digits.isdecimal():
-        raise ValueError(text)
+        raise click.BadParameter(f"{text!r} is neither a number of requests nor `none`.")
     return digits if digits == "none" else int(digits)
 
 

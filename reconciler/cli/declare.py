@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import click
-
 from reconciler import git, reconcile
+from reconciler.cli.say import aside
 from reconciler.cli.session import Session
+from reconciler.document import PlanDoc
 from reconciler.model import Declared, Observed, Phase
 from reconciler.reconcile import ApiT, Situation
 from reconciler.render.problems import problems_text
@@ -27,9 +27,16 @@ def declared(session: Session[ApiT], paths: Sequence[Path]) -> Declared:
     loaded = load(session.project, [session.host.cwd / path for path in paths])
     world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
     if loaded.warnings:
-        click.echo(problems_text(loaded.warnings, colour=session.host.colour("stderr")), err=True)
+        aside(problems_text(loaded.warnings, colour=session.host.colour("stderr")))
     uncommitted = session.run.checkout.uncommitted
     return Declared(specs=loaded.specs, selected=loaded.selected, uncommitted=uncommitted)
+
+
+def selected_by(saved: PlanDoc, said: Declared) -> Declared:
+    """Select what a saved plan was made of, where it was made of a selection."""
+    if saved.selected is None:
+        return said
+    return replace(said, selected=frozenset(decision.name for decision in saved.decisions))
 
 
 def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed], Declared]:

@@ -27,9 +27,18 @@ def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -
         return [do(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(min(at_once, len(items))) as pool:
+    pool = ThreadPoolExecutor(min(at_once, len(items)))
+    whole = False
+    try:
         futures = [pool.submit(contextvars.copy_context().run, do, item) for item in items]
-        return [future.result() for future in futures]
+        found = [future.result() for future in futures]
+        whole = True
+    except Exception:
+        whole = True  # what has begun ends, and the rest is not begun
+        raise
+    finally:  # after Ctrl-C nobody waits for the threads
+        pool.shutdown(wait=whole, cancel_futures=True)
+    return found
 
 
 def _uuid() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
+from reconciler.cli.say import aside, say
 from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def list_(
         and (not statuses or job.status in {word.upper() for word in statuses})
     ]
     if form == "json":
-        click.echo(pretty(JobListDoc(jobs=tuple(chosen))), nl=False)
+        say(pretty(JobListDoc(jobs=tuple(chosen))))
     else:
-        click.echo(jobs_text(chosen, now=host.now(), owners=everybody), nl=False)
+        say(jobs_text(chosen, now=host.now(), owners=everybody))
     return ExitCode.OK
 
 
@@ -65,7 +66,7 @@ def get(host: Host, *, job_id: str, form: str, common: options.Common) -> int:
 
     with reading(common, host) as session:
         job = listed(session.run.api.get_job(job_id))
-    click.echo(pretty(job) if form == "json" else job_text(job), nl=False)
+    say(pretty(job) if form == "json" else job_text(job))
     return ExitCode.OK
 
 
@@ -79,6 +80,7 @@ def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, co
     """Stop jobs by hand. A job that a person stopped is not bought again until its `rerun` changes."""
     from reconciler.cli.session import writing
     from reconciler.cli.signals import interrupts
+    from reconciler.render.clean import clean
 
     if not yes and not host.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
@@ -86,11 +88,13 @@ def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, co
         found = [session.run.api.get_job(job_id) for job_id in dict.fromkeys(job_ids)]
         for job in found:
             check_owner(job, session.run.target.project, foreign=foreign)
-        if not yes and not click.confirm(f"Stop {', '.join(job.id for job in found)}?", err=True):
+        if not yes and not options.confirmed(clean(f"Stop {', '.join(job.id for job in found)}?")):
+            say("Nothing was done.\n")
             return ExitCode.OK
-        stopped = [stop_by_hand(session, job) for job in found]
+        interrupted.be_careful()
+        stopped = [not host.stop.is_set() and stop_by_hand(session, job) for job in found]
     ok = ExitCode.OK if all(stopped) else ExitCode.PARTIAL if any(stopped) else ExitCode.FAILED
-    return first_that_holds({ok} | interrupted())
+    return first_that_holds({ok} | interrupted.codes)
 
 
 def check_owner(job: Job, project: str, *, foreign: bool) -> None:
@@ -121,7 +125,7 @@ def stop_by_hand(session: Session[Writer], job: Job) -> bool:
             reason="by_hand", source=session.run.source,
         )  # fmt: skip
     except ReconcilerError as error:
-        click.echo(told(error, colour=session.host.colour("stderr")), err=True)
+        aside(told(error, colour=session.host.colour("stderr")))
         return False
-    click.echo(f"{job.id} {clean(ended.status)}")
+    say(f"{clean(f'{job.id} {ended.status}')}\n")
     return True

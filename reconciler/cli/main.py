@@ -14,6 +14,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.host import Host
+from reconciler.cli.say import aside, ready
 from reconciler.errors import ExitCode, ReconcilerError, SpecError
 
 COMMANDS: Final = {
@@ -23,6 +24,8 @@ COMMANDS: Final = {
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
     "jobs": "reconciler.cli.jobs:jobs",
+    "doctor": "reconciler.cli.doctor:doctor",
+    "ledger": "reconciler.cli.ledger:ledger",
     "schema": "reconciler.cli.schema:schema",
     "sandbox": "reconciler.cli.sandbox:sandbox",
 }
@@ -44,6 +47,21 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for.
+
+        Raises:
+            UsageError: there is none of that name; says which one was meant.
+        """
+        if args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            for near in get_close_matches(args[0], COMMANDS, n=1):
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near!r}?", ctx)
+        return super().resolve_command(ctx, args)
+
 
 @click.command(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -64,10 +82,22 @@ def run(argv: Sequence[str], host: Host | None = None) -> int:
         argv: the arguments, without the program's name.
         host: the machine; None for the real one.
     """
-    _utf8()
-    if host is None:
-        stop = threading.Event()
+    ready()
+    if host is not None:
+        return _run(argv, host)
+    stop = threading.Event()
+    try:
         host = Host(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)
+    except OSError as error:
+        aside(f"error: the current folder cannot be used: {error.strerror}")
+        return ExitCode.FAILED
+    code = _run(argv, host)
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        os._exit(code)  # a thread that waits for an answer, whom nobody waits for, must not hold this up
+    return code
+
+
+def _run(argv: Sequence[str], host: Host) -> int:
     try:
         code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=host)
         sys.stdout.flush()
@@ -75,13 +105,12 @@ def run(argv: Sequence[str], host: Host | None = None) -> int:
     except click.ClickException as error:
         return _usage(error)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        aside("interrupted")
         return ExitCode.INTERRUPTED
     except ReconcilerError as error:
-        click.echo(told(error, colour=host.colour("stderr")), err=True)
+        aside(told(error, colour=host.colour("stderr")))
         return error.exit_code
-    except BrokenPipeError:  # `reconciler plan | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click's own answer when nobody reads on: `reconciler --help | head`
         return ExitCode.OK
 
 
@@ -94,19 +123,14 @@ def told(error: ReconcilerError, *, colour: bool) -> str:
 
         return problems_text(error.problems, colour=colour)
     label = "\x1b[1;31merror:\x1b[0m" if colour else "error:"
-    hint = f"\n  hint: {clean(error.hint)}" if error.hint else ""
-    return f"{label} {clean(str(error))}{hint}"
+    message = "\n  ".join(map(clean, str(error).splitlines()))
+    hint = "\n    ".join(map(clean, error.hint.splitlines()))
+    return f"{label} {message}" + (f"\n  hint: {hint}" if hint else "")
 
 
 def _usage(error: click.ClickException) -> int:
     """Click's own exit code for a wrong command line is 2, which is taken: changes are pending."""
     error.show()
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
+        aside("  hint: options stand after the command's name: reconciler plan --sandbox")
     return ExitCode.USAGE
-
-
-def _utf8() -> None:
-    """Write UTF-8 whatever the console's code page is; what cannot be encoded is escaped."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,9 +24,28 @@ class Common:
     sandbox: bool | None = None
     base_url: str | None = None
     api_key_file: Path | None = None
+    local_ledger: bool = False
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: str | None = None
     log_file: Path | None = None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options that say where to work, as they were given."""
+        pipe = self.api_key_file is not None and self.api_key_file.is_relative_to("/dev")
+        key = None if pipe else self.api_key_file  # what `<(pass …)` stands for is gone by then
+        given = {"--config": self.config, "--base-url": self.base_url, "--api-key-file": key}
+        switches = {"--sandbox": self.sandbox, "--no-sandbox": self.sandbox is False}
+        return (
+            *(f"{name} {quoted(value)}" for name, value in given.items() if value is not None),
+            *(name for name, on in switches.items() if on),
+            *(("--local-ledger",) if self.local_ledger else ()),
+        )
+
+
+def quoted(word: object) -> str:
+    """Return a word as it is typed: in double quotes, which every shell knows, where it needs some."""
+    return str(word) if re.fullmatch(r"[\w.,:=@%+/\\~-]+", str(word)) else f'"{word}"'
 
 
 _OPTIONS: Final = (
@@ -46,6 +66,11 @@ _OPTIONS: Final = (
         type=PATH,
         metavar="FILE",
         help="Read the API key from a file.  [default: env MISTRAL_API_KEY]",
+    ),
+    click.option(
+        "--local-ledger",
+        is_flag=True,
+        help="Go on with this host's ledger alone where the shared one cannot be reached: the weaker promise.",
     ),
     click.option(
         "--log-format",
@@ -92,3 +117,14 @@ def output_format(*choices: str) -> Callable[[_F], _F]:
 
 
 yes: Final = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def confirmed(question: str) -> bool:
+    """Ask on the terminal; the end of the input (Ctrl-D) is no answer, so it is no."""
+    try:
+        return click.confirm(question, default=False, err=True)
+    except click.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise
+        click.echo(err=True)
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.consent import Consent, consents
+from reconciler.cli.options import quoted
 from reconciler.errors import ExitCode, first_that_holds
 
 if TYPE_CHECKING:
@@ -48,26 +50,22 @@ def plan(
         document = gather(session, paths).document
     if out is not None:
         save(host.cwd / out, plan_bytes(document))
-    tell(host, document, form=form, next_step=next_step(document, common, out))
+    tell(
+        host, document, form=form, next_step=next_step(document, paths, out, (*common.flags, *consent.flags))
+    )
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 
-def next_step(document: PlanDoc, common: options.Common, out: Path | None) -> str:
+def next_step(document: PlanDoc, paths: Sequence[Path], out: Path | None, flags: Sequence[str]) -> str:
     """Return the exact command that applies this plan, "" where a guard refuses it."""
     if document.guards:
         return ""
-    flags = "".join(
-        f" {flag}"
-        for flag in (
-            f"--config {common.config}" if common.config else "",
-            "--sandbox" if common.sandbox else "",
-            f"--base-url {common.base_url}" if common.base_url else "",
-        )
-        if flag
-    )
     if out is not None:
-        return f"Saved. Apply exactly this: reconciler apply {out}{flags}"
-    return f"Apply exactly this: reconciler plan -o plan.json{flags} && reconciler apply plan.json{flags}"
+        command = ("reconciler apply", quoted(out), *flags)
+        return f"Saved. Apply exactly this: {' '.join(command)}"
+    save = ("reconciler plan", *map(quoted, paths), "-o plan.json", *flags)
+    command = ("reconciler apply plan.json", *flags)
+    return f"Apply exactly this: {' '.join(save)} && {' '.join(command)}"
 
 
 def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-import click
-
 from reconciler import tags
+from reconciler.cli.say import say
 from reconciler.document import CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
@@ -34,16 +33,21 @@ def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> Val
         requests=sum(spec.requests or 0 for spec in specs),
         problems=tuple(
             ProblemDoc(
-                path=it.path,
+                path=_encodable(it.path),
                 line=it.line,
                 column=it.column,
-                message=it.message,
-                hint=it.hint,
+                message=_encodable(it.message),
+                hint=_encodable(it.hint),
                 warning=it.warning,
             )
             for it in problems
         ),
     )
+
+
+def _encodable(text: str) -> str:
+    """File names may hold bytes that are no UTF-8, and JSON takes none of them."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def validation_text(loaded: Loaded, *, colour: bool) -> str:
@@ -87,18 +91,18 @@ def _row(decision: DecisionDoc) -> StatusRow:
 def write_status(report: StatusDoc, *, now: float, form: str) -> None:
     """Write a status to stdout."""
     if form == "json":
-        click.echo(pretty(report), nl=False)
+        say(pretty(report))
         return
     head = ("NAME", "STATE", "JOB", "ANSWERED", "FAILED", "AGE", "WHY")
     rows = [_cells(row, now) for row in report.rows]
     if form == "markdown":
         lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         lines += ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
-        click.echo("\n".join(lines))
+        say("\n".join(lines) + "\n")
     elif rows:
-        click.echo(table_text(head, rows), nl=False)
+        say(table_text(head, rows))
     else:
-        click.echo("nothing is declared")
+        say("nothing is declared\n")
 
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:

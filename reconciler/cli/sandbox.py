@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
+from reconciler.cli.say import aside, say
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float)
             hint='pip install "mistral-batch-reconciler[sandbox]"',
         ) from error
     with Store(host.cwd / db if db else default_db(host)) as store:
-        server = listen(make_app(store, now=host.now, speed=speed), address, port)
-        click.echo(f"sandbox on {server.url} (nothing is bought; Ctrl-C ends it)")
+        try:
+            server = listen(make_app(store, now=host.now, speed=speed), address, port)
+        except (OSError, ValueError) as error:  # the latter for a speed that is no number
+            raise ReconcilerError(
+                f"the sandbox cannot listen on {address}, port {port}: {error}",
+                hint="choose another port with --port; 0 takes any free one",
+            ) from error
+        say(f"sandbox on {server.url} (nothing is bought; Ctrl-C ends it)\n")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            click.echo("", err=True)
+            aside("")
         finally:
             server.shutdown()
     return 0
@@ -63,11 +70,17 @@ def reset(host: Host, *, config: Path | None) -> int:
     from reconciler.specs.project import load_project
 
     folder = load_project(config, start=host.cwd).root / ".reconciler" / "sandbox"
-    if folder.exists():
+    try:
         shutil.rmtree(folder)
-        click.echo("the sandbox is empty")
-    else:
-        click.echo("the sandbox was empty")
+    except FileNotFoundError:
+        say("the sandbox was empty\n")
+        return 0
+    except OSError as error:
+        raise ReconcilerError(
+            f"{folder} cannot be removed: {error.strerror or error}",
+            hint="end what still works on it, or remove it by hand",
+        ) from error
+    say("the sandbox is empty\n")
     return 0
 
 

@@ -7,14 +7,16 @@ from typing import Final
 
 import click
 
-NAMES: Final = ("job", "reconciler", "plan", "apply", "status", "jobs", "validate", "event")
+from reconciler.cli.say import say
+
+NAMES: Final = ("job", "reconciler", "plan", "apply", "status", "jobs", "validate", "doctor", "event")
 
 
 @click.command()
 @click.argument("name", type=click.Choice(NAMES), default="job")
 def schema(name: str) -> int:
     """Print a JSON Schema: of a spec (job), of reconciler.yaml (reconciler), of what commands write."""
-    click.echo(read_schema(name), nl=False)
+    say(read_schema(name))
     return 0
 
 

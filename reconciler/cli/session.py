@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import msgspec
 
 from reconciler import git
 from reconciler.api.client import Reader, Writer
+from reconciler.api.exchange import Observer
 from reconciler.api.key import Key, read_key
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
@@ -23,11 +24,13 @@ from reconciler.cli.options import Common
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.file import FileLedger
+from reconciler.ledger.joint import JointLedger
+from reconciler.ledger.shared import SharedLedger
 from reconciler.logs import open_log
 from reconciler.model import Target
 from reconciler.reconcile import ApiT, Run
 from reconciler.specs.project import Project, load_project
-from reconciler.world import World
+from reconciler.world import Ledger, World
 
 if TYPE_CHECKING:
     from reconciler.world import Log
@@ -45,14 +48,10 @@ class Session(Generic[ApiT]):
     host: Host
     project: Project
     run: Run[ApiT]
-    ledger: FileLedger
+    folder: Path
+    """Where this target's ledger and lock are."""
     began: float
     """On the monotonic clock."""
-
-    @property
-    def folder(self) -> Path:
-        """Where this target's ledger and lock are."""
-        return self.ledger.path.parent
 
 
 def open_project(common: Common, host: Host) -> Project:
@@ -79,27 +78,46 @@ def target_of(common: Common, host: Host, project: Project) -> Target:
 
 
 @contextmanager
-def reading(common: Common, host: Host, consent: Consent = Consent()) -> Iterator[Session[Reader]]:  # noqa: B008  a frozen value
-    """Open a session that cannot write to the API."""
+def reading(
+    common: Common, host: Host, consent: Consent | None = None, *, ear: Observer | None = None
+) -> Iterator[Session[Reader]]:
+    """Open a session that cannot write to the API.
+
+    Args:
+        common: the common options.
+        host: the machine.
+        consent: what the command line allows the guards to let pass.
+        ear: hears of every request, beside the log.
+    """
     with ExitStack() as stack:
-        yield _open(Reader, common, host, consent, stack)
+        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear)
 
 
 @contextmanager
-def writing(common: Common, host: Host, consent: Consent = Consent()) -> Iterator[Session[Writer]]:  # noqa: B008  a frozen value
-    """Open a session that may write, and hold the target's lock.
+def writing(
+    common: Common, host: Host, consent: Consent | None = None, *, ear: Observer | None = None
+) -> Iterator[Session[Writer]]:
+    """Open a session that may write, and hold the target's lock. The arguments are those of `reading`.
 
     Raises:
         LedgerError: another process on this host writes to the same target.
     """
     with ExitStack() as stack:
-        session = _open(Writer, common, host, consent, stack)
+        session = _open(Writer, common, host, consent or Consent(), stack, ear=ear)
         holder = f"run {session.run.world.run_id} on {platform.node()}"
         stack.enter_context(lock.held(session.folder, holder=holder))
         yield session
 
 
-def _open(kind: type[ApiT], common: Common, host: Host, consent: Consent, stack: ExitStack) -> Session[ApiT]:
+def _open(
+    kind: type[ApiT],
+    common: Common,
+    host: Host,
+    consent: Consent,
+    stack: ExitStack,
+    *,
+    ear: Observer | None = None,
+) -> Session[ApiT]:
     project = open_project(common, host)
     target = target_of(common, host, project)
     limits = project.settings.limits
@@ -131,10 +149,16 @@ def _open(kind: type[ApiT], common: Common, host: Host, consent: Consent, stack:
         transport=host.through(_transport(host, project, target, stack)),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
-        on_request=_observer(log),
+        on_request=_observer(log, ear),
     )
     stack.callback(api.close)
-    ledger = FileLedger(project.root / STATE / target.folder)
+    local = local_ledger(project, target)
+    record: Ledger = local
+    shared = shared_ledger(project, target, host)
+    if shared and common.local_ledger:
+        log("ledger.local_only", remote=shared.remote)
+    elif shared:
+        record = JointLedger(local, shared, run_id=run_id, now=host.now, sleep=host.sleep)
     world = World(
         now=host.now,
         monotonic=host.monotonic,
@@ -142,7 +166,7 @@ def _open(kind: type[ApiT], common: Common, host: Host, consent: Consent, stack:
         random=host.random,
         spread=host.spread,
         log=log,
-        ledger=ledger,
+        ledger=record,
         stop=host.stop,
         run_id=run_id,
     )
@@ -158,7 +182,24 @@ def _open(kind: type[ApiT], common: Common, host: Host, consent: Consent, stack:
         source=git.source(checkout, host.environ),
         root=project.root,
     )
-    return Session(host=host, project=project, run=run, ledger=ledger, began=host.monotonic())
+    return Session(host=host, project=project, run=run, folder=local.path.parent, began=host.monotonic())
+
+
+def local_ledger(project: Project, target: Target) -> FileLedger:
+    """Return this target's ledger on this host."""
+    return FileLedger(project.root / STATE / target.folder)
+
+
+def shared_ledger(project: Project, target: Target, host: Host) -> SharedLedger | None:
+    """Return this target's ledger in the ref of the repository's remote, None where the settings ask for none."""
+    if project.settings.ledger != "git" or target.sandbox:
+        return None
+    return SharedLedger(
+        repository=project.root,
+        remote=project.settings.ledger_remote,
+        folder=target.folder,
+        environ=host.environ,
+    )
 
 
 def _key(common: Common, host: Host, target: Target) -> Key:
@@ -209,8 +250,10 @@ def sandbox_speed(host: Host) -> float:
     return speed
 
 
-def _observer(log: Log) -> Callable[[RequestRecord], None]:
+def _observer(log: Log, ear: Observer | None) -> Observer:
     def heard(record: RequestRecord) -> None:
+        if ear is not None:
+            ear(record)
         facts = {
             "method": record.method,
             "path": record.path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.plan import codes
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, UsageError
 
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
@@ -26,13 +27,32 @@ def show(host: Host, *, file: Path, form: str, detailed_exitcode: bool, fail_on_
     """Show a saved plan."""
     from reconciler.cli.tell import tell
 
-    document = read_plan(host.cwd / file)
+    document = read_plan(host.cwd, file)
     tell(host, document, form=form)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 
-def read_plan(path: Path) -> PlanDoc:
-    """Read a plan file.
+def plan_file(folder: Path, paths: Sequence[Path]) -> Path | None:
+    """Return the one of `apply`'s arguments that is a plan file, None where they are specs.
+
+    Raises:
+        UsageError: a plan file stands beside something else.
+    """
+    plans = [path for path in paths if path.suffix == ".json" or _is_no_spec(folder / path)]
+    if plans and len(paths) > 1:
+        raise UsageError(
+            f"{plans[0]} is a plan file, and nothing can stand beside it",
+            hint="apply one plan at a time, without specs",
+        )
+    return plans[0] if plans else None
+
+
+def _is_no_spec(path: Path) -> bool:
+    return path.exists() and not path.is_dir() and path.suffix not in {".yaml", ".yml"}
+
+
+def read_plan(folder: Path, file: Path) -> PlanDoc:
+    """Read a plan file, whose name may be relative to a folder.
 
     Raises:
         ReconcilerError: it cannot be read, or is no plan file.
@@ -40,12 +60,12 @@ def read_plan(path: Path) -> PlanDoc:
     from reconciler import planfile
 
     try:
-        with path.open("rb") as file:
-            data = file.read(planfile.MAX_BYTES + 1)
+        with (folder / file).open("rb") as stream:
+            data = stream.read(planfile.MAX_BYTES + 1)
         return planfile.decode(data)
     except OSError as error:
         raise ReconcilerError(
-            f"{path}: {error.strerror}", hint="make a plan file: reconciler plan -o plan.json"
+            f"{file}: {error.strerror}", hint="make a plan file: reconciler plan -o plan.json"
         ) from error
     except ReconcilerError as error:
-        raise ReconcilerError(f"{path}: {error}", hint=error.hint) from error
+        raise ReconcilerError(f"{file}: {error}", hint=error.hint) from error

@@ -7,10 +7,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from reconciler import planfile
 from reconciler.cli.host import Host
+from reconciler.cli.say import say
 from reconciler.document import PlanDoc
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.outcomes import Outcome
@@ -25,12 +24,12 @@ def tell(host: Host, document: PlanDoc, *, form: str, next_step: str = "", told:
     """Write a plan to stdout in the form that was asked for; `told` are lines that belong to it."""
     match form:
         case "json":
-            click.echo(plan_bytes(document), nl=False)
+            say(plan_bytes(document))
         case "markdown":
-            click.echo(plan_markdown(document), nl=False)
+            say(plan_markdown(document, told=told))
         case _:
             text = plan_text(document, colour=host.colour("stdout"), next_step=next_step)
-            click.echo(text + "".join(f"  {clean(line)}\n" for line in told), nl=False, color=True)
+            say(text + "".join(f"  {clean(line)}\n" for line in told))
 
 
 def tell_outcomes(
@@ -41,13 +40,13 @@ def tell_outcomes(
         report = ApplyDoc(
             plan=document, outcomes=tuple(outcome_doc(outcome) for outcome in outcomes), exit_code=int(code)
         )
-        click.echo(pretty(report), nl=False)
+        say(pretty(report))
     elif form == "markdown" and outcomes:
-        click.echo(outcomes_markdown(outcomes), nl=False)
+        say(outcomes_markdown(outcomes))
     elif outcomes:
-        click.echo(outcomes_text(outcomes, colour=host.colour("stdout")), nl=False, color=True)
+        say(outcomes_text(outcomes, colour=host.colour("stdout")))
     elif document.pending:
-        click.echo("Nothing was done.")
+        say("Nothing was done.\n")
 
 
 def plan_bytes(document: PlanDoc) -> bytes:
@@ -56,12 +55,15 @@ def plan_bytes(document: PlanDoc) -> bytes:
 
 
 def save(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; what is no plain file (`/dev/stdout`, a link) is written where it is.
 
     Raises:
         ReconcilerError: the folder is missing or cannot be written.
     """
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(data)
+            return
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
+from reconciler.cli.say import say
 from reconciler.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
@@ -26,16 +27,15 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, form: 
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project
 
-    project = load_project(config, start=host.cwd)
     try:
-        loaded = load(project, [host.cwd / path for path in paths])
+        loaded = load(load_project(config, start=host.cwd), [host.cwd / path for path in paths])
     except SpecError as error:
         if form != "json":
             raise
-        click.echo(pretty(validation_doc((), error.problems)), nl=False)
+        say(pretty(validation_doc((), error.problems)))
         return ExitCode.FAILED
     if form == "json":
-        click.echo(pretty(validation_doc(loaded.specs, loaded.warnings)), nl=False)
+        say(pretty(validation_doc(loaded.specs, loaded.warnings)))
     else:
-        click.echo(validation_text(loaded, colour=host.colour("stdout")), nl=False, color=True)
+        say(validation_text(loaded, colour=host.colour("stdout")))
     return ExitCode.OK

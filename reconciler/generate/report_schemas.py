@@ -30,6 +30,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "status": (reports.StatusDoc,),
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
+    "doctor": (reports.DoctorDoc,),
 }
 """What each schema describes: one of these types."""
 

@@ -95,14 +95,12 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             case CancelEnded():
                 (refused if line.error else sent).add(line.job_id)
             case CreateUnknown():
-                sendable[line.op] = max(sendable.get(line.op, 0.0), line.at)
+                sendable[line.op] = line.at  # its run has given up, so its lease is over
             case _:
                 assert_never(line)
     return Memory(
         open_creates=tuple(
-            replace(intents[op], at=sendable[op], lease=0.0)
-            for op in sorted(intents)
-            if op not in settled
+            replace(intents[op], at=sendable[op], lease=0.0) for op in sorted(intents) if op not in settled
         ),
         jobs=jobs,
         cancels={job_id: reason for job_id, reason in cancels.items() if job_id not in refused - sent},

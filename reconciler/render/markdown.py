@@ -13,18 +13,28 @@ from reconciler.render.clean import clean
 from reconciler.render.outcome_words import outcome_row, summary
 
 _ACTIVE: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&-])")
+_REFERENCE: Final = re.compile(r"\\[@#]|\bGH\\-")
+"""GitHub makes links of names and numbers behind these even where they are escaped."""
 
 
 def escape(text: str) -> str:
     """Return text that Markdown and its tables show as it is: no markup, no mention, no link."""
-    return _ACTIVE.sub(r"\\\1", clean(text)).replace("://", ":\u200b//").replace("\\@", "\\@\u200b")
+    shown = _ACTIVE.sub(r"\\\1", clean(text)).replace("://", ":\u200b//").replace("www.", "www\u200b.")
+    return _REFERENCE.sub("\\g<0>\u200b", shown)
 
 
-def plan_markdown(plan: PlanDoc) -> str:
-    """Return a plan: a verdict, a table of what changes with reasons, the rest folded."""
+def plan_markdown(plan: PlanDoc, told: Sequence[str] = ()) -> str:
+    """Return a plan: a verdict, a table of what changes with reasons, the rest folded.
+
+    Args:
+        plan: the document.
+        told: lines that belong to it.
+    """
     rows = [row for decision in plan.decisions if (row := plan_words.row(decision)) is not None]
     lines = [f"**{escape(plan_words.totals(plan) or 'No changes')}**", "", escape(plan_words.header(plan))]
-    lines += [f"> **Refused** by `{guard.guard}`: {escape(guard.message)}" for guard in plan.guards]
+    for guard in plan.guards:
+        refused = f"> **Refused** by {escape(guard.guard)}: {escape(guard.message)}"
+        lines += ["", f"{refused}<br>{escape(guard.hint)}"]
     if rows:
         lines += ["", "| | name | why |", "|---|---|---|"]
     for row in rows:
@@ -32,8 +42,9 @@ def plan_markdown(plan: PlanDoc) -> str:
         why = " · ".join(escape(fact) for fact in row.facts)
         below = "".join(f"<br>{escape(line)}" for line in row.below)
         lines.append(f"| {verb} | {escape(row.name)} | {why}{below} |")
-    rest = [line for line in (plan_words.unchanged(plan), plan_words.selection(plan)) if line]
-    lines += ["", *(escape(line) for line in rest)] if rest else []
+    notes = (f"note: {note}" for note in plan_words.notes(plan))
+    for line in (plan_words.unchanged(plan), plan_words.selection(plan), *notes, *told):
+        lines += ["", escape(line)] if line else []
     return "\n".join(lines) + "\n"
 
 

@@ -114,7 +114,10 @@ def _reason(reason: str) -> str:
 
 
 def _time(when: float) -> str:
-    return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%H:%M:%S UTC")
+    try:
+        return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%H:%M:%S UTC")
+    except (OverflowError, OSError, ValueError):  # in a plan file that somebody has altered
+        return "an unknown time"
 
 
 def job(it: JobDoc) -> str:
@@ -139,7 +142,11 @@ def header(plan: PlanDoc) -> str:
 
 def unchanged(plan: PlanDoc) -> str:
     """Return the count of what stays, by reason: `12 unchanged: 4 running, 8 succeeded`."""
-    quiet = [decision for decision in plan.decisions if not decision.pending and not decision.of(HoldDoc)]
+    quiet = [
+        decision
+        for decision in plan.decisions
+        if decision.of(KeepDoc) and not decision.pending and not decision.of(HoldDoc)
+    ]
     if not quiet:
         return ""
     reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)

@@ -53,7 +53,7 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "") -> str:
     if totals:
         lines += ["", totals]
     lines += [
-        paint(f"refused by {guard.guard}: {clean(guard.message)}", "!", colour=colour)
+        paint(clean(f"refused by {guard.guard}: {guard.message}"), "!", colour=colour)
         + f"\n  hint: {clean(guard.hint)}"
         for guard in plan.guards
     ]

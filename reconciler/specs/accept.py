@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=msgspec.Struct)
 def accept(
     document: Document, model: type[Model], schema: Schema, misplaced: Mapping[str, str]
 ) -> Model | list[Problem]:
-    """Return the document's value as `model`, or what is wrong with it (never an empty list)."""
+    """Return the document's value as `model`, or what is wrong with it beyond what reading it found already."""
     try:
         return msgspec.convert(document.value, model)
     except msgspec.ValidationError:

@@ -7,10 +7,8 @@ leads nowhere or out of the project is a problem, not a gap.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 SPEC_SUFFIXES: Final = (".yaml", ".yml")
 NOTES_SUFFIX: Final = ".md"
@@ -21,70 +19,75 @@ class TooLargeError(Exception):
     """A file holds more than a limit."""
 
 
-@dataclass(slots=True)
-class Listing:
-    """What lies beneath a folder; hidden files and folders are not looked at."""
-
-    specs: list[str] = field(default_factory=list)
-    """YAML files, absolute, sorted."""
-    others: list[str] = field(default_factory=list)
-    """What is neither YAML nor Markdown, absolute, sorted."""
-    problems: list[tuple[str, str, str]] = field(default_factory=list)
-    """Absolute path, message, hint."""
-
-
 def within(path: str, folder: str) -> bool:
     """Tell whether `path` is `folder` or beneath it; both absolute, links followed."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def listing(folder: str, root: str) -> Listing:
-    """Return what lies beneath `folder`, which lies in the project `root`; links to folders are followed once."""
-    found = Listing()
-    seen = {os.path.realpath(folder)}
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        try:
-            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
-        except OSError as error:
-            found.problems.append((here, f"the folder cannot be read: {error.strerror}", ""))
-            continue
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if not entry.is_dir():
-                _file(entry, found)
-            elif not entry.is_symlink():
-                waiting.append(entry.path)
+class Unfit(NamedTuple):
+    """Something in the spec root that cannot be taken as it is."""
+
+    path: str
+    message: str
+    hint: str
+
+
+class Listing:
+    """What lies beneath the spec root. Hidden files and folders are not looked at."""
+
+    def __init__(self, folder: str, root: str) -> None:
+        """List `folder`, which lies in the project `root`; both absolute, links followed."""
+        self.specs: list[str] = []
+        """YAML files, absolute, sorted."""
+        self.others: list[str] = []
+        """What is neither YAML nor Markdown, absolute, sorted."""
+        self.unfit: list[Unfit] = []
+        self._folder = folder
+        self._root = root
+        self._linked: set[str] = set()
+        """Folders outside `folder` that a link led to."""
+        self._waiting = [folder]
+        while self._waiting:
+            here = self._waiting.pop()
+            try:
+                for entry in sorted(os.scandir(here), key=lambda entry: entry.name):
+                    if not entry.name.startswith("."):
+                        self._entry(entry)
+            except OSError as error:
+                self.unfit.append(Unfit(here, f"cannot be read: {error.strerror}", ""))
+        self.specs.sort()
+        self.others.sort()
+
+    def _entry(self, entry: os.DirEntry[str]) -> None:
+        if not entry.name.isprintable():
+            self.unfit.append(Unfit(entry.path, "a name with invisible characters", "rename it"))
+        elif not entry.is_symlink():
+            if entry.is_dir():
+                self._waiting.append(entry.path)
             else:
-                waiting.extend(_linked(entry, folder, root, seen, found))
-    found.specs.sort()
-    found.others.sort()
-    return found
+                self._file(entry.path, regular=entry.is_file())
+        else:
+            self._link(entry.path, os.path.realpath(entry.path))
 
+    def _link(self, path: str, target: str) -> None:
+        if not within(target, self._root):
+            hint = "put what it leads to into the project"
+            self.unfit.append(Unfit(path, "a link that leads out of the project", hint))
+        elif not os.path.isdir(target):  # noqa: PTH112 - a Path for every link is no clearer
+            self._file(path, regular=os.path.isfile(target))  # noqa: PTH113 - likewise
+        elif within(self._folder, target):
+            self.unfit.append(Unfit(path, "a link to a folder that it lies in itself", "remove it"))
+        elif target not in self._linked and not within(target, self._folder):
+            self._linked.add(target)
+            self._waiting.append(path)
 
-def _file(entry: os.DirEntry[str], found: Listing) -> None:
-    is_spec = entry.name.endswith(SPEC_SUFFIXES)
-    if entry.is_file():
-        if is_spec:
-            found.specs.append(entry.path)
-        elif not entry.name.endswith(NOTES_SUFFIX):
-            found.others.append(entry.path)
-    elif is_spec:
-        leads = "a link that leads nowhere" if entry.is_symlink() else "not a regular file"
-        found.problems.append((entry.path, leads, "remove it"))
-
-
-def _linked(entry: os.DirEntry[str], folder: str, root: str, seen: set[str], found: Listing) -> Iterator[str]:
-    target = os.path.realpath(entry.path)
-    if not within(target, root):
-        found.problems.append(
-            (entry.path, "a link that leads out of the project", "put the files into the project")
-        )
-    elif target not in seen and not within(target, os.path.realpath(folder)):
-        seen.add(target)
-        yield entry.path
+    def _file(self, path: str, *, regular: bool) -> None:
+        if not regular:
+            self.unfit.append(Unfit(path, "not a file, or a link that leads nowhere", "remove it"))
+        elif path.endswith(SPEC_SUFFIXES):
+            self.specs.append(path)
+        elif not path.endswith(NOTES_SUFFIX):
+            self.others.append(path)
 
 
 def read(path: str | Path, limit: int) -> bytes:

@@ -7,7 +7,7 @@ a line says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -95,25 +95,25 @@ class Findings:
         """The custom_ids whose first use has to be named."""
         return frozenset(known.custom_id for known in self._found if known.custom_id is not None)
 
-    def problems(self, first_use: Callable[[str], str]) -> tuple[Problem, ...]:
+    def problems(self, first_uses: Mapping[str, str]) -> tuple[Problem, ...]:
         """Return the problems to show.
 
         Args:
-            first_use: says where one of `repeated` was used first.
+            first_uses: where each of `repeated` was used first.
         """
-        shown = tuple(self._problem(finding, first_use) for finding in self._found)
+        shown = tuple(self._problem(finding, first_uses) for finding in self._found)
         if not self._rest:
             return shown
         kinds = ", ".join(f"{kind.message} ({number:,})" for kind, number in self._rest.most_common())
         message = f"and {self._rest.total():,} more from here on: {kinds}"
         return (*shown, Problem(path=self._path, line=self._rest_from, message=message))
 
-    def _problem(self, finding: Finding, first_use: Callable[[str], str]) -> Problem:
-        more = finding.more if finding.custom_id is None else f", in {first_use(finding.custom_id)}"
+    def _problem(self, finding: Finding, first_uses: Mapping[str, str]) -> Problem:
+        first = first_uses.get(finding.custom_id or "")
         return Problem(
             path=self._path,
             line=finding.line,
             column=finding.column,
-            message=finding.kind.message + more,
+            message=finding.kind.message + (f", in {first}" if first else finding.more),
             hint=finding.kind.hint,
         )

@@ -81,19 +81,18 @@ class InputReader:
 
     def _confirmed(self, paths: Sequence[str], suspects: set[int]) -> list[Problem]:
         """Read the ids again: two of them may have one hash."""
-        first: dict[str, tuple[str, int]] = {}
+        first: dict[str, str] = {}
         problems: list[Problem] = []
         for path in paths:
             findings = Findings(path)
-            for number, custom_id in self._ids(path):
-                if hash(custom_id) in suspects and first.setdefault(custom_id, (path, number))[0] != path:
-                    findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
-            problems += findings.problems(lambda custom_id: "{}:{}".format(*first[custom_id]))
+            with (self._root / path).open("rb") as stream:
+                for number, custom_id in _ids(stream, self._limits):
+                    if hash(custom_id) in suspects:
+                        used = first.setdefault(custom_id, f"{path}:{number}")
+                        if not used.startswith(f"{path}:"):
+                            findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
+            problems += findings.problems(first)
         return problems
-
-    def _ids(self, path: str) -> Iterator[tuple[int, str]]:
-        with (self._root / path).open("rb") as stream:
-            yield from _ids(stream, self._limits)
 
 
 def check(file: Path, path: str, limits: Limits) -> Checked:
@@ -106,7 +105,7 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
     """
     findings, marks, digest = Findings(path), array("q"), hashlib.sha256()
     size = requests = 0
-    first_used: dict[str, int] = {}
+    first: dict[str, str] = {}
     try:
         size = file.stat().st_size
         if size > limits.file_bytes:
@@ -115,11 +114,11 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
             with file.open("rb") as stream:
                 lines = _lines(stream, limits.line_bytes, digest.update)
                 requests = _check_lines(lines, limits.line_bytes, findings, marks)
-                first_used = _first_uses(stream, findings.repeated, limits)
+                first = _first_uses(stream, findings.repeated, limits)
     except OSError as error:
         findings.add(Finding(Kind.UNREADABLE, more=f": {error.strerror}"))
     found = InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=requests)
-    return Checked(found, findings.problems(lambda custom_id: f"line {first_used[custom_id]}"), marks)
+    return Checked(found, findings.problems(first), marks)
 
 
 def _check_lines(lines: Iterator[bytes], longest: int, findings: Findings, marks: array[int]) -> int:
@@ -150,14 +149,14 @@ def _check_lines(lines: Iterator[bytes], longest: int, findings: Findings, marks
     return number
 
 
-def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dict[str, int]:
-    """Return the first line of each custom_id that is used twice."""
-    first: dict[str, int] = {}
+def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dict[str, str]:
+    """Return where each custom_id that is used twice is used first."""
+    first: dict[str, str] = {}
     if wanted:
         stream.seek(0)
         for number, custom_id in _ids(stream, limits):
             if custom_id in wanted:
-                first.setdefault(custom_id, number)
+                first.setdefault(custom_id, f"line {number}")
     return first
 
 

@@ -11,11 +11,9 @@ from msgspec import UNSET
 
 from reconciler.errors import Problem
 from reconciler.model import Input, JobSpec, Phase, Position, Retry
-from reconciler.specs import job_inputs
 from reconciler.specs.accept import accept
 from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, JobFields
-from reconciler.specs.inputs import InputReader
-from reconciler.specs.project import Project
+from reconciler.specs.job_inputs import Inputs
 from reconciler.specs.schema import job_schema
 from reconciler.specs.words import did_you_mean
 from reconciler.specs.yaml_tree import Document
@@ -23,23 +21,21 @@ from reconciler.specs.yaml_tree import Document
 _PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
-def job_spec(
-    document: Document, project: Project, reader: InputReader
-) -> tuple[JobSpec | None, list[Problem]]:
+def job_spec(document: Document, inputs: Inputs) -> tuple[JobSpec | None, list[Problem]]:
     """Return what a document declares, None where it is not usable, and all problems and warnings."""
     fields = accept(document, JobFields, job_schema(), MISPLACED)
     problems = [*document.problems]
-    inputs: list[Input] = []
+    found: list[Input] = []
     if isinstance(document.value, dict):
-        files, wrong_files = job_inputs.input_files(document, project, reader)
-        inline, wrong_inline = job_inputs.requests(document, project.settings.limits.inline_requests)
-        inputs = [*files, *inline]
-        problems += [*_endpoint_unknown(document), *wrong_files, *wrong_inline]
+        for part, wrong in (inputs.files(document), inputs.requests(document)):
+            found += part
+            problems += wrong
+        problems += _endpoint_unknown(document)
     if isinstance(fields, list):
         return None, problems + fields
     if any(not problem.warning for problem in problems):
         return None, problems
-    return _spec(document, fields, tuple(inputs)), problems
+    return _spec(document, fields, tuple(found)), problems
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:

@@ -3,87 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 from reconciler import digests
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, UploadedFile
 from reconciler.render.words import count
-from reconciler.specs import paths
 from reconciler.specs.inputs import InputReader
+from reconciler.specs.paths import NoInputError, Paths, uploaded_id
 from reconciler.specs.project import Project
 from reconciler.specs.yaml_tree import Document, Path, dotted
 
 
-def input_files(
-    document: Document, project: Project, reader: InputReader
-) -> tuple[list[Input], list[Problem]]:
-    """Return the inputs under `input_files`, sorted by identity, and the problems with them."""
-    limits = project.settings.limits
-    named, problems = _named(document, project)
-    files = sorted(name for name, uploaded in named.items() if not uploaded)
-    checked = [reader.read(path) for path in files]
-    problems += [problem for part in checked for problem in part.problems]
-    requests = sum(part.file.requests for part in checked)
-    if requests > limits.requests_per_job:
-        message = f"input_files: {count(requests, 'request')}, at most {limits.requests_per_job:,} in a job"
-        problems.append(_problem(document, ("input_files",), message, "split the job"))
-    if len(files) > 1:
-        problems += reader.shared_ids(files)
-    ids = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]
-    return sorted([*(part.file for part in checked), *ids], key=lambda part: part.identity), problems
+class Inputs:
+    """Finds, reads and checks the inputs of documents, each file once."""
 
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._paths = Paths(str(project.root))
+        self._reader = InputReader(project.root, project.settings.limits)
 
-def _named(document: Document, project: Project) -> tuple[dict[str, bool], list[Problem]]:
-    """Return the files, relative to the root, and the ids that are named; True for an id."""
-    folder = str(project.root / PurePosixPath(document.source.path).parent)
-    found: dict[str, bool] = {}
-    problems: list[Problem] = []
-    for at, entry in _texts(document.value.get("input_files")):
-        place: Path = ("input_files", at)
-        uploaded = paths.uploaded_id(entry)
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every file that was read, relative to the root."""
+        return self._reader.paths
+
+    def files(self, document: Document) -> tuple[list[Input], list[Problem]]:
+        """Return the inputs under `input_files`, sorted by identity, and the problems with them."""
+        named, problems = self._named(document)
+        paths = sorted(name for name, uploaded in named.items() if not uploaded)
+        checked = [self._reader.read(path) for path in paths]
+        problems += [problem for part in checked for problem in part.problems]
+        if len(paths) > 1:
+            problems += self._reader.shared_ids(paths)
+        requests = sum(part.file.requests for part in checked)
+        most = self._project.settings.limits.requests_per_job
+        if requests > most:
+            message = f"input_files: {count(requests, 'request')}, at most {most:,} in a job"
+            problems.append(_problem(document, ("input_files",), message, "split the job"))
+        ids = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]
+        return sorted([*(part.file for part in checked), *ids], key=lambda part: part.identity), problems
+
+    def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
+        """Return the input under `requests`, and the problems with it beyond those of its fields."""
+        value = document.value.get("requests")
+        if not isinstance(value, list) or not value:
+            return [], []
+        problems = list(_same_ids(document, value))
+        most = self._project.settings.limits.inline_requests
+        if len(value) > most:
+            message = f"requests: {count(len(value), 'request')}, at most {most:,} in a spec"
+            hint = "write them into a file, and name it in `input_files`"
+            problems.append(_problem(document, ("requests",), message, hint))
         try:
-            names = [uploaded] if uploaded else _files(entry, folder, project)
-        except paths.NoInputError as error:
-            problems.append(_problem(document, place, f"`{entry}`: {error}", error.hint))
-            continue
-        again = [name for name in names if name in found]
-        if again:
-            message = f"`{entry}`: {again[0]} is named twice"
-            problems.append(
-                _problem(document, place, message, "the job would buy its requests twice: name it once")
-            )
-        found |= dict.fromkeys(names, uploaded is not None)
-    return found, problems
+            body = digests.canonical(value)
+        except ValueError:
+            problems += _unsafe_numbers(document, value)
+            return [], problems
+        return [InlineRequests(body=body, count=len(value))], problems
 
-
-def _files(entry: str, folder: str, project: Project) -> list[str]:
-    return [project.relative(path) for path in paths.named(entry, folder=folder, root=str(project.root))]
+    def _named(self, document: Document) -> tuple[dict[str, bool], list[Problem]]:
+        """Return the files, relative to the root, and the ids that are named; True for an id."""
+        folder = f"{self._project.root}/{document.source.path.rpartition('/')[0]}"
+        found: dict[str, bool] = {}
+        problems: list[Problem] = []
+        for at, entry in _texts(document.value.get("input_files")):
+            place: Path = ("input_files", at)
+            uploaded = uploaded_id(entry)
+            try:
+                paths = [] if uploaded else self._paths.named(entry, folder=folder)
+            except NoInputError as error:
+                problems.append(_problem(document, place, f"`{entry}`: {error}", error.hint))
+                continue
+            names = [uploaded] if uploaded else list(map(self._project.relative, paths))
+            again = [name for name in names if name in found]
+            if again:
+                message = f"`{entry}`: {again[0]} is named twice"
+                hint = "the job would buy its requests twice: name it once"
+                problems.append(_problem(document, place, message, hint))
+            found |= dict.fromkeys(names, uploaded is not None)
+        return found, problems
 
 
 def _texts(value: object) -> Iterator[tuple[int, str]]:
     entries = enumerate(value) if isinstance(value, list) else ()
     return ((at, entry) for at, entry in entries if isinstance(entry, str) and entry)
-
-
-def requests(document: Document, most: int) -> tuple[list[Input], list[Problem]]:
-    """Return the input under `requests`, and the problems with it beyond those of its fields."""
-    value = document.value.get("requests")
-    if not isinstance(value, list) or not value:
-        return [], []
-    problems = list(_same_ids(document, value))
-    if len(value) > most:
-        message = f"requests: {count(len(value), 'request')}, at most {most:,} in a spec"
-        problems.append(_problem(document, ("requests",), message, "write them into a file: `input_files`"))
-    try:
-        body = digests.canonical(value)
-    except ValueError:
-        for path in _unsafe_numbers(value, ("requests",)):
-            message = f"{dotted(path)}: too large to be kept exactly"
-            problems.append(_problem(document, path, message, "put it in quotes if it is an id"))
-        return [], problems
-    return [InlineRequests(body=body, count=len(value))], problems
 
 
 def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
@@ -99,13 +103,17 @@ def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
             yield _problem(document, ("requests", at, "custom_id"), message, "give each request its own")
 
 
-def _unsafe_numbers(value: object, path: Path) -> Iterator[Path]:
-    """Yield the way to each whole number that not every reader of JSON keeps exactly."""
-    if isinstance(value, dict | list):
-        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _unsafe_numbers(item, (*path, step))
-    elif isinstance(value, int) and abs(value) > digests.MAX_SAFE_INTEGER:
-        yield path
+def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:
+    """Yield a problem for each whole number that not every reader of JSON keeps exactly."""
+    waiting: list[tuple[Path, Any]] = [(("requests",), value)]
+    while waiting:
+        path, item = waiting.pop()
+        if isinstance(item, dict | list):
+            steps = item.items() if isinstance(item, dict) else enumerate(item)
+            waiting.extend(((*path, step), inner) for step, inner in steps)
+        elif isinstance(item, int) and abs(item) > digests.MAX_SAFE_INTEGER:
+            message = f"{dotted(path)}: too large to be kept exactly"
+            yield _problem(document, path, message, "put it in quotes if it is an id")
 
 
 def _problem(document: Document, path: Path, message: str, hint: str) -> Problem:

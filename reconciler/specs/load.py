@@ -16,10 +16,11 @@ from typing import Final
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.model import JobSpec, RunKey
+from reconciler.render.clean import clean
 from reconciler.render.words import count
 from reconciler.specs import files, selection, yaml_reader
-from reconciler.specs.inputs import InputReader
 from reconciler.specs.job import job_spec
+from reconciler.specs.job_inputs import Inputs
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.source import Source, capped, decode
 from reconciler.specs.words import some
@@ -83,7 +84,7 @@ class _Loader:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._inputs = InputReader(project.root, project.settings.limits)
+        self._inputs = Inputs(project)
         self._names: dict[str, str] = {}
         """Where each name was declared first."""
         self._work: dict[RunKey, str] = {}
@@ -93,11 +94,13 @@ class _Loader:
 
     def specs(self) -> Iterator[JobSpec]:
         """Yield every usable spec; what is wrong gathers in `problems`."""
-        found = files.listing(str(self._project.spec_root), str(self._project.root))
-        for path, message, hint in found.problems:
-            self.problems.append(Problem(path=self._project.relative(path), message=message, hint=hint))
+        found = files.Listing(str(self._project.spec_root), str(self._project.root))
+        for path, message, hint in found.unfit:
+            self.problems.append(
+                Problem(path=clean(self._project.relative(path)), message=message, hint=hint)
+            )
         for path in found.specs:
-            if path != str(self._project.config_path) and os.path.basename(path) != CONFIG_NAME:  # noqa: PTH119
+            if path != str(self._project.config_path) and not path.endswith(f"{os.sep}{CONFIG_NAME}"):
                 yield from self._file(path)
         if not self._cut_short:
             self.problems += _unnamed(self._project, found.others, self._inputs.paths)
@@ -107,7 +110,7 @@ class _Loader:
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         for document in documents:
-            spec, wrong = job_spec(document, self._project, self._inputs)
+            spec, wrong = job_spec(document, self._inputs)
             self.problems += wrong
             if not self._name_taken(document) and spec is not None:
                 self._work_taken(document, spec)

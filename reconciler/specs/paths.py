@@ -11,8 +11,8 @@ import os
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path, PureWindowsPath
-from stat import S_ISDIR, S_ISREG
+from pathlib import Path
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Final
 
 from reconciler.specs import files
@@ -20,6 +20,8 @@ from reconciler.specs.words import nearest, some
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAGIC: Final = re.compile(r"[*?[]")
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_NOT_NAMES: Final = frozenset({"", ".", ".."})
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -40,39 +42,12 @@ def uploaded_id(entry: str) -> str | None:
     return entry.lower() if _ID.fullmatch(entry) else None
 
 
-def named(entry: str, *, folder: str, root: str) -> list[str]:
-    """Return the files that an entry names, absolute, links followed, sorted.
-
-    Args:
-        entry: a path or a glob.
-        folder: the spec's folder, absolute.
-        root: the project's root, absolute, links followed.
-
-    Raises:
-        NoInputError: it names none, or one that may not be read.
-    """
-    _check_spelling(entry)
-    if not _MAGIC.search(entry):
-        return [_regular(f"{folder}/{entry}", entry, root)]
-    steps = entry.split("/")
-    literal = next(at for at, step in enumerate(steps) if _MAGIC.search(step))
-    base = os.path.realpath("/".join([folder, *steps[:literal]]))
-    if not files.within(base, root):
-        raise NoInputError("leads out of the project", "keep inputs beneath the folder of reconciler.yaml")
-    if steps[-1] == "**":
-        steps.append("*")
-    found = sorted({_regular(path, entry, root) for path in _matches(base, steps[literal:])})
-    if not found:
-        raise NoInputError("matches no file", _files_in(base))
-    return found
-
-
 def _check_spelling(entry: str) -> None:
     if _SCHEME.match(entry):
         raise NoInputError(
             "a URL is not an input", "download it into the project, or upload it and name its id"
         )
-    if "\\" in entry or PureWindowsPath(entry).drive:
+    if "\\" in entry or _DRIVE.match(entry):
         raise NoInputError(
             "not a path that works everywhere", "write it relative to this file, with forward slashes"
         )
@@ -82,22 +57,67 @@ def _check_spelling(entry: str) -> None:
         raise NoInputError("a path with invisible characters", "rename the file")
 
 
-def _regular(path: str, entry: str, root: str) -> str:
-    """Return where a path leads to, once links are followed."""
-    target = os.path.realpath(path)
-    if not files.within(target, root):
-        raise NoInputError("leads out of the project", "keep inputs beneath the folder of reconciler.yaml")
-    try:
-        mode = Path(target).stat().st_mode
-    except FileNotFoundError:
-        raise NoInputError("no such file", _nearest_file(Path(path).parent, Path(path).name)) from None
-    except OSError as error:
-        raise NoInputError(f"cannot be read: {error.strerror}") from None
-    if S_ISDIR(mode):
-        raise NoInputError("a folder", f"name its files: `{entry.rstrip('/')}/*.jsonl`")
-    if not S_ISREG(mode):
-        raise NoInputError("not a regular file")
-    return target
+class Paths:
+    """Finds the files that entries name. Remembers where folders lead to, so make one for each load."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        """The project's folder, absolute, links followed."""
+        self._folders: dict[str, str] = {}
+        """Each folder, and where it leads to."""
+
+    def named(self, entry: str, *, folder: str) -> list[str]:
+        """Return the files that an entry names, absolute, links followed, sorted.
+
+        Args:
+            entry: a path or a glob.
+            folder: the spec's folder, absolute.
+
+        Raises:
+            NoInputError: it names none, or one that may not be read.
+        """
+        _check_spelling(entry)
+        if not _MAGIC.search(entry):
+            return [self._regular(f"{folder}/{entry}", entry)]
+        steps = entry.split("/")
+        literal = next(at for at, step in enumerate(steps) if _MAGIC.search(step))
+        base = self._inside(os.path.realpath("/".join([folder, *steps[:literal]])))
+        if steps[-1] == "**":
+            steps.append("*")
+        found = sorted({self._regular(path, entry) for path in _matches(base, steps[literal:])})
+        if not found:
+            raise NoInputError("matches no file", _files_in(base))
+        return found
+
+    def _inside(self, path: str) -> str:
+        if not files.within(path, self._root):
+            raise NoInputError(
+                "leads out of the project", "keep inputs beneath the folder of reconciler.yaml"
+            )
+        return path
+
+    def _regular(self, path: str, entry: str) -> str:
+        """Return the regular file that a path leads to."""
+        folder, name = os.path.split(path)
+        if not name.isprintable():
+            raise NoInputError("a file name with invisible characters", "rename the file")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        target = f"{self._inside(self._folders[folder])}{os.sep}{name}"
+        try:
+            mode = os.lstat(target).st_mode
+            if S_ISLNK(mode) or name in _NOT_NAMES:
+                target = self._inside(os.path.realpath(target))
+                mode = Path(target).stat().st_mode
+        except FileNotFoundError:
+            raise NoInputError("no such file", _nearest_file(Path(folder), name)) from None
+        except OSError as error:
+            raise NoInputError(f"cannot be read: {error.strerror}") from None
+        if S_ISDIR(mode):
+            raise NoInputError("a folder", f"name its files: `{entry.rstrip('/')}/*.jsonl`")
+        if not S_ISREG(mode):
+            raise NoInputError("not a regular file")
+        return target
 
 
 def _matches(folder: str, steps: list[str]) -> Iterator[str]:

@@ -39,8 +39,10 @@ class Project:
     """The folder of the specs, links followed."""
 
     def relative(self, path: str) -> str:
-        """Return an absolute path beneath the root as problems show it: relative, with forward slashes."""
-        return os.path.relpath(path, self.root).replace(os.sep, "/")
+        """Return an absolute path as problems show it: relative to the root, with forward slashes."""
+        root = str(self.root).rstrip(os.sep) + os.sep
+        shown = path.removeprefix(root) if path.startswith(root) else os.path.relpath(path, root)
+        return shown.replace(os.sep, "/")
 
 
 def load_project(config: Path | None, *, start: Path) -> Project:

@@ -68,7 +68,8 @@ What one spec's schema cannot say, and is checked all the same:
 - an `endpoint` that the API does not document is a warning, since the API grows;
 - so is a file in the spec folder that no spec names, Markdown (`.md`) and hidden files excepted, and a YAML file that
   declares nothing. A `reconciler.yaml` in the spec folder is not read as a spec;
-- a link to a folder is followed when it stays inside the project, and is a problem when it leads out of it.
+- links are followed. One that leads out of the project, nowhere, or to a folder that it lies in itself is a problem,
+  and so are a folder that cannot be read and a name with invisible characters: nothing is passed over in silence.
 
 The whole spec folder is read at all times. A path given to a command selects what is declared there; it never makes
 another spec absent."""

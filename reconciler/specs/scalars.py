@@ -55,16 +55,21 @@ def resolve(text: str) -> Scalar:
 
 
 def _number(text: str) -> Scalar:
-    base = next((base for form, base in _WHOLE if form.fullmatch(text)), 0)
-    if not base and not _FLOAT.fullmatch(text):
-        if _NOT_JSON.fullmatch(text):
-            raise NotAValueError(f"{text} is not a number that JSON can hold")
-        return text
+    for form, base in _WHOLE:
+        if form.fullmatch(text):
+            _check_length(text)
+            return int(text.removeprefix("0o").removeprefix("0x"), base)
+    if _FLOAT.fullmatch(text):
+        _check_length(text)
+        value = float(text)
+        if not math.isfinite(value):
+            raise NotAValueError(f"{text} is too large for a number")
+        return value
+    if _NOT_JSON.fullmatch(text):
+        raise NotAValueError(f"{text} is not a number that JSON can hold")
+    return text
+
+
+def _check_length(text: str) -> None:
     if len(text) > LONGEST_NUMBER:
         raise NotAValueError(f"a number of {len(text):,} digits")
-    if base:
-        return int(text.removeprefix("0o").removeprefix("0x"), base)
-    value = float(text)
-    if not math.isfinite(value):
-        raise NotAValueError(f"{text} is too large for a number")
-    return value

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 import yaml
 from yaml.events import (
@@ -29,45 +29,19 @@ from yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
 
 from reconciler.errors import Problem
 from reconciler.settings import Limits
 from reconciler.specs import scalars, yaml_words
 from reconciler.specs.source import Source
+from reconciler.specs.yaml_parser import FASTEST, EventParser
 from reconciler.specs.yaml_tree import Document, Fields, Items, Node, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is meant"
 
 
-class EventParser(Protocol):
-    """What the fast and the pure parser have in common."""
-
-    def get_event(self) -> Any:  # noqa: ANN401 - PyYAML's events share no useful class
-        """Return the next event, None after the last."""
-
-
-class PureParser(Reader, Scanner, Parser):
-    """PyYAML's parser without libyaml: 15 times slower, the same events."""
-
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-
-
-def _fastest() -> Callable[[str], EventParser]:
-    try:
-        from yaml._yaml import CParser  # noqa: PLC0415 - PyYAML may be built without libyaml
-    except ImportError:  # pragma: no cover - depends on how PyYAML was built
-        return PureParser
-    return CParser
-
-
 def read(
-    source: Source, limits: Limits, *, parser: Callable[[str], EventParser] | None = None
+    source: Source, limits: Limits, *, parser: Callable[[str], EventParser] = FASTEST
 ) -> tuple[list[Document], list[Problem]]:
     """Return the documents of a file that hold anything, and what ended the reading early, if anything did."""
     if not source.text.isascii() and (unseen := yaml_words.UNSEEN.search(source.text)):
@@ -76,16 +50,13 @@ def read(
     found: list[Document] = []
     tree = _Tree(source, limits)
     try:
-        found.extend(tree.documents((parser or _PARSER)(source.text)))
+        found.extend(tree.documents(parser(source.text)))
     except _StopError as stop:
         return found, [*tree.problems, stop.problem]
     except yaml.YAMLError as error:
         place, message, hint = yaml_words.told(source, error)
         return found, [*tree.problems, source.problem(place, message, hint=hint)]
     return found, []
-
-
-_PARSER: Final = _fastest()
 
 
 class _StopError(Exception):
@@ -120,16 +91,18 @@ class _Tree:
 
         One loop, and calls only in the rarer cases: a call for every event would cost as much as the parser.
         """
-        get = parser.get_event
         outer: list[tuple[Fields | Items, ScalarEvent | None]] = []
         root: Fields | Items = Items(DocumentStartEvent())
         inside = root
         key: ScalarEvent | None = None
         node: Node
-        while (event := get()) is not None:
+        most = 3 * self._limits.spec_nodes  # no value gives more events
+        for at, event in enumerate(iter(parser.get_event, None)):
             kind = type(event)
             if kind is ScalarEvent:
                 node, value = event, event.value
+                if at > most:
+                    self._grow(event, most)
                 if event.tag is not None or event.anchor is not None or not value.isascii():
                     value = self._unusual(event)
                 elif event.implicit[0] and scalars.may_be_other_than_text(value):

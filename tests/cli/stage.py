@@ -242,7 +242,8 @@ class Stage:
         """Commit everything and return the commit."""
         if not (self.root / ".git").exists():
             self.git("init", "--quiet", "--initial-branch=main")
-        self.git("add", "--all", "--", ".", ":!.reconciler")
+            (self.root / ".git/info/exclude").write_text(".reconciler/\n")
+        self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")
 

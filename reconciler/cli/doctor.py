@@ -1,0 +1,100 @@
+"""`reconciler doctor`: is everything in place, and what does this API do that nobody has documented?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconciler.cli.host import Host
+    from reconciler.cli.session import Session
+    from reconciler.doctor import Finding
+    from reconciler.reconcile import ApiT
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Buy one job of one request, stop it, and report what it shows.")
+@click.option("--model", default="mistral-small-latest", show_default=True, help="The model of that job.")
+@options.output_format("text", "json")
+@options.common
+@click.pass_obj
+def doctor(host: Host, *, yes: bool, model: str, form: str, common: options.Common) -> int:
+    """Check key, host, clock, git and ledger, without buying anything.
+
+    With --yes it buys one job of one request and reports what is documented nowhere. Please send that report along
+    with a bug: it helps everybody.
+    """
+    from reconciler import doctor as checks
+    from reconciler.cli.session import reading, writing
+
+    ear = checks.Ear()
+    found: list[Finding] = []
+    if yes:
+        with writing(common, host, ear=ear) as session:
+            found += [*surroundings(session), *checks.examine(session.run, ear)]
+            found += checks.experiment(session.run, ear, model=model)
+            target = session.run.target.host
+    else:
+        with reading(common, host, ear=ear) as reader:
+            found += [*surroundings(reader), *checks.examine(reader.run, ear)]
+            target = reader.run.target.host
+    write(found, target, form=form)
+    return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
+
+
+def surroundings(session: Session[ApiT]) -> Iterator[Finding]:
+    """Look at git and at the specs."""
+    from reconciler import doctor as checks
+    from reconciler.specs.load import load
+
+    def specs() -> Iterator[Finding]:
+        loaded = load(session.project)
+        told = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
+        yield checks.Finding(check="specs", verdict="ok", detail=told)
+
+    checkout = session.run.checkout
+    if shutil.which("git") is None:
+        yield checks.Finding(
+            check="git",
+            verdict="warning",
+            detail="git is not installed",
+            hint="without it, jobs carry no commit, and no job that carries one is ever cancelled",
+        )
+    elif not checkout.commit:
+        yield checks.Finding(check="git", verdict="note", detail="not a checkout: jobs carry no commit")
+    elif checkout.shallow:
+        yield checks.Finding(
+            check="git",
+            verdict="warning",
+            detail=f"{checkout.commit[:7]}, a shallow clone, which does not know its ancestors",
+            hint="fetch the history (in GitHub's checkout action: fetch-depth: 0)",
+        )
+    else:
+        state = "uncommitted changes" if checkout.dirty else "clean"
+        yield checks.Finding(check="git", verdict="ok", detail=f"{checkout.commit[:7]}, {state}")
+    yield from checks.guarded("specs", specs)
+
+
+def write(found: Iterable[Finding], target: str, *, form: str) -> None:
+    """Write the report to stdout."""
+    from reconciler import __version__
+    from reconciler.render.clean import clean
+    from reconciler.reports import DoctorDoc, FindingDoc, pretty
+
+    if form == "json":
+        rows = [
+            FindingDoc(check=it.check, verdict=it.verdict, detail=it.detail, hint=it.hint) for it in found
+        ]
+        click.echo(pretty(DoctorDoc(tool_version=__version__, host=target, findings=tuple(rows))), nl=False)
+        return
+    click.echo(f"reconciler {__version__} on {target}")
+    for finding in found:
+        click.echo(clean(f"{finding.verdict:<8} {finding.check:<22} {finding.detail}"))
+        if finding.hint:
+            click.echo(clean(f"{'':<8} {'':<22} hint: {finding.hint}"))

@@ -1,0 +1,97 @@
+"""`reconciler ledger`: look at the record of what was intended and what came of it, share it, check its past."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.errors import ExitCode, ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.cli.host import Host
+    from reconciler.ledger.file import FileLedger
+    from reconciler.ledger.shared import SharedLedger
+
+
+@click.group()
+def ledger() -> None:
+    """Look at the ledger, fetch the shared one, check its past."""
+
+
+@ledger.command()
+@options.output_format("text", "jsonl")
+@options.common
+@click.pass_obj
+def show(host: Host, *, form: str, common: options.Common) -> int:
+    """Show every line, the oldest first."""
+    from reconciler.ledger.lines import encode
+    from reconciler.render.ledger_words import ledger_text
+
+    local, shared = ledgers(common, host)
+    lines = dict.fromkeys(local.read())
+    if shared and not common.local_ledger:
+        lines.update(dict.fromkeys(shared.read(shared.fetch())))
+    told = sorted(lines, key=lambda line: line.at)
+    text = "".join(f"{encode(line)}\n" for line in told) if form == "jsonl" else ledger_text(told)
+    click.echo(text, nl=False)
+    return ExitCode.OK
+
+
+@ledger.command()
+@options.common
+@click.pass_obj
+def pull(host: Host, *, common: options.Common) -> int:
+    """Fetch the shared ledger into this host's."""
+    from reconciler.render.words import count
+
+    local, shared = ledgers(common, host)
+    ref = only_shared(shared)
+    known = set(local.read())
+    new = [line for line in ref.read(ref.fetch()) if line not in known]
+    local.append(*new)
+    click.echo(count(len(new), "new line"))
+    return ExitCode.OK
+
+
+@ledger.command()
+@options.common
+@click.pass_obj
+def verify(host: Host, *, common: options.Common) -> int:
+    """Check that no commit of the shared ledger has taken anything away."""
+    from reconciler.render.words import count
+
+    ref = only_shared(ledgers(common, host)[1])
+    tip = ref.fetch()
+    changed = ref.changed_past(tip) if tip else ""
+    if changed:
+        raise ReconcilerError(
+            f"commit {changed} of the shared ledger has taken lines away",
+            hint=f"look at it: git show {changed}",
+        )
+    click.echo(f"{count(len(ref.rows(tip)), 'line')}, none ever taken away")
+    return ExitCode.OK
+
+
+def ledgers(common: options.Common, host: Host) -> tuple[FileLedger, SharedLedger | None]:
+    """Return the target's ledgers; the API is not asked."""
+    from reconciler.cli.session import local_ledger, open_project, shared_ledger, target_of
+
+    project = open_project(common, host)
+    target = target_of(common, host, project)
+    return local_ledger(project, target), shared_ledger(project, target, host)
+
+
+def only_shared(shared: SharedLedger | None) -> SharedLedger:
+    """Return the shared ledger.
+
+    Raises:
+        ReconcilerError: the settings name none.
+    """
+    if shared is None:
+        raise ReconcilerError(
+            "this ledger is not shared",
+            hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its own",
+        )
+    return shared

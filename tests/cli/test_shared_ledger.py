@@ -1,0 +1,187 @@
+"""`ledger: git`: two clones with a bare remote between them, and the sandbox over HTTP as their one workspace."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.host import Host
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.server import serve
+from reconciler.sandbox.store import Store
+from tests.cli.stage import Result, Sent, Stage
+
+SETTINGS = "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n"
+
+
+class Team:
+    """Some clones of one repository, each with a stage of its own, and one workspace."""
+
+    def __init__(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str) -> None:
+        self._tmp_path = tmp_path
+        self._capsys = capsys
+        self._url = url
+        self.first = self._stage(tmp_path / "first")
+        self.first.write("reconciler.yaml", SETTINGS)
+        subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
+
+    def _stage(self, root: Path) -> Stage:
+        root.mkdir(exist_ok=True)
+        stage = Stage(root, self._capsys)
+        stage.environ = {
+            "USER": "ada",
+            "MISTRAL_API_KEY": "one-key-for-the-team",
+            "MISTRAL_BASE_URL": self._url,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+        }
+        stage.clock = 1_790_000_000.0
+        return stage
+
+    def publish(self, message: str) -> None:
+        self.first.commit(message)
+        if "origin" not in self.first.git("remote"):
+            self.first.git("remote", "add", "origin", str(self._tmp_path / "origin.git"))
+        self.first.git("push", "--quiet", "origin", "HEAD:main")
+
+    def clone(self, name: str) -> Stage:
+        root = self._tmp_path / name
+        self.first.git("clone", "--quiet", "--depth=1", f"file://{self._tmp_path}/origin.git", str(root), "-b", "main")
+        stage = self._stage(root)
+        stage.write("reconciler.yaml", SETTINGS)
+        return stage
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [1_790_000_000.0]
+
+
+@pytest.fixture
+def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
+    with Store(tmp_path / "workspace.db") as store:
+        server = serve(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield Team(tmp_path, capsys, server.url)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def creates(result: Result) -> list[Sent]:
+    return [sent for sent in result.writes if sent.path == "/v1/batch/jobs"]
+
+
+def test_fresh_clone_knows_what_another_has_bought_even_if_the_record_is_deleted(
+    team: Team, clock: list[float]
+) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    assert team.first.run("apply", "--yes").code == 0
+    clock[0] += 60
+    assert team.first.run("apply", "--yes").code == 0  # sees it succeed, and remembers
+    job_id = str(team.first.jobs()[0]["id"])
+    delete(team.first, job_id)
+    second = team.clone("second")
+    result = second.run("apply", "--yes", "--allow-other-workspace")
+    assert (result.code, creates(result)) == (0, [])
+    assert "record gone" in result.out
+
+
+def test_reverted_removal_is_restored_from_another_clone(team: Team, clock: list[float]) -> None:
+    spec = team.first.spec("tickets", requests=500)
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    text = spec.read_text()
+    spec.unlink()
+    (team.first.root / "specs/data/tickets.jsonl").rename(team.first.root / "tickets.jsonl")
+    team.publish("removed")
+    assert "no longer declared" in team.first.run("apply", "--yes", "--allow-empty").out
+    clock[0] += 60
+    spec.write_text(text)
+    (team.first.root / "tickets.jsonl").rename(team.first.root / "specs/data/tickets.jsonl")
+    team.publish("and back")
+    second = team.clone("second")
+    second.clock = team.first.clock = clock[0]
+    assert "restored" in second.run("plan").out
+
+
+def test_unreachable_remote_refuses_before_anything_is_bought(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.git("remote", "set-url", "origin", str(team.first.root / "nowhere.git"))
+    result = team.first.run("apply", "--yes")
+    assert (result.code, result.sent) == (1, [])
+    assert "--local-ledger" in result.err
+    weaker = team.first.run("apply", "--yes", "--local-ledger")
+    assert weaker.code == 0
+    assert any(event["event"] == "ledger.local_only" for event in weaker.events)
+
+
+def test_runner_that_was_overtaken_plans_again_and_buys_nothing_twice(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    second = team.clone("second")
+    overtaken: list[Result] = []
+
+    def overtake(host: Host) -> Host:
+        """While the first run reads the workspace, the second one applies."""
+        wrap = host.through
+
+        def through(inner):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  httpx types live in the stage
+            wire = wrap(inner)
+            handle = wire.handle_request
+
+            def handle_request(request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+                if not overtaken:
+                    overtaken.append(second.run("apply", "--yes"))
+                return handle(request)
+
+            wire.handle_request = handle_request
+            return wire
+
+        return replace(host, through=through)
+
+    result = team.first.run("apply", "--yes", host=overtake)
+    assert overtaken[0].code == 0
+    assert (result.code, creates(result)) == (0, [])
+    assert len(team.first.jobs()) == 1
+
+
+def test_history_of_the_ledger_is_verified(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    assert "none ever taken away" in team.first.run("ledger", "verify").out
+    tree = team.first.git("mktree")
+    commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/fetched", "-m", "tidy up")
+    team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")
+    result = team.first.run("ledger", "verify")
+    assert result.code == 1
+    assert commit in result.err
+    second = team.clone("second")
+    assert "0 new lines" in second.run("ledger", "pull").out
+
+
+def test_no_work_tree_and_no_index_is_touched(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    assert team.first.git("status", "--porcelain") == ""
+    assert "created" in team.first.run("ledger", "show").out
+
+
+def delete(stage: Stage, job_id: str) -> None:
+    """Delete a job's record, as anybody with the key can."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {stage.environ['MISTRAL_API_KEY']}"}
+    url = f"{stage.environ['MISTRAL_BASE_URL']}/v1/batch/jobs/{job_id}"
+    with httpx.Client() as client:
+        assert client.delete(url, headers=headers).status_code == 200

@@ -1,0 +1,115 @@
+"""The wheel works outside of the clone: built here, installed into an environment of its own, run there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconciler import __version__
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment with our wheel and nothing else of ours."""
+
+    wheel: Path
+    paths: Mapping[str, str]
+    cwd: Path
+    """Far from the clone."""
+
+    def run(self, command: str, *arguments: str) -> str:
+        program = Path(self.paths["scripts"]) / (f"{command}.exe" if os.name == "nt" else command)
+        hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
+        environ = {key: value for key, value in os.environ.items() if key not in hidden}
+        environ["PYTHONUTF8"] = "1"
+        done = subprocess.run(  # noqa: S603  our own command
+            [program, *arguments],
+            cwd=self.cwd,
+            env=environ,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def python(*arguments: str) -> None:
+    """Run a module of the environment that the tests run in."""
+    done = subprocess.run(  # noqa: S603  our own interpreter
+        [sys.executable, "-m", *arguments], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Build with the backend that is here, and borrow the dependencies that are here: nothing is downloaded."""
+    folder = tmp_path_factory.mktemp("wheel")
+    python(
+        "build", "--wheel", "--no-isolation", "--skip-dependency-check", "--outdir", str(folder), str(ROOT)
+    )
+    (wheel,) = folder.glob("*.whl")
+    home = folder / "environment"
+    venv.create(home, with_pip=False)
+    base = {"base": str(home), "platbase": str(home)}
+    paths = {key: sysconfig.get_path(key, "venv", vars=base) for key in ("scripts", "purelib")}
+    # A line of a .pth file adds a folder without the .pth files in it: the clone, if it is there, stays out.
+    borrowed = dict.fromkeys(sysconfig.get_path(key) for key in ("purelib", "platlib"))
+    Path(paths["purelib"], "borrowed.pth").write_text("\n".join(borrowed), encoding="utf-8")
+    interpreter = Path(paths["scripts"], "python.exe" if os.name == "nt" else "python")
+    options = ("--no-deps", "--no-index", "--no-compile", "--quiet", "--disable-pip-version-check")
+    python("pip", "--python", str(interpreter), "install", *options, str(wheel))
+    return Installed(wheel=wheel, paths=paths, cwd=tmp_path_factory.mktemp("elsewhere"))
+
+
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_the_wheel_holds_the_schemas_and_the_licence_and_nothing_of_the_tests(installed: Installed) -> None:
+    found = names(installed.wheel)
+    here = {f"reconciler/schemas/{path.name}" for path in (ROOT / "schemas").iterdir()}
+    assert here
+    assert found >= here | {"reconciler/py.typed", "reconciler/__main__.py"}
+    assert any(name.endswith("/licenses/LICENSE") for name in found)
+    assert {name.partition("/")[0].partition("-")[0] for name in found} == {
+        "reconciler",
+        "mistral_batch_reconciler",
+    }
+
+
+@pytest.mark.parametrize("command", ["reconciler", "mistral-batch-reconciler"])
+def test_both_commands_run_outside_of_the_clone(command: str, installed: Installed) -> None:
+    assert installed.run(command, "--version") == f"reconciler {__version__}\n"
+
+
+def test_what_runs_there_is_the_wheel(installed: Installed) -> None:
+    where = installed.run("python", "-c", "import reconciler; print(reconciler.__file__)")
+    assert Path(where.strip()).is_relative_to(installed.paths["purelib"])
+
+
+@pytest.mark.parametrize("name", ["job", "event"])
+def test_a_schema_is_printed_from_the_wheel(name: str, installed: Installed) -> None:
+    printed = json.loads(installed.run("reconciler", "schema", name))
+    here = json.loads((ROOT / f"schemas/{name}.schema.json").read_text(encoding="utf-8"))
+    assert printed == here
+
+
+def test_an_installed_package_generates_nothing(installed: Installed) -> None:
+    command: Callable[..., str] = installed.run
+    with pytest.raises(AssertionError, match="is not a clone of the repository"):
+        command("python", "-m", "reconciler.generate", "--check")

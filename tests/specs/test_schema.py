@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from reconciler.settings import Settings
+from reconciler.specs.accept import accept
+from reconciler.specs.fields import MISPLACED, JobFields
+from reconciler.specs.generate import generated, main
+from reconciler.specs.load import load
+from reconciler.specs.reference import EXAMPLE, SETTINGS_EXAMPLE
+from reconciler.specs.schema import job_schema, settings_schema
+from tests.specs.make import document, documents, project
+
+CLONE = Path(__file__).parents[2]
+
+JOB = Draft202012Validator(job_schema())
+SETTINGS = Draft202012Validator(settings_schema())
+
+GOOD: dict[str, Any] = {
+    "name": "one",
+    "endpoint": "/v1/embeddings",
+    "model": "mistral-embed",
+    "input_files": ["data.jsonl"],
+    "metadata": {"team": "search", "version": 1.1, "live": True, "n": 3},
+    "timeout_hours": 24,
+    "rerun": "2",
+    "suspend": False,
+    "retry": {"max_attempts": 2, "on": ["FAILED"]},
+    "on_change": "finish",
+    "on_remove": "keep",
+    "max_failed": 0.5,
+}
+
+WORDS = """
+    a A one é /v1/ /v1/x /v2/x FAILED TIMEOUT_EXCEEDED replace finish cancel keep reconciler reconciler.x 24 true
+    https://h http://h http://localhost:1/a
+"""
+lengths = [
+    (32, "x"),
+    (33, "x"),
+    (65, "x"),
+    (101, "x"),
+    (512, "x"),
+    (513, "x"),
+    (32, "😀"),
+    (33, "😀"),
+    (512, "😀"),
+]
+words = st.sampled_from(
+    [*WORDS.split(), *(times * character for times, character in lengths), "", " ", "\n", "one\n", "/v1/x y"]
+)
+numbers = st.sampled_from(
+    [-1, 0, 1, 2, 10, 11, 24, 168, 169, 0.0, -0.0, 0.5, 1.0, 1.5, 2.0, 24.0, 24.5, 10**20]
+)
+scalars = st.none() | st.booleans() | words | numbers
+near_values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(words, scalars, max_size=2)
+requests = st.lists(
+    near_values
+    | st.fixed_dictionaries({}, optional={"custom_id": scalars, "body": near_values, "more": scalars}),
+    max_size=3,
+)
+retries = st.fixed_dictionaries(
+    {}, optional={"max_attempts": scalars, "on": st.lists(scalars, max_size=2) | scalars, "more": scalars}
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, good: dict[str, Any], fields: dict[str, st.SearchStrategy[Any]]) -> object:
+    """A good document with a few fields taken away, replaced or added."""
+    value = dict(good)
+    for _ in range(draw(st.integers(0, 3))):
+        name = draw(st.sampled_from([*good, *fields, "unknown"]))
+        if draw(st.booleans()):
+            value.pop(name, None)
+        else:
+            value[name] = draw(near_values | fields.get(name, near_values))
+    return value
+
+
+jobs = mutated(GOOD, {"requests": requests, "agent_id": words, "retry": retries}) | near_values
+
+
+@settings(max_examples=600, deadline=None)
+@given(jobs)
+@example({**GOOD, "timeout_hours": 24.0})
+@example({**GOOD, "rerun": 2.0})
+@example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
+def test_a_document_is_accepted_exactly_where_the_schema_holds(value: object) -> None:
+    verdict = accept(document(value), JobFields, job_schema(), MISPLACED)
+    assert isinstance(verdict, JobFields) == JOB.is_valid(value)
+    if isinstance(verdict, list):
+        assert verdict, "what is refused is refused for a reason"
+        for problem in verdict:
+            assert not any(
+                word in problem.message for word in ("is not of type", "Expected", "does not match", "$")
+            )
+
+
+limits = st.dictionaries(
+    st.sampled_from(["file_bytes", "in_flight", "spec_depth", "timeout_seconds", "x"]), numbers
+)
+guards = st.dictionaries(
+    st.sampled_from(["max_cancels", "max_new_requests", "max_cancel_share", "x"]), scalars
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    mutated({"project": "demo", "specs": "specs"}, {"base_url": words, "limits": limits, "guards": guards})
+)
+def test_settings_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
+    verdict = accept(document(value), Settings, settings_schema(), {})
+    assert isinstance(verdict, Settings) == SETTINGS.is_valid(value)
+    assert verdict
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("https://api.mistral.ai", True),
+        ("https://gateway.example:8443/mistral/", True),
+        ("https://[::1]:443", True),
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://127.9.9.9", True),
+        ("http://[::1]:8000/x", True),
+        ("http://api.mistral.ai", False),
+        ("http://localhost.example", False),
+        ("http://localhost@evil.example", False),
+        ("http://127.0.0.1.example", False),
+        ("https://key@api.mistral.ai", False),
+        ("https://api.mistral.ai?x=1", False),
+        ("https://api.mistral.ai#x", False),
+        ("https://api.mistral.ai/\n", False),
+        ("ftp://api.mistral.ai", False),
+        ("api.mistral.ai", False),
+        ("", False),
+    ],
+)
+def test_only_https_or_this_machine_is_a_base_url(url: str, *, good: bool) -> None:
+    assert SETTINGS.is_valid({"project": "demo", "base_url": url}) == good
+
+
+def test_the_schemas_are_json_schemas() -> None:
+    Draft202012Validator.check_schema(job_schema())
+    Draft202012Validator.check_schema(settings_schema())
+
+
+@pytest.mark.parametrize("path", generated())
+def test_what_is_generated_is_current(path: str) -> None:
+    assert (CLONE / path).read_text(encoding="utf-8") == generated()[path], (
+        "python -m reconciler.specs.generate"
+    )
+
+
+def test_generating_writes_every_file(tmp_path: Path) -> None:
+    for folder in ("schemas", "docs"):
+        (tmp_path / folder).mkdir()
+    main(tmp_path)
+    assert {path: (tmp_path / path).read_text(encoding="utf-8") for path in generated()} == generated()
+
+
+def test_the_reference_shows_every_field_and_limit() -> None:
+    page = generated()["docs/spec.md"]
+    for model in (JobFields, Settings):
+        assert all(f"| `{field.name}` |" in page for field in msgspec.structs.fields(model))
+
+
+def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
+    line = '{"custom_id": "1", "body": {}}\n'
+    place = project(tmp_path, {"a.yaml": EXAMPLE, "data/questions.jsonl": line, "data.jsonl": ""})
+    (spec,) = load(place).specs
+    assert spec.name == "ticket-classes"
+    (found,), _ = documents(SETTINGS_EXAMPLE)
+    assert isinstance(accept(found, Settings, settings_schema(), {}), Settings)
