@@ -1,0 +1,73 @@
+"""`reconciler doctor`: what is in place, and what an API does that nobody has documented."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.stage import Fault, Result, Stage
+
+JOBS = "/v1/batch/jobs"
+
+
+def verdicts(result: Result) -> dict[str, str]:
+    return {it["check"]: it["verdict"] for it in json.loads(result.out)["findings"]}
+
+
+def details(result: Result) -> dict[str, str]:
+    return {it["check"]: it["detail"] for it in json.loads(result.out)["findings"]}
+
+
+def test_examination_buys_nothing_and_finds_all_in_place(stage: Stage) -> None:
+    stage.spec("tickets")
+    stage.commit("one spec")
+    result = stage.run("doctor", "--format", "json")
+    assert (result.code, result.writes) == (0, [])
+    assert "failed" not in verdicts(result).values()
+    assert details(result)["specs"] == "1 valid, 0 warnings"
+
+
+def test_one_broken_part_does_not_hide_the_others(stage: Stage) -> None:
+    stage.write("specs/broken.yaml", "name: [")
+    stage.faults.append(Fault("GET", JOBS, 401, body=b'{"detail":"Unauthorized"}', times=99))
+    result = stage.run("doctor", "--format", "json")
+    assert result.code == 1
+    assert verdicts(result) == {
+        "git": "note",
+        "specs": "failed",
+        "host and key": "failed",
+        "list": "failed",
+        "ledger": "ok",
+    }
+    assert "hint: check the key" in stage.run("doctor").out
+
+
+def test_experiment_buys_one_job_that_no_plan_ever_sees_and_stops_it(stage: Stage) -> None:
+    stage.spec("tickets")
+    result = stage.run("doctor", "--yes", "--format", "json")
+    assert result.code == 0
+    assert [sent.path.rpartition("/")[2] for sent in result.writes] == ["jobs", "cancel", "cancel"]
+    assert details(result)["tags"] == "16 pairs came back as they were sent"
+    assert details(result)["cancel of an ended job"] == "of one that is CANCELLED: CANCELLED"
+    assert stage.live() == []
+    assert "1 job read, 0 ours" in stage.run("plan").out
+
+
+def test_experiment_stops_its_job_even_when_a_look_fails(stage: Stage) -> None:
+    stage.spec("tickets")
+    stage.faults.append(Fault("GET", JOBS, 403, skip=4, times=1, body=b'{"detail":"no"}'))
+    result = stage.run("doctor", "--yes", "--format", "json")
+    assert result.code == 1
+    assert stage.live() == []
+
+
+@pytest.mark.parametrize(("date", "verdict"), [(0, "ok"), (3600, "warning")])
+def test_clocks_that_differ_are_told(stage: Stage, date: int, verdict: str) -> None:
+    from email.utils import formatdate
+
+    stage.spec("tickets")
+    headers = {"Date": formatdate(stage.clock + date, usegmt=True)}
+    body = json.dumps({"object": "list", "total": 0}).encode()
+    stage.faults.append(Fault("GET", JOBS, 200, body=body, headers=headers))
+    assert verdicts(stage.run("doctor", "--format", "json"))["clock"] == verdict
