@@ -61,7 +61,7 @@ def row(decision: DecisionDoc) -> Row | None:
         facts += _create(create)
         below += [f"{change.field}: {change.before} -> {change.after}" for change in create.changes]
     for cancel in cancels:
-        word = "then cancels " if creates else f"{_reason(cancel.reason)} · "
+        word = "then cancels " if creates else f"{reason_words(cancel.reason)} · "
         facts.append(f"{word}{job(cancel.job)}")
     for hold in holds:
         facts += _hold(hold)
@@ -70,7 +70,7 @@ def row(decision: DecisionDoc) -> Row | None:
         if not loud:
             return None
         for keep in loud:
-            facts += filter(None, [_reason(keep.reason), keep.detail, job(keep.job) if keep.job else ""])
+            facts += filter(None, [reason_words(keep.reason), keep.detail, job(keep.job) if keep.job else ""])
     verb: Verb = (
         "replace" if creates and cancels
         else "create" if creates
@@ -106,11 +106,12 @@ def _create(create: CreateDoc) -> list[str]:
 
 def _hold(hold: HoldDoc) -> list[str]:
     until = f"until {_time(hold.until)}" if hold.until is not None else ""
-    return [*filter(None, [_reason(hold.reason), hold.detail, until, hold.hint])]
+    return [*filter(None, [reason_words(hold.reason), hold.detail, until, hold.hint])]
 
 
-def _reason(reason: str) -> str:
-    return REASON_WORDS.get(reason, reason)
+def reason_words(reason: str) -> str:
+    """Return a reason for a reader, "" where the detail behind it says it all."""
+    return REASON_WORDS.get(reason, reason.replace("_", " "))
 
 
 def _time(when: float) -> str:
@@ -142,11 +143,7 @@ def header(plan: PlanDoc) -> str:
 
 def unchanged(plan: PlanDoc) -> str:
     """Return the count of what stays, by reason: `12 unchanged: 4 running, 8 succeeded`."""
-    quiet = [
-        decision
-        for decision in plan.decisions
-        if decision.of(KeepDoc) and not decision.pending and not decision.of(HoldDoc)
-    ]
+    quiet = [decision for decision in plan.decisions if decision.of(KeepDoc) and row(decision) is None]
     if not quiet:
         return ""
     reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)
@@ -160,7 +157,7 @@ def notes(plan: PlanDoc) -> list[str]:
     return [
         clean(f"{decision.name}: {note}")
         for decision in plan.decisions
-        if not decision.pending and not decision.of(HoldDoc)
+        if row(decision) is None
         for note in decision.notes
     ]
 

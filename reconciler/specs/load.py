@@ -22,7 +22,7 @@ from reconciler.specs import files, selection, yaml_reader
 from reconciler.specs.job import job_spec
 from reconciler.specs.job_inputs import Inputs
 from reconciler.specs.project import CONFIG_NAME, Project
-from reconciler.specs.source import Source, capped, decode
+from reconciler.specs.source import Source, decode
 from reconciler.specs.words import some
 from reconciler.specs.yaml_tree import Document
 
@@ -75,8 +75,16 @@ def load(project: Project, paths: Sequence[Path] = ()) -> Loaded:
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    by_file = groupby(sorted(set(problems)), key=lambda problem: problem.path)
-    return tuple(problem for _, group in by_file for problem in capped(group, _MOST))
+    """Sort problems, each once, and of a file with very many count those at the end."""
+    shown: list[Problem] = []
+    for path, group in groupby(sorted(set(problems)), key=lambda problem: problem.path):
+        found = list(group)
+        shown += found[:_MOST]
+        rest = found[_MOST:]
+        if rest:
+            message = f"and {count(len(rest), 'more problem')} from here on"
+            shown.append(Problem(path=path, line=rest[0].line, message=message))
+    return tuple(shown)
 
 
 class _Loader:
@@ -158,10 +166,12 @@ class _Loader:
 
 def _unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:
     """Yield a warning for each file that no spec names, or one for a folder of them."""
-    paths = [path for path in map(project.relative, others) if path not in named]
-    lone = [path for path in paths if project.relative(os.path.realpath(project.root / path)) not in named]
-    for folder, group in groupby(lone, key=lambda path: path.rpartition("/")[0]):
-        names = list(group)
+    lone = [
+        project.relative(path)
+        for path in others
+        if project.relative(path) not in named and project.relative(os.path.realpath(path)) not in named
+    ]
+    for folder, names in _by_folder(lone).items():
         hint = "name it in `input_files`, or move it out of the spec folder"
         if len(names) <= _UNNAMED_APART:
             for path in names:
@@ -170,3 +180,10 @@ def _unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> 
             files_here = some([path.rpartition("/")[2] for path in names])
             message = f"no spec names {count(len(names), 'file')} here: {files_here}"
             yield Problem(path=folder, message=message, hint=hint.replace(" it ", " them "), warning=True)
+
+
+def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        found.setdefault(path.rpartition("/")[0], []).append(path)
+    return found

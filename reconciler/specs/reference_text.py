@@ -3,9 +3,10 @@
 from typing import Final
 
 HEAD: Final = """\
-# Specs
+<!-- Generated from `reconciler/specs/fields.py`, `reconciler/settings.py` and `reconciler/specs/reference_text.py`: \
+change it there, then run `python -m reconciler.generate`. -->
 
-<!-- Written by `python -m reconciler.specs.generate`; a test keeps it current. -->
+# Specs
 
 A spec is a YAML document that declares one batch job. Specs lie in the project's spec folder (`specs/` unless
 `reconciler.yaml` says otherwise), in files that end in `.yaml` or `.yml`, in as many folders as you like; a file

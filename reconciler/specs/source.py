@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -91,15 +90,3 @@ def decode(path: str, data: bytes) -> Source | Problem:
             message=f"the byte 0x{data[offset]:02x} at offset {offset:,} is not UTF-8",
             hint="save the file as UTF-8",
         )
-
-
-def capped(problems: Iterable[Problem], most: int) -> list[Problem]:
-    """Return the first `most` problems, sorted, and one that counts the others."""
-    found = sorted(problems)
-    rest = found[most:]
-    if not rest:
-        return found
-    more = Problem(
-        path=rest[0].path, line=rest[0].line, message=f"and {len(rest):,} more problems from here on"
-    )
-    return [*found[:most], more]

@@ -159,10 +159,12 @@ def test_files_that_no_spec_names_are_warnings(tmp_path: Path) -> None:
         "sub/run.py": "",
     }
     files |= {f"many/{n}.jsonl": "" for n in range(9)}
+    files |= {"many/5x/y.jsonl": ""}
     warnings = loaded(tmp_path, files).warnings
     assert [(warning.where, warning.message) for warning in warnings] == [
         ("specs/lone.jsonl", "no spec names this file"),
         ("specs/many", "no spec names 9 files here: 0.jsonl, 1.jsonl, 2.jsonl, 3.jsonl, 4.jsonl and 4 more"),
+        ("specs/many/5x/y.jsonl", "no spec names this file"),
         ("specs/sub/run.py", "no spec names this file"),
     ]
 
@@ -443,4 +445,4 @@ def test_good_specs_never_import_jsonschema(tmp_path: Path) -> None:
         "load(load_project(None, start=pathlib.Path(sys.argv[1])))\n"
         "assert not {'jsonschema', 'difflib', 'httpx'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)  # noqa: S603 - our own interpreter
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

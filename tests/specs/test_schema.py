@@ -156,7 +156,7 @@ def test_the_schemas_are_json_schemas() -> None:
 @pytest.mark.parametrize("path", generated())
 def test_what_is_generated_is_current(path: str) -> None:
     assert (CLONE / path).read_text(encoding="utf-8") == generated()[path], (
-        "python -m reconciler.specs.generate"
+        "run python -m reconciler.generate"
     )
 
 
