@@ -81,7 +81,7 @@ class Applier:
             case Altered():
                 self._altered.set()
                 self._world.log("job.tags_altered", name=name, job_id=result.job.id, key=result.key)
-                return Failed(name=name, action=CREATE, error=_altered(result))
+                return Failed(name=name, action=CREATE, error=_altered(result), job=result.job)
             case Refused():
                 self._world.log("job.create_failed", name=name, error=str(result.error))
                 return Failed(name=name, action=CREATE, error=result.error)

@@ -8,9 +8,9 @@ version, and a spec is compared with a job under the job's version. Golden vecto
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -32,8 +32,10 @@ def canonical(value: Json) -> bytes:
 
 
 def _write(value: Json, out: Callable[[str], None]) -> None:
-    if value is None or isinstance(value, bool | str):
-        out(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, str):
+        out(encode_basestring(value))
+    elif value is None or isinstance(value, bool):
+        out({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
             raise ValueError(f"the integer {value} is too large to be kept exactly")
@@ -43,7 +45,7 @@ def _write(value: Json, out: Callable[[str], None]) -> None:
     elif isinstance(value, Mapping):
         for at, key in enumerate(sorted(value, key=_utf16)):
             out("," if at else "{")
-            out(json.dumps(key, ensure_ascii=False))
+            out(encode_basestring(key))
             out(":")
             _write(value[key], out)
         out("}" if value else "{}")

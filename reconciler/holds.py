@@ -137,7 +137,7 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
             )
             return next((f"already bought, {keep.reason}" for keep in keeps), "")
         case CancelDoc():
-            jobs = [it.job for it in (*observed.ours, *observed.unreadable)]
+            jobs = (*(it.job for it in observed.ours), *(it.job for it in observed.unreadable))
             live = {job.id for job in jobs if job.phase in (Phase.ACTIVE, Phase.UNKNOWN)}
             return "" if action.job.id in live else "it no longer runs"
         case _:

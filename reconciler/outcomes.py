@@ -35,11 +35,13 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An action certainly had no effect."""
+    """An action certainly had no effect, or not the one that was wanted."""
 
     name: str
     action: str
     error: ReconcilerError
+    job: Job | None = None
+    """The job that was made all the same, where the API altered its tags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,9 @@ Outcome: TypeAlias = Created | Cancelled | Failed | Unknown | Skipped
 
 def exit_codes(outcomes: Iterable[Outcome]) -> set[ExitCode]:
     """Return what the outcomes say about how the command ends."""
-    kinds = {type(outcome) for outcome in outcomes}
-    bad = bool(kinds & {Failed, Unknown, Skipped})
-    wrote = bool(kinds & {Created, Cancelled, Unknown})
+    bad = wrote = False
+    for outcome in outcomes:
+        bad = bad or isinstance(outcome, Failed | Unknown | Skipped)
+        wrote = wrote or isinstance(outcome, Created | Cancelled | Unknown)
+        wrote = wrote or (isinstance(outcome, Failed) and outcome.job is not None)
     return {ExitCode.OK if not bad else ExitCode.PARTIAL if wrote else ExitCode.FAILED}

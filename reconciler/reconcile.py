@@ -272,6 +272,7 @@ def _release(run: Run[Writer], outcomes: Sequence[Outcome], claims: Sequence[Cre
         outcome.name
         for outcome in outcomes
         if isinstance(outcome, Skipped | Failed) and outcome.action == CREATE
+        if not (isinstance(outcome, Failed) and outcome.job)
     }
     at, run_id = run.world.now(), run.world.run_id
     run.world.ledger.append(
@@ -287,7 +288,7 @@ def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outco
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
     settled = until_listed(
-        lambda: look(run, situation.declared, memory),
+        lambda: look(run, situation.declared, Memory()),  # the list alone: a later run may have no ledger
         outcomes,
         run.world,
         settle_seconds=run.limits.settle_seconds,

@@ -72,7 +72,8 @@ def my_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Pl
             for cancel in decision.of(Cancel)
             if cancel.reason is Reason.DUPLICATE and cancel.ours.tags.op in ops
         )
-        stays = [keep.job.id for keep in decision.of(Keep) if keep.job]
+        # The first is the twin; after it comes what is kept of other work.
+        stays = [keep.job.id for keep in decision.of(Keep)[:1] if keep.job]
         if mine and any(reader.get_job(job_id).phase in (Phase.ACTIVE, Phase.SUCCEEDED) for job_id in stays):
             decisions.append(replace(decision, actions=mine))
     return replace(plan, decisions=tuple(decisions))

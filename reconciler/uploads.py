@@ -99,7 +99,7 @@ class Uploads:
                 if not left or not error.transient or self._world.stop.is_set():
                     raise
                 self._world.log("input.upload_repeated", path=part.path, error=str(error))
-                self._world.sleep(PAUSE_SECONDS * 2 ** (TRIES - left))
+                self._world.sleep(PAUSE_SECONDS * 2 ** (TRIES - 1 - left))
         raise AssertionError("the last try returns or raises")  # pragma: no cover
 
 

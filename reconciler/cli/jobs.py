@@ -35,6 +35,7 @@ def list_(
     from reconciler import observe, tags
     from reconciler.cli.report import jobs_text, listed
     from reconciler.cli.session import reading
+    from reconciler.render.clean import clean
     from reconciler.reports import JobListDoc, pretty
 
     with reading(common, host) as session:
@@ -48,8 +49,12 @@ def list_(
     ]
     if form == "json":
         say(pretty(JobListDoc(jobs=tuple(chosen))))
-    else:
+    elif chosen:
         say(jobs_text(chosen, now=host.now(), owners=everybody))
+    else:
+        what = "jobs" if not statuses else f"jobs with status {' or '.join(statuses)}"
+        whose = "" if everybody else f" of project {session.run.target.project}; --all shows everybody's"
+        say(clean(f"no {what}{whose}") + "\n")
     return ExitCode.OK
 
 

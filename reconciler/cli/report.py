@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler import tags
 from reconciler.cli.say import say
-from reconciler.document import CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
+from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
 from reconciler.render.clean import clean
 from reconciler.render.markdown import escape
+from reconciler.render.plan_words import reason_words
 from reconciler.render.problems import problems_text
 from reconciler.render.text import table_text
 from reconciler.render.words import age, count
@@ -52,9 +53,12 @@ def _encodable(text: str) -> str:
 
 def validation_text(loaded: Loaded, *, colour: bool) -> str:
     """Return what a check found, for a reader."""
-    requests = sum(spec.requests or 0 for spec in loaded.specs)
     told = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
-    return f"{told}{count(len(loaded.specs), 'spec')} valid, {count(requests, 'request')}\n"
+    chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
+    requests = count(sum(spec.requests or 0 for spec in chosen), "request")
+    if loaded.selected is None:
+        return f"{told}{count(len(chosen), 'spec')} valid, {requests}\n"
+    return f"{told}{count(len(chosen), 'spec')} selected, {requests}; all {len(loaded.specs):,} specs are valid\n"
 
 
 def status_doc(plan: PlanDoc) -> StatusDoc:
@@ -70,10 +74,11 @@ def status_doc(plan: PlanDoc) -> StatusDoc:
 def _row(decision: DecisionDoc) -> StatusRow:
     """The wanted work comes first among a decision's actions: it is what the name stands for."""
     action = decision.actions[0]
-    job = None if isinstance(action, CreateDoc) else action.job
+    replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
+    job = replaced if isinstance(action, CreateDoc) else action.job
     detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else ""
     if isinstance(action, CreateDoc):
-        state = "to create"
+        state = "to replace" if replaced else "to create"
     elif isinstance(action, HoldDoc):
         state = "on hold"
     else:
@@ -107,7 +112,7 @@ def write_status(report: StatusDoc, *, now: float, form: str) -> None:
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
     sign = "! " if row.attention else ""
-    why = f"{row.reason.replace('_', ' ')}: {row.detail}" if row.detail else row.reason.replace("_", " ")
+    why = ": ".join(filter(None, [reason_words(row.reason), row.detail]))
     return (row.name, sign + row.state, *_job_cells(row.job, now), why)
 
 

@@ -69,7 +69,7 @@ def reset(host: Host, *, config: Path | None) -> int:
     """Forget everything in the embedded sandbox: its jobs, its files and its ledger."""
     from reconciler.specs.project import load_project
 
-    folder = load_project(config, start=host.cwd).root / ".reconciler" / "sandbox"
+    folder = load_project(config and host.cwd / config, start=host.cwd).root / ".reconciler" / "sandbox"
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

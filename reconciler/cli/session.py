@@ -56,7 +56,7 @@ class Session(Generic[ApiT]):
 
 def open_project(common: Common, host: Host) -> Project:
     """Find and read `reconciler.yaml`."""
-    return load_project(common.config, start=host.cwd)
+    return load_project(common.config and host.cwd / common.config, start=host.cwd)
 
 
 def target_of(common: Common, host: Host, project: Project) -> Target:
@@ -130,7 +130,7 @@ def _open(
         open_log(
             style=common.log_format,
             level=common.log_level or ("warning" if quiet else "info"),
-            file=common.log_file,
+            file=common.log_file and host.cwd / common.log_file,
             now=host.now,
             colour=host.colour("stderr"),
             strict=host.strict,
@@ -207,7 +207,7 @@ def _key(common: Common, host: Host, target: Target) -> Key:
         from reconciler.sandbox import BUILT_IN_KEY
 
         return Key(BUILT_IN_KEY)
-    return read_key(environ=host.environ, file=common.api_key_file)
+    return read_key(environ=host.environ, file=common.api_key_file and host.cwd / common.api_key_file)
 
 
 def sandbox_db(project: Project) -> Path:

@@ -28,7 +28,9 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, form: 
     from reconciler.specs.project import load_project
 
     try:
-        loaded = load(load_project(config, start=host.cwd), [host.cwd / path for path in paths])
+        loaded = load(
+            load_project(config and host.cwd / config, start=host.cwd), [host.cwd / path for path in paths]
+        )
     except SpecError as error:
         if form != "json":
             raise

@@ -78,7 +78,7 @@ class Clock:
 
 def retrier(policy: RetryPolicy | None = None, clock: Clock | None = None) -> Retrier:
     clock = clock or Clock()
-    rng = random.Random(7)  # noqa: S311 - jitter, not cryptography
+    rng = random.Random(7)
     return Retrier(policy or RetryPolicy(), rng=rng, monotonic=clock.monotonic, sleep=clock.sleep)
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.server import serve
+from reconciler.sandbox.store import Store
 from tests.cli.stage import Result, Stage
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -17,6 +22,20 @@ GOLDEN = Path(__file__).parent / "golden"
 def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
     """A fresh project on an empty sandbox."""
     return Stage(tmp_path, capsys)
+
+
+@pytest.fixture
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty sandbox over HTTP, in real time: its URL."""
+    with Store(tmp_path_factory.mktemp("served") / "sandbox.db") as store:
+        server = serve(make_app(store, now=time.time), "127.0.0.1", 0)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.url
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture

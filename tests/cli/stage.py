@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote
 
 import httpx
@@ -23,6 +23,7 @@ import pytest
 
 from reconciler.cli.host import Host
 from reconciler.cli.main import run
+from tests.helpers.events import check_lines
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -172,7 +173,10 @@ class Stage:
     def lines(self, path: str, count: int, text: str = "hello") -> Path:
         """Write an input file of `count` chat requests."""
         rows = [
-            {"custom_id": f"r{number}", "body": {"messages": [{"role": "user", "content": f"{text} {number}"}]}}
+            {
+                "custom_id": f"r{number}",
+                "body": {"messages": [{"role": "user", "content": f"{text} {number}"}]},
+            }
             for number in range(count)
         ]
         return self.write(path, "".join(json.dumps(row) + "\n" for row in rows))
@@ -224,6 +228,7 @@ class Stage:
         self.capsys.readouterr()
         code = run(argv, host(self.host(sent)))
         out, err = self.capsys.readouterr()
+        check_lines("\n".join(line for line in err.splitlines() if line.startswith("{")))
         return Result(argv, code, out, err, sent)
 
     def git(self, *argv: str) -> str:
@@ -247,10 +252,10 @@ class Stage:
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")
 
-    def jobs(self) -> list[dict[str, object]]:
+    def jobs(self) -> list[dict[str, Any]]:
         """Return what the workspace holds, everybody's jobs."""
         listed = json.loads(self.run("jobs", "list", "--all", "--format", "json").out)
-        found: list[dict[str, object]] = listed["jobs"]
+        found: list[dict[str, Any]] = listed["jobs"]
         return found
 
     def live(self) -> list[str]:
@@ -264,5 +269,3 @@ class Stage:
 
 
 WHO = {"NAME": "Ada", "EMAIL": "ada@example.org", "DATE": "2026-11-22T12:00:00+0000"}
-
-

@@ -50,7 +50,9 @@ class Team:
 
     def clone(self, name: str) -> Stage:
         root = self._tmp_path / name
-        self.first.git("clone", "--quiet", "--depth=1", f"file://{self._tmp_path}/origin.git", str(root), "-b", "main")
+        self.first.git(
+            "clone", "--quiet", "--depth=1", f"file://{self._tmp_path}/origin.git", str(root), "-b", "main"
+        )
         stage = self._stage(root)
         stage.write("reconciler.yaml", SETTINGS)
         return stage

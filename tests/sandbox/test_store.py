@@ -38,7 +38,7 @@ def test_several_processes_share_one_file_from_its_first_moment(tmp_path: Path) 
     path = tmp_path / "state.db"
     command = [sys.executable, "-c", WRITER, str(path)]
     writers = [
-        subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own
+        subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
 

@@ -1,0 +1,303 @@
+"""Guards: each refuses after the plan was shown and before anything is written, and each has its own override."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.cli.schemas import conforming
+from tests.cli.stage import Stage
+
+
+def remove(stage: Stage, *names: str) -> None:
+    for name in names:
+        (stage.root / f"specs/{name}.yaml").unlink()
+        (stage.root / f"specs/data/{name}.jsonl").unlink()
+
+
+def names(count: int) -> list[str]:
+    return [f"job-{number:02}" for number in range(count)]
+
+
+def bought(stage: Stage, count: int, requests: int = 500) -> list[str]:
+    """Buy so many jobs that run for a while."""
+    for name in names(count):
+        stage.spec(name, requests=requests)
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(2)
+    return names(count)
+
+
+def nothing_declared(stage: Stage) -> None:
+    remove(stage, *bought(stage, 2))
+
+
+def eleven_cancels(stage: Stage) -> None:
+    remove(stage, *bought(stage, 23)[:11])
+
+
+def two_thirds(stage: Stage) -> None:
+    remove(stage, *bought(stage, 5)[:3])
+
+
+def over_budget(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {max_new_requests: 5}\n")
+    stage.spec("one", requests=3)
+    stage.spec("two", requests=4)
+
+
+def unknown_size(stage: Stage) -> None:
+    stage.spec("one", input_files=["00000000-0000-4000-8000-0000000000ff"])
+    (stage.root / "specs/data/one.jsonl").unlink()
+    stage.write("reconciler.yaml", "project: shop\nguards: {max_new_requests: 5}\n")
+
+
+def many_answers(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {max_lost_answers: 60}\n")
+    remove(stage, *bought(stage, 4)[:2])
+
+
+def another_workspace(stage: Stage) -> None:
+    bought(stage, 1)
+    (stage.root / ".reconciler/sandbox/sandbox.db").rename(stage.root / "first.db")
+    stage.spec("new")
+
+
+def renamed_project(stage: Stage) -> None:
+    bought(stage, 2)
+    stage.write("reconciler.yaml", "project: shop-two\n")
+
+
+CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
+    "empty": (nothing_declared, "nothing is declared while 2 of our jobs are active", ("--allow-empty",)),
+    "max_cancels": (
+        eleven_cancels, "the plan cancels 11 jobs, more than 10", ("--max-cancels", "11"),
+    ),
+    "max_cancel_share": (
+        two_thirds, "the plan cancels 3 of 5 active jobs, more than 50%", ("--max-cancel-share", "0.6"),
+    ),
+    "max_new_requests": (
+        over_budget, "the plan buys 7 requests, more than 5", ("--max-new-requests", "7"),
+    ),
+    "max_new_requests of unknown size": (
+        unknown_size,
+        "the plan buys 0 requests and 1 jobs of unknown size, more than 5",
+        ("--max-new-requests", "none"),
+    ),
+    "max_lost_answers": (
+        many_answers,
+        "the plan cancels jobs that have answered 100 requests, more than 60",
+        ("--max-lost-answers", "100"),
+    ),
+    "other_workspace": (
+        another_workspace,
+        "this workspace shows none of the 1 jobs that the ledger remembers",
+        ("--allow-other-workspace",),
+    ),
+    "bought_elsewhere": (
+        renamed_project,
+        "the work of job-00 and 1 more is already bought under project shop",
+        ("--allow-bought-elsewhere",),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest, stage: Stage) -> tuple[str, str, tuple[str, ...]]:
+    prepare, message, override = CASES[request.param]
+    prepare(stage)
+    return str(request.param).partition(" ")[0], message, override
+
+
+def test_guard_refuses_with_its_numbers_after_the_plan_was_shown(
+    stage: Stage, case: tuple[str, str, tuple[str, ...]]
+) -> None:
+    guard, message, override = case
+    result = stage.run("apply", "--yes")
+    assert (result.code, result.writes) == (3, [])
+    shown, refused = result.out.split(f"refused by {guard}: {message}\n")
+    assert "buys" in shown or "to cancel" in shown
+    assert refused.startswith("  hint: ")
+    assert f"error: nothing was done: {message}" in result.err
+    assert override[0] in result.err
+    assert guard in [event.get("guard") for event in result.events if event["event"] == "guard.refused"]
+
+
+def test_guard_lets_pass_what_its_own_option_allows(
+    stage: Stage, case: tuple[str, str, tuple[str, ...]]
+) -> None:
+    guard, _, override = case
+    planned = stage.run("plan", *override)
+    assert "refused" not in planned.out
+    assert f"&& reconciler apply plan.json {' '.join(override)}" in planned.out
+    if override != ("--max-new-requests", "none"):  # the file that it names does not exist
+        result = stage.run("apply", "--yes", *override)
+        assert result.code == 0, guard
+        assert result.writes
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_plan_shows_the_refusal_and_offers_no_next_command(
+    stage: Stage, case: tuple[str, str, tuple[str, ...]], form: str
+) -> None:
+    guard, message, override = case
+    result = stage.run("plan", "--format", form)
+    assert result.code == 0
+    assert "Apply exactly this" not in result.out
+    if form == "json":
+        (refusal,) = conforming("plan", result.out)["plan"]["guards"]
+        assert (refusal["guard"], refusal["message"]) == (guard, message)
+        assert override[0] in refusal["hint"]
+    else:
+        plain = result.out.replace("\\", "")
+        assert guard in plain
+        assert message in plain
+        assert override[0] in plain
+
+
+def test_no_other_guards_option_helps(stage: Stage, case: tuple[str, str, tuple[str, ...]]) -> None:
+    guard, _, _ = case
+    others = [
+        option
+        for name, (_, _, options) in CASES.items()
+        if name.partition(" ")[0] != guard
+        for option in options
+    ]
+    assert stage.run("apply", "--yes", *others).code == 3
+
+
+def test_saved_plan_is_guarded_as_any_other(stage: Stage, case: tuple[str, str, tuple[str, ...]]) -> None:
+    stage.run("plan", "-o", "plan.json")
+    result = stage.run("apply", "plan.json")
+    assert (result.code, result.writes) == (3, [])
+    assert f"refused by {case[0]}: " in result.out
+
+
+def test_refusal_is_told_to_machines_too(stage: Stage) -> None:
+    over_budget(stage)
+    result = stage.run("apply", "--yes", "--format", "json")
+    report = conforming("apply", result.out)
+    assert (result.code, report["exit_code"], report["outcomes"]) == (3, 3, [])
+    assert [guard["guard"] for guard in report["plan"]["guards"]] == ["max_new_requests"]
+
+
+def test_several_guards_are_all_named(stage: Stage) -> None:
+    remove(stage, *bought(stage, 12))
+    result = stage.run("apply", "--yes")
+    assert result.code == 3
+    assert [line.split(":")[0] for line in result.out.splitlines() if line.startswith("refused by")] == [
+        "refused by empty",
+        "refused by max_cancels",
+        "refused by max_cancel_share",
+    ]
+    assert "(2 more above)" in result.err
+    allowed = ("--allow-empty", "--max-cancels", "12", "--max-cancel-share", "1")
+    assert stage.run("apply", "--yes", *allowed).code == 0
+
+
+def settings(guards: str) -> str:
+    return f"project: shop\nguards: {guards}\n"
+
+
+@pytest.mark.parametrize(
+    ("guards", "argv", "code"),
+    [
+        ("{max_new_requests: 7}", (), 0),
+        ("{max_new_requests: 6}", (), 3),
+        ("{max_new_requests: 6}", ("--max-new-requests", "7"), 0),
+        ("{max_new_requests: 7}", ("--max-new-requests", "6"), 3),
+        ("{max_new_requests: 6}", ("--max-new-requests", "none"), 0),
+        ("{max_new_requests: null}", (), 0),
+        ("{max_new_requests: 0}", (), 3),
+        ("{}", ("--max-new-requests", "0"), 3),
+        ("{}", ("--max-new-requests", "1,000"), 0),
+    ],
+)
+def test_budget_is_the_commands_then_the_files(
+    stage: Stage, guards: str, argv: Sequence[str], code: int
+) -> None:
+    over_budget(stage)
+    stage.write("reconciler.yaml", settings(guards))
+    assert stage.run("apply", "--yes", *argv).code == code
+
+
+def test_budget_counts_replacements_and_not_what_runs_already(stage: Stage) -> None:
+    bought(stage, 2, requests=500)
+    stage.spec("job-00", requests=501)
+    assert stage.run("apply", "--yes", "--max-new-requests", "500").code == 3
+    assert stage.run("apply", "--yes", "--max-new-requests", "501").code == 0
+
+
+def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
+    stage.write("reconciler.yaml", settings("{max_cancels: 0, max_lost_answers: 0}"))
+    bought(stage, 1)
+    (stage.root / ".reconciler/sandbox/shop").rename(stage.root / "kept")
+    (job,) = stage.jobs()
+    twin(stage, job["metadata"])
+    assert len(stage.live()) == 2
+    result = stage.run("apply", "--yes")
+    assert (result.code, len(result.writes)) == (0, 1)
+    assert "the same work is bought twice" in result.out
+    stage.advance(1)
+    assert stage.live() == ["job-00"]
+
+
+def twin(stage: Stage, metadata: dict[str, str]) -> None:
+    """Buy a job once more, as a second runner that saw nothing of the first would."""
+    import httpx
+
+    from reconciler.sandbox import BUILT_IN_KEY
+    from reconciler.sandbox.app import make_app
+    from reconciler.sandbox.store import Store
+
+    tags = {**metadata, "reconciler.run": metadata["reconciler.run"].replace("op=", "op=f")}
+    with Store(stage.root / ".reconciler/sandbox/sandbox.db") as store:
+        transport = httpx.WSGITransport(make_app(store, now=lambda: stage.clock, ids=stage.uuid))
+        headers = {"Authorization": f"Bearer {BUILT_IN_KEY}"}
+        with httpx.Client(transport=transport, base_url="http://sandbox", headers=headers) as client:
+            body = {
+                "model": "mistral-small-latest",
+                "endpoint": "/v1/chat/completions",
+                "requests": [{"custom_id": str(number), "body": {}} for number in range(500)],
+                "metadata": tags,
+            }
+            assert client.post("/v1/batch/jobs", json=body).status_code == 200
+
+
+def test_two_cancels_are_never_refused_for_their_share(stage: Stage) -> None:
+    remove(stage, *bought(stage, 3)[:2])
+    assert stage.run("apply", "--yes").code == 0
+
+
+def test_guards_are_silent_where_nothing_would_be_written(stage: Stage) -> None:
+    bought(stage, 1)
+    (stage.root / ".reconciler/sandbox/sandbox.db").rename(stage.root / "first.db")
+    remove(stage, "job-00")
+    result = stage.run("apply", "--yes")
+    assert (result.code, result.out[:11]) == (0, "No changes.")
+
+
+def test_back_in_the_right_workspace_all_is_as_it_was(stage: Stage) -> None:
+    bought(stage, 1)
+    db = stage.root / ".reconciler/sandbox/sandbox.db"
+    shutil.move(db, stage.root / "first.db")
+    stage.spec("new")
+    assert stage.run("apply", "--yes").code == 3
+    for file in db.parent.glob("sandbox.db*"):
+        file.unlink()
+    shutil.move(stage.root / "first.db", db)
+    result = stage.run("apply", "--yes")
+    assert (result.code, len(stage.jobs())) == (0, 2)
+
+
+def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage) -> None:
+    bought(stage, 1)
+    stage.write("reconciler.yaml", "project: shop-two\n")
+    remove(stage, "job-00")
+    stage.spec("mine")
+    result = stage.run("apply", "--yes")
+    assert result.code == 0
+    assert "1 job read, 0 ours" in result.out
+    assert stage.live() == ["job-00", "mine"]

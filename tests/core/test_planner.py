@@ -1,0 +1,890 @@
+"""The planner's table, row by row: what is declared, what is there, what is remembered, what is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from reconciler import digests, planner, tags
+from reconciler.actions import REASONS, Change, Create, Hold, Plan, Reason
+from reconciler.case import cases
+from reconciler.ledger.lines import CancelEnded
+from reconciler.ledger.memory import Memory
+from reconciler.model import InlineRequests, Job, JobSpec, RunKey
+from reconciler.planner import STEPS, plan
+
+from .make import (
+    CANCELLED,
+    ELSEWHERE,
+    FAILED,
+    HEAD,
+    NOW,
+    STOPPING,
+    SUCCEEDED,
+    TIMED_OUT,
+    UNKNOWN,
+    broken,
+    created,
+    declared,
+    ended,
+    file_of,
+    hidden,
+    intended,
+    job,
+    memory,
+    newer,
+    retrying,
+    seen,
+    sha,
+    spec,
+    stopped,
+    told,
+)
+
+A, B = spec("a"), spec("b", "w2")
+OLD = spec("a", "w0")
+"""What `a` declared before."""
+AGAIN = spec("a", rerun="2")
+TWICE = spec("a", retry=retrying(2))
+KEEPING = spec("a", on_remove="keep")
+FINISHING = spec("a", on_change="finish")
+SUSPENDED = spec("a", suspend=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row: a situation and the decisions about it, as `make.told` words them."""
+
+    specs: tuple[JobSpec, ...] = (A,)
+    jobs: tuple[Job, ...] = ()
+    memory: Memory = field(default_factory=Memory)
+    gone: tuple[str, ...] = ()
+    lineage: tuple[str, ...] | None = (HEAD,)
+    expected: Mapping[str, tuple[str, ...]]
+
+    def plan(self, *, now: float = NOW) -> Plan:
+        observed = seen(self.specs, *self.jobs, gone=self.gone)
+        return plan(declared(*self.specs, lineage=self.lineage), observed, self.memory, now=now)
+
+    def deciding(self) -> set[str]:
+        """The rules that decide the steps of this row."""
+        found = set()
+        observed = seen(self.specs, *self.jobs, gone=self.gone)
+        for case in cases(declared(*self.specs, lineage=self.lineage), observed, self.memory, now=NOW):
+            for step in STEPS[:2] if case.spec is None or case.spec.suspend else STEPS:
+                name = next((rule.name for rule in step if rule.decide(case) is not None), None)
+                if name is not None:
+                    found.add(name)
+                    if step in STEPS[:2]:
+                        break
+        return found
+
+
+def test_nothing_to_do() -> None:
+    assert Row(specs=(), expected={}).plan() == Plan(decisions=())
+    running = Row(specs=(A, B), jobs=(job(A), job(B, "j2", SUCCEEDED)), expected={}).plan()
+    assert told(running) == {"a": ("keep j1 running",), "b": ("keep j2 succeeded",)}
+    assert not running.pending
+    assert not running.attention
+
+
+UNTOUCHABLE = {
+    "a job with damaged tags makes its name untouchable": Row(
+        jobs=(broken(A), job(OLD, "j2")), expected={"a": ("hold j1 unreadable!",)}
+    ),
+    "a damaged job that has ended still holds a declared name": Row(
+        jobs=(broken(A, "j1", FAILED),), expected={"a": ("hold j1 unreadable!",)}
+    ),
+    "a damaged live job of a name that nobody declares is held": Row(
+        specs=(), jobs=(broken(A),), expected={"a": ("hold j1 unreadable!",)}
+    ),
+    "a damaged job of the past is history where nobody declares its name": Row(
+        specs=(), jobs=(broken(A, "j1", SUCCEEDED),), expected={}
+    ),
+    "a damaged job whose very name is lost is told under its id": Row(
+        specs=(B,),
+        jobs=(job(A, altered={tags.NAME: "?", tags.RUN: None}), job(B, "j2")),
+        expected={"b": ("keep j2 running",), "job-j1": ("hold j1 unreadable!",)},
+    ),
+    "a damaged job holds the name it carries and the name that wants its work": Row(
+        specs=(A, B),
+        jobs=(job(A, altered={tags.NAME: "b", tags.RUN: "v=1 attempt=0 op=00000001"}), job(B, "j2")),
+        expected={"a": ("hold j1 unreadable!",), "b": ("hold j1 unreadable!",)},
+    ),
+    "a newer tool's job makes its name untouchable": Row(
+        jobs=(newer(A), job(OLD, "j2")), expected={"a": ("hold j1 newer_tool!",)}
+    ),
+    "a newer tool's live job of a name that nobody declares is held": Row(
+        specs=(), jobs=(newer(A),), expected={"a": ("hold j1 newer_tool!",)}
+    ),
+    "a work digest of the future is a newer tool's": Row(
+        jobs=(job(A, altered={tags.WORK: "v2:" + sha("w1")}),), expected={"a": ("hold j1 newer_tool!",)}
+    ),
+    "damaged tags are told before a newer tool": Row(
+        jobs=(newer(A), broken(A, "j2")), expected={"a": ("hold j2 unreadable!",)}
+    ),
+    "a status of the future makes its name untouchable": Row(
+        jobs=(job(A, "j1", UNKNOWN), job(OLD, "j2"), job(A, "j3")),
+        expected={"a": ("hold j1 unknown_status!",)},
+    ),
+    "a status of the future holds a name that nobody declares": Row(
+        specs=(), jobs=(job(A, "j1", UNKNOWN), job(A, "j2")), expected={"a": ("hold j1 unknown_status!",)}
+    ),
+    "a status of the future follows a rename": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, "j1", UNKNOWN),),
+        expected={"a": ("keep j1 renamed",), "b": ("hold j1 unknown_status!",)},
+    ),
+}
+
+HISTORY = {
+    "a job of another branch is not removed": Row(
+        specs=(), jobs=(job(A, commit=ELSEWHERE),), expected={"a": ("hold j1 other_history",)}
+    ),
+    "a job of this very commit is removed": Row(
+        specs=(), jobs=(job(A, commit=HEAD),), expected={"a": ("cancel j1 removed",)}
+    ),
+    "a job bought from no commit is removed": Row(
+        specs=(), jobs=(job(A, commit=""),), expected={"a": ("cancel j1 removed",)}
+    ),
+    "outside of git a job bought from a commit is not removed": Row(
+        specs=(), jobs=(job(A),), lineage=None, expected={"a": ("hold j1 other_history",)}
+    ),
+    "outside of git a job bought outside of git is removed": Row(
+        specs=(), jobs=(job(A, commit=""),), lineage=None, expected={"a": ("cancel j1 removed",)}
+    ),
+    "one job of another branch holds its name's other jobs too": Row(
+        specs=(),
+        jobs=(job(A), job(OLD, "j2", commit=ELSEWHERE)),
+        expected={"a": ("hold j2 other_history",)},
+    ),
+    "a job of another branch is not superseded, and its work is not replaced": Row(
+        jobs=(job(OLD, commit=ELSEWHERE),), expected={"a": ("hold j1 other_history",)}
+    ),
+    "a job of another branch is not suspended": Row(
+        specs=(SUSPENDED,), jobs=(job(A, commit=ELSEWHERE),), expected={"a": ("hold j1 other_history",)}
+    ),
+    "a job of another branch that runs the wanted work is simply kept": Row(
+        jobs=(job(A, commit=ELSEWHERE),), expected={"a": ("keep j1 running",)}
+    ),
+    "a job of another branch may finish": Row(
+        specs=(FINISHING,),
+        jobs=(job(OLD, commit=ELSEWHERE),),
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "a duplicate of another branch is cancelled all the same": Row(
+        jobs=(job(A, age=700), job(A, "j2", commit=ELSEWHERE)),
+        expected={"a": ("keep j1 running", "cancel j2 duplicate")},
+    ),
+    "a kept job of another branch is held as kept": Row(
+        specs=(), jobs=(job(KEEPING, commit=ELSEWHERE),), expected={"a": ("hold j1 kept",)}
+    ),
+    "a job of another branch that has ended stands in nobody's way": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED, commit=ELSEWHERE),), expected={"a": ("create changed 1",)}
+    ),
+}
+
+UNWANTED = {
+    "suspending cancels every live job of the name": Row(
+        specs=(SUSPENDED,),
+        jobs=(job(A), job(OLD, "j2"), job(AGAIN, "j3"), job(A, "j4", SUCCEEDED)),
+        expected={"a": ("cancel j1 suspended", "cancel j2 suspended", "cancel j3 suspended")},
+    ),
+    "a suspended spec without a live job is held": Row(
+        specs=(SUSPENDED,), expected={"a": ("hold - suspended",)}
+    ),
+    "a suspended spec waits for nothing while its job stops": Row(
+        specs=(SUSPENDED,), jobs=(job(A, "j1", STOPPING),), expected={"a": ("hold - suspended",)}
+    ),
+    "suspending reaches a job that was bought under another name": Row(
+        specs=(spec("b", suspend=True),),
+        jobs=(job(A),),
+        expected={"a": ("keep j1 renamed",), "b": ("cancel j1 suspended",)},
+    ),
+    "what is no longer declared is cancelled": Row(
+        specs=(B,),
+        jobs=(job(A), job(B, "j2")),
+        expected={"a": ("cancel j1 removed",), "b": ("keep j2 running",)},
+    ),
+    "what is no longer declared and stopping already is left alone": Row(
+        specs=(), jobs=(job(A, "j1", STOPPING),), expected={}
+    ),
+    "what has ended is history": Row(
+        specs=(),
+        jobs=tuple(
+            job(A, f"j{at}", phase) for at, phase in enumerate((SUCCEEDED, FAILED, TIMED_OUT, CANCELLED))
+        ),
+        expected={},
+    ),
+    "the job's own tag decides whether it is kept": Row(
+        specs=(), jobs=(job(KEEPING), job(OLD, "j2")), expected={"a": ("hold j1 kept", "cancel j2 removed")}
+    ),
+    "a rename buys nothing and cancels nothing": Row(
+        specs=(spec("b"),), jobs=(job(A),), expected={"a": ("keep j1 renamed",), "b": ("keep j1 running",)}
+    ),
+    "a renamed spec's success is still its success": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, "j1", SUCCEEDED),),
+        expected={"a": ("keep j1 renamed",), "b": ("keep j1 succeeded",)},
+    ),
+    "a name that was renamed away is cancelled in what nobody wants": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, age=700), job(OLD, "j2")),
+        expected={"a": ("cancel j2 removed",), "b": ("keep j1 running",)},
+    ),
+    "swapping two names buys nothing and cancels nothing": Row(
+        specs=(spec("a", "w2"), spec("b", "w1")),
+        jobs=(job(A), job(B, "j2", SUCCEEDED)),
+        expected={"a": ("keep j2 succeeded",), "b": ("keep j1 running",)},
+    ),
+    "a rename with a change is a removal and a new job": Row(
+        specs=(spec("b", "w9"),),
+        jobs=(job(A),),
+        expected={"a": ("cancel j1 removed",), "b": ("create new 1",)},
+    ),
+    "a renamed failure keeps its attempts": Row(
+        specs=(spec("b", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", FAILED, attempt=2)),
+        expected={"a": ("keep j1 renamed", "keep j2 renamed"), "b": ("create retry 3",)},
+    ),
+    "a renamed failure has no more attempts than before": Row(
+        specs=(spec("b", retry=retrying(2)),),
+        jobs=(job(A, "j1", FAILED, attempt=2),),
+        expected={"a": ("keep j1 renamed",), "b": ("hold j1 failed!",)},
+    ),
+    "work that another spec took over is that spec's even where it has its own job": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, age=700), job(spec("b", "w0"), "j2")),
+        expected={"a": ("keep j1 renamed",), "b": ("keep j1 running", "cancel j2 superseded")},
+    ),
+    "a name that changes hands leaves both jobs alone": Row(
+        specs=(A, spec("b", "w0")),
+        jobs=(job(OLD), job(A, "j2")),
+        expected={"a": ("keep j2 running",), "b": ("keep j1 running",)},
+    ),
+}
+
+OTHER_WORK = {
+    "changed work replaces what runs": Row(
+        jobs=(job(OLD),), expected={"a": ("create changed 1", "cancel j1 superseded")}
+    ),
+    "changed work leaves what has ended": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED), job(OLD, "j2", STOPPING)), expected={"a": ("create changed 1",)}
+    ),
+    "changed work replaces everything that runs": Row(
+        jobs=(job(OLD), job(spec("a", "w8"), "j2")),
+        expected={"a": ("create changed 1", "cancel j1 superseded", "cancel j2 superseded")},
+    ),
+    "with on_change finish the running job ends first": Row(
+        specs=(FINISHING,), jobs=(job(OLD),), expected={"a": ("hold j1 waiting", "keep j1 running")}
+    ),
+    "with on_change finish the new work is bought once the old has ended": Row(
+        specs=(FINISHING,), jobs=(job(OLD, "j1", SUCCEEDED),), expected={"a": ("create changed 1",)}
+    ),
+    "with on_change finish both may run": Row(
+        specs=(FINISHING,),
+        jobs=(job(OLD), job(A, "j2")),
+        expected={"a": ("keep j2 running", "keep j1 running")},
+    ),
+    "a rerun waits for the run that is under way": Row(
+        specs=(AGAIN,), jobs=(job(A),), expected={"a": ("hold j1 waiting", "keep j1 running")}
+    ),
+    "a rerun follows a success": Row(
+        specs=(AGAIN,), jobs=(job(A, "j1", SUCCEEDED),), expected={"a": ("create rerun 1",)}
+    ),
+    "a rerun follows a failure as its first attempt": Row(
+        specs=(AGAIN,), jobs=(job(A, "j1", FAILED, attempt=3),), expected={"a": ("create rerun 1",)}
+    ),
+    "a rerun follows what a person stopped": Row(
+        specs=(AGAIN,), jobs=(job(A, "j1", CANCELLED),), expected={"a": ("create rerun 1",)}
+    ),
+    "a rerun waits for the run under way and stops other work": Row(
+        specs=(AGAIN,),
+        jobs=(job(A), job(OLD, "j2")),
+        expected={"a": ("hold j1 waiting", "keep j1 running", "cancel j2 superseded")},
+    ),
+    "two reruns of the same work may both run": Row(
+        specs=(AGAIN,),
+        jobs=(job(A), job(AGAIN, "j2")),
+        expected={"a": ("keep j2 running", "keep j1 running")},
+    ),
+    "going back to work that has succeeded buys nothing": Row(
+        jobs=(job(A, "j1", SUCCEEDED), job(spec("a", "w9"), "j2", SUCCEEDED)),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "going back to work that has succeeded stops the newer work": Row(
+        jobs=(job(A, "j1", SUCCEEDED), job(spec("a", "w9"), "j2")),
+        expected={"a": ("keep j1 succeeded", "cancel j2 superseded")},
+    ),
+}
+
+DUPLICATES = {
+    "of two live twins the older stays": Row(
+        jobs=(job(A, "j1", age=500), job(A, "j2", age=501)),
+        expected={"a": ("keep j2 running", "cancel j1 duplicate")},
+    ),
+    "of twins of one second the smaller id stays": Row(
+        jobs=(job(A, "j3"), job(A, "j2"), job(A, "j1")),
+        expected={"a": ("keep j1 running", "cancel j2 duplicate", "cancel j3 duplicate")},
+    ),
+    "twins under two names are twins": Row(
+        jobs=(job(spec("b"), "j1", age=601), job(A, "j2")),
+        expected={"a": ("keep j1 running", "cancel j2 duplicate"), "b": ("keep j1 renamed",)},
+    ),
+    "a live twin of a success is waste": Row(
+        jobs=(job(A, "j1", age=900), job(A, "j2", SUCCEEDED)),
+        expected={"a": ("keep j2 succeeded", "cancel j1 duplicate")},
+    ),
+    "of two successes the better one stands": Row(
+        jobs=(job(A, "j1", SUCCEEDED, failed_requests=2), job(A, "j2", SUCCEEDED, failed_requests=0)),
+        expected={"a": ("keep j2 succeeded",)},
+    ),
+    "a twin that is stopping is no duplicate any more": Row(
+        jobs=(job(A), job(A, "j2", STOPPING)), expected={"a": ("keep j1 running",)}
+    ),
+    "a cancelled duplicate is not an attempt that a person stopped": Row(
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED)),
+        memory=memory(stopped("j2", "duplicate")),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a cancelled duplicate does not hinder the retry of its twin": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED)),
+        memory=memory(stopped("j2", "duplicate")),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a cancelled duplicate is not restored": Row(
+        jobs=(job(A, "j1", CANCELLED), job(A, "j2", CANCELLED)),
+        memory=memory(stopped("j2", "duplicate")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+}
+
+SETTLING = {
+    "a create whose outcome is not known holds its work": Row(
+        memory=memory(intended(A, "00000009", at=NOW - 59)), expected={"a": ("hold - unsettled",)}
+    ),
+    "a create that has settled without a job is made again": Row(
+        memory=memory(intended(A, "00000009", at=NOW - 60)), expected={"a": ("create new 1",)}
+    ),
+    "a lost create that shows in the list is settled": Row(
+        jobs=(job(A, "j1", FAILED, op="00000009"),),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a lost create that shows in the list may be retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED, op="00000009"),),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("create retry 2",)},
+    ),
+    "an unsettled retry holds the next one": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(intended(A, "00000009", attempt=2)),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "an unsettled create of work that runs is no matter": Row(
+        jobs=(job(A),), memory=memory(intended(A, "00000009")), expected={"a": ("keep j1 running",)}
+    ),
+    "an unsettled create of work that succeeded is no matter": Row(
+        jobs=(job(A, "j1", SUCCEEDED),),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "an unsettled create of other work is no matter": Row(
+        memory=memory(intended(OLD, "00000009")), expected={"a": ("create new 1",)}
+    ),
+    "an unsettled create follows its work to another name": Row(
+        specs=(spec("b"),), memory=memory(intended(A, "00000009")), expected={"b": ("hold - unsettled",)}
+    ),
+    "a job that is stopping is waited for": Row(
+        jobs=(job(A, "j1", STOPPING),), expected={"a": ("hold j1 stopping",)}
+    ),
+    "a retry waits for a twin that is stopping": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", STOPPING)),
+        expected={"a": ("hold j2 stopping",)},
+    ),
+}
+
+FORGOTTEN = {
+    "a success whose record is gone is still a success": Row(
+        memory=memory(created(A, "j1"), ended(A, "j1", SUCCEEDED)),
+        gone=("j1",),
+        expected={"a": ("keep - record_gone",)},
+    ),
+    "a job whose record is gone before it ended is not bought again": Row(
+        memory=memory(created(A, "j1")), gone=("j1",), expected={"a": ("hold - record_gone!",)}
+    ),
+    "a failure whose record is gone counts as an attempt": Row(
+        specs=(TWICE,),
+        memory=memory(created(A, "j1"), ended(A, "j1", FAILED)),
+        gone=("j1",),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a failure whose record is gone leaves no attempt": Row(
+        memory=memory(ended(A, "j1", FAILED)), gone=("j1",), expected={"a": ("hold - failed!",)}
+    ),
+    "a job that we cancelled and whose record is gone is restored": Row(
+        memory=memory(created(A, "j1"), stopped("j1", "suspended")),
+        gone=("j1",),
+        expected={"a": ("create restored 1",)},
+    ),
+    "a job that a person cancelled with this tool and whose record is gone is not restored": Row(
+        memory=memory(created(A, "j1"), stopped("j1", "by_hand")),
+        gone=("j1",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "a duplicate that we cancelled and whose record is gone is nothing": Row(
+        jobs=(job(A, "j2", FAILED),),
+        memory=memory(created(A, "j1"), stopped("j1", "duplicate")),
+        gone=("j1",),
+        expected={"a": ("hold j2 failed!",)},
+    ),
+    "a success that our cancel came too late for is a success when its record is gone": Row(
+        memory=memory(created(A, "j1"), stopped("j1", "superseded"), ended(A, "j1", SUCCEEDED)),
+        gone=("j1",),
+        expected={"a": ("keep - record_gone",)},
+    ),
+    "a failure that our cancel came too late for is an attempt when its record is gone": Row(
+        memory=memory(created(A, "j1"), stopped("j1", "suspended"), ended(A, "j1", FAILED)),
+        gone=("j1",),
+        expected={"a": ("hold - failed!",)},
+    ),
+    "a restored job whose record is gone is not bought a third time": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(created(A, "j1"), stopped("j1", "suspended"), created(A, "j2")),
+        gone=("j2",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "an earlier attempt whose record is gone is no matter": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j2", FAILED, attempt=2),),
+        memory=memory(created(A, "j1")),
+        gone=("j1",),
+        expected={"a": ("create retry 3",)},
+    ),
+    "a later attempt whose record is gone is not made again": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(created(A, "j2", attempt=2)),
+        gone=("j2",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "a record that is gone does not matter while its twin runs": Row(
+        jobs=(job(A),), memory=memory(created(A, "j2")), gone=("j2",), expected={"a": ("keep j1 running",)}
+    ),
+    "a record of other work that is gone is no matter": Row(
+        memory=memory(created(OLD, "j1")), gone=("j1",), expected={"a": ("create new 1",)}
+    ),
+}
+
+CANCELS = {
+    "what a person stopped stays stopped": Row(
+        jobs=(job(A, "j1", CANCELLED),), expected={"a": ("hold j1 cancelled!",)}
+    ),
+    "what a person stopped with this tool stays stopped": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED)),
+        memory=memory(stopped("j1", "by_hand")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "what we removed comes back when it is declared again": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(stopped("j1", "removed")),
+        expected={"a": ("create restored 1",)},
+    ),
+    "what we suspended comes back": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(stopped("j1", "suspended")),
+        expected={"a": ("create restored 1",)},
+    ),
+    "what we superseded comes back when the work comes back": Row(
+        jobs=(job(A, "j1", CANCELLED), job(OLD, "j2")),
+        memory=memory(stopped("j1", "superseded")),
+        expected={"a": ("create restored 1", "cancel j2 superseded")},
+    ),
+    "without a ledger a later job of other work shows that we stopped it": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100)),
+        expected={"a": ("create restored 1",)},
+    ),
+    "without a ledger an earlier job of other work shows nothing": Row(
+        jobs=(job(A, "j1", CANCELLED, age=100), job(OLD, "j2", SUCCEEDED, age=900)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "without a ledger a later job of another name shows nothing": Row(
+        specs=(A, B),
+        jobs=(job(A, "j1", CANCELLED, age=900), job(spec("b", "w7"), "j2", age=1), job(B, "j3")),
+        expected={
+            "a": ("hold j1 cancelled!",),
+            "b": ("keep j3 running", "cancel j2 superseded"),
+        },
+    ),
+    "a cancel of ours that was refused did not stop it": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(stopped("j1", "removed"), CancelEnded(at=NOW, run_id="r1", job_id="j1", error="409")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "the newest attempt counts, not an older one that a person stopped": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", CANCELLED), job(A, "j2", FAILED, attempt=2)),
+        expected={"a": ("create retry 3",)},
+    ),
+    "a retry that a person stopped stays stopped": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
+        expected={"a": ("hold j2 cancelled!",)},
+    ),
+    "what was restored and then stopped by a person stays stopped": Row(
+        jobs=(job(A, "j1", CANCELLED, attempt=3, age=900), job(A, "j2", CANCELLED, age=100)),
+        memory=memory(stopped("j1", "suspended")),
+        expected={"a": ("hold j2 cancelled!",)},
+    ),
+    "what was restored and then failed is not restored again": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", CANCELLED, attempt=3, age=900), job(A, "j2", FAILED, age=100)),
+        memory=memory(stopped("j1", "suspended")),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a retry that we suspended comes back as the same attempt": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
+        memory=memory(stopped("j2", "suspended")),
+        expected={"a": ("create restored 2",)},
+    ),
+    "a retry that we suspended does not come back where no attempt is left": Row(
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
+        memory=memory(stopped("j2", "suspended")),
+        expected={"a": ("hold j2 failed!",)},
+    ),
+}
+
+FAILURES = {
+    "a failure is told once its one attempt is used": Row(
+        jobs=(job(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "a failure is retried while attempts are left": Row(
+        specs=(TWICE,), jobs=(job(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
+    ),
+    "a timeout is retried while attempts are left": Row(
+        specs=(TWICE,), jobs=(job(A, "j1", TIMED_OUT),), expected={"a": ("create retry 2",)}
+    ),
+    "a failure that is not listed is not retried": Row(
+        specs=(spec("a", retry=retrying(3, TIMED_OUT)),),
+        jobs=(job(A, "j1", FAILED),),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a timeout that is not listed is not retried": Row(
+        specs=(spec("a", retry=retrying(3, FAILED)),),
+        jobs=(job(A, "j1", TIMED_OUT),),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "the attempts in the tags count": Row(
+        specs=(TWICE,), jobs=(job(A, "j1", FAILED, attempt=2),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "the failed jobs count where the tags say less": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", FAILED)),
+        expected={"a": ("hold j2 failed!",)},
+    ),
+    "the attempts in memory count": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(ended(A, "j0", FAILED, attempt=2)),
+        gone=("j0",),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a failure of another rerun is no attempt": Row(
+        specs=(spec("a", rerun="2", retry=retrying(2)),),
+        jobs=(job(A, "j1", FAILED, age=900), job(AGAIN, "j2", FAILED)),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a failure with answers inside is not retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED, succeeded_requests=1),),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "a timeout with answers inside is not retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", TIMED_OUT, succeeded_requests=9),),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "an early attempt with answers inside stops later retries": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED, succeeded_requests=5), job(A, "j2", FAILED, attempt=2)),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "a failure whose every answer failed is retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED, failed_requests=9, completed_requests=9),),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a success wants attention where too many requests failed": Row(
+        jobs=(job(A, "j1", SUCCEEDED, failed_requests=1),), expected={"a": ("keep j1 succeeded!",)}
+    ),
+    "a success is good enough at exactly max_failed": Row(
+        specs=(spec("a", max_failed=0.1),),
+        jobs=(job(A, "j1", SUCCEEDED, failed_requests=1),),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "nothing was ever bought": Row(expected={"a": ("create new 1",)}),
+    "work of unknown size can be bought": Row(specs=(hidden(),), expected={"a": ("create new 1",)}),
+    "another project's jobs are none of ours": Row(
+        jobs=(job(A, project="other"), job(OLD, "j2", project="other")), expected={"a": ("create new 1",)}
+    ),
+    "jobs without our tags are none of ours": Row(
+        jobs=(job(A, altered=dict.fromkeys((tags.PROJECT, tags.NAME, tags.WORK, tags.RUN))),),
+        expected={"a": ("create new 1",)},
+    ),
+}
+
+TABLE = UNTOUCHABLE | HISTORY | UNWANTED | OTHER_WORK | DUPLICATES | SETTLING | FORGOTTEN | CANCELS | FAILURES
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_the_table(row: Row) -> None:
+    assert told(row.plan()) == row.expected
+
+
+def test_the_table_reaches_every_reason() -> None:
+    reached = {
+        word.rstrip("!")
+        for row in TABLE.values()
+        for said in row.expected.values()
+        for word in " ".join(said).split()
+    }
+    assert set(Reason) <= reached
+
+
+def test_the_table_reaches_every_rule() -> None:
+    reached = {name for row in TABLE.values() for name in row.deciding()}
+    assert reached == {rule.name for step in STEPS for rule in step}
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(REASONS) == set(Reason)
+    assert all(REASONS.values())
+
+
+def test_every_rule_stands_in_one_step_and_says_what_it_does() -> None:
+    rules = [rule for step in STEPS for rule in step]
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert all(rule.case and rule.outcome and rule.decide.__doc__ for rule in rules)
+
+
+def test_the_docstring_draws_the_table() -> None:
+    assert planner.table() in (planner.__doc__ or "")
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_whatever_has_a_hold_that_a_person_must_see_tells_what_to_do(row: Row) -> None:
+    holds = row.plan().of(Hold)
+    assert all(hold.hint for hold in holds if hold.attention)
+
+
+# Selections.
+
+
+def test_a_selection_decides_only_what_was_asked_for() -> None:
+    jobs = (job(OLD), job(spec("gone", "w5"), "j2"), job(spec("b", "w9"), "j3"))
+    decided = plan(declared(A, B, selected=["b"]), seen((A, B), *jobs), Memory(), now=NOW)
+    assert told(decided) == {"b": ("create changed 1", "cancel j3 superseded")}
+    assert decided.not_considered == 2
+
+
+def test_a_selection_removes_nothing() -> None:
+    gone = spec("gone", "w5")
+    decided = plan(declared(A, selected=["a", "gone"]), seen((A,), job(gone)), Memory(), now=NOW)
+    assert told(decided) == {"a": ("create new 1",)}
+    assert decided.not_considered == 1
+
+
+def test_a_selection_knows_the_specs_that_were_not_asked_for() -> None:
+    renamed = spec("b")
+    decided = plan(declared(renamed, selected=[]), seen((renamed,), job(A)), Memory(), now=NOW)
+    assert told(decided) == {}
+    decided = plan(declared(renamed, selected=["b"]), seen((renamed,), job(A)), Memory(), now=NOW)
+    assert told(decided) == {"b": ("keep j1 running",)}
+
+
+# What a decision says.
+
+
+def notes(
+    *specs: JobSpec, jobs: tuple[Job, ...], now: float = NOW, uncommitted: tuple[str, ...] = ()
+) -> dict[str, tuple[str, ...]]:
+    decided = plan(declared(*specs, uncommitted=uncommitted), seen(specs, *jobs), Memory(), now=now)
+    return {decision.name: decision.notes for decision in decided.decisions if decision.notes}
+
+
+def test_changed_settings_are_a_note_and_buy_nothing() -> None:
+    labelled = spec("a", metadata={"team": "search"})
+    assert notes(labelled, jobs=(job(A),)) == {
+        "a": ("settings changed (metadata, timeout_hours or on_remove): takes effect with the next run",)
+    }
+    assert notes(labelled, jobs=(job(labelled),)) == {}
+
+
+def test_a_running_job_that_carries_another_on_remove_is_a_note() -> None:
+    carried = "the running job still carries on_remove=cancel"
+    assert carried in notes(KEEPING, jobs=(job(A),))["a"]
+    assert carried not in notes(KEEPING, jobs=(job(A, "j1", SUCCEEDED),))["a"]
+
+
+def test_a_job_past_its_timeout_by_more_than_an_hour_is_a_note() -> None:
+    late = NOW - 600 + 25 * 3600
+    assert notes(A, jobs=(job(A),), now=late) == {}
+    assert notes(A, jobs=(job(A),), now=late + 1) == {"a": ("past its timeout of 24 h by more than an hour",)}
+    assert notes(A, jobs=(job(A, "j1", SUCCEEDED),), now=late + 1) == {}
+
+
+def test_a_renamed_job_says_what_it_was_bought_as() -> None:
+    assert notes(spec("b"), jobs=(job(A),)) == {"b": ("bought as a",)}
+
+
+def test_what_a_create_reads_and_git_does_not_hold_is_a_note() -> None:
+    unseen = "is not committed: a run elsewhere will not see it so"
+    files = ("data/w1.jsonl", "specs/a.yaml", "data/other.jsonl")
+    assert notes(A, jobs=(), uncommitted=files) == {
+        "a": (f"specs/a.yaml {unseen}", f"data/w1.jsonl {unseen}")
+    }
+    assert notes(A, jobs=(job(A),), uncommitted=files) == {}
+
+
+def create_of(*specs: JobSpec, jobs: tuple[Job, ...]) -> Create:
+    (create,) = plan(declared(*specs), seen(specs, *jobs), Memory(), now=NOW).of(Create)
+    return create
+
+
+def test_a_change_says_which_file_changed() -> None:
+    assert create_of(A, jobs=(job(OLD),)).changes == (
+        Change("inputs", "10 requests", "10 requests: data/w1.jsonl changed"),
+    )
+
+
+def test_a_change_of_many_files_says_how_many() -> None:
+    four = spec("a", inputs=tuple(file_of(f"f{at}", requests=1) for at in range(4)))
+    assert create_of(four, jobs=(job(OLD),)).changes == (
+        Change("inputs", "10 requests", "4 requests: 4 files changed"),
+    )
+
+
+def test_a_file_that_is_no_longer_an_input_is_a_change_of_the_inputs() -> None:
+    both = spec("a", inputs=(file_of("w0"), file_of("w1")))
+    assert create_of(A, jobs=(job(both),)).changes == (Change("inputs", "20 requests", "10 requests"),)
+
+
+def test_a_change_from_what_nobody_could_count_says_so() -> None:
+    assert create_of(A, jobs=(job(hidden()),)).changes == (
+        Change("inputs", "unknown", "10 requests: data/w1.jsonl changed"),
+    )
+
+
+def test_a_change_says_every_part_that_changed() -> None:
+    other = spec("a", rerun="2", endpoint="/v1/embeddings", model=None, agent_id="ag-1")
+    assert create_of(other, jobs=(job(A, "j1", SUCCEEDED),)).changes == (
+        Change("endpoint", "/v1/chat/completions", "/v1/embeddings"),
+        Change("model", "mistral-small-latest", "none"),
+        Change("agent_id", "none", "ag-1"),
+        Change("rerun", "none", "2"),
+    )
+
+
+def test_a_rerun_says_from_which_to_which() -> None:
+    assert create_of(AGAIN, jobs=(job(A, "j1", SUCCEEDED),)).changes == (Change("rerun", "none", "2"),)
+    assert create_of(A, jobs=(job(AGAIN, "j1", SUCCEEDED),)).changes == (Change("rerun", "2", "none"),)
+
+
+def test_a_change_is_told_against_the_newest_job() -> None:
+    newest = spec("a", "w9", rerun="7")
+    jobs = (job(newest, "j1", SUCCEEDED, age=1), job(OLD, "j2", SUCCEEDED, age=2))
+    assert create_of(A, jobs=jobs).changes[-1] == Change("rerun", "7", "none")
+
+
+def test_one_inline_request_is_one_request() -> None:
+    inline = spec("a", inputs=(InlineRequests(body=b"[]", count=1),))
+    assert create_of(inline, jobs=(job(OLD),)).changes == (Change("inputs", "10 requests", "1 request"),)
+
+
+def test_work_that_differs_only_in_its_digest_is_still_told() -> None:
+    other = job(A, altered={tags.WORK: "v1:" + sha("?")})
+    (change,) = create_of(A, jobs=(other,)).changes
+    assert change.field == "work"
+
+
+def test_an_unsettled_hold_says_until_when() -> None:
+    (hold,) = Row(memory=memory(intended(A, "00000009", at=NOW - 20)), expected={}).plan().of(Hold)
+    assert hold.until == NOW + 40
+
+
+def test_a_failure_says_what_the_api_says() -> None:
+    (hold,) = (
+        Row(jobs=(job(A, "j1", FAILED, errors=("no such model", "twice")),), expected={}).plan().of(Hold)
+    )
+    assert hold.detail == "failed 1 of 1 attempts: no such model; twice"
+
+
+def test_a_last_timeout_is_called_one() -> None:
+    (hold,) = Row(jobs=(job(A, "j1", TIMED_OUT),), expected={}).plan().of(Hold)
+    assert hold.detail == "failed 1 of 1 attempts, the last by its timeout"
+
+
+def test_another_history_says_which_commit_and_what_to_do() -> None:
+    (hold,) = Row(specs=(), jobs=(job(A, commit=ELSEWHERE),), expected={}).plan().of(Hold)
+    assert hold.detail == f"bought from commit {ELSEWHERE}, which this checkout does not contain"
+    assert "reconciler jobs cancel j1" in hold.hint
+    (hold,) = Row(specs=(), jobs=(job(A),), lineage=None, expected={}).plan().of(Hold)
+    assert hold.detail == f"bought from commit {HEAD}, and this folder is not a git checkout"
+
+
+# More than one version of the work digest.
+
+
+def second(**facts: object) -> str:
+    """A second form of the work digest."""
+    return f"v2:{sha(repr(sorted(facts.items())))}"
+
+
+@pytest.fixture
+def two_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(digests.WORK_DIGESTS, "v2", second)
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_a_spec_is_compared_under_the_version_that_a_job_carries() -> None:
+    written = job(A, altered={tags.WORK: A.work("v1")})
+    wanted = spec("a")
+    assert wanted.run_key == RunKey(wanted.work("v2"), "")
+    assert wanted.run_key.work.startswith("v2:")
+    assert told(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
+        "a": ("keep j1 running",)
+    }
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_twins_of_two_digest_versions_are_twins() -> None:
+    wanted = spec("a")
+    jobs = (job(wanted, "j1", age=700, altered={tags.WORK: wanted.work("v1")}), job(wanted, "j2"))
+    assert told(plan(declared(wanted), seen((wanted,), *jobs), Memory(), now=NOW)) == {
+        "a": ("keep j1 running", "cancel j2 duplicate")
+    }
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_an_unsettled_create_counts_under_the_version_that_it_was_made_with() -> None:
+    wanted = spec("a")
+    lost = replace(intended(wanted, "00000009"), work=wanted.work("v1"))
+    assert told(plan(declared(wanted), seen((wanted,)), memory(lost), now=NOW)) == {
+        "a": ("hold - unsettled",)
+    }
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_a_rerun_is_a_rerun_across_digest_versions() -> None:
+    wanted = spec("a", rerun="2")
+    written = job(spec("a"), "j1", SUCCEEDED, altered={tags.WORK: wanted.work("v1")})
+    assert told(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
+        "a": ("create rerun 1",)
+    }

@@ -1,0 +1,215 @@
+"""What holds of every plan, whatever is declared, there and remembered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+from random import Random
+from typing import TypeVar
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from reconciler.actions import Cancel, Create, Decision, Keep, Reason
+from reconciler.case import cases
+from reconciler.model import Phase, RunKey
+from reconciler.planner import STEPS
+
+from .make import (
+    ACTIVE,
+    CANCELLED,
+    FAILED,
+    STOPPING,
+    SUCCEEDED,
+    TIMED_OUT,
+    declared,
+    memory,
+    modest,
+    said,
+    told,
+)
+from .worlds import NAMES, World, after, days, worlds
+
+T = TypeVar("T")
+
+
+@modest
+@given(worlds())
+def test_every_declared_name_is_decided_exactly_once(world: World) -> None:
+    plan = world.plan()
+    for decision in plan.decisions:
+        for action in decision.actions:
+            event(" ".join(said(action).split()[0::2]))
+    names = [decision.name for decision in plan.decisions]
+    assert names == sorted(set(names))
+    assert {it.name for it in world.specs} <= set(names)
+    assert all(decision.actions for decision in plan.decisions)
+
+
+@modest
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_order_of_the_input_never_matters(world: World, random: Random) -> None:
+    def shuffled(items: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(random.sample(items, len(items)))
+
+    other = replace(
+        world, specs=shuffled(world.specs), jobs=shuffled(world.jobs), lines=shuffled(world.lines)
+    )
+    assert other.plan() == world.plan()
+
+
+@modest
+@given(worlds())
+def test_only_live_jobs_of_ours_are_cancelled_and_each_once(world: World) -> None:
+    ours = {it.job.id: it for it in world.observed.ours}
+    cancelled = [cancel.ours.job.id for cancel in world.plan().of(Cancel)]
+    assert len(cancelled) == len(set(cancelled))
+    assert all(ours[job_id].phase is ACTIVE for job_id in cancelled)
+
+
+@modest
+@given(worlds())
+def test_nothing_is_cancelled_that_this_checkout_does_not_know_unless_it_is_a_duplicate(world: World) -> None:
+    for cancel in world.plan().of(Cancel):
+        commit = cancel.ours.tags.source.commit
+        known = not commit or commit in (world.lineage or ())
+        assert known or cancel.reason is Reason.DUPLICATE
+
+
+@modest
+@given(worlds())
+def test_nothing_is_bought_that_is_bought_or_may_be(world: World) -> None:
+    bought = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
+    live = (ACTIVE, SUCCEEDED, STOPPING, Phase.UNKNOWN)
+    held = {it.tags.run_key for it in world.observed.ours if it.phase in live}
+    held |= {it.run_key for it in world.observed.unreadable if it.run_key}
+    ops = {it.tags.op for it in world.observed.ours}
+    for intent in memory(*world.lines).open_creates:
+        if intent.op not in ops and world.now < intent.at + 60:
+            held.add(RunKey(intent.work, intent.rerun))
+    assert not bought & held
+
+
+@modest
+@given(worlds())
+def test_no_work_is_bought_twice_in_one_plan(world: World) -> None:
+    bought = Counter(create.spec.run_key for create in world.plan().of(Create))
+    assert all(times == 1 for times in bought.values())
+
+
+@modest
+@given(worlds())
+def test_attempts_never_exceed_what_the_spec_allows(world: World) -> None:
+    for create in world.plan().of(Create):
+        assert 1 <= create.attempt <= create.spec.retry.max_attempts
+
+
+@modest
+@given(worlds())
+def test_a_cancelled_duplicate_leaves_an_older_job_or_a_success(world: World) -> None:
+    plan = world.plan()
+    cancelled = {cancel.ours.job.id for cancel in plan.of(Cancel)}
+    ours = {it.job.id: it for it in world.observed.ours}
+    for decision in plan.decisions:
+        for cancel in decision.of(Cancel):
+            if cancel.reason is Reason.DUPLICATE:
+                twins = [ours[keep.job.id] for keep in decision.of(Keep) if keep.job]
+                twins = [it for it in twins if it.tags.run_key == cancel.ours.tags.run_key]
+                assert any(
+                    twin.phase is SUCCEEDED
+                    or (twin.phase is ACTIVE and twin.job.age_key < cancel.ours.job.age_key)
+                    for twin in twins
+                )
+                assert not {twin.job.id for twin in twins} & cancelled
+
+
+@modest
+@given(worlds(), st.frozensets(st.sampled_from((*NAMES, "nobody"))))
+def test_a_selection_decides_what_the_whole_plan_decides_and_removes_nothing(
+    world: World, selected: frozenset[str]
+) -> None:
+    whole = {decision.name: decision for decision in world.plan().decisions}
+    part = world.plan(selected=selected)
+    known = {it.name for it in world.specs}
+    assert {decision.name for decision in part.decisions} == selected & known
+    assert all(decision == whole[decision.name] for decision in part.decisions)
+    assert all(cancel.reason is not Reason.REMOVED for cancel in part.of(Cancel))
+    considered = sum(_jobs(world, decision) for decision in part.decisions)
+    assert part.not_considered == len(world.observed.ours) - considered
+
+
+def _jobs(world: World, decision: Decision) -> int:
+    """How many jobs belong to a name: those of its work, and those that carry it and are nobody else's."""
+    owner = {key: it.name for it in world.specs for key in it.run_keys}
+    return sum(owner.get(it.tags.run_key, it.tags.name) == decision.name for it in world.observed.ours)
+
+
+@modest
+@given(worlds(), st.sampled_from((STOPPING, CANCELLED)))
+def test_one_apply_is_enough(world: World, cancelled: Phase) -> None:
+    plan = world.plan()
+    event(f"pending: {plan.pending}")
+    then = after(world, plan, cancelled=cancelled).plan()
+    assert not then.pending, told(then)
+
+
+@modest
+@given(worlds(), st.data())
+def test_half_an_apply_is_made_whole_by_the_next(world: World, data: st.DataObject) -> None:
+    plan = world.plan()
+    begun = replace(
+        plan, decisions=tuple(decision for decision in plan.decisions if data.draw(st.booleans()))
+    )
+    between = after(world, begun)
+    whole = after(between, between.plan())
+    assert not whole.plan().pending
+    assert len(whole.jobs) == len(after(world, plan).jobs)
+
+
+@modest
+@given(worlds())
+def test_whatever_succeeds_is_bought_once_and_then_there_is_peace(world: World) -> None:
+    plans = [plan for _, plan in islice(days(world, SUCCEEDED), 5)]
+    bought = Counter(create.spec.run_key for plan in plans for create in plan.of(Create))
+    assert all(times == 1 for times in bought.values())
+    assert not plans[-1].pending
+
+
+@modest
+@given(worlds(), st.sampled_from((FAILED, TIMED_OUT)))
+def test_whatever_always_fails_is_bought_as_often_as_the_spec_allows(world: World, end: Phase) -> None:
+    plans = [plan for _, plan in islice(days(world, end), 7)]
+    bought = Counter(create.spec.name for plan in plans for create in plan.of(Create))
+    for it in world.specs:
+        allowed = it.retry.max_attempts if end in it.retry.on else 1
+        assert bought[it.name] <= allowed
+    assert not plans[-1].pending
+
+
+def test_a_hold_alone_is_not_a_pending_change() -> None:
+    @settings(modest, derandomize=True)
+    @given(worlds())
+    def check(world: World) -> None:
+        for decision in world.plan().decisions:
+            writes = any(isinstance(action, Create | Cancel) for action in decision.actions)
+            assert decision.pending is writes
+
+    check()
+
+
+def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
+    reasons: set[str] = set()
+    rules: set[str] = set()
+
+    @settings(modest, max_examples=400, derandomize=True, database=None)
+    @given(worlds())
+    def look(world: World) -> None:
+        reasons.update(action.reason for decision in world.plan().decisions for action in decision.actions)
+        asked = declared(*world.specs, lineage=world.lineage)
+        for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
+            for step in STEPS:
+                rules.update(rule.name for rule in step[:-1] if rule.decide(case))
+
+    look()
+    assert reasons == set(Reason)

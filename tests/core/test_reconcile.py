@@ -1,0 +1,267 @@
+"""One run from looking to settling, on the fake API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler import reconcile, tags
+from reconciler.api.client import Writer
+from reconciler.api.values import CreateJob
+from reconciler.errors import LedgerError, StalePlanError
+from reconciler.guards import Allowed
+from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
+from reconciler.ledger.memory import remember
+from reconciler.model import Checkout, Declared, Job, JobSpec, Observed, Source, Target, UploadedFile
+from reconciler.outcomes import Created, Failed, Outcome
+from reconciler.reconcile import ROUNDS, Run, Situation
+from reconciler.settings import Guards, Limits
+
+from .fakes import ANSWERED, Api, Fate, Row, Stage, busy, desk, lost_after, lost_before, refused
+from .make import (
+    FAILED,
+    HEAD,
+    NOW,
+    PROJECT,
+    SUCCEEDED,
+    created,
+    declared,
+    intended,
+    job,
+    op_of,
+    spec,
+    told,
+)
+
+FILE = "0f9d1b6e-0000-4000-8000-00000000000"
+
+
+def remote(name: str, work: str) -> JobSpec:
+    """A spec whose input is uploaded already."""
+    return spec(name, inputs=(UploadedFile(id=f"{FILE}{work}"),))
+
+
+A, B = remote("a", "1"), remote("b", "2")
+
+
+def run(api: Api) -> Run[Writer]:
+    shared = desk(api)
+    return Run(
+        api=api,
+        retrier=shared.retrier,
+        world=shared.world,
+        target=Target(base_url="https://api.example.com", project=PROJECT),
+        limits=Limits(),
+        guards=Guards(),
+        allowed=Allowed(),
+        checkout=Checkout(commit=HEAD),
+        source=Source(commit=HEAD),
+        root=Path("nowhere"),
+    )
+
+
+class Asked:
+    """Agrees, or not, and keeps what it was shown."""
+
+    def __init__(self, *, agrees: bool = True) -> None:
+        self.agrees = agrees
+        self.shown: list[dict[str, tuple[str, ...]]] = []
+
+    def __call__(self, situation: Situation) -> bool:
+        self.shown.append(told(situation.plan))
+        return self.agrees
+
+
+def applied(api: Api, *specs: JobSpec, asked: Asked | None = None) -> tuple[Outcome, ...]:
+    asked_of = declared(*specs)
+
+    def declare(_: Observed) -> Declared:
+        return asked_of
+
+    _, outcomes = reconcile.apply(run(api), declare, asked_of, asked or Asked())
+    return outcomes
+
+
+def peace(api: Api, *specs: JobSpec) -> bool:
+    """Whether the next run has nothing to do."""
+    return applied(api, *specs) == ()
+
+
+def names(api: Api) -> list[object]:
+    return [it.metadata[tags.NAME] for it in api.jobs]
+
+
+def test_nothing_to_do_asks_for_no_agreement_twice_and_sends_nothing() -> None:
+    api, asked = Api(Stage(), job(A)), Asked()
+    assert applied(api, A, asked=asked) == ()
+    assert asked.shown == [{"a": ("keep j1 running",)}]
+    assert api.trace == ["list 0"]
+
+
+def test_what_was_not_agreed_to_is_not_done() -> None:
+    api = Api(Stage())
+    assert applied(api, A, asked=Asked(agrees=False)) == ()
+    assert api.jobs == []
+
+
+def test_a_run_creates_and_the_next_has_nothing_to_do() -> None:
+    api = Api(Stage())
+    assert [type(it) for it in applied(api, A, B)] == [Created, Created]
+    assert peace(api, A, B)
+    assert names(api) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "fate", [ANSWERED, lost_after(), lost_after(after=20), lost_after(listed_after=20), busy(3)]
+)
+def test_whatever_becomes_of_the_answer_one_job_is_made(fate: Fate) -> None:
+    api = Api(Stage())
+    api.fates = [fate]
+    (outcome,) = applied(api, A)
+    assert isinstance(outcome, Created)
+    assert peace(api, A)
+    assert names(api) == ["a"]
+
+
+def test_a_run_ends_when_the_list_shows_what_it_made() -> None:
+    """A later run without our ledger sees only the list."""
+    api = Api(Stage())
+    api.fates = [Fate(listed_after=20)]
+    applied(api, A)
+    assert api.stage.clock.now >= NOW + 20
+    api.stage.ledger.lines.clear()
+    assert peace(api, A)
+    assert names(api) == ["a"]
+
+
+def test_a_run_does_not_wait_for_the_list_for_ever() -> None:
+    api = Api(Stage())
+    api.fates = [Fate(listed_after=10_000)]
+    applied(api, A)
+    assert NOW + 60 <= api.stage.clock.now < NOW + 120
+    assert "jobs.not_listed_yet" in api.stage.log.names
+
+
+def test_a_lost_create_holds_the_next_run_until_the_time_that_was_told() -> None:
+    api = Api(Stage())
+    api.fates = [lost_before(), lost_before()]
+    assert len(applied(api, A)) == 1
+    api.fates = [ANSWERED]
+    assert [type(it) for it in applied(api, A)] == [Created]
+    assert names(api) == ["a"]
+
+
+def test_a_run_that_died_after_its_create_is_taken_up_by_the_next() -> None:
+    api = Api(Stage(), job(A, "j1", op="00000009"))
+    api.stage.ledger.append(intended(A, "00000009"))
+    assert peace(api, A)
+    assert api.stage.log.of("run.found_interrupted") == [{"earlier_run_id": "r1", "creates": 1}]
+
+
+def test_a_run_that_died_before_its_create_showed_is_waited_for() -> None:
+    api = Api(Stage())
+    api.stage.ledger.append(intended(A, "00000009"))
+    asked = Asked()
+    assert applied(api, A, asked=asked) == ()
+    assert asked.shown == [{"a": ("hold - unsettled",)}]
+    api.stage.clock.now += 60
+    assert [type(it) for it in applied(api, A)] == [Created]
+
+
+def test_how_jobs_ended_is_remembered_once() -> None:
+    api = Api(Stage(), job(A, "j1", SUCCEEDED), job(B, "j2", FAILED))
+    applied(api, A, B)
+    applied(api, A, B)
+    assert [line for line in api.stage.ledger.lines if isinstance(line, Ended)] == api.stage.ledger.lines
+    assert api.stage.ledger.kinds == ["Ended", "Ended"]
+    api.rows.clear()
+    api.rows.append(Row(job(remote("x", "9"), "j3", SUCCEEDED)))
+    asked = Asked()
+    applied(api, A, B, asked=asked)
+    assert asked.shown == [{"a": ("keep - record_gone",), "b": ("hold - failed!",)}]
+
+
+def test_of_two_runners_twins_the_older_stays() -> None:
+    theirs = job(A, "a-theirs", age=0)  # of one second, and the smaller id
+
+    class Raced(Api):
+        def create_job(self, job: CreateJob) -> Job:
+            self.rows.append(Row(theirs))
+            return super().create_job(job)
+
+    api = Raced(Stage())
+    applied(api, A)
+    assert [it.phase.value for it in api.jobs] == ["ACTIVE", "STOPPING"]
+    assert peace(api, A)
+
+
+# A ledger that others see.
+
+
+def test_creates_are_claimed_before_anything_is_sent() -> None:
+    api = Api(Stage())
+    api.stage.ledger.shared = True
+    applied(api, A, B)
+    assert [entry.split()[0] for entry in api.trace if entry[:4] != "list"][:3] == [
+        "CreateIntended",
+        "CreateIntended",
+        "CreateIntended",
+    ]
+    claims = api.stage.ledger.lines[:2]
+    assert all(isinstance(line, CreateIntended) and line.lease == 900 for line in claims)
+    assert {line.op for line in claims if isinstance(line, CreateIntended)} == {
+        line.op for line in api.stage.ledger.lines if isinstance(line, CreateIntended)
+    }
+    assert remember(api.stage.ledger.lines, settle_seconds=60).open_creates == ()
+
+
+def test_a_claim_that_was_not_used_is_taken_back() -> None:
+    api = Api(Stage())
+    api.stage.ledger.shared = True
+    api.fates = [Fate(altered={tags.NAME: "b"}), ANSWERED]
+    outcomes = applied(api, A, B)
+    assert [type(it).__name__ for it in outcomes] == ["Failed", "Skipped"]
+    assert remember(api.stage.ledger.lines, settle_seconds=60).open_creates == ()
+    taken_back = [line.op for line in api.stage.ledger.lines if isinstance(line, CreateRefused)]
+    assert len(taken_back) == 1  # and not that of the job that was made
+
+
+def test_a_claim_that_was_refused_is_closed() -> None:
+    api = Api(Stage())
+    api.stage.ledger.shared = True
+    api.fates = [refused()]
+    (outcome,) = applied(api, A)
+    assert isinstance(outcome, Failed)
+    assert remember(api.stage.ledger.lines, settle_seconds=60).open_creates == ()
+
+
+def test_a_runner_that_was_raced_plans_again_and_does_only_what_was_agreed_to() -> None:
+    api, asked = Api(Stage()), Asked()
+
+    def somebody_buys_a() -> None:
+        api.rows.append(Row(job(A, "theirs", age=0)))
+        api.stage.ledger.lines.append(created(A, "theirs"))
+
+    api.stage.ledger.races = [somebody_buys_a]
+    outcomes = applied(api, A, B, asked=asked)
+    assert [it.name for it in outcomes] == ["b"]
+    assert names(api) == ["a", "b"]
+    assert len(asked.shown) == 1
+    assert "ledger.raced" in api.stage.log.names
+
+
+def test_a_runner_that_was_raced_by_another_intent_is_stale() -> None:
+    api = Api(Stage())
+    api.stage.ledger.races = [lambda: api.stage.ledger.lines.append(intended(A, op_of("x")))]
+    with pytest.raises(StalePlanError, match="unsettled"):
+        applied(api, A)
+    assert api.jobs == []
+
+
+def test_a_runner_that_is_always_raced_gives_up() -> None:
+    api = Api(Stage())
+    api.stage.ledger.races = [lambda: None] * 50
+    with pytest.raises(LedgerError, match=f"{ROUNDS} times"):
+        applied(api, A)
+    assert api.jobs == []
