@@ -140,10 +140,14 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
 
 
 def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, list[Unreadable]]:
-    """File each job under every name it could belong to; under its id where no name can be read."""
+    """File each job under every name it could belong to; under its id where no name can be read.
+
+    A damaged `rerun` must not hide whose work it is, so the work alone decides.
+    """
     found: dict[str, list[Unreadable]] = defaultdict(list)
     for job in sorted(observed.unreadable, key=lambda unreadable: unreadable.job.age_key):
-        names = {job.name, wanted.get(job.run_key) if job.run_key else None} - {None}
+        work = job.run_key.work if job.run_key else None
+        names = {job.name, *(name for key, name in wanted.items() if key.work == work)} - {None}
         for name in names or {f"job-{job.job.id}"}:
             found[str(name)].append(job)
     return found

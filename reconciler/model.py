@@ -275,6 +275,7 @@ class Unreadable:
     name: str | None
     """None where even the name cannot be read."""
     run_key: RunKey | None
+    """None where even the work cannot be read; its `rerun` may be damaged."""
     newer: bool
     """True where a newer version of this tool wrote the tags."""
     problem: str

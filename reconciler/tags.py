@@ -115,7 +115,7 @@ def read(job: Job) -> Ours | Unreadable:
     run = _split(pairs.get(RUN, ""))
     known_name = name if _NAME.fullmatch(name) else None
     known_work = _DIGEST.fullmatch(work)
-    known_key = RunKey(work, run.get("rerun", "")) if known_work and run else None
+    known_key = RunKey(work, run.get("rerun", "")) if known_work else None
     version = run.get("v", "")
     if version.isdecimal() and (len(version) > PART_LENGTH or int(version) > VERSION):
         problem, newer = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +13,9 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.host import Host
-from reconciler.cli.say import aside, ready
+from reconciler.cli.say import aside, done, ready
 from reconciler.errors import ExitCode, ReconcilerError, SpecError
+from reconciler.render.clean import clean
 
 COMMANDS: Final = {
     "validate": "reconciler.cli.validate:validate",
@@ -92,6 +92,7 @@ def run(argv: Sequence[str], host: Host | None = None) -> int:
         aside(f"error: the current folder cannot be used: {error.strerror}")
         return ExitCode.FAILED
     code = _run(argv, host)
+    done()
     if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         os._exit(code)  # a thread that waits for an answer, whom nobody waits for, must not hold this up
     return code
@@ -100,7 +101,6 @@ def run(argv: Sequence[str], host: Host | None = None) -> int:
 def _run(argv: Sequence[str], host: Host) -> int:
     try:
         code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=host)
-        sys.stdout.flush()
         return int(code or ExitCode.OK)
     except click.ClickException as error:
         return _usage(error)
@@ -112,12 +112,13 @@ def _run(argv: Sequence[str], host: Host) -> int:
         return error.exit_code
     except SystemExit:  # click's own answer when nobody reads on: `reconciler --help | head`
         return ExitCode.OK
+    except OSError as error:
+        aside(f"error: {clean(f'{error.filename}: ' if error.filename else '')}{error.strerror or error}")
+        return ExitCode.FAILED
 
 
 def told(error: ReconcilerError, *, colour: bool) -> str:
     """Return what happened, to what, and what to do next."""
-    from reconciler.render.clean import clean
-
     if isinstance(error, SpecError):
         from reconciler.render.problems import problems_text
 

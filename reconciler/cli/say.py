@@ -26,6 +26,15 @@ def ready() -> None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
+def done() -> None:
+    """Write what the streams still hold, so that Python has nothing to complain of when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _mute(stream)
+
+
 def say(text: str | bytes) -> None:
     """Write a result to stdout as it is. Where nobody reads on (`reconciler plan | head`), the rest is dropped.
 

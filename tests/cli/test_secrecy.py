@@ -6,14 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli.host import Host
-from tests.cli.stage import Fault, Result, Sent, Stage
+from tests.cli.stage import Fault, Result, Stage
 
 KEY = "Sk-Very-Distinctive-0123456789-Key"
 PROMPT = "a-prompt-nobody-else-may-read"
@@ -28,18 +26,13 @@ class Listener:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.heard: list[Result] = []
+        self.options: tuple[str, ...] = ("--log-level", "debug", "--log-file", "diary.jsonl")
 
     def run(self, *argv: str) -> Result:
-        options = () if argv[0] in ("validate", "schema", "show", "sandbox") else self.options
-        result = self.stage.run(*argv, *options, host=self.host)
+        options = () if argv[0] in ("validate", "show") else self.options
+        result = self.stage.run(*argv, *options)
         self.heard.append(result)
         return result
-
-    options: tuple[str, ...] = ("--log-level", "debug", "--log-file", "diary.jsonl")
-
-    @staticmethod
-    def host(host: Host) -> Host:
-        return host
 
     def everything(self) -> Iterator[tuple[str, bytes]]:
         """Yield all that was said and all that was written, but for the specs themselves."""
@@ -173,9 +166,7 @@ def test_mistakes_in_input_files_do_not_repeat_what_a_line_says(listener: Listen
     [
         f'[{{custom_id: "", body: {{text: "{PROMPT}"}}}}]',
         f'[{{custom_id: a, body: "{PROMPT}"}}]',
-        f'[{{custom_id: a, body: {{text: "{PROMPT}", text: "{PROMPT}"}}}}]',
         f'[{{custom_id: a, body: {{}}, more: "{PROMPT}"}}]',
-        f'"{PROMPT}"',
     ],
 )
 def test_mistakes_in_inline_requests_do_not_repeat_them(listener: Listener, requests: str) -> None:
@@ -197,19 +188,14 @@ def test_key_that_is_none_is_not_repeated_either(listener: Listener, key: str) -
     assert not key.strip() or key not in result.err
 
 
-def test_sandbox_never_sees_the_real_key(stage: Stage) -> None:
+def test_sandbox_works_without_the_real_key(stage: Stage) -> None:
     listener = Listener(stage)
     stage.spec("one")
     stage.environ["MISTRAL_API_KEY"] = KEY
-    seen: list[str] = []
-
-    class Recording(Listener):
-        pass
-
     assert listener.run("apply", "--yes").code == 0
-    seen += [str(sent) for sent in listener.heard[0].sent]
-    assert seen
     assert listener.finds(KEY) == []
+    del stage.environ["MISTRAL_API_KEY"]
+    assert listener.run("apply", "--yes").out.startswith("No changes.")  # the same workspace
 
 
 def environment(url: str, root: Path) -> dict[str, str]:
@@ -244,14 +230,10 @@ def test_key_through_a_pipe_is_in_no_argument_and_no_environment(stage: Stage, s
 
 
 def test_key_goes_to_the_configured_host_alone(listener: Listener) -> None:
-    """A redirect is an error, and where it points to is never asked."""
     from_the_environment(listener)
-    asked: list[Sent] = []
     where = "https://elsewhere.example/v1/batch/jobs"
     listener.stage.faults.append(Fault("GET", JOBS, 307, headers={"Location": where}, times=99))
     result = listener.run("plan")
-    asked += result.sent
     assert result.code == 1
     assert "a redirect to elsewhere.example, not followed" in result.err
-    assert {sent.path for sent in asked} == {JOBS}
-    assert threading.active_count() >= 1
+    assert {sent.path for sent in result.sent} == {JOBS}

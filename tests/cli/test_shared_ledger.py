@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from reconciler.cli.host import Host
@@ -56,6 +57,21 @@ class Team:
         stage = self._stage(root)
         stage.write("reconciler.yaml", SETTINGS)
         return stage
+
+
+class Before(httpx.BaseTransport):
+    """Does something before each request."""
+
+    def __init__(self, inner: httpx.BaseTransport, do: Callable[[], None]) -> None:
+        self._inner = inner
+        self._do = do
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._do()
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 @pytest.fixture
@@ -132,25 +148,15 @@ def test_runner_that_was_overtaken_plans_again_and_buys_nothing_twice(team: Team
     second = team.clone("second")
     overtaken: list[Result] = []
 
-    def overtake(host: Host) -> Host:
+    def overtake() -> None:
         """While the first run reads the workspace, the second one applies."""
-        wrap = host.through
+        if not overtaken:
+            overtaken.append(second.run("apply", "--yes"))
 
-        def through(inner):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  httpx types live in the stage
-            wire = wrap(inner)
-            handle = wire.handle_request
+    def host(host: Host) -> Host:
+        return replace(host, through=lambda inner: Before(host.through(inner), overtake))
 
-            def handle_request(request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-                if not overtaken:
-                    overtaken.append(second.run("apply", "--yes"))
-                return handle(request)
-
-            wire.handle_request = handle_request
-            return wire
-
-        return replace(host, through=through)
-
-    result = team.first.run("apply", "--yes", host=overtake)
+    result = team.first.run("apply", "--yes", host=host)
     assert overtaken[0].code == 0
     assert (result.code, creates(result)) == (0, [])
     assert len(team.first.jobs()) == 1
@@ -181,8 +187,6 @@ def test_no_work_tree_and_no_index_is_touched(team: Team) -> None:
 
 def delete(stage: Stage, job_id: str) -> None:
     """Delete a job's record, as anybody with the key can."""
-    import httpx
-
     headers = {"Authorization": f"Bearer {stage.environ['MISTRAL_API_KEY']}"}
     url = f"{stage.environ['MISTRAL_BASE_URL']}/v1/batch/jobs/{job_id}"
     with httpx.Client() as client:

@@ -379,6 +379,7 @@ def test_a_lost_create_stays_unknown_once_the_run_was_asked_to_stop() -> None:
     result = buy(desk(api), order(), ())
     assert isinstance(result, Lost)
     assert result.until == NOW + SETTLE
+    assert api.stage.clock.slept == [1]  # it looks once and waits no longer
     assert len(api.sent("POST")) == 1
     memory = remember(api.stage.ledger.lines, settle_seconds=SETTLE)
     assert [memory.settles_at(intent) for intent in memory.open_creates] == [NOW + SETTLE]

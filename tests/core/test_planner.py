@@ -47,6 +47,7 @@ A, B = spec("a"), spec("b", "w2")
 OLD = spec("a", "w0")
 """What `a` declared before."""
 AGAIN = spec("a", rerun="2")
+AGAIN_ELSEWHERE = spec("again", rerun="2")
 TWICE = spec("a", retry=retrying(2))
 KEEPING = spec("a", on_remove="keep")
 FINISHING = spec("a", on_change="finish")
@@ -112,6 +113,20 @@ UNTOUCHABLE = {
         specs=(A, B),
         jobs=(job(A, altered={tags.NAME: "b", tags.RUN: "v=1 attempt=0 op=00000001"}), job(B, "j2")),
         expected={"a": ("hold j1 unreadable!",), "b": ("hold j1 unreadable!",)},
+    ),
+    "a damaged job whose name and run are lost holds the name that wants its work": Row(
+        specs=(A, AGAIN_ELSEWHERE, B),
+        jobs=(job(A, altered={tags.NAME: None, tags.RUN: None}), job(B, "j2")),
+        expected={
+            "a": ("hold j1 unreadable!",),
+            "again": ("hold j1 unreadable!",),
+            "b": ("keep j2 running",),
+        },
+    ),
+    "a damaged rerun does not hide whose work it is": Row(
+        specs=(AGAIN_ELSEWHERE,),
+        jobs=(job(AGAIN_ELSEWHERE, altered={tags.NAME: "other", tags.RUN: "v=1 attempt=1"}),),
+        expected={"again": ("hold j1 unreadable!",), "other": ("hold j1 unreadable!",)},
     ),
     "a newer tool's job makes its name untouchable": Row(
         jobs=(newer(A), job(OLD, "j2")), expected={"a": ("hold j1 newer_tool!",)}

@@ -83,12 +83,13 @@ def test_nothing_is_bought_that_is_bought_or_may_be(world: World) -> None:
     bought = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
     live = (ACTIVE, SUCCEEDED, STOPPING, Phase.UNKNOWN)
     held = {it.tags.run_key for it in world.observed.ours if it.phase in live}
-    held |= {it.run_key for it in world.observed.unreadable if it.run_key}
     ops = {it.tags.op for it in world.observed.ours}
     for intent in memory(*world.lines).open_creates:
         if intent.op not in ops and world.now < intent.at + 60:
             held.add(RunKey(intent.work, intent.rerun))
     assert not bought & held
+    damaged = {it.run_key.work for it in world.observed.unreadable if it.run_key}
+    assert not {key.work for key in bought} & damaged
 
 
 @modest

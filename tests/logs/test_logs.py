@@ -254,7 +254,7 @@ def test_a_run_that_says_nothing_imports_no_structlog() -> None:
         "    log('run.interrupted', signal='SIGINT')\n"
         "    assert 'structlog' in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert '"event": "run.interrupted"' in done.stderr
 
 

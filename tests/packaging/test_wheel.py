@@ -34,7 +34,7 @@ class Installed:
         hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
         environ = {key: value for key, value in os.environ.items() if key not in hidden}
         environ["PYTHONUTF8"] = "1"
-        done = subprocess.run(  # noqa: S603  our own command
+        done = subprocess.run(
             [program, *arguments],
             cwd=self.cwd,
             env=environ,
@@ -48,7 +48,7 @@ class Installed:
 
 def python(*arguments: str) -> None:
     """Run a module of the environment that the tests run in."""
-    done = subprocess.run(  # noqa: S603  our own interpreter
+    done = subprocess.run(
         [sys.executable, "-m", *arguments], capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

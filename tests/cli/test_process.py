@@ -1,0 +1,568 @@
+"""Real processes against the sandbox over HTTP: two at once, interrupted, killed, piped, on odd terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from mistralai.client import Mistral
+
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.server import serve
+from reconciler.sandbox.store import Store
+from tests.helpers.events import check_lines
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+ROOT = Path(__file__).parents[2]
+KEY = "a-key-for-the-tests"
+JOBS = "/v1/batch/jobs"
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pseudo-terminals of POSIX")
+PATIENCE = 30.0
+
+
+class Gate:
+    """Stands before the sandbox: counts what comes and lets it in when it is told to."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+        self._turn = threading.Condition()
+        self._came: Counter[str] = Counter()
+        self._closed_for: dict[str, int] = {}
+        self._lost: dict[str, range] = {}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        call = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        with self._turn:
+            self._came[call] += 1
+            number = self._came[call]
+            self._turn.notify_all()
+            assert self._turn.wait_for(lambda: number <= self._closed_for.get(call, number), PATIENCE)
+            lost = number in self._lost.get(call, ())
+        if lost:
+            start_response("503 Service Unavailable", [("Content-Length", "0")])
+            return [b""]
+        return self._app(environ, start_response)
+
+    def close(self, call: str, after: int = 0) -> None:
+        """Let only the first so many of these calls in, until it is opened."""
+        with self._turn:
+            self._closed_for[call] = after
+
+    def open(self) -> None:
+        """Let everything in."""
+        with self._turn:
+            self._closed_for.clear()
+            self._turn.notify_all()
+
+    def lose(self, call: str) -> None:
+        """Never let those in that wait."""
+        with self._turn:
+            self._lost[call] = range(self._closed_for[call] + 1, self._came[call] + 1)
+
+    def wait_for(self, call: str, count: int) -> None:
+        """Wait until so many of these calls have come."""
+        with self._turn:
+            assert self._turn.wait_for(lambda: self._came[call] >= count, PATIENCE), self._came
+
+
+class Shop:
+    """A project folder whose commands are processes, and its workspace."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        self.root = root
+        self.url = url
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+        self.environ = {
+            **kept,
+            "MISTRAL_API_KEY": KEY,
+            "MISTRAL_BASE_URL": url,
+            "USER": "ada",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+        self.write("reconciler.yaml", "project: shop\nlimits: {settle_seconds: 1, in_flight: 2}\n")
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode())
+
+    def specs(self, count: int, requests: int = 2000) -> list[str]:
+        """Declare so many jobs that run for a while; return their names."""
+        names = [f"job-{number}" for number in range(count)]
+        for name in names:
+            line = '{"custom_id": "%d", "body": {"input": "%s"}}\n'
+            self.write(f"specs/{name}.jsonl", "".join(line % (number, name) for number in range(requests)))
+            fields = "endpoint: /v1/embeddings\nmodel: mistral-embed\n"
+            self.write(f"specs/{name}.yaml", f"name: {name}\n{fields}input_files: [{name}.jsonl]\n")
+        return names
+
+    def start(self, *argv: str, **options: object) -> subprocess.Popen[bytes]:
+        given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        command = [sys.executable, "-m", "reconciler", *argv]
+        return subprocess.Popen(command, cwd=self.root, env=self.environ, **given)  # type: ignore[call-overload,no-any-return]
+
+    def run(self, *argv: str, **options: object) -> Done:
+        return finish(self.start(*argv, **options))
+
+    def jobs(self) -> list[dict[str, str]]:
+        """Return every job of the workspace, as another client sees them."""
+        headers = {"Authorization": f"Bearer {KEY}"}
+        listed = httpx.get(f"{self.url}{JOBS}", headers=headers, params={"page_size": 1000}).json()
+        return [
+            {"name": job["metadata"]["reconciler.name"], "status": job["status"], "id": job["id"]}
+            for job in listed.get("data", [])
+        ]
+
+    def live(self) -> list[str]:
+        return sorted(job["name"] for job in self.jobs() if job["status"] in ("QUEUED", "RUNNING"))
+
+
+class Done:
+    """A process that has ended."""
+
+    def __init__(self, process: subprocess.Popen[bytes], out: bytes, err: bytes) -> None:
+        self.code = process.returncode
+        self.out = out.decode()
+        self.err = err.decode()
+        assert "Traceback" not in self.err, self.err
+        check_lines("\n".join(line for line in self.err.splitlines() if line.startswith("{")))
+
+
+def finish(process: subprocess.Popen[bytes]) -> Done:
+    out, err = process.communicate(timeout=PATIENCE)
+    return Done(process, out or b"", err or b"")
+
+
+@contextmanager
+def gated(folder: Path) -> Iterator[tuple[Gate, str]]:
+    with Store(folder / "workspace.db") as store:
+        gate = Gate(make_app(store, now=time.time))
+        server = serve(gate, "127.0.0.1", 0)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield gate, server.url
+        finally:
+            gate.open()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[tuple[Gate, str]]:
+    with gated(tmp_path) as both:
+        yield both
+
+
+@pytest.fixture
+def gate(workspace: tuple[Gate, str]) -> Gate:
+    return workspace[0]
+
+
+@pytest.fixture
+def shop(workspace: tuple[Gate, str], tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "shop", workspace[1])
+
+
+CREATE = f"POST {JOBS}"
+LIST = f"GET {JOBS}"
+
+
+def test_readmes_first_command_creates_the_jobs_and_the_second_time_changes_nothing(tmp_path: Path) -> None:
+    command = "reconciler apply specs --sandbox --yes"
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+    shop = Shop(tmp_path, "")
+    shop.environ = {name: shop.environ[name] for name in ("PATH", "SYSTEMROOT") if name in shop.environ}
+    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    shutil.copy(ROOT / "reconciler.yaml", tmp_path)
+    first = shop.run(*command.split()[1:])
+    assert (first.code, first.out.splitlines()[-1]) == (0, "5 created")
+    second = shop.run(*command.split()[1:])
+    assert (second.code, second.out.count("\n"), second.out[:11]) == (0, 1, "No changes.")
+    assert "5 jobs read, 5 ours · 5 unchanged" in second.out
+
+
+def test_sandbox_server_is_a_process_that_other_processes_reach(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "")
+    shop.specs(1)
+    server = shop.start("sandbox", "serve", "--port", "0", "--db", "served.db")
+    try:
+        assert server.stdout is not None
+        found = re.match(rb"sandbox on (http://127\.0\.0\.1:\d+) ", server.stdout.readline())
+        assert found
+        shop.environ["MISTRAL_BASE_URL"] = found[1].decode()
+        assert shop.run("apply", "--yes").out.endswith("1 created\n")
+    finally:
+        server.terminate()
+        server.communicate(timeout=PATIENCE)
+    assert server.returncode != 1
+
+
+def test_second_apply_on_this_host_is_refused_while_the_first_is_at_work(gate: Gate, shop: Shop) -> None:
+    names = shop.specs(2)
+    gate.close(CREATE)
+    first = shop.start("apply", "--yes")
+    gate.wait_for(CREATE, 1)
+    second = shop.run("apply", "--yes")
+    assert (second.code, second.out) == (1, "")
+    assert re.search(r"error: another apply is at work on this target \(run \w{12} on ", second.err)
+    assert shop.run("plan").code == 0
+    gate.open()
+    assert finish(first).code == 0
+    assert shop.live() == names
+
+
+def test_two_clones_at_once_leave_one_live_job_each_after_the_next_apply(
+    gate: Gate, shop: Shop, tmp_path: Path
+) -> None:
+    names = shop.specs(3)
+    shutil.copytree(shop.root, tmp_path / "clone")
+    other = Shop(tmp_path / "clone", shop.url)
+    gate.close(CREATE)
+    both = [one.start("apply", "--yes") for one in (shop, other)]
+    gate.wait_for(CREATE, 3)  # so both have read an empty workspace
+    gate.open()
+    ended = [finish(process) for process in both]
+    assert {done.code for done in ended} == {0}
+    assert shop.run("apply", "--yes").code == 0
+    time.sleep(0.6)  # a cancelled job takes half a second to stop
+    assert shop.live() == names
+    assert other.run("apply", "--yes").out.startswith("No changes.")
+
+
+@POSIX
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_lets_what_is_in_flight_end_and_the_next_run_does_the_rest(
+    gate: Gate, shop: Shop, number: signal.Signals, code: int
+) -> None:
+    names = shop.specs(5)
+    gate.close(CREATE, after=1)
+    process = shop.start("apply", "--yes")
+    gate.wait_for(CREATE, 3)
+    process.send_signal(number)
+    assert process.stderr is not None
+    heard = b""
+    while b"stopping: what is in flight is finished, nothing new is begun\n" not in heard:
+        heard += process.stderr.readline()
+    gate.open()
+    done = finish(process)
+    assert done.code == code
+    assert done.out.splitlines()[-1] == "3 created, 2 not done"
+    assert done.out.count("create: the run was asked to stop") == 2
+    assert f'"signal": "{number.name}"' in done.err
+    assert f'"exit_code": {code}' in done.err
+    assert len(shop.live()) == 3
+    rest = shop.run("apply", "--yes")
+    assert (rest.code, rest.out.splitlines()[-1]) == (0, "2 created")
+    assert shop.live() == names
+
+
+@POSIX
+def test_second_signal_leaves_at_once(gate: Gate, shop: Shop) -> None:
+    shop.specs(1)
+    gate.close(CREATE)
+    process = shop.start("apply", "--yes")
+    gate.wait_for(CREATE, 1)
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    while b"stopping" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    assert finish(process).code == 130
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("command", "reads"), [(("apply", "--yes"), 0), (("apply", "--yes"), 1), (("plan",), 1)]
+)
+def test_signal_while_nothing_was_sent_yet_ends_the_run_at_once(
+    gate: Gate, shop: Shop, command: tuple[str, ...], reads: int
+) -> None:
+    shop.specs(1)
+    headers = {"Authorization": f"Bearer {KEY}"}
+    body = {"model": "m", "endpoint": "/v1/ocr", "requests": [{"custom_id": "a", "body": {}}]}
+    with httpx.Client(base_url=shop.url, headers=headers) as client:
+        for _ in range(201 * reads):  # three pages: the later ones are read by threads
+            client.post(JOBS, json=body)
+    gate.close(LIST, after=reads)
+    process = shop.start(*command)
+    gate.wait_for(LIST, 1 + 2 * reads)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+    assert done.code == 130
+    assert time.monotonic() - began < 5
+    assert "interrupted" in done.err
+    assert done.out == ""
+
+
+@POSIX
+@pytest.mark.parametrize("arrives", [True, False])
+def test_killed_run_is_completed_by_the_next_without_duplicates(
+    gate: Gate, shop: Shop, arrives: bool
+) -> None:
+    names = shop.specs(4)
+    gate.close(CREATE, after=1)
+    process = shop.start("apply", "--yes")
+    gate.wait_for(CREATE, 3)
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    if arrives:  # what was on its way when the process died comes true
+        gate.open()
+        deadline = time.monotonic() + PATIENCE
+        while len(shop.jobs()) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(shop.jobs()) == 3
+    else:
+        gate.lose(CREATE)
+        gate.open()
+        first = shop.run("apply", "--yes", "--format", "json")
+        held = [
+            action["reason"]
+            for decision in json.loads(first.out)["plan"]["decisions"]
+            for action in decision["actions"]
+        ]
+        assert held.count("unsettled") == 2
+    time.sleep(1.1)  # the settle time
+    assert shop.run("apply", "--yes").code == 0
+    assert sorted(job["name"] for job in shop.jobs()) == names
+    assert shop.live() == names
+
+
+def test_ledger_that_a_crash_tore_is_read_to_its_last_whole_line(shop: Shop) -> None:
+    names = shop.specs(2)
+    assert shop.run("apply", "--yes").code == 0
+    (ledger,) = (shop.root / ".reconciler").rglob("ledger.jsonl")
+    with ledger.open("ab") as file:
+        file.write(b'{"v": 1, "kind": "create_inten')
+    assert shop.run("apply", "--yes").out.startswith("No changes.")
+    shop.specs(3)
+    assert shop.run("apply", "--yes").code == 0
+    assert shop.live() == [*names, "job-2"]
+
+
+# pipes, streams and terminals
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "command",
+    ["plan --format json", "status", "schema event", "--help"],
+)
+def test_reader_that_goes_away_is_no_error(shop: Shop, command: str) -> None:
+    shop.specs(3, requests=2)
+    script = f'"{sys.executable}" -m reconciler {command} | true; exit "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=shop.root, env=shop.environ, capture_output=True, check=False
+    )
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@POSIX
+@pytest.mark.parametrize("reader", ["true", "head -1"])
+def test_apply_does_its_work_though_nobody_reads_what_it_says(shop: Shop, reader: str) -> None:
+    names = shop.specs(2)
+    script = f'"{sys.executable}" -m reconciler apply --yes | {reader}; exit "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=shop.root, env=shop.environ, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert shop.live() == names
+
+
+@POSIX
+def test_exit_code_is_right_though_nobody_reads(shop: Shop) -> None:
+    shop.specs(1)
+    script = f'"{sys.executable}" -m reconciler plan --detailed-exitcode | true; exit "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=shop.root, env=shop.environ, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_full_disk_under_stdout_is_told_before_anything_is_bought(shop: Shop) -> None:
+    shop.specs(1)
+    for command in (("plan", "--format", "json"), ("apply", "--yes")):
+        with Path("/dev/full").open("wb") as full:
+            done = shop.run(*command, stdout=full)
+        assert done.code == 1
+        assert "error: stdout cannot be written: No space left on device" in done.err
+        assert "Exception ignored" not in done.err
+    assert shop.jobs() == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_full_disk_under_stderr_stops_nothing(shop: Shop) -> None:
+    names = shop.specs(1)
+    with Path("/dev/full").open("wb") as full:
+        done = shop.run("apply", "--yes", stderr=full)
+    assert (done.code, done.out.splitlines()[-1]) == (0, "1 created")
+    assert shop.live() == names
+
+
+@POSIX
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_stop_nothing(shop: Shop, closed: str) -> None:
+    names = shop.specs(1)
+    script = f'"{sys.executable}" -m reconciler apply --yes {closed}'
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=shop.root, env=shop.environ, capture_output=True, check=False
+    )
+    assert (done.returncode, shop.live()) == (0, names)
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"LC_ALL": "C", "PYTHONIOENCODING": ""},
+        {"PYTHONIOENCODING": "ascii:strict"},
+        {"PYTHONIOENCODING": "cp437", "TERM": "dumb", "COLUMNS": "20"},
+    ],
+    ids=str,
+)
+def test_output_is_utf8_whatever_the_locale_says(shop: Shop, environ: dict[str, str]) -> None:
+    shop.write("specs/größe.jsonl", '{"custom_id": "ä", "body": {}}\n')
+    fields = "endpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [größe.jsonl]\n"
+    shop.write("specs/größe.yaml", f"name: size\n{fields}")
+    shop.environ.update(environ)
+    planned = shop.run("plan")
+    assert planned.code == 0
+    assert "new · 1 request · uploads specs/größe.jsonl (32 bytes)" in planned.out
+    shop.write("specs/größe.yaml", f"name: size\n{fields}grösse: 1\n")
+    refused = shop.run("validate")
+    assert refused.code == 1
+    assert "specs/größe.yaml:5:1: grösse: unknown field" in refused.err
+
+
+@POSIX
+def test_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'rmdir "{gone}"; "{sys.executable}" -m reconciler plan'
+    environ = {**os.environ, "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=gone, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "error: the current folder cannot be used" in done.stderr
+
+
+# a person at a terminal
+
+
+def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal, and type each answer when its question is read."""
+    import pty
+
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover  another process
+        os.chdir(shop.root)
+        os.execve(  # noqa: S606  no shell is wanted
+            sys.executable, [sys.executable, "-m", "reconciler", *argv], shop.environ
+        )
+    said, left = b"", list(answers)
+    deadline = time.monotonic() + PATIENCE
+    with suppress(OSError):  # the other side has gone
+        while time.monotonic() < deadline:
+            if not select.select([terminal], [], [], 0.3)[0]:  # it has said all, and waits
+                if left and left[0][0].encode() in said:
+                    os.write(terminal, left.pop(0)[1].encode())
+            elif piece := os.read(terminal, 4096):
+                said += piece
+            else:
+                break
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), said.decode().replace("\r\n", "\n")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("answer", "code", "told", "live"),
+    [
+        ("y\n", 0, "1 created", ["job-0"]),
+        ("n\n", 0, "Nothing was done.", []),
+        ("\n", 0, "Nothing was done.", []),
+        ("\x04", 0, "Nothing was done.", []),
+        ("\x03", 130, "interrupted; nothing was done", []),
+    ],
+    ids=["yes", "no", "nothing", "Ctrl-D", "Ctrl-C"],
+)
+def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
+    shop: Shop, answer: str, code: int, told: str, live: list[str]
+) -> None:
+    shop.specs(1)
+    ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
+    where = shop.url.partition("://")[2]
+    assert f"Apply this on {where} (1 to create · buys 2,000 requests)? [y/N]" in said
+    assert "\x1b[32m+ create" in said
+    assert told in said
+    assert (ended, shop.live()) == (code, live)
+
+
+@POSIX
+def test_cancel_by_hand_asks_on_a_terminal(shop: Shop) -> None:
+    shop.specs(1)
+    shop.run("apply", "--yes")
+    (job,) = shop.jobs()
+    ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "n\n")])
+    assert (ended, shop.live()) == (0, ["job-0"])
+    assert f"Stop {job['id']}? [y/N]" in said
+    ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "y\n")])
+    assert ended == 0
+    assert f"{job['id']} CANCELLATION_REQUESTED" in said
+
+
+@POSIX
+def test_no_change_is_one_line_on_a_terminal(shop: Shop) -> None:
+    shop.specs(1)
+    shop.run("apply", "--yes")
+    ended, said = converse(shop, "plan", answers=[])
+    assert (ended, said.count("\n"), said[:11]) == (0, 1, "No changes.")
+
+
+# the official SDK
+
+
+def test_job_that_this_tool_created_reads_back_through_the_official_sdk(shop: Shop) -> None:
+    shop.specs(1, requests=3)
+    assert shop.run("apply", "--yes").code == 0
+    with Mistral(api_key=KEY, server_url=shop.url) as sdk:
+        listed = sdk.batch.jobs.list(metadata={"reconciler.name": "job-0"}).data
+        assert listed
+        (job,) = listed
+        assert job.metadata is not None
+        assert {key for key in job.metadata if key.startswith("reconciler.")} == {
+            "reconciler.project",
+            "reconciler.name",
+            "reconciler.work",
+            "reconciler.inputs",
+            "reconciler.settings",
+            "reconciler.run",
+            "reconciler.source",
+        }
+        assert (job.endpoint, job.model) == ("/v1/embeddings", "mistral-embed")
+        sent = sdk.files.download(file_id=job.input_files[0]).read()
+        assert sent == (shop.root / "specs/job-0.jsonl").read_bytes()
+        assert sdk.batch.jobs.get(job_id=job.id).metadata == job.metadata
