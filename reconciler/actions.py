@@ -96,6 +96,8 @@ class Cancel:
 
     ours: Ours
     reason: Reason
+    twin: Job | None = None
+    """The job of the same work that stays, where this one is its duplicate: cancelling it loses nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 from reconciler.actions import Cancel, Create, Decision, Plan
 from reconciler.api.client import Writer
+from reconciler.api.errors import OutcomeUnknownError
 from reconciler.create import Altered, Bought, Desk, Lost, Refused, buy
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
@@ -62,8 +63,8 @@ class Applier:
         began = self._world.monotonic()
         try:
             result = buy(self._desk, create, self._uploads.ids(create.spec))
-        except (ReconcilerError, OSError) as error:
-            result = Refused(error=_told(error))
+        except ReconcilerError as error:
+            result = Refused(error=error)
         elapsed_ms = round((self._world.monotonic() - began) * 1000)
         match result:
             case Bought():
@@ -98,6 +99,8 @@ class Applier:
             job = cancel_job(
                 self._writer, self._world, job, name=name, reason=cancel.reason, source=self._desk.source
             )
+        except OutcomeUnknownError as error:
+            return Unknown(name=name, action=CANCEL, error=error, until=None)
         except ReconcilerError as error:
             return Failed(name=name, action=CANCEL, error=error)
         return Cancelled(name=name, job=job)
@@ -124,6 +127,9 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
     )
     try:
         left = stop(writer, job.id)
+    except OutcomeUnknownError as error:  # it may stop yet: the intent stays what is known
+        world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
+        raise
     except ReconcilerError as error:
         world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
         _note(world, CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, error=str(error)))
@@ -161,14 +167,6 @@ def stop(writer: Writer, job_id: str) -> Job:
         if job.phase in (Phase.ACTIVE, Phase.UNKNOWN):
             raise
     return job
-
-
-def _told(error: ReconcilerError | OSError) -> ReconcilerError:
-    if isinstance(error, ReconcilerError):
-        return error
-    return ReconcilerError(
-        f"{error.filename}: {error.strerror}", hint="make the file readable, then plan again"
-    )
 
 
 def _altered(result: Altered) -> ReconcilerError:

@@ -34,6 +34,7 @@ class Case:
     memory: Memory
     gone: frozenset[str] = frozenset()
     lineage: frozenset[str] | None = None
+    newer: frozenset[str] = frozenset()
     uncommitted: frozenset[str] = frozenset()
     seen_ops: frozenset[str] = frozenset()
     """The ops of every job in the workspace."""
@@ -102,6 +103,12 @@ class Case:
             for later in self.jobs
         )
 
+    @property
+    def overtaken_by(self) -> Ours | None:
+        """The last job of this name, where it was bought from a commit that came after this checkout."""
+        last = max(self.jobs, key=lambda ours: ours.job.age_key, default=None)
+        return last if last is not None and last.tags.source.commit in self.newer else None
+
     def foreign_commit(self, ours: Ours) -> bool:
         """Whether a job was bought from a commit that this checkout does not contain."""
         commit = ours.tags.source.commit
@@ -132,6 +139,7 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             memory=memory,
             gone=observed.gone,
             lineage=declared.lineage,
+            newer=declared.newer,
             uncommitted=declared.uncommitted,
             seen_ops=seen_ops,
             now=now,

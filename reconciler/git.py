@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.model import Checkout, Source
+from reconciler.render.clean import clean
 
 TIMEOUT_SECONDS: Final = 60
+MANY: Final = 32
+"""Of more commits, git is asked for the whole history at once."""
 
 
 def checkout(root: Path) -> Checkout:
@@ -44,11 +47,24 @@ def contained(root: Path, commits: Iterable[str]) -> frozenset[str] | None:
     """
     if _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
         return None
+    asked = frozenset(commit for commit in commits if commit.isalnum())
+    if len(asked) > MANY:
+        return asked & frozenset((_git(root, "rev-list", "HEAD") or "").split())
+    return frozenset(commit for commit in asked if _is_ancestor(root, commit, "HEAD"))
+
+
+def newer(root: Path, commits: Iterable[str]) -> frozenset[str]:
+    """Return those commits that contain HEAD and are not it: they came later.
+
+    What the clone does not have is not among them.
+    """
     return frozenset(
-        commit
-        for commit in commits
-        if commit.isalnum() and _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None
-    )
+        commit for commit in commits if commit.isalnum() and _is_ancestor(root, "HEAD", commit)
+    ) - {_git(root, "rev-parse", "HEAD") or ""}
+
+
+def _is_ancestor(root: Path, older: str, younger: str) -> bool:
+    return _git(root, "merge-base", "--is-ancestor", older, younger) is not None
 
 
 def _git(root: Path, *arguments: str) -> str | None:
@@ -79,4 +95,4 @@ def source(found: Checkout, environ: Mapping[str, str]) -> Source:
         run_url = f"{server}/{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{environ['GITHUB_RUN_ID']}"
     actors = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME")
     actor = next((environ[name] for name in actors if environ.get(name)), "")
-    return Source(commit=found.commit, dirty=found.dirty, actor=actor, run_url=run_url)
+    return Source(commit=found.commit, dirty=found.dirty, actor=clean(actor), run_url=clean(run_url))

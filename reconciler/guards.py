@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.actions import Cancel, Create, Plan, Reason
+from reconciler.actions import Cancel, Create, Plan
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, Phase
 from reconciler.settings import Guards
@@ -48,7 +48,7 @@ class Proposal:
     @property
     def cancels(self) -> tuple[Cancel, ...]:
         """The cancels that lose something: duplicates do not."""
-        return tuple(cancel for cancel in self.plan.of(Cancel) if cancel.reason is not Reason.DUPLICATE)
+        return tuple(cancel for cancel in self.plan.of(Cancel) if cancel.twin is None)
 
     @property
     def active(self) -> int:
@@ -108,7 +108,7 @@ def new_requests(proposal: Proposal) -> Refusal | None:
     return Refusal(
         guard="max_new_requests",
         message=f"the plan buys {known:,} requests{beside}, more than {limit:,}",
-        hint=f"pass --max-new-requests {known or 1}, or set guards.max_new_requests"
+        hint=f"pass --max-new-requests {known}, or set guards.max_new_requests"
         if not unknown
         else "pass --max-new-requests none",
     )
@@ -150,7 +150,7 @@ def bought_elsewhere(proposal: Proposal) -> Refusal | None:
     found = [
         other
         for other in proposal.observed.elsewhere
-        if other.run_key in wanted and other.job.phase in (Phase.ACTIVE, Phase.SUCCEEDED)
+        if other.run_key in wanted and other.job.phase in (Phase.ACTIVE, Phase.SUCCEEDED, Phase.UNKNOWN)
     ]
     if not found:
         return None

@@ -331,6 +331,8 @@ class Declared:
     """The names that were asked for; None for all. Whatever is not selected is never absent."""
     lineage: frozenset[str] | None = None
     """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""
+    newer: frozenset[str] = frozenset()
+    """The commits, among those that jobs name, that contain HEAD: this checkout is older than they are."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: whoever checks it out will not see them."""
 

@@ -1,15 +1,17 @@
 """The workspace, read whole or not at all, and sorted by what each job is to us.
 
 Absence is never concluded from a partial list: a list counts as complete when the unique ids are at least the total
-on its last page, no page is short and the total did not shrink meanwhile. Otherwise it is read again.
+on its last page, that page is not full, no other is short and the total did not shrink meanwhile. Otherwise it is
+read again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from reconciler import tags
@@ -17,7 +19,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.api.values import JobPage
 from reconciler.errors import ListingError
-from reconciler.ledger.memory import Memory
+from reconciler.ledger.memory import Memory, Remembered
 from reconciler.model import Elsewhere, Job, Observed, Ours, RunKey, Unreadable
 from reconciler.world import World
 
@@ -57,19 +59,30 @@ def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
 
 
 def _pages(reader: Reader, world: World, *, at_once: int) -> list[JobPage]:
-    """Read every page; later pages are read as long as the total asks for more."""
+    """Read every page; later pages are read as long as the total, or a full page, asks for more."""
     size = PAGE_SIZE
     pages = [reader.list_jobs(page=0, page_size=size)]
-    if 0 < len(pages[0].jobs) < min(size, pages[0].total):
+    if 0 < len(pages[0].jobs) < size and len(pages[0].jobs) != pages[0].total:
         # The server hands out smaller pages than we asked for: go by its size from the start.
         size = len(pages[0].jobs)
         pages = [reader.list_jobs(page=0, page_size=size)]
-    while len(pages) < (count := math.ceil(pages[-1].total / size)):
-        more = range(len(pages), min(count, len(pages) + PAGES_AHEAD))
+    known = len(_ids(pages))
+    while more := _more(pages, size):
         pages += world.spread(lambda page: reader.list_jobs(page=page, page_size=size), more, at_once=at_once)
-        if not pages[-1].jobs:
+        before, known = known, len(_ids(pages))
+        if known == before:
             break
     return pages
+
+
+def _more(pages: list[JobPage], size: int) -> range:
+    """Return the pages to be read next. Behind a full last page there may be another, whatever the total says."""
+    count = max(math.ceil(pages[-1].total / size), len(pages) + (len(pages[-1].jobs) >= size))
+    return range(len(pages), min(count, len(pages) + PAGES_AHEAD))
+
+
+def _ids(pages: Iterable[JobPage]) -> set[str]:
+    return {job.id for page in pages for job in page.jobs}
 
 
 def _incomplete(pages: list[JobPage], unique: int) -> str:
@@ -120,9 +133,8 @@ def with_remembered(
         zip(missing, world.spread(lambda job_id: _get(reader, job_id), missing, at_once=at_once), strict=True)
     )
     late = [job for job in found.values() if job is not None]
-    return sort_out(
-        (*listed, *late), watched, gone=frozenset(job_id for job_id, job in found.items() if job is None)
-    )
+    gone = frozenset(job_id for job_id, job in found.items() if job is None)
+    return sort_out((*listed, *late), watched, gone=gone, known=memory.jobs)
 
 
 def _get(reader: Reader, job_id: str) -> Job | None:
@@ -132,15 +144,31 @@ def _get(reader: Reader, job_id: str) -> Job | None:
         return None
 
 
-def sort_out(jobs: Iterable[Job], watched: Watched, *, gone: frozenset[str] = frozenset()) -> Observed:
-    """Sort jobs by what they are to us. Pure."""
+def sort_out(
+    jobs: Iterable[Job],
+    watched: Watched,
+    *,
+    gone: frozenset[str] = frozenset(),
+    known: Mapping[str, Remembered] = MappingProxyType({}),
+) -> Observed:
+    """Sort jobs by what they are to us. Pure.
+
+    Args:
+        jobs: everybody's.
+        watched: whose jobs are ours.
+        gone: ids that the API no longer knows.
+        known: ours by the ledger, by id. One whose tags deny that was tampered with, and is no stranger's job.
+    """
     ours: list[Ours] = []
     unreadable: list[Unreadable] = []
     elsewhere: list[Elsewhere] = []
     total = 0
     for job in jobs:
         total += 1
-        project = tags.project_of(job)
+        project, remembered = tags.project_of(job), known.get(job.id)
+        if project != watched.project and remembered is not None:
+            unreadable.append(_tampered_with(job, remembered))
+            continue
         if project is None:
             continue
         read = tags.read(job)
@@ -148,7 +176,7 @@ def sort_out(jobs: Iterable[Job], watched: Watched, *, gone: frozenset[str] = fr
             if isinstance(read, Ours):
                 ours.append(read)
             else:
-                unreadable.append(read)
+                unreadable.append(_completed(read, remembered))
         elif isinstance(read, Ours) and read.tags.run_key in watched.wanted:
             elsewhere.append(
                 Elsewhere(job=job, project=project, name=read.tags.name, run_key=read.tags.run_key)
@@ -160,3 +188,21 @@ def sort_out(jobs: Iterable[Job], watched: Watched, *, gone: frozenset[str] = fr
         gone=gone,
         total=total,
     )
+
+
+def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:
+    """Say what the ledger knows of a job whose tags deny that it is ours."""
+    return Unreadable(
+        job=job,
+        name=remembered.name,
+        run_key=remembered.run_key,
+        newer=False,
+        problem=f"its tag {tags.PROJECT} is missing or altered",
+    )
+
+
+def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
+    """Add what the ledger knows of a job to what its tags still tell."""
+    if remembered is None:
+        return read
+    return replace(read, name=read.name or remembered.name, run_key=read.run_key or remembered.run_key)

@@ -43,12 +43,15 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
      -> Create `retry`
 3  FAILED or TIMED_OUT otherwise
      -> Hold `failed` (attention), with the API's own error
+3  a job of this work was cancelled as a duplicate, and the one it was a duplicate of is gone
+     -> Hold `record_gone` (attention)
 3  nothing
      -> Create `new`, `changed` (which part: inputs, model, …) or `rerun`
 
 Only where the complete spec root was loaded can a name be "not declared". A job belongs to the spec that wants its
 run key, whatever it was called, and otherwise to the name in its tags. Jobs without our project's tag do not exist
-here. Input order never matters.
+here. Whatever step 3 would create is Hold `other_history` where the last job of the name was bought from a commit that
+contains HEAD: this checkout is older than the job. Input order never matters.
 """
 
 from __future__ import annotations
@@ -77,6 +80,7 @@ WANTED_WORK: Final = (
     rules.partial,
     rules.retry,
     rules.failed,
+    rules.twin_gone,
     rules.never_bought,
 )
 STEPS: Final[tuple[tuple[Rule, ...], ...]] = (UNTOUCHABLE, UNWANTED, OTHER_WORK, WANTED_WORK)
@@ -117,13 +121,26 @@ def decide(case: Case) -> Decision:
         beside = first(OTHER_WORK, case) or ()
         blocker = next((action.job for action in beside if isinstance(action, Keep)), None)
         wanted = first(WANTED_WORK, case) or ()
-        actions = (*(wait(action, blocker) for action in wanted), *beside)
+        actions = (*(wait(overtaken(action, case), blocker) for action in wanted), *beside)
     return Decision(name=case.name, spec=case.spec, actions=actions, notes=tuple(notes(case, actions)))
 
 
 def first(step: tuple[Rule, ...], case: Case) -> tuple[Action, ...] | None:
     """Return what the first rule that applies says, None where none does."""
     return next((verdict for rule in step if (verdict := rule.decide(case)) is not None), None)
+
+
+def overtaken(action: Action, case: Case) -> Action:
+    """Turn a create into a Hold where this checkout is older than the last job of the name: its time is over."""
+    last = case.overtaken_by
+    if last is None or not isinstance(action, Create):
+        return action
+    detail = (
+        f"job {last.job.short_id} was bought from commit {last.tags.source.commit[:10]}, which came later"
+    )
+    return Hold(
+        job=last.job, reason=Reason.OTHER_HISTORY, detail=detail, hint="update the checkout, then plan again"
+    )
 
 
 def wait(action: Action, blocker: Job | None) -> Action:

@@ -22,7 +22,8 @@ from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.guards import Allowed, Proposal, Refusal, refusals
-from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
+from reconciler.ledger import lines
+from reconciler.ledger.lines import CancelEnded, CreateIntended, CreateRefused, Ended, Line
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Checkout, Declared, Observed, Phase, RunKey, Source, Target
 from reconciler.outcomes import Created, Failed, Outcome, Skipped
@@ -194,7 +195,7 @@ def apply(
     agreed = False
     for _ in range(ROUNDS):
         situation = gather(run, declare, declared)
-        record_ends(run, situation)
+        record_seen(run, situation)
         if saved is not None:
             situation = only_what_holds(run, situation, saved)
         agreed = agreed or agree(situation)
@@ -297,24 +298,47 @@ def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outco
     return my_duplicates(again, outcomes, run.api)
 
 
-def record_ends(run: Run[ApiT], situation: Situation) -> None:
-    """Remember how jobs of ours have ended, for the day when the API forgets them."""
-    known = situation.memory.jobs
-    ended = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
-    run.world.ledger.append(
-        *(
-            Ended(
-                at=run.world.now(),
-                run_id=run.world.run_id,
-                job_id=ours.job.id,
-                name=ours.tags.name,
-                work=ours.tags.run_key.work,
-                rerun=ours.tags.run_key.rerun,
-                attempt=ours.tags.attempt,
-                phase=ours.phase,
+def record_seen(run: Run[ApiT], situation: Situation) -> None:
+    """Write down what the workspace shows and the ledger does not know yet.
+
+    How jobs of ours have ended, for the day when the API forgets them; and what came of creates and cancels whose run
+    was interrupted before it could say so.
+    """
+    at, run_id = run.world.now(), run.world.run_id
+    memory = situation.memory
+    known = memory.jobs
+    in_doubt = {intent.op for intent in memory.open_creates}
+    over = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
+    new: list[Line] = []
+    for ours in situation.observed.ours:
+        job, facts = ours.job, ours.tags
+        if facts.op in in_doubt:
+            new.append(
+                lines.Created(
+                    at=at,
+                    run_id=run_id,
+                    op=facts.op,
+                    job_id=job.id,
+                    name=facts.name,
+                    work=facts.run_key.work,
+                    rerun=facts.run_key.rerun,
+                    attempt=facts.attempt,
+                    adopted=True,
+                )
             )
-            for ours in situation.observed.ours
-            if ours.phase in ended
-            and (ours.job.id not in known or known[ours.job.id].phase is not ours.phase)
-        )
-    )
+        if ours.phase in over and (job.id not in known or known[job.id].phase is not ours.phase):
+            new.append(
+                Ended(
+                    at=at,
+                    run_id=run_id,
+                    job_id=job.id,
+                    name=facts.name,
+                    work=facts.run_key.work,
+                    rerun=facts.run_key.rerun,
+                    attempt=facts.attempt,
+                    phase=ours.phase,
+                )
+            )
+        if job.id in memory.open_cancels and ours.phase in (*over, Phase.CANCELLED):
+            new.append(CancelEnded(at=at, run_id=run_id, job_id=job.id, status=job.status))
+    run.world.ledger.append(*new)

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from reconciler import digests, tags
 from reconciler.actions import Action, Cancel, Change, Create, Hold, Keep, Reason
 from reconciler.case import OUR_CANCELS, Case
-from reconciler.model import InputFile, JobSpec, Ours, Phase
+from reconciler.model import InputFile, Job, JobSpec, Ours, Phase
 
 Verdict: TypeAlias = "tuple[Action, ...] | None"
 
@@ -201,7 +201,7 @@ def succeeded(case: Case) -> Verdict:
     total = max(job.total_requests, job.succeeded_requests + job.failed_requests)
     bad = total > 0 and job.failed_requests / total > case.spec.max_failed
     detail = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
-    return (Keep(job=job, reason=Reason.SUCCEEDED, detail=detail, attention=bad), *_duplicates(case, job.id))
+    return (Keep(job=job, reason=Reason.SUCCEEDED, detail=detail, attention=bad), *_duplicates(case, job))
 
 
 @rule("ACTIVE", "Keep the smallest (created_at, id) `running`, Cancel the others `duplicate`")
@@ -211,14 +211,14 @@ def running(case: Case) -> Verdict:
     if not live:
         return None
     job = min(live, key=lambda job: job.age_key)
-    return (Keep(job=job, reason=Reason.RUNNING), *_duplicates(case, job.id))
+    return (Keep(job=job, reason=Reason.RUNNING), *_duplicates(case, job))
 
 
-def _duplicates(case: Case, kept: str) -> tuple[Cancel, ...]:
+def _duplicates(case: Case, kept: Job) -> tuple[Cancel, ...]:
     return tuple(
-        Cancel(ours=ours, reason=Reason.DUPLICATE)
+        Cancel(ours=ours, reason=Reason.DUPLICATE, twin=kept)
         for ours in case.wanted
-        if ours.phase is Phase.ACTIVE and ours.job.id != kept
+        if ours.phase is Phase.ACTIVE and ours.job.id != kept.id
     )
 
 
@@ -325,6 +325,20 @@ def failed(case: Case) -> Verdict:
     detail = f"{word}: {why}" if why else word
     hint = "change `rerun` to try again"
     return (Hold(job=job, reason=Reason.FAILED, detail=detail, hint=hint, attention=True),)
+
+
+@rule(
+    "a job of this work was cancelled as a duplicate, and the one it was a duplicate of is gone",
+    "Hold `record_gone` (attention)",
+)
+def twin_gone(case: Case) -> Verdict:
+    """A duplicate proves that somebody bought this work; what became of the other, nobody can tell."""
+    job = next((ours.job for ours in case.jobs if ours.tags.run_key in case.run_keys), None)
+    if case.spec is None or job is None:
+        return None
+    detail = f"job {job.short_id} was cancelled as a duplicate of one that is gone"
+    hint = "if its answers are lost, change `rerun` to buy them again"
+    return (Hold(job=job, reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)
 
 
 @rule("nothing", "Create `new`, `changed` (which part: inputs, model, …) or `rerun`")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reconciler.actions import Cancel, Keep, Plan, Reason
+from reconciler.actions import Cancel, Plan
 from reconciler.api.client import Reader
 from reconciler.model import Observed, Phase
 from reconciler.outcomes import Created, Outcome
@@ -65,15 +65,18 @@ def my_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Pl
         ApiError: a job that would stay cannot be read.
     """
     ops = {outcome.op for outcome in outcomes if isinstance(outcome, Created)}
-    decisions = []
-    for decision in plan.decisions:
-        mine = tuple(
-            cancel
-            for cancel in decision.of(Cancel)
-            if cancel.reason is Reason.DUPLICATE and cancel.ours.tags.op in ops
+    there = (Phase.ACTIVE, Phase.SUCCEEDED)
+    decisions = (
+        replace(
+            decision,
+            actions=tuple(
+                cancel
+                for cancel in decision.of(Cancel)
+                if cancel.twin
+                and cancel.ours.tags.op in ops
+                and reader.get_job(cancel.twin.id).phase in there
+            ),
         )
-        # The first is the twin; after it comes what is kept of other work.
-        stays = [keep.job.id for keep in decision.of(Keep)[:1] if keep.job]
-        if mine and any(reader.get_job(job_id).phase in (Phase.ACTIVE, Phase.SUCCEEDED) for job_id in stays):
-            decisions.append(replace(decision, actions=mine))
-    return replace(plan, decisions=tuple(decisions))
+        for decision in plan.decisions
+    )
+    return replace(plan, decisions=tuple(decision for decision in decisions if decision.actions))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -70,12 +71,13 @@ class Uploads:
     def _upload(self, part: InputFile) -> str:
         began = self._world.monotonic()
         path = self._root / part.path
-        with path.open("rb") as content:
+        with _opened(path, part) as content:
             if os.fstat(content.fileno()).st_size != part.size:
                 raise _changed(part)
             sent = self._send(part, content)
         if sent.sha256 != part.sha256:
-            self._writer.delete_file(sent.file.id)
+            with suppress(ReconcilerError):  # it is no use to anybody, and harms nobody
+                self._writer.delete_file(sent.file.id)
             raise _changed(part)
         self._world.log(
             "input.uploaded",
@@ -101,6 +103,15 @@ class Uploads:
                 self._world.log("input.upload_repeated", path=part.path, error=str(error))
                 self._world.sleep(PAUSE_SECONDS * 2 ** (TRIES - 1 - left))
         raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+
+def _opened(path: Path, part: InputFile) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ReconcilerError(
+            f"{part.path} cannot be read: {error.strerror}", hint="make it readable, then plan again"
+        ) from error
 
 
 def _changed(part: InputFile) -> InputChangedError:

@@ -10,7 +10,7 @@ from reconciler import git, reconcile
 from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
-from reconciler.model import Declared, Observed, Phase
+from reconciler.model import Declared, Observed, Ours, Phase
 from reconciler.reconcile import ApiT, Situation
 from reconciler.render.problems import problems_text
 from reconciler.specs.load import load
@@ -43,8 +43,14 @@ def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed],
     """Return what asks git which commits of live jobs this checkout contains."""
 
     def ask(observed: Observed) -> Declared:
-        commits = {ours.tags.source.commit for ours in observed.ours if ours.phase is Phase.ACTIVE} - {""}
-        return replace(said, lineage=git.contained(session.project.root, commits))
+        last: dict[str, Ours] = {}
+        for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
+            last[ours.tags.name] = ours
+        live = (ours for ours in observed.ours if ours.phase is Phase.ACTIVE)
+        commits = {ours.tags.source.commit for ours in (*last.values(), *live)} - {""}
+        lineage = git.contained(session.project.root, commits)
+        newer = git.newer(session.project.root, commits - lineage) if lineage is not None else frozenset()
+        return replace(said, lineage=lineage, newer=newer)
 
     return ask
 

@@ -43,6 +43,8 @@ class Memory:
     """By job id."""
     cancels: Mapping[str, str] = field(default_factory=dict)
     """Our own cancels that were not refused: job id to reason."""
+    open_cancels: frozenset[str] = frozenset()
+    """The jobs whose cancel was meant last, and of which nobody has said what came of it."""
     settle_seconds: float = 60.0
     """How long after its intent a create may still take effect."""
 
@@ -77,6 +79,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     cancels: dict[str, str] = {}
     sent: set[str] = set()
     refused: set[str] = set()
+    meant: set[str] = set()
     # What was said last counts, in whatever order the lines of several hosts were put together.
     for line in sorted(lines, key=lambda line: (line.at, repr(line))):
         match line:
@@ -92,8 +95,10 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 jobs[line.job_id] = _remembered(line, _phase(line.phase))
             case CancelIntended():
                 cancels[line.job_id] = line.reason
+                meant.add(line.job_id)
             case CancelEnded():
                 (refused if line.error else sent).add(line.job_id)
+                meant.discard(line.job_id)
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
             case _:
@@ -104,6 +109,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         ),
         jobs=jobs,
         cancels={job_id: reason for job_id, reason in cancels.items() if job_id not in refused - sent},
+        open_cancels=frozenset(meant),
         settle_seconds=settle_seconds,
     )
 

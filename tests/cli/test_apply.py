@@ -105,6 +105,34 @@ def test_old_checkout_leaves_the_newer_job_alone_and_says_so(stage: Stage) -> No
     assert stage.live() == ["new", "old"]
 
 
+def test_old_checkout_buys_nothing_for_a_name_that_a_newer_one_has_bought(stage: Stage) -> None:
+    stage.spec("tickets", requests=3)
+    before = stage.commit("three requests")
+    stage.spec("tickets", requests=4)
+    stage.commit("four requests")
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    stage.git("checkout", "--quiet", before)
+    result = stage.run("apply", "--yes")
+    assert (result.code, result.writes) == (0, [])
+    assert "which came later" in result.out
+
+
+def test_squashed_commit_holds_nothing_that_is_to_be_bought(stage: Stage) -> None:
+    stage.spec("tickets", requests=3)
+    base = stage.commit("three requests")
+    stage.spec("tickets", requests=4)
+    stage.commit("four requests, on a branch")
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    stage.git("reset", "--quiet", "--soft", base)
+    stage.commit("the same, squashed")
+    stage.spec("tickets", requests=5)
+    stage.commit("five requests")
+    result = stage.run("apply", "--yes")
+    assert len(creates(list(result.writes))) == 1
+
+
 def test_accepted_create_with_a_lost_answer_is_adopted(stage: Stage, golden: Callable[..., None]) -> None:
     stage.spec("tickets")
     stage.faults.append(Fault("POST", JOBS, 502, "after"))
@@ -206,7 +234,7 @@ def test_altered_tags_stop_all_creates(stage: Stage) -> None:
     )
     stage.faults.append(Fault("POST", JOBS, 200, body=body))
     result = stage.run("apply", "--yes")
-    assert result.code == 1
+    assert result.code == 5
     assert "altered its tag" in result.out
     assert len([sent for sent in result.writes if sent.path == JOBS]) == 1
 

@@ -34,8 +34,9 @@ def nothing_declared(stage: Stage) -> None:
     remove(stage, *bought(stage, 2))
 
 
-def eleven_cancels(stage: Stage) -> None:
-    remove(stage, *bought(stage, 23)[:11])
+def three_cancels(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {max_cancels: 2}\n")
+    remove(stage, *bought(stage, 6)[:3])
 
 
 def two_thirds(stage: Stage) -> None:
@@ -73,7 +74,7 @@ def renamed_project(stage: Stage) -> None:
 CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
     "empty": (nothing_declared, "nothing is declared while 2 of our jobs are active", ("--allow-empty",)),
     "max_cancels": (
-        eleven_cancels, "the plan cancels 11 jobs, more than 10", ("--max-cancels", "11"),
+        three_cancels, "the plan cancels 3 jobs, more than 2", ("--max-cancels", "3"),
     ),
     "max_cancel_share": (
         two_thirds, "the plan cancels 3 of 5 active jobs, more than 50%", ("--max-cancel-share", "0.6"),
@@ -181,6 +182,11 @@ def test_refusal_is_told_to_machines_too(stage: Stage) -> None:
     report = conforming("apply", result.out)
     assert (result.code, report["exit_code"], report["outcomes"]) == (3, 3, [])
     assert [guard["guard"] for guard in report["plan"]["guards"]] == ["max_new_requests"]
+
+
+def test_more_than_ten_cancels_are_too_many_unless_the_settings_say_otherwise(stage: Stage) -> None:
+    remove(stage, *bought(stage, 22)[:11])
+    assert "the plan cancels 11 jobs, more than 10" in stage.run("apply", "--yes").err
 
 
 def test_several_guards_are_all_named(stage: Stage) -> None:

@@ -217,12 +217,14 @@ def declared(
     selected: Iterable[str] | None = None,
     lineage: Iterable[str] | None = (HEAD,),
     uncommitted: Iterable[str] = (),
+    newer: Iterable[str] = (),
 ) -> Declared:
     return Declared(
         specs=specs,
         selected=None if selected is None else frozenset(selected),
         lineage=None if lineage is None else frozenset(lineage),
         uncommitted=frozenset(uncommitted),
+        newer=frozenset(newer),
     )
 
 

@@ -63,17 +63,22 @@ class Row:
     memory: Memory = field(default_factory=Memory)
     gone: tuple[str, ...] = ()
     lineage: tuple[str, ...] | None = (HEAD,)
+    later: tuple[str, ...] = ()
     expected: Mapping[str, tuple[str, ...]]
 
     def plan(self, *, now: float = NOW) -> Plan:
         observed = seen(self.specs, *self.jobs, gone=self.gone)
-        return plan(declared(*self.specs, lineage=self.lineage), observed, self.memory, now=now)
+        return plan(
+            declared(*self.specs, lineage=self.lineage, newer=self.later), observed, self.memory, now=now
+        )
 
     def deciding(self) -> set[str]:
         """The rules that decide the steps of this row."""
         found = set()
         observed = seen(self.specs, *self.jobs, gone=self.gone)
-        for case in cases(declared(*self.specs, lineage=self.lineage), observed, self.memory, now=NOW):
+        for case in cases(
+            declared(*self.specs, lineage=self.lineage, newer=self.later), observed, self.memory, now=NOW
+        ):
             for step in STEPS[:2] if case.spec is None or case.spec.suspend else STEPS:
                 name = next((rule.name for rule in step if rule.decide(case) is not None), None)
                 if name is not None:
@@ -188,6 +193,20 @@ HISTORY = {
         specs=(FINISHING,),
         jobs=(job(OLD, commit=ELSEWHERE),),
         expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "a checkout that is older than the last job of the name buys nothing": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED, commit="later"),),
+        later=("later",),
+        expected={"a": ("hold j1 other_history",)},
+    ),
+    "a commit that nobody knows, such as a squashed one, is no reason not to buy": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED, commit="squashed"),),
+        expected={"a": ("create changed 1",)},
+    ),
+    "what a later commit has bought of the wanted work is kept": Row(
+        jobs=(job(A, "j1", SUCCEEDED, commit="later"),),
+        later=("later",),
+        expected={"a": ("keep j1 succeeded",)},
     ),
     "a duplicate of another branch is cancelled all the same": Row(
         jobs=(job(A, age=700), job(A, "j2", commit=ELSEWHERE)),
@@ -369,6 +388,11 @@ DUPLICATES = {
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED)),
         memory=memory(stopped("j2", "duplicate")),
         expected={"a": ("create retry 2",)},
+    ),
+    "a cancelled duplicate whose twin is gone proves that the work was bought": Row(
+        jobs=(job(A, "j2", CANCELLED),),
+        memory=memory(stopped("j2", "duplicate")),
+        expected={"a": ("hold j2 record_gone!",)},
     ),
     "a cancelled duplicate is not restored": Row(
         jobs=(job(A, "j1", CANCELLED), job(A, "j2", CANCELLED)),

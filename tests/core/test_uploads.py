@@ -109,7 +109,7 @@ def test_a_file_that_was_altered_on_its_way_is_deleted_again(tmp_path: Path) -> 
 
 def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
     part = InputFile(path="gone.jsonl", sha256=sha(""), size=0, requests=0)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ReconcilerError, match=r"gone\.jsonl cannot be read"):
         uploads(Api(Stage()), tmp_path).ids(of(part))
 
 
