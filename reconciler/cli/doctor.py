@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
+from reconciler.cli.say import say
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -91,10 +92,10 @@ def write(found: Iterable[Finding], target: str, *, form: str) -> None:
         rows = [
             FindingDoc(check=it.check, verdict=it.verdict, detail=it.detail, hint=it.hint) for it in found
         ]
-        click.echo(pretty(DoctorDoc(tool_version=__version__, host=target, findings=tuple(rows))), nl=False)
+        say(pretty(DoctorDoc(tool_version=__version__, host=target, findings=tuple(rows))))
         return
-    click.echo(f"reconciler {__version__} on {target}")
+    lines = [f"reconciler {__version__} on {target}"]
     for finding in found:
-        click.echo(clean(f"{finding.verdict:<8} {finding.check:<22} {finding.detail}"))
-        if finding.hint:
-            click.echo(clean(f"{'':<8} {'':<22} hint: {finding.hint}"))
+        lines.append(f"{finding.verdict:<8} {finding.check:<22} {finding.detail}")
+        lines += [f"{'':<8} {'':<22} hint: {finding.hint}"] if finding.hint else []
+    say("".join(f"{clean(line)}\n" for line in lines))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
+from reconciler.cli.say import say
 from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def show(host: Host, *, form: str, common: options.Common) -> int:
         lines.update(dict.fromkeys(shared.read(shared.fetch())))
     told = sorted(lines, key=lambda line: line.at)
     text = "".join(f"{encode(line)}\n" for line in told) if form == "jsonl" else ledger_text(told)
-    click.echo(text, nl=False)
+    say(text)
     return ExitCode.OK
 
 
@@ -51,7 +52,7 @@ def pull(host: Host, *, common: options.Common) -> int:
     known = set(local.read())
     new = [line for line in ref.read(ref.fetch()) if line not in known]
     local.append(*new)
-    click.echo(count(len(new), "new line"))
+    say(f"{count(len(new), 'new line')}\n")
     return ExitCode.OK
 
 
@@ -70,7 +71,7 @@ def verify(host: Host, *, common: options.Common) -> int:
             f"commit {changed} of the shared ledger has taken lines away",
             hint=f"look at it: git show {changed}",
         )
-    click.echo(f"{count(len(ref.rows(tip)), 'line')}, none ever taken away")
+    say(f"{count(len(ref.rows(tip)), 'line')}, none ever taken away\n")
     return ExitCode.OK
 
 

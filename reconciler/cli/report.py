@@ -10,6 +10,7 @@ from reconciler.cli.say import say
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
+from reconciler.planfile import rfc3339
 from reconciler.render.clean import clean
 from reconciler.render.markdown import escape
 from reconciler.render.plan_words import reason_words
@@ -182,10 +183,12 @@ def job_text(job: ListedJob) -> str:
 
     facts = msgspec.structs.asdict(job)
     metadata = facts.pop("metadata")
-    lines = [f"{key:<20} {_fact(value)}" for key, value in facts.items() if value not in (None, (), "")]
+    lines = [f"{key:<20} {_fact(key, value)}" for key, value in facts.items() if value not in (None, (), "")]
     lines += [f"{key:<20} {value}" for key, value in sorted(metadata.items())]
     return "".join(f"{clean(line)}\n" for line in lines)
 
 
-def _fact(value: object) -> str:
+def _fact(key: str, value: object) -> str:
+    if key.endswith("_at") and isinstance(value, int):
+        return rfc3339(value)
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -148,7 +148,7 @@ def unchanged(plan: PlanDoc) -> str:
         return ""
     reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)
     told = ", ".join(f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(reasons.items()))
-    noted = sum(bool(decision.notes) for decision in quiet)
+    noted = sum(len(decision.notes) for decision in quiet)
     return clean(f"{len(quiet):,} unchanged: {told}") + (f" ({count(noted, 'note')})" if noted else "")
 
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from reconciler.cli.host import Host
 from reconciler.cli.main import COMMANDS, cli
 from reconciler.cli.schema import NAMES
-from tests.cli.schemas import conforming
+from tests.cli.schemas import FOLDER, conforming
 from tests.cli.stage import Fault, Stage
 
 JOBS = "/v1/batch/jobs"
@@ -169,7 +169,14 @@ def test_one_job_is_shown_with_all_that_is_known(stage: Stage) -> None:
     stage.advance(60)
     (job,) = stage.jobs()
     text = stage.run("jobs", "get", str(job["id"])).out
-    for expected in (job["id"], "SUCCESS", "support", "reconciler.run", "output_file"):
+    for expected in (
+        job["id"],
+        "SUCCESS",
+        "support",
+        "reconciler.run",
+        "output_file",
+        "2026-09-21T14:13:20Z",
+    ):
         assert str(expected) in text
     assert conforming("jobs", stage.run("jobs", "get", str(job["id"]), "--format", "json").out) == job
 
@@ -304,6 +311,10 @@ def test_schema_is_printed_as_it_travels(stage: Stage, name: str) -> None:
     assert result.code == 0
     Draft202012Validator.check_schema(json.loads(result.out))
     assert json.loads(result.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_every_schema_can_be_printed() -> None:
+    assert {path.name.partition(".")[0] for path in FOLDER.iterdir()} == set(NAMES)
 
 
 def test_schema_without_a_name_is_the_specs(stage: Stage) -> None:

@@ -72,6 +72,21 @@ def test_nothing_declared_and_nothing_there_is_one_line_too(stage: Stage) -> Non
     )
 
 
+def test_header_says_where_one_is(stage: Stage) -> None:
+    stage.spec("tickets")
+    target = "shop on the sandbox (nothing is bought)"
+    assert stage.run("plan").out.startswith(f"{target} · 0 jobs read, 0 ours\n")
+    commit = stage.commit("one spec")[:7]
+    assert stage.run("plan").out.startswith(f"{target} · main@{commit}, clean · 0 jobs read, 0 ours\n")
+    stage.spec("tickets", requests=4)
+    assert stage.run("plan").out.startswith(f"{target} · main@{commit}, uncommitted changes · ")
+    stage.commit("a change")
+    stage.git("checkout", "--quiet", commit)
+    assert stage.run("plan").out.startswith(f"{target} · {commit}, clean · ")
+    stage.git("checkout", "--quiet", "-b", "x`|<b>@y")
+    assert f"x\\`\\|\\<b\\>\\@\u200by\\@\u200b{commit}" in stage.run("plan", "--format", "markdown").out
+
+
 def test_every_kind_of_decision_has_its_line_its_reason_and_its_numbers(
     stage: Stage, golden: Callable[..., None]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-the-tests"
 JOBS = "/v1/batch/jobs"
+CREATE = f"POST {JOBS}"
+LIST = f"GET {JOBS}"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pseudo-terminals of POSIX")
 PATIENCE = 30.0
 
@@ -49,6 +52,8 @@ class Gate:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         call = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        if call == CREATE:  # it has come when all of it is here
+            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         with self._turn:
             self._came[call] += 1
             number = self._came[call]
@@ -96,7 +101,11 @@ class Shop:
             "USER": "ada",
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
-        self.write("reconciler.yaml", "project: shop\nlimits: {settle_seconds: 1, in_flight: 2}\n")
+        self.settle(1)
+
+    def settle(self, seconds: int) -> None:
+        """Say how long a lost create may still come true."""
+        self.write("reconciler.yaml", f"project: shop\nlimits: {{settle_seconds: {seconds}, in_flight: 2}}\n")
 
     def write(self, path: str, text: str) -> None:
         file = self.root / path
@@ -179,10 +188,6 @@ def gate(workspace: tuple[Gate, str]) -> Gate:
 @pytest.fixture
 def shop(workspace: tuple[Gate, str], tmp_path: Path) -> Shop:
     return Shop(tmp_path / "shop", workspace[1])
-
-
-CREATE = f"POST {JOBS}"
-LIST = f"GET {JOBS}"
 
 
 def test_readmes_first_command_creates_the_jobs_and_the_second_time_changes_nothing(tmp_path: Path) -> None:
@@ -333,6 +338,7 @@ def test_killed_run_is_completed_by_the_next_without_duplicates(
     else:
         gate.lose(CREATE)
         gate.open()
+        shop.settle(600)
         first = shop.run("apply", "--yes", "--format", "json")
         held = [
             action["reason"]
@@ -340,7 +346,7 @@ def test_killed_run_is_completed_by_the_next_without_duplicates(
             for action in decision["actions"]
         ]
         assert held.count("unsettled") == 2
-    time.sleep(1.1)  # the settle time
+    shop.settle(0)
     assert shop.run("apply", "--yes").code == 0
     assert sorted(job["name"] for job in shop.jobs()) == names
     assert shop.live() == names
@@ -471,16 +477,20 @@ def test_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 # a person at a terminal
 
 
+ON_TERMINAL = (
+    "import fcntl, os, sys, termios as t; fcntl.ioctl(0, t.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""A program that makes its stdin the terminal that Ctrl-C is typed on, and becomes another."""
+
+
 def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tuple[int, str]:
     """Run a command on a pseudo-terminal, and type each answer when its question is read."""
-    import pty
-
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover  another process
-        os.chdir(shop.root)
-        os.execve(  # noqa: S606  no shell is wanted
-            sys.executable, [sys.executable, "-m", "reconciler", *argv], shop.environ
-        )
+    terminal, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "reconciler", *argv],
+        cwd=shop.root, env=shop.environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
     said, left = b"", list(answers)
     deadline = time.monotonic() + PATIENCE
     with suppress(OSError):  # the other side has gone
@@ -493,8 +503,7 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
             else:
                 break
     os.close(terminal)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), said.decode().replace("\r\n", "\n")
+    return process.wait(PATIENCE), said.decode().replace("\r\n", "\n")
 
 
 @POSIX
