@@ -99,7 +99,8 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
     chosen = [
         case
         for case in everything
-        if declared.selected is None or (case.spec is not None and case.name in declared.selected)
+        if case.name not in declared.later
+        and (declared.selected is None or (case.spec is not None and case.name in declared.selected))
     ]
     decided = [decide(case) for case in chosen]
     return Plan(
