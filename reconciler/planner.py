@@ -60,7 +60,7 @@ from reconciler import rules
 from reconciler.actions import Action, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.case import Case, cases
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Job, Observed, Ours, Phase
+from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase
 from reconciler.rules import Rule
 
 UNTOUCHABLE: Final = (rules.unreadable, rules.newer_tool, rules.unknown_status, rules.other_history)
@@ -145,11 +145,19 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
             for path in case.spec.files
             if path in case.uncommitted
         ]
+        found += _notes_on_defaults(case.spec, actions)
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for ours in case.wanted:
         if ours.job.id in kept:
             found += _notes_on(case, ours)
     return found
+
+
+def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
+    """Say where a change that buys again was written, if not in the spec."""
+    changed = [change.field for action in actions if isinstance(action, Create) for change in action.changes]
+    places = {field: spec.defaults[field] for field in changed if field in spec.defaults}
+    return [f"{field} is written in {at.path}:{at.line}" for field, at in places.items()]
 
 
 def _notes_on(case: Case, ours: Ours) -> list[str]:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import glob
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import SpecError
 from reconciler.model import JobSpec
-from reconciler.specs import period
+from reconciler.specs import period, plain
 from reconciler.specs.load import load
 from tests.specs.make import LINE, NOW, loaded, problems, project, spec
 
@@ -374,3 +377,59 @@ def test_a_period_never_names_work_that_another_day_would_name(zone: str, every:
     found = {day: period.name_of(day, every) for day in days}
     ordered = [found[day] for day in sorted(found)]
     assert ordered == sorted(ordered)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+stems = st.text("abcxyz019[]!é ", min_size=1, max_size=6).filter(lambda it: it == it.strip())
+bodies = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sets(stems, min_size=1, max_size=3),
+    st.dictionaries(texts.filter(lambda it: not it.startswith("reconciler.")), texts, max_size=2),
+    st.sets(st.from_regex(r"[!-~]{1,6}", fullmatch=True), min_size=1, max_size=3),
+    st.dictionaries(texts, bodies, max_size=2),
+    st.sampled_from(
+        ["", "rerun: {every: week}\n", "rerun: 012\n", "retry: {max_attempts: 2, on: [FAILED]}\n"]
+    ),
+)
+def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 - hypothesis gives them
+    tmp_path_factory: pytest.TempPathFactory,
+    files: set[str],
+    metadata: dict[str, str],
+    models: set[str],
+    body: dict[str, object],
+    more: str,
+) -> None:
+    root = tmp_path_factory.mktemp("p")
+    labels = {key: value for key, value in metadata.items() if "{" not in value}
+    named = {f"n/{name}.jsonl": line(f"{at}") for at, name in enumerate(sorted(files))}
+    family = "".join(
+        f"---\nname: f{at}-{{model}}\nendpoint: /v1/embeddings\n"
+        f"for_each: {{files: {json.dumps([glob.escape(path)])}}}\n"
+        f"metadata: {plain._yaml(labels)}\nmatrix: {{model: {json.dumps([model])}}}\n{more}"
+        for at, path in enumerate(sorted(named))
+        for model in sorted(models)
+        if re.fullmatch(r"[a-z0-9._-]+", model)
+    )
+    inline = spec(name="inline", input_files=None, requests=plain._yaml([{"custom_id": "1", "body": body}]))
+    place = project(
+        root, {"x/a.yaml": family, "b.yaml": inline + more, **{f"x/{k}": v for k, v in named.items()}}
+    )
+    before = load(place, now=NOW).specs
+    text = plain.documents(before, "specs")
+    (root / "specs/x/a.yaml").unlink()
+    (root / "specs/b.yaml").write_text(text, encoding="utf-8", newline="")
+    after = load(place, now=NOW).specs
+    assert [(it.name, it.run_key, it.settings, it.retry) for it in after] == [
+        (it.name, it.run_key, it.settings, it.retry) for it in before
+    ]
