@@ -8,9 +8,10 @@ change it there, then run `python -m reconciler.generate`. -->
 
 # Specs
 
-A spec is a YAML document that declares one batch job. Specs lie in the project's spec folder (`specs/` unless
-`reconciler.yaml` says otherwise), in files that end in `.yaml` or `.yml`, in as many folders as you like; a file
-holds several when they are divided by `---`. Where a spec lies, and what its file is called, has no meaning.
+A spec is a YAML document that declares one batch job, or a [family](#families) of them. Specs lie in the project's
+spec folder (`specs/` unless `reconciler.yaml` says otherwise), in files that end in `.yaml` or `.yml`, in as many
+folders as you like; a file holds several when they are divided by `---`. Where a spec lies, and what its file is
+called, has no meaning, [`_defaults.yaml`](#_defaultsyaml) excepted.
 
 The first line below gives editors completion and checking; the schema is in `schemas/job.schema.json`, and
 `reconciler schema` prints it. `reconciler validate` checks everything on this page without a key and without the
