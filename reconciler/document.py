@@ -94,6 +94,8 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     name: str
     declared_at: str = ""
     """`file:line` of the spec; "" where the name is not declared."""
+    family: str = ""
+    """What the jobs of this spec are called together (`backfill-*`); "" for a spec of one job."""
     actions: tuple[ActionDoc, ...]
     notes: tuple[str, ...] = ()
 

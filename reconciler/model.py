@@ -126,6 +126,10 @@ class JobSpec:
     max_failed: float = 0.0
     """Share of failed requests, 0 to 1, above which a success needs attention."""
     declared_at: Position
+    family: str = ""
+    """What the jobs of one spec are called together (`backfill-*`); "" for a spec of one job. For readers only."""
+    defaults: Mapping[str, Position] = field(default_factory=dict)
+    """Where fields of the work were written that another file gives; for readers only."""
 
     def work(self, version: str) -> str:
         """Digest the work in the form `version`, one of `digests.WORK_DIGESTS`."""
@@ -329,6 +333,8 @@ class Declared:
     """Every spec of the project, whether selected or not; names and run keys are unique."""
     selected: frozenset[str] | None = None
     """The names that were asked for; None for all. Whatever is not selected is never absent."""
+    later: frozenset[str] = frozenset()
+    """Names whose first period has not begun: neither wanted yet nor absent."""
     lineage: frozenset[str] | None = None
     """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""
     newer: frozenset[str] = frozenset()

@@ -94,6 +94,7 @@ def _decision(decision: Decision) -> DecisionDoc:
     return DecisionDoc(
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
+        family=decision.spec.family if decision.spec else "",
         actions=tuple(_action(action) for action in decision.actions),
         notes=decision.notes,
     )

@@ -59,11 +59,11 @@ from __future__ import annotations
 import textwrap
 from typing import Final
 
-from reconciler import rules
+from reconciler import growth, rules
 from reconciler.actions import Action, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.case import Case, cases
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Job, Observed, Ours, Phase
+from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase
 from reconciler.rules import Rule
 
 UNTOUCHABLE: Final = (rules.unreadable, rules.newer_tool, rules.unknown_status, rules.other_history)
@@ -103,7 +103,8 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
     chosen = [
         case
         for case in everything
-        if declared.selected is None or (case.spec is not None and case.name in declared.selected)
+        if case.name not in declared.later
+        and (declared.selected is None or (case.spec is not None and case.name in declared.selected))
     ]
     decided = [decide(case) for case in chosen]
     return Plan(
@@ -161,11 +162,27 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
             for path in case.spec.files
             if path in case.uncommitted
         ]
+        found += _notes_on_defaults(case.spec, actions)
+        found += _notes_on_growth(case, case.spec, actions)
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for ours in case.wanted:
         if ours.job.id in kept:
             found += _notes_on(case, ours)
     return found
+
+
+def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
+    """Say where a change that buys again was written, if not in the spec."""
+    changed = [change.field for action in actions if isinstance(action, Create) for change in action.changes]
+    places = {field: spec.defaults[field] for field in changed if field in spec.defaults}
+    return [f"{field} is written in {at.path}:{at.line}" for field, at in places.items()]
+
+
+def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
+    """Say where all that was bought is bought again for a few parts more."""
+    changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
+    before = rules.bought_before(case) if changed else None
+    return [note] if before and (note := growth.told(before, spec)) else []
 
 
 def _notes_on(case: Case, ours: Ours) -> list[str]:

@@ -37,6 +37,8 @@ class StatusRow(_Part, frozen=True, kw_only=True):
     """One declared job as it stands."""
 
     name: str
+    family: str
+    """What the jobs of its spec are called together (`backfill-*`); "" for a spec of one job."""
     state: str
     """A job's own status; or what apply would do about it: `to create`, `on hold`."""
     reason: str

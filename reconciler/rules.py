@@ -346,11 +346,7 @@ def never_bought(case: Case) -> Verdict:
     """This work was never bought under any name."""
     if case.spec is None:
         return None
-    before = max(
-        (ours for ours in case.jobs if ours.tags.run_key not in case.run_keys),
-        key=lambda ours: ours.job.age_key,
-        default=None,
-    )
+    before = bought_before(case)
     attempt = case.failures + 1
     if before is None:
         return (Create(spec=case.spec, attempt=attempt, reason=Reason.NEW),)
@@ -359,6 +355,15 @@ def never_bought(case: Case) -> Verdict:
         return (Create(spec=case.spec, attempt=attempt, reason=Reason.RERUN, changes=(change,)),)
     return (
         Create(spec=case.spec, attempt=attempt, reason=Reason.CHANGED, changes=changes(before, case.spec)),
+    )
+
+
+def bought_before(case: Case) -> Ours | None:
+    """Return the last job of the name that did other work, or the same under another rerun."""
+    return max(
+        (ours for ours in case.jobs if ours.tags.run_key not in case.run_keys),
+        key=lambda ours: ours.job.age_key,
+        default=None,
     )
 
 

@@ -45,6 +45,10 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Count,
         Meta(description="Requests written in the spec itself. The API's OpenAPI description: 10,000."),
     ] = 10_000
+    jobs_per_spec: Annotated[
+        Count,
+        Meta(description="Jobs that `for_each` and `matrix` of one spec may make. Ours."),
+    ] = 10_000
     in_flight: Annotated[
         Count,
         Meta(le=64, description="Writes to the API side by side. Ours: it stays below usual rate limits."),

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.paths
+@options.only
 @options.yes
 @options.output_format("text", "json", "markdown")
+@options.everything
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @consents
 @options.common
@@ -34,6 +36,8 @@ def apply(
     host: Host,
     *,
     paths: tuple[Path, ...],
+    only: tuple[str, ...],
+    everything: bool,
     yes: bool,
     form: str,
     fail_on_attention: bool,
@@ -42,7 +46,7 @@ def apply(
 ) -> int:
     """Create what is missing, and cancel what was removed.
 
-    SPECS, files or folders below the spec root, select what is considered. Instead of them, a plan file saved by
+    SPECS, files or folders below the spec root, and --only select what is considered. Instead, a plan file saved by
     `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
     """
     from reconciler import reconcile
@@ -56,6 +60,10 @@ def apply(
     from reconciler.outcomes import exit_codes
 
     file = plan_file(host.cwd, paths)
+    if file and only:
+        raise UsageError(
+            "--only selects among specs, and a plan file is applied whole", hint="give --only to plan"
+        )
     saved = read_plan(host.cwd, file) if file else None
     if not yes and saved is None and not host.terminal("stdin"):
         raise UsageError(
@@ -63,13 +71,13 @@ def apply(
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     with interrupts(host) as interrupted, writing(common, host, consent) as session:
-        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths)
+        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, only)
         situation, outcomes = reconcile.apply(
             session.run,
             with_lineage(session, said),
             said,
             lambda situation: (
-                show_and_ask(host, situation, form=form, ask=not yes and saved is None)
+                show_and_ask(host, situation, form=form, ask=not yes and saved is None, everything=everything)
                 and interrupted.be_careful()
             ),
             saved=saved,
@@ -83,14 +91,14 @@ def apply(
         if outcomes:
             log_finished(session, outcomes, code)
         try:
-            tell_outcomes(host, situation.document, outcomes, form=form, code=code)
+            tell_outcomes(host, situation.document, outcomes, form=form, code=code, everything=everything)
         except ReconcilerError as error:  # the report is lost, and what was done is done
             aside(told(error, colour=host.colour("stderr")))
             code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
     return code
 
 
-def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool) -> bool:
+def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool, everything: bool = False) -> bool:
     """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
 
     Raises:
@@ -101,7 +109,7 @@ def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool) -> b
 
     document = situation.document
     if form != "json":
-        tell(host, document, form=form, told=situation.told)
+        tell(host, document, form=form, told=situation.told, everything=everything)
     elif situation.refusals:
         tell_outcomes(host, document, (), form=form, code=ExitCode.GUARD)
     if situation.refusals:

@@ -16,7 +16,7 @@ from reconciler.render.problems import problems_text
 from reconciler.specs.load import load
 
 
-def declared(session: Session[ApiT], paths: Sequence[Path]) -> Declared:
+def declared(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] = ()) -> Declared:
     """Read the specs; warnings go to stderr.
 
     Raises:
@@ -24,12 +24,13 @@ def declared(session: Session[ApiT], paths: Sequence[Path]) -> Declared:
     """
     world = session.run.world
     began = world.monotonic()
-    loaded = load(session.project, [session.host.cwd / path for path in paths])
+    places = [session.host.cwd / path for path in paths]
+    loaded = load(session.project, places, now=world.now(), only=only)
     world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
     if loaded.warnings:
         aside(problems_text(loaded.warnings, colour=session.host.colour("stderr")))
     uncommitted = session.run.checkout.uncommitted
-    return Declared(specs=loaded.specs, selected=loaded.selected, uncommitted=uncommitted)
+    return Declared(specs=loaded.specs, selected=loaded.selected, later=loaded.later, uncommitted=uncommitted)
 
 
 def selected_by(saved: PlanDoc, said: Declared) -> Declared:
@@ -55,7 +56,7 @@ def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed],
     return ask
 
 
-def gather(session: Session[ApiT], paths: Sequence[Path]) -> Situation:
+def gather(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] = ()) -> Situation:
     """Read specs, ledger and workspace, and decide."""
-    said = declared(session, paths)
+    said = declared(session, paths, only)
     return reconcile.gather(session.run, with_lineage(session, said), said)

@@ -55,7 +55,7 @@ def surroundings(session: Session[ApiT]) -> Iterator[Finding]:
     from reconciler.specs.load import load
 
     def specs() -> Iterator[Finding]:
-        loaded = load(session.project)
+        loaded = load(session.project, now=session.host.now())
         told = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.Finding(check="specs", verdict="ok", detail=told)
 

@@ -19,6 +19,7 @@ from reconciler.render.clean import clean
 
 COMMANDS: Final = {
     "validate": "reconciler.cli.validate:validate",
+    "render": "reconciler.cli.render:render",
     "plan": "reconciler.cli.plan:plan",
     "show": "reconciler.cli.show:show",
     "apply": "reconciler.cli.apply:apply",

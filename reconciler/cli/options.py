@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -102,6 +102,25 @@ def common(command: _F) -> _F:
 
 paths: Final = click.argument("paths", nargs=-1, type=PATH, metavar="[SPECS]...")
 """Files or folders below the spec root: a selection, never an absence."""
+
+
+only: Final = click.option(
+    "--only",
+    multiple=True,
+    metavar="GLOB",
+    help="Consider the jobs whose names fit, such as `nightly-*`; may be given several times.",
+)
+everything: Final = click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="List every job of a family instead of one line for those alike.",
+)
+
+
+def only_flags(only: Sequence[str]) -> tuple[str, ...]:
+    """Return `--only` as it is typed again."""
+    return tuple(f'--only "{glob}"' for glob in only)
 
 
 def output_format(*choices: str) -> Callable[[_F], _F]:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.paths
+@options.only
 @click.option("-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan; apply takes it.")
 @options.output_format("text", "json", "markdown")
+@options.everything
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @consents
@@ -31,6 +33,8 @@ def plan(
     host: Host,
     *,
     paths: tuple[Path, ...],
+    only: tuple[str, ...],
+    everything: bool,
     out: Path | None,
     form: str,
     detailed_exitcode: bool,
@@ -40,30 +44,31 @@ def plan(
 ) -> int:
     """Show what apply would do, and why.
 
-    SPECS, files or folders below the spec root, select what is considered; what is not selected is left alone.
+    SPECS, files or folders below the spec root, and --only select what is considered; what is not selected is left
+    alone.
     """
     from reconciler.cli.declare import gather
     from reconciler.cli.session import reading
     from reconciler.cli.tell import plan_bytes, save, tell
 
     with reading(common, host, consent) as session:
-        document = gather(session, paths).document
+        document = gather(session, paths, only).document
     if out is not None:
         save(host.cwd / out, plan_bytes(document))
-    tell(
-        host, document, form=form, next_step=next_step(document, paths, out, (*common.flags, *consent.flags))
-    )
+    flags = (*common.flags, *consent.flags)
+    step = next_step(document, (*map(quoted, paths), *options.only_flags(only)), out, flags)
+    tell(host, document, form=form, next_step=step, everything=everything)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 
-def next_step(document: PlanDoc, paths: Sequence[Path], out: Path | None, flags: Sequence[str]) -> str:
+def next_step(document: PlanDoc, selection: Sequence[str], out: Path | None, flags: Sequence[str]) -> str:
     """Return the exact command that applies this plan, "" where a guard refuses it."""
     if document.guards:
         return ""
     if out is not None:
         command = ("reconciler apply", quoted(out), *flags)
         return f"Saved. Apply exactly this: {' '.join(command)}"
-    save = ("reconciler plan", *map(quoted, paths), "-o plan.json", *flags)
+    save = ("reconciler plan", *selection, "-o plan.json", *flags)
     command = ("reconciler apply plan.json", *flags)
     return f"Apply exactly this: {' '.join(save)} && {' '.join(command)}"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 from reconciler import tags
 from reconciler.cli.say import say
@@ -11,6 +12,7 @@ from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobD
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
 from reconciler.planfile import rfc3339
+from reconciler.render import folded
 from reconciler.render.clean import clean
 from reconciler.render.markdown import escape
 from reconciler.render.plan_words import reason_words
@@ -86,6 +88,7 @@ def _row(decision: DecisionDoc) -> StatusRow:
         state = job.status if job else "record gone"
     return StatusRow(
         name=decision.name,
+        family=decision.family,
         state=state,
         reason=action.reason,
         job=job,
@@ -94,13 +97,13 @@ def _row(decision: DecisionDoc) -> StatusRow:
     )
 
 
-def write_status(report: StatusDoc, *, now: float, form: str) -> None:
-    """Write a status to stdout."""
+def write_status(report: StatusDoc, *, now: float, form: str, everything: bool = False) -> None:
+    """Write a status to stdout; a family's jobs that are in one state are one line unless `everything` is asked for."""
     if form == "json":
         say(pretty(report))
         return
     head = ("NAME", "STATE", "JOB", "ANSWERED", "FAILED", "AGE", "WHY")
-    rows = [_cells(row, now) for row in report.rows]
+    rows = [_cells(row, now) for row in report.rows] if everything else list(_folded(report.rows, now))
     if form == "markdown":
         lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         lines += ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
@@ -109,6 +112,28 @@ def write_status(report: StatusDoc, *, now: float, form: str) -> None:
         say(table_text(head, rows))
     else:
         say("nothing is declared\n")
+
+
+def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each row, and of a family's rows that are in one state together, where the first stood."""
+    totals = Counter(row.family for row in rows)
+    groups: dict[Hashable, list[StatusRow]] = defaultdict(list)
+    for row in rows:
+        alike = (row.family, row.state, row.reason, row.attention, row.detail if row.attention else "")
+        groups[alike if row.family else row.name].append(row)
+    for group in groups.values():
+        if len(group) < folded.FROM:
+            yield from (_cells(row, now) for row in group)
+            continue
+        first = group[0]
+        jobs = [row.job for row in group if row.job]
+        total = sum(max(job.total_requests, job.completed_requests) for job in jobs)
+        answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "-"
+        failed = f"{sum(job.failed_requests for job in jobs):,}" if jobs else "-"
+        ages = (age(now - min(job.created_at for job in jobs)) if jobs else "-",)
+        name = folded.called(first.family, len(group), totals[first.family])
+        _, state, *_, why = _cells(first, now)
+        yield (name, state, f"{len(jobs):,} jobs" if jobs else "-", answered, failed, *ages, why)
 
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:

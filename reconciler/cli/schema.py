@@ -9,13 +9,24 @@ import click
 
 from reconciler.cli.say import say
 
-NAMES: Final = ("job", "reconciler", "plan", "apply", "status", "jobs", "validate", "doctor", "event")
+NAMES: Final = (
+    "job",
+    "defaults",
+    "reconciler",
+    "plan",
+    "apply",
+    "status",
+    "jobs",
+    "validate",
+    "doctor",
+    "event",
+)
 
 
 @click.command()
 @click.argument("name", type=click.Choice(NAMES), default="job")
 def schema(name: str) -> int:
-    """Print a JSON Schema: of a spec (job), of reconciler.yaml (reconciler), of what commands write."""
+    """Print a JSON Schema: of a spec (job), its defaults, reconciler.yaml (reconciler), of what commands write."""
     say(read_schema(name))
     return 0
 

@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=options.PATH)
 @options.output_format("text", "json", "markdown")
+@options.everything
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where the plan holds changes.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @click.pass_obj
-def show(host: Host, *, file: Path, form: str, detailed_exitcode: bool, fail_on_attention: bool) -> int:
+def show(
+    host: Host, *, file: Path, form: str, everything: bool, detailed_exitcode: bool, fail_on_attention: bool
+) -> int:
     """Show a saved plan."""
     from reconciler.cli.tell import tell
 
     document = read_plan(host.cwd, file)
-    tell(host, document, form=form)
+    tell(host, document, form=form, everything=everything)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.paths
+@options.only
 @options.output_format("text", "json", "markdown")
+@options.everything
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @options.common
 @click.pass_obj
 def status(
-    host: Host, *, paths: tuple[Path, ...], form: str, fail_on_attention: bool, common: options.Common
+    host: Host,
+    *,
+    paths: tuple[Path, ...],
+    only: tuple[str, ...],
+    form: str,
+    everything: bool,
+    fail_on_attention: bool,
+    common: options.Common,
 ) -> int:
     """Show every declared job as it stands."""
     from reconciler.cli.declare import gather
@@ -29,8 +38,8 @@ def status(
     from reconciler.cli.session import reading
 
     with reading(common, host) as session:
-        document = gather(session, paths).document
+        document = gather(session, paths, only).document
     report = status_doc(document)
-    write_status(report, now=host.now(), form=form)
+    write_status(report, now=host.now(), form=form, everything=everything)
     attention = any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())

@@ -13,6 +13,7 @@ from reconciler.cli.say import say
 from reconciler.document import PlanDoc
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.outcomes import Outcome
+from reconciler.render import folded
 from reconciler.render.clean import clean
 from reconciler.render.markdown import outcomes_markdown, plan_markdown
 from reconciler.render.outcome_words import outcome_doc
@@ -20,20 +21,45 @@ from reconciler.render.text import outcomes_text, plan_text
 from reconciler.reports import ApplyDoc, pretty
 
 
-def tell(host: Host, document: PlanDoc, *, form: str, next_step: str = "", told: Sequence[str] = ()) -> None:
-    """Write a plan to stdout in the form that was asked for; `told` are lines that belong to it."""
+def tell(
+    host: Host,
+    document: PlanDoc,
+    *,
+    form: str,
+    next_step: str = "",
+    told: Sequence[str] = (),
+    everything: bool = False,
+) -> None:
+    """Write a plan to stdout in the form that was asked for.
+
+    Args:
+        host: the machine.
+        document: the plan.
+        form: `text`, `json` or `markdown`.
+        next_step: the exact command that applies it.
+        told: lines that belong to it.
+        everything: whether families are opened.
+    """
     match form:
         case "json":
             say(plan_bytes(document))
         case "markdown":
-            say(plan_markdown(document, told=told))
+            say(plan_markdown(document, told=told, everything=everything))
         case _:
-            text = plan_text(document, colour=host.colour("stdout"), next_step=next_step)
+            text = plan_text(
+                document, colour=host.colour("stdout"), next_step=next_step, everything=everything
+            )
             say(text + "".join(f"  {clean(line)}\n" for line in told))
 
 
 def tell_outcomes(
-    host: Host, document: PlanDoc, outcomes: Sequence[Outcome], *, form: str, code: ExitCode
+    host: Host,
+    document: PlanDoc,
+    outcomes: Sequence[Outcome],
+    *,
+    form: str,
+    code: ExitCode,
+    everything: bool = False,
 ) -> None:
     """Write to stdout what was done, what was not, and what is not known."""
     if form == "json":
@@ -42,9 +68,10 @@ def tell_outcomes(
         )
         say(pretty(report))
     elif form == "markdown" and outcomes:
-        say(outcomes_markdown(outcomes))
+        say(outcomes_markdown(outcomes, folded.outcomes(outcomes, document, everything=everything)))
     elif outcomes:
-        say(outcomes_text(outcomes, colour=host.colour("stdout")))
+        rows = folded.outcomes(outcomes, document, everything=everything)
+        say(outcomes_text(outcomes, rows, colour=host.colour("stdout")))
     elif document.pending:
         say("Nothing was done.\n")
 

@@ -28,9 +28,8 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, form: 
     from reconciler.specs.project import load_project
 
     try:
-        loaded = load(
-            load_project(config and host.cwd / config, start=host.cwd), [host.cwd / path for path in paths]
-        )
+        project = load_project(config and host.cwd / config, start=host.cwd)
+        loaded = load(project, [host.cwd / path for path in paths], now=host.now())
     except SpecError as error:
         if form != "json":
             raise

@@ -22,6 +22,7 @@ from reconciler.generate import (
     report_schemas,
 )
 from reconciler.specs import generate as specs
+from reconciler.specs.schema import SCHEMAS
 
 ROOT: Final = Path(__file__).parents[2]
 """The clone. An installed package has none, and nothing to write."""
@@ -54,7 +55,7 @@ GENERATED: Final = (
     ),
     *(
         Generated(path, _of_specs(path))
-        for path in ("docs/spec.md", "schemas/job.schema.json", "schemas/reconciler.schema.json")
+        for path in ("docs/spec.md", *(f"schemas/{name}.schema.json" for name in SCHEMAS))
     ),
 )
 

@@ -152,16 +152,6 @@ def unchanged(plan: PlanDoc) -> str:
     return clean(f"{len(quiet):,} unchanged: {told}") + (f" ({count(noted, 'note')})" if noted else "")
 
 
-def notes(plan: PlanDoc) -> list[str]:
-    """Return the notes on what stays."""
-    return [
-        clean(f"{decision.name}: {note}")
-        for decision in plan.decisions
-        if row(decision) is None
-        for note in decision.notes
-    ]
-
-
 def selection(plan: PlanDoc) -> str:
     """Return what a selection leaves out, "" where everything is considered."""
     if plan.selected is None:

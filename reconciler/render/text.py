@@ -7,9 +7,9 @@ from typing import Final
 
 from reconciler.document import PlanDoc
 from reconciler.outcomes import Outcome
-from reconciler.render import plan_words
+from reconciler.render import folded, plan_words
 from reconciler.render.clean import clean
-from reconciler.render.outcome_words import outcome_row, summary
+from reconciler.render.outcome_words import OutcomeRow, summary
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "look": "!"}
 COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
@@ -22,21 +22,22 @@ def paint(text: str, sign: str, *, colour: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 
 
-def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "") -> str:
+def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: bool = False) -> str:
     """Return a plan: where one is, a line for each job that changes, the rest folded, one line of totals.
 
     Args:
         plan: the document.
         colour: whether a terminal shows it.
         next_step: the exact command that applies it, "" where there is none to name.
+        everything: whether families are opened.
     """
-    rows = [row for decision in plan.decisions if (row := plan_words.row(decision)) is not None]
+    rows = folded.rows(plan, everything=everything)
     header, same = plan_words.header(plan), plan_words.unchanged(plan)
     selected = plan_words.selection(plan)
     if not rows:
         told = "; ".join(filter(None, [selected, same or "nothing is declared"]))
         return f"No changes. {header} · {told}\n" + "".join(
-            f"  note: {note}\n" for note in plan_words.notes(plan)
+            f"  note: {note}\n" for note in folded.notes(plan, everything=everything)
         )
     width = min(WIDEST_NAME, max(len(row.name) for row in rows))
     lines = [header, ""]
@@ -48,7 +49,8 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "") -> str:
         )
         lines += [f"      {line}" for line in row.below]
     lines += [f"  {line}" for line in (same, selected) if line]
-    lines += [f"  note: {note}" for note in plan_words.notes(plan)]
+    lines += [f"  note: {note}" for note in folded.notes(plan, everything=everything)]
+    lines += [f"  {folded.OPEN}"] if folded.is_folded(plan, rows) else []
     totals = plan_words.totals(plan)
     if totals:
         lines += ["", totals]
@@ -62,9 +64,8 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def outcomes_text(outcomes: Sequence[Outcome], *, colour: bool) -> str:
-    """Return what an apply did, did not do and does not know."""
-    rows = [outcome_row(outcome) for outcome in outcomes]
+def outcomes_text(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], *, colour: bool) -> str:
+    """Return what an apply did, did not do and does not know; `rows` are its lines."""
     width = min(WIDEST_NAME, max(len(row.name) for row in rows))
     lines = [
         f"  {paint(f'{row.sign} {row.verb:<12}', row.sign, colour=colour)} {row.name:<{width}}  {row.fact}"

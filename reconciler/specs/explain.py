@@ -95,12 +95,12 @@ def _placed(document: Document, mistake: _Mistake) -> Problem:
     place = document.key_place(mistake.path) if mistake.at_key else document.place(mistake.path)
     name, (message, hint) = dotted(mistake.path), mistake.told
     prompts = mistake.path[:1] == ("requests",)
-    return document.source.problem(
+    return document.source_of(mistake.path).problem(
         place, f"{name}: {message}" if name else message, hint=hint, show=not prompts
     )
 
 
-def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:
+def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:  # noqa: C901 - one branch a keyword
     if found.of_key:
         yield _Mistake((*found.path, found.value), _tell(found), at_key=True)
     elif found.keyword == "additionalProperties":
@@ -114,18 +114,49 @@ def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -
                 yield _Mistake(found.path, _missing(name, found.here), absence=True)
     elif found.keyword == "oneOf":
         if isinstance(found.value, dict):
-            yield _not_one(found, [branch["required"][0] for branch in found.wanted])
+            yield _not_one(found, [_field_of(branch) for branch in found.wanted], schema)
+    elif found.keyword == "anyOf" and isinstance(found.value, dict | list):
+        yield from _inside(found, schema, misplaced)
     else:
         yield _Mistake(found.path, _tell(found))
 
 
-def _not_one(found: _Violation, names: list[str]) -> _Mistake:
-    there = [name for name in found.value if name in names]
+def _inside(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:
+    """Yield what is wrong within a mapping or list, by the type that permits one; else that none is permitted."""
+    inside = [inner for inner in found.branches if inner.keyword != "type" or inner.path != found.path]
+    for inner in inside:
+        yield from _mistakes(inner, schema, misplaced)
+    if not inside:
+        yield _Mistake(found.path, _tell(found))
+
+
+def _field_of(branch: Schema) -> Path:
+    """Return the field that a branch of a `oneOf` wants; see `schema`."""
+    outer = branch["required"][0]
+    return (outer, *branch.get("properties", {}).get(outer, {}).get("required", ()))
+
+
+def _not_one(found: _Violation, fields: list[Path], schema: Schema) -> _Mistake:
+    names = [str(field[0]) for field in fields if len(field) == 1]
+    order = list(found.value)
+    there = sorted(
+        (field for field in fields if _holds(found.value, field)), key=lambda field: order.index(field[0])
+    )
     if there:
-        told = f"stands here beside `{there[0]}`", f"keep one of them: {either(names)}"
-        return _Mistake((*found.path, there[-1]), told, at_key=True)
+        told = f"stands here beside `{dotted(there[0])}`", f"keep one of them: {either(names)}"
+        return _Mistake((*found.path, *there[-1]), told, at_key=True)
+    if len(names) == 1:
+        return _Mistake(found.path, _missing(names[0], schema), absence=True)
     missing = either([f"`{name}`" for name in names])
     return _Mistake(found.path, (f"{missing} is missing", "a spec holds exactly one of them"), absence=True)
+
+
+def _holds(value: Any, field: Path) -> bool:  # noqa: ANN401 - JSON
+    for step in field:
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = value[step]
+    return True
 
 
 def _unknown(key: str, found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Told:
@@ -156,9 +187,14 @@ def _tell(found: _Violation) -> Told:
     if found.keyword == "anyOf":
         # Of several permitted types, tell about the one that was written.
         fitting = next((inner for inner in found.branches if inner.keyword != "type"), None)
-        return _tell(fitting) if fitting else _type(found.value, [branch["type"] for branch in found.wanted])
+        return _tell(fitting) if fitting else _type(found.value, _types(found.wanted))
     tell = _TELL.get(found.keyword)
     return tell(found) if tell else ("not permitted here", "")
+
+
+def _types(branches: list[Schema]) -> list[str]:
+    # A mapping among several types is for the reader who looks for it: others wrote a value that is wrong.
+    return [branch["type"] for branch in branches if "type" in branch]
 
 
 def _type(value: object, wanted: list[str]) -> Told:

@@ -10,9 +10,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
+from msgspec.structs import fields
 
-from reconciler.settings import END, NAME_PATTERN, NAME_RULE
+from reconciler.settings import NAME_RULE
+from reconciler.specs.family_fields import ForEachFields, MatrixFields, PeriodFields
+from reconciler.specs.field_types import (
+    AgentId,
+    Endpoint,
+    Hours,
+    MetadataKey,
+    MetadataText,
+    ModelName,
+    Name,
+    OnChange,
+    OnRemove,
+    Paths,
+    RerunText,
+    Share,
+)
 
 KNOWN_ENDPOINTS: Final = (
     "/v1/audio/transcriptions",
@@ -50,42 +66,10 @@ MISPLACED: Final = {
 """Hints for names that people try at the top level of a spec."""
 
 
-def _told(message: str, hint: str) -> dict[str, str]:
-    return {"errorMessage": message, "x-hint": hint}
+_RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
 
-
-_WORD: Final = r"^[!-~]+" + END
-
-ModelName = Annotated[
-    str,
-    Meta(
-        pattern=_WORD,
-        extra_json_schema=_told("not a model name", "one word, such as `mistral-small-latest`"),
-    ),
-]
-AgentId = Annotated[
-    str, Meta(pattern=_WORD, extra_json_schema=_told("not an agent's id", "one word, as the API shows it"))
-]
-Paths = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
-MetadataKey = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=32,
-        pattern=r"^(?!reconciler\.)",
-        extra_json_schema=_told("reserved", "keys that begin with `reconciler.` are the tool's own"),
-    ),
-]
-MetadataText = Annotated[str, Meta(min_length=1, max_length=512)]
-RerunText = Annotated[
-    str,
-    Meta(
-        max_length=64,
-        pattern=r"^[ -~]*" + END,
-        extra_json_schema=_told("not plain ASCII on one line", "use letters, digits and punctuation"),
-    ),
-]
-RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
+_OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix"})
+"""Fields that each spec writes itself."""
 
 
 class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,7 +94,7 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     max_attempts: Annotated[int, Meta(ge=1, le=10, description="Jobs in all, the first among them.")] = 1
     on: Annotated[
-        list[RetryStatus],
+        list[_RetryStatus],
         Meta(
             min_length=1,
             description="The API's status after which another attempt is made.",
@@ -120,33 +104,34 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A spec: one job."""
+    """A spec: one job, or a family of them."""
 
-    EXACTLY_ONE: ClassVar = (("model", "agent_id"), ("input_files", "requests"))
-    """Of each pair a spec holds one field, never both and never none."""
+    EXACTLY_ONE: ClassVar = (
+        ("endpoint", "matrix.endpoint"),
+        ("model", "agent_id", "matrix.model", "matrix.agent_id"),
+        ("input_files", "requests", "for_each"),
+    )
+    """Of each group a spec holds one field, never several and never none."""
 
     name: Annotated[
-        str,
+        Name,
         Meta(
-            pattern=NAME_PATTERN,
             description="Names the job in plans, folders and tables; unique in the project, ignoring case. It "
-            f"is not part of the work's identity: a job may be renamed while it runs. {NAME_RULE}.",
+            f"is not part of the work's identity: a job may be renamed while it runs. {NAME_RULE}. With "
+            "`for_each` or `matrix` it holds [placeholders](#families).",
             examples=["ticket-classes"],
-            extra_json_schema=_told("not a name", NAME_RULE),
         ),
     ]
     endpoint: Annotated[
-        str,
+        Endpoint | UnsetType,
         Meta(
-            pattern=r"^/v1/[!-~]+" + END,
             description="The API's endpoint that answers every request of the job.",
             examples=[
                 "/v1/chat/completions",
                 *(path for path in KNOWN_ENDPOINTS if "/chat/comp" not in path),
             ],
-            extra_json_schema=_told("not an endpoint", "a path such as `/v1/chat/completions`"),
         ),
-    ]
+    ] = UNSET
     model: Annotated[
         ModelName | UnsetType,
         Meta(
@@ -162,7 +147,7 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Paths | UnsetType,
         Meta(
             description="Where the requests are: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) "
-            "relative to this file, or ids of files that were uploaded already. Either this or `requests`.",
+            "relative to this file, or ids of files that were uploaded already. Either this, `requests` or `for_each`.",
             examples=[["data/questions.jsonl"], ["data/2026-*/*.jsonl"]],
         ),
     ] = UNSET
@@ -173,6 +158,13 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=[[{"custom_id": "1", "body": {"input": "Bonjour"}}]],
         ),
     ] = UNSET
+    for_each: Annotated[
+        ForEachFields | UnsetType, Meta(description="Makes one job for each file: see [families](#families).")
+    ] = UNSET
+    matrix: Annotated[
+        MatrixFields | UnsetType,
+        Meta(description="Makes one job for each combination of values: see [families](#families)."),
+    ] = UNSET
     metadata: Annotated[
         dict[MetadataKey, MetadataText | int | float | bool],
         Meta(
@@ -182,20 +174,18 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = {}
     timeout_hours: Annotated[
-        int,
+        Hours,
         Meta(
-            ge=1,
-            le=168,
             description="Hours after which the API gives the job up. A change buys nothing and takes effect "
             "with the next run.",
         ),
     ] = 24
     rerun: Annotated[
-        RerunText | int | None,
+        RerunText | int | PeriodFields | None,
         Meta(
             description="Change it to buy the same work again. Absent, null and empty are one; otherwise "
-            "the text counts as it is written.",
-            examples=[2, "2026-11"],
+            "the text counts as it is written. A mapping lets the calendar change it.",
+            examples=[2, "2026-11", {"every": "week", "zone": "Europe/Paris"}],
         ),
     ] = None
     suspend: Annotated[
@@ -205,27 +195,46 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         RetryFields, Meta(description="When failed work is bought again without anybody asking.")
     ] = RetryFields()
     on_change: Annotated[
-        Literal["replace", "finish"],
+        OnChange,
         Meta(
             description="What becomes of a running job when its work changes here: `replace` cancels it once "
             "the new job is created, `finish` lets it end first."
         ),
     ] = "replace"
     on_remove: Annotated[
-        Literal["cancel", "keep"],
-        Meta(description="What becomes of a running job when its spec is removed."),
+        OnRemove,
+        Meta(
+            description="What becomes of a running job when its spec is removed. With `for_each` the default "
+            "is `keep`: that a file is rotated away cancels nothing."
+        ),
     ] = "cancel"
     max_failed: Annotated[
-        float,
-        Meta(ge=0, le=1, description="Share of failed requests above which a success needs attention."),
+        Share,
+        Meta(description="Share of failed requests above which a success needs attention."),
     ] = 0.0
 
     def __post_init__(self) -> None:
         """Hold the rule that the types cannot express.
 
         Raises:
-            ValueError: both fields of a pair are there, or none.
+            ValueError: several fields of a group are there, or none.
         """
-        for pair in self.EXACTLY_ONE:
-            if sum(getattr(self, name) is not UNSET for name in pair) != 1:
-                raise ValueError(f"exactly one of {' and '.join(pair)}")
+        for group in self.EXACTLY_ONE:
+            if sum(self._holds(name) for name in group) != 1:
+                raise ValueError(f"exactly one of {' and '.join(group)}")
+
+    def _holds(self, name: str) -> bool:
+        matrix, _, field_name = name.rpartition(".")
+        inside = self.matrix if matrix else self
+        return inside is not UNSET and getattr(inside, field_name) is not UNSET
+
+
+def defaults_model() -> type[Struct]:
+    """Return the model of a `_defaults.yaml`: every field of a spec that is not the spec's own, none required."""
+    return defstruct(
+        "DefaultsFields",
+        [(it.name, it.type, UNSET) for it in fields(JobFields) if it.name not in _OWN],
+        kw_only=True,
+        frozen=True,
+        forbid_unknown_fields=True,
+    )

@@ -1,41 +1,123 @@
-"""One document to one `JobSpec`, with its inputs found, read and checked.
+"""One document to its `JobSpec`s, with their inputs found, read and checked.
 
 Whatever is wrong with some fields, the others are looked at as well: all problems of a spec come at once.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from reconciler.errors import Problem
 from reconciler.model import Input, JobSpec, Phase, Position, Retry
+from reconciler.settings import Limits
+from reconciler.specs import families, period
 from reconciler.specs.accept import accept
+from reconciler.specs.families import Variant
+from reconciler.specs.family_fields import PeriodFields
 from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, JobFields
 from reconciler.specs.job_inputs import Inputs
 from reconciler.specs.schema import job_schema
 from reconciler.specs.words import did_you_mean
-from reconciler.specs.yaml_tree import Document
+from reconciler.specs.yaml_tree import Document, Path
+
+_WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
+"""Fields whose change buys again."""
 
 _PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
-def job_spec(document: Document, inputs: Inputs) -> tuple[JobSpec | None, list[Problem]]:
-    """Return what a document declares, None where it is not usable, and all problems and warnings."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declares:
+    """What one document declares."""
+
+    specs: tuple[JobSpec, ...] = ()
+    later: tuple[str, ...] = ()
+    """Names of jobs whose first period has not begun."""
+    problems: tuple[Problem, ...] = ()
+    """And warnings."""
+
+
+def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) -> Declares:
+    """Return the jobs that a document declares, none where it is not usable.
+
+    Args:
+        document: a spec, with its defaults.
+        inputs: where input files are found, read and checked.
+        limits: how many jobs one spec may make.
+        now: Unix seconds, for a `rerun` that the calendar changes.
+    """
     fields = accept(document, JobFields, job_schema(), MISPLACED)
     problems = [*document.problems]
     found: list[Input] = []
+    files: list[str] = []
     if isinstance(document.value, dict):
+        files, wrong = inputs.each(document)
+        problems += wrong
         for part, wrong in (inputs.files(document), inputs.requests(document)):
             found += part
             problems += wrong
         problems += _endpoint_unknown(document)
     if isinstance(fields, list):
-        return None, problems + fields
-    if any(not problem.warning for problem in problems):
-        return None, problems
-    return _spec(document, fields, tuple(found)), problems
+        return Declares(problems=(*problems, *fields))
+    rerun, wrong = _rerun(document, fields, now)
+    problems += wrong
+    members: list[Variant] = []
+    if not _wrong(problems):
+        members, wrong = families.variants(document, fields, files, limits.jobs_per_spec)
+        problems += wrong
+    if _wrong(problems):
+        return Declares(problems=tuple(problems))
+    if rerun is None:
+        return Declares(later=tuple(member.name for member in members), problems=tuple(problems))
+    specs = []
+    for member in members:
+        if member.file is not None:
+            found, wrong = inputs.files(document, member.file)
+            problems += wrong
+        specs.append(_spec(document, fields, member, tuple(found), rerun))
+    return Declares(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
+
+
+def _wrong(problems: Iterable[Problem]) -> bool:
+    return any(not problem.warning for problem in problems)
+
+
+def _rerun(document: Document, fields: JobFields, now: float) -> tuple[str | None, list[Problem]]:
+    """Return the run that is due, None where the first has not begun."""
+    match fields.rerun:
+        case None:
+            return "", []
+        case PeriodFields() as wanted:
+            return _period(document, wanted, now)
+        case _:
+            return document.text(("rerun",)), []
+
+
+def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str | None, list[Problem]]:
+    def said(step: str, message: str, hint: str, *, warning: bool = False) -> tuple[None, list[Problem]]:
+        path: Path = ("rerun", step)
+        source = document.source_of(path)
+        return None, [source.problem(document.place(path), message, hint=hint, warning=warning)]
+
+    zone = period.zone_of(wanted.zone)
+    if zone is None:
+        return said("zone", "rerun.zone: not in the tz database of this machine", period.like(wanted.zone))
+    today = period.day_of(now, zone)
+    if wanted.start is not UNSET:
+        try:
+            start = dt.date.fromisoformat(wanted.start)
+        except ValueError:
+            return said("start", "rerun.start: no such day", "")
+        if today < start:
+            message = f"begins on {start}; until then nothing is bought"
+            return said("start", message, f"it is {today} in {wanted.zone}", warning=True)
+    return period.name_of(today, wanted.every), []
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:
@@ -45,19 +127,29 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
     hint = did_you_mean(endpoint, KNOWN_ENDPOINTS, "it is sent as it stands; the API may know it")
     place = document.place(("endpoint",))
     message = "endpoint: not among those that the API documents"
-    return [document.source.problem(place, message, hint=hint, warning=True)]
+    source = document.source_of(("endpoint",))
+    return [source.problem(place, message, hint=hint, warning=True)]
 
 
-def _spec(document: Document, fields: JobFields, inputs: tuple[Input, ...]) -> JobSpec:
+def _spec(
+    document: Document, fields: JobFields, member: Variant, inputs: tuple[Input, ...], rerun: str
+) -> JobSpec:
+    family = families.is_family(fields)
+    texts = {key: document.text(("metadata", key)) for key in fields.metadata}
+    if "on_remove" not in document.value and fields.for_each is not UNSET:
+        fields = replace(fields, on_remove="keep")
+    if member.values:
+        fields = replace(fields, matrix=UNSET, **member.values)
     return JobSpec(
-        name=fields.name,
-        endpoint=fields.endpoint,
-        model=None if fields.model is UNSET else fields.model,
-        agent_id=None if fields.agent_id is UNSET else fields.agent_id,
+        name=member.name,
+        family=families.label(fields.name) if family else "",
+        endpoint=fields.endpoint or "",
+        model=fields.model or None,
+        agent_id=fields.agent_id or None,
         inputs=inputs,
-        metadata={key: document.text(("metadata", key)) for key in fields.metadata},
+        metadata={key: member.text(text) for key, text in texts.items()} if family else texts,
         timeout_hours=fields.timeout_hours,
-        rerun="" if fields.rerun is None else document.text(("rerun",)),
+        rerun=member.words["rerun"] if "rerun" in member.values else rerun,
         suspend=fields.suspend,
         retry=Retry(
             max_attempts=fields.retry.max_attempts,
@@ -67,4 +159,13 @@ def _spec(document: Document, fields: JobFields, inputs: tuple[Input, ...]) -> J
         on_remove=fields.on_remove,
         max_failed=fields.max_failed,
         declared_at=Position(path=document.source.path, line=document.line),
+        defaults=_defaults(document),
     )
+
+
+def _defaults(document: Document) -> Mapping[str, Position]:
+    return {
+        str(path[0]): Position(path=source.path, line=document.key_place(path).line + 1)
+        for path, source in document.sources.items()
+        if path in _WORK
+    }

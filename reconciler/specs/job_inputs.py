@@ -28,9 +28,23 @@ class Inputs:
         """Every file that was read, relative to the root."""
         return self._reader.paths
 
-    def files(self, document: Document) -> tuple[list[Input], list[Problem]]:
-        """Return the inputs under `input_files`, sorted by identity, and the problems with them."""
-        named, problems = self._named(document)
+    def each(self, document: Document) -> tuple[list[str], list[Problem]]:
+        """Return the files under `for_each`, relative to the root and sorted, and the problems with naming them."""
+        named, problems = self._named(document, ("for_each", "files"))
+        uploaded = sorted(name for name, is_id in named.items() if is_id)
+        if uploaded:
+            message, hint = f"for_each.files: {uploaded[0]} is no file here", "name its id in `input_files`"
+            problems.append(_problem(document, ("for_each", "files"), message, hint))
+        return sorted(named), problems
+
+    def files(self, document: Document, path: str | None = None) -> tuple[list[Input], list[Problem]]:
+        """Return the inputs under `input_files`, sorted by identity, and the problems with them.
+
+        Args:
+            document: the spec.
+            path: the one input where `for_each` gives it, relative to the root.
+        """
+        named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
         paths = sorted(name for name, uploaded in named.items() if not uploaded)
         checked = [self._reader.read(path) for path in paths]
         problems += [problem for part in checked for problem in part.problems]
@@ -62,13 +76,13 @@ class Inputs:
             return [], problems
         return [InlineRequests(body=body, count=len(value))], problems
 
-    def _named(self, document: Document) -> tuple[dict[str, bool], list[Problem]]:
+    def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
         """Return the files, relative to the root, and the ids that are named; True for an id."""
         folder = f"{self._project.root}/{document.source.path.rpartition('/')[0]}"
         found: dict[str, bool] = {}
         problems: list[Problem] = []
-        for at, entry in _texts(document.value.get("input_files")):
-            place: Path = ("input_files", at)
+        for at, entry in _texts(document.at(where)):
+            place: Path = (*where, at)
             uploaded = uploaded_id(entry)
             try:
                 paths = [] if uploaded else self._paths.named(entry, folder=folder)

@@ -18,8 +18,8 @@ from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.model import JobSpec, RunKey
 from reconciler.render.clean import clean
 from reconciler.render.words import count
-from reconciler.specs import files, selection, yaml_reader
-from reconciler.specs.job import job_spec
+from reconciler.specs import defaults, files, selection, yaml_reader
+from reconciler.specs.job import declares
 from reconciler.specs.job_inputs import Inputs
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.source import Source, decode
@@ -41,15 +41,19 @@ class Loaded:
     """Every spec of the project, sorted by name."""
     selected: frozenset[str] | None
     """The names that were asked for; None for all."""
+    later: frozenset[str] = frozenset()
+    """The names of jobs whose first period has not begun: they are not among the specs, and not absent."""
     warnings: tuple[Problem, ...]
 
 
-def load(project: Project, paths: Sequence[Path] = ()) -> Loaded:
+def load(project: Project, paths: Sequence[Path] = (), *, now: float, only: Sequence[str] = ()) -> Loaded:
     """Read, check and return every spec of a project.
 
     Args:
         project: where they are.
         paths: what to select; nothing for everything.
+        now: Unix seconds, for specs whose `rerun` the calendar changes.
+        only: globs that the names of what is selected match; nothing for every name.
 
     Raises:
         UsageError: a path does not exist, or selects nothing.
@@ -62,14 +66,15 @@ def load(project: Project, paths: Sequence[Path] = ()) -> Loaded:
             f"there is no folder {project.settings.specs} beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
-    loader = _Loader(project)
+    loader = _Loader(project, now)
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
     problems = _sorted(loader.problems)
     if any(not problem.warning for problem in problems):
         raise SpecError(problems)
     return Loaded(
         specs=tuple(specs),
-        selected=selection.selected(project, specs, narrowed),
+        selected=selection.selected(project, specs, narrowed, only),
+        later=frozenset(loader.later),
         warnings=problems,
     )
 
@@ -90,8 +95,12 @@ def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 class _Loader:
     """Reads a spec root, and remembers what must not be declared twice."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, now: float) -> None:
         self._project = project
+        self._now = now
+        self._defaults: dict[str, Document] = {}
+        """By folder, absolute."""
+        self.later: list[str] = []
         self._inputs = Inputs(project)
         self._names: dict[str, str] = {}
         """Where each name was declared first."""
@@ -108,6 +117,11 @@ class _Loader:
                 Problem(path=clean(self._project.relative(path)), message=message, hint=hint)
             )
         for path in found.specs:
+            if path.endswith(f"{os.sep}{defaults.NAME}"):
+                self._read_defaults(path)
+        for path in found.specs:
+            if path.endswith(f"{os.sep}{defaults.NAME}"):
+                continue
             if path != str(self._project.config_path) and not path.endswith(f"{os.sep}{CONFIG_NAME}"):
                 yield from self._file(path)
         if not self._cut_short:
@@ -117,12 +131,43 @@ class _Loader:
         documents, problems = self._documents(path)
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
-        for document in documents:
-            spec, wrong = job_spec(document, self._inputs)
-            self.problems += wrong
-            if not self._name_taken(document) and spec is not None:
-                self._work_taken(document, spec)
-                yield spec
+        for written in documents:
+            document = self._with_defaults(written, path)
+            found = declares(document, self._inputs, self._project.settings.limits, now=self._now)
+            self.problems += found.problems
+            self.later += found.later
+            if not found.specs and not found.later:
+                self._name_taken(document, _name(document))
+            taken = [name for name in found.later if self._name_taken(document, name)]
+            taken += [spec.name for spec in found.specs if self._name_taken(document, spec.name)]
+            for spec in found.specs:
+                if spec.name not in taken:
+                    self._work_taken(document, spec)
+                    yield spec
+
+    def _read_defaults(self, path: str) -> None:
+        documents, problems = self._documents(path)
+        self._cut_short = self._cut_short or bool(problems)
+        self.problems += problems
+        if len(documents) > 1:
+            place = documents[1].place(())
+            hint = "one for the specs of this folder; put others into folders of their own"
+            self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
+        for document in documents[:1]:
+            self.problems += defaults.check(document)
+            self._defaults[os.path.dirname(path)] = document  # noqa: PTH120 - of every spec's path
+
+    def _with_defaults(self, document: Document, path: str) -> Document:
+        """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
+        for folder in self._around(path) if self._defaults else ():
+            if folder in self._defaults:
+                document = defaults.over(document, self._defaults[folder])
+        return document
+
+    def _around(self, path: str) -> Iterator[str]:
+        while path != str(self._project.spec_root):
+            path = os.path.dirname(path)  # noqa: PTH120 - likewise
+            yield path
 
     def _documents(self, path: str) -> tuple[list[Document], list[Problem]]:
         shown, limits = self._project.relative(path), self._project.settings.limits
@@ -141,9 +186,8 @@ class _Loader:
             self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
         return documents, problems
 
-    def _name_taken(self, document: Document) -> bool:
-        name = document.value.get("name") if isinstance(document.value, dict) else None
-        if not isinstance(name, str):
+    def _name_taken(self, document: Document, name: str) -> bool:
+        if not name:
             return False
         place = document.place(("name",))
         here = f"{document.source.path}:{place.line + 1}"
@@ -161,7 +205,16 @@ class _Loader:
             work = "work" if spec.requests is None else count(spec.requests, "request")
             message = f"{spec.name}: both this and {first} buy the same {work}"
             hint = "change `rerun` in one of them, or remove one"
+            if spec.family and first.endswith(here.removeprefix(f"`{spec.name}`")):
+                hint = "remove one of two equal files; of a matrix, only {} make other work".format(
+                    "`endpoint`, `model`, `agent_id` and `rerun`"
+                )
             self.problems.append(document.source.problem(document.place(("name",)), message, hint=hint))
+
+
+def _name(document: Document) -> str:
+    name = document.value.get("name") if isinstance(document.value, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:

@@ -85,8 +85,14 @@ def page() -> str:
         "## Fields",
         *_fields(job, job),
         f"The endpoints that the API documents for batches: {', '.join(f'`{path}`' for path in KNOWN_ENDPOINTS)}.",
-        *(block for name in ("retry", "requests") for block in _inner(name, job)),
+        *(
+            block
+            for name in ("retry", "requests", "for_each", "matrix", "rerun")
+            for block in _inner(name, job)
+        ),
         _mistakes(),
+        reference_text.FAMILIES,
+        reference_text.DEFAULTS,
         reference_text.EFFECTS,
         reference_text.INPUTS,
         reference_text.TOGETHER,
@@ -101,7 +107,8 @@ def page() -> str:
 
 def _inner(name: str, schema: Schema) -> Iterator[str]:
     field = schema["properties"][name]
-    inner = _resolved(field.get("items", field), schema)
+    branch = next((it for it in field.get("anyOf", ()) if "$ref" in it), field)
+    inner = _resolved(branch.get("items", branch), schema)
     yield f"### Fields of `{name}`"
     yield _table(inner, schema)
 
@@ -129,28 +136,33 @@ def _cell(text: str) -> str:
 def _default(name: str, field: Schema, whole: Schema) -> str:
     if name in whole.get("required", ()):
         return "required"
-    pair = next((pair for pair in JobFields.EXACTLY_ONE if name in pair), None)
-    if pair and "default" not in field:
-        return f"one of {either([f'`{other}`' for other in pair])}"
+    group = next((group for group in JobFields.EXACTLY_ONE if name in group), ())
+    if whole["properties"].keys() >= {"name", "endpoint"} and group:
+        plain = [f"`{other}`" for other in group if "." not in other]
+        return "required" if len(plain) == 1 else f"one of {either(plain)}"
     default = field.get("default")
-    if default in ({}, None) or "$ref" in field:
-        return "none" if "$ref" not in field else "see below"
+    if "$ref" in field and default is not None:
+        return "see below"
+    if default in ({}, [], None):
+        return "none"
     return f"`{json.dumps(default)}`"
 
 
 def _type(field: Schema, schema: Schema) -> str:
     if "anyOf" in field:
-        names = [branch["type"] for branch in field["anyOf"]]
-        wanted = [branch for branch in field["anyOf"] if branch["type"] != "integer" or "number" not in names]
+        names = [branch.get("type") for branch in field["anyOf"]]
+        wanted = [
+            branch for branch in field["anyOf"] if branch.get("type") != "integer" or "number" not in names
+        ]
         return either([_type(branch, schema) for branch in wanted])
-    if "$ref" in field:
-        return "mapping"
     if "enum" in field:
         return either([f"`{value}`" for value in field["enum"]])
-    name = KINDS[field["type"]].removeprefix("a ")
-    if field["type"] == "array":
+    name = "mapping" if "$ref" in field else KINDS[field["type"]].removeprefix("a ")
+    if "items" in field:
         items = field["items"]
-        return "list of requests" if "$ref" in items else f"list of {_type(items, schema)}"
+        if "$ref" in items:
+            return "list of requests" if items["$ref"].endswith("RequestFields") else "list of mappings"
+        return f"list of {_type(items, schema)}"
     if isinstance(field.get("additionalProperties"), dict):
         return f"mapping to {_type(field['additionalProperties'], schema)}"
     return name + _bounds(field)

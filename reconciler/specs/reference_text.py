@@ -8,13 +8,77 @@ change it there, then run `python -m reconciler.generate`. -->
 
 # Specs
 
-A spec is a YAML document that declares one batch job. Specs lie in the project's spec folder (`specs/` unless
-`reconciler.yaml` says otherwise), in files that end in `.yaml` or `.yml`, in as many folders as you like; a file
-holds several when they are divided by `---`. Where a spec lies, and what its file is called, has no meaning.
+A spec is a YAML document that declares one batch job, or a [family](#families) of them. Specs lie in the project's
+spec folder (`specs/` unless `reconciler.yaml` says otherwise), in files that end in `.yaml` or `.yml`, in as many
+folders as you like; a file holds several when they are divided by `---`. Where a spec lies, and what its file is
+called, has no meaning, [`_defaults.yaml`](#_defaultsyaml) excepted.
 
 The first line below gives editors completion and checking; the schema is in `schemas/job.schema.json`, and
 `reconciler schema` prints it. `reconciler validate` checks everything on this page without a key and without the
 network, and tells every problem of every file at once: file, line, column, and what to do."""
+
+FAMILIES: Final = """\
+## Families
+
+One spec may declare many jobs. They are made when specs are read, before anything is compared: each is a job as if it
+had a spec of its own, and `reconciler render` prints those specs.
+
+```yaml
+name: nightly-{stem}
+endpoint: /v1/chat/completions
+model: mistral-small-latest
+for_each: {files: [data/nightly/*.jsonl]}
+metadata: {night: "{stem}"}
+```
+
+`for_each` makes one job a file, and the file is that job's one input: it stands in place of `input_files`. One more
+file is one more job, and the others stay as they are; a glob in `input_files` that grows is other work, and all of it
+is bought again. `on_remove` is `keep` here unless it is written: a file that is rotated away cancels nothing. A glob
+that matches nothing is a problem, as everywhere.
+
+```yaml
+name: compare-{model}-{rerun}
+endpoint: /v1/chat/completions
+input_files: [data/questions.jsonl]
+matrix:
+  model: [ministral-8b-latest, mistral-small-latest, mistral-large-latest]
+  rerun: [1, 2]
+  exclude: [{model: mistral-large-latest, rerun: 2}]
+```
+
+`matrix` makes one job for each combination of values; with `for_each` both multiply. A field stands in the spec or in
+its matrix, not in both. Only `endpoint`, `model`, `agent_id` and `rerun` make other work: values of the others alone
+would buy the same twice, which is refused.
+
+**Placeholders** stand in `name` and in the values of `metadata`, and nowhere else; there are no expressions:
+
+| placeholder | with | stands for |
+|---|---|---|
+| `{stem}` | `for_each` | the file's name without its ending: `2026-11-23` for `data/nightly/2026-11-23.jsonl` |
+| `{dir}` | `for_each` | the name of the folder that holds the file: `nightly` |
+| `{path}` | `for_each` | the whole path, relative to the project: for `metadata`, since a name holds no `/` |
+| `{model}`, `{rerun}`, … | `matrix` | the value of that field, as written |
+
+The names must be names, and unique; nothing is replaced to make them so. An error names the file, or both, and the
+placeholder that mends it. `limits.jobs_per_spec` bounds a family.
+
+**Periods.** `rerun: {every: week, zone: Europe/Paris, start: 2026-11-23}` asks for the same work once a week: `rerun`
+is the name of the week in which the command runs, by the calendar of that zone, and `2026-W48` written by hand is the
+same. However often it runs, each period is bought once; a period in which nothing ran is not made up for. While the
+job of the period before is still running, the next waits for it. Before `start` nothing is bought, and no job of that
+name is cancelled; a warning says so. What the clock of the runner says counts, so a saved plan from before a border
+is stale after it."""
+
+DEFAULTS: Final = """\
+## `_defaults.yaml`
+
+A file of this name gives fields to every spec in its folder and below; it declares no job itself. It holds the fields
+above except `name`, `input_files`, `requests`, `for_each` and `matrix`. What is written nearest to the spec wins,
+field by field; `metadata` alone is merged, key by key. A spec with `agent_id` takes no `model` from it, nor the other
+way round, and no field that its matrix holds. Its schema is in `schemas/defaults.schema.json`.
+
+A change there is a change of every spec that takes the field: the plan names each job that is bought again, and the
+file and the line where the new value was written."""
 
 EFFECTS: Final = """\
 ## What a change does
@@ -61,7 +125,7 @@ TOGETHER: Final = """\
 
 What one spec's schema cannot say, and is checked all the same:
 
-- `name` is unique in the project, ignoring case;
+- `name` is unique in the project, ignoring case, and so is every name that a family makes;
 - no two specs declare the same work with the same `rerun`: both would buy it. The error names both; change `rerun`
   in one, or remove one;
 - `metadata` and `rerun` are stored as the text that was written, so `1.10` and `1.1` differ; an unquoted number is

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.settings import Settings
-from reconciler.specs.fields import JobFields
+from reconciler.specs.fields import JobFields, defaults_model
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,12 +26,18 @@ def job_schema() -> Schema:
 
 
 @cache
+def defaults_schema() -> Schema:
+    """Return the JSON Schema of a `_defaults.yaml`."""
+    return _schema(defaults_model(), "Defaults for the specs of a folder")
+
+
+@cache
 def settings_schema() -> Schema:
     """Return the JSON Schema of `reconciler.yaml`."""
     return _schema(Settings, "Settings of reconciler")
 
 
-SCHEMAS: Final = {"job": job_schema, "reconciler": settings_schema}
+SCHEMAS: Final = {"job": job_schema, "defaults": defaults_schema, "reconciler": settings_schema}
 """Each schema by the name under which it is published: `schemas/<name>.schema.json`."""
 
 
@@ -43,7 +49,14 @@ def _schema(model: type[msgspec.Struct], title: str) -> Schema:
         if not definition["required"]:
             del definition["required"]
     top = definitions.pop(model.__name__)
-    pairs = getattr(model, "EXACTLY_ONE", ())
-    if pairs:
-        top["allOf"] = [{"oneOf": [{"required": [name]} for name in pair]} for pair in pairs]
+    groups = getattr(model, "EXACTLY_ONE", ())
+    if groups:
+        top["allOf"] = [{"oneOf": [_present(name) for name in group]} for group in groups]
     return {"$schema": DIALECT, **top, "title": title, "$defs": definitions}
+
+
+def _present(name: str) -> Schema:
+    """Return the schema of a mapping that holds a field; `matrix.model` is the field of a field."""
+    outer, _, inner = name.partition(".")
+    within = {"type": "object", "required": [inner]}
+    return {"required": [outer], **({"properties": {outer: within}} if inner else {})}

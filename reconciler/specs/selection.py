@@ -1,13 +1,14 @@
-"""Which of the specs a command is about, when it was given paths.
+"""Which of the specs a command is about, when it was given paths or globs of names.
 
-A path selects what is declared in that file or beneath that folder. It never makes anything absent: what is not
-selected is left as it is.
+A path selects what is declared in that file or beneath that folder, a glob the jobs whose names it fits; given both,
+what both select. Neither ever makes anything absent: what is not selected is left as it is.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from reconciler.errors import UsageError
@@ -45,21 +46,36 @@ def _check(project: Project, path: Path) -> None:
 
 
 def selected(
-    project: Project, specs: Iterable[JobSpec], narrowed: Sequence[Path] | None
+    project: Project, specs: Sequence[JobSpec], narrowed: Sequence[Path] | None, only: Sequence[str] = ()
 ) -> frozenset[str] | None:
-    """Return the names that `narrowed` selects, None for all.
+    """Return the names that `narrowed` and `only` select, None for all.
 
     Raises:
-        UsageError: a path selects nothing.
+        UsageError: a path or a glob selects nothing.
     """
-    if narrowed is None:
-        return None
+    here = None if narrowed is None else _declared_in(project, specs, narrowed)
+    if not only:
+        return here
+    names = {spec.name for spec in specs} if here is None else here
+    found: set[str] = set()
+    for glob in only:
+        fitting = {name for name in names if fnmatchcase(name, glob)}
+        if not fitting:
+            near = nearest(glob, names)
+            raise UsageError(
+                f"no declared job is called {glob}", hint=f"did you mean {near}?" if near else ""
+            )
+        found |= fitting
+    return frozenset(found)
+
+
+def _declared_in(project: Project, specs: Iterable[JobSpec], narrowed: Sequence[Path]) -> frozenset[str]:
     places = [(spec.name, os.path.realpath(project.root / spec.declared_at.path)) for spec in specs]
     names: set[str] = set()
     for path in narrowed:
         target = os.path.realpath(path)
         here = {name for name, place in places if files.within(place, target)}
         if not here:
-            raise UsageError(f"{path} declares no job")
+            raise UsageError(f"{path} declares no job that is due")
         names |= here
     return frozenset(names)

@@ -6,7 +6,7 @@ node of ours, so remembering every position costs next to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -68,6 +68,8 @@ class Document:
     """What reading it found; the value is still good for further checks."""
     incomplete: bool
     """True where a key had to be left out of the value: nothing can be said to be missing."""
+    sources: Mapping[Path, Source] = field(default_factory=dict)
+    """Where the values stand that another file gave."""
 
     @property
     def line(self) -> int:
@@ -86,6 +88,13 @@ class Document:
                 return None
         return node
 
+    def at(self, path: Path) -> Any:  # noqa: ANN401 - JSON
+        """Return the value at `path` of fields, None where there is none."""
+        value = self.value
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
+
     def place(self, path: Path) -> Place:
         """Return where the value at `path` stands, or else the nearest thing around it."""
         node = self.find(path)
@@ -97,6 +106,12 @@ class Document:
         if isinstance(parent, Fields) and path[-1] in parent.parts:
             return place_of(parent.parts[str(path[-1])][0])
         return self.place(path)
+
+    def source_of(self, path: Path) -> Source:
+        """Return the file in which the value at `path` was written."""
+        while path and path not in self.sources:
+            path = path[:-1]
+        return self.sources.get(path, self.source)
 
     def text(self, path: Path) -> str:
         """Return the scalar at `path` as it was written, "" where there is none."""

@@ -16,6 +16,9 @@ from reconciler.specs.source import Source, decode
 from reconciler.specs.yaml_reader import read
 from reconciler.specs.yaml_tree import Document
 
+NOW = 1_795_392_000.0
+"""2026-11-23 00:00 UTC, a Monday."""
+
 LINE = '{"custom_id":"1","body":{}}\n'
 
 SPEC = """\
@@ -43,13 +46,13 @@ def project(root: Path, files: Mapping[str, str | bytes], settings: str = "") ->
 
 def loaded(root: Path, files: Mapping[str, str | bytes], settings: str = "") -> Loaded:
     """Load such a project."""
-    return load(project(root, files, settings))
+    return load(project(root, files, settings), now=NOW)
 
 
 def problems(root: Path, files: Mapping[str, str | bytes], settings: str = "") -> tuple[Problem, ...]:
     """Return what is wrong with such a project, nothing where nothing is."""
     try:
-        load(project(root, files, settings))
+        load(project(root, files, settings), now=NOW)
     except SpecError as error:
         return tuple(problem for problem in error.problems if not problem.warning)
     return ()

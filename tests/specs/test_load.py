@@ -14,7 +14,7 @@ from reconciler.errors import ReconcilerError, SpecError, UsageError
 from reconciler.model import InlineRequests, InputFile, Phase, Position, Retry, UploadedFile
 from reconciler.specs.load import load
 from reconciler.specs.project import Project
-from tests.specs.make import LINE, SPEC, loaded, problems, project, spec
+from tests.specs.make import LINE, NOW, SPEC, loaded, problems, project, spec
 from tests.specs.mistakes import MISTAKES, corpus
 
 ID = "497f6eca-6276-4993-bfeb-53cbbbba6f09"
@@ -27,7 +27,7 @@ def said(root: Path, files: Mapping[str, str | bytes], settings: str = "") -> li
 def test_nothing_declared_is_nothing_wrong(tmp_path: Path) -> None:
     place = project(tmp_path, {})
     (tmp_path / "specs/data.jsonl").unlink()
-    result = load(place)
+    result = load(place, now=NOW)
     assert (result.specs, result.selected, result.warnings) == ((), None, ())
 
 
@@ -301,18 +301,18 @@ def test_hidden_files_and_the_settings_are_no_specs(tmp_path: Path) -> None:
     files = {"a.yaml": SPEC, ".b.yaml": "[", ".git/c.yaml": "["}
     place = project(tmp_path, files, "specs: .\n")
     (tmp_path / "specs/reconciler.yaml").write_text("project: nested\n")
-    assert [found.name for found in load(place).specs] == ["one"]
+    assert [found.name for found in load(place, now=NOW).specs] == ["one"]
 
 
 def test_a_missing_spec_folder_is_an_error_and_not_an_empty_one(tmp_path: Path) -> None:
     place = project(tmp_path, {}, "specs: jobs\n")
     with pytest.raises(ReconcilerError, match=r"there is no folder jobs beside reconciler\.yaml"):
-        load(place)
+        load(place, now=NOW)
 
 
 def unfit(place: Project) -> list[tuple[str, str]]:
     with pytest.raises(SpecError) as caught:
-        load(place)
+        load(place, now=NOW)
     return [(problem.where, problem.message) for problem in caught.value.problems if not problem.warning]
 
 
@@ -325,7 +325,7 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "shared/loop").symlink_to(tmp_path / "shared")
     (tmp_path / "elsewhere.yaml").write_text(spec(name="three", input_files=f"[{ID}]", rerun="3"))
     (tmp_path / "specs/c.yaml").symlink_to(tmp_path / "elsewhere.yaml")
-    assert [found.name for found in load(place).specs] == ["one", "three", "two"]
+    assert [found.name for found in load(place, now=NOW).specs] == ["one", "three", "two"]
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_what_cannot_be_read_is_a_problem_and_not_a_gap(tmp_path: Path) -> None:
     (tmp_path / "specs/a.yaml").chmod(0)
     (tmp_path / "specs/b").chmod(0)
     with pytest.raises(SpecError) as caught:
-        load(place)
+        load(place, now=NOW)
     (tmp_path / "specs/b").chmod(0o700)
     assert ["cannot be read" in problem.message for problem in caught.value.problems] == [True, True]
 
@@ -404,7 +404,7 @@ class TestSelection:
     def test_paths_select_and_everything_is_loaded(
         self, tmp_path: Path, paths: list[str], names: str | None
     ) -> None:
-        result = load(project(tmp_path, self.FILES), [tmp_path / path for path in paths])
+        result = load(project(tmp_path, self.FILES), [tmp_path / path for path in paths], now=NOW)
         assert [found.name for found in result.specs] == ["a", "b", "c", "d"]
         assert result.selected == (None if names is None else set(names))
 
@@ -426,14 +426,14 @@ class TestSelection:
         (tmp_path / "other").mkdir()
         (tmp_path / "specs/empty").mkdir()
         with pytest.raises(UsageError) as caught:
-            load(place, [tmp_path / path])
+            load(place, [tmp_path / path], now=NOW)
         assert message in str(caught.value)
         assert hint in caught.value.hint
 
     def test_mistakes_elsewhere_are_told_all_the_same(self, tmp_path: Path) -> None:
         place = project(tmp_path, {**self.FILES, "e.yaml": "name: e\n"})
         with pytest.raises(SpecError):
-            load(place, [tmp_path / "specs/a.yaml"])
+            load(place, [tmp_path / "specs/a.yaml"], now=NOW)
 
 
 def test_good_specs_never_import_jsonschema(tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_good_specs_never_import_jsonschema(tmp_path: Path) -> None:
         "import sys, pathlib\n"
         "from reconciler.specs.load import load\n"
         "from reconciler.specs.project import load_project\n"
-        "load(load_project(None, start=pathlib.Path(sys.argv[1])))\n"
+        "load(load_project(None, start=pathlib.Path(sys.argv[1])), now=0)\n"
         "assert not {'jsonschema', 'difflib', 'httpx'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

@@ -11,12 +11,12 @@ from jsonschema import Draft202012Validator
 
 from reconciler.settings import Settings
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import MISPLACED, JobFields
+from reconciler.specs.fields import MISPLACED, JobFields, defaults_model
 from reconciler.specs.generate import generated, main
 from reconciler.specs.load import load
 from reconciler.specs.reference import EXAMPLE, SETTINGS_EXAMPLE
-from reconciler.specs.schema import job_schema, settings_schema
-from tests.specs.make import document, documents, project
+from reconciler.specs.schema import defaults_schema, job_schema, settings_schema
+from tests.specs.make import NOW, document, documents, project
 
 CLONE = Path(__file__).parents[2]
 
@@ -84,12 +84,48 @@ def mutated(draw: st.DrawFn, good: dict[str, Any], fields: dict[str, st.SearchSt
     return value
 
 
-jobs = mutated(GOOD, {"requests": requests, "agent_id": words, "retry": retries}) | near_values
+lists = st.lists(scalars, max_size=2)
+excludes = st.lists(
+    st.fixed_dictionaries({}, optional={"model": words, "timeout_hours": scalars, "x": words}) | scalars,
+    max_size=2,
+)
+optional_fields = {
+    "requests": requests,
+    "agent_id": words,
+    "retry": retries,
+    "for_each": st.fixed_dictionaries({}, optional={"files": lists | scalars, "more": scalars}),
+    "matrix": st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("endpoint", "model", "agent_id", "timeout_hours", "rerun"), lists | scalars),
+            **dict.fromkeys(("suspend", "on_change", "on_remove", "max_failed", "more"), lists),
+            "exclude": excludes | scalars,
+        },
+    ),
+    "rerun": st.fixed_dictionaries(
+        {},
+        optional={
+            "every": st.sampled_from(["day", "week", "month", "year"]) | scalars,
+            "zone": st.sampled_from(["UTC", "Europe/Paris", "Paris", "utc", "Europe/", "UTC\n"]) | scalars,
+            "start": st.sampled_from(["2026-11-23", "2026-13-99", "2026-1-1", "2026-11-23\n"]) | scalars,
+            "more": scalars,
+        },
+    ),
+    "name": st.sampled_from(["a-{stem}", "{stem}", "{model}-x", "{x}", "-a", "{", "a" * 101, "{stem}" * 101]),
+}
+jobs = mutated(GOOD, optional_fields) | near_values
 
 
 @settings(max_examples=600, deadline=None)
 @given(jobs)
 @example({**GOOD, "timeout_hours": 24.0})
+@example({**GOOD, "matrix": {}})
+@example({**GOOD, "matrix": {"model": ["a"]}})
+@example(
+    {**{key: GOOD[key] for key in GOOD if key != "model"}, "matrix": {"model": ["a"], "agent_id": ["b"]}}
+)
+@example({**{key: GOOD[key] for key in GOOD if key != "model"}, "matrix": {"agent_id": ["b", "c"]}})
+@example({**GOOD, "rerun": {"every": "week"}})
 @example({**GOOD, "rerun": 2.0})
 @example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
 def test_a_document_is_accepted_exactly_where_the_schema_holds(value: object) -> None:
@@ -151,6 +187,14 @@ def test_only_https_or_this_machine_is_a_base_url(url: str, *, good: bool) -> No
 def test_the_schemas_are_json_schemas() -> None:
     Draft202012Validator.check_schema(job_schema())
     Draft202012Validator.check_schema(settings_schema())
+    Draft202012Validator.check_schema(defaults_schema())
+
+
+@settings(max_examples=200, deadline=None)
+@given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
+def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
+    verdict = accept(document(value), defaults_model(), defaults_schema(), {})
+    assert (not isinstance(verdict, list)) == Draft202012Validator(defaults_schema()).is_valid(value)
 
 
 @pytest.mark.parametrize("path", generated())
@@ -176,7 +220,7 @@ def test_the_reference_shows_every_field_and_limit() -> None:
 def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
     line = '{"custom_id": "1", "body": {}}\n'
     place = project(tmp_path, {"a.yaml": EXAMPLE, "data/questions.jsonl": line, "data.jsonl": ""})
-    (spec,) = load(place).specs
+    (spec,) = load(place, now=NOW).specs
     assert spec.name == "ticket-classes"
     (found,), _ = documents(SETTINGS_EXAMPLE)
     assert isinstance(accept(found, Settings, settings_schema(), {}), Settings)

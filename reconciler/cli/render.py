@@ -1,0 +1,42 @@
+"""`reconciler render`: the plain specs that the specs come to. No key, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.say import aside, say
+
+if TYPE_CHECKING:
+    from reconciler.cli.host import Host
+
+
+@click.command()
+@options.paths
+@options.only
+@click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@options.output_format("yaml")
+@click.pass_obj
+def render(
+    host: Host, *, paths: tuple[Path, ...], only: tuple[str, ...], config: Path | None, form: str
+) -> int:
+    """Print the specs with families, matrices, periods and defaults written out, one plain document a job.
+
+    In a file directly in the spec folder, in place of the others, they declare the same jobs.
+    """
+    from reconciler.render.problems import problems_text
+    from reconciler.specs import plain
+    from reconciler.specs.load import load
+    from reconciler.specs.project import load_project
+
+    assert form == "yaml", "there is no other"  # noqa: S101
+    project = load_project(config and host.cwd / config, start=host.cwd)
+    loaded = load(project, [host.cwd / path for path in paths], now=host.now(), only=only)
+    if loaded.warnings:
+        aside(problems_text(loaded.warnings, colour=host.colour("stderr")))
+    chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
+    say(plain.documents(chosen, project.relative(str(project.spec_root))))
+    return 0

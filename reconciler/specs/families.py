@@ -1,0 +1,216 @@
+"""One spec to its jobs: one a file, one a combination of values, both multiplied. Pure.
+
+A variant is what tells one job of a family from the others. Placeholders in the name and in metadata stand for
+plain text that the spec or a file's path holds; there are no expressions, and nothing of the environment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Final
+
+from msgspec import UNSET, Struct
+
+from reconciler.errors import Problem
+from reconciler.render.words import count
+from reconciler.settings import NAME_PATTERN, NAME_RULE
+from reconciler.specs.accept import whole
+from reconciler.specs.field_types import OF_FILES, PLAIN
+from reconciler.specs.fields import JobFields
+from reconciler.specs.words import did_you_mean, some
+from reconciler.specs.yaml_tree import Document, Path
+
+_PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
+_NAME: Final = re.compile(NAME_PATTERN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One job of a spec."""
+
+    name: str
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What each placeholder stands for."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The fields that the matrix gives."""
+    file: str | None = None
+    """The one input, relative to the root; None where the spec names the inputs itself."""
+
+    def text(self, template: str) -> str:
+        """Fill the placeholders of a text."""
+        return _PLACEHOLDER.sub(lambda found: self.words.get(found[1], found[0]), template)
+
+    @property
+    def told(self) -> str:
+        """Which one it is: its file, and its values."""
+        values = [f"{name}={self.words[name]}" for name in self.values]
+        return ", ".join(filter(None, [self.file or "", *values]))
+
+
+def label(template: str) -> str:
+    """Return what a family is called: `backfill-*`."""
+    return _PLACEHOLDER.sub("*", template)
+
+
+def is_family(fields: JobFields) -> bool:
+    """Whether a spec makes its jobs by `for_each` or `matrix`."""
+    return fields.for_each is not UNSET or fields.matrix is not UNSET
+
+
+def variants(
+    document: Document, fields: JobFields, files: Sequence[str], most: int
+) -> tuple[list[Variant], list[Problem]]:
+    """Return the jobs of a spec, sorted by name, and what is wrong with making them.
+
+    Args:
+        document: the spec.
+        fields: its checked value.
+        files: what `for_each` names, relative to the root.
+        most: so many jobs a spec may make.
+    """
+    known = sorted({*(OF_FILES if files else ()), *_varied(fields)})
+    problems = [*_unknown(document, known, family=is_family(fields)), *_overruled(document, fields)]
+    if problems:
+        return [], problems
+    if not is_family(fields):
+        return [Variant(name=fields.name)], []
+    size = max(1, len(files))
+    for values in _varied(fields).values():
+        size *= len(values)
+    if size > most:
+        message = f"makes {count(size, 'job')}, at most {most:,} a spec"
+        hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is meant"
+        return [], [_problem(document, ("for_each" if files else "matrix",), message, hint)]
+    combinations, problems = _combinations(document, fields)
+    each: Sequence[str | None] = files or [None]
+    found = [_variant(fields.name, values, file) for file, values in product(each, combinations)]
+    problems += _names(document, found, known)
+    return sorted(found, key=lambda variant: variant.name), problems
+
+
+def _varied(fields: JobFields) -> dict[str, list[Any]]:
+    return {} if fields.matrix is UNSET else _given(fields.matrix)
+
+
+def _given(values: Struct) -> dict[str, Any]:
+    return {name: getattr(values, name) for name in PLAIN if getattr(values, name) is not UNSET}
+
+
+def _variant(template: str, values: Mapping[str, tuple[Any, str]], file: str | None) -> Variant:
+    words = {name: text for name, (_, text) in values.items()}
+    if file is not None:
+        folder, _, name = file.rpartition("/")
+        words |= {"path": file, "stem": name.rpartition(".")[0] or name, "dir": folder.rpartition("/")[2]}
+    plain = {name: value for name, (value, _) in values.items()}
+    blank = Variant(name="", words=words, values=plain, file=file)
+    return Variant(name=blank.text(template), words=words, values=plain, file=file)
+
+
+def _combinations(
+    document: Document, fields: JobFields
+) -> tuple[list[dict[str, tuple[Any, str]]], list[Problem]]:
+    """Return every combination of the matrix that is not excluded: each field's value, and its text."""
+    axes = [
+        [
+            (name, (value, document.text(("matrix", name, at)) or str(value)))
+            for at, value in enumerate(values)
+        ]
+        for name, values in _varied(fields).items()
+    ]
+    every = [dict(combination) for combination in product(*axes)]
+    if fields.matrix is UNSET:
+        return every, []
+    problems: list[Problem] = []
+    for at, entry in enumerate(fields.matrix.exclude):
+        wanted = _given(entry)
+        left = [values for values in every if not _holds(values, wanted)]
+        if len(left) == len(every):
+            message = f"matrix.exclude[{at}]: leaves nothing out"
+            hint = "name values as they stand in the matrix; a combination holds all of them"
+            problems.append(_problem(document, ("matrix", "exclude", at), message, hint))
+        every = left
+    if not every and not problems:
+        problems.append(_problem(document, ("matrix", "exclude"), "matrix.exclude: leaves no job", ""))
+    return every, problems
+
+
+def _holds(values: Mapping[str, tuple[Any, str]], wanted: Mapping[str, Any]) -> bool:
+    return bool(wanted) and all(
+        name in values and whole(values[name][0]) == whole(value) for name, value in wanted.items()
+    )
+
+
+def _unknown(document: Document, known: Sequence[str], *, family: bool) -> Iterator[Problem]:
+    """Yield a problem for each placeholder that stands for nothing; metadata of a plain spec is just text."""
+    metadata = document.value.get("metadata", {}) if family else {}
+    templates: dict[Path, Any] = {("name",): document.value["name"]}
+    templates |= {("metadata", key): value for key, value in metadata.items()}
+    for path, template in templates.items():
+        for word in _PLACEHOLDER.findall(template) if isinstance(template, str) else ():
+            if word not in known:
+                message = f"{'.'.join(map(str, path))}: nothing gives `{{{word}}}` a value here"
+                has = f"here are {some([f'{{{name}}}' for name in known], 20)}"
+                if not family:
+                    has = "only `for_each` and `matrix` give placeholders"
+                yield _problem(document, path, message, did_you_mean(word, known, has))
+
+
+def _overruled(document: Document, fields: JobFields) -> Iterator[Problem]:
+    """Yield a problem for each field that stands both in the spec and in its matrix."""
+    for name in _varied(fields):
+        if name in document.value:
+            message = f"matrix.{name}: stands here beside `{name}`"
+            hint = "keep one of them: a matrix gives every job its value"
+            place = document.key_place(("matrix", name))
+            yield document.source.problem(place, message, hint=hint)
+
+
+def _names(document: Document, found: Iterable[Variant], known: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each name that is none, or that two jobs would have."""
+    template = document.value["name"]
+    first: dict[str, Variant] = {}
+    for variant in found:
+        if not _NAME.search(variant.name):
+            message = f"name: {variant.told} makes `{variant.name}`, which is no name"
+            yield _problem(document, ("name",), message, _better(template, variant))
+        other = first.setdefault(variant.name, variant)
+        if other is not variant:
+            message = f"name: `{variant.name}` is made twice, of {other.told} and of {variant.told}"
+            yield _problem(document, ("name",), message, _apart(template, known, other, variant))
+
+
+def _better(template: str, variant: Variant) -> str:
+    """Return how a name that is none could become one."""
+    used = [word for word in _PLACEHOLDER.findall(template) if not _fits(variant.words[word])]
+    if "path" in used:
+        return "write `{dir}-{stem}` in place of `{path}`: " + NAME_RULE
+    if {"stem", "dir"} & set(used):
+        return f"rename {variant.file}: {NAME_RULE}"
+    bad = f"leave `{{{used[0]}}}` out of the name: " if used else ""
+    return bad + NAME_RULE
+
+
+def _fits(text: str) -> bool:
+    return re.fullmatch(r"[a-z0-9._-]*", text) is not None
+
+
+def _apart(template: str, known: Sequence[str], one: Variant, other: Variant) -> str:
+    """Return the placeholder that would tell two jobs apart."""
+    telling = [
+        name
+        for name in sorted(known, key=lambda name: (name == "path", name))
+        if one.words[name] != other.words[name] and f"{{{name}}}" not in template
+    ]
+    fitting = [name for name in telling if _fits(one.words[name] + other.words[name])]
+    if fitting:
+        return f"add `{{{fitting[0]}}}`: `{template}-{{{fitting[0]}}}`"
+    if one.file != other.file:
+        return "rename one of the files, or give each folder a spec of its own"
+    return "remove the value that stands there twice, or write a spec for each"
+
+
+def _problem(document: Document, path: Path, message: str, hint: str) -> Problem:
+    return document.source_of(path).problem(document.place(path), message, hint=hint)

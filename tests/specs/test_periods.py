@@ -1,0 +1,96 @@
+"""Many applies around the borders of periods: each period is bought once, in any zone and across summer time."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler import tags
+from reconciler.actions import Create
+from reconciler.ledger.memory import Memory
+from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, Source
+from reconciler.planner import plan
+from reconciler.settings import Limits
+from reconciler.specs import period
+from reconciler.specs.job import declares
+from reconciler.specs.job_inputs import Inputs
+from reconciler.specs.source import Source as Text
+from reconciler.specs.yaml_reader import read
+from tests.specs.make import project, spec
+from tests.specs.test_families import ZONES
+
+EXAMPLES = 40
+APPLIES = 250
+"""Of each example: 10,000 in all."""
+
+LENGTH = {"day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
+
+
+class Bought:
+    """What has been bought, each job with the time at which it ends."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[JobSpec, int, float]] = []
+
+    def apply(self, declared: JobSpec, now: float, lasts: float) -> None:
+        observed = Observed(ours=tuple(self._seen(number, now) for number in range(len(self.jobs))))
+        wanted = plan(Declared(specs=(declared,)), observed, Memory(), now=now)
+        for create in wanted.of(Create):
+            self.jobs.append((create.spec, int(now), now + lasts))
+
+    def _seen(self, number: int, now: float) -> Ours:
+        bought, created_at, ends = self.jobs[number]
+        written = tags.tags_of(bought, project="p", attempt=1, op=f"op{number:06}", source=Source())
+        phase = Phase.SUCCEEDED if now >= ends else Phase.ACTIVE
+        job = Job(
+            id=f"{number:08}",
+            phase=phase,
+            status="",
+            endpoint=bought.endpoint,
+            model=bought.model,
+            metadata=tags.write(written),
+            created_at=created_at,
+        )
+        found = tags.read(job)
+        assert isinstance(found, Ours)
+        return found
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.sampled_from(ZONES.split()),
+    st.sampled_from(sorted(LENGTH)),
+    st.integers(1_200_000_000, 1_900_000_000)
+    | st.sampled_from([1_743_296_400, 1_761_440_400, 1_325_239_200]),
+    st.sampled_from([0.0, 0.5, 1.7]),
+    st.randoms(use_true_random=False),
+)
+def test_ten_thousand_applies_around_borders_buy_each_period_once(  # noqa: PLR0917 - hypothesis gives them
+    tmp_path_factory: pytest.TempPathFactory,
+    zone: str,
+    every: str,
+    around: int,
+    lasts: float,
+    chance: random.Random,
+) -> None:
+    root: Path = tmp_path_factory.mktemp("p")
+    text = spec(rerun=f"{{every: {every}, zone: {zone}}}")
+    place = project(root, {"a.yaml": text})
+    (document,), _ = read(Text("specs/a.yaml", text), Limits())
+    inputs, bought, visited = Inputs(place), Bought(), set()
+    known = period.zone_of(zone)
+    assert known is not None
+    moments = sorted(around + chance.uniform(-2, 2) * LENGTH[every] for _ in range(APPLIES))
+    for now in moments:
+        (declared,) = declares(document, inputs, Limits(), now=now).specs
+        visited.add(period.name_of(period.day_of(now, known), every))
+        bought.apply(declared, now, lasts * LENGTH[every])
+    reruns = [it.rerun for it, _, _ in bought.jobs]
+    assert len(reruns) == len(set(reruns)), "none is bought twice"
+    assert set(reruns) <= visited
+    if not lasts:
+        assert set(reruns) == visited, "and none is left out in which a run came"
