@@ -28,6 +28,8 @@ from tests.helpers.events import check_lines
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
+UNSTEADY = '{"custom_id":"a","body":{"messages":[]}}\n{"custom_id":"b!fail","body":{"messages":[]}}\n'
+"""Two requests, of which the sandbox lets one fail."""
 START = 1_790_000_000.0
 """The virtual clock's first reading."""
 

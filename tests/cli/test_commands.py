@@ -16,7 +16,7 @@ from reconciler.cli.host import Host
 from reconciler.cli.main import COMMANDS, cli
 from reconciler.cli.schema import NAMES
 from tests.cli.schemas import conforming
-from tests.cli.stage import Fault, Stage
+from tests.cli.stage import UNSTEADY, Fault, Stage
 
 JOBS = "/v1/batch/jobs"
 KEY = "a-key-for-the-tests"
@@ -46,7 +46,10 @@ def all_states(stage: Stage) -> None:
     stage.spec("done")
     stage.spec("failed", model="sandbox-unknown-x")
     stage.spec("partly")
-    stage.write("specs/data/partly.jsonl", '{"custom_id":"a","body":{}}\n{"custom_id":"b!fail","body":{}}\n')
+    stage.write(
+        "specs/data/partly.jsonl",
+        UNSTEADY,
+    )
     stage.spec("running", requests=5000)
     stage.spec("stopping", requests=5000)
     stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1)

@@ -16,7 +16,7 @@ from reconciler.specs.source import Source, decode
 from reconciler.specs.yaml_reader import read
 from reconciler.specs.yaml_tree import Document
 
-LINE = '{"custom_id":"1","body":{}}\n'
+LINE = '{"custom_id":"1","body":{"input":"x"}}\n'
 
 SPEC = """\
 name: one
