@@ -59,7 +59,10 @@ class InputFile:
     sha256: str
     size: int
     """Bytes."""
-    requests: int
+    requests: int | None
+    """None where only a pointer to the content is here."""
+    pointer: bool = False
+    """True where a Git LFS pointer stands for the content."""
 
     @property
     def identity(self) -> str:

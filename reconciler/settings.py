@@ -83,6 +83,29 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 100_000
 
 
+class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How input files are kept in the workspace."""
+
+    expiry_hours: Annotated[
+        Count | None,
+        Meta(
+            description="After so many hours the API deletes an upload; null leaves that to the API (30 days)."
+        ),
+    ] = None
+    visibility: Annotated[
+        Literal["workspace", "user"] | None,
+        Meta(description="Who sees an upload; null leaves that to the API (the workspace)."),
+    ] = None
+    reuse: Annotated[
+        bool,
+        Meta(description="Whether an upload of the same content that is there already is used again."),
+    ] = True
+    reuse_hours: Annotated[
+        Annotated[int, Meta(ge=0)],
+        Meta(description="Hours that an upload must have left to be used again. Ours: the longest timeout."),
+    ] = 168
+
+
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a plan may do before it is refused with numbers. Each has an override on the command line."""
 
@@ -144,4 +167,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = "origin"
     limits: Annotated[Limits, Meta(description="How large, how many, how long.")] = Limits()
+    uploads: Annotated[Uploads, Meta(description="How input files are kept in the workspace.")] = Uploads()
     guards: Annotated[Guards, Meta(description="What a plan may do before it is refused.")] = Guards()

@@ -181,6 +181,7 @@ def _open(
         checkout=checkout,
         source=git.source(checkout, host.environ),
         root=project.root,
+        uploads=project.settings.uploads,
     )
     return Session(host=host, project=project, run=run, folder=local.path.parent, began=host.monotonic())
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from reconciler.errors import Problem
 from reconciler.model import InputFile
 from reconciler.settings import Limits
+from reconciler.specs import pointers
 from reconciler.specs.blocks import Blocks, open_regular
 from reconciler.specs.demands import NOTHING_KNOWN, Demands, Facts
 from reconciler.specs.findings import Finding, Findings, Kind
@@ -114,6 +115,9 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
         with open_regular(file) as stream:
             before = os.fstat(stream.fileno())
             size = before.st_size
+            pointed = pointers.read(stream, size)
+            if pointed:
+                return _pointer(path, *pointed, limits)
             if size > limits.file_bytes:
                 findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
             else:
@@ -128,6 +132,15 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
         findings.add(_unreadable(error))
     result = InputFile(path=path, sha256=sha256, size=size, requests=found.requests)
     return Checked(result, findings.problems(first), found.marks, found.facts)
+
+
+def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:
+    """Take a pointer for its content, which nobody has read."""
+    findings = Findings(path)
+    if size > limits.file_bytes:
+        findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+    file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
+    return Checked(file, findings.problems({}), array("q"))
 
 
 def _unreadable(error: OSError) -> Finding:

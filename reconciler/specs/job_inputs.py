@@ -39,7 +39,7 @@ class Inputs:
         problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
         if len(paths) > 1:
             problems += self._reader.shared_ids(paths)
-        requests = sum(part.file.requests for part in checked)
+        requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:
             message = f"input_files: {count(requests, 'request')}, at most {most:,} in a job"
