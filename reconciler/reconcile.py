@@ -27,6 +27,7 @@ from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Checkout, Declared, Observed, Phase, RunKey, Source, Target
 from reconciler.outcomes import Created, Failed, Outcome, Skipped
 from reconciler.planner import plan
+from reconciler.quota import Room, fit
 from reconciler.settings import Guards, Limits, Uploads
 from reconciler.settle import my_duplicates, until_listed
 from reconciler.world import World
@@ -106,7 +107,8 @@ def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: De
 
 def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
     """Plan, ask the guards, and tell the plan in numbers."""
-    decided = plan(declared, observed, memory, now=run.world.now())
+    room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
+    decided = fit(plan(declared, observed, memory, now=run.world.now()), observed.pending, room)
     situation = _situation(run, declared, observed, memory, decided)
     run.world.log("plan.computed", **msgspec.structs.asdict(situation.document.summary))
     for refusal in situation.refusals:
@@ -131,6 +133,7 @@ def _situation(
             memory=memory,
             settings=run.guards,
             allowed=run.allowed,
+            now=run.world.now(),
         )
     )
     document = planfile.of(

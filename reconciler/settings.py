@@ -45,6 +45,19 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Count,
         Meta(description="Requests written in the spec itself. The API's OpenAPI description: 10,000."),
     ] = 10_000
+    max_workspace_pending: Annotated[
+        Count,
+        Meta(
+            description="Requests that a workspace may have pending. The API's documentation: 1,000,000. What does "
+            "not fit is held for a later apply."
+        ),
+    ] = 1_000_000
+    max_pending: Annotated[
+        Count | None,
+        Meta(
+            description="Requests that this project may have pending, so that others find room; null for all."
+        ),
+    ] = None
     in_flight: Annotated[
         Count,
         Meta(le=64, description="Writes to the API side by side. Ours: it stays below usual rate limits."),
@@ -117,6 +130,13 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_new_requests: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Requests that one plan may buy; null for no budget."),
+    ] = None
+    max_requests_per_day: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(
+            description="Requests that this project may buy within 24 hours, counted from its jobs in the "
+            "workspace: it stops what changes again and again. null for no limit."
+        ),
     ] = None
     max_lost_answers: Annotated[
         int,

@@ -156,3 +156,16 @@ def test_uploads_that_no_live_job_needs_are_listed_and_with_yes_deleted(stage: S
     assert not gone & needed
     assert all(file_id in listed.out for file_id in gone)
     assert "no upload to delete" in stage.run("files", "prune").out
+
+
+def test_what_does_not_fit_into_the_workspace_waits_for_a_later_apply(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {max_workspace_pending: 8000}\n")
+    stage.spec("a", requests=5000)
+    stage.spec("b", requests=5000)
+    first = stage.run("apply", "--yes")
+    assert first.code == 0, first.err
+    assert stage.live() == ["a"]
+    assert "5,000 of ours and 0 of others pending" in first.out
+    stage.advance(100_000)
+    stage.run("apply", "--yes")
+    assert stage.live() == ["b"]
