@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 @click.command()
 @options.paths
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@options.no_cache
 @options.output_format("text", "json")
 @click.pass_obj
-def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, form: str) -> int:
+def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str) -> int:
     """Check the specs and their inputs, offline, and tell every problem at once."""
+    from dataclasses import replace
+
     from reconciler.cli.report import validation_doc, validation_text
     from reconciler.reports import pretty
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project
 
     try:
-        loaded = load(
-            load_project(config and host.cwd / config, start=host.cwd), [host.cwd / path for path in paths]
-        )
+        project = load_project(config and host.cwd / config, start=host.cwd)
+        loaded = load(replace(project, cache=not no_cache), [host.cwd / path for path in paths])
     except SpecError as error:
         if form != "json":
             raise

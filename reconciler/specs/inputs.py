@@ -10,7 +10,7 @@ import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +21,7 @@ from reconciler.specs import pointers
 from reconciler.specs.blocks import Blocks, open_regular
 from reconciler.specs.demands import NOTHING_KNOWN, Demands, Facts
 from reconciler.specs.findings import Finding, Findings, Kind
+from reconciler.specs.input_cache import Entry, InputCache
 from reconciler.specs.scan import Scan, requests, scan
 
 
@@ -33,22 +34,54 @@ class Checked:
     """With any of these, reading may have ended early, and `file` is not to be used."""
     marks: array[int]
     """A hash of each custom_id: enough to suspect that two files share one."""
+    longest: int = 0
+    """Bytes of its longest line."""
+    cached: bool = False
+    """True where it was not read, so that `marks` is empty."""
     facts: Facts = NOTHING_KNOWN
 
 
 class InputReader:
     """Reads input files, each of them once."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
+    def __init__(self, root: Path, limits: Limits, cache: InputCache | None = None) -> None:
         self._root = root
         self._limits = limits
+        self._cache = cache or InputCache(None)
         self._known: dict[str, Checked] = {}
 
     def read(self, path: str) -> Checked:
         """Return what was found in a file; `path` is relative to the root, with forward slashes."""
         if path not in self._known:
-            self._known[path] = check(self._root / path, path, self._limits)
+            self._known[path] = self._remembered(path) or self._read(path)
         return self._known[path]
+
+    def save(self) -> None:
+        """Remember for later runs what was read."""
+        self._cache.save()
+
+    def _remembered(self, path: str) -> Checked | None:
+        """Return what the cache knows of a file that has not changed and keeps today's limits."""
+        entry = self._cache.get(path, self._cache.stamp(self._root / path))
+        if (
+            entry is None
+            or entry.longest > self._limits.line_bytes
+            or entry.stamp[0] > self._limits.file_bytes
+        ):
+            return None
+        file = InputFile(path=path, sha256=entry.sha256, size=entry.stamp[0], requests=entry.requests)
+        return Checked(file, (), array("q"), entry.longest, cached=True, facts=entry.facts)
+
+    def _read(self, path: str) -> Checked:
+        """Read a file, and remember it for later runs where nothing is wrong with it."""
+        stamp = self._cache.stamp(self._root / path)
+        found = check(self._root / path, path, self._limits)
+        if found.file.pointer:
+            return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
+        if stamp and found.file.requests is not None and not found.problems:
+            facts = tuple(sorted(found.facts.everywhere)), tuple(sorted(found.facts.models))
+            self._cache.put(path, Entry(stamp, found.file.sha256, found.file.requests, found.longest, *facts))
+        return found
 
     @property
     def paths(self) -> frozenset[str]:
@@ -68,13 +101,21 @@ class InputReader:
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the uses of a custom_id that a file before this one, of the same job, has used already."""
+        digests = [self.read(path).file.sha256 for path in paths]
+        if self._cache.are_apart(digests):
+            return []
         seen: set[int] = set()
         suspects: set[int] = set()
         for path in paths:
-            marks = set(self.read(path).marks)
+            if self._known[path].cached:
+                self._known[path] = self._read(path)
+            marks = set(self._known[path].marks)
             suspects |= seen & marks
             seen |= marks
-        return self._confirmed(paths, suspects) if suspects else []
+        problems = self._confirmed(paths, suspects) if suspects else []
+        if not problems and not any(it.problems or it.file.pointer for it in map(self.read, paths)):
+            self._cache.put_apart(digests)
+        return problems
 
     def _confirmed(self, paths: Sequence[str], suspects: set[int]) -> list[Problem]:
         """Read the ids again: two of them may have one hash."""
@@ -131,7 +172,7 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
     except OSError as error:
         findings.add(_unreadable(error))
     result = InputFile(path=path, sha256=sha256, size=size, requests=found.requests)
-    return Checked(result, findings.problems(first), found.marks, found.facts)
+    return Checked(result, findings.problems(first), found.marks, found.longest, facts=found.facts)
 
 
 def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:

@@ -10,9 +10,10 @@ from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, UploadedFile
 from reconciler.render.words import count
 from reconciler.specs.demands import Demands
+from reconciler.specs.input_cache import InputCache
 from reconciler.specs.inputs import InputReader
 from reconciler.specs.paths import NoInputError, Paths, uploaded_id
-from reconciler.specs.project import Project
+from reconciler.specs.project import STATE, Project
 from reconciler.specs.yaml_tree import Document, Path, dotted
 
 
@@ -22,7 +23,12 @@ class Inputs:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._paths = Paths(str(project.root))
-        self._reader = InputReader(project.root, project.settings.limits)
+        cache = InputCache(project.root / STATE if project.cache else None)
+        self._reader = InputReader(project.root, project.settings.limits, cache)
+
+    def save(self) -> None:
+        """Remember for later runs what was read."""
+        self._reader.save()
 
     @property
     def paths(self) -> frozenset[str]:

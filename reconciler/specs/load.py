@@ -64,6 +64,7 @@ def load(project: Project, paths: Sequence[Path] = ()) -> Loaded:
         )
     loader = _Loader(project)
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
+    loader.save()
     problems = _sorted(loader.problems)
     if any(not problem.warning for problem in problems):
         raise SpecError(problems)
@@ -99,6 +100,10 @@ class _Loader:
         """What declared each piece of work first."""
         self._cut_short = False
         self.problems: list[Problem] = []
+
+    def save(self) -> None:
+        """Remember for later runs what was read of the inputs."""
+        self._inputs.save()
 
     def specs(self) -> Iterator[JobSpec]:
         """Yield every usable spec; what is wrong gathers in `problems`."""
