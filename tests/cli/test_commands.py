@@ -273,6 +273,31 @@ def test_validate_tells_every_problem_with_its_place(stage: Stage) -> None:
     ]
 
 
+def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
+    stage.spec("one")
+    stage.write("specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[]}}\n[]\n')
+    stage.write("specs/data/per%cent,of:all.jsonl", "")
+    result = stage.run("validate", "--format", "github")
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        (
+            "::error file=specs/data/one.jsonl,line=2::not an object (a line is one request: "
+            '`{"custom_id": "1", "body": {…}}`)'
+        ),
+        (
+            "::warning file=specs/data/per%25cent%2Cof%3Aall.jsonl::no spec names this file "
+            "(name it in `input_files`, or move it out of the spec folder)"
+        ),
+    ]
+    assert result.err == "1 problem, 1 warning in 2 files\n"
+
+
+def test_validate_has_nothing_to_annotate_where_nothing_is_wrong(stage: Stage) -> None:
+    stage.spec("one")
+    result = stage.run("validate", "--format", "github")
+    assert (result.code, result.out) == (0, "")
+
+
 def test_validate_tells_warnings_and_is_content(stage: Stage) -> None:
     stage.spec("one", endpoint="/v1/things")
     result = stage.run("validate")
