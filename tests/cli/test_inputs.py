@@ -81,10 +81,7 @@ def test_a_create_that_is_refused_for_another_reason_is_not_repeated(stage: Stag
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_run_that_dies_in_an_upload_leaves_no_job_without_its_file(stage: Stage, when: str) -> None:
-    class KilledError(BaseException):
-        """As a power cut would: nothing is cleaned up."""
-
+def test_a_run_whose_uploads_break_off_leaves_no_job_without_its_file(stage: Stage, when: str) -> None:
     shared(stage, 2)
     stage.faults = [Fault("POST", "/v1/files", "reset", when=when, times=99)]  # type: ignore[arg-type]
     assert stage.run("apply", "--yes").code == 1
