@@ -40,6 +40,7 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     PARTIAL = "partial"
     FAILED = "failed"
+    QUOTA = "quota"
 
 
 REASONS: dict[Reason, str] = {
@@ -67,6 +68,7 @@ REASONS: dict[Reason, str] = {
     Reason.CANCELLED: "a person stopped it, or an earlier run whose ledger is gone",
     Reason.PARTIAL: "it ended early with answers inside, which a retry would buy again",
     Reason.FAILED: "it failed, and no attempt is left",
+    Reason.QUOTA: "so many requests are pending that the workspace, or this project's share, has no room for it",
 }
 """What each reason says. `docs/planner.md` lists them."""
 

@@ -12,17 +12,20 @@ from typing import Final, assert_never
 
 from reconciler.actions import Cancel, Create, Decision, Plan
 from reconciler.api.client import Writer
-from reconciler.api.errors import OutcomeUnknownError
-from reconciler.create import Altered, Bought, Desk, Lost, Refused, buy
+from reconciler.api.errors import ApiError, OutcomeUnknownError, RejectedError
+from reconciler.create import Altered, Bought, Desk, Lost, Refused, Result, buy
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
 from reconciler.model import Job, Phase, Source
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
+from reconciler.settings import Uploads as Wishes
 from reconciler.uploads import Uploads
 from reconciler.world import World
 
 CREATE: Final = "create"
 CANCEL: Final = "cancel"
+KEPT: Final = Wishes()
+"""Uploads as the API keeps them by itself."""
 
 
 class Applier:
@@ -31,13 +34,14 @@ class Applier:
     Args:
         desk: what every create of the run shares, and who sends.
         root: the project root, for input files.
+        uploads: how they are kept in the workspace.
     """
 
-    def __init__(self, desk: Desk, *, root: Path) -> None:
+    def __init__(self, desk: Desk, *, root: Path, uploads: Wishes = KEPT) -> None:
         self._desk = desk
         self._writer = desk.writer
         self._world = desk.world
-        self._uploads = Uploads(desk.writer, desk.world, root=root)
+        self._uploads = Uploads(desk.writer, desk.world, root=root, wishes=uploads)
         self._altered = threading.Event()
 
     def apply(self, plan: Plan) -> tuple[Outcome, ...]:
@@ -62,7 +66,7 @@ class Applier:
             return Skipped(name=name, action=CREATE, why="the API alters our tags")
         began = self._world.monotonic()
         try:
-            result = buy(self._desk, create, self._uploads.ids(create.spec))
+            result = self._buy(create)
         except ReconcilerError as error:
             result = Refused(error=error)
         elapsed_ms = round((self._world.monotonic() - began) * 1000)
@@ -90,6 +94,19 @@ class Applier:
                 return Unknown(name=name, action=CREATE, error=result.error, until=result.until)
             case _:
                 assert_never(result)
+
+    def _buy(self, create: Create) -> Result:
+        """Buy; where that was refused because an upload of an earlier run is gone, send it and try once more."""
+        ids = self._uploads.ids(create.spec)
+        result = buy(self._desk, create, ids)
+        if isinstance(result, Refused) and isinstance(result.error, RejectedError):
+            try:
+                vanished = self._uploads.vanished(ids)
+            except ApiError:  # what is known is told: the refusal
+                return result
+            if vanished:
+                return buy(self._desk, create, self._uploads.ids(create.spec))
+        return result
 
     def _cancel(self, name: str, cancel: Cancel) -> Outcome:
         if self._world.stop.is_set():

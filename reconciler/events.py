@@ -147,6 +147,35 @@ EVENTS: Final[Mapping[str, Event]] = {
             "elapsed_ms": _ELAPSED,
         },
     ),
+    "file.deleted": Event(
+        "info",
+        "An upload that no live job needed was deleted.",
+        {
+            "file_id": _text("Its id."),
+            "filename": _text("What it was called: the digest of its content."),
+            "bytes": _maybe(_count("Its size; left out where the API does not say.")),
+        },
+    ),
+    "input.reused": Event(
+        "info",
+        "An upload of the same content is there already, and is used again.",
+        {
+            "path": _PATH,
+            "sha256": _text("Of its bytes, in hexadecimal."),
+            "bytes": _count("Its size."),
+            "file_id": _text("The uploaded file's id."),
+        },
+    ),
+    "input.upload_vanished": Event(
+        "warning",
+        "An upload that was to be used again is gone; its content is sent again.",
+        {"file_id": _text("The id of the upload that is gone.")},
+    ),
+    "input.uploads_unknown": Event(
+        "warning",
+        "The list of uploads could not be read, so nothing is used again.",
+        {"error": _ERROR},
+    ),
     "input.upload_repeated": Event(
         "warning",
         "Sending an input file failed, and it is sent again.",

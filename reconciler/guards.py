@@ -44,6 +44,8 @@ class Proposal:
     memory: Memory
     settings: Guards
     allowed: Allowed
+    now: float = 0.0
+    """Wall clock, Unix seconds."""
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:
@@ -114,6 +116,27 @@ def new_requests(proposal: Proposal) -> Refusal | None:
     )
 
 
+DAY: Final = 86_400
+
+
+def requests_per_day(proposal: Proposal) -> Refusal | None:
+    """Refuse to buy more within 24 hours than a limit: the list tells, whichever runner bought it."""
+    limit = proposal.settings.max_requests_per_day
+    new = sum(create.spec.requests or 0 for create in proposal.plan.of(Create))
+    if limit is None or not new:
+        return None
+    since = proposal.now - DAY
+    recent = [ours for ours in proposal.observed.ours if ours.job.created_at > since]
+    bought = sum(ours.job.total_requests or ours.tags.requests or 0 for ours in recent)
+    if bought + new <= limit:
+        return None
+    return Refusal(
+        guard="max_requests_per_day",
+        message=f"the plan buys {new:,} requests beside {bought:,} of the last 24 hours, more than {limit:,}",
+        hint=f"pass --max-requests-per-day {bought + new}, or set guards.max_requests_per_day",
+    )
+
+
 def lost_answers(proposal: Proposal) -> Refusal | None:
     """Refuse to throw away more answers of running jobs than a limit."""
     lost = sum(cancel.ours.job.completed_requests for cancel in proposal.cancels)
@@ -170,6 +193,7 @@ GUARDS: Final[tuple[Callable[[Proposal], Refusal | None], ...]] = (
     cancels,
     cancel_share,
     new_requests,
+    requests_per_day,
     lost_answers,
     other_workspace,
     bought_elsewhere,

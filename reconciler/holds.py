@@ -15,7 +15,7 @@ from typing import TypeAlias, assert_never
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.errors import StalePlanError
-from reconciler.model import Observed, Phase, RunKey, Target
+from reconciler.model import InputFile, Observed, Phase, RunKey, Target
 
 Key: TypeAlias = "tuple[str, ...]"
 
@@ -76,7 +76,7 @@ def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
             if progress:
                 satisfied.append(f"{words}: {progress}")
             else:
-                broken.append(f"{words}: {_instead(key[1], fresh)}")
+                broken.append(f"{words}: {_instead(key[1], fresh)}{_changed(action, key[1], fresh)}")
     if broken:
         raise StalePlanError(
             "the saved plan no longer holds, and nothing was done: " + "; ".join(broken),
@@ -150,6 +150,20 @@ def _instead(name: str, fresh: Plan) -> str:
     if decision is None:
         return "nothing is to be done about it now"
     return "now " + ", ".join(_words(action) for action in decision.actions)
+
+
+def _changed(action: CreateDoc | CancelDoc, name: str, fresh: Plan) -> str:
+    """Name the input files of a create that are other bytes by now, with both digests."""
+    if isinstance(action, CancelDoc):
+        return ""
+    decision = next((decision for decision in fresh.decisions if decision.name == name), None)
+    inputs = decision.spec.inputs if decision and decision.spec else ()
+    now = {part.path: part.sha256 for part in inputs if isinstance(part, InputFile)}
+    return "".join(
+        f"; {file.path} changed: it was sha256 {file.sha256}, now {now[file.path]}"
+        for file in action.uploads
+        if now.get(file.path, file.sha256) != file.sha256
+    )
 
 
 def _words(action: Action) -> str:

@@ -59,7 +59,10 @@ class InputFile:
     sha256: str
     size: int
     """Bytes."""
-    requests: int
+    requests: int | None
+    """None where only a pointer to the content is here."""
+    pointer: bool = False
+    """True where a Git LFS pointer stands for the content."""
 
     @property
     def identity(self) -> str:
@@ -296,6 +299,15 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """The requests that the workspace is still to answer: a lower bound, since new jobs show no total."""
+
+    ours: int = 0
+    others: int = 0
+    """Of other projects, and of jobs without our tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """The workspace, read whole, sorted by what it is to us."""
 
@@ -306,6 +318,7 @@ class Observed:
     """Ids that memory knows, the list does not show, and GET answers with 404."""
     total: int = 0
     """How many jobs were read, everybody's."""
+    pending: Pending = Pending()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from reconciler.api.errors import NotFoundError
 from reconciler.api.values import JobPage
 from reconciler.errors import ListingError
 from reconciler.ledger.memory import Memory, Remembered
-from reconciler.model import Elsewhere, Job, Observed, Ours, RunKey, Unreadable
+from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, Phase, RunKey, Unreadable
 from reconciler.world import World
 
 PAGE_SIZE: Final = 100
@@ -162,7 +162,7 @@ def sort_out(
     ours: list[Ours] = []
     unreadable: list[Unreadable] = []
     elsewhere: list[Elsewhere] = []
-    total = 0
+    total = mine = others = 0
     for job in jobs:
         total += 1
         project, remembered = tags.project_of(job), known.get(job.id)
@@ -170,8 +170,14 @@ def sort_out(
             unreadable.append(_tampered_with(job, remembered))
             continue
         if project is None:
+            others += _pending(job, None)
             continue
         read = tags.read(job)
+        pending = _pending(job, read.tags.requests if isinstance(read, Ours) else None)
+        if project == watched.project:
+            mine += pending
+        else:
+            others += pending
         if project == watched.project:
             if isinstance(read, Ours):
                 ours.append(read)
@@ -187,6 +193,7 @@ def sort_out(
         elsewhere=tuple(elsewhere),
         gone=gone,
         total=total,
+        pending=Pending(ours=mine, others=others),
     )
 
 
@@ -206,3 +213,10 @@ def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
     if remembered is None:
         return read
     return replace(read, name=read.name or remembered.name, run_key=read.run_key or remembered.run_key)
+
+
+def _pending(job: Job, bought: int | None) -> int:
+    """Return how many requests a job is still to answer, as far as its total or its tags show."""
+    if job.phase not in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
+        return 0
+    return max(0, (job.total_requests or bought or 0) - job.completed_requests)

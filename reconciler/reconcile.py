@@ -17,7 +17,7 @@ from reconciler import holds, observe, planfile
 from reconciler.actions import Create, Plan
 from reconciler.api.client import Reader, Writer
 from reconciler.api.retry import Retrier
-from reconciler.apply import CREATE, Applier
+from reconciler.apply import CREATE, KEPT, Applier
 from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError
@@ -28,7 +28,8 @@ from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Checkout, Declared, Observed, Phase, RunKey, Source, Target
 from reconciler.outcomes import Created, Failed, Outcome, Skipped
 from reconciler.planner import plan
-from reconciler.settings import Guards, Limits
+from reconciler.quota import Room, fit
+from reconciler.settings import Guards, Limits, Uploads
 from reconciler.settle import my_duplicates, until_listed
 from reconciler.world import World
 
@@ -54,6 +55,8 @@ class Run(Generic[ApiT]):
     source: Source
     root: Path
     """The project root, for input files."""
+    uploads: Uploads = KEPT
+    """How input files are kept in the workspace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +108,8 @@ def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: De
 
 def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
     """Plan, ask the guards, and tell the plan in numbers."""
-    decided = plan(declared, observed, memory, now=run.world.now())
+    room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
+    decided = fit(plan(declared, observed, memory, now=run.world.now()), observed.pending, room)
     situation = _situation(run, declared, observed, memory, decided)
     run.world.log("plan.computed", **msgspec.structs.asdict(situation.document.summary))
     for refusal in situation.refusals:
@@ -130,6 +134,7 @@ def _situation(
             memory=memory,
             settings=run.guards,
             allowed=run.allowed,
+            now=run.world.now(),
         )
     )
     document = planfile.of(
@@ -249,7 +254,7 @@ def _carry_out(
         give_up_at=run.world.monotonic() + run.limits.deadline_seconds,
         ops={RunKey(claim.work, claim.rerun): claim.op for claim in claims},
     )
-    applier = Applier(desk, root=run.root)
+    applier = Applier(desk, root=run.root, uploads=run.uploads)
     outcomes = applier.apply(situation.plan)
     try:
         _release(run, outcomes, claims)

@@ -49,6 +49,19 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Count,
         Meta(description="Jobs that `for_each` and `matrix` of one spec may make. Ours."),
     ] = 10_000
+    max_workspace_pending: Annotated[
+        Count,
+        Meta(
+            description="Requests that a workspace may have pending. The API's documentation: 1,000,000. What does "
+            "not fit is held for a later apply."
+        ),
+    ] = 1_000_000
+    max_pending: Annotated[
+        Count | None,
+        Meta(
+            description="Requests that this project may have pending, so that others find room; null for all."
+        ),
+    ] = None
     in_flight: Annotated[
         Count,
         Meta(le=64, description="Writes to the API side by side. Ours: it stays below usual rate limits."),
@@ -87,6 +100,29 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 100_000
 
 
+class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How input files are kept in the workspace."""
+
+    expiry_hours: Annotated[
+        Count | None,
+        Meta(
+            description="After so many hours the API deletes an upload; null leaves that to the API (30 days)."
+        ),
+    ] = None
+    visibility: Annotated[
+        Literal["workspace", "user"] | None,
+        Meta(description="Who sees an upload; null leaves that to the API (the workspace)."),
+    ] = None
+    reuse: Annotated[
+        bool,
+        Meta(description="Whether an upload of the same content that is there already is used again."),
+    ] = True
+    reuse_hours: Annotated[
+        Annotated[int, Meta(ge=0)],
+        Meta(description="Hours that an upload must have left to be used again. Ours: the longest timeout."),
+    ] = 168
+
+
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a plan may do before it is refused with numbers. Each has an override on the command line."""
 
@@ -98,6 +134,13 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_new_requests: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Requests that one plan may buy; null for no budget."),
+    ] = None
+    max_requests_per_day: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(
+            description="Requests that this project may buy within 24 hours, counted from its jobs in the "
+            "workspace: it stops what changes again and again. null for no limit."
+        ),
     ] = None
     max_lost_answers: Annotated[
         int,
@@ -148,4 +191,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = "origin"
     limits: Annotated[Limits, Meta(description="How large, how many, how long.")] = Limits()
+    uploads: Annotated[Uploads, Meta(description="How input files are kept in the workspace.")] = Uploads()
     guards: Annotated[Guards, Meta(description="What a plan may do before it is refused.")] = Guards()

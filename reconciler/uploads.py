@@ -1,19 +1,28 @@
-"""Input files on their way to the workspace: each content once a run, streamed, and hashed while it is sent."""
+"""Input files on their way to the workspace: each content once, whichever run or spec needs it, and streamed.
+
+An upload is named by its content, so one that is there already is found by its name and used again. The list of
+uploads is read once a run, and only ever to find: what it does not show is sent.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from reconciler import stored
 from reconciler.api.client import Writer
-from reconciler.api.errors import ApiError
-from reconciler.api.values import Upload
+from reconciler.api.errors import ApiError, NotFoundError
+from reconciler.api.values import File, Upload
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
+from reconciler.settings import Uploads as Wishes
+from reconciler.specs.blocks import BLOCK, open_regular
 from reconciler.world import World
 
 TRIES: Final = 4
@@ -32,25 +41,54 @@ class Uploads:
         writer: sends.
         world: clock and log.
         root: the project root that input paths are relative to.
+        wishes: how long they are kept, who sees them, and whether they are used again.
     """
 
-    def __init__(self, writer: Writer, world: World, *, root: Path) -> None:
+    def __init__(self, writer: Writer, world: World, *, root: Path, wishes: Wishes) -> None:
         self._writer = writer
         self._world = world
         self._root = root
+        self._wishes = wishes
         self._mutex = threading.Lock()
         self._done: dict[str, Future[str]] = {}
+        self._listing: Future[dict[str, list[File]]] | None = None
+        self._reused: dict[str, str] = {}
+        """The ids of uploads of earlier runs that are used again, each with its content."""
+        self._gone: set[str] = set()
+        """The ids of those that were not there any more: the list is older than that."""
 
     def ids(self, spec: JobSpec) -> tuple[str, ...]:
-        """Return the file ids for a spec's inputs, uploading what this run has not uploaded yet.
+        """Return the file ids for a spec's inputs, uploading what the workspace does not hold yet.
 
         Raises:
             InputChangedError: a file's bytes are not those that were planned; its upload is deleted again.
             ApiError: it could not be sent.
+            ReconcilerError: its content is not here.
         """
         files = [part for part in spec.inputs if isinstance(part, InputFile)]
         uploaded = [part.id for part in spec.inputs if isinstance(part, UploadedFile)]
         return (*(self._once(part) for part in files), *uploaded)
+
+    def vanished(self, ids: Iterable[str]) -> bool:
+        """Tell whether any of these uploads of earlier runs is gone, and forget those: the next `ids` sends them.
+
+        Raises:
+            ApiError: nobody can tell.
+        """
+        gone = [file_id for file_id in ids if file_id in self._reused and self._is_gone(file_id)]
+        for file_id in gone:
+            with self._mutex:
+                self._done.pop(self._reused.pop(file_id, ""), None)
+                self._gone.add(file_id)
+            self._world.log("input.upload_vanished", file_id=file_id)
+        return bool(gone)
+
+    def _is_gone(self, file_id: str) -> bool:
+        try:
+            file = self._writer.get_file(file_id)
+        except NotFoundError:
+            return True
+        return file.deleted or not stored.lives(file, self._world.now())
 
     def _once(self, part: InputFile) -> str:
         with self._mutex:
@@ -60,7 +98,7 @@ class Uploads:
                 ticket = self._done[part.sha256] = Future()
         if mine:
             try:
-                ticket.set_result(self._upload(part))
+                ticket.set_result(self._found(part) or self._upload(part))
             except BaseException as error:
                 with self._mutex:
                     del self._done[part.sha256]
@@ -68,17 +106,58 @@ class Uploads:
                 raise
         return ticket.result()
 
+    def _found(self, part: InputFile) -> str | None:
+        """Return the id of an upload of this content, None where there is none that will do."""
+        if not self._wishes.reuse:
+            return None
+        until = self._world.now() + self._wishes.reuse_hours * 3600
+        for file in self._listed().get(stored.name_of(part.sha256), ()):
+            if file.id in self._gone or not stored.holds(
+                file, part, until=until, visibility=self._wishes.visibility
+            ):
+                continue
+            with self._mutex:
+                self._reused[file.id] = part.sha256
+            facts = {"path": part.path, "sha256": part.sha256, "bytes": part.size, "file_id": file.id}
+            self._world.log("input.reused", **facts)
+            return file.id
+        return None
+
+    def _listed(self) -> dict[str, list[File]]:
+        """Return our uploads by name, read once; none where they cannot be read: sending again is no harm."""
+        with self._mutex:
+            ticket, mine = self._listing, self._listing is None
+            if ticket is None:
+                ticket = self._listing = Future()
+        if mine:
+            found: dict[str, list[File]] = {}
+            try:
+                for file in stored.ours(self._writer):
+                    found.setdefault(file.filename, []).append(file)
+            except ApiError as error:
+                self._world.log("input.uploads_unknown", error=str(error))
+            finally:
+                ticket.set_result(found)
+        return ticket.result()
+
     def _upload(self, part: InputFile) -> str:
         began = self._world.monotonic()
         path = self._root / part.path
+        if part.pointer:
+            raise ReconcilerError(
+                f"{part.path} is a Git LFS pointer, and its content is not here",
+                hint=f'git lfs pull --include "{part.path}"',
+            )
         with _opened(path, part) as content:
-            if os.fstat(content.fileno()).st_size != part.size:
-                raise _changed(part)
+            if (size := os.fstat(content.fileno()).st_size) != part.size:
+                raise _changed(
+                    part, f"{size:,} bytes instead of {part.size:,}; it has sha256 {_digest(content)}"
+                )
             sent = self._send(part, content)
         if sent.sha256 != part.sha256:
             with suppress(ReconcilerError):  # it is no use to anybody, and harms nobody
                 self._writer.delete_file(sent.file.id)
-            raise _changed(part)
+            raise _changed(part, f"it has sha256 {sent.sha256}")
         self._world.log(
             "input.uploaded",
             path=part.path,
@@ -95,7 +174,11 @@ class Uploads:
             content.seek(0)
             try:
                 return self._writer.upload_file(
-                    filename=f"{part.sha256}.jsonl", content=content, size=part.size
+                    filename=stored.name_of(part.sha256),
+                    content=content,
+                    size=part.size,
+                    expiry_hours=self._wishes.expiry_hours,
+                    visibility=self._wishes.visibility,
                 )
             except ApiError as error:
                 if not left or not error.transient or self._world.stop.is_set():
@@ -107,15 +190,22 @@ class Uploads:
 
 def _opened(path: Path, part: InputFile) -> BinaryIO:
     try:
-        return path.open("rb")
+        return open_regular(path)
     except OSError as error:
         raise ReconcilerError(
             f"{part.path} cannot be read: {error.strerror}", hint="make it readable, then plan again"
         ) from error
 
 
-def _changed(part: InputFile) -> InputChangedError:
+def _digest(content: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := content.read(BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _changed(part: InputFile, found: str) -> InputChangedError:
     return InputChangedError(
-        f"{part.path} changed after it was planned (it was sha256 {part.sha256[:12]}…)",
+        f"{part.path} changed after it was planned: it was sha256 {part.sha256}, now {found}",
         hint="plan again",
     )

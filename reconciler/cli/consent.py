@@ -71,6 +71,12 @@ _LIMITS: Final = {
     "max_new_requests": click.option(
         "--max-new-requests", type=budget, metavar="N|none", help="Allow buying up to N requests."
     ),
+    "max_requests_per_day": click.option(
+        "--max-requests-per-day",
+        type=budget,
+        metavar="N|none",
+        help="Allow having bought up to N requests within 24 hours.",
+    ),
     "max_lost_answers": click.option(
         "--max-lost-answers",
         type=click.IntRange(0),

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
     "jobs": "reconciler.cli.jobs:jobs",
+    "files": "reconciler.cli.files:files",
     "doctor": "reconciler.cli.doctor:doctor",
     "ledger": "reconciler.cli.ledger:ledger",
     "schema": "reconciler.cli.schema:schema",

@@ -25,6 +25,7 @@ class Common:
     base_url: str | None = None
     api_key_file: Path | None = None
     local_ledger: bool = False
+    no_cache: bool = False
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: str | None = None
     log_file: Path | None = None
@@ -48,6 +49,9 @@ def quoted(word: object) -> str:
     return str(word) if re.fullmatch(r"[\w.,:=@%+/\\~-]+", str(word)) else f'"{word}"'
 
 
+no_cache: Final = click.option(
+    "--no-cache", is_flag=True, help="Read every input file, whatever earlier runs remember of it."
+)
 _OPTIONS: Final = (
     click.option(
         "--config",
@@ -72,6 +76,7 @@ _OPTIONS: Final = (
         is_flag=True,
         help="Go on with this host's ledger alone where the shared one cannot be reached: the weaker promise.",
     ),
+    no_cache,
     click.option(
         "--log-format",
         type=click.Choice(["auto", "console", "json"]),

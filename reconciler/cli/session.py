@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic
 
@@ -29,14 +29,12 @@ from reconciler.ledger.shared import SharedLedger
 from reconciler.logs import open_log
 from reconciler.model import Target
 from reconciler.reconcile import ApiT, Run
-from reconciler.specs.project import Project, load_project
+from reconciler.specs.project import STATE, Project, load_project
 from reconciler.world import Ledger, World
 
 if TYPE_CHECKING:
     from reconciler.world import Log
 
-STATE: Final = ".reconciler"
-"""The tool's own folder beside reconciler.yaml; not for git."""
 SANDBOX_URL: Final = "http://localhost"
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
@@ -56,7 +54,8 @@ class Session(Generic[ApiT]):
 
 def open_project(common: Common, host: Host) -> Project:
     """Find and read `reconciler.yaml`."""
-    return load_project(common.config and host.cwd / common.config, start=host.cwd)
+    project = load_project(common.config and host.cwd / common.config, start=host.cwd)
+    return replace(project, cache=not common.no_cache)
 
 
 def target_of(common: Common, host: Host, project: Project) -> Target:
@@ -181,6 +180,7 @@ def _open(
         checkout=checkout,
         source=git.source(checkout, host.environ),
         root=project.root,
+        uploads=project.settings.uploads,
     )
     return Session(host=host, project=project, run=run, folder=local.path.parent, began=host.monotonic())
 

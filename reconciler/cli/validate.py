@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
-from reconciler.cli.say import say
+from reconciler.cli.say import aside, say
 from reconciler.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
@@ -18,24 +18,39 @@ if TYPE_CHECKING:
 @click.command()
 @options.paths
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
-@options.output_format("text", "json")
+@options.no_cache
+@options.output_format("text", "json", "github")
 @click.pass_obj
-def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, form: str) -> int:
-    """Check the specs and their inputs, offline, and tell every problem at once."""
+def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str) -> int:
+    """Check the specs and their inputs, offline, and tell every problem at once.
+
+    --format github writes the annotations of GitHub's workflow commands, which a pull request shows beside its lines.
+    """
+    from dataclasses import replace
+
     from reconciler.cli.report import validation_doc, validation_text
+    from reconciler.render.problems import count_line, problems_github
     from reconciler.reports import pretty
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project
 
     try:
         project = load_project(config and host.cwd / config, start=host.cwd)
-        loaded = load(project, [host.cwd / path for path in paths], now=host.now())
+        loaded = load(
+            replace(project, cache=not no_cache), [host.cwd / path for path in paths], now=host.now()
+        )
     except SpecError as error:
-        if form != "json":
+        if form == "text":
             raise
+        if form == "github":
+            say(problems_github(error.problems))
+            aside(count_line(error.problems))
+            return ExitCode.FAILED
         say(pretty(validation_doc((), error.problems)))
         return ExitCode.FAILED
-    if form == "json":
+    if form == "github":
+        say(problems_github(loaded.warnings))
+    elif form == "json":
         say(pretty(validation_doc(loaded.specs, loaded.warnings)))
     else:
         say(validation_text(loaded, colour=host.colour("stdout")))

@@ -39,6 +39,17 @@ key: the digest of endpoint, model and inputs, and `rerun`. "By us" means that t
 of the name has another run key; a cancel as `duplicate` never counts as one.
 """
 
+_QUOTA: Final = """\
+## What does not fit
+
+Afterwards the creates are fitted, in order of name, into what the workspace may have pending
+(`limits.max_workspace_pending`) and what this project may (`limits.max_pending`). What is pending is a lower bound:
+jobs show no total until the API has validated them, and only ours carry it in their tags. A create that does not fit is
+Hold `quota`, and a later apply takes it; one that would not fit into an empty workspace needs a person. Where it
+replaces a job and fits once that one is gone, the old one is cancelled first and the next apply creates; where it fits
+in neither way, the old one stays.
+"""
+
 _REASONS: Final = """\
 ## Reasons
 
@@ -69,10 +80,11 @@ def page() -> str:
         _INTRODUCTION,
         _PHASES.format(phases=", ".join(phase.name for phase in Phase)),
         *(part for step in steps for part in step),
+        _QUOTA,
         _REASONS,
         reasons,
         _ATTENTION,
-        source="`reconciler/planner.py`, `reconciler/rules.py` and `reconciler/actions.py`",
+        source="`reconciler/planner.py`, `reconciler/rules.py`, `reconciler/quota.py` and `reconciler/actions.py`",
     )
 
 

@@ -35,6 +35,18 @@ class Kind(Enum):
     NOT_JSON = "not JSON from here on", _ONE_LINE
     TWO_VALUES = "more than one value", _ONE_LINE
     NOT_A_NUMBER = "NaN and Infinity are not JSON", "write a number or null"
+    HUGE_NUMBER = "a number too large for most readers of JSON", "put it in quotes if it is an id"
+    NUL = "a NUL character", "remove it; JSON writes it as `\\u0000`"
+    SAME_KEY = "`custom_id`, `body` or another key stands twice in the line", _ONE_LINE
+    UNKNOWN_KEY = (
+        "a key beside `custom_id` and `body`",
+        "remove it; the job names endpoint and model, and every parameter belongs in `body`",
+    )
+    LACKS = "the body lacks a field", "without it the API refuses the request"
+    OTHER_MODEL = (
+        "`body.model` is not the job's model",
+        "leave `model` out of the body, or declare a job for it: a job has one model",
+    )
     HALF_CHARACTER = "half a character (a lone surrogate such as `\\ud83d`)", "write the whole character"
     TOO_DEEP = "nests too deep", "flatten it"
     REFUSED = "not a request, or not JSON", _ONE_LINE
@@ -48,6 +60,7 @@ class Kind(Enum):
     TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if it is meant"
     TOO_LARGE = "the file is too large", "split it, or raise `limits.file_bytes` in reconciler.yaml"
     UNREADABLE = "the file cannot be read", ""
+    CHANGED = "the file changed while it was read", "run again once it is at rest"
 
     def __init__(self, message: str, hint: str) -> None:
         self.message = message

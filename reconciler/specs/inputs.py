@@ -6,37 +6,23 @@ checked here. What a line says never appears in a problem, since it may be anybo
 
 from __future__ import annotations
 
-import hashlib
+import os
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
-
-import msgspec
+from typing import Any, BinaryIO
 
 from reconciler.errors import Problem
 from reconciler.model import InputFile
 from reconciler.settings import Limits
+from reconciler.specs import pointers
+from reconciler.specs.blocks import Blocks, open_regular
+from reconciler.specs.demands import NOTHING_KNOWN, Demands, Facts
 from reconciler.specs.findings import Finding, Findings, Kind
-from reconciler.specs.lines import why
-
-_BLOCK: Final = 4 * 1024 * 1024
-"""Bytes that are read and hashed at a time."""
-
-
-class _Body(msgspec.Struct):
-    """Any object: the decoder checks that it is JSON and keeps nothing of it."""
-
-
-class _Line(msgspec.Struct):
-    custom_id: Annotated[str, msgspec.Meta(min_length=1)]
-    body: _Body
-
-
-_decode: Final = msgspec.json.Decoder(_Line).decode
-_REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+from reconciler.specs.input_cache import Entry, InputCache
+from reconciler.specs.scan import Scan, requests, scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +34,88 @@ class Checked:
     """With any of these, reading may have ended early, and `file` is not to be used."""
     marks: array[int]
     """A hash of each custom_id: enough to suspect that two files share one."""
+    longest: int = 0
+    """Bytes of its longest line."""
+    cached: bool = False
+    """True where it was not read, so that `marks` is empty."""
+    facts: Facts = NOTHING_KNOWN
 
 
 class InputReader:
     """Reads input files, each of them once."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
+    def __init__(self, root: Path, limits: Limits, cache: InputCache | None = None) -> None:
         self._root = root
         self._limits = limits
+        self._cache = cache or InputCache(None)
         self._known: dict[str, Checked] = {}
 
     def read(self, path: str) -> Checked:
         """Return what was found in a file; `path` is relative to the root, with forward slashes."""
         if path not in self._known:
-            self._known[path] = check(self._root / path, path, self._limits)
+            self._known[path] = self._remembered(path) or self._read(path)
         return self._known[path]
+
+    def save(self) -> None:
+        """Remember for later runs what was read."""
+        self._cache.save()
+
+    def _remembered(self, path: str) -> Checked | None:
+        """Return what the cache knows of a file that has not changed and keeps today's limits."""
+        entry = self._cache.get(path, self._cache.stamp(self._root / path))
+        if (
+            entry is None
+            or entry.longest > self._limits.line_bytes
+            or entry.stamp[0] > self._limits.file_bytes
+        ):
+            return None
+        file = InputFile(path=path, sha256=entry.sha256, size=entry.stamp[0], requests=entry.requests)
+        return Checked(file, (), array("q"), entry.longest, cached=True, facts=entry.facts)
+
+    def _read(self, path: str) -> Checked:
+        """Read a file, and remember it for later runs where nothing is wrong with it."""
+        stamp = self._cache.stamp(self._root / path)
+        found = check(self._root / path, path, self._limits)
+        if found.file.pointer:
+            return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
+        if stamp and found.file.requests is not None and not found.problems:
+            facts = tuple(sorted(found.facts.everywhere)), tuple(sorted(found.facts.models))
+            self._cache.put(path, Entry(stamp, found.file.sha256, found.file.requests, found.longest, *facts))
+        return found
 
     @property
     def paths(self) -> frozenset[str]:
         """Every file that was read."""
         return frozenset(self._known)
 
+    def unmet(self, path: str, demands: Demands) -> tuple[Problem, ...]:
+        """Return where a file that is otherwise in order lacks what a job asks of it."""
+        checked, findings = self.read(path), Findings(path)
+        if checked.problems or demands.met(checked.facts):
+            return ()
+        with self._lines(path, findings) as lines:
+            for number, _, body in lines:
+                for finding in demands.unmet(number, body):
+                    findings.add(finding)
+        return findings.problems({})
+
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the uses of a custom_id that a file before this one, of the same job, has used already."""
+        digests = [self.read(path).file.sha256 for path in paths]
+        if self._cache.are_apart(digests):
+            return []
         seen: set[int] = set()
         suspects: set[int] = set()
         for path in paths:
-            marks = set(self.read(path).marks)
+            if self._known[path].cached:
+                self._known[path] = self._read(path)
+            marks = set(self._known[path].marks)
             suspects |= seen & marks
             seen |= marks
-        return self._confirmed(paths, suspects) if suspects else []
+        problems = self._confirmed(paths, suspects) if suspects else []
+        if not problems and not any(it.problems or it.file.pointer for it in map(self.read, paths)):
+            self._cache.put_apart(digests)
+        return problems
 
     def _confirmed(self, paths: Sequence[str], suspects: set[int]) -> list[Problem]:
         """Read the ids again: two of them may have one hash."""
@@ -85,14 +123,23 @@ class InputReader:
         problems: list[Problem] = []
         for path in paths:
             findings = Findings(path)
-            with (self._root / path).open("rb") as stream:
-                for number, custom_id in _ids(stream, self._limits):
+            with self._lines(path, findings) as lines:
+                for number, custom_id, _ in lines:
                     if hash(custom_id) in suspects:
                         used = first.setdefault(custom_id, f"{path}:{number}")
                         if not used.startswith(f"{path}:"):
                             findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
             problems += findings.problems(first)
         return problems
+
+    @contextmanager
+    def _lines(self, path: str, findings: Findings) -> Iterator[Iterator[tuple[int, str, Mapping[str, Any]]]]:
+        """Read the good lines of a file once more."""
+        try:
+            with open_regular(self._root / path) as stream:
+                yield requests(Blocks(stream, self._limits.line_bytes, hashed=False))
+        except OSError as error:
+            findings.add(_unreadable(error))
 
 
 def check(file: Path, path: str, limits: Limits) -> Checked:
@@ -103,50 +150,42 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
         path: what it is called in problems.
         limits: how large it and its lines may be.
     """
-    findings, marks, digest = Findings(path), array("q"), hashlib.sha256()
-    size = requests = 0
+    findings, found, sha256, size = Findings(path), Scan(), "", 0
     first: dict[str, str] = {}
     try:
-        size = file.stat().st_size
-        if size > limits.file_bytes:
-            findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
-        else:
-            with file.open("rb") as stream:
-                lines = _lines(stream, limits.line_bytes, digest.update)
-                requests = _check_lines(lines, limits.line_bytes, findings, marks)
+        with open_regular(file) as stream:
+            before = os.fstat(stream.fileno())
+            size = before.st_size
+            pointed = pointers.read(stream, size)
+            if pointed:
+                return _pointer(path, *pointed, limits)
+            if size > limits.file_bytes:
+                findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+            else:
+                blocks = Blocks(stream, limits.line_bytes)
+                found = scan(blocks, limits.line_bytes, findings)
+                sha256 = blocks.sha256
                 first = _first_uses(stream, findings.repeated, limits)
+            after = os.fstat(stream.fileno())
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                findings.add(Finding(Kind.CHANGED))
     except OSError as error:
-        findings.add(Finding(Kind.UNREADABLE, more=f": {error.strerror}"))
-    found = InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=requests)
-    return Checked(found, findings.problems(first), marks)
+        findings.add(_unreadable(error))
+    result = InputFile(path=path, sha256=sha256, size=size, requests=found.requests)
+    return Checked(result, findings.problems(first), found.marks, found.longest, facts=found.facts)
 
 
-def _check_lines(lines: Iterator[bytes], longest: int, findings: Findings, marks: array[int]) -> int:
-    """Check every line, and return how many there are."""
-    ids: set[str] = set()
-    number = 0
-    for number, line in enumerate(lines, start=1):
-        if len(line) > longest:
-            findings.add(Finding(Kind.TOO_LONG, number, more=f": more than {longest:,} bytes"))
-            return number
-        try:
-            custom_id = _decode(line).custom_id
-            if not line.isascii():
-                line.decode()  # the decoder does not look into the text of the body
-        except _REFUSED:
-            for finding in why(number, line):
-                findings.add(finding)
-            continue
-        if line.endswith(b"\r"):
-            findings.add(Finding(Kind.CRLF, number))
-        known = len(ids)
-        ids.add(custom_id)
-        if len(ids) == known:
-            findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
-        marks.append(hash(custom_id))
-    if not number:
-        findings.add(Finding(Kind.EMPTY_FILE))
-    return number
+def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:
+    """Take a pointer for its content, which nobody has read."""
+    findings = Findings(path)
+    if size > limits.file_bytes:
+        findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+    file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
+    return Checked(file, findings.problems({}), array("q"))
+
+
+def _unreadable(error: OSError) -> Finding:
+    return Finding(Kind.UNREADABLE, more=f": {error.strerror}")
 
 
 def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dict[str, str]:
@@ -154,30 +193,7 @@ def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dic
     first: dict[str, str] = {}
     if wanted:
         stream.seek(0)
-        for number, custom_id in _ids(stream, limits):
+        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes, hashed=False)):
             if custom_id in wanted:
                 first.setdefault(custom_id, f"line {number}")
     return first
-
-
-def _ids(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, str]]:
-    """Yield the custom_id of every good line with the line's number."""
-    for number, line in enumerate(_lines(stream, limits.line_bytes, lambda _: None), start=1):
-        with suppress(*_REFUSED):
-            yield number, _decode(line).custom_id
-
-
-def _lines(stream: BinaryIO, longest: int, see: Callable[[bytes], object]) -> Iterator[bytes]:
-    """Yield the lines of a stream without their line feeds, and show each block that is read to `see`.
-
-    A line longer than `longest` is cut and ends the reading.
-    """
-    rest = b""
-    while block := stream.read(_BLOCK):
-        see(block)
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
-        if len(rest) > longest:
-            break
-    if rest:
-        yield rest

@@ -9,9 +9,11 @@ from reconciler import digests
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, UploadedFile
 from reconciler.render.words import count
+from reconciler.specs.demands import Demands
+from reconciler.specs.input_cache import InputCache
 from reconciler.specs.inputs import InputReader
 from reconciler.specs.paths import NoInputError, Paths, uploaded_id
-from reconciler.specs.project import Project
+from reconciler.specs.project import STATE, Project
 from reconciler.specs.yaml_tree import Document, Path, dotted
 
 
@@ -21,7 +23,12 @@ class Inputs:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._paths = Paths(str(project.root))
-        self._reader = InputReader(project.root, project.settings.limits)
+        cache = InputCache(project.root / STATE if project.cache else None)
+        self._reader = InputReader(project.root, project.settings.limits, cache)
+
+    def save(self) -> None:
+        """Remember for later runs what was read."""
+        self._reader.save()
 
     @property
     def paths(self) -> frozenset[str]:
@@ -48,9 +55,11 @@ class Inputs:
         paths = sorted(name for name, uploaded in named.items() if not uploaded)
         checked = [self._reader.read(path) for path in paths]
         problems += [problem for part in checked for problem in part.problems]
+        demands = _demands(document)
+        problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
         if len(paths) > 1:
             problems += self._reader.shared_ids(paths)
-        requests = sum(part.file.requests for part in checked)
+        requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:
             message = f"input_files: {count(requests, 'request')}, at most {most:,} in a job"
@@ -74,6 +83,8 @@ class Inputs:
         except ValueError:
             problems += _unsafe_numbers(document, value)
             return [], problems
+        if not problems:
+            problems += _unmet(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
     def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
@@ -115,6 +126,26 @@ def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
             line = document.place(("requests", used, "custom_id")).line + 1
             message = f"requests[{at}].custom_id: used before, in line {line}"
             yield _problem(document, ("requests", at, "custom_id"), message, "give each request its own")
+
+
+def _demands(document: Document) -> Demands:
+    """Return what a document asks of its requests, as far as it is usable."""
+    endpoint, model = document.value.get("endpoint"), document.value.get("model")
+    return Demands(
+        endpoint if isinstance(endpoint, str) else "",
+        model if isinstance(model, str) and "agent_id" not in document.value else None,
+    )
+
+
+def _unmet(document: Document, requests: list[Any]) -> Iterator[Problem]:
+    demands = _demands(document)
+    for at, request in enumerate(requests):
+        if not isinstance(request, dict) or not request.get("custom_id"):
+            continue  # told already
+        body = request.get("body")
+        for finding in demands.unmet(at, body) if isinstance(body, dict) else ():
+            message = f"requests[{at}]: {finding.kind.message}{finding.more}"
+            yield _problem(document, ("requests", at, "body"), message, finding.kind.hint)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

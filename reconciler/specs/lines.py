@@ -6,23 +6,39 @@ lenient one, to say why.
 
 from __future__ import annotations
 
+import codecs
 import json
+import math
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
+import msgspec
+
+from reconciler.specs.blocks import Line
 from reconciler.specs.findings import Finding, Kind
 
-_LONGEST: Final = 1_000_000
-"""Bytes of a line that is read again: decoded, a line takes many times its size."""
+LONGEST: Final = 1_000_000
+"""Bytes of a line that is decoded whole: decoded, a line takes many times its size."""
+_KEYS: Final = frozenset({"custom_id", "body"})
+_BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
 
 class _NotANumberError(ValueError):
     pass
 
 
-def why(number: int, line: bytes) -> Iterator[Finding]:
-    """Yield what is wrong with a line that was refused.
+class _TooLargeError(ValueError):
+    pass
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it is written, repeated keys and all."""
+
+
+def why(number: int, line: Line) -> Iterator[Finding]:
+    """Yield what is wrong with a line that was refused, or that is suspected to repeat a key.
 
     Args:
         number: the line's, 1-based.
@@ -31,17 +47,61 @@ def why(number: int, line: bytes) -> Iterator[Finding]:
     if number == 1 and line.startswith(BOM_UTF8):
         yield Finding(Kind.BOM)
         line = line.removeprefix(BOM_UTF8)
-    if not line.strip():
+    if len(line) > LONGEST:
+        yield from _of_long(number, line)
+    elif not line.strip():
         yield Finding(Kind.EMPTY_LINE, number)
-    elif len(line) > _LONGEST:
-        yield Finding(Kind.REFUSED, number)
+    elif b"\x00" in line:
+        yield Finding(Kind.NUL, number, line.index(b"\x00") + 1)
     else:
         yield from _of_text(number, line)
 
 
-def _of_text(number: int, line: bytes) -> Iterator[Finding]:
+def _of_long(number: int, line: Line) -> Iterator[Finding]:
+    """The fast decoder's own words have to do: in other ways a long line takes too much memory."""
     try:
-        value = json.loads(line.decode(), parse_constant=_refuse)
+        msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        yield Finding(Kind.NOT_AN_OBJECT, number)
+    except msgspec.DecodeError as error:
+        at = _BYTE.search(str(error))
+        yield Finding(Kind.NOT_JSON, number, int(at[1]) + 1 if at else len(line))
+    except RecursionError:
+        yield Finding(Kind.TOO_DEEP, number)
+    except UnicodeDecodeError:
+        yield Finding(Kind.NOT_UTF8, number)
+    else:
+        yield from _of_long_object(number, line)
+
+
+def _of_long_object(number: int, line: Line) -> Iterator[Finding]:
+    try:
+        check_utf8(line)
+    except UnicodeDecodeError:
+        yield Finding(Kind.NOT_UTF8, number)
+    else:
+        yield Finding(Kind.REFUSED, number)
+
+
+def check_utf8(line: Line) -> None:
+    """Raise UnicodeDecodeError where a long line is not UTF-8; a piece at a time."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    whole = memoryview(line)
+    for at in range(0, len(line), LONGEST):
+        decoder.decode(whole[at : at + LONGEST])
+    decoder.decode(b"", final=True)
+
+
+def _of_text(number: int, line: Line) -> Iterator[Finding]:
+    try:
+        pairs = json.loads(
+            line.decode(),
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_kept,
+            object_pairs_hook=_Pairs,
+        )
+        value = _plain(pairs)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         yield Finding(Kind.NOT_UTF8, number, len(line[: error.start].decode()) + 1)
@@ -49,6 +109,8 @@ def _of_text(number: int, line: bytes) -> Iterator[Finding]:
         yield Finding(Kind.HALF_CHARACTER, number)
     except _NotANumberError:
         yield Finding(Kind.NOT_A_NUMBER, number)
+    except _TooLargeError:
+        yield Finding(Kind.HUGE_NUMBER, number)
     except json.JSONDecodeError as error:
         kind = Kind.TWO_VALUES if error.msg == "Extra data" else Kind.NOT_JSON
         yield Finding(kind, number, error.colno)
@@ -57,11 +119,35 @@ def _of_text(number: int, line: bytes) -> Iterator[Finding]:
     except ValueError:
         yield Finding(Kind.REFUSED, number)
     else:
+        if isinstance(pairs, _Pairs) and len(pairs) > len(value):
+            yield Finding(Kind.SAME_KEY, number)
         yield from _of_value(number, value)
 
 
 def _refuse(_: str) -> NoReturn:
     raise _NotANumberError
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _TooLargeError
+    return number
+
+
+def _kept(text: str) -> int:
+    try:
+        float(number := int(text))
+    except (ValueError, OverflowError):  # more digits than Python converts, or than a double reaches
+        raise _TooLargeError from None
+    return number
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a value with objects as dictionaries."""
+    if isinstance(value, _Pairs):
+        return {key: _plain(item) for key, item in value}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - JSON
@@ -78,3 +164,5 @@ def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - J
         yield Finding(Kind.BAD_ID, number)
     elif not value["custom_id"]:
         yield Finding(Kind.EMPTY_ID, number)
+    if value.keys() - _KEYS:
+        yield Finding(Kind.UNKNOWN_KEY, number)

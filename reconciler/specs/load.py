@@ -68,6 +68,7 @@ def load(project: Project, paths: Sequence[Path] = (), *, now: float, only: Sequ
         )
     loader = _Loader(project, now)
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
+    loader.save()
     problems = _sorted(loader.problems)
     if any(not problem.warning for problem in problems):
         raise SpecError(problems)
@@ -108,6 +109,10 @@ class _Loader:
         """What declared each piece of work first."""
         self._cut_short = False
         self.problems: list[Problem] = []
+
+    def save(self) -> None:
+        """Remember for later runs what was read of the inputs."""
+        self._inputs.save()
 
     def specs(self) -> Iterator[JobSpec]:
         """Yield every usable spec; what is wrong gathers in `problems`."""

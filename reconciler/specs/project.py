@@ -23,6 +23,8 @@ from reconciler.specs.yaml_reader import read
 from reconciler.specs.yaml_tree import Document
 
 CONFIG_NAME: Final = "reconciler.yaml"
+STATE: Final = ".reconciler"
+"""The tool's own folder beside it; not for git."""
 
 _WRITE_ONE: Final = f"write {CONFIG_NAME} in the repository's root:\n    project: my-team\n    specs: specs"
 
@@ -37,6 +39,8 @@ class Project:
     settings: Settings
     spec_root: Path
     """The folder of the specs, links followed."""
+    cache: bool = True
+    """Whether what earlier runs remember of input files is used."""
 
     def relative(self, path: str) -> str:
         """Return an absolute path as problems show it: relative to the root, with forward slashes."""

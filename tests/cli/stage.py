@@ -28,6 +28,8 @@ from tests.helpers.events import check_lines
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
+UNSTEADY = '{"custom_id":"a","body":{"messages":[]}}\n{"custom_id":"b!fail","body":{"messages":[]}}\n'
+"""Two requests, of which the sandbox lets one fail."""
 START = 1_790_000_000.0
 """The virtual clock's first reading."""
 
@@ -178,6 +180,13 @@ class Stage:
                 "body": {"messages": [{"role": "user", "content": f"{text} {number}"}]},
             }
             for number in range(count)
+        ]
+        return self.write(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def passages(self, path: str, count: int, text: str = "text") -> Path:
+        """Write an input file of `count` texts to embed."""
+        rows = [
+            {"custom_id": f"r{number}", "body": {"input": [f"{text} {number}"]}} for number in range(count)
         ]
         return self.write(path, "".join(json.dumps(row) + "\n" for row in rows))
 

@@ -16,7 +16,7 @@ from reconciler.cli.host import Host
 from reconciler.cli.main import COMMANDS, cli
 from reconciler.cli.schema import NAMES
 from tests.cli.schemas import FOLDER, conforming
-from tests.cli.stage import Fault, Stage
+from tests.cli.stage import UNSTEADY, Fault, Stage
 
 JOBS = "/v1/batch/jobs"
 KEY = "a-key-for-the-tests"
@@ -46,7 +46,10 @@ def all_states(stage: Stage) -> None:
     stage.spec("done")
     stage.spec("failed", model="sandbox-unknown-x")
     stage.spec("partly")
-    stage.write("specs/data/partly.jsonl", '{"custom_id":"a","body":{}}\n{"custom_id":"b!fail","body":{}}\n')
+    stage.write(
+        "specs/data/partly.jsonl",
+        UNSTEADY,
+    )
     stage.spec("running", requests=5000)
     stage.spec("stopping", requests=5000)
     stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1)
@@ -275,6 +278,31 @@ def test_validate_tells_every_problem_with_its_place(stage: Stage) -> None:
         ("specs/one.yaml", 5, 1),
         ("specs/two.yaml", 1, 1),
     ]
+
+
+def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
+    stage.spec("one")
+    stage.write("specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[]}}\n[]\n')
+    stage.write("specs/data/per%cent,of:all.jsonl", "")
+    result = stage.run("validate", "--format", "github")
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        (
+            "::error file=specs/data/one.jsonl,line=2::not an object (a line is one request: "
+            '`{"custom_id": "1", "body": {…}}`)'
+        ),
+        (
+            "::warning file=specs/data/per%25cent%2Cof%3Aall.jsonl::no spec names this file "
+            "(name it in `input_files`, or move it out of the spec folder)"
+        ),
+    ]
+    assert result.err == "1 problem, 1 warning in 2 files\n"
+
+
+def test_validate_has_nothing_to_annotate_where_nothing_is_wrong(stage: Stage) -> None:
+    stage.spec("one")
+    result = stage.run("validate", "--format", "github")
+    assert (result.code, result.out) == (0, "")
 
 
 def test_validate_tells_warnings_and_is_content(stage: Stage) -> None:

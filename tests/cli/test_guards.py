@@ -264,7 +264,7 @@ def twin(stage: Stage, metadata: dict[str, str]) -> None:
             body = {
                 "model": "mistral-small-latest",
                 "endpoint": "/v1/chat/completions",
-                "requests": [{"custom_id": str(number), "body": {}} for number in range(500)],
+                "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
                 "metadata": tags,
             }
             assert client.post("/v1/batch/jobs", json=body).status_code == 200

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.cli.host import Host
 from tests.cli.schemas import conforming
-from tests.cli.stage import Fault, Result, Stage
+from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
 JOBS = "/v1/batch/jobs"
 ESCAPE = "\x1b["
@@ -43,7 +43,8 @@ def everything(stage: Stage) -> None:
     stage.spec("done")
     stage.spec("unsteady", requests=0)
     stage.write(
-        "specs/data/unsteady.jsonl", '{"custom_id":"a","body":{}}\n{"custom_id":"b!fail","body":{}}\n'
+        "specs/data/unsteady.jsonl",
+        UNSTEADY,
     )
     stage.spec("patient", requests=5000, on_change="finish")
     stage.commit("first")
@@ -133,7 +134,7 @@ def test_json_is_the_plan_file_and_as_its_schema_says(stage: Stage) -> None:
 
 def test_warnings_are_the_diary_and_not_the_product(stage: Stage) -> None:
     stage.spec("tickets")
-    stage.write("specs/data/forgotten.jsonl", '{"custom_id":"a","body":{}}\n')
+    stage.write("specs/data/forgotten.jsonl", '{"custom_id":"a","body":{"messages":[]}}\n')
     for form in ("text", "markdown", "json"):
         result = stage.run("plan", "--format", form)
         assert "specs/data/forgotten.jsonl: warning: no spec names this file" in result.err
@@ -203,14 +204,20 @@ def test_hold_alone_is_no_pending_change_and_attention_has_its_own_code(stage: S
 
 def test_failures_above_the_share_that_a_spec_allows_ask_for_a_look(stage: Stage) -> None:
     stage.spec("tickets")
-    stage.write("specs/data/tickets.jsonl", '{"custom_id":"a","body":{}}\n{"custom_id":"b!fail","body":{}}\n')
+    stage.write(
+        "specs/data/tickets.jsonl",
+        UNSTEADY,
+    )
     stage.run("apply", "--yes")
     stage.advance(60)
     result = stage.run("plan", "--fail-on-attention")
     assert result.code == 6
     assert "! look at tickets  succeeded · 1 of 2 requests failed" in result.out
     stage.spec("tickets", max_failed=0.5)
-    stage.write("specs/data/tickets.jsonl", '{"custom_id":"a","body":{}}\n{"custom_id":"b!fail","body":{}}\n')
+    stage.write(
+        "specs/data/tickets.jsonl",
+        UNSTEADY,
+    )
     result = stage.run("plan", "--fail-on-attention")
     assert (result.code, result.out[:11]) == (0, "No changes.")
 

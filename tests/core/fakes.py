@@ -22,7 +22,7 @@ from reconciler.api.errors import (
     UnreachableError,
 )
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.values import CreateJob, File, JobPage, Upload
+from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
 from reconciler.create import Desk
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended, Ended, Line
@@ -200,6 +200,9 @@ class Api(Writer):
         self.upload_faults: list[ApiError] = []
         self.uploaded: dict[str, bytes] = {}
         self.spoils_uploads = False
+        self.files: list[File] = []
+        """What the workspace held before."""
+        self.file_faults: list[ApiError] = []
         self.before_upload: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
@@ -280,7 +283,7 @@ class Api(Writer):
         expiry_hours: int | None = None,
         visibility: Literal["workspace", "user"] | None = None,
     ) -> Upload:
-        assert (expiry_hours, visibility) == (None, None)
+        self.wishes = (expiry_hours, visibility)
         self.trace.append(f"upload {filename[:8]}")
         self.before_upload()
         if self.upload_faults:
@@ -292,6 +295,20 @@ class Api(Writer):
         self.uploaded[file_id] = data
         file = File(id=file_id, filename=filename, created_at=int(NOW))
         return Upload(file=file, sha256=hashlib.sha256(data).hexdigest())
+
+    def list_files(self, *, page: int, page_size: int = 100, **_: object) -> FilePage:
+        self.trace.append(f"files {page}")
+        if self.file_faults:
+            raise self.file_faults.pop(0)
+        begin = page * page_size
+        return FilePage(files=tuple(self.files[begin : begin + page_size]), total=len(self.files))
+
+    def get_file(self, file_id: str) -> File:
+        self.trace.append(f"file {file_id}")
+        for file in self.files:
+            if file.id == file_id:
+                return file
+        raise NotFoundError("404: no such file", status=404)
 
     def delete_file(self, file_id: str) -> bool:
         self.trace.append(f"delete {file_id}")

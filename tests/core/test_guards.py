@@ -76,7 +76,7 @@ def test_an_ordinary_plan_is_not_refused() -> None:
 
 
 def test_every_guard_has_its_own_name() -> None:
-    assert len({guard.__name__ for guard in GUARDS}) == len(GUARDS) == 7
+    assert len({guard.__name__ for guard in GUARDS}) == len(GUARDS) == 8
 
 
 # Nothing is declared.

@@ -213,4 +213,4 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
                 rules.update(rule.name for rule in step[:-1] if rule.decide(case))
 
     look()
-    assert reasons == set(Reason)
+    assert reasons == set(Reason) - {Reason.QUOTA}, "the quota has tests of its own"

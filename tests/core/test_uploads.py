@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.api.errors import OutcomeUnknownError, RateLimitedError, RejectedError
+from reconciler.api.values import File
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
+from reconciler.settings import Uploads as Wishes
 from reconciler.uploads import TRIES, InputChangedError, Uploads
 
 from .fakes import Api, Stage
-from .make import sha, spec
+from .make import NOW, sha, spec
 
 
 def written(root: Path, name: str, text: str) -> InputFile:
@@ -23,7 +27,7 @@ def written(root: Path, name: str, text: str) -> InputFile:
 
 
 def uploads(api: Api, root: Path) -> Uploads:
-    return Uploads(api, api.stage.world(), root=root)
+    return Uploads(api, api.stage.world(), root=root, wishes=Wishes())
 
 
 def of(*inputs: InputFile | UploadedFile) -> JobSpec:
@@ -87,7 +91,9 @@ def test_a_file_of_another_size_is_not_sent(tmp_path: Path) -> None:
     with pytest.raises(InputChangedError, match=r"a\.jsonl changed after it was planned") as caught:
         uploads(api, tmp_path).ids(of(part))
     assert caught.value.hint == "plan again"
-    assert api.trace == []
+    assert sha("{}") in str(caught.value)
+    assert sha("{} ") in str(caught.value)
+    assert api.sent("upload") == []
 
 
 def test_a_file_that_changed_without_changing_its_size_is_deleted_again(tmp_path: Path) -> None:
@@ -157,3 +163,103 @@ def test_an_upload_that_failed_may_be_tried_by_the_next_spec(tmp_path: Path) -> 
     with pytest.raises(ReconcilerError):
         shared.ids(of(part))
     assert shared.ids(of(part)) == ("file-0",)
+
+
+def stored(text: str, *, file_id: str = "old", **facts: Any) -> File:  # noqa: ANN401 - any field
+    known: dict[str, Any] = {
+        "filename": f"{sha(text)}.jsonl",
+        "created_at": int(NOW) - 3600,
+        "size": len(text),
+        "purpose": "batch",
+        "sample_type": "batch_request",
+        "source": "upload",
+        "num_lines": 1,
+        "expires_at": int(NOW) + 30 * 86400,
+    }
+    return File(id=file_id, **(known | facts))
+
+
+def test_an_upload_of_an_earlier_run_is_used_again(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    other = written(tmp_path, "b.jsonl", "[]")
+    api.files = [stored("{}")]
+    shared = uploads(api, tmp_path)
+    assert shared.ids(of(part, other)) == ("old", "file-0")
+    assert api.sent("files") == ["files 0"], "listed once a run"
+    (facts,) = api.stage.log.of("input.reused")
+    assert facts["file_id"] == "old"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"filename": "a.jsonl"},
+        {"filename": f"{sha('{}').upper()}.jsonl"},
+        {"size": 3},
+        {"size": None},
+        {"num_lines": 2},
+        {"source": "mistral"},
+        {"source": None},
+        {"sample_type": "batch_result"},
+        {"purpose": "fine-tune"},
+        {"deleted": True},
+        {"expires_at": int(NOW) + 167 * 3600},
+    ],
+)
+def test_an_upload_that_may_be_something_else_or_goes_too_soon_is_not_used(
+    tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.files = [stored("{}", **facts)]
+    assert uploads(api, tmp_path).ids(of(part)) == ("file-0",)
+
+
+def test_what_the_api_does_not_say_of_lines_and_expiry_speaks_for_nothing(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.files = [stored("{}", num_lines=None, expires_at=None, sample_type=None)]
+    assert uploads(api, tmp_path).ids(of(part)) == ("old",)
+
+
+def test_a_list_of_uploads_that_cannot_be_read_costs_an_upload_and_no_more(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.files, api.file_faults = [stored("{}")], [RejectedError("403", status=403)]
+    assert uploads(api, tmp_path).ids(of(part)) == ("file-0",)
+    assert api.stage.log.of("input.uploads_unknown")
+
+
+def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.files = [stored("{}")]
+    wishes = Wishes(reuse=False, expiry_hours=48, visibility="user")
+    assert Uploads(api, api.stage.world(), root=tmp_path, wishes=wishes).ids(of(part)) == ("file-0",)
+    assert api.sent("files") == []
+    assert api.wishes == (48, "user")
+
+
+def test_an_upload_for_others_is_not_used_where_a_private_one_is_wanted(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.files = [stored("{}", visibility="workspace")]
+    wishes = Wishes(visibility="user")
+    assert Uploads(api, api.stage.world(), root=tmp_path, wishes=wishes).ids(of(part)) == ("file-0",)
+
+
+def test_an_upload_that_vanished_is_sent_again_and_the_others_stay(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    other = written(tmp_path, "b.jsonl", "[]")
+    api.files = [stored("{}"), stored("[]", file_id="other")]
+    shared = uploads(api, tmp_path)
+    ids = shared.ids(of(part, other))
+    assert not shared.vanished(ids)
+    del api.files[0]
+    assert shared.vanished(ids)
+    assert shared.ids(of(part, other)) == ("file-0", "other")
+
+
+def test_a_pointer_of_git_lfs_needs_its_content_only_where_nobody_has_uploaded_it(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    pointer = replace(part, requests=None, pointer=True)
+    with pytest.raises(ReconcilerError, match="Git LFS pointer") as caught:
+        uploads(api, tmp_path).ids(of(pointer))
+    assert caught.value.hint == 'git lfs pull --include "a.jsonl"'
+    api.files = [stored("{}")]
+    assert uploads(api, tmp_path).ids(of(pointer)) == ("old",)

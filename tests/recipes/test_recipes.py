@@ -29,7 +29,7 @@ def nights(stage: Stage) -> None:
 
 def shards(stage: Stage) -> None:
     for shard in range(12):
-        stage.lines(f"specs/shards/part-{shard:04}.jsonl", 50, text=f"shard {shard}")
+        stage.passages(f"specs/shards/part-{shard:04}.jsonl", 50, text=f"shard {shard}")
 
 
 def questions(stage: Stage) -> None:
@@ -37,7 +37,7 @@ def questions(stage: Stage) -> None:
 
 
 def catalogue(stage: Stage) -> None:
-    stage.lines("specs/catalogue.jsonl", 30)
+    stage.passages("specs/catalogue.jsonl", 30)
 
 
 def products(stage: Stage) -> None:

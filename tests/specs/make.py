@@ -19,7 +19,7 @@ from reconciler.specs.yaml_tree import Document
 NOW = 1_795_392_000.0
 """2026-11-23 00:00 UTC, a Monday."""
 
-LINE = '{"custom_id":"1","body":{}}\n'
+LINE = '{"custom_id":"1","body":{"input":"x"}}\n'
 
 SPEC = """\
 name: one

@@ -49,7 +49,7 @@ MISTAKES: Final = (
     field_wrong(1, 1, "`input_files`, `requests` or `for_each` is missing", input_files=None),
     field_wrong(6, 1, "agent_id: stands here beside `model`", agent_id="ag-1"),
     text_wrong(
-        6, 1, "requests: stands here beside `input_files`", 'requests: [{custom_id: "1", body: {}}]\n'
+        6, 1, "requests: stands here beside `input_files`", 'requests: [{custom_id: "1", body: {input: x}}]\n'
     ),
     field_wrong(6, 1, "timeuot_hours: unknown field", timeuot_hours="12"),
     field_wrong(6, 1, "temperature: unknown field", temperature="0.3"),

@@ -421,7 +421,11 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
         for model in sorted(models)
         if re.fullmatch(r"[a-z0-9._-]+", model)
     )
-    inline = spec(name="inline", input_files=None, requests=plain._yaml([{"custom_id": "1", "body": body}]))
+    inline = spec(
+        name="inline",
+        input_files=None,
+        requests=plain._yaml([{"custom_id": "1", "body": {"input": "x", "x": body}}]),
+    )
     place = project(
         root, {"x/a.yaml": family, "b.yaml": inline + more, **{f"x/{k}": v for k, v in named.items()}}
     )

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from hypothesis import strategies as st
 
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs import inputs
+from reconciler.specs import blocks, inputs
 from reconciler.specs.inputs import Checked, InputReader, check
 from reconciler.specs.lines import why
 
+HUGE = "a number too large for most readers of JSON"
+TWICE = "`custom_id`, `body` or another key stands twice in the line"
+BESIDE = "a key beside `custom_id` and `body`"
 GOOD = b'{"custom_id":"1","body":{}}\n'
 NEXT = b'{"custom_id":"2","body":{"a":[1,{"b":null}]}}\n'
 
@@ -45,7 +50,7 @@ def test_a_good_file_is_counted_and_hashed(tmp_path: Path, data: bytes) -> None:
     [
         '{"custom_id": "é", "body": {"text": "漢字 😀 \\ud83d\\ude00"}}',
         ' { "body" : {} , "custom_id" : "1" } ',
-        '{"custom_id": "1", "body": {"a": 1, "a": 2}, "more": [1e400]}',
+        '{"custom_id": "1", "body": {"a": 1, "a": 2, "b": {"body": {"custom_id": []}}}}',
         '{"custom_id": "1", "body": {"n": 123456789012345678901234567890}}',
         '{"custom_id": "\\u0000", "body": {"\\n": "\\/"}}',
     ],
@@ -71,7 +76,22 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
         (b"{'custom_id':'1','body':{}}", "a.jsonl:1:2", "not JSON from here on"),
         (b'{"custom_id":"1","body":{"a":"\x01"}}', "a.jsonl:1:31", "not JSON from here on"),
         (b'{"custom_id":"1","body":{"a":01}}', "a.jsonl:1:31", "not JSON from here on"),
-        (b'{"custom_id":"1","body":{}}\x00', "a.jsonl:1:28", "more than one value"),
+        (b'{"custom_id":"1","body":{}}\x00', "a.jsonl:1:28", "a NUL character"),
+        (b"\x00" * 40, "a.jsonl:1:1", "a NUL character"),
+        (b'{"custom_id":"1","body":{"a":1e400}}', "a.jsonl:1", HUGE),
+        (b'{"custom_id":"1","body":{"a":-1E+400}}', "a.jsonl:1", HUGE),
+        (b'{"custom_id":"1","body":{"a":' + b"1" * 5000 + b"}}", "a.jsonl:1", HUGE),
+        (b'{"custom_id":"1","custom_id":"2","body":{}}', "a.jsonl:1", TWICE),
+        (b'{"custom_id":"1","body":{},"body":{"a":1}}', "a.jsonl:1", TWICE),
+        (b'{"custom_id":"1","body":{},"url":"/v1/chat"}', "a.jsonl:1", BESIDE),
+        (
+            b'{"custom_id":"1","body":{}' + b',"a":{}' * 300_000 + b"}",
+            "a.jsonl:1",
+            "not a request, or not JSON",
+        ),
+        (b'{"custom_id":"1","body":"' + b"x" * 3_000_000, "a.jsonl:1:3000025", "not JSON from here on"),
+        (b'{"custom_id":"1","body":{"a":"' + b"x" * 3_000_000 + b'\xff"}}', "a.jsonl:1", "not UTF-8"),
+        (b"[" + b'"x",' * 500_000 + b"1]", "a.jsonl:1", "not an object"),
         (b'{"custom_id":"1","body":{}}{}', "a.jsonl:1:28", "more than one value"),
         (b'{"custom_id":"1","body":{"a":NaN}}', "a.jsonl:1", "NaN and Infinity are not JSON"),
         (b'{"custom_id":"1","body":{"a":-Infinity}}', "a.jsonl:1", "NaN and Infinity are not JSON"),
@@ -105,7 +125,7 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
         (b'{"custom_id":"","body":{}}', "a.jsonl:1", "`custom_id` is empty"),
         (GOOD + NEXT + GOOD, "a.jsonl:3", "`custom_id` was used before, in line 1"),
         (GOOD + b'{"custom_id":"\\u0031","body":{}}', "a.jsonl:2", "`custom_id` was used before, in line 1"),
-        (b'{"custom_id":"1","body":{"n":' + b"1" * 5000 + b"}, }", "a.jsonl:1", "not a request, or not JSON"),
+        (b'{"custom_id":"1","body":{"n":' + b"1" * 5000 + b"}, }", "a.jsonl:1", HUGE),
         (b'{"custom_id":"1","body":[' + b"1," * 600_000 + b"1]}", "a.jsonl:1", "not a request, or not JSON"),
     ],
 )
@@ -157,7 +177,7 @@ def test_a_line_over_the_limit_ends_the_reading(tmp_path: Path) -> None:
 
 
 def test_a_huge_line_is_not_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "_BLOCK", 10)
+    monkeypatch.setattr(blocks, "BLOCK", 10)
     assert told(tmp_path, b"x" * 10_000, Limits(line_bytes=30)) == [
         ("a.jsonl:1", "the line is too long: more than 30 bytes")
     ]
@@ -167,7 +187,7 @@ def test_lines_are_whole_wherever_a_block_ends(tmp_path: Path, monkeypatch: pyte
     lines = b"".join(b'{"custom_id":"%d","body":{"x":"%s"}}\n' % (n, "é".encode() * n) for n in range(30))
     expected = checked(tmp_path, lines)
     for block in (1, 2, 7, 64):
-        monkeypatch.setattr(inputs, "_BLOCK", block)
+        monkeypatch.setattr(blocks, "BLOCK", block)
         assert checked(tmp_path, lines) == expected
     assert expected.file.requests == 30
 
@@ -241,7 +261,7 @@ def is_request(line: bytes) -> bool:
         value = strict(line)
     except ValueError:
         return False
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or len(value) != 2 or b"1e400" in line:
         return False
     custom_id = value.get("custom_id")
     return isinstance(custom_id, str) and custom_id != "" and isinstance(value.get("body"), dict)
@@ -262,3 +282,43 @@ def test_why_never_fails_and_is_never_silent_about_what_is_refused(line: bytes) 
         msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         assert found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (problem,) = check(tmp_path / "pipe", "pipe", Limits()).problems
+    assert problem.message == "the file cannot be read: not a regular file"
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(GOOD)
+
+    class Growing(blocks.Blocks):
+        def _lines(self, pieces: Iterator[bytes]) -> Iterator[blocks.Lines]:
+            yield from super()._lines(pieces)
+            path.write_bytes(GOOD + NEXT)
+
+    monkeypatch.setattr(inputs, "Blocks", Growing)
+    (problem,) = check(path, "a.jsonl", Limits()).problems
+    assert problem.message == "the file changed while it was read"
+
+
+def test_a_file_of_several_blocks_has_the_digest_of_its_bytes(tmp_path: Path) -> None:
+    data = b"".join(b'{"custom_id":"%d","body":{"x":"%s"}}\n' % (n, b"x" * 900_000) for n in range(12))
+    result = checked(tmp_path, data)
+    assert (result.file.sha256, result.file.requests) == (hashlib.sha256(data).hexdigest(), 12)
+    assert not result.problems
+
+
+def test_a_hundred_levels_are_taken(tmp_path: Path) -> None:
+    assert told(tmp_path, b'{"custom_id":"1","body":{"a":' + b"[" * 100 + b"]" * 100 + b"}}") == []
+
+
+def test_a_line_of_64_megabytes_is_taken_and_a_bad_one_told(tmp_path: Path) -> None:
+    text = b"x" * 64_000_000
+    assert told(tmp_path, b'{"custom_id":"1","body":{"document":"' + text + b'"}}\n') == []
+    assert told(tmp_path, text) == [("a.jsonl:1:1", "not JSON from here on")]

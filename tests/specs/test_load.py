@@ -58,8 +58,9 @@ on_change: finish
 on_remove: keep
 max_failed: 1
 """
-    line = b'{"custom_id":"2","body":{}}\n'
-    (found,) = loaded(tmp_path, {"deep/a.yml": text, "deep/sub/x.jsonl": line, "deep/data.jsonl": LINE}).specs
+    line = b'{"custom_id":"2","body":{"messages":[]}}\n'
+    one = LINE.replace("input", "messages")
+    (found,) = loaded(tmp_path, {"deep/a.yml": text, "deep/sub/x.jsonl": line, "deep/data.jsonl": one}).specs
     assert found.name == "all.of-it_1"
     assert (found.model, found.agent_id) == (None, "ag-1")
     assert found.metadata == {
@@ -77,8 +78,10 @@ max_failed: 1
     assert found.requests is None, "nobody here has read the uploaded file"
     assert set(found.inputs) == {
         UploadedFile(id=ID),
-        InputFile(path="specs/deep/sub/x.jsonl", sha256=digests.sha256(line), size=28, requests=1),
-        InputFile(path="specs/deep/data.jsonl", sha256=digests.sha256(LINE.encode()), size=28, requests=1),
+        InputFile(path="specs/deep/sub/x.jsonl", sha256=digests.sha256(line), size=len(line), requests=1),
+        InputFile(
+            path="specs/deep/data.jsonl", sha256=digests.sha256(one.encode()), size=len(one), requests=1
+        ),
     }
     assert list(found.inputs) == sorted(found.inputs, key=lambda part: part.identity)
 
@@ -102,9 +105,11 @@ def test_no_rerun_null_and_empty_are_one(tmp_path: Path, rerun: str | None) -> N
 
 
 def test_inline_requests_are_canonical(tmp_path: Path) -> None:
-    text = spec(input_files=None) + 'requests:\n  - {custom_id: "1", body: {b: 1.0, a: é, c: [true, ~]}}\n'
+    text = (
+        spec(input_files=None) + 'requests:\n  - {custom_id: "1", body: {b: 1.0, a: é, input: [true, ~]}}\n'
+    )
     (found,) = loaded(tmp_path, {"a.yaml": text, "data.jsonl": LINE}).specs
-    body = '[{"body":{"a":"é","b":1,"c":[true,null]},"custom_id":"1"}]'.encode()
+    body = '[{"body":{"a":"é","b":1,"input":[true,null]},"custom_id":"1"}]'.encode()
     assert found.inputs == (InlineRequests(body=body, count=1),)
 
 
@@ -126,7 +131,7 @@ def test_specs_are_sorted_by_name_wherever_they_lie(tmp_path: Path) -> None:
 
 
 def test_where_inputs_lie_and_what_they_are_called_is_no_part_of_the_work(tmp_path: Path) -> None:
-    other = b'{"custom_id":"2","body":{}}\n'
+    other = b'{"custom_id":"2","body":{"input":"y"}}\n'
     one: dict[str, str | bytes] = {
         "a.yaml": spec(input_files="[data.jsonl, more.jsonl]"),
         "more.jsonl": other,

@@ -218,7 +218,7 @@ def test_the_reference_shows_every_field_and_limit() -> None:
 
 
 def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
-    line = '{"custom_id": "1", "body": {}}\n'
+    line = '{"custom_id": "1", "body": {"messages": [], "input": "", "document": {}}}\n'
     place = project(tmp_path, {"a.yaml": EXAMPLE, "data/questions.jsonl": line, "data.jsonl": ""})
     (spec,) = load(place, now=NOW).specs
     assert spec.name == "ticket-classes"

@@ -1,0 +1,107 @@
+"""`reconciler files`: the input files that this tool has uploaded, and those of them that nothing needs any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.say import aside, say
+from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
+
+if TYPE_CHECKING:
+    from reconciler.api.client import Writer
+    from reconciler.api.values import File
+    from reconciler.cli.host import Host
+    from reconciler.cli.session import Session
+
+
+@click.group()
+def files() -> None:
+    """Look at the input files that this tool has uploaded."""
+
+
+@files.command()
+@click.option("--yes", is_flag=True, help="Delete them; without it they are only listed.")
+@options.common
+@click.pass_obj
+def prune(host: Host, *, yes: bool, common: options.Common) -> int:
+    """List the uploads of this tool that no live job needs, and with --yes delete them.
+
+    Only uploads that are named by their content, as this tool names them, are ever looked at. Those of jobs that are
+    queued or running, whoever's they are, those that a spec names and those of the last hour stay.
+    """
+    from reconciler.cli.session import reading, writing
+    from reconciler.cli.signals import interrupts
+
+    if not yes:
+        with reading(common, host) as reader:
+            found = unneeded(reader)
+        say("".join(f"{line(file)}\n" for file in found) + summary(found, "delete them: --yes"))
+        return ExitCode.OK
+    with interrupts(host) as interrupted, writing(common, host) as session:
+        found = unneeded(session)
+        deleted = [file for file in found if not host.stop.is_set() and delete(session, file)]
+    say("".join(f"{line(file)}\n" for file in deleted) + summary(deleted, "deleted"))
+    failed = len(deleted) < len(found)
+    ended = (ExitCode.PARTIAL if deleted else ExitCode.FAILED) if failed else ExitCode.OK
+    return first_that_holds({ended} | interrupted.codes)
+
+
+def unneeded(session: Session) -> list[File]:  # type: ignore[type-arg]  # a reader's or a writer's
+    """Return our uploads that nothing needs, the oldest first.
+
+    Raises:
+        ListingError: the list of jobs could not be read whole.
+        SpecError: the specs hold mistakes, so what they name is not known.
+    """
+    from reconciler import observe, stored
+    from reconciler.model import UploadedFile
+    from reconciler.specs.load import load
+
+    run = session.run
+    named = {
+        part.id
+        for spec in load(session.project, now=run.world.now()).specs
+        for part in spec.inputs
+        if isinstance(part, UploadedFile)
+    }
+    uploads = list(
+        stored.ours(run.api)
+    )  # before the jobs: what is created meanwhile uses what is listed here
+    jobs = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    return stored.unneeded(uploads, jobs, named, now=run.world.now())
+
+
+def delete(session: Session[Writer], file: File) -> bool:
+    """Delete one upload; False where that failed, which is said."""
+    from reconciler.api.errors import NotFoundError
+    from reconciler.cli.main import told
+
+    try:
+        session.run.api.delete_file(file.id)
+    except NotFoundError:  # somebody else did
+        return True
+    except ReconcilerError as error:
+        aside(told(error, colour=session.host.colour("stderr")))
+        return False
+    session.run.world.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
+    return True
+
+
+def line(file: File) -> str:
+    """Return one upload as a line."""
+    from reconciler.render.clean import clean
+    from reconciler.render.words import size
+
+    return clean(f"{file.id}  {file.filename[:12]}…  {size(file.size or 0)}")
+
+
+def summary(found: list[File], what: str) -> str:
+    """Return how many there are."""
+    from reconciler.render.words import count, size
+
+    if not found:
+        return "no upload to delete: live jobs need them all, or there are none\n"
+    return f"{count(len(found), 'upload')}, {size(sum(file.size or 0 for file in found))} · {what}\n"

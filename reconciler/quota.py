@@ -1,0 +1,95 @@
+"""What fits into the workspace: creates beyond the quota of pending requests are held, in order of name.
+
+Pure, and after the planner: a plan goes in, a plan comes out. The API refuses a job that does not fit, so it is better
+not to send it. What is pending is a lower bound, since jobs show no total until the API has validated them.
+
+    the job does not fit among what is pending now
+        -> Hold `quota`; a later apply takes it
+    it does not fit even into an empty workspace
+        -> Hold `quota` (attention)
+    it replaces a job, and fits once that one is gone
+        -> Cancel the old one `superseded` first, and Hold the new one `quota`: the next apply creates it
+    it replaces a job, and fits in neither way
+        -> Hold `quota`, and Keep the old one `running`
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
+from reconciler.model import Ours, Pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many requests may be pending."""
+
+    workspace: int
+    """Everybody's together."""
+    project: int | None = None
+    """Ours; None for no limit of our own."""
+
+    def lacks(self, pending: Pending, requests: int) -> str:
+        """Say what so many more requests exceed; "" where they fit."""
+        if self.project is not None and pending.ours + requests > self.project:
+            return (
+                f"{requests:,} requests beside {pending.ours:,} pending of ours are more than the "
+                f"{self.project:,} of limits.max_pending"
+            )
+        if pending.ours + pending.others + requests > self.workspace:
+            others = f"{pending.ours:,} of ours and {pending.others:,} of others"
+            return f"{requests:,} requests beside {others} pending are more than the workspace's {self.workspace:,}"
+        return ""
+
+
+def fit(plan: Plan, pending: Pending, room: Room) -> Plan:
+    """Hold the creates that do not fit.
+
+    Args:
+        plan: as it was decided, sorted by name.
+        pending: what the workspace works on.
+        room: how much it may.
+    """
+    decisions = []
+    for decision in plan.decisions:
+        requests = sum(create.spec.requests or 0 for create in decision.of(Create))
+        lacks = room.lacks(pending, requests) if requests else ""
+        if lacks:
+            decisions.append(_held(decision, requests, pending, room, lacks))
+        else:
+            decisions.append(decision)
+            pending = replace(pending, ours=pending.ours + requests)
+    return replace(plan, decisions=tuple(decisions))
+
+
+def _held(decision: Decision, requests: int, pending: Pending, room: Room, lacks: str) -> Decision:
+    never = bool(room.lacks(Pending(), requests))
+    replaced = [cancel for cancel in decision.of(Cancel) if cancel.reason is Reason.SUPERSEDED]
+    freed = sum(left(cancel.ours) or 0 for cancel in replaced)
+    first = not never and freed and not room.lacks(replace(pending, ours=pending.ours - freed), requests)
+    hold = Hold(
+        reason=Reason.QUOTA,
+        detail=lacks
+        + ("; what it replaces is cancelled first, and the next apply creates it" if first else ""),
+        hint="split the job, or raise the limit where the API allows more"
+        if never
+        else "run again once some of them are answered",
+        attention=never,
+    )
+    actions: list[Action] = []
+    for action in decision.actions:
+        if isinstance(action, Create):
+            actions.append(hold)
+        elif isinstance(action, Cancel) and action in replaced and not first:
+            kept = "what would replace it does not fit"
+            actions.append(Keep(job=action.ours.job, reason=Reason.RUNNING, detail=kept))
+        else:
+            actions.append(action)
+    return replace(decision, actions=tuple(actions))
+
+
+def left(ours: Ours) -> int | None:
+    """Return how many requests of a live job of ours are still to be answered; None where nobody knows."""
+    total = ours.job.total_requests or ours.tags.requests
+    return None if total is None else max(0, total - ours.job.completed_requests)

@@ -1,0 +1,168 @@
+"""Input files in whole commands: sent once, never half, never another than was planned."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler.digests import sha256
+from tests.cli.stage import Fault, Stage
+
+
+def shared(stage: Stage, count: int) -> Path:
+    """Declare jobs that share one input file."""
+    for number in range(count):
+        stage.spec(f"job-{number}", model=f"mistral-{number}", input_files=["data/job-0.jsonl"])
+        if number:
+            (stage.root / f"specs/data/job-{number}.jsonl").unlink()
+    return stage.lines("specs/data/job-0.jsonl", 5)
+
+
+def uploads(stage: Stage, *argv: str) -> int:
+    result = stage.run("apply", "--yes", *argv)
+    assert result.code == 0, result.err
+    return sum(sent.method == "POST" and sent.path == "/v1/files" for sent in result.sent)
+
+
+def test_ten_jobs_with_one_file_upload_it_once(stage: Stage) -> None:
+    shared(stage, 10)
+    assert uploads(stage) == 1
+    assert len({job["input_files"][0] for job in stage.jobs()}) == 1
+
+
+def test_a_second_apply_and_a_rerun_upload_nothing(stage: Stage) -> None:
+    stage.spec("one")
+    assert uploads(stage) == 1
+    assert uploads(stage) == 0
+    stage.advance(100_000)
+    stage.spec("one", rerun="2")
+    result = stage.run("apply", "--yes")
+    assert [sent.path for sent in result.writes] == ["/v1/batch/jobs"]
+    assert "input.reused" in {event["event"] for event in result.events}
+    assert len({file for job in stage.jobs() for file in job["input_files"]}) == 1
+
+
+def test_reuse_can_be_switched_off(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nuploads: {reuse: false}\n")
+    stage.spec("one")
+    assert uploads(stage) == 1
+    stage.advance(100_000)
+    stage.spec("one", rerun="2")
+    assert uploads(stage) == 1
+
+
+def test_an_upload_that_vanishes_before_the_create_is_sent_again_once(stage: Stage) -> None:
+    stage.spec("one")
+    uploads(stage)
+    stage.advance(100_000)
+    stage.spec("one", rerun="2")
+    gone = json.dumps({"object": "error", "message": "File not found", "type": "invalid_request_error"})
+    stage.faults = [
+        Fault("POST", "/v1/batch/jobs", 404, body=gone.encode()),
+        Fault("GET", r"/v1/files/.+", 404, body=gone.encode()),
+    ]
+    result = stage.run("apply", "--yes")
+    assert result.code == 0, result.err
+    assert [sent.path for sent in result.writes] == ["/v1/batch/jobs", "/v1/files", "/v1/batch/jobs"]
+    assert len(stage.live()) == 1
+
+
+def test_a_create_that_is_refused_for_another_reason_is_not_repeated(stage: Stage) -> None:
+    stage.spec("one")
+    uploads(stage)
+    stage.advance(100_000)
+    stage.spec("one", rerun="2")
+    stage.faults = [Fault("POST", "/v1/batch/jobs", 422, body=b'{"detail":"no"}')]
+    result = stage.run("apply", "--yes")
+    assert result.code == 1
+    assert [sent.path for sent in result.writes] == ["/v1/batch/jobs"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_run_whose_uploads_break_off_leaves_no_job_without_its_file(stage: Stage, when: str) -> None:
+    shared(stage, 2)
+    stage.faults = [Fault("POST", "/v1/files", "reset", when=when, times=99)]  # type: ignore[arg-type]
+    assert stage.run("apply", "--yes").code == 1
+    assert stage.jobs() == []
+    stage.faults = []
+    assert uploads(stage) == (1 if when == "before" else 0), "what arrived is used"
+    assert len(stage.live()) == 2
+
+
+def test_a_file_that_changed_after_the_plan_is_refused_with_both_digests(stage: Stage) -> None:
+    stage.spec("one")
+    before = (stage.root / "specs/data/one.jsonl").read_bytes()
+    stage.run("plan", "-o", "plan.json")
+    after = stage.lines("specs/data/one.jsonl", 3, text="other").read_bytes()
+    result = stage.run("apply", "plan.json", "--yes")
+    assert (result.code, result.writes) == (4, [])
+    assert sha256(before) in result.err
+    assert sha256(after) in result.err
+
+
+def pointer(stage: Stage, path: str) -> bytes:
+    """Replace a file by the pointer that Git LFS leaves where it has not fetched the content."""
+    data = (stage.root / path).read_bytes()
+    stage.write(
+        path,
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256(data)}\nsize {len(data)}\n",
+    )
+    return data
+
+
+def test_a_pointer_of_git_lfs_plans_as_its_content_does(stage: Stage) -> None:
+    stage.spec("one")
+    assert uploads(stage) == 1
+    pointer(stage, "specs/data/one.jsonl")
+    result = stage.run("plan", "--detailed-exitcode")
+    assert result.code == 0, result.out
+
+
+def test_a_pointer_is_planned_and_not_applied(stage: Stage) -> None:
+    stage.spec("one")
+    data = pointer(stage, "specs/data/one.jsonl")
+    planned = stage.run("plan")
+    assert "unknown number of requests" in planned.out
+    result = stage.run("apply", "--yes")
+    assert (result.code, result.writes) == (1, [])
+    assert 'git lfs pull --include "specs/data/one.jsonl"' in result.err + result.out
+    (stage.root / "specs/data/one.jsonl").write_bytes(data)
+    assert uploads(stage) == 1
+
+
+def test_uploads_that_no_live_job_needs_are_listed_and_with_yes_deleted(stage: Stage) -> None:
+    stage.spec("done")
+    stage.spec("long", requests=5000)
+    uploads(stage)
+    stage.advance(3000)
+    assert "no upload to delete" in stage.run("files", "prune").out, "they are fresh"
+    stage.advance(700)
+    stage.spec("late", requests=5000)
+    uploads(stage)
+    listed = stage.run("files", "prune")
+    assert (listed.code, listed.writes) == (0, [])
+    deleted = stage.run("files", "prune", "--yes")
+    needed = {
+        file for job in stage.jobs() if job["status"] in ("QUEUED", "RUNNING") for file in job["input_files"]
+    }
+    gone = {sent.path.rpartition("/")[2] for sent in deleted.writes}
+    assert deleted.code == 0
+    assert gone
+    assert not gone & needed
+    assert all(file_id in listed.out for file_id in gone)
+    assert "no upload to delete" in stage.run("files", "prune").out
+
+
+def test_what_does_not_fit_into_the_workspace_waits_for_a_later_apply(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {max_workspace_pending: 8000}\n")
+    stage.spec("a", requests=5000)
+    stage.spec("b", requests=5000)
+    first = stage.run("apply", "--yes")
+    assert first.code == 0, first.err
+    assert stage.live() == ["a"]
+    assert "5,000 of ours and 0 of others pending" in first.out
+    stage.advance(100_000)
+    stage.run("apply", "--yes")
+    assert stage.live() == ["b"]
