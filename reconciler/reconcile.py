@@ -205,10 +205,12 @@ def apply(
             situation = only_what_holds(run, situation, saved)
         agreed = agreed or agree(situation)
         outcomes: tuple[Outcome, ...] = ()
+        # The lease that others see counts from here, so our time does, however long the claiming takes.
+        give_up_at = run.world.monotonic() + run.limits.deadline_seconds
         claims = intents(run, situation.plan) if agreed else ()
         if run.world.ledger.claim(claims):
             if agreed and situation.plan.pending:
-                outcomes = _carry_out(run, situation, claims)
+                outcomes = _carry_out(run, situation, claims, give_up_at=give_up_at)
             _publish(run)
             return situation, outcomes
         run.world.log("ledger.raced")
@@ -241,7 +243,7 @@ def intents(run: Run[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
 
 
 def _carry_out(
-    run: Run[Writer], situation: Situation, claims: Sequence[CreateIntended]
+    run: Run[Writer], situation: Situation, claims: Sequence[CreateIntended], *, give_up_at: float
 ) -> tuple[Outcome, ...]:
     run.world.log("apply.started", decisions=sum(it.pending for it in situation.plan.decisions))
     desk = Desk(
@@ -251,7 +253,7 @@ def _carry_out(
         project=run.target.project,
         source=run.source,
         retrier=run.retrier,
-        give_up_at=run.world.monotonic() + run.limits.deadline_seconds,
+        give_up_at=give_up_at,
         ops={RunKey(claim.work, claim.rerun): claim.op for claim in claims},
     )
     applier = Applier(desk, root=run.root, uploads=run.uploads)
