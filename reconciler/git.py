@@ -6,12 +6,13 @@ answer is empty and nothing fails: then jobs carry no commit, and a job that car
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from reconciler import gitenv
+from reconciler.errors import ReconcilerError
 from reconciler.model import Checkout, Source
 from reconciler.render.clean import clean
 
@@ -20,23 +21,43 @@ MANY: Final = 32
 """Of more commits, git is asked for the whole history at once."""
 
 
-def checkout(root: Path) -> Checkout:
-    """Return where the project stands in git's history."""
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    if commit is None:
+def checkout(root: Path, spec_root: Path) -> Checkout:
+    """Return where the project stands in git's history.
+
+    Args:
+        root: the project root.
+        spec_root: below it a file that git does not know counts as a difference, elsewhere it does not.
+
+    Raises:
+        ReconcilerError: git refuses to look, because the folder belongs to somebody else.
+    """
+    done = _run(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if done is not None and b"dubious ownership" in done.stderr:
+        raise ReconcilerError(
+            f"git does not trust {root}: it belongs to another user",
+            hint=f"git config --global --add safe.directory {root}",
+        )
+    if done is None or done.returncode:
         return Checkout()
+    commit = done.stdout.decode().strip()
     branch = _git(root, "symbolic-ref", "--short", "--quiet", "HEAD") or ""
     shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true"
-    return Checkout(commit=commit, branch=branch, uncommitted=uncommitted(root), shallow=shallow)
+    return Checkout(commit=commit, branch=branch, uncommitted=uncommitted(root, spec_root), shallow=shallow)
 
 
-def uncommitted(root: Path) -> frozenset[str]:
-    """Return the files below the project root that differ from the commit, relative to the root."""
+def uncommitted(root: Path, spec_root: Path) -> frozenset[str]:
+    """Return the files that differ from the commit, relative to the root.
+
+    Of files that git does not know, only those among the specs count: a saved plan makes no checkout dirty.
+    """
     told = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
     prefix = _git(root, "rev-parse", "--show-prefix") or ""
-    rows = [row[3:] for row in (told or "").split("\0") if row]
+    specs = f"{spec_root.relative_to(root).as_posix()}/" if spec_root != root else ""
+    rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (told or "").split("\0") if row)
     return frozenset(
-        path for row in rows if not (path := row.removeprefix(prefix)).startswith(".reconciler/")
+        path
+        for state, path in rows
+        if not path.startswith(".reconciler/") and (state != "??" or path.startswith(specs))
     )
 
 
@@ -69,30 +90,32 @@ def _is_ancestor(root: Path, older: str, younger: str) -> bool:
 
 def _git(root: Path, *arguments: str) -> str | None:
     """Return what git prints, None where it fails or is not there."""
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    done = _run(root, *arguments)
+    return None if done is None or done.returncode else done.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
+def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
     try:
-        done = subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
+        return subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
             ["git", *arguments],  # noqa: S607  git is where PATH says
             cwd=root,
-            env=environ,
+            env=gitenv.environ(),
             capture_output=True,
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode:
-        return None
-    text = done.stdout.decode("utf-8", "replace")
-    return text.rstrip("\n")
 
 
-def source(found: Checkout, environ: Mapping[str, str]) -> Source:
+def source(found: Checkout, variables: Mapping[str, str]) -> Source:
     """Return who buys from where, from git and from the environment that GitHub and GitLab set."""
-    run_url = environ.get("CI_JOB_URL", "")
-    if environ.get("GITHUB_RUN_ID"):
-        server = environ.get("GITHUB_SERVER_URL", "https://github.com")
-        run_url = f"{server}/{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{environ['GITHUB_RUN_ID']}"
+    run_url = variables.get("CI_JOB_URL", "")
+    if variables.get("GITHUB_RUN_ID"):
+        server = variables.get("GITHUB_SERVER_URL", "https://github.com")
+        run_url = (
+            f"{server}/{variables.get('GITHUB_REPOSITORY', '')}/actions/runs/{variables['GITHUB_RUN_ID']}"
+        )
     actors = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME")
-    actor = next((environ[name] for name in actors if environ.get(name)), "")
+    actor = next((variables[name] for name in actors if variables.get(name)), "")
     return Source(commit=found.commit, dirty=found.dirty, actor=clean(actor), run_url=clean(run_url))

@@ -86,7 +86,7 @@ _OPTIONS: Final = (
     click.option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
-        help="The least important events to show.  [default: info; on a terminal warning, for apply info]",
+        help="The least important events to show.  [default: info; on a terminal warning]",
     ),
     click.option("--log-file", type=PATH, metavar="FILE", help="Append all events to a file as JSON lines."),
 )

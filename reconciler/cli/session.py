@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic
@@ -29,7 +29,7 @@ from reconciler.ledger.shared import SharedLedger
 from reconciler.logs import open_log
 from reconciler.model import Target
 from reconciler.reconcile import ApiT, Run
-from reconciler.specs.project import STATE, Project, load_project
+from reconciler.specs.project import STATE, Project, load_project, make_own
 from reconciler.world import Ledger, World
 
 if TYPE_CHECKING:
@@ -122,13 +122,15 @@ def _open(
     limits = project.settings.limits
     if target.sandbox:  # what is created shows at once, and nothing arrives late
         limits = msgspec.structs.replace(limits, settle_seconds=0.0)
-    checkout = git.checkout(project.root)
+    if target.sandbox or kind is Writer:
+        with suppress(OSError):  # whoever needs the folder says what is wrong with it
+            make_own(project.root / STATE)
+    checkout = git.checkout(project.root, project.spec_root)
     run_id = f"{host.random.getrandbits(48):012x}"
-    quiet = kind is Reader and host.terminal("stderr")
     log = stack.enter_context(
         open_log(
             style=common.log_format,
-            level=common.log_level or ("warning" if quiet else "info"),
+            level=common.log_level or ("warning" if host.terminal("stderr") else "info"),
             file=common.log_file and host.cwd / common.log_file,
             now=host.now,
             colour=host.colour("stderr"),

@@ -8,7 +8,6 @@ tree is touched, and a shallow clone will do. Git's own command line does it all
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconciler import gitenv
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import Line, decode, encode
 
@@ -30,7 +30,6 @@ IDENTITY: Final = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in {"NAME": "reconciler", "EMAIL": "reconciler@localhost"}.items()
 }
-QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
 class RacedError(Exception):
@@ -164,7 +163,7 @@ class SharedLedger:
             return subprocess.run(  # noqa: S603  no shell; refs, remotes and paths come from settings and git
                 ["git", *arguments],  # noqa: S607  git is where PATH says
                 cwd=self.repository,
-                env={**os.environ, **self.environ, **QUIET, **(extra or {})},
+                env=gitenv.environ(self.environ) | dict(extra or {}),
                 input=data,
                 capture_output=True,
                 timeout=TIMEOUT_SECONDS,

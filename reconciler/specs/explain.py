@@ -95,6 +95,8 @@ def _placed(document: Document, mistake: _Mistake) -> Problem:
     place = document.key_place(mistake.path) if mistake.at_key else document.place(mistake.path)
     name, (message, hint) = dotted(mistake.path), mistake.told
     prompts = mistake.path[:1] == ("requests",)
+    if mistake.path == ("requests",) and hint.startswith("write a list"):
+        hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never the text that stands there
     return document.source_of(mistake.path).problem(
         place, f"{name}: {message}" if name else message, hint=hint, show=not prompts
     )

@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from reconciler.specs.demands import Facts
+from reconciler.specs.project import make_own
 
 VERSION: Final = 1
 """Of the checks, too: with a new one every file is read again."""
@@ -126,7 +127,7 @@ class InputCache:
             return
         path = self._folder / f".{NAME}.{os.getpid()}"
         with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_own(self._folder)
             path.write_bytes(b"")
             self._own = _Own(path, path.stat().st_mtime_ns)
 

@@ -111,3 +111,15 @@ def _settings(source: Source) -> tuple[Settings, Document]:
             return accepted, document
         problems.extend(accepted if isinstance(accepted, list) else [])
     raise SpecError(tuple(sorted(problems)))
+
+
+def make_own(folder: Path) -> None:
+    """Make the tool's own folder where it is missing, and keep it out of git.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore.write_text("*\n", encoding="utf-8")

@@ -63,9 +63,16 @@ class Source:
             column=place.column + 1,
             message=message,
             hint=hint,
-            excerpt=self.line(place) if show else "",
+            excerpt=self.line(place) if show and not self._holds_prompts(place.line) else "",
             warning=warning,
         )
+
+    def _holds_prompts(self, line: int) -> bool:
+        """Whether a line stands beneath `requests:`, as far as its indentation tells without a parser."""
+        for above in reversed(self.text.split("\n", line + 1)[: line + 1]):
+            if above[:1] not in ("", " ", "\t", "#", "-", "\r"):
+                return above.startswith(("requests:", "{", "["))
+        return False
 
     def place_of(self, offset: int) -> Place:
         """Return the place of the character at `offset`."""

@@ -448,7 +448,7 @@ def test_streams_that_are_closed_stop_nothing(shop: Shop, closed: str) -> None:
     ids=str,
 )
 def test_output_is_utf8_whatever_the_locale_says(shop: Shop, environ: dict[str, str]) -> None:
-    shop.write("specs/größe.jsonl", '{"custom_id": "ä", "body": {}}\n')
+    shop.write("specs/größe.jsonl", '{"custom_id": "ä", "body": {"input": ["ü"]}}\n')
     fields = "endpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [größe.jsonl]\n"
     shop.write("specs/größe.yaml", f"name: size\n{fields}")
     shop.environ.update(environ)
