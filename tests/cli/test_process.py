@@ -454,7 +454,7 @@ def test_output_is_utf8_whatever_the_locale_says(shop: Shop, environ: dict[str, 
     shop.environ.update(environ)
     planned = shop.run("plan")
     assert planned.code == 0
-    assert "new · 1 request · uploads specs/größe.jsonl (32 bytes)" in planned.out
+    assert "new · 1 request · uploads specs/größe.jsonl (47 bytes)" in planned.out
     shop.write("specs/größe.yaml", f"name: size\n{fields}grösse: 1\n")
     refused = shop.run("validate")
     assert refused.code == 1
