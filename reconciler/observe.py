@@ -134,7 +134,23 @@ def with_remembered(
     )
     late = [job for job in found.values() if job is not None]
     gone = frozenset(job_id for job_id, job in found.items() if job is None)
-    return sort_out((*listed, *late), watched, gone=gone, known=memory.jobs)
+    return sort_out((*listed, *late), watched, gone=gone, known=_known(memory, listed))
+
+
+def _known(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
+    """Return what the ledger knows of jobs: by id, and by op where a run was interrupted before it heard the id."""
+    known = dict(memory.jobs)
+    by_op = {f"op={intent.op}": intent for intent in memory.open_creates}
+    for job in listed if by_op else ():
+        for word in by_op.keys() & str(job.metadata.get(tags.RUN, "")).split(" "):
+            intent = by_op[word]
+            known[job.id] = Remembered(
+                job_id=job.id,
+                name=intent.name,
+                run_key=RunKey(intent.work, intent.rerun),
+                attempt=intent.attempt,
+            )
+    return known
 
 
 def _get(reader: Reader, job_id: str) -> Job | None:

@@ -1,0 +1,75 @@
+"""Run schedules, or see one.
+
+python -m tests.simulation --schedules 100000     as many as wanted
+python -m tests.simulation --seed 4711            one, with its trace
+python -m tests.simulation --table                create protocols side by side
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from multiprocessing import get_context
+from typing import Final
+
+from tests.simulation import protocols, tally
+from tests.simulation.tally import Tally
+
+CHUNK: Final = 500
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments say; 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, help="play this one and print its trace")
+    parser.add_argument("--schedules", type=int, default=1000, help="how many (default: %(default)s)")
+    parser.add_argument("--start", type=int, default=0, help="the first seed (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes side by side (default: %(default)s)"
+    )
+    parser.add_argument("--until-one-fails", action="store_true", help="stop at the first broken promise")
+    parser.add_argument("--table", action="store_true", help="compare create protocols instead")
+    chosen = parser.parse_args(arguments)
+    if chosen.seed is not None:
+        well, lines = tally.told(chosen.seed)
+        _say(*lines)
+        return not well
+    if chosen.table:
+        _say(*protocols.table(chosen.schedules, start=chosen.start))
+        return 0
+    found = _played(
+        range(chosen.start, chosen.start + chosen.schedules), chosen.workers, chosen.until_one_fails
+    )
+    _say(*found.lines())
+    return bool(found.violations)
+
+
+def _played(seeds: range, workers: int, until_one_fails: bool) -> Tally:
+    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    whole, began = Tally(), time.perf_counter()
+    with ExitStack() as stack:
+        run = functools.partial(tally.run, until_one_fails=until_one_fails)
+        parts: Iterable[Tally] = map(run, chunks)
+        if workers > 1:
+            pool = stack.enter_context(get_context("spawn").Pool(workers))
+            parts = pool.imap_unordered(run, chunks)
+        for part in parts:
+            whole.merge(part)
+            sys.stderr.write(f"\r{whole.schedules:,} schedules, {len(whole.violations)} violations")
+            if until_one_fails and whole.violations:
+                break
+    sys.stderr.write("\n")
+    whole.seconds = time.perf_counter() - began
+    return whole
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""A write by the tool that the API accepted, with what the run that sent it could know: what the promises look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reconciler.document import CancelDoc, CreateDoc, PlanDoc
+from reconciler.model import JobSpec
+from reconciler.sandbox.lifecycle import Status
+from tests.simulation.history import Bought, History, RunRecord
+from tests.simulation.process import START
+from tests.simulation.server import LIVE, Server
+
+_A = TypeVar("_A", CreateDoc, CancelDoc)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A create that was just accepted, or a cancel that is about to be handled."""
+
+    history: History
+    server: Server
+    job: Bought
+    by: RunRecord
+    reason: str = ""
+    """Why a cancel was sent."""
+
+    @property
+    def spec(self) -> JobSpec | None:
+        """The spec of the run's checkout that wants the job's work."""
+        return self.wanting(self.job)
+
+    def wanting(self, job: Bought) -> JobSpec | None:
+        """Return the spec of the run's checkout that wants a job's work."""
+        return next((spec for spec in self.by.declared.specs if job.key in spec.run_keys), None)
+
+    def selected(self, name: str) -> bool:
+        """Whether the run was to look at a name."""
+        return self.by.declared.selected is None or name in self.by.declared.selected
+
+    def others(self) -> Iterator[Bought]:
+        """Yield the other jobs of the same work; of those with altered tags, the ones that the run's ledger knew."""
+        if self.job.key is None:
+            return
+        for other in self.history.of(self.job.key):
+            if other is not self.job and (not other.altered or other.id in self.by.knew):
+                yield other
+
+    def of_the_same_writer(self) -> Iterator[Bought]:
+        """Yield the others that the strong promise is about: bought by the one writer, or by this one of several."""
+        setup = self.history.setup
+        if not self.history.bounds or not setup.remembers:
+            return
+        for other in self.others():
+            mine = setup.one_writer or (other.by is not None and other.by.runner == self.by.runner)
+            if mine and (other.deleted_at is None or other.id in self.by.knew):
+                yield other
+
+    def in_view(self, other: Bought) -> bool:
+        """Whether the run surely saw a job, and what it is, in the list that it planned on."""
+        by = self.by
+        return (
+            other.shows_at < by.planned_on
+            and other.at < by.planned_on
+            and other.deleted_at is None
+            and (other.id not in by.misled or other.id in by.knew)
+        )
+
+    def known(self, other: Bought) -> bool:
+        """Whether the run's list or its ledger told it of a job."""
+        return self.in_view(other) or other.id in self.by.knew
+
+    def ended(self, other: Bought) -> Status | None:
+        """Return how a job had ended when the run planned, None where it had not."""
+        if other.deleted_at is not None:
+            return other.ended_as
+        return self.server.ended_before(other.id, self.by.planned_on)
+
+    def lived(self, other: Bought) -> bool:
+        """Whether a job was live when the run planned, and is so now."""
+        then = self.server.was_live_at(other.id, self.by.planned_on)
+        return then and self.server.status(other.id) in LIVE
+
+
+def rank(job: Bought) -> tuple[int, int, str]:
+    """Sort the attempts at a piece of work as the tool does: the API tells whole seconds."""
+    return (int(START + job.at), job.attempt, job.id)
+
+
+def actions(plan: PlanDoc, kind: type[_A]) -> list[_A]:
+    """Return the actions of one kind."""
+    return [it for decision in plan.decisions for it in decision.actions if isinstance(it, kind)]

@@ -1,0 +1,157 @@
+"""What is promised about every create, one function each. Each yields what it finds wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from reconciler.document import CreateDoc
+from reconciler.ledger.lines import CancelIntended
+from reconciler.sandbox.lifecycle import Status
+from tests.simulation.accepted import Accepted, actions, rank
+from tests.simulation.history import PROJECT, Bought
+from tests.simulation.server import FAILED, LIVE
+
+
+def never_two_live_jobs(create: Accepted) -> Iterator[str]:
+    """With one writer, and within the settle time, no work is bought while a job of it is queued or running.
+
+    With several writers, each of them keeps this promise for its own jobs: at most as many live as there are writers.
+    """
+    for other in create.of_the_same_writer():
+        if create.server.status(other.id) in LIVE:
+            yield f"{other.id[:8]} lives"
+
+
+def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[str]:
+    """With one writer, and within the settle time, an attempt at a piece of work is bought once.
+
+    Again only after a job of it was cancelled: by this tool, because the spec was removed, suspended or changed for
+    a while; what a person cancelled is another promise's matter.
+    """
+    for other in create.of_the_same_writer():
+        if other.attempt == create.job.attempt and not other.cancels and other.person_at is None:
+            yield f"{other.id[:8]} is attempt {other.attempt} too, {create.server.status(other.id)}"
+
+
+def nothing_in_view_is_bought_again(create: Accepted) -> Iterator[str]:
+    """Whatever the set-up: work is not bought by a run whose list shows a live job of it."""
+    for other in create.others():
+        if create.lived(other) and create.in_view(other):
+            yield f"the list showed {other.id[:8]}, which lives"
+
+
+def nothing_succeeded_is_bought_again(create: Accepted) -> Iterator[str]:
+    """Whatever the set-up: work is not bought by a run whose list or ledger knows a job of it that succeeded."""
+    for other in create.others():
+        if create.known(other) and create.ended(other) is Status.SUCCESS:
+            yield f"{other.id[:8]} had succeeded"
+
+
+def nothing_partly_answered_is_bought_again(create: Accepted) -> Iterator[str]:
+    """Whatever the set-up: answers that a failed job has given are not bought once more without being asked for."""
+    for other in create.others():
+        failed = create.in_view(other) and create.ended(other) in FAILED
+        if failed and create.server.answered(other.id):
+            yield f"{other.id[:8]} has given answers"
+
+
+def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
+    """What a person stopped stays stopped, until the spec asks for other work in between.
+
+    Two things count as this tool's own word: its intent to cancel the very job, and a later job of the same name
+    with another run key.
+    """
+    for other in create.others():
+        if other.person_at is None or other.person_at >= create.by.planned_on or not create.in_view(other):
+            continue
+        newer = any(rank(later) > rank(other) for later in create.others())
+        if not newer and not _our_own_word(create, other):
+            yield f"a person had stopped {other.id[:8]}"
+
+
+def _our_own_word(create: Accepted, other: Bought) -> bool:
+    meant = any(
+        isinstance(line, CancelIntended) and line.job_id == other.id
+        for run in create.history.runs
+        for line in run.wrote
+    )
+    return meant or any(
+        later.at > other.at
+        and later.key != other.key
+        and later.name == create.job.name
+        and later.project == PROJECT
+        for later in create.history.jobs.values()
+    )
+
+
+def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:
+    """No job carries an attempt above its spec's cap, and no failed work is bought beyond it."""
+    cap = create.spec.retry.max_attempts if create.spec else 0
+    if create.job.attempt > cap:
+        yield f"attempt {create.job.attempt} of {cap}"
+    failed = [it for it in create.others() if create.known(it) and create.ended(it) in FAILED]
+    if len(failed) >= cap:
+        yield f"{len(failed)} attempts had failed, of {cap}"
+
+
+def what_is_to_end_first_is_waited_for(create: Accepted) -> Iterator[str]:
+    """A rerun waits for the run before it, and with `on_change: finish` new work waits for the old."""
+    job, spec = create.job, create.spec
+    for other in create.history.jobs.values():
+        if other.name != job.name or other.key == job.key or other.project != PROJECT or other.altered:
+            continue
+        if other.key is None or job.key is None or spec is None or create.wanting(other):
+            continue
+        waits = other.key.work == job.key.work or spec.on_change == "finish"
+        if waits and create.lived(other) and create.in_view(other):
+            yield f"{other.id[:8]} still runs"
+
+
+def only_what_is_declared_is_bought(create: Accepted) -> Iterator[str]:
+    """Work is bought for a spec of the checkout that is selected and not suspended."""
+    spec = create.spec
+    if spec is None or spec.suspend or not create.selected(spec.name):
+        yield "no spec asks for it"
+
+
+def only_what_was_agreed_to_is_bought(create: Accepted) -> Iterator[str]:
+    """A create stands in the plan that its reader agreed to: a saved plan executes a subset of itself."""
+    job, agreed = create.job, create.by.agreed
+    if agreed is None:
+        yield "nobody had agreed"
+    elif job.key and (*job.key, job.attempt) not in {
+        (it.work, it.rerun, it.attempt) for it in actions(agreed, CreateDoc)
+    }:
+        yield "it is not in the plan"
+
+
+def an_old_checkout_buys_nothing_after_a_newer_one(create: Accepted) -> Iterator[str]:
+    """Where the last job of a name was bought from a later commit, an older checkout's time is over."""
+    job, by = create.job, create.by
+    of_the_name = [
+        other
+        for other in create.history.jobs.values()
+        if other is not job and other.project == PROJECT and not other.altered
+        if other.key == job.key or (other.name == job.name and not create.wanting(other))
+    ]
+    last = max(of_the_name, key=lambda other: (rank(other)[0], other.id), default=None)
+    if last is None or last.by is None or not all(create.in_view(other) for other in of_the_name):
+        return
+    if 0 <= by.commit < last.by.commit:
+        yield f"{last.id[:8]} was bought from commit {last.by.commit}, and this is {by.commit}"
+
+
+PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
+    never_two_live_jobs,
+    one_accepted_create_per_run_key_and_attempt,
+    nothing_in_view_is_bought_again,
+    nothing_succeeded_is_bought_again,
+    nothing_partly_answered_is_bought_again,
+    a_persons_cancel_is_never_undone,
+    attempts_never_exceed_the_cap,
+    what_is_to_end_first_is_waited_for,
+    only_what_is_declared_is_bought,
+    only_what_was_agreed_to_is_bought,
+    an_old_checkout_buys_nothing_after_a_newer_one,
+)

@@ -1,0 +1,201 @@
+"""What git says at each commit: random specs, and random edits of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from reconciler import digests
+from reconciler.model import (
+    Declared,
+    InlineRequests,
+    Input,
+    JobSpec,
+    Observed,
+    Phase,
+    Position,
+    Retry,
+    UploadedFile,
+)
+from tests.simulation.server import UPLOADS
+
+NAMES: Final = ("alpha", "beta", "gamma")
+MODELS: Final = ("mistral-small-latest", "mistral-small-latest", "mistral-small-latest", "sandbox-stuck-1")
+Specs: TypeAlias = tuple[JobSpec, ...]
+
+
+def _inline(word: str, count: int) -> InlineRequests:
+    requests: list[digests.Json] = [
+        {"body": {"text": word}, "custom_id": f"{word}-{number}"} for number in range(count)
+    ]
+    return InlineRequests(body=digests.canonical(requests), count=count)
+
+
+WORKS: Final[Mapping[str, Input]] = {
+    "one": _inline("one", 1),
+    "two": _inline("two", 1),
+    "twenty": _inline("twenty", 20),
+    "uploaded": UploadedFile(id=UPLOADS[0]),
+    "failing": InlineRequests(
+        body=b'[{"body":{},"custom_id":"a!fail"},{"body":{},"custom_id":"b"}]', count=2
+    ),
+}
+"""Few, so that run keys collide over time."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit, and what the specs were at it."""
+
+    id: str
+    specs: Specs
+
+
+class Git:
+    """A linear history of commits.
+
+    Args:
+        dice: choose specs and edits.
+        used: False outside of git, where nobody knows a commit.
+    """
+
+    def __init__(self, dice: random.Random, *, used: bool = True) -> None:
+        self._dice = dice
+        self.used = used
+        self.commits = [
+            Commit(self._id(), _tidy([self.a_spec(name) for name in NAMES[: dice.choice((1, 2, 3, 3))]]))
+        ]
+
+    def commit(self, specs: Specs | None = None) -> None:
+        """Commit these specs, or an edit of the last ones."""
+        self.commits.append(Commit(self._id(), self._edited() if specs is None else specs))
+
+    def declared(self, commit: int, selected: frozenset[str] | None = None) -> Declared:
+        """Return what a checkout of a commit declares."""
+        lineage: frozenset[str] | None = frozenset() if self.used else None
+        return Declared(specs=self.commits[commit].specs, selected=selected, lineage=lineage)
+
+    def declare(self, commit: int, declared: Declared) -> Callable[[Observed], Declared]:
+        """Return what adds to it which of the jobs' commits the checkout contains, and which came later."""
+        contained = {it.id for it in self.commits[: commit + 1]}
+        later = {it.id for it in self.commits[commit + 1 :]}
+
+        def declare(observed: Observed) -> Declared:
+            if not self.used:
+                return declared
+            named = frozenset(ours.tags.source.commit for ours in observed.ours)
+            return replace(declared, lineage=named & contained, newer=named & later)
+
+        return declare
+
+    def a_spec(self, name: str) -> JobSpec:
+        """Return a spec of any kind."""
+        dice = self._dice
+        return JobSpec(
+            name=name,
+            endpoint="/v1/chat/completions",
+            model=dice.choice(MODELS),
+            inputs=(WORKS[dice.choice(tuple(WORKS))],),
+            rerun=dice.choice(("", "", "2")),
+            suspend=dice.random() < 0.04,
+            retry=Retry(
+                max_attempts=dice.choice((1, 2, 3)),
+                on=dice.choice((frozenset({Phase.FAILED, Phase.TIMED_OUT}), frozenset({Phase.FAILED}))),
+            ),
+            on_change=dice.choice(("replace", "replace", "finish")),
+            on_remove=dice.choice(("cancel", "cancel", "cancel", "keep")),
+            timeout_hours=dice.choice((1, 2)),
+            declared_at=Position(path=f"specs/{name}.yaml", line=1),
+        )
+
+    def _id(self) -> str:
+        return f"{self._dice.getrandbits(160):040x}"
+
+    def _edited(self) -> Specs:
+        specs, dice = list(self.commits[-1].specs), self._dice
+        for _ in range(dice.choice((1, 2, 2, 3))):
+            edit = dice.choice(EDITS)
+            specs = edit(self, specs)
+        return _tidy(specs)
+
+
+Edit: TypeAlias = Callable[[Git, "list[JobSpec]"], "list[JobSpec]"]
+
+
+def _with_one(change: Callable[[Git, JobSpec], JobSpec]) -> Edit:
+    def edit(git: Git, specs: list[JobSpec]) -> list[JobSpec]:
+        if not specs:
+            return [git.a_spec(NAMES[0])]
+        chosen = git._dice.randrange(len(specs))
+        return [change(git, spec) if at == chosen else spec for at, spec in enumerate(specs)]
+
+    return edit
+
+
+def _changed(git: Git, spec: JobSpec) -> JobSpec:
+    other = git.a_spec(spec.name)
+    return replace(spec, inputs=other.inputs, model=other.model)
+
+
+def _rerun(git: Git, spec: JobSpec) -> JobSpec:
+    return replace(spec, rerun=git._dice.choice(("", "2", "3")))
+
+
+def _renamed(git: Git, spec: JobSpec) -> JobSpec:
+    return replace(spec, name=git._dice.choice((*NAMES, "delta")))
+
+
+def _suspended(_: Git, spec: JobSpec) -> JobSpec:
+    return replace(spec, suspend=not spec.suspend)
+
+
+def _settled_otherwise(git: Git, spec: JobSpec) -> JobSpec:
+    other = git.a_spec(spec.name)
+    return replace(
+        spec,
+        retry=other.retry,
+        on_change=other.on_change,
+        on_remove=other.on_remove,
+        timeout_hours=other.timeout_hours,
+    )
+
+
+def _added(git: Git, specs: list[JobSpec]) -> list[JobSpec]:
+    return [*specs, git.a_spec(git._dice.choice(NAMES))]
+
+
+def _removed(git: Git, specs: list[JobSpec]) -> list[JobSpec]:
+    gone = git._dice.randrange(len(specs)) if specs else 0
+    return [spec for at, spec in enumerate(specs) if at != gone]
+
+
+def _reverted(git: Git, _: list[JobSpec]) -> list[JobSpec]:
+    return list(git._dice.choice((git.commits[-1], *git.commits[-2:], git.commits[0])).specs)
+
+
+EDITS: Final[tuple[Edit, ...]] = (
+    _with_one(_changed),
+    _with_one(_changed),
+    _with_one(_changed),
+    _with_one(_rerun),
+    _with_one(_renamed),
+    _with_one(_suspended),
+    _with_one(_settled_otherwise),
+    _added,
+    _removed,
+    _removed,
+    _reverted,
+    _reverted,
+    _reverted,
+)
+
+
+def _tidy(specs: list[JobSpec]) -> Specs:
+    """Let names and run keys be unique, as the loader demands."""
+    names: dict[str, JobSpec] = {}
+    for spec in specs:
+        if spec.name not in names and spec.run_key not in {other.run_key for other in names.values()}:
+            names[spec.name] = spec
+    return tuple(names[name] for name in sorted(names))

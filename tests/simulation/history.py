@@ -1,0 +1,144 @@
+"""What happened in a schedule, as the invariants need to know it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from reconciler.document import PlanDoc
+from reconciler.ledger.lines import CancelIntended, Line
+from reconciler.model import Declared, RunKey
+from reconciler.outcomes import Outcome
+from reconciler.sandbox.lifecycle import Status
+
+if TYPE_CHECKING:
+    from tests.simulation.setups import Setup
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class RunRecord:
+    """One run of the tool: what it knew, what it was told to do, what it did."""
+
+    name: str
+    runner: int
+    declared: Declared
+    commit: int
+    """Where in the history of commits its checkout stands; -1 outside of git."""
+    ledger: Callable[[], list[str]]
+    """The rows that are durable for it, now."""
+    shared: Callable[[], list[str]] | None = None
+    """The rows that other runners see, where they share a ledger by claims."""
+    agreed: PlanDoc | None = None
+    """The first plan that was agreed to, or the saved one."""
+    looked: float = 0.0
+    """When the last whole list began to be read."""
+    planned_on: float = 0.0
+    """When the list that its last plan stands on began to be read."""
+    read: tuple[Line, ...] = ()
+    """What its ledger said last."""
+    knew: frozenset[str] = frozenset()
+    """The ids that its ledger named when it last planned."""
+    wrote: list[Line] = field(default_factory=list)
+    """The lines that it recorded."""
+    ops: set[str] = field(default_factory=set)
+    """The ops of the creates it sent."""
+    misled: set[str] = field(default_factory=set)
+    """Jobs whose tags were damaged in an answer that it was given."""
+    outcomes: tuple[Outcome, ...] = ()
+    """What it said it had done."""
+    over: float = 0.0
+    """When it ended."""
+    ended: str = ""
+    """How it ended, for the trace."""
+    broken: str = ""
+    """The traceback of an error that is none of the tool's own."""
+
+    def reasons(self) -> dict[str, str]:
+        """Return why it cancels what it cancels."""
+        return {line.job_id: line.reason for line in self.wrote if isinstance(line, CancelIntended)}
+
+
+@dataclass(eq=False)
+class Bought:
+    """A job that the API accepted, whoever sent it."""
+
+    id: str
+    key: RunKey | None
+    """None where it is not of this tool."""
+    name: str
+    project: str
+    attempt: int
+    op: str
+    at: float
+    by: RunRecord | None
+    """None for a person's or a stranger's."""
+    shows_at: float
+    """From this moment on every list shows it."""
+    hidden_reads: int = 0
+    """So many lists more may lack it before that."""
+    flaps: bool = False
+    """Until then, any list may lack it."""
+    shown: bool = False
+    """Whether the last list of those that may lack it showed it."""
+    altered: bool = False
+    """The API keeps other tags than were sent."""
+    cancels: list[tuple[float, RunRecord, str]] = field(default_factory=list)
+    """Cancels by the tool that were accepted: when, by whom, why."""
+    person_at: float | None = None
+    """When a person cancelled it."""
+    deleted_at: float | None = None
+    ended_as: Status | None = None
+    """How it stood when its record was deleted."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A promise that was broken."""
+
+    invariant: str
+    what: str
+
+
+@dataclass
+class History:
+    """Everything that happened in one schedule."""
+
+    setup: Setup
+    bounds: bool
+    """Whether the times that the promise rests on are kept."""
+    jobs: dict[str, Bought] = field(default_factory=dict)
+    runs: list[RunRecord] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    vanished: list[float] = field(default_factory=list)
+    """When a job that a list had shown was deleted, or lacked in the next."""
+    lines: list[tuple[float, str, str]] = field(default_factory=list)
+    tracing: bool = False
+
+    def trace(self, at: float, who: str, what: str) -> None:
+        """Write a line into the trace, where one is kept."""
+        if self.tracing:
+            self.lines.append((at, who, what))
+
+    def ask(self, promises: Iterable[Callable[[T], Iterator[str]]], about: T, what: str) -> None:
+        """Hold something to promises."""
+        for promise in promises:
+            for wrong in promise(about):
+                self.violated(promise.__name__, f"{what}: {wrong}")
+
+    def violated(self, invariant: str, what: str) -> None:
+        """Note that a promise was broken."""
+        self.violations.append(Violation(invariant, what))
+
+    def of(self, key: RunKey) -> list[Bought]:
+        """Return the jobs of a run key under our project, the oldest first."""
+        return [job for job in self.jobs.values() if job.key == key and job.project == PROJECT]
+
+
+PROJECT = "shop"
+"""Our project's name in every schedule."""

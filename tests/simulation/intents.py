@@ -1,0 +1,38 @@
+"""What is promised about every write before it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconciler.ledger.lines import CancelIntended, CreateIntended, decode
+from tests.simulation.history import History, RunRecord
+
+if TYPE_CHECKING:
+    from tests.simulation.workspace import Sent
+
+
+def on_sent(history: History, sent: Sent, by: RunRecord) -> None:
+    """Look at a request that is about to leave."""
+    if sent.is_cancel:
+        sent.reason = by.reasons().get(sent.job_id, "")
+    elif sent.is_create:
+        by.ops.add(sent.op)
+    if (sent.is_cancel or sent.is_create) and history.setup.ledger != "none":
+        for wrong in every_write_has_its_intent(sent, by):
+            history.violated(every_write_has_its_intent.__name__, f"{by.name}: {wrong}")
+
+
+def every_write_has_its_intent(sent: Sent, by: RunRecord) -> Iterator[str]:
+    """Before a create or a cancel is sent its intent is durable, and seen by whoever shares the ledger by claims."""
+    if sent.is_cancel and not _intended(by.ledger(), CancelIntended, sent.job_id):
+        yield f"the cancel of {sent.job_id[:8]} is not in its ledger"
+    if sent.is_create and not _intended(by.ledger(), CreateIntended, sent.op):
+        yield f"the create {sent.op[:6]} is not in its ledger"
+    if sent.is_create and by.shared and not _intended(by.shared(), CreateIntended, sent.op):
+        yield f"the create {sent.op[:6]} is not in the shared ledger"
+
+
+def _intended(rows: list[str], kind: type[CreateIntended | CancelIntended], what: str) -> bool:
+    """Whether a whole line of a kind names an op or a job."""
+    return any(isinstance(decode(row), kind) for row in reversed(rows) if what in row)

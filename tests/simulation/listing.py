@@ -1,0 +1,65 @@
+"""What a run was told of the list, beside what there was: an accepted list must hold every job that surely showed."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tests.simulation.history import History, RunRecord
+from tests.simulation.process import Process
+from tests.simulation.server import OK, Answer
+from tests.simulation.workspace import Sent
+
+
+@dataclass
+class _Reading:
+    """One attempt to read the whole list."""
+
+    began: float
+    told: set[str] = field(default_factory=set)
+
+
+_READING: ContextVar[_Reading | None] = ContextVar("_READING", default=None)
+"""The pool threads that read later pages inherit it."""
+
+
+class Listings:
+    """Watches one run read the list."""
+
+    def __init__(self, history: History, process: Process, record: RunRecord) -> None:
+        self._history = history
+        self._process = process
+        self._record = record
+        process.heard.append(self._on_event)
+
+    def on_sent(self, sent: Sent) -> None:
+        """Note that a reading begins with its first page."""
+        if sent.is_list and sent.query.startswith("page=0&") and "order_by=created" in sent.query:
+            _READING.set(_Reading(self._process.baton.now))
+
+    def on_answer(self, sent: Sent, answer: Answer) -> None:
+        """Note what a page says."""
+        reading = _READING.get()
+        if sent.is_list and reading and answer.status == OK and "order_by=created" in sent.query:
+            reading.told |= {row["id"] for row in msgspec.json.decode(answer.body).get("data", ())}
+
+    def _on_event(self, event: str) -> None:
+        reading = _READING.get()
+        if event != "jobs.listed" or reading is None:
+            return
+        self._record.looked = reading.began
+        missing = [
+            job
+            for job in self._history.jobs.values()
+            if job.shows_at < reading.began
+            and job.at < reading.began
+            and job.deleted_at is None
+            and job.id not in reading.told
+        ]
+        if missing and not any(when >= reading.began for when in self._history.vanished):
+            self._history.violated(
+                "incomplete_list_leads_to_no_write",
+                f"{self._record.name} took a list for whole that lacks {missing[0].id[:8]}",
+            )

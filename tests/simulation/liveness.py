@@ -1,0 +1,188 @@
+"""The peaceful end: faults stop, and from then on everything must come to rest, explained and on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from reconciler.actions import Hold, Keep, Reason
+from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended
+from reconciler.model import JobSpec, Phase
+from reconciler.outcomes import Cancelled, Failed, Skipped
+from reconciler.outcomes import Created as Was
+from reconciler.reconcile import Situation
+from reconciler.sandbox.lifecycle import Status
+from tests.simulation.history import Bought
+from tests.simulation.server import FAILED, LIVE
+from tests.simulation.stage import Luck
+
+if TYPE_CHECKING:
+    from tests.simulation.stage import Runner, Stage
+
+
+@dataclass(frozen=True)
+class End:
+    """How things stand once faults have stopped, as one runner sees them."""
+
+    stage: Stage
+    situation: Situation
+
+
+Promise: TypeAlias = Callable[[End], Iterator[str]]
+
+LONG: Final = 60 * 24 * 3600.0
+"""By then every job has ended, and every create has settled."""
+ROUNDS: Final = 12
+"""So many applies are enough for anything: three attempts each, in turn, and what each waits for."""
+
+
+def end_in_peace(stage: Stage) -> None:
+    """Let faults stop, and hold the tool to what it promises then."""
+    schedule = stage.schedule
+    late = schedule.delays.late + schedule.delays.timeout + schedule.climate.lag
+    stage.baton.sleep(300.0 + late)  # 300: the last person has interfered by then
+    stage.workspace.peaceful = True
+    situation = _apply(stage, stage.runners[0])
+    if situation:
+        stage.history.ask([at_most_one_live_after_the_next_apply], End(stage, situation), "in peace")
+    situations: list[Situation] = []
+    for _ in range(ROUNDS):
+        stage.baton.sleep(LONG)
+        found = [_apply(stage, runner) for runner in stage.runners]
+        situations = [situation for situation in found if situation]
+        if not any(situation.plan.pending for situation in situations):
+            break
+    for situation in situations:
+        stage.history.ask(AT_THE_END, End(stage, situation), "in the end")
+
+
+def _apply(stage: Stage, runner: Runner) -> Situation | None:
+    newest = len(stage.git.commits) - 1
+    situation = stage.apply(runner, newest, Luck())
+    if situation is None:
+        stage.history.violated("converges", f"an apply in peace ended so: {stage.history.runs[-1].ended}")
+    return situation
+
+
+def _live(stage: Stage, jobs: list[Bought]) -> list[Bought]:
+    return [job for job in jobs if stage.server.status(job.id) in LIVE]
+
+
+def at_most_one_live_after_the_next_apply(end: End) -> Iterator[str]:
+    """Whatever happened, and whoever ran: after one apply in peace at most one job of a declared work is live."""
+    for decision in end.situation.plan.decisions:
+        if decision.spec is None:
+            continue
+        live = _live(end.stage, end.stage.history.of(decision.spec.run_key))
+        if len(live) > 1 and not any(job.altered for job in live):
+            yield f"{decision.name}: {', '.join(job.id[:8] for job in live)} live"
+
+
+def converges(end: End) -> Iterator[str]:
+    """Once faults have stopped, a bounded number of applies leaves nothing to be done."""
+    if end.situation.plan.pending:
+        yield f"{ROUNDS} applies were not enough"
+
+
+TEMPORARY: Final = frozenset(
+    {Reason.UNSETTLED, Reason.STOPPING, Reason.WAITING, Reason.UNKNOWN_STATUS, Reason.RUNNING}
+)
+
+
+def every_spec_has_its_job_or_a_hold(end: End) -> Iterator[str]:
+    """In the end every declared spec has a job that succeeded, or a hold that says why not; none is forgotten."""
+    decided = {decision.name: decision for decision in end.situation.plan.decisions}
+    for spec in end.situation.declared.specs:
+        decision = decided.get(spec.name)
+        said = [it for it in decision.actions if isinstance(it, Keep | Hold)] if decision else []
+        if not said:
+            yield f"{spec.name} is forgotten"
+        for it in said:
+            if it.reason in TEMPORARY:
+                yield f"{spec.name} is {it.reason} for ever"
+
+
+def every_hold_is_explained(end: End) -> Iterator[str]:
+    """What is held back in the end has a cause in the workspace: nobody is sent to look for nothing."""
+    people = any(job.person_at is not None for job in end.stage.history.jobs.values())
+    cancelled = people or any(job.cancels for job in end.stage.history.jobs.values())
+    causes = {
+        Reason.CANCELLED: people if end.stage.setup.keeps_all else cancelled,
+        Reason.RECORD_GONE: any(job.deleted_at is not None for job in end.stage.history.jobs.values()),
+        Reason.UNREADABLE: any(job.altered for job in end.stage.history.jobs.values()),
+        Reason.NEWER_TOOL: any(job.altered for job in end.stage.history.jobs.values()),
+        Reason.OTHER_HISTORY: False,
+    }
+    for decision in end.situation.plan.decisions:
+        for hold in decision.of(Hold):
+            if not causes.get(hold.reason, True):
+                yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
+            if hold.reason is Reason.FAILED and decision.spec:
+                yield from _not_failed_enough(end.stage, decision.spec, decision.name)
+
+
+def _not_failed_enough(stage: Stage, spec: JobSpec, name: str) -> Iterator[str]:
+    """A spec is held as failed where no attempt is left, or where its failure is none that it wants repeated."""
+    jobs = stage.history.of(spec.run_key)
+    ends = [(job, job.ended_as if job.deleted_at else stage.server.status(job.id)) for job in jobs]
+    failed = [(job, end) for job, end in ends if end in FAILED]
+    spent = max((len(failed), *(job.attempt for job, _ in failed)))
+    phases = {Phase.FAILED if end is Status.FAILED else Phase.TIMED_OUT for _, end in failed}
+    if spent < spec.retry.max_attempts and phases <= spec.retry.on:
+        yield f"{name} is held as failed after {spent} of {spec.retry.max_attempts} attempts"
+
+
+def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
+    """In the end the ledger says of every job that it was made, and of every cancel what came of it.
+
+    The latter not where a clone is thrown away before it could push: only the intents of creates are pushed first.
+    """
+    if not end.stage.setup.remembers:
+        return
+    lines = list(end.stage.remote.lines())
+    for runner in end.stage.runners:
+        lines += runner.disk.lines()
+    made = {line.op for line in lines if isinstance(line, Created)}
+    ended = {line.job_id for line in lines if isinstance(line, Ended | CancelEnded)}
+    for job in end.stage.history.jobs.values():
+        if job.by is None or job.altered or job.deleted_at is not None:
+            continue
+        if job.op not in made and job.id not in ended:
+            yield f"nobody knows that {job.id[:8]} ({job.name}) was made"
+        if job.cancels and job.id not in ended and end.stage.setup.keeps_all:
+            yield f"nobody knows what came of the cancel of {job.id[:8]} ({job.name})"
+
+
+def what_a_run_says_is_true(end: End) -> Iterator[str]:
+    """A summary is right: what was created exists, what failed or was skipped does not, what was cancelled stops."""
+    history, server = end.stage.history, end.stage.server
+    made = {job.op for job in history.jobs.values()}
+    for run in history.runs:
+        for outcome in run.outcomes:
+            match outcome:
+                case Was():
+                    made_it = history.jobs.get(outcome.job.id)
+                    wrong = made_it is None or made_it.op != outcome.op
+                case Failed(action="create", job=None) | Skipped(action="create"):
+                    ops = {
+                        it.op
+                        for it in run.wrote
+                        if isinstance(it, CreateIntended) and it.name == outcome.name
+                    }
+                    wrong = history.bounds and not ops.isdisjoint(made)
+                case Cancelled():
+                    wrong = server.was_live_at(outcome.job.id, run.over)
+                case _:
+                    wrong = False
+            if wrong:
+                yield f"{run.name} says {type(outcome).__name__} of {outcome.name}"
+
+
+AT_THE_END: Final[tuple[Promise, ...]] = (
+    converges,
+    every_spec_has_its_job_or_a_hold,
+    every_hold_is_explained,
+    every_accepted_write_has_its_outcome,
+    what_a_run_says_is_true,
+)

@@ -1,0 +1,205 @@
+"""Does the simulation see anything? Each safeguard is taken out of a copy of the package, and must be missed.
+
+`python -m tests.simulation.mutations` tells the seed that missed each, and the promise that it broke.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+SCHEDULES: Final = 2000
+"""So many schedules must be enough for each."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One safeguard taken out."""
+
+    name: str
+    module: str
+    old: str
+    """Stands there exactly once."""
+    new: str
+
+
+MUTATIONS: Final = (
+    Mutation(
+        "a create is sent again blindly",
+        "api/client.py",
+        "return self._exchange.once(call, wire.read_job)",
+        "return self._exchange.again(call, wire.read_job)",
+    ),
+    Mutation(
+        "no look-up by op",
+        "create.py",
+        'return f"op={purchase.op}" in str(job.metadata.get(tags.RUN, "")).split(" ")',
+        "return False",
+    ),
+    Mutation(
+        "no duplicate verdict",
+        "rules.py",
+        "if ours.phase is Phase.ACTIVE and ours.job.id != kept.id",
+        "if ours.phase is Phase.STOPPING and ours.job.id != kept.id",
+    ),
+    Mutation(
+        "no check that the list is whole",
+        "observe.py",
+        "problem = _incomplete(pages, len(jobs))",
+        'problem = ""',
+    ),
+    Mutation(
+        "no page is read behind a full one",
+        "observe.py",
+        "len(pages) + (len(pages[-1].jobs) >= size)",
+        "len(pages)",
+    ),
+    Mutation(
+        "no settle time in the run itself",
+        "create.py",
+        "left = began + desk.limits.settle_seconds - world.monotonic()",
+        "left = 0.0",
+    ),
+    Mutation(
+        "no settle time in the next run",
+        "ledger/memory.py",
+        "return intent.at + self.settle_seconds",
+        "return intent.at",
+    ),
+    Mutation(
+        "ids are not remembered",
+        "observe.py",
+        "if known.job_id not in shown",
+        "if known.job_id in ()",
+    ),
+    Mutation(
+        "no attempt cap",
+        "rules.py",
+        "if phase in case.spec.retry.on and case.failures < case.spec.retry.max_attempts:",
+        "if phase in case.spec.retry.on:",
+    ),
+    Mutation(
+        "no ancestor rule",
+        "case.py",
+        "return bool(commit) and (self.lineage is None or commit not in self.lineage)",
+        "return False",
+    ),
+    Mutation(
+        "no durable intent",
+        "create.py",
+        "        _intend(desk, purchase)\n",
+        "",
+    ),
+    Mutation(
+        "a lost race for the shared ledger counts as won",
+        "ledger/joint.py",
+        "            return False\n",
+        "            return True\n",
+    ),
+    Mutation(
+        "claims last no longer than the settle time",
+        "reconcile.py",
+        "lease=run.limits.deadline_seconds",
+        "lease=0.0",
+    ),
+    Mutation(
+        "a person's cancel is taken for our own",
+        "rules.py",
+        "if newest is None or newest.phase is not Phase.CANCELLED or case.stopped_by_us(newest.job):",
+        "if newest is None or newest.phase is Phase.CANCELLED:",
+    ),
+    Mutation(
+        "every project's jobs are ours",
+        "observe.py",
+        "        if project == watched.project:\n            if isinstance(read, Ours):\n",
+        "        if project:\n            if isinstance(read, Ours):\n",
+    ),
+    Mutation(
+        "a saved plan does whatever is planned now",
+        "holds.py",
+        "if not isinstance(action, Create | Cancel) or _key(decision.name, action) in promised",
+        "if action",
+    ),
+    Mutation(
+        "the ledger is not asked about a job whose tags are damaged",
+        "observe.py",
+        "return sort_out((*listed, *late), watched, gone=gone, known=_known(memory, listed))",
+        "return sort_out((*listed, *late), watched, gone=gone)",
+    ),
+    Mutation(
+        "what the list shows of an interrupted create is not written down",
+        "reconcile.py",
+        "if facts.op in in_doubt:",
+        "if facts.op in ():",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a mutation was seen."""
+
+    mutation: Mutation
+    seed: int | None
+    """The first schedule that saw it."""
+    promise: str
+
+
+def seen(mutation: Mutation, *, start: int = 0, schedules: int = SCHEDULES) -> Verdict:
+    """Run schedules on a copy of the package without the safeguard, until one fails.
+
+    Raises:
+        ValueError: the safeguard does not stand where it should.
+        RuntimeError: the copy does not run at all.
+    """
+    source = (ROOT / "reconciler" / mutation.module).read_text(encoding="utf-8")
+    if source.count(mutation.old) != 1:
+        times = source.count(mutation.old)
+        raise ValueError(f"{mutation.name}: {mutation.module} holds its text {times} times, not once")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for package in ("reconciler", "tests/simulation"):
+            shutil.copytree(
+                ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "test_*.py")
+            )
+        (copy / "tests" / "__init__.py").touch()
+        mutated = source.replace(mutation.old, mutation.new)
+        (copy / "reconciler" / mutation.module).write_text(mutated, encoding="utf-8")
+        options = ["--schedules", str(schedules), "--start", str(start), "--until-one-fails"]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.simulation", *options],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode not in (0, 1) or "violations" not in done.stdout:
+        raise RuntimeError(f"{mutation.name}: {done.stderr}")
+    found = re.search(r"^  (\w+): [\d,]+\n    seed (\d+)", done.stdout, re.MULTILINE)
+    return Verdict(mutation, int(found[2]), found[1]) if found else Verdict(mutation, None, "")
+
+
+def main(names: Sequence[str]) -> int:
+    """Check the mutations with these words in their names, all without any; 1 where one is not seen."""
+    unseen = 0
+    for mutation in MUTATIONS:
+        if names and not any(name in mutation.name for name in names):
+            continue
+        verdict = seen(mutation)
+        unseen += verdict.seed is None
+        what = "NOT SEEN" if verdict.seed is None else f"seed {verdict.seed}: {verdict.promise}"
+        sys.stdout.write(f"{mutation.name}: {what}\n")
+        sys.stdout.flush()
+    return bool(unseen)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

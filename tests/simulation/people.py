@@ -1,0 +1,85 @@
+"""Who else is in the workspace: people who cancel and delete, strangers with our names, newer tools."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from reconciler import tags
+from reconciler.model import InlineRequests, JobSpec, Source, UploadedFile
+from tests.simulation.history import PROJECT, Bought
+from tests.simulation.server import JOBS, LIVE, OK
+from tests.simulation.workspace import Sent, Workspace
+
+STRANGER: Final = "theirs"
+OP: Final = "0123456789abcdef01234567"
+
+
+class People:
+    """Everybody but the tool.
+
+    Args:
+        workspace: where they interfere.
+        dice: decide who does what.
+    """
+
+    def __init__(self, workspace: Workspace, dice: random.Random) -> None:
+        self._workspace = workspace
+        self._dice = dice
+
+    def interfere(self, specs: Sequence[JobSpec]) -> None:
+        """Let one of them do something."""
+        draw = self._dice.random()
+        if draw < 0.45:
+            self.cancel()
+        elif draw < 0.65:
+            self.delete()
+        elif draw < 0.98 and specs:
+            self.buy(self._dice.choice(specs), project=STRANGER)
+        elif specs:
+            self.buy(self._dice.choice(specs), project=PROJECT, version="2")
+
+    def cancel(self) -> None:
+        """A person stops a job of ours."""
+        live = [job for job in self._ours() if self._workspace.server.status(job.id) in LIVE]
+        if live:
+            job = self._dice.choice(live)
+            self._workspace.history.faults["a person cancels"] += 1
+            self._workspace.take(Sent("POST", f"{JOBS}/{job.id}/cancel"))
+
+    def delete(self) -> None:
+        """A person deletes a job's record."""
+        there = [job for job in self._ours() if job.deleted_at is None]
+        if there:
+            job = self._dice.choice(there)
+            history = self._workspace.history
+            history.faults["a record is deleted behind our back"] += 1
+            history.trace(self._workspace.baton.now, "a person", f"DELETES {job.id[:8]} {job.name}")
+            self._workspace.take(Sent("DELETE", f"{JOBS}/{job.id}"))
+
+    def buy(self, spec: JobSpec, *, project: str, version: str = "1") -> None:
+        """Somebody else buys work of ours, with our tool or another version of it."""
+        written = tags.write(
+            tags.tags_of(spec, project=project, attempt=1, op=OP, source=Source(commit="0" * 40))
+        )
+        if version != "1":
+            written[tags.RUN] = written[tags.RUN].replace("v=1", f"v={version}")
+        body: dict[str, object] = {"endpoint": spec.endpoint, "model": spec.model, "metadata": written}
+        for part in spec.inputs:
+            if isinstance(part, UploadedFile):
+                body["input_files"] = [part.id]
+            elif isinstance(part, InlineRequests):
+                body["requests"] = msgspec.Raw(part.body)
+        sent = Sent("POST", JOBS, body=msgspec.json.encode(body))
+        history = self._workspace.history
+        history.faults["a stranger with our names" if version == "1" else "a newer tool"] += 1
+        answer = self._workspace.take(sent)
+        if answer.status == OK and version != "1":
+            history.jobs[answer.json()["id"]].altered = True
+
+    def _ours(self) -> list[Bought]:
+        history = self._workspace.history
+        return [job for job in history.jobs.values() if job.project == PROJECT and job.by]

@@ -1,0 +1,92 @@
+"""What a seed stands for: who runs the tool, how hostile the world is, and within which bounds."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.settings import Limits
+from tests.simulation.setups import SETUPS, WEIGHTS, Setup
+from tests.simulation.wire import Delays
+from tests.simulation.workspace import Climate
+
+TIMEOUT: Final = 10.0
+LATE: Final = 15.0
+LAG: Final = 20.0
+SKEW: Final = 2.0
+"""How far hosts' clocks may be apart, and the server rounds times down to seconds."""
+SETTLE: Final = TIMEOUT + LATE + LAG + 2 * SKEW + 1
+"""The settle time that these bounds ask for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """One schedule. Everything else about it is drawn from dice that its seed makes."""
+
+    seed: int | str
+    setup: Setup
+    bounds: bool = True
+    """Whether late requests, lagging lists and clocks keep the bounds that the settle time stands for."""
+    in_git: bool = True
+    epochs: int = 1
+    limits: Limits
+    delays: Delays
+    climate: Climate
+    speed: float = 0.05
+    """How fast jobs run: at 1, they take a second; at 0.01, two minutes."""
+    faults: float = 0.0
+    """Share of requests that go wrong."""
+    kills: float = 0.0
+    """Share of runs that are killed."""
+    stops: float = 0.0
+    """Share of runs that are asked to stop."""
+    full: float = 0.0
+    """Share of runs that meet a full disk."""
+    cut_off: float = 0.0
+    """Share of calls of the shared ledger's remote that fail."""
+    people: int = 0
+    """How many people interfere."""
+    jumps: float = 0.0
+    """Share of runs during which the wall clock jumps."""
+
+
+def of(seed: int) -> Schedule:
+    """Return the schedule that a seed stands for."""
+    dice = random.Random(seed)
+    bounds = dice.random() < 0.75
+    hostile = dice.choice((0.0, 0.04, 0.12, 0.25, 0.5))
+    return Schedule(
+        seed=seed,
+        setup=SETUPS[dice.choices(tuple(SETUPS), WEIGHTS)[0]],
+        bounds=bounds,
+        in_git=dice.random() < 0.9,
+        epochs=dice.choice((1, 2, 3, 3)),
+        limits=Limits(
+            timeout_seconds=TIMEOUT,
+            settle_seconds=SETTLE,
+            deadline_seconds=dice.choice((60.0, 200.0, 900.0)),
+            in_flight=dice.choice((1, 2, 8)),
+            reads_in_flight=dice.choice((1, 4)),
+        ),
+        delays=Delays(
+            timeout=TIMEOUT,
+            late=LATE if bounds else dice.choice((LATE, 10 * LATE)),
+            slow=dice.choice((0.0, 0.3, 1.0)),
+        ),
+        climate=Climate(
+            lag=LAG if bounds else dice.choice((LAG, 5 * LAG)),
+            lagging=dice.choice((0.0, 0.3, 1.0)),
+            page_cap=dice.choice((0, 0, 0, 1, 2, 3)),
+            unlucky=dice.choice((0.0, 0.2, 0.5)),
+            altering=dice.choice((0.0, 0.0, 0.0, 0.05)),
+        ),
+        speed=dice.choice((0.002, 0.002, 0.006, 0.02, 0.1)),
+        faults=hostile,
+        kills=dice.choice((0.0, 0.2, 0.5)),
+        stops=dice.choice((0.0, 0.0, 0.1)),
+        full=dice.choice((0.0, 0.0, 0.2)),
+        cut_off=dice.choice((0.0, 0.1)),
+        people=dice.choice((0, 0, 1, 2, 3)),
+        jumps=dice.choice((0.0, 0.0, 0.3)),
+    )

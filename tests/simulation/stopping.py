@@ -1,0 +1,81 @@
+"""What is promised about every cancel, one function each. Each yields what it finds wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from reconciler.document import CancelDoc
+from reconciler.sandbox.lifecycle import Status
+from tests.simulation.accepted import Accepted, actions
+from tests.simulation.history import PROJECT
+from tests.simulation.server import LIVE
+
+OURS: Final = ("removed", "suspended", "superseded")
+"""Reasons that a spec can take back."""
+
+
+def nothing_foreign_is_touched(cancel: Accepted) -> Iterator[str]:
+    """Jobs of other projects, and jobs that are not this tool's, are left alone."""
+    if cancel.job.project != PROJECT:
+        yield f"it is of {cancel.job.project or 'nobody'}"
+
+
+def only_what_was_agreed_to_is_cancelled(cancel: Accepted) -> Iterator[str]:
+    """A cancel stands in the plan that its reader agreed to (a saved plan executes a subset of itself), or is of a
+    duplicate that this very run has made.
+    """  # noqa: D205 - one sentence
+    agreed, job = cancel.by.agreed, cancel.job
+    if agreed is None:
+        yield "nobody had agreed"
+    elif cancel.reason == "duplicate" and job.op in cancel.by.ops:
+        return
+    elif job.id not in {it.job.id for it in actions(agreed, CancelDoc)}:
+        yield "it is not in the plan"
+
+
+def an_old_checkout_cancels_nothing_newer(cancel: Accepted) -> Iterator[str]:
+    """A checkout that does not contain the commit that a job was bought from has no say over it."""
+    job, by = cancel.job, cancel.by
+    if cancel.reason in OURS and job.by and not job.altered and 0 <= by.commit < job.by.commit:
+        yield f"it was bought from commit {job.by.commit}, and this is {by.commit}"
+
+
+def a_duplicate_leaves_its_twin(cancel: Accepted) -> Iterator[str]:
+    """A duplicate is cancelled only where another job of the same work was live or had succeeded."""
+    if cancel.reason != "duplicate":
+        return
+    server, by = cancel.server, cancel.by
+    for other in cancel.others():
+        if other.deleted_at is not None or server.status(other.id) in (*LIVE, Status.SUCCESS):
+            return
+        for when in (by.planned_on, by.looked):
+            if server.was_live_at(other.id, when) or server.ended_before(other.id, when) is Status.SUCCESS:
+                return
+    yield "there is no twin"
+
+
+def what_is_wanted_is_not_cancelled(cancel: Accepted) -> Iterator[str]:
+    """Work that the checkout declares is cancelled as suspended or as a duplicate, for no other reason."""
+    spec, job = cancel.spec, cancel.job
+    if spec is None or job.altered or job.id in cancel.by.misled or cancel.reason == "duplicate":
+        return
+    if not (spec.suspend and cancel.reason == "suspended"):
+        yield f"{spec.name} wants it"
+
+
+def what_is_not_selected_is_left_alone(cancel: Accepted) -> Iterator[str]:
+    """A cancel is of a job whose name, or whose spec's name, was selected."""
+    name = cancel.spec.name if cancel.spec else cancel.job.name
+    if not cancel.selected(name) and cancel.job.id not in cancel.by.misled:
+        yield f"{name} is not selected"
+
+
+PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
+    nothing_foreign_is_touched,
+    only_what_was_agreed_to_is_cancelled,
+    an_old_checkout_cancels_nothing_newer,
+    a_duplicate_leaves_its_twin,
+    what_is_wanted_is_not_cancelled,
+    what_is_not_selected_is_left_alone,
+)

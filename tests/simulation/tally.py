@@ -1,0 +1,93 @@
+"""What many schedules came to, in numbers, and how a failing one is told."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.simulation import schedule
+from tests.simulation.history import History, Violation
+from tests.simulation.play import play
+from tests.simulation.server import Server
+
+MOST_TOLD: Final = 3
+
+
+@dataclass
+class Tally:
+    """Sums over schedules."""
+
+    schedules: int = 0
+    seconds: float = 0.0
+    setups: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    violations: list[tuple[int, Violation]] = field(default_factory=list)
+    """With the seed of each."""
+
+    def add(self, seed: int, history: History) -> None:
+        """Count one schedule in."""
+        self.schedules += 1
+        self.setups[history.setup.name] += 1
+        self.faults.update(history.faults)
+        self.counts.update(history.counts)
+        self.violations += [(seed, violation) for violation in history.violations]
+
+    def merge(self, other: Tally) -> None:
+        """Count another tally in."""
+        self.schedules += other.schedules
+        self.setups.update(other.setups)
+        self.faults.update(other.faults)
+        self.counts.update(other.counts)
+        self.violations += other.violations
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report."""
+        counts = self.counts
+        rate = self.schedules / self.seconds if self.seconds else 0.0
+        yield f"{self.schedules:,} schedules in {self.seconds:,.0f} s: {rate:.1f} a second"
+        yield (
+            f"{counts['runs']:,} runs, {counts['killed']:,} of them killed; {counts['requests']:,} requests; "
+            f"{counts['creates']:,} creates and {counts['cancels']:,} cancels accepted"
+        )
+        yield f"{sum(self.faults.values()):,} faults:"
+        yield from _table(self.faults)
+        yield "schedules by set-up:"
+        yield from _table(self.setups)
+        broken = Counter(violation.invariant for _, violation in self.violations)
+        yield f"{len(self.violations):,} violations"
+        for invariant, times in broken.most_common():
+            yield f"  {invariant}: {times:,}"
+            told = [(seed, it.what) for seed, it in self.violations if it.invariant == invariant]
+            for seed, what in told[:MOST_TOLD]:
+                yield f"    seed {seed}: {what}"
+        if self.violations:
+            yield f"see one: python -m tests.simulation --seed {self.violations[0][0]}"
+
+
+def _table(counter: Counter[str]) -> Iterator[str]:
+    for what, times in sorted(counter.items(), key=lambda item: (-item[1], item[0])):
+        yield f"  {times:10,}  {what}"
+
+
+def run(seeds: Iterable[int], *, until_one_fails: bool = False) -> Tally:
+    """Play schedules, one after the other, on one server."""
+    server, tally = Server(), Tally()
+    began = time.perf_counter()
+    for seed in seeds:
+        tally.add(seed, play(schedule.of(seed), server))
+        if until_one_fails and tally.violations:
+            break
+    tally.seconds = time.perf_counter() - began
+    return tally
+
+
+def told(seed: int) -> tuple[bool, list[str]]:
+    """Play one schedule and return whether it went well, and its story."""
+    history = play(schedule.of(seed), Server(), tracing=True)
+    lines = [f"{schedule.of(seed)}", *(f"{at:12.1f}  {who:12}  {what}" for at, who, what in history.lines)]
+    lines += [f"VIOLATION {it.invariant}: {it.what}" for it in history.violations]
+    return not history.violations, lines

@@ -1,0 +1,114 @@
+"""The harness itself: the dead do nothing, the late arrive, the torn is skipped."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from reconciler.errors import LedgerError
+from reconciler.ledger.lines import CreateRefused
+from tests.simulation import schedule
+from tests.simulation.baton import Baton
+from tests.simulation.exhaustive import WORLD
+from tests.simulation.faults import Fault, Once
+from tests.simulation.history import History, Violation
+from tests.simulation.ledgers import Disk, LocalLedger
+from tests.simulation.process import Killed, Process
+from tests.simulation.server import JOBS, Server
+from tests.simulation.setups import HOST
+from tests.simulation.stage import Luck, Stage
+from tests.simulation.tally import Tally
+
+LINE = CreateRefused(at=1.0, run_id="r", op="o", error="e")
+
+
+def process(*, killed_at: int | None = None) -> Process:
+    return Process(
+        Baton(random.Random(0)),
+        "p",
+        random.Random(0),
+        wall=lambda: 0.0,
+        trace=lambda *_: None,
+        killed_at=killed_at,
+    )
+
+
+def dead() -> Process:
+    it = process(killed_at=1)
+    with pytest.raises(Killed):
+        it.step("dies")
+    return it
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        Process.now,
+        Process.monotonic,
+        Process.is_set,
+        lambda it: it.sleep(1.0),
+        lambda it: it.wait(1.0),
+        lambda it: it.log("ledger.raced"),
+        lambda it: it.spread(print, [], at_once=1),
+        lambda it: LocalLedger(it, Disk(), full=lambda: False).append(LINE),
+        lambda it: LocalLedger(it, Disk(), full=lambda: False).read(),
+        lambda it: LocalLedger(it, Disk(), full=lambda: False).claim([]),
+        lambda it: LocalLedger(it, Disk(), full=lambda: False).publish(),
+    ],
+)
+def test_every_port_of_a_dead_process_raises(use: Callable[[Process], object]) -> None:
+    with pytest.raises(Killed):
+        use(dead())
+
+
+def test_a_process_that_dies_while_it_writes_leaves_a_torn_line_that_is_skipped() -> None:
+    disk = Disk()
+    for number in range(20):
+        dying = process(killed_at=2)
+        dying.dice.seed(number)
+        with pytest.raises(Killed):
+            LocalLedger(dying, disk, full=lambda: False).append(LINE)
+        LocalLedger(process(), disk, full=lambda: False).append(LINE)
+    assert disk.lines() == [LINE] * 20
+    assert len(disk.promised) == 20
+    assert len(disk.rows()) > 22
+
+
+def test_a_full_disk_is_an_error_and_promises_nothing() -> None:
+    disk = Disk()
+    with pytest.raises(LedgerError, match="No space left"):
+        LocalLedger(process(), disk, full=lambda: True).append(LINE)
+    assert not disk.lines()
+    assert not disk.promised
+
+
+def test_a_request_that_is_late_is_taken_after_its_sender_gave_up() -> None:
+    stage = Stage(WORLD, Server())
+    stage.apply(stage.runners[0], 0, Luck(fates=Once(1, Fault.LATE)))
+    (job,) = stage.history.jobs.values()
+    assert job.at > WORLD.delays.timeout
+    assert stage.history.runs[0].ended == "Created alpha"
+
+
+def test_a_create_that_is_on_its_way_outlives_its_sender() -> None:
+    stage = Stage(WORLD, Server())
+    stage.apply(stage.runners[0], 0, Luck(dies_creating=True))
+    assert stage.history.runs[0].ended == "killed"
+    stage.baton.sleep(100.0)
+    assert stage.server.call("GET", JOBS).json()["total"] == 1
+
+
+def test_a_broken_promise_is_told_with_its_seed_and_how_to_see_it() -> None:
+    history, tally = History(HOST, bounds=True), Tally()
+    history.violations.append(Violation("some_promise", "what happened"))
+    tally.add(4711, history)
+    told = "\n".join(tally.lines())
+    assert "some_promise: 1\n    seed 4711: what happened" in told
+    assert "python -m tests.simulation --seed 4711" in told
+
+
+def test_a_seed_always_stands_for_the_same_schedule() -> None:
+    assert schedule.of(5) == schedule.of(5)
+    assert len({str(schedule.of(seed)) for seed in range(50)}) == 50

@@ -1,0 +1,32 @@
+"""Safeguards that are taken out are missed: the simulation sees something."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS, ROOT, Mutation, seen
+
+BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda it: it.name)
+def test_a_safeguard_stands_where_the_mutation_looks_for_it(mutation: Mutation) -> None:
+    source = (ROOT / "reconciler" / mutation.module).read_text(encoding="utf-8")
+    assert source.count(mutation.old) == 1
+
+
+def test_a_mutation_that_finds_nothing_to_alter_is_an_error() -> None:
+    with pytest.raises(ValueError, match="holds its text 0 times"):
+        seen(Mutation("nothing", "create.py", "no such text", ""))
+
+
+@pytest.mark.parametrize("name", ["no durable intent", "ids are not remembered"])
+def test_a_safeguard_that_is_taken_out_is_missed_soon(name: str) -> None:
+    assert seen(BY_NAME[name], schedules=50).seed is not None
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda it: it.name)
+def test_every_safeguard_that_is_taken_out_is_missed(mutation: Mutation) -> None:
+    assert seen(mutation).seed is not None

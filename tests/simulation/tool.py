@@ -1,0 +1,200 @@
+"""One run of the tool in a schedule: the real `reconcile.apply` with every port in the harness's hands."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler import planfile, reconcile
+from reconciler.api.client import Writer
+from reconciler.api.key import Key
+from reconciler.api.retry import Retrier, RetryPolicy
+from reconciler.document import PlanDoc
+from reconciler.errors import GuardError, ReconcilerError
+from reconciler.guards import Allowed
+from reconciler.ledger.lines import Created, CreateIntended, Ended, Line
+from reconciler.model import Checkout, Declared, Observed, Source, Target
+from reconciler.reconcile import Run, Situation
+from reconciler.settings import Guards, Limits
+from reconciler.world import Ledger
+from tests.simulation.history import PROJECT, RunRecord
+from tests.simulation.process import Killed, Process
+from tests.simulation.server import KEY
+from tests.simulation.wire import Wire
+
+TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
+ALLOWED: Final = Allowed(empty=True, other_workspace=True, bought_elsewhere=True)
+GENEROUS: Final = Guards(max_cancels=100, max_cancel_share=1.0)
+
+
+class Watched:
+    """A ledger, watched: what was read and what was written."""
+
+    def __init__(self, real: Ledger, record: RunRecord) -> None:
+        self._real = real
+        self._record = record
+
+    def read(self) -> tuple[Line, ...]:
+        """Read."""
+        self._record.read = self._real.read()
+        return self._record.read
+
+    def append(self, *lines: Line) -> None:
+        """Write."""
+        self._real.append(*lines)
+        self._record.wrote += lines
+
+    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+        """Claim."""
+        won = self._real.claim(lines)
+        self._record.wrote += lines if won else ()
+        return won
+
+    def publish(self) -> None:
+        """Publish."""
+        self._real.publish()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a run is asked to do."""
+
+    declare: Callable[[Observed], Declared]
+    commit_id: str = ""
+    saved: bytes | None = None
+    """A saved plan's file."""
+    agrees: bool = True
+    allowed: Allowed
+    guards: Guards
+
+
+class Tool:
+    """One process of the tool, ready to run.
+
+    Args:
+        process: its machine.
+        record: what is written down about it.
+        wire: its network.
+        ledger: its memory.
+        limits: as in `reconciler.yaml`.
+    """
+
+    def __init__(
+        self, process: Process, record: RunRecord, wire: Wire, ledger: Ledger, *, limits: Limits
+    ) -> None:
+        self._process = process
+        self._record = record
+        self._world = process.world(Watched(ledger, record))
+        self._limits = limits
+        self._retrier = Retrier(
+            RetryPolicy(deadline_seconds=limits.deadline_seconds),
+            rng=process.dice,
+            monotonic=process.monotonic,
+            sleep=process.sleep,
+        )
+        self._writer = Writer(
+            base_url=TARGET.base_url,
+            key=Key(KEY),
+            transport=wire,
+            timeout_seconds=limits.timeout_seconds,
+            retry=self._retrier,
+            on_request=lambda _: process.alive(),
+        )
+
+    def plan(self, order: Order) -> bytes | None:
+        """Plan, and return the plan's file; None where that failed."""
+        made: list[bytes] = []
+
+        def gather() -> str:
+            situation = reconcile.gather(self._run(order), self._declare(order), self._record.declared)
+            made.append(planfile.encode(situation.document))
+            return "planned"
+
+        self._until_it_ends(gather)
+        return made[0] if made else None
+
+    def follow(self, protocol: Callable[[Run[Writer], Declared], None], order: Order) -> None:
+        """Create what is declared in another way than the tool's own."""
+
+        def create() -> str:
+            protocol(self._run(order), self._record.declared)
+            return "followed its protocol"
+
+        self._until_it_ends(create)
+
+    def apply(self, order: Order) -> Situation | None:
+        """Apply; return what was decided last, None where it ended otherwise."""
+        last: list[Situation] = []
+        saved = None if order.saved is None else planfile.decode(order.saved)
+        self._record.agreed = saved
+
+        def agree(situation: Situation) -> bool:
+            if situation.refusals:
+                raise GuardError(situation.refusals[0].message)
+            self._agreed(situation.document, order)
+            return order.agrees
+
+        def apply() -> str:
+            run = self._run(order)
+            declare, declared = self._declare(order), self._record.declared
+            situation, outcomes = reconcile.apply(run, declare, declared, agree, saved=saved)
+            last.append(situation)
+            self._record.outcomes = outcomes
+            return (
+                ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in outcomes)
+                or "nothing done"
+            )
+
+        self._until_it_ends(apply)
+        return last[0] if last else None
+
+    def _agreed(self, document: PlanDoc, order: Order) -> None:
+        if order.agrees and self._record.agreed is None:
+            self._record.agreed = document
+
+    def _until_it_ends(self, do: Callable[[], str]) -> None:
+        record = self._record
+        try:
+            record.ended = do()
+        except Killed:
+            record.ended = "killed"
+        except ReconcilerError as error:
+            record.ended = f"{type(error).__name__}: {error}"
+        except Exception:  # noqa: BLE001 - whatever it is, it is a finding
+            record.broken = traceback.format_exc()
+        record.over = self._process.baton.now
+        self._process.trace(record.name, f"ENDS: {record.ended}")
+        self._process.dead = True
+
+    def _declare(self, order: Order) -> Callable[[Observed], Declared]:
+        def declare(observed: Observed) -> Declared:
+            self._process.alive()
+            record = self._record
+            record.planned_on = record.looked
+            record.knew = frozenset(line.job_id for line in record.read if isinstance(line, Created | Ended))
+            return order.declare(observed)
+
+        return declare
+
+    def _run(self, order: Order) -> Run[Writer]:
+        return Run(
+            api=self._writer,
+            retrier=self._retrier,
+            world=self._world,
+            target=TARGET,
+            limits=self._limits,
+            guards=order.guards,
+            allowed=order.allowed,
+            checkout=Checkout(commit=order.commit_id),
+            source=Source(commit=order.commit_id, actor="ada"),
+            root=Path("nowhere"),
+        )
+
+
+def seeded(*words: object) -> random.Random:
+    """Return dice of their own for a purpose, so that more of one draw changes no other."""
+    return random.Random(":".join(map(str, words)))
