@@ -97,7 +97,7 @@ INPUTS: Final = """\
 
 An entry of `input_files` is one of three:
 
-- **a path**, relative to the spec's own folder, with forward slashes: `data/questions.jsonl`, `../shared/a.jsonl`;
+- **a path**, relative to the spec's own folder, with forward slashes: `data/questions.jsonl`, `../common/a.jsonl`;
 - **a glob**: `*`, `?` and `[a-z]` stand for part of one name, `**` for any number of folders. Names that begin with
   a dot are matched only by a dot. A glob that matches nothing is a problem; the order of the matches means nothing;
 - **the id of an uploaded file** (a UUID). Its content is not looked at, and its requests are not counted.
