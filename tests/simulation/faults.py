@@ -36,6 +36,8 @@ class Fault(StrEnum):
     # It does something later.
     LATE = "arrives after the client gave up"
     ERROR_LATE = "504, and arrives later"
+    # It does something twice: a gateway repeats it. No bound allows that.
+    TWICE = "arrives twice"
     # The answer lies.
     SHIFTED = "the pages shift"
     TOTAL_HIGH = "the total is too high"
@@ -87,7 +89,10 @@ FAULTS: Final[dict[CallKind, tuple[Fault, ...]]] = {
     "list": (*_TRANSPORT, *LISTS, *LISTS),
     "get": _TRANSPORT,
 }
-"""What can happen to each call; what stands there twice is drawn twice as often."""
+"""What can happen to each call within the bounds; what stands there twice is drawn twice as often."""
+
+BEYOND: Final = frozenset({Fault.TWICE})
+"""What the strong promise is not made for."""
 
 
 class Fates(Protocol):
@@ -113,14 +118,19 @@ class Hostile:
     Args:
         dice: decide.
         share: of requests that go wrong.
+        bounds: whether only what the strong promise is made for may happen.
     """
 
     dice: random.Random
     share: float
+    bounds: bool
 
     def fault(self, kind: CallKind) -> Fault | None:
         """Draw."""
-        return self.dice.choice(FAULTS[kind]) if self.dice.random() < self.share else None
+        if self.dice.random() >= self.share:
+            return None
+        beyond = () if self.bounds or kind not in ("create", "cancel") else (Fault.TWICE,)
+        return self.dice.choice((*FAULTS[kind], *beyond))
 
 
 @dataclass

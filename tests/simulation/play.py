@@ -92,7 +92,9 @@ class Story:
         draw, share = dice.random(), schedule.kills
         full_from = dice.randrange(STEPS)
         return Luck(
-            fates=Hostile(stage.dice("fates", len(stage.history.runs)), schedule.faults),
+            fates=Hostile(
+                stage.dice("fates", len(stage.history.runs)), schedule.faults, bounds=schedule.bounds
+            ),
             killed_at=dice.randrange(1, STEPS) if draw < share / 2 else None,
             dies_creating=share / 2 < draw < share,
             stopped_at=dice.randrange(1, STEPS) if dice.random() < schedule.stops else None,

@@ -168,7 +168,9 @@ def outcome(row: Row, seed: int, server: Server) -> Counter[str]:
         for _ in range(3):
             stage.baton.sleep(dice.choice((0.0, 1.0, 20.0, 60.0)))
             luck = Luck(
-                fates=Hostile(stage.dice("fates", len(stage.history.runs)), stage.schedule.faults),
+                fates=Hostile(
+                    stage.dice("fates", len(stage.history.runs)), stage.schedule.faults, bounds=True
+                ),
                 killed_at=dice.randrange(1, 80) if dice.random() < stage.schedule.kills else None,
             )
             _run(stage, row, runner, luck)

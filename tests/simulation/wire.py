@@ -162,6 +162,9 @@ class Wire(httpx.BaseTransport):
             case Fault.ERROR_AFTER:
                 self._exchange(sent)
                 response = self._plain(status, request)
+            case Fault.TWICE:
+                self._later(sent, after=0.0)
+                response = _response(self._exchange(sent), request)
             case Fault.PAGE_AFTER:
                 self._exchange(sent)
                 response = self._plain(200, request, body=HTML)
