@@ -130,7 +130,8 @@ class Hostile:
         if self.dice.random() >= self.share:
             return None
         beyond = () if self.bounds or kind not in ("create", "cancel") else (Fault.TWICE,)
-        return self.dice.choice((*FAULTS[kind], *beyond))
+        options: tuple[Fault, ...] = (*FAULTS[kind], *beyond)
+        return self.dice.choice(options)
 
 
 @dataclass
