@@ -36,16 +36,6 @@ class Remembered:
     """How it ended, None while that is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """How far telling the end of one job has come."""
-
-    told: bool = False
-    failures: int = 0
-    claimed_until: float = 0.0
-    """Unix seconds until which a run has it to itself; 0 where none has."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Memory:
     """What is remembered about one target. All of it is true whatever the order of the lines."""
@@ -60,10 +50,6 @@ class Memory:
     """The jobs whose cancel was meant last, and of which nobody has said what came of it."""
     settle_seconds: float = 60.0
     """How long after its intent a create may still take effect."""
-    telling_since: float | None = None
-    """When ends began to be told to `on_end`; None where they never were."""
-    telling: Mapping[str, Telling] = field(default_factory=dict)
-    """By job id, of the ends that were claimed or told."""
 
     @cached_property
     def by_run_key(self) -> Mapping[RunKey, tuple[Remembered, ...]]:
@@ -97,8 +83,6 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     sent: set[str] = set()
     refused: set[str] = set()
     meant: set[str] = set()
-    since: list[float] = []
-    telling: dict[str, Telling] = defaultdict(Telling)
     # What was said last counts, in whatever order the lines of several hosts were put together.
     for line in sorted(lines, key=lambda line: (line.at, repr(line))):
         match line:
@@ -120,12 +104,8 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 meant.discard(line.job_id)
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
-            case TellingBegan():
-                since.append(line.at)
-            case EndClaimed():
-                telling[line.job_id] = replace(telling[line.job_id], claimed_until=line.at + line.lease)
-            case EndTold():
-                telling[line.job_id] = _told(telling[line.job_id], line)
+            case TellingBegan() | EndClaimed() | EndTold():
+                pass  # nothing that is told decides about a job: `ledger.telling`
             case _:
                 assert_never(line)
     return Memory(
@@ -136,16 +116,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         cancels={job_id: reason for job_id, reason in cancels.items() if job_id not in refused - sent},
         open_cancels=frozenset(meant),
         settle_seconds=settle_seconds,
-        telling_since=min(since, default=None),
-        telling=dict(telling),
     )
-
-
-def _told(before: Telling, line: EndTold) -> Telling:
-    """An end that was told once stays told, whatever another run says of its own try."""
-    if before.told or not line.error:
-        return replace(before, told=True, claimed_until=0.0)
-    return replace(before, failures=before.failures + 1, claimed_until=0.0)
 
 
 def _phase(word: str) -> Phase:

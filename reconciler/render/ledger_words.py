@@ -30,7 +30,7 @@ def ledger_text(lines: Sequence[Line]) -> str:
     return table_text(head, [(rfc3339(line.at), line.run_id, *_cells(line)) for line in lines])
 
 
-def _cells(line: Line) -> tuple[str, str, str, str]:
+def _cells(line: Line) -> tuple[str, str, str, str]:  # noqa: PLR0911 - a row for each kind
     match line:
         case CreateIntended():
             return ("create intended", line.name, "-", _why(line))

@@ -26,12 +26,7 @@ from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
 from reconciler.create import Desk
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import (
-    CancelEnded,
-    CancelIntended,
     CreateIntended,
-    EndClaimed,
-    Ended,
-    EndTold,
     Line,
 )
 from reconciler.model import Job, Phase, Source
@@ -108,8 +103,7 @@ class MemoryLedger:
         for line in lines:
             if self.works_for is not None and len(self.lines) >= self.works_for:
                 raise LedgerError("the ledger cannot be written: No space left on device")
-            by_job = isinstance(line, CancelIntended | CancelEnded | Ended | EndClaimed | EndTold)
-            about = line.job_id if by_job else getattr(line, "op", "")
+            about = getattr(line, "op", "") or getattr(line, "job_id", "")
             self.trace.append(f"{type(line).__name__} {about}")
             self.lines.append(line)
 
