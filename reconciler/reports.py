@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from reconciler.document import JobDoc, PlanDoc
+from reconciler.summary import Summary
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +125,36 @@ class DoctorDoc(_Part, frozen=True, kw_only=True):
     tool_version: str
     host: str
     findings: tuple[FindingDoc, ...]
+
+
+class PulledJob(_Part, frozen=True, kw_only=True):
+    """The results of one ended job."""
+
+    name: str
+    job_id: str
+    status: str
+    state: str
+    """`pulled` now, `present` before, `failed`, or `stopped` before it was whole."""
+    path: str
+    """The job's folder: the destination, then name, run and job id."""
+    summary: Summary | None
+    """What was pulled now; what was there before has its `summary.json`."""
+    message: str
+    hint: str
+
+
+class PullDoc(_Part, frozen=True, kw_only=True):
+    """What `outputs pull --format json` writes."""
+
+    project: str
+    base_url: str
+    sandbox: bool
+    to: str
+    """The destination."""
+    running: int
+    """Jobs that have not ended: they have no results yet."""
+    jobs: tuple[PulledJob, ...]
+    exit_code: int
 
 
 def pretty(report: msgspec.Struct) -> bytes:

@@ -70,6 +70,10 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Count,
         Meta(le=64, description="Reads from the API side by side. Ours: a long list reads 12 times faster."),
     ] = 16
+    downloads_in_flight: Annotated[
+        Count,
+        Meta(le=64, description="Jobs whose results are fetched side by side. Ours: more fill no line."),
+    ] = 4
     timeout_seconds: Annotated[
         float,
         Meta(gt=0, le=3600, description="How long one call to the API may take. Ours."),

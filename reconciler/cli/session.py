@@ -78,7 +78,12 @@ def target_of(common: Common, host: Host, project: Project) -> Target:
 
 @contextmanager
 def reading(
-    common: Common, host: Host, consent: Consent | None = None, *, ear: Observer | None = None
+    common: Common,
+    host: Host,
+    consent: Consent | None = None,
+    *,
+    ear: Observer | None = None,
+    lasting: bool = False,
 ) -> Iterator[Session[Reader]]:
     """Open a session that cannot write to the API.
 
@@ -87,9 +92,10 @@ def reading(
         host: the machine.
         consent: what the command line allows the guards to let pass.
         ear: hears of every request, beside the log.
+        lasting: for what may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
-        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear)
+        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear, lasting=lasting)
 
 
 @contextmanager
@@ -116,6 +122,7 @@ def _open(
     stack: ExitStack,
     *,
     ear: Observer | None = None,
+    lasting: bool = False,
 ) -> Session[ApiT]:
     project = open_project(common, host)
     target = target_of(common, host, project)
@@ -139,7 +146,7 @@ def _open(
         )
     )
     retrier = Retrier(
-        RetryPolicy(deadline_seconds=limits.deadline_seconds),
+        RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
         rng=host.random,
         monotonic=host.monotonic,
         sleep=host.sleep,

@@ -31,6 +31,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
     "doctor": (reports.DoctorDoc,),
+    "outputs": (reports.PullDoc,),
     "summary": (summary.Summary,),
 }
 """What each schema describes: one of these types."""

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from reconciler import summary
+from reconciler.results.stopping import LostError
 from reconciler.results.store import Store
 
 LEASE_SECONDS: Final = 300.0
@@ -41,6 +42,9 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     until: float = 0.0
     """Unix seconds, the holder's clock."""
+
+
+NOBODY: Final = Holder(run_id="?", host="?", pid=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,7 @@ class Clerk:
         """
         for _ in range(TRIES):
             number = self.highest(folder)
-            holder = self._holder(folder, number) if number else None
+            holder = self.holder(folder, number) if number else None
             if holder is not None and self.lives(holder):
                 return holder
             claim = Claim(self, folder, number + 1)
@@ -75,7 +79,7 @@ class Clerk:
                     return claim
                 claim.release()
                 return None
-        return Holder(run_id="?", host="?", pid=0)
+        return NOBODY
 
     def highest(self, folder: str) -> int:
         """Return the number of the claim that holds, 0 where there is none."""
@@ -89,7 +93,8 @@ class Clerk:
             return alive and holder.until > self.now()
         return holder.until > self.now()
 
-    def _holder(self, folder: str, number: int) -> Holder | None:
+    def holder(self, folder: str, number: int) -> Holder | None:
+        """Return whose claim it is, None where it is nobody's any more, or cannot be understood."""
         for _ in range(GLANCES):
             data = self.store.read(f"{folder}/claim-{number}")
             try:
@@ -124,9 +129,15 @@ class Claim:
             self._clerk.store.replace(self.path, self.data())
             self._renewed = self._clerk.monotonic()
 
-    def held(self) -> bool:
-        """Tell whether nobody has taken over."""
-        return self._clerk.highest(self.folder) == self._number
+    def check(self) -> None:
+        """Make sure that nobody has taken over.
+
+        Raises:
+            LostError: somebody has.
+        """
+        highest = self._clerk.highest(self.folder)
+        if highest != self._number:
+            raise LostError(self._clerk.holder(self.folder, highest) or NOBODY)
 
     def release(self) -> None:
         """Give it up, and remove the claims of those who are gone; ours last, so that none of them holds again."""
