@@ -232,6 +232,32 @@ EVENTS: Final[Mapping[str, Event]] = {
             "elapsed_ms": _ELAPSED,
         },
     ),
+    "ends.telling_began": Event(
+        "info",
+        "Ends of jobs are told to `on_end` from here on; those before are not, and neither is anything where each "
+        "run has a ledger of its own.",
+        {},
+    ),
+    "end.told": Event(
+        "info",
+        "The end of a job was told to `on_end`.",
+        {
+            "name": _NAME,
+            "job_id": _JOB,
+            "status": _text("How it ended, in the API's words."),
+            "elapsed_ms": _ELAPSED,
+        },
+    ),
+    "end.not_told": Event(
+        "warning",
+        "`on_end` failed; the end is told again by the next apply.",
+        {"name": _NAME, "job_id": _JOB, "error": _ERROR, "failures": _count("How often it has failed.")},
+    ),
+    "end.given_up": Event(
+        "error",
+        "`on_end` failed too often; the end is not told again.",
+        {"name": _NAME, "job_id": _JOB, "error": _ERROR, "failures": _count("How often it has failed.")},
+    ),
     "results.pulled": Event(
         "info",
         "The results of an ended job were fetched, joined with its inputs, and are whole.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +50,8 @@ class Session(Generic[ApiT]):
     """Where this target's ledger and lock are."""
     began: float
     """On the monotonic clock."""
+    redact: Callable[[str], str]
+    """Takes the key out of a text."""
 
 
 def open_project(common: Common, host: Host) -> Project:
@@ -151,9 +153,10 @@ def _open(
         monotonic=host.monotonic,
         sleep=host.sleep,
     )
+    key = _key(common, host, target)
     api = kind(
         base_url=target.base_url,
-        key=_key(common, host, target),
+        key=key,
         transport=host.through(_transport(host, project, target, stack)),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
@@ -191,7 +194,14 @@ def _open(
         root=project.root,
         uploads=project.settings.uploads,
     )
-    return Session(host=host, project=project, run=run, folder=local.path.parent, began=host.monotonic())
+    return Session(
+        host=host,
+        project=project,
+        run=run,
+        folder=local.path.parent,
+        began=host.monotonic(),
+        redact=key.redact,
+    )
 
 
 def local_ledger(project: Project, target: Target) -> FileLedger:

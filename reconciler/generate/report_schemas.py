@@ -32,10 +32,14 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "validate": (reports.ValidateDoc,),
     "doctor": (reports.DoctorDoc,),
     "outputs": (reports.PullDoc,),
+    "end": (reports.EndDoc,),
     "summary": (summary.Summary,),
 }
 """What each schema describes: one of these types."""
-TITLES: Final[Mapping[str, str]] = {"summary": "The summary beside a job's results"}
+TITLES: Final[Mapping[str, str]] = {
+    "summary": "The summary beside a job's results",
+    "end": "What `on_end` is told of a job's end",
+}
 """What is no command's answer."""
 
 
