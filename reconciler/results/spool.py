@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from itertools import accumulate, compress
 from typing import BinaryIO, Final
 
@@ -22,10 +23,12 @@ class Spool:
 
     Args:
         file: empty, for reading and writing, without a buffer.
+        mark: makes a number of an id.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, mark: Callable[[str], int] = hash) -> None:
         self._file = file
+        self._mark = mark
         self._count = 0
         self._lines: list[bytes] = []
         """What is not written yet."""
@@ -45,7 +48,7 @@ class Spool:
     def add(self, custom_id: str, kind: str, line: bytes) -> bool:
         """Take a line, which begins with its custom_id; False where there is one of that id, and nothing is done."""
         at = self._count
-        if self._places.setdefault(hash(custom_id), at) != at:
+        if self._places.setdefault(self._mark(custom_id), at) != at:
             self.flush()
             if self.place(custom_id) is not None:
                 return False
@@ -69,14 +72,14 @@ class Spool:
 
     def place(self, custom_id: str) -> int | None:
         """Return which line a custom_id has, None where it has none."""
-        at = self._places.get(hash(custom_id))
+        at = self._places.get(self._mark(custom_id))
         if at is None or begins(self.line(at), custom_id):
             return at
         return self._shared.get(custom_id)
 
     def take(self, custom_id: str) -> bytes | None:
         """Return a custom_id's line and mark it as used, None where there is none; once everything is written."""
-        at = self._places.get(hash(custom_id))
+        at = self._places.get(self._mark(custom_id))
         if at is None:
             return None
         line = self.line(at)
