@@ -78,7 +78,7 @@ class TroubleDoc(_Part, frozen=True, kw_only=True):
     repeated: int = 0
     """Lines with a custom_id that an earlier line has; the first one counts."""
     unknown: int = 0
-    """Lines with a custom_id that the inputs do not have."""
+    """Lines with a custom_id that the inputs do not have. Their tokens were used, and are in the sum."""
 
 
 class Summary(_Part, frozen=True, kw_only=True):

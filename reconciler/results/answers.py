@@ -84,13 +84,12 @@ class Usage:
             self.answers += 1
 
 
-def understood(line: bytes, *, failed: bool, usage: Usage) -> tuple[str, str, bytes]:
-    """Return a line's custom_id, what came of the request, and its line in the joined results.
+def understood(line: bytes, *, failed: bool) -> tuple[str, str, bytes, msgspec.Raw]:
+    """Return a line's custom_id, what came of the request, its line in the joined results, and the answer's body.
 
     Args:
         line: one line of a result file.
         failed: whether it is from the error file.
-        usage: takes the tokens.
 
     Raises:
         REFUSED: it is no answer to anything.
@@ -101,16 +100,16 @@ def understood(line: bytes, *, failed: bool, usage: Usage) -> tuple[str, str, by
         answer = decode_line(line)
     except msgspec.ValidationError:
         custom_id = decode_loosely(line).custom_id
-        return custom_id, NO_ANSWER, failure(custom_id, NO_ANSWER, None, line)
+        return custom_id, NO_ANSWER, failure(custom_id, NO_ANSWER, None, line), NULL
     custom_id, response = answer.custom_id, answer.response
     if response is None or answer.error is not None or failed:
-        return custom_id, *_failed(answer, line)
+        return custom_id, *_failed(answer, line), NULL
     status = response.status_code
     if status is not None and status >= FIRST_FAILURE:
-        return custom_id, *_failed(answer, line)
+        return custom_id, *_failed(answer, line), NULL
     body = response.body
-    usage.add(body)
-    return custom_id, OK, b'{"custom_id":%b,"ok":true,"body":%b,"error":null}\n' % (encode(custom_id), body)
+    joined = b'{"custom_id":%b,"ok":true,"body":%b,"error":null}\n' % (encode(custom_id), body)
+    return custom_id, OK, joined, body
 
 
 def _failed(answer: _Line, line: bytes) -> tuple[str, bytes]:

@@ -107,17 +107,19 @@ def _collect(
     stream: BinaryIO, spool: Spool, joined: Joined, *, failed: bool, longest: int, beat: Beat
 ) -> None:
     """Put the lines of one result file on the spool."""
-    understood, refused, usage, add = answers.understood, answers.REFUSED, joined.usage, spool.add
+    understood, refused, add, null = answers.understood, answers.REFUSED, spool.add, answers.NULL
     for lines in blocks(stream, longest=longest):
         beat()
         for line in lines:
             try:
-                custom_id, kind, text = understood(line, failed=failed, usage=usage)
+                custom_id, kind, text, body = understood(line, failed=failed)
             except refused:
                 joined.malformed += bool(line.strip())
                 continue
             if not add(custom_id, kind, text):
                 joined.repeated += 1
+            elif body is not null:
+                joined.usage.add(body)
         spool.flush()
 
 
