@@ -56,10 +56,12 @@ class Teller:
         """Return whether anything was written."""
         in_a_row = 0
         written = False
+        tried: set[str] = set()
         for _ in range(MOST_ROUNDS):
             now = self.world.now()
             told = telling.told(self.world.ledger.read())
-            due = ends.due(jobs, told, since=self.since, now=now)[:AT_ONCE]
+            untried = [ours for ours in jobs if ours.job.id not in tried]
+            due = ends.due(untried, told, since=self.since, now=now)[:AT_ONCE]
             first: list[Line] = []
             if told.since is None:
                 first.append(TellingBegan(at=self.since, run_id=self.world.run_id))
@@ -78,6 +80,7 @@ class Teller:
             for ours in due:
                 if self.world.stop.is_set() or in_a_row >= ENOUGH:
                     return written
+                tried.add(ours.job.id)
                 failures = told.ends[ours.job.id].failures if ours.job.id in told.ends else 0
                 in_a_row = in_a_row + 1 if self._one(ours, failures) else 0
         return written

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -78,31 +78,41 @@ class Folder:
             return None
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a file that is not there yet: O_EXCL, which one of many wins."""
+        """Write a file that is not there yet, which one of many can; its content is there as soon as its name is."""
         place = self._root / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with place.open("xb") as file:
-                file.write(data)
-        except FileExistsError:
-            return False
+        with self._beside(place, data) as beside:
+            try:
+                os.link(beside, place)
+            except FileExistsError:
+                return False
+            except OSError:  # a file system without links: for a moment the file is empty
+                try:
+                    with place.open("xb") as file:
+                        file.write(data)
+                except FileExistsError:
+                    return False
         return True
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a file whole: beside its place, then renamed."""
         place = self._root / path
         place.parent.mkdir(parents=True, exist_ok=True)
+        with self._beside(place, data) as beside:
+            beside.replace(place)
+
+    @contextmanager
+    def _beside(self, place: Path, data: bytes) -> Iterator[Path]:
         beside = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             with beside.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(place)
-        except BaseException:
+            yield beside
+        finally:
             with suppress(OSError):
                 beside.unlink()
-            raise
 
     def remove(self, path: str) -> None:
         """Delete a file, if it is there."""
