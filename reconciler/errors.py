@@ -34,7 +34,7 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.STALE, "the saved plan no longer holds; nothing was written"),
     (
         ExitCode.ATTENTION,
-        "something needs a person's attention (with `--fail-on-attention`; `outputs pull`: results are gone or damaged)",
+        "something needs a person (with `--fail-on-attention`; `outputs pull`: results are gone or damaged)",
     ),
     (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),
     (ExitCode.OK, "done, nothing to do, or answered no at the prompt"),

@@ -8,6 +8,7 @@ number of requests, not by what they say: a million take some 200 MB.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -90,6 +91,7 @@ def join(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetched]:
                 counts = spool.all()
                 written = None
             else:
+                joined.requests = 0
                 written = _write(sources, spool, joined, results, beat)
                 counts = spool.used()
                 joined.unknown = len(spool) - sum(counts.values())
@@ -126,32 +128,38 @@ def _collect(
 def _write(sources: Sources, spool: Spool, joined: Joined, results: Path, beat: Beat) -> Fetched:
     """Take the lines from the spool in the order of the inputs, which there are."""
     part, digest = results.with_name(results.name + PART), Digest()
-    decode, take = _decode_request, spool.take
-    requests = 0
-    with part.open("wb", buffering=0) as file:
+    with part.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
+        hashing: Future[None] | None = None
         for path in sources.inputs or ():
             with path.open("rb", buffering=0) as stream:
                 for lines in blocks(stream, longest=sources.longest):
                     beat()
-                    taken: list[bytes] = []
-                    for line in lines:
-                        try:
-                            custom_id = decode(line).custom_id
-                        except answers.REFUSED:  # such an input was refused when it was bought
-                            continue
-                        requests += 1
-                        text = take(custom_id)
-                        if text is None:
-                            text = answers.missing(custom_id)
-                            joined.missing += 1
-                            if joined.missing <= SHOWN:
-                                joined.first_missing.append(custom_id)
-                        taken.append(text)
-                    data = b"".join(taken)
-                    digest.add(data)
+                    data = b"".join(_taken(lines, spool, joined))
+                    if hashing is not None:
+                        hashing.result()
+                    hashing = pool.submit(digest.add, data)  # hashlib lets go of the interpreter's lock
                     rest = memoryview(data)
                     while rest:
                         rest = rest[file.write(rest) :]
-    joined.requests = requests
     part.replace(results)
     return digest.result()
+
+
+def _taken(lines: list[bytes], spool: Spool, joined: Joined) -> list[bytes]:
+    """Return the lines of some requests, and count those that have none."""
+    decode, take = _decode_request, spool.take
+    taken: list[bytes] = []
+    for line in lines:
+        try:
+            custom_id = decode(line).custom_id
+        except answers.REFUSED:  # such an input was refused when it was bought
+            continue
+        text = take(custom_id)
+        if text is None:
+            text = answers.missing(custom_id)
+            joined.missing += 1
+            if joined.missing <= SHOWN:
+                joined.first_missing.append(custom_id)
+        taken.append(text)
+    joined.requests = (joined.requests or 0) + len(taken)
+    return taken
