@@ -250,12 +250,12 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
     "end.not_told": Event(
         "warning",
-        "`on_end` failed; the end is told again by the next apply.",
+        "A call of `on_end` failed; the end is told again by the next apply.",
         {"name": _NAME, "job_id": _JOB, "error": _ERROR, "failures": _count("How often it has failed.")},
     ),
     "end.given_up": Event(
         "error",
-        "`on_end` failed too often; the end is not told again.",
+        "Calls of `on_end` failed too often; the end is not told again.",
         {"name": _NAME, "job_id": _JOB, "error": _ERROR, "failures": _count("How often it has failed.")},
     ),
     "results.pulled": Event(
