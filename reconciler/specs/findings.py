@@ -37,7 +37,7 @@ class Kind(Enum):
     NOT_A_NUMBER = "NaN and Infinity are not JSON", "write a number or null"
     HUGE_NUMBER = "a number too large for most readers of JSON", "put it in quotes if it is an id"
     NUL = "a NUL character", "remove it; JSON writes it as `\\u0000`"
-    SAME_KEY = "`custom_id`, `body` or another key stands twice in the line", _ONE_LINE
+    SAME_KEY = "a key stands twice in one object", "remove one of them: which one counts, each reader decides"
     UNKNOWN_KEY = (
         "a key beside `custom_id` and `body`",
         "remove it; the job names endpoint and model, and every parameter belongs in `body`",

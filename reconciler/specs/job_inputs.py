@@ -53,12 +53,11 @@ class Inputs:
         """
         named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
         paths = sorted(name for name, uploaded in named.items() if not uploaded)
-        checked = [self._reader.read(path) for path in paths]
+        checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
         problems += [problem for part in checked for problem in part.problems]
         demands = _demands(document)
         problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
-        if len(paths) > 1:
-            problems += self._reader.shared_ids(paths)
+        problems += self._reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:

@@ -26,9 +26,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     real = inputs.check
 
-    def check(file: Path, path: str, limits: Limits) -> Checked:
+    def check(file: Path, path: str, limits: Limits, *, marked: bool = False) -> Checked:
         seen.append(path)
-        return real(file, path, limits)
+        return real(file, path, limits, marked=marked)
 
     monkeypatch.setattr(inputs, "check", check)
     return seen
@@ -54,7 +54,7 @@ def run(folder: Path, *paths: str, limits: Limits | None = None) -> list[Checked
     """Read files as one run does."""
     cache = InputCache(folder / "state", worth=1, racy_ns=0)
     reader = InputReader(folder, limits or Limits(), cache)
-    found = [reader.read(path) for path in paths]
+    found = [reader.read(path, marked=len(paths) > 1) for path in paths]
     assert reader.shared_ids(paths) == []
     reader.save()
     return found
