@@ -107,7 +107,7 @@ class InputReader:
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the uses of a custom_id that a file before this one, of the same job, has used already."""
         digests = [self.read(path).file.sha256 for path in paths]
-        if len(paths) < 2 or self._cache.are_apart(digests):
+        if len(paths) == 1 or self._cache.are_apart(digests):
             return []
         seen: set[int] = set()
         suspects: set[int] = set()

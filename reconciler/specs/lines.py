@@ -150,13 +150,13 @@ def _is_whole(value: object) -> bool:
     """Tell whether no object in a value was written with a key twice."""
     waiting = [value]
     while waiting:
-        match waiting.pop():
-            case _Object() as item:
-                if not item.whole:
-                    return False
-                waiting.extend(item.values())
-            case list() as items:
-                waiting.extend(items)
+        item = waiting.pop()
+        if isinstance(item, _Object):
+            if not item.whole:
+                return False
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
     return True
 
 

@@ -61,7 +61,7 @@ _DIGITS: Final = 309
 _STEP: Final = 50
 """Every fiftieth byte is looked at: among so many digits in a row there are six of those."""
 _RUN: Final = b"0" * (_DIGITS // _STEP)
-_ZEROS: Final = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else 0 for byte in range(256))
+_ZEROS: Final = bytes(ord("0") if byte in b"0123456789" else 0 for byte in range(256))
 _HUGE: Final = re.compile(rb"[0-9]{%d}" % _DIGITS)
 
 
