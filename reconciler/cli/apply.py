@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.outcomes import Outcome
-    from reconciler.reconcile import Situation
+    from reconciler.run import Situation
 
 
 @click.command()
