@@ -19,6 +19,7 @@ NAMES: Final = (
     "jobs",
     "validate",
     "doctor",
+    "prune",
     "event",
 )
 

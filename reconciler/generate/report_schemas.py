@@ -31,8 +31,11 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
     "doctor": (reports.DoctorDoc,),
+    "prune": (reports.PruneDoc,),
 }
 """What each schema describes: one of these types."""
+_COMMANDS: Final = {"prune": "files prune"}
+"""What writes it, where that is called otherwise."""
 
 
 def schema(name: str) -> Callable[[], str]:
@@ -49,7 +52,7 @@ def _text(name: str) -> str:
             definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"What `reconciler {name}` writes as JSON",
+        "title": f"What `reconciler {_COMMANDS.get(name, name)}` writes as JSON",
         **(tops[0] if len(tops) == 1 else {"anyOf": list(tops)}),
         "$defs": definitions,
     }

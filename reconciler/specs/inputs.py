@@ -11,11 +11,13 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from reconciler.errors import Problem
 from reconciler.model import InputFile
+from reconciler.progress import UNWATCHED, Progress
 from reconciler.settings import Limits
 from reconciler.specs import pointers
 from reconciler.specs.blocks import Blocks, open_regular
@@ -44,10 +46,17 @@ class Checked:
 class InputReader:
     """Reads input files, each of them once."""
 
-    def __init__(self, root: Path, limits: Limits, cache: InputCache | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        limits: Limits,
+        cache: InputCache | None = None,
+        progress: Progress = UNWATCHED,
+    ) -> None:
         self._root = root
         self._limits = limits
         self._cache = cache or InputCache(None)
+        self._progress = progress
         self._known: dict[str, Checked] = {}
 
     def read(self, path: str, *, marked: bool = False) -> Checked:
@@ -75,12 +84,13 @@ class InputReader:
         ):
             return None
         file = InputFile(path=path, sha256=entry.sha256, size=entry.stamp[0], requests=entry.requests)
+        self._progress.advance("checking", file.size)
         return Checked(file, (), array("q"), entry.longest, facts=entry.facts)
 
     def _read(self, path: str, *, marked: bool) -> Checked:
         """Read a file, and remember it for later runs where nothing is wrong with it."""
         stamp = self._cache.stamp(self._root / path)
-        found = check(self._root / path, path, self._limits, marked=marked)
+        found = check(self._root / path, path, self._limits, marked=marked, progress=self._progress)
         if found.file.pointer:
             return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
         if stamp and found.file.requests is not None and not found.problems:
@@ -107,7 +117,7 @@ class InputReader:
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the uses of a custom_id that a file before this one, of the same job, has used already."""
         digests = [self.read(path).file.sha256 for path in paths]
-        if len(paths) == 1 or self._cache.are_apart(digests):
+        if len(paths) <= 1 or self._cache.are_apart(digests):
             return []
         seen: set[int] = set()
         suspects: set[int] = set()
@@ -147,7 +157,9 @@ class InputReader:
             findings.add(_unreadable(error))
 
 
-def check(file: Path, path: str, limits: Limits, *, marked: bool = False) -> Checked:
+def check(
+    file: Path, path: str, limits: Limits, *, marked: bool = False, progress: Progress = UNWATCHED
+) -> Checked:
     """Read a file in one pass. Memory is bounded, but for its longest line and its custom_ids.
 
     Args:
@@ -155,6 +167,7 @@ def check(file: Path, path: str, limits: Limits, *, marked: bool = False) -> Che
         path: what it is called in problems.
         limits: how large it and its lines may be.
         marked: whether marks are wanted.
+        progress: is told of what was read.
     """
     findings, found, sha256, size = Findings(path), Scan(), "", 0
     first: dict[str, str] = {}
@@ -168,7 +181,7 @@ def check(file: Path, path: str, limits: Limits, *, marked: bool = False) -> Che
             if size > limits.file_bytes:
                 findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
             else:
-                blocks = Blocks(stream, limits.line_bytes)
+                blocks = Blocks(stream, limits.line_bytes, heard=partial(progress.advance, "checking"))
                 found = scan(blocks, limits.line_bytes, findings, marked=marked)
                 sha256 = blocks.sha256
                 first = _first_uses(stream, findings.repeated, limits)

@@ -8,6 +8,7 @@ from typing import Any
 from reconciler import digests
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, UploadedFile
+from reconciler.progress import UNWATCHED, Progress
 from reconciler.render.words import count
 from reconciler.specs.demands import Demands
 from reconciler.specs.input_cache import InputCache
@@ -20,11 +21,11 @@ from reconciler.specs.yaml_tree import Document, Path, dotted
 class Inputs:
     """Finds, reads and checks the inputs of documents, each file once."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, progress: Progress = UNWATCHED) -> None:
         self._project = project
         self._paths = Paths(str(project.root))
         cache = InputCache(project.root / STATE if project.cache else None)
-        self._reader = InputReader(project.root, project.settings.limits, cache)
+        self._reader = InputReader(project.root, project.settings.limits, cache, progress)
 
     def save(self) -> None:
         """Remember for later runs what was read."""
