@@ -16,6 +16,8 @@ from reconciler.errors import Problem
 
 MOST: Final = 20
 """Findings of one file that are shown."""
+COUNTED: Final = 10_000
+"""Findings of one file that are counted: a file of line feeds alone must not keep anybody for minutes."""
 
 _ONE_LINE: Final = 'a line is one request: `{"custom_id": "1", "body": {…}}`'
 _ID: Final = "answers are found by it: give each request its own"
@@ -92,11 +94,18 @@ class Findings:
         self._found: list[Finding] = []
         self._rest: Counter[Kind] = Counter()
         self._rest_from = 0
+        self._number = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether reading on would tell nothing worth knowing."""
+        return self._number >= COUNTED
 
     def add(self, finding: Finding) -> None:
         """Take one more finding."""
         if finding.kind in _OF_THE_FILE and any(known.kind is finding.kind for known in self._found):
             return
+        self._number += 1
         if len(self._found) < MOST:
             self._found.append(finding)
         else:
@@ -118,7 +127,8 @@ class Findings:
         if not self._rest:
             return shown
         kinds = ", ".join(f"{kind.message} ({number:,})" for kind, number in self._rest.most_common())
-        message = f"and {self._rest.total():,} more from here on: {kinds}"
+        ended = "; then the reading ended" if self.full else ""
+        message = f"and {self._rest.total():,} more from here on: {kinds}{ended}"
         return (*shown, Problem(path=self._path, line=self._rest_from, message=message))
 
     def _problem(self, finding: Finding, first_uses: Mapping[str, str]) -> Problem:

@@ -112,6 +112,8 @@ class InputReader:
             for number, _, body in lines:
                 for finding in demands.unmet(number, body):
                     findings.add(finding)
+                if findings.full:
+                    break
         return findings.problems({})
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:

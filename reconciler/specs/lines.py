@@ -19,7 +19,7 @@ import msgspec
 from reconciler.specs.blocks import Text
 from reconciler.specs.findings import Finding, Kind
 
-LONGEST: Final = 1_000_000
+LONGEST: Final = 500_000
 """Bytes of a line that is decoded whole: decoded, a line takes many times its size."""
 _KEYS: Final = frozenset({"custom_id", "body"})
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")

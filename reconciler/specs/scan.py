@@ -91,7 +91,10 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
         rows = plain(text) if len(text) <= min(longest, LONGEST) else None
         if rows is not None:
             seen.take(rows, text)
+            rows = None  # before more of them are made
         elif not _closely(text, longest, seen):
+            break
+        if findings.full:
             break
     if not seen.number:
         findings.add(Finding(Kind.EMPTY_FILE))
@@ -185,6 +188,8 @@ def _closely(text: Text, longest: int, seen: _Seen) -> bool:
             seen.take_one(*taken, len(line))
         else:
             seen.number = number
+        if seen.findings.full:
+            break
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -102,17 +103,75 @@ def test_what_is_no_file_is_told_in_its_own_words(stage: Stage, case: str) -> No
     assert "Traceback" not in result.err
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="measured by /proc")
+LIMIT = 96_000_000
+"""Bytes of a line at most, as the settings have it by default."""
+
+HUNGRY: dict[str, tuple[bytes, int, bytes]] = {
+    "no line feed at all": (b"", 0, b"x" * 200_000_000),
+    "no line feed, and never an end of digits": (b'{"custom_id":"1","body":{"a":', 90_000_000, b"9"),
+    "a line of empty lists": (b'{"custom_id":"1","body":{"a":[', 30_000_000, b"[],"),
+    "a line of empty objects": (b'{"custom_id":"1","body":{"a":[', 30_000_000, b"{},"),
+    "a line of other keys": (b'{"custom_id":"1","body":{}', 3_000_000, b',"kkkkkkkk":1'),
+    "a line of brackets": (b"", 90_000_000, b"["),
+    "a line of quotation marks": (b"", 90_000_000, b'"'),
+    "lines of empty lists": (b"", 15, b'{"custom_id":"1","body":{"a":[' + b"[]," * 300_000 + b"1]}}\n"),
+    "lines of nothing": (b"", 9_000_000, b"\n"),
+    "lines of the same id": (b"", 500_000, b'{"custom_id":"1","body":{}}\n'),
+    "lines without what the endpoint wants": (b"", 500_000, b"{}\n"),
+    "lines of the same key twice": (
+        b"",
+        30,
+        b'{"custom_id":"1","body":{' + b'"a":1,' * 100_000 + b'"a":2}}\n',
+    ),
+}
+"""What a file begins with, and how often something is repeated after that."""
+
+MEASURE = """
+import json, os, sys
+from pathlib import Path
+from reconciler.settings import Limits
+from reconciler.specs.inputs import check
+for path in sys.argv[1:]:
+    child = os.fork()
+    if not child:
+        print(json.dumps([problem.message for problem in check(Path(path), "a", Limits()).problems]), flush=True)
+        os._exit(0)
+    _, status, usage = os.wait4(child, 0)
+    print(json.dumps([status, usage.ru_maxrss * 1024]), flush=True)
+"""
+
+
+def measured(*paths: Path) -> list[tuple[list[str], int]]:
+    """Check files, each in a process of its own; return their problems and the peak memory in bytes."""
+    command = [sys.executable, "-c", MEASURE, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(status == 0 for status, _ in lines[1::2])
+    return [(problems, peak) for problems, (_, peak) in zip(lines[::2], lines[1::2], strict=True)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measured as Linux counts")
+@pytest.mark.parametrize("case", HUNGRY)
+def test_whatever_a_file_holds_its_longest_line_bounds_the_memory(tmp_path: Path, case: str) -> None:
+    head, times, text = HUNGRY[case]
+    path = tmp_path / "hungry.jsonl"
+    with path.open("wb") as stream:
+        stream.write(head)
+        for _ in range(max(1, times * len(text) // 1_000_000)):
+            stream.write(text * max(1, min(times, 1_000_000 // len(text))))
+    longest = min(LIMIT, len(text) if b"\n" in text else path.stat().st_size)
+    ((problems, peak),) = measured(path)
+    assert problems
+    assert all(len(problem) < 500 for problem in problems)
+    assert peak < 60_000_000 + 110 + 1.3 * longest, f"{peak:,} bytes for lines of {longest:,}: {problems[0]}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measured as Linux counts")
 def test_memory_stays_below_the_bound_for_many_ids(tmp_path: Path) -> None:
     count = 200_000
     path = tmp_path / "many.jsonl"
     line = b'{"custom_id":"request-%07d","body":{"messages":[]}}\n'
     path.write_bytes(b"".join(line % at for at in range(count)))
-    script = (
-        "import re; from pathlib import Path\n"
-        "from reconciler.settings import Limits; from reconciler.specs.inputs import check\n"
-        f"assert check(Path({str(path)!r}), 'many', Limits()).file.requests == {count}\n"
-        "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert int(done.stdout) * 1024 < 60_000_000 + count * 110
+    ((problems, peak),) = measured(path)
+    assert problems == []
+    assert peak < 60_000_000 + count * 110

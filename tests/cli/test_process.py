@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-the-tests"
 JOBS = "/v1/batch/jobs"
 CREATE = f"POST {JOBS}"
+UPLOAD = "POST /v1/files"
 LIST = f"GET {JOBS}"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pseudo-terminals of POSIX")
 PATIENCE = 30.0
@@ -49,10 +50,11 @@ class Gate:
         self._came: Counter[str] = Counter()
         self._closed_for: dict[str, int] = {}
         self._lost: dict[str, range] = {}
+        self._whole = {CREATE}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         call = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-        if call == CREATE:  # it has come when all of it is here
+        if call in self._whole:  # it has come when all of it is here
             environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         with self._turn:
             self._came[call] += 1
@@ -65,10 +67,12 @@ class Gate:
             return [b""]
         return self._app(environ, start_response)
 
-    def close(self, call: str, after: int = 0) -> None:
-        """Let only the first so many of these calls in, until it is opened."""
+    def close(self, call: str, after: int = 0, *, whole: bool = False) -> None:
+        """Let only the first so many of these calls in, until it is opened; `whole`: take all of what is sent."""
         with self._turn:
             self._closed_for[call] = after
+            if whole:
+                self._whole.add(call)
 
     def open(self) -> None:
         """Let everything in."""
@@ -96,6 +100,7 @@ class Shop:
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
         self.environ = {
             **kept,
+            "PYTHONPATH": str(ROOT),  # this checkout's code, whatever is installed
             "MISTRAL_API_KEY": KEY,
             "MISTRAL_BASE_URL": url,
             "USER": "ada",
@@ -138,6 +143,12 @@ class Shop:
             {"name": job["metadata"]["reconciler.name"], "status": job["status"], "id": job["id"]}
             for job in listed.get("data", [])
         ]
+
+    def uploads(self) -> list[str]:
+        """Return the ids of all input files in the workspace."""
+        headers = {"Authorization": f"Bearer {KEY}"}
+        listed = httpx.get(f"{self.url}/v1/files", headers=headers, params={"source": "upload"}).json()
+        return [file["id"] for file in listed["data"]]
 
     def live(self) -> list[str]:
         return sorted(job["name"] for job in self.jobs() if job["status"] in ("QUEUED", "RUNNING"))
@@ -194,7 +205,8 @@ def test_readmes_first_command_creates_the_jobs_and_the_second_time_changes_noth
     command = "reconciler apply specs --sandbox --yes"
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
     shop = Shop(tmp_path, "")
-    shop.environ = {name: shop.environ[name] for name in ("PATH", "SYSTEMROOT") if name in shop.environ}
+    kept = ("PATH", "PYTHONPATH", "SYSTEMROOT")
+    shop.environ = {name: shop.environ[name] for name in kept if name in shop.environ}
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
     shutil.copy(ROOT / "reconciler.yaml", tmp_path)
     first = shop.run(*command.split()[1:])
@@ -350,6 +362,40 @@ def test_killed_run_is_completed_by_the_next_without_duplicates(
     assert shop.run("apply", "--yes").code == 0
     assert sorted(job["name"] for job in shop.jobs()) == names
     assert shop.live() == names
+
+
+@POSIX
+@pytest.mark.parametrize("whole", [False, True], ids=["half an upload", "an upload without an answer"])
+def test_run_that_was_killed_while_it_uploads_leaves_no_job_and_the_next_makes_one(
+    gate: Gate, shop: Shop, whole: bool
+) -> None:
+    (name,) = shop.specs(1, requests=3)
+    if not whole:  # more than all buffers on the way hold
+        line = '{"custom_id": "%d", "body": {"input": "%s"}}\n'
+        shop.write(f"specs/{name}.jsonl", "".join(line % (number, "x" * 200_000) for number in range(80)))
+    content = (shop.root / f"specs/{name}.jsonl").read_bytes()
+    gate.close(UPLOAD, whole=whole)
+    process = shop.start("apply", "--yes")
+    gate.wait_for(UPLOAD, 1)
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    assert shop.jobs() == []
+    gate.open()
+    deadline = time.monotonic() + PATIENCE
+    while whole and not shop.uploads() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(shop.uploads()) == whole
+    shop.settle(0)
+    second = shop.run("apply", "--yes")
+    assert second.code == 0, second.err
+    assert ("input.reused" in second.err) == whole, "what arrived is used, and half of it never was a file"
+    (job,) = shop.jobs()
+    assert job["name"] == name
+    with Mistral(api_key=KEY, server_url=shop.url) as sdk:
+        (used,) = sdk.batch.jobs.get(job_id=job["id"]).input_files
+        assert [used] == shop.uploads()
+        assert sdk.files.download(file_id=used).read() == content
+    assert shop.run("plan", "--detailed-exitcode").code == 0
 
 
 def test_ledger_that_a_crash_tore_is_read_to_its_last_whole_line(shop: Shop) -> None:

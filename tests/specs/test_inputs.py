@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +173,14 @@ def test_twenty_problems_are_shown_and_the_others_counted_by_kind(tmp_path: Path
         "and 91 more from here on: not an object (80), an empty line (7), `custom_id` was used before (3), "
         "`custom_id` is empty (1)"
     )
+
+
+@pytest.mark.parametrize("line", [b"\n", b"[]\n", GOOD], ids=["nothing", "no object", "the same id"])
+def test_reading_ends_where_there_are_more_problems_than_anybody_counts(tmp_path: Path, line: bytes) -> None:
+    *_, (where, rest) = told(tmp_path, line * 30_000)
+    assert where == f"a.jsonl:{22 if line == GOOD else 21}"
+    assert re.match(r"and 9,9\d\d more|and 10,\d\d\d more", rest)
+    assert rest.endswith("; then the reading ended")
 
 
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
