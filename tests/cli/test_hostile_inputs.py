@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -74,26 +75,18 @@ def test_what_is_odd_and_right_is_taken(stage: Stage, data: bytes) -> None:
     assert result.code == 0, result.err
 
 
-def _unreadable(path: Path) -> None:
-    path.write_bytes(GOOD)
-    path.chmod(0)
-
-
 PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO": (os.mkfifo if sys.platform != "win32" else Path.mkdir, "not a regular file"),
     "a folder": (Path.mkdir, "a folder"),
     "a dangling link": (lambda path: path.symlink_to("nowhere"), "no such file"),
     "a link out of the root": (lambda path: path.symlink_to("/etc/hostname"), "leads out of the project"),
     "a link to itself": (lambda path: path.symlink_to(path), "cannot be read"),
-    "unreadable": (_unreadable, "cannot be read: Permission denied"),
 }
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another file system")
 @pytest.mark.parametrize("case", PLACES)
 def test_what_is_no_file_is_told_in_its_own_words(stage: Stage, case: str) -> None:
-    if case == "unreadable" and os.geteuid() == 0:
-        pytest.skip("root reads everything")
     make, words = PLACES[case]
     stage.spec("one", input_files=["data/other"])
     make(stage.root / "specs/data/other")
@@ -101,6 +94,34 @@ def test_what_is_no_file_is_told_in_its_own_words(stage: Stage, case: str) -> No
     assert result.code == 1
     assert words in result.err
     assert "Traceback" not in result.err
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def open_stage(capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
+    """A project that everybody may look into: pytest's own folders are the user's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Stage(Path(folder).resolve(), capsys)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_an_unreadable_file_is_told_in_its_own_words(open_stage: Stage) -> None:
+    open_stage.spec("one")
+    assert open_stage.run("validate").code == 0, "and all that it needs is imported"
+    (open_stage.root / "specs/data/one.jsonl").chmod(0)
+    root = os.geteuid() == 0
+    if root:  # who reads everything
+        os.seteuid(NOBODY)
+    try:
+        result = open_stage.run("validate")
+    finally:
+        if root:
+            os.seteuid(0)
+    assert result.code == 1
+    assert "specs/data/one.jsonl: the file cannot be read: Permission denied" in result.err
 
 
 LIMIT = 96_000_000
