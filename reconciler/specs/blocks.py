@@ -18,8 +18,8 @@ BLOCK: Final = 4 * 1024 * 1024
 
 PIECE: Final = range(8 * 1024, 128 * 1024)
 """Bytes of a piece: enough to be worth a call, few enough for the processor's cache."""
-AT_ONCE: Final = 128
-"""Lines of a piece, roughly: decoded, more of them would keep Python's garbage collector busy."""
+AT_ONCE: Final = 256
+"""Lines of a piece, roughly."""
 
 Text: TypeAlias = "bytes | bytearray"
 """One line or more of them, without the last one's line feed."""

@@ -20,9 +20,9 @@ from reconciler.specs.findings import Finding, Findings, Kind
 from reconciler.specs.lines import LONGEST, check_utf8, why
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
-_SHAPES: Final = 1000
-"""So many different sets of keys are remembered; of further ones only the keys that matter."""
 _MODELS: Final = 20
+_FEW: Final = 32
+"""Lines that are decoded at a time: Python keeps so many freed objects of a kind at hand for the next ones."""
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -88,36 +88,62 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
     """
     seen = _Seen(findings)
     for text in texts:
-        rows = plain(text) if len(text) <= min(longest, LONGEST) else None
-        if rows is not None:
-            seen.take(rows, text)
-            rows = None  # before more of them are made
+        found = plain(text, seen.everywhere) if len(text) <= min(longest, LONGEST) else None
+        if found is not None:
+            seen.take(found, len(text))
         elif not _closely(text, longest, seen):
             break
         if findings.full:
             break
     if not seen.number:
         findings.add(Finding(Kind.EMPTY_FILE))
-    facts = Facts(FIELDS.intersection(*seen.shapes), frozenset(seen.models))
+    facts = Facts(seen.everywhere, frozenset(seen.models))
     marks = array("q", map(hash, seen.ids) if marked else ())
     return Scan(requests=seen.number, marks=marks, longest=seen.longest, facts=facts)
 
 
-def plain(text: Text) -> list[_Line] | None:
-    """Return the requests of some lines, None where one is none or asks for a closer look.
+@dataclass(slots=True)
+class _Plain:
+    """What some good lines hold."""
+
+    ids: list[str] = field(default_factory=list)
+    everywhere: frozenset[str] = FIELDS
+    """Those of `FIELDS` that all their bodies have."""
+    models: set[str] = field(default_factory=set)
+
+
+def plain(text: Text, fields: frozenset[str] = FIELDS) -> _Plain | None:
+    """Return what some lines hold, None where one is no request or asks for a closer look.
 
     Decoders forget the first of two equal keys, and say nothing of it. What was decoded is therefore encoded again:
     the same strings have as many quotation marks, whatever the blanks and escapes between them.
+
+    Args:
+        text: the lines.
+        fields: those of which it matters whether all bodies have them.
     """
+    lines, found, marks = split(text), _Plain(everywhere=fields), 0
     try:
-        rows = [*map(_decode, split(text))]
-        again = _encode(rows)
+        for at in range(0, len(lines), _FEW):
+            rows = [*map(_decode, lines[at : at + _FEW])]
+            marks += _encode(rows).count(b'"')
+            found.ids += [row.custom_id for row in rows]
+            bodies = [row.body for row in rows]
+            for name in found.everywhere:
+                if False in [name in body for body in bodies]:
+                    found.everywhere -= {name}
+            found.models |= {name for body in bodies if "model" in body for name in _model(body)}
     except REFUSED:
         return None
-    marks = text.count(b'"') + (text.count(rb"\u0022") if b"\\" in text else 0)
-    if again.count(b'"') != marks or b"\r" in text:
+    if marks != text.count(b'"') + (text.count(rb"\u0022") if b"\\" in text else 0) or b"\r" in text:
         return None
-    return None if _RUN in text[::_STEP].translate(_ZEROS) and _HUGE.search(text) else rows
+    return None if _RUN in text[::_STEP].translate(_ZEROS) and _HUGE.search(text) else found
+
+
+def _model(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the model that a body names, none where it names none, and "" for one that is no text."""
+    model = body.get("model")
+    return () if model is None else (model if isinstance(model, str) else "",)
 
 
 class _Seen:
@@ -128,25 +154,15 @@ class _Seen:
         self.longest = 0
         self.findings = findings
         self.ids: set[str] = set()
-        self.shapes: set[tuple[str, ...]] = set()
+        self.everywhere = FIELDS
         self.models: set[str] = set()
 
-    def take(self, rows: list[_Line], text: Text) -> None:
-        """Take good lines; `text` is what they were read from."""
-        self._once([row.custom_id for row in rows])
-        self.longest = max(self.longest, len(text))
-        shapes = set(map(tuple, [row.body for row in rows]))
-        self._shapes(shapes)
-        if any("model" in shape for shape in shapes):
-            for row in rows:
-                self._model(row.body)
-
-    def take_one(self, custom_id: str, body: Mapping[str, Any], size: int) -> None:
-        """Take one good line."""
-        self._once([custom_id])
-        self.longest = max(self.longest, size)
-        self._shapes({tuple(body)})
-        self._model(body)
+    def take(self, found: _Plain, longest: int) -> None:
+        """Take good lines, none of which has more bytes than that."""
+        self._once(found.ids)
+        self.longest = max(self.longest, longest)
+        self.everywhere &= found.everywhere
+        self.models.update(list(found.models)[: _MODELS - len(self.models)])
 
     def _once(self, ids: list[str]) -> None:
         """Count requests, and tell the ids that were used before."""
@@ -160,15 +176,6 @@ class _Seen:
                     self.findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
                 earlier.add(custom_id)
         self.number += len(ids)
-
-    def _shapes(self, shapes: set[tuple[str, ...]]) -> None:
-        if len(self.shapes) >= _SHAPES:
-            shapes = {tuple(sorted(FIELDS.intersection(shape))) for shape in shapes}
-        self.shapes |= shapes
-
-    def _model(self, body: Mapping[str, Any]) -> None:
-        if (model := body.get("model")) is not None and len(self.models) < _MODELS:
-            self.models.add(model if isinstance(model, str) else "")
 
 
 def _closely(text: Text, longest: int, seen: _Seen) -> bool:
@@ -185,7 +192,8 @@ def _closely(text: Text, longest: int, seen: _Seen) -> bool:
         for finding in found:
             seen.findings.add(finding)
         if taken and not found:
-            seen.take_one(*taken, len(line))
+            custom_id, body = taken
+            seen.take(_Plain([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
         else:
             seen.number = number
         if seen.findings.full:
