@@ -139,7 +139,7 @@ def refused(decode: Callable[[bytes], object], value: bytes) -> bool:
 
 def compare(folder: Path) -> None:
     """Write the table of decoders."""
-    lines = {name: path.read_bytes().splitlines() for name, path in files(folder, 10)}
+    lines = {name: path.read_bytes().splitlines() for name, _, path in files(folder, 10)}
     best: dict[str, dict[str, float]] = {}
     for _ in range(ROUNDS):
         for name, decode in _decoders().items():
@@ -155,17 +155,18 @@ def compare(folder: Path) -> None:
         print(f"| {name} | {' | '.join(f'{best[name][kind]:,.0f}' for kind in lines)} | {takes} |")
 
 
-def files(folder: Path, part: int) -> Iterator[tuple[str, Path]]:
-    """Write one file after the other."""
-    for name, lines in (
-        ("long lines in ASCII", long_lines(250_000 // part, PLAIN)),
-        ("long lines beyond ASCII", long_lines(250_000 // part, BEYOND)),
-        ("short lines", short_lines(1_000_000 // part)),
+def files(folder: Path, part: int) -> Iterator[tuple[str, int, Path]]:
+    """Write one file after the other; yield what it holds, how many lines, and where it is."""
+    long, short = 250_000 // part, 1_000_000 // part
+    for name, count, lines in (
+        ("long lines in ASCII", long, long_lines(long, PLAIN)),
+        ("long lines beyond ASCII", long, long_lines(long, BEYOND)),
+        ("short lines", short, short_lines(short)),
     ):
         path = folder / "lines.jsonl"
         with path.open("wb") as stream:
             stream.writelines(lines)
-        yield name, path
+        yield name, count, path
 
 
 def measured(command: list[str]) -> tuple[float, float, float]:
@@ -190,9 +191,9 @@ def rows(path: Path) -> Iterator[tuple[str, float, float, float]]:
         yield name, min(seconds), min(work), max(memory)
 
 
-def table(name: str, path: Path) -> None:
+def table(name: str, count: int, path: Path) -> None:
     """Run everything on one file, and write what came of it."""
-    size, count = path.stat().st_size / MEGABYTE, path.read_bytes().count(b"\n")
+    size = path.stat().st_size / MEGABYTE
     found = list(rows(path))
     sha = next(seconds for method, seconds, _, _ in found if method == "sha256sum")
     loop = next(seconds for method, seconds, _, _ in found if method == LOOP)
@@ -224,8 +225,8 @@ def main() -> None:
         if arguments.decoders:
             compare(Path(folder))
         else:
-            for name, path in files(Path(folder), 100 if arguments.small else 1):
-                table(name, path)
+            for name, count, path in files(Path(folder), 100 if arguments.small else 1):
+                table(name, count, path)
 
 
 if __name__ == "__main__":

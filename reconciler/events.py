@@ -195,7 +195,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         "info",
         "Long work goes on; told every ten seconds where there is no terminal to draw bars on.",
         {
-            "work": _text("`checking`, `uploading` or `writing`."),
+            "work": _text("What goes on: `checking`, `uploading` or `writing`."),
             "done": _count("Bytes that were checked or uploaded; creates and cancels that were made."),
             "total": _count("How many there are, as far as it is known."),
             "elapsed_ms": _ELAPSED,

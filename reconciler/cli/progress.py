@@ -107,15 +107,13 @@ class Beats(_Tallies):
 
     def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
         super().__init__(monotonic, BEAT_SECONDS)
-        self._log = log
+        self.log = log
 
     def _show(self, now: float) -> None:
         for work, tally in self._tallies.items():
             if tally.done < tally.total:
                 elapsed = round((now - tally.began) * 1000)
-                self._log(
-                    "work.progressed", work=work, done=tally.done, total=tally.total, elapsed_ms=elapsed
-                )
+                self.log("work.progressed", work=work, done=tally.done, total=tally.total, elapsed_ms=elapsed)
 
 
 class Bars(_Tallies):

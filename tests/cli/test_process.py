@@ -442,8 +442,8 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
 ) -> None:
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
-    where = shop.url.partition("://")[2]
-    assert f"Apply this on {where} (1 to create · buys 4 requests)? [y/N]" in said
+    where, size = shop.url.partition("://")[2], (shop.root / "specs/job-0.jsonl").stat().st_size
+    assert f"Apply this on {where} (1 to create · buys 4 requests, uploads up to {size} bytes)? [y/N]" in said
     assert "\x1b[32m+ create" in said
     assert told in said
     assert (ended, shop.live()) == (code, live)
