@@ -22,6 +22,7 @@ NAMES: Final = (
     "jobs",
     "validate",
     "doctor",
+    "prune",
     "event",
 )
 
