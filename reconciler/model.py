@@ -319,6 +319,8 @@ class Observed:
     total: int = 0
     """How many jobs were read, everybody's."""
     pending: Pending = Pending()
+    at: float | None = None
+    """Unix seconds: when they were read, where that was not just now but a snapshot tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from reconciler.apply import CREATE, KEPT, Applier
 from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError
-from reconciler.guards import Allowed, Proposal, Refusal, refusals
+from reconciler.guards import Allowed, Proposal, Refusal, measures, refusals
 from reconciler.ledger import lines
 from reconciler.ledger.lines import CancelEnded, CreateIntended, CreateRefused, Ended, Line
 from reconciler.ledger.memory import Memory, remember
@@ -31,6 +31,7 @@ from reconciler.planner import plan
 from reconciler.quota import Room, fit
 from reconciler.settings import Guards, Limits, Uploads
 from reconciler.settle import my_duplicates, until_listed
+from reconciler.snapshot import Snapshot
 from reconciler.world import World
 
 ROUNDS: Final = 8
@@ -106,6 +107,16 @@ def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: De
     return decide(run, declare(observed), observed, memory)
 
 
+def from_snapshot(
+    run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared, seen: Snapshot
+) -> Situation:
+    """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
+    memory = seen.memory(settle_seconds=run.limits.settle_seconds)
+    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
+    observed = seen.observed(observe.Watched(project=run.target.project, wanted=wanted), memory)
+    return decide(run, declare(observed), observed, memory)
+
+
 def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
     """Plan, ask the guards, and tell the plan in numbers."""
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
@@ -126,17 +137,16 @@ def _situation(
     *,
     told: tuple[str, ...] = (),
 ) -> Situation:
-    found = refusals(
-        Proposal(
-            plan=decided,
-            declared=declared,
-            observed=observed,
-            memory=memory,
-            settings=run.guards,
-            allowed=run.allowed,
-            now=run.world.now(),
-        )
+    proposal = Proposal(
+        plan=decided,
+        declared=declared,
+        observed=observed,
+        memory=memory,
+        settings=run.guards,
+        allowed=run.allowed,
+        now=run.world.now(),
     )
+    found = refusals(proposal)
     document = planfile.of(
         decided,
         target=run.target,
@@ -144,6 +154,7 @@ def _situation(
         declared=declared,
         observed=observed,
         refusals=found,
+        measures=measures(proposal),
         now=run.world.now(),
     )
     return Situation(
