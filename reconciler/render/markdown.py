@@ -116,8 +116,8 @@ def _plan(plan: PlanDoc, told: Sequence[str], cut: _Cut, *, everything: bool) ->
         head = ["", "| | name | why | requests | now |", "|---|---|---|---:|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
-    if plan.measures:
-        yield from ("", f"Guards: {' · '.join(escape(_measure(it)) for it in plan.measures)}")
+    if measured := [escape(_measure(it)) for it in plan.measures if it.value]:
+        yield from ("", f"Guards: {' · '.join(measured)}")
     if selection := plan_words.selection(plan):
         yield from ("", escape(selection))
     yield from _list(told, cut)
