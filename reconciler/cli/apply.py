@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.cli.signals import Interrupts
     from reconciler.document import PlanDoc
     from reconciler.outcomes import Outcome
-    from reconciler.reconcile import Situation
+    from reconciler.run import Situation
 
 
 @click.command()

@@ -12,8 +12,8 @@ from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
 from reconciler.model import Declared, Observed, Ours, Phase
-from reconciler.reconcile import ApiT, Situation
 from reconciler.render.problems import problems_text
+from reconciler.run import ApiT, Situation
 from reconciler.specs.load import load
 
 
