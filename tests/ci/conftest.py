@@ -34,10 +34,7 @@ class Team:
         self.work.mkdir()
         git(self.work, "init", "--quiet", "--initial-branch=main")
         git(self.work, "remote", "add", "origin", str(hub.origin))
-        shutil.copytree(
-            ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("__pycache__", "ci.yml")
-        )
-        shutil.copy(ROOT / "pyproject.toml", self.work)
+        shutil.copytree(ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("ci.yml"))
         self.write(
             "reconciler.yaml",
             f"project: shop\nledger: git\nbase_url: {url}\nlimits: {{settle_seconds: 0}}\n",

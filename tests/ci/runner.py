@@ -26,7 +26,7 @@ PYTHON: Final = f"""\
 #!/bin/sh
 if [ "$1 $2" = "-m pip" ]; then
   for last in "$@"; do :; done
-  test -f "$last/pyproject.toml" && echo "installed $last"
+  echo "installed $last"
 else
   exec {sys.executable} "$@"
 fi
@@ -67,6 +67,7 @@ class Runner:
     hub: Hub
     folder: Path
     secrets: Mapping[str, str]
+    variables: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -136,7 +137,13 @@ class Runner:
             "sha": event.sha,
             "token": token,
         }
-        return {"github": github, "secrets": {} if event.fork else self.secrets, "inputs": {}, "steps": {}}
+        return {
+            "github": github,
+            "vars": self.variables,
+            "secrets": {} if event.fork else self.secrets,
+            "inputs": {},
+            "steps": {},
+        }
 
     def _job(self, name: str, job: Mapping[str, Any], event: Event, ran: Ran) -> bool:
         place = self.folder / f"run-{self.runs}-{name}"
@@ -163,7 +170,6 @@ class Runner:
             "GITHUB_SHA": event.sha,
             "GITHUB_STEP_SUMMARY": str(place / "page.md"),
             "RUNNER_TEMP": str(place / "temp"),
-            "RECONCILER_PAUSE": "0",
         }
         stage = _Job(self, place, event, environ, ran)
         well = stage.steps(job["steps"], self._contexts(event, token=token))

@@ -1,21 +1,22 @@
-"""The few things that the action asks of GitHub: a merged pull request, an artifact, a comment.
+"""The few things that are asked of GitHub: a merged pull request, an artifact, a comment.
 
-Standard library alone, so that nothing is installed beside the tool. The token goes to the API and not where it
-redirects to.
+With the standard library, since only `api` speaks to Mistral's host and this is another. The token goes to the API and
+not where it redirects to.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from reconciler.errors import ReconcilerError
 
 TIMEOUT_SECONDS: Final = 60
 TRIES: Final = 3
@@ -23,11 +24,10 @@ PAUSE_SECONDS: Final = 1.0
 MOST_BYTES: Final = 256_000_000
 PAGE: Final = 100
 MOST_PAGES: Final = 20
-NOT_FOUND: Final = 404
 BROKEN: Final = 500
 
 
-class GitHubError(Exception):
+class GitHubError(ReconcilerError):
     """GitHub did not answer as hoped."""
 
 
@@ -49,8 +49,8 @@ class GitHub:
     repository: str
     """`owner/name`."""
     token: str
-    pause: float = PAUSE_SECONDS
-    """Seconds between two tries."""
+    sleep: Callable[[float], object]
+    """Waits between two tries."""
 
     def merged(self, sha: str) -> Mapping[str, Any] | None:
         """Return the pull request that became this commit, None where none did."""
@@ -134,5 +134,5 @@ class GitHub:
             except OSError as error:
                 if method != "GET" or attempt == TRIES:
                     raise GitHubError(f"{method} {path}: {error}") from error
-            time.sleep(self.pause * attempt)
+            self.sleep(PAUSE_SECONDS * attempt)
         raise AssertionError("the last try returns or raises")
