@@ -10,12 +10,12 @@ Everything comes in by the environment and the event's file, and nothing from ou
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -173,6 +173,8 @@ def apply(job: Job) -> int:
             else f"There was no plan of {head[:7]}: what is declared was to be applied, held by the guards."
         )
         write(job, int(pull["number"]), f"{comment.read_text(encoding='utf-8')}\n{how}\n", about=head)
+    if job.host.stop.is_set():
+        return code
     failed = run(job, "jobs", "snapshot", str(seen))
     if not failed:
         job.tell("observed", seen)
@@ -235,21 +237,23 @@ def write(job: Job, number: int, text: str, *, about: str) -> None:
 
 
 def run(job: Job, *words: str, key: bool = True) -> int:
-    """Run one command; its annotations take effect, and whatever else is printed begins no workflow command."""
+    """Run one command; its annotations take effect, and whatever else is printed begins no workflow command.
+
+    In this process, so that a signal reaches whoever is buying.
+    """
+    from reconciler.cli import main
+
     until = f"{job.host.random.getrandbits(128):032x}"
     config = job.environ.get("RECONCILER_CONFIG", "")
-    environ = environment(job, key=key)
+    host = replace(job.host, environ=environment(job, key=key))
+    kept = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     say(f"::stop-commands::{until}\n")
-    done = subprocess.run(  # noqa: S603  no shell, and paths of our own making
-        [sys.executable, "-P", "-m", "reconciler", *words, *(["--config", config] if config else [])],
-        cwd=job.host.cwd,
-        env=environ,
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    with redirect_stdout(kept):
+        code = main.run([*words, *(["--config", config] if config else [])], host)
+    kept.flush()
     say(f"::{until}::\n")
-    say(done.stdout)
-    return done.returncode
+    say(kept.buffer.getvalue())  # type: ignore[attr-defined]  # BytesIO has it
+    return code
 
 
 def environment(job: Job, *, key: bool) -> dict[str, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,13 +158,56 @@ def test_event_that_is_none_is_said(stage: Stage, hub: Hub) -> None:
 def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
-    environ = {**stage.environ, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-m", "reconciler", "ci", "validate"],
-        cwd=stage.root, env=environ, capture_output=True, check=True, text=True,
-    )  # fmt: skip
-    first, second = done.stdout.splitlines()
+    result = stage.run("ci", "validate")
+    assert result.code == 0
+    first, second = result.out.splitlines()
     assert first.startswith("::stop-commands::")
     assert second == f"::{first.removeprefix('::stop-commands::')}::"
-    assert "a-key-that-is-shown-nowhere" not in done.stdout + done.stderr
-    assert stage.environ["RECONCILER_TOKEN"] not in done.stdout + done.stderr
+    assert "a-key-that-is-shown-nowhere" not in result.out + result.err
+    assert stage.environ["RECONCILER_TOKEN"] not in result.out + result.err
+
+
+def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
+    from reconciler.cli.ci import Job, environment
+
+    job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
+    here = Job.on(stage.host([]))
+    token = stage.environ["RECONCILER_TOKEN"]
+    for key in (True, False):
+        seen = environment(here, key=key)
+        assert ("MISTRAL_API_KEY" in seen) is key
+        assert token not in seen.values()
+        assert ("GIT_CONFIG_VALUE_0" in seen) is key
+
+
+def test_apply_tells_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    hub.pulls[1] = {
+        "number": 1,
+        "merged_at": "2026-11-22T12:00:00Z",
+        "merge_commit_sha": HEAD,
+        "head": {"sha": "b" * 40},
+    }
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD, MISTRAL_API_KEY="k")
+    result = stage.run("ci", "apply")
+    assert result.code == 0
+    (comment,) = hub.comments[1]
+    assert comment["body"].startswith(f"{MARKER}\n### shop: 1 created\n")
+    assert "There was no plan of bbbbbbb" in comment["body"]
+    outputs = dict(line.split("=", 1) for line in (stage.root / "outputs").read_text().splitlines())
+    assert outputs.keys() == {"observed", "observed-name", "exit-code"}
+    assert hub.asked == [
+        f"GET /repos/{REPOSITORY}/commits/{HEAD}/pulls",
+        f"GET /repos/{REPOSITORY}/actions/artifacts",
+        f"GET /repos/{REPOSITORY}/issues/1/comments",
+        f"POST /repos/{REPOSITORY}/issues/1/comments",
+    ]
+
+
+def test_github_that_does_not_answer_stops_no_apply(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD, RECONCILER_TOKEN="unknown")
+    result = stage.run("ci", "apply")
+    assert result.code == 0
+    assert "::warning::the pull request of this commit was not found: " in result.out
+    assert len(stage.jobs()) == 1
