@@ -1,4 +1,4 @@
-"""The environment that git runs in: without the key, and without what would point it at another repository."""
+"""The environment that git runs in: without key and token, and without what would point it at another repository."""
 
 from __future__ import annotations
 

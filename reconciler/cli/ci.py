@@ -252,7 +252,7 @@ def run(job: Job, *words: str, key: bool = True) -> int:
         code = main.run([*words, *(["--config", config] if config else [])], host)
     kept.flush()
     say(f"::{until}::\n")
-    say(kept.buffer.getvalue())  # type: ignore[attr-defined]  # BytesIO has it
+    say(kept.buffer.getvalue())
     return code
 
 
