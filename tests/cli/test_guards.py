@@ -244,7 +244,9 @@ def test_budget_is_the_commands_then_the_files(
     assert stage.run("apply", "--yes", *argv).code == code
 
 
-@pytest.mark.parametrize("guard", ["empty", "other_workspace", "bought_elsewhere"])
+@pytest.mark.parametrize(
+    "guard", ["empty", pytest.param("other_workspace", marks=NEEDS_LEDGER), "bought_elsewhere"]
+)
 def test_what_has_no_number_is_allowed_by_a_setting_too(stage: Stage, guard: str) -> None:
     prepare, message, _ = CASES[guard]
     prepare(stage)
@@ -333,3 +335,21 @@ def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage)
     assert result.code == 0
     assert "1 job read, 0 ours" in result.out
     assert stage.live() == ["job-00", "mine"]
+
+
+def test_every_guard_has_its_setting_its_option_and_its_case() -> None:
+    import msgspec
+
+    from reconciler.cli.consent import consents
+    from reconciler.guards import GUARDS
+    from reconciler.settings import Guards
+
+    @consents
+    def command() -> None:
+        pass
+
+    options = {parameter.name for parameter in command.__click_params__}  # type: ignore[attr-defined]
+    names = {name.partition(" ")[0] for name in CASES}
+    assert len(names) == len(GUARDS)
+    assert {field.name.removeprefix("allow_") for field in msgspec.structs.fields(Guards)} == names
+    assert {str(option).removeprefix("allow_") for option in options} == names

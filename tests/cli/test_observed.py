@@ -105,6 +105,7 @@ def test_plan_made_of_an_old_snapshot_is_stale_where_somebody_broke_it(seen: Sta
     assert "cancel going: now keep (running)" in result.err
 
 
+@pytest.mark.needs_ledger("it is on hold as `cancelled`: who stopped it is not known")
 def test_what_the_ledger_knew_is_in_the_snapshot(seen: Stage) -> None:
     text = (seen.root / "specs/staying.yaml").read_text()
     data = (seen.root / "specs/data/staying.jsonl").read_text()

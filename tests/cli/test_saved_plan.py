@@ -133,6 +133,19 @@ def test_input_that_changed_after_saving_makes_it_stale_and_nothing_is_written(
     assert sorted(busy.live()) == ["changing", "going", "staying"]
 
 
+def test_plan_whose_ground_somebody_else_took_is_refused_with_the_difference(stage: Stage) -> None:
+    stage.spec("coming", requests=500, on_change="finish")
+    stage.run("plan", "-o", "plan.json")
+    stage.spec("coming", requests=400, on_change="finish")
+    stage.run("apply", "--yes")  # from another checkout, with other inputs
+    stage.spec("coming", requests=500, on_change="finish")
+    result = stage.run("apply", "plan.json")
+    assert (result.code, result.writes) == (4, [])
+    assert "the saved plan no longer holds, and nothing was done: create coming: now hold (waiting)" in (
+        result.err.replace("keep (running), ", "")
+    )
+
+
 def test_spec_that_came_back_makes_its_cancel_stale(busy: Stage) -> None:
     busy.spec("going", requests=500)
     result = busy.run("apply", "plan.json")
