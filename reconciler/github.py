@@ -30,6 +30,9 @@ BROKEN: Final = 500
 class GitHubError(ReconcilerError):
     """GitHub did not answer as hoped."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="run the job again; a 403 means that it lacks a permission")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:

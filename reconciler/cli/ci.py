@@ -37,10 +37,7 @@ NEEDED: Final = (
     "GITHUB_SERVER_URL",
     "RUNNER_TEMP",
 )
-NEITHER: Final = (
-    "there is neither a key nor a snapshot: give the repository the secret MISTRAL_API_KEY, or let the workflow "
-    "`apply` run once on the default branch"
-)
+FILES: Final = ("plan.json", "comment.md", "observed.json")
 
 
 @click.command()
@@ -54,8 +51,12 @@ def ci(host: Host, *, command: str) -> int:
     that was merged, or, where there is none, what is declared.
     """
     job = Job.on(host)
-    code = {"validate": validate, "plan": plan, "apply": apply}[command](job)
-    job.tell("exit-code", code)
+    try:
+        code = {"validate": validate, "plan": plan, "apply": apply}[command](job)
+    except ReconcilerError as error:
+        annotate("error", f"{error} ({error.hint})")
+        code = error.exit_code
+    job.tell("exit-code", int(code))
     return code
 
 
@@ -91,6 +92,8 @@ class Job:
             event = json.loads(Path(it["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
             folder = Path(it["RUNNER_TEMP"]) / "-".join(filter(None, ["reconciler", name]))
             folder.mkdir(parents=True, exist_ok=True)
+            for left in FILES:  # of an earlier step of the same job
+                (folder / left).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             raise ReconcilerError(f"the event of this run cannot be read: {error}") from error
         return cls(host=host, name=name, event=event, folder=folder)
@@ -134,8 +137,11 @@ def plan(job: Job) -> int:
     if not job.environ.get("MISTRAL_API_KEY"):
         seen = snapshot(job)
         if seen is None:
-            annotate("error", NEITHER)
-            return ExitCode.FAILED
+            raise ReconcilerError(
+                "there is neither a key nor a snapshot",
+                hint="give the repository the secret MISTRAL_API_KEY, "
+                "or let the workflow `apply` run once on the default branch",
+            )
         given += ["--observed", str(seen)]
     code = run(job, *given)
     pull = job.event.get("pull_request")
@@ -183,44 +189,42 @@ def apply(job: Job) -> int:
 
 
 def merged(job: Job) -> Mapping[str, Any] | None:
-    """Return the pull request that this push merged."""
-    from reconciler.github import GitHubError
+    """Return the pull request that this push merged.
 
+    Raises:
+        GitHubError: nobody knows whether there is one, so nothing may be applied in its place.
+    """
     if job.environ.get("GITHUB_EVENT_NAME") != "push":
         return None
-    try:
-        return job.github.merged(job.environ.get("GITHUB_SHA", ""))
-    except GitHubError as error:
-        annotate("warning", f"the pull request of this commit was not found: {error}")
-        return None
+    return job.github.merged(job.environ.get("GITHUB_SHA", ""))
 
 
 def kept_plan(job: Job, pull: Mapping[str, Any]) -> Path | None:
-    """Return the plan that was made of the last commit of a pull request."""
-    head = str(pull["head"]["sha"])
-    return kept(job, job.artifact("plan", int(pull["number"])), job.folder / "plan.json", head_sha=head)
+    """Return the plan that was made of the last commit of a pull request.
+
+    Raises:
+        GitHubError: it cannot be had, so nothing may be applied in its place.
+    """
+    name, head = job.artifact("plan", int(pull["number"])), str(pull["head"]["sha"])
+    found = [it for it in job.github.artifacts(name) if it.head_sha == head]
+    return save(job.folder / "plan.json", job.github.file(found[0])) if found else None
 
 
 def snapshot(job: Job) -> Path | None:
-    """Return the latest snapshot that a run on the default branch kept."""
+    """Return the latest snapshot that a run on the default branch kept.
+
+    Raises:
+        GitHubError: it cannot be had.
+    """
     default = str((job.event.get("repository") or {}).get("default_branch", "main"))
-    return kept(job, job.artifact("observed"), job.folder / "observed.json", head_branch=default)
+    found = [it for it in job.github.artifacts(job.artifact("observed")) if it.head_branch == default]
+    return save(job.folder / "observed.json", job.github.file(found[0])) if found else None
 
 
-def kept(
-    job: Job, name: str, path: Path, *, head_sha: str | None = None, head_branch: str | None = None
-) -> Path | None:
-    """Fetch the newest artifact of a name that is about a commit, or of a branch; None where there is none."""
-    from reconciler.github import GitHubError
-
-    try:
-        for it in job.github.artifacts(name):
-            if head_sha in (None, it.head_sha) and head_branch in (None, it.head_branch):
-                path.write_bytes(job.github.file(it))
-                return path
-    except GitHubError as error:
-        annotate("warning", f"the artifact {name} was not found: {error}")
-    return None
+def save(path: Path, data: bytes) -> Path:
+    """Write a file and return its path."""
+    path.write_bytes(data)
+    return path
 
 
 def write(job: Job, number: int, text: str, *, about: str) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from reconciler.document import DecisionDoc, HoldDoc, KeepDoc, MeasureDoc, PlanDoc
+from reconciler.document import HoldDoc, KeepDoc, MeasureDoc, PlanDoc
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.outcomes import Outcome
 from reconciler.render import folded, plan_words
@@ -24,8 +24,6 @@ MOST_BYTES: Final = 60_000
 """A comment on GitHub holds 65,536 characters; some room is left for who posts it."""
 CUTS: Final = ((1000, 2000), (300, 600), (100, 300), (40, 200), (15, 160), (5, 120), (2, 80), (0, 60))
 """How many rows a list and how many characters a cell may have, tried one after the other."""
-STANDING: Final = frozenset({"kept", "suspended"})
-"""Holds that stay for as long as somebody wants them to: no news to whoever reads a change."""
 ORDER: Final = {"cancel": 0, "replace": 1, "create": 2, "hold": 3, "look": 4}
 """What can lose something comes first."""
 
@@ -48,7 +46,8 @@ def plan_markdown(plan: PlanDoc, told: Sequence[str] = (), *, everything: bool =
         told: lines that belong to it.
         everything: whether families are opened.
     """
-    return _fitting(lambda cut: _plan(plan, told, cut, everything=everything))
+    rows = folded.rows(plan, everything=everything)
+    return _fitting(lambda cut: _plan(plan, rows, told, cut))
 
 
 def outcomes_markdown(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow]) -> str:
@@ -61,12 +60,13 @@ def apply_markdown(
 ) -> str:
     """Return what an apply did, with what it was told to leave alone, and the plan folded: one comment for all."""
     verdict = f"{plan.target.project}: {summary(outcomes)}"
+    planned = folded.rows(plan)
 
     def parts(cut: _Cut) -> Iterator[str]:
         yield from (f"### {escape(verdict)}", "")
         yield from _outcomes(rows, cut)
         yield from _list(told, cut)
-        yield from _folded_part("What was planned", list(_plan(plan, (), cut, everything=False)))
+        yield from _folded_part("What was planned", list(_plan(plan, planned, (), cut)))
 
     return _fitting(parts)
 
@@ -105,10 +105,8 @@ def _fitting(parts: Callable[[_Cut], Iterator[str] | list[str]]) -> str:
     return text
 
 
-def _plan(plan: PlanDoc, told: Sequence[str], cut: _Cut, *, everything: bool) -> Iterator[str]:
-    rows = folded.rows(plan, everything=everything)
-    quiet = {decision.name for decision in plan.decisions if _standing(decision)}
-    main = [row for row in rows if row.pending or not (row.attention or row.name in quiet)]
+def _plan(plan: PlanDoc, rows: Sequence[Row], told: Sequence[str], cut: _Cut) -> Iterator[str]:
+    main = [row for row in rows if row.pending or not (row.attention or row.standing)]
     others = [row for row in rows if row.attention and not row.pending]
     yield from (f"### {cut.cell(plan_words.verdict(plan))}", "", cut.cell(plan_words.header(plan)))
     yield from _list(look_first(plan, rows), cut, title="**Look first**")
@@ -134,13 +132,8 @@ def _plan(plan: PlanDoc, told: Sequence[str], cut: _Cut, *, everything: bool) ->
     )
     yield from _folded_part(
         f"Unchanged: {escape(plan_words.unchanged(plan).partition(': ')[2] or 'on hold')}",
-        _table(["", "| name | why | job |", "|---|---|---|"], list(_unchanged(plan, cut)), cut),
+        _table(["", "| name | why | job |", "|---|---|---|"], _unchanged(plan, cut), cut),
     )
-
-
-def _standing(decision: DecisionDoc) -> bool:
-    holds = decision.of(HoldDoc)
-    return bool(holds) and not decision.pending and all(hold.reason in STANDING for hold in holds)
 
 
 def _cells(row: Row, cut: _Cut) -> list[str]:
@@ -150,15 +143,25 @@ def _cells(row: Row, cut: _Cut) -> list[str]:
     return [verb, cut.cell(row.name), cut.cell(why), cut.cell(requests), cut.cell(row.now)]
 
 
-def _unchanged(plan: PlanDoc, cut: _Cut) -> Iterator[list[str]]:
-    for decision in plan.decisions:
-        if plan_words.row(decision) is None or _standing(decision):
-            for action in decision.actions:
-                if isinstance(action, KeepDoc | HoldDoc):
-                    job = plan_words.job(action.job) if action.job else ""
-                    why = plan_words.reason_words(action.reason)
-                    notes = "".join(f" · note: {note}" for note in decision.notes)
-                    yield [cut.cell(decision.name), cut.cell(f"{why}{notes}"), cut.cell(job)]
+def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
+    """Return a line for each job that stays; those that are cut off anyway are not made."""
+    told = [(decision, plan_words.row(decision)) for decision in plan.decisions if not decision.pending]
+    quiet = [
+        (decision, action)
+        for decision, row in told
+        if row is None or row.standing
+        for action in decision.actions
+        if isinstance(action, KeepDoc | HoldDoc)
+    ]
+    shown = [
+        [
+            cut.cell(decision.name),
+            cut.cell(" · note: ".join((plan_words.reason_words(action.reason), *decision.notes))),
+            cut.cell(plan_words.job(action.job) if action.job else ""),
+        ]
+        for decision, action in quiet[: cut.rows]
+    ]
+    return [*shown, *([] for _ in quiet[cut.rows :])]
 
 
 def _measure(it: MeasureDoc) -> str:

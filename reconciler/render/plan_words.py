@@ -37,6 +37,8 @@ REASON_WORDS: Final = {
 """A reason as the first words of its line; a reason that is not here stands for itself."""
 
 MAX_UPLOADS: Final = 2
+STANDING: Final = frozenset({"kept", "suspended"})
+"""Reasons to hold that stay for as long as somebody wants them to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class Row:
     attention: bool = False
     declared_at: str = ""
     """`file:line`, "" where the name is not declared."""
+    standing: bool = False
+    """True where somebody wants it to stay on hold: no news to whoever reads a change."""
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -117,6 +121,7 @@ def row(decision: DecisionDoc) -> Row | None:
         notes=tuple(map(clean, decision.notes)),
         attention=decision.attention,
         declared_at=clean(decision.declared_at),
+        standing=verb == "hold" and all(hold.reason in STANDING for hold in holds),
     )
 
 

@@ -129,7 +129,7 @@ def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, h
     result = stage.run("ci", "plan")
     assert result.code == 1
     assert result.out.startswith(
-        "::error::there is neither a key nor a snapshot: give the repository the secret"
+        "::error::there is neither a key nor a snapshot (give the repository the secret"
     )
     assert (stage.root / "outputs").read_text() == "exit-code=1\n"
 
@@ -204,11 +204,39 @@ def test_apply_tells_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) ->
     ]
 
 
-def test_github_that_does_not_answer_stops_no_apply(stage: Stage, hub: Hub) -> None:
+def test_where_nobody_knows_whether_there_is_a_plan_nothing_is_applied_in_its_place(
+    stage: Stage, hub: Hub
+) -> None:
     stage.spec("one")
     job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
     hub.grants.clear()
     result = stage.run("ci", "apply")
+    assert result.code == 1
+    assert f"::error::GET commits/{HEAD}/pulls: 401 Unauthorized (run the job again; " in result.out
+    assert stage.jobs() == []
+
+
+def test_plan_that_cannot_be_read_is_not_replaced_by_what_is_declared(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    hub.pulls[1] = {"number": 1, "merged_at": "2026", "merge_commit_sha": HEAD, "head": {"sha": "b" * 40}}
+    hub.upload("plan-1", stage.write("plan.json", "{}"), head_sha="b" * 40, head_branch="topic")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    result = stage.run("ci", "apply")
+    assert result.code == 1
+    assert stage.jobs() == []
+    (comment,) = hub.comments[1]
+    assert "apply failed: " in comment["body"]
+    assert "this is not a plan file" in comment["body"]
+
+
+def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    event = {"pull_request": {"number": 1, "head": {"sha": HEAD, "repo": {"full_name": REPOSITORY}}}}
+    job(stage, hub, event, MISTRAL_API_KEY="k")
+    hub.grants.clear()
+    result = stage.run("ci", "plan")
     assert result.code == 0
-    assert "::warning::the pull request of this commit was not found: " in result.out
-    assert len(stage.jobs()) == 1
+    assert (
+        "::warning::the comment was not written: GET issues/1/comments?per_page=100&page=1: 401" in result.out
+    )
+    assert "plan-name=plan-1\n" in (stage.root / "outputs").read_text()
