@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "show": "reconciler.cli.show:show",
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
+    "outputs": "reconciler.cli.outputs:outputs",
     "jobs": "reconciler.cli.jobs:jobs",
     "files": "reconciler.cli.files:files",
     "doctor": "reconciler.cli.doctor:doctor",

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.main import COMMANDS
 from reconciler.github import Artifact, GitHub, GitHubError
 from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
 from tests.cli.stage import Stage
@@ -244,7 +243,6 @@ def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: 
     assert "plan-name=plan-1\n" in (stage.root / "outputs").read_text()
 
 
-@pytest.mark.skipif("outputs" not in COMMANDS, reason="results cannot be fetched yet")
 def test_apply_fetches_results_to_where_the_input_says(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
     job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_OUTPUTS="results")
