@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 @options.paths
 @options.only
 @options.yes
-@options.output_format("text", "json", "markdown")
+@options.output_format("text", "json", "markdown", "github")
+@options.comment
 @options.everything
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @consents
@@ -40,6 +42,7 @@ def apply(
     everything: bool,
     yes: bool,
     form: str,
+    comment: Path | None,
     fail_on_attention: bool,
     consent: Consent,
     common: options.Common,
@@ -50,6 +53,7 @@ def apply(
     `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
     """
     from reconciler import reconcile
+    from reconciler.cli.comment import telling_errors
     from reconciler.cli.declare import declared, selected_by, with_lineage
     from reconciler.cli.hooks import tell_ends
     from reconciler.cli.main import told
@@ -65,7 +69,9 @@ def apply(
         raise UsageError(
             "--only selects among specs, and a plan file is applied whole", hint="give --only to plan"
         )
-    saved = read_plan(host.cwd, file) if file else None
+    telling = partial(telling_errors, host, comment, form=form, what="apply")
+    with telling():
+        saved = read_plan(host.cwd, file) if file else None
     if not yes and saved is None and not host.terminal("stdin"):
         raise UsageError(
             "apply asks before it buys, and there is no terminal to ask on",
@@ -73,14 +79,14 @@ def apply(
         )
     began = host.now()
     seen: list[Situation] = []
-    with interrupts(host) as interrupted, writing(common, host, consent) as session:
+    with telling(), interrupts(host) as interrupted, writing(common, host, consent) as session:
 
         def agree(situation: Situation) -> bool:
             """Show the plan and ask."""
             seen.append(situation)
             ask = not yes and saved is None
             return (
-                show_and_ask(host, situation, form=form, ask=ask, everything=everything)
+                show_and_ask(host, situation, form=form, ask=ask, everything=everything, comment=comment)
                 and interrupted.be_careful()
             )
 
@@ -102,7 +108,10 @@ def apply(
         if outcomes:
             log_finished(session, outcomes, code)
         try:
-            tell_outcomes(host, situation.document, outcomes, form=form, code=code, everything=everything)
+            tell_outcomes(
+                host, situation.document, outcomes, form=form, code=code, everything=everything,
+                comment=comment, told=situation.told,
+            )  # fmt: skip
         except ReconcilerError as error:  # the report is lost, and what was done is done
             aside(told(error, colour=host.colour("stderr")))
             code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
@@ -111,8 +120,18 @@ def apply(
     return code
 
 
-def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool, everything: bool = False) -> bool:
+def show_and_ask(
+    host: Host,
+    situation: Situation,
+    *,
+    form: str,
+    ask: bool,
+    everything: bool = False,
+    comment: Path | None = None,
+) -> bool:
     """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
+
+    The comment is about the outcomes; where a guard refuses there are none, and it is about the plan.
 
     Raises:
         GuardError: at least one guard refuses.
@@ -120,12 +139,16 @@ def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool, ever
     from reconciler.cli.tell import tell, tell_outcomes
     from reconciler.render.plan_words import totals
 
-    document = situation.document
-    if form != "json":
-        tell(host, document, form=form, told=situation.told, everything=everything)
-    elif situation.refusals:
+    document, refused = situation.document, bool(situation.refusals)
+    if form == "json" and refused:
         tell_outcomes(host, document, (), form=form, code=ExitCode.GUARD)
-    if situation.refusals:
+    if form in ("text", "markdown") or refused:
+        shown = "" if form == "json" else form
+        told = situation.told
+        tell(
+            host, document, form=shown, told=told, everything=everything, comment=comment if refused else None
+        )
+    if refused:
         first, *more = situation.refusals
         also = f" ({len(more)} more above)" if more else ""
         raise GuardError(f"nothing was done: {first.message}{also}", hint=first.hint)

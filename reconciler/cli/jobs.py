@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -55,6 +56,32 @@ def list_(
         what = "jobs" if not statuses else f"jobs with status {' or '.join(statuses)}"
         whose = "" if everybody else f" of project {session.run.target.project}; --all shows everybody's"
         say(clean(f"no {what}{whose}") + "\n")
+    return ExitCode.OK
+
+
+@jobs.command()
+@click.argument("file", type=options.PATH)
+@options.common
+@click.pass_obj
+def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
+    """Save what a plan needs to know of the workspace, for `plan --observed` where there is no key.
+
+    The file holds the jobs that this tool has bought, without the users' metadata, and the ledger: no prompts, no
+    answers, no key.
+    """
+    from reconciler import observe
+    from reconciler import snapshot as snapshots
+    from reconciler.cli.session import reading
+    from reconciler.cli.tell import save
+    from reconciler.render.words import count
+
+    with reading(common, host) as session:
+        run = session.run
+        ledger = run.world.ledger.read()
+        found = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+        document = snapshots.of(found, ledger, target=run.target, now=run.world.now())
+    save(host.cwd / file, snapshots.encode(document))
+    say(f"{count(len(document.jobs), 'job')} of {len(found):,} saved\n")
     return ExitCode.OK
 
 
