@@ -339,6 +339,23 @@ class Checkout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Which declared jobs a command is about, by globs of their names. It never makes anything absent."""
+
+    only: tuple[str, ...] = ()
+    """The jobs whose names fit one of these; nothing for every job."""
+    exclude: tuple[str, ...] = ()
+    """Less those whose names fit one of these."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is narrowed."""
+        return bool(self.only or self.exclude)
+
+
+EVERY_JOB: Final = Names()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """What git says."""
 

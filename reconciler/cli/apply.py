@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from reconciler.api.client import Writer
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
+    from reconciler.model import Names
     from reconciler.outcomes import Outcome
     from reconciler.reconcile import Situation
 
 
 @click.command()
 @options.paths
-@options.only
+@options.names
 @options.yes
 @options.output_format("text", "json", "markdown")
 @options.everything
@@ -36,7 +37,7 @@ def apply(
     host: Host,
     *,
     paths: tuple[Path, ...],
-    only: tuple[str, ...],
+    names: Names,
     everything: bool,
     yes: bool,
     form: str,
@@ -46,8 +47,8 @@ def apply(
 ) -> int:
     """Create what is missing, and cancel what was removed.
 
-    SPECS, files or folders below the spec root, and --only select what is considered. Instead, a plan file saved by
-    `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
+    SPECS, files or folders below the spec root, --only and --exclude select what is considered. Instead, a plan file
+    saved by `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
     """
     from reconciler import reconcile
     from reconciler.cli.declare import declared, selected_by, with_lineage
@@ -60,9 +61,10 @@ def apply(
     from reconciler.outcomes import exit_codes
 
     file = plan_file(host.cwd, paths)
-    if file and only:
+    if file and names:
+        flag = "--only" if names.only else "--exclude"
         raise UsageError(
-            "--only selects among specs, and a plan file is applied whole", hint="give --only to plan"
+            f"{flag} selects among specs, and a plan file is applied whole", hint=f"give {flag} to plan"
         )
     saved = read_plan(host.cwd, file) if file else None
     if not yes and saved is None and not host.terminal("stdin"):
@@ -71,7 +73,7 @@ def apply(
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     with interrupts(host) as interrupted, writing(common, host, consent) as session:
-        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, only)
+        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
         situation, outcomes = reconcile.apply(
             session.run,
             with_lineage(session, said),

@@ -10,13 +10,13 @@ from reconciler import git, reconcile
 from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
-from reconciler.model import Declared, Observed, Ours, Phase
+from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
 from reconciler.reconcile import ApiT, Situation
 from reconciler.render.problems import problems_text
 from reconciler.specs.load import load
 
 
-def declared(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] = ()) -> Declared:
+def declared(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Declared:
     """Read the specs; warnings go to stderr.
 
     Raises:
@@ -25,7 +25,7 @@ def declared(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] 
     world = session.run.world
     began = world.monotonic()
     places = [session.host.cwd / path for path in paths]
-    loaded = load(session.project, places, now=world.now(), only=only)
+    loaded = load(session.project, places, now=world.now(), names=names)
     world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
     if loaded.warnings:
         aside(problems_text(loaded.warnings, colour=session.host.colour("stderr")))
@@ -56,7 +56,7 @@ def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed],
     return ask
 
 
-def gather(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] = ()) -> Situation:
+def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, and decide."""
-    said = declared(session, paths, only)
+    said = declared(session, paths, names)
     return reconcile.gather(session.run, with_lineage(session, said), said)

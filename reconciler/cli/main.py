@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "show": "reconciler.cli.show:show",
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
+    "rerun": "reconciler.cli.rerun:rerun",
     "jobs": "reconciler.cli.jobs:jobs",
     "files": "reconciler.cli.files:files",
     "doctor": "reconciler.cli.doctor:doctor",

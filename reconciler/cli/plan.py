@@ -16,11 +16,12 @@ from reconciler.errors import ExitCode, first_that_holds
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
     from reconciler.document import PlanDoc
+    from reconciler.model import Names
 
 
 @click.command()
 @options.paths
-@options.only
+@options.names
 @click.option("-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan; apply takes it.")
 @options.output_format("text", "json", "markdown")
 @options.everything
@@ -33,7 +34,7 @@ def plan(
     host: Host,
     *,
     paths: tuple[Path, ...],
-    only: tuple[str, ...],
+    names: Names,
     everything: bool,
     out: Path | None,
     form: str,
@@ -44,19 +45,19 @@ def plan(
 ) -> int:
     """Show what apply would do, and why.
 
-    SPECS, files or folders below the spec root, and --only select what is considered; what is not selected is left
-    alone.
+    SPECS, files or folders below the spec root, --only and --exclude select what is considered; what is not selected
+    is left alone, and so is what is no longer declared.
     """
     from reconciler.cli.declare import gather
     from reconciler.cli.session import reading
     from reconciler.cli.tell import plan_bytes, save, tell
 
     with reading(common, host, consent) as session:
-        document = gather(session, paths, only).document
+        document = gather(session, paths, names).document
     if out is not None:
         save(host.cwd / out, plan_bytes(document))
     flags = (*common.flags, *consent.flags)
-    step = next_step(document, (*map(quoted, paths), *options.only_flags(only)), out, flags)
+    step = next_step(document, (*map(quoted, paths), *options.name_flags(names)), out, flags)
     tell(host, document, form=form, next_step=step, everything=everything)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
-from reconciler.model import JobSpec, RunKey
+from reconciler.model import EVERY_JOB, JobSpec, Names, RunKey
 from reconciler.render.clean import clean
 from reconciler.render.words import count
 from reconciler.specs import defaults, files, selection, yaml_reader
@@ -46,14 +46,14 @@ class Loaded:
     warnings: tuple[Problem, ...]
 
 
-def load(project: Project, paths: Sequence[Path] = (), *, now: float, only: Sequence[str] = ()) -> Loaded:
+def load(project: Project, paths: Sequence[Path] = (), *, now: float, names: Names = EVERY_JOB) -> Loaded:
     """Read, check and return every spec of a project.
 
     Args:
         project: where they are.
         paths: what to select; nothing for everything.
         now: Unix seconds, for specs whose `rerun` the calendar changes.
-        only: globs that the names of what is selected match; nothing for every name.
+        names: globs that narrow it by name.
 
     Raises:
         UsageError: a path does not exist, or selects nothing.
@@ -74,7 +74,7 @@ def load(project: Project, paths: Sequence[Path] = (), *, now: float, only: Sequ
         raise SpecError(problems)
     return Loaded(
         specs=tuple(specs),
-        selected=selection.selected(project, specs, narrowed, only),
+        selected=selection.selected(project, specs, narrowed, names),
         later=frozenset(loader.later),
         warnings=problems,
     )
