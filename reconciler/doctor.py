@@ -18,7 +18,7 @@ from reconciler.api.values import CreateJob, RequestRecord
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position
-from reconciler.reconcile import ApiT, Run
+from reconciler.run import ApiT, Run
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 

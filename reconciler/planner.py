@@ -59,29 +59,36 @@ from __future__ import annotations
 import textwrap
 from typing import Final
 
-from reconciler import growth, rules
+from reconciler import growth
 from reconciler.actions import Action, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.case import Case, cases
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase
-from reconciler.rules import Rule
+from reconciler.rules import other, untouchable, unwanted, wanted
+from reconciler.rules.changes import bought_before
+from reconciler.rules.rule import Rule
 
-UNTOUCHABLE: Final = (rules.unreadable, rules.newer_tool, rules.unknown_status, rules.other_history)
-UNWANTED: Final = (rules.suspended, rules.removed, rules.renamed, rules.history)
-OTHER_WORK: Final = (rules.other_work,)
+UNTOUCHABLE: Final = (
+    untouchable.unreadable,
+    untouchable.newer_tool,
+    untouchable.unknown_status,
+    untouchable.other_history,
+)
+UNWANTED: Final = (unwanted.suspended, unwanted.removed, unwanted.renamed, unwanted.history)
+OTHER_WORK: Final = (other.other_work,)
 WANTED_WORK: Final = (
-    rules.unsettled,
-    rules.succeeded,
-    rules.running,
-    rules.stopping,
-    rules.record_gone,
-    rules.cancelled,
-    rules.restored,
-    rules.partial,
-    rules.retry,
-    rules.failed,
-    rules.twin_gone,
-    rules.never_bought,
+    wanted.unsettled,
+    wanted.succeeded,
+    wanted.running,
+    wanted.stopping,
+    wanted.record_gone,
+    wanted.cancelled,
+    wanted.restored,
+    wanted.partial,
+    wanted.retry,
+    wanted.failed,
+    wanted.twin_gone,
+    wanted.never_bought,
 )
 STEPS: Final[tuple[tuple[Rule, ...], ...]] = (UNTOUCHABLE, UNWANTED, OTHER_WORK, WANTED_WORK)
 """The rules of each step, in order. The table above and `docs/planner.md` are generated from it."""
@@ -121,8 +128,8 @@ def decide(case: Case) -> Decision:
     if actions is None:
         beside = first(OTHER_WORK, case) or ()
         blocker = next((action.job for action in beside if isinstance(action, Keep)), None)
-        wanted = first(WANTED_WORK, case) or ()
-        actions = (*(wait(overtaken(action, case), blocker) for action in wanted), *beside)
+        buys = first(WANTED_WORK, case) or ()
+        actions = (*(wait(overtaken(action, case), blocker) for action in buys), *beside)
     return Decision(name=case.name, spec=case.spec, actions=actions, notes=tuple(notes(case, actions)))
 
 
@@ -181,7 +188,7 @@ def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
 def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
     """Say where all that was bought is bought again for a few parts more."""
     changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
-    before = rules.bought_before(case) if changed else None
+    before = bought_before(case) if changed else None
     return [note] if before and (note := growth.told(before, spec)) else []
 
 

@@ -7,70 +7,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 import msgspec
 
-from reconciler import holds, observe, planfile
-from reconciler.actions import Create, Plan
-from reconciler.api.client import Reader, Writer
-from reconciler.api.retry import Retrier
-from reconciler.apply import CREATE, KEPT, Applier
+from reconciler import claims as claimed
+from reconciler import holds, observe, planfile, records
+from reconciler.actions import Plan
+from reconciler.api.client import Writer
+from reconciler.apply import Applier
 from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError
-from reconciler.guards import Allowed, Proposal, Refusal, refusals
-from reconciler.ledger import lines
-from reconciler.ledger.lines import CancelEnded, CreateIntended, CreateRefused, Ended, Line
+from reconciler.guards import Proposal, refusals
+from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
-from reconciler.model import Checkout, Declared, Observed, Phase, RunKey, Source, Target
-from reconciler.outcomes import Created, Failed, Outcome, Skipped
+from reconciler.model import Declared, Observed, RunKey
+from reconciler.outcomes import Created, Outcome
 from reconciler.planner import plan
 from reconciler.quota import Room, fit
-from reconciler.settings import Guards, Limits, Uploads
+from reconciler.run import ApiT, Run, Situation
 from reconciler.settle import my_duplicates, until_listed
-from reconciler.world import World
 
 ROUNDS: Final = 8
 """So often a plan is made again because another runner wrote first."""
-
-ApiT = TypeVar("ApiT", bound=Reader)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run(Generic[ApiT]):
-    """What one run works with."""
-
-    api: ApiT
-    retrier: Retrier
-    world: World
-    target: Target
-    limits: Limits
-    guards: Guards
-    """With what the command line allows beyond the settings."""
-    allowed: Allowed
-    checkout: Checkout
-    source: Source
-    root: Path
-    """The project root, for input files."""
-    uploads: Uploads = KEPT
-    """How input files are kept in the workspace."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Situation:
-    """What was gathered, and what was decided."""
-
-    declared: Declared
-    observed: Observed
-    memory: Memory
-    plan: Plan
-    refusals: tuple[Refusal, ...]
-    document: PlanDoc
-    told: tuple[str, ...] = ()
-    """How a saved plan and this one differ harmlessly."""
 
 
 def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
@@ -200,14 +160,14 @@ def apply(
     agreed = False
     for _ in range(ROUNDS):
         situation = gather(run, declare, declared)
-        record_seen(run, situation)
+        records.record_seen(run, situation)
         if saved is not None:
             situation = only_what_holds(run, situation, saved)
         agreed = agreed or agree(situation)
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see counts from here, so our time does, however long the claiming takes.
         give_up_at = run.world.monotonic() + run.limits.deadline_seconds
-        claims = intents(run, situation.plan) if agreed else ()
+        claims = claimed.claims_of(run, situation.plan) if agreed else ()
         if run.world.ledger.claim(claims):
             if agreed and situation.plan.pending:
                 outcomes = _carry_out(run, situation, claims, give_up_at=give_up_at)
@@ -218,27 +178,6 @@ def apply(
     raise LedgerError(
         f"other runners wrote to the shared ledger first, {ROUNDS} times in a row",
         hint="nothing was bought; run again, or let CI run one apply at a time",
-    )
-
-
-def intents(run: Run[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
-    """Name every create of a plan beforehand."""
-    return tuple(
-        CreateIntended(
-            at=run.world.now(),
-            run_id=run.world.run_id,
-            op=run.world.new_op(),
-            name=create.spec.name,
-            work=create.spec.run_key.work,
-            rerun=create.spec.run_key.rerun,
-            attempt=create.attempt,
-            reason=create.reason,
-            lease=run.limits.deadline_seconds,
-            commit=run.source.commit,
-            actor=run.source.actor,
-            run_url=run.source.run_url,
-        )
-        for create in plan.of(Create)
     )
 
 
@@ -259,7 +198,7 @@ def _carry_out(
     applier = Applier(desk, root=run.root, uploads=run.uploads)
     outcomes = applier.apply(situation.plan)
     try:
-        _release(run, outcomes, claims)
+        claimed.release(run, outcomes, claims)
         if any(isinstance(outcome, Created) for outcome in outcomes):
             outcomes += applier.apply(_duplicates(run, situation, outcomes))
     except ReconcilerError as error:  # what was done is done; the next apply looks again
@@ -274,24 +213,6 @@ def _publish(run: Run[Writer]) -> None:
         run.world.log("ledger.not_published", error=str(error))
 
 
-def _release(run: Run[Writer], outcomes: Sequence[Outcome], claims: Sequence[CreateIntended]) -> None:
-    """Take back the claims of creates that were not sent, so that nobody waits for them."""
-    unsent = {
-        outcome.name
-        for outcome in outcomes
-        if isinstance(outcome, Skipped | Failed) and outcome.action == CREATE
-        if not (isinstance(outcome, Failed) and outcome.job)
-    }
-    at, run_id = run.world.now(), run.world.run_id
-    run.world.ledger.append(
-        *(
-            CreateRefused(at=at, run_id=run_id, op=claim.op, error="not sent")
-            for claim in claims
-            if claim.name in unsent
-        )
-    )
-
-
 def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outcome]) -> Plan:
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
@@ -303,49 +224,3 @@ def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outco
     )
     again = plan(situation.declared, settled.observed, memory, now=run.world.now())
     return my_duplicates(again, outcomes, run.api)
-
-
-def record_seen(run: Run[ApiT], situation: Situation) -> None:
-    """Write down what the workspace shows and the ledger does not know yet.
-
-    How jobs of ours have ended, for the day when the API forgets them; and what came of creates and cancels whose run
-    was interrupted before it could say so.
-    """
-    at, run_id = run.world.now(), run.world.run_id
-    memory = situation.memory
-    known = memory.jobs
-    in_doubt = {intent.op for intent in memory.open_creates}
-    over = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
-    new: list[Line] = []
-    for ours in situation.observed.ours:
-        job, facts = ours.job, ours.tags
-        if facts.op in in_doubt:
-            new.append(
-                lines.Created(
-                    at=at,
-                    run_id=run_id,
-                    op=facts.op,
-                    job_id=job.id,
-                    name=facts.name,
-                    work=facts.run_key.work,
-                    rerun=facts.run_key.rerun,
-                    attempt=facts.attempt,
-                    adopted=True,
-                )
-            )
-        if ours.phase in over and (job.id not in known or known[job.id].phase is not ours.phase):
-            new.append(
-                Ended(
-                    at=at,
-                    run_id=run_id,
-                    job_id=job.id,
-                    name=facts.name,
-                    work=facts.run_key.work,
-                    rerun=facts.run_key.rerun,
-                    attempt=facts.attempt,
-                    phase=ours.phase,
-                )
-            )
-        if job.id in memory.open_cancels and ours.phase in (*over, Phase.CANCELLED):
-            new.append(CancelEnded(at=at, run_id=run_id, job_id=job.id, status=job.status))
-    run.world.ledger.append(*new)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.cli.session import Session
     from reconciler.model import Names
     from reconciler.outcomes import Outcome
-    from reconciler.reconcile import Situation
+    from reconciler.run import Situation
 
 
 @click.command()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.doctor import Finding
-    from reconciler.reconcile import ApiT
+    from reconciler.run import ApiT
 
 
 @click.command()

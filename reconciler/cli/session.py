@@ -28,7 +28,7 @@ from reconciler.ledger.joint import JointLedger
 from reconciler.ledger.shared import SharedLedger
 from reconciler.logs import open_log
 from reconciler.model import Target
-from reconciler.reconcile import ApiT, Run
+from reconciler.run import ApiT, Run
 from reconciler.specs.project import STATE, Project, load_project, make_own
 from reconciler.world import Ledger, World
 

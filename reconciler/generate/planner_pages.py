@@ -84,7 +84,7 @@ def page() -> str:
         _REASONS,
         reasons,
         _ATTENTION,
-        source="`reconciler/planner.py`, `reconciler/rules.py`, `reconciler/quota.py` and `reconciler/actions.py`",
+        source="`reconciler/planner.py`, `reconciler/rules/`, `reconciler/quota.py` and `reconciler/actions.py`",
     )
 
 

@@ -15,7 +15,8 @@ from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
 from reconciler.ledger.memory import remember
 from reconciler.model import Checkout, Declared, Job, JobSpec, Observed, Source, Target, UploadedFile
 from reconciler.outcomes import Created, Failed, Outcome
-from reconciler.reconcile import ROUNDS, Run, Situation
+from reconciler.reconcile import ROUNDS
+from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
 
 from .fakes import ANSWERED, Api, Fate, Row, Stage, busy, desk, lost_after, lost_before, refused

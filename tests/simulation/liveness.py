@@ -11,7 +11,7 @@ from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended
 from reconciler.model import JobSpec, Phase
 from reconciler.outcomes import Cancelled, Failed, Skipped
 from reconciler.outcomes import Created as Was
-from reconciler.reconcile import Situation
+from reconciler.run import Situation
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.history import Bought
 from tests.simulation.server import FAILED, LIVE

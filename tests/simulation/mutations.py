@@ -46,7 +46,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no duplicate verdict",
-        "rules.py",
+        "rules/wanted.py",
         "if ours.phase is Phase.ACTIVE and ours.job.id != kept.id",
         "if ours.phase is Phase.STOPPING and ours.job.id != kept.id",
     ),
@@ -82,7 +82,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no attempt cap",
-        "rules.py",
+        "rules/wanted.py",
         "if phase in case.spec.retry.on and case.failures < case.spec.retry.max_attempts:",
         "if phase in case.spec.retry.on:",
     ),
@@ -106,13 +106,13 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "claims last no longer than the settle time",
-        "reconcile.py",
+        "claims.py",
         "lease=run.limits.deadline_seconds",
         "lease=0.0",
     ),
     Mutation(
         "a person's cancel is taken for our own",
-        "rules.py",
+        "rules/wanted.py",
         "if newest is None or newest.phase is not Phase.CANCELLED or case.stopped_by_us(newest.job):",
         "if newest is None or newest.phase is Phase.CANCELLED:",
     ),
@@ -136,7 +136,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "what the list shows of an interrupted create is not written down",
-        "reconcile.py",
+        "records.py",
         "if facts.op in in_doubt:",
         "if facts.op in ():",
     ),

@@ -20,7 +20,7 @@ from reconciler.create import Desk, Purchase, prepare
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile
-from reconciler.reconcile import Run
+from reconciler.run import Run
 from reconciler.settings import Limits
 from tests.simulation.faults import Hostile
 from tests.simulation.git import NAMES, WORKS, Commit

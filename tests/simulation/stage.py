@@ -11,7 +11,7 @@ from typing import Final
 from reconciler.api.client import Writer
 from reconciler.guards import Allowed
 from reconciler.model import Declared
-from reconciler.reconcile import Run, Situation
+from reconciler.run import Run, Situation
 from reconciler.settings import Guards
 from reconciler.world import Ledger
 from tests.simulation.baton import Baton

@@ -18,7 +18,7 @@ from reconciler.errors import GuardError, ReconcilerError
 from reconciler.guards import Allowed
 from reconciler.ledger.lines import Created, CreateIntended, Ended, Line
 from reconciler.model import Checkout, Declared, Observed, Source, Target
-from reconciler.reconcile import Run, Situation
+from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
 from reconciler.world import Ledger
 from tests.simulation.history import PROJECT, RunRecord

@@ -1,34 +1,14 @@
-"""The nouns: what git declares (`JobSpec`), what the API returns (`Job`), what is ours of it (`Ours`).
-
-Frozen values without behaviour beyond their own arithmetic. Everything outside (YAML, HTTP, metadata tags) is
-folded into these at the border and never seen past it.
-"""
+"""What git declares: a `JobSpec` with its inputs read, and all of them with their checkout."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from reconciler import digests
-
-
-class Phase(StrEnum):
-    """Where a job is in its life, as far as a decision depends on it."""
-
-    ACTIVE = "ACTIVE"
-    """QUEUED or RUNNING: it costs money and can be cancelled."""
-    STOPPING = "STOPPING"
-    """CANCELLATION_REQUESTED."""
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    CANCELLED = "CANCELLED"
-    UNKNOWN = "UNKNOWN"
-    """Any status this version does not know. Nothing is bought or cancelled on such ground."""
+from reconciler.model.jobs import Phase
 
 
 class RunKey(NamedTuple):
@@ -187,141 +167,6 @@ def request_count(part: Input) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A batch job as the API returns it. `timeout_hours` is not among what it returns."""
-
-    id: str
-    phase: Phase
-    status: str
-    """The API's own word for the phase, cleaned; for readers only."""
-    endpoint: str
-    model: str | None = None
-    agent_id: str | None = None
-    metadata: Mapping[str, object] = field(default_factory=dict)
-    input_files: tuple[str, ...] = ()
-    output_file: str | None = None
-    error_file: str | None = None
-    errors: tuple[str, ...] = ()
-    """What the API says went wrong, cleaned."""
-    created_at: int
-    """Unix seconds, the server's clock; so are the two below."""
-    started_at: int | None = None
-    completed_at: int | None = None
-    total_requests: int = 0
-    """0 until the server has validated the input."""
-    completed_requests: int = 0
-    succeeded_requests: int = 0
-    failed_requests: int = 0
-
-    @property
-    def age_key(self) -> tuple[int, str]:
-        """Sorts the older first; of twins the smallest is kept."""
-        return (self.created_at, self.id)
-
-    @property
-    def short_id(self) -> str:
-        """Enough of the id for a reader."""
-        return self.id[:8]
-
-
-TAG_PREFIX: Final = "reconciler."
-"""Metadata keys that begin so are ours; user metadata may not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Who bought it from where. Empty parts are unknown."""
-
-    commit: str = ""
-    dirty: bool = False
-    """True where the work tree differed from the commit."""
-    actor: str = ""
-    run_url: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tags:
-    """What we wrote into a job's metadata: the state of the tool, readable by whoever has the key."""
-
-    project: str
-    name: str
-    run_key: RunKey
-    inputs: str
-    """Digest of the inputs alone, so that a change can say what changed."""
-    requests: int | None = None
-    """How many requests were bought, None where unknown."""
-    parts: frozenset[str] = frozenset()
-    """The first characters of each input's digest; empty where they did not fit."""
-    settings: str
-    attempt: int
-    """1 for the first job of a run key; failed jobs before it are counted."""
-    op: str
-    """Names the one attempt to create this job, so that a lost answer can be looked up."""
-    on_remove: Literal["cancel", "keep"]
-    source: Source = Source()
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """A job of our project whose tags could be read."""
-
-    job: Job
-    tags: Tags
-
-    @property
-    def phase(self) -> Phase:
-        """The job's phase."""
-        return self.job.phase
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
-    """A job that carries our project's tag and yet cannot be understood."""
-
-    job: Job
-    name: str | None
-    """None where even the name cannot be read."""
-    run_key: RunKey | None
-    """None where even the work cannot be read; its `rerun` may be damaged."""
-    newer: bool
-    """True where a newer version of this tool wrote the tags."""
-    problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
-    """A job of another project in the same workspace."""
-
-    job: Job
-    project: str
-    name: str
-    run_key: RunKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """The requests that the workspace is still to answer: a lower bound, since new jobs show no total."""
-
-    ours: int = 0
-    others: int = 0
-    """Of other projects, and of jobs without our tags."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """The workspace, read whole, sorted by what it is to us."""
-
-    ours: tuple[Ours, ...] = ()
-    unreadable: tuple[Unreadable, ...] = ()
-    elsewhere: tuple[Elsewhere, ...] = ()
-    gone: frozenset[str] = frozenset()
-    """Ids that memory knows, the list does not show, and GET answers with 404."""
-    total: int = 0
-    """How many jobs were read, everybody's."""
-    pending: Pending = Pending()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
     """Where in git's history the specs stand; empty outside of git."""
 
@@ -371,23 +216,3 @@ class Declared:
     """The commits, among those that jobs name, that contain HEAD: this checkout is older than they are."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: whoever checks it out will not see them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Which workspace of which API."""
-
-    base_url: str
-    project: str
-    sandbox: bool = False
-
-    @property
-    def host(self) -> str:
-        """For readers: `api.mistral.ai`, or `the sandbox`."""
-        return "the sandbox" if self.sandbox else self.base_url.partition("://")[2].rstrip("/")
-
-    @property
-    def folder(self) -> str:
-        """A path for what this tool keeps about the target, relative to its own folder."""
-        host = "sandbox" if self.sandbox else re.sub(r"[^a-z0-9.-]", "_", self.host.lower())
-        return f"{host}/{self.project}"

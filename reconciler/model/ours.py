@@ -1,0 +1,126 @@
+"""What is ours of the jobs that are there, by the tags we wrote; and the workspace, read whole."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from reconciler.model.declared import RunKey
+from reconciler.model.jobs import Job, Phase
+
+TAG_PREFIX: Final = "reconciler."
+"""Metadata keys that begin so are ours; user metadata may not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who bought it from where. Empty parts are unknown."""
+
+    commit: str = ""
+    dirty: bool = False
+    """True where the work tree differed from the commit."""
+    actor: str = ""
+    run_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """What we wrote into a job's metadata: the state of the tool, readable by whoever has the key."""
+
+    project: str
+    name: str
+    run_key: RunKey
+    inputs: str
+    """Digest of the inputs alone, so that a change can say what changed."""
+    requests: int | None = None
+    """How many requests were bought, None where unknown."""
+    parts: frozenset[str] = frozenset()
+    """The first characters of each input's digest; empty where they did not fit."""
+    settings: str
+    attempt: int
+    """1 for the first job of a run key; failed jobs before it are counted."""
+    op: str
+    """Names the one attempt to create this job, so that a lost answer can be looked up."""
+    on_remove: Literal["cancel", "keep"]
+    source: Source = Source()
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A job of our project whose tags could be read."""
+
+    job: Job
+    tags: Tags
+
+    @property
+    def phase(self) -> Phase:
+        """The job's phase."""
+        return self.job.phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A job that carries our project's tag and yet cannot be understood."""
+
+    job: Job
+    name: str | None
+    """None where even the name cannot be read."""
+    run_key: RunKey | None
+    """None where even the work cannot be read; its `rerun` may be damaged."""
+    newer: bool
+    """True where a newer version of this tool wrote the tags."""
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A job of another project in the same workspace."""
+
+    job: Job
+    project: str
+    name: str
+    run_key: RunKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """The requests that the workspace is still to answer: a lower bound, since new jobs show no total."""
+
+    ours: int = 0
+    others: int = 0
+    """Of other projects, and of jobs without our tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """The workspace, read whole, sorted by what it is to us."""
+
+    ours: tuple[Ours, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
+    gone: frozenset[str] = frozenset()
+    """Ids that memory knows, the list does not show, and GET answers with 404."""
+    total: int = 0
+    """How many jobs were read, everybody's."""
+    pending: Pending = Pending()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Which workspace of which API."""
+
+    base_url: str
+    project: str
+    sandbox: bool = False
+
+    @property
+    def host(self) -> str:
+        """For readers: `api.mistral.ai`, or `the sandbox`."""
+        return "the sandbox" if self.sandbox else self.base_url.partition("://")[2].rstrip("/")
+
+    @property
+    def folder(self) -> str:
+        """A path for what this tool keeps about the target, relative to its own folder."""
+        host = "sandbox" if self.sandbox else re.sub(r"[^a-z0-9.-]", "_", self.host.lower())
+        return f"{host}/{self.project}"

@@ -1,0 +1,1 @@
+"""The rules of the planner, a module a step. The order is in `planner`."""

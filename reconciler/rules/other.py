@@ -1,0 +1,35 @@
+"""Step 2: live jobs of other work under the name."""
+
+from __future__ import annotations
+
+from reconciler.actions import Cancel, Keep, Reason
+from reconciler.case import Case
+from reconciler.model import Ours, Phase
+from reconciler.rules.rule import Verdict, rule
+
+
+@rule(
+    "an ACTIVE job of other work, or of the same work and another rerun",
+    "other work and `on_change: replace`: Cancel `superseded`, beside whatever step 3 says; otherwise "
+    "Keep it `running`, and what step 3 would create is Hold `waiting`",
+)
+def other_work(case: Case) -> Verdict:
+    """A replacement stops the old work; a rerun, or `on_change: finish`, lets it end first."""
+    doomed = {ours.job.id for ours in to_cancel(case)}
+    return tuple(
+        Cancel(ours=ours, reason=Reason.SUPERSEDED)
+        if ours.job.id in doomed
+        else Keep(job=ours.job, reason=Reason.RUNNING, detail="the next run waits for it")
+        for ours in case.other_active
+    )
+
+
+def to_cancel(case: Case) -> tuple[Ours, ...]:
+    """Return the live jobs that steps 1 and 2 would cancel. Duplicates are not among them."""
+    if case.spec is None:
+        return tuple(ours for ours in case.phase(Phase.ACTIVE) if ours.tags.on_remove == "cancel")
+    if case.spec.suspend:
+        return case.phase(Phase.ACTIVE)
+    if case.spec.on_change == "finish":
+        return ()
+    return tuple(ours for ours in case.other_active if not case.same_work(ours))

@@ -1,0 +1,44 @@
+"""Step 1: names that want nothing."""
+
+from __future__ import annotations
+
+from reconciler.actions import Cancel, Hold, Keep, Reason
+from reconciler.case import Case
+from reconciler.model import Phase
+from reconciler.rules.rule import Verdict, rule
+
+
+@rule("suspended", "Cancel every ACTIVE job of the name `suspended`; otherwise Hold `suspended`")
+def suspended(case: Case) -> Verdict:
+    """The spec stays, its work stops."""
+    if case.spec is None or not case.spec.suspend:
+        return None
+    cancels = tuple(Cancel(ours=ours, reason=Reason.SUSPENDED) for ours in case.phase(Phase.ACTIVE))
+    return cancels or (Hold(reason=Reason.SUSPENDED, hint="set `suspend: false` to let it run"),)
+
+
+@rule("not declared, ACTIVE", "Cancel `removed`; where the job's tag says keep: Hold `kept`")
+def removed(case: Case) -> Verdict:
+    """The spec is gone; the job's own tag remembers what the spec wanted then."""
+    if case.spec is not None or not case.phase(Phase.ACTIVE):
+        return None
+    return tuple(
+        Cancel(ours=ours, reason=Reason.REMOVED)
+        if ours.tags.on_remove == "cancel"
+        else Hold(job=ours.job, reason=Reason.KEPT)
+        for ours in case.phase(Phase.ACTIVE)
+    )
+
+
+@rule("not declared, its run key is wanted by a declared spec", "Keep `renamed`: it is that spec's job")
+def renamed(case: Case) -> Verdict:
+    """A rename buys nothing and cancels nothing."""
+    if case.spec is not None or not case.moved:
+        return None
+    return tuple(Keep(job=ours.job, reason=Reason.RENAMED, detail=f"now {name}") for ours, name in case.moved)
+
+
+@rule("not declared, anything else", "nothing: history, never deleted")
+def history(case: Case) -> Verdict:
+    """What has ended is a record."""
+    return None if case.spec is not None else ()
