@@ -41,7 +41,8 @@ def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
         ApiError: the API could not be read.
     """
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
-    watched = observe.Watched(project=run.target.project, wanted=wanted)
+    adopted = frozenset(spec.adopt.job for spec in declared.specs if spec.adopt)
+    watched = observe.Watched(project=run.target.project, wanted=wanted, adopted=adopted)
     return observe.observe(run.api, run.world, watched, memory, at_once=run.limits.reads_in_flight)
 
 

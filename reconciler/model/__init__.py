@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from reconciler.model.declared import (
     EVERY_JOB,
+    Adopt,
     Checkout,
     Declared,
     InlineRequests,
@@ -40,6 +41,7 @@ from reconciler.model.ours import (
 __all__ = [
     "EVERY_JOB",
     "TAG_PREFIX",
+    "Adopt",
     "Checkout",
     "Declared",
     "Elsewhere",

@@ -88,6 +88,16 @@ class Retry:
     on: frozenset[Phase] = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """A job without tags that counts as a spec's own."""
+
+    job: str
+    """Its id."""
+    work: str
+    """The digest of the work that it has bought, as whoever wrote the spec vouches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """One declared job, checked, with its inputs read."""
@@ -108,6 +118,7 @@ class JobSpec:
     on_remove: Literal["cancel", "keep"] = "cancel"
     max_failed: float = 0.0
     """Share of failed requests, 0 to 1, above which a success needs attention."""
+    adopt: Adopt | None = None
     declared_at: Position
     family: str = ""
     """What the jobs of one spec are called together (`backfill-*`); "" for a spec of one job. For readers only."""

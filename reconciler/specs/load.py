@@ -107,6 +107,8 @@ class _Loader:
         """Where each name was declared first."""
         self._work: dict[RunKey, str] = {}
         """What declared each piece of work first."""
+        self._adopted: dict[str, str] = {}
+        """What adopted each job first."""
         self._cut_short = False
         self.problems: list[Problem] = []
 
@@ -148,6 +150,7 @@ class _Loader:
             for spec in found.specs:
                 if spec.name not in taken:
                     self._work_taken(document, spec)
+                    self._job_taken(document, spec)
                     yield spec
 
     def _read_defaults(self, path: str) -> None:
@@ -215,6 +218,16 @@ class _Loader:
                     "`endpoint`, `model`, `agent_id` and `rerun`"
                 )
             self.problems.append(document.source.problem(document.place(("name",)), message, hint=hint))
+
+    def _job_taken(self, document: Document, spec: JobSpec) -> None:
+        if spec.adopt is None:
+            return
+        here = f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
+        first = self._adopted.setdefault(spec.adopt.job, here)
+        if first != here:
+            message = f"adopt: {first} adopts this job already"
+            place = document.place(("adopt", "job"))
+            self.problems.append(document.source.problem(place, message, hint="a job did one piece of work"))
 
 
 def _name(document: Document) -> str:

@@ -52,6 +52,8 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
         value = getattr(spec, name)
         if value != getattr(blank, name):
             yield name, value
+    if spec.adopt:
+        yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
     if spec.retry != Retry():
         on = sorted(_PHASES[phase] for phase in spec.retry.on)
         yield "retry", {"max_attempts": spec.retry.max_attempts, "on": on}
