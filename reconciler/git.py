@@ -61,6 +61,17 @@ def uncommitted(root: Path, spec_root: Path) -> frozenset[str]:
     )
 
 
+def toplevel(root: Path) -> Path | None:
+    """Return the root of the repository that a folder lies in, None outside of git."""
+    told = _git(root, "rev-parse", "--show-toplevel")
+    return Path(told) if told else None
+
+
+def origin(root: Path) -> str:
+    """Return the URL of the remote `origin`, "" where there is none."""
+    return _git(root, "config", "--get", "remote.origin.url") or ""
+
+
 def contained(root: Path, commits: Iterable[str]) -> frozenset[str] | None:
     """Return those commits that are HEAD or its ancestors; None outside of a checkout.
 

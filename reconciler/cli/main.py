@@ -18,6 +18,7 @@ from reconciler.errors import ExitCode, ReconcilerError, SpecError
 from reconciler.render.clean import clean
 
 COMMANDS: Final = {
+    "init": "reconciler.cli.init:init",
     "validate": "reconciler.cli.validate:validate",
     "render": "reconciler.cli.render:render",
     "plan": "reconciler.cli.plan:plan",

@@ -34,8 +34,12 @@ def documents(specs: Iterable[JobSpec], folder: str) -> str:
 
 def _lines(spec: JobSpec, folder: str) -> Iterator[str]:
     yield f"# {_comment(spec.declared_at.path)}:{spec.declared_at.line}\n"
-    for name, value in _fields(spec, folder):
-        yield f"{name}: {scalar(value)}\n"
+    yield body(spec, folder)
+
+
+def body(spec: JobSpec, folder: str) -> str:
+    """Return the fields of one spec, a line each."""
+    return "".join(f"{name}: {scalar(value)}\n" for name, value in _fields(spec, folder))
 
 
 def _comment(text: str) -> str:
