@@ -129,7 +129,7 @@ def next_steps(project: Project, *, adopted: bool, in_git: bool, workflows: bool
     if adopted:
         yield "  reconciler plan               no changes: what runs is adopted"
     else:
-        yield "  reconciler plan --sandbox     what would be bought, on the embedded sandbox: no key, and nothing is bought"
+        yield "  reconciler plan --sandbox     what would be bought, in the sandbox: no key, and nothing is bought"
     if not in_git:
         yield "  git init                      a plan is reviewed where its specs are"
     yield "  git add --all && git commit"

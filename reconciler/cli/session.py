@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic
 
 import msgspec
 
-from reconciler import git
+from reconciler import git, provenance
 from reconciler.api.client import Reader, Writer
 from reconciler.api.exchange import Observer
 from reconciler.api.key import Key, read_key
@@ -126,6 +126,8 @@ def _open(
         with suppress(OSError):  # whoever needs the folder says what is wrong with it
             make_own(project.root / STATE)
     checkout = git.checkout(project.root, project.spec_root)
+    source = provenance.source(checkout, git.origin(project.root), host.environ)
+    checkout = replace(checkout, branch=source.branch)  # CI checks out a commit, and knows of which branch
     run_id = f"{host.random.getrandbits(48):012x}"
     log = stack.enter_context(
         open_log(
@@ -180,7 +182,7 @@ def _open(
         guards=consent.settings(project.settings.guards),
         allowed=consent.allowed,
         checkout=checkout,
-        source=git.source(checkout, host.environ),
+        source=source,
         root=project.root,
         uploads=project.settings.uploads,
     )

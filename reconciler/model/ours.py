@@ -20,7 +20,10 @@ class Source:
     commit: str = ""
     dirty: bool = False
     """True where the work tree differed from the commit."""
+    branch: str = ""
     actor: str = ""
+    repository: str = ""
+    """Host and path: `github.com/acme/shop`."""
     run_url: str = ""
 
 
