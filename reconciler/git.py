@@ -71,6 +71,11 @@ def origin(root: Path) -> str:
     return _git(root, "config", "--get", "remote.origin.url") or ""
 
 
+def tracked(root: Path, folder: str) -> bool:
+    """Whether git holds anything of a folder, or the folder itself as a link."""
+    return bool(_git(root, "ls-files", "-z", "--", folder))
+
+
 def contained(root: Path, commits: Iterable[str]) -> frozenset[str] | None:
     """Return those commits that are HEAD or its ancestors; None outside of a checkout.
 
