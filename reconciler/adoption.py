@@ -52,17 +52,18 @@ def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoptio
         same = {run_key, *(spec.run_keys if spec else ())}
         if same & done or tagged.get(it.job) in same:  # one that carries our tags counts by them
             continue
-        problem = _problem(it.job, job, spec, ours=it.job in tagged)
+        problem = _problem(it.job, job, spec, ours=it.job in tagged, snapshot=observed.at is not None)
         ours = None if problem or job is None else Ours(job, _tags(job, name, run_key), adopted=True)
         found.append(Adoption(run_key=run_key, ours=ours, problem=problem))
     return tuple(found)
 
 
-def _problem(job_id: str, job: Job | None, spec: JobSpec | None, *, ours: bool) -> str:
+def _problem(job_id: str, job: Job | None, spec: JobSpec | None, *, ours: bool, snapshot: bool) -> str:
     """Say what is wrong with a job as the one that did the work of `spec`, "" where nothing is known to be."""
     short = job_id[:8]
-    if job is None:
-        return f"there is no job {short} in this workspace"
+    if job is None:  # of strangers' jobs a snapshot holds only those that were adopted when it was made
+        unseen = f"the snapshot does not show job {short}; a plan with a key will tell"
+        return unseen if snapshot else f"there is no job {short} in this workspace"
     if ours:
         return f"job {short} carries tags of this project, and did other work"
     owner = tags.project_of(job)

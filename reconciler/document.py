@@ -48,6 +48,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """Buy work. Holds as long as nobody has bought this run key."""
 
     reason: str
+    precondition: str = ""
+    """What must hold when it is applied, in words; apply looks for itself."""
     work: str
     rerun: str = ""
     attempt: int = 1
@@ -61,7 +63,10 @@ class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cance
     """Stop a job. Holds as long as it is queued or running."""
 
     reason: str
+    precondition: str = ""
+    """What must hold when it is applied, in words; apply looks for itself."""
     job: JobDoc
+    """As it was before; afterwards it is cancelled."""
 
 
 class KeepDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="keep"):
@@ -130,6 +135,14 @@ class GuardDoc(_Part, frozen=True, kw_only=True):
     hint: str
 
 
+class MeasureDoc(_Part, frozen=True, kw_only=True):
+    """What a guard counts in the plan, beside the most that it lets pass."""
+
+    guard: str
+    value: float
+    limit: float
+
+
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """The plan in numbers. A replacement is a create and a cancel under one name, counted once."""
 
@@ -158,6 +171,8 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     commit: str = ""
     branch: str = ""
     dirty: bool = False
+    observed_at: str | None = None
+    """RFC 3339: when the jobs were read, where that was not when the plan was made."""
     jobs_read: int = 0
     jobs_ours: int = 0
     selected: int | None = None
@@ -165,6 +180,8 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     not_considered: int = 0
     summary: SummaryDoc
     guards: tuple[GuardDoc, ...] = ()
+    """Those that refuse."""
+    measures: tuple[MeasureDoc, ...] = ()
     decisions: tuple[DecisionDoc, ...]
 
     @property

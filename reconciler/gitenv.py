@@ -1,4 +1,4 @@
-"""The environment that git runs in: without the key, and without what would point it at another repository."""
+"""The environment that git runs in: without key and token, and without what would point it at another repository."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Final
 
 LEFT_OUT: Final = frozenset(
-    {"MISTRAL_API_KEY", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
+    {
+        "MISTRAL_API_KEY",
+        "RECONCILER_TOKEN",
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_NAMESPACE",
+    }
 )
 QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 

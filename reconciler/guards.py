@@ -26,12 +26,24 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What a guard counts in a plan, beside the most that it lets pass."""
+
+    guard: str
+    value: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """What the reader of the plan has agreed to on the command line."""
+    """What the settings, or the reader of the plan on the command line, have agreed to."""
 
     empty: bool = False
     other_workspace: bool = False
     bought_elsewhere: bool = False
+
+
+DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,23 @@ class Proposal:
         """Our live jobs."""
         return sum(ours.phase is Phase.ACTIVE for ours in self.observed.ours)
 
+    @property
+    def lost_answers(self) -> int:
+        """What the jobs to be cancelled have answered."""
+        return sum(cancel.ours.job.completed_requests for cancel in self.cancels)
+
+    @property
+    def requests(self) -> int:
+        """What the plan buys, as far as it is known."""
+        return sum(create.spec.requests or 0 for create in self.plan.of(Create))
+
+    @property
+    def bought_today(self) -> int:
+        """Requests of our jobs that are younger than a day."""
+        since = self.now - DAY
+        recent = [ours for ours in self.observed.ours if ours.job.created_at > since]
+        return sum(ours.job.total_requests or ours.tags.requests or 0 for ours in recent)
+
 
 SHARE_COUNTS_FROM: Final = 3
 """So few cancels are never refused for their share."""
@@ -69,7 +98,7 @@ def empty(proposal: Proposal) -> Refusal | None:
     return Refusal(
         guard="empty",
         message=f"nothing is declared while {proposal.active:,} of our jobs are active",
-        hint="if everything is to be cancelled, pass --allow-empty",
+        hint="if everything is to be cancelled, pass --allow-empty, or set guards.allow_empty",
     )
 
 
@@ -112,22 +141,17 @@ def new_requests(proposal: Proposal) -> Refusal | None:
         message=f"the plan buys {known:,} requests{beside}, more than {limit:,}",
         hint=f"pass --max-new-requests {known}, or set guards.max_new_requests"
         if not unknown
-        else "pass --max-new-requests none",
+        else "pass --max-new-requests none, or set guards.max_new_requests to null",
     )
-
-
-DAY: Final = 86_400
 
 
 def requests_per_day(proposal: Proposal) -> Refusal | None:
     """Refuse to buy more within 24 hours than a limit: the list tells, whichever runner bought it."""
     limit = proposal.settings.max_requests_per_day
-    new = sum(create.spec.requests or 0 for create in proposal.plan.of(Create))
+    new = proposal.requests
     if limit is None or not new:
         return None
-    since = proposal.now - DAY
-    recent = [ours for ours in proposal.observed.ours if ours.job.created_at > since]
-    bought = sum(ours.job.total_requests or ours.tags.requests or 0 for ours in recent)
+    bought = proposal.bought_today
     if bought + new <= limit:
         return None
     return Refusal(
@@ -139,8 +163,7 @@ def requests_per_day(proposal: Proposal) -> Refusal | None:
 
 def lost_answers(proposal: Proposal) -> Refusal | None:
     """Refuse to throw away more answers of running jobs than a limit."""
-    lost = sum(cancel.ours.job.completed_requests for cancel in proposal.cancels)
-    limit = proposal.settings.max_lost_answers
+    lost, limit = proposal.lost_answers, proposal.settings.max_lost_answers
     if lost <= limit:
         return None
     return Refusal(
@@ -161,7 +184,7 @@ def other_workspace(proposal: Proposal) -> Refusal | None:
         guard="other_workspace",
         message=f"this workspace shows none of the {len(known):,} jobs that the ledger remembers",
         hint="check that the key is of the right workspace; if the jobs were deleted, "
-        "pass --allow-other-workspace",
+        "pass --allow-other-workspace, or set guards.allow_other_workspace",
     )
 
 
@@ -184,7 +207,7 @@ def bought_elsewhere(proposal: Proposal) -> Refusal | None:
         guard="bought_elsewhere",
         message=f"the work of {names[0]}{more} is already bought under project {', '.join(projects)}",
         hint="if the project was renamed, undo that in reconciler.yaml; "
-        "to buy it here too, pass --allow-bought-elsewhere",
+        "to buy it here too, pass --allow-bought-elsewhere, or set guards.allow_bought_elsewhere",
     )
 
 
@@ -205,3 +228,22 @@ def refusals(proposal: Proposal) -> tuple[Refusal, ...]:
     if not proposal.plan.pending:
         return ()
     return tuple(refusal for guard in GUARDS if (refusal := guard(proposal)))
+
+
+def measures(proposal: Proposal) -> tuple[Measure, ...]:
+    """Return what the guards that have a limit count in a plan that would write; none in one that would not."""
+    if not proposal.plan.pending:
+        return ()
+    count, active, given = len(proposal.cancels), proposal.active, proposal.settings
+    found = [Measure(guard="max_cancels", value=count, limit=given.max_cancels)]
+    if count >= SHARE_COUNTS_FROM:
+        found.append(
+            Measure(guard="max_cancel_share", value=count / max(1, active), limit=given.max_cancel_share)
+        )
+    found.append(Measure(guard="max_lost_answers", value=proposal.lost_answers, limit=given.max_lost_answers))
+    if given.max_new_requests is not None:
+        found.append(Measure(guard="max_new_requests", value=proposal.requests, limit=given.max_new_requests))
+    if given.max_requests_per_day is not None:
+        value = proposal.bought_today + proposal.requests
+        found.append(Measure(guard="max_requests_per_day", value=value, limit=given.max_requests_per_day))
+    return tuple(found)

@@ -153,11 +153,11 @@ def with_remembered(
     )
     late = [job for job in found.values() if job is not None]
     gone = frozenset(job_id for job_id, job in found.items() if job is None)
-    known = _known(memory, listed.jobs)
+    known = by_memory(memory, listed.jobs)
     return replace(sort_out((*listed.jobs, *late), watched, gone=gone, known=known), pages=listed.pages)
 
 
-def _known(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
+def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
     """Return what the ledger knows of jobs: by id, and by op where a run was interrupted before it heard the id."""
     known = dict(memory.jobs)
     by_op = {f"op={intent.op}": intent for intent in memory.open_creates}

@@ -1,18 +1,16 @@
-"""Plans as files: make a document of a plan, save it, load it.
-
-The digest detects corruption and cut files. It is no defence against malice: that is planning again (`holds`).
-"""
+"""Plans as files: make a document of a plan, save it, load it. A defence against malice is planning again (`holds`)."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
 import msgspec
 
 import reconciler
-from reconciler import digests
+from reconciler import sealed
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.document import (
     FORMAT_VERSION,
@@ -25,17 +23,15 @@ from reconciler.document import (
     HoldDoc,
     JobDoc,
     KeepDoc,
+    MeasureDoc,
     PlanDoc,
     SummaryDoc,
     TargetDoc,
     UploadDoc,
 )
 from reconciler.errors import ReconcilerError
-from reconciler.guards import Refusal
+from reconciler.guards import Measure, Refusal
 from reconciler.model import Checkout, Declared, InputFile, Job, Observed, Target
-
-MAX_BYTES: Final = 256_000_000
-"""A plan file larger than this is none of ours."""
 
 
 def of(
@@ -46,6 +42,7 @@ def of(
     declared: Declared,
     observed: Observed,
     refusals: Sequence[Refusal],
+    measures: Sequence[Measure] = (),
     now: float,
 ) -> PlanDoc:
     """Make a document of a plan. Pure."""
@@ -58,11 +55,15 @@ def of(
         branch=checkout.branch,
         dirty=checkout.dirty,
         jobs_read=observed.total,
+        observed_at=None if observed.at is None else rfc3339(observed.at),
         jobs_ours=len(observed.ours) + len(observed.unreadable),
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
         guards=tuple(GuardDoc(guard=it.guard, message=it.message, hint=it.hint) for it in refusals),
+        measures=tuple(
+            MeasureDoc(guard=it.guard, value=float(it.value), limit=float(it.limit)) for it in measures
+        ),
         decisions=tuple(_decision(decision) for decision in plan.decisions),
     )
 
@@ -100,12 +101,21 @@ def _decision(decision: Decision) -> DecisionDoc:
     )
 
 
+LIVE: Final = "the job is queued or running"
+
+
+def _not_bought(attempt: int) -> str:
+    failed = f", but {attempt - 1} that failed" if attempt > 1 else ""
+    return f"no job has this work and rerun{failed}"
+
+
 def _action(action: Action) -> ActionDoc:
     match action:
         case Create():
             files = [part for part in action.spec.inputs if isinstance(part, InputFile)]
             return CreateDoc(
                 reason=action.reason,
+                precondition=_not_bought(action.attempt),
                 work=action.spec.run_key.work,
                 rerun=action.spec.run_key.rerun,
                 attempt=action.attempt,
@@ -120,7 +130,7 @@ def _action(action: Action) -> ActionDoc:
                 ),
             )
         case Cancel():
-            return CancelDoc(reason=action.reason, job=_job(action.ours.job))
+            return CancelDoc(reason=action.reason, precondition=LIVE, job=_job(action.ours.job))
         case Keep():
             return KeepDoc(
                 reason=action.reason,
@@ -152,43 +162,40 @@ def _job(job: Job) -> JobDoc:
     )
 
 
-class _Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan file: the document and its digest."""
-
-    digest: str
-    plan: msgspec.Raw
-
-
 def encode(document: PlanDoc) -> bytes:
     """Return the bytes of a plan file: indented JSON, with the digest of the document in front."""
-    plan = msgspec.json.encode(document, order="deterministic")
-    saved = msgspec.json.encode({"digest": f"sha256:{digests.sha256(plan)}", "plan": msgspec.Raw(plan)})
-    return msgspec.json.format(saved, indent=1) + b"\n"
+    return sealed.seal("plan", msgspec.json.encode(document, order="deterministic"))
+
+
+HINT: Final = "make it again: reconciler plan -o plan.json"
 
 
 def decode(data: bytes) -> PlanDoc:
     """Read a plan file.
 
     Raises:
-        ReconcilerError: it is no plan file, is of another major version, or was altered after it was saved.
+        ReconcilerError: it is no plan file, is of another major version, was altered after it was saved, or names
+            files outside of the project.
     """
-    hint = "make it again: reconciler plan -o plan.json"
-    if len(data) > MAX_BYTES:
-        raise ReconcilerError("this is not a plan file: it is too large", hint=hint)
+    body = sealed.unseal("plan", data, version=FORMAT_VERSION, hint=HINT)
     try:
-        saved = msgspec.json.decode(data, type=_Saved)
-        plan = msgspec.json.format(bytes(saved.plan), indent=-1)
-        version = str(msgspec.json.decode(plan, type=dict).get("format_version", ""))
-    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
-        raise ReconcilerError("this is not a plan file", hint=hint) from error
-    if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-        raise ReconcilerError(
-            f"this plan file has format version {version[:20]!r}, and this version reads {FORMAT_VERSION}",
-            hint="use the version of the tool that made it, or " + hint,
-        )
-    if saved.digest != f"sha256:{digests.sha256(plan)}":
-        raise ReconcilerError("the plan file was altered or cut after it was saved", hint=hint)
-    try:
-        return msgspec.json.decode(plan, type=PlanDoc)
+        document = msgspec.json.decode(body, type=PlanDoc)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise ReconcilerError(f"the plan file does not hold a whole plan: {error}", hint=hint) from error
+        raise ReconcilerError(f"the plan file does not hold a whole plan: {error}", hint=HINT) from error
+    for path in _paths(document):
+        if _leads_out(path):
+            raise ReconcilerError(f"the plan file names a file outside of the project: {path}", hint=HINT)
+    return document
+
+
+def _paths(document: PlanDoc) -> Iterator[str]:
+    for decision in document.decisions:
+        yield decision.declared_at
+        for create in decision.of(CreateDoc):
+            for upload in create.uploads:
+                yield upload.path
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a path is none beneath the project root, on any system."""
+    return re.match(r"([A-Za-z]:)?[/\\]", path) is not None or ".." in re.split(r"[/\\]", path)

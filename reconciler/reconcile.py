@@ -19,7 +19,7 @@ from reconciler.apply import Applier
 from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
-from reconciler.guards import Proposal, refusals
+from reconciler.guards import Proposal, measures, refusals
 from reconciler.holds import Reduced
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
@@ -29,6 +29,7 @@ from reconciler.planner import plan
 from reconciler.quota import Room, fit
 from reconciler.run import ApiT, Run, Situation
 from reconciler.settle import my_duplicates, until_listed
+from reconciler.snapshot import Snapshot
 
 ROUNDS: Final = 8
 """So often a plan is made again because another runner wrote first."""
@@ -41,10 +42,15 @@ def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
+    watched = watched_by(run, declared)
+    return observe.observe(run.api, run.world, watched, memory, at_once=run.limits.reads_in_flight)
+
+
+def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
+    """Return what makes a job interesting to a run."""
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
     adopted = frozenset(spec.adopt.job for spec in declared.specs if spec.adopt)
-    watched = observe.Watched(project=run.target.project, wanted=wanted, adopted=adopted)
-    return observe.observe(run.api, run.world, watched, memory, at_once=run.limits.reads_in_flight)
+    return observe.Watched(project=run.target.project, wanted=wanted, adopted=adopted)
 
 
 def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
@@ -92,6 +98,15 @@ def recall(run: Run[ApiT]) -> Memory:
     return memory
 
 
+def from_snapshot(
+    run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared, seen: Snapshot
+) -> Situation:
+    """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
+    memory = seen.memory(settle_seconds=run.limits.settle_seconds)
+    observed = seen.observed(watched_by(run, declared), memory)
+    return _told(run, decide(run, declare(observed), observed, memory))
+
+
 def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
     """Plan, fit it into the quota, and ask the guards."""
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
@@ -115,17 +130,16 @@ def _situation(
     *,
     told: tuple[str, ...] = (),
 ) -> Situation:
-    found = refusals(
-        Proposal(
-            plan=decided,
-            declared=declared,
-            observed=observed,
-            memory=memory,
-            settings=run.guards,
-            allowed=run.allowed,
-            now=run.world.now(),
-        )
+    proposal = Proposal(
+        plan=decided,
+        declared=declared,
+        observed=observed,
+        memory=memory,
+        settings=run.guards,
+        allowed=run.allowed,
+        now=run.world.now(),
     )
+    found = refusals(proposal)
     document = planfile.of(
         decided,
         target=run.target,
@@ -133,6 +147,7 @@ def _situation(
         declared=declared,
         observed=observed,
         refusals=found,
+        measures=measures(proposal),
         now=run.world.now(),
     )
     return Situation(

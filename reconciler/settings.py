@@ -148,6 +148,15 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(ge=0, description="Answers of running jobs that the cancels of one plan may throw away."),
     ] = 10_000
+    allow_empty: Annotated[
+        bool, Meta(description="Whether everything may be cancelled because nothing is declared.")
+    ] = False
+    allow_other_workspace: Annotated[
+        bool, Meta(description="Whether a workspace may show none of the jobs that the ledger remembers.")
+    ] = False
+    allow_bought_elsewhere: Annotated[
+        bool, Meta(description="Whether work may be bought that another project of the workspace has bought.")
+    ] = False
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -63,6 +63,18 @@ def wsgi_transport(app: Callable[..., Iterable[bytes]]) -> Transport:
     return httpx.WSGITransport(app=application)
 
 
+class Nowhere(httpx.BaseTransport):
+    """Carries nothing: for a run that works on what it was given and asks nobody."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse.
+
+        Raises:
+            ConnectError: always.
+        """
+        raise httpx.ConnectError("this run asks nobody", request=request)
+
+
 def _proxy(host: str) -> str | None:
     proxies = getproxies()
     proxy = proxies.get("https") or proxies.get("all")

@@ -32,10 +32,10 @@ PHASES: Final = {
 }
 """Every status of the description (BatchJobStatus). Any other word is `Phase.UNKNOWN`: the list is open."""
 
-_Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 """Unix seconds up to the year 9999: what every calendar can show."""
-_Count = Annotated[int, Meta(ge=0, le=2**53)]
-_Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
 """Visible ASCII: an id stands in URLs, tables and logs, and is never altered."""
 
 
@@ -49,23 +49,23 @@ class _Error(Struct, gc=False):
 
 
 class _Job(Struct, gc=False):
-    id: _Id
-    input_files: list[_Id]
+    id: Id
+    input_files: list[Id]
     endpoint: str
     errors: list[_Error]
     status: str
-    created_at: _Time
-    total_requests: _Count
-    completed_requests: _Count
-    succeeded_requests: _Count
-    failed_requests: _Count
+    created_at: Time
+    total_requests: Count
+    completed_requests: Count
+    succeeded_requests: Count
+    failed_requests: Count
     metadata: dict[str, object] | None = None
     model: str | None = None
     agent_id: str | None = None
-    output_file: _Id | None = None
-    error_file: _Id | None = None
-    started_at: _Time | None = None
-    completed_at: _Time | None = None
+    output_file: Id | None = None
+    error_file: Id | None = None
+    started_at: Time | None = None
+    completed_at: Time | None = None
 
     def fold(self) -> Job:
         return Job(
@@ -91,22 +91,22 @@ class _Job(Struct, gc=False):
 
 
 class _Jobs(Struct, gc=False):
-    total: _Count
+    total: Count
     data: list[_Job] | None = None
 
 
 class _File(Struct, gc=False):
-    id: _Id
+    id: Id
     filename: str
-    created_at: _Time
-    bytes: _Count | None = None
+    created_at: Time
+    bytes: Count | None = None
     purpose: str | None = None
     sample_type: str | None = None
     source: str | None = None
-    num_lines: _Count | None = None
+    num_lines: Count | None = None
     mimetype: str | None = None
     signature: str | None = None
-    expires_at: _Time | None = None
+    expires_at: Time | None = None
     visibility: str | None = None
     deleted: bool | None = None
 
@@ -130,11 +130,11 @@ class _File(Struct, gc=False):
 
 class _Files(Struct, gc=False):
     data: list[_File] | None = None
-    total: _Count | None = None
+    total: Count | None = None
 
 
 class _Deleted(Struct, gc=False):
-    id: _Id
+    id: Id
     deleted: bool | None = True
 
 

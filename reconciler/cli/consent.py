@@ -38,12 +38,15 @@ class Consent:
             *(f"--allow-{name.replace('_', '-')}" for name, allowed in self.allow.items() if allowed),
         )
 
-    @property
-    def allowed(self) -> Allowed:
-        """What the guards may let pass."""
+    def allowed(self, guards: Guards) -> Allowed:
+        """Return what the guards may let pass: what the settings allow, and what the command line adds."""
         from reconciler.guards import Allowed
 
-        return Allowed(**self.allow)
+        return Allowed(
+            empty=guards.allow_empty or self.allow.get("empty", False),
+            other_workspace=guards.allow_other_workspace or self.allow.get("other_workspace", False),
+            bought_elsewhere=guards.allow_bought_elsewhere or self.allow.get("bought_elsewhere", False),
+        )
 
 
 def budget(text: str) -> int | str:

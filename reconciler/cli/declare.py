@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler import git, reconcile
+from reconciler import git, reconcile, sealed, snapshot
 from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
+from reconciler.errors import ReconcilerError
 from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
 from reconciler.render.problems import problems_text
 from reconciler.run import ApiT, Situation
@@ -60,3 +61,23 @@ def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_J
     """Read specs, ledger and workspace, and decide."""
     said = declared(session, paths, names)
     return reconcile.gather(session.run, with_lineage(session, said), said)
+
+
+def gather_from(
+    session: Session[ApiT], observed: Path, paths: Sequence[Path], names: Names = EVERY_JOB
+) -> Situation:
+    """Read specs and a snapshot of the workspace, and decide.
+
+    Raises:
+        ReconcilerError: it is no snapshot, or one of another target.
+    """
+    host, run = session.host, session.run
+    try:
+        with (host.cwd / observed).open("rb") as stream:
+            seen = snapshot.decode(stream.read(sealed.MAX_BYTES + 1), run.target)
+    except OSError as error:
+        raise ReconcilerError(f"{observed}: {error.strerror}", hint=snapshot.HINT) from error
+    except ReconcilerError as error:
+        raise ReconcilerError(f"{observed}: {error}", hint=error.hint) from error
+    said = declared(session, paths, names)
+    return reconcile.from_snapshot(run, with_lineage(session, said), said, seen)

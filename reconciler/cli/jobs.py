@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ from reconciler.cli.say import aside, say
 from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.api.client import Writer
+    from reconciler.api.client import Reader, Writer
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.model import Job
@@ -56,6 +57,44 @@ def list_(
         whose = "" if everybody else f" of project {session.run.target.project}; --all shows everybody's"
         say(clean(f"no {what}{whose}") + "\n")
     return ExitCode.OK
+
+
+@jobs.command()
+@click.argument("file", type=options.PATH)
+@options.common
+@click.pass_obj
+def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
+    """Save what a plan needs to know of the workspace, for `plan --observed` where there is no key.
+
+    The file holds the jobs that this tool has bought or that a spec adopts, without the users' metadata, and the
+    ledger: no prompts, no answers, no key.
+    """
+    from reconciler import observe
+    from reconciler import snapshot as snapshots
+    from reconciler.cli.session import reading
+    from reconciler.cli.tell import save
+    from reconciler.render.words import count
+
+    with reading(common, host) as session:
+        run = session.run
+        ledger = run.world.ledger.read()
+        found = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+        adopted = adopted_here(session)
+        document = snapshots.of(found, ledger, target=run.target, now=run.world.now(), adopted=adopted)
+    save(host.cwd / file, snapshots.encode(document))
+    say(f"{count(len(document.jobs), 'job')} of {len(found):,} saved\n")
+    return ExitCode.OK
+
+
+def adopted_here(session: Session[Reader]) -> frozenset[str]:
+    """Return the ids of the jobs that specs adopt; none where the specs hold mistakes, which is no matter here."""
+    from reconciler.specs.load import load
+
+    try:
+        specs = load(session.project, now=session.host.now()).specs
+    except ReconcilerError:
+        return frozenset()
+    return frozenset(spec.adopt.job for spec in specs if spec.adopt)
 
 
 @jobs.command()

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "files": "reconciler.cli.files:files",
     "doctor": "reconciler.cli.doctor:doctor",
     "ledger": "reconciler.cli.ledger:ledger",
+    "ci": "reconciler.cli.ci:ci",
     "schema": "reconciler.cli.schema:schema",
     "sandbox": "reconciler.cli.sandbox:sandbox",
 }

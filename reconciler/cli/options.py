@@ -164,6 +164,12 @@ def output_format(*choices: str) -> Callable[[_F], _F]:
     )
 
 
+comment: Final = click.option(
+    "--comment",
+    type=PATH,
+    metavar="FILE",
+    help="Also write the result, or what went wrong, as Markdown to a file: for a pull request.",
+)
 yes: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 @options.paths
 @options.names
 @click.option("-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan; apply takes it.")
-@options.output_format("text", "json", "markdown")
+@click.option(
+    "--observed",
+    type=options.PATH,
+    metavar="FILE",
+    help="Plan against a snapshot (`jobs snapshot`) instead of the workspace: no key, no network.",
+)
+@options.output_format("text", "json", "markdown", "github")
+@options.comment
 @options.everything
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
@@ -37,7 +44,9 @@ def plan(
     names: Names,
     everything: bool,
     out: Path | None,
+    observed: Path | None,
     form: str,
+    comment: Path | None,
     detailed_exitcode: bool,
     fail_on_attention: bool,
     consent: Consent,
@@ -48,17 +57,25 @@ def plan(
     SPECS, files or folders below the spec root, --only and --exclude select what is considered; what is not selected
     is left alone, and so is what is no longer declared.
     """
-    from reconciler.cli.declare import gather
-    from reconciler.cli.session import reading
+    from reconciler.cli.comment import telling_errors
+    from reconciler.cli.declare import gather, gather_from
+    from reconciler.cli.session import offline, reading
     from reconciler.cli.tell import plan_bytes, save, tell
 
-    with reading(common, host, consent) as session:
-        document = gather(session, paths, names).document
-    if out is not None:
-        save(host.cwd / out, plan_bytes(document))
+    with telling_errors(host, comment, form=form, what="plan"):
+        if observed is None:
+            with reading(common, host, consent) as session:
+                document = gather(session, paths, names).document
+        else:
+            with offline(common, host, consent) as session:
+                document = gather_from(session, observed, paths, names).document
+        if out is not None:
+            save(host.cwd / out, plan_bytes(document))
     flags = (*common.flags, *consent.flags)
-    step = next_step(document, (*map(quoted, paths), *options.name_flags(names)), out, flags)
-    tell(host, document, form=form, next_step=step, everything=everything)
+    from_ = () if observed is None else (f"--observed {quoted(observed)}",)
+    selection = (*map(quoted, paths), *options.name_flags(names), *from_)
+    step = next_step(document, selection, out, flags)
+    tell(host, document, form=form, next_step=step, everything=everything, comment=comment)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

@@ -14,6 +14,7 @@ NAMES: Final = (
     "defaults",
     "reconciler",
     "plan",
+    "snapshot",
     "apply",
     "status",
     "jobs",

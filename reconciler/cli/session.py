@@ -18,7 +18,7 @@ from reconciler.api.client import Reader, Writer
 from reconciler.api.exchange import Observer
 from reconciler.api.key import Key, read_key
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.transport import Transport, https_transport, wsgi_transport
+from reconciler.api.transport import Nowhere, Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
 from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
@@ -135,6 +135,13 @@ def reading(
 
 
 @contextmanager
+def offline(common: Common, host: Host, consent: Consent | None = None) -> Iterator[Session[Reader]]:
+    """Open a session that needs no key and reaches neither the API nor a shared ledger."""
+    with ExitStack() as stack:
+        yield _open(Reader, common, host, consent or Consent(), stack, nowhere=True)
+
+
+@contextmanager
 def writing(
     common: Common, host: Host, consent: Consent | None = None, *, ear: Observer | None = None
 ) -> Iterator[Session[Writer]]:
@@ -158,13 +165,14 @@ def _open(
     stack: ExitStack,
     *,
     ear: Observer | None = None,
+    nowhere: bool = False,
 ) -> Session[ApiT]:
     project = open_project(common, host)
     target = target_of(common, host, project)
     limits = project.settings.limits
     if target.sandbox:  # what is created shows at once, and nothing arrives late
         limits = msgspec.structs.replace(limits, settle_seconds=0.0)
-    if target.sandbox or kind is Writer:
+    if (target.sandbox and not nowhere) or kind is Writer:
         with suppress(OSError):  # whoever needs the folder says what is wrong with it
             make_own(project.root / STATE)
     checkout = git.checkout(project.root, project.spec_root)
@@ -190,8 +198,8 @@ def _open(
     )
     api = kind(
         base_url=target.base_url,
-        key=_key(common, host, target),
-        transport=host.through(_transport(host, project, target, stack)),
+        key=Key("none") if nowhere else _key(common, host, target),
+        transport=host.through(Nowhere() if nowhere else _transport(host, project, target, stack)),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
         on_request=_observer(log, ear),
@@ -199,7 +207,7 @@ def _open(
     stack.callback(api.close)
     local = local_ledger(project, target)
     record: Ledger = local
-    shared = shared_ledger(project, target, host)
+    shared = None if nowhere else shared_ledger(project, target, host)
     if shared and common.local_ledger:
         log("ledger.local_only", remote=shared.remote)
     elif shared:
@@ -222,7 +230,7 @@ def _open(
         target=target,
         limits=limits,
         guards=consent.settings(project.settings.guards),
-        allowed=consent.allowed,
+        allowed=consent.allowed(project.settings.guards),
         checkout=checkout,
         source=source,
         root=project.root,

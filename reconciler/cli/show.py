@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=options.PATH)
-@options.output_format("text", "json", "markdown")
+@options.output_format("text", "json", "markdown", "github")
 @options.everything
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where the plan holds changes.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
@@ -60,11 +60,11 @@ def read_plan(folder: Path, file: Path) -> PlanDoc:
     Raises:
         ReconcilerError: it cannot be read, or is no plan file.
     """
-    from reconciler import planfile
+    from reconciler import planfile, sealed
 
     try:
         with (folder / file).open("rb") as stream:
-            data = stream.read(planfile.MAX_BYTES + 1)
+            data = stream.read(sealed.MAX_BYTES + 1)
         return planfile.decode(data)
     except OSError as error:
         raise ReconcilerError(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler import planfile
+from reconciler.cli.comment import publish
 from reconciler.cli.host import Host
 from reconciler.cli.say import say
 from reconciler.document import PlanDoc
@@ -15,7 +16,8 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.outcomes import Outcome
 from reconciler.render import folded
 from reconciler.render.clean import clean
-from reconciler.render.markdown import outcomes_markdown, plan_markdown
+from reconciler.render.github import outcomes_github, plan_github
+from reconciler.render.markdown import apply_markdown, outcomes_markdown, plan_markdown
 from reconciler.render.outcome_words import outcome_doc
 from reconciler.render.text import outcomes_text, plan_text
 from reconciler.reports import ApplyDoc, pretty
@@ -29,22 +31,30 @@ def tell(
     next_step: str = "",
     told: Sequence[str] = (),
     everything: bool = False,
+    comment: Path | None = None,
 ) -> None:
     """Write a plan to stdout in the form that was asked for.
 
     Args:
         host: the machine.
         document: the plan.
-        form: `text`, `json` or `markdown`.
+        form: `text`, `json`, `markdown` or `github`; "" for the comment alone.
         next_step: the exact command that applies it.
         told: lines that belong to it.
         everything: whether families are opened.
+        comment: a file for the same as Markdown.
     """
+    if comment is not None or form == "github":
+        publish(host, plan_markdown(document, told=told, everything=everything), comment, form=form)
     match form:
         case "json":
             say(plan_bytes(document))
         case "markdown":
             say(plan_markdown(document, told=told, everything=everything))
+        case "":
+            pass
+        case "github":
+            say(plan_github(document, told=told, everything=everything))
         case _:
             text = plan_text(
                 document, colour=host.colour("stdout"), next_step=next_step, everything=everything
@@ -60,13 +70,20 @@ def tell_outcomes(
     form: str,
     code: ExitCode,
     everything: bool = False,
+    comment: Path | None = None,
+    told: Sequence[str] = (),
 ) -> None:
-    """Write to stdout what was done, what was not, and what is not known."""
+    """Write to stdout what was done, what was not, and what is not known; `told` belongs to the plan."""
+    if comment is not None or form == "github":
+        lines = folded.outcomes(outcomes, document, everything=everything)
+        publish(host, apply_markdown(document, outcomes, lines, told), comment, form=form)
     if form == "json":
         report = ApplyDoc(
             plan=document, outcomes=tuple(outcome_doc(outcome) for outcome in outcomes), exit_code=int(code)
         )
         say(pretty(report))
+    elif form == "github":
+        say(outcomes_github(outcomes, document))
     elif form == "markdown" and outcomes:
         say(outcomes_markdown(outcomes, folded.outcomes(outcomes, document, everything=everything)))
     elif outcomes:

@@ -29,7 +29,8 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cac
     from dataclasses import replace
 
     from reconciler.cli.report import validation_doc, validation_text
-    from reconciler.render.problems import count_line, problems_github
+    from reconciler.render.github import problems_github
+    from reconciler.render.problems import count_line
     from reconciler.reports import pretty
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project

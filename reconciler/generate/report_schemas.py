@@ -12,8 +12,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from reconciler import document, reports
+from reconciler import document, reports, snapshot
 from reconciler.document import PlanDoc
+from reconciler.snapshot import SnapshotDoc
 
 
 class PlanFile(Struct, frozen=True, kw_only=True):
@@ -24,8 +25,17 @@ class PlanFile(Struct, frozen=True, kw_only=True):
     plan: PlanDoc
 
 
+class SnapshotFile(Struct, frozen=True, kw_only=True):
+    """A snapshot of the workspace, as `jobs snapshot` writes it and `plan --observed` reads it."""
+
+    digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    """Of the snapshot as JSON without white space: it detects corruption."""
+    snapshot: SnapshotDoc
+
+
 SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "plan": (PlanFile,),
+    "snapshot": (SnapshotFile,),
     "apply": (reports.ApplyDoc,),
     "status": (reports.StatusDoc,),
     "jobs": (reports.JobListDoc, reports.ListedJob),
@@ -56,7 +66,7 @@ def _text(name: str) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-_MODULES: Final = (document.__file__, reports.__file__, __file__)
+_MODULES: Final = (document.__file__, reports.__file__, snapshot.__file__, __file__)
 """Where the types of documents are."""
 
 

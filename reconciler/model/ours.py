@@ -113,6 +113,8 @@ class Observed:
     pages: int = 1
     """On how many pages the list stood: only one page is read in one moment."""
     pending: Pending = Pending()
+    at: float | None = None
+    """Unix seconds: when they were read, where that was not just now but a snapshot tells it."""
 
     def beside(self, earlier: Observed) -> Observed:
         """Add what an earlier look has seen and this one has not: it may have slipped between two pages."""

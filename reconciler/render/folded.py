@@ -87,39 +87,41 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     first, row = group[0]
     creates = [create for decision in decisions for create in decision.of(CreateDoc)]
     cancels = [cancel.job for decision in decisions for cancel in decision.of(CancelDoc)]
-    facts: list[str] = []
-    if creates:
-        facts += [row.facts[0], *_bought(creates)]
-    if cancels:
-        answered = sum(job.completed_requests for job in cancels)
-        word = (
-            "then cancels"
-            if creates
-            else f"{plan_words.reason_words(first.of(CancelDoc)[0].reason)} · cancels"
-        )
-        facts.append(f"{word} {count(len(cancels), 'job')}, {answered:,} requests answered")
-    if not (creates or cancels):
-        facts += _common(row.facts for _, row in group)
-    below = _common(row.below for _, row in group)
-    more = sum(len(row.below) for _, row in group) - len(below) * len(group)
+    why: tuple[str, ...] = row.why[:1] if creates or cancels else _common(row.why for _, row in group)
+    answered = sum(job.completed_requests for job in cancels)
+    now = f"{count(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
+    if cancels and not creates:
+        why, now = (plan_words.reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
+    changes, notes = _common(row.changes for _, row in group), _common(row.notes for _, row in group)
+    more = sum(len(row.changes) + len(row.notes) for _, row in group) - (len(changes) + len(notes)) * len(
+        group
+    )
     return Row(
         verb=row.verb,
         name=clean(called(first.family, len(group), totals[of(first)])),
-        facts=tuple(map(clean, facts)),
-        below=(*below, *((f"{count(more, 'line')} more, with --all",) if more else ())),
+        why=tuple(map(clean, why)),
+        requests=_requests(creates),
+        uploads=_uploads(creates),
+        now=now,
+        changes=(*changes, *((f"{count(more, 'line')} more, with --all",) if more else ())),
+        notes=notes,
         attention=row.attention,
+        declared_at=row.declared_at,
+        standing=row.standing,
     )
 
 
-def _bought(creates: Sequence[CreateDoc]) -> list[str]:
+def _requests(creates: Sequence[CreateDoc]) -> str:
     known = [create.requests for create in creates if create.requests is not None]
     facts = [count(sum(known), "request")] if known else []
     if len(known) < len(creates):
         facts.append(f"{count(len(creates) - len(known), 'job')} of unknown size")
+    return " and ".join(facts)
+
+
+def _uploads(creates: Sequence[CreateDoc]) -> str:
     uploads = {upload.sha256: upload.bytes for create in creates for upload in create.uploads}
-    if uploads:
-        facts.append(f"uploads {count(len(uploads), 'file')} ({size(sum(uploads.values()))})")
-    return facts
+    return f"uploads {count(len(uploads), 'file')} ({size(sum(uploads.values()))})" if uploads else ""
 
 
 def _common(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.render.clean import clean
-from reconciler.render.words import count, size
+from reconciler.render.words import age, count, size
 
 Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "look"]
 
@@ -36,41 +37,68 @@ REASON_WORDS: Final = {
 """A reason as the first words of its line; a reason that is not here stands for itself."""
 
 MAX_UPLOADS: Final = 2
+STANDING: Final = frozenset({"kept", "suspended"})
+"""Reasons to hold that stay for as long as somebody wants them to."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One line of a plan."""
 
     verb: Verb
     name: str
-    facts: tuple[str, ...]
-    """What stands behind the name, the reason first."""
-    below: tuple[str, ...] = ()
-    """Field differences and notes."""
+    why: tuple[str, ...]
+    """The reason and what belongs to it."""
+    requests: str = ""
+    """What is bought."""
+    uploads: str = ""
+    now: str = ""
+    """The job that stands behind the name now, where that matters."""
+    changes: tuple[str, ...] = ()
+    """Field differences."""
+    notes: tuple[str, ...] = ()
     attention: bool = False
+    declared_at: str = ""
+    """`file:line`, "" where the name is not declared."""
+    standing: bool = False
+    """True where somebody wants it to stay on hold: no news to whoever reads a change."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What stands behind the name on one line, the reason first."""
+        now = f"then cancels {self.now}" if self.verb == "replace" else self.now
+        return tuple(fact for fact in (*self.why, self.requests, self.uploads, now) if fact)
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """What stands on lines of its own beneath."""
+        return (*self.changes, *(f"note: {note}" for note in self.notes))
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be written."""
+        return self.verb in ("create", "replace", "cancel")
 
 
 def row(decision: DecisionDoc) -> Row | None:
     """Return the line of a decision, None where it only folds into the count of the unchanged."""
     creates, cancels = decision.of(CreateDoc), decision.of(CancelDoc)
     holds, keeps = decision.of(HoldDoc), decision.of(KeepDoc)
-    facts: list[str] = []
-    below: list[str] = []
+    why: list[str] = []
+    now = [job(cancel.job) for cancel in cancels]
     for create in creates:
-        facts += _create(create)
-        below += [f"{change.field}: {change.before} -> {change.after}" for change in create.changes]
-    for cancel in cancels:
-        word = "then cancels " if creates else f"{reason_words(cancel.reason)} · "
-        facts.append(f"{word}{job(cancel.job)}")
+        why += _create(create)
+    if not creates:
+        why += dict.fromkeys(reason_words(cancel.reason) for cancel in cancels)
     for hold in holds:
-        facts += _hold(hold)
+        why += _hold(hold)
     if not (creates or cancels or holds):
         loud = [keep for keep in keeps if keep.attention]
         if not loud:
             return None
         for keep in loud:
-            facts += filter(None, [reason_words(keep.reason), keep.detail, job(keep.job) if keep.job else ""])
+            why += [reason_words(keep.reason), keep.detail]
+            now += [job(keep.job)] if keep.job else []
     verb: Verb = (
         "replace" if creates and cancels
         else "create" if creates
@@ -81,9 +109,19 @@ def row(decision: DecisionDoc) -> Row | None:
     return Row(
         verb=verb,
         name=clean(decision.name),
-        facts=tuple(clean(fact) for fact in facts if fact),
-        below=tuple(clean(line) for line in (*below, *(f"note: {note}" for note in decision.notes))),
+        why=tuple(clean(fact) for fact in why if fact),
+        requests=", ".join(map(_requests, creates)),
+        uploads=clean(_uploads(creates)),
+        now=clean(", ".join(now)),
+        changes=tuple(
+            clean(f"{change.field}: {change.before} -> {change.after}")
+            for create in creates
+            for change in create.changes
+        ),
+        notes=tuple(map(clean, decision.notes)),
         attention=decision.attention,
+        declared_at=clean(decision.declared_at),
+        standing=verb == "hold" and all(hold.reason in STANDING for hold in holds),
     )
 
 
@@ -93,15 +131,19 @@ def _create(create: CreateDoc) -> list[str]:
         facts = ["rerun"]
     if create.attempt > 1:
         facts.append(f"attempt {create.attempt}")
-    facts.append(
-        "unknown number of requests" if create.requests is None else count(create.requests, "request")
-    )
-    if create.uploads:
-        files = [f"{upload.path} ({size(upload.bytes)})" for upload in create.uploads[:MAX_UPLOADS]]
-        more = len(create.uploads) - MAX_UPLOADS
-        files += [f"{more:,} more"] if more > 0 else []
-        facts.append(f"uploads {', '.join(files)}")
     return facts
+
+
+def _requests(create: CreateDoc) -> str:
+    return "unknown number of requests" if create.requests is None else count(create.requests, "request")
+
+
+def _uploads(creates: Sequence[CreateDoc]) -> str:
+    uploads = [upload for create in creates for upload in create.uploads]
+    files = [f"{upload.path} ({size(upload.bytes)})" for upload in uploads[:MAX_UPLOADS]]
+    more = len(uploads) - MAX_UPLOADS
+    files += [f"{more:,} more"] if more > 0 else []
+    return f"uploads {', '.join(files)}" if files else ""
 
 
 def _hold(hold: HoldDoc) -> list[str]:
@@ -137,8 +179,20 @@ def header(plan: PlanDoc) -> str:
     if plan.commit:
         branch = f"{plan.branch}@" if plan.branch else ""
         parts.append(f"{branch}{plan.commit[:7]}, {'uncommitted changes' if plan.dirty else 'clean'}")
-    parts.append(f"{count(plan.jobs_read, 'job')} read, {plan.jobs_ours:,} ours")
+    seen = snapshot_age(plan)
+    parts.append(f"{count(plan.jobs_read, 'job')} read{seen and f' {seen}'}, {plan.jobs_ours:,} ours")
     return clean(" · ".join(parts))
+
+
+def snapshot_age(plan: PlanDoc) -> str:
+    """Return `in a snapshot, 2 h 5 min old`, "" where the jobs were read when the plan was made."""
+    if plan.observed_at is None:
+        return ""
+    try:
+        now, then = (dt.datetime.fromisoformat(it) for it in (plan.created_at, plan.observed_at))
+        return f"in a snapshot, {age((now - then).total_seconds())} old"
+    except (TypeError, ValueError):  # in a plan file that somebody has altered
+        return "in a snapshot of an unknown age"
 
 
 def unchanged(plan: PlanDoc) -> str:
@@ -159,6 +213,27 @@ def selection(plan: PlanDoc) -> str:
     return f"{count(plan.selected, 'spec')} selected; {count(plan.not_considered, 'job')} not considered"
 
 
+def verdict(plan: PlanDoc) -> str:
+    """Return the plan in a line that begins with its project: `prod: buys 57,300 requests · cancels 2`."""
+    it = plan.summary
+    parts = [f"refused by {', '.join(guard.guard for guard in plan.guards)}"] if plan.guards else []
+    parts += [bought(plan)] if it.create or it.replace else []
+    parts += [
+        f"{word} {number:,}" for number, word in ((it.replace, "replaces"), (it.cancel, "cancels")) if number
+    ]
+    parts += [f"loses {count(it.lost_answers, 'answer')}"] if it.lost_answers else []
+    return clean(f"{plan.target.project}: {' · '.join(parts) or 'no changes'}")
+
+
+def bought(plan: PlanDoc) -> str:
+    """Return what a plan buys, "" where that is nothing."""
+    it = plan.summary
+    unknown = f"{count(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
+    known = count(it.requests, "request") if it.requests else ""
+    told = " and ".join(filter(None, [known, unknown]))
+    return f"buys {told}" if told else ""
+
+
 def totals(plan: PlanDoc) -> str:
     """Return the plan in numbers: `1 to create, 1 on hold · buys 12,900 requests, loses 310 answers`."""
     it = plan.summary
@@ -172,10 +247,6 @@ def totals(plan: PlanDoc) -> str:
         )
         if number
     ]
-    bought = []
-    if it.requests or it.requests_unknown:
-        unknown = f" and {count(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
-        bought.append(f"buys {count(it.requests, 'request')}{unknown}")
-    if it.lost_answers:
-        bought.append(f"loses {count(it.lost_answers, 'answer')}")
-    return " · ".join(filter(None, [", ".join(done), ", ".join(bought)]))
+    loses = f"loses {count(it.lost_answers, 'answer')}" if it.lost_answers else ""
+    spent = ", ".join(filter(None, [bought(plan), loses]))
+    return " · ".join(filter(None, [", ".join(done), spent]))

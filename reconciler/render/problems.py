@@ -9,7 +9,7 @@ specs/nightly.yaml:7:8: model: not a model name
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler.errors import Problem
@@ -33,29 +33,6 @@ def problems_text(problems: Iterable[Problem], *, colour: bool) -> str:
     return "\n".join(
         [*(line for problem in shown for line in _lines(problem, colour=colour)), count_line(shown)]
     )
-
-
-_ESCAPED: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_ESCAPED_FIELD: Final = _ESCAPED | {":": "%3A", ",": "%2C"}
-"""https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts"""
-
-
-def problems_github(problems: Iterable[Problem]) -> str:
-    """Return the problems as workflow commands, which GitHub shows beside the lines of a pull request."""
-    return "".join(f"{_annotation(problem)}\n" for problem in problems)
-
-
-def _annotation(problem: Problem) -> str:
-    place = {"file": problem.path, "line": problem.line, "col": problem.column}
-    fields = ",".join(f"{name}={_escaped(str(it), _ESCAPED_FIELD)}" for name, it in place.items() if it)
-    hint = f" ({problem.hint})" if problem.hint else ""
-    kind = "warning" if problem.warning else "error"
-    return f"::{kind} {fields}::{_escaped(problem.message + hint, _ESCAPED)}"
-
-
-def _escaped(text: str, table: Mapping[str, str]) -> str:
-    """Escape what ends a field, before control characters are taken out: a message may have several lines."""
-    return clean("".join(table.get(character, character) for character in text))
 
 
 def count_line(problems: Iterable[Problem]) -> str:

@@ -55,6 +55,13 @@ def unknown_size(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nguards: {max_new_requests: 5}\n")
 
 
+def busy_day(stage: Stage) -> None:
+    stage.spec("one", requests=3)
+    stage.run("apply", "--yes")
+    stage.write("reconciler.yaml", "project: shop\nguards: {max_requests_per_day: 6}\n")
+    stage.spec("two", requests=4)
+
+
 def many_answers(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nguards: {max_lost_answers: 60}\n")
     remove(stage, *bought(stage, 4)[:2])
@@ -86,6 +93,11 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
         unknown_size,
         "the plan buys 0 requests and 1 jobs of unknown size, more than 5",
         ("--max-new-requests", "none"),
+    ),
+    "max_requests_per_day": (
+        busy_day,
+        "the plan buys 4 requests beside 3 of the last 24 hours, more than 6",
+        ("--max-requests-per-day", "7"),
     ),
     "max_lost_answers": (
         many_answers,
@@ -232,6 +244,18 @@ def test_budget_is_the_commands_then_the_files(
     assert stage.run("apply", "--yes", *argv).code == code
 
 
+@pytest.mark.parametrize(
+    "guard", ["empty", pytest.param("other_workspace", marks=NEEDS_LEDGER), "bought_elsewhere"]
+)
+def test_what_has_no_number_is_allowed_by_a_setting_too(stage: Stage, guard: str) -> None:
+    prepare, message, _ = CASES[guard]
+    prepare(stage)
+    assert message in stage.run("apply", "--yes").err
+    project = "shop-two" if guard == "bought_elsewhere" else "shop"
+    stage.write("reconciler.yaml", f"project: {project}\nguards: {{allow_{guard}: true}}\n")
+    assert stage.run("apply", "--yes").code == 0
+
+
 def test_budget_counts_replacements_and_not_what_runs_already(stage: Stage) -> None:
     bought(stage, 2, requests=500)
     stage.spec("job-00", requests=501)
@@ -311,3 +335,21 @@ def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage)
     assert result.code == 0
     assert "1 job read, 0 ours" in result.out
     assert stage.live() == ["job-00", "mine"]
+
+
+def test_every_guard_has_its_setting_its_option_and_its_case() -> None:
+    import msgspec
+
+    from reconciler.cli.consent import consents
+    from reconciler.guards import GUARDS
+    from reconciler.settings import Guards
+
+    @consents
+    def command() -> None:
+        pass
+
+    options = {parameter.name for parameter in command.__click_params__}  # type: ignore[attr-defined]
+    names = {name.partition(" ")[0] for name in CASES}
+    assert len(names) == len(GUARDS)
+    assert {field.name.removeprefix("allow_") for field in msgspec.structs.fields(Guards)} == names
+    assert {str(option).removeprefix("allow_") for option in options} == names

@@ -341,3 +341,20 @@ def test_what_was_written_is_said_although_the_workspace_cannot_be_read(bare: St
     assert failed.code == 1
     assert "  + reconciler.yaml\n" in failed.out
     assert "error: " in failed.err
+
+
+def test_a_snapshot_holds_what_is_adopted_and_a_plan_on_it_keeps_that(bare: Stage) -> None:
+    by_hand(bare, metadata={"name": "tickets", "secret": "diary"})
+    by_hand(bare, count=5)
+    bare.run("init", "--from-workspace", "--no-workflows")
+    (bare.root / "specs").joinpath("tickets.yaml").rename(bare.root / "later.yaml")
+    bare.run("jobs", "snapshot", "before.json")
+    (bare.root / "later.yaml").rename(bare.root / "specs/tickets.yaml")
+    bare.run("jobs", "snapshot", "observed.json")
+    assert "diary" not in (bare.root / "observed.json").read_text()
+    plan = bare.run("plan", "--observed", "observed.json", "--detailed-exitcode")
+    assert (plan.code, plan.sent) == (0, [])
+    assert "2 adopted" in plan.out
+    early = bare.run("plan", "--observed", "before.json")
+    assert "not adopted · the snapshot does not show job" in early.out
+    assert "1 adopted" in early.out

@@ -133,6 +133,19 @@ def test_input_that_changed_after_saving_makes_it_stale_and_nothing_is_written(
     assert sorted(busy.live()) == ["changing", "going", "staying"]
 
 
+def test_plan_whose_ground_somebody_else_took_is_refused_with_the_difference(stage: Stage) -> None:
+    stage.spec("coming", requests=500, on_change="finish")
+    stage.run("plan", "-o", "plan.json")
+    stage.spec("coming", requests=400, on_change="finish")
+    stage.run("apply", "--yes")  # from another checkout, with other inputs
+    stage.spec("coming", requests=500, on_change="finish")
+    result = stage.run("apply", "plan.json")
+    assert (result.code, result.writes) == (4, [])
+    assert "the saved plan no longer holds, and nothing was done: create coming: now hold (waiting)" in (
+        result.err.replace("keep (running), ", "")
+    )
+
+
 def test_spec_that_came_back_makes_its_cancel_stale(busy: Stage) -> None:
     busy.spec("going", requests=500)
     result = busy.run("apply", "plan.json")
@@ -233,6 +246,37 @@ def test_file_that_is_not_what_was_saved_is_refused(busy: Stage, command: str, n
     assert (result.code, result.out, result.sent) == (1, "", [])
     assert result.err.startswith("error: plan.json: ")
     assert "  hint: make it again: reconciler plan -o plan.json" in result.err
+
+
+@pytest.mark.parametrize(
+    "path", ["../prices.jsonl", "/etc/passwd", "specs/../../x", "C:\\x", "\\\\host\\x", "..\\x"]
+)
+@pytest.mark.parametrize("where", ["declared_at", "uploads"])
+def test_plan_that_names_files_outside_of_the_project_is_refused(busy: Stage, path: str, where: str) -> None:
+    def lead_out(plan: dict[str, Any]) -> None:
+        decision = next(it for it in plan["decisions"] if it["name"] == "coming")
+        if where == "uploads":
+            decision["actions"][0]["uploads"][0]["path"] = path
+        else:
+            decision["declared_at"] = f"{path}:1"
+
+    altered(busy, lead_out)
+    for command in ("show", "apply"):
+        result = busy.run(command, "plan.json")
+        assert (result.code, result.sent) == (1, [])
+        assert "the plan file names a file outside of the project: " in result.err
+
+
+def test_saved_plan_holds_what_each_action_relies_on_and_what_was_there_before(busy: Stage) -> None:
+    plan = conforming("plan", (busy.root / "plan.json").read_text(encoding="utf-8"))["plan"]
+    actions = {it["name"]: it["actions"] for it in plan["decisions"]}
+    (coming,), (going,) = actions["coming"], actions["going"]
+    assert coming["precondition"] == "no job has this work and rerun"
+    assert (going["precondition"], going["job"]["status"]) == ("the job is queued or running", "RUNNING")
+    create = next(it for it in actions["changing"] if it["action"] == "create")
+    assert create["changes"][0]["before"] == "500 requests"
+    assert create["changes"][0]["after"].startswith("501 requests")
+    assert [measure["guard"] for measure in plan["measures"]] == ["max_cancels", "max_lost_answers"]
 
 
 @pytest.mark.parametrize("version", ["2.0", "0.9", "", None, 7, "99"])

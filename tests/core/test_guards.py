@@ -87,7 +87,7 @@ def test_declaring_nothing_is_refused_while_a_job_is_active() -> None:
     assert refusal == Refusal(
         guard="empty",
         message="nothing is declared while 2 of our jobs are active",
-        hint="if everything is to be cancelled, pass --allow-empty",
+        hint="if everything is to be cancelled, pass --allow-empty, or set guards.allow_empty",
     )
 
 
@@ -174,7 +174,7 @@ def test_the_requests_of_all_creates_are_one_sum() -> None:
 def test_requests_that_nobody_can_count_are_over_every_budget() -> None:
     (refusal,) = refusals(proposal(specs=(A, hidden("b")), settings=Guards(max_new_requests=10**9)))
     assert refusal.message == "the plan buys 10 requests and 1 jobs of unknown size, more than 1,000,000,000"
-    assert refusal.hint == "pass --max-new-requests none"
+    assert refusal.hint == "pass --max-new-requests none, or set guards.max_new_requests to null"
 
 
 def test_what_is_bought_already_is_not_in_the_budget() -> None:

@@ -18,7 +18,8 @@ from reconciler.document import FORMAT_VERSION, CancelDoc, CreateDoc, HoldDoc, K
 from reconciler.errors import ReconcilerError
 from reconciler.guards import Refusal
 from reconciler.model import Checkout, Target
-from reconciler.planfile import MAX_BYTES, decode, encode, rfc3339
+from reconciler.planfile import decode, encode, rfc3339
+from reconciler.sealed import MAX_BYTES
 
 from .make import (
     FAILED,

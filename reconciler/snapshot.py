@@ -1,0 +1,227 @@
+"""A snapshot: the workspace as one run saw it, in a file, so that a plan can be made elsewhere and without a key.
+
+It holds what a plan needs and nothing else: the jobs that this tool has bought, with the tool's own tags and not the
+users' metadata; of everybody else's jobs only their number and what they have pending; and the ledger's lines. No
+prompts, no answers, no key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+import reconciler
+from reconciler import observe, sealed, tags
+from reconciler.api import wire
+from reconciler.errors import ReconcilerError
+from reconciler.ledger import lines
+from reconciler.ledger.lines import Line
+from reconciler.ledger.memory import Memory, remember
+from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Phase, Target
+from reconciler.planfile import rfc3339
+from reconciler.render.clean import clean
+
+FORMAT_VERSION: Final = "1.0"
+"""Readers ignore fields they do not know within a major version, and refuse another major version."""
+HINT: Final = "make it again: reconciler jobs snapshot observed.json"
+MAX_ERROR: Final = 500
+"""Characters of what the API says went wrong with a job."""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of everything in a snapshot."""
+
+
+class SnapshotJob(_Part, frozen=True, kw_only=True):
+    """A job that this tool has bought, of any project, or that a spec adopts."""
+
+    id: wire.Id
+    status: str
+    endpoint: str
+    model: str | None = None
+    agent_id: str | None = None
+    created_at: wire.Time
+    """Unix seconds, the server's clock; so are the two below."""
+    started_at: wire.Time | None = None
+    completed_at: wire.Time | None = None
+    input_files: tuple[wire.Id, ...] = ()
+    total_requests: wire.Count = 0
+    completed_requests: wire.Count = 0
+    succeeded_requests: wire.Count = 0
+    failed_requests: wire.Count = 0
+    errors: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    """The metadata whose keys begin with `reconciler.`, and no other."""
+
+
+class SnapshotTarget(_Part, frozen=True, kw_only=True):
+    """Which workspace of which API, seen by which project."""
+
+    base_url: str
+    project: str
+    sandbox: bool = False
+
+
+class SnapshotDoc(_Part, frozen=True, kw_only=True):
+    """The workspace as one run saw it."""
+
+    format_version: str
+    tool_version: str
+    created_at: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    """RFC 3339, UTC: when the jobs had been read."""
+    target: SnapshotTarget
+    jobs: tuple[SnapshotJob, ...]
+    other_jobs: wire.Count = 0
+    """Jobs without tags of this tool."""
+    other_pending: wire.Count = 0
+    """Requests that those are still to answer."""
+    ledger: tuple[str, ...] = ()
+    """The ledger's lines, as the ledger writes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A snapshot that was read: what `observe` would return, but for what is wanted."""
+
+    at: float
+    """Unix seconds: when the jobs had been read."""
+    jobs: tuple[Job, ...]
+    other_jobs: int
+    other_pending: int
+    ledger: tuple[Line, ...]
+
+    def memory(self, *, settle_seconds: float) -> Memory:
+        """Return what the ledger remembered."""
+        return remember(self.ledger, settle_seconds=settle_seconds)
+
+    def observed(self, watched: observe.Watched, memory: Memory) -> Observed:
+        """Sort the jobs by what they are to us. What the ledger remembers and the list did not show is gone."""
+        shown = {job.id for job in self.jobs}
+        found = observe.sort_out(
+            self.jobs,
+            watched,
+            gone=frozenset(memory.jobs.keys() - shown),
+            known=observe.by_memory(memory, self.jobs),
+        )
+        pending = Pending(ours=found.pending.ours, others=found.pending.others + self.other_pending)
+        return replace(found, total=found.total + self.other_jobs, pending=pending, at=self.at)
+
+
+def of(
+    jobs: Sequence[Job],
+    ledger: Sequence[Line],
+    *,
+    target: Target,
+    now: float,
+    adopted: frozenset[str] = frozenset(),
+) -> SnapshotDoc:
+    """Make a snapshot of a whole list and a ledger; of strangers' jobs only those that specs adopt. Pure."""
+    known = remember(ledger, settle_seconds=0).jobs.keys() | adopted
+    ours = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
+    watched = observe.Watched(project=target.project, wanted=frozenset())
+    kept = {job.id for job in ours}
+    others = [job for job in jobs if job.id not in kept]
+    return SnapshotDoc(
+        format_version=FORMAT_VERSION,
+        tool_version=reconciler.__version__,
+        created_at=rfc3339(now),
+        target=SnapshotTarget(base_url=target.base_url, project=target.project, sandbox=target.sandbox),
+        jobs=tuple(map(_written, ours)),
+        other_jobs=len(others),
+        other_pending=observe.sort_out(others, watched).pending.others,
+        ledger=tuple(map(lines.encode, ledger)),
+    )
+
+
+def encode(document: SnapshotDoc) -> bytes:
+    """Return the bytes of a snapshot file."""
+    return sealed.seal("snapshot", msgspec.json.encode(document, order="deterministic"))
+
+
+def decode(data: bytes, target: Target) -> Snapshot:
+    """Read a snapshot file of a target.
+
+    Raises:
+        ReconcilerError: it is none, is of another major version, was altered, or is of another target.
+        LedgerError: a newer version of this tool wrote the ledger in it.
+    """
+    body = sealed.unseal("snapshot", data, version=FORMAT_VERSION, hint=HINT)
+    try:
+        document = msgspec.json.decode(body, type=SnapshotDoc)
+        at = dt.datetime.fromisoformat(document.created_at).timestamp()
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+        raise ReconcilerError(
+            f"the snapshot file does not hold a whole snapshot: {error}", hint=HINT
+        ) from error
+    it = document.target
+    made_of = Target(base_url=it.base_url, project=it.project, sandbox=it.sandbox)
+    if made_of != target:
+        raise ReconcilerError(
+            f"the snapshot is of project {made_of.project} on {made_of.host}, "
+            f"and this is project {target.project} on {target.host}",
+            hint="use a snapshot of this project and this API, or check --config and --base-url",
+        )
+    return Snapshot(
+        at=at,
+        jobs=tuple(sorted(map(_read, document.jobs), key=lambda job: job.age_key)),
+        other_jobs=document.other_jobs,
+        other_pending=document.other_pending,
+        ledger=tuple(line for row in document.ledger if (line := lines.decode(row)) is not None),
+    )
+
+
+def _is_tag(key: str) -> bool:
+    return key.startswith(TAG_PREFIX)
+
+
+def _written(job: Job) -> SnapshotJob:
+    return SnapshotJob(
+        id=job.id,
+        status=job.status,
+        endpoint=job.endpoint,
+        model=job.model,
+        agent_id=job.agent_id,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        input_files=job.input_files,
+        total_requests=job.total_requests,
+        completed_requests=job.completed_requests,
+        succeeded_requests=job.succeeded_requests,
+        failed_requests=job.failed_requests,
+        errors=tuple(error[:MAX_ERROR] for error in job.errors),
+        tags=_tags(job.metadata),
+    )
+
+
+def _tags(metadata: Mapping[str, object]) -> dict[str, str]:
+    """Return our tags. What cleaning would alter stays unreadable: a snapshot must not make sense of nonsense."""
+    found = {key: str(value) for key, value in metadata.items() if _is_tag(key)}
+    texts = {key: value if clean(value) == value else f"\ufffd{clean(value)}" for key, value in found.items()}
+    return {clean(key): value[: tags.MAX_VALUE] for key, value in texts.items()}
+
+
+def _read(job: SnapshotJob) -> Job:
+    return Job(
+        id=job.id,
+        phase=wire.PHASES.get(job.status, Phase.UNKNOWN),
+        status=clean(job.status),
+        endpoint=clean(job.endpoint),
+        model=None if job.model is None else clean(job.model),
+        agent_id=None if job.agent_id is None else clean(job.agent_id),
+        metadata=dict(job.tags),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        input_files=job.input_files,
+        total_requests=job.total_requests,
+        completed_requests=job.completed_requests,
+        succeeded_requests=job.succeeded_requests,
+        failed_requests=job.failed_requests,
+        errors=tuple(clean(error)[:MAX_ERROR] for error in job.errors),
+    )

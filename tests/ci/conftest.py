@@ -1,0 +1,125 @@
+"""A team's repository on a small GitHub, and one workspace on the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.server import serve
+from reconciler.sandbox.store import Store
+from tests.ci.hub import Hub, git, new_hub, serving
+from tests.ci.runner import ROOT, Ran, Runner
+
+KEY = "the-key-of-the-team"
+
+
+class Team:
+    """A clone to work in, the hub it pushes to, and the runner that plays what that starts."""
+
+    def __init__(self, folder: Path, hub: Hub, url: str, clock: list[float]) -> None:
+        self.hub = hub
+        self.url = url
+        self.runner = Runner(hub=hub, folder=folder / "runner", secrets={"MISTRAL_API_KEY": KEY})
+        self.work = folder / "work"
+        self._clock = clock
+        self.work.mkdir()
+        git(self.work, "init", "--quiet", "--initial-branch=main")
+        git(self.work, "remote", "add", "origin", str(hub.origin))
+        shutil.copytree(ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("ci.yml"))
+        self.write(
+            "reconciler.yaml",
+            f"project: shop\nledger: git\nbase_url: {url}\nlimits: {{settle_seconds: 0}}\n",
+        )
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file."""
+        file = self.work / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def spec(self, name: str, requests: int) -> None:
+        """Write a spec and its input."""
+        rows = [{"custom_id": str(at), "body": {"input": [f"{name} {at}"]}} for at in range(requests)]
+        self.write(f"specs/data/{name}.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+        self.write(
+            f"specs/{name}.yaml",
+            f"name: {name}\nendpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [data/{name}.jsonl]\n",
+        )
+
+    def remove(self, name: str) -> None:
+        """Remove a spec and its input."""
+        (self.work / f"specs/{name}.yaml").unlink()
+        (self.work / f"specs/data/{name}.jsonl").unlink()
+
+    def commit(self, message: str, branch: str = "main") -> str:
+        """Commit everything and push it to a branch."""
+        git(self.work, "add", "--all")
+        git(self.work, "commit", "--quiet", "--message", message)
+        git(self.work, "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+        return git(self.work, "rev-parse", "HEAD")
+
+    def branch(self) -> None:
+        """Begin to work on main as it is."""
+        git(self.work, "fetch", "--quiet", "origin", "main")
+        git(self.work, "checkout", "--quiet", "--detach", "origin/main")
+
+    def opened(self, number: int) -> Ran:
+        """Play what a pull request starts."""
+        return self.runner.play(self.runner.pull_request(number))["plan"]
+
+    def pushed(self, sha: str, name: str = "push") -> Ran:
+        """Play what a push to main starts, or the schedule."""
+        return self.runner.play(self.runner.push(sha, name=name))["apply"]
+
+    def comment(self, number: int) -> str:
+        """Return the one comment on a pull request."""
+        (found,) = self.hub.comments[number]
+        return str(found["body"])
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass in the workspace."""
+        self._clock[0] += seconds
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the jobs of the workspace."""
+        with httpx.Client(headers={"Authorization": f"Bearer {KEY}"}) as client:
+            listed = client.get(f"{self.url}/v1/batch/jobs?page_size=1000").json()
+        found: list[dict[str, Any]] = listed.get("data", [])
+        return found
+
+    def live(self) -> list[str]:
+        """Return the names of the jobs that are queued or running."""
+        return sorted(
+            str(job["metadata"]["reconciler.name"])
+            for job in self.jobs()
+            if job["status"] in ("QUEUED", "RUNNING")
+        )
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    """A repository with its workflows and no spec yet, and an empty workspace whose clock stands still."""
+    clock = [float(int(time.time()))]
+    numbers = iter(range(1, 1000))
+    with Store(tmp_path / "workspace.db") as store:
+        app = make_app(
+            store, now=lambda: clock[0], ids=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000"
+        )
+        server = serve(app, "127.0.0.1", 0)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with serving(new_hub(tmp_path)) as hub:
+                yield Team(tmp_path, hub, server.url, clock)
+        finally:
+            server.shutdown()
+            thread.join()

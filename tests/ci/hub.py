@@ -1,0 +1,236 @@
+"""A small GitHub: a bare repository, pull requests, comments and artifacts, and the API that the action asks.
+
+A token can do what its job was given, and no more.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+REPOSITORY: Final = "acme/batches"
+HOME_ID, FORK_ID = 1, 2
+WHO = {"NAME": "Ada", "EMAIL": "ada@example.org", "DATE": "2026-11-22T12:00:00+0000"}
+
+
+def git(folder: Path, *argv: str) -> str:
+    """Run git with nobody's configuration and fixed dates."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in WHO.items()},
+    }
+    done = subprocess.run(
+        ["git", *argv], cwd=folder, env=environ, capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0, f"git {' '.join(argv)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+@dataclass
+class Hub:
+    """One repository on GitHub."""
+
+    folder: Path
+    url: str = ""
+    pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    grants: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    """Every request: who may do what it does is checked, and how many there are is looked at."""
+
+    @property
+    def origin(self) -> Path:
+        """The bare repository."""
+        return self.folder / "origin.git"
+
+    def git(self, *argv: str) -> str:
+        """Run git in the bare repository."""
+        return git(self.origin, *argv)
+
+    def head(self, ref: str = "refs/heads/main") -> str:
+        """Return a ref's commit."""
+        return self.git("rev-parse", ref)
+
+    def open_pull(self, branch: str, *, fork: bool = False) -> int:
+        """Open a pull request of a branch; one of a fork differs only in whose it is."""
+        number = len(self.pulls) + 1
+        repository = "mallory/batches" if fork else REPOSITORY
+        self.pulls[number] = {
+            "number": number,
+            "head": {"ref": branch, "repo": {"full_name": repository}},
+            "base": {"ref": "main"},
+            "merged_at": None,
+            "merge_commit_sha": None,
+        }
+        self.comments[number] = []
+        self.update(number)
+        return number
+
+    def update(self, number: int) -> None:
+        """Set the refs of a pull request to where its branch and main are now."""
+        pull = self.pulls[number]
+        head = self.head(f"refs/heads/{pull['head']['ref']}")
+        pull["head"]["sha"] = head
+        self.git("update-ref", f"refs/pull/{number}/head", head)
+        merge = self._merged(number, "-p", head)
+        self.git("update-ref", f"refs/pull/{number}/merge", merge)
+
+    def squash(self, number: int) -> str:
+        """Merge a pull request as one commit, and return that."""
+        commit = self._merged(number)
+        self.git("update-ref", "refs/heads/main", commit)
+        self.pulls[number] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": commit}
+        return commit
+
+    def _merged(self, number: int, *parents: str) -> str:
+        head, main = self.pulls[number]["head"]["sha"], self.head()
+        tree = self.git("merge-tree", "--write-tree", main, head)
+        return self.git("commit-tree", tree, "-p", main, *parents, "-m", f"Pull request {number}")
+
+    def grant(self, permissions: Mapping[str, str]) -> str:
+        """Return a token that may do so much."""
+        token = f"token-{len(self.grants) + 1}"
+        self.grants[token] = permissions
+        return token
+
+    def upload(self, name: str, file: Path, *, head_sha: str, head_branch: str, home: int = HOME_ID) -> None:
+        """Keep a file as an artifact of a run."""
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.write(file, file.name)
+        run = {"head_sha": head_sha, "head_branch": head_branch, "repository_id": HOME_ID}
+        self.artifacts.append(
+            {
+                "id": len(self.artifacts) + 1,
+                "name": name,
+                "expired": False,
+                "workflow_run": {**run, "head_repository_id": home},
+                "data": data.getvalue(),
+            }
+        )
+
+    def kept(self, name: str) -> dict[str, Any]:
+        """Return the body of the newest artifact of a name: a plan or a snapshot."""
+        found = next(it for it in reversed(self.artifacts) if it["name"] == name)
+        with zipfile.ZipFile(io.BytesIO(found["data"])) as archive:
+            document: dict[str, Any] = json.loads(archive.read(archive.namelist()[0]))
+        return document
+
+    def answer(self, method: str, path: str, token: str, body: Any) -> tuple[int, Any]:  # noqa: ANN401  JSON
+        """Answer one request of the API: status, and JSON or bytes."""
+        may = self.grants.get(token)
+        split = urlsplit(path)
+        query = {key: values[0] for key, values in parse_qs(split.query).items()}
+        if split.path.startswith("/blobs/"):  # where archives are: another host, which must not see the token
+            assert not token
+            return 200, self.artifacts[int(split.path.rpartition("/")[2]) - 1]["data"]
+        self.asked.append(f"{method} {split.path}")
+        if may is None:
+            return 401, {"message": "Bad credentials"}
+        for verb, pattern, need, handler in ROUTES:
+            match = re.fullmatch(rf"/repos/{REPOSITORY}/{pattern}", split.path)
+            if verb == method and match:
+                name, level = need.split(": ")
+                if may.get(name) not in (level, "write"):
+                    return 403, {"message": "Resource not accessible by integration"}
+                return handler(self, match, query, body)
+        return 404, {"message": "Not Found"}
+
+
+def _pulls(hub: Hub, match: re.Match[str], _query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    return 200, [it for it in hub.pulls.values() if match[1] in (it["merge_commit_sha"], it["head"]["sha"])]
+
+
+def _artifacts(hub: Hub, _match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    found = [it for it in hub.artifacts if it["name"] == query["name"]]
+    return 200, {"artifacts": [{key: it[key] for key in it if key != "data"} for it in found]}
+
+
+def _zip(hub: Hub, match: re.Match[str], _query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    return 302, f"{hub.url}/blobs/{match[1]}"
+
+
+def _comments(hub: Hub, match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    size, page = int(query["per_page"]), int(query["page"])
+    return 200, hub.comments[int(match[1])][(page - 1) * size : page * size]
+
+
+def _post(hub: Hub, match: re.Match[str], _query: Mapping[str, str], body: Any) -> tuple[int, Any]:  # noqa: ANN401
+    it = {"id": 1000 * int(match[1]) + len(hub.comments[int(match[1])]), "user": {"type": "Bot"}, **body}
+    assert len(it["body"]) < 65_536
+    hub.comments[int(match[1])].append(it)
+    return 201, it
+
+
+def _patch(hub: Hub, match: re.Match[str], _query: Mapping[str, str], body: Any) -> tuple[int, Any]:  # noqa: ANN401
+    it = next(it for its in hub.comments.values() for it in its if it["id"] == int(match[1]))
+    it.update(body)
+    return 200, it
+
+
+Handler = Callable[[Hub, re.Match[str], Mapping[str, str], Any], tuple[int, Any]]
+ROUTES: Final[tuple[tuple[str, str, str, Handler], ...]] = (
+    ("GET", r"commits/(\w+)/pulls", "pull-requests: read", _pulls),
+    ("GET", r"actions/artifacts", "actions: read", _artifacts),
+    ("GET", r"actions/artifacts/(\d+)/zip", "actions: read", _zip),
+    ("GET", r"issues/(\d+)/comments", "pull-requests: read", _comments),
+    ("POST", r"issues/(\d+)/comments", "pull-requests: write", _post),
+    ("PATCH", r"issues/comments/(\d+)", "pull-requests: write", _patch),
+)
+
+
+@contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """Serve the API of a hub on this machine."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+            status, found = hub.answer(self.command, self.path, token, body)
+            data = found if isinstance(found, bytes) else json.dumps(found).encode()
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", found)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_PATCH = do_GET  # noqa: N815  http.server looks for these names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def new_hub(folder: Path) -> Hub:
+    """Return a hub with an empty repository."""
+    hub = Hub(folder)
+    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(hub.origin))
+    return hub

@@ -1,0 +1,242 @@
+"""`reconciler ci` without the workflows around it: where it may run, and what it asks of GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.github import Artifact, GitHub, GitHubError
+from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
+from tests.cli.stage import Stage
+
+MARKER = "<!-- reconciler -->"
+EVERYTHING = {"actions": "read", "pull-requests": "write"}
+HEAD = "a" * 40
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    with serving(new_hub(tmp_path)) as hub:
+        hub.comments[1] = []
+        yield hub
+
+
+def github(hub: Hub, **permissions: str) -> GitHub:
+    token = hub.grant(permissions or EVERYTHING)
+    return GitHub(api=hub.url, repository=REPOSITORY, token=token, sleep=lambda _: None)
+
+
+def test_there_is_one_comment_and_it_is_changed(hub: Hub) -> None:
+    for text in ("first", "second"):
+        github(hub).comment(1, MARKER, text)
+    assert [it["body"] for it in hub.comments[1]] == [f"{MARKER}\nsecond"]
+
+
+def test_comment_that_somebody_else_begins_with_our_marker_is_left_alone(hub: Hub) -> None:
+    theirs: dict[str, Any] = {"id": 7, "user": {"type": "User"}, "body": f"{MARKER}\nall is well"}
+    hub.comments[1] = [theirs, *({**theirs, "id": 8 + at, "body": "a word"} for at in range(150))]
+    for text in ("first", "second"):
+        github(hub).comment(1, MARKER, text)
+    assert hub.comments[1][0]["body"] == f"{MARKER}\nall is well"
+    assert [it["body"] for it in hub.comments[1][151:]] == [f"{MARKER}\nsecond"]
+
+
+def keep(hub: Hub, tmp_path: Path, text: str, **more: Any) -> None:  # noqa: ANN401  the hub's own arguments
+    (tmp_path / "file.json").write_text(text)
+    hub.upload("plan-1", tmp_path / "file.json", **{"head_sha": HEAD, "head_branch": "topic", **more})
+
+
+def test_newest_artifact_of_our_own_branches_is_found_and_a_forks_is_not(hub: Hub, tmp_path: Path) -> None:
+    keep(hub, tmp_path, "old")
+    keep(hub, tmp_path, "new")
+    keep(hub, tmp_path, "planted", home=FORK_ID)
+    found = github(hub).artifacts("plan-1")
+    assert [github(hub).file(it) for it in found] == [b"new", b"old"]
+
+
+def test_token_does_not_go_where_the_archive_is(hub: Hub, tmp_path: Path) -> None:
+    """The hub's store of archives fails a request that carries one."""
+    keep(hub, tmp_path, "text")
+    assert github(hub).file(Artifact(id=1, head_sha=HEAD, head_branch="topic")) == b"text"
+
+
+def test_expired_and_similar_ones_do_not_count(hub: Hub, tmp_path: Path) -> None:
+    keep(hub, tmp_path, "text")
+    hub.artifacts[0]["expired"] = True
+    assert github(hub).artifacts("plan-1") == []
+    assert github(hub).artifacts("plan-11") == []
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def test_archive_that_holds_no_single_file_is_refused(hub: Hub, tmp_path: Path, data: bytes) -> None:
+    keep(hub, tmp_path, "text")
+    hub.artifacts[0]["data"] = data
+    with pytest.raises(GitHubError, match="holds no single file"):
+        github(hub).file(Artifact(id=1, head_sha=HEAD, head_branch="topic"))
+
+
+def test_only_the_pull_request_that_became_the_commit_counts(hub: Hub) -> None:
+    hub.pulls[1] = {"number": 1, "merged_at": None, "merge_commit_sha": None, "head": {"sha": HEAD}}
+    assert github(hub).merged(HEAD) is None
+    hub.pulls[1] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": "b" * 40}
+    assert github(hub).merged(HEAD) is None
+    assert (github(hub).merged("b" * 40) or {})["number"] == 1
+
+
+def test_refusals_are_told_and_reads_are_tried_again(hub: Hub) -> None:
+    with pytest.raises(GitHubError, match="403"):
+        github(hub, actions="read").comment(1, MARKER, "text")
+    waited: list[float] = []
+    nowhere = GitHub(api="http://127.0.0.1:9", repository=REPOSITORY, token=MARKER, sleep=waited.append)
+    with pytest.raises(GitHubError, match="GET actions/artifacts"):
+        nowhere.artifacts("plan-1")
+    assert waited == [1, 2]
+
+
+def test_elsewhere_it_says_what_is_missing(stage: Stage) -> None:
+    result = stage.run("ci", "plan")
+    assert result.code == 64
+    assert "this is no job of GitHub Actions, which would set GITHUB_EVENT_PATH, GITHUB_OUTPUT" in result.err
+
+
+def job(stage: Stage, hub: Hub, event: object, **more: str) -> None:
+    """Make the stage a job of GitHub Actions."""
+    stage.environ |= {
+        "GITHUB_API_URL": hub.url,
+        "GITHUB_EVENT_PATH": str(stage.write("event.json", json.dumps(event))),
+        "GITHUB_OUTPUT": str(stage.root / "outputs"),
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_RUN_ID": "1",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "RECONCILER_TOKEN": hub.grant(EVERYTHING),
+        "RUNNER_TEMP": str(stage.root / "temp"),
+        **more,
+    }
+
+
+@pytest.fixture
+def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
+    (tmp_path / "stage").mkdir()
+    return Stage(tmp_path / "stage", capsys)
+
+
+def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, hub: Hub) -> None:
+    job(stage, hub, {"repository": {"default_branch": "main"}})
+    result = stage.run("ci", "plan")
+    assert result.code == 1
+    assert result.out.startswith(
+        "::error::there is neither a key nor a snapshot (give the repository the secret"
+    )
+    assert (stage.root / "outputs").read_text() == "exit-code=1\n"
+
+
+def test_snapshot_of_another_branch_is_none(stage: Stage, hub: Hub) -> None:
+    hub.upload("observed", stage.write("x.json", "{}"), head_sha=HEAD, head_branch="topic")
+    job(stage, hub, {"repository": {"default_branch": "main"}})
+    assert stage.run("ci", "plan").code == 1
+
+
+@pytest.mark.parametrize("name", ["Prod", "a b", "x-->", "../x"])
+def test_name_that_could_be_more_than_a_name_is_refused(stage: Stage, hub: Hub, name: str) -> None:
+    job(stage, hub, {}, RECONCILER_NAME=name)
+    result = stage.run("ci", "plan")
+    assert result.code == 64
+    assert "the input name is " in result.err
+
+
+def test_event_that_is_none_is_said(stage: Stage, hub: Hub) -> None:
+    job(stage, hub, {})
+    stage.write("event.json", "{")
+    result = stage.run("ci", "plan")
+    assert (result.code, "the event of this run cannot be read" in result.err) == (1, True)
+
+
+def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
+    result = stage.run("ci", "validate")
+    assert result.code == 0
+    first, second = result.out.splitlines()
+    assert first.startswith("::stop-commands::")
+    assert second == f"::{first.removeprefix('::stop-commands::')}::"
+    assert "a-key-that-is-shown-nowhere" not in result.out + result.err
+    assert stage.environ["RECONCILER_TOKEN"] not in result.out + result.err
+
+
+def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
+    from reconciler.cli.ci import Job, environment
+
+    job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
+    here = Job.on(stage.host([]))
+    token = stage.environ["RECONCILER_TOKEN"]
+    for key in (True, False):
+        seen = environment(here, key=key)
+        assert ("MISTRAL_API_KEY" in seen) is key
+        assert token not in seen.values()
+        assert ("GIT_CONFIG_VALUE_0" in seen) is key
+
+
+def test_apply_tells_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    hub.pulls[1] = {
+        "number": 1,
+        "merged_at": "2026-11-22T12:00:00Z",
+        "merge_commit_sha": HEAD,
+        "head": {"sha": "b" * 40},
+    }
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD, MISTRAL_API_KEY="k")
+    result = stage.run("ci", "apply")
+    assert result.code == 0
+    (comment,) = hub.comments[1]
+    assert comment["body"].startswith(f"{MARKER}\n### shop: 1 created\n")
+    assert "There was no plan of bbbbbbb" in comment["body"]
+    outputs = dict(line.split("=", 1) for line in (stage.root / "outputs").read_text().splitlines())
+    assert outputs.keys() == {"observed", "observed-name", "exit-code"}
+    assert hub.asked == [
+        f"GET /repos/{REPOSITORY}/commits/{HEAD}/pulls",
+        f"GET /repos/{REPOSITORY}/actions/artifacts",
+        f"GET /repos/{REPOSITORY}/issues/1/comments",
+        f"POST /repos/{REPOSITORY}/issues/1/comments",
+    ]
+
+
+def test_where_nobody_knows_whether_there_is_a_plan_nothing_is_applied_in_its_place(
+    stage: Stage, hub: Hub
+) -> None:
+    stage.spec("one")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    hub.grants.clear()
+    result = stage.run("ci", "apply")
+    assert result.code == 1
+    assert f"::error::GET commits/{HEAD}/pulls: 401 Unauthorized (run the job again; " in result.out
+    assert stage.jobs() == []
+
+
+def test_plan_that_cannot_be_read_is_not_replaced_by_what_is_declared(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    hub.pulls[1] = {"number": 1, "merged_at": "2026", "merge_commit_sha": HEAD, "head": {"sha": "b" * 40}}
+    hub.upload("plan-1", stage.write("plan.json", "{}"), head_sha="b" * 40, head_branch="topic")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    result = stage.run("ci", "apply")
+    assert result.code == 1
+    assert stage.jobs() == []
+    (comment,) = hub.comments[1]
+    assert "apply failed: " in comment["body"]
+    assert "this is not a plan file" in comment["body"]
+
+
+def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    event = {"pull_request": {"number": 1, "head": {"sha": HEAD, "repo": {"full_name": REPOSITORY}}}}
+    job(stage, hub, event, MISTRAL_API_KEY="k")
+    hub.grants.clear()
+    result = stage.run("ci", "plan")
+    assert result.code == 0
+    assert (
+        "::warning::the comment was not written: GET issues/1/comments?per_page=100&page=1: 401" in result.out
+    )
+    assert "plan-name=plan-1\n" in (stage.root / "outputs").read_text()

@@ -1,0 +1,141 @@
+"""The files of the workflows: their schemas, what zizmor says of them, and the rules that we keep beside."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler import __version__
+from tests.ci.expressions import holds, value
+from tests.ci.runner import ROOT
+
+FOLDER = ROOT / ".github"
+ACTION = FOLDER / "actions/reconciler/action.yml"
+WORKFLOWS = sorted((FOLDER / "workflows").glob("*.yml"))
+GUIDE = ROOT / "docs/ci.md"
+
+
+def check(schema: str, *files: Path) -> subprocess.CompletedProcess[str]:
+    """Hold files to one of the schemas that travel with check-jsonschema: nothing is fetched."""
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        f"vendor.{schema}",
+        *map(str, files),
+    ]
+    return subprocess.run(command, capture_output=True, check=False, text=True)
+
+
+def load(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8").replace("\non:", "\n'on':"))
+    return found
+
+
+def test_workflows_and_action_keep_to_their_schemas(tmp_path: Path) -> None:
+    done = check("github-workflows", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout
+    done = check("github-actions", ACTION)
+    assert done.returncode == 0, done.stdout
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(WORKFLOWS[0].read_text(encoding="utf-8").replace("runs-on:", "runs-at:"))
+    assert check("github-workflows", wrong).returncode == 1
+
+
+def test_zizmor_finds_nothing(tmp_path: Path) -> None:
+    zizmor = Path(sys.executable).parent / ("zizmor.exe" if sys.platform == "win32" else "zizmor")
+    command = [str(zizmor), "--offline", "--no-progress", "--color=never"]
+    done = subprocess.run([*command, str(FOLDER)], capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stdout
+    bad = tmp_path / ".github/workflows/bad.yml"
+    bad.parent.mkdir(parents=True)
+    text = (FOLDER / "workflows/plan.yml").read_text(encoding="utf-8")
+    bad.write_text(re.sub(r"\n  pull_request:", "\n  pull_request_target:", text))
+    done = subprocess.run([*command, str(bad)], capture_output=True, check=False, text=True)
+    assert done.returncode != 0
+    assert "dangerous-triggers" in done.stdout
+
+
+def steps(file: Path) -> list[dict[str, Any]]:
+    document = load(file)
+    if "runs" in document:
+        found: list[dict[str, Any]] = document["runs"]["steps"]
+        return found
+    return [step for job in document["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("file", [*WORKFLOWS, ACTION], ids=lambda file: file.name)
+def test_actions_are_pinned_and_no_text_from_outside_is_in_a_command_line(file: Path) -> None:
+    for step in steps(file):
+        assert "${{" not in step.get("run", "")
+        uses = step.get("uses", "./")
+        assert uses.startswith("./") or re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", uses)
+        if uses.startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_the_key_goes_to_two_jobs_and_never_to_a_fork() -> None:
+    seen = {
+        (file.stem, name)
+        for file in WORKFLOWS
+        for name, job in load(file)["jobs"].items()
+        if "secrets." in str(job)
+    }
+    assert seen == {("plan", "plan"), ("apply", "apply")}
+    condition = load(FOLDER / "workflows/plan.yml")["jobs"]["plan"]["if"]
+    for repository, runs in (("acme/batches", True), ("mallory/batches", False)):
+        event = {"pull_request": {"head": {"repo": {"full_name": repository}}}}
+        contexts = {"vars": {}, "github": {"repository": "acme/batches", "event": event}}
+        assert holds(condition, contexts, well=True) is runs
+
+
+def test_one_writer_at_a_time_and_every_hour() -> None:
+    document = load(FOLDER / "workflows/apply.yml")
+    assert document["concurrency"] == {"group": "apply", "cancel-in-progress": False}
+    assert document["on"]["push"] == {"branches": ["main"]}
+    assert re.fullmatch(r"\d+ \* \* \* \*", document["on"]["schedule"][0]["cron"])
+    assert all(document["permissions"] == {} for document in map(load, WORKFLOWS) if "apply" in str(document))
+
+
+def test_action_elsewhere_installs_this_version() -> None:
+    assert load(ACTION)["inputs"]["package"]["default"] == f"mistral-batch-reconciler=={__version__}"
+
+
+def test_example_for_gitlab_keeps_to_its_schema(tmp_path: Path) -> None:
+    (example,) = re.findall(
+        r"```yaml\n# \.gitlab-ci\.yml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL
+    )
+    file = tmp_path / ".gitlab-ci.yml"
+    file.write_text(example)
+    done = check("gitlab-ci", file)
+    assert done.returncode == 0, done.stdout
+    file.write_text(example.replace("script:", "scripts:"))
+    assert check("gitlab-ci", file).returncode == 1
+
+
+def test_comment_in_the_guide_is_one_that_was_written() -> None:
+    quoted = "\n".join(line[2:] for line in GUIDE.read_text(encoding="utf-8").splitlines() if line[:1] == ">")
+    written = (Path(__file__).parent / "comments.md").read_text(encoding="utf-8").replace("\\", "")
+    assert quoted.startswith("### shop: buys 901 requests")
+    assert quoted in written
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("'a' == 'A'", True),
+        ("!github.no && (true || false)", True),
+        ("github.no.where != ''", False),
+        ("steps.run.outputs.plan-name", "plan-7"),
+    ],
+)
+def test_expressions_are_understood_as_github_understands_them(text: str, found: object) -> None:
+    contexts = {"github": {}, "steps": {"run": {"outputs": {"plan-name": "plan-7"}}}}
+    assert value(text, contexts) == found
