@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from reconciler.cli.host import Host
 from reconciler.errors import GuardError, ReconcilerError, UsageError
 
-SUMMARY: str = "GITHUB_STEP_SUMMARY"
+SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """Names the file whose Markdown GitHub shows on the page of a step."""
 
 
