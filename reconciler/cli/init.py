@@ -34,7 +34,7 @@ def init(host: Host, *, from_workspace: bool, no_workflows: bool, common: option
     Nothing that is there is overwritten; what differs is said. A second run changes nothing.
     """
     from reconciler import git, scaffold
-    from reconciler.cli.session import open_project
+    from reconciler.cli.target import open_project
     from reconciler.render.clean import clean
     from reconciler.render.words import count
     from reconciler.specs.project import find

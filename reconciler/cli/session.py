@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Generic
 
 import msgspec
 
 from reconciler import git, provenance
-from reconciler.api.address import is_loopback
 from reconciler.api.client import Reader, Writer
 from reconciler.api.exchange import Observer
 from reconciler.api.key import Key, read_key
@@ -23,6 +21,7 @@ from reconciler.api.values import RequestRecord
 from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
+from reconciler.cli.target import open_project, target_of
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.file import FileLedger
@@ -31,16 +30,11 @@ from reconciler.ledger.shared import SharedLedger
 from reconciler.logs import open_log
 from reconciler.model import Target
 from reconciler.run import ApiT, Run
-from reconciler.settings import API
-from reconciler.specs.project import STATE, Project, load_project, make_own
+from reconciler.specs.project import STATE, Project, make_own
 from reconciler.world import Ledger, World
 
 if TYPE_CHECKING:
     from reconciler.world import Log
-
-SANDBOX_URL: Final = "http://localhost"
-ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
-TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,68 +48,6 @@ class Session(Generic[ApiT]):
     """Where this target's ledger and lock are."""
     began: float
     """On the monotonic clock."""
-
-
-def open_project(common: Common, host: Host) -> Project:
-    """Find and read `reconciler.yaml`.
-
-    Raises:
-        ReconcilerError: what this tool remembers comes with the checkout.
-    """
-    project = load_project(common.config and host.cwd / common.config, start=host.cwd)
-    check_own(project)
-    return replace(project, cache=not common.no_cache)
-
-
-def target_of(common: Common, host: Host, project: Project) -> Target:
-    """Return which API to talk to: a flag beats the environment, which beats the file.
-
-    Raises:
-        UsageError: `--sandbox` and `--base-url` together.
-        ReconcilerError: on CI, a file in git alone sends the key to another host.
-    """
-    name = project.settings.project
-    if common.sandbox and common.base_url:
-        raise UsageError("--sandbox and --base-url exclude each other", hint="leave one of them out")
-    sandbox = common.sandbox
-    if sandbox is None and not common.base_url:
-        sandbox = host.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
-    if sandbox:
-        return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
-    base_url = common.base_url or host.environ.get("MISTRAL_BASE_URL")
-    if not base_url:
-        base_url = project.settings.base_url
-        check_host(base_url, project, host)
-    return Target(base_url=base_url.rstrip("/"), project=name)
-
-
-def check_host(base_url: str, project: Project, host: Host) -> None:
-    """Refuse to let a pull request decide where CI sends the key.
-
-    Raises:
-        ReconcilerError: the settings name a host that neither the tool nor whoever set up CI knows of.
-    """
-    there = urlsplit(base_url).hostname or ""
-    if base_url == API or is_loopback(there):
-        return
-    if any(host.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
-        raise ReconcilerError(
-            f"{project.config_path.name} sends the API key to {there}; on CI a file in git alone does not decide that",
-            hint=f"if it is meant, set MISTRAL_BASE_URL={base_url} in the workflow",
-        )
-
-
-def check_own(project: Project) -> None:
-    """Refuse a ledger that comes with the checkout: a pull request could write what we remember.
-
-    Raises:
-        ReconcilerError: git holds files of our own folder.
-    """
-    if git.tracked(project.root, STATE):
-        raise ReconcilerError(
-            f"git holds {STATE}/, so a pull request could forge what this tool remembers",
-            hint=f"take it out: git rm -r --cached {STATE}, and commit that",
-        )
 
 
 @contextmanager

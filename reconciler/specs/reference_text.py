@@ -87,7 +87,7 @@ EFFECTS: Final = """\
 |---|---|
 | `endpoint`, `model`, `agent_id`, the contents of the inputs | it is other work: it is bought, and `on_change` says \
 what becomes of the running job |
-| `rerun` | the same work is bought again, once the job that is running has ended |
+| `rerun` | the same work is bought again, once the job that is running has ended; `reconciler rerun NAME` changes it |
 | `metadata`, `timeout_hours`, `on_remove` | nothing is bought; the next job carries it |
 | `suspend`, `retry`, `on_change`, `max_failed` | it holds from the next plan on |
 | `name`, the place of the spec, the names and the order of input files | nothing: the work is the same |"""
