@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from reconciler.api.client import Writer
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
-    from reconciler.cli.signals import Interrupts
-    from reconciler.document import PlanDoc
     from reconciler.model import Names
     from reconciler.outcomes import Outcome
     from reconciler.run import Situation
@@ -56,8 +53,16 @@ def apply(
     SPECS, files or folders below the spec root, --only and --exclude select what is considered. Instead, a plan file
     saved by `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
     """
+    from reconciler import reconcile
     from reconciler.cli.comment import telling_errors
+    from reconciler.cli.declare import declared, selected_by, with_lineage
+    from reconciler.cli.main import told
+    from reconciler.cli.say import aside
+    from reconciler.cli.session import writing
     from reconciler.cli.show import plan_file, read_plan
+    from reconciler.cli.signals import interrupts, signal_name
+    from reconciler.cli.tell import tell_outcomes
+    from reconciler.outcomes import exit_codes
 
     file = plan_file(host.cwd, paths)
     if file and names:
@@ -65,112 +70,64 @@ def apply(
         raise UsageError(
             f"{flag} selects among specs, and a plan file is applied whole", hint=f"give {flag} to plan"
         )
-    words = Words(form=form, comment=comment, everything=everything)
-    with telling_errors(host, comment, form=form, what="apply"):
+    telling = partial(telling_errors, host, comment, form=form, what="apply")
+    with telling():
         saved = read_plan(host.cwd, file) if file else None
-        if not yes and saved is None and not host.terminal("stdin"):
-            raise UsageError(
-                "apply asks before it buys, and there is no terminal to ask on",
-                hint="pass --yes, or apply a saved plan: "
-                "reconciler plan -o plan.json && reconciler apply plan.json",
-            )
-        with writing_here(host, common, consent) as (session, interrupted):
-            situation, outcomes = carry_out(
-                session,
-                () if saved else paths,
-                names,
-                words,
-                interrupted,
-                saved=saved,
-                ask=not yes and saved is None,
-            )
-            return ended(
-                session, situation, outcomes, words, interrupted, fail_on_attention=fail_on_attention
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """How the result is told."""
-
-    form: str
-    comment: Path | None
-    everything: bool
-
-
-@contextmanager
-def writing_here(
-    host: Host, common: options.Common, consent: Consent
-) -> Iterator[tuple[Session[Writer], Interrupts]]:
-    """Open a session that may write, and listen for signals while it is open."""
-    from reconciler.cli.session import writing
-    from reconciler.cli.signals import interrupts
-
-    with interrupts(host) as interrupted, writing(common, host, consent) as session:
-        yield session, interrupted
-
-
-def carry_out(
-    session: Session[Writer],
-    paths: Sequence[Path],
-    names: Names,
-    words: Words,
-    interrupted: Interrupts,
-    *,
-    saved: PlanDoc | None,
-    ask: bool,
-) -> tuple[Situation, tuple[Outcome, ...]]:
-    """Read the specs, and do what they or the saved plan say, once that was agreed to."""
-    from reconciler import reconcile
-    from reconciler.cli.declare import declared, selected_by, with_lineage
-
-    said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
-    return reconcile.apply(
-        session.run,
-        with_lineage(session, said),
-        said,
-        lambda situation: show_and_ask(session.host, situation, words, ask=ask) and interrupted.be_careful(),
-        saved=saved,
-    )
-
-
-def ended(
-    session: Session[Writer],
-    situation: Situation,
-    outcomes: Sequence[Outcome],
-    words: Words,
-    interrupted: Interrupts,
-    *,
-    fail_on_attention: bool,
-) -> ExitCode:
-    """Tell what was done, and return how the command ends."""
-    from reconciler.cli.main import told
-    from reconciler.cli.say import aside
-    from reconciler.cli.signals import signal_name
-    from reconciler.cli.tell import tell_outcomes
-    from reconciler.outcomes import exit_codes
-
-    holds = exit_codes(outcomes) | interrupted.codes
-    for heard in sorted(interrupted.codes):
-        session.run.world.log("run.interrupted", signal=signal_name(heard))
-    if fail_on_attention and situation.plan.attention:
-        holds.add(ExitCode.ATTENTION)
-    code = first_that_holds(holds)
-    if outcomes:
-        log_finished(session, outcomes, code)
-    try:
-        tell_outcomes(
-            session.host, situation.document, outcomes, form=words.form, code=code, everything=words.everything,
-            comment=words.comment, told=situation.told,
-        )  # fmt: skip
-    except ReconcilerError as error:  # the report is lost, and what was done is done
-        aside(told(error, colour=session.host.colour("stderr")))
-        code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
+    if not yes and saved is None and not host.terminal("stdin"):
+        raise UsageError(
+            "apply asks before it buys, and there is no terminal to ask on",
+            hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
+        )
+    with telling(), interrupts(host) as interrupted, writing(common, host, consent) as session:
+        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
+        situation, outcomes = reconcile.apply(
+            session.run,
+            with_lineage(session, said),
+            said,
+            lambda situation: (
+                show_and_ask(
+                    host,
+                    situation,
+                    form=form,
+                    ask=not yes and saved is None,
+                    everything=everything,
+                    comment=comment,
+                )
+                and interrupted.be_careful()
+            ),
+            saved=saved,
+        )
+        holds = exit_codes(outcomes) | interrupted.codes
+        for heard in sorted(interrupted.codes):
+            session.run.world.log("run.interrupted", signal=signal_name(heard))
+        if fail_on_attention and situation.plan.attention:
+            holds.add(ExitCode.ATTENTION)
+        code = first_that_holds(holds)
+        if outcomes:
+            log_finished(session, outcomes, code)
+        try:
+            tell_outcomes(
+                host, situation.document, outcomes, form=form, code=code, everything=everything,
+                comment=comment, told=situation.told,
+            )  # fmt: skip
+        except ReconcilerError as error:  # the report is lost, and what was done is done
+            aside(told(error, colour=host.colour("stderr")))
+            code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
     return code
 
 
-def show_and_ask(host: Host, situation: Situation, words: Words, *, ask: bool) -> bool:
+def show_and_ask(
+    host: Host,
+    situation: Situation,
+    *,
+    form: str,
+    ask: bool,
+    everything: bool = False,
+    comment: Path | None = None,
+) -> bool:
     """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
+
+    The comment is about the outcomes; where a guard refuses there are none, and it is about the plan.
 
     Raises:
         GuardError: at least one guard refuses.
@@ -178,14 +135,16 @@ def show_and_ask(host: Host, situation: Situation, words: Words, *, ask: bool) -
     from reconciler.cli.tell import tell, tell_outcomes
     from reconciler.render.plan_words import totals
 
-    document, form = situation.document, words.form
-    comment = words.comment if situation.refusals else None
-    if form == "json" and situation.refusals:
+    document, refused = situation.document, bool(situation.refusals)
+    if form == "json" and refused:
         tell_outcomes(host, document, (), form=form, code=ExitCode.GUARD)
-    if form in ("text", "markdown") or situation.refusals:
-        shown = form if form != "json" else ""
-        tell(host, document, form=shown, told=situation.told, everything=words.everything, comment=comment)
-    if situation.refusals:
+    if form in ("text", "markdown") or refused:
+        shown = "" if form == "json" else form
+        told = situation.told
+        tell(
+            host, document, form=shown, told=told, everything=everything, comment=comment if refused else None
+        )
+    if refused:
         first, *more = situation.refusals
         also = f" ({len(more)} more above)" if more else ""
         raise GuardError(f"nothing was done: {first.message}{also}", hint=first.hint)

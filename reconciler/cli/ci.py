@@ -181,11 +181,13 @@ def apply(job: Job) -> int:
         write(job, int(pull["number"]), f"{comment.read_text(encoding='utf-8')}\n{how}\n", about=head)
     if job.host.stop.is_set():
         return code
-    failed = run(job, "jobs", "snapshot", str(seen))
+    failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
     if not failed:
         job.tell("observed", seen)
         job.tell("observed-name", job.artifact("observed"))
-    return code or failed
+    to = job.environ.get("RECONCILER_OUTPUTS", "")
+    fetched = run(job, "outputs", "pull", "--to", to, annotated=False) if to else ExitCode.OK
+    return code or failed or fetched
 
 
 def merged(job: Job) -> Mapping[str, Any] | None:
@@ -240,10 +242,15 @@ def write(job: Job, number: int, text: str, *, about: str) -> None:
         annotate("warning", f"the comment was not written: {error}")
 
 
-def run(job: Job, *words: str, key: bool = True) -> int:
-    """Run one command; its annotations take effect, and whatever else is printed begins no workflow command.
+def run(job: Job, *words: str, key: bool = True, annotated: bool = True) -> int:
+    """Run one command, in this process, so that a signal reaches whoever is buying.
 
-    In this process, so that a signal reaches whoever is buying.
+    Args:
+        job: what GitHub says.
+        words: the command line.
+        key: whether it needs the key, and git the token.
+        annotated: whether stdout is annotations, which take effect; whatever else is printed begins no workflow
+            command.
     """
     from reconciler.cli import main
 
@@ -255,8 +262,10 @@ def run(job: Job, *words: str, key: bool = True) -> int:
     with redirect_stdout(kept):
         code = main.run([*words, *(["--config", config] if config else [])], host)
     kept.flush()
+    text = kept.buffer.getvalue()
+    say(b"" if annotated else text)
     say(f"::{until}::\n")
-    say(kept.buffer.getvalue())
+    say(text if annotated else b"")
     return code
 
 

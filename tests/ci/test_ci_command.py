@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.cli.main import COMMANDS
 from reconciler.github import Artifact, GitHub, GitHubError
 from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
 from tests.cli.stage import Stage
@@ -240,3 +242,17 @@ def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: 
         "::warning::the comment was not written: GET issues/1/comments?per_page=100&page=1: 401" in result.out
     )
     assert "plan-name=plan-1\n" in (stage.root / "outputs").read_text()
+
+
+@pytest.mark.skipif("outputs" not in COMMANDS, reason="results cannot be fetched yet")
+def test_apply_fetches_results_to_where_the_input_says(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_OUTPUTS="results")
+    assert stage.run("ci", "apply").code == 0
+    assert not list((stage.root / "results").rglob("*.jsonl"))
+    stage.advance(60)
+    result = stage.run("ci", "apply")
+    assert result.code == 0
+    assert list((stage.root / "results").rglob("*.jsonl"))
+    *_, last = result.out.splitlines()
+    assert re.fullmatch("::[0-9a-f]{32}::", last), "what is printed about results is no command"

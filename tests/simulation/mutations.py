@@ -131,7 +131,7 @@ MUTATIONS: Final = (
     Mutation(
         "the ledger is not asked about a job whose tags are damaged",
         "observe.py",
-        "known = _known(memory, listed.jobs)",
+        "known = by_memory(memory, listed.jobs)",
         "known: dict[str, Remembered] = {}",
     ),
     Mutation(
