@@ -32,7 +32,10 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.FAILED, "failed; nothing was written"),
     (ExitCode.GUARD, "a guard refused the plan; nothing was written"),
     (ExitCode.STALE, "the saved plan no longer holds; nothing was written"),
-    (ExitCode.ATTENTION, "something needs a person's attention (with `--fail-on-attention`)"),
+    (
+        ExitCode.ATTENTION,
+        "something needs a person (with `--fail-on-attention`; `outputs pull`: results are gone or damaged)",
+    ),
     (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),
     (ExitCode.OK, "done, nothing to do, or answered no at the prompt"),
     (ExitCode.USAGE, "the command line is wrong"),

@@ -56,6 +56,7 @@ def apply(
     from reconciler import reconcile
     from reconciler.cli.comment import telling_errors
     from reconciler.cli.declare import declared, selected_by, with_lineage
+    from reconciler.cli.hooks import tell_ends
     from reconciler.cli.main import told
     from reconciler.cli.say import aside
     from reconciler.cli.session import writing
@@ -78,25 +79,28 @@ def apply(
             "apply asks before it buys, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
+    began = host.now()
+    seen: list[Situation] = []
     with telling(), interrupts(host) as interrupted, writing(common, host, consent) as session:
-        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
-        situation, outcomes = reconcile.apply(
-            session.run,
-            with_lineage(session, said),
-            said,
-            lambda situation: (
-                show_and_ask(
-                    host,
-                    situation,
-                    form=form,
-                    ask=not yes and saved is None,
-                    everything=everything,
-                    comment=comment,
-                )
+
+        def agree(situation: Situation) -> bool:
+            """Show the plan and ask."""
+            seen.append(situation)
+            ask = not yes and saved is None
+            return (
+                show_and_ask(host, situation, form=form, ask=ask, everything=everything, comment=comment)
                 and interrupted.be_careful()
-            ),
-            saved=saved,
-        )
+            )
+
+        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
+        try:
+            situation, outcomes = reconcile.apply(
+                session.run, with_lineage(session, said), said, agree, saved=saved
+            )
+        except GuardError:  # what has ended has ended, whatever the plan
+            interrupted.be_careful()
+            tell_ends(session, seen[-1].observed.ours, since=began)
+            raise
         holds = exit_codes(outcomes) | interrupted.codes
         for heard in sorted(interrupted.codes):
             session.run.world.log("run.interrupted", signal=signal_name(heard))
@@ -113,6 +117,8 @@ def apply(
         except ReconcilerError as error:  # the report is lost, and what was done is done
             aside(told(error, colour=host.colour("stderr")))
             code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
+        interrupted.be_careful()
+        tell_ends(session, situation.observed.ours, since=began)
     return code
 
 

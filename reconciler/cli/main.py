@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
     "rerun": "reconciler.cli.rerun:rerun",
+    "outputs": "reconciler.cli.outputs:outputs",
     "jobs": "reconciler.cli.jobs:jobs",
     "files": "reconciler.cli.files:files",
     "doctor": "reconciler.cli.doctor:doctor",

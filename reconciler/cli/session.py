@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,11 +48,18 @@ class Session(Generic[ApiT]):
     """Where this target's ledger and lock are."""
     began: float
     """On the monotonic clock."""
+    redact: Callable[[str], str]
+    """Takes the key out of a text."""
 
 
 @contextmanager
 def reading(
-    common: Common, host: Host, consent: Consent | None = None, *, ear: Observer | None = None
+    common: Common,
+    host: Host,
+    consent: Consent | None = None,
+    *,
+    ear: Observer | None = None,
+    lasting: bool = False,
 ) -> Iterator[Session[Reader]]:
     """Open a session that cannot write to the API.
 
@@ -61,9 +68,10 @@ def reading(
         host: the machine.
         consent: what the command line allows the guards to let pass.
         ear: hears of every request, beside the log.
+        lasting: for what may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
-        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear)
+        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear, lasting=lasting)
 
 
 @contextmanager
@@ -98,6 +106,7 @@ def _open(
     *,
     ear: Observer | None = None,
     nowhere: bool = False,
+    lasting: bool = False,
 ) -> Session[ApiT]:
     project = open_project(common, host)
     target = target_of(common, host, project)
@@ -123,14 +132,15 @@ def _open(
         )
     )
     retrier = Retrier(
-        RetryPolicy(deadline_seconds=limits.deadline_seconds),
+        RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
         rng=host.random,
         monotonic=host.monotonic,
         sleep=host.sleep,
     )
+    key = Key("none") if nowhere else _key(common, host, target)
     api = kind(
         base_url=target.base_url,
-        key=Key("none") if nowhere else _key(common, host, target),
+        key=key,
         transport=host.through(Nowhere() if nowhere else _transport(host, project, target, stack)),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
@@ -168,7 +178,14 @@ def _open(
         root=project.root,
         uploads=project.settings.uploads,
     )
-    return Session(host=host, project=project, run=run, folder=local.path.parent, began=host.monotonic())
+    return Session(
+        host=host,
+        project=project,
+        run=run,
+        folder=local.path.parent,
+        began=host.monotonic(),
+        redact=key.redact,
+    )
 
 
 def local_ledger(project: Project, target: Target) -> FileLedger:

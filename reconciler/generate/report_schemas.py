@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from reconciler import document, reports, snapshot
+from reconciler import document, reports, snapshot, summary
 from reconciler.document import PlanDoc
 from reconciler.snapshot import SnapshotDoc
 
@@ -41,8 +41,16 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
     "doctor": (reports.DoctorDoc,),
+    "outputs": (reports.PullDoc,),
+    "end": (reports.EndDoc,),
+    "summary": (summary.Summary,),
 }
 """What each schema describes: one of these types."""
+TITLES: Final[Mapping[str, str]] = {
+    "summary": "The summary beside a job's results",
+    "end": "What `on_end` is told of a job's end",
+}
+"""What is no command's answer."""
 
 
 def schema(name: str) -> Callable[[], str]:
@@ -59,14 +67,14 @@ def _text(name: str) -> str:
             definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"What `reconciler {name}` writes as JSON",
+        "title": TITLES.get(name, f"What `reconciler {name}` writes as JSON"),
         **(tops[0] if len(tops) == 1 else {"anyOf": list(tops)}),
         "$defs": definitions,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-_MODULES: Final = (document.__file__, reports.__file__, snapshot.__file__, __file__)
+_MODULES: Final = (document.__file__, reports.__file__, snapshot.__file__, summary.__file__, __file__)
 """Where the types of documents are."""
 
 

@@ -111,8 +111,46 @@ class Ended:
     phase: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellingBegan:
+    """From here on the ends of jobs are told to `on_end`; those before are not."""
+
+    at: float
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndClaimed:
+    """The end of a job is about to be told to `on_end`, by this run and nobody else."""
+
+    at: float
+    run_id: str
+    job_id: str
+    lease: float
+    """Seconds after `at` for which the claim holds, unless an `EndTold` ends it before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndTold:
+    """What came of telling it: nothing more to be done, or the error, after which it is told again."""
+
+    at: float
+    run_id: str
+    job_id: str
+    error: str = ""
+
+
 Line: TypeAlias = (
-    CreateIntended | Created | CreateRefused | CreateUnknown | CancelIntended | CancelEnded | Ended
+    CreateIntended
+    | Created
+    | CreateRefused
+    | CreateUnknown
+    | CancelIntended
+    | CancelEnded
+    | Ended
+    | TellingBegan
+    | EndClaimed
+    | EndTold
 )
 
 _KINDS: Final[dict[str, type[Line]]] = {
@@ -123,6 +161,9 @@ _KINDS: Final[dict[str, type[Line]]] = {
     "cancel_intended": CancelIntended,
     "cancel_ended": CancelEnded,
     "ended": Ended,
+    "telling_began": TellingBegan,
+    "end_claimed": EndClaimed,
+    "end_told": EndTold,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 

@@ -25,7 +25,10 @@ from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
 from reconciler.create import Desk
 from reconciler.errors import LedgerError
-from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended, Ended, Line
+from reconciler.ledger.lines import (
+    CreateIntended,
+    Line,
+)
 from reconciler.model import Job, Phase, Source
 from reconciler.settings import Limits
 from reconciler.world import World
@@ -85,12 +88,11 @@ class MemoryLedger:
     def read(self) -> tuple[Line, ...]:
         return tuple(self.lines)
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+    def claim(self, lines: Sequence[Line]) -> bool:
         if self.races:
             self.races.pop(0)()
             return False
-        if self.shared:
-            self.append(*lines)
+        self.append(*(line for line in lines if self.shared or not isinstance(line, CreateIntended)))
         return True
 
     def publish(self) -> None:
@@ -100,7 +102,7 @@ class MemoryLedger:
         for line in lines:
             if self.works_for is not None and len(self.lines) >= self.works_for:
                 raise LedgerError("the ledger cannot be written: No space left on device")
-            about = line.job_id if isinstance(line, CancelIntended | CancelEnded | Ended) else line.op
+            about = getattr(line, "op", "") or getattr(line, "job_id", "")
             self.trace.append(f"{type(line).__name__} {about}")
             self.lines.append(line)
 
