@@ -27,6 +27,8 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
+    ADOPTED = "adopted"
+    NOT_ADOPTED = "not_adopted"
     RENAMED = "renamed"
     RECORD_GONE = "record_gone"
     UNREADABLE = "unreadable"
@@ -55,6 +57,8 @@ REASONS: dict[Reason, str] = {
     Reason.DUPLICATE: "the same work is bought twice; the older job, or the one that succeeded, stays",
     Reason.RUNNING: "it is queued or running",
     Reason.SUCCEEDED: "it has succeeded; its answers are paid for",
+    Reason.ADOPTED: "it carries no tags, and the spec's `adopt` says that it did this work, or does it",
+    Reason.NOT_ADOPTED: "the job that `adopt` names is not there, is another's, or did other work",
     Reason.RENAMED: "another spec declares the same work now: the job is that spec's",
     Reason.RECORD_GONE: "the API no longer knows the job that the ledger remembers",
     Reason.UNREADABLE: "our tags on a job of this name cannot be read",

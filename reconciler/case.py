@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from reconciler.adoption import adoptions
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, RunKey, Unreadable
 
@@ -29,6 +30,8 @@ class Case:
     jobs: tuple[Ours, ...] = ()
     """The jobs that belong to this name, the oldest first."""
     unreadable: tuple[Unreadable, ...] = ()
+    not_adopted: str = ""
+    """Why the job that a spec adopts for the wanted work does not count; "" where nothing stands in the way."""
     moved: tuple[tuple[Ours, str], ...] = ()
     """Jobs that carry this name and belong to another spec, with that spec's name."""
     memory: Memory
@@ -94,8 +97,11 @@ class Case:
     def stopped_by_us(self, job: Job) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.
 
-        The ledger says so, or a later job of the name has another run key: the spec had moved on.
+        The ledger says so, or a later job of the name has another run key: the spec had moved on. An adopted job is
+        never stopped by us.
         """
+        if any(ours.adopted for ours in self.jobs if ours.job.id == job.id):
+            return False
         if job.id in self.memory.cancels:
             return self.memory.cancels[job.id] in OUR_CANCELS
         return any(
@@ -106,7 +112,8 @@ class Case:
     @property
     def overtaken_by(self) -> Ours | None:
         """The last job of this name, where it was bought from a commit that came after this checkout."""
-        last = max(self.jobs, key=lambda ours: ours.job.age_key, default=None)
+        bought = (ours for ours in self.jobs if not ours.adopted)
+        last = max(bought, key=lambda ours: ours.job.age_key, default=None)
         return last if last is not None and last.tags.source.commit in self.newer else None
 
     def foreign_commit(self, ours: Ours) -> bool:
@@ -119,9 +126,13 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
     """Deal the jobs out to the names, and yield the case of each, sorted by name."""
     specs = {spec.name: spec for spec in declared.specs}
     wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
+    adopted = adoptions(specs, observed)
+    problems = {wanted[it.run_key]: it.problem for it in adopted if it.problem and it.run_key in wanted}
     jobs: dict[str, list[Ours]] = defaultdict(list)
     moved: dict[str, list[tuple[Ours, str]]] = defaultdict(list)
-    for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
+    for ours in sorted(
+        (*observed.ours, *(it.ours for it in adopted if it.ours)), key=lambda ours: ours.job.age_key
+    ):
         name = wanted.get(ours.tags.run_key, ours.tags.name)
         jobs[name].append(ours)
         if name != ours.tags.name:
@@ -135,6 +146,7 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             spec=spec,
             jobs=tuple(jobs.get(name, ())),
             unreadable=tuple(unreadable.get(name, ())),
+            not_adopted=problems.get(name, ""),
             moved=tuple(moved.get(name, ())),
             memory=memory,
             gone=observed.gone,

@@ -7,14 +7,13 @@ answer is empty and nothing fails: then jobs carry no commit, and a job that car
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from reconciler import gitenv
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Source
-from reconciler.render.clean import clean
+from reconciler.model import Checkout
 
 TIMEOUT_SECONDS: Final = 60
 MANY: Final = 32
@@ -59,6 +58,22 @@ def uncommitted(root: Path, spec_root: Path) -> frozenset[str]:
         for state, path in rows
         if not path.startswith(".reconciler/") and (state != "??" or path.startswith(specs))
     )
+
+
+def toplevel(root: Path) -> Path | None:
+    """Return the root of the repository that a folder lies in, None outside of git."""
+    told = _git(root, "rev-parse", "--show-toplevel")
+    return Path(told) if told else None
+
+
+def origin(root: Path) -> str:
+    """Return the URL of the remote `origin`, "" where there is none."""
+    return _git(root, "config", "--get", "remote.origin.url") or ""
+
+
+def tracked(root: Path, folder: str) -> bool:
+    """Whether git holds anything of a folder, or the folder itself as a link."""
+    return bool(_git(root, "ls-files", "-z", "--", folder))
 
 
 def contained(root: Path, commits: Iterable[str]) -> frozenset[str] | None:
@@ -106,16 +121,3 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | No
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-
-
-def source(found: Checkout, variables: Mapping[str, str]) -> Source:
-    """Return who buys from where, from git and from the environment that GitHub and GitLab set."""
-    run_url = variables.get("CI_JOB_URL", "")
-    if variables.get("GITHUB_RUN_ID"):
-        server = variables.get("GITHUB_SERVER_URL", "https://github.com")
-        run_url = (
-            f"{server}/{variables.get('GITHUB_REPOSITORY', '')}/actions/runs/{variables['GITHUB_RUN_ID']}"
-        )
-    actors = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME")
-    actor = next((variables[name] for name in actors if variables.get(name)), "")
-    return Source(commit=found.commit, dirty=found.dirty, actor=clean(actor), run_url=clean(run_url))

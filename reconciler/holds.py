@@ -126,6 +126,8 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
         case CreateDoc():
             key = RunKey(action.work, action.rerun)
             theirs = {ours.job.id: ours.tags.run_key for ours in observed.ours}
+            adopts = (decision.spec.adopt for decision in fresh.decisions if decision.spec)
+            theirs |= {it.job: RunKey(it.work, "") for it in adopts if it}
             keeps = (
                 keep
                 for decision in fresh.decisions

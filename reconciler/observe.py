@@ -126,10 +126,12 @@ class Watched:
     project: str
     wanted: frozenset[RunKey]
     """The run keys that are declared, under every digest version."""
+    adopted: frozenset[str] = frozenset()
+    """The ids of jobs that specs adopt."""
 
 
 def observe(reader: Reader, world: World, watched: Watched, memory: Memory, *, at_once: int) -> Observed:
-    """Read the workspace whole, and ask for remembered jobs of wanted work that the list does not show.
+    """Read the workspace whole, and ask for what is missing in the list of jobs that memory or a spec names.
 
     Raises:
         ListingError: no complete list could be had.
@@ -142,14 +144,10 @@ def observe(reader: Reader, world: World, watched: Watched, memory: Memory, *, a
 def with_remembered(
     reader: Reader, world: World, watched: Watched, memory: Memory, listed: Listed, *, at_once: int
 ) -> Observed:
-    """Add to a list the remembered jobs that it does not show yet, or no longer."""
+    """Add to a list the remembered and the adopted jobs that it does not show yet, or no longer."""
     shown = {job.id for job in listed.jobs}
-    missing = sorted(
-        known.job_id
-        for key in watched.wanted
-        for known in memory.by_run_key.get(key, ())
-        if known.job_id not in shown
-    )
+    remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
+    missing = sorted((remembered | watched.adopted) - shown)
     found = dict(
         zip(missing, world.spread(lambda job_id: _get(reader, job_id), missing, at_once=at_once), strict=True)
     )
@@ -200,9 +198,12 @@ def sort_out(
     ours: list[Ours] = []
     unreadable: list[Unreadable] = []
     elsewhere: list[Elsewhere] = []
+    named: list[Job] = []
     total = mine = others = 0
     for job in jobs:
         total += 1
+        if job.id in watched.adopted:
+            named.append(job)
         project, remembered = tags.project_of(job), known.get(job.id)
         if project != watched.project and remembered is not None:
             unreadable.append(_tampered_with(job, remembered))
@@ -229,6 +230,7 @@ def sort_out(
         ours=tuple(ours),
         unreadable=tuple(unreadable),
         elsewhere=tuple(elsewhere),
+        named=tuple(named),
         gone=gone,
         total=total,
         pending=Pending(ours=mine, others=others),

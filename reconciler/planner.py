@@ -12,7 +12,8 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
 0  something to cancel or replace was bought from a commit that is not HEAD or an ancestor
      -> Hold `other_history`, for the whole name
 1  suspended
-     -> Cancel every ACTIVE job of the name `suspended`; otherwise Hold `suspended`
+     -> Cancel every ACTIVE job of the name `suspended`, less an adopted one; otherwise Hold
+        `suspended`
 1  not declared, ACTIVE
      -> Cancel `removed`; where the job's tag says keep: Hold `kept`
 1  not declared, its run key is wanted by a declared spec
@@ -21,16 +22,19 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
      -> nothing: history, never deleted
 2  an ACTIVE job of other work, or of the same work and another rerun
      -> other work and `on_change: replace`: Cancel `superseded`, beside whatever step 3 says;
-        otherwise Keep it `running`, and what step 3 would create is Hold `waiting`
+        otherwise, and where it is adopted, Keep it `running`, and what step 3 would create is Hold
+        `waiting`
 3  a create of this run key is unsettled, and none is known
      -> Hold `unsettled`, until when
 3  SUCCEEDED
-     -> Keep `succeeded` (attention when the share of failed requests exceeds `max_failed`); ACTIVE
-        twins: Cancel `duplicate`
+     -> Keep `succeeded`, or `adopted` (attention when the share of failed requests exceeds
+        `max_failed`); ACTIVE twins: Cancel `duplicate`
 3  ACTIVE
-     -> Keep the smallest (created_at, id) `running`, Cancel the others `duplicate`
+     -> Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`
 3  STOPPING
      -> Hold `stopping`
+3  the job that the spec adopts for this work is gone, another's, or did other work
+     -> Hold `not_adopted` (attention)
 3  memory knows a later job, the list does not, GET says 404
      -> it had succeeded: Keep `record_gone`; else Hold `record_gone` (attention)
 3  the newest attempt was CANCELLED, not by us
@@ -81,6 +85,7 @@ WANTED_WORK: Final = (
     wanted.succeeded,
     wanted.running,
     wanted.stopping,
+    wanted.not_adopted,
     wanted.record_gone,
     wanted.cancelled,
     wanted.restored,
@@ -116,8 +121,12 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
     decided = [decide(case) for case in chosen]
     return Plan(
         decisions=tuple(decision for decision in decided if decision.actions),
-        not_considered=sum(len(case.jobs) for case in everything) - sum(len(case.jobs) for case in chosen),
+        not_considered=sum(map(_bought, everything)) - sum(map(_bought, chosen)),
     )
+
+
+def _bought(case: Case) -> int:
+    return sum(not ours.adopted for ours in case.jobs)
 
 
 def decide(case: Case) -> Decision:
@@ -175,6 +184,7 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
         ]
         found += _notes_on_defaults(case.spec, actions)
         found += _notes_on_growth(case, case.spec, actions)
+        found += _notes_on_adopt(case.spec)
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for ours in case.wanted:
         if ours.job.id in kept:
@@ -196,18 +206,27 @@ def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> 
     return [note] if before and (note := growth.told(before, spec)) else []
 
 
+def _notes_on_adopt(spec: JobSpec) -> list[str]:
+    """Say that what a spec adopts is other work than it declares."""
+    if spec.adopt is None or spec.adopt.work in {key.work for key in spec.run_keys}:
+        return []
+    return [
+        f"`adopt` names other work ({spec.adopt.work[:11]}) than is declared now ({spec.run_key.work[:11]})"
+    ]
+
+
 def _notes_on(case: Case, ours: Ours) -> list[str]:
     if case.spec is None:
         return []
     found = []
     if ours.tags.name != case.name:
         found.append(f"bought as {ours.tags.name}")
-    if ours.tags.settings != case.spec.settings:
+    if ours.tags.settings != case.spec.settings and not ours.adopted:
         found.append(
             "settings changed (metadata, timeout_hours or on_remove): takes effect with the next run"
         )
     if ours.phase is Phase.ACTIVE:
-        if ours.tags.on_remove != case.spec.on_remove:
+        if ours.tags.on_remove != case.spec.on_remove and not ours.adopted:
             found.append(f"the running job still carries on_remove={ours.tags.on_remove}")
         if case.now > ours.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
             found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")

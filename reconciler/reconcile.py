@@ -42,9 +42,15 @@ def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
-    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
-    watched = observe.Watched(project=run.target.project, wanted=wanted)
+    watched = watched_by(run, declared)
     return observe.observe(run.api, run.world, watched, memory, at_once=run.limits.reads_in_flight)
+
+
+def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
+    """Return what makes a job interesting to a run."""
+    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
+    adopted = frozenset(spec.adopt.job for spec in declared.specs if spec.adopt)
+    return observe.Watched(project=run.target.project, wanted=wanted, adopted=adopted)
 
 
 def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
@@ -97,8 +103,7 @@ def from_snapshot(
 ) -> Situation:
     """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
     memory = seen.memory(settle_seconds=run.limits.settle_seconds)
-    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
-    observed = seen.observed(observe.Watched(project=run.target.project, wanted=wanted), memory)
+    observed = seen.observed(watched_by(run, declared), memory)
     return _told(run, decide(run, declare(observed), observed, memory))
 
 

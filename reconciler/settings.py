@@ -17,6 +17,8 @@ END: Final = r"$(?!\n)"
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,99}" + END
 NAME_RULE: Final = "1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit"
 
+API: Final = "https://api.mistral.ai"
+
 BASE_URL_PATTERN: Final = (
     r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]))"
     r"(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?" + END
@@ -226,13 +228,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(
             pattern=BASE_URL_PATTERN,
-            description="Where the API is. https only, except for a server on this machine.",
+            description="Where the API is. https only, except for a server on this machine. On CI another host than "
+            "Mistral's has to be named in MISTRAL_BASE_URL: a file in git alone does not decide where the key goes.",
             extra_json_schema={
                 "errorMessage": "not a base URL",
                 "x-hint": "`https://host`, or `http://localhost:port` for a server on this machine",
             },
         ),
-    ] = "https://api.mistral.ai"
+    ] = API
     ledger: Annotated[
         Literal["local", "git"],
         Meta(

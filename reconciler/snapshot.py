@@ -38,7 +38,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SnapshotJob(_Part, frozen=True, kw_only=True):
-    """A job that this tool has bought, of any project."""
+    """A job that this tool has bought, of any project, or that a spec adopts."""
 
     id: wire.Id
     status: str
@@ -49,6 +49,7 @@ class SnapshotJob(_Part, frozen=True, kw_only=True):
     """Unix seconds, the server's clock; so are the two below."""
     started_at: wire.Time | None = None
     completed_at: wire.Time | None = None
+    input_files: tuple[wire.Id, ...] = ()
     total_requests: wire.Count = 0
     completed_requests: wire.Count = 0
     succeeded_requests: wire.Count = 0
@@ -111,10 +112,17 @@ class Snapshot:
         return replace(found, total=found.total + self.other_jobs, pending=pending, at=self.at)
 
 
-def of(jobs: Sequence[Job], ledger: Sequence[Line], *, target: Target, now: float) -> SnapshotDoc:
-    """Make a snapshot of a whole list and a ledger. Pure."""
-    remembered = remember(ledger, settle_seconds=0).jobs
-    ours = [job for job in jobs if job.id in remembered or any(map(_is_tag, job.metadata))]
+def of(
+    jobs: Sequence[Job],
+    ledger: Sequence[Line],
+    *,
+    target: Target,
+    now: float,
+    adopted: frozenset[str] = frozenset(),
+) -> SnapshotDoc:
+    """Make a snapshot of a whole list and a ledger; of strangers' jobs only those that specs adopt. Pure."""
+    known = remember(ledger, settle_seconds=0).jobs.keys() | adopted
+    ours = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
     watched = observe.Watched(project=target.project, wanted=frozenset())
     kept = {job.id for job in ours}
     others = [job for job in jobs if job.id not in kept]
@@ -181,6 +189,7 @@ def _written(job: Job) -> SnapshotJob:
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
+        input_files=job.input_files,
         total_requests=job.total_requests,
         completed_requests=job.completed_requests,
         succeeded_requests=job.succeeded_requests,
@@ -209,6 +218,7 @@ def _read(job: SnapshotJob) -> Job:
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
+        input_files=job.input_files,
         total_requests=job.total_requests,
         completed_requests=job.completed_requests,
         succeeded_requests=job.succeeded_requests,

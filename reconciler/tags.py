@@ -20,6 +20,8 @@ VERSION: Final = 1
 
 MAX_VALUE: Final = 512
 PART_LENGTH: Final = 8
+LEFT_OUT: Final = ("repo", "branch", "run", "actor")
+"""What gives way, in this order, where the parts of a source do not fit: the run's URL names the repository too."""
 
 PROJECT: Final = TAG_PREFIX + "project"
 NAME: Final = TAG_PREFIX + "name"
@@ -80,14 +82,16 @@ def write(tags: Tags) -> dict[str, str]:
 
 
 def _source(source: Source) -> dict[str, str]:
-    """Fit the source into one value: the run URL goes first, then the actor; the commit stays."""
+    """Fit the source into one value: what is left out first stands first in `LEFT_OUT`; the commit stays."""
     words = {
         "commit": source.commit,
         "dirty": "yes" if source.dirty else "",
+        "branch": source.branch,
         "actor": source.actor,
+        "repo": source.repository,
         "run": source.run_url,
     }
-    for leave_out in ("run", "actor"):
+    for leave_out in LEFT_OUT:
         if len(_join(words)) > MAX_VALUE:
             words[leave_out] = ""
     return words
@@ -160,7 +164,9 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         source=Source(
             commit=source.get("commit", ""),
             dirty=source.get("dirty") == "yes",
+            branch=source.get("branch", ""),
             actor=source.get("actor", ""),
+            repository=source.get("repo", ""),
             run_url=source.get("run", ""),
         ),
     )

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from reconciler.api.client import Writer
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
+    from reconciler.model import Names
     from reconciler.outcomes import Outcome
     from reconciler.run import Situation
 
 
 @click.command()
 @options.paths
-@options.only
+@options.names
 @options.yes
 @options.output_format("text", "json", "markdown", "github")
 @options.comment
@@ -38,7 +39,7 @@ def apply(
     host: Host,
     *,
     paths: tuple[Path, ...],
-    only: tuple[str, ...],
+    names: Names,
     everything: bool,
     yes: bool,
     form: str,
@@ -49,8 +50,8 @@ def apply(
 ) -> int:
     """Create what is missing, and cancel what was removed.
 
-    SPECS, files or folders below the spec root, and --only select what is considered. Instead, a plan file saved by
-    `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
+    SPECS, files or folders below the spec root, --only and --exclude select what is considered. Instead, a plan file
+    saved by `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
     """
     from reconciler import reconcile
     from reconciler.cli.comment import telling_errors
@@ -65,9 +66,10 @@ def apply(
     from reconciler.outcomes import exit_codes
 
     file = plan_file(host.cwd, paths)
-    if file and only:
+    if file and names:
+        flag = "--only" if names.only else "--exclude"
         raise UsageError(
-            "--only selects among specs, and a plan file is applied whole", hint="give --only to plan"
+            f"{flag} selects among specs, and a plan file is applied whole", hint=f"give {flag} to plan"
         )
     telling = partial(telling_errors, host, comment, form=form, what="apply")
     with telling():
@@ -90,7 +92,7 @@ def apply(
                 and interrupted.be_careful()
             )
 
-        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, only)
+        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
         try:
             situation, outcomes = reconcile.apply(
                 session.run, with_lineage(session, said), said, agree, saved=saved

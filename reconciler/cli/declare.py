@@ -11,13 +11,13 @@ from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
-from reconciler.model import Declared, Observed, Ours, Phase
+from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
 from reconciler.render.problems import problems_text
 from reconciler.run import ApiT, Situation
 from reconciler.specs.load import load
 
 
-def declared(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] = ()) -> Declared:
+def declared(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Declared:
     """Read the specs; warnings go to stderr.
 
     Raises:
@@ -26,7 +26,7 @@ def declared(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] 
     world = session.run.world
     began = world.monotonic()
     places = [session.host.cwd / path for path in paths]
-    loaded = load(session.project, places, now=world.now(), only=only, progress=world.progress)
+    loaded = load(session.project, places, now=world.now(), names=names, progress=world.progress)
     world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
     if loaded.warnings:
         aside(problems_text(loaded.warnings, colour=session.host.colour("stderr")))
@@ -57,14 +57,14 @@ def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed],
     return ask
 
 
-def gather(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] = ()) -> Situation:
+def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, and decide."""
-    said = declared(session, paths, only)
+    said = declared(session, paths, names)
     return reconcile.gather(session.run, with_lineage(session, said), said)
 
 
 def gather_from(
-    session: Session[ApiT], observed: Path, paths: Sequence[Path], only: Sequence[str] = ()
+    session: Session[ApiT], observed: Path, paths: Sequence[Path], names: Names = EVERY_JOB
 ) -> Situation:
     """Read specs and a snapshot of the workspace, and decide.
 
@@ -79,5 +79,5 @@ def gather_from(
         raise ReconcilerError(f"{observed}: {error.strerror}", hint=snapshot.HINT) from error
     except ReconcilerError as error:
         raise ReconcilerError(f"{observed}: {error}", hint=error.hint) from error
-    said = declared(session, paths, only)
+    said = declared(session, paths, names)
     return reconcile.from_snapshot(run, with_lineage(session, said), said, seen)

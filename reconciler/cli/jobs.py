@@ -12,7 +12,7 @@ from reconciler.cli.say import aside, say
 from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.api.client import Writer
+    from reconciler.api.client import Reader, Writer
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.model import Job
@@ -66,8 +66,8 @@ def list_(
 def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
     """Save what a plan needs to know of the workspace, for `plan --observed` where there is no key.
 
-    The file holds the jobs that this tool has bought, without the users' metadata, and the ledger: no prompts, no
-    answers, no key.
+    The file holds the jobs that this tool has bought or that a spec adopts, without the users' metadata, and the
+    ledger: no prompts, no answers, no key.
     """
     from reconciler import observe
     from reconciler import snapshot as snapshots
@@ -79,10 +79,22 @@ def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
         run = session.run
         ledger = run.world.ledger.read()
         found = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
-        document = snapshots.of(found, ledger, target=run.target, now=run.world.now())
+        adopted = adopted_here(session)
+        document = snapshots.of(found, ledger, target=run.target, now=run.world.now(), adopted=adopted)
     save(host.cwd / file, snapshots.encode(document))
     say(f"{count(len(document.jobs), 'job')} of {len(found):,} saved\n")
     return ExitCode.OK
+
+
+def adopted_here(session: Session[Reader]) -> frozenset[str]:
+    """Return the ids of the jobs that specs adopt; none where the specs hold mistakes, which is no matter here."""
+    from reconciler.specs.load import load
+
+    try:
+        specs = load(session.project, now=session.host.now()).specs
+    except ReconcilerError:
+        return frozenset()
+    return frozenset(spec.adopt.job for spec in specs if spec.adopt)
 
 
 @jobs.command()

@@ -18,12 +18,14 @@ from reconciler.errors import ExitCode, ReconcilerError, SpecError
 from reconciler.render.clean import clean
 
 COMMANDS: Final = {
+    "init": "reconciler.cli.init:init",
     "validate": "reconciler.cli.validate:validate",
     "render": "reconciler.cli.render:render",
     "plan": "reconciler.cli.plan:plan",
     "show": "reconciler.cli.show:show",
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
+    "rerun": "reconciler.cli.rerun:rerun",
     "outputs": "reconciler.cli.outputs:outputs",
     "jobs": "reconciler.cli.jobs:jobs",
     "files": "reconciler.cli.files:files",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import click
+
+from reconciler.model import Names
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -109,12 +111,31 @@ paths: Final = click.argument("paths", nargs=-1, type=PATH, metavar="[SPECS]..."
 """Files or folders below the spec root: a selection, never an absence."""
 
 
-only: Final = click.option(
+_ONLY: Final = click.option(
     "--only",
     multiple=True,
     metavar="GLOB",
     help="Consider the jobs whose names fit, such as `nightly-*`; may be given several times.",
 )
+_EXCLUDE: Final = click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out the jobs whose names fit; may be given several times.",
+)
+
+
+def names(command: _F) -> _F:
+    """Add `--only` and `--exclude`; the command gets them as one value, `names`."""
+
+    @functools.wraps(command)
+    def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
+        given = Names(only=kwargs.pop("only"), exclude=kwargs.pop("exclude"))
+        return command(*args, names=given, **kwargs)
+
+    return _ONLY(_EXCLUDE(collected))  # type: ignore[return-value]  # as above
+
+
 everything: Final = click.option(
     "--all",
     "everything",
@@ -123,9 +144,12 @@ everything: Final = click.option(
 )
 
 
-def only_flags(only: Sequence[str]) -> tuple[str, ...]:
-    """Return `--only` as it is typed again."""
-    return tuple(f'--only "{glob}"' for glob in only)
+def name_flags(names: Names) -> tuple[str, ...]:
+    """Return `--only` and `--exclude` as they are typed again."""
+    return (
+        *(f'--only "{glob}"' for glob in names.only),
+        *(f'--exclude "{glob}"' for glob in names.exclude),
+    )
 
 
 def output_format(*choices: str) -> Callable[[_F], _F]:

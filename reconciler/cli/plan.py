@@ -16,11 +16,12 @@ from reconciler.errors import ExitCode, first_that_holds
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
     from reconciler.document import PlanDoc
+    from reconciler.model import Names
 
 
 @click.command()
 @options.paths
-@options.only
+@options.names
 @click.option("-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan; apply takes it.")
 @click.option(
     "--observed",
@@ -40,7 +41,7 @@ def plan(
     host: Host,
     *,
     paths: tuple[Path, ...],
-    only: tuple[str, ...],
+    names: Names,
     everything: bool,
     out: Path | None,
     observed: Path | None,
@@ -53,8 +54,8 @@ def plan(
 ) -> int:
     """Show what apply would do, and why.
 
-    SPECS, files or folders below the spec root, and --only select what is considered; what is not selected is left
-    alone.
+    SPECS, files or folders below the spec root, --only and --exclude select what is considered; what is not selected
+    is left alone, and so is what is no longer declared.
     """
     from reconciler.cli.comment import telling_errors
     from reconciler.cli.declare import gather, gather_from
@@ -64,15 +65,15 @@ def plan(
     with telling_errors(host, comment, form=form, what="plan"):
         if observed is None:
             with reading(common, host, consent) as session:
-                document = gather(session, paths, only).document
+                document = gather(session, paths, names).document
         else:
             with offline(common, host, consent) as session:
-                document = gather_from(session, observed, paths, only).document
+                document = gather_from(session, observed, paths, names).document
         if out is not None:
             save(host.cwd / out, plan_bytes(document))
     flags = (*common.flags, *consent.flags)
     from_ = () if observed is None else (f"--observed {quoted(observed)}",)
-    selection = (*map(quoted, paths), *options.only_flags(only), *from_)
+    selection = (*map(quoted, paths), *options.name_flags(names), *from_)
     step = next_step(document, selection, out, flags)
     tell(host, document, form=form, next_step=step, everything=everything, comment=comment)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)

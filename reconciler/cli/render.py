@@ -12,17 +12,16 @@ from reconciler.cli.say import aside, say
 
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
+    from reconciler.model import Names
 
 
 @click.command()
 @options.paths
-@options.only
+@options.names
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
 @options.output_format("yaml")
 @click.pass_obj
-def render(
-    host: Host, *, paths: tuple[Path, ...], only: tuple[str, ...], config: Path | None, form: str
-) -> int:
+def render(host: Host, *, paths: tuple[Path, ...], names: Names, config: Path | None, form: str) -> int:
     """Print the specs with families, matrices, periods and defaults written out, one plain document a job.
 
     In a file directly in the spec folder, in place of the others, they declare the same jobs.
@@ -34,7 +33,7 @@ def render(
 
     assert form == "yaml", "there is no other"  # noqa: S101
     project = load_project(config and host.cwd / config, start=host.cwd)
-    loaded = load(project, [host.cwd / path for path in paths], now=host.now(), only=only)
+    loaded = load(project, [host.cwd / path for path in paths], now=host.now(), names=names)
     if loaded.warnings:
         aside(problems_text(loaded.warnings, colour=host.colour("stderr")))
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Generic
 
 import msgspec
 
-from reconciler import git
+from reconciler import git, provenance
 from reconciler.api.client import Reader, Writer
 from reconciler.api.exchange import Observer
 from reconciler.api.key import Key, read_key
@@ -22,6 +22,7 @@ from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
 from reconciler.cli.progress import Beats, bars
+from reconciler.cli.target import open_project, target_of
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.file import FileLedger
@@ -30,14 +31,11 @@ from reconciler.ledger.shared import SharedLedger
 from reconciler.logs import open_log
 from reconciler.model import Target
 from reconciler.run import ApiT, Run
-from reconciler.specs.project import STATE, Project, load_project, make_own
+from reconciler.specs.project import STATE, Project, make_own
 from reconciler.world import Ledger, World
 
 if TYPE_CHECKING:
     from reconciler.world import Log
-
-SANDBOX_URL: Final = "http://localhost"
-TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,30 +51,6 @@ class Session(Generic[ApiT]):
     """On the monotonic clock."""
     redact: Callable[[str], str]
     """Takes the key out of a text."""
-
-
-def open_project(common: Common, host: Host) -> Project:
-    """Find and read `reconciler.yaml`."""
-    project = load_project(common.config and host.cwd / common.config, start=host.cwd)
-    return replace(project, cache=not common.no_cache)
-
-
-def target_of(common: Common, host: Host, project: Project) -> Target:
-    """Return which API to talk to: a flag beats the environment, which beats the file.
-
-    Raises:
-        UsageError: `--sandbox` and `--base-url` together.
-    """
-    name = project.settings.project
-    if common.sandbox and common.base_url:
-        raise UsageError("--sandbox and --base-url exclude each other", hint="leave one of them out")
-    sandbox = common.sandbox
-    if sandbox is None and not common.base_url:
-        sandbox = host.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
-    if sandbox:
-        return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
-    base_url = common.base_url or host.environ.get("MISTRAL_BASE_URL") or project.settings.base_url
-    return Target(base_url=base_url.rstrip("/"), project=name)
 
 
 @contextmanager
@@ -144,6 +118,8 @@ def _open(
         with suppress(OSError):  # whoever needs the folder says what is wrong with it
             make_own(project.root / STATE)
     checkout = git.checkout(project.root, project.spec_root)
+    source = provenance.source(checkout, git.origin(project.root), host.environ)
+    checkout = replace(checkout, branch=source.branch)  # CI checks out a commit, and knows of which branch
     run_id = f"{host.random.getrandbits(48):012x}"
     drawn = bars(host)
     log = stack.enter_context(
@@ -204,7 +180,7 @@ def _open(
         guards=consent.settings(project.settings.guards),
         allowed=consent.allowed(project.settings.guards),
         checkout=checkout,
-        source=git.source(checkout, host.environ),
+        source=source,
         root=project.root,
         uploads=project.settings.uploads,
     )

@@ -12,11 +12,12 @@ from reconciler.errors import ExitCode, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
+    from reconciler.model import Names
 
 
 @click.command()
 @options.paths
-@options.only
+@options.names
 @options.output_format("text", "json", "markdown")
 @options.everything
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
@@ -26,7 +27,7 @@ def status(
     host: Host,
     *,
     paths: tuple[Path, ...],
-    only: tuple[str, ...],
+    names: Names,
     form: str,
     everything: bool,
     fail_on_attention: bool,
@@ -38,7 +39,7 @@ def status(
     from reconciler.cli.session import reading
 
     with reading(common, host) as session:
-        document = gather(session, paths, only).document
+        document = gather(session, paths, names).document
     report = status_doc(document)
     write_status(report, now=host.now(), form=form, everything=everything)
     attention = any(row.attention for row in report.rows)

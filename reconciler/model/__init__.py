@@ -7,12 +7,15 @@ folded into these at the border and never seen past it.
 from __future__ import annotations
 
 from reconciler.model.declared import (
+    EVERY_JOB,
+    Adopt,
     Checkout,
     Declared,
     InlineRequests,
     Input,
     InputFile,
     JobSpec,
+    Names,
     Position,
     Retry,
     RunKey,
@@ -36,7 +39,9 @@ from reconciler.model.ours import (
 )
 
 __all__ = [
+    "EVERY_JOB",
     "TAG_PREFIX",
+    "Adopt",
     "Checkout",
     "Declared",
     "Elsewhere",
@@ -45,6 +50,7 @@ __all__ = [
     "InputFile",
     "Job",
     "JobSpec",
+    "Names",
     "Observed",
     "Ours",
     "Pending",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from reconciler import digests
 from reconciler.model.jobs import Phase
@@ -88,6 +88,16 @@ class Retry:
     on: frozenset[Phase] = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """A job without tags that counts as a spec's own."""
+
+    job: str
+    """Its id."""
+    work: str
+    """The digest of the work that it has bought, as whoever wrote the spec vouches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
     """One declared job, checked, with its inputs read."""
@@ -108,6 +118,7 @@ class JobSpec:
     on_remove: Literal["cancel", "keep"] = "cancel"
     max_failed: float = 0.0
     """Share of failed requests, 0 to 1, above which a success needs attention."""
+    adopt: Adopt | None = None
     declared_at: Position
     family: str = ""
     """What the jobs of one spec are called together (`backfill-*`); "" for a spec of one job. For readers only."""
@@ -181,6 +192,23 @@ class Checkout:
     def dirty(self) -> bool:
         """Whether anything differs from the commit."""
         return bool(self.uncommitted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Which declared jobs a command is about, by globs of their names. It never makes anything absent."""
+
+    only: tuple[str, ...] = ()
+    """The jobs whose names fit one of these; nothing for every job."""
+    exclude: tuple[str, ...] = ()
+    """Less those whose names fit one of these."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is narrowed."""
+        return bool(self.only or self.exclude)
+
+
+EVERY_JOB: Final = Names()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

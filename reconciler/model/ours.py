@@ -20,7 +20,10 @@ class Source:
     commit: str = ""
     dirty: bool = False
     """True where the work tree differed from the commit."""
+    branch: str = ""
     actor: str = ""
+    repository: str = ""
+    """Host and path: `github.com/acme/shop`."""
     run_url: str = ""
 
 
@@ -52,6 +55,8 @@ class Ours:
 
     job: Job
     tags: Tags
+    adopted: bool = False
+    """True where no tag is there and a spec says that the job counts: it is never cancelled from here."""
 
     @property
     def phase(self) -> Phase:
@@ -99,6 +104,8 @@ class Observed:
     ours: tuple[Ours, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
+    named: tuple[Job, ...] = ()
+    """The jobs that specs adopt, as far as they are there, whoever's they are."""
     gone: frozenset[str] = frozenset()
     """Ids that memory knows, the list does not show, and GET answers with 404."""
     total: int = 0

@@ -10,8 +10,8 @@ from reconciler.rules.rule import Verdict, rule
 
 @rule(
     "an ACTIVE job of other work, or of the same work and another rerun",
-    "other work and `on_change: replace`: Cancel `superseded`, beside whatever step 3 says; otherwise "
-    "Keep it `running`, and what step 3 would create is Hold `waiting`",
+    "other work and `on_change: replace`: Cancel `superseded`, beside whatever step 3 says; otherwise, "
+    "and where it is adopted, Keep it `running`, and what step 3 would create is Hold `waiting`",
 )
 def other_work(case: Case) -> Verdict:
     """A replacement stops the old work; a rerun, or `on_change: finish`, lets it end first."""
@@ -25,7 +25,11 @@ def other_work(case: Case) -> Verdict:
 
 
 def to_cancel(case: Case) -> tuple[Ours, ...]:
-    """Return the live jobs that steps 1 and 2 would cancel. Duplicates are not among them."""
+    """Return the live jobs that steps 1 and 2 would cancel. Neither duplicates nor adopted jobs are among them."""
+    return tuple(ours for ours in _unwanted(case) if not ours.adopted)
+
+
+def _unwanted(case: Case) -> tuple[Ours, ...]:
     if case.spec is None:
         return tuple(ours for ours in case.phase(Phase.ACTIVE) if ours.tags.on_remove == "cancel")
     if case.spec.suspend:

@@ -5,15 +5,24 @@ from __future__ import annotations
 from reconciler.actions import Cancel, Hold, Keep, Reason
 from reconciler.case import Case
 from reconciler.model import Phase
+from reconciler.rules.other import to_cancel
 from reconciler.rules.rule import Verdict, rule
 
 
-@rule("suspended", "Cancel every ACTIVE job of the name `suspended`; otherwise Hold `suspended`")
+@rule(
+    "suspended",
+    "Cancel every ACTIVE job of the name `suspended`, less an adopted one; otherwise Hold `suspended`",
+)
 def suspended(case: Case) -> Verdict:
     """The spec stays, its work stops."""
     if case.spec is None or not case.spec.suspend:
         return None
-    cancels = tuple(Cancel(ours=ours, reason=Reason.SUSPENDED) for ours in case.phase(Phase.ACTIVE))
+    cancels = tuple(Cancel(ours=ours, reason=Reason.SUSPENDED) for ours in to_cancel(case))
+    adopted = next((ours.job for ours in case.phase(Phase.ACTIVE) if ours.adopted), None)
+    if adopted is not None:
+        detail = f"the adopted job {adopted.short_id} runs on: only what carries our tags is cancelled"
+        hint = f"to stop it: reconciler jobs cancel --foreign {adopted.id}"
+        return (*cancels, Hold(job=adopted, reason=Reason.SUSPENDED, detail=detail, hint=hint))
     return cancels or (Hold(reason=Reason.SUSPENDED, hint="set `suspend: false` to let it run"),)
 
 

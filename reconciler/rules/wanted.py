@@ -26,7 +26,7 @@ def _bought(case: Case) -> bool:
 
 @rule(
     "SUCCEEDED",
-    "Keep `succeeded` (attention when the share of failed requests exceeds `max_failed`); "
+    "Keep `succeeded`, or `adopted` (attention when the share of failed requests exceeds `max_failed`); "
     "ACTIVE twins: Cancel `duplicate`",
 )
 def succeeded(case: Case) -> Verdict:
@@ -38,24 +38,29 @@ def succeeded(case: Case) -> Verdict:
     total = max(job.total_requests, job.succeeded_requests + job.failed_requests)
     bad = total > 0 and job.failed_requests / total > case.spec.max_failed
     detail = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
-    return (Keep(job=job, reason=Reason.SUCCEEDED, detail=detail, attention=bad), *_duplicates(case, job))
+    reason = _unless_adopted(Reason.SUCCEEDED, case, job)
+    return (Keep(job=job, reason=reason, detail=detail, attention=bad), *_duplicates(case, job))
 
 
-@rule("ACTIVE", "Keep the smallest (created_at, id) `running`, Cancel the others `duplicate`")
+@rule("ACTIVE", "Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`")
 def running(case: Case) -> Verdict:
     """The oldest stays, so that two runners that see the same twins agree."""
     live = [ours.job for ours in case.wanted if ours.phase is Phase.ACTIVE]
     if not live:
         return None
     job = min(live, key=lambda job: job.age_key)
-    return (Keep(job=job, reason=Reason.RUNNING), *_duplicates(case, job))
+    return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case, job))
+
+
+def _unless_adopted(reason: Reason, case: Case, job: Job) -> Reason:
+    return Reason.ADOPTED if any(it.adopted for it in case.wanted if it.job.id == job.id) else reason
 
 
 def _duplicates(case: Case, kept: Job) -> tuple[Cancel, ...]:
     return tuple(
         Cancel(ours=ours, reason=Reason.DUPLICATE, twin=kept)
         for ours in case.wanted
-        if ours.phase is Phase.ACTIVE and ours.job.id != kept.id
+        if ours.phase is Phase.ACTIVE and ours.job.id != kept.id and not ours.adopted
     )
 
 
@@ -64,6 +69,18 @@ def stopping(case: Case) -> Verdict:
     """What comes next is decided once it has stopped."""
     job = next((ours.job for ours in case.wanted if ours.phase is Phase.STOPPING), None)
     return None if job is None else (Hold(job=job, reason=Reason.STOPPING),)
+
+
+@rule(
+    "the job that the spec adopts for this work is gone, another's, or did other work",
+    "Hold `not_adopted` (attention)",
+)
+def not_adopted(case: Case) -> Verdict:
+    """Whoever wrote `adopt` believes that the work is bought: before it is bought again, a person has to look."""
+    if not case.not_adopted:
+        return None
+    hint = "check the id, and whose workspace the key opens; to buy the work, remove `adopt`"
+    return (Hold(reason=Reason.NOT_ADOPTED, detail=case.not_adopted, hint=hint, attention=True),)
 
 
 @rule(

@@ -17,7 +17,7 @@ _MISPLACED: Final = {
     **MISPLACED,
     "name": "each spec has its own",
     **dict.fromkeys(
-        ("input_files", "requests", "for_each", "matrix"),
+        ("input_files", "requests", "for_each", "matrix", "adopt"),
         "write it into the spec: it says which jobs there are",
     ),
 }

@@ -53,6 +53,21 @@ ModelName = Annotated[
 AgentId = Annotated[
     str, Meta(pattern=_WORD, extra_json_schema=told("not an agent's id", "one word, as the API shows it"))
 ]
+JobId = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*" + END,
+        extra_json_schema=told("not a job's id", "as `reconciler jobs list --all` shows it in JSON"),
+    ),
+]
+WorkDigest = Annotated[
+    str,
+    Meta(
+        pattern=r"^v[1-9][0-9]{0,3}:[0-9a-f]{64}" + END,
+        extra_json_schema=told("not a work digest", "leave it out, and the problem tells it"),
+    ),
+]
 Paths = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
 MetadataKey = Annotated[
     str,

@@ -19,6 +19,7 @@ from reconciler.specs.field_types import (
     AgentId,
     Endpoint,
     Hours,
+    JobId,
     MetadataKey,
     MetadataText,
     ModelName,
@@ -28,6 +29,7 @@ from reconciler.specs.field_types import (
     Paths,
     RerunText,
     Share,
+    WorkDigest,
 )
 
 KNOWN_ENDPOINTS: Final = (
@@ -68,7 +70,7 @@ MISPLACED: Final = {
 
 _RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
 
-_OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix"})
+_OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix", "adopt"})
 """Fields that each spec writes itself."""
 
 
@@ -101,6 +103,19 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             extra_json_schema={"default": ["FAILED", "TIMEOUT_EXCEEDED"]},
         ),
     ] = field(default_factory=lambda: ["FAILED", "TIMEOUT_EXCEEDED"])
+
+
+class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A job without tags that counts as this spec's own."""
+
+    job: Annotated[JobId, Meta(description="Its id.", examples=["4fb29d1c-0000-4000-8000-000000000000"])]
+    work: Annotated[
+        WorkDigest | UnsetType,
+        Meta(
+            description="The digest of what it has bought. Left out, it is a problem whose hint tells the digest of "
+            "what the spec declares now: to write it is to vouch that the job did that.",
+        ),
+    ] = UNSET
 
 
 class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,6 +227,13 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Share,
         Meta(description="Share of failed requests above which a success needs attention."),
     ] = 0.0
+    adopt: Annotated[
+        AdoptFields | UnsetType,
+        Meta(
+            description="A job that was made without this tool and counts as this spec's: see "
+            "[jobs that are there already](#jobs-that-are-there-already)."
+        ),
+    ] = UNSET
 
     def __post_init__(self) -> None:
         """Hold the rule that the types cannot express.

@@ -7,6 +7,8 @@ leads nowhere or out of the project is a problem, not a gap.
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -101,6 +103,25 @@ def size(path: str) -> int:
         return os.stat(path).st_size  # noqa: PTH116 - likewise
     except OSError:
         return 0
+
+
+def replace(path: str, data: bytes) -> None:
+    """Put a file with other bytes in the place of one, whole or not at all; its permissions stay.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    handle, name = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".reconciler-")  # noqa: PTH120 - as above
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(path, name)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def read(path: str | Path, limit: int) -> bytes:

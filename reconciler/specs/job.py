@@ -6,21 +6,22 @@ Whatever is wrong with some fields, the others are looked at as well: all proble
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from reconciler import digests
 from reconciler.errors import Problem
-from reconciler.model import Input, JobSpec, Phase, Position, Retry
+from reconciler.model import Adopt, Input, JobSpec, Phase, Position, Retry
 from reconciler.settings import Limits
 from reconciler.specs import families, period
 from reconciler.specs.accept import accept
 from reconciler.specs.families import Variant
 from reconciler.specs.family_fields import PeriodFields
-from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, JobFields
+from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, AdoptFields, JobFields
 from reconciler.specs.job_inputs import Inputs
 from reconciler.specs.schema import job_schema
 from reconciler.specs.words import did_you_mean
@@ -81,6 +82,7 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
             found, wrong = inputs.files(document, member.file)
             problems += wrong
         specs.append(_spec(document, fields, member, tuple(found), rerun))
+    problems += _adopt(document, fields, specs)
     return Declares(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
 
 
@@ -118,6 +120,26 @@ def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str |
             message = f"begins on {start}; until then nothing is bought"
             return said("start", message, f"it is {today} in {wanted.zone}", warning=True)
     return period.name_of(today, wanted.every), []
+
+
+def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> Iterator[Problem]:
+    """Yield what is wrong with `adopt` beyond its form."""
+    if fields.adopt is UNSET or not specs:
+        return
+    work = fields.adopt.work
+    if families.is_family(fields):
+        yield _at_adopt(document, "adopt: stands in a family of jobs", "give the job a spec of its own")
+    elif work is UNSET:
+        hint = f"if it did what this spec declares: `work: {specs[0].run_key.work}`"
+        yield _at_adopt(document, "adopt: without `work` it says nothing of what the job has bought", hint)
+    elif digests.version_of(work) not in digests.WORK_DIGESTS:
+        yield _at_adopt(
+            document, "adopt.work: a digest of a newer version", "upgrade mistral-batch-reconciler"
+        )
+
+
+def _at_adopt(document: Document, message: str, hint: str) -> Problem:
+    return document.source.problem(document.key_place(("adopt",)), message, hint=hint)
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:
@@ -158,9 +180,16 @@ def _spec(
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         max_failed=fields.max_failed,
+        adopt=_adopted(fields.adopt),
         declared_at=Position(path=document.source.path, line=document.line),
         defaults=_defaults(document),
     )
+
+
+def _adopted(given: AdoptFields | UnsetType) -> Adopt | None:
+    if given is UNSET or given.work is UNSET:
+        return None
+    return Adopt(job=given.job, work=given.work)
 
 
 def _defaults(document: Document) -> Mapping[str, Position]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
-from reconciler.model import JobSpec, RunKey
+from reconciler.model import EVERY_JOB, JobSpec, Names, RunKey
 from reconciler.progress import UNWATCHED, Progress
 from reconciler.render.clean import clean
 from reconciler.render.words import count
@@ -52,7 +52,7 @@ def load(
     paths: Sequence[Path] = (),
     *,
     now: float,
-    only: Sequence[str] = (),
+    names: Names = EVERY_JOB,
     progress: Progress = UNWATCHED,
 ) -> Loaded:
     """Read, check and return every spec of a project.
@@ -61,7 +61,7 @@ def load(
         project: where they are.
         paths: what to select; nothing for everything.
         now: Unix seconds, for specs whose `rerun` the calendar changes.
-        only: globs that the names of what is selected match; nothing for every name.
+        names: globs that narrow it by name.
         progress: is told of the input files that are checked.
 
     Raises:
@@ -84,7 +84,7 @@ def load(
         raise SpecError(problems)
     return Loaded(
         specs=tuple(specs),
-        selected=selection.selected(project, specs, narrowed, only),
+        selected=selection.selected(project, specs, narrowed, names),
         later=frozenset(loader.later),
         warnings=problems,
     )
@@ -118,6 +118,8 @@ class _Loader:
         """Where each name was declared first."""
         self._work: dict[RunKey, str] = {}
         """What declared each piece of work first."""
+        self._adopted: dict[str, str] = {}
+        """What adopted each job first."""
         self._cut_short = False
         self.problems: list[Problem] = []
 
@@ -161,6 +163,7 @@ class _Loader:
             for spec in found.specs:
                 if spec.name not in taken:
                     self._work_taken(document, spec)
+                    self._job_taken(document, spec)
                     yield spec
 
     def _read_defaults(self, path: str) -> None:
@@ -228,6 +231,16 @@ class _Loader:
                     "`endpoint`, `model`, `agent_id` and `rerun`"
                 )
             self.problems.append(document.source.problem(document.place(("name",)), message, hint=hint))
+
+    def _job_taken(self, document: Document, spec: JobSpec) -> None:
+        if spec.adopt is None:
+            return
+        here = f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
+        first = self._adopted.setdefault(spec.adopt.job, here)
+        if first != here:
+            message = f"adopt: {first} adopts this job already"
+            place = document.place(("adopt", "job"))
+            self.problems.append(document.source.problem(place, message, hint="a job did one piece of work"))
 
 
 def _name(document: Document) -> str:

@@ -121,18 +121,35 @@ class Paths:
 
 
 def _matches(folder: str, steps: list[str]) -> Iterator[str]:
-    """Yield the files and links beneath a folder that the steps of a glob fit."""
-    step, rest = steps[0], steps[1:]
+    """Yield the files and links beneath a folder that the steps of a glob fit.
+
+    Each folder is looked at once for each step: several `**` would otherwise take time that grows with every one.
+    """
+    waiting = [(folder, 0)]
+    seen = set(waiting)
+    while waiting:
+        here, at = waiting.pop()
+        for found in _step(here, steps, at):
+            if isinstance(found, str):
+                yield found
+            elif found not in seen:
+                seen.add(found)
+                waiting.append(found)
+
+
+def _step(folder: str, steps: list[str], at: int) -> Iterator[str | tuple[str, int]]:
+    """Yield what one step of a glob finds in a folder: files, or folders and the step to go on with."""
+    step, last = steps[at], at + 1 == len(steps)
     if step == "**":
-        yield from _matches(folder, rest)
+        yield folder, at + 1
     for entry in _entries(folder):
         hidden = entry.name.startswith(".")
         if step == "**" and not hidden and entry.is_dir(follow_symlinks=False):
-            yield from _matches(entry.path, steps)
+            yield entry.path, at
         elif step != "**" and fnmatchcase(entry.name, step) and (not hidden or step.startswith(".")):
-            if rest and entry.is_dir():
-                yield from _matches(entry.path, rest)
-            elif not rest and not entry.is_dir():
+            if not last and entry.is_dir():
+                yield entry.path, at + 1
+            elif last and not entry.is_dir():
                 yield entry.path
 
 

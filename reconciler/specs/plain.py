@@ -34,12 +34,16 @@ def documents(specs: Iterable[JobSpec], folder: str) -> str:
 
 def _lines(spec: JobSpec, folder: str) -> Iterator[str]:
     yield f"# {_comment(spec.declared_at.path)}:{spec.declared_at.line}\n"
-    for name, value in _fields(spec, folder):
-        yield f"{name}: {_yaml(value)}\n"
+    yield body(spec, folder)
+
+
+def body(spec: JobSpec, folder: str) -> str:
+    """Return the fields of one spec, a line each."""
+    return "".join(f"{name}: {scalar(value)}\n" for name, value in _fields(spec, folder))
 
 
 def _comment(text: str) -> str:
-    return _quoted(text)[1:-1]
+    return quoted(text)[1:-1]
 
 
 def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
@@ -52,6 +56,8 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
         value = getattr(spec, name)
         if value != getattr(blank, name):
             yield name, value
+    if spec.adopt:
+        yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
     if spec.retry != Retry():
         on = sorted(_PHASES[phase] for phase in spec.retry.on)
         yield "retry", {"max_attempts": spec.retry.max_attempts, "on": on}
@@ -76,15 +82,16 @@ def _path(path: str) -> str:
     return glob.escape(f"./{path}" if uploaded_id(path) else path)
 
 
-def _yaml(value: Any) -> str:  # noqa: ANN401 - JSON
+def scalar(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return a value as YAML on one line."""
     match value:
         case str():
             plain = _BARE.fullmatch(value) and not may_be_other_than_text(value)
-            return value if plain else _quoted(value)
+            return value if plain else quoted(value)
         case Mapping():
-            return "{" + ", ".join(f"{_yaml(key)}: {_yaml(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{scalar(key)}: {scalar(item)}" for key, item in value.items()) + "}"
         case list():
-            return "[" + ", ".join(map(_yaml, value)) + "]"
+            return "[" + ", ".join(map(scalar, value)) + "]"
         case bool() | None:
             return json.dumps(value)
         case int() if abs(value) > MAX_SAFE_INTEGER:  # canonical JSON writes 1e20 as a whole number
@@ -93,7 +100,8 @@ def _yaml(value: Any) -> str:  # noqa: ANN401 - JSON
             return repr(value)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return text in double quotes."""
     return '"' + "".join(map(_character, text)) + '"'
 
 

@@ -26,7 +26,10 @@ CONFIG_NAME: Final = "reconciler.yaml"
 STATE: Final = ".reconciler"
 """The tool's own folder beside it; not for git."""
 
-_WRITE_ONE: Final = f"write {CONFIG_NAME} in the repository's root:\n    project: my-team\n    specs: specs"
+_WRITE_ONE: Final = (
+    f"run `reconciler init` in the repository's root, or write {CONFIG_NAME} there:\n"
+    "    project: my-team\n    specs: specs"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,14 @@ def load_project(config: Path | None, *, start: Path) -> Project:
     return Project(root=root, config_path=path, settings=settings, spec_root=spec_root)
 
 
+def find(start: Path) -> Path | None:
+    """Return the nearest `reconciler.yaml` from a folder upwards, None where a repository has none."""
+    for folder in _upwards(Path(os.path.realpath(start))):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    return None
+
+
 def _config_path(config: Path | None, start: Path) -> Path:
     if config is not None:
         if not config.is_file():
@@ -101,10 +112,10 @@ def _config_path(config: Path | None, start: Path) -> Path:
                 f"there is no file {config}", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name)
             )
         return Path(os.path.realpath(config.parent)) / config.name
-    for folder in _upwards(Path(os.path.realpath(start))):
-        if (folder / CONFIG_NAME).is_file():
-            return folder / CONFIG_NAME
-    raise ReconcilerError(f"no {CONFIG_NAME} in {start} or above it", hint=_WRITE_ONE)
+    found = find(start)
+    if found is None:
+        raise ReconcilerError(f"no {CONFIG_NAME} in {start} or above it", hint=_WRITE_ONE)
+    return found
 
 
 def _upwards(folder: Path) -> Iterator[Path]:

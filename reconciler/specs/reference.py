@@ -87,7 +87,7 @@ def page() -> str:
         f"The endpoints that the API documents for batches: {', '.join(f'`{path}`' for path in KNOWN_ENDPOINTS)}.",
         *(
             block
-            for name in ("retry", "requests", "for_each", "matrix", "rerun")
+            for name in ("retry", "requests", "for_each", "matrix", "rerun", "adopt")
             for block in _inner(name, job)
         ),
         _mistakes(),
@@ -95,6 +95,7 @@ def page() -> str:
         reference_text.DEFAULTS,
         reference_text.EFFECTS,
         reference_text.INPUTS,
+        reference_text.ADOPT,
         reference_text.TOGETHER,
         reference_text.YAML,
         reference_text.SETTINGS,

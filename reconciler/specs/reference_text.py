@@ -87,7 +87,7 @@ EFFECTS: Final = """\
 |---|---|
 | `endpoint`, `model`, `agent_id`, the contents of the inputs | it is other work: it is bought, and `on_change` says \
 what becomes of the running job |
-| `rerun` | the same work is bought again, once the job that is running has ended |
+| `rerun` | the same work is bought again, once the job that is running has ended; `reconciler rerun NAME` changes it |
 | `metadata`, `timeout_hours`, `on_remove` | nothing is bought; the next job carries it |
 | `suspend`, `retry`, `on_change`, `max_failed` | it holds from the next plan on |
 | `name`, the place of the spec, the names and the order of input files | nothing: the work is the same |"""
@@ -119,6 +119,32 @@ problems are shown and the others counted. What a line says is never shown.
 
 Requests in the spec itself (`requests`) obey the same rules. Their numbers must be ones that every JSON reader keeps
 exactly: whole numbers up to 9007199254740991; put ids in quotes."""
+
+ADOPT: Final = """\
+## Jobs that are there already
+
+A job that was made by hand or by another program carries none of our tags, so nothing says what it has bought. A spec
+can vouch for it:
+
+```yaml
+adopt: {job: 4fb29d1c-…, work: "v1:…"}
+```
+
+Leave `work` out, and `reconciler validate` tells the digest of what the spec declares. `reconciler init
+--from-workspace` writes such specs for the jobs that run there.
+
+- **It counts** as the first job of that work, without a `rerun`: while it runs and once it has succeeded, the work is
+  not bought. Where it failed, `retry` and `rerun` do what they always do. A job of ours that does the same work, or has
+  done it, comes first.
+- **What the API shows of it has to agree**: endpoint, model, number of requests and, where the spec names uploaded
+  files, their ids. Where it does not agree, where the job is not there, or where it carries the tags of another
+  project, nothing is bought: Hold `not_adopted` says what is wrong.
+- **When the spec changes**, `work` no longer is what the spec declares, and the new work is bought as any other change
+  is; while the adopted job still runs, that waits for its end. Then `adopt` has done its part and can go.
+- **It is never cancelled from here**, neither by `suspend` nor by a change nor when its spec is removed: nothing in the
+  workspace says that it is ours, and a spec alone must not stop what others started. `reconciler jobs cancel --foreign`
+  does.
+- One job, one spec; not in a family, not in `_defaults.yaml`."""
 
 TOGETHER: Final = """\
 ## All specs together

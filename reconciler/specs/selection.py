@@ -1,7 +1,8 @@
 """Which of the specs a command is about, when it was given paths or globs of names.
 
 A path selects what is declared in that file or beneath that folder, a glob the jobs whose names it fits; given both,
-what both select. Neither ever makes anything absent: what is not selected is left as it is.
+what both select. `--exclude` takes names away from that. None of them ever makes anything absent: what is not
+selected is left as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from reconciler.errors import UsageError
-from reconciler.model import JobSpec
+from reconciler.model import JobSpec, Names
 from reconciler.specs import files
 from reconciler.specs.project import Project
 from reconciler.specs.words import nearest
@@ -46,22 +47,31 @@ def _check(project: Project, path: Path) -> None:
 
 
 def selected(
-    project: Project, specs: Sequence[JobSpec], narrowed: Sequence[Path] | None, only: Sequence[str] = ()
+    project: Project, specs: Sequence[JobSpec], narrowed: Sequence[Path] | None, names: Names
 ) -> frozenset[str] | None:
-    """Return the names that `narrowed` and `only` select, None for all.
+    """Return the names that `narrowed` and `names` select, None for all.
 
     Raises:
-        UsageError: a path or a glob selects nothing.
+        UsageError: a path or a glob fits nothing, or nothing is left.
     """
     here = None if narrowed is None else _declared_in(project, specs, narrowed)
-    if not only:
+    if not names:
         return here
-    names = {spec.name for spec in specs} if here is None else here
+    known = frozenset({spec.name for spec in specs} if here is None else here)
+    found = _fitting(known, names.only) if names.only else known
+    left = found - _fitting(known, names.exclude)
+    if not left:
+        raise UsageError("--exclude leaves no job", hint="leave it out, or name fewer")
+    return left
+
+
+def _fitting(known: frozenset[str], globs: Iterable[str]) -> frozenset[str]:
+    """Return the names that fit; a glob that fits none is a slip, and might buy what was meant to be left out."""
     found: set[str] = set()
-    for glob in only:
-        fitting = {name for name in names if fnmatchcase(name, glob)}
+    for glob in globs:
+        fitting = {name for name in known if fnmatchcase(name, glob)}
         if not fitting:
-            near = nearest(glob, names)
+            near = nearest(glob, known)
             raise UsageError(
                 f"no declared job is called {glob}", hint=f"did you mean {near}?" if near else ""
             )

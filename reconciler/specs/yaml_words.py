@@ -13,8 +13,11 @@ import yaml
 
 from reconciler.specs.source import START, Place, Source
 
-UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""Characters that may not stand in a spec: YAML refuses most, and takes the others for line breaks."""
+UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+"""Characters that may not stand in a spec: YAML refuses most and takes others for line breaks, and those that turn the
+reading direction around show a reviewer another text than the one that is read (https://trojansource.codes)."""
 
 WRITE_CHARACTER: Final = "write the character itself, or `\\U0001F600` in place of two `\\u`"
 

@@ -476,7 +476,8 @@ def test_no_settings_file_is_told_with_what_to_write(stage: Stage, tmp_path: Pat
         assert (result.code, result.out) == (1, "")
         assert f"error: no reconciler.yaml in {tmp_path} or above it" in result.err
         assert (
-            "  hint: write reconciler.yaml in the repository's root:\n        project: my-team" in result.err
+            "  hint: run `reconciler init` in the repository's root, or write reconciler.yaml there:\n"
+            "        project: my-team" in result.err
         )
 
 

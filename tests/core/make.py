@@ -18,6 +18,7 @@ from reconciler.actions import Action, Cancel, Create, Hold, Keep, Plan
 from reconciler.ledger.lines import CancelIntended, Created, CreateIntended, Ended, Line
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import (
+    Adopt,
     Declared,
     Input,
     InputFile,
@@ -188,6 +189,16 @@ def job(
     return replace(plain, **more)
 
 
+def untagged(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
+    """A job that somebody made by hand for the same work: it carries none of our tags."""
+    return replace(job(of, job_id, phase, **more), metadata={"made": "by hand"})
+
+
+def adopting(of: JobSpec, job_id: str = "j1", *, work: JobSpec | None = None) -> JobSpec:
+    """A spec that adopts a job, for its own work or for that of another spec."""
+    return replace(of, adopt=Adopt(job=job_id, work=(work or of).run_key.work))
+
+
 def newer(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
     """A job whose tags a newer version of this tool wrote."""
     run = str(job(of, job_id).metadata[tags.RUN]).replace("v=1", "v=2")
@@ -201,8 +212,10 @@ def broken(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpac
 
 def seen(specs: Iterable[JobSpec], *jobs: Job, gone: Iterable[str] = ()) -> Observed:
     """The workspace as a run with these specs sees it."""
+    specs = tuple(specs)
     wanted = frozenset(key for it in specs for key in it.run_keys)
-    return sort_out(jobs, Watched(project=PROJECT, wanted=wanted), gone=frozenset(gone))
+    adopted = frozenset(it.adopt.job for it in specs if it.adopt)
+    return sort_out(jobs, Watched(project=PROJECT, wanted=wanted, adopted=adopted), gone=frozenset(gone))
 
 
 def ours(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Ours:

@@ -25,6 +25,7 @@ from .make import (
     SUCCEEDED,
     TIMED_OUT,
     UNKNOWN,
+    adopting,
     broken,
     created,
     declared,
@@ -41,6 +42,7 @@ from .make import (
     spec,
     stopped,
     told,
+    untagged,
 )
 
 A, B = spec("a"), spec("b", "w2")
@@ -679,7 +681,124 @@ FAILURES = {
     ),
 }
 
-TABLE = UNTOUCHABLE | HISTORY | UNWANTED | OTHER_WORK | DUPLICATES | SETTLING | FORGOTTEN | CANCELS | FAILURES
+BY_HAND = untagged(A)
+OF_A = adopting(A)
+FOREIGN = "11111111"
+
+ADOPTED = {
+    "an adopted job that runs is the job of its work": Row(
+        specs=(OF_A,), jobs=(BY_HAND,), expected={"a": ("keep j1 adopted",)}
+    ),
+    "an adopted job that has succeeded is the job of its work": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", SUCCEEDED),), expected={"a": ("keep j1 adopted",)}
+    ),
+    "an adopted success with too many failures needs a person": Row(
+        specs=(OF_A,),
+        jobs=(untagged(A, "j1", SUCCEEDED, failed_requests=1, succeeded_requests=9),),
+        expected={"a": ("keep j1 adopted!",)},
+    ),
+    "an adopted failure counts as the first attempt": Row(
+        specs=(adopting(TWICE),), jobs=(untagged(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
+    ),
+    "an adopted failure is told once no attempt is left": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "an adopted job that a person stopped stays stopped, whatever came after it": Row(
+        specs=(OF_A,),
+        jobs=(untagged(A, "j1", CANCELLED), job(OLD, "j2", SUCCEEDED, age=60)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "an adopted job that is being stopped is waited for": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", STOPPING),), expected={"a": ("hold j1 stopping",)}
+    ),
+    "an adopted job of an unknown status makes its name untouchable": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", UNKNOWN),), expected={"a": ("hold j1 unknown_status!",)}
+    ),
+    "a job of ours that runs comes before an adopted one, older or not": Row(
+        specs=(OF_A,), jobs=(untagged(A, age=900), job(A, "j2")), expected={"a": ("keep j2 running",)}
+    ),
+    "a job of ours that has succeeded comes before an adopted one": Row(
+        specs=(OF_A,), jobs=(BY_HAND, job(A, "j2", SUCCEEDED)), expected={"a": ("keep j2 succeeded",)}
+    ),
+    "an adopted job that runs comes before one of ours that failed": Row(
+        specs=(adopting(TWICE),), jobs=(BY_HAND, job(A, "j2", FAILED)), expected={"a": ("keep j1 adopted",)}
+    ),
+    "changed work waits for the adopted job and does not stop it": Row(
+        specs=(adopting(A, work=OLD),),
+        jobs=(untagged(OLD),),
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "changed work is bought once the adopted job has ended": Row(
+        specs=(adopting(A, work=OLD),),
+        jobs=(untagged(OLD, "j1", SUCCEEDED),),
+        expected={"a": ("create changed 1",)},
+    ),
+    "a rerun waits for the adopted job": Row(
+        specs=(adopting(AGAIN),), jobs=(BY_HAND,), expected={"a": ("hold j1 waiting", "keep j1 running")}
+    ),
+    "a rerun is bought once the adopted job has ended": Row(
+        specs=(adopting(AGAIN),), jobs=(untagged(A, "j1", SUCCEEDED),), expected={"a": ("create rerun 1",)}
+    ),
+    "a suspended spec does not stop the job that it adopts": Row(
+        specs=(adopting(SUSPENDED),), jobs=(BY_HAND,), expected={"a": ("hold j1 suspended",)}
+    ),
+    "a suspended spec stops what is ours beside the job that it adopts": Row(
+        specs=(adopting(SUSPENDED),),
+        jobs=(BY_HAND, job(OLD, "j2")),
+        expected={"a": ("cancel j2 suspended", "hold j1 suspended")},
+    ),
+    "an adopted job whose spec is gone does not exist": Row(specs=(), jobs=(BY_HAND,), expected={}),
+    "an adopted job that is not there buys nothing": Row(
+        specs=(OF_A,), expected={"a": ("hold - not_adopted!",)}
+    ),
+    "an adopted job of another project buys nothing": Row(
+        specs=(OF_A,), jobs=(job(A, project="other"),), expected={"a": ("hold - not_adopted!",)}
+    ),
+    "a job of ours that did other work is not adopted": Row(
+        specs=(OF_A, B), jobs=(job(B),), expected={"a": ("hold - not_adopted!",), "b": ("keep j1 running",)}
+    ),
+    "to adopt what is ours already changes nothing": Row(
+        specs=(adopting(TWICE),), jobs=(job(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
+    ),
+    "a job of another model is not adopted": Row(
+        specs=(OF_A,), jobs=(replace(BY_HAND, model="other"),), expected={"a": ("hold - not_adopted!",)}
+    ),
+    "a job of another endpoint is not adopted": Row(
+        specs=(OF_A,), jobs=(replace(BY_HAND, endpoint="/v1/ocr"),), expected={"a": ("hold - not_adopted!",)}
+    ),
+    "a job of another number of requests is not adopted": Row(
+        specs=(OF_A,), jobs=(replace(BY_HAND, total_requests=11),), expected={"a": ("hold - not_adopted!",)}
+    ),
+    "a job of other uploaded files is not adopted": Row(
+        specs=(adopting(hidden()),),
+        jobs=(replace(untagged(hidden()), input_files=(FOREIGN,)),),
+        expected={"a": ("hold - not_adopted!",)},
+    ),
+    "an adopted job that is gone is no matter once one of ours has done its work": Row(
+        specs=(OF_A,), jobs=(job(A, "j2", SUCCEEDED),), expected={"a": ("keep j2 succeeded",)}
+    ),
+    "an adopted job that is gone is no matter once other work is declared": Row(
+        specs=(adopting(A, work=OLD),), expected={"a": ("create new 1",)}
+    ),
+    "a job that one spec adopts counts for the spec that declares its work": Row(
+        specs=(adopting(spec("b", "w2"), work=A), A),
+        jobs=(BY_HAND,),
+        expected={"a": ("keep j1 adopted",), "b": ("create new 1",)},
+    ),
+}
+
+TABLE = (
+    ADOPTED
+    | UNTOUCHABLE
+    | HISTORY
+    | UNWANTED
+    | OTHER_WORK
+    | DUPLICATES
+    | SETTLING
+    | FORGOTTEN
+    | CANCELS
+    | FAILURES
+)
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())

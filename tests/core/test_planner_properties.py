@@ -11,6 +11,7 @@ from typing import TypeVar
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from reconciler import tags
 from reconciler.actions import Cancel, Create, Decision, Keep, Reason
 from reconciler.case import cases
 from reconciler.model import Phase, RunKey
@@ -186,6 +187,38 @@ def test_whatever_always_fails_is_bought_as_often_as_the_spec_allows(world: Worl
         allowed = it.retry.max_attempts if end in it.retry.on else 1
         assert bought[it.name] <= allowed
     assert not plans[-1].pending
+
+
+@modest
+@given(worlds())
+def test_an_adopted_job_is_never_cancelled_and_makes_nothing_of_ours_be_cancelled(world: World) -> None:
+    without = replace(world, specs=tuple(replace(it, adopt=None) for it in world.specs))
+    adopted = {it.adopt.job for it in world.specs if it.adopt} - {it.job.id for it in world.observed.ours}
+    cancelled = {cancel.ours.job.id for cancel in world.plan().of(Cancel)}
+    event(f"adopted: {len(adopted)}")
+    assert not cancelled & adopted
+    assert cancelled <= {cancel.ours.job.id for cancel in without.plan().of(Cancel)}
+
+
+@modest
+@given(worlds())
+def test_an_adopted_job_counts_as_the_job_of_its_work(world: World) -> None:
+    untagged = {it.id: it for it in world.jobs if tags.project_of(it) is None}
+    bought = {create.spec.run_key for create in world.plan().of(Create)}
+    for it in world.specs:
+        if it.adopt and (job := untagged.get(it.adopt.job)) and job.phase in (ACTIVE, STOPPING, SUCCEEDED):
+            event(f"adopted {job.phase}")
+            assert RunKey(it.adopt.work, "") not in bought
+
+
+@modest
+@given(worlds())
+def test_a_job_that_is_to_be_adopted_and_is_not_there_buys_nothing(world: World) -> None:
+    there = {it.id for it in world.jobs}
+    bought = {create.spec.run_key for create in world.plan().of(Create)}
+    for it in world.specs:
+        if it.adopt and it.adopt.job not in there:
+            assert RunKey(it.adopt.work, "") not in bought
 
 
 def test_a_hold_alone_is_not_a_pending_change() -> None:

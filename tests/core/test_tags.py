@@ -32,7 +32,9 @@ sources: Final = st.builds(
     Source,
     commit=st.sampled_from(("", "c" * 40, "c" * 64)),
     dirty=st.booleans(),
+    branch=ANYTHING,
     actor=ANYTHING,
+    repository=ANYTHING,
     run_url=ANYTHING | st.just("https://ci.example.com/run?id=7&x=é " * 20),
 )
 some_tags: Final = st.builds(
@@ -74,7 +76,12 @@ def test_the_source_is_read_as_it_was_written_or_left_out_where_it_does_not_fit(
     assert (source.commit, source.dirty) == (written.source.commit, written.source.dirty)
     assert source.actor in (written.source.actor, "")
     assert source.run_url in (written.source.run_url, "")
-    assert source.actor == written.source.actor or not source.run_url
+    assert source.branch in (written.source.branch, "")
+    assert source.repository in (written.source.repository, "")
+    parts = ("repository", "branch", "run_url", "actor")
+    written_parts = [part for part in parts if getattr(written.source, part)]
+    kept = [getattr(source, part) == getattr(written.source, part) for part in written_parts]
+    assert kept == sorted(kept), "what gives way first is gone before anything else"
 
 
 @modest
@@ -106,6 +113,14 @@ def test_a_short_source_is_written_in_words() -> None:
     made = tags.tags_of(spec(), project=PROJECT, attempt=1, op="0" * 24, source=source)
     assert tags.write(made)[tags.SOURCE] == (
         f"commit={HEAD} dirty=yes actor=Zo%C3%AB run=https://ci.example.com/runs/7"
+    )
+
+
+def test_branch_and_repository_stand_beside_them() -> None:
+    source = Source(commit=HEAD, branch="feat/x y", actor="ada", repository="github.com/acme/shop")
+    made = tags.tags_of(spec(), project=PROJECT, attempt=1, op="0" * 24, source=source)
+    assert tags.write(made)[tags.SOURCE] == (
+        f"commit={HEAD} branch=feat/x%20y actor=ada repo=github.com/acme/shop"
     )
 
 

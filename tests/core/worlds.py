@@ -32,6 +32,7 @@ from .make import (
     TIMED_OUT,
     UNKNOWN,
     SpecFacts,
+    adopting,
     created,
     declared,
     ended,
@@ -94,7 +95,7 @@ def worlds() -> st.SearchStrategy[World]:
 def a_world(dice: Dice) -> World:
     specs: dict[RunKey, JobSpec] = {}
     for name in NAMES[: dice.pick(1, 2, 3, 3, 0)]:
-        it = a_spec(dice, name)
+        it = an_adopt(dice, a_spec(dice, name))
         specs.setdefault(it.run_key, it)
     jobs = tuple(a_job(dice, f"j{at}") for at in range(dice.pick(0, 1, 2, 3, 4, 5, 6)))
     lines = [line for it in jobs for line in remembered(dice, it)]
@@ -124,6 +125,12 @@ def a_spec(dice: Dice, name: str) -> JobSpec:
     )
 
 
+def an_adopt(dice: Dice, it: JobSpec) -> JobSpec:
+    """Mostly none; otherwise a job by its id, which may be anybody's or nobody's."""
+    job_id = dice.pick(*[None] * 6, "j0", "j1", "j2", "x0")
+    return adopting(it, job_id, work=dice.pick(it, it, dice.work("a"))) if job_id else it
+
+
 def a_job(dice: Dice, job_id: str) -> Job:
     answered = dice.pick(0, 0, 5)
     return job(
@@ -140,6 +147,8 @@ def a_job(dice: Dice, job_id: str) -> Job:
             {tags.RUN: "v=1", tags.NAME: None},
             {tags.RUN: "v=2 attempt=1"},
             {tags.PROJECT: None},
+            dict.fromkeys((tags.PROJECT, tags.NAME, tags.WORK, tags.RUN)),
+            dict.fromkeys((tags.PROJECT, tags.NAME, tags.WORK, tags.RUN)),
             {tags.PROJECT: "other"},
         ),
         completed_requests=answered,
@@ -231,10 +240,14 @@ def after(world: World, plan: Plan, *, cancelled: Phase = CANCELLED) -> World:
 
 def later(world: World, end: Phase) -> World:
     """The world after a day in which everything that ran ended as `end`, and everything stopping was cancelled."""
+    adopted = {it.adopt.job for it in world.specs if it.adopt}
     ends = {ACTIVE: end, STOPPING: CANCELLED}
     return replace(
         world,
-        jobs=tuple(_with(it, ends.get(it.phase, it.phase)) if _is_ours(it) else it for it in world.jobs),
+        jobs=tuple(
+            _with(it, ends.get(it.phase, it.phase)) if _is_ours(it) or it.id in adopted else it
+            for it in world.jobs
+        ),
         now=world.now + 86_400,
     )
 

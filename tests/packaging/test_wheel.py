@@ -10,12 +10,13 @@ import sysconfig
 import venv
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from reconciler import __version__
+from reconciler.scaffold import WORKFLOWS
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,6 +108,17 @@ def test_a_schema_is_printed_from_the_wheel(name: str, installed: Installed) -> 
     printed = json.loads(installed.run("reconciler", "schema", name))
     here = json.loads((ROOT / f"schemas/{name}.schema.json").read_text(encoding="utf-8"))
     assert printed == here
+
+
+def test_a_repository_is_begun_from_the_wheel(installed: Installed) -> None:
+    """The workflows and schemas travel with it, and a plan on the sandbox follows."""
+    home = installed.cwd / "begun"
+    home.mkdir()
+    there = replace(installed, cwd=home)
+    there.run("reconciler", "init")
+    for path in (*WORKFLOWS, "schemas/job.schema.json"):
+        assert (home / path).read_bytes() == (ROOT / path).read_bytes()
+    assert "+ create  example  new · 3 requests" in there.run("reconciler", "plan", "--sandbox")
 
 
 def test_an_installed_package_generates_nothing(installed: Installed) -> None:

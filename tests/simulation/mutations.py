@@ -77,8 +77,8 @@ MUTATIONS: Final = (
     Mutation(
         "ids are not remembered",
         "observe.py",
-        "if known.job_id not in shown",
-        "if known.job_id in ()",
+        "(remembered | watched.adopted) - shown",
+        "watched.adopted - shown",
     ),
     Mutation(
         "no attempt cap",

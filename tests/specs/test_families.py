@@ -421,7 +421,7 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
     family = "".join(
         f"---\nname: {f'f{at}-{{model}}' if re.fullmatch(r'[a-z0-9._-]+', model) else f'g{at}-{number}'}\n"
         f"endpoint: /v1/embeddings\nfor_each: {{files: {json.dumps([glob.escape(path)])}}}\n"
-        f"metadata: {plain._yaml({**labels, 'from': '{stem} of {dir}: {path}'})}\n"
+        f"metadata: {plain.scalar({**labels, 'from': '{stem} of {dir}: {path}'})}\n"
         f"matrix: {{model: {json.dumps([model])}}}\n{more}"
         for at, path in enumerate(sorted(named))
         for number, model in enumerate(sorted(models))
@@ -429,7 +429,7 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
     inline = spec(
         name="inline",
         input_files=None,
-        requests=plain._yaml([{"custom_id": "1", "body": {"input": "x", "x": body}}]),
+        requests=plain.scalar([{"custom_id": "1", "body": {"input": "x", "x": body}}]),
     )
     place = project(
         root, {"x/a.yaml": family, "b.yaml": inline + more, **{f"x/{k}": v for k, v in named.items()}}

@@ -157,3 +157,14 @@ def test_the_id_of_an_uploaded_file_is_told_from_a_path() -> None:
     assert uploaded_id("497F6ECA-6276-4993-bfeb-53cbbbba6f09") == "497f6eca-6276-4993-bfeb-53cbbbba6f09"
     assert uploaded_id("497f6eca-6276-4993-bfeb-53cbbbba6f09.jsonl") is None
     assert uploaded_id("497f6eca62764993bfeb53cbbbba6f09") is None
+
+
+def test_many_stars_take_no_longer_than_a_few(tmp_path: Path) -> None:
+    """Forty folders deep, ten times `**/*/`: by trying every way through them it would take years."""
+    deep = tmp_path.joinpath(*(f"d{at}" for at in range(40)))
+    deep.mkdir(parents=True)
+    (deep / "x.jsonl").touch()
+    entry = "**/*/" * 10 + "x.jsonl"
+    assert Paths(str(tmp_path)).named(entry, folder=str(tmp_path)) == [str(deep / "x.jsonl")]
+    with pytest.raises(NoInputError):
+        Paths(str(tmp_path)).named(entry.replace("x.", "y."), folder=str(tmp_path))

@@ -109,6 +109,7 @@ def test_what_is_read(text: str, value: object, parser: Parser) -> None:
         ("a: é\x1b[31m", 1, 5, "the invisible character U+001B"),
         ("a: x\x85y", 1, 5, "the invisible character U+0085"),
         ("a: x\u2028y", 1, 5, "the invisible character U+2028"),
+        ("a: x\u202ey", 1, 5, "the invisible character U+202E"),
         ('a: "\\ud800"', 1, None, "an escape that is not a character"),
         ('a: "x\\ud83d\\ude00"', 1, None, "an escape that is not a character"),
         ('a: "\\q"', 1, None, "an escape that YAML does not know"),

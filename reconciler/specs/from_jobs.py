@@ -1,0 +1,170 @@
+"""Specs of jobs that are there already: each adopts its job, so that nothing is bought again. Pure.
+
+What a job shows was written by whoever made it, so it is taken as text: quoted, held to the schema of a spec, and
+left out where it does not fit. A job that no spec can say is told, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reconciler.model import TAG_PREFIX, Adopt, Job, JobSpec, Position, RunKey, UploadedFile
+from reconciler.render.words import count
+from reconciler.settings import Limits
+from reconciler.specs import plain, yaml_reader
+from reconciler.specs.accept import accept
+from reconciler.specs.fields import MISPLACED, JobFields
+from reconciler.specs.paths import uploaded_id
+from reconciler.specs.schema import job_schema
+from reconciler.specs.source import Source
+
+_KEY_LENGTH: Final = 32
+_VALUE_LENGTH: Final = 512
+_NAME_LENGTH: Final = 80
+_CALLED: Final = ("name", "job_name", "title")
+"""Metadata keys under which people name their jobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A spec that adopts a job."""
+
+    name: str
+    text: str
+    """The YAML document."""
+    job: Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A job without a spec."""
+
+    job: Job
+    why: str
+
+
+def drafts(
+    jobs: Iterable[Job], declared: Iterable[JobSpec], *, schema: str
+) -> tuple[tuple[Drafted, ...], tuple[Skipped, ...]]:
+    """Return a spec for each job, and the jobs that get none.
+
+    Args:
+        jobs: what to adopt.
+        declared: the specs that are there already: their names, work and adopted jobs are taken.
+        schema: the path of the schema for editors, as the specs will see it.
+    """
+    specs = tuple(declared)
+    names = {spec.name.casefold() for spec in specs}
+    works: dict[RunKey, str] = {
+        key: f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
+        for spec in specs
+        for key in spec.run_keys
+    }
+    adopted = {spec.adopt.job for spec in specs if spec.adopt}
+    found: list[Drafted] = []
+    skipped: list[Skipped] = []
+    for job in sorted(jobs, key=lambda job: job.age_key):
+        if job.id in adopted:
+            continue
+        spec = _spec(job, names)
+        if isinstance(spec, str):
+            skipped.append(Skipped(job=job, why=spec))
+            continue
+        other = works.get(spec.run_key)
+        if other is not None:
+            adopt = f"adopt: {{job: {job.id}, work: {spec.run_key.work}}}"
+            skipped.append(Skipped(job=job, why=f"{other} declares its work: write {adopt} there"))
+            continue
+        text = _text(job, spec, schema)
+        wrong = _refused(text)
+        if wrong:
+            skipped.append(Skipped(job=job, why=wrong))
+            continue
+        names.add(spec.name)
+        works |= dict.fromkeys(spec.run_keys, f"`{spec.name}`")
+        found.append(Drafted(name=spec.name, text=text, job=job))
+    return tuple(found), tuple(skipped)
+
+
+def _spec(job: Job, names: set[str]) -> JobSpec | str:
+    """Return what a job declares, or why nothing can."""
+    if not job.input_files:
+        return "its requests were sent inline, and the API does not show them"
+    ids = [uploaded_id(file) for file in job.input_files]
+    if None in ids:
+        return "its input files have no ids that a spec can name"
+    if (job.model is None) == (job.agent_id is None):
+        return "the API shows no model of it, or both a model and an agent"
+    parts = sorted((UploadedFile(id=file) for file in ids if file), key=lambda part: part.identity)
+    plain_spec = JobSpec(
+        name=_name(job, names),
+        endpoint=job.endpoint,
+        model=job.model,
+        agent_id=job.agent_id,
+        inputs=tuple(parts),
+        metadata=_metadata(job.metadata),
+        declared_at=Position(path="", line=1),
+    )
+    return _adopting(plain_spec, job)
+
+
+def _adopting(spec: JobSpec, job: Job) -> JobSpec:
+    return replace(spec, adopt=Adopt(job=job.id, work=spec.run_key.work))
+
+
+def _name(job: Job, names: set[str]) -> str:
+    """Return a name that nobody has: as its maker called it, or after its model."""
+    called = (job.metadata.get(key) for key in _CALLED)
+    given = next((slug(it) for it in called if isinstance(it, str) and slug(it)), "")
+    if given and given not in names:
+        return given
+    base = given or slug((job.model or "agent").rpartition("/")[2]) or "job"
+    short = slug(job.short_id) or "0"
+    return next(
+        name for at in range(len(names) + 1) if (name := f"{base}-{short}" + f"-{at}" * bool(at)) not in names
+    )
+
+
+def slug(text: str) -> str:
+    """Return text as a name: small letters, digits, `.`, `_` and `-`; "" where nothing of it is left."""
+    return re.sub(r"[^a-z0-9._]+", "-", text.lower())[:_NAME_LENGTH].strip("-._")
+
+
+def _metadata(pairs: Mapping[str, object]) -> dict[str, str]:
+    """Return the pairs that a spec can hold, as text."""
+    told = {key: _told(value) for key, value in sorted(pairs.items())}
+    return {
+        key: text
+        for key, text in told.items()
+        if 0 < len(key) <= _KEY_LENGTH and not key.startswith(TAG_PREFIX) and 0 < len(text) <= _VALUE_LENGTH
+    }
+
+
+def _told(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, bool | int | float) else ""
+
+
+def _text(job: Job, spec: JobSpec, schema: str) -> str:
+    left = len(job.metadata) - len(spec.metadata)
+    more = f"# Left out of its metadata: {count(left, 'pair')} that a spec cannot hold.\n" if left else ""
+    return (
+        f"# yaml-language-server: $schema={schema}\n"
+        f"# Adopted by `reconciler init --from-workspace`: job {job.id}, made without this tool.\n"
+        "# The API does not show its timeout; a next run takes 24 hours unless `timeout_hours` says otherwise.\n"
+        f"{more}{plain.body(spec, '')}"
+    )
+
+
+def _refused(text: str) -> str:
+    """Say why a document is no spec, "" where it is one."""
+    documents, problems = yaml_reader.read(Source("spec.yaml", text), Limits())
+    for document in documents[:1]:
+        accepted = accept(document, JobFields, job_schema(), MISPLACED)
+        problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]
+    return "; ".join(problem.message for problem in problems)

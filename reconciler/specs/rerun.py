@@ -1,0 +1,241 @@
+"""Ask for the same work once more: change `rerun` in the YAML file, where git and its readers see it.
+
+Text is edited and nothing else of the file: comments, quoting, line breaks and the other documents stay byte for byte.
+What came of it is read again before it is written, and must differ from before in this one value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from codecs import BOM_UTF8
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.model import JobSpec
+from reconciler.render.clean import clean
+from reconciler.settings import Limits
+from reconciler.specs import files, plain, yaml_reader
+from reconciler.specs.project import Project
+from reconciler.specs.source import Place, Source, decode
+from reconciler.specs.words import nearest
+from reconciler.specs.yaml_tree import Document, Fields, place_of
+
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+_FITS: Final = re.compile(r"[ -~]{1,64}")
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+_BY_HAND: Final = "change it there by hand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A file with another `rerun` in it."""
+
+    path: str
+    """Relative to the project root, with forward slashes."""
+    line: int
+    """1-based, where `rerun` stands now."""
+    before: str
+    """"" where there was none."""
+    after: str
+    data: bytes
+    """The whole file."""
+    overrides: str = ""
+    """`file:line` of the defaults that gave the value before; "" where the spec did."""
+
+
+def edit(
+    project: Project, specs: Sequence[JobSpec], later: frozenset[str], name: str, to: str | None
+) -> Edit:
+    """Return the file of a spec with the next `rerun`. Writes nothing.
+
+    Args:
+        project: where the file is.
+        specs: everything that is declared.
+        later: names whose first period has not begun.
+        name: whose work is wanted once more.
+        to: the value; None for one more than there is.
+
+    Raises:
+        UsageError: nothing declared is called so, or it is one of a family, or the calendar changes its `rerun`, or
+            the next value is not known.
+        ReconcilerError: the file is written in a way that is not edited here.
+    """
+    spec = _find(specs, later, name)
+    at = f"{spec.declared_at.path}:{spec.declared_at.line}"
+    if spec.family:
+        alike = sum(other.declared_at == spec.declared_at for other in specs)
+        raise UsageError(
+            f"{name} is one of {alike:,} jobs that {at} makes, and a `rerun` there would buy all of them again",
+            hint=f"if that is meant, {_BY_HAND}; for this job alone, give it a spec of its own",
+        )
+    document, data = _document(project, spec)
+    given = spec.defaults.get("rerun")
+    if isinstance(document.value.get("rerun"), dict) or (given and _period_at(project, given.path)):
+        where = f"{given.path}:{given.line}" if given else at
+        raise UsageError(
+            f"the calendar changes the `rerun` of {name} ({where})",
+            hint=f"wait for the next period, or {_BY_HAND}: a plain value in place of the mapping",
+        )
+    after = _next(spec, at, to)
+    edited = _changed(document, after)
+    mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    line = _verified(document.source, edited, name, after, project.settings.limits)
+    return Edit(
+        path=spec.declared_at.path,
+        line=line,
+        before=spec.rerun,
+        after=after,
+        data=mark + edited.encode(),
+        overrides=f"{given.path}:{given.line}" if given else "",
+    )
+
+
+def _find(specs: Sequence[JobSpec], later: frozenset[str], name: str) -> JobSpec:
+    found = next((spec for spec in specs if spec.name == name), None)
+    if found is not None:
+        return found
+    if name in later:
+        raise UsageError(f"the calendar changes the `rerun` of {name}, and its first period has not begun")
+    family = next((spec for spec in specs if spec.family == name), None)
+    if family is not None:
+        at = f"{family.declared_at.path}:{family.declared_at.line}"
+        raise UsageError(f"{name} is a family of jobs ({at})", hint=f"to buy all of it again, {_BY_HAND}")
+    near = nearest(name, [spec.name for spec in specs])
+    raise UsageError(f"no declared job is called {clean(name)}", hint=f"did you mean {near}?" if near else "")
+
+
+def _document(project: Project, spec: JobSpec) -> tuple[Document, bytes]:
+    """Read the file of a spec once more, and return its document."""
+    path, limits = spec.declared_at.path, project.settings.limits
+    data = files.read(project.root / path, limits.spec_bytes)
+    source = decode(path, data)
+    documents = yaml_reader.read(source, limits)[0] if isinstance(source, Source) else []
+    for document in documents:
+        if isinstance(document.value, dict) and document.value.get("name") == spec.name:
+            return document, data
+    raise ReconcilerError(f"{path} has changed while it was read", hint="run again")
+
+
+def _period_at(project: Project, path: str) -> bool:
+    """Whether a `_defaults.yaml` gives a calendar and no value."""
+    limits = project.settings.limits
+    source = decode(path, files.read(project.root / path, limits.spec_bytes))
+    documents = yaml_reader.read(source, limits)[0] if isinstance(source, Source) else []
+    return any(isinstance(it.value, dict) and isinstance(it.value.get("rerun"), dict) for it in documents)
+
+
+def _next(spec: JobSpec, at: str, to: str | None) -> str:
+    if to is None:
+        if not _NUMBER.fullmatch(spec.rerun or "0"):
+            raise UsageError(
+                f"{spec.name} has `rerun: {spec.rerun}` ({at}), which has no next one",
+                hint=f"name it: reconciler rerun {spec.name} --to VALUE",
+            )
+        return str(int(spec.rerun or "0") + 1)
+    if not _FITS.fullmatch(to):
+        raise UsageError(
+            f"--to {clean(to)!r} is no `rerun`",
+            hint="1 to 64 letters, digits, spaces and punctuation of ASCII",
+        )
+    if to == spec.rerun:
+        raise UsageError(f"{spec.name} has `rerun: {to}` already ({at})", hint="name another value")
+    return to
+
+
+def _changed(document: Document, after: str) -> str:
+    """Return the file's text with `after` in place of the value, or with a field more."""
+    text, node = document.source.text, document.node
+    if not isinstance(node, Fields):
+        raise _not_edited(document.source)
+    if "rerun" not in node.parts:
+        return _inserted(text, node, after)
+    key, value = node.parts["rerun"]
+    if not isinstance(value, yaml.ScalarEvent) or value.style in ("|", ">"):
+        raise _not_edited(document.source)
+    start, end = _offset(text, value.start_mark), _offset(text, value.end_mark)
+    if start == end:  # `rerun:` and nothing behind it
+        start = end = text.index(":", _offset(text, key.end_mark)) + 1
+        return f"{text[:start]} {_written(after, None)}{text[end:]}"
+    return text[:start] + _written(after, text[start]) + text[end:]
+
+
+def _inserted(text: str, node: Fields, after: str) -> str:
+    """Put the field behind the name: every spec has one."""
+    key, value = node.parts["name"]
+    behind = _offset(text, value.end_mark if isinstance(value, yaml.ScalarEvent) else key.end_mark)
+    start = _offset(text, key.start_mark)
+    field = '"rerun"' if text[start] == '"' else "rerun"
+    if getattr(node.event, "flow_style", False):
+        return f"{text[:behind]}, {field}: {_written(after, None)}{text[behind:]}"
+    found = _BREAK.search(text, behind)
+    indent = " " * place_of(key).column
+    if found is None:
+        return f"{text}\n{indent}{field}: {_written(after, None)}\n"
+    return f"{text[: found.end()]}{indent}{field}: {_written(after, None)}{found[0]}{text[found.end() :]}"
+
+
+def _written(value: str, quote: str | None) -> str:
+    """Return a value as YAML, in the quotes that stood there."""
+    if quote == "'":
+        return "'" + value.replace("'", "''") + "'"
+    if quote == '"':
+        return plain.quoted(value)
+    return value if _NUMBER.fullmatch(value) and str(int(value)) == value else plain.scalar(value)
+
+
+def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of whichever parser
+    """Return where a mark is: lines and columns are counted alike by every parser, offsets are not."""
+    if mark is None:
+        return 0
+    at = 0
+    for _ in range(mark.line):
+        found = _BREAK.search(text, at)
+        if found is None:
+            return len(text)
+        at = found.end()
+    return at + int(mark.column)
+
+
+def _verified(source: Source, text: str, name: str, after: str, limits: Limits) -> int:
+    """Return the line of `rerun` in the edited text, once all else in it is found to be as it was.
+
+    Raises:
+        ReconcilerError: something else has changed: an alias, a block of text, YAML that we did not foresee.
+    """
+    was, now = (yaml_reader.read(Source(source.path, it), limits) for it in (source.text, text))
+    place: Place | None = None
+    same = len(was[0]) == len(now[0]) and not now[1]
+    for old, new in zip(*(found[0] for found in (was, now)), strict=False):
+        if isinstance(new.value, dict) and new.value.get("name") == name:
+            place = new.key_place(("rerun",))
+            same = same and new.text(("rerun",)) == after and _rest(old) == _rest(new)
+        else:
+            same = same and old.value == new.value and old.problems == new.problems
+    if place is None or not same:
+        raise _not_edited(source)
+    return place.line + 1
+
+
+def _not_edited(source: Source) -> ReconcilerError:
+    return ReconcilerError(
+        f"{source.path}: `rerun` is written in a way that is not edited here", hint=_BY_HAND
+    )
+
+
+def _rest(document: Document) -> dict[str, object]:
+    value = document.value if isinstance(document.value, dict) else {}
+    return {key: item for key, item in value.items() if key != "rerun"}
+
+
+def write(project: Project, change: Edit) -> None:
+    """Put the edited file in the place of the old one, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    files.replace(os.path.realpath(project.root / change.path), change.data)

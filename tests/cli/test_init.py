@@ -1,0 +1,360 @@
+"""`init`: a repository's beginning, and jobs that were there before it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from reconciler import scaffold
+from reconciler.sandbox import BUILT_IN_KEY
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.store import Store
+
+from .stage import Fault, Result, Stage
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def bare(stage: Stage) -> Stage:
+    """A folder with nothing in it."""
+    (stage.root / "reconciler.yaml").unlink()
+    stage.root = stage.root / "shop"
+    stage.root.mkdir()
+    return stage
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not {".git", ".reconciler"} & set(path.relative_to(root).parts)
+    }
+
+
+def by_hand(stage: Stage, *, count: int = 4, **fields: object) -> str:
+    """Make a job as somebody does who does not know this tool; return its id."""
+    db = stage.root / ".reconciler/sandbox/sandbox.db"
+    db.parent.mkdir(parents=True, exist_ok=True)
+    with Store(db) as store:
+        transport = httpx.WSGITransport(make_app(store, now=lambda: stage.clock, ids=stage.uuid))
+        with httpx.Client(
+            transport=transport,
+            base_url="http://localhost",
+            headers={"Authorization": f"Bearer {BUILT_IN_KEY}"},
+        ) as client:
+            lines = "".join(
+                json.dumps({"custom_id": str(at), "body": {"messages": [{"role": "user", "content": "x"}]}})
+                + "\n"
+                for at in range(count)
+            )
+            sent = client.post("/v1/files", files={"file": ("a.jsonl", lines)}, data={"purpose": "batch"})
+            body = {
+                "endpoint": "/v1/chat/completions",
+                "model": "mistral-small-latest",
+                "input_files": [sent.json()["id"]],
+                **fields,
+            }
+            made = client.post("/v1/batch/jobs", json={key: it for key, it in body.items() if it is not None})
+            assert made.status_code == 200, made.text
+            return str(made.json()["id"])
+
+
+def specs_of(stage: Stage) -> Mapping[str, str]:
+    return {
+        path.stem: path.read_text(encoding="utf-8") for path in sorted((stage.root / "specs").glob("*.yaml"))
+    }
+
+
+def test_an_empty_folder_gets_all_it_needs(bare: Stage, golden: Callable[..., None]) -> None:
+    done = bare.run("init")
+    shown = Result(
+        done.argv, done.code, done.out.replace(str(bare.root), "/home/ada/shop"), done.err, done.sent
+    )
+    golden(shown)
+    assert sorted(contents(bare.root)) == [
+        ".gitattributes",
+        ".github/actions/reconciler/action.yml",
+        ".github/workflows/apply.yml",
+        ".github/workflows/plan.yml",
+        ".gitignore",
+        "reconciler.yaml",
+        "schemas/defaults.schema.json",
+        "schemas/job.schema.json",
+        "schemas/reconciler.schema.json",
+        "specs/data/example.jsonl",
+        "specs/example.yaml",
+    ]
+
+
+def test_a_newcomer_gets_from_init_to_a_plan_and_to_answers(bare: Stage) -> None:
+    bare.run("init")
+    assert bare.run("validate").out == "1 spec valid, 3 requests\n"
+    plan = bare.run("plan", "--sandbox")
+    assert (plan.code, plan.writes) == (0, [])
+    assert "+ create  example  new · 3 requests" in plan.out
+    assert bare.run("apply", "--sandbox", "--yes").code == 0
+    bare.advance(600)
+    assert bare.run("plan", "--sandbox", "--detailed-exitcode").code == 0
+    assert "SUCCESS" in bare.run("status").out
+
+
+def test_a_second_run_changes_nothing_and_says_so(bare: Stage) -> None:
+    bare.run("init")
+    before = contents(bare.root)
+    again = bare.run("init")
+    assert again.code == 0
+    assert contents(bare.root) == before
+    assert "  8 files in place already\n" in again.out
+    assert not [line for line in again.out.splitlines() if line.startswith(("  +", "  ~", "  ="))]
+
+
+def test_the_workflows_are_this_repositorys_own(bare: Stage) -> None:
+    bare.run("init")
+    for path in scaffold.WORKFLOWS:
+        assert (bare.root / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_nothing_that_is_there_is_overwritten(bare: Stage) -> None:
+    mine = {
+        "reconciler.yaml": b"project: mine\nspecs: jobs\n",
+        ".github/workflows/plan.yml": b"name: terraform\n",
+        "schemas/job.schema.json": b"{}\n",
+        ".gitignore": b"*.pyc\r\n/.reconciler",
+        ".gitattributes": b"*.png binary\r\n*.md text",
+        "jobs/mine.yaml": b"name: mine\nendpoint: /v1/chat/completions\nmodel: m\n"
+        b"requests: [{custom_id: a, body: {messages: []}}]\n",
+    }
+    for path, data in mine.items():
+        (bare.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (bare.root / path).write_bytes(data)
+    done = bare.run("init")
+    assert "Project mine in " in done.out
+    found = contents(bare.root)
+    added = {".gitattributes": b"*.png binary\r\n*.md text\r\n*.jsonl -text\r\n"}
+    assert {path: found[path] for path in mine} == mine | added
+    assert "  = .github/workflows/plan.yml: it is there already, and differs from ours\n" in done.out
+    assert "  = schemas/job.schema.json: it is there already, and differs from ours\n" in done.out
+    assert "  ~ .gitattributes: `*.jsonl -text`\n" in done.out
+    assert not [path for path in found if "example" in path]
+
+
+def test_a_folder_of_other_specs_is_not_ours(bare: Stage) -> None:
+    bare.write("specs/openapi.yaml", "openapi: 3.1.0\n")
+    bare.run("init")
+    assert "specs: batch-specs\n" in (bare.root / "reconciler.yaml").read_text()
+    assert bare.run("plan", "--sandbox").code == 0
+
+
+def test_a_folder_of_our_specs_is_taken(bare: Stage) -> None:
+    bare.spec("tickets")
+    bare.run("init")
+    assert "specs:" not in (bare.root / "reconciler.yaml").read_text()
+    assert list(specs_of(bare)) == ["tickets"]
+
+
+def test_nothing_is_written_through_a_link(bare: Stage, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "rc").write_text("mine\n")
+    (bare.root / ".github").symlink_to(outside)
+    (bare.root / ".gitignore").symlink_to(outside / "rc")
+    done = bare.run("init")
+    assert [path.name for path in outside.iterdir()] == ["rc"]
+    assert (outside / "rc").read_text() == "mine\n"
+    assert done.out.count("its folder leads out of the project") == 3
+    assert "= .gitignore: it is no plain file: add to it `.reconciler/`" in done.out
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("git@github.com:acme/Search_Batch.git", "search_batch"),
+        ("https://gitlab.com/acme/tools/nightly.git/", "nightly"),
+        ("https://example.org/---", "shop"),
+    ],
+)
+def test_the_project_is_called_as_the_repository(bare: Stage, url: str, name: str) -> None:
+    bare.git("init", "--quiet")
+    bare.git("remote", "add", "origin", url)
+    bare.run("init")
+    text = (bare.root / "reconciler.yaml").read_text()
+    assert f"\nproject: {name}\n" in text
+    assert text.endswith("ledger: git\n")
+
+
+def test_below_a_repositorys_root_no_workflows_are_written(bare: Stage) -> None:
+    bare.git("init", "--quiet")
+    bare.root = bare.root / "batch"
+    bare.root.mkdir()
+    done = bare.run("init")
+    assert not (bare.root / ".github").exists()
+    assert "= no workflows:" in done.out
+    assert "is not the repository's root" in done.out
+
+
+def test_from_a_folder_of_a_project_the_project_is_completed(bare: Stage) -> None:
+    bare.run("init")
+    (bare.root / "schemas/job.schema.json").unlink()
+    (bare.root / "specs/nested").mkdir()
+    root = bare.root
+    bare.root = root / "specs/nested"
+    done = bare.run("init", "--no-workflows")
+    assert "  + schemas/job.schema.json\n" in done.out
+    assert not list((root / "specs/nested").iterdir())
+
+
+def test_jobs_that_run_are_adopted_and_nothing_is_bought_again(
+    bare: Stage, golden: Callable[..., None]
+) -> None:
+    first = by_hand(bare, metadata={"job_name": "Ticket Classes", "team": "search", "reconciler.x": "y"})
+    second = by_hand(bare, count=7, model="mistral-large-latest", timeout_hours=48)
+    bare.environ["RECONCILER_SANDBOX"] = "1"
+    done = bare.run("init", "--from-workspace", "--no-workflows")
+    shown = Result(
+        done.argv, done.code, done.out.replace(str(bare.root), "/home/ada/shop"), done.err, done.sent
+    )
+    golden(shown)
+    found = specs_of(bare)
+    assert len(found) == 2
+    assert first in found["ticket-classes"]
+    assert second in found[f"mistral-large-latest-{second[:8]}"]
+    plan = bare.run("plan", "--detailed-exitcode")
+    assert plan.code == 0
+    assert "2 unchanged: 2 adopted" in plan.out
+    assert bare.run("apply", "--yes").writes == []
+    assert bare.run("status").out.count(" adopted") == 2
+    bare.advance(3600)
+    ended = bare.run("plan", "--detailed-exitcode")
+    assert (ended.code, "2 adopted" in ended.out) == (0, True)
+
+
+def test_what_is_adopted_is_adopted_once(bare: Stage) -> None:
+    by_hand(bare)
+    bare.run("init", "--from-workspace")
+    before = contents(bare.root)
+    again = bare.run("init", "--from-workspace")
+    assert (again.code, contents(bare.root)) == (0, before)
+
+
+def test_what_no_spec_can_say_is_told_and_left(bare: Stage) -> None:
+    inline = [{"custom_id": "a", "body": {"messages": []}}]
+    job = by_hand(bare, input_files=None, requests=inline)
+    done = bare.run("init", "--from-workspace")
+    assert (
+        f"  = job {job} has no spec: its requests were sent inline, and the API does not show them\n"
+        in done.out
+    )
+    assert list(specs_of(bare)) == ["example"]
+
+
+def test_two_jobs_of_one_work_become_one_spec(bare: Stage) -> None:
+    by_hand(bare, metadata={"name": "one"})
+    bare.run("init", "--from-workspace", "--no-workflows")
+    (file,) = re.findall(r"input_files: \[\"?([0-9a-f-]{36})", specs_of(bare)["one"])
+    twin = by_hand(bare, input_files=[file])
+    done = bare.run("init", "--from-workspace")
+    assert list(specs_of(bare)) == ["one"]
+    assert f"job {twin} has no spec: `one` (specs/one.yaml:4) declares its work: write adopt: " in done.out
+
+
+def test_jobs_of_others_and_jobs_that_have_ended_are_left_out(bare: Stage) -> None:
+    by_hand(bare, metadata={"reconciler.project": "other"})
+    by_hand(bare, metadata={"name": "old"})
+    bare.advance(3600)
+    bare.run("init", "--from-workspace")
+    assert list(specs_of(bare)) == ["example"]
+
+
+def test_the_spec_of_an_adopted_job_never_stops_it(bare: Stage) -> None:
+    job = by_hand(bare, metadata={"name": "tickets"})
+    bare.run("init", "--from-workspace")
+    path = bare.root / "specs/tickets.yaml"
+    text = path.read_text()
+    path.write_text(text + "suspend: true\n")
+    held = bare.run("apply", "--yes")
+    assert held.writes == []
+    assert f"to stop it: reconciler jobs cancel --foreign {job}" in held.out
+    path.write_text(text.replace("model: mistral-small-latest", "model: mistral-large-latest"))
+    waits = bare.run("apply", "--yes")
+    assert waits.writes == []
+    assert "waiting · for job" in waits.out
+    path.unlink()
+    bare.spec("other")
+    assert [sent.path for sent in bare.run("apply", "--yes").writes if "cancel" in sent.path] == []
+    assert [it["status"] for it in bare.jobs() if it["id"] == job] == ["QUEUED"]
+
+
+def test_a_changed_spec_buys_once_the_adopted_job_has_ended(bare: Stage) -> None:
+    by_hand(bare, metadata={"name": "tickets"})
+    bare.run("init", "--from-workspace")
+    path = bare.root / "specs/tickets.yaml"
+    path.write_text(path.read_text().replace("model: mistral-small-latest", "model: mistral-large-latest"))
+    bare.advance(3600)
+    plan = bare.run("plan")
+    assert "+ create  tickets  model changed" in plan.out
+    assert "model: mistral-small-latest -> mistral-large-latest" in plan.out
+    assert "note: `adopt` names other work" in plan.out
+
+
+def test_an_adopted_job_that_is_not_there_is_held_and_named(bare: Stage) -> None:
+    job = by_hand(bare, metadata={"name": "tickets"})
+    bare.run("init", "--from-workspace")
+    path = bare.root / "specs/tickets.yaml"
+    other = "0" * 8 + job[8:]
+    path.write_text(path.read_text().replace(job, other))
+    held = bare.run("apply", "--yes", "--fail-on-attention")
+    assert (held.code, held.writes) == (6, [])
+    assert "! hold    tickets  not adopted · there is no job 00000000 in this workspace" in held.out
+
+
+def test_what_a_neighbour_wrote_into_a_job_is_text_in_the_spec(bare: Stage) -> None:
+    hostile = {
+        "name": "x\nsuspend: true",
+        "a: b": "c: d\n- e",
+        "k": 'quote " and \\ and # and *',
+        "esc": "\x1b[31mred",
+        "bidi": "\u202eabc",
+        "tag": "!!python/object:os.system",
+    }
+    job = by_hand(bare, metadata=hostile)
+    done = bare.run("init", "--from-workspace")
+    assert done.code == 0
+    (text,) = specs_of(bare).values()
+    assert "\x1b" not in text + done.out
+    assert "\u202e" not in text + done.out
+    rendered = bare.run("render")
+    assert rendered.code == 0
+    assert "suspend: true\n" not in rendered.out
+    assert bare.run("plan", "--detailed-exitcode").code == 0
+    assert job in text
+
+
+def test_what_was_written_is_said_although_the_workspace_cannot_be_read(bare: Stage) -> None:
+    bare.faults.append(Fault("GET", "/v1/batch/jobs", 401))
+    failed = bare.run("init", "--from-workspace")
+    assert failed.code == 1
+    assert "  + reconciler.yaml\n" in failed.out
+    assert "error: " in failed.err
+
+
+def test_a_snapshot_holds_what_is_adopted_and_a_plan_on_it_keeps_that(bare: Stage) -> None:
+    by_hand(bare, metadata={"name": "tickets", "secret": "diary"})
+    by_hand(bare, count=5)
+    bare.run("init", "--from-workspace", "--no-workflows")
+    (bare.root / "specs").joinpath("tickets.yaml").rename(bare.root / "later.yaml")
+    bare.run("jobs", "snapshot", "before.json")
+    (bare.root / "later.yaml").rename(bare.root / "specs/tickets.yaml")
+    bare.run("jobs", "snapshot", "observed.json")
+    assert "diary" not in (bare.root / "observed.json").read_text()
+    plan = bare.run("plan", "--observed", "observed.json", "--detailed-exitcode")
+    assert (plan.code, plan.sent) == (0, [])
+    assert "2 adopted" in plan.out
+    early = bare.run("plan", "--observed", "before.json")
+    assert "not adopted · the snapshot does not show job" in early.out
+    assert "1 adopted" in early.out
