@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from reconciler import document, reports
+from reconciler import document, reports, summary
 from reconciler.document import PlanDoc
 
 
@@ -31,8 +31,11 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
     "doctor": (reports.DoctorDoc,),
+    "summary": (summary.Summary,),
 }
 """What each schema describes: one of these types."""
+TITLES: Final[Mapping[str, str]] = {"summary": "The summary beside a job's results"}
+"""What is no command's answer."""
 
 
 def schema(name: str) -> Callable[[], str]:
@@ -49,14 +52,14 @@ def _text(name: str) -> str:
             definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"What `reconciler {name}` writes as JSON",
+        "title": TITLES.get(name, f"What `reconciler {name}` writes as JSON"),
         **(tops[0] if len(tops) == 1 else {"anyOf": list(tops)}),
         "$defs": definitions,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-_MODULES: Final = (document.__file__, reports.__file__, __file__)
+_MODULES: Final = (document.__file__, reports.__file__, summary.__file__, __file__)
 """Where the types of documents are."""
 
 

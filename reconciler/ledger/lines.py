@@ -136,8 +136,43 @@ class Ended(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ended"):
     failed: Count | None = None
 
 
+class TellingBegan(Struct, frozen=True, kw_only=True, tag_field="kind", tag="telling_began"):
+    """From here on the ends of jobs are told to `on_end`; those before are not."""
+
+    at: Seconds
+    run_id: str
+
+
+class EndClaimed(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end_claimed"):
+    """The end of a job is about to be told to `on_end`, by this run and nobody else."""
+
+    at: Seconds
+    run_id: str
+    job_id: str
+    lease: Seconds
+    """Seconds after `at` for which the claim holds, unless an `EndTold` ends it before."""
+
+
+class EndTold(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end_told"):
+    """What came of telling it: nothing more to be done, or the error, after which it is told again."""
+
+    at: Seconds
+    run_id: str
+    job_id: str
+    error: str = ""
+
+
 Line: TypeAlias = (
-    CreateIntended | Created | CreateRefused | CreateUnknown | CancelIntended | CancelEnded | Ended
+    CreateIntended
+    | Created
+    | CreateRefused
+    | CreateUnknown
+    | CancelIntended
+    | CancelEnded
+    | Ended
+    | TellingBegan
+    | EndClaimed
+    | EndTold
 )
 
 _DECODER: Final = msgspec.json.Decoder(Line)

@@ -17,8 +17,11 @@ from reconciler.ledger.lines import (
     CreateIntended,
     CreateRefused,
     CreateUnknown,
+    EndClaimed,
     Ended,
+    EndTold,
     Line,
+    TellingBegan,
 )
 from reconciler.model import Phase, RunKey
 
@@ -103,6 +106,8 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 meant.discard(line.job_id)
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
+            case TellingBegan() | EndClaimed() | EndTold():
+                pass  # nothing that is told decides about a job: `ledger.telling`
             case _:
                 assert_never(line)
     return Memory(

@@ -12,8 +12,11 @@ from reconciler.ledger.lines import (
     CreateIntended,
     CreateRefused,
     CreateUnknown,
+    EndClaimed,
     Ended,
+    EndTold,
     Line,
+    TellingBegan,
 )
 from reconciler.planfile import rfc3339
 from reconciler.render.text import table_text
@@ -27,7 +30,7 @@ def ledger_text(lines: Sequence[Line]) -> str:
     return table_text(head, [(rfc3339(line.at), line.run_id, *_cells(line)) for line in lines])
 
 
-def _cells(line: Line) -> tuple[str, str, str, str]:
+def _cells(line: Line) -> tuple[str, str, str, str]:  # noqa: PLR0911 - a row for each kind
     match line:
         case CreateIntended():
             return ("create intended", line.name, "-", _why(line))
@@ -42,6 +45,12 @@ def _cells(line: Line) -> tuple[str, str, str, str]:
             return ("cancel ended", "-", line.job_id, line.error or line.status)
         case Ended():
             return ("job ended", line.name, line.job_id, line.phase)
+        case TellingBegan():
+            return ("telling began", "-", "-", "ends from here on are told to on_end")
+        case EndClaimed():
+            return ("end claimed", "-", line.job_id, "")
+        case EndTold():
+            return ("end not told" if line.error else "end told", "-", line.job_id, line.error)
         case _:
             assert_never(line)
 

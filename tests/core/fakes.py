@@ -25,7 +25,10 @@ from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
 from reconciler.create import Desk
 from reconciler.errors import LedgerError
-from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended, Ended, Line
+from reconciler.ledger.lines import (
+    CreateIntended,
+    Line,
+)
 from reconciler.model import Job, Phase, Source
 from reconciler.settings import Limits
 from reconciler.world import World
@@ -100,7 +103,7 @@ class MemoryLedger:
         for line in lines:
             if self.works_for is not None and len(self.lines) >= self.works_for:
                 raise LedgerError("the ledger cannot be written: No space left on device")
-            about = line.job_id if isinstance(line, CancelIntended | CancelEnded | Ended) else line.op
+            about = getattr(line, "op", "") or getattr(line, "job_id", "")
             self.trace.append(f"{type(line).__name__} {about}")
             self.lines.append(line)
 

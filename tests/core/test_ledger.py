@@ -31,8 +31,11 @@ from reconciler.ledger.lines import (
     CreateIntended,
     CreateRefused,
     CreateUnknown,
+    EndClaimed,
     Ended,
+    EndTold,
     Line,
+    TellingBegan,
     decode,
     encode,
 )
@@ -101,6 +104,13 @@ EACH: Final[dict[str, Line]] = {
         succeeded=3,
         failed=0,
     ),
+    '{"v": 1, "kind": "telling_began", "at": 7, "run_id": "r1"}': TellingBegan(at=7, run_id="r1"),
+    '{"v": 1, "kind": "end_claimed", "at": 8, "run_id": "r1", "job_id": "j1", "lease": 60.0}': EndClaimed(
+        at=8, run_id="r1", job_id="j1", lease=60.0
+    ),
+    '{"v": 1, "kind": "end_told", "at": 9, "run_id": "r1", "job_id": "j1", "error": "exit code 1"}': EndTold(
+        at=9, run_id="r1", job_id="j1", error="exit code 1"
+    ),
 }
 
 ats: Final = st.integers(0, 3) | st.sampled_from((0.5, 1.5))
@@ -124,6 +134,9 @@ def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
         st.builds(CancelIntended, **said, **source, job_id=ids, name=text, reason=reasons),
         st.builds(CancelEnded, **said, job_id=ids, status=text, error=st.just("") | text),
         st.builds(Ended, **said, **about, job_id=ids, phase=phases),
+        st.builds(TellingBegan, **said),
+        st.builds(EndClaimed, **said, job_id=ids, lease=ats),
+        st.builds(EndTold, **said, job_id=ids, error=st.just("") | text),
     )
 
 
