@@ -13,6 +13,7 @@ from typing import Final
 
 from reconciler import gitenv
 from reconciler.errors import ReconcilerError
+from reconciler.history.story import Commit
 from reconciler.model import Checkout, Source
 from reconciler.render.clean import clean
 
@@ -82,6 +83,42 @@ def newer(root: Path, commits: Iterable[str]) -> frozenset[str]:
     return frozenset(
         commit for commit in commits if commit.isalnum() and _is_ancestor(root, "HEAD", commit)
     ) - {_git(root, "rev-parse", "HEAD") or ""}
+
+
+def log(root: Path, files: Iterable[str]) -> tuple[Commit, ...]:
+    """Return the commits that changed files, under whatever names they had, the newest first; each once.
+
+    Args:
+        root: the project root.
+        files: relative to it.
+    """
+    found: dict[str, Commit] = {}
+    for file in files:
+        told = _git(
+            root, "-c", "core.quotePath=false", "log", "--follow", "--name-only", "--relative",
+            "--format=%x1e%H%x1f%at%x1f%an%x1f%s", "--", file,
+        )  # fmt: skip
+        for part in (told or "").split("\x1e")[1:]:
+            head, _, names = part.partition("\n")
+            commit, at, author, subject = (clean(word) for word in head.split("\x1f", 3))
+            path = clean(next(filter(None, names.split("\n")), file))
+            found.setdefault(commit, Commit(id=commit, at=int(at), author=author, subject=subject, path=path))
+    return tuple(sorted(found.values(), key=lambda commit: -commit.at))
+
+
+def files_declaring(root: Path, name: str, *, below: str) -> tuple[str, ...]:
+    """Return the files whose text has ever said `name: <name>`, relative to the root; those of a family never do.
+
+    Args:
+        root: the project root.
+        name: the spec's.
+        below: the folder of the specs, relative to the root.
+    """
+    line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
+    told = _git(
+        root, "-c", "core.quotePath=false", "log", f"-G{line}", "--name-only", "--relative", "--format=", "--", below
+    )  # fmt: skip
+    return tuple(dict.fromkeys(filter(None, (told or "").split("\n"))))
 
 
 def _is_ancestor(root: Path, older: str, younger: str) -> bool:

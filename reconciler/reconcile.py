@@ -14,6 +14,7 @@ import msgspec
 from reconciler import claims as claimed
 from reconciler import holds, observe, planfile, records
 from reconciler.actions import Plan
+from reconciler.agreement import Agreement
 from reconciler.api.client import Writer
 from reconciler.apply import Applier
 from reconciler.create import Desk
@@ -132,6 +133,12 @@ def only_what_holds(run: Run[ApiT], situation: Situation, saved: PlanDoc) -> Sit
     )
 
 
+def only_what_was_agreed_to(run: Run[ApiT], situation: Situation, within: Agreement) -> Situation:
+    """Cut a fresh plan down to what a later round may do, and ask the guards about that."""
+    cut = within.cut(situation.plan)
+    return _situation(run, situation.declared, situation.observed, situation.memory, cut)
+
+
 def apply(
     run: Run[Writer],
     declare: Callable[[Observed], Declared],
@@ -139,6 +146,7 @@ def apply(
     agree: Callable[[Situation], bool],
     *,
     saved: PlanDoc | None = None,
+    within: Agreement | None = None,
 ) -> tuple[Situation, tuple[Outcome, ...]]:
     """Carry out what is declared, or what a saved plan holds of it.
 
@@ -151,6 +159,7 @@ def apply(
         declared: what git says.
         agree: shows the plan and asks; raises what the guards say.
         saved: the plan that was agreed to beforehand.
+        within: what a later round of the same run may do; nothing else is done.
 
     Raises:
         StalePlanError: a saved action no longer holds.
@@ -163,6 +172,8 @@ def apply(
         records.record_seen(run, situation)
         if saved is not None:
             situation = only_what_holds(run, situation, saved)
+        if within is not None:
+            situation = only_what_was_agreed_to(run, situation, within)
         agreed = agreed or agree(situation)
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see counts from here, so our time does, however long the claiming takes.

@@ -12,6 +12,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.consent import Consent, consents
 from reconciler.cli.options import confirmed
+from reconciler.cli.wait import timeout
 from reconciler.errors import ExitCode, GuardError, ReconcilerError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
@@ -29,10 +30,16 @@ if TYPE_CHECKING:
 @options.output_format("text", "json", "markdown")
 @options.everything
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Go on until every job has ended: retry as the specs ask for, buy what was held once there is room.",
+)
+@timeout
 @consents
 @options.common
 @click.pass_obj
-def apply(
+def apply(  # noqa: C901, PLR0915  the one command that does everything
     host: Host,
     *,
     paths: tuple[Path, ...],
@@ -41,6 +48,8 @@ def apply(
     yes: bool,
     form: str,
     fail_on_attention: bool,
+    wait: bool,
+    timeout: float | None,
     consent: Consent,
     common: options.Common,
 ) -> int:
@@ -48,17 +57,26 @@ def apply(
 
     SPECS, files or folders below the spec root, and --only select what is considered. Instead, a plan file saved by
     `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
+
+    With --wait, later rounds buy only further attempts that `retry` asks for and what the quota held up in this plan,
+    under the same guards; a saved plan's creates are retried, and nothing else is bought. Exit 0 only where everything
+    has succeeded within its `max_failed`; 6 where something needs a person or another apply, or --timeout has passed.
     """
+    from contextlib import nullcontext
+
     from reconciler import reconcile
+    from reconciler.cli import follow
     from reconciler.cli.declare import declared, selected_by, with_lineage
     from reconciler.cli.main import told
     from reconciler.cli.say import aside
-    from reconciler.cli.session import writing
+    from reconciler.cli.session import lasting, locked, writing
     from reconciler.cli.show import plan_file, read_plan
     from reconciler.cli.signals import interrupts, signal_name
     from reconciler.cli.tell import tell_outcomes
     from reconciler.outcomes import exit_codes
 
+    if timeout is not None and not wait:
+        raise UsageError("--timeout is for --wait", hint="add --wait")
     file = plan_file(host.cwd, paths)
     if file and only:
         raise UsageError(
@@ -70,19 +88,31 @@ def apply(
             "apply asks before it buys, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
-    with interrupts(host) as interrupted, writing(common, host, consent) as session:
+    agreed = False
+
+    def agree(situation: Situation) -> bool:
+        nonlocal agreed
+        ask = not yes and saved is None
+        then = follow.announced(situation, saved) if wait else ()
+        agreed = show_and_ask(host, situation, form=form, ask=ask, everything=everything, then=then)
+        return agreed and interrupted.be_careful()
+
+    opened = lasting if wait else writing
+    with interrupts(host) as interrupted, opened(common, host, consent) as session:
         said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, only)
-        situation, outcomes = reconcile.apply(
-            session.run,
-            with_lineage(session, said),
-            said,
-            lambda situation: (
-                show_and_ask(host, situation, form=form, ask=not yes and saved is None, everything=everything)
-                and interrupted.be_careful()
-            ),
-            saved=saved,
-        )
-        holds = exit_codes(outcomes) | interrupted.codes
+        declare = with_lineage(session, said)
+        with locked(session) if wait else nullcontext():
+            situation, outcomes = reconcile.apply(session.run, declare, said, agree, saved=saved)
+        shown = follow.Shown(host=host, form=form, everything=everything)
+        end = follow.End()
+        if wait and agreed:
+            interrupted.be_careful()
+            shown.round(situation, outcomes)
+            end = follow.follow(
+                session, declare, said, first=(situation, outcomes), saved=saved, shown=shown, timeout=timeout
+            )
+            outcomes = end.outcomes
+        holds = exit_codes(outcomes) | interrupted.codes | end.codes
         for heard in sorted(interrupted.codes):
             session.run.world.log("run.interrupted", signal=signal_name(heard))
         if fail_on_attention and situation.plan.attention:
@@ -91,15 +121,34 @@ def apply(
         if outcomes:
             log_finished(session, outcomes, code)
         try:
-            tell_outcomes(host, situation.document, outcomes, form=form, code=code, everything=everything)
+            if end.view is not None:
+                shown.end(situation, outcomes, end.view, code)
+            elif not shown.rounds:
+                tell_outcomes(host, situation.document, outcomes, form=form, code=code, everything=everything)
         except ReconcilerError as error:  # the report is lost, and what was done is done
             aside(told(error, colour=host.colour("stderr")))
             code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
     return code
 
 
-def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool, everything: bool = False) -> bool:
+def show_and_ask(
+    host: Host,
+    situation: Situation,
+    *,
+    form: str,
+    ask: bool,
+    everything: bool = False,
+    then: Sequence[str] = (),
+) -> bool:
     """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
+
+    Args:
+        host: the machine.
+        situation: what was decided.
+        form: `text`, `json` or `markdown`.
+        ask: whether a person is asked.
+        everything: whether families are opened.
+        then: lines that say what follows.
 
     Raises:
         GuardError: at least one guard refuses.
@@ -109,7 +158,7 @@ def show_and_ask(host: Host, situation: Situation, *, form: str, ask: bool, ever
 
     document = situation.document
     if form != "json":
-        tell(host, document, form=form, told=situation.told, everything=everything)
+        tell(host, document, form=form, told=(*situation.told, *then), everything=everything)
     elif situation.refusals:
         tell_outcomes(host, document, (), form=form, code=ExitCode.GUARD)
     if situation.refusals:

@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "show": "reconciler.cli.show:show",
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
+    "wait": "reconciler.cli.wait:wait",
+    "history": "reconciler.cli.history:history",
     "jobs": "reconciler.cli.jobs:jobs",
     "files": "reconciler.cli.files:files",
     "doctor": "reconciler.cli.doctor:doctor",

@@ -78,7 +78,12 @@ def target_of(common: Common, host: Host, project: Project) -> Target:
 
 @contextmanager
 def reading(
-    common: Common, host: Host, consent: Consent | None = None, *, ear: Observer | None = None
+    common: Common,
+    host: Host,
+    consent: Consent | None = None,
+    *,
+    ear: Observer | None = None,
+    lasts: bool = False,
 ) -> Iterator[Session[Reader]]:
     """Open a session that cannot write to the API.
 
@@ -87,9 +92,10 @@ def reading(
         host: the machine.
         consent: what the command line allows the guards to let pass.
         ear: hears of every request, beside the log.
+        lasts: whether it may last for days, so that no deadline ends its retries.
     """
     with ExitStack() as stack:
-        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear)
+        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear, lasts=lasts)
 
 
 @contextmanager
@@ -103,9 +109,27 @@ def writing(
     """
     with ExitStack() as stack:
         session = _open(Writer, common, host, consent or Consent(), stack, ear=ear)
-        holder = f"run {session.run.world.run_id} on {platform.node()}"
-        stack.enter_context(lock.held(session.folder, holder=holder))
+        stack.enter_context(locked(session))
         yield session
+
+
+@contextmanager
+def lasting(common: Common, host: Host, consent: Consent | None = None) -> Iterator[Session[Writer]]:
+    """Open a session that may write whenever it has the target's lock (`locked`), and that may last for days."""
+    with ExitStack() as stack:
+        yield _open(Writer, common, host, consent or Consent(), stack, lasts=True)
+
+
+@contextmanager
+def locked(session: Session[Writer]) -> Iterator[None]:
+    """Hold the target's lock.
+
+    Raises:
+        HeldError: another process on this host writes to the same target.
+    """
+    holder = f"run {session.run.world.run_id} on {platform.node()}"
+    with lock.held(session.folder, holder=holder):
+        yield
 
 
 def _open(
@@ -116,6 +140,7 @@ def _open(
     stack: ExitStack,
     *,
     ear: Observer | None = None,
+    lasts: bool = False,
 ) -> Session[ApiT]:
     project = open_project(common, host)
     target = target_of(common, host, project)
@@ -139,7 +164,7 @@ def _open(
         )
     )
     retrier = Retrier(
-        RetryPolicy(deadline_seconds=limits.deadline_seconds),
+        RetryPolicy(deadline_seconds=None if lasts else limits.deadline_seconds),
         rng=host.random,
         monotonic=host.monotonic,
         sleep=host.sleep,

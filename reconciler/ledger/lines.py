@@ -27,7 +27,7 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=0, lt=_END_OF_TIME)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, lt=_END_OF_TIME)]
 
 
-class CreateIntended(Struct, frozen=True, kw_only=True, tag_field="kind", tag="create_intended"):
+class CreateIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_intended"):
     """A create is about to be sent. Durable before the first byte leaves."""
 
     at: Seconds
@@ -46,7 +46,7 @@ class CreateIntended(Struct, frozen=True, kw_only=True, tag_field="kind", tag="c
     run_url: str = ""
 
 
-class Created(Struct, frozen=True, kw_only=True, tag_field="kind", tag="created"):
+class Created(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="created"):
     """The create took effect: answered, or found in the list by its op."""
 
     at: Seconds
@@ -69,7 +69,7 @@ class Created(Struct, frozen=True, kw_only=True, tag_field="kind", tag="created"
     """The server's clock, Unix seconds."""
 
 
-class CreateRefused(Struct, frozen=True, kw_only=True, tag_field="kind", tag="create_refused"):
+class CreateRefused(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_refused"):
     """The create certainly had no effect."""
 
     at: Seconds
@@ -78,7 +78,7 @@ class CreateRefused(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cr
     error: str
 
 
-class CreateUnknown(Struct, frozen=True, kw_only=True, tag_field="kind", tag="create_unknown"):
+class CreateUnknown(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_unknown"):
     """The create's outcome could not be found out in time."""
 
     at: Seconds
@@ -87,7 +87,7 @@ class CreateUnknown(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cr
     error: str
 
 
-class CancelIntended(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cancel_intended"):
+class CancelIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cancel_intended"):
     """A cancel is about to be sent."""
 
     at: Seconds
@@ -100,7 +100,7 @@ class CancelIntended(Struct, frozen=True, kw_only=True, tag_field="kind", tag="c
     run_url: str = ""
 
 
-class CancelEnded(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cancel_ended"):
+class CancelEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cancel_ended"):
     """What came of a cancel: the status that the job was left in, or the error."""
 
     at: Seconds
@@ -110,7 +110,7 @@ class CancelEnded(Struct, frozen=True, kw_only=True, tag_field="kind", tag="canc
     error: str = ""
 
 
-class Ended(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ended"):
+class Ended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="ended"):
     """A job of ours was seen to have ended."""
 
     at: Seconds
@@ -136,14 +136,14 @@ class Ended(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ended"):
     failed: Count | None = None
 
 
-class TellingBegan(Struct, frozen=True, kw_only=True, tag_field="kind", tag="telling_began"):
+class TellingBegan(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="telling_began"):
     """From here on the ends of jobs are told to `on_end`; those before are not."""
 
     at: Seconds
     run_id: str
 
 
-class EndClaimed(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end_claimed"):
+class EndClaimed(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="end_claimed"):
     """The end of a job is about to be told to `on_end`, by this run and nobody else."""
 
     at: Seconds
@@ -153,7 +153,7 @@ class EndClaimed(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end_c
     """Seconds after `at` for which the claim holds, unless an `EndTold` ends it before."""
 
 
-class EndTold(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end_told"):
+class EndTold(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="end_told"):
     """What came of telling it: nothing more to be done, or the error, after which it is told again."""
 
     at: Seconds
@@ -222,3 +222,20 @@ def decode(text: str) -> Line | None:
     except (ValueError, OverflowError):
         return None
     return slowly
+
+
+def decode_all(data: bytes) -> tuple[Line, ...]:
+    """Understand a ledger's bytes: every whole line, in order.
+
+    Raises:
+        LedgerError: a newer version of this tool wrote some of it.
+    """
+    usual = _USUAL.encode()
+    ends = data.count(b"\n")
+    if data.startswith(usual) and data.endswith(b"\n") and data.count(b"\n" + usual) == ends - 1:
+        try:
+            return tuple(_DECODER.decode_lines(data))
+        except (ValueError, RecursionError):  # some line is none: look at each
+            pass
+    rows = data.decode(errors="replace").split("\n")
+    return tuple(line for row in rows if (line := decode(row)) is not None)

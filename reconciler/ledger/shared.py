@@ -68,6 +68,11 @@ class SharedLedger:
             tip = self._git("rev-parse", "--verify", TRACKING, why="the ledger was not fetched").strip()
         return tip
 
+    def fetched(self) -> str:
+        """Return the commit that was fetched last, "" where none ever was; the remote is not asked."""
+        done = self._run("rev-parse", "--verify", "--quiet", TRACKING)
+        return "" if done.returncode else done.stdout.decode().strip()
+
     def rows(self, tip: str) -> tuple[str, ...]:
         """Return the lines' text as of a commit, the oldest first."""
         if not tip:

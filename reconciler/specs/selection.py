@@ -7,7 +7,7 @@ what both select. Neither ever makes anything absent: what is not selected is le
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -46,9 +46,14 @@ def _check(project: Project, path: Path) -> None:
 
 
 def selected(
-    project: Project, specs: Sequence[JobSpec], narrowed: Sequence[Path] | None, only: Sequence[str] = ()
+    project: Project,
+    specs: Sequence[JobSpec],
+    narrowed: Sequence[Path] | None,
+    only: Sequence[str] = (),
+    *,
+    later: Collection[str] = (),
 ) -> frozenset[str] | None:
-    """Return the names that `narrowed` and `only` select, None for all.
+    """Return the names that `narrowed` and `only` select, None for all; a glob may also fit what begins later.
 
     Raises:
         UsageError: a path or a glob selects nothing.
@@ -59,9 +64,9 @@ def selected(
     names = {spec.name for spec in specs} if here is None else here
     found: set[str] = set()
     for glob in only:
-        fitting = {name for name in names if fnmatchcase(name, glob)}
+        fitting = {name for name in (*names, *(later if here is None else ())) if fnmatchcase(name, glob)}
         if not fitting:
-            near = nearest(glob, names)
+            near = nearest(glob, names | {*later})
             raise UsageError(
                 f"no declared job is called {glob}", hint=f"did you mean {near}?" if near else ""
             )
