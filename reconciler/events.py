@@ -256,7 +256,7 @@ EVENTS: Final[Mapping[str, Event]] = {
             "attention": _count("Names that a person should look at."),
             "pending": _count("Names about which an apply would do something."),
             "running": _count("Names whose jobs go on."),
-            "timed_out": _count("1 where the timeout ended it, else 0."),
+            "timed_out": _count("Whether the timeout ended it: 1 or 0."),
             "elapsed_ms": _ELAPSED,
         },
     ),

@@ -6,8 +6,11 @@ answer is empty and nothing fails: then jobs carry no commit, and a job that car
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -85,7 +88,39 @@ def newer(root: Path, commits: Iterable[str]) -> frozenset[str]:
     ) - {_git(root, "rev-parse", "HEAD") or ""}
 
 
-def log(root: Path, files: Iterable[str]) -> tuple[Commit, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Which commits the repository does not have, and which no branch or tag of it contains."""
+
+    missing: frozenset[str] = frozenset()
+    unreachable: frozenset[str] = frozenset()
+
+
+def reachable(root: Path, commits: Iterable[str]) -> Reach:
+    """Return which of some commits cannot be found in the repository. Outside of one, nothing can be told."""
+    asked = frozenset(commit for commit in commits if commit.isalnum())
+    there = _git(root, "rev-list", "--all", "HEAD")
+    if not asked or there is None:
+        return Reach()
+    lost = asked - frozenset(there.split())
+    missing = frozenset(it for it in lost if _git(root, "cat-file", "-e", f"{it}^{{commit}}") is None)
+    return Reach(missing=missing, unreachable=lost - missing)
+
+
+def export(root: Path, commit: str, folder: Path) -> bool:
+    """Write the project as it was at a commit into a folder; False where git cannot."""
+    done = _run(root, "archive", "--format=tar", commit) if commit.isalnum() else None
+    if done is None or done.returncode:
+        return False
+    try:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+    except (OSError, tarfile.TarError):  # such as a link that leads out of the project
+        return False
+    return True
+
+
+def commits_of(root: Path, files: Iterable[str]) -> tuple[Commit, ...]:
     """Return the commits that changed files, under whatever names they had, the newest first; each once.
 
     Args:

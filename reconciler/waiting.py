@@ -132,6 +132,6 @@ def together(parts: Iterable[Progress], name: str) -> Progress:
         name=name,
         completed=sum(it.completed for it in found),
         failed=sum(it.failed for it in found),
-        total=sum(it.total or 0 for it in found) or None,
+        total=None if any(it.total is None for it in found) else sum(it.total or 0 for it in found) or None,
         seconds_left=max(left) if left else None,
     )

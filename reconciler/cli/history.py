@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +86,9 @@ def show(
     Each row says who knows it: the list of jobs, the ledger, pulled results. What nobody knows is `?` in tables, null
     in JSON, empty in CSV, and never 0.
     """
-    import gc
-
     from reconciler.cli import history_out, sources
     from reconciler.history.choose import Wish, chosen
 
-    gc.disable()  # a million values and no cycle among them: looking for some takes a fifth of the time
     now = host.now()
     wish = Wish(
         names=names,
@@ -103,12 +103,42 @@ def show(
             "NAME tells one spec's whole story, without filters or --stats",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = sources.read(common, host, offline=offline, results=results)
-    if name is not None:
-        return tell_story(host, found, name, form=form)
-    records = chosen(found.records, wish)
-    say(history_out.stats(found, records, form) if stats else history_out.table(found, records, form))
+    with no_search_for_cycles():
+        found = sources.read(common, host, offline=offline, results=results)
+        if name is not None:
+            return tell_story(host, found, name, form=form)
+        records = chosen(found.records, wish)
+        say(history_out.stats(found, records, form) if stats else history_out.table(found, records, form))
     return ExitCode.OK
+
+
+@contextmanager
+def no_search_for_cycles() -> Iterator[None]:
+    """Make no garbage collection: a long history is a million values and no cycle, and looking takes a fifth of it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@history.command()
+@offline
+@options.output_format("text", "json", "markdown")
+@options.common
+@click.pass_obj
+def verify(host: Host, *, offline: bool, form: str, common: options.Common) -> int:
+    """Compare ledger, list and git, and say what does not add up; exit 6 where something is wrong.
+
+    A job that nobody declared, a record that vanished, a commit that is not in the repository, a ledger whose past was
+    changed, tags that contradict it. With --offline the list is left aside.
+    """
+    from reconciler.cli import history_out, sources
+    from reconciler.cli.verify import verified
+
+    report = verified(common, host, sources.read(common, host, offline=offline))
+    say(history_out.verification(report, form))
+    return ExitCode(report.exit_code)
 
 
 def tell_story(host: Host, found: Sources, name: str, *, form: str) -> int:

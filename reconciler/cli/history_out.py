@@ -10,10 +10,12 @@ from reconciler.cli.sources import Sources
 from reconciler.history import stats as numbers
 from reconciler.history.record import HistoryDoc, Record
 from reconciler.history.story import EntryDoc, StoryDoc
+from reconciler.history.verify import VerifyDoc
 from reconciler.render import history_words as words
 from reconciler.render.clean import clean
 from reconciler.render.story_words import STORY_HEAD, story_rows
 from reconciler.render.tables import columns_text, table_csv, table_markdown, table_text
+from reconciler.render.words import count
 from reconciler.reports import pretty
 
 
@@ -93,6 +95,27 @@ def story(
         case _:
             head = " · ".join([name, *files]) if files else f"{name} · its file is not known"
             return clean(head) + "\n\n" + table_text(STORY_HEAD, story_rows(entries, whole=False))
+
+
+def verification(report: VerifyDoc, form: str) -> str | bytes:
+    """Return what does not add up."""
+    cells = [
+        (it.severity, it.check, it.name or "-", it.job_id[:8] or "-", it.detail, it.hint)
+        for it in report.findings
+    ]
+    head = ("", "CHECK", "NAME", "JOB", "WHAT", "HINT")
+    wrong = sum(it.severity == "wrong" for it in report.findings)
+    looked = [count(report.jobs, "job"), count(report.lines, "ledger line"), count(report.commits, "commit")]
+    verdict = count(wrong, "thing does", "things do") + " not add up" if wrong else "everything adds up"
+    aside = "; the list of jobs was not read" if report.offline else ""
+    last = f"{', '.join(looked)}: {verdict}{aside}\n"
+    match form:
+        case "json":
+            return pretty(report)
+        case "markdown":
+            return (table_markdown(head, cells) + "\n" if cells else "") + last
+        case _:
+            return (table_text(head, cells) + "\n" if cells else "") + last
 
 
 def _lines(docs: Iterable[msgspec.Struct]) -> bytes:

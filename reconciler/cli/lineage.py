@@ -35,9 +35,9 @@ def declared_at(host: Host, project: Project, name: str) -> Place:
         if spec.name == name:
             files = (spec.declared_at.path,)
             works = frozenset(key.work for key in spec.run_keys)
-            return Place(declared=True, files=files, works=works, commits=git.log(project.root, files))
+            return Place(declared=True, files=files, works=works, commits=git.commits_of(project.root, files))
     if re.fullmatch(NAME_PATTERN, name) is None:
         return Place(declared=False)
     where = project.relative(str(project.spec_root))
     gone = git.files_declaring(project.root, name, below=where)
-    return Place(declared=False, files=gone, commits=git.log(project.root, gone))
+    return Place(declared=False, files=gone, commits=git.commits_of(project.root, gone))

@@ -38,7 +38,11 @@ def bars(host: Host) -> Iterator[Callable[[View], object]]:
 
     console = Console(file=sys.stderr, no_color=not host.colour("stderr"), highlight=False)
     with Live(console=console, transient=True, auto_refresh=False) as live:
-        yield lambda view: live.update(_table(view, host.now()), refresh=True)
+
+        def show(view: View) -> None:
+            live.update(_table(view, host.now()), refresh=True)
+
+        yield show
 
 
 def parts(view: View, now: float) -> list[Progress]:
@@ -52,12 +56,14 @@ def _table(view: View, now: float) -> Table:
     from rich.text import Text
 
     found = parts(view, now)
+    if not found:
+        return Table.grid()
     shown, more = found[:MOST], found[MOST:]
     queued = sum(it.phase is Phase.ACTIVE and it.started_at is None for it in _awaited(view))
     table = Table.grid(padding=(0, 2))
     whole = together(found, f"{count(len(found), 'job')}{f', {queued:,} queued' if queued else ''}")
     lines = [*shown, together(more, f"{len(more):,} more")] if more else shown
-    for line in [*lines, whole] if len(lines) > 1 else lines or [whole]:
+    for line in [*lines, whole] if len(lines) > 1 else lines:
         table.add_row(*map(Text, cells(line)))
     return table
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.errors import LedgerError
+from reconciler.ledger import seal
 from reconciler.ledger.lines import CreateIntended, Line, decode_all, encode
 
 NAME = "ledger.jsonl"
@@ -84,6 +85,7 @@ class FileLedger:
             os.close(file)
         if new and os.name == "posix":
             _sync_folder(self.path.parent)
+        seal.extend(self.path)
 
 
 def _last_byte(file: int, size: int) -> bytes:
