@@ -36,7 +36,9 @@ def bars(host: Host) -> Iterator[Callable[[View], object]]:
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(file=sys.stderr, force_terminal=True, no_color=not host.colour("stderr"), highlight=False)
+    console = Console(
+        file=sys.stderr, force_terminal=True, no_color=not host.colour("stderr"), highlight=False
+    )
     with Live(console=console, transient=True, auto_refresh=False) as live:
 
         def show(view: View) -> None:

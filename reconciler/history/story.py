@@ -12,6 +12,7 @@ from reconciler.history.record import LEDGER, LIST, Record
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
+    Created,
     CreateIntended,
     CreateRefused,
     CreateUnknown,
@@ -159,16 +160,8 @@ def _of_lines(name: str, jobs: set[str | None], lines: Iterable[Line]) -> Iterat
     """Yield what the ledger alone can tell: creates that came to nothing, and who asked for a cancel."""
     known = tuple(lines)
     intents = {it.op: it for it in known if isinstance(it, CreateIntended) and it.name == name}
-    last = {
-        it.op: it.at for it in known if isinstance(it, CreateRefused | CreateUnknown) and it.op in intents
-    }
-    for line in known:
-        if (
-            isinstance(line, CreateRefused | CreateUnknown)
-            and line.op in intents
-            and line.at == last[line.op]
-        ):
-            intent = intents[line.op]
+    for line in _came_to_nothing(known):
+        if intent := intents.get(line.op):
             yield EntryDoc(
                 at=int(line.at),
                 what="create_refused" if isinstance(line, CreateRefused) else "create_unknown",
@@ -178,19 +171,40 @@ def _of_lines(name: str, jobs: set[str | None], lines: Iterable[Line]) -> Iterat
                 actor=intent.actor or None,
                 run_url=intent.run_url or None,
             )
-        elif isinstance(line, CancelIntended) and line.job_id in jobs:
-            yield EntryDoc(
-                at=int(line.at),
-                what="cancel_asked",
-                source="ledger",
-                job_id=line.job_id,
-                detail=line.reason,
-                commit=line.commit or None,
-                actor=line.actor or None,
-                run_url=line.run_url or None,
-            )
-        elif isinstance(line, CancelEnded) and line.error and line.job_id in jobs:
-            at = int(line.at)
-            yield EntryDoc(
-                at=at, what="cancel_refused", source="ledger", job_id=line.job_id, detail=line.error
-            )
+    for line in known:
+        match line:
+            case CancelIntended() if line.job_id in jobs:
+                yield EntryDoc(
+                    at=int(line.at),
+                    what="cancel_asked",
+                    source="ledger",
+                    job_id=line.job_id,
+                    detail=line.reason,
+                    commit=line.commit or None,
+                    actor=line.actor or None,
+                    run_url=line.run_url or None,
+                )
+            case CancelEnded() if line.error and line.job_id in jobs:
+                yield EntryDoc(
+                    at=int(line.at),
+                    what="cancel_refused",
+                    source="ledger",
+                    job_id=line.job_id,
+                    detail=line.error,
+                )
+
+
+def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUnknown]:
+    """Return what is known of each create without a job: why it was refused, or else that nobody knows."""
+    found: dict[str, CreateRefused | CreateUnknown] = {}
+    created = set()
+    for line in lines:
+        match line:
+            case Created():
+                created.add(line.op)
+            case CreateRefused():  # the first one has the reason; a claim is given back after it
+                if not isinstance(found.get(line.op), CreateRefused):
+                    found[line.op] = line
+            case CreateUnknown():
+                found.setdefault(line.op, line)
+    return [line for op, line in found.items() if op not in created]

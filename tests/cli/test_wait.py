@@ -24,7 +24,9 @@ class Terminal(Host):
 
 def on_terminal(host: Host) -> Host:
     facts = {name: getattr(host, name) for name in Host.__dataclass_fields__}
-    return Terminal(**{**facts, "environ": {**host.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}})
+    return Terminal(
+        **{**facts, "environ": {**host.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}}
+    )
 
 
 def stands(result: Result) -> dict[str, str]:
