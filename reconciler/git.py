@@ -151,7 +151,8 @@ def files_declaring(root: Path, name: str, *, below: str) -> tuple[str, ...]:
     """
     line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
     told = _git(
-        root, "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative", "--format=", "--", below
+        root, "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative",
+        "--format=", "--", below,
     )  # fmt: skip
     return tuple(dict.fromkeys(filter(None, (told or "").split("\n"))))
 

@@ -9,8 +9,8 @@ from typing import Final
 import click
 
 _SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(s|min|m|h|d|w)?", re.IGNORECASE)
-_MONTH: Final = re.compile(r"\d{4}-\d{2}")
+_SPAN: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(s|min|m|h|d|w)?", re.IGNORECASE)
+_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 class Span(click.ParamType[float]):

@@ -160,38 +160,34 @@ def _of_lines(name: str, jobs: set[str | None], lines: Iterable[Line]) -> Iterat
     """Yield what the ledger alone can tell: creates that came to nothing, and who asked for a cancel."""
     known = tuple(lines)
     intents = {it.op: it for it in known if isinstance(it, CreateIntended) and it.name == name}
-    for line in _came_to_nothing(known):
-        if intent := intents.get(line.op):
+    for lost in _came_to_nothing(known):
+        if intent := intents.get(lost.op):
             yield EntryDoc(
-                at=int(line.at),
-                what="create_refused" if isinstance(line, CreateRefused) else "create_unknown",
+                at=int(lost.at),
+                what="create_refused" if isinstance(lost, CreateRefused) else "create_unknown",
                 source="ledger",
-                detail=f"{intent.reason} · attempt {intent.attempt} · {line.error}",
+                detail=f"{intent.reason} · attempt {intent.attempt} · {lost.error}",
                 commit=intent.commit or None,
                 actor=intent.actor or None,
                 run_url=intent.run_url or None,
             )
     for line in known:
-        match line:
-            case CancelIntended() if line.job_id in jobs:
-                yield EntryDoc(
-                    at=int(line.at),
-                    what="cancel_asked",
-                    source="ledger",
-                    job_id=line.job_id,
-                    detail=line.reason,
-                    commit=line.commit or None,
-                    actor=line.actor or None,
-                    run_url=line.run_url or None,
-                )
-            case CancelEnded() if line.error and line.job_id in jobs:
-                yield EntryDoc(
-                    at=int(line.at),
-                    what="cancel_refused",
-                    source="ledger",
-                    job_id=line.job_id,
-                    detail=line.error,
-                )
+        if isinstance(line, CancelIntended) and line.job_id in jobs:
+            yield EntryDoc(
+                at=int(line.at),
+                what="cancel_asked",
+                source="ledger",
+                job_id=line.job_id,
+                detail=line.reason,
+                commit=line.commit or None,
+                actor=line.actor or None,
+                run_url=line.run_url or None,
+            )
+        elif isinstance(line, CancelEnded) and line.error and line.job_id in jobs:
+            at = int(line.at)
+            yield EntryDoc(
+                at=at, what="cancel_refused", source="ledger", job_id=line.job_id, detail=line.error
+            )
 
 
 def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUnknown]:
@@ -199,12 +195,11 @@ def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUn
     found: dict[str, CreateRefused | CreateUnknown] = {}
     created = set()
     for line in lines:
-        match line:
-            case Created():
-                created.add(line.op)
-            case CreateRefused():  # the first one has the reason; a claim is given back after it
-                if not isinstance(found.get(line.op), CreateRefused):
-                    found[line.op] = line
-            case CreateUnknown():
-                found.setdefault(line.op, line)
+        if isinstance(line, Created):
+            created.add(line.op)
+        elif isinstance(line, CreateRefused):  # the first one has the reason; a claim is given back after it
+            if not isinstance(found.get(line.op), CreateRefused):
+                found[line.op] = line
+        elif isinstance(line, CreateUnknown):
+            found.setdefault(line.op, line)
     return [line for op, line in found.items() if op not in created]

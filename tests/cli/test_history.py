@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.ledger.lines import decode, encode
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Result, Stage
 
@@ -398,7 +397,7 @@ def altered(line: str) -> str:
         (lambda rows: [row for row in rows if "create_intended" not in row], {"past_changed", "no_intent"}),
         (lambda rows: rows[:-1], {"past_changed"}),
         (lambda rows: [*rows[1:], rows[0]], {"past_changed"}),
-        (lambda rows: [*rows, encode(decode(rows[0]))], set()),
+        (lambda rows: [*rows, rows[0]], set()),
     ],
     ids=["altered", "taken away", "cut", "reordered", "appended"],
 )
