@@ -28,6 +28,8 @@ class Reduced:
     """The fresh plan, less the actions that the saved one does not hold."""
     satisfied: tuple[str, ...]
     """Saved actions that progress has made unnecessary."""
+    broken: tuple[str, ...]
+    """Saved actions that neither hold nor are unnecessary, with what is planned instead; they are never done."""
     extra: tuple[str, ...]
     """Actions that only the fresh plan holds; they are never done."""
 
@@ -50,11 +52,7 @@ def check_target(saved: PlanDoc, target: Target) -> None:
 
 
 def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
-    """Cut a fresh plan down to what a saved one holds. Pure.
-
-    Raises:
-        StalePlanError: a saved action no longer holds; carries what is planned instead.
-    """
+    """Cut a fresh plan down to what a saved one holds. Pure."""
     promised = {
         _saved_key(decision.name, action): action
         for decision in saved.decisions
@@ -77,14 +75,11 @@ def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
                 satisfied.append(f"{words}: {progress}")
             else:
                 broken.append(f"{words}: {_instead(key[1], fresh)}{_changed(action, key[1], fresh)}")
-    if broken:
-        raise StalePlanError(
-            "the saved plan no longer holds, and nothing was done: " + "; ".join(broken),
-            hint="look at a fresh plan, and save that: reconciler plan -o plan.json",
-        )
+    left = (_cut(decision, promised.keys()) for decision in fresh.decisions)
     return Reduced(
-        plan=replace(fresh, decisions=tuple(_cut(decision, promised.keys()) for decision in fresh.decisions)),
+        plan=replace(fresh, decisions=tuple(decision for decision in left if decision.actions)),
         satisfied=tuple(satisfied),
+        broken=tuple(broken),
         extra=tuple(f"{_verb(key)} {key[1]}" for key in sorted(present - promised.keys())),
     )
 

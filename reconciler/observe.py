@@ -1,8 +1,9 @@
 """The workspace, read whole or not at all, and sorted by what each job is to us.
 
 Absence is never concluded from a partial list: a list counts as complete when the unique ids are at least the total
-on its last page, that page is not full, no other is short and the total did not shrink meanwhile. Otherwise it is
-read again.
+on its last page, that page is not full, no other is short and the total did not shrink after the first page was read.
+Otherwise it is read again. Where one record is deleted and another one made while pages are read, the total stays and
+a job may slip from one page to the page before it: whoever buys on the ground of several pages looks twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -32,8 +32,28 @@ PAUSE_SECONDS: Final = 0.5
 """Between two tries, so that whatever shifted the pages can come to rest."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The list, read whole."""
+
+    jobs: tuple[Job, ...]
+    """The oldest first."""
+    pages: int
+    """On so many pages it stood."""
+
+
 def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
     """Return every job of the workspace, the oldest first.
+
+    Raises:
+        ListingError: no complete list could be had.
+        ApiError: a page could not be had.
+    """
+    return whole(reader, world, at_once=at_once).jobs
+
+
+def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
+    """Read every page of the list.
 
     Raises:
         ListingError: no complete list could be had.
@@ -51,7 +71,7 @@ def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
         if not problem:
             elapsed = round((world.monotonic() - began) * 1000)
             world.log("jobs.listed", jobs=len(jobs), pages=len(pages), elapsed_ms=elapsed)
-            return tuple(sorted(jobs.values(), key=lambda job: job.age_key))
+            return Listed(tuple(sorted(jobs.values(), key=lambda job: job.age_key)), len(pages))
     raise ListingError(
         f"the list of jobs is incomplete: {problem} ({TRIES} tries)",
         hint="nothing is decided on half a list; run again in a moment",
@@ -111,7 +131,8 @@ def _incomplete(pages: list[JobPage], unique: int) -> str:
     total = pages[-1].total
     if unique < total:
         return f"{unique:,} jobs on {len(pages):,} pages, of a total of {total:,}"
-    if any(later.total < earlier.total for earlier, later in pairwise(pages)):
+    # Later pages are read side by side, so among them the order of totals says nothing: only the first came first.
+    if any(page.total < pages[0].total for page in pages):
         return "the total shrank while the pages were read"
     size = len(pages[0].jobs)
     if any(len(page.jobs) < size for page in pages[:-1]):
@@ -135,15 +156,15 @@ def observe(reader: Reader, world: World, watched: Watched, memory: Memory, *, a
         ListingError: no complete list could be had.
         ApiError: the API could not be read.
     """
-    listed = list_all(reader, world, at_once=at_once)
+    listed = whole(reader, world, at_once=at_once)
     return with_remembered(reader, world, watched, memory, listed, at_once=at_once)
 
 
 def with_remembered(
-    reader: Reader, world: World, watched: Watched, memory: Memory, listed: tuple[Job, ...], *, at_once: int
+    reader: Reader, world: World, watched: Watched, memory: Memory, listed: Listed, *, at_once: int
 ) -> Observed:
     """Add to a list the remembered jobs that it does not show yet, or no longer."""
-    shown = {job.id for job in listed}
+    shown = {job.id for job in listed.jobs}
     missing = sorted(
         known.job_id
         for key in watched.wanted
@@ -155,7 +176,8 @@ def with_remembered(
     )
     late = [job for job in found.values() if job is not None]
     gone = frozenset(job_id for job_id, job in found.items() if job is None)
-    return sort_out((*listed, *late), watched, gone=gone, known=_known(memory, listed))
+    known = _known(memory, listed.jobs)
+    return replace(sort_out((*listed.jobs, *late), watched, gone=gone, known=known), pages=listed.pages)
 
 
 def _known(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:

@@ -13,14 +13,15 @@ import msgspec
 
 from reconciler import claims as claimed
 from reconciler import holds, observe, planfile, records
-from reconciler.actions import Plan
+from reconciler.actions import Create, Plan
 from reconciler.agreement import Agreement
 from reconciler.api.client import Writer
 from reconciler.apply import Applier
 from reconciler.create import Desk
 from reconciler.document import PlanDoc
-from reconciler.errors import LedgerError, ReconcilerError
+from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
 from reconciler.guards import Proposal, refusals
+from reconciler.holds import Reduced
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, Observed, RunKey
@@ -47,7 +48,7 @@ def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
 
 
 def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
-    """Read ledger and workspace, and decide.
+    """Read ledger and workspace, decide, and tell the plan in numbers.
 
     Args:
         run: what to work with.
@@ -59,19 +60,46 @@ def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: De
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
+    memory = recall(run)
+    observed = look(run, declared, memory)
+    return _told(run, decide(run, declare(observed), observed, memory))
+
+
+def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
+    """Gather, and look twice before anything is bought on the ground of a list of several pages.
+
+    Raises: as `gather` does.
+    """
+    memory = recall(run)
+    observed = look(run, declared, memory)
+    situation = decide(run, declare(observed), observed, memory)
+    if observed.pages == 1 or not situation.plan.of(Create):
+        return situation
+    both = look(run, declared, memory).beside(observed)
+    return decide(run, declare(both), both, memory)
+
+
+def recall(run: Run[ApiT]) -> Memory:
+    """Read the ledger, and tell of runs that were interrupted.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
     earlier = Counter(intent.run_id for intent in memory.open_creates)
     for run_id, creates in sorted(earlier.items()):
         run.world.log("run.found_interrupted", earlier_run_id=run_id, creates=creates)
-    observed = look(run, declared, memory)
-    return decide(run, declare(observed), observed, memory)
+    return memory
 
 
 def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
-    """Plan, ask the guards, and tell the plan in numbers."""
+    """Plan, fit it into the quota, and ask the guards."""
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
     decided = fit(plan(declared, observed, memory, now=run.world.now()), observed.pending, room)
-    situation = _situation(run, declared, observed, memory, decided)
+    return _situation(run, declared, observed, memory, decided)
+
+
+def _told(run: Run[ApiT], situation: Situation) -> Situation:
     run.world.log("plan.computed", **msgspec.structs.asdict(situation.document.summary))
     for refusal in situation.refusals:
         run.world.log("guard.refused", guard=refusal.guard, message=refusal.message)
@@ -126,7 +154,22 @@ def only_what_holds(run: Run[ApiT], situation: Situation, saved: PlanDoc) -> Sit
     """
     holds.check_target(saved, run.target)
     reduced = holds.reduced(saved, situation.plan, situation.observed)
+    if reduced.broken:
+        raise StalePlanError(
+            "the saved plan no longer holds, and nothing was done: " + "; ".join(reduced.broken),
+            hint="look at a fresh plan, and save that: reconciler plan -o plan.json",
+        )
+    return _cut(run, situation, reduced)
+
+
+def only_what_is_left(run: Run[ApiT], situation: Situation, agreed: PlanDoc) -> Situation:
+    """Cut a fresh plan down to what was agreed to, where another runner has done or begun some of it meanwhile."""
+    return _cut(run, situation, holds.reduced(agreed, situation.plan, situation.observed))
+
+
+def _cut(run: Run[ApiT], situation: Situation, reduced: Reduced) -> Situation:
     told = [f"skipped, no longer needed: {line}" for line in reduced.satisfied]
+    told += [f"left to the runner that was first: {line}" for line in reduced.broken]
     told += [f"not in the saved plan, left alone: {line}" for line in reduced.extra]
     return _situation(
         run, situation.declared, situation.observed, situation.memory, reduced.plan, told=tuple(told)
@@ -150,8 +193,8 @@ def apply(
 ) -> tuple[Situation, tuple[Outcome, ...]]:
     """Carry out what is declared, or what a saved plan holds of it.
 
-    Where the ledger is shared and another runner writes first, everything is gathered and planned again, and what
-    was agreed to the first time is from then on the saved plan: nothing else is done.
+    Where the ledger is shared and another runner writes first, everything is gathered and planned again, and of what
+    was agreed to the first time is done what is left: nothing else, and nothing that the other has begun.
 
     Args:
         run: what to work with.
@@ -166,14 +209,17 @@ def apply(
         LedgerError: the ledger can be neither read nor written; nothing was bought.
         ApiError: the API could not be read.
     """
-    agreed = False
+    agreed, first = False, None
     for _ in range(ROUNDS):
-        situation = gather(run, declare, declared)
+        situation = gather_to_buy(run, declare, declared)
         records.record_seen(run, situation)
-        if saved is not None:
+        if first is not None:
+            situation = only_what_is_left(run, situation, first)
+        elif saved is not None:
             situation = only_what_holds(run, situation, saved)
         if within is not None:
             situation = only_what_was_agreed_to(run, situation, within)
+        _told(run, situation)
         agreed = agreed or agree(situation)
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see counts from here, so our time does, however long the claiming takes.
@@ -182,10 +228,10 @@ def apply(
         if run.world.ledger.claim(claims):
             if agreed and situation.plan.pending:
                 outcomes = _carry_out(run, situation, claims, give_up_at=give_up_at)
-            _publish(run)
+            publish(run)
             return situation, outcomes
         run.world.log("ledger.raced")
-        saved = situation.document
+        first = situation.document
     raise LedgerError(
         f"other runners wrote to the shared ledger first, {ROUNDS} times in a row",
         hint="nothing was bought; run again, or let CI run one apply at a time",
@@ -217,7 +263,8 @@ def _carry_out(
     return outcomes
 
 
-def _publish(run: Run[Writer]) -> None:
+def publish(run: Run[Writer]) -> None:
+    """Let other runners see what was recorded; where that fails, the next run does it."""
     try:
         run.world.ledger.publish()
     except LedgerError as error:  # the next run publishes what this one could not

@@ -55,6 +55,7 @@ class Rounds:
                 situation = self._gather()
                 records.record_seen(self.run, situation)
                 if not self.agreement.cut(situation.plan).pending:
+                    reconcile.publish(self.run)
                     return situation
                 self._act()
         except HeldError:  # somebody else applies: the next look tells what is left

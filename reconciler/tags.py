@@ -98,8 +98,10 @@ def _join(words: Mapping[str, str]) -> str:
 
 
 def _split(text: str) -> dict[str, str]:
-    pairs = (word.partition("=") for word in text.split(" ") if "=" in word)
-    return {key: unquote(value) for key, _, value in pairs}
+    words = [word.partition("=") for word in text.split(" ") if "=" in word]
+    if "%" not in text:
+        return {key: value for key, _, value in words}
+    return {key: unquote(value) for key, _, value in words}
 
 
 def project_of(job: Job) -> str | None:

@@ -7,6 +7,9 @@ be null as well. Where a body does not fit, all of it is refused: nothing is con
 
 from __future__ import annotations
 
+import json
+import math
+from contextlib import suppress
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -34,6 +37,10 @@ _Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 _Count = Annotated[int, Meta(ge=0, le=2**53)]
 _Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
 """Visible ASCII: an id stands in URLs, tables and logs, and is never altered."""
+
+
+MOST_DIGITS: Final = 40
+"""A longer number is read as text."""
 
 
 class _Error(Struct, gc=False):
@@ -215,12 +222,30 @@ def write_create(job: CreateJob) -> bytes:
 def _decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
     try:
         return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise MalformedAnswerError(f"the answer is not what the API describes: {error}") from None
-    except (ValueError, RecursionError) as error:  # ValueError: JSON and UTF-8 errors alike
+    except (ValueError, RecursionError) as error:  # ValueError: JSON, UTF-8 and validation errors alike
+        with suppress(ValueError, RecursionError):
+            return decoder.decode(_mended(body))
+        if isinstance(error, msgspec.ValidationError):
+            raise MalformedAnswerError(f"the answer is not what the API describes: {error}") from None
         if telling.is_html(body):
             raise MalformedAnswerError("the answer is an HTML page", hint=FROM_A_PROXY) from None
         raise MalformedAnswerError(f"the answer is no JSON: {error}", transient=True) from None
+
+
+def _mended(body: bytes) -> bytes:
+    """Return JSON without what only lenient decoders take: a stranger's metadata must not hide everybody's jobs.
+
+    Half a surrogate pair becomes a question mark, and a number that no double holds becomes its text.
+    """
+    value = json.loads(body, parse_float=_number, parse_int=_number, parse_constant=str)
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _number(text: str) -> object:
+    number = float(text)
+    if math.isinf(number) or len(text) > MOST_DIGITS:
+        return text
+    return int(text) if text.lstrip("-").isdigit() else number
 
 
 def _cleaned(text: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from reconciler.model.declared import RunKey
@@ -103,7 +103,21 @@ class Observed:
     """Ids that memory knows, the list does not show, and GET answers with 404."""
     total: int = 0
     """How many jobs were read, everybody's."""
+    pages: int = 1
+    """On how many pages the list stood: only one page is read in one moment."""
     pending: Pending = Pending()
+
+    def beside(self, earlier: Observed) -> Observed:
+        """Add what an earlier look has seen and this one has not: it may have slipped between two pages."""
+        seen = self.gone.union(
+            *({it.job.id for it in of} for of in (self.ours, self.unreadable, self.elsewhere))
+        )
+        return replace(
+            self,
+            ours=(*self.ours, *(it for it in earlier.ours if it.job.id not in seen)),
+            unreadable=(*self.unreadable, *(it for it in earlier.unreadable if it.job.id not in seen)),
+            elsewhere=(*self.elsewhere, *(it for it in earlier.elsewhere if it.job.id not in seen)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

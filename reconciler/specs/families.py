@@ -71,6 +71,8 @@ def variants(
         files: what `for_each` names, relative to the root.
         most: so many jobs a spec may make.
     """
+    if not is_family(fields) and "{" not in fields.name:
+        return [Variant(name=fields.name)], []
     known = sorted({*(OF_FILES if files else ()), *_varied(fields)})
     problems = [*_unknown(document, known, family=is_family(fields)), *_overruled(document, fields)]
     if problems:

@@ -220,13 +220,13 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ValueError: several fields of a group are there, or none.
         """
         for group in self.EXACTLY_ONE:
-            if sum(self._holds(name) for name in group) != 1:
+            if [self._holds(name) for name in group].count(True) != 1:
                 raise ValueError(f"exactly one of {' and '.join(group)}")
 
     def _holds(self, name: str) -> bool:
-        matrix, _, field_name = name.rpartition(".")
-        inside = self.matrix if matrix else self
-        return inside is not UNSET and getattr(inside, field_name) is not UNSET
+        if not name.startswith("matrix."):
+            return getattr(self, name) is not UNSET
+        return self.matrix is not UNSET and getattr(self.matrix, name.removeprefix("matrix.")) is not UNSET
 
 
 def defaults_model() -> type[Struct]:

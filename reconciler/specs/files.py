@@ -15,6 +15,11 @@ NOTES_SUFFIX: Final = ".md"
 """Files for readers: they may lie beside specs without any spec naming them."""
 
 
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+"""Windows would otherwise translate line ends."""
+_PIECE: Final = 1 << 15
+
+
 class TooLargeError(Exception):
     """A file holds more than a limit."""
 
@@ -97,7 +102,17 @@ def read(path: str | Path, limit: int) -> bytes:
         TooLargeError: there are more than `limit`.
         OSError: it cannot be read.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 - making a Path costs more than reading a small file
-        if os.fstat(file.fileno()).st_size > limit:
+    # The file descriptor itself: to make a Path and a buffer costs more than to read a small file.
+    descriptor = os.open(path, os.O_RDONLY | _BINARY)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size > limit:
             raise TooLargeError
-        return file.read()
+        found = os.read(descriptor, size + 1)
+        while more := os.read(descriptor, _PIECE):  # it grew, or the system hands it out in pieces
+            found += more
+            if len(found) > limit:
+                raise TooLargeError
+        return found
+    finally:
+        os.close(descriptor)

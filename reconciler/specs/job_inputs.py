@@ -22,7 +22,8 @@ class Inputs:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._paths = Paths(str(project.root))
+        self._root = str(project.root)
+        self._paths = Paths(self._root)
         cache = InputCache(project.root / STATE if project.cache else None)
         self._reader = InputReader(project.root, project.settings.limits, cache)
 
@@ -55,8 +56,9 @@ class Inputs:
         paths = sorted(name for name, uploaded in named.items() if not uploaded)
         checked = [self._reader.read(path) for path in paths]
         problems += [problem for part in checked for problem in part.problems]
-        demands = _demands(document)
-        problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
+        if paths:
+            demands = _demands(document)
+            problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
         if len(paths) > 1:
             problems += self._reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
@@ -89,9 +91,11 @@ class Inputs:
 
     def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
         """Return the files, relative to the root, and the ids that are named; True for an id."""
-        folder = f"{self._project.root}/{document.source.path.rpartition('/')[0]}"
         found: dict[str, bool] = {}
         problems: list[Problem] = []
+        if where[0] not in document.value:
+            return found, problems
+        folder = f"{self._root}/{document.source.path.rpartition('/')[0]}"
         for at, entry in _texts(document.at(where)):
             place: Path = (*where, at)
             uploaded = uploaded_id(entry)

@@ -140,6 +140,26 @@ def test_one_bad_job_refuses_the_whole_list() -> None:
         wire.read_job_page(as_body({"data": [job(), job(id=None)], "total": 2}))
 
 
+@pytest.mark.parametrize(
+    ("theirs", "read"),
+    [
+        (r'"half \ud800 a pair"', "half ? a pair"),
+        ("1e400", "1e400"),
+        ("9" * 5000, "9" * 5000),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+    ],
+)
+def test_what_a_strangers_metadata_holds_hides_nobodys_jobs(theirs: str, read: object) -> None:
+    stranger = as_body(job(metadata={"theirs": "HERE"})).replace(b'"HERE"', theirs.encode())
+    page = wire.read_job_page(
+        b'{"total": 2, "data": [%s, %s]}' % (stranger, as_body(job(id="ours", total_requests=7)))
+    )
+    assert [it.id for it in page.jobs] == [JOB_ID, "ours"]
+    assert page.jobs[0].metadata == {"theirs": read}
+    assert page.jobs[1].total_requests == 7
+
+
 def test_a_list_without_a_total_is_refused() -> None:
     with pytest.raises(MalformedAnswerError, match="total"):
         wire.read_job_page(as_body({"data": []}))

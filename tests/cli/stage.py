@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import unquote
 
 import httpx
@@ -155,6 +155,9 @@ class Result:
 class Stage:
     """One project folder and one workspace."""
 
+    forgetful: ClassVar[bool] = False
+    """Whether the ledger is deleted after every command."""
+
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
         self.capsys = capsys
@@ -238,6 +241,8 @@ class Stage:
         code = run(argv, host(self.host(sent)))
         out, err = self.capsys.readouterr()
         check_lines("\n".join(line for line in err.splitlines() if line.startswith("{")))
+        if self.forgetful:
+            self.forget()
         return Result(argv, code, out, err, sent)
 
     def git(self, *argv: str) -> str:

@@ -368,6 +368,7 @@ def test_apply_writes_json_as_its_schema_says(stage: Stage) -> None:
 # sandbox
 
 
+@pytest.mark.needs_ledger("there is no ledger to be forgotten")
 def test_reset_forgets_jobs_and_ledger_of_the_sandbox_alone(stage: Stage) -> None:
     stage.spec("tickets")
     stage.run("apply", "--yes")
@@ -507,6 +508,7 @@ def test_settings_are_found_from_below_and_paths_are_from_here(stage: Stage) -> 
     assert (stage.root / "specs/a/b/plan.json").exists()
 
 
+@pytest.mark.needs_ledger("there is no ledger to be looked at")
 def test_other_settings_file_is_another_environment(stage: Stage) -> None:
     stage.spec("one", requests=500)
     stage.write("staging.yaml", "project: shop-staging\n")
@@ -594,6 +596,7 @@ def test_base_url_that_no_key_may_go_to_is_refused(stage: Stage, url: str, told:
         assert "secret" not in result.err
 
 
+@pytest.mark.needs_ledger("a wrong key looks like an empty workspace")
 def test_two_keys_are_two_workspaces_and_the_wrong_one_is_noticed(stage: Stage, served: str) -> None:
     stage.spec("one", requests=500)
     stage.environ = {"MISTRAL_API_KEY": KEY, "MISTRAL_BASE_URL": served}

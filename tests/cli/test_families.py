@@ -180,3 +180,18 @@ def test_three_thousand_files_are_three_thousand_jobs_in_a_comment(stage: Stage)
     assert len(comment) < COMMENT
     document = json.loads(stage.run("plan", "--format", "json").out)["plan"]
     assert document["summary"]["create"] == 3000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+def test_one_more_file_beside_three_thousand_is_one_more_job_and_one_line(stage: Stage) -> None:
+    nights(stage, 3000)
+    assert stage.run("apply", "--yes").code == 0
+    assert stage.run("plan").out.startswith("No changes.")
+    nights(stage, 3001)
+    result = stage.run("plan")
+    assert [line for line in result.out.splitlines() if line.startswith("  +")] == [
+        "  + create  nightly-3000  new · 1 request · uploads specs/nights/3000.jsonl (89 bytes)"
+    ]
+    assert "1 to create" in result.out
+    assert len(stage.run("apply", "--yes").writes) == 2  # an upload and a create

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -11,167 +10,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from mistralai.client import Mistral
 
-from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
-from reconciler.sandbox.store import Store
-from tests.helpers.events import check_lines
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-ROOT = Path(__file__).parents[2]
-KEY = "a-key-for-the-tests"
-JOBS = "/v1/batch/jobs"
-CREATE = f"POST {JOBS}"
-LIST = f"GET {JOBS}"
-POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pseudo-terminals of POSIX")
-PATIENCE = 30.0
-
-
-class Gate:
-    """Stands before the sandbox: counts what comes and lets it in when it is told to."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-        self._turn = threading.Condition()
-        self._came: Counter[str] = Counter()
-        self._closed_for: dict[str, int] = {}
-        self._lost: dict[str, range] = {}
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        call = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-        if call == CREATE:  # it has come when all of it is here
-            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        with self._turn:
-            self._came[call] += 1
-            number = self._came[call]
-            self._turn.notify_all()
-            assert self._turn.wait_for(lambda: number <= self._closed_for.get(call, number), PATIENCE)
-            lost = number in self._lost.get(call, ())
-        if lost:
-            start_response("503 Service Unavailable", [("Content-Length", "0")])
-            return [b""]
-        return self._app(environ, start_response)
-
-    def close(self, call: str, after: int = 0) -> None:
-        """Let only the first so many of these calls in, until it is opened."""
-        with self._turn:
-            self._closed_for[call] = after
-
-    def open(self) -> None:
-        """Let everything in."""
-        with self._turn:
-            self._closed_for.clear()
-            self._turn.notify_all()
-
-    def lose(self, call: str) -> None:
-        """Never let those in that wait."""
-        with self._turn:
-            self._lost[call] = range(self._closed_for[call] + 1, self._came[call] + 1)
-
-    def wait_for(self, call: str, count: int) -> None:
-        """Wait until so many of these calls have come."""
-        with self._turn:
-            assert self._turn.wait_for(lambda: self._came[call] >= count, PATIENCE), self._came
-
-
-class Shop:
-    """A project folder whose commands are processes, and its workspace."""
-
-    def __init__(self, root: Path, url: str) -> None:
-        self.root = root
-        self.url = url
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-        self.environ = {
-            **kept,
-            "MISTRAL_API_KEY": KEY,
-            "MISTRAL_BASE_URL": url,
-            "USER": "ada",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-        }
-        self.settle(1)
-
-    def settle(self, seconds: int) -> None:
-        """Say how long a lost create may still come true."""
-        self.write("reconciler.yaml", f"project: shop\nlimits: {{settle_seconds: {seconds}, in_flight: 2}}\n")
-
-    def write(self, path: str, text: str) -> None:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text.encode())
-
-    def specs(self, count: int, requests: int = 2000) -> list[str]:
-        """Declare so many jobs that run for a while; return their names."""
-        names = [f"job-{number}" for number in range(count)]
-        for name in names:
-            line = '{"custom_id": "%d", "body": {"input": "%s"}}\n'
-            self.write(f"specs/{name}.jsonl", "".join(line % (number, name) for number in range(requests)))
-            fields = "endpoint: /v1/embeddings\nmodel: mistral-embed\n"
-            self.write(f"specs/{name}.yaml", f"name: {name}\n{fields}input_files: [{name}.jsonl]\n")
-        return names
-
-    def start(self, *argv: str, **options: object) -> subprocess.Popen[bytes]:
-        given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        command = [sys.executable, "-m", "reconciler", *argv]
-        return subprocess.Popen(command, cwd=self.root, env=self.environ, **given)  # type: ignore[call-overload,no-any-return]
-
-    def run(self, *argv: str, **options: object) -> Done:
-        return finish(self.start(*argv, **options))
-
-    def jobs(self) -> list[dict[str, str]]:
-        """Return every job of the workspace, as another client sees them."""
-        headers = {"Authorization": f"Bearer {KEY}"}
-        listed = httpx.get(f"{self.url}{JOBS}", headers=headers, params={"page_size": 1000}).json()
-        return [
-            {"name": job["metadata"]["reconciler.name"], "status": job["status"], "id": job["id"]}
-            for job in listed.get("data", [])
-        ]
-
-    def live(self) -> list[str]:
-        return sorted(job["name"] for job in self.jobs() if job["status"] in ("QUEUED", "RUNNING"))
-
-
-class Done:
-    """A process that has ended."""
-
-    def __init__(self, process: subprocess.Popen[bytes], out: bytes, err: bytes) -> None:
-        self.code = process.returncode
-        self.out = out.decode()
-        self.err = err.decode()
-        assert "Traceback" not in self.err, self.err
-        check_lines("\n".join(line for line in self.err.splitlines() if line.startswith("{")))
-
-
-def finish(process: subprocess.Popen[bytes]) -> Done:
-    out, err = process.communicate(timeout=PATIENCE)
-    return Done(process, out or b"", err or b"")
-
-
-@contextmanager
-def gated(folder: Path) -> Iterator[tuple[Gate, str]]:
-    with Store(folder / "workspace.db") as store:
-        gate = Gate(make_app(store, now=time.time))
-        server = serve(gate, "127.0.0.1", 0)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield gate, server.url
-        finally:
-            gate.open()
-            server.shutdown()
-            thread.join()
+from .processes import CREATE, JOBS, KEY, LIST, PATIENCE, POSIX, ROOT, Gate, Shop, finish, gated
 
 
 @pytest.fixture
@@ -204,20 +52,56 @@ def test_readmes_first_command_creates_the_jobs_and_the_second_time_changes_noth
     assert "5 jobs read, 5 ours · 5 unchanged" in second.out
 
 
-def test_sandbox_server_is_a_process_that_other_processes_reach(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, "")
-    shop.specs(1)
-    server = shop.start("sandbox", "serve", "--port", "0", "--db", "served.db")
+@contextmanager
+def sandbox_process(shop: Shop, *argv: str) -> Iterator[None]:
+    """Serve a sandbox from a process of its own, and point the shop's commands at it."""
+    server = shop.start("sandbox", "serve", "--port", "0", "--db", "served.db", *argv)
     try:
         assert server.stdout is not None
         found = re.match(rb"sandbox on (http://127\.0\.0\.1:\d+) ", server.stdout.readline())
         assert found
-        shop.environ["MISTRAL_BASE_URL"] = found[1].decode()
-        assert shop.run("apply", "--yes").out.endswith("1 created\n")
+        shop.url = shop.environ["MISTRAL_BASE_URL"] = found[1].decode()
+        yield
     finally:
         server.terminate()
         server.communicate(timeout=PATIENCE)
     assert server.returncode != 1
+
+
+def test_sandbox_server_is_a_process_that_other_processes_reach(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "")
+    shop.specs(1)
+    with sandbox_process(shop):
+        assert shop.run("apply", "--yes").out.endswith("1 created\n")
+
+
+def test_creates_that_meet_faults_on_order_leave_one_job_each(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "")
+    names = shop.specs(5)
+    script = [
+        {"call": CREATE, "number": 1, "effect": True, "status": 502},
+        {"call": CREATE, "number": 2, "status": 429, "headers": {"Retry-After": "0"}},
+        {"call": CREATE, "number": 4, "effect": True},
+        {"call": CREATE, "number": 5},
+        {"call": LIST, "number": 2, "status": 503},
+    ]
+    shop.write("faults.json", json.dumps(script))
+    with sandbox_process(shop, "--faults", "faults.json"):
+        done = shop.run("apply", "--yes")
+        assert (done.code, done.out.splitlines()[-1]) == (0, "5 created")
+        assert sorted(job["name"] for job in shop.jobs()) == names
+        assert done.err.count('"job.create_unknown"') == 3
+
+
+@pytest.mark.parametrize("script", ["[{]", '[{"call": 1}]', None])
+def test_what_is_no_list_of_faults_is_told(tmp_path: Path, script: str | None) -> None:
+    shop = Shop(tmp_path, "")
+    if script:
+        shop.write("faults.json", script)
+    done = shop.run("sandbox", "serve", "--port", "0", "--faults", "faults.json")
+    assert done.code == 1
+    assert "faults.json" in done.err
+    assert "hint:" in done.err
 
 
 def test_second_apply_on_this_host_is_refused_while_the_first_is_at_work(gate: Gate, shop: Shop) -> None:
@@ -524,7 +408,7 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
     where = shop.url.partition("://")[2]
-    assert f"Apply this on {where} (1 to create · buys 2,000 requests)? [y/N]" in said
+    assert f"Apply this on {where} (1 to create · buys 4 requests)? [y/N]" in said
     assert "\x1b[32m+ create" in said
     assert told in said
     assert (ended, shop.live()) == (code, live)
@@ -571,7 +455,7 @@ def test_job_that_this_tool_created_reads_back_through_the_official_sdk(shop: Sh
             "reconciler.run",
             "reconciler.source",
         }
-        assert (job.endpoint, job.model) == ("/v1/embeddings", "mistral-embed")
+        assert (job.endpoint, job.model) == ("/v1/embeddings", "sandbox-stuck")
         sent = sdk.files.download(file_id=job.input_files[0]).read()
         assert sent == (shop.root / "specs/job-0.jsonl").read_bytes()
         assert sdk.batch.jobs.get(job_id=job.id).metadata == job.metadata

@@ -1,6 +1,6 @@
-"""The scenarios once more with the ledger deleted after every command: it is an aid, never the truth.
+"""The scenarios of apply once more with the ledger deleted after every command: it is an aid, never the truth.
 
-What needs the ledger is named here, with what happens without it.
+`pytest --without-ledger` does so with every scenario. What needs it is marked, with what happens without it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.cli import test_apply
-from tests.cli.stage import Result, Stage
-
-NEEDS_LEDGER = {
-    "test_suspended_then_resumed_is_restored": "it is `cancelled`, on hold: who stopped it is not known",
-}
+from tests.cli.stage import Stage
 
 
 class Forgetful(Stage):
     """A project whose ledger is gone after every command."""
 
-    def run(self, *argv: str, **more: object) -> Result:
-        result = super().run(*argv, **more)  # type: ignore[arg-type]  # whatever the stage takes
-        self.forget()
-        return result
+    forgetful = True
+
+
+def marks(test: object) -> list[pytest.Mark]:
+    """Return the marks of a test function."""
+    return getattr(test, "pytestmark", [])
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ globals().update(
     {
         name: test
         for name, test in vars(test_apply).items()
-        if name.startswith("test_") and name not in NEEDS_LEDGER
+        if name.startswith("test_") and not any(mark.name == "needs_ledger" for mark in marks(test))
     }
 )
 

@@ -207,6 +207,37 @@ values: st.SearchStrategy[Json] = st.recursive(
 )
 
 
+words = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def digest_of(value: Json) -> str:
+    return f"v1:{sha(canonical(value).decode())}"
+
+
+@given(
+    words,
+    words | st.none(),
+    words | st.none(),
+    st.lists(words),
+    st.dictionaries(words, words),
+    st.integers(1, 999),
+)
+def test_every_digest_is_that_of_canonical_json(  # noqa: PLR0917 - hypothesis gives them
+    endpoint: str,
+    model: str | None,
+    agent: str | None,
+    inputs: list[str],
+    metadata: dict[str, str],
+    hours: int,
+) -> None:
+    of_inputs = digests.inputs_v1(inputs)
+    assert of_inputs == digest_of(sorted(inputs))
+    made = digests.work_v1(endpoint=endpoint, model=model, agent_id=agent, inputs=inputs)
+    assert made == digest_of({"endpoint": endpoint, "model": model, "agent_id": agent, "inputs": of_inputs})
+    made = digests.settings_v1(timeout_hours=hours, metadata=metadata, on_remove="keep")
+    assert made == digest_of({"timeout_hours": hours, "metadata": metadata, "on_remove": "keep"})
+
+
 @modest
 @given(values)
 def test_canonical_json_is_that_of_the_rfc8785_package(value: Json) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from reconciler import reconcile, tags
 from reconciler.api.client import Writer
-from reconciler.api.values import CreateJob
+from reconciler.api.values import CreateJob, JobPage
+from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, StalePlanError
 from reconciler.guards import Allowed
 from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
@@ -44,6 +45,7 @@ def remote(name: str, work: str) -> JobSpec:
 
 
 A, B = remote("a", "1"), remote("b", "2")
+STRANGERS = remote("theirs", "3")
 
 
 def run(api: Api) -> Run[Writer]:
@@ -74,14 +76,19 @@ class Asked:
         return self.agrees
 
 
-def applied(api: Api, *specs: JobSpec, asked: Asked | None = None) -> tuple[Outcome, ...]:
+def applied_with(
+    api: Api, *specs: JobSpec, asked: Asked | None = None, saved: PlanDoc | None = None
+) -> tuple[Situation, tuple[Outcome, ...]]:
     asked_of = declared(*specs)
 
     def declare(_: Observed) -> Declared:
         return asked_of
 
-    _, outcomes = reconcile.apply(run(api), declare, asked_of, asked or Asked())
-    return outcomes
+    return reconcile.apply(run(api), declare, asked_of, asked or Asked(), saved=saved)
+
+
+def applied(api: Api, *specs: JobSpec, asked: Asked | None = None) -> tuple[Outcome, ...]:
+    return applied_with(api, *specs, asked=asked)[1]
 
 
 def peace(api: Api, *specs: JobSpec) -> bool:
@@ -252,12 +259,21 @@ def test_a_runner_that_was_raced_plans_again_and_does_only_what_was_agreed_to() 
     assert "ledger.raced" in api.stage.log.names
 
 
-def test_a_runner_that_was_raced_by_another_intent_is_stale() -> None:
+def test_what_another_runner_has_begun_is_left_to_it_and_the_rest_is_done() -> None:
     api = Api(Stage())
     api.stage.ledger.races = [lambda: api.stage.ledger.lines.append(intended(A, op_of("x")))]
-    with pytest.raises(StalePlanError, match="unsettled"):
-        applied(api, A)
-    assert api.jobs == []
+    situation, outcomes = applied_with(api, A, B)
+    assert [it.name for it in outcomes] == ["b"]
+    assert names(api) == ["b"]
+    assert situation.told == ("left to the runner that was first: create a: now hold (unsettled)",)
+
+
+def test_a_saved_plan_that_no_longer_holds_does_nothing() -> None:
+    api = Api(Stage(), job(A, phase=FAILED))
+    saved = applied_with(Api(Stage()), A, B, asked=Asked(agrees=False))[0].document
+    with pytest.raises(StalePlanError, match=r"nothing was done: create a: now hold \(failed\)"):
+        applied_with(api, A, B, saved=saved)
+    assert len(api.jobs) == 1
 
 
 def test_a_runner_that_is_always_raced_gives_up() -> None:
@@ -266,3 +282,30 @@ def test_a_runner_that_is_always_raced_gives_up() -> None:
     with pytest.raises(LedgerError, match=f"{ROUNDS} times"):
         applied(api, A)
     assert api.jobs == []
+
+
+# Lists of several pages.
+
+
+class Slipping(Api):
+    """Just before its second page is read for the first time, a record is deleted and another one made."""
+
+    def list_jobs(self, *, page: int, **rest: object) -> JobPage:
+        if page == 1 and "list 1" not in self.trace:
+            del self.rows[0]
+            self.rows.append(Row(job(STRANGERS, "late", age=0, project="other")))
+        return super().list_jobs(page=page, **rest)  # type: ignore[arg-type]
+
+
+def test_a_job_that_slips_from_one_page_to_the_one_before_is_not_bought_again() -> None:
+    """The total stays the same, so that only a second look can show it."""
+    others = [job(STRANGERS, f"old-{n:03}", SUCCEEDED, age=1000 - n, project="other") for n in range(100)]
+    api = Slipping(Stage(), *others, job(A, "ours", age=10), job(STRANGERS, "young", age=5, project="other"))
+    assert applied(api, A) == ()
+    assert "ours" in {it.id for it in api.jobs}
+
+
+def test_one_page_is_read_once() -> None:
+    api = Api(Stage())
+    applied(api, A)
+    assert api.trace.index("POST a") == api.trace.index("list 0") + 2

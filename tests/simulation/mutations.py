@@ -131,8 +131,8 @@ MUTATIONS: Final = (
     Mutation(
         "the ledger is not asked about a job whose tags are damaged",
         "observe.py",
-        "return sort_out((*listed, *late), watched, gone=gone, known=_known(memory, listed))",
-        "return sort_out((*listed, *late), watched, gone=gone)",
+        "known = _known(memory, listed.jobs)",
+        "known: dict[str, Remembered] = {}",
     ),
     Mutation(
         "what the list shows of an interrupted create is not written down",

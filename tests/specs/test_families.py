@@ -396,7 +396,12 @@ bodies = st.recursive(
 @given(
     st.sets(stems, min_size=1, max_size=3),
     st.dictionaries(texts.filter(lambda it: not it.startswith("reconciler.")), texts, max_size=2),
-    st.sets(st.from_regex(r"[!-~]{1,6}", fullmatch=True), min_size=1, max_size=3),
+    st.sets(
+        st.from_regex(r"[a-z0-9][a-z0-9._-]{0,5}", fullmatch=True)
+        | st.from_regex(r"[!-~]{1,6}", fullmatch=True),
+        min_size=1,
+        max_size=3,
+    ),
     st.dictionaries(texts, bodies, max_size=2),
     st.sampled_from(
         ["", "rerun: {every: week}\n", "rerun: 012\n", "retry: {max_attempts: 2, on: [FAILED]}\n"]
@@ -414,12 +419,12 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
     labels = {key: value for key, value in metadata.items() if "{" not in value}
     named = {f"n/{name}.jsonl": line(f"{at}") for at, name in enumerate(sorted(files))}
     family = "".join(
-        f"---\nname: f{at}-{{model}}\nendpoint: /v1/embeddings\n"
-        f"for_each: {{files: {json.dumps([glob.escape(path)])}}}\n"
-        f"metadata: {plain._yaml(labels)}\nmatrix: {{model: {json.dumps([model])}}}\n{more}"
+        f"---\nname: {f'f{at}-{{model}}' if re.fullmatch(r'[a-z0-9._-]+', model) else f'g{at}-{number}'}\n"
+        f"endpoint: /v1/embeddings\nfor_each: {{files: {json.dumps([glob.escape(path)])}}}\n"
+        f"metadata: {plain._yaml({**labels, 'from': '{stem} of {dir}: {path}'})}\n"
+        f"matrix: {{model: {json.dumps([model])}}}\n{more}"
         for at, path in enumerate(sorted(named))
-        for model in sorted(models)
-        if re.fullmatch(r"[a-z0-9._-]+", model)
+        for number, model in enumerate(sorted(models))
     )
     inline = spec(
         name="inline",
@@ -430,6 +435,7 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
         root, {"x/a.yaml": family, "b.yaml": inline + more, **{f"x/{k}": v for k, v in named.items()}}
     )
     before = load(place, now=NOW).specs
+    assert len(before) == 1 + len(files) * len(models)
     text = plain.documents(before, "specs")
     (root / "specs/x/a.yaml").unlink()
     (root / "specs/b.yaml").write_text(text, encoding="utf-8", newline="")
