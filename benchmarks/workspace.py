@@ -11,8 +11,10 @@ import contextlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +27,22 @@ from reconciler.specs.load import load
 from reconciler.specs.project import load_project
 
 NOW: Final = 1_790_000_000
+LENGTH: Final = re.compile(r"\r\nContent-Length: (\d+)", re.IGNORECASE)
+SHOWN: Final = {
+    "object": "batch",
+    "agent_id": None,
+    "output_file": None,
+    "error_file": None,
+    "errors": [],
+    "outputs": None,
+    "status": "QUEUED",
+    "created_at": NOW,
+    "total_requests": 0,
+    "completed_requests": 0,
+    "succeeded_requests": 0,
+    "failed_requests": 0,
+}
+"""What every job shows."""
 SPEC: Final = """\
 # yaml-language-server: $schema=../schemas/job.schema.json
 # Sorts the tickets of day {day} into classes, for the weekly report.
@@ -70,17 +88,13 @@ def row(spec: JobSpec, number: int, *, name: str = "") -> dict[str, object]:
     if name:
         written = {**written, tags.NAME: name, tags.WORK: f"v1:{number:064x}"}
     return {
+        **SHOWN,
         "id": str(uuid.UUID(int=number, version=4)),
-        "object": "batch",
         "input_files": [file.id for file in spec.inputs if hasattr(file, "id")],
         "metadata": {**spec.metadata, **written},
         "endpoint": spec.endpoint,
         "model": spec.model,
-        "agent_id": None,
         "output_file": str(uuid.UUID(int=number + 1, version=4)),
-        "error_file": None,
-        "errors": [],
-        "outputs": None,
         "status": "SUCCESS",
         "created_at": NOW - 1_000_000 + number,
         "started_at": NOW - 900_000,
@@ -108,27 +122,54 @@ def serving(rows: Sequence[dict[str, object]], folder: Path, *, delay: float = 0
         server.communicate()
 
 
-async def serve(rows: Sequence[dict[str, object]], delay: float) -> None:
-    """Answer the list, until killed."""
-    pages: dict[str, bytes] = {}
+class Workspace:
+    """The jobs that there are, and the bytes of each page that was asked for."""
 
-    def listed(query: str) -> bytes:
-        if query not in pages:
-            asked = {key: int(value[0]) for key, value in parse_qs(query).items() if value[0].isdigit()}
-            size = asked.get("page_size", 100)
-            first = asked.get("page", 0) * size
-            body = {"object": "list", "data": rows[first : first + size], "total": len(rows)}
-            pages[query] = json.dumps(body, separators=(",", ":")).encode()
-        return pages[query]
+    def __init__(self, rows: list[dict[str, object]]) -> None:
+        self.rows = rows
+        self.pages: dict[str, bytes] = {}
+
+    def answer(self, method: str, path: str, query: str, body: bytes) -> bytes:
+        """Answer a request: the list, a create, an upload, or nothing in particular."""
+        if method == "POST" and path == "/v1/batch/jobs":
+            self.pages.clear()
+            made = {**SHOWN, **json.loads(body), "id": str(uuid.uuid4()), "created_at": int(time.time())}
+            self.rows.append(made)
+            return json.dumps(made).encode()
+        if method == "POST":
+            file = {"id": str(uuid.uuid4()), "filename": "a.jsonl", "created_at": NOW, "bytes": len(body)}
+            kind = {"object": "file", "purpose": "batch", "sample_type": "batch_request", "source": "upload"}
+            return json.dumps({**file, **kind}).encode()
+        if path != "/v1/batch/jobs":
+            return b'{"object": "list", "data": [], "total": 0}'
+        if query not in self.pages:
+            self.pages[query] = self._page(query)
+        return self.pages[query]
+
+    def _page(self, query: str) -> bytes:
+        asked = {key: int(value[0]) for key, value in parse_qs(query).items() if value[0].isdigit()}
+        size = asked.get("page_size", 100)
+        first = asked.get("page", 0) * size
+        found = self.rows[first : first + size]
+        return json.dumps({"object": "list", "data": found, "total": len(self.rows)}).encode()
+
+
+async def serve(rows: list[dict[str, object]], delay: float) -> None:
+    """Answer until killed."""
+    workspace = Workspace(rows)
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
-                _, target, _ = head.split("\r\n", 1)[0].split(" ")
-                body = listed(urlsplit(target).query)
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                method, target, _ = head.split("\r\n", 1)[0].split(" ")
+                length = LENGTH.search(head)
+                sent = await reader.readexactly(int(length[1])) if length else b""
                 await asyncio.sleep(delay)
-                length = f"Content-Length: {len(body)}\r\n\r\n".encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + length + body)
+                url = urlsplit(target)
+                body = workspace.answer(method, url.path, url.query, sent)
+                ends = f"Content-Length: {len(body)}\r\n\r\n".encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + ends + body)
                 await writer.drain()
         writer.close()
 

@@ -135,7 +135,11 @@ def decide(case: Case) -> Decision:
 
 def first(step: tuple[Rule, ...], case: Case) -> tuple[Action, ...] | None:
     """Return what the first rule that applies says, None where none does."""
-    return next((verdict for rule in step if (verdict := rule.decide(case)) is not None), None)
+    for rule in step:
+        verdict = rule.decide(case)
+        if verdict is not None:
+            return verdict
+    return None
 
 
 def overtaken(action: Action, case: Case) -> Action:

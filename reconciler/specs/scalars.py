@@ -20,12 +20,13 @@ Scalar: TypeAlias = "bool | int | float | str | None"
 LONGEST_NUMBER: Final = 64
 """Characters of an unquoted number. Longer ones are ids or hostile, and neither is a number."""
 
-_WORDS: Final[dict[str, Scalar]] = {
+WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_FIRST: Final = frozenset("0123456789+-.")
+FIRST: Final = frozenset("0123456789+-.")
+"""What a number begins with: a word that begins otherwise, and is not among `WORDS`, is text."""
 _WHOLE: Final = (
     (re.compile(r"[-+]?[0-9]+"), 10),
     (re.compile(r"0o[0-7]+"), 8),
@@ -41,7 +42,7 @@ class NotAValueError(ValueError):
 
 def may_be_other_than_text(text: str) -> bool:
     """Tell, quickly, whether `resolve` may return anything but `text` itself."""
-    return text in _WORDS or text[0] in _FIRST
+    return text in WORDS or text[0] in FIRST
 
 
 def resolve(text: str) -> Scalar:
@@ -50,8 +51,8 @@ def resolve(text: str) -> Scalar:
     Raises:
         NotAValueError: infinity, NaN, or a number that cannot be kept.
     """
-    value = _WORDS.get(text, text)
-    return _number(text) if value is text and text[0] in _FIRST else value
+    value = WORDS.get(text, text)
+    return _number(text) if value is text and text[0] in FIRST else value
 
 
 def _number(text: str) -> Scalar:

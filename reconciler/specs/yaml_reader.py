@@ -97,15 +97,17 @@ class _Tree:
         key: ScalarEvent | None = None
         node: Node
         most = 3 * self._limits.spec_nodes  # no value gives more events
+        plain = self._source.text.isascii() and "\\" not in self._source.text  # so is every value
+        words, first = scalars.WORDS, scalars.FIRST
         for at, event in enumerate(iter(parser.get_event, None)):
             kind = type(event)
             if kind is ScalarEvent:
                 node, value = event, event.value
                 if at > most:
                     self._grow(event, most)
-                if event.tag is not None or event.anchor is not None or not value.isascii():
+                if event.tag is not None or event.anchor is not None or not (plain or value.isascii()):
                     value = self._unusual(event)
-                elif event.implicit[0] and scalars.may_be_other_than_text(value):
+                elif event.implicit[0] and (value in words or value[0] in first):
                     value = self._plain(event)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 outer.append((inside, key))
@@ -124,11 +126,14 @@ class _Tree:
                     yield from self._finished(root)
                 continue
 
-            if isinstance(inside, Items):
+            if type(inside) is Items:
                 inside.value.append(value)
                 inside.parts.append(node)
             elif key is None:
-                key = self._key(inside, event if kind is AliasEvent else node, value)
+                if kind is ScalarEvent and type(value) is str and value not in inside.parts and value != "<<":
+                    key = event
+                else:
+                    key = self._key(inside, event if kind is AliasEvent else node, value)
             else:
                 if key is not _REFUSED:
                     inside.value[key.value] = value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 import yaml
 
@@ -26,6 +26,7 @@ def dotted(path: Path) -> str:
     return "".join(steps).removeprefix(".")
 
 
+@final
 @dataclass(slots=True)
 class Fields:
     """A mapping."""
@@ -40,6 +41,7 @@ class Fields:
         return (node for _, node in self.parts.values())
 
 
+@final
 @dataclass(slots=True)
 class Items:
     """A list."""
