@@ -32,8 +32,13 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.FAILED, "failed; nothing was written"),
     (ExitCode.GUARD, "a guard refused the plan; nothing was written"),
     (ExitCode.STALE, "the saved plan no longer holds; nothing was written"),
-    (ExitCode.ATTENTION, "something needs a person's attention (with `--fail-on-attention`; `wait`, `apply --wait` and `history verify` "
-        "always), or a timeout passed"),
+    (
+        ExitCode.ATTENTION,
+        (
+            "something needs a person's attention (with `--fail-on-attention`; always: `wait`, `apply --wait`, their "
+            "timeout, and `history verify`)"
+        ),
+    ),
     (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),
     (ExitCode.OK, "done, nothing to do, or answered no at the prompt"),
     (ExitCode.USAGE, "the command line is wrong"),

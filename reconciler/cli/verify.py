@@ -74,7 +74,8 @@ def past(common: Common, host: Host, found: Sources) -> list[str]:
     local = local_ledger(found.project, found.target)
     broken = seal.broken(local.path)
     if broken:
-        problems.append(f"{found.project.relative(str(local.path))}: {broken}")
+        anew = f"where a new one was begun on purpose, delete {seal.path_of(local.path).name} too"
+        problems.append(f"{found.project.relative(str(local.path))}: {broken}; {anew}")
     shared = shared_ledger(found.project, found.target, host)
     if shared is None or common.local_ledger:
         return problems

@@ -56,6 +56,7 @@ def fifty(stage: Stage) -> None:
     stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1, requests=10)
 
 
+@pytest.mark.needs_ledger("who cancelled and why is not known")
 def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
     fifty(stage)
     waited = stage.run("apply", "--yes", "--wait", "--format", "json")
@@ -104,6 +105,7 @@ def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
     assert stage.run("history", "verify").code == 0
 
 
+@pytest.mark.needs_ledger("nothing is known offline")
 def test_offline_needs_neither_key_nor_network(stage: Stage) -> None:
     stage.spec("one")
     stage.run("apply", "--yes", "--wait")
@@ -116,6 +118,7 @@ def test_offline_needs_neither_key_nor_network(stage: Stage) -> None:
     assert (other.code, other.sent, other.out) == (0, [], "no such job of project shop; the ledger knows 0\n")
 
 
+@pytest.mark.needs_ledger("nothing is known offline")
 def test_what_nobody_knows_is_a_question_mark_and_never_nought(stage: Stage) -> None:
     stage.spec("one", requests=500)
     stage.run("apply", "--yes")
@@ -134,6 +137,7 @@ def test_what_nobody_knows_is_a_question_mark_and_never_nought(stage: Stage) -> 
     assert (record["reason"], record["actor"], record["sources"]) == (None, "ada", ["list"])
 
 
+@pytest.mark.needs_ledger("the list alone knows the jobs")
 def test_tokens_are_those_of_pulled_results(stage: Stage) -> None:
     stage.spec("one")
     stage.spec("two")
@@ -216,6 +220,7 @@ def test_neither_csv_nor_markdown_nor_a_terminal_acts_on_what_came_from_outside(
         assert "\x1b" not in stage.run("history", "--format", form).out
 
 
+@pytest.mark.needs_ledger("why it was bought, and who cancelled, is not known")
 def test_one_specs_story_is_told_with_its_commits(stage: Stage) -> None:
     stage.spec("tale", model="sandbox-unknown-x", retry={"max_attempts": 2})
     first = stage.commit("Begin the tale")
@@ -253,6 +258,7 @@ def test_one_specs_story_is_told_with_its_commits(stage: Stage) -> None:
     assert "cancel asked" in text
 
 
+@pytest.mark.needs_ledger("what was refused is not known")
 def test_a_story_knows_what_was_refused_and_what_a_name_was_before(stage: Stage) -> None:
     stage.spec("old", file="x")
     stage.run("apply", "--yes", "--wait")
@@ -268,6 +274,7 @@ def test_a_story_knows_what_was_refused_and_what_a_name_was_before(stage: Stage)
     assert "nothing is known of a job called nwe" in nobody.err
 
 
+@pytest.mark.needs_ledger("what was lost is not known")
 def test_a_create_whose_answer_is_lost_for_good_is_in_the_history(stage: Stage) -> None:
     from tests.cli.stage import Fault
 
@@ -294,6 +301,7 @@ def bought(stage: Stage, *names: str) -> str:
     return commit
 
 
+@pytest.mark.needs_ledger("the ledger has no lines")
 def test_everything_adds_up(stage: Stage) -> None:
     bought(stage, "one", "two")
     result = stage.run("history", "verify")
@@ -324,6 +332,7 @@ def copy_of(stage: Stage, job: dict[str, Any], **tags: str) -> None:
             client.post(JOBS, json={**body, "metadata": metadata}).raise_for_status()
 
 
+@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
 def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
     bought(stage, "one")
     (job,) = stage.jobs()
@@ -333,6 +342,7 @@ def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
     assert (result.code, checks(result)) == (6, [("nobody_declared", "smuggled")])
 
 
+@pytest.mark.needs_ledger("it is lost already")
 def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> None:
     bought(stage, "one")
     stage.spec("two")  # not committed
@@ -344,6 +354,7 @@ def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> 
     assert checks(result, "note") == [("nobody_declared", "two")]
 
 
+@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
 def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage: Stage) -> None:
     bought(stage, "one")
     (job,) = stage.jobs()
@@ -352,6 +363,7 @@ def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage:
     assert found == [("twice", "one"), ("twice", "twin")]
 
 
+@pytest.mark.needs_ledger("nobody remembers it")
 def test_a_record_that_vanished_is_found(stage: Stage) -> None:
     bought(stage, "one", "two")
     one = next(job for job in stage.jobs() if job["name"] == "one")
@@ -375,6 +387,7 @@ def delete(stage: Stage, job_id: str) -> None:
             client.delete(f"{JOBS}/{job_id}").raise_for_status()
 
 
+@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
 def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
     bought(stage, "one")
     stage.git("commit", "--quiet", "--amend", "--message=other")
@@ -390,6 +403,7 @@ def altered(line: str) -> str:
     return line.replace('"actor": "ada"', '"actor": "eve"')
 
 
+@pytest.mark.needs_ledger("there is no past to be changed")
 @pytest.mark.parametrize(
     ("change", "found"),
     [
