@@ -35,8 +35,8 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (
         ExitCode.ATTENTION,
         (
-            "something needs a person's attention (with `--fail-on-attention`; always: `wait`, `apply --wait`, their "
-            "timeout, and `history verify`)"
+            "something needs a person (with `--fail-on-attention`; always: `wait`, `apply --wait`, their timeout, and "
+            "`history verify`; `outputs pull`: results are gone or damaged)"
         ),
     ),
     (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),

@@ -260,6 +260,85 @@ EVENTS: Final[Mapping[str, Event]] = {
             "elapsed_ms": _ELAPSED,
         },
     ),
+    "ends.telling_began": Event(
+        "info",
+        "Ends of jobs are told to `on_end` from here on; those before are not, and neither is anything where each "
+        "run has a ledger of its own.",
+        {},
+    ),
+    "end.told": Event(
+        "info",
+        "The end of a job was told to `on_end`.",
+        {
+            "name": _NAME,
+            "job_id": _JOB,
+            "status": _text("How it ended, in the API's words."),
+            "elapsed_ms": _ELAPSED,
+        },
+    ),
+    "end.not_told": Event(
+        "warning",
+        "A call of `on_end` failed; the end is told again by the next apply.",
+        {"name": _NAME, "job_id": _JOB, "error": _ERROR, "failures": _count("How often it has failed.")},
+    ),
+    "end.given_up": Event(
+        "error",
+        "Calls of `on_end` failed too often; the end is not told again.",
+        {"name": _NAME, "job_id": _JOB, "error": _ERROR, "failures": _count("How often it has failed.")},
+    ),
+    "results.pulled": Event(
+        "info",
+        "The results of an ended job were fetched, joined with its inputs, and are whole.",
+        {
+            "name": _NAME,
+            "job_id": _JOB,
+            "ok": _count("Requests that were answered."),
+            "failed": _count("Requests that failed."),
+            "missing": _maybe(_count("Requests without a line; left out where their number is not known.")),
+            "bytes": _count("Of the provider's files and the joined one."),
+            "elapsed_ms": _ELAPSED,
+        },
+    ),
+    "results.resumed": Event(
+        "info",
+        "A download that an earlier run or a broken connection left went on where it had ended.",
+        {
+            "name": _NAME,
+            "job_id": _JOB,
+            "file": _text("Which one."),
+            "at_byte": _count("How many bytes were here already."),
+        },
+    ),
+    "results.gone": Event(
+        "warning",
+        "The provider does not have a result file any more.",
+        {"name": _NAME, "job_id": _JOB, "file": _text("Which one.")},
+    ),
+    "results.damaged": Event(
+        "warning",
+        "Some lines of a job's result files could not be used.",
+        {
+            "name": _NAME,
+            "job_id": _JOB,
+            "malformed": _count("Lines that are no answer to anything."),
+            "repeated": _count("Lines with a custom_id that an earlier line has."),
+            "unknown": _count("Lines with a custom_id that the inputs do not have."),
+        },
+    ),
+    "results.failed": Event(
+        "error",
+        "The results of a job could not be fetched; the next pull goes on.",
+        {"name": _NAME, "job_id": _JOB, "error": _ERROR},
+    ),
+    "results.waited_for": Event(
+        "info",
+        "Other runners are fetching results: they are waited for, and taken over from where they stop.",
+        {
+            "jobs": _count("Of how many jobs."),
+            "host": _text("Where one of them runs."),
+            "other_run_id": _text("Its run."),
+        },
+    ),
     "run.interrupted": Event(
         "warning",
         "The run was asked to stop: what is in flight is finished, nothing new is begun.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from reconciler.document import JobDoc, PlanDoc
+from reconciler.summary import Summary
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +142,89 @@ class DoctorDoc(_Part, frozen=True, kw_only=True):
     tool_version: str
     host: str
     findings: tuple[FindingDoc, ...]
+
+
+class PulledJob(_Part, frozen=True, kw_only=True):
+    """The results of one ended job."""
+
+    name: str
+    job_id: str
+    status: str
+    state: str
+    """`pulled` now, `present` before, `failed`, or `stopped` before it was whole."""
+    path: str
+    """The job's folder: the destination, then name, run and job id."""
+    summary: Summary | None
+    """What was pulled now; what was there before has its `summary.json`."""
+    message: str
+    hint: str
+
+
+class PullDoc(_Part, frozen=True, kw_only=True):
+    """What `outputs pull --format json` writes."""
+
+    project: str
+    base_url: str
+    sandbox: bool
+    to: str
+    """The destination."""
+    running: int
+    """Jobs that have not ended: they have no results yet."""
+    jobs: tuple[PulledJob, ...]
+    exit_code: int
+
+
+class CountsDoc(_Part, frozen=True, kw_only=True):
+    """A job's requests, as the API counts them."""
+
+    total: int | None
+    """None where nobody knows yet."""
+    ok: int
+    failed: int
+    missing: int | None
+    """Neither answered nor failed."""
+
+
+class EndDoc(_Part, frozen=True, kw_only=True):
+    """What `on_end` is told of a job's end: on standard input, or as the body of a POST."""
+
+    v: int = 1
+    event: str = "job.ended"
+    id: str
+    """The same for the same end, should it ever be told twice."""
+    text: str
+    """One line for people; chat webhooks show it."""
+    project: str
+    base_url: str
+    sandbox: bool
+    name: str
+    """The spec's name in the job's tags."""
+    job_id: str
+    work: str
+    """The work digest; with `rerun` the run key."""
+    rerun: str
+    attempt: int
+    status: str
+    """In the API's words."""
+    phase: str
+    """SUCCEEDED, FAILED, TIMED_OUT or CANCELLED."""
+    endpoint: str
+    model: str | None
+    created_at: int
+    """Unix seconds, the server's clock; so are the two below."""
+    started_at: int | None
+    completed_at: int | None
+    requests: CountsDoc
+    errors: tuple[str, ...]
+    """What the API says went wrong."""
+    output_file: str | None
+    error_file: str | None
+    commit: str
+    """Who bought it from where; empty parts are unknown."""
+    actor: str
+    run_url: str
+    told_by: str
+    """The run that tells it."""
 
 
 def pretty(report: msgspec.Struct) -> bytes:

@@ -70,6 +70,10 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Count,
         Meta(le=64, description="Reads from the API side by side. Ours: a long list reads 12 times faster."),
     ] = 16
+    downloads_in_flight: Annotated[
+        Count,
+        Meta(le=64, description="Jobs whose results are fetched side by side. Ours: more fill no line."),
+    ] = 4
     timeout_seconds: Annotated[
         float,
         Meta(gt=0, le=3600, description="How long one call to the API may take. Ours."),
@@ -148,6 +152,42 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 10_000
 
 
+WEBHOOK_PATTERN: Final = (
+    r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]))"
+    r"(:[0-9]{1,5})?([/?][!-\x22$-~]*)?" + END
+)
+"""https, or plain http to this machine; no user name and no fragment."""
+
+
+class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom `apply` tells, once, that a job has ended: a command or a webhook."""
+
+    command: Annotated[
+        Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None,
+        Meta(
+            description="A program and its arguments, run beside this file without a shell and without the key; "
+            "the end is JSON on its standard input, and exit code 0 means that it was heard."
+        ),
+    ] = None
+    webhook: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern=WEBHOOK_PATTERN,
+                extra_json_schema={
+                    "errorMessage": "not an address to post to",
+                    "x-hint": "`https://host/path`, or `http://localhost:port/path` for a server on this machine",
+                },
+            ),
+        ]
+        | None,
+        Meta(description="Where the end is posted to as JSON; an answer of 2xx means that it was heard."),
+    ] = None
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600, description="How long one call may take. Ours.")] = (
+        30.0
+    )
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The contents of `reconciler.yaml`."""
 
@@ -190,6 +230,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra_json_schema={"errorMessage": "not the name of a git remote", "x-hint": "such as `origin`"},
         ),
     ] = "origin"
+    on_end: Annotated[
+        OnEnd,
+        Meta(description="Whom `apply`, and nothing else, tells once that a job has ended."),
+    ] = OnEnd()
     limits: Annotated[Limits, Meta(description="How large, how many, how long.")] = Limits()
     uploads: Annotated[Uploads, Meta(description="How input files are kept in the workspace.")] = Uploads()
     guards: Annotated[Guards, Meta(description="What a plan may do before it is refused.")] = Guards()

@@ -8,7 +8,6 @@ ignores those that it does not know and refuses a larger `v`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -79,7 +78,7 @@ class TroubleDoc(_Part, frozen=True, kw_only=True):
     repeated: int = 0
     """Lines with a custom_id that an earlier line has; the first one counts."""
     unknown: int = 0
-    """Lines with a custom_id that the inputs do not have."""
+    """Lines with a custom_id that the inputs do not have. Their tokens were used, and are in the sum."""
 
 
 class Summary(_Part, frozen=True, kw_only=True):
@@ -116,6 +115,11 @@ class Summary(_Part, frozen=True, kw_only=True):
     """The files in the same folder: `output.jsonl`, `errors.jsonl`, `results.jsonl`, those that there are."""
 
 
+def lossy(summary: Summary) -> bool:
+    """Tell whether something of a job's results is lost: a file that is gone, or lines that could not be used."""
+    return summary.trouble != TroubleDoc() or any(file.state == "gone" for file in summary.files)
+
+
 def encode(summary: Summary) -> bytes:
     """Return the document's bytes."""
     return msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n"
@@ -128,20 +132,3 @@ def decode(data: bytes) -> Summary | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return summary if summary.v == VERSION else None
-
-
-def read_all(destination: Path) -> dict[str, Summary]:
-    """Return every summary below a folder, by job id; what cannot be read or understood is left out.
-
-    Of a job that is found twice, the first folder in order of name counts.
-    """
-    found: dict[str, Summary] = {}
-    for path in sorted(destination.glob(f"*/*/*/{NAME}")):
-        try:
-            with path.open("rb") as file:
-                summary = decode(file.read(LARGEST))
-        except OSError:
-            continue
-        if summary is not None:
-            found.setdefault(summary.job_id, summary)
-    return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from reconciler.ledger.lines import CreateIntended, Line
+from reconciler.ledger.lines import Line
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -37,7 +37,7 @@ class Ledger(Protocol):
             LedgerError: it cannot be read.
         """
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+    def claim(self, lines: Sequence[Line]) -> bool:
         """Record intents where other runners see them, before their turn has come.
 
         Returns:

@@ -46,6 +46,8 @@ class Call:
     """A file to be sent with the form, as httpx takes it."""
     least_seconds: float = 0.0
     """A timeout, where the usual one is shorter."""
+    start: int = 0
+    """How many bytes of the answer's body are here already; the API may send all of it all the same."""
 
 
 def job_path(job_id: str, action: str = "") -> str:

@@ -15,7 +15,7 @@ from reconciler.api import calls, wire
 from reconciler.api.calls import Call
 from reconciler.api.exchange import Exchange, Observer
 from reconciler.api.upload import Outgoing
-from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
+from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
 
 if TYPE_CHECKING:
     from reconciler.api.key import Key
@@ -176,6 +176,19 @@ class Reader:
                 merely closed too early cannot always be told from the end: compare with `File.size`.
         """
         return self._exchange.streamed(Call(method="GET", path=calls.file_path(file_id, "/content")))
+
+    def file_from(self, file_id: str, *, start: int) -> AbstractContextManager[Content]:
+        """Open a file from a byte on: `with reader.file_from(id, start=size_of_what_is_here) as content: …`.
+
+        Whether the API continues is documented nowhere: look at `content.start`.
+
+        Raises:
+            RejectedError: 416, where there are no such bytes.
+            ApiError: as for `file_content`.
+        """
+        return self._exchange.continued(
+            Call(method="GET", path=calls.file_path(file_id, "/content"), start=start)
+        )
 
 
 class Writer(Reader):

@@ -16,7 +16,7 @@ from reconciler import __version__
 from reconciler.api import address, verdict
 from reconciler.api.errors import ApiError, MalformedAnswerError, OutcomeUnknownError
 from reconciler.api.telling import cut
-from reconciler.api.values import RequestRecord
+from reconciler.api.values import Content, RequestRecord
 from reconciler.render.clean import clean
 
 if TYPE_CHECKING:
@@ -103,6 +103,19 @@ class Exchange:
             yield self._pieces(answer, call)
 
     @contextmanager
+    def continued(self, call: Call) -> Generator[Content]:
+        """Do as `streamed` does, and say where in the whole body the pieces begin.
+
+        Raises:
+            ApiError: as for `streamed`; `MalformedAnswerError` for a part that is not the one that was asked for.
+        """
+        with ExitStack() as stack:
+            answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
+            with self._classed(call):
+                start, size = verdict.extent(answer.status_code, answer.headers, wanted=call.start)
+            yield Content(start=start, size=size, pieces=self._pieces(answer, call))
+
+    @contextmanager
     def _answer(self, call: Call, attempt: int) -> Generator[httpx.Response]:
         """Hand out a successful answer, its body not yet read; the observer hears of it in the end."""
         began = self._retry.monotonic()
@@ -160,7 +173,7 @@ class Exchange:
             content=call.content,
             data=call.form,
             files=call.files,
-            headers=None if call.content is None else {"Content-Type": "application/json"},
+            headers=_headers(call),
             timeout=self._seconds(call),
         )
 
@@ -202,6 +215,12 @@ class Exchange:
     def _pieces(self, answer: httpx.Response, call: Call) -> Iterator[bytes]:
         with self._classed(call):
             yield from answer.iter_bytes()
+
+
+def _headers(call: Call) -> dict[str, str] | None:
+    if call.start:  # a part of what? Of the plain bytes, so they must not be compressed
+        return {"Range": f"bytes={call.start}-", "Accept-Encoding": "identity"}
+    return None if call.content is None else {"Content-Type": "application/json"}
 
 
 class _Bearer(httpx.Auth):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,17 @@ class File:
     expires_at: int | None = None
     visibility: str | None = None
     deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A file's bytes on their way."""
+
+    start: int
+    """Where in the file the pieces begin: 0 where the API does not continue."""
+    size: int | None
+    """Bytes of the whole file, None where the answer does not say."""
+    pieces: Iterator[bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

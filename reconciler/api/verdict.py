@@ -8,6 +8,7 @@ after that is unknown, even where the request was probably cut short.
 from __future__ import annotations
 
 import math
+import re
 import socket
 import ssl
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ import httpx
 from reconciler.api import errors, telling
 from reconciler.api.errors import (
     ApiError,
+    MalformedAnswerError,
     OutcomeUnknownError,
     RateLimitedError,
     RejectedError,
@@ -31,6 +33,8 @@ _NEVER_SENT: Final = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+
+_PART: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 _WRONG_HOST: Final = "check the base URL: the key goes to the configured host alone"
 
@@ -83,6 +87,27 @@ def retry_after(headers: httpx.Headers) -> float | None:
         except (ValueError, TypeError, OverflowError):  # TypeError: only one of the two names a time zone
             return None
     return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def extent(status: int, headers: httpx.Headers, *, wanted: int) -> tuple[int, int | None]:
+    """Return where an answer's body begins in the whole, and the bytes of the whole where that is said.
+
+    Args:
+        status: the HTTP status, 2xx.
+        headers: of the answer.
+        wanted: the byte from which on it was asked for.
+
+    Raises:
+        MalformedAnswerError: it is a part, and not that one (RFC 9110, section 14.4).
+    """
+    encoded = headers.get("content-encoding", "identity").lower() != "identity"
+    if status != httpx.codes.PARTIAL_CONTENT:
+        length = headers.get("content-length", "")
+        return 0, int(length) if length.isdecimal() and not encoded else None
+    part = _PART.fullmatch(headers.get("content-range", ""))
+    if encoded or part is None or int(part[1]) != wanted:
+        raise MalformedAnswerError("the API sent another part of the file than was asked for")
+    return wanted, None if part[2] == "*" else int(part[2])
 
 
 def served_at(headers: httpx.Headers) -> float | None:

@@ -62,17 +62,19 @@ def apply(  # noqa: C901, PLR0915  the one command that does everything
     under the same guards; a saved plan's creates are retried, and nothing else is bought. Exit 0 only where everything
     has succeeded within its `max_failed`; 6 where something needs a person or another apply, or --timeout has passed.
     """
-    from contextlib import nullcontext
+    from contextlib import nullcontext, suppress
 
     from reconciler import reconcile
     from reconciler.cli import follow
     from reconciler.cli.declare import declared, selected_by, with_lineage
+    from reconciler.cli.hooks import tell_ends
     from reconciler.cli.main import told
     from reconciler.cli.say import aside
     from reconciler.cli.session import lasting, locked, writing
     from reconciler.cli.show import plan_file, read_plan
     from reconciler.cli.signals import interrupts, signal_name
     from reconciler.cli.tell import tell_outcomes
+    from reconciler.ledger.lock import HeldError
     from reconciler.outcomes import exit_codes
 
     if timeout is not None and not wait:
@@ -88,10 +90,13 @@ def apply(  # noqa: C901, PLR0915  the one command that does everything
             "apply asks before it buys, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
+    began = host.now()
     agreed = False
+    seen: list[Situation] = []
 
     def agree(situation: Situation) -> bool:
         nonlocal agreed
+        seen.append(situation)
         ask = not yes and saved is None
         then = follow.announced(situation, saved) if wait else ()
         agreed = show_and_ask(host, situation, form=form, ask=ask, everything=everything, then=then)
@@ -101,8 +106,13 @@ def apply(  # noqa: C901, PLR0915  the one command that does everything
     with interrupts(host) as interrupted, opened(common, host, consent) as session:
         said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, only)
         declare = with_lineage(session, said)
-        with locked(session) if wait else nullcontext():
-            situation, outcomes = reconcile.apply(session.run, declare, said, agree, saved=saved)
+        try:
+            with locked(session) if wait else nullcontext():
+                situation, outcomes = reconcile.apply(session.run, declare, said, agree, saved=saved)
+        except GuardError:  # what has ended has ended, whatever the plan
+            interrupted.be_careful()
+            tell_ends(session, seen[-1].observed.ours, since=began)
+            raise
         shown = follow.Shown(host=host, form=form, everything=everything)
         end = follow.End()
         if wait and agreed:
@@ -128,6 +138,10 @@ def apply(  # noqa: C901, PLR0915  the one command that does everything
         except ReconcilerError as error:  # the report is lost, and what was done is done
             aside(told(error, colour=host.colour("stderr")))
             code = first_that_holds(holds | {ExitCode.PARTIAL if outcomes else ExitCode.FAILED})
+        interrupted.be_careful()
+        last = end.view.situation if end.view is not None else situation
+        with suppress(HeldError), locked(session) if wait else nullcontext():  # held: that apply tells them
+            tell_ends(session, last.observed.ours, since=began)
     return code
 
 

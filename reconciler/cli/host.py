@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import os
+import platform
 import random
 import sys
 import threading
@@ -41,6 +43,19 @@ def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -
     return found
 
 
+def process_runs(pid: int) -> bool:
+    """Tell whether a process of this machine runs; where that cannot be asked harmlessly, it does."""
+    if os.name != "posix":  # there, signal 0 would be sent
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
+
+
 def _uuid() -> str:
     return str(uuid.uuid4())
 
@@ -67,6 +82,12 @@ class Host:
     """Names what the embedded sandbox makes."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first signal: nothing new is begun."""
+
+    pid: int = field(default_factory=os.getpid)
+    name: str = field(default_factory=platform.node)
+    """The machine's, as others know it."""
+    runs: Callable[[int], bool] = process_runs
+    """Whether a process of this machine runs."""
 
     strict: bool = False
     """Whether an event that the catalogue does not know raises; in tests."""

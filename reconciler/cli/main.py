@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "status": "reconciler.cli.status:status",
     "wait": "reconciler.cli.wait:wait",
     "history": "reconciler.cli.history:history",
+    "outputs": "reconciler.cli.outputs:outputs",
     "jobs": "reconciler.cli.jobs:jobs",
     "files": "reconciler.cli.files:files",
     "doctor": "reconciler.cli.doctor:doctor",

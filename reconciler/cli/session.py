@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +50,8 @@ class Session(Generic[ApiT]):
     """Where this target's ledger and lock are."""
     began: float
     """On the monotonic clock."""
+    redact: Callable[[str], str]
+    """Takes the key out of a text."""
 
 
 def open_project(common: Common, host: Host) -> Project:
@@ -83,7 +85,7 @@ def reading(
     consent: Consent | None = None,
     *,
     ear: Observer | None = None,
-    lasts: bool = False,
+    lasting: bool = False,
 ) -> Iterator[Session[Reader]]:
     """Open a session that cannot write to the API.
 
@@ -92,10 +94,10 @@ def reading(
         host: the machine.
         consent: what the command line allows the guards to let pass.
         ear: hears of every request, beside the log.
-        lasts: whether it may last for days, so that no deadline ends its retries.
+        lasting: for what may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
-        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear, lasts=lasts)
+        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear, lasting=lasting)
 
 
 @contextmanager
@@ -117,7 +119,7 @@ def writing(
 def lasting(common: Common, host: Host, consent: Consent | None = None) -> Iterator[Session[Writer]]:
     """Open a session that may write whenever it has the target's lock (`locked`), and that may last for days."""
     with ExitStack() as stack:
-        yield _open(Writer, common, host, consent or Consent(), stack, lasts=True)
+        yield _open(Writer, common, host, consent or Consent(), stack, lasting=True)
 
 
 @contextmanager
@@ -140,7 +142,7 @@ def _open(
     stack: ExitStack,
     *,
     ear: Observer | None = None,
-    lasts: bool = False,
+    lasting: bool = False,
 ) -> Session[ApiT]:
     project = open_project(common, host)
     target = target_of(common, host, project)
@@ -164,14 +166,15 @@ def _open(
         )
     )
     retrier = Retrier(
-        RetryPolicy(deadline_seconds=None if lasts else limits.deadline_seconds),
+        RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
         rng=host.random,
         monotonic=host.monotonic,
         sleep=host.sleep,
     )
+    key = _key(common, host, target)
     api = kind(
         base_url=target.base_url,
-        key=_key(common, host, target),
+        key=key,
         transport=host.through(_transport(host, project, target, stack)),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
@@ -209,7 +212,14 @@ def _open(
         root=project.root,
         uploads=project.settings.uploads,
     )
-    return Session(host=host, project=project, run=run, folder=local.path.parent, began=host.monotonic())
+    return Session(
+        host=host,
+        project=project,
+        run=run,
+        folder=local.path.parent,
+        began=host.monotonic(),
+        redact=key.redact,
+    )
 
 
 def local_ledger(project: Project, target: Target) -> FileLedger:

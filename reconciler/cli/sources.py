@@ -13,6 +13,7 @@ from reconciler.history import rows
 from reconciler.history.record import Record
 from reconciler.ledger.lines import Line
 from reconciler.model import Job, Target
+from reconciler.results import shelf
 from reconciler.specs.project import Project
 
 
@@ -64,7 +65,7 @@ def read(common: Common, host: Host, *, offline: bool, results: Path | None = No
     if jobs is not None:
         jobs = rows.ours(jobs, target.project, told.job_ids)
     folder = host.cwd / results if results else project.root / summary.DESTINATION
-    pulled = summary.read_all(folder)
+    pulled = shelf.read_all(folder)
     return Sources(
         project=project,
         target=target,

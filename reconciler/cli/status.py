@@ -71,7 +71,7 @@ def reports(
     from reconciler.cli.signals import interrupts
     from reconciler.render.status_words import status_doc
 
-    with interrupts(host), reading(common, host, lasts=seconds is not None) as session:
+    with interrupts(host), reading(common, host, lasting=seconds is not None) as session:
         while True:
             found = gather(session, paths, only)
             yield status_doc(found.document, found.declared.later, found.declared.selected)

@@ -51,7 +51,7 @@ def wait(
     from reconciler.cli.signals import interrupts
     from reconciler.wait import Patience, until_ended
 
-    with interrupts(host), reading(common, host, lasts=True) as session:
+    with interrupts(host), reading(common, host, lasting=True) as session:
         said = declared(session, (), names)
         declare = with_lineage(session, said)
         with bars(host) as show:

@@ -42,6 +42,8 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
     "doctor": (reports.DoctorDoc,),
+    "outputs": (reports.PullDoc,),
+    "end": (reports.EndDoc,),
     "summary": (summary.Summary,),
 }
 """What each schema describes: one of these types."""
@@ -49,6 +51,7 @@ TITLES: Final[Mapping[str, str]] = {
     "summary": "The summary beside a job's results",
     "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
     "verify": "What `reconciler history verify` writes as JSON",
+    "end": "What `on_end` is told of a job's end",
 }
 """What is no command's answer."""
 

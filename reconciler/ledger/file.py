@@ -65,8 +65,9 @@ class FileLedger:
                     hint="nothing is bought without a durable record of the intent; free or unlock the disk",
                 ) from error
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:  # noqa: ARG002
-        """Do nothing: on this host the lock claims everything, and each create appends its own intent."""
+    def claim(self, lines: Sequence[Line]) -> bool:
+        """Append what is claimed: on this host the lock claims everything, and each create appends its own intent."""
+        self.append(*(line for line in lines if not isinstance(line, CreateIntended)))
         return True
 
     def publish(self) -> None:

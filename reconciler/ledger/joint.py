@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.lines import CreateIntended, Line
+from reconciler.ledger.lines import Line
 from reconciler.ledger.shared import RacedError, SharedLedger
 
 TRIES: Final = 10
@@ -60,7 +60,7 @@ class JointLedger:
         """Record lines durably on this host; `publish` lets others see them."""
         self._local.append(*lines)
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+    def claim(self, lines: Sequence[Line]) -> bool:
         """Push intents on top of what was read.
 
         Returns:

@@ -75,6 +75,13 @@ def load_project(config: Path | None, *, start: Path) -> Project:
             hint=f"name a folder beneath the one of {path.name}",
         )
         raise SpecError((problem,))
+    if settings.on_end.command and settings.on_end.webhook:
+        problem = source.problem(
+            document.place(("on_end",)),
+            "on_end: a command and a webhook",
+            hint="name one of them; a command can do both",
+        )
+        raise SpecError((problem,))
     return Project(root=root, config_path=path, settings=settings, spec_root=spec_root)
 
 

@@ -107,7 +107,8 @@ class Shop:
     def __init__(self, root: Path, url: str) -> None:
         self.root = root
         self.url = url
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+        names = ("PATH", "PYTHONPATH", "SYSTEMROOT")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         self.environ = {
             **kept,
             "MISTRAL_API_KEY": KEY,
@@ -175,9 +176,9 @@ def finish(process: subprocess.Popen[bytes]) -> Done:
 
 
 @contextmanager
-def gated(folder: Path) -> Iterator[tuple[Gate, str]]:
+def gated(folder: Path, *, speed: float = 1.0) -> Iterator[tuple[Gate, str]]:
     with Store(folder / "workspace.db") as store:
-        gate = Gate(make_app(store, now=time.time))
+        gate = Gate(make_app(store, now=time.time, speed=speed))
         server = serve(gate, "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -88,12 +88,11 @@ class MemoryLedger:
     def read(self) -> tuple[Line, ...]:
         return tuple(self.lines)
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+    def claim(self, lines: Sequence[Line]) -> bool:
         if self.races:
             self.races.pop(0)()
             return False
-        if self.shared:
-            self.append(*lines)
+        self.append(*(line for line in lines if self.shared or not isinstance(line, CreateIntended)))
         return True
 
     def publish(self) -> None:

@@ -15,7 +15,7 @@ from typing import cast
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.joint import JointLedger
-from reconciler.ledger.lines import CreateIntended, Line, decode, encode
+from reconciler.ledger.lines import Line, decode, encode
 from reconciler.ledger.shared import RacedError, SharedLedger
 from tests.simulation.process import Process
 
@@ -111,7 +111,7 @@ class LocalLedger:
             self._real.append(*lines)
             self._process.step("ledger: has written")
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+    def claim(self, lines: Sequence[Line]) -> bool:
         """Claim nothing, as on one host."""
         self._process.alive()
         return self._real.claim(lines)
@@ -222,7 +222,7 @@ class NoLedger:
         """Forget it at once."""
         self._process.alive()
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+    def claim(self, lines: Sequence[Line]) -> bool:
         """Claim nothing."""
         self._process.alive()
         return True

@@ -16,7 +16,7 @@ from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.document import PlanDoc
 from reconciler.errors import GuardError, ReconcilerError
 from reconciler.guards import Allowed
-from reconciler.ledger.lines import Created, CreateIntended, Ended, Line
+from reconciler.ledger.lines import Created, Ended, Line
 from reconciler.model import Checkout, Declared, Observed, Source, Target
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
@@ -48,7 +48,7 @@ class Watched:
         self._real.append(*lines)
         self._record.wrote += lines
 
-    def claim(self, lines: Sequence[CreateIntended]) -> bool:
+    def claim(self, lines: Sequence[Line]) -> bool:
         """Claim."""
         won = self._real.claim(lines)
         self._record.wrote += lines if won else ()

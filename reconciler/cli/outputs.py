@@ -1,0 +1,159 @@
+"""`reconciler outputs`: the results of ended jobs, fetched once and joined with what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.say import aside, say
+from reconciler.errors import SpecError, UsageError, first_that_holds
+
+if TYPE_CHECKING:
+    from reconciler.api.client import Reader
+    from reconciler.cli.host import Host
+    from reconciler.cli.session import Session
+    from reconciler.model import JobSpec, Ours
+    from reconciler.results.pull import Puller
+    from reconciler.results.store import Store
+
+
+@click.group()
+def outputs() -> None:
+    """Fetch the results of ended jobs."""
+
+
+@outputs.command()
+@click.argument("names", nargs=-1, metavar="[NAMES]...")
+@click.option(
+    "--to",
+    metavar="FOLDER|URL",
+    help="Where they go: a folder, or the URL of an object store such as s3://bucket/outputs.  "
+    "[default: outputs beside reconciler.yaml]",
+)
+@options.output_format("text", "json")
+@options.common
+@click.pass_obj
+def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common) -> int:
+    """Fetch the results of every ended job, however it ended, and join them with its inputs.
+
+    NAMES or globs of names select jobs. What is there already is not fetched again, and what was interrupted goes on;
+    several runners with one destination share the work.
+    """
+    from reconciler.cli.session import reading
+    from reconciler.cli.signals import interrupts, signal_name
+    from reconciler.render.results_words import pull_text
+    from reconciler.reports import pretty
+    from reconciler.results.pull import OVER
+    from reconciler.results.report import exit_codes, pull_doc
+
+    with interrupts(host) as interrupted, reading(common, host, lasting=True) as session:
+        specs = declared(session)
+        jobs = chosen(session, specs, names)
+        over = [ours for ours in jobs if ours.phase in OVER]
+        store = destination(session, to)
+        interrupted.be_careful()
+        endings = puller(session, store, specs).pull(over)
+        for heard in sorted(interrupted.codes):
+            session.run.world.log("run.interrupted", signal=signal_name(heard))
+        code = first_that_holds(exit_codes(endings) | interrupted.codes)
+        target = session.run.target
+    report = pull_doc(endings, target=target, store=store, running=len(jobs) - len(over), code=code)
+    say(pretty(report) if form == "json" else pull_text(report, target, colour=host.colour("stdout")))
+    return code
+
+
+def declared(session: Session[Reader]) -> tuple[JobSpec, ...]:
+    """Return the specs, for their input files and names; none where they hold mistakes, which is said."""
+    from reconciler.specs.load import load
+
+    try:
+        return load(session.project, now=session.run.world.now()).specs
+    except SpecError as error:
+        aside(f"note: {error}: inputs are taken from the workspace (reconciler validate says what is wrong)")
+        return ()
+
+
+def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[Ours]:
+    """Return the jobs of this project whose name, then or now, is asked for, by name and age.
+
+    Raises:
+        UsageError: nothing has such a name.
+    """
+    from reconciler import observe
+    from reconciler.specs.words import nearest
+
+    run = session.run
+    jobs = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    watched = observe.Watched(project=run.target.project, wanted=frozenset())
+    ours = observe.sort_out(jobs, watched).ours
+    now = {key: spec.name for spec in specs for key in spec.run_keys}
+    known = {spec.name for spec in specs} | {each.tags.name for each in ours}
+    for name in names:
+        if not any(fnmatchcase(each, name) for each in known):
+            near = nearest(name, sorted(known))
+            raise UsageError(f"no job is called {name}", hint=f"did you mean {near}?" if near else "")
+    return sorted(
+        (
+            each
+            for each in ours
+            if not names
+            or any(
+                fnmatchcase(name, glob)
+                for name in {each.tags.name, now.get(each.tags.run_key, each.tags.name)}
+                for glob in names
+            )
+        ),
+        key=lambda each: (each.tags.name, each.job.age_key),
+    )
+
+
+def destination(session: Session[Reader], to: str | None) -> Store:
+    """Return where results go. A folder that is made inside the project is kept out of git, as data mostly is.
+
+    Raises:
+        ReconcilerError: it needs a package that is not installed.
+        OSError: it cannot be made.
+    """
+    from reconciler import summary
+    from reconciler.results.store import store_at
+    from reconciler.specs import files
+    from reconciler.specs.project import make_own
+
+    root, staging = session.project.root, session.folder / "pulling"
+    if to is None:
+        if not (root / summary.DESTINATION).exists():
+            make_own(root / summary.DESTINATION)
+        return store_at(summary.DESTINATION, start=root, staging=staging)
+    place = session.host.cwd / to
+    if "://" not in to and not place.exists() and files.within(str(place.resolve()), str(root)):
+        make_own(place)
+    return store_at(to, start=session.host.cwd, staging=staging)
+
+
+def puller(session: Session[Reader], store: Store, specs: Sequence[JobSpec]) -> Puller:
+    """Return what fetches."""
+    from reconciler.results.bring import Bringer
+    from reconciler.results.claims import Clerk, Holder
+    from reconciler.results.pull import Puller
+    from reconciler.results.questions import by_inputs
+
+    host, run = session.host, session.run
+    me = Holder(run_id=run.world.run_id, host=host.name, pid=host.pid)
+    clerk = Clerk(
+        store=store, me=me, running=host.runs, now=host.now, monotonic=host.monotonic, sleep=host.sleep
+    )
+    bringer = Bringer(
+        reader=run.api,
+        retrier=run.retrier,
+        world=run.world,
+        store=store,
+        declared=by_inputs(specs),
+        root=Path(session.project.root),
+        longest=run.limits.line_bytes,
+    )
+    return Puller(world=run.world, clerk=clerk, bringer=bringer, at_once=run.limits.downloads_in_flight)

@@ -1,0 +1,381 @@
+"""`outputs pull` through the whole command line: what is fetched, what is told, and what is asked of the API."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler import summary
+from reconciler.cli.host import Host
+from reconciler.results.shelf import read_all
+from tests.cli.schemas import conforming
+from tests.cli.stage import UNSTEADY, Fault, Result, Stage
+
+HOUR = 3600
+NOT_FOUND = b'{"detail": "Not Found"}'
+JOB = "00000002-0000-4000-8000-000000000000"
+"""The first job of a stage with one input file."""
+CONTENT = "/v1/files/[^/]+/content"
+
+
+def pull(stage: Stage, *argv: str, **more: Any) -> tuple[Result, dict[str, Any]]:  # noqa: ANN401 - as `run` takes them
+    """Pull, and return the report as a value, too."""
+    result = stage.run("outputs", "pull", "--format", "json", *argv, **more)
+    return result, conforming("outputs", result.out)
+
+
+def results(stage: Stage, job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a job's joined results."""
+    text = (stage.root / job["path"] / "results.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def ended(stage: Stage, *, seconds: float = 60) -> None:
+    """Buy what is declared and let it end."""
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(seconds)
+
+
+@pytest.fixture
+def mixed(stage: Stage) -> Stage:
+    """Jobs with every kind of end, and one that runs."""
+    stage.spec("fine", requests=4)
+    stage.spec("unsteady")
+    stage.write("specs/data/unsteady.jsonl", UNSTEADY)
+    stage.spec("stopped", requests=100)
+    stage.spec("stuck", requests=6, model="sandbox-stuck", timeout_hours=1)
+    stage.spec("unknown", model="sandbox-unknown-model")
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(2)
+    stopped = next(job["id"] for job in stage.jobs() if job["name"] == "stopped")
+    assert stage.run("jobs", "cancel", "--yes", stopped).code == 0
+    stage.advance(2 * HOUR)
+    stage.spec("running", requests=1000)
+    assert stage.run("apply", "--yes", "--only", "running").code == 0
+    stage.advance(2)
+    return stage
+
+
+def test_results_of_every_ended_job_are_pulled_whatever_its_end(
+    mixed: Stage, golden: Callable[..., None]
+) -> None:
+    first = mixed.run("outputs", "pull")
+    again = mixed.run("outputs", "pull")
+    golden(first, again)
+    assert (first.code, again.code) == (0, 0)
+    assert not [sent for sent in again.sent if re.fullmatch(CONTENT, sent.path)]
+
+
+def test_the_numbers_are_those_that_the_workspace_knows(mixed: Stage) -> None:
+    jobs = {job["id"]: job for job in mixed.jobs()}
+    report = pull(mixed)[1]
+    assert report["running"] == 1
+    assert len(report["jobs"]) == 5
+    for pulled in report["jobs"]:
+        known, told = jobs[pulled["job_id"]], pulled["summary"]
+        assert told["status"] == known["status"]
+        assert told["requests"]["ok"] == known["succeeded_requests"]
+        assert told["requests"]["failed"] == known["failed_requests"]
+        if known["status"] != "FAILED":
+            answered = known["succeeded_requests"] + known["failed_requests"]
+            assert told["requests"]["total"] == known["total_requests"]
+            assert told["requests"]["missing"] == known["total_requests"] - answered
+            assert len(results(mixed, pulled)) == known["total_requests"]
+
+
+def test_files_are_what_the_workspace_holds_and_the_summary_says_so(mixed: Stage) -> None:
+    report = pull(mixed)[1]
+    for pulled in report["jobs"]:
+        folder = mixed.root / pulled["path"]
+        said = conforming("summary", (folder / "summary.json").read_text(encoding="utf-8"))
+        assert said == pulled["summary"]
+        assert sorted(path.name for path in folder.iterdir()) == sorted(
+            [*(file["path"] for file in said["files"]), summary.NAME]
+        )
+        for file in said["files"]:
+            data = (folder / file["path"]).read_bytes()
+            assert file["sha256"] == hashlib.sha256(data).hexdigest()
+            assert (file["bytes"], file["lines"]) == (len(data), data.count(b"\n"))
+    found = read_all(mixed.root / "outputs")
+    assert sorted(found) == sorted(pulled["job_id"] for pulled in report["jobs"])
+
+
+def test_results_are_joined_in_the_order_of_the_inputs_though_answers_come_in_another(stage: Stage) -> None:
+    stage.spec("a", requests=250)
+    ended(stage)
+    pulled = pull(stage)[1]["jobs"][0]
+    folder = stage.root / pulled["path"]
+    answered = [json.loads(line)["custom_id"] for line in (folder / "output.jsonl").read_text().splitlines()]
+    asked = [f"r{number}" for number in range(250)]
+    assert [row["custom_id"] for row in results(stage, pulled)] == asked != answered
+    assert sorted(answered) == sorted(asked)
+
+
+def test_failed_requests_are_counted_by_kind_and_say_why(stage: Stage) -> None:
+    stage.spec("unsteady")
+    rows = [json.dumps({"custom_id": f"r{n}!fail", "body": {"messages": []}}) for n in range(4)]
+    stage.write("specs/data/unsteady.jsonl", UNSTEADY + "".join(f"{row}\n" for row in rows))
+    ended(stage)
+    result, report = pull(stage)
+    requests = report["jobs"][0]["summary"]["requests"]
+    assert (result.code, requests["ok"], requests["failed"]) == (0, 1, 5)
+    assert sum(requests["failures"].values()) == 5
+    assert set(requests["failures"]) == {"http_400", "error"}
+    kinds = [row["error"]["kind"] for row in results(stage, report["jobs"][0]) if not row["ok"]]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == requests["failures"]
+
+
+def test_names_and_globs_select_jobs(stage: Stage) -> None:
+    for name in ("tickets-fr", "tickets-de", "digest"):
+        stage.spec(name)
+    ended(stage)
+    assert [job["name"] for job in pull(stage, "tickets-*")[1]["jobs"]] == ["tickets-de", "tickets-fr"]
+    assert [job["name"] for job in pull(stage, "digest", "tickets-fr")[1]["jobs"]] == ["digest", "tickets-fr"]
+    wrong = stage.run("outputs", "pull", "tickets-rf")
+    assert wrong.code == 64
+    assert "no job is called tickets-rf" in wrong.err
+    assert "hint: did you mean tickets-fr?" in wrong.err
+
+
+def test_a_job_is_found_by_the_name_that_its_spec_has_now_and_stays_where_it_was(stage: Stage) -> None:
+    path = stage.spec("before")
+    ended(stage)
+    path.write_text(path.read_text().replace('name: "before"', 'name: "after"'))
+    report = pull(stage, "after")[1]
+    assert [job["name"] for job in report["jobs"]] == ["before"]
+    assert pull(stage, "before")[1]["jobs"][0]["state"] == "present"
+
+
+def test_a_job_that_runs_is_not_pulled_and_one_line_says_so(stage: Stage) -> None:
+    stage.spec("a")
+    assert stage.run("apply", "--yes").code == 0
+    result = stage.run("outputs", "pull")
+    assert (result.code, result.out.count("\n")) == (0, 1)
+    assert "0 jobs ended, 1 not yet · no results yet" in result.out
+
+
+def test_inputs_that_changed_here_are_taken_from_the_workspace(stage: Stage) -> None:
+    stage.spec("a", requests=5)
+    ended(stage)
+    stage.lines("specs/data/a.jsonl", 2, text="changed")
+    result, report = pull(stage)
+    assert report["jobs"][0]["summary"]["inputs"] == "uploaded"
+    assert [row["custom_id"] for row in results(stage, report["jobs"][0])] == [f"r{n}" for n in range(5)]
+    assert len([sent for sent in result.sent if re.fullmatch(CONTENT, sent.path)]) == 2
+    assert not list((stage.root / "outputs").rglob("asked-*"))
+
+
+def test_inputs_that_are_here_are_not_fetched(stage: Stage) -> None:
+    stage.spec("a")
+    ended(stage)
+    result, report = pull(stage)
+    assert report["jobs"][0]["summary"]["inputs"] == "local"
+    assert len([sent for sent in result.sent if re.fullmatch(CONTENT, sent.path)]) == 1
+
+
+def test_requests_that_stand_in_the_spec_are_its_inputs(stage: Stage) -> None:
+    ids = ["one", "two", "three"]
+    stage.spec("a", input_files=None, requests=2)
+    stage.write(
+        "specs/a.yaml",
+        "name: a\nendpoint: /v1/embeddings\nmodel: m\nrequests:\n"
+        + "".join(f"  - {{custom_id: {each}, body: {{input: hello}}}}\n" for each in ids),
+    )
+    (stage.root / "specs/data/a.jsonl").unlink()
+    ended(stage)
+    pulled = pull(stage)[1]["jobs"][0]
+    assert pulled["summary"]["inputs"] == "local"
+    assert [row["custom_id"] for row in results(stage, pulled)] == ids
+
+
+def test_inputs_that_are_nowhere_are_told_and_the_answers_keep_their_order(stage: Stage) -> None:
+    stage.spec("a", requests=3)
+    ended(stage)
+    (stage.root / "specs/a.yaml").unlink()
+    (stage.root / "specs/data/a.jsonl").unlink()
+    stage.spec("other")
+    fault = Fault("GET", "/v1/files/00000001[^/]+", 404, body=NOT_FOUND)
+    stage.faults = [fault]
+    result = stage.run("outputs", "pull")
+    assert (result.code, fault.times) == (0, 0)
+    assert "the inputs are neither here nor in the workspace" in result.out
+    (found,) = read_all(stage.root / "outputs").values()
+    assert (found.inputs, found.requests.ok, found.requests.total, found.requests.missing) == (
+        "none",
+        3,
+        3,
+        0,
+    )
+
+
+def test_specs_with_mistakes_keep_no_results_away(stage: Stage) -> None:
+    stage.spec("a")
+    ended(stage)
+    stage.write("specs/broken.yaml", "name: [")
+    result = stage.run("outputs", "pull")
+    assert result.code == 0
+    assert "inputs are taken from the workspace" in result.err
+    assert "1 pulled" in result.out
+
+
+def test_a_result_file_that_is_not_there_just_after_the_end_is_asked_for_again(stage: Stage) -> None:
+    stage.spec("a")
+    ended(stage)
+    stage.faults = [Fault("GET", "/v1/files/[^/]+", 404, body=NOT_FOUND)]
+    first = stage.run("outputs", "pull")
+    assert first.code == 1
+    assert "output.jsonl of job 00000002" in first.out
+    assert "hint: the job has just ended: run again in a while" in first.out
+    assert "1 pulled" in stage.run("outputs", "pull").out
+
+
+def test_a_result_file_that_is_gone_is_told_once_and_needs_attention(stage: Stage) -> None:
+    stage.spec("a")
+    ended(stage, seconds=2 * HOUR)
+    stage.faults = [Fault("GET", "/v1/files/[^/]+", 404, body=NOT_FOUND)]
+    first = stage.run("outputs", "pull")
+    assert first.code == 6
+    assert "output.jsonl is gone" in first.out
+    assert [event["event"] for event in first.events if "gone" in str(event["event"])] == ["results.gone"]
+    again = stage.run("outputs", "pull")
+    assert (again.code, again.out.count("\n")) == (0, 1)
+    (found,) = read_all(stage.root / "outputs").values()
+    assert (found.requests.ok, found.tokens) == (3, None)
+
+
+def test_what_fails_leaves_the_rest_pulled_and_goes_on_next_time(stage: Stage) -> None:
+    stage.spec("a")
+    stage.spec("b")
+    ended(stage)
+    stage.faults = [Fault("GET", "/v1/files/[^/]+/content", 403)]
+    first, report = pull(stage)
+    assert (first.code, [job["state"] for job in report["jobs"]]) == (5, ["failed", "pulled"])
+    assert "403" in report["jobs"][0]["message"]
+    assert not list((stage.root / "outputs").rglob("claim-*"))
+    second, report = pull(stage)
+    assert (second.code, [job["state"] for job in report["jobs"]]) == (0, ["pulled", "present"])
+
+
+@pytest.mark.parametrize("what", [503, 429, "reset", "timeout", "refused"])
+def test_faults_that_pass_cost_nothing_but_time(stage: Stage, what: Any) -> None:  # noqa: ANN401 - as Fault takes it
+    stage.spec("a")
+    ended(stage)
+    stage.faults = [Fault("GET", "/v1/files/.*", what, times=3)]
+    assert pull(stage)[0].code == 0
+
+
+def test_a_destination_that_cannot_be_written_is_told(stage: Stage) -> None:
+    stage.spec("a")
+    ended(stage)
+    stage.write("file", "in the way")
+    result = stage.run("outputs", "pull", "--to", "file")
+    assert result.code == 1
+    assert "Traceback" not in result.err
+
+
+class Rewriting(httpx.BaseTransport):
+    """Sends something else in place of each result file."""
+
+    def __init__(self, inner: httpx.BaseTransport, content: Callable[[bytes], bytes]) -> None:
+        self._inner = inner
+        self._content = content
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._inner.handle_request(request)
+        if not re.fullmatch(CONTENT, request.url.path):
+            return answer
+        return httpx.Response(200, content=self._content(answer.read()))
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def rewriting(content: Callable[[bytes], bytes]) -> Callable[[Host], Host]:
+    return lambda host: replace(host, through=lambda inner: Rewriting(host.through(inner), content))
+
+
+def test_lines_that_cannot_be_used_are_counted_and_need_attention(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    stage.spec("a", requests=5)
+    ended(stage)
+
+    def damaged(data: bytes) -> bytes:
+        lines = data.splitlines()
+        stranger = lines[0].replace(b'"custom_id":"r4"', b'"custom_id":"\\u001b[31mstranger"')
+        assert stranger != lines[0]
+        return b"\n".join([*lines[1:], stranger, lines[1], b"nonsense", b"\xff", b"[" * 9999]) + b"\n" * 800
+
+    result = stage.run("outputs", "pull", host=rewriting(damaged))
+    assert result.code == 6
+    assert "\x1b" not in result.out
+    golden(result)
+    (found,) = read_all(stage.root / "outputs").values()
+    assert (found.trouble.malformed, found.trouble.repeated, found.trouble.unknown) == (3, 1, 1)
+    assert (found.requests.ok, found.requests.missing, found.requests.first_missing) == (4, 1, ("r4",))
+
+
+def test_the_folder_is_kept_out_of_git_unless_it_was_there(stage: Stage) -> None:
+    stage.spec("a")
+    stage.commit("first")
+    ended(stage)
+    assert stage.run("outputs", "pull").code == 0
+    assert stage.run("outputs", "pull", "--to", "elsewhere/results").code == 0
+    assert stage.git("status", "--porcelain") == ""
+    (stage.root / "kept").mkdir()
+    assert stage.run("outputs", "pull", "--to", "kept").code == 0
+    assert stage.git("status", "--porcelain") == "?? kept/"
+
+
+def test_results_go_to_an_object_store(stage: Stage) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    stage.spec("a")
+    ended(stage)
+    first, report = pull(stage, "--to", "memory://bucket/results")
+    assert (first.code, report["to"]) == (0, "memory://bucket/results")
+    path = report["jobs"][0]["path"]
+    assert path.startswith("memory://bucket/results/a/")
+    fs = fsspec.filesystem("memory")
+    names = sorted(name.rpartition("/")[2] for name in fs.ls(path.partition("//")[2], detail=False))
+    assert names == ["output.jsonl", "results.jsonl", "summary.json"]
+    assert summary.decode(fs.cat_file(path + "/summary.json")) is not None
+    second, report = pull(stage, "--to", "memory://bucket/results")
+    assert [job["state"] for job in report["jobs"]] == ["present"]
+    assert not [sent for sent in second.sent if "/files/" in sent.path]
+    assert not list((stage.root / ".reconciler").rglob("output.jsonl"))
+
+
+def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: Stage) -> None:
+    for name in "abc":
+        stage.spec(name)
+    ended(stage)
+
+    def stopping(host: Host) -> Host:
+        def content(data: bytes) -> bytes:
+            host.stop.set()
+            return data
+
+        return rewriting(content)(host)
+
+    result, report = pull(stage, host=stopping)
+    assert {job["state"] for job in report["jobs"]} == {"stopped"}
+    assert len([sent for sent in result.sent if re.fullmatch(CONTENT, sent.path)]) == 1
+    assert not list((stage.root / "outputs").rglob("claim-*"))
+    assert pull(stage)[0].code == 0
+
+
+def test_a_summary_of_a_newer_version_is_none_that_we_read(tmp_path: Path) -> None:
+    folder = tmp_path / "name/run/job"
+    folder.mkdir(parents=True)
+    (folder / summary.NAME).write_bytes(b'{"v": 2}')
+    (tmp_path / "name/run/other").mkdir()
+    (tmp_path / "name/run/other" / summary.NAME).write_bytes(b"\xff")
+    assert read_all(tmp_path) == {}

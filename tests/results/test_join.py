@@ -1,0 +1,283 @@
+"""Answers joined with what was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.results import answers
+from reconciler.results.join import Sources, join
+from reconciler.results.spool import Spool
+from reconciler.results.stopping import StoppedError
+from tests.results.make import answer, asked, error, joined, text
+
+
+def test_every_request_has_a_line_in_the_order_of_the_inputs(tmp_path: Path) -> None:
+    counts, rows = joined(
+        tmp_path,
+        output=text([answer("c"), answer("a")]),
+        errors=text([answer("b", status=400)]),
+        inputs=[asked("a", "b"), asked("c", "d")],
+    )
+    assert [row["custom_id"] for row in rows] == ["a", "b", "c", "d"]
+    assert [row["ok"] for row in rows] == [True, False, True, False]
+    assert rows[0] == {
+        "custom_id": "a",
+        "ok": True,
+        "body": {"id": "of-a", "choices": []},
+        "error": None,
+    }
+    assert rows[1]["error"] == {
+        "kind": "http_400",
+        "status_code": 400,
+        "detail": {"id": "of-b", "choices": []},
+    }
+    assert rows[3] == {
+        "custom_id": "d",
+        "ok": False,
+        "body": None,
+        "error": {"kind": "missing", "status_code": None, "detail": None},
+    }
+    assert (counts.ok, counts.failures, counts.missing, counts.first_missing) == (
+        2,
+        {"http_400": 1},
+        1,
+        ["d"],
+    )
+    assert counts.requests == 4
+
+
+KINDS = (
+    (answer("a"), "ok"),
+    (answer("a", status=None), "ok"),
+    (answer("a", status=399), "ok"),
+    (answer("a", status=400), "http_400"),
+    (answer("a", status=599), "http_599"),
+    (answer("a", status=70_000), "error"),
+    (error("a"), "error"),
+    (answer("a", error="sunk"), "error"),
+    (answer("a", error={"code": 1}, status=500), "error"),
+    ('{"custom_id": "a"}', "no_answer"),
+    ('{"custom_id": "a", "response": null, "error": null}', "no_answer"),
+    ('{"custom_id": "a", "response": "hello", "error": null}', "no_answer"),
+    ('{"custom_id": "a", "response": {"status_code": "200"}}', "no_answer"),
+    ('{"custom_id": "a", "response": {"body": 7}}', "ok"),
+)
+
+
+@pytest.mark.parametrize(("line", "kind"), KINDS)
+def test_what_a_line_of_the_output_amounts_to(tmp_path: Path, line: str, kind: str) -> None:
+    counts, rows = joined(tmp_path, output=line, inputs=[asked("a")])
+    assert len(rows) == 1
+    if kind == "ok":
+        assert (counts.ok, counts.failures) == (1, {})
+        assert rows[0]["body"] == json.loads(line)["response"].get("body")
+    else:
+        assert (counts.ok, counts.failures) == (0, {kind: 1})
+        assert rows[0]["error"]["kind"] == kind
+        assert rows[0]["error"]["detail"] is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (answer("a"), "error"),
+        (answer("a", status=422), "http_422"),
+        (error("a"), "error"),
+        ('{"custom_id": "a", "message": "an unknown shape"}', "no_answer"),
+    ],
+)
+def test_a_line_of_the_error_file_has_failed_whatever_it_says(tmp_path: Path, line: str, kind: str) -> None:
+    counts, rows = joined(tmp_path, errors=line, inputs=[asked("a")])
+    assert (counts.ok, counts.failures) == (0, {kind: 1})
+    assert not rows[0]["ok"]
+
+
+HOSTILE = (
+    b"nonsense",
+    b"{",
+    b"[]",
+    b"7",
+    b"null",
+    b"{}",
+    b'{"custom_id": 7}',
+    b'{"custom_id": null, "response": {}}',
+    b'{"custom_id": "\xff", "response": {}}',
+    b'{"custom_id": "a", "response": {"status_code": 200, "body": "\xff"}}',
+    b'{"custom_id": "a", "response": {"status_code": 200, "body": NaN}}',
+    b"\xef\xbb\xbf" + answer("a").encode(),
+    b"[" * 5000,
+    b'{"custom_id": "a", "response": ' + b"[" * 5000,
+    b"\x00",
+    b'{"custom_id": "a", "response": {"body": "' + b"x" * 11_000 + b'"}}',
+)
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_line_that_cannot_be_used_is_counted_and_ends_nothing(tmp_path: Path, line: bytes) -> None:
+    output = line + b"\n" + answer("b").encode() + b"\n"
+    counts, rows = joined(tmp_path, output=output, inputs=[asked("a", "b")])
+    assert (counts.malformed, counts.ok, counts.missing) == (1, 1, 1)
+    assert [row["ok"] for row in rows] == [False, True]
+
+
+def test_a_torn_last_line_is_counted(tmp_path: Path) -> None:
+    counts, _ = joined(tmp_path, output=f"{answer('a')}\n{answer('b')[:40]}", inputs=[asked("a", "b")])
+    assert (counts.ok, counts.malformed, counts.missing) == (1, 1, 1)
+
+
+def test_empty_lines_and_a_missing_last_line_feed_are_nothing(tmp_path: Path) -> None:
+    counts, _ = joined(tmp_path, output=f"\n{answer('a')}\r\n\n  \n{answer('b')}", inputs=[asked("a", "b")])
+    assert (counts.ok, counts.malformed) == (2, 0)
+
+
+def test_of_two_lines_for_a_request_the_first_counts_and_answers_come_before_errors(tmp_path: Path) -> None:
+    counts, rows = joined(
+        tmp_path,
+        output=text([answer("a", tokens=5), answer("a", status=500)]),
+        errors=text([error("a")]),
+        inputs=[asked("a")],
+    )
+    assert (counts.ok, counts.failures, counts.repeated) == (1, {}, 2)
+    assert rows[0]["ok"]
+
+
+def test_a_line_of_no_request_is_counted_and_left_out(tmp_path: Path) -> None:
+    counts, rows = joined(tmp_path, output=text([answer("x"), answer("a")]), inputs=[asked("a")])
+    assert (counts.ok, counts.unknown, counts.missing) == (1, 1, 0)
+    assert [row["custom_id"] for row in rows] == ["a"]
+
+
+def test_without_inputs_the_answers_keep_their_order_and_nothing_is_missing(tmp_path: Path) -> None:
+    counts, rows = joined(tmp_path, output=text([answer("b"), answer("a")]), errors=text([error("c")]))
+    assert [row["custom_id"] for row in rows] == ["b", "a", "c"]
+    assert (counts.ok, counts.failures, counts.requests, counts.missing) == (2, {"error": 1}, None, 0)
+
+
+def test_tokens_are_summed_over_the_answers_that_say_them(tmp_path: Path) -> None:
+    lines = [
+        answer("a", tokens=10),
+        answer("b", tokens=20),
+        answer("c"),
+        answer("d", response={"body": {"usage": {"prompt_tokens": 3}}}),
+        answer("e", response={"body": {"usage": {"prompt_tokens": -3}}}),
+        answer("f", response={"body": {"usage": "many"}}),
+        answer("g", response={"body": [1]}),
+        answer("h", tokens=99, status=500),
+    ]
+    usage = joined(tmp_path, output=text(lines))[0].usage
+    assert (usage.prompt, usage.completion, usage.total, usage.answers) == (33, 2, 35, 3)
+
+
+def test_bodies_are_passed_on_as_they_are(tmp_path: Path) -> None:
+    body = '{"big": 123456789012345678901234567890, "é": "\\u00e9 \\ud83d\\ude00", "n": 1.50e3}'
+    line = f'{{"custom_id": "a", "response": {{"status_code": 200, "body": {body}}}}}'
+    joined(tmp_path, output=line, inputs=[asked("a")])
+    assert body in (tmp_path / "results.jsonl").read_text(encoding="utf-8")
+
+
+ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4) | st.sampled_from(
+    ["a", '"', "\\", '","', 'a","ok', "\n", "é", "\u2028", "r" * 50]
+)
+
+
+def refused(custom_id: str) -> str:
+    return answer(custom_id, status=500)
+
+
+def answered(custom_id: str) -> str:
+    return answer(custom_id)
+
+
+MAKE: dict[str, Callable[[str], str]] = {"ok": answered, "http_500": refused, "error": error}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(ids, unique=True, max_size=12),
+    st.lists(st.tuples(ids, st.sampled_from(sorted(MAKE))), max_size=12),
+    st.integers(),
+)
+def test_the_join_is_what_a_dictionary_would_make_of_it(
+    questions: list[str], strangers: list[tuple[str, str]], seed: int
+) -> None:
+    said = [(each, kind) for each, kind in zip(questions, [*sorted(MAKE)] * 12, strict=False)][::2]
+    lines = [*said, *strangers]
+    random.Random(seed).shuffle(lines)
+    first: dict[str, str] = {}
+    for each, kind in lines:
+        first.setdefault(each, kind)
+    with tempfile.TemporaryDirectory() as folder:
+        counts, rows = joined(
+            Path(folder), output=text(MAKE[kind](each) for each, kind in lines), inputs=[asked(*questions)]
+        )
+    kinds = Counter(first[each] for each in questions if each in first)
+    assert [row["custom_id"] for row in rows] == questions
+    assert [row["ok"] for row in rows] == [first.get(each) == "ok" for each in questions]
+    assert counts.ok == kinds.pop("ok", 0)
+    assert counts.failures == dict(kinds)
+    assert counts.missing == sum(each not in first for each in questions)
+    assert counts.repeated == len(lines) - len(first)
+    assert counts.unknown == len(first.keys() - set(questions))
+
+
+def test_ids_that_share_a_hash_are_told_apart(tmp_path: Path) -> None:
+    with (tmp_path / "spool").open("w+b", buffering=0) as file:
+        spool = Spool(file, lambda _: 7)
+        taken = [spool.add(each, "", b'{"custom_id":"%b","n":1}\n' % each.encode()) for each in "abcabd"]
+        spool.ready()
+        assert taken == [True, True, True, False, False, True]
+        for each in "abcd":
+            assert spool.take(each) == b'{"custom_id":"%b","n":1}\n' % each.encode()
+        assert spool.take("e") is None
+        assert spool.used() == {"": 4}
+
+
+@pytest.mark.parametrize("order", ["same", "turned", "far"])
+def test_lines_are_found_in_whatever_order_they_were_answered(tmp_path: Path, order: str) -> None:
+    """Enough of them that they do not fit into what is read at a time."""
+    names = [f"r{number:05}" for number in range(3000)]
+    turn = {"same": names, "turned": names[::-1], "far": names[::2] + names[1::2][::-1]}[order]
+    padding = "p" * 300
+    lines = (
+        json.dumps({"custom_id": name, "response": {"status_code": 200, "body": name + padding}})
+        for name in turn
+    )
+    counts, rows = joined(tmp_path, output=text(lines), inputs=[asked(*names)])
+    assert counts.ok == 3000
+    assert all(row["body"] == row["custom_id"] + padding for row in rows)
+
+
+def test_the_checksum_is_that_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "output.jsonl").write_text(answer("a"), encoding="utf-8")
+    (tmp_path / "in").write_text(asked("a", "b"), encoding="utf-8")
+    for inputs in (None, [tmp_path / "in"]):
+        sources = Sources(output=tmp_path / "output.jsonl", errors=None, inputs=inputs, longest=9999)
+        _, written = join(sources, tmp_path / "results.jsonl", lambda: None)
+        assert written.sha256 == hashlib.sha256((tmp_path / "results.jsonl").read_bytes()).hexdigest()
+
+
+def test_a_join_that_is_stopped_leaves_no_results(tmp_path: Path) -> None:
+    (tmp_path / "output.jsonl").write_text(answer("a"), encoding="utf-8")
+
+    def stop() -> None:
+        raise StoppedError
+
+    sources = Sources(output=tmp_path / "output.jsonl", errors=None, inputs=None, longest=9999)
+    with pytest.raises(StoppedError):
+        join(sources, tmp_path / "results.jsonl", stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["output.jsonl"]
+
+
+def test_a_status_is_named_only_where_it_is_one() -> None:
+    line = answer("a", status=-5).encode()
+    assert answers.understood(line, failed=True)[1] == answers.ERROR
