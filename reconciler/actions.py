@@ -100,6 +100,8 @@ class Cancel:
     reason: Reason
     twin: Job | None = None
     """The job of the same work that stays, where this one is its duplicate: cancelling it loses nothing."""
+    first: bool = False
+    """True where the workspace has no room for it beside what replaces it: that is created once this has stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

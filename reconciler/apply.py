@@ -7,13 +7,14 @@ and what they replace is cancelled once the new job is known.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
 from reconciler.actions import Cancel, Create, Decision, Plan
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RejectedError
-from reconciler.create import Altered, Bought, Desk, Lost, Refused, Result, buy
+from reconciler.create import FIRST_WAIT, LONGEST_WAIT, Altered, Bought, Desk, Lost, Refused, Result, buy
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
 from reconciler.model import Job, Phase, Source
@@ -41,22 +42,69 @@ class Applier:
         self._desk = desk
         self._writer = desk.writer
         self._world = desk.world
-        self._uploads = Uploads(desk.writer, desk.world, root=root, wishes=uploads)
+        self._uploads = Uploads(desk.writer, desk.world, retrier=desk.retrier, root=root, wishes=uploads)
         self._altered = threading.Event()
 
     def apply(self, plan: Plan) -> tuple[Outcome, ...]:
         """Do what the plan holds; one outcome for each create and cancel, in the plan's order."""
         pending = [decision for decision in plan.decisions if decision.pending]
+        self._uploads.expect(create.spec for create in plan.of(Create))
+        self._world.progress.expect("writing", len(plan.of(Create)) + len(plan.of(Cancel)))
         done = self._world.spread(self._decision, pending, at_once=self._desk.limits.in_flight)
         return tuple(outcome for outcomes in done for outcome in outcomes)
 
     def _decision(self, decision: Decision) -> list[Outcome]:
+        """Create, then cancel; the other way round where there is no room for both."""
         creates, cancels = decision.of(Create), decision.of(Cancel)
-        outcomes: list[Outcome] = [self._create(create) for create in creates]
-        if any(not isinstance(outcome, Created) for outcome in outcomes):
+        outcomes: list[Outcome] = []
+        missing = ""
+        if any(cancel.first for cancel in cancels):
+            missing = self._without_inputs(creates)
+            if not missing:
+                outcomes = [self._done(self._cancel(decision.name, it)) for it in cancels if it.first]
+                missing = self._in_the_way(outcomes)
+                cancels = tuple(cancel for cancel in cancels if not cancel.first)
+        for create in creates:
+            skipped = Skipped(name=decision.name, action=CREATE, why=missing) if missing else None
+            outcomes.append(self._done(skipped or self._create(create)))
+        kept = any(not isinstance(outcome, Created | Cancelled) for outcome in outcomes)
+        for cancel in cancels:
             why = "what replaces it was not created"
-            return outcomes + [Skipped(name=decision.name, action=CANCEL, why=why) for _ in cancels]
-        return outcomes + [self._cancel(decision.name, cancel) for cancel in cancels]
+            skipped = Skipped(name=decision.name, action=CANCEL, why=why) if kept else None
+            outcomes.append(self._done(skipped or self._cancel(decision.name, cancel)))
+        return outcomes
+
+    def _done(self, outcome: Outcome) -> Outcome:
+        self._world.progress.advance("writing", 1)
+        return outcome
+
+    def _without_inputs(self, creates: Sequence[Create]) -> str:
+        """Send what is bought before anything is given up for it; return why that failed, "" where it did not."""
+        try:
+            for create in creates:
+                self._uploads.ids(create.spec)
+        except ReconcilerError as error:
+            return f"its input could not be sent: {error}"
+        return ""
+
+    def _in_the_way(self, outcomes: list[Outcome]) -> str:
+        """Wait until what was cancelled first has stopped; return what still takes its room, "" for nothing."""
+        wait = FIRST_WAIT
+        for outcome in outcomes:
+            if not isinstance(outcome, Cancelled):
+                return "there is no room for it, since what it replaces was not cancelled"
+            job = outcome.job
+            while job.phase in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
+                left = self._desk.give_up_at - self._world.monotonic()
+                if left <= 0 or self._world.stop.is_set():
+                    return f"{job.short_id}, which it replaces, has not stopped yet: run again"
+                self._world.sleep(min(wait, left))
+                wait = min(wait * 2, LONGEST_WAIT)
+                try:
+                    job = self._writer.get_job(job.id)
+                except ApiError as error:
+                    return f"nobody can tell whether {job.short_id}, which it replaces, has stopped: {error}"
+        return ""
 
     def _create(self, create: Create) -> Outcome:
         name = create.spec.name

@@ -62,6 +62,8 @@ class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cance
 
     reason: str
     job: JobDoc
+    first: bool = False
+    """True where there is no room for it beside what replaces it: that is created once this has stopped."""
 
 
 class KeepDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="keep"):
@@ -145,6 +147,8 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """Creates whose number of requests is not known."""
     lost_answers: int
     """Requests that the cancelled jobs have already answered."""
+    upload_bytes: int = 0
+    """Bytes of the input files of what is bought, each content once. What the workspace holds already is not sent."""
 
 
 class PlanDoc(_Part, frozen=True, kw_only=True):

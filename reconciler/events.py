@@ -124,6 +124,7 @@ EVENTS: Final[Mapping[str, Event]] = {
             "requests": _count("Requests that the plan buys, as far as they are known."),
             "requests_unknown": _count("Creates whose number of requests is not known."),
             "lost_answers": _count("Requests that the cancelled jobs have already answered."),
+            "upload_bytes": _count("Bytes of the input files of what is bought, each content once."),
         },
     ),
     "guard.refused": Event(
@@ -175,6 +176,30 @@ EVENTS: Final[Mapping[str, Event]] = {
         "warning",
         "The list of uploads could not be read, so nothing is used again.",
         {"error": _ERROR},
+    ),
+    "input.upload_unread": Event(
+        "warning",
+        "An upload could not be read back, so its content is sent again.",
+        {"file_id": _text("Its id."), "error": _ERROR},
+    ),
+    "input.upload_forged": Event(
+        "error",
+        "An upload is not the content that it is named after: somebody else made it. It is not used.",
+        {
+            "file_id": _text("Its id."),
+            "filename": _text("What it is called."),
+            "sha256": _text("Of its bytes, in hexadecimal."),
+        },
+    ),
+    "work.progressed": Event(
+        "info",
+        "Long work goes on; told every ten seconds where there is no terminal to draw bars on.",
+        {
+            "work": _text("What goes on: `checking`, `uploading` or `writing`."),
+            "done": _count("Bytes that were checked or uploaded; creates and cancels that were made."),
+            "total": _count("How many there are, as far as it is known."),
+            "elapsed_ms": _ELAPSED,
+        },
     ),
     "input.upload_repeated": Event(
         "warning",

@@ -67,8 +67,11 @@ def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
     }
     satisfied: list[str] = []
     broken: list[str] = []
+    ahead = {cancel.ours.job.id for cancel in fresh.of(Cancel) if cancel.first}
     for key, action in promised.items():
-        if key not in present:
+        if isinstance(action, CancelDoc) and not action.first and action.job.id in ahead:
+            broken.append(f"cancel {key[1]}: now before what replaces it is created, for lack of room")
+        elif key not in present:
             progress = _progress(action, fresh, observed)
             words = f"{_verb(key)} {key[1]}"
             if progress:

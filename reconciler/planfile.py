@@ -76,6 +76,8 @@ def _summary(plan: Plan) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
     requests = [create.spec.requests for create in creates]
+    inputs = (part for create in creates for part in create.spec.inputs)
+    files = {part.sha256: part.size for part in inputs if isinstance(part, InputFile)}
     return SummaryDoc(
         create=len(creates) - len(replaced),
         replace=len(replaced),
@@ -86,6 +88,7 @@ def _summary(plan: Plan) -> SummaryDoc:
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
         lost_answers=sum(cancel.ours.job.completed_requests for cancel in cancels),
+        upload_bytes=sum(files.values()),
     )
 
 
@@ -120,7 +123,7 @@ def _action(action: Action) -> ActionDoc:
                 ),
             )
         case Cancel():
-            return CancelDoc(reason=action.reason, job=_job(action.ours.job))
+            return CancelDoc(reason=action.reason, job=_job(action.ours.job), first=action.first)
         case Keep():
             return KeepDoc(
                 reason=action.reason,

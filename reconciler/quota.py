@@ -8,7 +8,7 @@ not to send it. What is pending is a lower bound, since jobs show no total until
     it does not fit even into an empty workspace
         -> Hold `quota` (attention)
     it replaces a job, and fits once that one is gone
-        -> Cancel the old one `superseded` first, and Hold the new one `quota`: the next apply creates it
+        -> Cancel the old one `superseded` first; the new one is created once it has stopped
     it replaces a job, and fits in neither way
         -> Hold `quota`, and Keep the old one `running`
 """
@@ -55,33 +55,61 @@ def fit(plan: Plan, pending: Pending, room: Room) -> Plan:
     for decision in plan.decisions:
         requests = sum(create.spec.requests or 0 for create in decision.of(Create))
         lacks = room.lacks(pending, requests) if requests else ""
-        if lacks:
-            decisions.append(_held(decision, requests, pending, room, lacks))
-        else:
+        if not lacks:
             decisions.append(decision)
             pending = replace(pending, ours=pending.ours + requests)
+        elif freed := _freed(decision, requests, pending, room):
+            decisions.append(_in_turn(decision, lacks))
+            # Others may be created before the old one has stopped: for them there is the lesser room of both.
+            pending = replace(pending, ours=pending.ours + max(0, requests - freed))
+        else:
+            decisions.append(_held(decision, never=bool(room.lacks(Pending(), requests)), lacks=lacks))
     return replace(plan, decisions=tuple(decisions))
 
 
-def _held(decision: Decision, requests: int, pending: Pending, room: Room, lacks: str) -> Decision:
-    never = bool(room.lacks(Pending(), requests))
-    replaced = [cancel for cancel in decision.of(Cancel) if cancel.reason is Reason.SUPERSEDED]
-    freed = sum(left(cancel.ours) or 0 for cancel in replaced)
-    first = not never and freed and not room.lacks(replace(pending, ours=pending.ours - freed), requests)
+def _replaced(decision: Decision) -> list[Cancel]:
+    return [cancel for cancel in decision.of(Cancel) if cancel.reason is Reason.SUPERSEDED]
+
+
+def _freed(decision: Decision, requests: int, pending: Pending, room: Room) -> int:
+    """Return how many pending requests end with what is replaced, 0 where that is not room enough."""
+    freed = min(sum(left(cancel.ours) or 0 for cancel in _replaced(decision)), pending.ours)
+    return 0 if room.lacks(replace(pending, ours=pending.ours - freed), requests) else freed
+
+
+def _in_turn(decision: Decision, lacks: str) -> Decision:
+    """Cancel what is replaced first."""
+    replaced = _replaced(decision)
+    actions = tuple(
+        replace(action, first=True) if isinstance(action, Cancel) and action in replaced else action
+        for action in decision.actions
+    )
+    note = f"{lacks}, so what it replaces is cancelled before it is created"
+    return replace(decision, actions=actions, notes=(*decision.notes, note))
+
+
+def _held(decision: Decision, *, never: bool, lacks: str) -> Decision:
+    """Hold the create, and keep what it would replace.
+
+    Args:
+        decision: about one name.
+        never: whether not even an empty workspace has room for it.
+        lacks: what is exceeded.
+    """
     hold = Hold(
         reason=Reason.QUOTA,
-        detail=lacks
-        + ("; what it replaces is cancelled first, and the next apply creates it" if first else ""),
+        detail=lacks,
         hint="split the job, or raise the limit where the API allows more"
         if never
         else "run again once some of them are answered",
         attention=never,
     )
+    replaced = _replaced(decision)
     actions: list[Action] = []
     for action in decision.actions:
         if isinstance(action, Create):
             actions.append(hold)
-        elif isinstance(action, Cancel) and action in replaced and not first:
+        elif isinstance(action, Cancel) and action in replaced:
             kept = "what would replace it does not fit"
             actions.append(Keep(job=action.ours.job, reason=Reason.RUNNING, detail=kept))
         else:

@@ -260,6 +260,8 @@ def _carry_out(
             outcomes += applier.apply(_duplicates(run, situation, outcomes))
     except ReconcilerError as error:  # what was done is done; the next apply looks again
         run.world.log("apply.not_settled", error=str(error))
+    finally:
+        run.world.progress.end()
     return outcomes
 
 

@@ -126,6 +126,27 @@ class ValidateDoc(_Part, frozen=True, kw_only=True):
     problems: tuple[ProblemDoc, ...]
 
 
+class StoredDoc(_Part, frozen=True, kw_only=True):
+    """One upload of this tool."""
+
+    id: str
+    filename: str
+    """The SHA-256 of its content, and `.jsonl`."""
+    bytes: int | None
+    """None where the API does not say."""
+    created_at: int
+    """Unix seconds, the server's clock."""
+    deleted: bool
+    """Whether it was deleted now."""
+
+
+class PruneDoc(_Part, frozen=True, kw_only=True):
+    """What `files prune --format json` writes."""
+
+    uploads: tuple[StoredDoc, ...]
+    """Those that nothing needs, the oldest first."""
+
+
 class FindingDoc(_Part, frozen=True, kw_only=True):
     """One thing that was looked at."""
 

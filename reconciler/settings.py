@@ -110,7 +110,8 @@ class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expiry_hours: Annotated[
         Count | None,
         Meta(
-            description="After so many hours the API deletes an upload; null leaves that to the API (30 days)."
+            description="After so many hours the API deletes an upload; null leaves that to the API (30 days). "
+            "More than `reuse_hours`, unless nothing is used again."
         ),
     ] = None
     visibility: Annotated[
@@ -121,6 +122,14 @@ class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether an upload of the same content that is there already is used again."),
     ] = True
+    verify: Annotated[
+        bool,
+        Meta(
+            description="Whether an upload of an earlier run is read back and hashed before it is used again. "
+            "Otherwise its name (the SHA-256 of its content), size and count of lines are trusted, which whoever "
+            "may write to the workspace can make up."
+        ),
+    ] = False
     reuse_hours: Annotated[
         Annotated[int, Meta(ge=0)],
         Meta(description="Hours that an upload must have left to be used again. Ours: the longest timeout."),

@@ -13,21 +13,18 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from reconciler import stored
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, NotFoundError
+from reconciler.api.retry import Retrier
 from reconciler.api.values import File, Upload
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.settings import Uploads as Wishes
 from reconciler.specs.blocks import BLOCK, open_regular
 from reconciler.world import World
-
-TRIES: Final = 4
-PAUSE_SECONDS: Final = 0.5
-"""Before the second try; doubled before each further one."""
 
 
 class InputChangedError(ReconcilerError):
@@ -39,14 +36,16 @@ class Uploads:
 
     Args:
         writer: sends.
-        world: clock and log.
+        world: clock, log and progress.
+        retrier: bounds the repeating, together with all that the run asks.
         root: the project root that input paths are relative to.
         wishes: how long they are kept, who sees them, and whether they are used again.
     """
 
-    def __init__(self, writer: Writer, world: World, *, root: Path, wishes: Wishes) -> None:
+    def __init__(self, writer: Writer, world: World, *, retrier: Retrier, root: Path, wishes: Wishes) -> None:
         self._writer = writer
         self._world = world
+        self._retrier = retrier
         self._root = root
         self._wishes = wishes
         self._mutex = threading.Lock()
@@ -56,6 +55,14 @@ class Uploads:
         """The ids of uploads of earlier runs that are used again, each with its content."""
         self._gone: set[str] = set()
         """The ids of those that were not there any more: the list is older than that."""
+
+    def expect(self, specs: Iterable[JobSpec]) -> None:
+        """Tell how much there may be to send."""
+        files = {
+            part.sha256: part.size for spec in specs for part in spec.inputs if isinstance(part, InputFile)
+        }
+        if files:
+            self._world.progress.expect("uploading", sum(files.values()))
 
     def ids(self, spec: JobSpec) -> tuple[str, ...]:
         """Return the file ids for a spec's inputs, uploading what the workspace does not hold yet.
@@ -116,12 +123,30 @@ class Uploads:
                 file, part, until=until, visibility=self._wishes.visibility
             ):
                 continue
+            if self._wishes.verify and not self._is_content(file, part):
+                continue
             with self._mutex:
                 self._reused[file.id] = part.sha256
             facts = {"path": part.path, "sha256": part.sha256, "bytes": part.size, "file_id": file.id}
             self._world.log("input.reused", **facts)
+            self._world.progress.expect("uploading", -part.size)
             return file.id
         return None
+
+    def _is_content(self, file: File, part: InputFile) -> bool:
+        """Read an upload back and tell whether it is what its name says."""
+        digest = hashlib.sha256()
+        try:
+            with self._writer.file_content(file.id) as pieces:
+                for piece in pieces:
+                    digest.update(piece)
+        except ApiError as error:  # sending it again is no harm
+            self._world.log("input.upload_unread", file_id=file.id, error=str(error))
+            return False
+        found = digest.hexdigest()
+        if found != part.sha256:
+            self._world.log("input.upload_forged", file_id=file.id, filename=file.filename, sha256=found)
+        return found == part.sha256
 
     def _listed(self) -> dict[str, list[File]]:
         """Return our uploads by name, read once; none where they cannot be read: sending again is no harm."""
@@ -169,9 +194,17 @@ class Uploads:
         return sent.file.id
 
     def _send(self, part: InputFile, content: BinaryIO) -> Upload:
-        """Half an upload costs nothing: it is sent again."""
-        for left in reversed(range(TRIES)):
+        """Half an upload costs nothing: it is sent again, when and as often as the API and the run's retries allow."""
+        attempt, progress = 1, self._world.progress
+        while True:
             content.seek(0)
+            sent = 0
+
+            def heard(amount: int) -> None:
+                nonlocal sent
+                sent += amount
+                progress.advance("uploading", amount)
+
             try:
                 return self._writer.upload_file(
                     filename=stored.name_of(part.sha256),
@@ -179,13 +212,17 @@ class Uploads:
                     size=part.size,
                     expiry_hours=self._wishes.expiry_hours,
                     visibility=self._wishes.visibility,
+                    heard=heard,
                 )
             except ApiError as error:
-                if not left or not error.transient or self._world.stop.is_set():
+                progress.advance("uploading", -sent)
+                if self._world.stop.is_set():
                     raise
+                self._retrier.wait(error, attempt=attempt)
                 self._world.log("input.upload_repeated", path=part.path, error=str(error))
-                self._world.sleep(PAUSE_SECONDS * 2 ** (TRIES - 1 - left))
-        raise AssertionError("the last try returns or raises")  # pragma: no cover
+                if self._world.stop.is_set():  # while it waited
+                    raise
+                attempt += 1
 
 
 def _opened(path: Path, part: InputFile) -> BinaryIO:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from reconciler.ledger.lines import Line
+from reconciler.progress import UNWATCHED, Progress
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -84,6 +85,8 @@ class World:
     log: Log
     ledger: Ledger
     stop: Stop
+    progress: Progress = UNWATCHED
+    """Is told how far long work has come."""
     run_id: str
     """Names this run in every event and ledger line."""
 

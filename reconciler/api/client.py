@@ -6,7 +6,7 @@ that is blindly repeated after a lost answer buys the work twice, and only the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
@@ -228,6 +228,7 @@ class Writer(Reader):
         size: int,
         expiry_hours: int | None = None,
         visibility: Literal["workspace", "user"] | None = None,
+        heard: Callable[[int], object] | None = None,
     ) -> Upload:
         """Send a file of batch requests, in constant memory and with its length announced; never repeated here.
 
@@ -237,6 +238,7 @@ class Writer(Reader):
             size: how many bytes of it are sent.
             expiry_hours: after which the API deletes it; None leaves that to the API (30 days).
             visibility: who sees it; None leaves that to the API (the workspace).
+            heard: is told how many bytes more were handed over.
 
         Returns:
             The file and the hash of what was sent. Equal bytes sent twice become two files.
@@ -244,7 +246,7 @@ class Writer(Reader):
         Raises:
             ReconcilerError: the content ends before `size`, or cannot be read; the API keeps nothing of it.
         """
-        outgoing = Outgoing(content, size=size, name=filename)
+        outgoing = Outgoing(content, size=size, name=filename, heard=heard)
         form = [
             ("purpose", "batch"),
             *calls.given(expiry=None if expiry_hours is None else str(expiry_hours), visibility=visibility),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from typing import BinaryIO
 
 from reconciler.errors import ReconcilerError
@@ -19,10 +20,14 @@ class Outgoing:
         file: opened for reading bytes; read from where it stands.
         size: how many bytes are to be sent.
         name: for error messages.
+        heard: is told of each piece's bytes.
     """
 
-    def __init__(self, file: BinaryIO, *, size: int, name: str) -> None:
+    def __init__(
+        self, file: BinaryIO, *, size: int, name: str, heard: Callable[[int], object] | None = None
+    ) -> None:
         self._file = file
+        self._heard = heard
         self._size = size
         self._left = size
         self._name = name
@@ -58,4 +63,6 @@ class Outgoing:
             )
         self._left -= len(piece)
         self._hash.update(piece)
+        if self._heard is not None:
+            self._heard(len(piece))
         return piece

@@ -25,7 +25,7 @@ def declared(session: Session[ApiT], paths: Sequence[Path], only: Sequence[str] 
     world = session.run.world
     began = world.monotonic()
     places = [session.host.cwd / path for path in paths]
-    loaded = load(session.project, places, now=world.now(), only=only)
+    loaded = load(session.project, places, now=world.now(), only=only, progress=world.progress)
     world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
     if loaded.warnings:
         aside(problems_text(loaded.warnings, colour=session.host.colour("stderr")))

@@ -24,9 +24,10 @@ def files() -> None:
 
 @files.command()
 @click.option("--yes", is_flag=True, help="Delete them; without it they are only listed.")
+@options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def prune(host: Host, *, yes: bool, common: options.Common) -> int:
+def prune(host: Host, *, yes: bool, form: str, common: options.Common) -> int:
     """List the uploads of this tool that no live job needs, and with --yes delete them.
 
     Only uploads that are named by their content, as this tool names them, are ever looked at. Those of jobs that are
@@ -38,12 +39,12 @@ def prune(host: Host, *, yes: bool, common: options.Common) -> int:
     if not yes:
         with reading(common, host) as reader:
             found = unneeded(reader)
-        say("".join(f"{line(file)}\n" for file in found) + summary(found, "delete them: --yes"))
+        say(shown(found, form=form))
         return ExitCode.OK
     with interrupts(host) as interrupted, writing(common, host) as session:
         found = unneeded(session)
         deleted = [file for file in found if not host.stop.is_set() and delete(session, file)]
-    say("".join(f"{line(file)}\n" for file in deleted) + summary(deleted, "deleted"))
+    say(shown(found, deleted, form=form))
     failed = len(deleted) < len(found)
     ended = (ExitCode.PARTIAL if deleted else ExitCode.FAILED) if failed else ExitCode.OK
     return first_that_holds({ended} | interrupted.codes)
@@ -88,6 +89,27 @@ def delete(session: Session[Writer], file: File) -> bool:
         return False
     session.run.world.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
     return True
+
+
+def shown(found: list[File], deleted: list[File] | None = None, *, form: str) -> str | bytes:
+    """Return the uploads that nothing needs; of text, only those that were deleted where any were to be."""
+    from reconciler.reports import PruneDoc, StoredDoc, pretty
+
+    if form == "text":
+        files, what = (found, "delete them: --yes") if deleted is None else (deleted, "deleted")
+        return "".join(f"{line(file)}\n" for file in files) + summary(files, what)
+    gone = {file.id for file in deleted or ()}
+    uploads = tuple(
+        StoredDoc(
+            id=file.id,
+            filename=file.filename,
+            bytes=file.size,
+            created_at=file.created_at,
+            deleted=file.id in gone,
+        )
+        for file in found
+    )
+    return pretty(PruneDoc(uploads=uploads))
 
 
 def line(file: File) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
+from reconciler.cli.bars import bars
 from reconciler.cli.host import Host
-from reconciler.cli.progress import bars
 from reconciler.cli.say import aside, say
 from reconciler.cli.session import Session, locked
 from reconciler.cli.tell import tell_outcomes

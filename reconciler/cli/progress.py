@@ -1,86 +1,221 @@
-"""Progress on a terminal: a bar for each job that runs, and one for all; nothing anywhere else."""
+"""Long work as it goes: bars on a terminal, and elsewhere an event now and then, so that no log falls silent.
+
+What takes less than half a second shows nothing, and imports nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
-from reconciler.cli.host import Host
-from reconciler.model import Job, Phase
-from reconciler.render.clean import clean
-from reconciler.render.words import age, count
-from reconciler.wait import View
-from reconciler.waiting import Progress, progress, together
+from reconciler.progress import UNWATCHED, Progress, Work
+from reconciler.render.words import count, size, span
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.progress import Progress as Screen
 
-MOST: Final = 12
-"""So many jobs have a bar of their own, the slowest first."""
-WIDTH: Final = 24
+    from reconciler.cli.host import Host
+    from reconciler.world import Log
+
+PATIENCE_SECONDS: Final = 0.5
+"""What is over by then is not worth a bar."""
+FRAME_SECONDS: Final = 0.1
+BEAT_SECONDS: Final = 10.0
+"""Between two events about the same work."""
+TITLES: Final[dict[Work, str]] = {"checking": "Checking", "uploading": "Uploading", "writing": "Writing"}
 
 
-def _nothing(_: View) -> None:
-    """Show nothing: events tell it."""
+@dataclass(slots=True)
+class Tally:
+    """One kind of work."""
+
+    began: float
+    """On the monotonic clock."""
+    done: int = 0
+    expected: int = 0
+
+    @property
+    def total(self) -> int:
+        """How much there is of it, as far as it is known."""
+        return max(self.done, self.expected)
 
 
-@contextmanager
-def bars(host: Host) -> Iterator[Callable[[View], object]]:
-    """Yield what shows a view on stderr where that is a terminal; the bars are gone in the end."""
-    if not host.terminal("stderr"):
-        yield _nothing
-        return
-    import sys
+def words(work: Work, tally: Tally, now: float) -> str:
+    """Return how much of it is done, how fast it goes, and how long it will take at that rate."""
+    rate = tally.done / (now - tally.began) if now > tally.began else 0.0
+    if work == "writing":
+        parts = [f"{tally.done:,} of {count(tally.total, 'write')}", f"{rate:.1f}/s"]
+    else:
+        parts = [f"{size(tally.done)} of {size(tally.total)}", f"{size(round(rate))}/s"]
+    left = tally.total - tally.done
+    if left and rate:
+        parts.append(f"{span(left / rate)} left")
+    return " · ".join(parts)
 
+
+class _Tallies:
+    """Counts, from any thread, and shows what it has counted where it is time for it."""
+
+    watched: Final = True
+
+    def __init__(self, monotonic: Callable[[], float], pause: float) -> None:
+        self._monotonic = monotonic
+        self._pause = pause
+        self._next: float | None = None
+        self._lock = threading.RLock()
+        self._tallies: dict[Work, Tally] = {}
+
+    def expect(self, work: Work, amount: int) -> None:
+        """Count what is to be done."""
+        with self._lock:
+            self._of(work).expected += amount
+
+    def advance(self, work: Work, amount: int) -> None:
+        """Count what is done."""
+        with self._lock:
+            self._of(work).done += amount
+            now = self._monotonic()
+            if self._next is not None and now >= self._next:
+                self._show(now)
+                self._next = self._monotonic() + self._pause
+
+    def _of(self, work: Work) -> Tally:
+        if work not in self._tallies:
+            self._tallies[work] = Tally(began=self._monotonic())
+            if self._next is None:
+                self._next = self._monotonic() + self._first()
+        return self._tallies[work]
+
+    def _first(self) -> float:
+        return self._pause
+
+    def _show(self, now: float) -> None:
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Forget all of it."""
+        with self._lock:
+            self._tallies.clear()
+            self._next = None
+
+
+class Beats(_Tallies):
+    """Tells an event now and then."""
+
+    def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
+        super().__init__(monotonic, BEAT_SECONDS)
+        self.log = log
+
+    def _show(self, now: float) -> None:
+        for work, tally in self._tallies.items():
+            if tally.done < tally.total:
+                elapsed = round((now - tally.began) * 1000)
+                self.log("work.progressed", work=work, done=tally.done, total=tally.total, elapsed_ms=elapsed)
+
+
+class Bars(_Tallies):
+    """Draws a bar for each kind of work at the bottom of the terminal, and wipes it off before anything else is said.
+
+    Args:
+        stream: the terminal.
+        monotonic: seconds on a clock that never goes back.
+        colour: whether it takes colours.
+    """
+
+    def __init__(self, stream: TextIO, monotonic: Callable[[], float], *, colour: bool = True) -> None:
+        super().__init__(monotonic, FRAME_SECONDS)
+        self._stream = stream
+        self._colour = colour
+        self._screen: Screen | None = None
+
+    def _first(self) -> float:
+        return PATIENCE_SECONDS
+
+    def _show(self, now: float) -> None:
+        if self._screen is None:
+            self._screen = _screen(self._stream, colour=self._colour)
+            self._screen.start()
+        for work, tally in self._tallies.items():
+            known = next((task.id for task in self._screen.tasks if task.description == TITLES[work]), None)
+            told = words(work, tally, now)
+            if known is None:
+                self._screen.add_task(TITLES[work], completed=tally.done, total=tally.total, words=told)
+            else:
+                self._screen.update(known, completed=tally.done, total=tally.total, words=told)
+        self._screen.refresh()
+
+    def wipe(self) -> None:
+        """Leave the terminal as if there had been no bars; the next ones are drawn anew."""
+        with self._lock:
+            screen, self._screen = self._screen, None
+            if screen is not None:
+                screen.stop()
+
+    def end(self) -> None:
+        """Wipe the bars off."""
+        with self._lock:
+            self.wipe()
+            super().end()
+
+    def beside(self) -> TextIO:
+        """Return the terminal, for others to write to."""
+        return cast("TextIO", _Beside(self._stream, self))
+
+
+class _Beside:
+    """A stream that wipes the bars off before it is written to."""
+
+    def __init__(self, stream: TextIO, bars: Bars) -> None:
+        self._stream = stream
+        self._bars = bars
+
+    def write(self, text: str) -> int:
+        self._bars.wipe()
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
+def _screen(stream: TextIO, *, colour: bool) -> Screen:
+    """Import what draws: 80 ms that only long work pays."""
     from rich.console import Console
-    from rich.live import Live
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Drawn
+    from rich.table import Column
 
-    console = Console(
-        file=sys.stderr, force_terminal=True, no_color=not host.colour("stderr"), highlight=False
+    class Visible(Console):
+        """Leaves the cursor alone: a run that is killed could not bring it back."""
+
+        def show_cursor(self, show: bool = True) -> bool:  # noqa: FBT001, FBT002  rich's
+            return show
+
+    return Drawn(
+        TextColumn("{task.description:<9}"),
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True)),
+        console=Visible(file=stream, force_terminal=True, no_color=not colour, highlight=False),
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
     )
-    with Live(console=console, transient=True, auto_refresh=False) as live:
-
-        def show(view: View) -> None:
-            live.update(_table(view, host.now()), refresh=True)
-
-        yield show
 
 
-def parts(view: View, now: float) -> list[Progress]:
-    """Return how far each job is that is waited for, the one that takes longest first."""
-    found = [progress(name, view.jobs[job], now) for job, name in view.awaited.items() if job in view.jobs]
-    return sorted(found, key=lambda it: (-(it.seconds_left or 0), it.share, it.name))
+def bars(host: Host) -> Bars | None:
+    """Return what draws on the terminal, None where stderr is none, or one that cannot move its cursor."""
+    dumb = host.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    if dumb or not host.terminal("stderr"):
+        return None
+    return Bars(sys.stderr, host.monotonic, colour=host.colour("stderr"))
 
 
-def _table(view: View, now: float) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    found = parts(view, now)
-    if not found:
-        return Table.grid()
-    shown, more = found[:MOST], found[MOST:]
-    queued = sum(it.phase is Phase.ACTIVE and it.started_at is None for it in _awaited(view))
-    table = Table.grid(padding=(0, 2))
-    whole = together(found, f"{count(len(found), 'job')}{f', {queued:,} queued' if queued else ''}")
-    lines = [*shown, together(more, f"{len(more):,} more")] if more else shown
-    for line in [*lines, whole] if len(lines) > 1 else lines:
-        table.add_row(*map(Text, cells(line)))
-    return table
-
-
-def _awaited(view: View) -> list[Job]:
-    return [view.jobs[job] for job in view.awaited if job in view.jobs]
-
-
-def cells(it: Progress) -> tuple[str, str, str, str, str]:
-    """Return a bar's name, the bar, what is done, what failed, and the time that is left."""
-    full = round(it.share * WIDTH)
-    return (
-        clean(it.name),
-        "━" * full + "─" * (WIDTH - full),
-        f"{it.completed:,} of {it.total:,}" if it.total else f"{it.completed:,} of ?",
-        f"{it.failed:,} failed" if it.failed else "",
-        "" if it.seconds_left is None else f"{age(it.seconds_left)} left",
-    )
+def on_terminal(host: Host) -> Progress:
+    """Return bars where there is a terminal, and nothing elsewhere: for commands that keep no log."""
+    return bars(host) or UNWATCHED

@@ -25,6 +25,7 @@ NAMES: Final = (
     "jobs",
     "validate",
     "doctor",
+    "prune",
     "event",
 )
 

@@ -21,6 +21,7 @@ from reconciler.api.values import RequestRecord
 from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
+from reconciler.cli.progress import Beats, bars
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.file import FileLedger
@@ -154,8 +155,10 @@ def _open(
             make_own(project.root / STATE)
     checkout = git.checkout(project.root, project.spec_root)
     run_id = f"{host.random.getrandbits(48):012x}"
+    drawn = bars(host)
     log = stack.enter_context(
         open_log(
+            stream=drawn.beside() if drawn else None,
             style=common.log_format,
             level=common.log_level or ("warning" if host.terminal("stderr") else "info"),
             file=common.log_file and host.cwd / common.log_file,
@@ -181,6 +184,8 @@ def _open(
         on_request=_observer(log, ear),
     )
     stack.callback(api.close)
+    if drawn:
+        stack.callback(drawn.end)
     local = local_ledger(project, target)
     record: Ledger = local
     shared = shared_ledger(project, target, host)
@@ -197,6 +202,7 @@ def _open(
         log=log,
         ledger=record,
         stop=host.stop,
+        progress=drawn or Beats(log, host.monotonic),
         run_id=run_id,
     )
     run = Run(

@@ -28,6 +28,7 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cac
     """
     from dataclasses import replace
 
+    from reconciler.cli.progress import on_terminal
     from reconciler.cli.report import validation_doc, validation_text
     from reconciler.render.problems import count_line, problems_github
     from reconciler.reports import pretty
@@ -37,7 +38,10 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cac
     try:
         project = load_project(config and host.cwd / config, start=host.cwd)
         loaded = load(
-            replace(project, cache=not no_cache), [host.cwd / path for path in paths], now=host.now()
+            replace(project, cache=not no_cache),
+            [host.cwd / path for path in paths],
+            now=host.now(),
+            progress=on_terminal(host),
         )
     except SpecError as error:
         if form == "text":

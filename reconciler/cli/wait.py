@@ -45,8 +45,8 @@ def wait(
     jobs of days, let an hourly apply look after them instead of a runner that waits.
     """
     from reconciler import reconcile
+    from reconciler.cli.bars import bars
     from reconciler.cli.declare import declared, with_lineage
-    from reconciler.cli.progress import bars
     from reconciler.cli.session import reading
     from reconciler.cli.signals import interrupts
     from reconciler.wait import Patience, until_ended

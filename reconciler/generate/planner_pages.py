@@ -46,8 +46,8 @@ Afterwards the creates are fitted, in order of name, into what the workspace may
 (`limits.max_workspace_pending`) and what this project may (`limits.max_pending`). What is pending is a lower bound:
 jobs show no total until the API has validated them, and only ours carry it in their tags. A create that does not fit is
 Hold `quota`, and a later apply takes it; one that would not fit into an empty workspace needs a person. Where it
-replaces a job and fits once that one is gone, the old one is cancelled first and the next apply creates; where it fits
-in neither way, the old one stays.
+replaces a job and fits once that one is gone, the old one is cancelled first, and the new one is created in the same
+apply once the old one has stopped; where it fits in neither way, the old one stays.
 """
 
 _REASONS: Final = """\

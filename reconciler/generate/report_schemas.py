@@ -45,6 +45,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "outputs": (reports.PullDoc,),
     "end": (reports.EndDoc,),
     "summary": (summary.Summary,),
+    "prune": (reports.PruneDoc,),
 }
 """What each schema describes: one of these types."""
 TITLES: Final[Mapping[str, str]] = {
@@ -54,6 +55,8 @@ TITLES: Final[Mapping[str, str]] = {
     "end": "What `on_end` is told of a job's end",
 }
 """What is no command's answer."""
+_COMMANDS: Final = {"prune": "files prune"}
+"""What writes it, where that is called otherwise."""
 
 
 def schema(name: str) -> Callable[[], str]:
@@ -70,7 +73,7 @@ def _text(name: str) -> str:
             definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": TITLES.get(name, f"What `reconciler {name}` writes as JSON"),
+        "title": TITLES.get(name, f"What `reconciler {_COMMANDS.get(name, name)}` writes as JSON"),
         **(tops[0] if len(tops) == 1 else {"anyOf": list(tops)}),
         "$defs": definitions,
     }

@@ -74,7 +74,7 @@ def _alike(decision: DecisionDoc, row: Row) -> Hashable:
         (it.reason, it.attempt, tuple(change for change in it.changes if change.field != "inputs"))
         for it in decision.of(CreateDoc)
     )
-    cancels = tuple(it.reason for it in decision.of(CancelDoc))
+    cancels = tuple((it.reason, it.first) for it in decision.of(CancelDoc))
     holds = tuple(
         (it.reason, it.hint, it.until, it.detail if it.attention else "") for it in decision.of(HoldDoc)
     )
@@ -92,11 +92,10 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
         facts += [row.facts[0], *_bought(creates)]
     if cancels:
         answered = sum(job.completed_requests for job in cancels)
-        word = (
-            "then cancels"
-            if creates
-            else f"{plan_words.reason_words(first.of(CancelDoc)[0].reason)} · cancels"
-        )
+        cancel = first.of(CancelDoc)[0]
+        word = "first cancels" if cancel.first else "then cancels"
+        if not creates:
+            word = f"{plan_words.reason_words(cancel.reason)} · cancels"
         facts.append(f"{word} {count(len(cancels), 'job')}, {answered:,} requests answered")
     if not (creates or cancels):
         facts += _common(row.facts for _, row in group)

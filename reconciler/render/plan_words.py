@@ -61,8 +61,11 @@ def row(decision: DecisionDoc) -> Row | None:
         facts += _create(create)
         below += [f"{change.field}: {change.before} -> {change.after}" for change in create.changes]
     for cancel in cancels:
-        word = "then cancels " if creates else f"{reason_words(cancel.reason)} · "
-        facts.append(f"{word}{job(cancel.job)}")
+        if cancel.first and creates:
+            facts.append(f"first cancels {job(cancel.job)}, and waits until it has stopped")
+        else:
+            word = "then cancels " if creates else f"{reason_words(cancel.reason)} · "
+            facts.append(f"{word}{job(cancel.job)}")
     for hold in holds:
         facts += _hold(hold)
     if not (creates or cancels or holds):
@@ -176,6 +179,8 @@ def totals(plan: PlanDoc) -> str:
     if it.requests or it.requests_unknown:
         unknown = f" and {count(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
         bought.append(f"buys {count(it.requests, 'request')}{unknown}")
+    if it.upload_bytes:
+        bought.append(f"uploads up to {size(it.upload_bytes)}")
     if it.lost_answers:
         bought.append(f"loses {count(it.lost_answers, 'answer')}")
     return " · ".join(filter(None, [", ".join(done), ", ".join(bought)]))

@@ -23,6 +23,13 @@ def size(number: int) -> str:
     return f"{number:,} bytes" if unit == UNITS[0] else f"{value:.1f} {unit}"
 
 
+def span(seconds: float) -> str:
+    """Return a span of time that passes before the reader's eyes: `1 min 5 s`."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if 0 < minutes < 60 else age(whole)  # noqa: PLR2004  minutes of an hour
+
+
 def age(seconds: float) -> str:
     """Return a span of time for a reader: `2 h 5 min`."""
     minutes = max(0, int(seconds)) // 60

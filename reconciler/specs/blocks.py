@@ -1,4 +1,4 @@
-"""A file as lists of its lines, read once and hashed on the way, in memory that its longest line bounds.
+"""A file as pieces of whole lines, read once and hashed on the way, in memory that its longest line bounds.
 
 Only regular files are opened: a pipe would make a run wait for ever, whatever the path led to a moment ago.
 """
@@ -16,9 +16,18 @@ from typing import BinaryIO, Final, TypeAlias
 BLOCK: Final = 4 * 1024 * 1024
 """Bytes that are read and hashed at a time. Smaller ones make the hashing thread wait for the interpreter's lock."""
 
-Line: TypeAlias = "bytes | bytearray"
-Lines: TypeAlias = "tuple[list[Line], Line]"
-"""Some lines without their line feeds, and the text that they are cut from."""
+PIECE: Final = range(8 * 1024, 128 * 1024)
+"""Bytes of a piece: enough to be worth a call, few enough for the processor's cache."""
+AT_ONCE: Final = 256
+"""Lines of a piece, roughly."""
+
+Text: TypeAlias = "bytes | bytearray"
+"""One line or more of them, without the last one's line feed."""
+
+
+def split(text: Text) -> list[Text]:
+    """Return the lines of a piece."""
+    return [*text.split(b"\n")] if b"\n" in text else [text]  # one line may be long: no copy
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -35,33 +44,52 @@ def open_regular(path: Path) -> BinaryIO:
     return stream
 
 
+def _nobody(_: int) -> None:
+    pass
+
+
 class Blocks:
-    """The lines of one open file, some for each block that is read.
+    """The lines of one open file, some at a time.
 
     A line longer than `longest` is cut and ends the reading.
+
+    Args:
+        stream: the open file.
+        longest: bytes of a line at most.
+        hashed: whether the digest is wanted.
+        heard: is told how many bytes more were read.
 
     Attributes:
         sha256: of what was read, once the reading is over.
     """
 
-    def __init__(self, stream: BinaryIO, longest: int, *, hashed: bool = True) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        longest: int,
+        *,
+        hashed: bool = True,
+        heard: Callable[[int], object] = _nobody,
+    ) -> None:
         self._stream = stream
         self._longest = longest
         self._hashed = hashed
+        self._heard = heard
         self.sha256 = ""
 
-    def __iter__(self) -> Iterator[Lines]:
+    def __iter__(self) -> Iterator[Text]:
         if not self._hashed:
-            yield from self._lines(self._read())
+            yield from self._pieces(self._read())
             return
         digest = hashlib.sha256()
         with ThreadPoolExecutor(1) as pool:  # makes its thread with the first block that is handed over
-            yield from self._lines(self._beside(pool, digest.update))
+            yield from self._pieces(self._beside(pool, digest.update))
         self.sha256 = digest.hexdigest()
 
     def _read(self) -> Iterator[bytes]:
         while block := self._stream.read(BLOCK):
             yield block
+            self._heard(len(block))
 
     def _beside(self, pool: ThreadPoolExecutor, update: Callable[[bytes], None]) -> Iterator[bytes]:
         """Hash each block beside the work on its lines: hashlib lets go of the interpreter's lock."""
@@ -74,26 +102,25 @@ class Blocks:
                 yield block
                 hashing.result()
 
-    def _lines(self, blocks: Iterator[bytes]) -> Iterator[Lines]:
+    def _pieces(self, blocks: Iterator[bytes]) -> Iterator[Text]:
         rest = bytearray()
         for block in blocks:
-            feed = block.find(b"\n")
-            if feed < 0:
-                rest += block
-                if len(rest) > self._longest:
-                    break
-                continue
-            if rest:
-                rest += block[:feed]
-                yield [rest], rest
-            else:
-                feed = -1
-            last = block.rfind(b"\n")
-            rest = bytearray(block[last + 1 :])
-            if last > feed:
-                text = block[feed + 1 : last]
-                yield [*text.split(b"\n")], text
+            begin, last = 0, block.rfind(b"\n")
+            if rest and last >= 0:
+                begin = block.find(b"\n") + 1
+                rest += block[: begin - 1]
+                yield rest
+                rest = bytearray()
+            first = block.find(b"\n", begin) - begin
+            size = min(max(first * AT_ONCE, PIECE.start), PIECE.stop)
+            while begin <= last:
+                end = block.rfind(b"\n", begin, begin + size)
+                if end < 0:
+                    end = block.find(b"\n", begin + size)
+                yield block[begin:end]
+                begin = end + 1
+            rest += block[begin:]
             if len(rest) > self._longest:
                 break
         if rest:
-            yield [rest], rest
+            yield rest

@@ -16,6 +16,8 @@ from reconciler.errors import Problem
 
 MOST: Final = 20
 """Findings of one file that are shown."""
+COUNTED: Final = 10_000
+"""Findings of one file that are counted: a file of line feeds alone must not keep anybody for minutes."""
 
 _ONE_LINE: Final = 'a line is one request: `{"custom_id": "1", "body": {…}}`'
 _ID: Final = "answers are found by it: give each request its own"
@@ -37,7 +39,7 @@ class Kind(Enum):
     NOT_A_NUMBER = "NaN and Infinity are not JSON", "write a number or null"
     HUGE_NUMBER = "a number too large for most readers of JSON", "put it in quotes if it is an id"
     NUL = "a NUL character", "remove it; JSON writes it as `\\u0000`"
-    SAME_KEY = "`custom_id`, `body` or another key stands twice in the line", _ONE_LINE
+    SAME_KEY = "a key stands twice in one object", "remove one of them: which one counts, each reader decides"
     UNKNOWN_KEY = (
         "a key beside `custom_id` and `body`",
         "remove it; the job names endpoint and model, and every parameter belongs in `body`",
@@ -92,11 +94,18 @@ class Findings:
         self._found: list[Finding] = []
         self._rest: Counter[Kind] = Counter()
         self._rest_from = 0
+        self._number = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether reading on would tell nothing worth knowing."""
+        return self._number >= COUNTED
 
     def add(self, finding: Finding) -> None:
         """Take one more finding."""
         if finding.kind in _OF_THE_FILE and any(known.kind is finding.kind for known in self._found):
             return
+        self._number += 1
         if len(self._found) < MOST:
             self._found.append(finding)
         else:
@@ -118,7 +127,8 @@ class Findings:
         if not self._rest:
             return shown
         kinds = ", ".join(f"{kind.message} ({number:,})" for kind, number in self._rest.most_common())
-        message = f"and {self._rest.total():,} more from here on: {kinds}"
+        ended = "; then the reading ended" if self.full else ""
+        message = f"and {self._rest.total():,} more from here on: {kinds}{ended}"
         return (*shown, Problem(path=self._path, line=self._rest_from, message=message))
 
     def _problem(self, finding: Finding, first_uses: Mapping[str, str]) -> Problem:

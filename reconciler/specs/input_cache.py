@@ -21,7 +21,7 @@ import msgspec
 from reconciler.specs.demands import Facts
 from reconciler.specs.project import make_own
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the checks, too: with a new one every file is read again."""
 NAME: Final = "inputs.cache"
 WORTH: Final = 1_000_000
@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     sha256: str
     requests: int
     longest: int
-    """Bytes of its longest line."""
+    """No line has more bytes."""
     everywhere: tuple[str, ...]
     models: tuple[str, ...]
 

@@ -11,11 +11,13 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from reconciler.errors import Problem
 from reconciler.model import InputFile
+from reconciler.progress import UNWATCHED, Progress
 from reconciler.settings import Limits
 from reconciler.specs import pointers
 from reconciler.specs.blocks import Blocks, open_regular
@@ -33,27 +35,39 @@ class Checked:
     problems: tuple[Problem, ...]
     """With any of these, reading may have ended early, and `file` is not to be used."""
     marks: array[int]
-    """A hash of each custom_id: enough to suspect that two files share one."""
+    """A hash of each custom_id, where they were asked for: enough to suspect that two files share one."""
     longest: int = 0
-    """Bytes of its longest line."""
-    cached: bool = False
-    """True where it was not read, so that `marks` is empty."""
+    """No line has more bytes."""
+    marked: bool = False
+    """Whether `marks` were asked for."""
     facts: Facts = NOTHING_KNOWN
 
 
 class InputReader:
     """Reads input files, each of them once."""
 
-    def __init__(self, root: Path, limits: Limits, cache: InputCache | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        limits: Limits,
+        cache: InputCache | None = None,
+        progress: Progress = UNWATCHED,
+    ) -> None:
         self._root = root
         self._limits = limits
         self._cache = cache or InputCache(None)
+        self._progress = progress
         self._known: dict[str, Checked] = {}
 
-    def read(self, path: str) -> Checked:
-        """Return what was found in a file; `path` is relative to the root, with forward slashes."""
+    def read(self, path: str, *, marked: bool = False) -> Checked:
+        """Return what was found in a file.
+
+        Args:
+            path: relative to the root, with forward slashes.
+            marked: whether its marks may be wanted; where it need not be read there are none yet.
+        """
         if path not in self._known:
-            self._known[path] = self._remembered(path) or self._read(path)
+            self._known[path] = self._remembered(path) or self._read(path, marked=marked)
         return self._known[path]
 
     def save(self) -> None:
@@ -70,12 +84,13 @@ class InputReader:
         ):
             return None
         file = InputFile(path=path, sha256=entry.sha256, size=entry.stamp[0], requests=entry.requests)
-        return Checked(file, (), array("q"), entry.longest, cached=True, facts=entry.facts)
+        self._progress.advance("checking", file.size)
+        return Checked(file, (), array("q"), entry.longest, facts=entry.facts)
 
-    def _read(self, path: str) -> Checked:
+    def _read(self, path: str, *, marked: bool) -> Checked:
         """Read a file, and remember it for later runs where nothing is wrong with it."""
         stamp = self._cache.stamp(self._root / path)
-        found = check(self._root / path, path, self._limits)
+        found = check(self._root / path, path, self._limits, marked=marked, progress=self._progress)
         if found.file.pointer:
             return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
         if stamp and found.file.requests is not None and not found.problems:
@@ -97,18 +112,20 @@ class InputReader:
             for number, _, body in lines:
                 for finding in demands.unmet(number, body):
                     findings.add(finding)
+                if findings.full:
+                    break
         return findings.problems({})
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the uses of a custom_id that a file before this one, of the same job, has used already."""
         digests = [self.read(path).file.sha256 for path in paths]
-        if self._cache.are_apart(digests):
+        if len(paths) <= 1 or self._cache.are_apart(digests):
             return []
         seen: set[int] = set()
         suspects: set[int] = set()
         for path in paths:
-            if self._known[path].cached:
-                self._known[path] = self._read(path)
+            if not self._known[path].marked:
+                self._known[path] = self._read(path, marked=True)
             marks = set(self._known[path].marks)
             suspects |= seen & marks
             seen |= marks
@@ -142,13 +159,17 @@ class InputReader:
             findings.add(_unreadable(error))
 
 
-def check(file: Path, path: str, limits: Limits) -> Checked:
+def check(
+    file: Path, path: str, limits: Limits, *, marked: bool = False, progress: Progress = UNWATCHED
+) -> Checked:
     """Read a file in one pass. Memory is bounded, but for its longest line and its custom_ids.
 
     Args:
         file: where it is.
         path: what it is called in problems.
         limits: how large it and its lines may be.
+        marked: whether marks are wanted.
+        progress: is told of what was read.
     """
     findings, found, sha256, size = Findings(path), Scan(), "", 0
     first: dict[str, str] = {}
@@ -162,8 +183,8 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
             if size > limits.file_bytes:
                 findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
             else:
-                blocks = Blocks(stream, limits.line_bytes)
-                found = scan(blocks, limits.line_bytes, findings)
+                blocks = Blocks(stream, limits.line_bytes, heard=partial(progress.advance, "checking"))
+                found = scan(blocks, limits.line_bytes, findings, marked=marked)
                 sha256 = blocks.sha256
                 first = _first_uses(stream, findings.repeated, limits)
             after = os.fstat(stream.fileno())
@@ -172,7 +193,9 @@ def check(file: Path, path: str, limits: Limits) -> Checked:
     except OSError as error:
         findings.add(_unreadable(error))
     result = InputFile(path=path, sha256=sha256, size=size, requests=found.requests)
-    return Checked(result, findings.problems(first), found.marks, found.longest, facts=found.facts)
+    return Checked(
+        result, findings.problems(first), found.marks, found.longest, marked=marked, facts=found.facts
+    )
 
 
 def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:

@@ -8,6 +8,7 @@ from typing import Any
 from reconciler import digests
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, UploadedFile
+from reconciler.progress import UNWATCHED, Progress
 from reconciler.render.words import count
 from reconciler.specs.demands import Demands
 from reconciler.specs.input_cache import InputCache
@@ -20,12 +21,12 @@ from reconciler.specs.yaml_tree import Document, Path, dotted
 class Inputs:
     """Finds, reads and checks the inputs of documents, each file once."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, progress: Progress = UNWATCHED) -> None:
         self._project = project
         self._root = str(project.root)
         self._paths = Paths(self._root)
         cache = InputCache(project.root / STATE if project.cache else None)
-        self._reader = InputReader(project.root, project.settings.limits, cache)
+        self._reader = InputReader(project.root, project.settings.limits, cache, progress)
 
     def save(self) -> None:
         """Remember for later runs what was read."""
@@ -54,7 +55,7 @@ class Inputs:
         """
         named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
         paths = sorted(name for name, uploaded in named.items() if not uploaded)
-        checked = [self._reader.read(path) for path in paths]
+        checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
         problems += [problem for part in checked for problem in part.problems]
         if paths:
             demands = _demands(document)

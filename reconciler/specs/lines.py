@@ -16,10 +16,10 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from reconciler.specs.blocks import Line
+from reconciler.specs.blocks import Text
 from reconciler.specs.findings import Finding, Kind
 
-LONGEST: Final = 1_000_000
+LONGEST: Final = 500_000
 """Bytes of a line that is decoded whole: decoded, a line takes many times its size."""
 _KEYS: Final = frozenset({"custom_id", "body"})
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
@@ -33,11 +33,15 @@ class _TooLargeError(ValueError):
     pass
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """An object as it is written, repeated keys and all."""
+class _Object(dict[str, Any]):
+    """An object that knows whether it was written without repeated keys."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.whole = len(self) == len(pairs)
 
 
-def why(number: int, line: Line) -> Iterator[Finding]:
+def why(number: int, line: Text) -> Iterator[Finding]:
     """Yield what is wrong with a line that was refused, or that is suspected to repeat a key.
 
     Args:
@@ -57,7 +61,7 @@ def why(number: int, line: Line) -> Iterator[Finding]:
         yield from _of_text(number, line)
 
 
-def _of_long(number: int, line: Line) -> Iterator[Finding]:
+def _of_long(number: int, line: Text) -> Iterator[Finding]:
     """The fast decoder's own words have to do: in other ways a long line takes too much memory."""
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
@@ -74,7 +78,7 @@ def _of_long(number: int, line: Line) -> Iterator[Finding]:
         yield from _of_long_object(number, line)
 
 
-def _of_long_object(number: int, line: Line) -> Iterator[Finding]:
+def _of_long_object(number: int, line: Text) -> Iterator[Finding]:
     try:
         check_utf8(line)
     except UnicodeDecodeError:
@@ -83,7 +87,7 @@ def _of_long_object(number: int, line: Line) -> Iterator[Finding]:
         yield Finding(Kind.REFUSED, number)
 
 
-def check_utf8(line: Line) -> None:
+def check_utf8(line: Text) -> None:
     """Raise UnicodeDecodeError where a long line is not UTF-8; a piece at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     whole = memoryview(line)
@@ -92,16 +96,15 @@ def check_utf8(line: Line) -> None:
     decoder.decode(b"", final=True)
 
 
-def _of_text(number: int, line: Line) -> Iterator[Finding]:
+def _of_text(number: int, line: Text) -> Iterator[Finding]:
     try:
-        pairs = json.loads(
+        value = json.loads(
             line.decode(),
             parse_constant=_refuse,
             parse_float=_finite,
             parse_int=_kept,
-            object_pairs_hook=_Pairs,
+            object_pairs_hook=_Object,
         )
-        value = _plain(pairs)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         yield Finding(Kind.NOT_UTF8, number, len(line[: error.start].decode()) + 1)
@@ -119,7 +122,7 @@ def _of_text(number: int, line: Line) -> Iterator[Finding]:
     except ValueError:
         yield Finding(Kind.REFUSED, number)
     else:
-        if isinstance(pairs, _Pairs) and len(pairs) > len(value):
+        if not _is_whole(value):
             yield Finding(Kind.SAME_KEY, number)
         yield from _of_value(number, value)
 
@@ -143,11 +146,18 @@ def _kept(text: str) -> int:
     return number
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value with objects as dictionaries."""
-    if isinstance(value, _Pairs):
-        return {key: _plain(item) for key, item in value}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+def _is_whole(value: object) -> bool:
+    """Tell whether no object in a value was written with a key twice."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, _Object):
+            if not item.whole:
+                return False
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return True
 
 
 def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - JSON

@@ -16,6 +16,7 @@ from typing import Final
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.model import JobSpec, Later, RunKey
+from reconciler.progress import UNWATCHED, Progress
 from reconciler.render.clean import clean
 from reconciler.render.words import count
 from reconciler.specs import defaults, files, selection, yaml_reader
@@ -46,7 +47,14 @@ class Loaded:
     warnings: tuple[Problem, ...]
 
 
-def load(project: Project, paths: Sequence[Path] = (), *, now: float, only: Sequence[str] = ()) -> Loaded:
+def load(
+    project: Project,
+    paths: Sequence[Path] = (),
+    *,
+    now: float,
+    only: Sequence[str] = (),
+    progress: Progress = UNWATCHED,
+) -> Loaded:
     """Read, check and return every spec of a project.
 
     Args:
@@ -54,6 +62,7 @@ def load(project: Project, paths: Sequence[Path] = (), *, now: float, only: Sequ
         paths: what to select; nothing for everything.
         now: Unix seconds, for specs whose `rerun` the calendar changes.
         only: globs that the names of what is selected match; nothing for every name.
+        progress: is told of the input files that are checked.
 
     Raises:
         UsageError: a path does not exist, or selects nothing.
@@ -66,9 +75,10 @@ def load(project: Project, paths: Sequence[Path] = (), *, now: float, only: Sequ
             f"there is no folder {project.settings.specs} beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
-    loader = _Loader(project, now)
+    loader = _Loader(project, now, progress)
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
     loader.save()
+    progress.end()
     problems = _sorted(loader.problems)
     if any(not problem.warning for problem in problems):
         raise SpecError(problems)
@@ -96,13 +106,14 @@ def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 class _Loader:
     """Reads a spec root, and remembers what must not be declared twice."""
 
-    def __init__(self, project: Project, now: float) -> None:
+    def __init__(self, project: Project, now: float, progress: Progress) -> None:
         self._project = project
         self._now = now
+        self._progress = progress
         self._defaults: dict[str, Document] = {}
         """By folder, absolute."""
         self.later: dict[str, Later] = {}
-        self._inputs = Inputs(project)
+        self._inputs = Inputs(project, progress)
         self._names: dict[str, str] = {}
         """Where each name was declared first."""
         self._work: dict[RunKey, str] = {}
@@ -121,6 +132,8 @@ class _Loader:
             self.problems.append(
                 Problem(path=clean(self._project.relative(path)), message=message, hint=hint)
             )
+        if self._progress.watched:  # most of these are inputs
+            self._progress.expect("checking", sum(map(files.size, found.others)))
         for path in found.specs:
             if path.endswith(f"{os.sep}{defaults.NAME}"):
                 self._read_defaults(path)

@@ -82,6 +82,15 @@ def load_project(config: Path | None, *, start: Path) -> Project:
             hint="name one of them; a command can do both",
         )
         raise SpecError((problem,))
+    uploads = settings.uploads
+    if uploads.reuse and uploads.expiry_hours is not None and uploads.expiry_hours <= uploads.reuse_hours:
+        problem = source.problem(
+            document.place(("uploads", "expiry_hours")),
+            f"uploads.expiry_hours: not more than the {uploads.reuse_hours} of reuse_hours, so that no upload "
+            "would ever be used again",
+            hint="lower `reuse_hours`, or set `reuse: false`",
+        )
+        raise SpecError((problem,))
     return Project(root=root, config_path=path, settings=settings, spec_root=spec_root)
 
 

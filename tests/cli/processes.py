@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-the-tests"
 JOBS = "/v1/batch/jobs"
 CREATE = f"POST {JOBS}"
+UPLOAD = "POST /v1/files"
 LIST = f"GET {JOBS}"
 ANY = "any call"
 ENDED = "any call that has had its effect"
@@ -45,10 +46,11 @@ class Gate:
         self._came: Counter[str] = Counter()
         self._closed_for: dict[str, int] = {}
         self._lost: dict[str, range] = {}
+        self._whole = {CREATE}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         call = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-        if call == CREATE:  # it has come when all of it is here
+        if call in self._whole:  # it has come when all of it is here
             environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         with self._turn:
             self._came[call] += 1
@@ -73,10 +75,12 @@ class Gate:
                 self._came[ENDED] += 1
                 self._turn.notify_all()
 
-    def close(self, call: str, after: int = 0) -> None:
-        """Let only the first so many of these calls in, until it is opened."""
+    def close(self, call: str, after: int = 0, *, whole: bool = False) -> None:
+        """Let only the first so many of these calls in, until it is opened; `whole`: take all of what is sent."""
         with self._turn:
             self._closed_for[call] = after
+            if whole:
+                self._whole.add(call)
 
     def count(self) -> int:
         """Return how many calls have come, once all of them have had their effect."""
@@ -111,6 +115,7 @@ class Shop:
         kept = {name: os.environ[name] for name in names if name in os.environ}
         self.environ = {
             **kept,
+            "PYTHONPATH": str(ROOT),  # this checkout's code, whatever is installed
             "MISTRAL_API_KEY": KEY,
             "MISTRAL_BASE_URL": url,
             "USER": "ada",
@@ -154,6 +159,12 @@ class Shop:
             {"name": job["metadata"]["reconciler.name"], "status": job["status"], "id": job["id"]}
             for job in listed.get("data", [])
         ]
+
+    def uploads(self) -> list[str]:
+        """Return the ids of all input files in the workspace."""
+        headers = {"Authorization": f"Bearer {KEY}"}
+        listed = httpx.get(f"{self.url}/v1/files", headers=headers, params={"source": "upload"}).json()
+        return [file["id"] for file in listed["data"]]
 
     def live(self) -> list[str]:
         return sorted(job["name"] for job in self.jobs() if job["status"] in ("QUEUED", "RUNNING"))

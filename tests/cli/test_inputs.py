@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler.digests import sha256
+from reconciler.specs.input_cache import Entry, InputCache
+from tests.cli.schemas import conforming
 from tests.cli.stage import Fault, Stage
 
 
@@ -152,6 +155,24 @@ def test_uploads_that_no_live_job_needs_are_listed_and_with_yes_deleted(stage: S
     assert gone
     assert not gone & needed
     assert all(file_id in listed.out for file_id in gone)
+
+
+def test_what_prune_finds_and_deletes_is_told_as_json(stage: Stage) -> None:
+    stage.spec("done")
+    uploads(stage)
+    stage.advance(100_000)
+    (listed,) = conforming("prune", stage.run("files", "prune", "--format", "json").out)["uploads"]
+    assert (listed["deleted"], listed["filename"][64:]) == (False, ".jsonl")
+    gone = conforming("prune", stage.run("files", "prune", "--yes", "--format", "json").out)["uploads"]
+    assert gone == [{**listed, "deleted": True}]
+    assert conforming("prune", stage.run("files", "prune", "--format", "json").out) == {"uploads": []}
+
+
+def test_nothing_is_left_to_prune_afterwards(stage: Stage) -> None:
+    stage.spec("done")
+    uploads(stage)
+    stage.advance(100_000)
+    stage.run("files", "prune", "--yes")
     assert "no upload to delete" in stage.run("files", "prune").out
 
 
@@ -166,3 +187,57 @@ def test_what_does_not_fit_into_the_workspace_waits_for_a_later_apply(stage: Sta
     stage.advance(100_000)
     stage.run("apply", "--yes")
     assert stage.live() == ["b"]
+
+
+def test_a_replace_without_room_for_both_is_done_within_one_apply(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {max_workspace_pending: 8000}\n")
+    stage.spec("a", requests=5000)
+    assert stage.run("apply", "--yes").code == 0
+    stage.spec("a", requests=6000)
+    planned, applied = stage.run("plan"), stage.run("apply", "--yes")
+    golden(planned, applied)
+    assert applied.code == 0, applied.err
+    assert [sent.path.rpartition("/")[2] for sent in applied.writes] == ["files", "cancel", "jobs"]
+    assert stage.live() == ["a"]
+    assert stage.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_plan_says_how_much_it_may_upload_each_content_once(stage: Stage) -> None:
+    size = len(shared(stage, 3).read_bytes())
+    assert f"uploads up to {size} bytes" in stage.run("plan").out
+    assert f"uploads up to {size} bytes" in stage.run("plan", "--format", "markdown").out
+    summary = json.loads(stage.run("plan", "--format", "json").out)["plan"]["summary"]
+    assert (summary["upload_bytes"], summary["requests"]) == (size, 15)
+
+
+def test_a_forged_upload_is_not_used_where_uploads_are_verified(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nuploads: {verify: true}\n")
+    stage.spec("one")
+    uploads(stage)
+    stage.advance(100_000)
+    stage.spec("one", rerun="2")
+    assert uploads(stage) == 0, "it was read back, and is what its name says"
+    stage.advance(100_000)
+    stage.spec("one", rerun="3")
+    stage.faults = [Fault("GET", r"/v1/files/.+/content", 200, body=b"something else")]
+    result = stage.run("apply", "--yes")
+    assert "input.upload_forged" in {event["event"] for event in result.events}
+    assert [sent.path for sent in result.writes] == ["/v1/files", "/v1/batch/jobs"]
+
+
+def test_validate_reads_every_file_again_where_it_is_asked_to(stage: Stage) -> None:
+    stage.spec("one", requests=3)
+    path = "specs/data/one.jsonl"
+    cache = InputCache(stage.root / ".reconciler", worth=1, racy_ns=-(10**12))
+    stamp = cache.stamp(stage.root / path)
+    assert stamp
+    assert cache.get(path, stamp) is None
+    cache.put(path, Entry(stamp, sha256((stage.root / path).read_bytes()), 77, 1, ("messages",), ()))
+    cache.save()
+
+    def counted(*argv: str) -> object:
+        return conforming("validate", stage.run("validate", "--format", "json", *argv).out)["requests"]
+
+    assert (counted(), counted("--no-cache"), counted()) == (77, 3, 77)

@@ -129,6 +129,7 @@ def test_json_is_the_plan_file_and_as_its_schema_says(stage: Stage) -> None:
         "requests": 2101,
         "requests_unknown": 0,
         "lost_answers": 700,
+        "upload_bytes": 204953,
     }
 
 

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from mistralai.client import Mistral
 
-from .processes import CREATE, JOBS, KEY, LIST, PATIENCE, POSIX, ROOT, Gate, Shop, finish, gated
+from .processes import CREATE, JOBS, KEY, LIST, PATIENCE, POSIX, ROOT, UPLOAD, Gate, Shop, finish, gated
 
 
 @pytest.fixture
@@ -42,7 +42,8 @@ def test_readmes_first_command_creates_the_jobs_and_the_second_time_changes_noth
     command = "reconciler apply specs --sandbox --yes"
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
     shop = Shop(tmp_path, "")
-    shop.environ = {name: shop.environ[name] for name in ("PATH", "SYSTEMROOT") if name in shop.environ}
+    kept = ("PATH", "PYTHONPATH", "SYSTEMROOT")
+    shop.environ = {name: shop.environ[name] for name in kept if name in shop.environ}
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
     shutil.copy(ROOT / "reconciler.yaml", tmp_path)
     first = shop.run(*command.split()[1:])
@@ -236,6 +237,40 @@ def test_killed_run_is_completed_by_the_next_without_duplicates(
     assert shop.live() == names
 
 
+@POSIX
+@pytest.mark.parametrize("whole", [False, True], ids=["half an upload", "an upload without an answer"])
+def test_run_that_was_killed_while_it_uploads_leaves_no_job_and_the_next_makes_one(
+    gate: Gate, shop: Shop, whole: bool
+) -> None:
+    (name,) = shop.specs(1, requests=3)
+    if not whole:  # more than all buffers on the way hold
+        line = '{"custom_id": "%d", "body": {"input": "%s"}}\n'
+        shop.write(f"specs/{name}.jsonl", "".join(line % (number, "x" * 200_000) for number in range(80)))
+    content = (shop.root / f"specs/{name}.jsonl").read_bytes()
+    gate.close(UPLOAD, whole=whole)
+    process = shop.start("apply", "--yes")
+    gate.wait_for(UPLOAD, 1)
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    assert shop.jobs() == []
+    gate.open()
+    deadline = time.monotonic() + PATIENCE
+    while whole and not shop.uploads() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(shop.uploads()) == whole
+    shop.settle(0)
+    second = shop.run("apply", "--yes")
+    assert second.code == 0, second.err
+    assert ("input.reused" in second.err) == whole, "what arrived is used, and half of it never was a file"
+    (job,) = shop.jobs()
+    assert job["name"] == name
+    with Mistral(api_key=KEY, server_url=shop.url) as sdk:
+        (used,) = sdk.batch.jobs.get(job_id=job["id"]).input_files
+        assert [used] == shop.uploads()
+        assert sdk.files.download(file_id=used).read() == content
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+
+
 def test_ledger_that_a_crash_tore_is_read_to_its_last_whole_line(shop: Shop) -> None:
     names = shop.specs(2)
     assert shop.run("apply", "--yes").code == 0
@@ -407,8 +442,8 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
 ) -> None:
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
-    where = shop.url.partition("://")[2]
-    assert f"Apply this on {where} (1 to create · buys 4 requests)? [y/N]" in said
+    where, size = shop.url.partition("://")[2], (shop.root / "specs/job-0.jsonl").stat().st_size
+    assert f"Apply this on {where} (1 to create · buys 4 requests, uploads up to {size} bytes)? [y/N]" in said
     assert "\x1b[32m+ create" in said
     assert told in said
     assert (ended, shop.live()) == (code, live)

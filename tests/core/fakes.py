@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final, Literal, TypeVar
 
@@ -205,6 +206,8 @@ class Api(Writer):
         self.files: list[File] = []
         """What the workspace held before."""
         self.file_faults: list[ApiError] = []
+        self.contents: dict[str, bytes] = {}
+        """Of those, as far as they can be read."""
         self.before_upload: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
@@ -284,19 +287,30 @@ class Api(Writer):
         size: int,
         expiry_hours: int | None = None,
         visibility: Literal["workspace", "user"] | None = None,
+        heard: Callable[[int], object] | None = None,
     ) -> Upload:
         self.wishes = (expiry_hours, visibility)
         self.trace.append(f"upload {filename[:8]}")
         self.before_upload()
         if self.upload_faults:
-            content.read(1)  # it breaks off on the way
+            half = content.read(1)  # it breaks off on the way
+            if heard:
+                heard(len(half))
             raise self.upload_faults.pop(0)
         data = content.read() + b"?" * self.spoils_uploads
+        if heard:
+            heard(len(data))
         assert self.spoils_uploads or len(data) == size
         file_id = f"file-{len(self.uploaded)}"
         self.uploaded[file_id] = data
         file = File(id=file_id, filename=filename, created_at=int(NOW))
         return Upload(file=file, sha256=hashlib.sha256(data).hexdigest())
+
+    @contextmanager
+    def file_content(self, file_id: str) -> Iterator[Iterator[bytes]]:
+        if file_id not in self.contents:
+            raise RejectedError("403", status=403)
+        yield iter([self.contents[file_id]])
 
     def list_files(self, *, page: int, page_size: int = 100, **_: object) -> FilePage:
         self.trace.append(f"files {page}")

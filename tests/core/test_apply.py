@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from reconciler import tags
-from reconciler.actions import Cancel, Create
+from reconciler.actions import Cancel, Create, Plan
 from reconciler.api.errors import ApiError, NotFoundError, OutcomeUnknownError, RejectedError
 from reconciler.api.values import CreateJob
 from reconciler.apply import Applier, cancel_job, stop
@@ -124,6 +125,57 @@ def test_the_old_job_runs_on_where_its_replacement_was_not_created(
     assert told(outcomes) == [outcome, "skipped cancel a"]
     assert api.jobs[0].phase is ACTIVE
     assert api.sent("cancel") == []
+
+
+def in_turn(api: Api, wanted: JobSpec) -> Plan:
+    """A replacement for which there is no room beside the old job."""
+    decided = plan(declared(wanted), seen((wanted,), *api.jobs), Memory(), now=NOW)
+    (decision,) = decided.decisions
+    actions = tuple(
+        replace(action, first=True) if isinstance(action, Cancel) else action for action in decision.actions
+    )
+    return replace(decided, decisions=(replace(decision, actions=actions),))
+
+
+def test_without_room_for_both_the_old_job_is_cancelled_first_and_has_stopped_before_the_create() -> None:
+    api = Api(Stage(), job(OLD, "j0"))
+    api.stage.clock.wakes = [lambda: None, lambda: api.end("j0", CANCELLED)]
+    outcomes = Applier(desk(api), root=NOWHERE).apply(in_turn(api, A))
+    assert told(outcomes) == ["cancelled j0", "created a"]
+    assert [it for it in api.trace if it[:3] in ("POS", "can", "get")] == [
+        "cancel j0",
+        "get j0",
+        "get j0",
+        "POST a",
+    ]
+    assert api.stage.clock.slept == [1.0, 2.0]
+
+
+def test_nothing_is_cancelled_first_where_the_input_of_what_replaces_it_cannot_be_sent() -> None:
+    api = Api(Stage(), job(OLD, "j0"))
+    outcomes = Applier(desk(api), root=NOWHERE).apply(in_turn(api, spec("a", "w1")))
+    assert told(outcomes) == ["skipped create a", "skipped cancel a"]
+    assert isinstance(outcomes[0], Skipped)
+    assert outcomes[0].why.startswith("its input could not be sent: ")
+    assert api.sent("cancel") == []
+
+
+def test_nothing_is_created_where_what_it_replaces_could_not_be_cancelled_first() -> None:
+    api = Api(Stage(), job(OLD, "j0"))
+    api.cancel_faults["j0"] = (RejectedError("403", status=403), False)
+    outcomes = Applier(desk(api), root=NOWHERE).apply(in_turn(api, A))
+    assert told(outcomes) == ["failed cancel a", "skipped create a"]
+    assert api.sent("POST") == []
+
+
+def test_nothing_is_created_while_what_it_replaces_has_not_stopped() -> None:
+    api = Api(Stage(), job(OLD, "j0"))
+    outcomes = Applier(desk(api, deadline=120), root=NOWHERE).apply(in_turn(api, A))
+    assert told(outcomes) == ["cancelled j0", "skipped create a"]
+    assert isinstance(outcomes[1], Skipped)
+    assert outcomes[1].why == "j0, which it replaces, has not stopped yet: run again"
+    assert 120 <= api.stage.clock.monotonic() - 1000 < 121
+    assert codes(outcomes) == {ExitCode.PARTIAL}
 
 
 def test_the_old_job_is_cancelled_where_its_replacement_was_adopted() -> None:

@@ -28,6 +28,7 @@ from .make import (
     created,
     declared,
     ended,
+    file_of,
     intended,
     job,
     modest,
@@ -309,3 +310,15 @@ def test_a_plan_for_another_target_is_refused(other: Target) -> None:
     with pytest.raises(StalePlanError, match=r"was made for project search on api\.mistral\.ai") as caught:
         check_target(saved(world()), other)
     assert caught.value.exit_code is ExitCode.STALE
+
+
+def test_a_plan_to_create_first_does_not_hold_where_there_is_room_for_one_alone() -> None:
+    new = spec("a", inputs=(file_of("other", requests=700),))
+    before = world(job(A), specs=(new,))
+    fresh = before.plan()
+    (decision,) = fresh.decisions
+    actions = tuple(replace(it, first=True) if isinstance(it, Cancel) else it for it in decision.actions)
+    ahead = replace(fresh, decisions=(replace(decision, actions=actions),))
+    assert reduced(saved(before), ahead, before.observed).broken == (
+        "cancel a: now before what replaces it is created, for lack of room",
+    )

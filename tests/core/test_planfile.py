@@ -277,6 +277,7 @@ def test_a_summary_counts_a_replacement_once() -> None:
         "requests": 20,
         "requests_unknown": 1,
         "lost_answers": 11,
+        "upload_bytes": 4,
     }
 
 

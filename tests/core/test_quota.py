@@ -76,8 +76,19 @@ def test_this_projects_own_share_holds_too() -> None:
 def test_a_replace_that_fits_only_afterwards_cancels_first_and_says_so() -> None:
     old, new = of("a", 600), spec("a", inputs=(file_of("other", requests=700),))
     made = decision(fitted((new,), job(old, "j-1")), "a")
-    assert [type(action) for action in made.actions] == [Hold, Cancel]
-    assert "cancelled first" in made.of(Hold)[0].detail
+    assert [type(action) for action in made.actions] == [Create, Cancel]
+    assert made.of(Cancel)[0].first
+    (note,) = made.notes
+    assert note == (
+        "700 requests beside 600 of ours and 0 of others pending are more than the workspace's 1,000, so what it "
+        "replaces is cancelled before it is created"
+    )
+
+
+def test_what_comes_after_such_a_replace_finds_the_lesser_room_of_both() -> None:
+    old, new = of("a", 600), spec("a", inputs=(file_of("other", requests=700),))
+    made = fitted((new, of("b", 301), of("c", 300)), job(old, "j-1"))
+    assert [create.spec.name for create in made.of(Create)] == ["a", "c"], "600 and then 700 are pending of a"
 
 
 def test_a_replace_that_fits_in_neither_way_leaves_the_old_job_alone() -> None:

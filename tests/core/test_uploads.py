@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,13 +12,15 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import OutcomeUnknownError, RateLimitedError, RejectedError
+from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import File
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
+from reconciler.progress import Work
 from reconciler.settings import Uploads as Wishes
-from reconciler.uploads import TRIES, InputChangedError, Uploads
+from reconciler.uploads import InputChangedError, Uploads
 
-from .fakes import Api, Stage
+from .fakes import Api, Stage, desk
 from .make import NOW, sha, spec
 
 
@@ -27,7 +30,11 @@ def written(root: Path, name: str, text: str) -> InputFile:
 
 
 def uploads(api: Api, root: Path) -> Uploads:
-    return Uploads(api, api.stage.world(), root=root, wishes=Wishes())
+    return wishing(api, root, Wishes())
+
+
+def wishing(api: Api, root: Path, wishes: Wishes) -> Uploads:
+    return Uploads(api, api.stage.world(), retrier=desk(api).retrier, root=root, wishes=wishes)
 
 
 def of(*inputs: InputFile | UploadedFile) -> JobSpec:
@@ -127,8 +134,30 @@ def test_half_an_upload_is_sent_again_from_its_beginning(tmp_path: Path) -> None
     ]
     assert uploads(api, tmp_path).ids(of(part)) == ("file-0",)
     assert api.uploaded == {"file-0": b"{}"}
-    assert api.stage.clock.slept == sorted(api.stage.clock.slept)
-    assert api.stage.clock.slept[0] == 0.5
+    assert len(api.stage.clock.slept) == 2
+
+
+def test_an_upload_is_repeated_when_the_api_says(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.upload_faults = [RateLimitedError("429", status=429, transient=True, retry_after=40.0)]
+    assert uploads(api, tmp_path).ids(of(part)) == ("file-0",)
+    assert 40 <= api.stage.clock.slept[0] < 41
+
+
+def test_uploads_share_the_retries_of_the_run(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.upload_faults = [RateLimitedError("429", status=429, transient=True) for _ in range(9)]
+    retrier = Retrier(
+        RetryPolicy(quota=10, cost=5),
+        rng=random.Random(1),
+        monotonic=api.stage.clock.monotonic,
+        sleep=api.stage.clock.sleep,
+    )
+    shared = Uploads(api, api.stage.world(), retrier=retrier, root=tmp_path, wishes=Wishes())
+    with pytest.raises(RateLimitedError, match="429") as caught:
+        shared.ids(of(part))
+    assert caught.value.gave_up == "the run's retries are used up"
+    assert len(api.sent("upload")) == 3
 
 
 def test_an_upload_that_never_goes_through_is_given_up(tmp_path: Path) -> None:
@@ -136,7 +165,7 @@ def test_an_upload_that_never_goes_through_is_given_up(tmp_path: Path) -> None:
     api.upload_faults = [OutcomeUnknownError("reset", transient=True) for _ in range(50)]
     with pytest.raises(OutcomeUnknownError):
         uploads(api, tmp_path).ids(of(part))
-    assert len(api.sent("upload")) == TRIES
+    assert len(api.sent("upload")) == RetryPolicy().max_attempts
 
 
 def test_an_upload_that_is_refused_is_not_repeated(tmp_path: Path) -> None:
@@ -231,7 +260,7 @@ def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}")]
     wishes = Wishes(reuse=False, expiry_hours=48, visibility="user")
-    assert Uploads(api, api.stage.world(), root=tmp_path, wishes=wishes).ids(of(part)) == ("file-0",)
+    assert wishing(api, tmp_path, wishes).ids(of(part)) == ("file-0",)
     assert api.sent("files") == []
     assert api.wishes == (48, "user")
 
@@ -240,7 +269,7 @@ def test_an_upload_for_others_is_not_used_where_a_private_one_is_wanted(tmp_path
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", visibility="workspace")]
     wishes = Wishes(visibility="user")
-    assert Uploads(api, api.stage.world(), root=tmp_path, wishes=wishes).ids(of(part)) == ("file-0",)
+    assert wishing(api, tmp_path, wishes).ids(of(part)) == ("file-0",)
 
 
 def test_an_upload_that_vanished_is_sent_again_and_the_others_stay(tmp_path: Path) -> None:
@@ -263,3 +292,50 @@ def test_a_pointer_of_git_lfs_needs_its_content_only_where_nobody_has_uploaded_i
     assert caught.value.hint == 'git lfs pull --include "a.jsonl"'
     api.files = [stored("{}")]
     assert uploads(api, tmp_path).ids(of(pointer)) == ("old",)
+
+
+def test_an_upload_is_read_back_where_the_settings_say_so(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    api.files = [stored("{}", file_id="forged"), stored("{}", file_id="unread"), stored("{}")]
+    api.contents = {"forged": b"[]", "old": b"{}"}
+    assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "nobody looks"
+    assert wishing(api, tmp_path, Wishes(verify=True)).ids(of(part)) == ("old",)
+    (forged,) = api.stage.log.of("input.upload_forged")
+    assert (forged["file_id"], forged["sha256"]) == ("forged", sha("[]"))
+    (unread,) = api.stage.log.of("input.upload_unread")
+    assert unread["file_id"] == "unread"
+
+
+def test_progress_counts_what_is_sent_and_takes_back_what_broke_off(tmp_path: Path) -> None:
+    api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
+    other = written(tmp_path, "b.jsonl", "[1]")
+    api.files = [stored("[1]")]
+    api.upload_faults = [OutcomeUnknownError("reset", transient=True)]
+    told = Told()
+    world = replace(api.stage.world(), progress=told)
+    shared = Uploads(api, world, retrier=desk(api).retrier, root=tmp_path, wishes=Wishes())
+    shared.expect([of(part, other), of(part)])
+    shared.ids(of(part, other))
+    assert told.expected == [5, -3], "what is there already is not sent"
+    assert told.done == [1, -1, 2]
+
+
+class Told:
+    """Keeps what is told of uploads."""
+
+    watched = True
+
+    def __init__(self) -> None:
+        self.expected: list[int] = []
+        self.done: list[int] = []
+
+    def expect(self, work: Work, amount: int) -> None:
+        assert work == "uploading"
+        self.expected.append(amount)
+
+    def advance(self, work: Work, amount: int) -> None:
+        assert work == "uploading"
+        self.done.append(amount)
+
+    def end(self) -> None:
+        pass

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,9 +27,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     real = inputs.check
 
-    def check(file: Path, path: str, limits: Limits) -> Checked:
+    def check(file: Path, path: str, limits: Limits, **further: Any) -> Checked:  # noqa: ANN401
         seen.append(path)
-        return real(file, path, limits)
+        return real(file, path, limits, **further)
 
     monkeypatch.setattr(inputs, "check", check)
     return seen
@@ -54,7 +55,7 @@ def run(folder: Path, *paths: str, limits: Limits | None = None) -> list[Checked
     """Read files as one run does."""
     cache = InputCache(folder / "state", worth=1, racy_ns=0)
     reader = InputReader(folder, limits or Limits(), cache)
-    found = [reader.read(path) for path in paths]
+    found = [reader.read(path, marked=len(paths) > 1) for path in paths]
     assert reader.shared_ids(paths) == []
     reader.save()
     return found

@@ -44,6 +44,20 @@ def test_settings_are_read(tmp_path: Path) -> None:
     assert project.settings.guards.max_new_requests == 5
 
 
+def test_uploads_that_expire_before_they_may_be_used_again_are_refused(tmp_path: Path) -> None:
+    text = "project: demo\nuploads:\n  expiry_hours: 48\n"
+    assert refused(tmp_path, text) == [
+        (
+            "reconciler.yaml:3:17",
+            "uploads.expiry_hours: not more than the 168 of reuse_hours, so that no upload would ever be used again",
+            "lower `reuse_hours`, or set `reuse: false`",
+        )
+    ]
+    for more in ("reuse_hours: 47", "reuse: false"):
+        write(tmp_path / "reconciler.yaml", f"{text}  {more}\n")
+        assert load_project(None, start=tmp_path).settings.uploads.expiry_hours == 48
+
+
 def test_the_file_is_found_from_below(tmp_path: Path) -> None:
     write(tmp_path / "reconciler.yaml", "project: demo\n")
     below = tmp_path / "a/b"
