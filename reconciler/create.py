@@ -27,7 +27,8 @@ from reconciler.api.errors import (
 from reconciler.api.retry import Retrier
 from reconciler.api.values import CreateJob
 from reconciler.errors import LedgerError, ReconcilerError
-from reconciler.ledger.lines import Created, CreateIntended, CreateRefused, CreateUnknown, Line
+from reconciler.ledger import seen
+from reconciler.ledger.lines import CreateIntended, CreateRefused, CreateUnknown, Line
 from reconciler.model import InlineRequests, Job, RunKey, Source
 from reconciler.settings import Limits
 from reconciler.world import World
@@ -251,15 +252,15 @@ def _record(desk: Desk, purchase: Purchase, result: Result) -> None:
     line: Line
     match result:
         case Bought() | Altered():
-            line = Created(
+            line = seen.created(
+                result.job,
                 at=at,
                 run_id=run_id,
                 op=op,
-                job_id=result.job.id,
                 name=spec.name,
-                work=spec.run_key.work,
-                rerun=spec.run_key.rerun,
+                run_key=spec.run_key,
                 attempt=purchase.order.attempt,
+                requests=spec.requests,
                 adopted=isinstance(result, Bought) and result.adopted,
             )
         case Refused():

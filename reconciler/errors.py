@@ -34,7 +34,10 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.STALE, "the saved plan no longer holds; nothing was written"),
     (
         ExitCode.ATTENTION,
-        "something needs a person (with `--fail-on-attention`; `outputs pull`: results are gone or damaged)",
+        (
+            "something needs a person (with `--fail-on-attention`; always: `wait`, `apply --wait`, their timeout, and "
+            "`history verify`; `outputs pull`: results are gone or damaged)"
+        ),
     ),
     (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),
     (ExitCode.OK, "done, nothing to do, or answered no at the prompt"),

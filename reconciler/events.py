@@ -257,6 +257,34 @@ EVENTS: Final[Mapping[str, Event]] = {
             "elapsed_ms": _ELAPSED,
         },
     ),
+    "job.ended": Event(
+        "info",
+        "A job that is waited for was seen to have ended.",
+        {
+            "name": _NAME,
+            "job_id": _JOB,
+            "status": _text("How, in the API's words."),
+            "succeeded": _count("How many of its requests succeeded."),
+            "failed": _count("How many failed."),
+        },
+    ),
+    "wait.look_failed": Event(
+        "warning",
+        "The jobs that are waited for could not be looked at; waiting goes on.",
+        {"error": _ERROR, "failures": _count("How many looks in a row failed.")},
+    ),
+    "wait.finished": Event(
+        "info",
+        "Waiting is over.",
+        {
+            "done": _count("Names whose work has succeeded."),
+            "attention": _count("Names that a person should look at."),
+            "pending": _count("Names about which an apply would do something."),
+            "running": _count("Names whose jobs go on."),
+            "timed_out": _count("Whether the timeout ended it: 1 or 0."),
+            "elapsed_ms": _ELAPSED,
+        },
+    ),
     "ends.telling_began": Event(
         "info",
         "Ends of jobs are told to `on_end` from here on; those before are not, and neither is anything where each "

@@ -6,14 +6,19 @@ answer is empty and nothing fails: then jobs carry no commit, and a job that car
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from reconciler import gitenv
 from reconciler.errors import ReconcilerError
+from reconciler.history.story import Commit
 from reconciler.model import Checkout
+from reconciler.render.clean import clean
 
 TIMEOUT_SECONDS: Final = 60
 MANY: Final = 32
@@ -97,6 +102,75 @@ def newer(root: Path, commits: Iterable[str]) -> frozenset[str]:
     return frozenset(
         commit for commit in commits if commit.isalnum() and _is_ancestor(root, "HEAD", commit)
     ) - {_git(root, "rev-parse", "HEAD") or ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Which commits the repository does not have, and which no branch or tag of it contains."""
+
+    missing: frozenset[str] = frozenset()
+    unreachable: frozenset[str] = frozenset()
+
+
+def reachable(root: Path, commits: Iterable[str]) -> Reach:
+    """Return which of some commits cannot be found in the repository. Outside of one, nothing can be told."""
+    asked = frozenset(commit for commit in commits if commit.isalnum())
+    there = _git(root, "rev-list", "--all", "HEAD")
+    if not asked or there is None:
+        return Reach()
+    lost = asked - frozenset(there.split())
+    missing = frozenset(it for it in lost if _git(root, "cat-file", "-e", f"{it}^{{commit}}") is None)
+    return Reach(missing=missing, unreachable=lost - missing)
+
+
+def export(root: Path, commit: str, folder: Path) -> bool:
+    """Write the project as it was at a commit into a folder; False where git cannot."""
+    done = _run(root, "archive", "--format=tar", commit) if commit.isalnum() else None
+    if done is None or done.returncode:
+        return False
+    try:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+    except (OSError, tarfile.TarError):  # such as a link that leads out of the project
+        return False
+    return True
+
+
+def commits_of(root: Path, files: Iterable[str]) -> tuple[Commit, ...]:
+    """Return the commits that changed files, under whatever names they had, the newest first; each once.
+
+    Args:
+        root: the project root.
+        files: relative to it.
+    """
+    found: dict[str, Commit] = {}
+    for file in files:
+        told = _git(
+            root, "-c", "core.quotePath=false", "log", "--follow", "--name-only", "--relative",
+            "--format=%x1e%H%x1f%at%x1f%an%x1f%s", "--", file,
+        )  # fmt: skip
+        for part in (told or "").split("\x1e")[1:]:
+            head, _, names = part.partition("\n")
+            commit, at, author, subject = (clean(word) for word in head.split("\x1f", 3))
+            path = clean(next(filter(None, names.split("\n")), file))
+            found.setdefault(commit, Commit(id=commit, at=int(at), author=author, subject=subject, path=path))
+    return tuple(sorted(found.values(), key=lambda commit: -commit.at))
+
+
+def files_declaring(root: Path, name: str, *, below: str) -> tuple[str, ...]:
+    """Return the files whose text has ever said `name: <name>`, relative to the root; those of a family never do.
+
+    Args:
+        root: the project root.
+        name: the spec's.
+        below: the folder of the specs, relative to the root.
+    """
+    line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
+    told = _git(
+        root, "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative",
+        "--format=", "--", below,
+    )  # fmt: skip
+    return tuple(dict.fromkeys(filter(None, (told or "").split("\n"))))
 
 
 def _is_ancestor(root: Path, older: str, younger: str) -> bool:

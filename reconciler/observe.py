@@ -9,7 +9,7 @@ a job may slip from one page to the page before it: whoever buys on the ground o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -76,6 +76,27 @@ def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
         f"the list of jobs is incomplete: {problem} ({TRIES} tries)",
         hint="nothing is decided on half a list; run again in a moment",
     )
+
+
+NEWEST_PAGES: Final = 10
+"""So many pages are looked through for jobs that are waited for; what lies deeper is found by a full look."""
+
+
+def newest(reader: Reader, ids: Collection[str]) -> dict[str, Job]:
+    """Return those of some jobs that the newest pages show, as they stand now. Who is not among them may still exist.
+
+    Jobs that are created meanwhile push others to the next page, where they are seen again: none is missed by that.
+
+    Raises:
+        ApiError: a page could not be had.
+    """
+    found: dict[str, Job] = {}
+    for page in range(NEWEST_PAGES):
+        jobs = reader.list_jobs(page=page, page_size=PAGE_SIZE, order_by="-created").jobs
+        found |= {job.id: job for job in jobs if job.id in ids}
+        if len(found) == len(ids) or not jobs:
+            break
+    return found
 
 
 def _pages(reader: Reader, world: World, *, at_once: int) -> list[JobPage]:

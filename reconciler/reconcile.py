@@ -14,6 +14,7 @@ import msgspec
 from reconciler import claims as claimed
 from reconciler import holds, observe, planfile, records
 from reconciler.actions import Create, Plan
+from reconciler.agreement import Agreement
 from reconciler.api.client import Writer
 from reconciler.apply import Applier
 from reconciler.create import Desk
@@ -191,6 +192,12 @@ def _cut(run: Run[ApiT], situation: Situation, reduced: Reduced) -> Situation:
     )
 
 
+def only_what_was_agreed_to(run: Run[ApiT], situation: Situation, within: Agreement) -> Situation:
+    """Cut a fresh plan down to what a later round may do, and ask the guards about that."""
+    cut = within.cut(situation.plan)
+    return _situation(run, situation.declared, situation.observed, situation.memory, cut)
+
+
 def apply(
     run: Run[Writer],
     declare: Callable[[Observed], Declared],
@@ -198,6 +205,7 @@ def apply(
     agree: Callable[[Situation], bool],
     *,
     saved: PlanDoc | None = None,
+    within: Agreement | None = None,
 ) -> tuple[Situation, tuple[Outcome, ...]]:
     """Carry out what is declared, or what a saved plan holds of it.
 
@@ -210,6 +218,7 @@ def apply(
         declared: what git says.
         agree: shows the plan and asks; raises what the guards say.
         saved: the plan that was agreed to beforehand.
+        within: what a later round of the same run may do; nothing else is done.
 
     Raises:
         StalePlanError: a saved action no longer holds.
@@ -224,6 +233,8 @@ def apply(
             situation = only_what_is_left(run, situation, first)
         elif saved is not None:
             situation = only_what_holds(run, situation, saved)
+        if within is not None:
+            situation = only_what_was_agreed_to(run, situation, within)
         _told(run, situation)
         agreed = agreed or agree(situation)
         outcomes: tuple[Outcome, ...] = ()
@@ -233,7 +244,7 @@ def apply(
         if run.world.ledger.claim(claims):
             if agreed and situation.plan.pending:
                 outcomes = _carry_out(run, situation, claims, give_up_at=give_up_at)
-            _publish(run)
+            publish(run)
             return situation, outcomes
         run.world.log("ledger.raced")
         first = situation.document
@@ -270,7 +281,8 @@ def _carry_out(
     return outcomes
 
 
-def _publish(run: Run[Writer]) -> None:
+def publish(run: Run[Writer]) -> None:
+    """Let other runners see what was recorded; where that fails, the next run does it."""
     try:
         run.world.ledger.publish()
     except LedgerError as error:  # the next run publishes what this one could not

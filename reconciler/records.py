@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from reconciler.ledger import lines
-from reconciler.ledger.lines import CancelEnded, Ended, Line
+from typing import Final
+
+from reconciler.ledger import seen
+from reconciler.ledger.lines import CancelEnded, Line
 from reconciler.model import Phase
 from reconciler.run import ApiT, Run, Situation
+
+OVER: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 
 
 def record_seen(run: Run[ApiT], situation: Situation) -> None:
@@ -18,37 +22,24 @@ def record_seen(run: Run[ApiT], situation: Situation) -> None:
     memory = situation.memory
     known = memory.jobs
     in_doubt = {intent.op for intent in memory.open_creates}
-    over = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
     new: list[Line] = []
     for ours in situation.observed.ours:
         job, facts = ours.job, ours.tags
         if facts.op in in_doubt:
-            new.append(
-                lines.Created(
-                    at=at,
-                    run_id=run_id,
-                    op=facts.op,
-                    job_id=job.id,
-                    name=facts.name,
-                    work=facts.run_key.work,
-                    rerun=facts.run_key.rerun,
-                    attempt=facts.attempt,
-                    adopted=True,
-                )
+            line = seen.created(
+                job,
+                at=at,
+                run_id=run_id,
+                op=facts.op,
+                name=facts.name,
+                run_key=facts.run_key,
+                attempt=facts.attempt,
+                requests=facts.requests,
+                adopted=True,
             )
-        if ours.phase in over and (job.id not in known or known[job.id].phase is not ours.phase):
-            new.append(
-                Ended(
-                    at=at,
-                    run_id=run_id,
-                    job_id=job.id,
-                    name=facts.name,
-                    work=facts.run_key.work,
-                    rerun=facts.run_key.rerun,
-                    attempt=facts.attempt,
-                    phase=ours.phase,
-                )
-            )
-        if job.id in memory.open_cancels and ours.phase in (*over, Phase.CANCELLED):
+            new.append(line)
+        if ours.phase in OVER and (job.id not in known or known[job.id].phase is not ours.phase):
+            new.append(seen.ended(ours, at=at, run_id=run_id))
+        if job.id in memory.open_cancels and ours.phase in OVER:
             new.append(CancelEnded(at=at, run_id=run_id, job_id=job.id, status=job.status))
     run.world.ledger.append(*new)

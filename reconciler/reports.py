@@ -26,14 +26,6 @@ class OutcomeDoc(_Part, frozen=True, kw_only=True):
     hint: str
 
 
-class ApplyDoc(_Part, frozen=True, kw_only=True):
-    """What `apply --format json` writes."""
-
-    plan: PlanDoc
-    outcomes: tuple[OutcomeDoc, ...]
-    exit_code: int
-
-
 class StatusRow(_Part, frozen=True, kw_only=True):
     """One declared job as it stands."""
 
@@ -41,7 +33,7 @@ class StatusRow(_Part, frozen=True, kw_only=True):
     family: str
     """What the jobs of its spec are called together (`backfill-*`); "" for a spec of one job."""
     state: str
-    """A job's own status; or what apply would do about it: `to create`, `on hold`."""
+    """A job's own status; else `to create`, `to replace`, `on hold`, `suspended`, `not yet` or `record gone`."""
     reason: str
     job: JobDoc | None
     attention: bool
@@ -55,6 +47,31 @@ class StatusDoc(_Part, frozen=True, kw_only=True):
     base_url: str
     sandbox: bool
     rows: tuple[StatusRow, ...]
+
+
+class WaitDoc(_Part, frozen=True, kw_only=True):
+    """What `wait --format json` writes, and the last part of what `apply --wait` does."""
+
+    project: str
+    base_url: str
+    sandbox: bool
+    rows: tuple[StatusRow, ...]
+    """Every name that was waited for, as it stood in the end."""
+    stands: dict[str, str]
+    """How far each name came: `done`, `attention`, `pending` (an apply would go on), `running`, or `idle`."""
+    timed_out: bool
+    exit_code: int
+
+
+class ApplyDoc(_Part, frozen=True, kw_only=True):
+    """What `apply --format json` writes."""
+
+    plan: PlanDoc
+    outcomes: tuple[OutcomeDoc, ...]
+    """Of every round, with `--wait`."""
+    exit_code: int
+    waited: WaitDoc | None = None
+    """How it stood in the end, with `--wait`."""
 
 
 class ListedJob(_Part, frozen=True, kw_only=True):

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "apply": "reconciler.cli.apply:apply",
     "status": "reconciler.cli.status:status",
     "rerun": "reconciler.cli.rerun:rerun",
+    "wait": "reconciler.cli.wait:wait",
+    "history": "reconciler.cli.history:history",
     "outputs": "reconciler.cli.outputs:outputs",
     "jobs": "reconciler.cli.jobs:jobs",
     "files": "reconciler.cli.files:files",

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler import tags
-from reconciler.cli.say import say
-from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
 from reconciler.planfile import rfc3339
-from reconciler.render import folded
 from reconciler.render.clean import clean
-from reconciler.render.markdown import escape
-from reconciler.render.plan_words import reason_words
 from reconciler.render.problems import problems_text
-from reconciler.render.text import table_text
+from reconciler.render.tables import table_text
 from reconciler.render.words import age, count
 from reconciler.reports import (
     ListedJob,
     ProblemDoc,
-    StatusDoc,
-    StatusRow,
     ValidateDoc,
-    pretty,
 )
 from reconciler.specs.load import Loaded
 
@@ -62,92 +53,6 @@ def validation_text(loaded: Loaded, *, colour: bool) -> str:
     if loaded.selected is None:
         return f"{told}{count(len(chosen), 'spec')} valid, {requests}\n"
     return f"{told}{count(len(chosen), 'spec')} selected, {requests}; all {len(loaded.specs):,} specs are valid\n"
-
-
-def status_doc(plan: PlanDoc) -> StatusDoc:
-    """Return every declared job of a plan as it stands."""
-    return StatusDoc(
-        project=plan.target.project,
-        base_url=plan.target.base_url,
-        sandbox=plan.target.sandbox,
-        rows=tuple(_row(decision) for decision in plan.decisions if decision.declared_at),
-    )
-
-
-def _row(decision: DecisionDoc) -> StatusRow:
-    """The wanted work comes first among a decision's actions: it is what the name stands for."""
-    action = decision.actions[0]
-    replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
-    job = replaced if isinstance(action, CreateDoc) else action.job
-    detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else ""
-    if isinstance(action, CreateDoc):
-        state = "to replace" if replaced else "to create"
-    elif isinstance(action, HoldDoc):
-        state = "on hold"
-    else:
-        state = job.status if job else "record gone"
-    return StatusRow(
-        name=decision.name,
-        family=decision.family,
-        state=state,
-        reason=action.reason,
-        job=job,
-        attention=decision.attention,
-        detail=detail,
-    )
-
-
-def write_status(report: StatusDoc, *, now: float, form: str, everything: bool = False) -> None:
-    """Write a status to stdout; a family's jobs that are in one state are one line unless `everything` is asked for."""
-    if form == "json":
-        say(pretty(report))
-        return
-    head = ("NAME", "STATE", "JOB", "ANSWERED", "FAILED", "AGE", "WHY")
-    rows = [_cells(row, now) for row in report.rows] if everything else list(_folded(report.rows, now))
-    if form == "markdown":
-        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-        lines += ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
-        say("\n".join(lines) + "\n")
-    elif rows:
-        say(table_text(head, rows))
-    else:
-        say("nothing is declared\n")
-
-
-def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of each row, and of a family's rows that are in one state together, where the first stood."""
-    totals = Counter(row.family for row in rows)
-    groups: dict[Hashable, list[StatusRow]] = defaultdict(list)
-    for row in rows:
-        alike = (row.family, row.state, row.reason, row.attention, row.detail if row.attention else "")
-        groups[alike if row.family else row.name].append(row)
-    for group in groups.values():
-        if len(group) < folded.FROM:
-            yield from (_cells(row, now) for row in group)
-            continue
-        first = group[0]
-        jobs = [row.job for row in group if row.job]
-        total = sum(max(job.total_requests, job.completed_requests) for job in jobs)
-        answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "-"
-        failed = f"{sum(job.failed_requests for job in jobs):,}" if jobs else "-"
-        ages = (age(now - min(job.created_at for job in jobs)) if jobs else "-",)
-        name = folded.called(first.family, len(group), totals[first.family])
-        _, state, *_, why = _cells(first, now)
-        yield (name, state, f"{len(jobs):,} jobs" if jobs else "-", answered, failed, *ages, why)
-
-
-def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
-    sign = "! " if row.attention else ""
-    why = ": ".join(filter(None, [reason_words(row.reason), row.detail]))
-    return (row.name, sign + row.state, *_job_cells(row.job, now), why)
-
-
-def _job_cells(job: JobDoc | None, now: float) -> tuple[str, ...]:
-    if job is None:
-        return ("-", "-", "-", "-")
-    total = max(job.total_requests, job.completed_requests)
-    answered = f"{job.completed_requests:,} of {total:,}" if total else "?"
-    return (job.id[:8], answered, f"{job.failed_requests:,}", age(now - job.created_at))
 
 
 def listed(job: Job) -> ListedJob:

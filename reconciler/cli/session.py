@@ -93,9 +93,27 @@ def writing(
     """
     with ExitStack() as stack:
         session = _open(Writer, common, host, consent or Consent(), stack, ear=ear)
-        holder = f"run {session.run.world.run_id} on {platform.node()}"
-        stack.enter_context(lock.held(session.folder, holder=holder))
+        stack.enter_context(locked(session))
         yield session
+
+
+@contextmanager
+def lasting(common: Common, host: Host, consent: Consent | None = None) -> Iterator[Session[Writer]]:
+    """Open a session that may write whenever it has the target's lock (`locked`), and that may last for days."""
+    with ExitStack() as stack:
+        yield _open(Writer, common, host, consent or Consent(), stack, lasting=True)
+
+
+@contextmanager
+def locked(session: Session[Writer]) -> Iterator[None]:
+    """Hold the target's lock.
+
+    Raises:
+        HeldError: another process on this host writes to the same target.
+    """
+    holder = f"run {session.run.world.run_id} on {platform.node()}"
+    with lock.held(session.folder, holder=holder):
+        yield
 
 
 def _open(

@@ -1,18 +1,25 @@
-"""`reconciler status`: every declared job as it stands."""
+"""`reconciler status`: every declared job as it stands, once or again and again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from reconciler.cli import options
-from reconciler.errors import ExitCode, first_that_holds
+from reconciler.cli.moments import SPAN
+from reconciler.cli.say import say
+from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
     from reconciler.model import Names
+    from reconciler.reports import StatusDoc
+
+HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
+"""The cursor to the top left, and everything behind it away (ECMA-48); what was there before is not scrolled."""
 
 
 @click.command()
@@ -20,6 +27,10 @@ if TYPE_CHECKING:
 @options.names
 @options.output_format("text", "json", "markdown")
 @options.everything
+@click.option("--watch", is_flag=True, help="Draw it again and again, until Ctrl-C; on a terminal.")
+@click.option(
+    "--interval", type=SPAN, default="5s", show_default=True, metavar="SPAN", help="Between two looks."
+)
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @options.common
 @click.pass_obj
@@ -30,17 +41,58 @@ def status(
     names: Names,
     form: str,
     everything: bool,
+    watch: bool,
+    interval: float,
     fail_on_attention: bool,
     common: options.Common,
 ) -> int:
     """Show every declared job as it stands."""
-    from reconciler.cli.declare import gather
-    from reconciler.cli.report import status_doc, write_status
-    from reconciler.cli.session import reading
-
-    with reading(common, host) as session:
-        document = gather(session, paths, names).document
-    report = status_doc(document)
-    write_status(report, now=host.now(), form=form, everything=everything)
-    attention = any(row.attention for row in report.rows)
+    if watch and (form != "text" or not host.terminal("stdout")):
+        raise UsageError(
+            "--watch draws on a terminal", hint="without one, wait for the end: reconciler wait --format json"
+        )
+    report = None
+    for report in reports(host, paths, names, common, seconds=interval if watch else None):
+        write(report, host=host, form=form, everything=everything, redraw=watch)
+    attention = report is not None and any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())
+
+
+def reports(
+    host: Host,
+    paths: tuple[Path, ...],
+    names: Names,
+    common: options.Common,
+    *,
+    seconds: float | None,
+) -> Iterator[StatusDoc]:
+    """Yield how everything stands, once, or every so many seconds; specs are read each time."""
+    from reconciler.cli.declare import gather
+    from reconciler.cli.session import reading
+    from reconciler.cli.signals import interrupts
+    from reconciler.render.status_words import status_doc
+
+    with interrupts(host), reading(common, host, lasting=seconds is not None) as session:
+        while True:
+            found = gather(session, paths, names)
+            yield status_doc(found.document, found.declared.later, found.declared.selected)
+            if seconds is None:
+                return
+            host.sleep(max(0.2, seconds))
+
+
+def write(report: StatusDoc, *, host: Host, form: str, everything: bool, redraw: bool) -> None:
+    """Write a status to stdout."""
+    from reconciler.planfile import rfc3339
+    from reconciler.render.status_words import status_markdown, status_text
+    from reconciler.reports import pretty
+
+    now = host.now()
+    match form:
+        case "json":
+            say(pretty(report))
+        case "markdown":
+            say(status_markdown(report, now=now, everything=everything))
+        case _:
+            text = status_text(report, now=now, everything=everything)
+            say(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C ends\n\n{text}" if redraw else text)

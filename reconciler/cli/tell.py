@@ -73,10 +73,23 @@ def tell_outcomes(
     comment: Path | None = None,
     told: Sequence[str] = (),
 ) -> None:
-    """Write to stdout what was done, what was not, and what is not known; `told` belongs to the plan."""
+    """Write to stdout what was done, what was not, and what is not known.
+
+    Args:
+        host: the machine.
+        document: the plan.
+        outcomes: of its actions.
+        form: `text`, `json`, `markdown` or `github`; "" for the comment alone.
+        code: how the command ends.
+        everything: whether families are opened.
+        comment: a file for the same as Markdown.
+        told: lines that belong to the plan.
+    """
     if comment is not None or form == "github":
         lines = folded.outcomes(outcomes, document, everything=everything)
         publish(host, apply_markdown(document, outcomes, lines, told), comment, form=form)
+    if not form:
+        return
     if form == "json":
         report = ApplyDoc(
             plan=document, outcomes=tuple(outcome_doc(outcome) for outcome in outcomes), exit_code=int(code)

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from reconciler import document, reports, snapshot, summary
 from reconciler.document import PlanDoc
+from reconciler.history import record, stats, story, verify
 from reconciler.snapshot import SnapshotDoc
 
 
@@ -37,6 +38,16 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "plan": (PlanFile,),
     "snapshot": (SnapshotFile,),
     "apply": (reports.ApplyDoc,),
+    "wait": (reports.WaitDoc,),
+    "history": (
+        record.HistoryDoc,
+        record.Record,
+        stats.StatsDoc,
+        stats.GroupDoc,
+        story.StoryDoc,
+        story.EntryDoc,
+    ),
+    "verify": (verify.VerifyDoc,),
     "status": (reports.StatusDoc,),
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
@@ -49,6 +60,8 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
 """What each schema describes: one of these types."""
 TITLES: Final[Mapping[str, str]] = {
     "summary": "The summary beside a job's results",
+    "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
+    "verify": "What `reconciler history verify` writes as JSON",
     "end": "What `on_end` is told of a job's end",
 }
 """What is no command's answer."""
@@ -77,7 +90,17 @@ def _text(name: str) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-_MODULES: Final = (document.__file__, reports.__file__, snapshot.__file__, summary.__file__, __file__)
+_MODULES: Final = (
+    document.__file__,
+    reports.__file__,
+    snapshot.__file__,
+    summary.__file__,
+    __file__,
+    record.__file__,
+    stats.__file__,
+    story.__file__,
+    verify.__file__,
+)
 """Where the types of documents are."""
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.lines import CreateIntended, Line, decode, encode
+from reconciler.ledger import seal
+from reconciler.ledger.lines import CreateIntended, Line, decode_all, encode
 
 NAME = "ledger.jsonl"
 
@@ -35,7 +36,7 @@ class FileLedger:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
         """
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            data = self.path.read_bytes()
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -43,7 +44,7 @@ class FileLedger:
                 f"the ledger {self.path} cannot be read: {error.strerror}",
                 hint="make it readable; deleting it works too, with the weaker promise that the tags alone give",
             ) from error
-        return tuple(line for row in text.split("\n") if (line := decode(row)) is not None)
+        return decode_all(data)
 
     def append(self, *lines: Line) -> None:
         """Record lines durably, in one write.
@@ -85,6 +86,7 @@ class FileLedger:
             os.close(file)
         if new and os.name == "posix":
             _sync_folder(self.path.parent)
+        seal.extend(self.path)
 
 
 def _last_byte(file: int, size: int) -> bytes:

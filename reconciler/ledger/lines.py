@@ -7,76 +7,90 @@ and a repeated line changes nothing.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
 
 from reconciler.errors import LedgerError
 
 VERSION: Final = 1
-"""The version of the line format. A larger one was written by a newer tool."""
+"""The version of the line format. A larger one was written by a newer tool.
+
+Fields with a default may be added within a version: who does not know them reads past them.
+"""
+
+_END_OF_TIME: Final = 253_402_300_800
+"""The year 10000: what no calendar can show."""
+
+Seconds: TypeAlias = Annotated[float, Meta(ge=0, lt=_END_OF_TIME)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, lt=_END_OF_TIME)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateIntended:
+class CreateIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_intended"):
     """A create is about to be sent. Durable before the first byte leaves."""
 
-    at: float
+    at: Seconds
     """Wall clock of the writer, Unix seconds; so everywhere below."""
     run_id: str
     op: str
     name: str
     work: str
     rerun: str
-    attempt: int
+    attempt: Count
     reason: str
-    lease: float = 0.0
+    lease: Seconds = 0.0
     """Seconds after `at` within which it may still be sent: a claim, made before its turn has come."""
     commit: str = ""
     actor: str = ""
     run_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
+class Created(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="created"):
     """The create took effect: answered, or found in the list by its op."""
 
-    at: float
+    at: Seconds
     run_id: str
     op: str
     job_id: str
     name: str
     work: str
     rerun: str
-    attempt: int
+    attempt: Count
     adopted: bool = False
     """True where the answer was lost and the job was found by its op."""
+    endpoint: str = ""
+    """"" where an older version of this tool wrote the line; None below."""
+    model: str = ""
+    """Or the agent's id."""
+    requests: Count | None = None
+    """How many were bought; None where an uploaded file hides it, too."""
+    created_at: Count | None = None
+    """The server's clock, Unix seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateRefused:
+class CreateRefused(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_refused"):
     """The create certainly had no effect."""
 
-    at: float
+    at: Seconds
     run_id: str
     op: str
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateUnknown:
+class CreateUnknown(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_unknown"):
     """The create's outcome could not be found out in time."""
 
-    at: float
+    at: Seconds
     run_id: str
     op: str
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelIntended:
+class CancelIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cancel_intended"):
     """A cancel is about to be sent."""
 
-    at: float
+    at: Seconds
     run_id: str
     job_id: str
     name: str
@@ -86,55 +100,63 @@ class CancelIntended:
     run_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelEnded:
+class CancelEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cancel_ended"):
     """What came of a cancel: the status that the job was left in, or the error."""
 
-    at: float
+    at: Seconds
     run_id: str
     job_id: str
     status: str = ""
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="ended"):
     """A job of ours was seen to have ended."""
 
-    at: float
+    at: Seconds
     run_id: str
     job_id: str
     name: str
     work: str
     rerun: str
-    attempt: int
+    attempt: Count
     phase: str
+    status: str = ""
+    """The API's own word. "" where an older version of this tool wrote the line; so below, and None for numbers."""
+    endpoint: str = ""
+    model: str = ""
+    """Or the agent's id."""
+    created_at: Count | None = None
+    """The server's clock, Unix seconds; so are the two below. None for what never happened, too."""
+    started_at: Count | None = None
+    completed_at: Count | None = None
+    requests: Count | None = None
+    """How many the API counted, or else how many were bought."""
+    succeeded: Count | None = None
+    failed: Count | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TellingBegan:
+class TellingBegan(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="telling_began"):
     """From here on the ends of jobs are told to `on_end`; those before are not."""
 
-    at: float
+    at: Seconds
     run_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndClaimed:
+class EndClaimed(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="end_claimed"):
     """The end of a job is about to be told to `on_end`, by this run and nobody else."""
 
-    at: float
+    at: Seconds
     run_id: str
     job_id: str
-    lease: float
+    lease: Seconds
     """Seconds after `at` for which the claim holds, unless an `EndTold` ends it before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndTold:
+class EndTold(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="end_told"):
     """What came of telling it: nothing more to be done, or the error, after which it is told again."""
 
-    at: float
+    at: Seconds
     run_id: str
     job_id: str
     error: str = ""
@@ -153,26 +175,19 @@ Line: TypeAlias = (
     | EndTold
 )
 
-_KINDS: Final[dict[str, type[Line]]] = {
-    "create_intended": CreateIntended,
-    "created": Created,
-    "create_refused": CreateRefused,
-    "create_unknown": CreateUnknown,
-    "cancel_intended": CancelIntended,
-    "cancel_ended": CancelEnded,
-    "ended": Ended,
-    "telling_began": TellingBegan,
-    "end_claimed": EndClaimed,
-    "end_told": EndTold,
-}
-_NAMES: Final = {kind: name for name, kind in _KINDS.items()}
+_DECODER: Final = msgspec.json.Decoder(Line)
+_USUAL: Final = f'{{"v": {VERSION}, "kind": "'
+"""How every line begins that this tool wrote."""
 
 
 def encode(line: Line) -> str:
     """Return the line's text, without the line feed; fields that have their default are left out."""
-    defaults = {field.name: field.default for field in fields(line)}
-    facts = {key: value for key, value in asdict(line).items() if value != defaults[key]}
-    return json.dumps({"v": VERSION, "kind": _NAMES[type(line)], **facts}, ensure_ascii=False)
+    names, defaults = line.__struct_fields__, line.__struct_defaults__
+    least = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    facts = {name: getattr(line, name) for name in names}
+    told = {name: value for name, value in facts.items() if name not in least or value != least[name]}
+    head = {"v": VERSION, "kind": line.__struct_config__.tag}
+    return json.dumps({**head, **told}, ensure_ascii=False)
 
 
 def decode(text: str) -> Line | None:
@@ -181,42 +196,46 @@ def decode(text: str) -> Line | None:
     Raises:
         LedgerError: a newer version of this tool wrote the line; ignoring it might buy work twice.
     """
+    if text.startswith(_USUAL):
+        try:
+            line: Line = _DECODER.decode(text)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return line
     try:
         facts = json.loads(text)
     except (ValueError, RecursionError):  # the latter: brackets without end
         return None
     if not isinstance(facts, dict):
         return None
-    version, kind = facts.pop("v", None), facts.pop("kind", None)
+    version = facts.pop("v", None)
     if isinstance(version, int) and version > VERSION:
         raise LedgerError(
             f"a newer version of this tool wrote the ledger (lines of version {version})",
             hint="upgrade mistral-batch-reconciler to at least the version that wrote it",
         )
-    shape = _KINDS.get(kind) if version == VERSION and isinstance(kind, str) else None
-    if shape is None:
-        return None
-    known = {field.name: field.type for field in fields(shape)}
-    wanted = {key: value for key, value in facts.items() if key in known}
-    if not all(_fits(value, str(known[key])) for key, value in wanted.items()):
+    if version != VERSION:
         return None
     try:
-        return shape(**wanted)
-    except TypeError:  # a required field is missing
+        slowly: Line = msgspec.convert(facts, Line)
+    except (ValueError, OverflowError):
         return None
+    return slowly
 
 
-_END_OF_TIME: Final = 253_402_300_800
-"""The year 10000: what no calendar can show."""
+def decode_all(data: bytes) -> tuple[Line, ...]:
+    """Understand a ledger's bytes: every whole line, in order.
 
-
-def _fits(value: object, annotation: str) -> bool:
-    """Whether a JSON value is one of a field's."""
-    number = isinstance(value, float | int) and not isinstance(value, bool) and 0 <= value < _END_OF_TIME
-    match annotation:
-        case "float":  # each is a time
-            return number
-        case "int":
-            return number and isinstance(value, int)
-        case _:
-            return type(value).__name__ == annotation
+    Raises:
+        LedgerError: a newer version of this tool wrote some of it.
+    """
+    usual = _USUAL.encode()
+    ends = data.count(b"\n")
+    if data.startswith(usual) and data.endswith(b"\n") and data.count(b"\n" + usual) == ends - 1:
+        try:
+            return tuple(_DECODER.decode_lines(data))
+        except (ValueError, RecursionError):  # some line is none: look at each
+            pass
+    rows = data.decode(errors="replace").split("\n")
+    return tuple(line for row in rows if (line := decode(row)) is not None)

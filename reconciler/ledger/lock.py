@@ -13,6 +13,10 @@ from reconciler.errors import LedgerError
 NAME = "lock"
 
 
+class HeldError(LedgerError):
+    """Another process has the lock: it goes with that process."""
+
+
 @contextmanager
 def held(folder: Path, *, holder: str) -> Iterator[None]:
     """Hold the target's lock for as long as the block runs.
@@ -35,7 +39,7 @@ def held(folder: Path, *, holder: str) -> Iterator[None]:
         ) from error
     try:
         if not _try_lock(file):
-            raise LedgerError(
+            raise HeldError(
                 f"another apply is at work on this target ({_holder(path)})",
                 hint="wait until it has ended; the lock goes with its process",
             )

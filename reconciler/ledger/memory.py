@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from reconciler.ledger.lines import (
     CancelEnded,

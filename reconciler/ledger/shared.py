@@ -22,6 +22,8 @@ from reconciler.ledger.lines import Line, decode, encode
 REF: Final = "refs/reconciler/ledger"
 TRACKING: Final = "refs/reconciler/fetched"
 """Where this clone remembers what it fetched last."""
+LOST: Final = "refs/reconciler/lost"
+"""Below it this clone keeps what it had fetched and the ref no longer contains: the proof that its past was changed."""
 TIMEOUT_SECONDS: Final = 120
 NOBODY: Final = "0" * 40
 
@@ -60,13 +62,29 @@ class SharedLedger:
         """
         told = self._git("ls-remote", self.remote, REF, why=f"the remote {self.remote} cannot be reached")
         tip = told.split("\t")[0]
+        before = self.fetched()
         if tip:
             self._git(
                 "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, f"+{REF}:{TRACKING}",
                 why="the ledger cannot be fetched",
             )  # fmt: skip
             tip = self._git("rev-parse", "--verify", TRACKING, why="the ledger was not fetched").strip()
+        if before and not self._contains(tip, before):
+            self._run("update-ref", f"{LOST}/{before[:12]}", before)
         return tip
+
+    def _contains(self, tip: str, commit: str) -> bool:
+        return bool(tip) and self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
+
+    def lost(self, tip: str) -> tuple[str, ...]:
+        """Return the commits that this clone once fetched and that `tip` does not contain."""
+        told = self._git("for-each-ref", "--format=%(objectname)", LOST, why="the refs are unreadable")
+        return tuple(commit for commit in told.split() if not self._contains(tip, commit))
+
+    def fetched(self) -> str:
+        """Return the commit that was fetched last, "" where none ever was; the remote is not asked."""
+        done = self._run("rev-parse", "--verify", "--quiet", TRACKING)
+        return "" if done.returncode else done.stdout.decode().strip()
 
     def rows(self, tip: str) -> tuple[str, ...]:
         """Return the lines' text as of a commit, the oldest first."""

@@ -212,6 +212,16 @@ EVERY_JOB: Final = Names()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """A job whose first period has not begun. For readers."""
+
+    begins: str
+    """The day, and the time zone whose day it is."""
+    family: str = ""
+    """What the jobs of its spec are called together; "" for a spec of one job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """What git says."""
 
@@ -219,8 +229,8 @@ class Declared:
     """Every spec of the project, whether selected or not; names and run keys are unique."""
     selected: frozenset[str] | None = None
     """The names that were asked for; None for all. Whatever is not selected is never absent."""
-    later: frozenset[str] = frozenset()
-    """Names whose first period has not begun: neither wanted yet nor absent."""
+    later: Mapping[str, Later] = field(default_factory=dict)
+    """The jobs whose first period has not begun, by name: neither wanted yet nor absent."""
     lineage: frozenset[str] | None = None
     """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""
     newer: frozenset[str] = frozenset()

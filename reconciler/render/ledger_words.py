@@ -19,7 +19,7 @@ from reconciler.ledger.lines import (
     TellingBegan,
 )
 from reconciler.planfile import rfc3339
-from reconciler.render.text import table_text
+from reconciler.render.tables import table_text
 
 
 def ledger_text(lines: Sequence[Line]) -> str:

@@ -73,13 +73,3 @@ def outcomes_text(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], *, co
         for row in rows
     ]
     return "\n".join(["", *lines, "", summary(outcomes)]) + "\n"
-
-
-def table_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with aligned columns; the last column is not padded."""
-    cells = [list(head), *([clean(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
-        for row in cells
-    )

@@ -99,7 +99,9 @@ def record_gone(case: Case) -> Verdict:
     for known in gone:
         explained = known.phase in (Phase.FAILED, Phase.TIMED_OUT) or case.cancelled_by_us(known.job_id)
         if known.attempt >= listed and not explained:
-            detail = f"job {known.job_id[:8]} was deleted before it was seen to end"
+            stopped = known.phase is Phase.CANCELLED
+            before = "after somebody had stopped it" if stopped else "before it was seen to end"
+            detail = f"job {known.job_id[:8]} was deleted {before}"
             hint = "if its answers are lost, change `rerun` to buy them again"
             return (Hold(reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)
     return None
@@ -161,9 +163,8 @@ def retry(case: Case) -> Verdict:
 
 
 def _remembered_failure(case: Case) -> Phase | None:
-    return max(((known.attempt, known.phase) for known in case.remembered if known.phase), default=(0, None))[
-        1
-    ]
+    ended = [known for known in case.remembered if known.phase not in (None, Phase.CANCELLED)]
+    return max(((known.attempt, known.phase) for known in ended if known.phase), default=(0, None))[1]
 
 
 @rule("FAILED or TIMED_OUT otherwise", "Hold `failed` (attention), with the API's own error")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from reconciler import digests
 from reconciler.errors import Problem
-from reconciler.model import Adopt, Input, JobSpec, Phase, Position, Retry
+from reconciler.model import Adopt, Input, JobSpec, Later, Phase, Position, Retry
 from reconciler.settings import Limits
 from reconciler.specs import families, period
 from reconciler.specs.accept import accept
@@ -38,8 +38,8 @@ class Declares:
     """What one document declares."""
 
     specs: tuple[JobSpec, ...] = ()
-    later: tuple[str, ...] = ()
-    """Names of jobs whose first period has not begun."""
+    later: Mapping[str, Later] = field(default_factory=dict)
+    """The jobs whose first period has not begun, by name."""
     problems: tuple[Problem, ...] = ()
     """And warnings."""
 
@@ -75,7 +75,8 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
     if _wrong(problems):
         return Declares(problems=tuple(problems))
     if rerun is None:
-        return Declares(later=tuple(member.name for member in members), problems=tuple(problems))
+        later = Later(begins=_begins(fields), family=_label(fields))
+        return Declares(later={member.name: later for member in members}, problems=tuple(problems))
     specs = []
     for member in members:
         if member.file is not None:
@@ -164,7 +165,7 @@ def _spec(
         fields = replace(fields, matrix=UNSET, **member.values)
     return JobSpec(
         name=member.name,
-        family=families.label(fields.name) if family else "",
+        family=_label(fields),
         endpoint=fields.endpoint or "",
         model=fields.model or None,
         agent_id=fields.agent_id or None,
@@ -190,6 +191,18 @@ def _adopted(given: AdoptFields | UnsetType) -> Adopt | None:
     if given is UNSET or given.work is UNSET:
         return None
     return Adopt(job=given.job, work=given.work)
+
+
+def _label(fields: JobFields) -> str:
+    return families.label(fields.name) if families.is_family(fields) else ""
+
+
+def _begins(fields: JobFields) -> str:
+    match fields.rerun:
+        case PeriodFields(start=str(start), zone=zone):
+            return start if zone == "UTC" else f"{start}, {zone}"
+        case _:
+            return ""
 
 
 def _defaults(document: Document) -> Mapping[str, Position]:

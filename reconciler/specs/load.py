@@ -8,14 +8,14 @@ read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
-from reconciler.model import EVERY_JOB, JobSpec, Names, RunKey
+from reconciler.model import EVERY_JOB, JobSpec, Later, Names, RunKey
 from reconciler.progress import UNWATCHED, Progress
 from reconciler.render.clean import clean
 from reconciler.render.words import count
@@ -42,8 +42,8 @@ class Loaded:
     """Every spec of the project, sorted by name."""
     selected: frozenset[str] | None
     """The names that were asked for; None for all."""
-    later: frozenset[str] = frozenset()
-    """The names of jobs whose first period has not begun: they are not among the specs, and not absent."""
+    later: Mapping[str, Later] = field(default_factory=dict)
+    """The jobs whose first period has not begun, by name: they are not among the specs, and not absent."""
     warnings: tuple[Problem, ...]
 
 
@@ -84,8 +84,8 @@ def load(
         raise SpecError(problems)
     return Loaded(
         specs=tuple(specs),
-        selected=selection.selected(project, specs, narrowed, names),
-        later=frozenset(loader.later),
+        selected=selection.selected(project, specs, narrowed, names, later=loader.later),
+        later=loader.later,
         warnings=problems,
     )
 
@@ -112,7 +112,7 @@ class _Loader:
         self._progress = progress
         self._defaults: dict[str, Document] = {}
         """By folder, absolute."""
-        self.later: list[str] = []
+        self.later: dict[str, Later] = {}
         self._inputs = Inputs(project, progress)
         self._names: dict[str, str] = {}
         """Where each name was declared first."""
@@ -155,7 +155,7 @@ class _Loader:
             document = self._with_defaults(written, path)
             found = declares(document, self._inputs, self._project.settings.limits, now=self._now)
             self.problems += found.problems
-            self.later += found.later
+            self.later |= found.later
             if not found.specs and not found.later:
                 self._name_taken(document, _name(document))
             taken = [name for name in found.later if self._name_taken(document, name)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ class Edit:
 
 
 def edit(
-    project: Project, specs: Sequence[JobSpec], later: frozenset[str], name: str, to: str | None
+    project: Project, specs: Sequence[JobSpec], later: Collection[str], name: str, to: str | None
 ) -> Edit:
     """Return the file of a spec with the next `rerun`. Writes nothing.
 
@@ -95,7 +95,7 @@ def edit(
     )
 
 
-def _find(specs: Sequence[JobSpec], later: frozenset[str], name: str) -> JobSpec:
+def _find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpec:
     found = next((spec for spec in specs if spec.name == name), None)
     if found is not None:
         return found

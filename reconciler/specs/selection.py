@@ -8,7 +8,7 @@ selected is left as it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -47,9 +47,14 @@ def _check(project: Project, path: Path) -> None:
 
 
 def selected(
-    project: Project, specs: Sequence[JobSpec], narrowed: Sequence[Path] | None, names: Names
+    project: Project,
+    specs: Sequence[JobSpec],
+    narrowed: Sequence[Path] | None,
+    names: Names,
+    *,
+    later: Collection[str] = (),
 ) -> frozenset[str] | None:
-    """Return the names that `narrowed` and `names` select, None for all.
+    """Return the names that `narrowed` and `names` select, None for all; a glob may also fit what begins later.
 
     Raises:
         UsageError: a path or a glob fits nothing, or nothing is left.
@@ -57,7 +62,7 @@ def selected(
     here = None if narrowed is None else _declared_in(project, specs, narrowed)
     if not names:
         return here
-    known = frozenset({spec.name for spec in specs} if here is None else here)
+    known = here if here is not None else frozenset({*(spec.name for spec in specs), *later})
     found = _fitting(known, names.only) if names.only else known
     left = found - _fitting(known, names.exclude)
     if not left:

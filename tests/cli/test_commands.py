@@ -79,17 +79,17 @@ def test_status_shows_every_state(stage: Stage, golden: Callable[..., None]) -> 
     golden(*results)
     rows = {row["name"]: row for row in conforming("status", results[2].out)["rows"]}
     assert {name: (row["state"], row["reason"], row["attention"]) for name, row in rows.items()} == {
-        "cancelled": ("on hold", "cancelled", True),
+        "cancelled": ("CANCELLED", "cancelled", True),
         "changed": ("to replace", "changed", False),
         "done": ("SUCCESS", "succeeded", False),
-        "failed": ("on hold", "failed", True),
+        "failed": ("FAILED", "failed", True),
         "new": ("to create", "new", False),
         "partly": ("SUCCESS", "succeeded", True),
         "queued": ("RUNNING", "running", False),
         "running": ("RUNNING", "running", False),
-        "stopping": ("on hold", "stopping", False),
-        "stuck": ("on hold", "partial", True),
-        "suspended": ("on hold", "suspended", False),
+        "stopping": ("CANCELLATION_REQUESTED", "stopping", False),
+        "stuck": ("TIMEOUT_EXCEEDED", "partial", True),
+        "suspended": ("suspended", "suspended", False),
     }
 
 

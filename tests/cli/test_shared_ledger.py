@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -175,6 +176,50 @@ def test_history_of_the_ledger_is_verified(team: Team) -> None:
     assert commit in result.err
     second = team.clone("second")
     assert "0 new lines" in second.run("ledger", "pull").out
+
+
+def test_history_is_the_same_in_a_fresh_clone_and_offline_as_of_the_last_fetch(team: Team) -> None:
+    team.first.spec("tickets", requests=500)
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    second = team.clone("second")
+    assert "no such job" in second.run("history", "--offline").out
+    table = team.first.run("history").out
+    assert second.run("history").out == table
+    offline = second.run("history", "--offline", "--format", "json")
+    assert (json.loads(offline.out)["records"][0]["reason"], offline.sent) == ("new", [])
+
+
+def test_a_rewritten_past_of_the_shared_ledger_is_proved_by_who_had_fetched_it(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    assert team.first.run("history", "verify").code == 0
+    rewritten = team.first.git("rev-parse", "refs/reconciler/fetched")
+    tree = team.first.git("mktree")
+    commit = team.first.git("commit-tree", tree, "-m", "begin anew")
+    team.first.git("push", "--quiet", "--force", "origin", f"{commit}:refs/reconciler/ledger")
+    result = team.first.run("history", "verify")
+    assert result.code == 6
+    assert f"no longer contains {rewritten[:10]}" in result.out
+    team.first.run("apply", "--yes")  # whoever goes on does not hide it
+    assert team.first.run("history", "verify").code == 6
+    second = team.clone("second")
+    assert "past_changed" not in second.run("history", "verify").out
+
+
+def test_lines_taken_from_the_shared_ledger_are_missed_by_everybody(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    team.first.run("ledger", "verify")
+    tree = team.first.git("mktree")
+    commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/fetched", "-m", "tidy up")
+    team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")
+    second = team.clone("second")
+    result = second.run("history", "verify")
+    assert result.code == 6
+    assert f"commit {commit[:10]} of the shared ledger took lines away" in result.out
 
 
 def test_no_work_tree_and_no_index_is_touched(team: Team) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from reconciler import growth, tags
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, Position, Source
+from reconciler.model import Declared, Job, JobSpec, Later, Observed, Ours, Phase, Position, Source
 from reconciler.planner import plan
 from tests.core.make import NOW, file_of
 
@@ -67,6 +67,8 @@ def test_a_name_that_is_due_later_is_neither_bought_nor_cancelled() -> None:
     running = Observed(ours=(bought(spec(2), Phase.ACTIVE),))
     lineage = frozenset({"c0ffee"})
     absent = plan(Declared(lineage=lineage), running, Memory(), now=NOW)
-    later = plan(Declared(lineage=lineage, later=frozenset({"yearly"})), running, Memory(), now=NOW)
+    later = plan(
+        Declared(lineage=lineage, later={"yearly": Later(begins="2030-01-01")}), running, Memory(), now=NOW
+    )
     assert absent.pending
     assert (later.decisions, later.not_considered) == ((), 1)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -19,6 +18,7 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import reconciler
 from reconciler.errors import LedgerError
@@ -78,6 +78,31 @@ EACH: Final[dict[str, Line]] = {
     f'{{"v": 1, "kind": "ended", "at": 6, "run_id": "r1", "job_id": "j1", {ABOUT}, "rerun": "", "attempt": 1, '
     '"phase": "SUCCEEDED"}': Ended(
         at=6, run_id="r1", job_id="j1", name="a", work="v1:00", rerun="", attempt=1, phase="SUCCEEDED"
+    ),
+    f'{{"v": 1, "kind": "created", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", {ABOUT}, "rerun": "2", '
+    '"attempt": 1, "endpoint": "/v1/ocr", "model": "m", "requests": 3, "created_at": 2}': replace(
+        CREATED, endpoint="/v1/ocr", model="m", requests=3, created_at=2
+    ),
+    f'{{"v": 1, "kind": "ended", "at": 6, "run_id": "r1", "job_id": "j1", {ABOUT}, "rerun": "", "attempt": 1, '
+    '"phase": "SUCCEEDED", "status": "SUCCESS", "endpoint": "/v1/ocr", "model": "m", "created_at": 2, '
+    '"started_at": 3, "completed_at": 4, "requests": 3, "succeeded": 3, "failed": 0}': Ended(
+        at=6,
+        run_id="r1",
+        job_id="j1",
+        name="a",
+        work="v1:00",
+        rerun="",
+        attempt=1,
+        phase="SUCCEEDED",
+        status="SUCCESS",
+        endpoint="/v1/ocr",
+        model="m",
+        created_at=2,
+        started_at=3,
+        completed_at=4,
+        requests=3,
+        succeeded=3,
+        failed=0,
     ),
     '{"v": 1, "kind": "telling_began", "at": 7, "run_id": "r1"}': TellingBegan(at=7, run_id="r1"),
     '{"v": 1, "kind": "end_claimed", "at": 8, "run_id": "r1", "job_id": "j1", "lease": 60.0}': EndClaimed(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from msgspec import structs
 
 from reconciler import digests, planner, tags
 from reconciler.actions import REASONS, Change, Create, Hold, Plan, Reason
@@ -1033,7 +1034,7 @@ def test_twins_of_two_digest_versions_are_twins() -> None:
 @pytest.mark.usefixtures("two_versions")
 def test_an_unsettled_create_counts_under_the_version_that_it_was_made_with() -> None:
     wanted = spec("a")
-    lost = replace(intended(wanted, "00000009"), work=wanted.work("v1"))
+    lost = structs.replace(intended(wanted, "00000009"), work=wanted.work("v1"))
     assert told(plan(declared(wanted), seen((wanted,)), memory(lost), now=NOW)) == {
         "a": ("hold - unsettled",)
     }

@@ -39,9 +39,9 @@ class Disk:
     def mkdir(self, **_: bool) -> None:
         """Be there already."""
 
-    def read_text(self, **_: str) -> str:
-        """Return the file's text."""
-        return self.data.decode(errors="replace")
+    def read_bytes(self) -> bytes:
+        """Return the file's bytes."""
+        return self.data
 
     def add(self, data: bytes) -> None:
         """Append as the real ledger does: a torn line is ended first."""

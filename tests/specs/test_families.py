@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import SpecError
-from reconciler.model import JobSpec
+from reconciler.model import JobSpec, Later
 from reconciler.specs import period, plain
 from reconciler.specs.load import load
 from tests.specs.make import LINE, NOW, loaded, problems, project, spec
@@ -346,11 +346,11 @@ class TestPeriods:
         )
         before = load(place, now=at("2026-11-24T23:59:59", "Europe/Paris"))
         assert before.specs == ()
-        assert before.later == {"one"}
+        assert before.later == {"one": Later(begins="2026-11-25, Europe/Paris")}
         (warning,) = before.warnings
         assert warning.message == "begins on 2026-11-25; until then nothing is bought"
         after = load(place, now=at("2026-11-25T00:00:00", "Europe/Paris"))
-        assert ([it.rerun for it in after.specs], after.later) == (["2026-W48"], frozenset())
+        assert ([it.rerun for it in after.specs], after.later) == (["2026-W48"], {})
 
     def test_a_name_that_is_not_due_is_taken_all_the_same(self, tmp_path: Path) -> None:
         place = project(tmp_path, {"a.yaml": spec(rerun="{every: day, start: 2030-01-01}"), "b.yaml": spec()})

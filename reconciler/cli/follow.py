@@ -1,0 +1,134 @@
+"""`apply --wait`: what comes after the first round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from reconciler.agreement import agreed_to
+from reconciler.api.client import Writer
+from reconciler.cli.bars import bars
+from reconciler.cli.host import Host
+from reconciler.cli.say import aside, say
+from reconciler.cli.session import Session, locked
+from reconciler.cli.tell import tell_outcomes
+from reconciler.cli.wait import log_finished, wait_doc, write
+from reconciler.document import PlanDoc
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.model import Declared, Observed
+from reconciler.outcomes import Outcome
+from reconciler.render.outcome_words import outcome_doc
+from reconciler.render.words import count
+from reconciler.reports import ApplyDoc, pretty
+from reconciler.rounds import Rounds, requests_of
+from reconciler.run import Situation
+from reconciler.wait import Patience, View, until_ended
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """What came of the waiting."""
+
+    view: View | None = None
+    """None where nothing was waited for, or where waiting broke off."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Of all rounds."""
+    codes: frozenset[ExitCode] = frozenset()
+
+
+@dataclass(kw_only=True)
+class Shown:
+    """What stdout gets of the rounds: each as it is done, or one JSON document in the end."""
+
+    host: Host
+    form: str
+    everything: bool
+    rounds: int = 0
+    """How many have been written."""
+
+    def round(self, situation: Situation, outcomes: Sequence[Outcome]) -> None:
+        """Write what one round has done."""
+        if self.form == "json" or not outcomes:
+            return
+        self.rounds += 1
+        tell_outcomes(
+            self.host,
+            situation.document,
+            outcomes,
+            form=self.form,
+            code=ExitCode.OK,
+            everything=self.everything,
+        )
+
+    def end(self, situation: Situation, outcomes: Sequence[Outcome], view: View, code: ExitCode) -> None:
+        """Write how everything stood in the end."""
+        report = wait_doc(view, code)
+        if self.form != "json":
+            say("\n")
+            write(report, now=self.host.now(), form=self.form, everything=self.everything)
+            return
+        told = tuple(map(outcome_doc, outcomes))
+        say(pretty(ApplyDoc(plan=situation.document, outcomes=told, exit_code=int(code), waited=report)))
+
+
+def announced(situation: Situation, saved: PlanDoc | None) -> tuple[str, ...]:
+    """Return what a reader should know before agreeing: what later rounds may buy."""
+    held = agreed_to(situation.plan, saved).names_held
+    waits = "then waits for every job, and tries again what fails as far as `retry` in its spec says"
+    if not held:
+        return (waits,)
+    requests = sum(
+        it.spec.requests or 0 for it in situation.plan.decisions if it.name in held and it.spec is not None
+    )
+    later = f"{count(len(held), 'job')} on hold for room ({count(requests, 'request')})"
+    return (f"{waits}; buys {later} once there is some",)
+
+
+def follow(
+    session: Session[Writer],
+    declare: Callable[[Observed], Declared],
+    declared: Declared,
+    *,
+    first: tuple[Situation, tuple[Outcome, ...]],
+    saved: PlanDoc | None,
+    shown: Shown,
+    timeout: float | None,
+) -> End:
+    """Wait, and go on with retries and what was held up, until nothing is left to do.
+
+    Args:
+        session: opened to last.
+        declare: as for `reconcile.gather`.
+        declared: what git said in the first place.
+        first: the first round, and what came of it.
+        saved: the plan file, where one was applied.
+        shown: gets each round.
+        timeout: seconds.
+    """
+    situation, outcomes = first
+    rounds = Rounds(
+        run=session.run,
+        declare=declare,
+        declared=declared,
+        agreement=agreed_to(situation.plan, saved),
+        bought=requests_of(situation.plan),
+        locked=lambda: locked(session),
+        tell=shown.round,
+        outcomes=outcomes,
+    )
+    patience = Patience(timeout_seconds=timeout)
+    view = None
+    try:
+        with bars(session.host) as show:
+            view = until_ended(session.run, rounds.look, patience, show, lambda: rounds.agreement.names_held)
+    except ReconcilerError as error:
+        from reconciler.cli.main import told
+
+        aside(told(error, colour=session.host.colour("stderr")))
+        code = ExitCode.PARTIAL if rounds.outcomes else ExitCode.FAILED
+        return End(outcomes=rounds.outcomes, codes=frozenset({code}))
+    for refusal in rounds.refusals:
+        aside(f"refused by {refusal.guard} in a later round: {refusal.message}\n  hint: {refusal.hint}")
+    log_finished(session, view)
+    codes = frozenset() if view.well else frozenset({ExitCode.ATTENTION})
+    return End(view=view, outcomes=rounds.outcomes, codes=codes)

@@ -1,0 +1,76 @@
+"""What a history is made of, read: the list of jobs, the ledger, the summaries of pulled results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler import observe, summary
+from reconciler.cli.host import Host
+from reconciler.cli.options import Common
+from reconciler.cli.session import local_ledger, reading, shared_ledger
+from reconciler.cli.target import open_project, target_of
+from reconciler.history import rows
+from reconciler.history.record import Record
+from reconciler.ledger.lines import Line
+from reconciler.model import Job, Target
+from reconciler.results import shelf
+from reconciler.specs.project import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Everything that was read."""
+
+    project: Project
+    target: Target
+    lines: tuple[Line, ...]
+    jobs: tuple[Job, ...] | None
+    """Ours; None where the list was not read."""
+    records: tuple[Record, ...]
+    """All of it put together."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether the list was left aside."""
+        return self.jobs is None
+
+
+def read(common: Common, host: Host, *, offline: bool, results: Path | None = None) -> Sources:
+    """Read all sources.
+
+    Args:
+        common: the common options.
+        host: the machine.
+        offline: whether the API and the remote are left aside: no key, no network.
+        results: where results were pulled to; None for where they go by themselves.
+
+    Raises:
+        ListingError: the list of jobs could not be read whole.
+        LedgerError: the ledger cannot be read.
+        ApiError: the API could not be read.
+    """
+    project = open_project(common, host)
+    target = target_of(common, host, project)
+    jobs = None
+    if offline:
+        local, shared = local_ledger(project, target), shared_ledger(project, target, host)
+        fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
+        lines = tuple(dict.fromkeys((*fetched, *local.read()))) if fetched else local.read()
+    else:
+        with reading(common, host) as session:
+            lines = session.run.world.ledger.read()
+            at_once = session.run.limits.reads_in_flight
+            jobs = observe.list_all(session.run.api, session.run.world, at_once=at_once)
+    told = rows.told(lines)
+    if jobs is not None:
+        jobs = rows.ours(jobs, target.project, told.job_ids)
+    folder = host.cwd / results if results else project.root / summary.DESTINATION
+    pulled = shelf.read_all(folder)
+    return Sources(
+        project=project,
+        target=target,
+        lines=lines,
+        jobs=jobs,
+        records=rows.records(told, jobs or (), pulled),
+    )

@@ -1,0 +1,121 @@
+"""`reconciler history verify`: gather what is compared, and say what does not add up."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reconciler import git, tags
+from reconciler.cli.host import Host
+from reconciler.cli.options import Common
+from reconciler.cli.session import local_ledger, shared_ledger
+from reconciler.cli.sources import Sources
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.history import rows
+from reconciler.history.verify import Evidence, VerifyDoc, findings
+from reconciler.ledger import seal
+from reconciler.ledger.lines import CancelIntended, CreateIntended
+from reconciler.model import Ours
+from reconciler.specs.load import load
+from reconciler.specs.project import Project, load_project
+
+
+def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
+    """Compare everything.
+
+    Raises:
+        LedgerError: the shared ledger's history cannot be read.
+    """
+    root = found.project.root
+    told = rows.told(found.lines)
+    commits = frozenset(
+        line.commit for line in found.lines if isinstance(line, CreateIntended | CancelIntended)
+    ) | frozenset(record.commit for record in found.records if record.commit)
+    known = git.reachable(root, commits - {""})
+    strangers = [
+        read
+        for job in found.jobs or ()
+        if isinstance(read := tags.read(job), Ours)
+        and job.id not in told.created
+        and job.id not in told.ended
+        and read.tags.op not in told.intents
+    ]
+    result = findings(
+        Evidence(
+            ledger=told,
+            jobs=found.jobs,
+            records=found.records,
+            project=found.target.project,
+            past=past(common, host, found),
+            missing=known.missing,
+            unreachable=known.unreachable,
+            shallow=git.checkout(root, found.project.spec_root).shallow,
+            declared=declared(found.project, strangers, known.missing),
+        )
+    )
+    wrong = any(finding.severity == "wrong" for finding in result)
+    return VerifyDoc(
+        project=found.target.project,
+        base_url=found.target.base_url,
+        offline=found.offline,
+        jobs=len(found.records),
+        lines=len(found.lines),
+        commits=len(commits - {""}),
+        findings=result,
+        exit_code=int(ExitCode.ATTENTION if wrong else ExitCode.OK),
+    )
+
+
+def past(common: Common, host: Host, found: Sources) -> list[str]:
+    """Return how the past of either ledger was changed."""
+    problems = []
+    local = local_ledger(found.project, found.target)
+    broken = seal.broken(local.path)
+    if broken:
+        anew = f"where a new one was begun on purpose, delete {seal.path_of(local.path).name} too"
+        problems.append(f"{found.project.relative(str(local.path))}: {broken}; {anew}")
+    shared = shared_ledger(found.project, found.target, host)
+    if shared is None or common.local_ledger:
+        return problems
+    tip = shared.fetched()
+    changed = shared.changed_past(tip) if tip else ""
+    if changed:
+        problems.append(f"commit {changed[:10]} of the shared ledger took lines away")
+    problems += [
+        f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which was fetched before"
+        for lost in shared.lost(tip)
+    ]
+    return problems
+
+
+def declared(project: Project, jobs: Iterable[Ours], missing: Iterable[str]) -> Mapping[str, bool | None]:
+    """Return of each job whether the commit that it names declares it; None where nobody can tell."""
+    by_commit: dict[str, list[Ours]] = defaultdict(list)
+    found: dict[str, bool | None] = {}
+    gone = frozenset(missing)
+    for ours in jobs:
+        commit = ours.tags.source.commit
+        found[ours.job.id] = None
+        if commit and commit not in gone and not ours.tags.source.dirty:
+            by_commit[commit].append(ours)
+    for commit, several in sorted(by_commit.items()):
+        with tempfile.TemporaryDirectory() as folder:
+            names = _declared_in(project, commit, Path(folder), now=several[0].job.created_at)
+        for ours in several if names is not None else ():
+            found[ours.job.id] = bool(names and {ours.tags.name, ours.tags.run_key.work} & names)
+    return found
+
+
+def _declared_in(project: Project, commit: str, folder: Path, *, now: float) -> frozenset[str] | None:
+    """Return the names and the work that a commit declares; None where its specs cannot be read."""
+    if not git.export(project.root, commit, folder):
+        return None
+    try:
+        then = load_project(folder / project.config_path.name, start=folder)
+        specs = load(then, now=now)
+    except ReconcilerError:
+        return None
+    works = (key.work for spec in specs.specs for key in spec.run_keys)
+    return frozenset((*(spec.name for spec in specs.specs), *specs.later, *works))

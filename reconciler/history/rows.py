@@ -1,0 +1,281 @@
+"""The sources put together: one record a job.
+
+What the list shows is fresher than what the ledger took down, so it comes first; the ledger knows what no tag holds
+(why a job was created, who cancelled it) and what the API has forgotten; tokens are known from pulled results alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec.structs import replace
+
+from reconciler import tags
+from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record
+from reconciler.ledger.lines import (
+    CancelEnded,
+    CancelIntended,
+    Created,
+    CreateIntended,
+    CreateRefused,
+    Ended,
+    Line,
+)
+from reconciler.model import Job, Ours, Unreadable
+from reconciler.summary import Summary
+
+STATUS: Final = {
+    "SUCCEEDED": "SUCCESS",
+    "FAILED": "FAILED",
+    "TIMED_OUT": "TIMEOUT_EXCEEDED",
+    "CANCELLED": "CANCELLED",
+}
+"""The API's words, for lines of older versions of this tool, which took down the phase alone."""
+CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
+"""The statuses of jobs that somebody may have cancelled."""
+ONLY_LEDGER: Final = (LEDGER,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """The ledger's lines, by what they are about. The same whatever the order of the lines."""
+
+    intents: dict[str, CreateIntended] = field(default_factory=dict)
+    """By op."""
+    created: dict[str, Created] = field(default_factory=dict)
+    """By job id, as are the others."""
+    ended: dict[str, Ended] = field(default_factory=dict)
+    cancels: dict[str, CancelIntended] = field(default_factory=dict)
+    cancelled: dict[str, CancelEnded] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    """The ops of which an outcome is known."""
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """Every job that the ledger saw created or ended, as it saw them: neighbours are quicker to read."""
+        return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
+
+
+def told(lines: Iterable[Line]) -> Told:
+    """Sort lines by what they are about; of several that say the same, the one that says most, then the last."""
+    known = Told()
+    for line in lines:
+        match line:
+            case Ended():
+                ended = known.ended.get(line.job_id)
+                if ended is None or _weight(line) > _weight(ended):
+                    known.ended[line.job_id] = line
+            case Created():
+                known.settled.add(line.op)
+                created = known.created.get(line.job_id)
+                if created is None or _weight(line) > _weight(created):
+                    known.created[line.job_id] = line
+            case CreateIntended():
+                intent = known.intents.get(line.op)
+                if intent is None or (line.at, line.lease) < (intent.at, intent.lease):
+                    known.intents[line.op] = line
+            case _:
+                _told_more(known, line)
+    return known
+
+
+def _told_more(known: Told, line: Line) -> None:
+    match line:
+        case CreateRefused():
+            known.settled.add(line.op)
+        case CancelIntended():
+            last = known.cancels.get(line.job_id)
+            if last is None or (line.at, line.reason) > (last.at, last.reason):
+                known.cancels[line.job_id] = line
+        case CancelEnded():
+            left = known.cancelled.get(line.job_id)
+            if left is None or (not line.error, line.at) > (not left.error, left.at):
+                known.cancelled[line.job_id] = line
+        case _:  # what is told of ends, and creates whose outcome is open, change no record
+            pass
+
+
+def _weight(line: Created | Ended) -> tuple[bool, float, str]:
+    """Lines of an older version of this tool say less; of two that say as much, the later counts."""
+    return line.created_at is not None, line.at, line.run_id
+
+
+def ours(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
+    """Return the jobs that carry our project's tag, or that the ledger says are ours."""
+    ids = set(known)
+    return tuple(job for job in jobs if tags.project_of(job) == project or job.id in ids)
+
+
+def records(
+    ledger: Told, jobs: Iterable[Job] = (), summaries: Mapping[str, Summary] | None = None
+) -> tuple[Record, ...]:
+    """Return what is known of every job, the oldest first.
+
+    Args:
+        ledger: what was intended and what came of it.
+        jobs: ours, of the list; none where it was not read.
+        summaries: of pulled results, by job id.
+    """
+    pulled = summaries or {}
+    found = {job_id: _of_ledger(job_id, ledger) for job_id in ledger.job_ids}
+    seen_ops = set()
+    for job in jobs:
+        found[job.id] = _with_list(found.get(job.id), job, tags.read(job), ledger)
+        seen_ops.add(found[job.id].op)
+    for job_id in pulled.keys() & found.keys():  # results of another target may lie in the same folder
+        found[job_id] = _with_results(found[job_id], pulled[job_id])
+    lost = (
+        _unknown(intent)
+        for op, intent in ledger.intents.items()
+        if op not in ledger.settled and op not in seen_ops
+    )
+    return tuple(sorted((*found.values(), *lost), key=_age))
+
+
+def _age(record: Record) -> tuple[int, str]:
+    return (record.created_at or 0, record.job_id or record.op or "")
+
+
+def _unknown(intent: CreateIntended) -> Record:
+    return Record(
+        name=intent.name,
+        attempt=intent.attempt,
+        status=CREATE_UNKNOWN,
+        created_at=int(intent.at),
+        commit=intent.commit or None,
+        actor=intent.actor or None,
+        run_url=intent.run_url or None,
+        reason=intent.reason,
+        rerun=intent.rerun,
+        work=intent.work,
+        op=intent.op,
+        run_id=intent.run_id,
+        sources=(LEDGER,),
+    )
+
+
+def _of_ledger(job_id: str, ledger: Told) -> Record:
+    """Return what the ledger alone knows of a job that it saw created or ended."""
+    created, ended = ledger.created.get(job_id), ledger.ended.get(job_id)
+    line = ended or ledger.created[job_id]
+    op = created.op if created else None
+    intent = ledger.intents.get(op) if op else None
+    cancel, left = ledger.cancels.get(job_id), ledger.cancelled.get(job_id)
+    at = began = over = total = right = wrong = None
+    if ended and ended.created_at is not None:
+        at, began, over = ended.created_at, ended.started_at, ended.completed_at
+        total, right, wrong = ended.requests, ended.succeeded, ended.failed
+    elif created:  # an older version of this tool took down its own clock alone
+        at = int(created.at) if created.created_at is None else created.created_at
+    if created and not total:
+        total = created.requests
+    status = (ended.status or STATUS.get(ended.phase)) if ended else (left.status or None) if left else None
+    if cancel and (status not in CANCELLED or (left and left.error)):
+        cancel = None
+    return Record(
+        name=line.name,
+        attempt=line.attempt,
+        job_id=job_id,
+        status=status,
+        endpoint=line.endpoint or None,
+        model=line.model or None,
+        created_at=at,
+        started_at=began,
+        completed_at=over,
+        queue_seconds=_span(at, began),
+        run_seconds=_span(began, over),
+        total_requests=total,
+        succeeded_requests=right,
+        failed_requests=wrong,
+        commit=(intent.commit or None) if intent else None,
+        actor=(intent.actor or None) if intent else None,
+        run_url=(intent.run_url or None) if intent else None,
+        reason=intent.reason if intent else None,
+        cancel_reason=cancel.reason if cancel else None,
+        cancelled_by=(cancel.actor or None) if cancel else None,
+        cancelled_at=int(cancel.at) if cancel else None,
+        cancel_commit=(cancel.commit or None) if cancel else None,
+        cancel_run_url=(cancel.run_url or None) if cancel else None,
+        rerun=line.rerun,
+        work=line.work,
+        op=op,
+        run_id=intent.run_id if intent else line.run_id if created else None,
+        sources=ONLY_LEDGER,
+    )
+
+
+def _span(begin: int | None, end: int | None) -> int | None:
+    return None if begin is None or end is None else max(0, end - begin)
+
+
+def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, ledger: Told) -> Record:
+    """Add what the list shows of a job: it is fresher than what the ledger took down."""
+    facts = read.tags if isinstance(read, Ours) else None
+    record = known or Record(name=_name(job), job_id=job.id)
+    cancel, left = ledger.cancels.get(job.id), ledger.cancelled.get(job.id)
+    if cancel and (job.status not in CANCELLED or (left and left.error)):
+        cancel = None
+    record = replace(
+        record,
+        status=job.status,
+        endpoint=job.endpoint,
+        model=job.model or job.agent_id or record.model,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        queue_seconds=_span(job.created_at, job.started_at),
+        run_seconds=_span(job.started_at, job.completed_at),
+        total_requests=job.total_requests or (facts.requests if facts else record.total_requests),
+        succeeded_requests=job.succeeded_requests,
+        failed_requests=job.failed_requests,
+        cancel_reason=cancel.reason if cancel else None,
+        cancelled_by=(cancel.actor or None) if cancel else None,
+        cancelled_at=int(cancel.at) if cancel else None,
+        cancel_commit=(cancel.commit or None) if cancel else None,
+        cancel_run_url=(cancel.run_url or None) if cancel else None,
+        sources=(LIST, *record.sources),
+    )
+    if facts is None:
+        return record
+    intent = ledger.intents.get(facts.op)
+    return replace(
+        record,
+        name=facts.name,
+        attempt=facts.attempt,
+        commit=facts.source.commit or record.commit,
+        dirty=facts.source.dirty if facts.source.commit else None,
+        actor=facts.source.actor or record.actor,
+        run_url=facts.source.run_url or record.run_url,
+        reason=intent.reason if intent else record.reason,
+        rerun=facts.run_key.rerun,
+        work=facts.run_key.work,
+        op=facts.op,
+        run_id=intent.run_id if intent else record.run_id,
+    )
+
+
+def _name(job: Job) -> str:
+    name = job.metadata.get(tags.NAME)
+    return name if isinstance(name, str) else ""
+
+
+def _with_results(record: Record, summary: Summary) -> Record:
+    """Add what pulled results tell: tokens, and how many requests, where nobody else knows."""
+    tokens = summary.tokens if summary.tokens and summary.tokens.answers else None
+    return replace(
+        record,
+        status=record.status or summary.status,
+        succeeded_requests=_or(record.succeeded_requests, summary.requests.ok),
+        failed_requests=_or(record.failed_requests, summary.requests.failed),
+        total_requests=_or(record.total_requests, summary.requests.total),
+        prompt_tokens=tokens.prompt if tokens else None,
+        completion_tokens=tokens.completion if tokens else None,
+        total_tokens=tokens.total if tokens else None,
+        sources=(*record.sources, RESULTS),
+    )
+
+
+def _or(known: int | None, other: int | None) -> int | None:
+    return other if known is None else known

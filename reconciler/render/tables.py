@@ -1,0 +1,62 @@
+"""Rows of cells as a table for a terminal, as Markdown, and as CSV. What came from outside acts in none of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from reconciler.render.clean import clean
+from reconciler.render.markdown import escape
+
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Spreadsheets take a cell that begins so, or with the full-width forms, for a formula (OWASP, CSV injection)."""
+
+
+def table_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with aligned columns; the last column is not padded."""
+    return columns_text(head, list(zip(*rows, strict=True)) or [()] * len(head))
+
+
+def columns_text(head: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+    """Return a table of which the cells are given column by column."""
+    cells = [(name, *_cleaned(column)) for name, column in zip(head, columns, strict=True)]
+    widths = [max(map(len, column)) for column in cells[:-1]]
+    form = "".join(f"%-{width}s  " for width in widths) + "%s"
+    return "".join([(form % row).rstrip() + "\n" for row in zip(*cells, strict=True)])
+
+
+def _cleaned(column: Sequence[str]) -> Sequence[str]:
+    """Clean every cell; one look at all of them is enough where none needs it."""
+    return column if "".join(column).isprintable() else [clean(cell) for cell in column]
+
+
+def table_markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as Markdown; a cell cannot become markup."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(map(escape, row)) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def table_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as CSV (RFC 4180, with line feeds); a cell cannot become a formula, nor a row.
+
+    What would be a formula has an apostrophe in front, by which spreadsheets know text.
+    """
+    lines: list[str] = []
+    writer = csv.writer(_Lines(lines), lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([_plain(cell) for cell in row] for row in rows)
+    return "".join(lines)
+
+
+def _plain(cell: str) -> str:
+    shown = clean(cell)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+
+
+class _Lines:
+    """Looks like a file to the csv module, and gathers what is written."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append

@@ -1,0 +1,429 @@
+"""What ever happened: the same numbers everywhere, whoever knows them; and what does not add up."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.schemas import conforming
+from tests.cli.stage import UNSTEADY, Result, Stage
+
+JOBS = "/v1/batch/jobs"
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = conforming("history", result.out)["records"]
+    return found
+
+
+def ledger(stage: Stage) -> Path:
+    return next((stage.root / ".reconciler").rglob("ledger.jsonl"))
+
+
+def summarise(stage: Stage, job: dict[str, Any], tokens: int) -> None:
+    """Lay a summary of pulled results beside the project, as `outputs pull` does."""
+    document = {
+        "v": 1, "tool": "0", "project": "shop", "name": job["name"], "job_id": job["id"], "work": "v1:0", "rerun": "",
+        "attempt": 1, "status": job["status"], "endpoint": job["endpoint"], "model": job["model"],
+        "created_at": job["created_at"], "started_at": job["started_at"], "completed_at": job["completed_at"],
+        "pulled_at": 0.0, "inputs": "local", "trouble": {}, "files": [],
+        "requests": {"total": 3, "ok": 3, "failed": 0, "missing": 0, "failures": {}},
+        "tokens": {"prompt": tokens - 1, "completion": 1, "total": tokens, "answers": 3},
+    }  # fmt: skip
+    stage.write(f"outputs/{job['name']}/run/{job['id']}/summary.json", json.dumps(document))
+
+
+def fifty(stage: Stage) -> None:
+    """Fifty jobs: 40 succeed, 4 of them in part; 8 fail, 3 of them twice; one is stopped by hand, one times out."""
+    for number in range(36):
+        stage.spec(f"fine-{number:02}", requests=2 + number)
+    for number in range(4):
+        stage.spec(f"partly-{number}", max_failed=0.5)
+        stage.write(f"specs/data/partly-{number}.jsonl", UNSTEADY.replace('"a"', f'"a{number}"'))
+    for number in range(8):
+        attempts = 2 if number < 3 else 1
+        stage.spec(f"broken-{number}", model="sandbox-unknown-x", retry={"max_attempts": attempts})
+    stage.spec("stopped", requests=5000)
+    stage.run("apply", "--yes", "--only", "stopped")
+    stage.advance(5)
+    (job,) = stage.jobs()
+    stage.run("jobs", "cancel", str(job["id"]), "--yes")
+    stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1, requests=10)
+
+
+@pytest.mark.needs_ledger("who cancelled and why is not known")
+def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
+    fifty(stage)
+    waited = stage.run("apply", "--yes", "--wait", "--format", "json")
+    assert waited.code == 6
+    report = conforming("apply", waited.out)
+    sandbox = {str(job["id"]): job for job in stage.jobs()}
+    assert len(sandbox) == 53
+    newest = {str(job["name"]): job for job in sandbox.values()}
+    assert len(newest) == 50
+    status = conforming("status", stage.run("status", "--format", "json").out)
+    assert status["rows"] == report["waited"]["rows"]
+    assert {row["name"]: row["state"] for row in status["rows"]} == {
+        name: job["status"] for name, job in newest.items()
+    }
+    told = records(stage.run("history", "--format", "json"))
+    offline = records(stage.run("history", "--offline", "--format", "json"))
+    assert len(told) == len(offline) == 53
+    for found in (told, offline):
+        for record in found:
+            job = sandbox[record["job_id"]]
+            same = ("status", "created_at", "started_at", "completed_at", "model", "endpoint", "name")
+            assert {key: record[key] for key in same} == {key: job[key] for key in same}
+            assert record["succeeded_requests"] == job["succeeded_requests"]
+            assert record["failed_requests"] == job["failed_requests"]
+            assert record["total_requests"] == (job["total_requests"] or 3)  # not counted: what was bought
+    assert {tuple(it["sources"]) for it in told} == {("list", "ledger")}
+    assert {tuple(it["sources"]) for it in offline} == {("ledger",)}
+    stats = conforming("history", stage.run("history", "--stats", "--format", "json").out)["groups"]
+    whole = stats[0]
+    statuses = [job["status"] for job in sandbox.values()]
+    assert (whole["jobs"], whole["succeeded"], whole["failed"], whole["timed_out"], whole["cancelled"]) == (
+        53,
+        statuses.count("SUCCESS"),
+        statuses.count("FAILED"),
+        statuses.count("TIMEOUT_EXCEEDED"),
+        statuses.count("CANCELLED"),
+    )
+    assert whole["requests_succeeded"] == sum(job["succeeded_requests"] for job in sandbox.values())
+    assert whole["requests_failed"] == sum(job["failed_requests"] for job in sandbox.values())
+    assert whole["success_rate"] == pytest.approx(40 / 52)
+    for by in ("name", "model", "month"):
+        assert sum(group["jobs"] for group in stats if group["by"] == by) == 53
+    (stopped,) = (it for it in told if it["name"] == "stopped")
+    assert (stopped["cancel_reason"], stopped["cancelled_by"]) == ("by_hand", "ada")
+    assert [it["reason"] for it in told if it["name"] == "broken-0"] == ["new", "retry"]
+    assert stage.run("history", "verify").code == 0
+
+
+@pytest.mark.needs_ledger("nothing is known offline")
+def test_offline_needs_neither_key_nor_network(stage: Stage) -> None:
+    stage.spec("one")
+    stage.run("apply", "--yes", "--wait")
+    stage.environ.pop("RECONCILER_SANDBOX")
+    assert stage.run("history").code == 1
+    result = stage.run("history", "--offline", "--sandbox")
+    assert (result.code, result.sent) == (0, [])
+    assert "SUCCESS" in result.out
+    other = stage.run("history", "--offline")
+    assert (other.code, other.sent, other.out) == (0, [], "no such job of project shop; the ledger knows 0\n")
+
+
+@pytest.mark.needs_ledger("nothing is known offline")
+def test_what_nobody_knows_is_a_question_mark_and_never_nought(stage: Stage) -> None:
+    stage.spec("one", requests=500)
+    stage.run("apply", "--yes")
+    stage.advance(3)
+    (record,) = records(stage.run("history", "--offline", "--format", "json"))
+    assert (record["status"], record["succeeded_requests"], record["total_tokens"]) == (None, None, None)
+    assert record["total_requests"] == 500
+    line = stage.run("history", "--offline").out.splitlines()[1].split("  ")
+    assert [it.strip() for it in line if it.strip()][4:11] == ["?", "?", "?", "?", "?", "500", "?"]
+    (row,) = csv.DictReader(io.StringIO(stage.run("history", "--offline", "--format", "csv").out))
+    assert (row["status"], row["failed_requests"], row["total_requests"]) == ("", "", "500")
+    groups = stage.run("history", "--offline", "--stats").out
+    assert "0.0%" not in groups
+    stage.forget()
+    (record,) = records(stage.run("history", "--format", "json"))
+    assert (record["reason"], record["actor"], record["sources"]) == (None, "ada", ["list"])
+
+
+@pytest.mark.needs_ledger("the list alone knows the jobs")
+def test_tokens_are_those_of_pulled_results(stage: Stage) -> None:
+    stage.spec("one")
+    stage.spec("two")
+    stage.run("apply", "--yes", "--wait")
+    jobs = {str(job["name"]): job for job in stage.jobs()}
+    summarise(stage, jobs["one"], tokens=41)
+    stranger = {**jobs["one"], "id": "00000000-0000-4000-8000-ffffffffffff"}
+    summarise(stage, stranger, tokens=1000)
+    told = {it["name"]: it for it in records(stage.run("history", "--format", "json"))}
+    assert len(told) == 2
+    assert (told["one"]["total_tokens"], told["two"]["total_tokens"]) == (41, None)
+    assert told["one"]["sources"] == ["list", "ledger", "results"]
+    stats = conforming("history", stage.run("history", "--stats", "--format", "json").out)["groups"]
+    assert (stats[0]["tokens"], stats[0]["tokens_unknown"]) == (41, 1)
+    assert "≥ 41" in stage.run("history", "--stats").out
+    (stage.root / "outputs").rename(stage.root / "elsewhere")
+    assert [it["total_tokens"] for it in records(stage.run("history", "--format", "json"))] == [None, None]
+    found = records(stage.run("history", "--results", "elsewhere", "--format", "json"))
+    assert [it["total_tokens"] for it in found] == [41, None]
+
+
+def test_filters(stage: Stage) -> None:
+    stage.spec("nightly-a")
+    stage.spec("nightly-b", model="sandbox-unknown-x")
+    first = stage.commit("two")
+    stage.run("apply", "--yes")
+    stage.advance(86_400 * 3)
+    stage.spec("weekly")
+    second = stage.commit("three")
+    stage.environ["USER"] = "grace"
+    stage.run("apply", "--yes", "--wait")
+
+    def named(*argv: str) -> list[str]:
+        return [it["name"] for it in records(stage.run("history", *argv, "--format", "json"))]
+
+    assert named("--name", "nightly-*") == ["nightly-a", "nightly-b"]
+    assert named("--name", "*-a", "--name", "weekly") == ["nightly-a", "weekly"]
+    assert named("--status", "failed") == ["nightly-b"]
+    assert named("--since", "2d") == ["weekly"]
+    assert named("--until", "2026-09-23") == ["nightly-a", "nightly-b"]
+    assert named("--since", "2026-09", "--until", "2026-09-22T00:00:00+02:00") == ["nightly-a", "nightly-b"]
+    assert named("--commit", first[:8]) == ["nightly-a", "nightly-b"]
+    assert named("--commit", second) == ["weekly"]
+    assert named("--actor", "Grace") == ["weekly"]
+    assert named("--actor", "nobody") == []
+    assert stage.run("history", "--since", "yesterday").code == 64
+    assert stage.run("history", "weekly", "--stats").code == 64
+
+
+def test_json_lines_are_the_records_and_conform(stage: Stage) -> None:
+    stage.spec("one")
+    stage.spec("two")
+    stage.run("apply", "--yes")
+    lines = stage.run("history", "--format", "jsonl").out.splitlines()
+    assert [conforming("history", line)["name"] for line in lines] == ["one", "two"]
+    for line in stage.run("history", "--stats", "--format", "jsonl").out.splitlines():
+        conforming("history", line)
+    for line in stage.run("history", "one", "--format", "jsonl").out.splitlines():
+        conforming("history", line)
+
+
+@pytest.mark.parametrize(
+    "actor", ["=cmd|' /C calc'!A0", "@SUM(1)", "-2+3", "+1", " =1", "a\nb,c", "|x|<b>`[y](z)"]
+)
+def test_neither_csv_nor_markdown_nor_a_terminal_acts_on_what_came_from_outside(
+    stage: Stage, actor: str
+) -> None:
+    stage.spec("one")
+    stage.environ["USER"] = actor
+    stage.environ["CI_JOB_URL"] = "https://ci.example.com/\x1b[31m|7"
+    stage.run("apply", "--yes")
+    rows = list(csv.reader(io.StringIO(stage.run("history", "--format", "csv").out)))
+    assert len(rows) == 2
+    assert len(rows[0]) == len(rows[1])
+    assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in rows[1])
+    table = stage.run("history", "--format", "markdown").out
+    assert len(table.splitlines()) == 3
+    assert table.splitlines()[2].replace("\\|", "").count("|") == table.splitlines()[0].count("|")
+    for form in ("table", "csv", "markdown"):
+        assert "\x1b" not in stage.run("history", "--format", form).out
+
+
+@pytest.mark.needs_ledger("why it was bought, and who cancelled, is not known")
+def test_one_specs_story_is_told_with_its_commits(stage: Stage) -> None:
+    stage.spec("tale", model="sandbox-unknown-x", retry={"max_attempts": 2})
+    first = stage.commit("Begin the tale")
+    stage.run("apply", "--yes", "--wait")
+    stage.advance(3600)
+    stage.spec("tale", requests=5000)
+    stage.commit("Another model")
+    stage.run("apply", "--yes")
+    stage.advance(10)
+    (stage.root / "specs/tale.yaml").unlink()
+    (stage.root / "specs/data/tale.jsonl").unlink()
+    stage.spec("other")
+    stage.commit("No more tale")
+    stage.run("apply", "--yes", "--max-cancel-share", "1")
+    stage.advance(5)
+    result = stage.run("history", "tale", "--format", "json")
+    story = conforming("history", result.out)
+    assert story["files"] == ["specs/tale.yaml"]
+    jobs = [it for it in story["entries"] if it["source"] != "git"]
+    assert [(it["what"], it["detail"].split(" · ")[0]) for it in jobs] == [
+        ("bought", "new"),
+        ("ended", "FAILED"),
+        ("bought", "retry"),
+        ("ended", "FAILED"),
+        ("bought", "changed"),
+        ("started", ""),
+        ("cancel_asked", "removed"),
+        ("ended", "CANCELLED"),
+    ]
+    commits = [it["detail"] for it in story["entries"] if it["source"] == "git"]
+    assert sorted(commits) == ["Another model", "Begin the tale", "No more tale"]
+    assert jobs[0]["commit"] == first
+    text = stage.run("history", "tale").out
+    assert text.startswith("tale · specs/tale.yaml\n")
+    assert "cancel asked" in text
+
+
+@pytest.mark.needs_ledger("what was refused is not known")
+def test_a_story_knows_what_was_refused_and_what_a_name_was_before(stage: Stage) -> None:
+    stage.spec("old", file="x")
+    stage.run("apply", "--yes", "--wait")
+    stage.spec("refused", model="sandbox-refused-x")
+    stage.run("apply", "--yes")
+    entries = conforming("history", stage.run("history", "refused", "--format", "json").out)["entries"]
+    assert [it["what"] for it in entries] == ["create_refused"]
+    text = (stage.root / "specs/x.yaml").read_text().replace('name: "old"', 'name: "new"')
+    stage.write("specs/x.yaml", text)
+    assert "as old" in stage.run("history", "new").out
+    nobody = stage.run("history", "nwe")
+    assert nobody.code == 1
+    assert "nothing is known of a job called nwe" in nobody.err
+
+
+@pytest.mark.needs_ledger("what was lost is not known")
+def test_a_create_whose_answer_is_lost_for_good_is_in_the_history(stage: Stage) -> None:
+    from tests.cli.stage import Fault
+
+    stage.spec("lost")
+    stage.faults.append(Fault("POST", JOBS, 502, times=9))
+    stage.run("apply", "--yes")
+    (record,) = records(stage.run("history", "--format", "json"))
+    assert (record["status"], record["job_id"], record["name"]) == ("CREATE_UNKNOWN", None, "lost")
+
+
+# verify
+
+
+def checks(result: Result, severity: str = "wrong") -> list[tuple[str, str]]:
+    found = conforming("verify", result.out)["findings"]
+    return [(it["check"], it["name"]) for it in found if it["severity"] == severity]
+
+
+def bought(stage: Stage, *names: str) -> str:
+    for name in names:
+        stage.spec(name)
+    commit = stage.commit("specs")
+    stage.run("apply", "--yes", "--wait")
+    return commit
+
+
+@pytest.mark.needs_ledger("the ledger has no lines")
+def test_everything_adds_up(stage: Stage) -> None:
+    bought(stage, "one", "two")
+    result = stage.run("history", "verify")
+    assert (result.code, result.out) == (0, "2 jobs, 6 ledger lines, 1 commit: everything adds up\n")
+    offline = stage.run("history", "verify", "--offline")
+    assert (offline.code, offline.sent) == (0, [])
+
+
+def copy_of(stage: Stage, job: dict[str, Any], **tags: str) -> None:
+    """Somebody makes a job with our tags."""
+    from reconciler.sandbox.app import make_app
+    from reconciler.sandbox.store import Store
+
+    metadata = {**job["metadata"], **{f"reconciler.{key}": value for key, value in tags.items()}}
+    body = {
+        "endpoint": job["endpoint"],
+        "model": "m",
+        "requests": [{"custom_id": "a", "body": {"messages": []}}],
+    }
+    import httpx
+
+    from reconciler.sandbox import BUILT_IN_KEY
+
+    with Store(stage.root / ".reconciler/sandbox/sandbox.db") as store:
+        app = make_app(store, now=lambda: stage.clock)
+        with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://localhost") as client:
+            client.headers["Authorization"] = f"Bearer {BUILT_IN_KEY}"
+            client.post(JOBS, json={**body, "metadata": metadata}).raise_for_status()
+
+
+@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
+def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
+    bought(stage, "one")
+    (job,) = stage.jobs()
+    run = job["metadata"]["reconciler.run"].replace("op=", "op=00")
+    copy_of(stage, job, name="smuggled", run=run, work=f"v1:{'0' * 64}")
+    result = stage.run("history", "verify", "--format", "json")
+    assert (result.code, checks(result)) == (6, [("nobody_declared", "smuggled")])
+
+
+@pytest.mark.needs_ledger("it is lost already")
+def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> None:
+    bought(stage, "one")
+    stage.spec("two")  # not committed
+    stage.run("apply", "--yes", "--wait")
+    for file in ledger(stage).parent.iterdir():
+        file.unlink()
+    result = stage.run("history", "verify", "--format", "json")
+    assert (result.code, checks(result)) == (0, [])
+    assert checks(result, "note") == [("nobody_declared", "two")]
+
+
+@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
+def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage: Stage) -> None:
+    bought(stage, "one")
+    (job,) = stage.jobs()
+    copy_of(stage, job, name="twin")
+    found = checks(stage.run("history", "verify", "--format", "json"))
+    assert found == [("twice", "one"), ("twice", "twin")]
+
+
+@pytest.mark.needs_ledger("nobody remembers it")
+def test_a_record_that_vanished_is_found(stage: Stage) -> None:
+    bought(stage, "one", "two")
+    one = next(job for job in stage.jobs() if job["name"] == "one")
+    delete(stage, str(one["id"]))
+    result = stage.run("history", "verify", "--format", "json")
+    assert (result.code, checks(result)) == (6, [("vanished", "one")])
+    assert checks(stage.run("history", "verify", "--offline", "--format", "json")) == []
+
+
+def delete(stage: Stage, job_id: str) -> None:
+    import httpx
+
+    from reconciler.sandbox import BUILT_IN_KEY
+    from reconciler.sandbox.app import make_app
+    from reconciler.sandbox.store import Store
+
+    with Store(stage.root / ".reconciler/sandbox/sandbox.db") as store:
+        app = make_app(store, now=lambda: stage.clock)
+        with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://localhost") as client:
+            client.headers["Authorization"] = f"Bearer {BUILT_IN_KEY}"
+            client.delete(f"{JOBS}/{job_id}").raise_for_status()
+
+
+@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
+def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
+    bought(stage, "one")
+    stage.git("commit", "--quiet", "--amend", "--message=other")
+    result = stage.run("history", "verify", "--format", "json")
+    assert (result.code, checks(result, "note")) == (0, [("commit_missing", "")])
+    stage.git("reflog", "expire", "--expire=now", "--all")
+    stage.git("gc", "--quiet", "--prune=now")
+    result = stage.run("history", "verify", "--format", "json")
+    assert (result.code, checks(result)) == (6, [("commit_missing", "")])
+
+
+def altered(line: str) -> str:
+    return line.replace('"actor": "ada"', '"actor": "eve"')
+
+
+@pytest.mark.needs_ledger("there is no past to be changed")
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda rows: [altered(row) for row in rows], {"past_changed", "contradiction"}),
+        (lambda rows: [row for row in rows if "create_intended" not in row], {"past_changed", "no_intent"}),
+        (lambda rows: rows[:-1], {"past_changed"}),
+        (lambda rows: [*rows[1:], rows[0]], {"past_changed"}),
+        (lambda rows: [*rows, rows[0]], set()),
+    ],
+    ids=["altered", "taken away", "cut", "reordered", "appended"],
+)
+def test_a_ledger_whose_past_was_changed_is_found(stage: Stage, change: Any, found: set[str]) -> None:  # noqa: ANN401
+    bought(stage, "one")
+    path = ledger(stage)
+    rows = path.read_text().splitlines()
+    path.write_text("".join(f"{row}\n" for row in change(rows)))
+    result = stage.run("history", "verify", "--format", "json")
+    assert {check for check, _ in checks(result)} == found
+    assert result.code == (6 if found else 0)
+    stage.spec("later")
+    stage.run("apply", "--yes", "--wait")  # goes on, and hides nothing
+    later = {check for check, _ in checks(stage.run("history", "verify", "--format", "json"))}
+    assert ("past_changed" in later) == ("past_changed" in found)
