@@ -76,6 +76,10 @@ class Lost:
 
 Result: TypeAlias = Bought | Altered | Refused | Lost
 
+TOO_LATE: Final = Refused(
+    error=ReconcilerError("the run's time is over, and nothing was sent", hint="run again")
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -112,15 +116,14 @@ def buy(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Result:
         LedgerError: the intent could not be made durable, so nothing was sent.
     """
     purchase = prepare(desk, order, file_ids)
-    result = _send(desk, purchase)
+    result = _send(desk, purchase) or TOO_LATE
     if isinstance(result, Lost):
         found = _settled(desk, purchase)
         result = _check(found, purchase, adopted=True) if found else result
         if found is None:
-            with suppress(
-                LedgerError
-            ):  # no second intent, no second POST: what became of the first stays unknown
-                result = _send(desk, purchase)
+            # No second intent, or no time for a second POST: what became of the first stays unknown.
+            with suppress(LedgerError):
+                result = _send(desk, purchase) or result
     _record(desk, purchase, result)
     return result
 
@@ -149,8 +152,11 @@ def prepare(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Purchase:
     )
 
 
-def _send(desk: Desk, purchase: Purchase) -> Result:
-    """POST until something is certain or lost; look for what is lost until it must have settled."""
+def _send(desk: Desk, purchase: Purchase) -> Result | None:
+    """POST until something is certain or lost; look for what is lost until it must have settled.
+
+    Returns None where the run's time was over before either.
+    """
     attempt = 1
     while not _too_late(desk):
         _intend(desk, purchase)
@@ -169,7 +175,7 @@ def _send(desk: Desk, purchase: Purchase) -> Result:
             found = _newest(desk, purchase)
             if found:
                 return _check(found, purchase, adopted=True)
-    return Refused(error=ReconcilerError("the run's time is over, and nothing was sent", hint="run again"))
+    return None
 
 
 def _intend(desk: Desk, purchase: Purchase) -> None:

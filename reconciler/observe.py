@@ -65,9 +65,9 @@ def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
         if attempt:
             world.log("jobs.list_incomplete", attempt=attempt, problem=problem)
             world.sleep(PAUSE_SECONDS * attempt)
-        pages = _pages(reader, world, at_once=at_once)
+        pages, size = _pages(reader, world, at_once=at_once)
         jobs = {job.id: job for page in pages for job in page.jobs}
-        problem = _incomplete(pages, len(jobs))
+        problem = _incomplete(pages, len(jobs), size)
         if not problem:
             elapsed = round((world.monotonic() - began) * 1000)
             world.log("jobs.listed", jobs=len(jobs), pages=len(pages), elapsed_ms=elapsed)
@@ -99,8 +99,8 @@ def newest(reader: Reader, ids: Collection[str]) -> dict[str, Job]:
     return found
 
 
-def _pages(reader: Reader, world: World, *, at_once: int) -> list[JobPage]:
-    """Read every page; later pages are read as long as the total, or a full page, asks for more."""
+def _pages(reader: Reader, world: World, *, at_once: int) -> tuple[list[JobPage], int]:
+    """Read every page, and tell their size; pages are read as long as the total, or a full page, asks for more."""
     size = PAGE_SIZE
     pages = [reader.list_jobs(page=0, page_size=size)]
     if 0 < len(pages[0].jobs) < size and len(pages[0].jobs) != pages[0].total:
@@ -113,7 +113,7 @@ def _pages(reader: Reader, world: World, *, at_once: int) -> list[JobPage]:
         before, known = known, len(_ids(pages))
         if known == before:
             break
-    return pages
+    return pages, size
 
 
 def _more(pages: list[JobPage], size: int) -> range:
@@ -126,16 +126,21 @@ def _ids(pages: Iterable[JobPage]) -> set[str]:
     return {job.id for page in pages for job in page.jobs}
 
 
-def _incomplete(pages: list[JobPage], unique: int) -> str:
-    """Return what is wrong with a list, "" where nothing is."""
+def _incomplete(pages: list[JobPage], unique: int, size: int) -> str:
+    """Return what is wrong with a list, "" where nothing is.
+
+    Args:
+        pages: all of them, in order.
+        unique: how many jobs stand there.
+        size: how many jobs each page but the last has to hold. A job that stands there twice is one.
+    """
     total = pages[-1].total
     if unique < total:
         return f"{unique:,} jobs on {len(pages):,} pages, of a total of {total:,}"
     # Later pages are read side by side, so among them the order of totals says nothing: only the first came first.
     if any(page.total < pages[0].total for page in pages):
         return "the total shrank while the pages were read"
-    size = len(pages[0].jobs)
-    if any(len(page.jobs) < size for page in pages[:-1]):
+    if any(len(_ids([page])) < size for page in pages[:-1]):
         return "a page came short"
     return ""
 

@@ -39,10 +39,10 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
      -> it had succeeded: Keep `record_gone`; else Hold `record_gone` (attention)
 3  the newest attempt was CANCELLED, not by us
      -> Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone
-3  the newest attempt was CANCELLED by us, as removed, suspended or superseded, attempts left
-     -> Create `restored`
 3  FAILED or TIMED_OUT with answers inside
      -> Hold `partial` (attention): a retry would buy them again
+3  the newest attempt was CANCELLED by us, as removed, suspended or superseded, attempts left
+     -> Create `restored`
 3  FAILED or TIMED_OUT, listed in retry.on, attempts left
      -> Create `retry`
 3  FAILED or TIMED_OUT otherwise
@@ -88,8 +88,8 @@ WANTED_WORK: Final = (
     wanted.not_adopted,
     wanted.record_gone,
     wanted.cancelled,
-    wanted.restored,
     wanted.partial,
+    wanted.restored,
     wanted.retry,
     wanted.failed,
     wanted.twin_gone,

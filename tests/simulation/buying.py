@@ -74,7 +74,7 @@ def _our_own_word(create: Accepted, other: Bought) -> bool:
     meant = any(
         isinstance(line, CancelIntended) and line.job_id == other.id
         for run in create.history.runs
-        for line in run.wrote
+        for line in (*run.wrote, *run.read)  # killed while it wrote, a run did write
     )
     return meant or any(
         later.at > other.at

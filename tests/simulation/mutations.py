@@ -53,7 +53,7 @@ MUTATIONS: Final = (
     Mutation(
         "no check that the list is whole",
         "observe.py",
-        "problem = _incomplete(pages, len(jobs))",
+        "problem = _incomplete(pages, len(jobs), size)",
         'problem = ""',
     ),
     Mutation(

@@ -11,6 +11,8 @@ from tests.simulation.accepted import Accepted, actions
 from tests.simulation.history import PROJECT
 from tests.simulation.server import LIVE
 
+INSTANT: Final = 0.001
+"""What happens at the same time as a look happens after it."""
 OURS: Final = ("removed", "suspended", "superseded")
 """Reasons that a spec can take back."""
 
@@ -49,7 +51,7 @@ def a_duplicate_leaves_its_twin(cancel: Accepted) -> Iterator[str]:
     for other in cancel.others():
         if other.deleted_at is not None or server.status(other.id) in (*LIVE, Status.SUCCESS):
             return
-        for when in (by.planned_on, by.looked):
+        for when in (by.planned_on - INSTANT, by.looked - INSTANT):
             if server.was_live_at(other.id, when) or server.ended_before(other.id, when) is Status.SUCCESS:
                 return
     yield "there is no twin"
