@@ -90,8 +90,8 @@ class _Cut:
         self._characters = characters
 
     def cell(self, text: str) -> str:
-        """Return text of the outside, cut and escaped."""
-        shown = clean(text)
+        """Return text of the outside, cut and escaped; space in front of it would make code of it."""
+        shown = clean(text).strip()
         return escape(shown if len(shown) <= self._characters else f"{shown[: self._characters]}…")
 
 
