@@ -135,7 +135,7 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], told: Sequence[str], cut: _Cut) ->
         _table(["", "| name | why |", "|---|---|"], why, cut),
     )
     yield from _folded_part(
-        f"Unchanged: {escape(plan_words.unchanged(plan).partition(': ')[2] or 'on hold')}",
+        f"Unchanged: {plan_words.unchanged(plan).partition(': ')[2] or 'on hold'}",
         _table(["", "| name | why | job |", "|---|---|---|"], _unchanged(plan, cut), cut),
     )
 
@@ -214,8 +214,14 @@ def _list(lines: Sequence[str], cut: _Cut, *, title: str = "") -> list[str]:
 
 
 def _folded_part(title: str, lines: Sequence[str]) -> list[str]:
-    """Return lines that open when the title is pressed; [] where there are none."""
+    """Return lines that open when the title is pressed; [] where there are none.
+
+    The title stands in HTML, where Markdown's backslashes mean nothing; every mark of it becomes a number, so that
+    nothing in it is markup, a mention or a link either.
+    """
     if not lines:
         return []
     opened = lines[1:] if not lines[0] else lines
-    return ["", "<details>", f"<summary>{title}</summary>", "", *opened, "", "</details>"]
+    plain = title.replace("://", ":\u200b//").replace("www.", "www\u200b.")
+    shown = re.sub(r"[^\w ,.:;()·…'/\u200b-]", lambda mark: f"&#{ord(mark[0])};", plain)
+    return ["", "<details>", f"<summary>{shown}</summary>", "", *opened, "", "</details>"]
