@@ -47,7 +47,7 @@ class Case:
 
     def phase(self, *phases: Phase) -> tuple[Ours, ...]:
         """Return the jobs of this name in one of `phases`."""
-        return tuple(ours for ours in self.jobs if ours.phase in phases)
+        return tuple(ours for ours in self.jobs if ours.job.phase in phases)
 
     @cached_property
     def wanted(self) -> tuple[Ours, ...]:

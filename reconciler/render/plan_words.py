@@ -90,6 +90,8 @@ class Row:
 
 def row(decision: DecisionDoc) -> Row | None:
     """Return the line of a decision, None where it only folds into the count of the unchanged."""
+    if all(type(action) is KeepDoc and not action.attention for action in decision.actions):
+        return None
     creates, cancels = decision.of(CreateDoc), decision.of(CancelDoc)
     holds, keeps = decision.of(HoldDoc), decision.of(KeepDoc)
     why: list[str] = []
@@ -101,10 +103,7 @@ def row(decision: DecisionDoc) -> Row | None:
     for hold in holds:
         why += _hold(hold)
     if not (creates or cancels or holds):
-        loud = [keep for keep in keeps if keep.attention]
-        if not loud:
-            return None
-        for keep in loud:
+        for keep in (keep for keep in keeps if keep.attention):
             why += [reason_words(keep.reason), keep.detail]
             now += [job(keep.job)] if keep.job else []
     verb: Verb = (
