@@ -99,8 +99,27 @@ def terraform(folder: Path, resources: int) -> Spent | None:
         )
     )
     spent([command, "init", "-input=false"], cwd=root)
-    spent([command, "apply", "-auto-approve", "-input=false"], cwd=root)
-    return best(1, lambda: spent([command, "plan", "-input=false"], cwd=root))
+    (root / "terraform.tfstate").write_text(json.dumps(state(resources)))  # to apply as many takes an hour
+    return best(1, lambda: spent([command, "plan", "-input=false", "-detailed-exitcode"], cwd=root))
+
+
+def state(resources: int) -> dict[str, object]:
+    """Return what Terraform would know once it had made the resources; its own plan then says whether that is so."""
+
+    def resource(number: int) -> dict[str, object]:
+        value = {"value": str(number), "type": "string"}
+        attributes = {"id": f"id-{number}", "input": value, "output": value, "triggers_replace": None}
+        return {
+            "mode": "managed",
+            "type": "terraform_data",
+            "name": f"r{number}",
+            "provider": 'provider["terraform.io/builtin/terraform"]',
+            "instances": [{"schema_version": 0, "attributes": attributes, "sensitive_attributes": []}],
+        }
+
+    every = [resource(number) for number in range(resources)]
+    known = {"version": 4, "terraform_version": "1.5.0", "serial": 1, "lineage": "benchmark", "outputs": {}}
+    return {**known, "resources": every}
 
 
 def told(
