@@ -80,7 +80,8 @@ def _clock(second: int) -> str:
 
 
 def _numbers(values: Sequence[int | None]) -> list[str]:
-    return [UNKNOWN if value is None else f"{value:,}" for value in values]
+    words = {value: UNKNOWN if value is None else f"{value:,}" for value in set(values)}
+    return [words[value] for value in values]
 
 
 def _ages(spans: Sequence[int | None]) -> list[str]:
