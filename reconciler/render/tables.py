@@ -21,16 +21,9 @@ def table_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def columns_text(head: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
     """Return a table of which the cells are given column by column."""
     cells = [(name, *_cleaned(column)) for name, column in zip(head, columns, strict=True)]
-    padded = [*map(_padded, cells[:-1]), cells[-1]]
-    return "".join([line.rstrip() + "\n" for line in map("".join, zip(*padded, strict=True))])
-
-
-def _padded(column: Sequence[str]) -> list[str]:
-    """Pad the cells of a column to one width; of many rows most say what others say."""
-    different = set(column)
-    width = max(map(len, different)) + 2
-    padded = {cell: cell.ljust(width) for cell in different}
-    return [padded[cell] for cell in column]
+    widths = [max(map(len, column)) for column in cells[:-1]]
+    form = "".join(f"%-{width}s  " for width in widths) + "%s"
+    return "".join([(form % row).rstrip() + "\n" for row in zip(*cells, strict=True)])
 
 
 def _cleaned(column: Sequence[str]) -> Sequence[str]:
