@@ -103,6 +103,21 @@ def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
     assert (stopped["cancel_reason"], stopped["cancelled_by"]) == ("by_hand", "ada")
     assert [it["reason"] for it in told if it["name"] == "broken-0"] == ["new", "retry"]
     assert stage.run("history", "verify").code == 0
+    pulled = conforming("outputs", stage.run("outputs", "pull", "--format", "json").out)["jobs"]
+    assert {it["job_id"] for it in pulled} == set(sandbox)
+    tokens = 0
+    for it in pulled:
+        job, found = sandbox[it["job_id"]], it["summary"]
+        assert it["status"] == job["status"]
+        counts = found["requests"] or {
+            "ok": 0,
+            "failed": 0,
+        }  # a job without any file has nothing to be counted
+        assert (counts["ok"], counts["failed"]) == (job["succeeded_requests"], job["failed_requests"])
+        tokens += found["tokens"]["total"] if found["tokens"] else 0
+    (after, *_) = conforming("history", stage.run("history", "--stats", "--format", "json").out)["groups"]
+    assert after["tokens"] == tokens > 0
+    assert after["requests_succeeded"] == whole["requests_succeeded"]
 
 
 @pytest.mark.needs_ledger("nothing is known offline")
