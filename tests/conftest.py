@@ -5,6 +5,9 @@ The ledger is an aid, never the truth. What needs it is marked `needs_ledger`, w
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
+
 import pytest
 
 from tests.cli.stage import Stage
@@ -18,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Tell every stage."""
     Stage.forgetful = config.getoption("--without-ledger")
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # as in a shell's background: processes would inherit that
+        with suppress(ValueError):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
