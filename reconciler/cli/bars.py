@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.host import Host
+from reconciler.counting import count
 from reconciler.model import Job, Phase
 from reconciler.render.clean import clean
-from reconciler.render.words import age, count
+from reconciler.render.words import age
 from reconciler.wait import View
 from reconciler.waiting import Progress, progress, together
 

@@ -13,12 +13,12 @@ from reconciler.cli.say import aside, say
 from reconciler.cli.session import Session, locked
 from reconciler.cli.tell import tell_outcomes
 from reconciler.cli.wait import log_finished, wait_doc, write
+from reconciler.counting import count
 from reconciler.document import PlanDoc
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Declared, Observed
 from reconciler.outcomes import Outcome
 from reconciler.render.outcome_words import outcome_doc
-from reconciler.render.words import count
 from reconciler.reports import ApplyDoc, pretty
 from reconciler.rounds import Rounds, requests_of
 from reconciler.run import Situation

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
+from reconciler.counting import count
 from reconciler.progress import UNWATCHED, Progress, Work
-from reconciler.render.words import count, size, span
+from reconciler.render.words import size, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Screen
