@@ -204,8 +204,7 @@ def show_and_ask(
         raise GuardError(f"nothing was done: {first.message}{also}", hint=first.hint)
     if not ask or not document.pending:
         return True
-    where = "the sandbox" if document.target.sandbox else document.target.base_url.partition("://")[2]
-    return confirmed(f"Apply this on {where} ({totals(document)})?")
+    return confirmed(f"Apply this on {document.target.value.host} ({totals(document)})?")
 
 
 def log_finished(session: Session[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
