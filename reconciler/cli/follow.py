@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
+from reconciler.cli.agree import Shape
 from reconciler.cli.bars import bars
 from reconciler.cli.host import Host
 from reconciler.cli.say import aside, say
@@ -41,31 +42,30 @@ class Shown:
     """What stdout gets of the rounds: each as it is done, or one JSON document in the end."""
 
     host: Host
-    form: str
-    everything: bool
+    shape: Shape
     rounds: int = 0
     """How many have been written."""
 
     def round(self, situation: Situation, outcomes: Sequence[Outcome]) -> None:
         """Write what one round has done."""
-        if self.form == "json" or not outcomes:
+        if self.shape.form == "json" or not outcomes:
             return
         self.rounds += 1
         tell_outcomes(
             self.host,
             situation.document,
             outcomes,
-            form=self.form,
+            form=self.shape.form,
             code=ExitCode.OK,
-            everything=self.everything,
+            everything=self.shape.everything,
         )
 
     def end(self, situation: Situation, outcomes: Sequence[Outcome], view: View, code: ExitCode) -> None:
         """Write how everything stood in the end."""
         report = wait_doc(view, code)
-        if self.form != "json":
+        if self.shape.form != "json":
             say("\n")
-            write(report, now=self.host.now(), form=self.form, everything=self.everything)
+            write(report, now=self.host.now(), form=self.shape.form, everything=self.shape.everything)
             return
         told = tuple(map(outcome_doc, outcomes))
         say(pretty(ApplyDoc(plan=situation.document, outcomes=told, exit_code=int(code), waited=report)))
