@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
 from reconciler.cli.agree import Shape
-from reconciler.cli.bars import bars
 from reconciler.cli.host import Host
+from reconciler.cli.job_bars import job_bars
 from reconciler.cli.say import aside, say
 from reconciler.cli.session import Session, locked
 from reconciler.cli.tell import tell_outcomes
@@ -119,7 +119,7 @@ def follow(
     patience = Patience(timeout_seconds=timeout)
     view = None
     try:
-        with bars(session.host) as show:
+        with job_bars(session.host) as show:
             view = until_ended(session.run, rounds.look, patience, show, lambda: rounds.agreement.names_held)
     except ReconcilerError as error:
         from reconciler.cli.main import told
