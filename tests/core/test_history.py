@@ -18,6 +18,7 @@ from reconciler.cli.moments import Moment, Span, unix
 from reconciler.history import rows, stats
 from reconciler.history.choose import Wish, chosen
 from reconciler.history.record import CREATE_UNKNOWN, Record
+from reconciler.history.told import sorted_out
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text
@@ -48,7 +49,7 @@ FULL = Ended(
 
 
 def history(*lines: Line, jobs: tuple[Job, ...] = ()) -> tuple[Record, ...]:
-    return rows.records(rows.told(lines), jobs)
+    return rows.records(sorted_out(lines), jobs)
 
 
 def test_nothing_has_no_history() -> None:
