@@ -13,6 +13,7 @@ from reconciler.ledger.lines import (
     CreateRefused,
     Ended,
     Line,
+    encode,
 )
 
 
@@ -52,7 +53,7 @@ def sorted_out(lines: Iterable[Line]) -> Told:
                     known.created[line.job_id] = line
             case CreateIntended():
                 intent = known.intents.get(line.op)
-                if intent is None or (line.at, line.lease) < (intent.at, intent.lease):
+                if intent is None or _first(line) < _first(intent):
                     known.intents[line.op] = line
             case _:
                 _more(known, line)
@@ -65,16 +66,25 @@ def _more(known: Told, line: Line) -> None:
             known.settled.add(line.op)
         case CancelIntended():
             last = known.cancels.get(line.job_id)
-            if last is None or (line.at, line.reason) > (last.at, last.reason):
+            if last is None or _weight(line) > _weight(last):
                 known.cancels[line.job_id] = line
         case CancelEnded():
             left = known.cancelled.get(line.job_id)
-            if left is None or (not line.error, line.at) > (not left.error, left.at):
+            if left is None or _weight(line) > _weight(left):
                 known.cancelled[line.job_id] = line
         case _:  # what is told of ends, and creates whose outcome is open, change no record
             pass
 
 
-def _weight(line: Created | Ended) -> tuple[bool, float, str]:
-    """Lines of an older version of this tool say less; of two that say as much, the later counts."""
-    return line.created_at is not None, line.at, line.run_id
+def _first(line: CreateIntended) -> tuple[float, float, str]:
+    return line.at, line.lease, encode(line)
+
+
+def _weight(line: Created | Ended | CancelIntended | CancelEnded) -> tuple[bool, float, str]:
+    """Of two lines the one that says more counts, then the later one; text decides between those of one moment."""
+    says_more = True
+    if isinstance(line, Created | Ended):  # lines of an older version of this tool say less
+        says_more = line.created_at is not None
+    elif isinstance(line, CancelEnded):
+        says_more = not line.error
+    return says_more, line.at, encode(line)

@@ -13,6 +13,7 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.cli.moments import Moment, Span, unix
 from reconciler.history import rows, stats
@@ -103,6 +104,11 @@ def test_who_cancelled_is_told_where_it_took_effect() -> None:
     assert refused.cancel_reason is None
     (late,) = history(FULL, stopped("j1", "removed"))
     assert (late.status, late.cancel_reason) == ("SUCCESS", None)
+
+
+def test_of_two_ends_of_one_moment_the_same_one_counts_in_any_order() -> None:
+    other = replace(FULL, phase="FAILED", status="FAILED")
+    assert history(FULL, other) == history(other, FULL)
 
 
 @modest
