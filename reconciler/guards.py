@@ -181,10 +181,10 @@ def other_workspace(proposal: Proposal) -> Refusal | None:
     seen |= {unreadable.job.id for unreadable in proposal.observed.unreadable}
     if proposal.allowed.other_workspace or not known or known & seen:
         return None
-    none = "not the one job" if len(known) == 1 else f"none of the {len(known):,} jobs"
+    shows = "does not show the one job" if len(known) == 1 else f"shows none of the {len(known):,} jobs"
     return Refusal(
         guard="other_workspace",
-        message=f"this workspace shows {none} that the ledger remembers",
+        message=f"this workspace {shows} that the ledger remembers",
         hint="check that the key is of the right workspace; if the jobs were deleted, "
         "pass --allow-other-workspace, or set guards.allow_other_workspace",
     )

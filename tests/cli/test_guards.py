@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
     ),
     "other_workspace": (
         another_workspace,
-        "this workspace shows not the one job that the ledger remembers",
+        "this workspace does not show the one job that the ledger remembers",
         ("--allow-other-workspace",),
     ),
     "bought_elsewhere": (
