@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.counting import count as count  # noqa: PLC0414  `specs` takes it from here
+from reconciler.counting import count
 
 KILO: Final = 1000
 UNITS: Final = ("bytes", "kB", "MB", "GB")
