@@ -203,7 +203,7 @@ def _screen(stream: TextIO, *, colour: bool) -> Screen:
     )
 
 
-def bars(host: Host) -> Bars | None:
+def work_bars(host: Host) -> Bars | None:
     """Return what draws on the terminal, None where stderr is none, or one that cannot move its cursor."""
     if not drawable(host):
         return None
@@ -212,4 +212,4 @@ def bars(host: Host) -> Bars | None:
 
 def on_terminal(host: Host) -> Progress:
     """Return bars where there is a terminal, and nothing elsewhere: for commands that keep no log."""
-    return bars(host) or UNWATCHED
+    return work_bars(host) or UNWATCHED
