@@ -15,6 +15,7 @@ from reconciler import digests, observe, tags
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError
 from reconciler.api.values import CreateJob, RequestRecord
+from reconciler.counting import count
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position
@@ -72,7 +73,9 @@ def _host(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
     heard = ear.last
     elapsed = f", {heard.elapsed_ms} ms" if heard else ""
     yield Finding(
-        check="host and key", verdict="ok", detail=f"{run.target.host} answers{elapsed}; {page.total:,} jobs"
+        check="host and key",
+        verdict="ok",
+        detail=f"{run.target.host} answers{elapsed}; {count(page.total, 'job')}",
     )
     served_at = heard.served_at if heard else None
     if served_at is None:
@@ -88,7 +91,9 @@ def _list(run: Run[ApiT]) -> Iterator[Finding]:
     jobs = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
     ours = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield Finding(
-        check="list", verdict="ok", detail=f"complete: {len(jobs):,} jobs, {len(ours):,} of this project"
+        check="list",
+        verdict="ok",
+        detail=f"complete: {count(len(jobs), 'job')}, {len(ours):,} of this project",
     )
     largest = run.api.list_jobs(page=0, page_size=1000)
     capped = f"a page of 1,000 was asked for, {len(largest.jobs):,} came, of {largest.total:,}"
@@ -113,7 +118,7 @@ def _filter(run: Run[ApiT], key: str, value: str, *, expected: int, total: int) 
 
 def _ledger(run: Run[ApiT]) -> Iterator[Finding]:
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
-    detail = f"remembers {len(memory.jobs):,} jobs"
+    detail = f"remembers {count(len(memory.jobs), 'job')}"
     if memory.open_creates:
         ops = ", ".join(intent.name for intent in memory.open_creates)
         yield Finding(

@@ -9,6 +9,8 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
+from reconciler.model import Target
+
 FORMAT_VERSION: Final = "1.0"
 """Readers ignore fields they do not know within a major version, and refuse another major version."""
 
@@ -127,6 +129,16 @@ class TargetDoc(_Part, frozen=True, kw_only=True):
     base_url: str
     project: str
     sandbox: bool = False
+
+    @classmethod
+    def of(cls, target: Target) -> TargetDoc:
+        """Write a target down."""
+        return cls(base_url=target.base_url, project=target.project, sandbox=target.sandbox)
+
+    @property
+    def value(self) -> Target:
+        """The target that was written down."""
+        return Target(base_url=self.base_url, project=self.project, sandbox=self.sandbox)
 
 
 class GuardDoc(_Part, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from reconciler.counting import count
+
 
 class ExitCode(IntEnum):
     """How a command ends. Where several hold, the first of `EXIT_CODES` wins."""
@@ -124,6 +126,6 @@ class SpecError(ReconcilerError):
     """
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        count = sum(not problem.warning for problem in problems)
-        super().__init__(f"{count:,} problem{'' if count == 1 else 's'} in the specs")
+        errors = sum(not problem.warning for problem in problems)
+        super().__init__(f"{count(errors, 'problem')} in the specs")
         self.problems = problems

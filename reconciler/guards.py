@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.actions import Cancel, Create, Plan
+from reconciler.counting import count
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, Phase
 from reconciler.settings import Guards
@@ -104,24 +105,24 @@ def empty(proposal: Proposal) -> Refusal | None:
 
 def cancels(proposal: Proposal) -> Refusal | None:
     """Refuse more cancels than a number."""
-    count, limit = len(proposal.cancels), proposal.settings.max_cancels
-    if count <= limit:
+    number, limit = len(proposal.cancels), proposal.settings.max_cancels
+    if number <= limit:
         return None
     return Refusal(
         guard="max_cancels",
-        message=f"the plan cancels {count:,} jobs, more than {limit:,}",
-        hint=f"pass --max-cancels {count}, or set guards.max_cancels",
+        message=f"the plan cancels {count(number, 'job')}, more than {limit:,}",
+        hint=f"pass --max-cancels {number}, or set guards.max_cancels",
     )
 
 
 def cancel_share(proposal: Proposal) -> Refusal | None:
     """Refuse to cancel a large share of what is active."""
-    count, active, limit = len(proposal.cancels), proposal.active, proposal.settings.max_cancel_share
-    if count < SHARE_COUNTS_FROM or count <= active * limit:
+    number, active, limit = len(proposal.cancels), proposal.active, proposal.settings.max_cancel_share
+    if number < SHARE_COUNTS_FROM or number <= active * limit:
         return None
     return Refusal(
         guard="max_cancel_share",
-        message=f"the plan cancels {count:,} of {active:,} active jobs, more than {limit:.0%}",
+        message=f"the plan cancels {number:,} of {active:,} active jobs, more than {limit:.0%}",
         hint="pass --max-cancel-share 1, or set guards.max_cancel_share",
     )
 
@@ -131,14 +132,14 @@ def new_requests(proposal: Proposal) -> Refusal | None:
     limit = proposal.settings.max_new_requests
     if limit is None:
         return None
-    counts = [create.spec.requests for create in proposal.plan.of(Create)]
-    known, unknown = sum(count for count in counts if count is not None), counts.count(None)
+    sizes = [create.spec.requests for create in proposal.plan.of(Create)]
+    known, unknown = sum(size for size in sizes if size is not None), sizes.count(None)
     if known <= limit and not unknown:
         return None
-    beside = f" and {unknown:,} jobs of unknown size" if unknown else ""
+    beside = f" and {count(unknown, 'job')} of unknown size" if unknown else ""
     return Refusal(
         guard="max_new_requests",
-        message=f"the plan buys {known:,} requests{beside}, more than {limit:,}",
+        message=f"the plan buys {count(known, 'request')}{beside}, more than {limit:,}",
         hint=f"pass --max-new-requests {known}, or set guards.max_new_requests"
         if not unknown
         else "pass --max-new-requests none, or set guards.max_new_requests to null",
@@ -156,7 +157,7 @@ def requests_per_day(proposal: Proposal) -> Refusal | None:
         return None
     return Refusal(
         guard="max_requests_per_day",
-        message=f"the plan buys {new:,} requests beside {bought:,} of the last 24 hours, more than {limit:,}",
+        message=f"the plan buys {count(new, 'request')} beside {bought:,} of the last 24 hours, more than {limit:,}",
         hint=f"pass --max-requests-per-day {bought + new}, or set guards.max_requests_per_day",
     )
 
@@ -168,7 +169,7 @@ def lost_answers(proposal: Proposal) -> Refusal | None:
         return None
     return Refusal(
         guard="max_lost_answers",
-        message=f"the plan cancels jobs that have answered {lost:,} requests, more than {limit:,}",
+        message=f"the plan cancels jobs that have answered {count(lost, 'request')}, more than {limit:,}",
         hint=f"pass --max-lost-answers {lost}, or set guards.max_lost_answers",
     )
 
@@ -180,9 +181,10 @@ def other_workspace(proposal: Proposal) -> Refusal | None:
     seen |= {unreadable.job.id for unreadable in proposal.observed.unreadable}
     if proposal.allowed.other_workspace or not known or known & seen:
         return None
+    shows = "does not show the one job" if len(known) == 1 else f"shows none of the {len(known):,} jobs"
     return Refusal(
         guard="other_workspace",
-        message=f"this workspace shows none of the {len(known):,} jobs that the ledger remembers",
+        message=f"this workspace {shows} that the ledger remembers",
         hint="check that the key is of the right workspace; if the jobs were deleted, "
         "pass --allow-other-workspace, or set guards.allow_other_workspace",
     )
@@ -234,11 +236,11 @@ def measures(proposal: Proposal) -> tuple[Measure, ...]:
     """Return what the guards that have a limit count in a plan that would write; none in one that would not."""
     if not proposal.plan.pending:
         return ()
-    count, active, given = len(proposal.cancels), proposal.active, proposal.settings
-    found = [Measure(guard="max_cancels", value=count, limit=given.max_cancels)]
-    if count >= SHARE_COUNTS_FROM:
+    number, active, given = len(proposal.cancels), proposal.active, proposal.settings
+    found = [Measure(guard="max_cancels", value=number, limit=given.max_cancels)]
+    if number >= SHARE_COUNTS_FROM:
         found.append(
-            Measure(guard="max_cancel_share", value=count / max(1, active), limit=given.max_cancel_share)
+            Measure(guard="max_cancel_share", value=number / max(1, active), limit=given.max_cancel_share)
         )
     found.append(Measure(guard="max_lost_answers", value=proposal.lost_answers, limit=given.max_lost_answers))
     if given.max_new_requests is not None:

@@ -40,9 +40,7 @@ def check_target(saved: PlanDoc, target: Target) -> None:
     Raises:
         StalePlanError: host, project or sandbox differ.
     """
-    made_for = Target(
-        base_url=saved.target.base_url, project=saved.target.project, sandbox=saved.target.sandbox
-    )
+    made_for = saved.target.value
     if made_for != target:
         raise StalePlanError(
             f"the plan was made for project {made_for.project} on {made_for.host}, "

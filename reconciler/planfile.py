@@ -50,7 +50,7 @@ def of(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
         created_at=rfc3339(now),
-        target=TargetDoc(base_url=target.base_url, project=target.project, sandbox=target.sandbox),
+        target=TargetDoc.of(target),
         commit=checkout.commit,
         branch=checkout.branch,
         dirty=checkout.dirty,

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
+from reconciler.counting import count
 from reconciler.model import Ours, Pending
 
 
@@ -34,12 +35,13 @@ class Room:
         """Say what so many more requests exceed; "" where they fit."""
         if self.project is not None and pending.ours + requests > self.project:
             return (
-                f"{requests:,} requests beside {pending.ours:,} pending of ours are more than the "
+                f"{count(requests, 'request')} beside {pending.ours:,} pending of ours are more than the "
                 f"{self.project:,} of limits.max_pending"
             )
         if pending.ours + pending.others + requests > self.workspace:
             others = f"{pending.ours:,} of ours and {pending.others:,} of others"
-            return f"{requests:,} requests beside {others} pending are more than the workspace's {self.workspace:,}"
+            new = count(requests, "request")
+            return f"{new} beside {others} pending are more than the workspace's {self.workspace:,}"
         return ""
 
 

@@ -18,6 +18,7 @@ from msgspec import Meta
 import reconciler
 from reconciler import observe, sealed, tags
 from reconciler.api import wire
+from reconciler.document import TargetDoc
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import lines
 from reconciler.ledger.lines import Line
@@ -59,14 +60,6 @@ class SnapshotJob(_Part, frozen=True, kw_only=True):
     """The metadata whose keys begin with `reconciler.`, and no other."""
 
 
-class SnapshotTarget(_Part, frozen=True, kw_only=True):
-    """Which workspace of which API, seen by which project."""
-
-    base_url: str
-    project: str
-    sandbox: bool = False
-
-
 class SnapshotDoc(_Part, frozen=True, kw_only=True):
     """The workspace as one run saw it."""
 
@@ -74,7 +67,7 @@ class SnapshotDoc(_Part, frozen=True, kw_only=True):
     tool_version: str
     created_at: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """RFC 3339, UTC: when the jobs had been read."""
-    target: SnapshotTarget
+    target: TargetDoc
     jobs: tuple[SnapshotJob, ...]
     other_jobs: wire.Count = 0
     """Jobs without tags of this tool."""
@@ -130,7 +123,7 @@ def of(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
         created_at=rfc3339(now),
-        target=SnapshotTarget(base_url=target.base_url, project=target.project, sandbox=target.sandbox),
+        target=TargetDoc.of(target),
         jobs=tuple(map(_written, ours)),
         other_jobs=len(others),
         other_pending=observe.sort_out(others, watched).pending.others,
@@ -158,8 +151,7 @@ def decode(data: bytes, target: Target) -> Snapshot:
         raise ReconcilerError(
             f"the snapshot file does not hold a whole snapshot: {error}", hint=HINT
         ) from error
-    it = document.target
-    made_of = Target(base_url=it.base_url, project=it.project, sandbox=it.sandbox)
+    made_of = document.target.value
     if made_of != target:
         raise ReconcilerError(
             f"the snapshot is of project {made_of.project} on {made_of.host}, "

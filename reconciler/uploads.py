@@ -20,6 +20,7 @@ from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, NotFoundError
 from reconciler.api.retry import Retrier
 from reconciler.api.values import File, Upload
+from reconciler.counting import count
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.settings import Uploads as Wishes
@@ -176,7 +177,7 @@ class Uploads:
         with _opened(path, part) as content:
             if (size := os.fstat(content.fileno()).st_size) != part.size:
                 raise _changed(
-                    part, f"{size:,} bytes instead of {part.size:,}; it has sha256 {_digest(content)}"
+                    part, f"{count(size, 'byte')} instead of {part.size:,}; it has sha256 {_digest(content)}"
                 )
             sent = self._send(part, content)
         if sent.sha256 != part.sha256:

@@ -5,6 +5,7 @@ The ledger is an aid, never the truth. What needs it is marked `needs_ledger`, w
 
 from __future__ import annotations
 
+import gc
 import signal
 from contextlib import suppress
 
@@ -30,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
     ):  # as in a shell's background: processes would inherit that
         with suppress(ValueError):
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: it would take a quarter of the suite's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
+from reconciler.counting import count
 from reconciler.errors import ReconcilerError
 
 
@@ -58,7 +59,7 @@ class Outgoing:
             raise ReconcilerError(f"{self._name}: cannot be read: {error.strerror}") from error
         if self._left and not piece:
             raise ReconcilerError(
-                f"{self._name}: became {self._left:,} bytes shorter while it was sent",
+                f"{self._name}: became {count(self._left, 'byte')} shorter while it was sent",
                 hint="leave input files alone during an apply, then apply again",
             )
         self._left -= len(piece)

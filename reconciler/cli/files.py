@@ -122,7 +122,8 @@ def line(file: File) -> str:
 
 def summary(found: list[File], what: str) -> str:
     """Return how many there are."""
-    from reconciler.render.words import count, size
+    from reconciler.counting import count
+    from reconciler.render.words import size
 
     if not found:
         return "no upload to delete: live jobs need them all, or there are none\n"

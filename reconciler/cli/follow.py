@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
-from reconciler.cli.bars import bars
+from reconciler.cli.agree import Shape
 from reconciler.cli.host import Host
+from reconciler.cli.job_bars import job_bars
 from reconciler.cli.say import aside, say
 from reconciler.cli.session import Session, locked
 from reconciler.cli.tell import tell_outcomes
 from reconciler.cli.wait import log_finished, wait_doc, write
+from reconciler.counting import count
 from reconciler.document import PlanDoc
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Declared, Observed
 from reconciler.outcomes import Outcome
 from reconciler.render.outcome_words import outcome_doc
-from reconciler.render.words import count
 from reconciler.reports import ApplyDoc, pretty
 from reconciler.rounds import Rounds, requests_of
 from reconciler.run import Situation
@@ -41,31 +42,30 @@ class Shown:
     """What stdout gets of the rounds: each as it is done, or one JSON document in the end."""
 
     host: Host
-    form: str
-    everything: bool
+    shape: Shape
     rounds: int = 0
     """How many have been written."""
 
     def round(self, situation: Situation, outcomes: Sequence[Outcome]) -> None:
         """Write what one round has done."""
-        if self.form == "json" or not outcomes:
+        if self.shape.form == "json" or not outcomes:
             return
         self.rounds += 1
         tell_outcomes(
             self.host,
             situation.document,
             outcomes,
-            form=self.form,
+            form=self.shape.form,
             code=ExitCode.OK,
-            everything=self.everything,
+            everything=self.shape.everything,
         )
 
     def end(self, situation: Situation, outcomes: Sequence[Outcome], view: View, code: ExitCode) -> None:
         """Write how everything stood in the end."""
         report = wait_doc(view, code)
-        if self.form != "json":
+        if self.shape.form != "json":
             say("\n")
-            write(report, now=self.host.now(), form=self.form, everything=self.everything)
+            write(report, now=self.host.now(), form=self.shape.form, everything=self.shape.everything)
             return
         told = tuple(map(outcome_doc, outcomes))
         say(pretty(ApplyDoc(plan=situation.document, outcomes=told, exit_code=int(code), waited=report)))
@@ -119,7 +119,7 @@ def follow(
     patience = Patience(timeout_seconds=timeout)
     view = None
     try:
-        with bars(session.host) as show:
+        with job_bars(session.host) as show:
             view = until_ended(session.run, rounds.look, patience, show, lambda: rounds.agreement.names_held)
     except ReconcilerError as error:
         from reconciler.cli.main import told

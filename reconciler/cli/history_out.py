@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from reconciler.cli.sources import Sources
+from reconciler.counting import count
 from reconciler.history import stats as numbers
 from reconciler.history.record import HistoryDoc, Record
 from reconciler.history.story import EntryDoc, StoryDoc
@@ -15,7 +16,6 @@ from reconciler.render import history_words as words
 from reconciler.render.clean import clean
 from reconciler.render.story_words import STORY_HEAD, story_rows
 from reconciler.render.tables import columns_text, table_csv, table_markdown, table_text
-from reconciler.render.words import count
 from reconciler.reports import pretty
 
 

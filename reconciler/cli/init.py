@@ -35,8 +35,8 @@ def init(host: Host, *, from_workspace: bool, no_workflows: bool, common: option
     """
     from reconciler import git, scaffold
     from reconciler.cli.target import open_project
+    from reconciler.counting import count
     from reconciler.render.clean import clean
-    from reconciler.render.words import count
     from reconciler.specs.project import find
 
     found = host.cwd / common.config if common.config else find(host.cwd)

@@ -73,7 +73,7 @@ def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
     from reconciler import snapshot as snapshots
     from reconciler.cli.session import reading
     from reconciler.cli.tell import save
-    from reconciler.render.words import count
+    from reconciler.counting import count
 
     with reading(common, host) as session:
         run = session.run

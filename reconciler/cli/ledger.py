@@ -45,7 +45,7 @@ def show(host: Host, *, form: str, common: options.Common) -> int:
 @click.pass_obj
 def pull(host: Host, *, common: options.Common) -> int:
     """Fetch the shared ledger into this host's."""
-    from reconciler.render.words import count
+    from reconciler.counting import count
 
     local, shared = ledgers(common, host)
     ref = only_shared(shared)
@@ -61,7 +61,7 @@ def pull(host: Host, *, common: options.Common) -> int:
 @click.pass_obj
 def verify(host: Host, *, common: options.Common) -> int:
     """Check that no commit of the shared ledger has taken anything away."""
-    from reconciler.render.words import count
+    from reconciler.counting import count
 
     ref = only_shared(ledgers(common, host)[1])
     tip = ref.fetch()

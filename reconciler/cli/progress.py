@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
+from reconciler.cli.screen import console, drawable
+from reconciler.counting import count
 from reconciler.progress import UNWATCHED, Progress, Work
-from reconciler.render.words import count, size, span
+from reconciler.render.words import size, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Screen
@@ -184,23 +186,16 @@ class _Beside:
 
 
 def _screen(stream: TextIO, *, colour: bool) -> Screen:
-    """Import what draws: 80 ms that only long work pays."""
-    from rich.console import Console
+    """Import what draws."""
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Drawn
     from rich.table import Column
-
-    class Visible(Console):
-        """Leaves the cursor alone: a run that is killed could not bring it back."""
-
-        def show_cursor(self, show: bool = True) -> bool:  # noqa: FBT001, FBT002  rich's
-            return show
 
     return Drawn(
         TextColumn("{task.description:<9}"),
         BarColumn(bar_width=16),
         TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True)),
-        console=Visible(file=stream, force_terminal=True, no_color=not colour, highlight=False),
+        console=console(stream, colour=colour),
         auto_refresh=False,
         transient=True,
         redirect_stdout=False,
@@ -208,14 +203,13 @@ def _screen(stream: TextIO, *, colour: bool) -> Screen:
     )
 
 
-def bars(host: Host) -> Bars | None:
+def work_bars(host: Host) -> Bars | None:
     """Return what draws on the terminal, None where stderr is none, or one that cannot move its cursor."""
-    dumb = host.environ.get("TERM", "").lower() in ("dumb", "unknown")
-    if dumb or not host.terminal("stderr"):
+    if not drawable(host):
         return None
     return Bars(sys.stderr, host.monotonic, colour=host.colour("stderr"))
 
 
 def on_terminal(host: Host) -> Progress:
     """Return bars where there is a terminal, and nothing elsewhere: for commands that keep no log."""
-    return bars(host) or UNWATCHED
+    return work_bars(host) or UNWATCHED

@@ -21,7 +21,7 @@ from reconciler.api.values import RequestRecord
 from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
-from reconciler.cli.progress import Beats, bars
+from reconciler.cli.progress import Beats, work_bars
 from reconciler.cli.target import open_project, target_of
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger import lock
@@ -139,7 +139,7 @@ def _open(
     source = provenance.source(checkout, git.origin(project.root), host.environ)
     checkout = replace(checkout, branch=source.branch)  # CI checks out a commit, and knows of which branch
     run_id = f"{host.random.getrandbits(48):012x}"
-    drawn = bars(host)
+    drawn = work_bars(host)
     log = stack.enter_context(
         open_log(
             stream=drawn.beside() if drawn else None,

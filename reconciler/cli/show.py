@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.plan import codes
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
@@ -33,25 +32,6 @@ def show(
     document = read_plan(host.cwd, file)
     tell(host, document, form=form, everything=everything)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
-
-
-def plan_file(folder: Path, paths: Sequence[Path]) -> Path | None:
-    """Return the one of `apply`'s arguments that is a plan file, None where they are specs.
-
-    Raises:
-        UsageError: a plan file stands beside something else.
-    """
-    plans = [path for path in paths if path.suffix == ".json" or _is_no_spec(folder / path)]
-    if plans and len(paths) > 1:
-        raise UsageError(
-            f"{plans[0]} is a plan file, and nothing can stand beside it",
-            hint="apply one plan at a time, without specs",
-        )
-    return plans[0] if plans else None
-
-
-def _is_no_spec(path: Path) -> bool:
-    return path.exists() and not path.is_dir() and path.suffix not in {".yaml", ".yml"}
 
 
 def read_plan(folder: Path, file: Path) -> PlanDoc:

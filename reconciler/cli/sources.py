@@ -12,6 +12,7 @@ from reconciler.cli.session import local_ledger, reading, shared_ledger
 from reconciler.cli.target import open_project, target_of
 from reconciler.history import rows
 from reconciler.history.record import Record
+from reconciler.history.told import sorted_out
 from reconciler.ledger.lines import Line
 from reconciler.model import Job, Target
 from reconciler.results import shelf
@@ -62,7 +63,7 @@ def read(common: Common, host: Host, *, offline: bool, results: Path | None = No
             lines = session.run.world.ledger.read()
             at_once = session.run.limits.reads_in_flight
             jobs = observe.list_all(session.run.api, session.run.world, at_once=at_once)
-    told = rows.told(lines)
+    told = sorted_out(lines)
     if jobs is not None:
         jobs = rows.ours(jobs, target.project, told.job_ids)
     folder = host.cwd / results if results else project.root / summary.DESTINATION

@@ -13,7 +13,7 @@ from reconciler.cli.options import Common
 from reconciler.cli.session import local_ledger, shared_ledger
 from reconciler.cli.sources import Sources
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.history import rows
+from reconciler.history.told import sorted_out
 from reconciler.history.verify import Evidence, VerifyDoc, findings
 from reconciler.ledger import seal
 from reconciler.ledger.lines import CancelIntended, CreateIntended
@@ -29,7 +29,7 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
         LedgerError: the shared ledger's history cannot be read.
     """
     root = found.project.root
-    told = rows.told(found.lines)
+    told = sorted_out(found.lines)
     commits = frozenset(
         line.commit for line in found.lines if isinstance(line, CreateIntended | CancelIntended)
     ) | frozenset(record.commit for record in found.records if record.commit)

@@ -45,8 +45,8 @@ def wait(
     jobs of days, let an hourly apply look after them instead of a runner that waits.
     """
     from reconciler import reconcile
-    from reconciler.cli.bars import bars
     from reconciler.cli.declare import declared, with_lineage
+    from reconciler.cli.job_bars import job_bars
     from reconciler.cli.session import reading
     from reconciler.cli.signals import interrupts
     from reconciler.model import Names
@@ -55,7 +55,7 @@ def wait(
     with interrupts(host), reading(common, host, lasting=True) as session:
         said = declared(session, (), Names(only=names))
         declare = with_lineage(session, said)
-        with bars(host) as show:
+        with job_bars(host) as show:
             view = until_ended(
                 session.run,
                 lambda: reconcile.gather(session.run, declare, said),

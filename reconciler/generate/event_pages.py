@@ -69,7 +69,7 @@ def page() -> str:
         ),
         *(part for name, event in EVENTS.items() for part in _section(name, event)),
         _RECIPES,
-        source="`reconciler/events.py`",
+        source="`reconciler/events/`",
     )
 
 

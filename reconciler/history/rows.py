@@ -7,22 +7,14 @@ What the list shows is fresher than what the ledger took down, so it comes first
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
 
 from reconciler import tags
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record
-from reconciler.ledger.lines import (
-    CancelEnded,
-    CancelIntended,
-    Created,
-    CreateIntended,
-    CreateRefused,
-    Ended,
-    Line,
-)
+from reconciler.history.told import Told
+from reconciler.ledger.lines import CreateIntended
 from reconciler.model import Job, Ours, Unreadable
 from reconciler.summary import Summary
 
@@ -36,70 +28,6 @@ STATUS: Final = {
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that somebody may have cancelled."""
 ONLY_LEDGER: Final = (LEDGER,)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Told:
-    """The ledger's lines, by what they are about. The same whatever the order of the lines."""
-
-    intents: dict[str, CreateIntended] = field(default_factory=dict)
-    """By op."""
-    created: dict[str, Created] = field(default_factory=dict)
-    """By job id, as are the others."""
-    ended: dict[str, Ended] = field(default_factory=dict)
-    cancels: dict[str, CancelIntended] = field(default_factory=dict)
-    cancelled: dict[str, CancelEnded] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
-    """The ops of which an outcome is known."""
-
-    @property
-    def job_ids(self) -> tuple[str, ...]:
-        """Every job that the ledger saw created or ended, as it saw them: neighbours are quicker to read."""
-        return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
-
-
-def told(lines: Iterable[Line]) -> Told:
-    """Sort lines by what they are about; of several that say the same, the one that says most, then the last."""
-    known = Told()
-    for line in lines:
-        match line:
-            case Ended():
-                ended = known.ended.get(line.job_id)
-                if ended is None or _weight(line) > _weight(ended):
-                    known.ended[line.job_id] = line
-            case Created():
-                known.settled.add(line.op)
-                created = known.created.get(line.job_id)
-                if created is None or _weight(line) > _weight(created):
-                    known.created[line.job_id] = line
-            case CreateIntended():
-                intent = known.intents.get(line.op)
-                if intent is None or (line.at, line.lease) < (intent.at, intent.lease):
-                    known.intents[line.op] = line
-            case _:
-                _told_more(known, line)
-    return known
-
-
-def _told_more(known: Told, line: Line) -> None:
-    match line:
-        case CreateRefused():
-            known.settled.add(line.op)
-        case CancelIntended():
-            last = known.cancels.get(line.job_id)
-            if last is None or (line.at, line.reason) > (last.at, last.reason):
-                known.cancels[line.job_id] = line
-        case CancelEnded():
-            left = known.cancelled.get(line.job_id)
-            if left is None or (not line.error, line.at) > (not left.error, left.at):
-                known.cancelled[line.job_id] = line
-        case _:  # what is told of ends, and creates whose outcome is open, change no record
-            pass
-
-
-def _weight(line: Created | Ended) -> tuple[bool, float, str]:
-    """Lines of an older version of this tool say less; of two that say as much, the later counts."""
-    return line.created_at is not None, line.at, line.run_id
 
 
 def ours(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:

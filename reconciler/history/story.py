@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from reconciler.counting import count
 from reconciler.history.record import LEDGER, LIST, Record
 from reconciler.ledger.lines import (
     CancelEnded,
@@ -130,7 +131,7 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
     source: Literal["list", "ledger", "list+ledger"] = (
         "list+ledger" if {LIST, LEDGER} <= set(it.sources) else "list" if LIST in it.sources else "ledger"
     )
-    number = f"{it.total_requests:,} requests" if it.total_requests is not None else "requests unknown"
+    number = count(it.total_requests, "request") if it.total_requests is not None else "requests unknown"
     facts = [it.reason, f"attempt {it.attempt}" if it.attempt is not None else None, number, it.model]
     facts += [f"rerun {it.rerun}" if it.rerun else None, f"as {it.name}" if it.name != name else None]
     yield EntryDoc(

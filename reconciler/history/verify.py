@@ -22,7 +22,8 @@ import msgspec
 
 from reconciler import tags
 from reconciler.history.record import Record
-from reconciler.history.rows import STATUS, Told
+from reconciler.history.rows import STATUS
+from reconciler.history.told import Told
 from reconciler.model import Job, Ours, Unreadable
 
 NAMED: Final = 3

@@ -15,6 +15,8 @@ from typing import Final
 
 import msgspec
 
+from reconciler.counting import count
+
 SUFFIX: Final = ".seal"
 
 
@@ -74,7 +76,11 @@ def broken(ledger: Path) -> str:
     except FileNotFoundError:
         data = b""
     if len(data) < seal.bytes:
-        return f"it had {seal.lines:,} lines in {seal.bytes:,} bytes, and has {len(data):,} bytes now"
+        return f"it had {count(seal.lines, 'line')} in {seal.bytes:,} bytes, and has {count(len(data), 'byte')} now"
     if extended(Seal(), data) != seal:
-        return f"the first {seal.lines:,} lines are not those that were written"
+        return (
+            "its only line is not the one that was written"
+            if seal.lines == 1
+            else f"the first {seal.lines:,} lines are not those that were written"
+        )
     return ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from reconciler.counting import count
 from reconciler.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.render.plan_words import Row
-from reconciler.render.words import count
 
 MOST: Final = 3
 """So many losses are named."""

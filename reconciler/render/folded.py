@@ -10,13 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from reconciler.counting import count
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, PlanDoc
 from reconciler.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_words
 from reconciler.render.clean import clean
 from reconciler.render.outcome_words import OutcomeRow, outcome_row
 from reconciler.render.plan_words import Row
-from reconciler.render.words import count, size
+from reconciler.render.words import size
 
 FROM: Final = 4
 """So many lines of a family become one; fewer are no burden."""

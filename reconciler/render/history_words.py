@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
+from reconciler.counting import count
 from reconciler.history.record import Record
 from reconciler.history.stats import GroupDoc
 from reconciler.planfile import rfc3339
-from reconciler.render.words import age, count
+from reconciler.render.words import age
 
 Row = tuple[str, ...]
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from reconciler.counting import count
 from reconciler.document import HoldDoc, KeepDoc, MeasureDoc, PlanDoc
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.outcomes import Outcome
@@ -18,7 +19,6 @@ from reconciler.render.attention import look_first
 from reconciler.render.clean import clean
 from reconciler.render.outcome_words import OutcomeRow, summary
 from reconciler.render.plan_words import Row
-from reconciler.render.words import count
 
 MOST_BYTES: Final = 60_000
 """A comment on GitHub holds 65,536 characters; some room is left for who posts it."""

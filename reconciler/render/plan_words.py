@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from reconciler.counting import count
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.render.clean import clean
-from reconciler.render.words import age, count, size
+from reconciler.render.words import age, size
 
 Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "look"]
 

@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from reconciler.counting import count
 from reconciler.errors import Problem
 from reconciler.render.clean import clean
-from reconciler.render.words import count
 
 _WINDOW: Final = 96
 """Columns of a line that are shown."""

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from reconciler.counting import count
 from reconciler.model import Target
 from reconciler.render.clean import clean
 from reconciler.render.text import WIDEST_NAME, paint
-from reconciler.render.words import count
 from reconciler.reports import PullDoc, PulledJob
 from reconciler.summary import RequestsDoc, Summary, lossy
 

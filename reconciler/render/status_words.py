@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.actions import Reason
+from reconciler.counting import count
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.model import Later
 from reconciler.render import folded
@@ -112,7 +113,7 @@ def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
         ages = (age(now - min(job.created_at for job in jobs)) if jobs else "-",)
         name = folded.called(first.family, len(group), totals[first.family])
         _, state, *_, why = _cells(first, now)
-        yield (name, state, f"{len(jobs):,} jobs" if jobs else "-", answered, failed, *ages, why)
+        yield (name, state, count(len(jobs), "job") if jobs else "-", answered, failed, *ages, why)
 
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:

@@ -1,16 +1,13 @@
-"""Small words that every renderer shares: counts, sizes, times."""
+"""Small words that every renderer shares: sizes, times."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from reconciler.counting import count
+
 KILO: Final = 1000
 UNITS: Final = ("bytes", "kB", "MB", "GB")
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return `1 job`, `1,200 jobs`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def size(number: int) -> str:
@@ -20,7 +17,7 @@ def size(number: int) -> str:
         if value < KILO:
             break
         value /= KILO
-    return f"{number:,} bytes" if unit == UNITS[0] else f"{value:.1f} {unit}"
+    return count(number, "byte") if unit == UNITS[0] else f"{value:.1f} {unit}"
 
 
 def span(seconds: float) -> str:

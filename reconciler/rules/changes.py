@@ -7,6 +7,7 @@ from typing import Final
 from reconciler import digests, tags
 from reconciler.actions import Change
 from reconciler.case import Case
+from reconciler.counting import count
 from reconciler.model import InputFile, JobSpec, Ours
 
 
@@ -44,7 +45,7 @@ def changes(before: Ours, spec: JobSpec) -> tuple[Change, ...]:
 
 
 def _count(requests: int | None) -> str:
-    return "unknown" if requests is None else f"{requests:,} request{'' if requests == 1 else 's'}"
+    return "unknown" if requests is None else count(requests, "request")
 
 
 def _inputs(before: Ours, spec: JobSpec) -> str:

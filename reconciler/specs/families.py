@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
+from reconciler.counting import count
 from reconciler.errors import Problem
-from reconciler.render.words import count
 from reconciler.settings import NAME_PATTERN, NAME_RULE
 from reconciler.specs.accept import whole
 from reconciler.specs.field_types import OF_FILES, PLAIN

@@ -14,8 +14,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from reconciler.counting import count
 from reconciler.model import TAG_PREFIX, Adopt, Job, JobSpec, Position, RunKey, UploadedFile
-from reconciler.render.words import count
 from reconciler.settings import Limits
 from reconciler.specs import plain, yaml_reader
 from reconciler.specs.accept import accept

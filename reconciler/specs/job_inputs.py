@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler import digests
+from reconciler.counting import count
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, UploadedFile
 from reconciler.progress import UNWATCHED, Progress
-from reconciler.render.words import count
 from reconciler.specs.demands import Demands
 from reconciler.specs.input_cache import InputCache
 from reconciler.specs.inputs import InputReader

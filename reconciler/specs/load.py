@@ -17,11 +17,11 @@ from typing import Final
 
 from msgspec import structs
 
+from reconciler.counting import count
 from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.model import EVERY_JOB, JobSpec, Later, Names
 from reconciler.progress import UNWATCHED, Progress
 from reconciler.render.clean import clean
-from reconciler.render.words import count
 from reconciler.specs import defaults, files, selection, yaml_reader
 from reconciler.specs.job import declares
 from reconciler.specs.job_inputs import Inputs

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.counting import count
 from reconciler.errors import Problem
 from reconciler.model import JobSpec, RunKey
-from reconciler.render.words import count
 from reconciler.specs.yaml_tree import Document
 
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from reconciler.counting import count
 from reconciler.errors import Problem
-from reconciler.render.words import count
 from reconciler.specs.project import Project
 from reconciler.specs.words import some
 

@@ -169,7 +169,7 @@ def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(st
 
 
 def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
-    from reconciler.cli.ci import Job, environment
+    from reconciler.cli.ci_job import Job, environment
 
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
     here = Job.on(stage.host([]))

@@ -623,7 +623,7 @@ def test_two_keys_are_two_workspaces_and_the_wrong_one_is_noticed(stage: Stage, 
     stage.spec("two", requests=500)
     result = stage.run("apply", "--yes")
     assert (result.code, result.writes) == (3, [])
-    assert "this workspace shows none of the" in result.err
+    assert "this workspace does not show the one job that the ledger remembers" in result.err
     stage.environ["MISTRAL_API_KEY"] = KEY
     assert "1 created" in stage.run("apply", "--yes").out
 

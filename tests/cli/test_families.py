@@ -175,10 +175,10 @@ def test_render_writes_plain_specs_that_declare_the_same(stage: Stage) -> None:
 @pytest.mark.timeout(300)
 def test_three_thousand_files_are_three_thousand_jobs_in_a_comment(stage: Stage) -> None:
     nights(stage, 3000)
-    comment = stage.run("plan", "--format", "markdown").out
+    document = json.loads(stage.run("plan", "--comment", "comment.md", "--format", "json").out)["plan"]
+    comment = (stage.root / "comment.md").read_text(encoding="utf-8")
     assert "nightly\\-\\* \\(3,000 of 3,000\\)" in comment
     assert len(comment) < COMMENT
-    document = json.loads(stage.run("plan", "--format", "json").out)["plan"]
     assert document["summary"]["create"] == 3000
 
 

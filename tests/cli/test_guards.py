@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
     ),
     "max_new_requests of unknown size": (
         unknown_size,
-        "the plan buys 0 requests and 1 jobs of unknown size, more than 5",
+        "the plan buys 0 requests and 1 job of unknown size, more than 5",
         ("--max-new-requests", "none"),
     ),
     "max_requests_per_day": (
@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
     ),
     "other_workspace": (
         another_workspace,
-        "this workspace shows none of the 1 jobs that the ledger remembers",
+        "this workspace does not show the one job that the ledger remembers",
         ("--allow-other-workspace",),
     ),
     "bought_elsewhere": (

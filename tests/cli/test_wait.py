@@ -83,7 +83,7 @@ def test_intervals_differ_between_runners(stage: Stage) -> None:
 def test_wait_names_some_and_says_which_it_does_not_know(stage: Stage) -> None:
     stage.spec("nightly-1")
     stage.spec("nightly-2")
-    stage.spec("slow", requests=90_000)
+    stage.spec("slow", model="sandbox-stuck")
     stage.run("apply", "--yes")
     result = stage.run("wait", "nightly-*", "--format", "json")
     assert (result.code, stands(result)) == (0, {"nightly-1": "done", "nightly-2": "done"})
@@ -93,7 +93,7 @@ def test_wait_names_some_and_says_which_it_does_not_know(stage: Stage) -> None:
 
 
 def test_the_timeout_is_6_and_the_jobs_run_on(stage: Stage) -> None:
-    stage.spec("slow", requests=90_000)
+    stage.spec("slow", model="sandbox-stuck")
     stage.run("apply", "--yes")
     began = stage.clock
     result = stage.run("wait", "--timeout", "2m", "--format", "json")
@@ -273,7 +273,7 @@ def test_a_create_that_was_refused_is_not_sent_again(stage: Stage) -> None:
 
 
 def test_the_timeout_of_an_apply_is_6_and_needs_wait(stage: Stage) -> None:
-    stage.spec("slow", requests=90_000)
+    stage.spec("slow", model="sandbox-stuck")
     assert stage.run("apply", "--yes", "--timeout", "1m").code == 64
     result = stage.run("apply", "--yes", "--wait", "--timeout", "1m")
     assert (result.code, stage.live()) == (6, ["slow"])

@@ -1,4 +1,4 @@
-"""The scenarios of apply once more with the ledger deleted after every command: it is an aid, never the truth.
+"""Some scenarios of apply once more with the ledger deleted after every command: it is an aid, never the truth.
 
 `pytest --without-ledger` does so with every scenario. What needs it is marked, with what happens without it.
 """
@@ -12,6 +12,16 @@ import pytest
 from tests.cli import test_apply
 from tests.cli.stage import Stage
 
+SOME = (
+    "test_first_apply_creates_and_the_second_changes_nothing",
+    "test_changed_input_is_named_and_replaces_the_running_job",
+    "test_rename_move_and_reordered_inputs_do_nothing",
+    "test_old_checkout_leaves_the_newer_job_alone_and_says_so",
+    "test_accepted_create_with_a_lost_answer_is_adopted",
+    "test_job_stopped_by_hand_stays_stopped",
+)
+"""One of each kind: bought once, replaced, the same work, another commit, a lost answer, a person."""
+
 
 class Forgetful(Stage):
     """A project whose ledger is gone after every command."""
@@ -19,23 +29,12 @@ class Forgetful(Stage):
     forgetful = True
 
 
-def marks(test: object) -> list[pytest.Mark]:
-    """Return the marks of a test function."""
-    return getattr(test, "pytestmark", [])
-
-
 @pytest.fixture
 def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
     return Forgetful(tmp_path, capsys)
 
 
-globals().update(
-    {
-        name: test
-        for name, test in vars(test_apply).items()
-        if name.startswith("test_") and not any(mark.name == "needs_ledger" for mark in marks(test))
-    }
-)
+globals().update({name: getattr(test_apply, name) for name in SOME})
 
 
 def test_what_was_suspended_waits_for_a_person_without_the_ledger(stage: Stage) -> None:

@@ -173,7 +173,7 @@ def test_the_requests_of_all_creates_are_one_sum() -> None:
 
 def test_requests_that_nobody_can_count_are_over_every_budget() -> None:
     (refusal,) = refusals(proposal(specs=(A, hidden("b")), settings=Guards(max_new_requests=10**9)))
-    assert refusal.message == "the plan buys 10 requests and 1 jobs of unknown size, more than 1,000,000,000"
+    assert refusal.message == "the plan buys 10 requests and 1 job of unknown size, more than 1,000,000,000"
     assert refusal.hint == "pass --max-new-requests none, or set guards.max_new_requests to null"
 
 

@@ -13,11 +13,13 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.cli.moments import Moment, Span, unix
 from reconciler.history import rows, stats
 from reconciler.history.choose import Wish, chosen
 from reconciler.history.record import CREATE_UNKNOWN, Record
+from reconciler.history.told import sorted_out
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text
@@ -48,7 +50,7 @@ FULL = Ended(
 
 
 def history(*lines: Line, jobs: tuple[Job, ...] = ()) -> tuple[Record, ...]:
-    return rows.records(rows.told(lines), jobs)
+    return rows.records(sorted_out(lines), jobs)
 
 
 def test_nothing_has_no_history() -> None:
@@ -102,6 +104,11 @@ def test_who_cancelled_is_told_where_it_took_effect() -> None:
     assert refused.cancel_reason is None
     (late,) = history(FULL, stopped("j1", "removed"))
     assert (late.status, late.cancel_reason) == ("SUCCESS", None)
+
+
+def test_of_two_ends_of_one_moment_the_same_one_counts_in_any_order() -> None:
+    other = replace(FULL, phase="FAILED", status="FAILED")
+    assert history(FULL, other) == history(other, FULL)
 
 
 @modest

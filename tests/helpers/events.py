@@ -15,9 +15,16 @@ from reconciler.generate import event_pages
 
 
 @cache
+def schemas() -> dict[str, Any]:
+    """Return the schema of each event's lines."""
+    found: dict[str, Any] = json.loads(event_pages.schema())["$defs"]
+    return found
+
+
+@cache
 def validator(event: str) -> Draft202012Validator:
     """Return what validates the lines of one event."""
-    return Draft202012Validator(json.loads(event_pages.schema())["$defs"][event])
+    return Draft202012Validator(schemas()[event])
 
 
 def check_line(line: str) -> dict[str, Any]:

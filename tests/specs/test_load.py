@@ -323,11 +323,11 @@ def unfit(place: Project) -> list[tuple[str, str]]:
 
 def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     place = project(tmp_path, {"a.yaml": SPEC})
-    (tmp_path / "shared").mkdir()
-    (tmp_path / "shared/b.yaml").write_text(spec(name="two", input_files=f"[{ID}]"))
-    (tmp_path / "specs/linked").symlink_to(tmp_path / "shared")
-    (tmp_path / "specs/twice").symlink_to(tmp_path / "shared")
-    (tmp_path / "shared/loop").symlink_to(tmp_path / "shared")
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common/b.yaml").write_text(spec(name="two", input_files=f"[{ID}]"))
+    (tmp_path / "specs/linked").symlink_to(tmp_path / "common")
+    (tmp_path / "specs/twice").symlink_to(tmp_path / "common")
+    (tmp_path / "common/loop").symlink_to(tmp_path / "common")
     (tmp_path / "elsewhere.yaml").write_text(spec(name="three", input_files=f"[{ID}]", rerun="3"))
     (tmp_path / "specs/c.yaml").symlink_to(tmp_path / "elsewhere.yaml")
     assert [found.name for found in load(place, now=NOW).specs] == ["one", "three", "two"]

@@ -17,7 +17,7 @@ FILES = (
     "specs/data/deep/e.jsonl",
     "specs/data/deep/deeper/f.jsonl",
     "specs/.cache/g.jsonl",
-    "shared/h.jsonl",
+    "common/h.jsonl",
     "i.jsonl",
 )
 
@@ -44,7 +44,7 @@ def found(root: Path, entry: str) -> list[str]:
         ("a.jsonl", ["specs/a.jsonl"]),
         ("./data/../a.jsonl", ["specs/a.jsonl"]),
         ("../i.jsonl", ["i.jsonl"]),
-        ("../shared/h.jsonl", ["shared/h.jsonl"]),
+        ("../common/h.jsonl", ["common/h.jsonl"]),
         (".hidden.jsonl", ["specs/.hidden.jsonl"]),
         ("*.jsonl", ["specs/B2.jsonl", "specs/a.jsonl", "specs/b.jsonl"]),
         ("?.jsonl", ["specs/a.jsonl", "specs/b.jsonl"]),
@@ -60,8 +60,8 @@ def found(root: Path, entry: str) -> list[str]:
         ("data/**", ["specs/data/d.jsonl", "specs/data/deep/deeper/f.jsonl", "specs/data/deep/e.jsonl"]),
         ("**/**/d.jsonl", ["specs/data/d.jsonl"]),
         ("**/g.jsonl", None),
-        ("../**/h.jsonl", ["shared/h.jsonl"]),
-        ("../*/h.jsonl", ["shared/h.jsonl"]),
+        ("../**/h.jsonl", ["common/h.jsonl"]),
+        ("../*/h.jsonl", ["common/h.jsonl"]),
         ("*/../a.jsonl", None),
     ],
 )
@@ -121,11 +121,11 @@ def test_links_are_followed_and_stay_inside(root: Path) -> None:
     (specs / "out.jsonl").symlink_to(root.parent / "outside.jsonl")
     (specs / "nowhere.jsonl").symlink_to(specs / "missing.jsonl")
     (specs / "loop.jsonl").symlink_to(specs / "loop.jsonl")
-    (specs / "linked").symlink_to(root / "shared")
+    (specs / "linked").symlink_to(root / "common")
     (specs / "away").symlink_to(root.parent)
     assert found(root, "in.jsonl") == ["i.jsonl"]
-    assert found(root, "linked/h.jsonl") == ["shared/h.jsonl"]
-    assert found(root, "linked/*") == ["shared/h.jsonl"]
+    assert found(root, "linked/h.jsonl") == ["common/h.jsonl"]
+    assert found(root, "linked/*") == ["common/h.jsonl"]
     for entry in ("out.jsonl", "out*", "away/outside.jsonl", "away/*.jsonl"):
         with pytest.raises(NoInputError, match="leads out of the project"):
             found(root, entry)

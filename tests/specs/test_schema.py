@@ -116,7 +116,7 @@ optional_fields = {
 jobs = mutated(GOOD, optional_fields) | near_values
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(jobs)
 @example({**GOOD, "timeout_hours": 24.0})
 @example({**GOOD, "matrix": {}})

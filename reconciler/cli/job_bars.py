@@ -1,15 +1,18 @@
-"""Progress on a terminal: a bar for each job that runs, and one for all; nothing anywhere else."""
+"""Waiting on a terminal: a bar for each job that runs, and one for all; nothing anywhere else."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.host import Host
+from reconciler.cli.screen import console, drawable
+from reconciler.counting import count
 from reconciler.model import Job, Phase
 from reconciler.render.clean import clean
-from reconciler.render.words import age, count
+from reconciler.render.words import age
 from reconciler.wait import View
 from reconciler.waiting import Progress, progress, together
 
@@ -26,20 +29,15 @@ def _nothing(_: View) -> None:
 
 
 @contextmanager
-def bars(host: Host) -> Iterator[Callable[[View], object]]:
+def job_bars(host: Host) -> Iterator[Callable[[View], object]]:
     """Yield what shows a view on stderr where that is a terminal; the bars are gone in the end."""
-    if not host.terminal("stderr"):
+    if not drawable(host):
         yield _nothing
         return
-    import sys
-
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console(
-        file=sys.stderr, force_terminal=True, no_color=not host.colour("stderr"), highlight=False
-    )
-    with Live(console=console, transient=True, auto_refresh=False) as live:
+    screen = console(sys.stderr, colour=host.colour("stderr"))
+    with Live(console=screen, transient=True, auto_refresh=False) as live:
 
         def show(view: View) -> None:
             live.update(_table(view, host.now()), refresh=True)
