@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import subprocess
-import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +124,8 @@ def reachable(root: Path, commits: Iterable[str]) -> Reach:
 
 def export(root: Path, commit: str, folder: Path) -> bool:
     """Write the project as it was at a commit into a folder; False where git cannot."""
+    import tarfile  # noqa: PLC0415 - few commands look back
+
     done = _run(root, "archive", "--format=tar", commit) if commit.isalnum() else None
     if done is None or done.returncode:
         return False
