@@ -9,6 +9,7 @@ from reconciler.document import CreateDoc
 from reconciler.ledger.lines import CancelIntended
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions, rank
+from tests.simulation.agreeing import a_later_round_buys_only_what_was_agreed_to
 from tests.simulation.history import PROJECT, Bought
 from tests.simulation.server import FAILED, LIVE
 
@@ -116,13 +117,18 @@ def only_what_is_declared_is_bought(create: Accepted) -> Iterator[str]:
 
 
 def only_what_was_agreed_to_is_bought(create: Accepted) -> Iterator[str]:
-    """A create stands in the plan that its reader agreed to: a saved plan executes a subset of itself."""
+    """A create of the first round stands in the plan that its reader agreed to: a saved plan executes a subset of
+    itself.
+    """  # noqa: D205 - one sentence
     job, agreed = create.job, create.by.agreed
     if agreed is None:
         yield "nobody had agreed"
-    elif job.key and (*job.key, job.attempt) not in {
-        (it.work, it.rerun, it.attempt) for it in actions(agreed, CreateDoc)
-    }:
+    elif (
+        not create.by.round
+        and job.key
+        and (*job.key, job.attempt)
+        not in {(it.work, it.rerun, it.attempt) for it in actions(agreed, CreateDoc)}
+    ):
         yield "it is not in the plan"
 
 
@@ -153,5 +159,6 @@ PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
     what_is_to_end_first_is_waited_for,
     only_what_is_declared_is_bought,
     only_what_was_agreed_to_is_bought,
+    a_later_round_buys_only_what_was_agreed_to,
     an_old_checkout_buys_nothing_after_a_newer_one,
 )

@@ -14,11 +14,12 @@ from reconciler.outcomes import Created as Was
 from reconciler.run import Situation
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.history import Bought
+from tests.simulation.machines import Luck
 from tests.simulation.server import FAILED, LIVE
-from tests.simulation.stage import Luck
 
 if TYPE_CHECKING:
-    from tests.simulation.stage import Runner, Stage
+    from tests.simulation.machines import Runner
+    from tests.simulation.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def every_spec_has_its_job_or_a_hold(end: End) -> Iterator[str]:
         if not said:
             yield f"{spec.name} is forgotten"
         for it in said:
-            if it.reason in TEMPORARY:
+            if it.reason in TEMPORARY or (it.reason is Reason.QUOTA and not it.attention):
                 yield f"{spec.name} is {it.reason} for ever"
 
 
@@ -159,7 +160,7 @@ def what_a_run_says_is_true(end: End) -> Iterator[str]:
     history, server = end.stage.history, end.stage.server
     made = {job.op for job in history.jobs.values()}
     for run in history.runs:
-        for outcome in run.outcomes:
+        for said, outcome in ((it, outcome) for it in run.said for outcome in it.outcomes):
             match outcome:
                 case Was():
                     made_it = history.jobs.get(outcome.job.id)
@@ -167,7 +168,7 @@ def what_a_run_says_is_true(end: End) -> Iterator[str]:
                 case Failed(action="create", job=None) | Skipped(action="create"):
                     ops = {
                         it.op
-                        for it in run.wrote
+                        for it in said.wrote
                         if isinstance(it, CreateIntended) and it.name == outcome.name
                     }
                     wrong = history.bounds and not ops.isdisjoint(made)

@@ -140,6 +140,24 @@ MUTATIONS: Final = (
         "if facts.op in in_doubt:",
         "if facts.op in ():",
     ),
+    Mutation(
+        "a later round sends again what was sent",
+        "agreement.py",
+        "if Attempt(work, create.attempt) in self.tried:",
+        "if not work:",
+    ),
+    Mutation(
+        "a later round cancels",
+        "agreement.py",
+        "whole = not decision.of(Cancel) and all(",
+        "whole = all(",
+    ),
+    Mutation(
+        "a later round buys whatever the plan says",
+        "agreement.py",
+        "return work in self.held or (work in self.works and create.reason is Reason.RETRY)",
+        "return True",
+    ),
 )
 
 

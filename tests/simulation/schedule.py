@@ -49,6 +49,8 @@ class Schedule:
     """How many people interfere."""
     jumps: float = 0.0
     """Share of runs during which the wall clock jumps."""
+    waits: float = 0.0
+    """Share of applies that wait, and go on with later rounds."""
 
 
 def of(seed: int) -> Schedule:
@@ -68,6 +70,7 @@ def of(seed: int) -> Schedule:
             deadline_seconds=dice.choice((60.0, 200.0, 900.0)),
             in_flight=dice.choice((1, 2, 8)),
             reads_in_flight=dice.choice((1, 4)),
+            max_pending=dice.choice((None, None, None, 3, 21, 22)),
         ),
         delays=Delays(
             timeout=TIMEOUT,
@@ -89,4 +92,5 @@ def of(seed: int) -> Schedule:
         cut_off=dice.choice((0.0, 0.1)),
         people=dice.choice((0, 0, 1, 2, 3)),
         jumps=dice.choice((0.0, 0.0, 0.3)),
+        waits=dice.choice((0.0, 0.1, 0.4)),
     )

@@ -21,6 +21,7 @@ from reconciler.model import Checkout, Declared, Observed, Source, Target
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
 from reconciler.world import Ledger
+from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
 from tests.simulation.server import KEY
@@ -81,17 +82,25 @@ class Tool:
         wire: its network.
         ledger: its memory.
         limits: as in `reconciler.yaml`.
+        lasting: whether it may take longer than a run's deadline.
     """
 
     def __init__(
-        self, process: Process, record: RunRecord, wire: Wire, ledger: Ledger, *, limits: Limits
+        self,
+        process: Process,
+        record: RunRecord,
+        wire: Wire,
+        ledger: Ledger,
+        *,
+        limits: Limits,
+        lasting: bool = False,
     ) -> None:
         self._process = process
         self._record = record
         self._world = process.world(Watched(ledger, record))
         self._limits = limits
         self._retrier = Retrier(
-            RetryPolicy(deadline_seconds=limits.deadline_seconds),
+            RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
             rng=process.dice,
             monotonic=process.monotonic,
             sleep=process.sleep,
@@ -126,11 +135,11 @@ class Tool:
 
         self._until_it_ends(create)
 
-    def apply(self, order: Order) -> Situation | None:
-        """Apply; return what was decided last, None where it ended otherwise."""
+    def apply(self, order: Order, waiting: Waiting | None = None) -> Situation | None:
+        """Apply, and wait where that is wished; return what was decided last, None where it ended otherwise."""
         last: list[Situation] = []
         saved = None if order.saved is None else planfile.decode(order.saved)
-        self._record.agreed = saved
+        self._record.agreed, self._record.saved = saved, saved is not None
 
         def agree(situation: Situation) -> bool:
             if situation.refusals:
@@ -143,14 +152,16 @@ class Tool:
             declare, declared = self._declare(order), self._record.declared
             situation, outcomes = reconcile.apply(run, declare, declared, agree, saved=saved)
             last.append(situation)
-            self._record.outcomes = outcomes
-            return (
-                ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in outcomes)
-                or "nothing done"
-            )
+            self._record.say(outcomes)
+            if waiting and order.agrees:
+                last.append(
+                    follow(waiting, run, declare, situation, outcomes, saved=saved, record=self._record)
+                )
+            done = [outcome for said in self._record.said for outcome in said.outcomes]
+            return ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in done) or "nothing done"
 
         self._until_it_ends(apply)
-        return last[0] if last else None
+        return last[-1] if last else None
 
     def _agreed(self, document: PlanDoc, order: Order) -> None:
         if order.agrees and self._record.agreed is None:
