@@ -67,9 +67,9 @@ def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: De
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
-    memory = recall(run)
+    memory, began = recall(run), run.world.now()
     observed = look(run, declared, memory)
-    return _told(run, decide(run, declare(observed), observed, memory))
+    return _told(run, decide(run, declare(observed), observed, memory, now=began))
 
 
 def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
@@ -77,13 +77,13 @@ def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], decla
 
     Raises: as `gather` does.
     """
-    memory = recall(run)
+    memory, began = recall(run), run.world.now()
     observed = look(run, declared, memory)
-    situation = decide(run, declare(observed), observed, memory)
+    situation = decide(run, declare(observed), observed, memory, now=began)
     if observed.pages == 1 or not situation.plan.of(Create):
         return situation
     both = look(run, declared, memory).beside(observed)
-    return decide(run, declare(both), both, memory)
+    return decide(run, declare(both), both, memory, now=began)
 
 
 def recall(run: Run[ApiT]) -> Memory:
@@ -105,13 +105,24 @@ def from_snapshot(
     """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
     memory = seen.memory(settle_seconds=run.limits.settle_seconds)
     observed = seen.observed(watched_by(run, declared), memory)
-    return _told(run, decide(run, declare(observed), observed, memory))
+    return _told(run, decide(run, declare(observed), observed, memory, now=run.world.now()))
 
 
-def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
-    """Plan, fit it into the quota, and ask the guards."""
+def decide(
+    run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory, *, now: float
+) -> Situation:
+    """Plan, fit it into the quota, and ask the guards.
+
+    Args:
+        run: what to work with.
+        declared: what git says.
+        observed: the workspace.
+        memory: what the ledger remembers.
+        now: when the workspace began to be read, Unix seconds. Reading may take minutes, and what has settled only
+            meanwhile may have shown only meanwhile.
+    """
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
-    decided = fit(plan(declared, observed, memory, now=run.world.now()), observed.pending, room)
+    decided = fit(plan(declared, observed, memory, now=now), observed.pending, room)
     return _situation(run, declared, observed, memory, decided)
 
 

@@ -45,7 +45,7 @@ def _reason(create: Accepted) -> str:
 
 
 def _failed(create: Accepted) -> Iterator[bool]:
-    for other in create.others():
+    for other in create.attempts():
         yield (other.ended_as if other.deleted_at else create.server.status(other.id)) in FAILED
 
 

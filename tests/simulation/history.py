@@ -108,6 +108,8 @@ class Bought:
     """Cancels by the tool that were accepted: when, by whom, why."""
     person_at: float | None = None
     """When a person cancelled it."""
+    work: str = ""
+    """The digest of its work, where a person made it by hand: then it carries no tags."""
     deleted_at: float | None = None
     ended_as: Status | None = None
     """How it stood when its record was deleted."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.actions import Hold, Keep, Reason
 from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended
-from reconciler.model import JobSpec, Phase
+from reconciler.model import JobSpec, Phase, RunKey
 from reconciler.outcomes import Cancelled, Failed, Skipped
 from reconciler.outcomes import Created as Was
 from reconciler.run import Situation
@@ -119,17 +119,37 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
         for hold in decision.of(Hold):
             if not causes.get(hold.reason, True):
                 yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
+            if hold.reason is Reason.NOT_ADOPTED and not _something_wrong(end, decision.name):
+                yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
             if hold.reason is Reason.FAILED and decision.spec:
-                yield from _not_failed_enough(end.stage, decision.spec, decision.name)
+                yield from _not_failed_enough(end, decision.spec, decision.name)
 
 
-def _not_failed_enough(stage: Stage, spec: JobSpec, name: str) -> Iterator[str]:
+def _something_wrong(end: End, name: str) -> bool:
+    """Whether a job that a spec adopts for the work of `name` is gone, not made by hand, or did other work."""
+    specs = end.situation.declared.specs
+    wanted = next(spec for spec in specs if spec.name == name)
+    for adopt in (spec.adopt for spec in specs if spec.adopt):
+        if RunKey(adopt.work, "") in wanted.run_keys:
+            job = end.stage.history.jobs.get(adopt.job)
+            if job is None or job.deleted_at is not None or job.work != adopt.work:
+                return True
+    return False
+
+
+def _not_failed_enough(end: End, spec: JobSpec, name: str) -> Iterator[str]:
     """A spec is held as failed where no attempt is left, or where its failure is none that it wants repeated."""
-    jobs = stage.history.of(spec.run_key)
-    ends = [(job, job.ended_as if job.deleted_at else stage.server.status(job.id)) for job in jobs]
-    failed = [(job, end) for job, end in ends if end in FAILED]
+    history, server = end.stage.history, end.stage.server
+    adopts = [it.adopt for it in end.situation.declared.specs if it.adopt]
+    adopted = {it.job for it in adopts if RunKey(it.work, "") in spec.run_keys}
+    jobs = [
+        *history.of(spec.run_key),
+        *(job for job in history.jobs.values() if job.work and job.id in adopted),
+    ]
+    ends = [(job, job.ended_as if job.deleted_at else server.status(job.id)) for job in jobs]
+    failed = [(job, how) for job, how in ends if how in FAILED]
     spent = max((len(failed), *(job.attempt for job, _ in failed)))
-    phases = {Phase.FAILED if end is Status.FAILED else Phase.TIMED_OUT for _, end in failed}
+    phases = {Phase.FAILED if how is Status.FAILED else Phase.TIMED_OUT for _, how in failed}
     if spent < spec.retry.max_attempts and phases <= spec.retry.on:
         yield f"{name} is held as failed after {spent} of {spec.retry.max_attempts} attempts"
 

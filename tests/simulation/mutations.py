@@ -141,6 +141,18 @@ MUTATIONS: Final = (
         "if facts.op in ():",
     ),
     Mutation(
+        "what a spec adopts does not count",
+        "case.py",
+        "adopted = adoptions(specs, observed)",
+        "adopted = adoptions({}, observed)",
+    ),
+    Mutation(
+        "an adopted job is stopped as any other",
+        "rules/other.py",
+        "return tuple(ours for ours in _unwanted(case) if not ours.adopted)",
+        "return _unwanted(case)",
+    ),
+    Mutation(
         "a later round sends again what was sent",
         "agreement.py",
         "if Attempt(work, create.attempt) in self.tried:",

@@ -45,6 +45,10 @@ class Story:
             runner.offset = dice.uniform(-SKEW, SKEW)
         if stage.setup.ledger == "one file":
             stage.runners[-1].offset = stage.runners[0].offset
+        for _ in range(stage.schedule.by_hand):
+            self._people.buy(dice.choice(stage.git.commits[-1].specs), project="")
+            stage.git.adopt()
+            stage.baton.sleep(dice.choice((0.0, 30.0, 300.0)))
         for epoch in range(stage.schedule.epochs):
             if epoch:
                 stage.git.commit()

@@ -51,6 +51,8 @@ class Schedule:
     """Share of runs during which the wall clock jumps."""
     waits: float = 0.0
     """Share of applies that wait, and go on with later rounds."""
+    by_hand: int = 0
+    """How many jobs a person made by hand before there were specs, for specs to adopt."""
 
 
 def of(seed: int) -> Schedule:
@@ -93,4 +95,5 @@ def of(seed: int) -> Schedule:
         people=dice.choice((0, 0, 1, 2, 3)),
         jumps=dice.choice((0.0, 0.0, 0.3)),
         waits=dice.choice((0.0, 0.1, 0.4)),
+        by_hand=dice.choice((0, 0, 0, 1, 2)),
     )

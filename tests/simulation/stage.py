@@ -45,7 +45,8 @@ class Stage:
         self.history = History(schedule.setup, bounds=schedule.bounds, tracing=tracing)
         server.begin(now=lambda: self.baton.now, speed=schedule.speed, dice=self.dice("server"))
         self.workspace = Workspace(server, self.baton, self.history, schedule.climate, self.dice("workspace"))
-        self.git = Git(self.dice("git"), used=schedule.in_git)
+        jobs = self.history.jobs
+        self.git = Git(self.dice("git"), used=schedule.in_git, jobs=lambda: [*jobs.values()])
         self.remote = Remote()
         common = Disk()
         self.runners = [
