@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct
 
 from reconciler.adoption import adoptions
 from reconciler.ledger.memory import Memory, Remembered
@@ -20,8 +21,7 @@ OUR_CANCELS = frozenset({"removed", "suspended", "superseded"})
 """Reasons of our own cancels that may be undone; a cancelled duplicate is never one of them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True, dict=True):
     """What is known about one name."""
 
     name: str
@@ -42,7 +42,7 @@ class Case:
     seen_ops: frozenset[str] = frozenset()
     """The ops of every job in the workspace."""
     now: float
-    run_keys: frozenset[RunKey] = field(default_factory=frozenset)
+    run_keys: frozenset[RunKey] = frozenset()
     """The wanted work, under every digest version."""
 
     def phase(self, *phases: Phase) -> tuple[Ours, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
 from reconciler import digests
 from reconciler.model.jobs import Phase
 
@@ -20,8 +22,7 @@ class RunKey(NamedTuple):
     """The spec's `rerun`; "" where it has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(Struct, frozen=True, kw_only=True, gc=False):
     """Where in a file something was written."""
 
     path: str
@@ -30,8 +31,7 @@ class Position:
     """1-based."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFile:
+class InputFile(Struct, frozen=True, kw_only=True, gc=False):
     """A local JSONL file that was read and checked."""
 
     path: str
@@ -50,8 +50,7 @@ class InputFile:
         return f"sha256:{self.sha256}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadedFile:
+class UploadedFile(Struct, frozen=True, kw_only=True, gc=False):
     """A file that is already in the workspace, named by its id."""
 
     id: str
@@ -62,8 +61,7 @@ class UploadedFile:
         return f"file:{self.id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InlineRequests:
+class InlineRequests(Struct, frozen=True, kw_only=True, gc=False):
     """Requests that stand in the spec itself."""
 
     body: bytes
@@ -79,8 +77,7 @@ class InlineRequests:
 Input: TypeAlias = InputFile | UploadedFile | InlineRequests
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(Struct, frozen=True, kw_only=True, gc=False):
     """How often failed work is bought again without anybody asking."""
 
     max_attempts: int = 1
@@ -88,8 +85,7 @@ class Retry:
     on: frozenset[Phase] = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adopt:
+class Adopt(Struct, frozen=True, kw_only=True, gc=False):
     """A job without tags that counts as a spec's own."""
 
     job: str
@@ -98,8 +94,7 @@ class Adopt:
     """The digest of the work that it has bought, as whoever wrote the spec vouches."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobSpec:
+class JobSpec(Struct, frozen=True, kw_only=True, dict=True):
     """One declared job, checked, with its inputs read."""
 
     name: str
@@ -108,7 +103,7 @@ class JobSpec:
     agent_id: str | None = None
     inputs: tuple[Input, ...]
     """Sorted by identity: neither glob order nor file names matter."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
     """The user's own, without our tags."""
     timeout_hours: int = 24
     rerun: str = ""
@@ -122,7 +117,7 @@ class JobSpec:
     declared_at: Position
     family: str = ""
     """What the jobs of one spec are called together (`backfill-*`); "" for a spec of one job. For readers only."""
-    defaults: Mapping[str, Position] = field(default_factory=dict)
+    defaults: Mapping[str, Position] = {}
     """Where fields of the work were written that another file gives; for readers only."""
 
     def work(self, version: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Phase(StrEnum):
@@ -22,8 +23,7 @@ class Phase(StrEnum):
     """Any status this version does not know. Nothing is bought or cancelled on such ground."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True, gc=False):
     """A batch job as the API returns it. `timeout_hours` is not among what it returns."""
 
     id: str
@@ -33,7 +33,7 @@ class Job:
     endpoint: str
     model: str | None = None
     agent_id: str | None = None
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = {}
     input_files: tuple[str, ...] = ()
     output_file: str | None = None
     error_file: str | None = None

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from msgspec import Struct
+
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
 
@@ -13,8 +15,7 @@ TAG_PREFIX: Final = "reconciler."
 """Metadata keys that begin so are ours; user metadata may not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True, gc=False):
     """Who bought it from where. Empty parts are unknown."""
 
     commit: str = ""
@@ -27,8 +28,7 @@ class Source:
     run_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tags:
+class Tags(Struct, frozen=True, kw_only=True, gc=False):
     """What we wrote into a job's metadata: the state of the tool, readable by whoever has the key."""
 
     project: str
@@ -49,8 +49,7 @@ class Tags:
     source: Source = Source()
 
 
-@dataclass(frozen=True, slots=True)
-class Ours:
+class Ours(Struct, frozen=True, gc=False):
     """A job of our project whose tags could be read."""
 
     job: Job

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from reconciler.model import TAG_PREFIX, Adopt, Job, JobSpec, Position, RunKey, UploadedFile
 from reconciler.render.words import count

@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from msgspec import structs
+
 from reconciler.errors import Problem
 from reconciler.model import InputFile
 from reconciler.progress import UNWATCHED, Progress
@@ -92,7 +94,9 @@ class InputReader:
         stamp = self._cache.stamp(self._root / path)
         found = check(self._root / path, path, self._limits, marked=marked, progress=self._progress)
         if found.file.pointer:
-            return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
+            return replace(
+                found, file=structs.replace(found.file, requests=self._cache.requests(found.file.sha256))
+            )
         if stamp and found.file.requests is not None and not found.problems:
             facts = tuple(sorted(found.facts.everywhere)), tuple(sorted(found.facts.models))
             self._cache.put(path, Entry(stamp, found.file.sha256, found.file.requests, found.longest, *facts))

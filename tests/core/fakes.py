@@ -10,8 +10,10 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final, Literal, TypeVar
+
+from msgspec import structs
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import (
@@ -360,4 +362,4 @@ def desk(api: Api, *, settle: float = 60.0, deadline: float = 900.0) -> Desk:
 
 
 def in_phase(job: Job, phase: Phase) -> Job:
-    return replace(job, phase=phase, status=STATUS[phase])
+    return structs.replace(job, phase=phase, status=STATUS[phase])

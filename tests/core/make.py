@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Final, Literal, TypedDict, Unpack
 
 from hypothesis import settings
+from msgspec.structs import replace
 
 from reconciler import tags
 from reconciler.actions import Action, Cancel, Create, Hold, Keep, Plan

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import planfile
 from reconciler.actions import Cancel, Create, Plan
@@ -136,7 +137,7 @@ def test_only_what_both_plans_hold_is_done(before: World, data: st.DataObject) -
 def _on(it: Job, end: Phase = SUCCEEDED) -> Job:
     """A job a day later."""
     phase = {ACTIVE: end, STOPPING: CANCELLED}.get(it.phase, it.phase)
-    return replace(it, phase=phase, status=phase.value)
+    return structs.replace(it, phase=phase, status=phase.value)
 
 
 # Jobs that run on.

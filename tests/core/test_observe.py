@@ -9,6 +9,7 @@ from typing import Final, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import tags
 from reconciler.api.client import Reader
@@ -42,7 +43,7 @@ Tamper = Callable[[int, JobPage], JobPage]
 
 
 def some_jobs(count: int) -> list[Job]:
-    return [replace(job(A, f"j{at:05}", age=100_000 - at), metadata={}) for at in range(count)]
+    return [structs.replace(job(A, f"j{at:05}", age=100_000 - at), metadata={}) for at in range(count)]
 
 
 class Pages(Reader):
@@ -357,7 +358,7 @@ def test_jobs_are_sorted_by_what_they_are_to_us() -> None:
         broken(A, "j7", project="other"),
         job(A, "j8", altered={tags.PROJECT: None}),
         job(A, "j9", altered={tags.PROJECT: 7}),
-        replace(job(A, "j0"), metadata={}),
+        structs.replace(job(A, "j0"), metadata={}),
     )
     seen = sort_out(jobs, WATCHED, gone=frozenset({"g1"}))
     assert [it.job.id for it in seen.ours] == ["j1", "j2"]

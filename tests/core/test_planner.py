@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from msgspec import structs
@@ -778,17 +778,23 @@ ADOPTED = {
         specs=(adopting(TWICE),), jobs=(job(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
     ),
     "a job of another model is not adopted": Row(
-        specs=(OF_A,), jobs=(replace(BY_HAND, model="other"),), expected={"a": ("hold - not_adopted!",)}
+        specs=(OF_A,),
+        jobs=(structs.replace(BY_HAND, model="other"),),
+        expected={"a": ("hold - not_adopted!",)},
     ),
     "a job of another endpoint is not adopted": Row(
-        specs=(OF_A,), jobs=(replace(BY_HAND, endpoint="/v1/ocr"),), expected={"a": ("hold - not_adopted!",)}
+        specs=(OF_A,),
+        jobs=(structs.replace(BY_HAND, endpoint="/v1/ocr"),),
+        expected={"a": ("hold - not_adopted!",)},
     ),
     "a job of another number of requests is not adopted": Row(
-        specs=(OF_A,), jobs=(replace(BY_HAND, total_requests=11),), expected={"a": ("hold - not_adopted!",)}
+        specs=(OF_A,),
+        jobs=(structs.replace(BY_HAND, total_requests=11),),
+        expected={"a": ("hold - not_adopted!",)},
     ),
     "a job of other uploaded files is not adopted": Row(
         specs=(adopting(hidden()),),
-        jobs=(replace(untagged(hidden()), input_files=(FOREIGN,)),),
+        jobs=(structs.replace(untagged(hidden()), input_files=(FOREIGN,)),),
         expected={"a": ("hold - not_adopted!",)},
     ),
     "an adopted job that is gone is no matter once one of ours has done its work": Row(

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import tags
 from reconciler.actions import Cancel, Create, Decision, Keep, Reason
@@ -192,7 +193,7 @@ def test_whatever_always_fails_is_bought_as_often_as_the_spec_allows(world: Worl
 @modest
 @given(worlds())
 def test_an_adopted_job_is_never_cancelled_and_makes_nothing_of_ours_be_cancelled(world: World) -> None:
-    without = replace(world, specs=tuple(replace(it, adopt=None) for it in world.specs))
+    without = replace(world, specs=tuple(structs.replace(it, adopt=None) for it in world.specs))
     adopted = {it.adopt.job for it in world.specs if it.adopt} - {it.job.id for it in world.observed.ours}
     cancelled = {cancel.ours.job.id for cancel in world.plan().of(Cancel)}
     event(f"adopted: {len(adopted)}")

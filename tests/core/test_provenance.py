@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import tags
 from reconciler.model import Checkout, Source
@@ -72,25 +73,25 @@ CASES: dict[str, tuple[Checkout, str, Mapping[str, str], Source]] = {
         DETACHED,
         ORIGIN,
         GITHUB | {"GITHUB_TRIGGERING_ACTOR": "grace"},
-        replace(ON_GITHUB, actor="grace"),
+        structs.replace(ON_GITHUB, actor="grace"),
     ),
     "GitHub, a pull request": (
         DETACHED,
         ORIGIN,
         GITHUB | {"GITHUB_REF_NAME": "7/merge", "GITHUB_HEAD_REF": "feat/x"},
-        replace(ON_GITHUB, branch="feat/x"),
+        structs.replace(ON_GITHUB, branch="feat/x"),
     ),
     "GitHub, a tag": (
         DETACHED,
         ORIGIN,
         GITHUB | {"GITHUB_REF_NAME": "v1", "GITHUB_REF_TYPE": "tag"},
-        replace(ON_GITHUB, branch=""),
+        structs.replace(ON_GITHUB, branch=""),
     ),
     "GitHub Enterprise": (
         DETACHED,
         "",
         GITHUB | {"GITHUB_SERVER_URL": "https://git.example.org"},
-        replace(
+        structs.replace(
             ON_GITHUB,
             repository="git.example.org/acme/shop",
             run_url="https://git.example.org/acme/shop/actions/runs/17",
@@ -102,13 +103,13 @@ CASES: dict[str, tuple[Checkout, str, Mapping[str, str], Source]] = {
         "",
         {key: value for key, value in GITLAB.items() if key != "CI_COMMIT_BRANCH"}
         | {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "feat/x"},
-        replace(ON_GITLAB, branch="feat/x"),
+        structs.replace(ON_GITLAB, branch="feat/x"),
     ),
     "GitLab without a job's URL": (
         DETACHED,
         "",
         {key: value for key, value in GITLAB.items() if key != "CI_JOB_URL"},
-        replace(ON_GITLAB, run_url=GITLAB["CI_PIPELINE_URL"]),
+        structs.replace(ON_GITLAB, run_url=GITLAB["CI_PIPELINE_URL"]),
     ),
 }
 

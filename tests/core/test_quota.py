@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.actions import Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.guards import Allowed, Proposal, refusals
@@ -50,7 +49,7 @@ def test_what_does_not_fit_is_held_in_order_of_name_and_what_is_small_enough_goe
 
 
 def test_pending_requests_of_strangers_count_and_are_shown_apart() -> None:
-    stranger = replace(job(spec("x"), "j-1", total_requests=700, completed_requests=100), metadata={})
+    stranger = structs.replace(job(spec("x"), "j-1", total_requests=700, completed_requests=100), metadata={})
     mine = job(of("a", 300), "j-2")
     made = fitted((of("a", 300), of("b", 200)), stranger, mine)
     (hold,) = decision(made, "b").of(Hold)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from reconciler.actions import Cancel, Plan
 from reconciler.api.errors import NotFoundError, OutcomeUnknownError
@@ -190,4 +189,4 @@ def test_a_duplicate_runs_on_where_only_other_work_of_the_name_is_alive() -> Non
 
 
 def test_a_plan_without_creates_has_no_duplicates_of_this_run() -> None:
-    assert my_duplicates(decided(replace(OLDER)), [], Api(Stage())).decisions == ()
+    assert my_duplicates(decided(structs.replace(OLDER)), [], Api(Stage())).decisions == ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reconciler.api.errors import OutcomeUnknownError, RateLimitedError, RejectedError
 from reconciler.api.retry import Retrier, RetryPolicy
@@ -286,7 +287,7 @@ def test_an_upload_that_vanished_is_sent_again_and_the_others_stay(tmp_path: Pat
 
 def test_a_pointer_of_git_lfs_needs_its_content_only_where_nobody_has_uploaded_it(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
-    pointer = replace(part, requests=None, pointer=True)
+    pointer = structs.replace(part, requests=None, pointer=True)
     with pytest.raises(ReconcilerError, match="Git LFS pointer") as caught:
         uploads(api, tmp_path).ids(of(pointer))
     assert caught.value.hint == 'git lfs pull --include "a.jsonl"'

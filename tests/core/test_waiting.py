@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.agreement import agreed_to
@@ -96,7 +96,7 @@ def test_the_time_left_is_that_of_the_pace_so_far() -> None:
         completed_requests=100,
     )
     assert progress("a", it, 150).seconds_left == 150
-    assert progress("a", replace(it, total_requests=0, completed_requests=0), 150).total is None
+    assert progress("a", structs.replace(it, total_requests=0, completed_requests=0), 150).total is None
 
 
 def test_intervals_grow_to_a_limit_and_no_two_runners_agree() -> None:

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Final, TypeVar, Unpack
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import planner, tags
 from reconciler.actions import Cancel, Create, Plan
@@ -230,7 +231,7 @@ def after(world: World, plan: Plan, *, cancelled: Phase = CANCELLED) -> World:
         job_id = f"n{next(_new_ids)}"
         commit = HEAD if world.lineage else ""
         bought = job(create.spec, job_id, ACTIVE, attempt=create.attempt, age=0, commit=commit)
-        jobs.append(replace(bought, created_at=int(world.now)))
+        jobs.append(structs.replace(bought, created_at=int(world.now)))
         lines += (
             intended(create.spec, op_of(job_id), at=world.now, attempt=create.attempt),
             created(create.spec, job_id, at=world.now, attempt=create.attempt),
@@ -257,7 +258,7 @@ def _is_ours(it: Job) -> bool:
 
 
 def _with(it: Job, phase: Phase) -> Job:
-    return replace(it, phase=phase, status=STATUS[phase])
+    return structs.replace(it, phase=phase, status=STATUS[phase])
 
 
 def days(world: World, end: Phase) -> Iterator[tuple[World, Plan]]:

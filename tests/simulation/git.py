@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from msgspec import structs
+
 from reconciler import digests
 from reconciler.model import (
     Adopt,
@@ -149,24 +151,24 @@ def _with_one(change: Callable[[Git, JobSpec], JobSpec]) -> Edit:
 
 def _changed(git: Git, spec: JobSpec) -> JobSpec:
     other = git.a_spec(spec.name)
-    return replace(spec, inputs=other.inputs, model=other.model)
+    return structs.replace(spec, inputs=other.inputs, model=other.model)
 
 
 def _rerun(git: Git, spec: JobSpec) -> JobSpec:
-    return replace(spec, rerun=git._dice.choice(("", "2", "3")))
+    return structs.replace(spec, rerun=git._dice.choice(("", "2", "3")))
 
 
 def _renamed(git: Git, spec: JobSpec) -> JobSpec:
-    return replace(spec, name=git._dice.choice((*NAMES, "delta")))
+    return structs.replace(spec, name=git._dice.choice((*NAMES, "delta")))
 
 
 def _suspended(_: Git, spec: JobSpec) -> JobSpec:
-    return replace(spec, suspend=not spec.suspend)
+    return structs.replace(spec, suspend=not spec.suspend)
 
 
 def _settled_otherwise(git: Git, spec: JobSpec) -> JobSpec:
     other = git.a_spec(spec.name)
-    return replace(
+    return structs.replace(
         spec,
         retry=other.retry,
         on_change=other.on_change,
