@@ -183,9 +183,9 @@ def _adopting(git: Git, spec: JobSpec) -> JobSpec:
     made = [job for job in jobs if job.work == spec.run_key.work]
     chosen = dice.choice(made if made and dice.random() < 0.8 else [None, None, *jobs])
     if chosen is None and dice.random() < 0.5:
-        return replace(spec, adopt=None)
+        return structs.replace(spec, adopt=None)
     work = spec.run_key.work if chosen is None or dice.random() < 0.7 else chosen.work or spec.run_key.work
-    return replace(spec, adopt=Adopt(job=chosen.id if chosen else NOBODY, work=work))
+    return structs.replace(spec, adopt=Adopt(job=chosen.id if chosen else NOBODY, work=work))
 
 
 def _added(git: Git, specs: list[JobSpec]) -> list[JobSpec]:

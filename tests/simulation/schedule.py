@@ -94,6 +94,6 @@ def of(seed: int) -> Schedule:
         cut_off=dice.choice((0.0, 0.1)),
         people=dice.choice((0, 0, 1, 2, 3)),
         jumps=dice.choice((0.0, 0.0, 0.3)),
-        waits=dice.choice((0.0, 0.1, 0.4)),
+        waits=dice.choice((0.0, 0.2, 0.6)),
         by_hand=dice.choice((0, 0, 0, 1, 2)),
     )

@@ -187,7 +187,7 @@ class Wire(httpx.BaseTransport):
                 return httpx.Response(answer.status, stream=drip, request=request)
             case _:
                 told = lies.tell(fault, sent, answer, dice=self._dice, record=self._record)
-                self.listings.on_answer(sent, told)
+                self.listings.on_answer(sent, told, fault)
                 return _response(told, request)
 
     def _plain(
