@@ -135,6 +135,10 @@ class History:
     violations: list[Violation] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    told: set[str] = field(default_factory=set)
+    """The jobs of whose end somebody has heard."""
+    telling: dict[str, str] = field(default_factory=dict)
+    """The jobs of whose end somebody is hearing now, and from which run."""
     vanished: list[float] = field(default_factory=list)
     """When a job that a list had shown was deleted, or lacked in the next."""
     lines: list[tuple[float, str, str]] = field(default_factory=list)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.actions import Hold, Keep, Reason
 from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended
+from reconciler.ledger.telling import told
 from reconciler.model import JobSpec, Phase, RunKey
 from reconciler.outcomes import Cancelled, Failed, Skipped
 from reconciler.outcomes import Created as Was
 from reconciler.run import Situation
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation.history import Bought
+from tests.simulation.history import PROJECT, Bought
 from tests.simulation.machines import Luck
+from tests.simulation.process import START
 from tests.simulation.server import FAILED, LIVE
 
 if TYPE_CHECKING:
@@ -175,6 +177,22 @@ def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
             yield f"nobody knows what came of the cancel of {job.id[:8]} ({job.name})"
 
 
+def every_end_is_told(end: End) -> Iterator[str]:
+    """In the end somebody has heard of the end of every job that was bought after telling began, as a ledger says."""
+    stage = end.stage
+    for runner in stage.runners if stage.schedule.on_end and stage.setup.remembers else ():
+        since = told([*runner.disk.lines(), *stage.remote.lines()]).since
+        for job in stage.history.jobs.values():
+            there = job.project == PROJECT and not job.altered and job.deleted_at is None
+            if (
+                there
+                and since is not None
+                and START + job.at > since + 1
+                and job.id not in stage.history.told
+            ):
+                yield f"nobody has heard of the end of {job.id[:8]} ({job.name})"
+
+
 def what_a_run_says_is_true(end: End) -> Iterator[str]:
     """A summary is right: what was created exists, what failed or was skipped does not, what was cancelled stops."""
     history, server = end.stage.history, end.stage.server
@@ -205,5 +223,6 @@ AT_THE_END: Final[tuple[Promise, ...]] = (
     every_spec_has_its_job_or_a_hold,
     every_hold_is_explained,
     every_accepted_write_has_its_outcome,
+    every_end_is_told,
     what_a_run_says_is_true,
 )

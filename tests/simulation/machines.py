@@ -42,6 +42,8 @@ class Luck:
     """The steps during which the disk is full."""
     cut_off: float = 0.0
     """Share of calls of the remote that fail."""
+    unheard: float = 0.0
+    """Share of calls of `on_end` that fail."""
     jump: float = 0.0
     """By how much the wall clock jumps in the middle of it."""
 

@@ -153,6 +153,12 @@ MUTATIONS: Final = (
         "return _unwanted(case)",
     ),
     Mutation(
+        "what was told of an end is not looked up",
+        "hooks/ends.py",
+        "if not end.told and end.failures",
+        "if end.failures",
+    ),
+    Mutation(
         "a later round sends again what was sent",
         "agreement.py",
         "if Attempt(work, create.attempt) in self.tried:",

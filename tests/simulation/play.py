@@ -114,6 +114,7 @@ class Story:
             if dice.random() < schedule.full
             else range(0),
             cut_off=schedule.cut_off,
+            unheard=schedule.faults,
             jump=self._jump() if dice.random() < schedule.jumps else 0.0,
         )
 

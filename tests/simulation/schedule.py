@@ -51,6 +51,8 @@ class Schedule:
     """Share of runs during which the wall clock jumps."""
     waits: float = 0.0
     """Share of applies that wait, and go on with later rounds."""
+    on_end: bool = False
+    """Whether somebody is told of ends."""
     by_hand: int = 0
     """How many jobs a person made by hand before there were specs, for specs to adopt."""
 
@@ -96,4 +98,5 @@ def of(seed: int) -> Schedule:
         jumps=dice.choice((0.0, 0.0, 0.3)),
         waits=dice.choice((0.0, 0.2, 0.6)),
         by_hand=dice.choice((0, 0, 0, 1, 2)),
+        on_end=dice.random() < 0.3,
     )

@@ -23,6 +23,7 @@ from tests.simulation.machines import Lock, Luck, Runner
 from tests.simulation.process import Process
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import Server
+from tests.simulation.telling import OnEnd
 from tests.simulation.tool import ALLOWED, GENEROUS, Order, Tool, seeded
 from tests.simulation.wire import Wire
 from tests.simulation.workspace import Workspace
@@ -170,7 +171,16 @@ class Stage:
         )
         if luck.jump:
             self._jump_later(runner, luck.jump)
-        yield Tool(process, record, wire, ledger, limits=self.schedule.limits, lasting=lasting)
+        on_end = OnEnd(process, record, self.history, self.dice("on end", number), luck.unheard)
+        yield Tool(
+            process,
+            record,
+            wire,
+            ledger,
+            limits=self.schedule.limits,
+            lasting=lasting,
+            on_end=on_end if self.schedule.on_end and self.setup.ledger != "none" else None,
+        )
         if record.broken:
             self.history.violated("nothing_but_its_own_errors", record.broken)
         self.history.counts["killed"] += record.ended == "killed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,9 @@ from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.document import PlanDoc
 from reconciler.errors import GuardError, ReconcilerError
 from reconciler.guards import Allowed
+from reconciler.hooks.tell import Teller
 from reconciler.ledger.lines import Created, Ended, Line
+from reconciler.ledger.lock import HeldError
 from reconciler.model import Checkout, Declared, Observed, Source, Target
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
@@ -25,6 +28,7 @@ from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
 from tests.simulation.server import KEY
+from tests.simulation.telling import TIMEOUT, OnEnd
 from tests.simulation.wire import Wire
 
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
@@ -83,6 +87,7 @@ class Tool:
         ledger: its memory.
         limits: as in `reconciler.yaml`.
         lasting: whether it may take longer than a run's deadline.
+        on_end: is told of ends.
     """
 
     def __init__(
@@ -94,7 +99,9 @@ class Tool:
         *,
         limits: Limits,
         lasting: bool = False,
+        on_end: OnEnd | None = None,
     ) -> None:
+        self._on_end = on_end
         self._process = process
         self._record = record
         self._world = process.world(Watched(ledger, record))
@@ -148,7 +155,7 @@ class Tool:
             return order.agrees
 
         def apply() -> str:
-            run = self._run(order)
+            run, began = self._run(order), self._world.now()
             declare, declared = self._declare(order), self._record.declared
             situation, outcomes = reconcile.apply(run, declare, declared, agree, saved=saved)
             last.append(situation)
@@ -157,11 +164,20 @@ class Tool:
                 last.append(
                     follow(waiting, run, declare, situation, outcomes, saved=saved, record=self._record)
                 )
+            with suppress(HeldError), waiting.locked() if waiting else nullcontext():
+                self._tell(last[-1], since=began)
             done = [outcome for said in self._record.said for outcome in said.outcomes]
             return ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in done) or "nothing done"
 
         self._until_it_ends(apply)
         return last[-1] if last else None
+
+    def _tell(self, situation: Situation, *, since: float) -> None:
+        """Tell the ends that are due."""
+        if self._on_end and not self._process.is_set():
+            Teller(
+                world=self._world, target=TARGET, call=self._on_end, timeout_seconds=TIMEOUT, since=since
+            ).tell(situation.observed.ours)
 
     def _agreed(self, document: PlanDoc, order: Order) -> None:
         if order.agrees and self._record.agreed is None:
