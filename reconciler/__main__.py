@@ -12,8 +12,11 @@ def main() -> None:
 
         sys.stdout.write(f"reconciler {__version__}\n")
         return
+    import gc
+
     from reconciler.cli.main import run
 
+    gc.set_threshold(100_000, 20, 20)  # what a command makes lives until its end: few rounds find anything
     sys.exit(run(sys.argv[1:]))
 
 

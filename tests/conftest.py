@@ -9,8 +9,12 @@ import signal
 from contextlib import suppress
 
 import pytest
+from hypothesis import settings
 
 from tests.cli.stage import Stage
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # a busy machine is no failure
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -52,7 +52,7 @@ def quoted(word: object) -> str:
 
 
 no_cache: Final = click.option(
-    "--no-cache", is_flag=True, help="Read every input file, whatever earlier runs remember of it."
+    "--no-cache", is_flag=True, help="Read every spec and input file, whatever earlier runs remember."
 )
 _OPTIONS: Final = (
     click.option(

@@ -31,7 +31,7 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     """1-based."""
 
 
-class InputFile(Struct, frozen=True, kw_only=True, gc=False):
+class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     """A local JSONL file that was read and checked."""
 
     path: str
@@ -50,7 +50,7 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False):
         return f"sha256:{self.sha256}"
 
 
-class UploadedFile(Struct, frozen=True, kw_only=True, gc=False):
+class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
     """A file that is already in the workspace, named by its id."""
 
     id: str
@@ -61,7 +61,7 @@ class UploadedFile(Struct, frozen=True, kw_only=True, gc=False):
         return f"file:{self.id}"
 
 
-class InlineRequests(Struct, frozen=True, kw_only=True, gc=False):
+class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
     """Requests that stand in the spec itself."""
 
     body: bytes

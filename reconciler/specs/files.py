@@ -138,7 +138,7 @@ def read(path: str | Path, limit: int) -> bytes:
         if size > limit:
             raise TooLargeError
         found = os.read(descriptor, size + 1)
-        while more := os.read(descriptor, _PIECE):  # it grew, or the system hands it out in pieces
+        while len(found) != size and (more := os.read(descriptor, _PIECE)):  # it grew, or comes in pieces
             found += more
             if len(found) > limit:
                 raise TooLargeError

@@ -206,6 +206,8 @@ def _begins(fields: JobFields) -> str:
 
 
 def _defaults(document: Document) -> Mapping[str, Position]:
+    if not document.sources:
+        return {}
     return {
         str(path[0]): Position(path=source.path, line=document.key_place(path).line + 1)
         for path, source in document.sources.items()

@@ -7,6 +7,7 @@ read.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,24 +15,25 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.errors import Problem, ReconcilerError, SpecError
-from reconciler.model import EVERY_JOB, JobSpec, Later, Names, RunKey
+from reconciler.model import EVERY_JOB, JobSpec, Later, Names
 from reconciler.progress import UNWATCHED, Progress
 from reconciler.render.clean import clean
 from reconciler.render.words import count
 from reconciler.specs import defaults, files, selection, yaml_reader
 from reconciler.specs.job import declares
 from reconciler.specs.job_inputs import Inputs
-from reconciler.specs.project import CONFIG_NAME, Project
+from reconciler.specs.project import CONFIG_NAME, STATE, Project
 from reconciler.specs.source import Source, decode
-from reconciler.specs.words import some
+from reconciler.specs.spec_cache import SpecCache
+from reconciler.specs.taken import Taken
+from reconciler.specs.unnamed import unnamed
 from reconciler.specs.yaml_tree import Document
 
 _MOST: Final = 100
 """Problems of one file that are shown."""
-
-_UNNAMED_APART: Final = 3
-"""Files of one folder that no spec names and that are told one by one; more are told together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +116,18 @@ class _Loader:
         """By folder, absolute."""
         self.later: dict[str, Later] = {}
         self._inputs = Inputs(project, progress)
-        self._names: dict[str, str] = {}
-        """Where each name was declared first."""
-        self._work: dict[RunKey, str] = {}
-        """What declared each piece of work first."""
-        self._adopted: dict[str, str] = {}
-        """What adopted each job first."""
+        limits = project.settings.limits
+        self._cache = SpecCache(project.root / STATE if project.cache else None, limits)
+        self._written: dict[str, bytes] = {}
+        """What tells the defaults of a folder from others."""
+        self._taken = Taken()
         self._cut_short = False
         self.problems: list[Problem] = []
 
     def save(self) -> None:
-        """Remember for later runs what was read of the inputs."""
+        """Remember for later runs what was read."""
         self._inputs.save()
+        self._cache.save()
 
     def specs(self) -> Iterator[JobSpec]:
         """Yield every usable spec; what is wrong gathers in `problems`."""
@@ -145,10 +147,34 @@ class _Loader:
             if path != str(self._project.config_path) and not path.endswith(f"{os.sep}{CONFIG_NAME}"):
                 yield from self._file(path)
         if not self._cut_short:
-            self.problems += _unnamed(self._project, found.others, self._inputs.paths)
+            self.problems += unnamed(self._project, found.others, self._inputs.paths)
 
     def _file(self, path: str) -> Iterator[JobSpec]:
-        documents, problems = self._documents(path)
+        data = self._data(path)
+        key = b"" if data is None else self._cache.key(data, self._defaults_of(path))
+        spec = self._remembered(path, key)
+        if spec is not None:
+            yield spec
+        elif data is not None:
+            yield from self._read(path, data, key)
+
+    def _remembered(self, path: str, key: bytes) -> JobSpec | None:
+        """Return what a file declares, None where it has to be read: nobody knows it, or something is wrong with it."""
+        known = self._cache.get(key)
+        if known is None:
+            return None
+        shown = self._project.relative(path)
+        spec = known.at(shown)
+        if known.files:
+            inputs, problems = self._inputs.files(known.document(shown))
+            if problems:
+                return None
+            spec = structs.replace(spec, inputs=tuple(inputs))
+        return spec if self._taken.take(spec, line=known.name_line) else None
+
+    def _read(self, path: str, data: bytes, key: bytes) -> Iterator[JobSpec]:
+        documents, problems = self._documents(path, data)
+        before = len(self.problems)
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         for written in documents:
@@ -156,18 +182,23 @@ class _Loader:
             found = declares(document, self._inputs, self._project.settings.limits, now=self._now)
             self.problems += found.problems
             self.later |= found.later
-            if not found.specs and not found.later:
-                self._name_taken(document, _name(document))
-            taken = [name for name in found.later if self._name_taken(document, name)]
-            taken += [spec.name for spec in found.specs if self._name_taken(document, spec.name)]
+            names = [*found.later, *(spec.name for spec in found.specs)] or [_name(document)]
+            clashes = {
+                name: problem for name in names if name and (problem := self._taken.name(document, name))
+            }
+            self.problems += clashes.values()
             for spec in found.specs:
-                if spec.name not in taken:
-                    self._work_taken(document, spec)
-                    self._job_taken(document, spec)
+                if spec.name not in clashes:
+                    self.problems += self._taken.buys(document, spec)
                     yield spec
+            if len(documents) == 1 and len(self.problems) == before:
+                self._cache.put(key, document, found.specs)
 
     def _read_defaults(self, path: str) -> None:
-        documents, problems = self._documents(path)
+        data = self._data(path)
+        if data is None:
+            return
+        documents, problems = self._documents(path, data)
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         if len(documents) > 1:
@@ -176,7 +207,9 @@ class _Loader:
             self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
-            self._defaults[os.path.dirname(path)] = document  # noqa: PTH120 - of every spec's path
+            folder = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
+            self._defaults[folder] = document
+            self._written[folder] = hashlib.sha256(document.source.path.encode() + b"\0" + data).digest()
 
     def _with_defaults(self, document: Document, path: str) -> Document:
         """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
@@ -185,20 +218,30 @@ class _Loader:
                 document = defaults.over(document, self._defaults[folder])
         return document
 
+    def _defaults_of(self, path: str) -> bytes:
+        """Return what tells the defaults around a spec from others."""
+        return b"".join(self._written.get(folder, b"") for folder in self._around(path) if self._written)
+
     def _around(self, path: str) -> Iterator[str]:
         while path != str(self._project.spec_root):
             path = os.path.dirname(path)  # noqa: PTH120 - likewise
             yield path
 
-    def _documents(self, path: str) -> tuple[list[Document], list[Problem]]:
-        shown, limits = self._project.relative(path), self._project.settings.limits
+    def _data(self, path: str) -> bytes | None:
+        """Return the bytes of a file; None where it cannot be had, which is a problem."""
+        most = self._project.settings.limits.spec_bytes
         try:
-            source = decode(shown, files.read(path, limits.spec_bytes))
+            return files.read(path, most)
         except files.TooLargeError:
-            message = f"larger than {limits.spec_bytes:,} bytes"
-            return [], [Problem(path=shown, message=message, hint=yaml_reader.RAISE.format("spec_bytes"))]
+            message, hint = f"larger than {most:,} bytes", yaml_reader.RAISE.format("spec_bytes")
         except OSError as error:
-            return [], [Problem(path=shown, message=f"cannot be read: {error.strerror}")]
+            message, hint = f"cannot be read: {error.strerror}", ""
+        self.problems.append(Problem(path=self._project.relative(path), message=message, hint=hint))
+        self._cut_short = True
+        return None
+
+    def _documents(self, path: str, data: bytes) -> tuple[list[Document], list[Problem]]:
+        source, limits = decode(self._project.relative(path), data), self._project.settings.limits
         if not isinstance(source, Source):
             return [], [source]
         documents, problems = yaml_reader.read(source, limits)
@@ -207,67 +250,7 @@ class _Loader:
             self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
         return documents, problems
 
-    def _name_taken(self, document: Document, name: str) -> bool:
-        if not name:
-            return False
-        place = document.place(("name",))
-        here = f"{document.source.path}:{place.line + 1}"
-        first = self._names.setdefault(name.casefold(), here)
-        if first == here:
-            return False
-        message = f"name: `{name}` is declared at {first} already"
-        self.problems.append(document.source.problem(place, message, hint="rename one of them"))
-        return True
-
-    def _work_taken(self, document: Document, spec: JobSpec) -> None:
-        here = f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
-        first = self._work.setdefault(spec.run_key, here)
-        if first != here:
-            work = "work" if spec.requests is None else count(spec.requests, "request")
-            message = f"{spec.name}: both this and {first} buy the same {work}"
-            hint = "change `rerun` in one of them, or remove one"
-            if spec.family and first.endswith(here.removeprefix(f"`{spec.name}`")):
-                hint = "remove one of two equal files; of a matrix, only {} make other work".format(
-                    "`endpoint`, `model`, `agent_id` and `rerun`"
-                )
-            self.problems.append(document.source.problem(document.place(("name",)), message, hint=hint))
-
-    def _job_taken(self, document: Document, spec: JobSpec) -> None:
-        if spec.adopt is None:
-            return
-        here = f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
-        first = self._adopted.setdefault(spec.adopt.job, here)
-        if first != here:
-            message = f"adopt: {first} adopts this job already"
-            place = document.place(("adopt", "job"))
-            self.problems.append(document.source.problem(place, message, hint="a job did one piece of work"))
-
 
 def _name(document: Document) -> str:
     name = document.value.get("name") if isinstance(document.value, dict) else None
     return name if isinstance(name, str) else ""
-
-
-def _unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:
-    """Yield a warning for each file that no spec names, or one for a folder of them."""
-    lone = [
-        project.relative(path)
-        for path in others
-        if project.relative(path) not in named and project.relative(os.path.realpath(path)) not in named
-    ]
-    for folder, names in _by_folder(lone).items():
-        hint = "name it in `input_files`, or move it out of the spec folder"
-        if len(names) <= _UNNAMED_APART:
-            for path in names:
-                yield Problem(path=path, message="no spec names this file", hint=hint, warning=True)
-        else:
-            files_here = some([path.rpartition("/")[2] for path in names])
-            message = f"no spec names {count(len(names), 'file')} here: {files_here}"
-            yield Problem(path=folder, message=message, hint=hint.replace(" it ", " them "), warning=True)
-
-
-def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for path in paths:
-        found.setdefault(path.rpartition("/")[0], []).append(path)
-    return found

@@ -201,7 +201,7 @@ def answered(custom_id: str) -> str:
 MAKE: dict[str, Callable[[str], str]] = {"ok": answered, "http_500": refused, "error": error}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(ids, unique=True, max_size=12),
     st.lists(st.tuples(ids, st.sampled_from(sorted(MAKE))), max_size=12),

@@ -235,7 +235,7 @@ class TestMistakes:
 names = st.lists(st.from_regex(r"[a-z0-9]{1,4}", fullmatch=True), min_size=1, max_size=5, unique=True)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names, st.permutations(["name", "endpoint", "model", "for_each", "metadata"]), st.randoms())
 def test_the_order_of_files_and_keys_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, stems: list[str], order: list[str], random: object
@@ -365,7 +365,7 @@ ZONES = """
 zones = st.sampled_from(ZONES.split())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(zones, st.sampled_from(["day", "week", "month"]), st.integers(1_000_000_000, 2_000_000_000))
 @example("Pacific/Apia", "day", 1_325_239_200)
 @example("America/St_Johns", "day", 1_194_145_200)
@@ -392,7 +392,7 @@ bodies = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sets(stems, min_size=1, max_size=3),
     st.dictionaries(texts.filter(lambda it: not it.startswith("reconciler.")), texts, max_size=2),

@@ -60,7 +60,7 @@ class Bought:
         return found
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     st.sampled_from(ZONES.split()),
     st.sampled_from(sorted(LENGTH)),

@@ -116,7 +116,7 @@ optional_fields = {
 jobs = mutated(GOOD, optional_fields) | near_values
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(jobs)
 @example({**GOOD, "timeout_hours": 24.0})
 @example({**GOOD, "matrix": {}})
@@ -147,7 +147,7 @@ guards = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     mutated({"project": "demo", "specs": "specs"}, {"base_url": words, "limits": limits, "guards": guards})
 )
@@ -190,7 +190,7 @@ def test_the_schemas_are_json_schemas() -> None:
     Draft202012Validator.check_schema(defaults_schema())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
 def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
     verdict = accept(document(value), defaults_model(), defaults_schema(), {})

@@ -1,0 +1,60 @@
+"""What must not be declared twice: a name, a piece of work, and a job that is adopted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.errors import Problem
+from reconciler.model import JobSpec, RunKey
+from reconciler.render.words import count
+from reconciler.specs.yaml_tree import Document
+
+
+class Taken:
+    """What was declared so far, and where."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._work: dict[RunKey, str] = {}
+        self._adopted: dict[str, str] = {}
+
+    def take(self, spec: JobSpec, *, line: int) -> bool:
+        """Take name and work of a plain spec, whose name stands in `line`; take neither where one is taken."""
+        name = spec.name.casefold()
+        if name in self._names or spec.run_key in self._work:
+            return False
+        self._names[name] = f"{spec.declared_at.path}:{line}"
+        self._work[spec.run_key] = _told(spec)
+        return True
+
+    def name(self, document: Document, name: str) -> Problem | None:
+        """Take a name; return the problem where another document has it."""
+        place = document.place(("name",))
+        here = f"{document.source.path}:{place.line + 1}"
+        first = self._names.setdefault(name.casefold(), here)
+        if first == here:
+            return None
+        message = f"name: `{name}` is declared at {first} already"
+        return document.source.problem(place, message, hint="rename one of them")
+
+    def buys(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
+        """Take the work of a spec, and the job that it adopts; yield a problem for what is taken."""
+        here = _told(spec)
+        first = self._work.setdefault(spec.run_key, here)
+        if first != here:
+            work = "work" if spec.requests is None else count(spec.requests, "request")
+            message = f"{spec.name}: both this and {first} buy the same {work}"
+            hint = "change `rerun` in one of them, or remove one"
+            if spec.family and first.endswith(here.removeprefix(f"`{spec.name}`")):
+                hint = "remove one of two equal files; of a matrix, only {} make other work".format(
+                    "`endpoint`, `model`, `agent_id` and `rerun`"
+                )
+            yield document.source.problem(document.place(("name",)), message, hint=hint)
+        other = self._adopted.setdefault(spec.adopt.job, here) if spec.adopt else here
+        if other != here:
+            message, place = f"adopt: {other} adopts this job already", document.place(("adopt", "job"))
+            yield document.source.problem(place, message, hint="a job did one piece of work")
+
+
+def _told(spec: JobSpec) -> str:
+    return f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
