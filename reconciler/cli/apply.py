@@ -133,8 +133,9 @@ def apply(  # noqa: C901, PLR0915 - the one command that does everything
             interrupted.be_careful()
             shown.round(situation, outcomes)
             end = follow.follow(
-                session, declare, said, first=(situation, outcomes), saved=saved, shown=shown, timeout=timeout
-            )
+                session, declare, said, agreed=seen[-1].plan, first=(situation, outcomes), saved=saved, shown=shown,
+                timeout=timeout,
+            )  # fmt: skip
             outcomes = end.outcomes
         holds = exit_codes(outcomes) | interrupted.codes | end.codes
         for heard in sorted(interrupted.codes):

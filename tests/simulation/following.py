@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from reconciler.actions import Plan
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
 from reconciler.document import PlanDoc
@@ -32,9 +33,9 @@ def follow(
     waiting: Waiting,
     run: Run[Writer],
     declare: Callable[[Observed], Declared],
-    situation: Situation,
-    outcomes: tuple[Outcome, ...],
     *,
+    agreed: Plan,
+    first: tuple[Situation, tuple[Outcome, ...]],
     saved: PlanDoc | None,
     record: RunRecord,
 ) -> Situation:
@@ -44,17 +45,18 @@ def follow(
         waiting: how.
         run: what to work with.
         declare: as for `reconcile.gather`.
-        situation: the first round.
-        outcomes: what came of it.
+        agreed: what was shown and agreed to.
+        first: the first round, and what came of it.
         saved: the plan file, where one was applied.
         record: of the run.
     """
     waiting.release()
+    situation, outcomes = first
     rounds = Rounds(
         run=run,
         declare=declare,
         declared=record.declared,
-        agreement=agreed_to(situation.plan, saved),
+        agreement=agreed_to(agreed, saved, done=situation.plan),
         bought=requests_of(situation.plan),
         locked=waiting.locked,
         tell=lambda _, done: record.say(done),

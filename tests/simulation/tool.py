@@ -144,11 +144,13 @@ class Tool:
 
     def apply(self, order: Order, waiting: Waiting | None = None) -> Situation | None:
         """Apply, and wait where that is wished; return what was decided last, None where it ended otherwise."""
+        shown: list[Situation] = []
         last: list[Situation] = []
         saved = None if order.saved is None else planfile.decode(order.saved)
         self._record.agreed, self._record.saved = saved, saved is not None
 
         def agree(situation: Situation) -> bool:
+            shown.append(situation)
             if situation.refusals:
                 raise GuardError(situation.refusals[0].message)
             self._agreed(situation.document, order)
@@ -161,9 +163,11 @@ class Tool:
             last.append(situation)
             self._record.say(outcomes)
             if waiting and order.agrees:
-                last.append(
-                    follow(waiting, run, declare, situation, outcomes, saved=saved, record=self._record)
+                agreed, first = shown[-1].plan, (situation, outcomes)
+                end = follow(
+                    waiting, run, declare, agreed=agreed, first=first, saved=saved, record=self._record
                 )
+                last.append(end)
             with suppress(HeldError), waiting.locked() if waiting else nullcontext():
                 self._tell(last[-1], since=began)
             done = [outcome for said in self._record.said for outcome in said.outcomes]
