@@ -156,21 +156,14 @@ class Watched:
     """The ids of jobs that specs adopt."""
 
 
-def observe(reader: Reader, world: World, watched: Watched, memory: Memory, *, at_once: int) -> Observed:
-    """Read the workspace whole, and ask for what is missing in the list of jobs that memory or a spec names.
-
-    Raises:
-        ListingError: no complete list could be had.
-        ApiError: the API could not be read.
-    """
-    listed = whole(reader, world, at_once=at_once)
-    return with_remembered(reader, world, watched, memory, listed, at_once=at_once)
-
-
 def with_remembered(
     reader: Reader, world: World, watched: Watched, memory: Memory, listed: Listed, *, at_once: int
 ) -> Observed:
-    """Add to a list the remembered and the adopted jobs that it does not show yet, or no longer."""
+    """Sort a list, and ask for the remembered and the adopted jobs that it does not show yet, or no longer.
+
+    Raises:
+        ApiError: the API could not be read.
+    """
     shown = {job.id for job in listed.jobs}
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
     missing = sorted((remembered | watched.adopted) - shown)

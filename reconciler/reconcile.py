@@ -36,15 +36,21 @@ ROUNDS: Final = 8
 """So often a plan is made again because another runner wrote first."""
 
 
-def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
-    """Read the workspace whole.
+def look(
+    run: Run[ApiT],
+    declared: Declared,
+    memory: Memory,
+    listed: Callable[[], observe.Listed] | None = None,
+) -> Observed:
+    """Read the workspace whole; `listed` waits for a list that is being read already.
 
     Raises:
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
-    watched = watched_by(run, declared)
-    return observe.observe(run.api, run.world, watched, memory, at_once=run.limits.reads_in_flight)
+    watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
+    found = listed() if listed else observe.whole(run.api, run.world, at_once=at_once)
+    return observe.with_remembered(run.api, run.world, watched, memory, found, at_once=at_once)
 
 
 def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
@@ -54,13 +60,19 @@ def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
     return observe.Watched(project=run.target.project, wanted=wanted, adopted=adopted)
 
 
-def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
+def gather(
+    run: Run[ApiT],
+    declare: Callable[[Observed], Declared],
+    declared: Declared,
+    listed: Callable[[], observe.Listed] | None = None,
+) -> Situation:
     """Read ledger and workspace, decide, and tell the plan in numbers.
 
     Args:
         run: what to work with.
         declare: adds to what git says what it says of the jobs that are there: which of their commits are ours.
         declared: what git says.
+        listed: waits for the list, where it is being read already.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -68,7 +80,7 @@ def gather(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: De
         ApiError: the API could not be read.
     """
     memory, began = recall(run), run.world.now()
-    observed = look(run, declared, memory)
+    observed = look(run, declared, memory, listed)
     return _told(run, decide(run, declare(observed), observed, memory, now=began))
 
 

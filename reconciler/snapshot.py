@@ -86,7 +86,7 @@ class SnapshotDoc(_Part, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A snapshot that was read: what `observe` would return, but for what is wanted."""
+    """A snapshot that was read: what a look would return, but for what is wanted."""
 
     at: float
     """Unix seconds: when the jobs had been read."""

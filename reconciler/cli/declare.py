@@ -12,6 +12,7 @@ from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
 from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
+from reconciler.observe import whole
 from reconciler.render.problems import problems_text
 from reconciler.run import ApiT, Situation
 from reconciler.specs.load import load
@@ -58,9 +59,11 @@ def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed],
 
 
 def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
-    """Read specs, ledger and workspace, and decide."""
+    """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
+    run = session.run
+    listed = session.host.beside(lambda: whole(run.api, run.world, at_once=run.limits.reads_in_flight))
     said = declared(session, paths, names)
-    return reconcile.gather(session.run, with_lineage(session, said), said)
+    return reconcile.gather(run, with_lineage(session, said), said, listed)
 
 
 def gather_from(

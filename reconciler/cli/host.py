@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from reconciler.api.transport import Transport
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+
+class Beside(Protocol):
+    """Runs something beside what comes next."""
+
+    def __call__(self, do: Callable[[], _R]) -> Callable[[], _R]:
+        """Return what waits for the end of `do`, and returns or raises what it did."""
 
 
 def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
@@ -41,6 +48,25 @@ def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -
     finally:  # after Ctrl-C nobody waits for the threads
         pool.shutdown(wait=whole, cancel_futures=True)
     return found
+
+
+def in_background(do: Callable[[], _R]) -> Callable[[], _R]:
+    """Begin to run `do` beside what comes next; the function that is returned waits for what it returns or raises.
+
+    Where nobody asks for it, nobody waits for it: the process may end first.
+    """
+    from concurrent.futures import Future
+
+    found: Future[_R] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(do())
+        except BaseException as error:  # noqa: BLE001 - whoever asks gets it
+            found.set_exception(error)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
+    return found.result
 
 
 def process_runs(pid: int) -> bool:
@@ -76,6 +102,7 @@ class Host:
     """May return early once `stop` is set."""
     random: random.Random = field(default_factory=random.SystemRandom)
     spread: Spread = side_by_side
+    beside: Beside = in_background
     through: Callable[[Transport], Transport] = _same
     """Wraps the HTTP transport: where tests put their faults and record requests."""
     uuid: Callable[[], str] = _uuid

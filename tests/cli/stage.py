@@ -229,6 +229,7 @@ class Stage:
             sleep=self.sleep,
             random=self.random,
             spread=in_turn,
+            beside=lambda do: do,
             through=lambda inner: Wire(inner, self.faults, sent),
             uuid=self.uuid,
             strict=True,

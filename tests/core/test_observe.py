@@ -18,7 +18,7 @@ from reconciler.api.values import JobPage
 from reconciler.errors import ListingError
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job
-from reconciler.observe import PAGE_SIZE, TRIES, Watched, list_all, observe, sort_out
+from reconciler.observe import PAGE_SIZE, TRIES, Watched, list_all, sort_out, whole, with_remembered
 
 from .fakes import Stage
 from .make import (
@@ -299,7 +299,9 @@ def test_whatever_is_deleted_meanwhile_nothing_else_is_missed(
 
 
 def looked(reader: Reader, known: Memory) -> tuple[list[str], frozenset[str]]:
-    seen = observe(reader, Stage().world(), WATCHED, known, at_once=4)
+    world = Stage().world()
+    listing = whole(reader, world, at_once=4)
+    seen = with_remembered(reader, world, WATCHED, known, listing, at_once=4)
     return [it.job.id for it in seen.ours], seen.gone
 
 

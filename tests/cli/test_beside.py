@@ -1,0 +1,78 @@
+"""What is begun beside what comes next: the workspace is listed while the specs are read."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from reconciler.cli.host import Host, in_background
+from tests.cli.stage import Stage
+
+
+def test_what_was_begun_is_there_when_it_is_asked_for() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work() -> str:
+        begun.set()
+        assert go_on.wait(10)
+        return threading.current_thread().name
+
+    found = in_background(work)
+    assert begun.wait(10)
+    go_on.set()
+    assert found() != threading.current_thread().name
+
+
+def test_what_went_wrong_is_raised_when_it_is_asked_for() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_background(lambda: 1 // 0)()
+
+
+class Silent(httpx.BaseTransport):
+    """Never answers, until the test is over."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.over.wait(10)
+        raise httpx.ReadTimeout("nothing came", request=request)
+
+
+def test_mistakes_are_told_without_waiting_for_the_list(stage: Stage) -> None:
+    stage.write("specs/a.yaml", "name: [")
+    silent = Silent()
+
+    def host(plain: Host) -> Host:
+        return replace(plain, beside=in_background, through=lambda _: silent)
+
+    result = stage.run("plan", host=host)
+    still_silent = not silent.over.is_set()
+    silent.over.set()
+    assert still_silent
+    assert result.code == 1
+    assert "specs/a.yaml:" in result.err
+
+
+def test_a_plan_is_the_same_whether_the_list_was_read_beside_or_after(stage: Stage) -> None:
+    stage.spec("a")
+    stage.run("apply", "--yes")
+    stage.spec("b")
+    beside = stage.run("plan", host=lambda host: replace(host, beside=in_background))
+    assert beside.out == stage.run("plan").out
+
+
+def test_what_the_list_met_is_told_as_ever(stage: Stage) -> None:
+    stage.spec("a")
+    silent = Silent()
+    silent.over.set()
+
+    def host(plain: Host) -> Host:
+        return replace(plain, beside=in_background, through=lambda _: silent)
+
+    result = stage.run("plan", host=host)
+    assert result.code == 1
+    assert "GET /v1/batch/jobs" in result.err
