@@ -159,12 +159,6 @@ MUTATIONS: Final = (
         "if end.failures",
     ),
     Mutation(
-        "a later round sends again what was sent",
-        "agreement.py",
-        "if Attempt(work, create.attempt) in self.tried:",
-        "if not work:",
-    ),
-    Mutation(
         "a later round cancels",
         "agreement.py",
         "whole = not decision.of(Cancel) and all(",
