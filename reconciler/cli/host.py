@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextvars
 import os
-import platform
-import random
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    import random
+
     from reconciler.api.transport import Transport
     from reconciler.world import Spread
 
@@ -82,7 +81,21 @@ def process_runs(pid: int) -> bool:
     return True
 
 
+def _system_random() -> random.Random:
+    from random import SystemRandom
+
+    return SystemRandom()
+
+
+def _node() -> str:
+    import platform
+
+    return platform.node()
+
+
 def _uuid() -> str:
+    import uuid
+
     return str(uuid.uuid4())
 
 
@@ -100,7 +113,7 @@ class Host:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
     """May return early once `stop` is set."""
-    random: random.Random = field(default_factory=random.SystemRandom)
+    random: random.Random = field(default_factory=_system_random)
     spread: Spread = side_by_side
     beside: Beside = in_background
     through: Callable[[Transport], Transport] = _same
@@ -111,7 +124,7 @@ class Host:
     """Set by the first signal: nothing new is begun."""
 
     pid: int = field(default_factory=os.getpid)
-    name: str = field(default_factory=platform.node)
+    name: str = field(default_factory=_node)
     """The machine's, as others know it."""
     runs: Callable[[int], bool] = process_runs
     """Whether a process of this machine runs."""

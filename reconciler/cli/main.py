@@ -17,27 +17,27 @@ from reconciler.cli.say import aside, done, ready
 from reconciler.errors import ExitCode, ReconcilerError, SpecError
 from reconciler.render.clean import clean
 
-COMMANDS: Final = {
-    "init": "reconciler.cli.init:init",
-    "validate": "reconciler.cli.validate:validate",
-    "render": "reconciler.cli.render:render",
-    "plan": "reconciler.cli.plan:plan",
-    "show": "reconciler.cli.show:show",
-    "apply": "reconciler.cli.apply:apply",
-    "status": "reconciler.cli.status:status",
-    "rerun": "reconciler.cli.rerun:rerun",
-    "wait": "reconciler.cli.wait:wait",
-    "history": "reconciler.cli.history:history",
-    "outputs": "reconciler.cli.outputs:outputs",
-    "jobs": "reconciler.cli.jobs:jobs",
-    "files": "reconciler.cli.files:files",
-    "doctor": "reconciler.cli.doctor:doctor",
-    "ledger": "reconciler.cli.ledger:ledger",
-    "ci": "reconciler.cli.ci:ci",
-    "schema": "reconciler.cli.schema:schema",
-    "sandbox": "reconciler.cli.sandbox:sandbox",
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("reconciler.cli.init:init", "Begin a repository: settings, an example, schemas."),
+    "validate": ("reconciler.cli.validate:validate", "Check the specs and their inputs, offline."),
+    "render": ("reconciler.cli.render:render", "Print the specs with families and defaults resolved."),
+    "plan": ("reconciler.cli.plan:plan", "Show what apply would do, and why."),
+    "show": ("reconciler.cli.show:show", "Show a saved plan."),
+    "apply": ("reconciler.cli.apply:apply", "Create what is missing, cancel what was removed."),
+    "status": ("reconciler.cli.status:status", "Show every declared job as it stands."),
+    "rerun": ("reconciler.cli.rerun:rerun", "Ask for the work of a job once more."),
+    "wait": ("reconciler.cli.wait:wait", "Wait until declared jobs have ended."),
+    "history": ("reconciler.cli.history:history", "Tell what ever happened to our jobs."),
+    "outputs": ("reconciler.cli.outputs:outputs", "Fetch the results of ended jobs."),
+    "jobs": ("reconciler.cli.jobs:jobs", "Look at the jobs of the workspace, stop one."),
+    "files": ("reconciler.cli.files:files", "Look at the input files that were uploaded."),
+    "doctor": ("reconciler.cli.doctor:doctor", "Check key, host, clock, git and ledger."),
+    "ledger": ("reconciler.cli.ledger:ledger", "Look at the ledger, fetch it, check its past."),
+    "ci": ("reconciler.cli.ci:ci", "Run in GitHub Actions."),
+    "schema": ("reconciler.cli.schema:schema", "Print a JSON Schema."),
+    "sandbox": ("reconciler.cli.sandbox:sandbox", "Serve or empty the stand-in for the API."),
 }
-"""Commands in the order of a day's work, each with where it lives."""
+"""Commands in the order of a day's work, each with where it lives and what it does: `--help` imports none of them."""
 
 
 class Commands(click.Group):
@@ -51,9 +51,14 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  likewise
+        """Write a line for each command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

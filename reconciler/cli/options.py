@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
-from reconciler.model import Names
+if TYPE_CHECKING:
+    from reconciler.model import Names
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -130,6 +131,8 @@ def names(command: _F) -> _F:
 
     @functools.wraps(command)
     def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
+        from reconciler.model import Names
+
         given = Names(only=kwargs.pop("only"), exclude=kwargs.pop("exclude"))
         return command(*args, names=given, **kwargs)
 

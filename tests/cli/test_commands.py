@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -464,6 +466,21 @@ def test_help_is_there_for_every_command(stage: Stage, words: tuple[str, ...], o
 
 def test_every_command_is_known_here() -> None:
     assert {words[0] for words in EVERY if words} == set(COMMANDS)
+
+
+HELP_ALONE = """\
+import sys
+from reconciler.cli.main import COMMANDS, run
+assert run(["--help"]) == 0
+commands = {entry.partition(":")[0] for entry, _ in COMMANDS.values()}
+print(sorted({"msgspec", "yaml", "httpx", "structlog", "rich", *commands} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    done = subprocess.run([sys.executable, "-c", HELP_ALONE], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+    assert [line.split()[0] for line in done.stdout.split("Commands:\n")[1].splitlines()] == list(COMMANDS)
 
 
 # where to work
