@@ -106,8 +106,6 @@ def run(argv: Sequence[str], host: Host | None = None) -> int:
         return ExitCode.FAILED
     code = _run(argv, host)
     done()
-    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-        os._exit(code)  # a thread that waits for an answer, whom nobody waits for, must not hold this up
     return code
 
 
