@@ -75,25 +75,34 @@ class Agreement:
         return replace(decision, actions=kept)
 
 
-def agreed_to(plan: Plan, saved: PlanDoc | None = None) -> Agreement:
+def agreed_to(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None = None) -> Agreement:
     """Return what agreeing to a plan allows later.
 
     Args:
         plan: what was shown and agreed to.
         saved: the plan file that it was cut down to, where there was one.
+        done: what was left of it and carried out, where another runner had written first. What it holds up is bought
+            later only where `plan` would have bought it or held it up, too.
     """
+    done = done or plan
     if saved is not None:
         creates = (
             Work(decision.name, RunKey(create.work, create.rerun))
             for decision in saved.decisions
             for create in decision.of(CreateDoc)
         )
-        return Agreement(works=frozenset(creates)).after(plan)
+        return Agreement(works=frozenset(creates)).after(done)
     works = {it.name: Work(it.name, it.spec.run_key) for it in plan.decisions if it.spec is not None}
-    held = (
-        works[it.name]
+    bought = {create.spec.name for create in plan.of(Create)}
+    names = _held(plan) | (_held(done) & bought)
+    held = (work for name, work in works.items() if name in names)
+    return Agreement(works=frozenset(works.values()), held=frozenset(held)).after(done)
+
+
+def _held(plan: Plan) -> set[str]:
+    """Return the names that wait for room."""
+    return {
+        it.name
         for it in plan.decisions
-        if it.name in works
-        and any(hold.reason is Reason.QUOTA and not hold.attention for hold in it.of(Hold))
-    )
-    return Agreement(works=frozenset(works.values()), held=frozenset(held)).after(plan)
+        if any(hold.reason is Reason.QUOTA and not hold.attention for hold in it.of(Hold))
+    }

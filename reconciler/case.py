@@ -98,14 +98,16 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
         """Whether this tool cancelled a job as removed, suspended or superseded.
 
         The ledger says so, or a later job of the name has another run key: the spec had moved on. An adopted job is
-        never stopped by us.
+        never stopped by us, and shows nothing of that: it was not bought for the spec.
         """
         if any(ours.adopted for ours in self.jobs if ours.job.id == job.id):
             return False
         if job.id in self.memory.cancels:
             return self.memory.cancels[job.id] in OUR_CANCELS
         return any(
-            later.job.created_at > job.created_at and later.tags.run_key not in self.run_keys
+            later.job.created_at > job.created_at
+            and later.tags.run_key not in self.run_keys
+            and not later.adopted
             for later in self.jobs
         )
 

@@ -40,6 +40,8 @@ class Listed:
     """The oldest first."""
     pages: int
     """On so many pages it stood."""
+    began: float
+    """Unix seconds: when reading it began."""
 
 
 def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
@@ -59,7 +61,7 @@ def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
         ListingError: no complete list could be had.
         ApiError: a page could not be had.
     """
-    began = world.monotonic()
+    since, began = world.now(), world.monotonic()
     problem = ""
     for attempt in range(TRIES):
         if attempt:
@@ -71,7 +73,7 @@ def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
         if not problem:
             elapsed = round((world.monotonic() - began) * 1000)
             world.log("jobs.listed", jobs=len(jobs), pages=len(pages), elapsed_ms=elapsed)
-            return Listed(tuple(sorted(jobs.values(), key=lambda job: job.age_key)), len(pages))
+            return Listed(tuple(sorted(jobs.values(), key=lambda job: job.age_key)), len(pages), since)
     raise ListingError(
         f"the list of jobs is incomplete: {problem} ({TRIES} tries)",
         hint="nothing is decided on half a list; run again in a moment",
@@ -167,13 +169,14 @@ def with_remembered(
     shown = {job.id for job in listed.jobs}
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
     missing = sorted((remembered | watched.adopted) - shown)
-    found = dict(
+    asked = dict(
         zip(missing, world.spread(lambda job_id: _get(reader, job_id), missing, at_once=at_once), strict=True)
     )
-    late = [job for job in found.values() if job is not None]
-    gone = frozenset(job_id for job_id, job in found.items() if job is None)
+    late = [job for job in asked.values() if job is not None]
+    gone = frozenset(job_id for job_id, job in asked.items() if job is None)
     known = by_memory(memory, listed.jobs)
-    return replace(sort_out((*listed.jobs, *late), watched, gone=gone, known=known), pages=listed.pages)
+    found = sort_out((*listed.jobs, *late), watched, gone=gone, known=known)
+    return replace(found, pages=listed.pages, began=listed.began)
 
 
 def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:

@@ -81,7 +81,7 @@ def gather(
     """
     memory = recall(run)
     observed = look(run, declared, memory, listed)
-    return _told(run, decide(run, declare(observed), observed, memory))
+    return _told(run, decide(run, declare(observed), observed, memory, now=observed.began))
 
 
 def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
@@ -91,11 +91,11 @@ def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], decla
     """
     memory = recall(run)
     observed = look(run, declared, memory)
-    situation = decide(run, declare(observed), observed, memory)
+    situation = decide(run, declare(observed), observed, memory, now=observed.began)
     if observed.pages == 1 or not situation.plan.of(Create):
         return situation
     both = look(run, declared, memory).beside(observed)
-    return decide(run, declare(both), both, memory)
+    return decide(run, declare(both), both, memory, now=both.began)
 
 
 def recall(run: Run[ApiT]) -> Memory:
@@ -117,13 +117,24 @@ def from_snapshot(
     """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
     memory = seen.memory(settle_seconds=run.limits.settle_seconds)
     observed = seen.observed(watched_by(run, declared), memory)
-    return _told(run, decide(run, declare(observed), observed, memory))
+    return _told(run, decide(run, declare(observed), observed, memory, now=run.world.now()))
 
 
-def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
-    """Plan, fit it into the quota, and ask the guards."""
+def decide(
+    run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory, *, now: float
+) -> Situation:
+    """Plan, fit it into the quota, and ask the guards.
+
+    Args:
+        run: what to work with.
+        declared: what git says.
+        observed: the workspace.
+        memory: what the ledger remembers.
+        now: when the workspace began to be read, Unix seconds. Reading may take minutes, and what has settled only
+            meanwhile may have shown only meanwhile.
+    """
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
-    decided = fit(plan(declared, observed, memory, now=run.world.now()), observed.pending, room)
+    decided = fit(plan(declared, observed, memory, now=now), observed.pending, room)
     return _situation(run, declared, observed, memory, decided)
 
 

@@ -80,6 +80,7 @@ class Applying:
             self.session,
             self.declare,
             self.declared,
+            agreed=(self.seen or situation).plan,
             first=(situation, outcomes),
             saved=self.saved,
             shown=self.shown,

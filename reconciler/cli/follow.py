@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from reconciler.actions import Plan
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
 from reconciler.cli.agree import Shape
@@ -89,6 +90,7 @@ def follow(
     declare: Callable[[Observed], Declared],
     declared: Declared,
     *,
+    agreed: Plan,
     first: tuple[Situation, tuple[Outcome, ...]],
     saved: PlanDoc | None,
     shown: Shown,
@@ -100,6 +102,7 @@ def follow(
         session: opened to last.
         declare: as for `reconcile.gather`.
         declared: what git said in the first place.
+        agreed: what was shown and agreed to.
         first: the first round, and what came of it.
         saved: the plan file, where one was applied.
         shown: gets each round.
@@ -110,7 +113,7 @@ def follow(
         run=session.run,
         declare=declare,
         declared=declared,
-        agreement=agreed_to(situation.plan, saved),
+        agreement=agreed_to(agreed, saved, done=situation.plan),
         bought=requests_of(situation.plan),
         locked=lambda: locked(session),
         tell=shown.round,

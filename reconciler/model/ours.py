@@ -112,6 +112,8 @@ class Observed:
     pages: int = 1
     """On how many pages the list stood: only one page is read in one moment."""
     pending: Pending = Pending()
+    began: float = 0.0
+    """Unix seconds, this machine's clock: when reading began. What settles later may show later than it was read."""
     at: float | None = None
     """Unix seconds: when they were read, where that was not just now but a snapshot tells it."""
 
@@ -122,6 +124,7 @@ class Observed:
         )
         return replace(
             self,
+            began=earlier.began,
             ours=(*self.ours, *(it for it in earlier.ours if it.job.id not in seen)),
             unreadable=(*self.unreadable, *(it for it in earlier.unreadable if it.job.id not in seen)),
             elsewhere=(*self.elsewhere, *(it for it in earlier.elsewhere if it.job.id not in seen)),

@@ -135,7 +135,11 @@ def restored(case: Case) -> Verdict:
         for known in case.remembered
     )
     if case.newest.phase is Phase.CANCELLED if case.newest else gone:
-        return (Create(spec=case.spec, attempt=case.failures + 1, reason=Reason.RESTORED),)
+        # The number of what was stopped, though an adopted job before it may count no more: numbers never fall, or
+        # `record_gone` would take this job, once it is deleted, for an earlier one.
+        stopped = case.newest.tags.attempt if case.newest else 0
+        attempt = min(max(case.failures + 1, stopped), case.spec.retry.max_attempts)
+        return (Create(spec=case.spec, attempt=attempt, reason=Reason.RESTORED),)
     return None
 
 

@@ -552,6 +552,17 @@ CANCELS = {
         jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100)),
         expected={"a": ("create restored 1",)},
     ),
+    "what comes back carries the attempt of what was stopped, whatever has become of those before it": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j2", CANCELLED, attempt=2),),
+        memory=memory(stopped("j2", "removed")),
+        expected={"a": ("create restored 2",)},
+    ),
+    "what comes back carries no more than the most attempts": Row(
+        jobs=(job(A, "j2", CANCELLED, attempt=2),),
+        memory=memory(stopped("j2", "removed")),
+        expected={"a": ("create restored 1",)},
+    ),
     "without a ledger an earlier job of other work shows nothing": Row(
         jobs=(job(A, "j1", CANCELLED, age=100), job(OLD, "j2", SUCCEEDED, age=900)),
         expected={"a": ("hold j1 cancelled!",)},
@@ -707,6 +718,11 @@ ADOPTED = {
     "an adopted job that a person stopped stays stopped, whatever came after it": Row(
         specs=(OF_A,),
         jobs=(untagged(A, "j1", CANCELLED), job(OLD, "j2", SUCCEEDED, age=60)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "what a person stopped stays stopped, whatever is adopted that came after it": Row(
+        specs=(adopting(A, "j2", work=OLD),),
+        jobs=(job(A, "j1", CANCELLED, age=900), untagged(OLD, "j2", SUCCEEDED, age=60)),
         expected={"a": ("hold j1 cancelled!",)},
     ),
     "an adopted job that is being stopped is waited for": Row(

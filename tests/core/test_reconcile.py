@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -98,6 +99,31 @@ def peace(api: Api, *specs: JobSpec) -> bool:
 
 def names(api: Api) -> list[object]:
     return [it.metadata[tags.NAME] for it in api.jobs]
+
+
+class SlowApi(Api):
+    """An API that takes a minute and a half to answer, after it has looked."""
+
+    def list_jobs(
+        self,
+        *,
+        page: int,
+        page_size: int = 100,
+        order_by: Literal["created", "-created"] = "created",
+        **_: object,
+    ) -> JobPage:
+        shown = super().list_jobs(page=page, page_size=page_size, order_by=order_by)
+        self.stage.clock.now += 90
+        return shown
+
+
+def test_what_settles_while_the_list_is_read_is_not_settled() -> None:
+    """The list may be from before the job showed, however late it is by the time of the decision."""
+    api, asked = SlowApi(Stage()), Asked()
+    api.stage.ledger.append(intended(A, "00000009"))
+    assert applied(api, A, asked=asked) == ()
+    assert asked.shown == [{"a": ("hold - unsettled",)}]
+    assert [type(it) for it in applied(api, A)] == [Created]
 
 
 def test_nothing_to_do_asks_for_no_agreement_twice_and_sends_nothing() -> None:

@@ -159,6 +159,16 @@ def test_later_rounds_do_only_what_was_agreed_to(first: Plan, later: Plan, allow
     assert agreed_to(first).cut(later).pending is allowed
 
 
+WAITS = plan(decision("a", Hold(reason=Reason.WAITING)))
+
+
+@pytest.mark.parametrize(("shown", "allowed"), [(FIRST, True), (HELD, True), (WAITS, False)])
+def test_what_another_runner_left_no_room_for_is_bought_later_only_where_it_was_agreed_to(
+    shown: Plan, allowed: bool
+) -> None:
+    assert agreed_to(shown, done=HELD).cut(FIRST).pending is allowed
+
+
 def test_nothing_that_a_round_has_sent_is_sent_again() -> None:
     agreement = agreed_to(HELD)
     assert agreement.cut(FIRST).pending

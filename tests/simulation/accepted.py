@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from reconciler.document import CancelDoc, CreateDoc, PlanDoc
-from reconciler.model import JobSpec
+from reconciler.model import Adopt, JobSpec, RunKey
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.history import Bought, History, RunRecord
 from tests.simulation.process import START
@@ -47,6 +47,17 @@ class Accepted:
         for other in self.history.of(self.job.key):
             if other is not self.job and (not other.altered or other.id in self.by.knew):
                 yield other
+
+    def adopted(self) -> Iterator[tuple[Adopt, Bought | None]]:
+        """Yield what the run's specs adopt as having done the same work, and the job of it that was made by hand."""
+        for spec in self.by.declared.specs:
+            if spec.adopt and RunKey(spec.adopt.work, "") == self.job.key:
+                yield spec.adopt, self.history.jobs.get(spec.adopt.job)
+
+    def attempts(self) -> Iterator[Bought]:
+        """Yield the others, and those made by hand that count as one of them."""
+        yield from self.others()
+        yield from (job for _, job in self.adopted() if job is not None and job.work)
 
     def of_the_same_writer(self) -> Iterator[Bought]:
         """Yield the others that the strong promise is about: bought by the one writer, or by this one of several."""

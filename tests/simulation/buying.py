@@ -9,6 +9,11 @@ from reconciler.document import CreateDoc
 from reconciler.ledger.lines import CancelIntended
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions, rank
+from tests.simulation.adopting import (
+    what_a_spec_adopts_is_not_bought,
+    what_a_spec_has_adopted_ends_before_other_work_begins,
+)
+from tests.simulation.agreeing import a_later_round_buys_only_what_was_agreed_to
 from tests.simulation.history import PROJECT, Bought
 from tests.simulation.server import FAILED, LIVE
 
@@ -50,7 +55,7 @@ def nothing_succeeded_is_bought_again(create: Accepted) -> Iterator[str]:
 
 def nothing_partly_answered_is_bought_again(create: Accepted) -> Iterator[str]:
     """Whatever the set-up: answers that a failed job has given are not bought once more without being asked for."""
-    for other in create.others():
+    for other in create.attempts():
         failed = create.in_view(other) and create.ended(other) in FAILED
         if failed and create.server.answered(other.id):
             yield f"{other.id[:8]} has given answers"
@@ -90,7 +95,7 @@ def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:
     cap = create.spec.retry.max_attempts if create.spec else 0
     if create.job.attempt > cap:
         yield f"attempt {create.job.attempt} of {cap}"
-    failed = [it for it in create.others() if create.known(it) and create.ended(it) in FAILED]
+    failed = [it for it in create.attempts() if create.known(it) and create.ended(it) in FAILED]
     if len(failed) >= cap:
         yield f"{len(failed)} attempts had failed, of {cap}"
 
@@ -116,13 +121,18 @@ def only_what_is_declared_is_bought(create: Accepted) -> Iterator[str]:
 
 
 def only_what_was_agreed_to_is_bought(create: Accepted) -> Iterator[str]:
-    """A create stands in the plan that its reader agreed to: a saved plan executes a subset of itself."""
+    """A create of the first round stands in the plan that its reader agreed to: a saved plan executes a subset of
+    itself.
+    """  # noqa: D205 - one sentence
     job, agreed = create.job, create.by.agreed
     if agreed is None:
         yield "nobody had agreed"
-    elif job.key and (*job.key, job.attempt) not in {
-        (it.work, it.rerun, it.attempt) for it in actions(agreed, CreateDoc)
-    }:
+    elif (
+        not create.by.round
+        and job.key
+        and (*job.key, job.attempt)
+        not in {(it.work, it.rerun, it.attempt) for it in actions(agreed, CreateDoc)}
+    ):
         yield "it is not in the plan"
 
 
@@ -151,7 +161,10 @@ PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
     a_persons_cancel_is_never_undone,
     attempts_never_exceed_the_cap,
     what_is_to_end_first_is_waited_for,
+    what_a_spec_adopts_is_not_bought,
+    what_a_spec_has_adopted_ends_before_other_work_begins,
     only_what_is_declared_is_bought,
     only_what_was_agreed_to_is_bought,
+    a_later_round_buys_only_what_was_agreed_to,
     an_old_checkout_buys_nothing_after_a_newer_one,
 )

@@ -16,10 +16,11 @@ from reconciler.model import JobSpec, Position, Retry
 from reconciler.settings import Limits
 from tests.simulation.faults import FAULTS, CallKind, Fault, Once
 from tests.simulation.git import WORKS, Commit
+from tests.simulation.machines import Luck
 from tests.simulation.schedule import LAG, LATE, SETTLE, TIMEOUT, Schedule
 from tests.simulation.server import LIVE, Server
 from tests.simulation.setups import HOST
-from tests.simulation.stage import Luck, Stage
+from tests.simulation.stage import Stage
 from tests.simulation.wire import Delays
 from tests.simulation.workspace import Climate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -11,6 +11,7 @@ from msgspec import structs
 
 from reconciler import digests
 from reconciler.model import (
+    Adopt,
     Declared,
     InlineRequests,
     Input,
@@ -21,10 +22,13 @@ from reconciler.model import (
     Retry,
     UploadedFile,
 )
+from tests.simulation.history import Bought
 from tests.simulation.server import UPLOADS
 
 NAMES: Final = ("alpha", "beta", "gamma")
 MODELS: Final = ("mistral-small-latest", "mistral-small-latest", "mistral-small-latest", "sandbox-stuck-1")
+NOBODY: Final = "00000000-0000-4000-8000-000000000000"
+"""The id of a job that was never there."""
 Specs: TypeAlias = tuple[JobSpec, ...]
 
 
@@ -61,11 +65,15 @@ class Git:
     Args:
         dice: choose specs and edits.
         used: False outside of git, where nobody knows a commit.
+        jobs: what is in the workspace, for those who adopt some of it.
     """
 
-    def __init__(self, dice: random.Random, *, used: bool = True) -> None:
+    def __init__(
+        self, dice: random.Random, *, used: bool = True, jobs: Callable[[], Sequence[Bought]] = tuple
+    ) -> None:
         self._dice = dice
         self.used = used
+        self.jobs = jobs
         self.commits = [
             Commit(self._id(), _tidy([self.a_spec(name) for name in NAMES[: dice.choice((1, 2, 3, 3))]]))
         ]
@@ -73,6 +81,11 @@ class Git:
     def commit(self, specs: Specs | None = None) -> None:
         """Commit these specs, or an edit of the last ones."""
         self.commits.append(Commit(self._id(), self._edited() if specs is None else specs))
+
+    def adopt(self) -> None:
+        """Let a spec of the last commit adopt a job."""
+        last = self.commits.pop()
+        self.commits.append(replace(last, specs=_tidy(_with_one(_adopting)(self, list(last.specs)))))
 
     def declared(self, commit: int, selected: frozenset[str] | None = None) -> Declared:
         """Return what a checkout of a commit declares."""
@@ -164,6 +177,17 @@ def _settled_otherwise(git: Git, spec: JobSpec) -> JobSpec:
     )
 
 
+def _adopting(git: Git, spec: JobSpec) -> JobSpec:
+    """Let a spec adopt what was made by hand for it, or any job, or one that is not there; or no more."""
+    dice, jobs = git._dice, git.jobs()
+    made = [job for job in jobs if job.work == spec.run_key.work]
+    chosen = dice.choice(made if made and dice.random() < 0.8 else [None, None, *jobs])
+    if chosen is None and dice.random() < 0.5:
+        return structs.replace(spec, adopt=None)
+    work = spec.run_key.work if chosen is None or dice.random() < 0.7 else chosen.work or spec.run_key.work
+    return structs.replace(spec, adopt=Adopt(job=chosen.id if chosen else NOBODY, work=work))
+
+
 def _added(git: Git, specs: list[JobSpec]) -> list[JobSpec]:
     return [*specs, git.a_spec(git._dice.choice(NAMES))]
 
@@ -185,6 +209,7 @@ EDITS: Final[tuple[Edit, ...]] = (
     _with_one(_renamed),
     _with_one(_suspended),
     _with_one(_settled_otherwise),
+    _with_one(_adopting),
     _added,
     _removed,
     _removed,
@@ -195,9 +220,11 @@ EDITS: Final[tuple[Edit, ...]] = (
 
 
 def _tidy(specs: list[JobSpec]) -> Specs:
-    """Let names and run keys be unique, as the loader demands."""
+    """Let names, run keys and adopted jobs be unique, as the loader demands."""
     names: dict[str, JobSpec] = {}
     for spec in specs:
+        if spec.adopt and spec.adopt.job in {it.adopt.job for it in names.values() if it.adopt}:
+            continue
         if spec.name not in names and spec.run_key not in {other.run_key for other in names.values()}:
             names[spec.name] = spec
     return tuple(names[name] for name in sorted(names))

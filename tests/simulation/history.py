@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Said:
+    """What one round of a run said it had done."""
+
+    outcomes: tuple[Outcome, ...]
+    wrote: tuple[Line, ...]
+    """The lines that were recorded since the round before."""
+
+
 @dataclass(eq=False)
 class RunRecord:
     """One run of the tool: what it knew, what it was told to do, what it did."""
@@ -34,6 +43,10 @@ class RunRecord:
     """The rows that other runners see, where they share a ledger by claims."""
     agreed: PlanDoc | None = None
     """The first plan that was agreed to, or the saved one."""
+    saved: bool = False
+    """Whether that is a saved one."""
+    round: int = 0
+    """How many full looks `--wait` has taken after the first apply."""
     looked: float = 0.0
     """When the last whole list began to be read."""
     planned_on: float = 0.0
@@ -48,14 +61,19 @@ class RunRecord:
     """The ops of the creates it sent."""
     misled: set[str] = field(default_factory=set)
     """Jobs whose tags were damaged in an answer that it was given."""
-    outcomes: tuple[Outcome, ...] = ()
-    """What it said it had done."""
+    said: list[Said] = field(default_factory=list)
+    """What it said it had done, round by round."""
     over: float = 0.0
     """When it ended."""
     ended: str = ""
     """How it ended, for the trace."""
     broken: str = ""
     """The traceback of an error that is none of the tool's own."""
+
+    def say(self, outcomes: tuple[Outcome, ...]) -> None:
+        """Note what a round says it has done, with the lines that came with it."""
+        before = sum(len(said.wrote) for said in self.said)
+        self.said.append(Said(outcomes, tuple(self.wrote[before:])))
 
     def reasons(self) -> dict[str, str]:
         """Return why it cancels what it cancels."""
@@ -90,6 +108,8 @@ class Bought:
     """Cancels by the tool that were accepted: when, by whom, why."""
     person_at: float | None = None
     """When a person cancelled it."""
+    work: str = ""
+    """The digest of its work, where a person made it by hand: then it carries no tags."""
     deleted_at: float | None = None
     ended_as: Status | None = None
     """How it stood when its record was deleted."""
@@ -115,6 +135,10 @@ class History:
     violations: list[Violation] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    told: set[str] = field(default_factory=set)
+    """The jobs of whose end somebody has heard."""
+    telling: dict[str, str] = field(default_factory=dict)
+    """The jobs of whose end somebody is hearing now, and from which run."""
     vanished: list[float] = field(default_factory=list)
     """When a job that a list had shown was deleted, or lacked in the next."""
     lines: list[tuple[float, str, str]] = field(default_factory=list)

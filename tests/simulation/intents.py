@@ -17,6 +17,8 @@ def on_sent(history: History, sent: Sent, by: RunRecord) -> None:
     if sent.is_cancel:
         sent.reason = by.reasons().get(sent.job_id, "")
     elif sent.is_create:
+        for wrong in an_attempt_is_sent_once(sent, by):
+            history.violated(an_attempt_is_sent_once.__name__, f"{by.name}: {wrong}")
         by.ops.add(sent.op)
     if (sent.is_cancel or sent.is_create) and history.setup.ledger != "none":
         for wrong in every_write_has_its_intent(sent, by):
@@ -31,6 +33,14 @@ def every_write_has_its_intent(sent: Sent, by: RunRecord) -> Iterator[str]:
         yield f"the create {sent.op[:6]} is not in its ledger"
     if sent.is_create and by.shared and not _intended(by.shared(), CreateIntended, sent.op):
         yield f"the create {sent.op[:6]} is not in the shared ledger"
+
+
+def an_attempt_is_sent_once(sent: Sent, by: RunRecord) -> Iterator[str]:
+    """A run sends an attempt at a piece of work under one op: what was refused, or lost, is left to the next run."""
+    sends = {it.op: (it.work, it.rerun, it.attempt) for it in by.wrote if isinstance(it, CreateIntended)}
+    for op in by.ops - {sent.op}:
+        if op in sends and sends[op] == sends.get(sent.op):
+            yield f"{sent.op[:6]} is the same attempt as {op[:6]}"
 
 
 def _intended(rows: list[str], kind: type[CreateIntended | CancelIntended], what: str) -> bool:

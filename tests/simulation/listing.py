@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
+from tests.simulation.faults import Fault
 from tests.simulation.history import History, RunRecord
 from tests.simulation.process import Process
 from tests.simulation.server import OK, Answer
@@ -19,8 +21,11 @@ class _Reading:
 
     began: float
     told: set[str] = field(default_factory=set)
+    lies: set[Fault] = field(default_factory=set)
 
 
+SMALLER: Final = frozenset({Fault.SHIFTED, Fault.TOTAL_LOW})
+"""Together they look like a workspace with fewer jobs: nobody could tell."""
 _READING: ContextVar[_Reading | None] = ContextVar("_READING", default=None)
 """The pool threads that read later pages inherit it."""
 
@@ -39,9 +44,11 @@ class Listings:
         if sent.is_list and sent.query.startswith("page=0&") and "order_by=created" in sent.query:
             _READING.set(_Reading(self._process.baton.now))
 
-    def on_answer(self, sent: Sent, answer: Answer) -> None:
-        """Note what a page says."""
+    def on_answer(self, sent: Sent, answer: Answer, fault: Fault | None = None) -> None:
+        """Note what a page says, and how it lies."""
         reading = _READING.get()
+        if reading and fault:
+            reading.lies.add(fault)
         if sent.is_list and reading and answer.status == OK and "order_by=created" in sent.query:
             reading.told |= {row["id"] for row in msgspec.json.decode(answer.body).get("data", ())}
 
@@ -50,6 +57,8 @@ class Listings:
         if event != "jobs.listed" or reading is None:
             return
         self._record.looked = reading.began
+        if reading.lies >= SMALLER:
+            return
         missing = [
             job
             for job in self._history.jobs.values()

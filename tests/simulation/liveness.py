@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.actions import Hold, Keep, Reason
 from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended
-from reconciler.model import JobSpec, Phase
+from reconciler.ledger.telling import told
+from reconciler.model import JobSpec, Phase, RunKey
 from reconciler.outcomes import Cancelled, Failed, Skipped
 from reconciler.outcomes import Created as Was
 from reconciler.run import Situation
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation.history import Bought
+from tests.simulation.history import PROJECT, Bought
+from tests.simulation.machines import Luck
+from tests.simulation.process import START
 from tests.simulation.server import FAILED, LIVE
-from tests.simulation.stage import Luck
 
 if TYPE_CHECKING:
-    from tests.simulation.stage import Runner, Stage
+    from tests.simulation.machines import Runner
+    from tests.simulation.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def every_spec_has_its_job_or_a_hold(end: End) -> Iterator[str]:
         if not said:
             yield f"{spec.name} is forgotten"
         for it in said:
-            if it.reason in TEMPORARY:
+            if it.reason in TEMPORARY or (it.reason is Reason.QUOTA and not it.attention):
                 yield f"{spec.name} is {it.reason} for ever"
 
 
@@ -118,23 +121,43 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
         for hold in decision.of(Hold):
             if not causes.get(hold.reason, True):
                 yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
+            if hold.reason is Reason.NOT_ADOPTED and not _something_wrong(end, decision.name):
+                yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
             if hold.reason is Reason.FAILED and decision.spec:
-                yield from _not_failed_enough(end.stage, decision.spec, decision.name)
+                yield from _not_failed_enough(end, decision.spec, decision.name)
 
 
-def _not_failed_enough(stage: Stage, spec: JobSpec, name: str) -> Iterator[str]:
+def _something_wrong(end: End, name: str) -> bool:
+    """Whether a job that a spec adopts for the work of `name` is gone, not made by hand, or did other work."""
+    specs = end.situation.declared.specs
+    wanted = next(spec for spec in specs if spec.name == name)
+    for adopt in (spec.adopt for spec in specs if spec.adopt):
+        if RunKey(adopt.work, "") in wanted.run_keys:
+            job = end.stage.history.jobs.get(adopt.job)
+            if job is None or job.deleted_at is not None or job.work != adopt.work:
+                return True
+    return False
+
+
+def _not_failed_enough(end: End, spec: JobSpec, name: str) -> Iterator[str]:
     """A spec is held as failed where no attempt is left, or where its failure is none that it wants repeated."""
-    jobs = stage.history.of(spec.run_key)
-    ends = [(job, job.ended_as if job.deleted_at else stage.server.status(job.id)) for job in jobs]
-    failed = [(job, end) for job, end in ends if end in FAILED]
+    history, server = end.stage.history, end.stage.server
+    adopts = [it.adopt for it in end.situation.declared.specs if it.adopt]
+    adopted = {it.job for it in adopts if RunKey(it.work, "") in spec.run_keys}
+    jobs = [
+        *history.of(spec.run_key),
+        *(job for job in history.jobs.values() if job.work and job.id in adopted),
+    ]
+    ends = [(job, job.ended_as if job.deleted_at else server.status(job.id)) for job in jobs]
+    failed = [(job, how) for job, how in ends if how in FAILED]
     spent = max((len(failed), *(job.attempt for job, _ in failed)))
-    phases = {Phase.FAILED if end is Status.FAILED else Phase.TIMED_OUT for _, end in failed}
+    phases = {Phase.FAILED if how is Status.FAILED else Phase.TIMED_OUT for _, how in failed}
     if spent < spec.retry.max_attempts and phases <= spec.retry.on:
         yield f"{name} is held as failed after {spent} of {spec.retry.max_attempts} attempts"
 
 
 def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
-    """In the end the ledger says of every job that it was made, and of every cancel what came of it.
+    """In the end the ledger says of every create that it was made, and of every cancel what came of it.
 
     The latter not where a clone is thrown away before it could push: only the intents of creates are pushed first.
     """
@@ -148,10 +171,26 @@ def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
     for job in end.stage.history.jobs.values():
         if job.by is None or job.altered or job.deleted_at is not None:
             continue
-        if job.op not in made and job.id not in ended:
+        if job.op not in made:
             yield f"nobody knows that {job.id[:8]} ({job.name}) was made"
         if job.cancels and job.id not in ended and end.stage.setup.keeps_all:
             yield f"nobody knows what came of the cancel of {job.id[:8]} ({job.name})"
+
+
+def every_end_is_told(end: End) -> Iterator[str]:
+    """In the end somebody has heard of the end of every job that was bought after telling began, as a ledger says."""
+    stage = end.stage
+    for runner in stage.runners if stage.schedule.on_end and stage.setup.remembers else ():
+        since = told([*runner.disk.lines(), *stage.remote.lines()]).since
+        for job in stage.history.jobs.values():
+            there = job.project == PROJECT and not job.altered and job.deleted_at is None
+            if (
+                there
+                and since is not None
+                and START + job.at > since + 1
+                and job.id not in stage.history.told
+            ):
+                yield f"nobody has heard of the end of {job.id[:8]} ({job.name})"
 
 
 def what_a_run_says_is_true(end: End) -> Iterator[str]:
@@ -159,7 +198,7 @@ def what_a_run_says_is_true(end: End) -> Iterator[str]:
     history, server = end.stage.history, end.stage.server
     made = {job.op for job in history.jobs.values()}
     for run in history.runs:
-        for outcome in run.outcomes:
+        for said, outcome in ((it, outcome) for it in run.said for outcome in it.outcomes):
             match outcome:
                 case Was():
                     made_it = history.jobs.get(outcome.job.id)
@@ -167,7 +206,7 @@ def what_a_run_says_is_true(end: End) -> Iterator[str]:
                 case Failed(action="create", job=None) | Skipped(action="create"):
                     ops = {
                         it.op
-                        for it in run.wrote
+                        for it in said.wrote
                         if isinstance(it, CreateIntended) and it.name == outcome.name
                     }
                     wrong = history.bounds and not ops.isdisjoint(made)
@@ -184,5 +223,6 @@ AT_THE_END: Final[tuple[Promise, ...]] = (
     every_spec_has_its_job_or_a_hold,
     every_hold_is_explained,
     every_accepted_write_has_its_outcome,
+    every_end_is_told,
     what_a_run_says_is_true,
 )

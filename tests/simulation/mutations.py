@@ -140,6 +140,36 @@ MUTATIONS: Final = (
         "if facts.op in in_doubt:",
         "if facts.op in ():",
     ),
+    Mutation(
+        "what a spec adopts does not count",
+        "case.py",
+        "adopted = adoptions(specs, observed)",
+        "adopted = adoptions({}, observed)",
+    ),
+    Mutation(
+        "an adopted job is stopped as any other",
+        "rules/other.py",
+        "return tuple(ours for ours in _unwanted(case) if not ours.adopted)",
+        "return _unwanted(case)",
+    ),
+    Mutation(
+        "what was told of an end is not looked up",
+        "hooks/ends.py",
+        "if not end.told and end.failures",
+        "if end.failures",
+    ),
+    Mutation(
+        "a later round cancels",
+        "agreement.py",
+        "whole = not decision.of(Cancel) and all(",
+        "whole = all(",
+    ),
+    Mutation(
+        "a later round buys whatever the plan says",
+        "agreement.py",
+        "return work in self.held or (work in self.works and create.reason is Reason.RETRY)",
+        "return True",
+    ),
 )
 
 

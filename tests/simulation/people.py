@@ -35,16 +35,18 @@ class People:
         draw = self._dice.random()
         if draw < 0.45:
             self.cancel()
-        elif draw < 0.65:
+        elif draw < 0.6:
             self.delete()
+        elif draw < 0.75 and specs:
+            self.buy(self._dice.choice(specs), project="")
         elif draw < 0.98 and specs:
             self.buy(self._dice.choice(specs), project=STRANGER)
         elif specs:
             self.buy(self._dice.choice(specs), project=PROJECT, version="2")
 
     def cancel(self) -> None:
-        """A person stops a job of ours."""
-        live = [job for job in self._ours() if self._workspace.server.status(job.id) in LIVE]
+        """A person stops a job of ours, or one that was made by hand."""
+        live = [job for job in self._jobs() if self._workspace.server.status(job.id) in LIVE]
         if live:
             job = self._dice.choice(live)
             self._workspace.history.faults["a person cancels"] += 1
@@ -52,7 +54,7 @@ class People:
 
     def delete(self) -> None:
         """A person deletes a job's record."""
-        there = [job for job in self._ours() if job.deleted_at is None]
+        there = [job for job in self._jobs() if job.deleted_at is None]
         if there:
             job = self._dice.choice(there)
             history = self._workspace.history
@@ -61,13 +63,19 @@ class People:
             self._workspace.take(Sent("DELETE", f"{JOBS}/{job.id}"))
 
     def buy(self, spec: JobSpec, *, project: str, version: str = "1") -> None:
-        """Somebody else buys work of ours, with our tool or another version of it."""
+        """Somebody else buys work of ours, with our tool, another version of it, or by hand (no project)."""
         written = tags.write(
             tags.tags_of(spec, project=project, attempt=1, op=OP, source=Source(commit="0" * 40))
         )
         if version != "1":
             written[tags.RUN] = written[tags.RUN].replace("v=1", f"v={version}")
-        body: dict[str, object] = {"endpoint": spec.endpoint, "model": spec.model, "metadata": written}
+        body: dict[str, object] = {
+            "endpoint": spec.endpoint,
+            "model": spec.model,
+            "timeout_hours": spec.timeout_hours,
+        }
+        if project:
+            body["metadata"] = written
         for part in spec.inputs:
             if isinstance(part, UploadedFile):
                 body["input_files"] = [part.id]
@@ -75,11 +83,14 @@ class People:
                 body["requests"] = msgspec.Raw(part.body)
         sent = Sent("POST", JOBS, body=msgspec.json.encode(body))
         history = self._workspace.history
-        history.faults["a stranger with our names" if version == "1" else "a newer tool"] += 1
+        who = "a stranger with our names" if project else "a job made by hand"
+        history.faults[who if version == "1" else "a newer tool"] += 1
         answer = self._workspace.take(sent)
-        if answer.status == OK and version != "1":
-            history.jobs[answer.json()["id"]].altered = True
+        if answer.status == OK:
+            job = history.jobs[answer.json()["id"]]
+            job.altered = job.altered or version != "1"
+            job.work = "" if project else spec.run_key.work
 
-    def _ours(self) -> list[Bought]:
+    def _jobs(self) -> list[Bought]:
         history = self._workspace.history
-        return [job for job in history.jobs.values() if job.project == PROJECT and job.by]
+        return [job for job in history.jobs.values() if (job.project == PROJECT and job.by) or job.work]

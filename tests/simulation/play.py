@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from reconciler.wait import Patience
 from tests.simulation import liveness
 from tests.simulation.faults import Hostile
 from tests.simulation.history import History
+from tests.simulation.machines import Luck, Runner
 from tests.simulation.people import People
 from tests.simulation.schedule import SKEW, Schedule
 from tests.simulation.server import Server
-from tests.simulation.stage import Luck, Runner, Stage
+from tests.simulation.stage import Stage
 
 STEPS: Final = 90
 """About how many steps a run takes: at one of them it is killed."""
@@ -43,6 +45,10 @@ class Story:
             runner.offset = dice.uniform(-SKEW, SKEW)
         if stage.setup.ledger == "one file":
             stage.runners[-1].offset = stage.runners[0].offset
+        for _ in range(stage.schedule.by_hand):
+            self._people.buy(dice.choice(stage.git.commits[-1].specs), project="")
+            stage.git.adopt()
+            stage.baton.sleep(dice.choice((0.0, 30.0, 300.0)))
         for epoch in range(stage.schedule.epochs):
             if epoch:
                 stage.git.commit()
@@ -85,7 +91,13 @@ class Story:
             agrees=wish != "decline",
             permissive=dice.random() < 0.5,
             selected=frozenset(dice.sample(names, 1)) if names and wish == "select" else None,
+            patience=self._patience() if dice.random() < stage.schedule.waits else None,
         )
+
+    def _patience(self) -> Patience:
+        """Return few looks over a long time, since each costs."""
+        timeout = self._dice.choice((100.0, 1000.0, 8000.0))
+        return Patience(factor=2.5, most_seconds=2000.0, timeout_seconds=timeout)
 
     def _luck(self) -> Luck:
         stage, dice, schedule = self._stage, self._dice, self._stage.schedule
@@ -102,6 +114,7 @@ class Story:
             if dice.random() < schedule.full
             else range(0),
             cut_off=schedule.cut_off,
+            unheard=schedule.faults,
             jump=self._jump() if dice.random() < schedule.jumps else 0.0,
         )
 

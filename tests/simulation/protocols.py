@@ -24,10 +24,11 @@ from reconciler.run import Run
 from reconciler.settings import Limits
 from tests.simulation.faults import Hostile
 from tests.simulation.git import NAMES, WORKS, Commit
+from tests.simulation.machines import Luck, Runner
 from tests.simulation.schedule import LAG, LATE, SETTLE, TIMEOUT, Schedule
 from tests.simulation.server import LIVE, Server
 from tests.simulation.setups import APART, HOST, NOTHING, Setup
-from tests.simulation.stage import Luck, Runner, Stage
+from tests.simulation.stage import Stage
 from tests.simulation.wire import Delays
 from tests.simulation.workspace import Climate
 

@@ -49,6 +49,12 @@ class Schedule:
     """How many people interfere."""
     jumps: float = 0.0
     """Share of runs during which the wall clock jumps."""
+    waits: float = 0.0
+    """Share of applies that wait, and go on with later rounds."""
+    on_end: bool = False
+    """Whether somebody is told of ends."""
+    by_hand: int = 0
+    """How many jobs a person made by hand before there were specs, for specs to adopt."""
 
 
 def of(seed: int) -> Schedule:
@@ -68,6 +74,7 @@ def of(seed: int) -> Schedule:
             deadline_seconds=dice.choice((60.0, 200.0, 900.0)),
             in_flight=dice.choice((1, 2, 8)),
             reads_in_flight=dice.choice((1, 4)),
+            max_pending=dice.choice((None, None, None, 3, 21, 22)),
         ),
         delays=Delays(
             timeout=TIMEOUT,
@@ -89,4 +96,7 @@ def of(seed: int) -> Schedule:
         cut_off=dice.choice((0.0, 0.1)),
         people=dice.choice((0, 0, 1, 2, 3)),
         jumps=dice.choice((0.0, 0.0, 0.3)),
+        waits=dice.choice((0.0, 0.2, 0.6)),
+        by_hand=dice.choice((0, 0, 0, 1, 2)),
+        on_end=dice.random() < 0.3,
     )

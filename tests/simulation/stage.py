@@ -4,60 +4,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from contextlib import ExitStack, contextmanager
 
 from reconciler.api.client import Writer
 from reconciler.guards import Allowed
+from reconciler.ledger.lock import HeldError
 from reconciler.model import Declared
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards
+from reconciler.wait import Patience
 from reconciler.world import Ledger
 from tests.simulation.baton import Baton
-from tests.simulation.faults import Fates, Peace
+from tests.simulation.following import Waiting
 from tests.simulation.git import Git
 from tests.simulation.history import History, RunRecord
 from tests.simulation.ledgers import Disk, LocalLedger, NoLedger, RefLedger, Remote
+from tests.simulation.machines import Lock, Luck, Runner
 from tests.simulation.process import Process
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import Server
+from tests.simulation.telling import OnEnd
 from tests.simulation.tool import ALLOWED, GENEROUS, Order, Tool, seeded
 from tests.simulation.wire import Wire
 from tests.simulation.workspace import Workspace
-
-LOCK_POLLS: Final = 20
-
-
-@dataclass(eq=False)
-class Runner:
-    """A machine that runs the tool now and then."""
-
-    number: int
-    disk: Disk
-    offset: float = 0.0
-    """How far its wall clock is from the server's."""
-    saved: bytes | None = None
-    """The file of a plan that was saved here."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Luck:
-    """What happens to one run."""
-
-    fates: Fates = field(default_factory=Peace)
-    killed_at: int | None = None
-    """The step at which it is killed."""
-    stopped_at: int | None = None
-    """The step at which it is asked to stop."""
-    dies_creating: bool = False
-    """Whether it is killed while its first create is on its way."""
-    full: range = range(0)
-    """The steps during which the disk is full."""
-    cut_off: float = 0.0
-    """Share of calls of the remote that fail."""
-    jump: float = 0.0
-    """By how much the wall clock jumps in the middle of it."""
 
 
 class Stage:
@@ -77,14 +46,15 @@ class Stage:
         self.history = History(schedule.setup, bounds=schedule.bounds, tracing=tracing)
         server.begin(now=lambda: self.baton.now, speed=schedule.speed, dice=self.dice("server"))
         self.workspace = Workspace(server, self.baton, self.history, schedule.climate, self.dice("workspace"))
-        self.git = Git(self.dice("git"), used=schedule.in_git)
+        jobs = self.history.jobs
+        self.git = Git(self.dice("git"), used=schedule.in_git, jobs=lambda: [*jobs.values()])
         self.remote = Remote()
         common = Disk()
         self.runners = [
             Runner(number, common if self.setup.ledger == "one file" else Disk())
             for number in range(self.setup.runners)
         ]
-        self._locked = False
+        self.lock = Lock(self.baton, self.setup.lock)
         self.last_steps = 0
         """How many steps the last run took."""
 
@@ -112,37 +82,37 @@ class Stage:
         agrees: bool = True,
         permissive: bool = True,
         selected: frozenset[str] | None = None,
+        patience: Patience | None = None,
     ) -> Situation | None:
-        """Let a runner apply; return what it decided last, None where it ended otherwise."""
-        if not self._lock():
-            return None
-        try:
+        """Let a runner apply; return what it decided last, None where it ended otherwise.
+
+        With patience it goes on as `apply --wait` does.
+        """
+        with ExitStack() as first:
+            if not self._entered(first):
+                return None
             declared = self.git.declared(commit, selected)
-            with self._tool(runner, commit, declared, luck, to="apply") as tool:
+            waiting = Waiting(first.close, self.lock.held, patience) if patience else None
+            with self._tool(runner, commit, declared, luck, to="apply", lasting=bool(waiting)) as tool:
                 order = self._order(commit, declared, permissive=permissive, saved=saved, agrees=agrees)
-                return tool.apply(order)
-        finally:
-            self._locked = False
+                return tool.apply(order, waiting)
 
     def follow(self, runner: Runner, protocol: Callable[[Run[Writer], Declared], None], luck: Luck) -> None:
         """Let a runner create what is declared in another way than the tool's own."""
-        if not self._lock():
-            return
-        try:
+        with ExitStack() as first:
+            if not self._entered(first):
+                return
             declared = self.git.declared(0)
             with self._tool(runner, 0, declared, luck, to="follow a protocol") as tool:
                 tool.follow(protocol, self._order(0, declared, permissive=True))
-        finally:
-            self._locked = False
 
-    def _lock(self) -> bool:
-        """Take the lock that all runners share, where they share one."""
-        for _ in range(LOCK_POLLS):
-            if not self._locked:
-                self._locked = self.setup.lock
-                return True
-            self.baton.sleep(10.0)
-        return False
+    def _entered(self, stack: ExitStack) -> bool:
+        """Take the lock until the stack is closed; False where another run has it for long."""
+        try:
+            stack.enter_context(self.lock.held(patient=True))
+        except HeldError:
+            return False
+        return True
 
     def _order(
         self,
@@ -164,7 +134,7 @@ class Stage:
 
     @contextmanager
     def _tool(
-        self, runner: Runner, commit: int, declared: Declared, luck: Luck, *, to: str
+        self, runner: Runner, commit: int, declared: Declared, luck: Luck, *, to: str, lasting: bool = False
     ) -> Iterator[Tool]:
         """Start a process of the tool, and see to what it leaves behind."""
         number = len(self.history.runs)
@@ -201,7 +171,16 @@ class Stage:
         )
         if luck.jump:
             self._jump_later(runner, luck.jump)
-        yield Tool(process, record, wire, ledger, limits=self.schedule.limits)
+        on_end = OnEnd(process, record, self.history, self.dice("on end", number), luck.unheard)
+        yield Tool(
+            process,
+            record,
+            wire,
+            ledger,
+            limits=self.schedule.limits,
+            lasting=lasting,
+            on_end=on_end if self.schedule.on_end and self.setup.ledger != "none" else None,
+        )
         if record.broken:
             self.history.violated("nothing_but_its_own_errors", record.broken)
         self.history.counts["killed"] += record.ended == "killed"

@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.document import CancelDoc
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions
+from tests.simulation.agreeing import a_later_round_cancels_nothing
 from tests.simulation.history import PROJECT
 from tests.simulation.server import LIVE
 
@@ -76,6 +77,7 @@ def what_is_not_selected_is_left_alone(cancel: Accepted) -> Iterator[str]:
 PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
     nothing_foreign_is_touched,
     only_what_was_agreed_to_is_cancelled,
+    a_later_round_cancels_nothing,
     an_old_checkout_cancels_nothing_newer,
     a_duplicate_leaves_its_twin,
     what_is_wanted_is_not_cancelled,

@@ -51,7 +51,8 @@ class Tally:
         yield f"{self.schedules:,} schedules in {self.seconds:,.0f} s: {rate:.1f} a second"
         yield (
             f"{counts['runs']:,} runs, {counts['killed']:,} of them killed; {counts['requests']:,} requests; "
-            f"{counts['creates']:,} creates and {counts['cancels']:,} cancels accepted"
+            f"{counts['creates']:,} creates ({counts['later']:,} in later rounds of a run) and "
+            f"{counts['cancels']:,} cancels accepted; {counts['told']:,} ends told"
         )
         yield f"{sum(self.faults.values()):,} faults:"
         yield from _table(self.faults)

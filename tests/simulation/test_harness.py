@@ -15,10 +15,11 @@ from tests.simulation.exhaustive import WORLD
 from tests.simulation.faults import Fault, Once
 from tests.simulation.history import History, Violation
 from tests.simulation.ledgers import Disk, LocalLedger
+from tests.simulation.machines import Luck
 from tests.simulation.process import Killed, Process
 from tests.simulation.server import JOBS, Server
 from tests.simulation.setups import HOST
-from tests.simulation.stage import Luck, Stage
+from tests.simulation.stage import Stage
 from tests.simulation.tally import Tally
 
 LINE = CreateRefused(at=1.0, run_id="r", op="o", error="e")

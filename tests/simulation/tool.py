@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,14 +17,18 @@ from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.document import PlanDoc
 from reconciler.errors import GuardError, ReconcilerError
 from reconciler.guards import Allowed
+from reconciler.hooks.tell import Teller
 from reconciler.ledger.lines import Created, Ended, Line
+from reconciler.ledger.lock import HeldError
 from reconciler.model import Checkout, Declared, Observed, Source, Target
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
 from reconciler.world import Ledger
+from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
 from tests.simulation.server import KEY
+from tests.simulation.telling import TIMEOUT, OnEnd
 from tests.simulation.wire import Wire
 
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
@@ -81,17 +86,28 @@ class Tool:
         wire: its network.
         ledger: its memory.
         limits: as in `reconciler.yaml`.
+        lasting: whether it may take longer than a run's deadline.
+        on_end: is told of ends.
     """
 
     def __init__(
-        self, process: Process, record: RunRecord, wire: Wire, ledger: Ledger, *, limits: Limits
+        self,
+        process: Process,
+        record: RunRecord,
+        wire: Wire,
+        ledger: Ledger,
+        *,
+        limits: Limits,
+        lasting: bool = False,
+        on_end: OnEnd | None = None,
     ) -> None:
+        self._on_end = on_end
         self._process = process
         self._record = record
         self._world = process.world(Watched(ledger, record))
         self._limits = limits
         self._retrier = Retrier(
-            RetryPolicy(deadline_seconds=limits.deadline_seconds),
+            RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
             rng=process.dice,
             monotonic=process.monotonic,
             sleep=process.sleep,
@@ -126,31 +142,46 @@ class Tool:
 
         self._until_it_ends(create)
 
-    def apply(self, order: Order) -> Situation | None:
-        """Apply; return what was decided last, None where it ended otherwise."""
+    def apply(self, order: Order, waiting: Waiting | None = None) -> Situation | None:
+        """Apply, and wait where that is wished; return what was decided last, None where it ended otherwise."""
+        shown: list[Situation] = []
         last: list[Situation] = []
         saved = None if order.saved is None else planfile.decode(order.saved)
-        self._record.agreed = saved
+        self._record.agreed, self._record.saved = saved, saved is not None
 
         def agree(situation: Situation) -> bool:
+            shown.append(situation)
             if situation.refusals:
                 raise GuardError(situation.refusals[0].message)
             self._agreed(situation.document, order)
             return order.agrees
 
         def apply() -> str:
-            run = self._run(order)
+            run, began = self._run(order), self._world.now()
             declare, declared = self._declare(order), self._record.declared
             situation, outcomes = reconcile.apply(run, declare, declared, agree, saved=saved)
             last.append(situation)
-            self._record.outcomes = outcomes
-            return (
-                ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in outcomes)
-                or "nothing done"
-            )
+            self._record.say(outcomes)
+            if waiting and order.agrees:
+                agreed, first = shown[-1].plan, (situation, outcomes)
+                end = follow(
+                    waiting, run, declare, agreed=agreed, first=first, saved=saved, record=self._record
+                )
+                last.append(end)
+            with suppress(HeldError), waiting.locked() if waiting else nullcontext():
+                self._tell(last[-1], since=began)
+            done = [outcome for said in self._record.said for outcome in said.outcomes]
+            return ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in done) or "nothing done"
 
         self._until_it_ends(apply)
-        return last[0] if last else None
+        return last[-1] if last else None
+
+    def _tell(self, situation: Situation, *, since: float) -> None:
+        """Tell the ends that are due."""
+        if self._on_end and not self._process.is_set():
+            Teller(
+                world=self._world, target=TARGET, call=self._on_end, timeout_seconds=TIMEOUT, since=since
+            ).tell(situation.observed.ours)
 
     def _agreed(self, document: PlanDoc, order: Order) -> None:
         if order.agrees and self._record.agreed is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final
@@ -75,9 +76,8 @@ class Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request."""
-        sent = Sent(
-            request.method, request.url.path, request.url.query.decode(), request.content, by=self._record
-        )
+        knowing = copy(self._record)  # what it knows now: later rounds know more, and this may arrive late
+        sent = Sent(request.method, request.url.path, request.url.query.decode(), request.content, by=knowing)
         what = f"{sent.method} {sent.path[len(JOBS) :]}{'?' if sent.query else ''}{sent.query}"
         self._process.step(what)
         self._history.counts["requests"] += 1
@@ -187,7 +187,7 @@ class Wire(httpx.BaseTransport):
                 return httpx.Response(answer.status, stream=drip, request=request)
             case _:
                 told = lies.tell(fault, sent, answer, dice=self._dice, record=self._record)
-                self.listings.on_answer(sent, told)
+                self.listings.on_answer(sent, told, fault)
                 return _response(told, request)
 
     def _plain(

@@ -127,6 +127,7 @@ class Workspace:
             create = Accepted(self.history, self.server, job, sent.by)
             twins = any(self.server.status(it.id) in LIVE for it in create.others())
             self.history.counts["twins"] += twins
+            self.history.counts["later"] += sent.by.round > 0
             self.history.ask(buying.PROMISES, create, f"{sent.by.name} bought {job.id[:8]} ({job.name})")
         if job.altered:
             metadata = dict(metadata)

@@ -1,0 +1,55 @@
+"""What is promised of the later rounds of `apply --wait`, one function each. Each yields what it finds wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.actions import Reason
+from reconciler.document import CreateDoc, HoldDoc, PlanDoc
+from reconciler.ledger.lines import CreateIntended
+from tests.simulation.accepted import Accepted, actions
+from tests.simulation.server import FAILED
+
+
+def a_later_round_buys_only_what_was_agreed_to(create: Accepted) -> Iterator[str]:
+    """A later round buys what the agreed plan would have bought, what it held up for want of room, and further
+    attempts at work that stood in it and has failed; of a saved plan only its creates, and attempts at their work.
+    """  # noqa: D205 - one sentence
+    by, key, spec, agreed = create.by, create.job.key, create.spec, create.by.agreed
+    if not by.round or agreed is None or key is None or spec is None:
+        return
+    creates = actions(agreed, CreateDoc)
+    if (*key, create.job.attempt) in {(it.work, it.rerun, it.attempt) for it in creates}:
+        return
+    if not by.saved and spec.name in _held(agreed):
+        return
+    named = {it.name for it in agreed.decisions if it.declared_at}
+    known = key in {(it.work, it.rerun) for it in creates} if by.saved else spec.name in named
+    if not known:
+        yield "it is not in the plan"
+    elif _reason(create) != Reason.RETRY or not any(_failed(create)):
+        yield f"it is {_reason(create)}, and nothing of it was held up"
+
+
+def _held(agreed: PlanDoc) -> set[str]:
+    return {
+        it.name
+        for it in agreed.decisions
+        if any(hold.reason == Reason.QUOTA and not hold.attention for hold in it.of(HoldDoc))
+    }
+
+
+def _reason(create: Accepted) -> str:
+    lines = (it for it in create.by.wrote if isinstance(it, CreateIntended) and it.op == create.job.op)
+    return next((line.reason for line in lines), "")
+
+
+def _failed(create: Accepted) -> Iterator[bool]:
+    for other in create.attempts():
+        yield (other.ended_as if other.deleted_at else create.server.status(other.id)) in FAILED
+
+
+def a_later_round_cancels_nothing(cancel: Accepted) -> Iterator[str]:
+    """A later round cancels nothing but a duplicate that this very run has made."""
+    if cancel.by.round and not (cancel.reason == "duplicate" and cancel.job.op in cancel.by.ops):
+        yield f"round {cancel.by.round} does that"

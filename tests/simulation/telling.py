@@ -1,0 +1,64 @@
+"""Whoever is told of ends by `on_end`: may be down, slow, or told without our knowing. And what is promised of that."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from reconciler.ledger.lines import EndTold, decode
+from reconciler.reports import EndDoc
+from tests.simulation.history import History, RunRecord
+from tests.simulation.process import Process
+
+TIMEOUT: Final = 5.0
+"""The longest that a call takes, in virtual seconds."""
+
+
+@dataclass(frozen=True)
+class OnEnd:
+    """What one run calls for an end."""
+
+    process: Process
+    record: RunRecord
+    history: History
+    dice: random.Random
+    faults: float
+    """Share of calls that fail, half of them after they were heard."""
+
+    def __call__(self, said: bytes) -> str:
+        """Tell, and return what went wrong."""
+        job_id = msgspec.json.decode(said, type=EndDoc).job_id
+        self.process.step(f"tells the end of {job_id[:8]}")
+        for promise in (what_is_recorded_as_told_is_not_told_again, one_run_tells_an_end_at_a_time):
+            for wrong in promise(job_id, self.record, self.history):
+                self.history.violated(promise.__name__, f"{self.record.name}: {wrong}")
+        fate = self.dice.random() / self.faults if self.faults else 1.0
+        self.history.faults["a hook fails"] += fate < 1
+        if fate < 0.5:
+            return "connection refused"
+        self.history.counts["told"] += 1
+        self.history.told.add(job_id)
+        self.history.telling[job_id] = self.record.name
+        try:
+            self.process.wait(self.dice.choice((0.0, 0.0, 1.0, TIMEOUT)))
+        finally:
+            self.history.telling.pop(job_id, None)
+        return "it did not end in time" if fate < 1 else ""
+
+
+def what_is_recorded_as_told_is_not_told_again(job_id: str, by: RunRecord, history: History) -> Iterator[str]:
+    """Once a line that the teller can see says that an end was told, it is told no more."""
+    for row in by.ledger() if history.bounds or not by.shared else ():
+        line = decode(row) if job_id in row else None
+        if isinstance(line, EndTold) and not line.error:
+            yield f"{line.run_id} has told the end of {job_id[:8]}"
+
+
+def one_run_tells_an_end_at_a_time(job_id: str, by: RunRecord, history: History) -> Iterator[str]:
+    """With one writer, or claims, no run tells an end while another is telling it."""
+    if history.setup.one_writer and history.bounds and job_id in history.telling:
+        yield f"{history.telling[job_id]} is telling the end of {job_id[:8]}"
