@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from reconciler import reconcile, records
+from reconciler import gather, reconcile, records
 from reconciler.actions import Create, Plan
 from reconciler.agreement import Agreement
 from reconciler.api.client import Writer
@@ -63,7 +63,7 @@ class Rounds:
         return self._gather()
 
     def _gather(self) -> Situation:
-        return reconcile.gather(self.run, self.declare, self.declared)
+        return gather.gather(self.run, self.declare, self.declared)
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())

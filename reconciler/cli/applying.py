@@ -34,7 +34,7 @@ class Applying:
     declared: Declared
     """What git said."""
     declare: Callable[[Observed], Declared]
-    """As for `reconcile.gather`."""
+    """As for `gather.gather`."""
     saved: PlanDoc | None
     """The plan file that is applied."""
     ask: bool

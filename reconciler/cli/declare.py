@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler import git, reconcile, sealed, snapshot
+from reconciler import gather as gathering
+from reconciler import git, sealed, snapshot
 from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
@@ -63,7 +64,7 @@ def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_J
     run = session.run
     listed = session.host.beside(lambda: whole(run.api, run.world, at_once=run.limits.reads_in_flight))
     said = declared(session, paths, names)
-    return reconcile.gather(run, with_lineage(session, said), said, listed)
+    return gathering.gather(run, with_lineage(session, said), said, listed)
 
 
 def gather_from(
@@ -83,4 +84,4 @@ def gather_from(
     except ReconcilerError as error:
         raise ReconcilerError(f"{observed}: {error}", hint=error.hint) from error
     said = declared(session, paths, names)
-    return reconcile.from_snapshot(run, with_lineage(session, said), said, seen)
+    return gathering.from_snapshot(run, with_lineage(session, said), said, seen)

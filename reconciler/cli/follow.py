@@ -100,7 +100,7 @@ def follow(
 
     Args:
         session: opened to last.
-        declare: as for `reconcile.gather`.
+        declare: as for `gather.gather`.
         declared: what git said in the first place.
         agreed: what was shown and agreed to.
         first: the first round, and what came of it.

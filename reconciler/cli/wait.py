@@ -44,11 +44,11 @@ def wait(
     apply, or the timeout has passed. Nothing is bought or cancelled, and jobs run on whatever ends the waiting. For
     jobs of days, let an hourly apply look after them instead of a runner that waits.
     """
-    from reconciler import reconcile
     from reconciler.cli.declare import declared, with_lineage
     from reconciler.cli.job_bars import job_bars
     from reconciler.cli.session import reading
     from reconciler.cli.signals import interrupts
+    from reconciler.gather import gather
     from reconciler.model import Names
     from reconciler.wait import Patience, until_ended
 
@@ -58,7 +58,7 @@ def wait(
         with job_bars(host) as show:
             view = until_ended(
                 session.run,
-                lambda: reconcile.gather(session.run, declare, said),
+                lambda: gather(session.run, declare, said),
                 Patience(timeout_seconds=timeout),
                 show,
             )

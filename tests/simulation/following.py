@@ -44,7 +44,7 @@ def follow(
     Args:
         waiting: how.
         run: what to work with.
-        declare: as for `reconcile.gather`.
+        declare: as for `gather.gather`.
         agreed: what was shown and agreed to.
         first: the first round, and what came of it.
         saved: the plan file, where one was applied.

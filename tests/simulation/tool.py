@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler import planfile, reconcile
+from reconciler import gather, planfile, reconcile
 from reconciler.api.client import Writer
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
@@ -125,12 +125,12 @@ class Tool:
         """Plan, and return the plan's file; None where that failed."""
         made: list[bytes] = []
 
-        def gather() -> str:
-            situation = reconcile.gather(self._run(order), self._declare(order), self._record.declared)
+        def make() -> str:
+            situation = gather.gather(self._run(order), self._declare(order), self._record.declared)
             made.append(planfile.encode(situation.document))
             return "planned"
 
-        self._until_it_ends(gather)
+        self._until_it_ends(make)
         return made[0] if made else None
 
     def follow(self, protocol: Callable[[Run[Writer], Declared], None], order: Order) -> None:

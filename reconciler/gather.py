@@ -1,0 +1,172 @@
+"""Look at the world and decide: specs that were read, the ledger, the workspace, and what follows. Writes nothing.
+
+What it works on is a `Run`: the API, the world, the target and the settings. Nothing here knows of the command line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+
+from reconciler import observe, planfile
+from reconciler.actions import Create, Plan
+from reconciler.guards import Proposal, measures, refusals
+from reconciler.ledger.memory import Memory, remember
+from reconciler.model import Declared, Observed
+from reconciler.planner import plan
+from reconciler.quota import Room, fit
+from reconciler.run import ApiT, Run, Situation
+from reconciler.snapshot import Snapshot
+
+
+def look(
+    run: Run[ApiT],
+    declared: Declared,
+    memory: Memory,
+    listed: Callable[[], observe.Listed] | None = None,
+) -> Observed:
+    """Read the workspace whole; `listed` waits for a list that is being read already.
+
+    Raises:
+        ListingError: the list of jobs could not be read whole.
+        ApiError: the API could not be read.
+    """
+    watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
+    found = listed() if listed else observe.whole(run.api, run.world, at_once=at_once)
+    return observe.with_remembered(run.api, run.world, watched, memory, found, at_once=at_once)
+
+
+def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
+    """Return what makes a job interesting to a run."""
+    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
+    adopted = frozenset(spec.adopt.job for spec in declared.specs if spec.adopt)
+    return observe.Watched(project=run.target.project, wanted=wanted, adopted=adopted)
+
+
+def gather(
+    run: Run[ApiT],
+    declare: Callable[[Observed], Declared],
+    declared: Declared,
+    listed: Callable[[], observe.Listed] | None = None,
+) -> Situation:
+    """Read ledger and workspace, decide, and tell the plan in numbers.
+
+    Args:
+        run: what to work with.
+        declare: adds to what git says what it says of the jobs that are there: which of their commits are ours.
+        declared: what git says.
+        listed: waits for the list, where it is being read already.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+        ListingError: the list of jobs could not be read whole.
+        ApiError: the API could not be read.
+    """
+    memory = recall(run)
+    observed = look(run, declared, memory, listed)
+    return logged(run, decide(run, declare(observed), observed, memory, now=observed.began))
+
+
+def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
+    """Gather, and look twice before anything is bought on the ground of a list of several pages.
+
+    Raises: as `gather` does.
+    """
+    memory = recall(run)
+    observed = look(run, declared, memory)
+    first = decide(run, declare(observed), observed, memory, now=observed.began)
+    if observed.pages == 1 or not first.plan.of(Create):
+        return first
+    both = look(run, declared, memory).beside(observed)
+    return decide(run, declare(both), both, memory, now=both.began)
+
+
+def recall(run: Run[ApiT]) -> Memory:
+    """Read the ledger, and tell of runs that were interrupted.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    earlier = Counter(intent.run_id for intent in memory.open_creates)
+    for run_id, creates in sorted(earlier.items()):
+        run.world.log("run.found_interrupted", earlier_run_id=run_id, creates=creates)
+    return memory
+
+
+def from_snapshot(
+    run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared, seen: Snapshot
+) -> Situation:
+    """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
+    memory = seen.memory(settle_seconds=run.limits.settle_seconds)
+    observed = seen.observed(watched_by(run, declared), memory)
+    return logged(run, decide(run, declare(observed), observed, memory, now=run.world.now()))
+
+
+def decide(
+    run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory, *, now: float
+) -> Situation:
+    """Plan, fit it into the quota, and ask the guards.
+
+    Args:
+        run: what to work with.
+        declared: what git says.
+        observed: the workspace.
+        memory: what the ledger remembers.
+        now: when the workspace began to be read, Unix seconds. Reading may take minutes, and what has settled only
+            meanwhile may have shown only meanwhile.
+    """
+    room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
+    decided = fit(plan(declared, observed, memory, now=now), observed.pending, room)
+    return situation_of(run, declared, observed, memory, decided)
+
+
+def logged(run: Run[ApiT], it: Situation) -> Situation:
+    """Log a plan in numbers, and what the guards refuse of it."""
+    run.world.log("plan.computed", **msgspec.structs.asdict(it.document.summary))
+    for refusal in it.refusals:
+        run.world.log("guard.refused", guard=refusal.guard, message=refusal.message)
+    return it
+
+
+def situation_of(
+    run: Run[ApiT],
+    declared: Declared,
+    observed: Observed,
+    memory: Memory,
+    decided: Plan,
+    *,
+    told: tuple[str, ...] = (),
+) -> Situation:
+    """Ask the guards about a plan, and tell all of it as a document."""
+    proposal = Proposal(
+        plan=decided,
+        declared=declared,
+        observed=observed,
+        memory=memory,
+        settings=run.guards,
+        allowed=run.allowed,
+        now=run.world.now(),
+    )
+    found = refusals(proposal)
+    document = planfile.of(
+        decided,
+        target=run.target,
+        checkout=run.checkout,
+        declared=declared,
+        observed=observed,
+        refusals=found,
+        measures=measures(proposal),
+        now=run.world.now(),
+    )
+    return Situation(
+        declared=declared,
+        observed=observed,
+        memory=memory,
+        plan=decided,
+        refusals=found,
+        document=document,
+        told=told,
+    )
