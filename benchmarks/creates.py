@@ -2,8 +2,8 @@
 
 python benchmarks/creates.py
 
-The bare client does the same uploads and creates in ten threads and nothing else: no plan, no ledger, no
-list afterwards.
+The bare client sends the same requests in ten threads, from a process of its own as ours does, and does nothing
+else: no specs, no plan, no ledger, no digests. The SDK's async form only uploads and creates.
 """
 
 from __future__ import annotations
@@ -68,8 +68,16 @@ def ours(root: Path, url: str) -> float:
 
 
 def bare(url: str) -> float:
-    began = time.perf_counter()
+    """Run the bare client as a process of its own, as ours is."""
+    return spent([sys.executable, __file__, url]).wall
+
+
+def same_calls(url: str) -> None:
+    """Send what ours sends: a look at jobs and files, the uploads and creates, and a look at what came of them."""
     with httpx.Client(base_url=url) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def look(path: str, page: int = 0) -> None:
+            client.get(path, params={"page": page, "page_size": 100}).raise_for_status().json()
 
         def one(job: int) -> None:
             file = client.post(
@@ -78,8 +86,11 @@ def bare(url: str) -> float:
             body = {"endpoint": "/v1/chat/completions", "model": MODEL, "input_files": [file["id"]]}
             client.post("/v1/batch/jobs", json=body).raise_for_status()
 
+        look("/v1/batch/jobs")
+        look("/v1/files")
         list(pool.map(one, range(JOBS)))
-    return time.perf_counter() - began
+        look("/v1/batch/jobs")
+        look("/v1/batch/jobs", 1)
 
 
 def sdk(url: str) -> float:
@@ -122,4 +133,6 @@ def rows() -> list[Row]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1].startswith("http"):
+        sys.exit(same_calls(sys.argv[1]))  # type: ignore[func-returns-value]
     sys.exit(measure.report(rows()))

@@ -3,25 +3,23 @@
     python benchmarks/history.py [JOBS]
 
 Writes a ledger as the tool writes it (an intent, an outcome and an end a job, a cancel for one in fifty) and times
-whole commands in this process, from reading the file to the last byte of output; the best of several rounds. Beside
+whole commands, each a process of its own, from its start to its end; the best of several rounds. Beside
 the seconds on the wall stand those of the CPU, which other work on the machine lengthens less. Ends with 1 where the
 table, the filters or the numbers take two seconds or longer.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import platform
 import random
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
-from reconciler.cli.main import run
+from measure import Spent, best, spent
+
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line, encode
 
 JOBS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
@@ -97,17 +95,9 @@ def lines_of(job: int, dice: random.Random) -> list[Line]:
     return found
 
 
-def told(argv: tuple[str, ...]) -> tuple[float, float, int]:
-    """Run `history --offline` and return how long it took, on the wall and on the CPU, and how many bytes it wrote."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    began, worked = time.perf_counter(), time.process_time()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-        code = run(["history", "--offline", "--sandbox", *argv])
-        out.flush()
-    elapsed, cpu = time.perf_counter() - began, time.process_time() - worked
-    if code:
-        raise SystemExit(f"history ended with {code}")
-    return elapsed, cpu, len(out.buffer.getvalue())  # type: ignore[attr-defined]
+def told(root: Path, argv: tuple[str, ...]) -> Spent:
+    """Run `history --offline` and return what it took."""
+    return spent([sys.executable, "-m", "reconciler", "history", "--offline", "--sandbox", *argv], cwd=root)
 
 
 def main() -> int:
@@ -120,18 +110,15 @@ def main() -> int:
         ledger.parent.mkdir(parents=True)
         rows = [encode(line) for job in range(JOBS) for line in lines_of(job, dice)]
         ledger.write_text("".join(f"{row}\n" for row in rows))
-        os.chdir(root)
         machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores"
         print(f"{machine}, a load of {os.getloadavg()[0]:.1f}")
         print(f"{JOBS:,} jobs, {len(rows):,} lines, {ledger.stat().st_size / 1e6:.0f} MB\n")
         print("| command | seconds | CPU seconds | output, MB |\n|---|---|---|---|")
         slowest = 0.0
         for name, argv in COMMANDS.items():
-            found = [told(argv) for _ in range(ROUNDS)]
-            best, cpu = (min(times) for times in list(zip(*found, strict=True))[:2])
-            slowest = max(slowest, best) if name in ("table", "filters", "stats") else slowest
-            print(f"| {name} | {best:.2f} | {cpu:.2f} | {found[0][2] / 1e6:.1f} |")
-        os.chdir("/")
+            found = best(ROUNDS, lambda argv=argv: told(root, argv))  # type: ignore[misc]
+            slowest = max(slowest, found.wall) if name in ("table", "filters", "stats") else slowest
+            print(f"| {name} | {found.wall:.2f} | {found.cpu:.2f} | {len(found.out) / 1e6:.1f} |")
     return int(slowest >= MOST)
 
 

@@ -84,11 +84,14 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def failures(self) -> int:
-        """How many attempts at the wanted work have failed: the larger of what tags and memory say."""
+        """How many attempts at the wanted work have failed: those that are listed or remembered, or what tags count.
+
+        Records may be deleted, so neither knows all; and of twins each carries the same number, so that says too little.
+        """
         failed = (Phase.FAILED, Phase.TIMED_OUT)
-        listed = [ours.tags.attempt for ours in self.wanted if ours.phase in failed]
-        known = [memory.attempt for memory in self.remembered if memory.phase in failed]
-        return max(len(listed), len(known), *listed, *known, 0)
+        found = {ours.job.id: ours.tags.attempt for ours in self.wanted if ours.phase in failed}
+        found |= {known.job_id: known.attempt for known in self.remembered if known.phase in failed}
+        return max(len(found), *found.values(), 0)
 
     def cancelled_by_us(self, job_id: str) -> bool:
         """Whether the ledger says that this tool decided to cancel a job, as a duplicate or otherwise."""

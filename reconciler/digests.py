@@ -126,7 +126,8 @@ def work_v1(*, endpoint: str, model: str | None, agent_id: str | None, inputs: I
 
 def settings_v1(*, timeout_hours: int, metadata: Mapping[str, str], on_remove: str) -> str:
     """Digest what accompanies the work. A difference here never buys anything."""
-    pairs = ",".join(f"{_text(key)}:{_text(metadata[key])}" for key in sorted(metadata, key=_utf16))
+    keys = sorted(metadata) if "".join(metadata).isascii() else sorted(metadata, key=_utf16)
+    pairs = ",".join([f"{encode_basestring(key)}:{encode_basestring(metadata[key])}" for key in keys])
     return _v1(
         f'{{"metadata":{{{pairs}}},"on_remove":{_text(on_remove)},"timeout_hours":{int(timeout_hours)}}}'
     )

@@ -649,6 +649,19 @@ FAILURES = {
         gone=("j0",),
         expected={"a": ("hold j1 failed!",)},
     ),
+    "a failed job and its failed twin, whose record is gone, are two attempts": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(ended(A, "j0", FAILED)),
+        gone=("j0",),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a failed job that the ledger remembers too is one attempt": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(ended(A, "j1", FAILED)),
+        expected={"a": ("create retry 2",)},
+    ),
     "a failure of another rerun is no attempt": Row(
         specs=(spec("a", rerun="2", retry=retrying(2)),),
         jobs=(job(A, "j1", FAILED, age=900), job(AGAIN, "j2", FAILED)),
