@@ -9,25 +9,20 @@ else: no specs, no plan, no ledger, no digests. The SDK's async form only upload
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import measure
 import workspace
+from bare import AT_ONCE, JOBS, MODEL, line
 from measure import Row, spent
 from mistralai.client import Mistral
 
-JOBS = 100
 DELAY = 0.05
-AT_ONCE = 10
 TIMES = 3
-MODEL = "mistral-small-latest"
 
 
 def project(root: Path) -> Path:
@@ -41,11 +36,6 @@ def project(root: Path) -> Path:
             f"name: job-{job}\nendpoint: /v1/chat/completions\nmodel: {MODEL}\ninput_files: [data/{job}.jsonl]\n"
         )
     return root
-
-
-def line(job: int) -> bytes:
-    body = {"messages": [{"role": "user", "content": f"hello {job}"}]}
-    return json.dumps({"custom_id": str(job), "body": body}).encode() + b"\n"
 
 
 def ours(root: Path, url: str) -> float:
@@ -69,28 +59,7 @@ def ours(root: Path, url: str) -> float:
 
 def bare(url: str) -> float:
     """Run the bare client as a process of its own, as ours is."""
-    return spent([sys.executable, __file__, url]).wall
-
-
-def same_calls(url: str) -> None:
-    """Send what ours sends: a look at jobs and files, the uploads and creates, and a look at what came of them."""
-    with httpx.Client(base_url=url) as client, ThreadPoolExecutor(AT_ONCE) as pool:
-
-        def look(path: str, page: int = 0) -> None:
-            client.get(path, params={"page": page, "page_size": 100}).raise_for_status().json()
-
-        def one(job: int) -> None:
-            file = client.post(
-                "/v1/files", files={"file": (f"{job}.jsonl", line(job))}, data={"purpose": "batch"}
-            ).json()
-            body = {"endpoint": "/v1/chat/completions", "model": MODEL, "input_files": [file["id"]]}
-            client.post("/v1/batch/jobs", json=body).raise_for_status()
-
-        look("/v1/batch/jobs")
-        look("/v1/files")
-        list(pool.map(one, range(JOBS)))
-        look("/v1/batch/jobs")
-        look("/v1/batch/jobs", 1)
+    return spent([sys.executable, Path(__file__).with_name("bare.py"), url]).wall
 
 
 def sdk(url: str) -> float:
@@ -133,6 +102,4 @@ def rows() -> list[Row]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1].startswith("http"):
-        sys.exit(same_calls(sys.argv[1]))  # type: ignore[func-returns-value]
     sys.exit(measure.report(rows()))

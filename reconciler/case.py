@@ -86,7 +86,7 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
     def failures(self) -> int:
         """How many attempts at the wanted work have failed: those that are listed or remembered, or what tags count.
 
-        Records may be deleted, so neither knows all; and of twins each carries the same number, so that says too little.
+        Records may be deleted, so neither knows all; and twins carry the same number, so that says too little.
         """
         failed = (Phase.FAILED, Phase.TIMED_OUT)
         found = {ours.job.id: ours.tags.attempt for ours in self.wanted if ours.phase in failed}
