@@ -220,7 +220,9 @@ class _Loader:
 
     def _defaults_of(self, path: str) -> bytes:
         """Return what tells the defaults around a spec from others."""
-        return b"".join(self._written.get(folder, b"") for folder in self._around(path) if self._written)
+        if not self._written:
+            return b""
+        return b"".join(self._written.get(folder, b"") for folder in self._around(path))
 
     def _around(self, path: str) -> Iterator[str]:
         while path != str(self._project.spec_root):

@@ -32,7 +32,7 @@ VERSION: Final = 1
 NAME: Final = "specs.cache"
 WORTH: Final = 50
 """So many specs are read as quickly as they are looked up."""
-_VARYING: Final = ("for_each", "matrix", "adopt")
+_VARYING: Final = frozenset({"for_each", "matrix", "adopt"})
 """Fields by which more than the content decides what a document declares."""
 
 
@@ -87,7 +87,12 @@ class SpecCache:
 
     def key(self, data: bytes, around: bytes) -> bytes:
         """Return what a file is remembered under: its content, and whatever defaults lie around it."""
-        return hashlib.sha256(hashlib.sha256(data).digest() + around).digest() if self._path else b""
+        if self._path is None:
+            return b""
+        found = hashlib.sha256(data)
+        if around:  # a spec is text, and so never what follows here
+            found.update(b"\xff" + around)
+        return found.digest()
 
     def get(self, key: bytes) -> Remembered | None:
         """Return what a content declares, None where it has to be read."""
@@ -99,16 +104,12 @@ class SpecCache:
     def put(self, key: bytes, document: Document, specs: Sequence[JobSpec]) -> None:
         """Remember the only document of a file, in which nothing was worth a word, where it is plain."""
         value = document.value
-        if not key or len(specs) != 1 or any(name in value for name in _VARYING):
+        if not key or len(specs) != 1 or not _VARYING.isdisjoint(value) or type(value.get("rerun")) is dict:
             return
-        if isinstance(value.get("rerun"), dict):
-            return
-        local = any(isinstance(part, InputFile) for part in specs[0].inputs)
-        self._seen[key] = Remembered(
-            spec=structs.replace(specs[0], inputs=()) if local else specs[0],
-            files=tuple(value["input_files"]) if local else (),
-            name_line=document.place(("name",)).line + 1,
-        )
+        spec, files = specs[0], ()
+        if InputFile in map(type, spec.inputs):
+            spec, files = structs.replace(spec, inputs=()), tuple(value["input_files"])
+        self._seen[key] = Remembered(spec, files, document.place(("name",)).line + 1)
         self._new = True
 
     def save(self) -> None:
