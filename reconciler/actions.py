@@ -152,17 +152,17 @@ class Decision:
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:
         """Return the actions of one class, in order."""
-        return tuple(action for action in self.actions if isinstance(action, kind))
+        return tuple([action for action in self.actions if isinstance(action, kind)])
 
     @property
     def pending(self) -> bool:
         """Whether something is to be written."""
-        return any(isinstance(action, Create | Cancel) for action in self.actions)
+        return bool(self.of(Create) or self.of(Cancel))
 
     @property
     def attention(self) -> bool:
         """Whether a person should look."""
-        return any(isinstance(action, Keep | Hold) and action.attention for action in self.actions)
+        return any(it.attention for it in self.actions if isinstance(it, Keep | Hold))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +176,7 @@ class Plan:
     @property
     def pending(self) -> bool:
         """Whether something is to be written."""
-        return any(decision.pending for decision in self.decisions)
+        return bool(self.of(Create) or self.of(Cancel))
 
     @property
     def attention(self) -> bool:
@@ -185,4 +185,4 @@ class Plan:
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:
         """Return the actions of one class over all names, in order."""
-        return tuple(action for decision in self.decisions for action in decision.of(kind))
+        return tuple([it for decision in self.decisions for it in decision.actions if isinstance(it, kind)])

@@ -242,13 +242,11 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ValueError: several fields of a group are there, or none.
         """
         for group in self.EXACTLY_ONE:
-            if [self._holds(name) for name in group].count(True) != 1:
+            held = [getattr(self, name) for name in group if "." not in name]
+            if self.matrix is not UNSET:
+                held += [getattr(self.matrix, name.partition(".")[2]) for name in group if "." in name]
+            if len(held) - held.count(UNSET) != 1:
                 raise ValueError(f"exactly one of {' and '.join(group)}")
-
-    def _holds(self, name: str) -> bool:
-        if not name.startswith("matrix."):
-            return getattr(self, name) is not UNSET
-        return self.matrix is not UNSET and getattr(self.matrix, name.removeprefix("matrix.")) is not UNSET
 
 
 def defaults_model() -> type[Struct]:

@@ -158,7 +158,7 @@ def _spec(
     document: Document, fields: JobFields, member: Variant, inputs: tuple[Input, ...], rerun: str
 ) -> JobSpec:
     family = families.is_family(fields)
-    texts = {key: document.text(("metadata", key)) for key in fields.metadata}
+    texts = document.texts(("metadata",))
     if "on_remove" not in document.value and fields.for_each is not UNSET:
         fields = replace(fields, on_remove="keep")
     if member.values:

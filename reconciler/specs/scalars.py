@@ -27,12 +27,11 @@ WORDS: Final[dict[str, Scalar]] = {
 }
 FIRST: Final = frozenset("0123456789+-.")
 """What a number begins with: a word that begins otherwise, and is not among `WORDS`, is text."""
-_WHOLE: Final = (
-    (re.compile(r"[-+]?[0-9]+"), 10),
-    (re.compile(r"0o[0-7]+"), 8),
-    (re.compile(r"0x[0-9a-fA-F]+"), 16),
+_NUMBER: Final = re.compile(
+    r"(?P<ten>[-+]?[0-9]+)|0o(?P<eight>[0-7]+)|0x(?P<sixteen>[0-9a-fA-F]+)"
+    r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
 )
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BASES: Final = {"ten": 10, "eight": 8, "sixteen": 16}
 _NOT_JSON: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -56,21 +55,17 @@ def resolve(text: str) -> Scalar:
 
 
 def _number(text: str) -> Scalar:
-    for form, base in _WHOLE:
-        if form.fullmatch(text):
-            _check_length(text)
-            return int(text.removeprefix("0o").removeprefix("0x"), base)
-    if _FLOAT.fullmatch(text):
-        _check_length(text)
-        value = float(text)
-        if not math.isfinite(value):
-            raise NotAValueError(f"{text} is too large for a number")
-        return value
-    if _NOT_JSON.fullmatch(text):
-        raise NotAValueError(f"{text} is not a number that JSON can hold")
-    return text
-
-
-def _check_length(text: str) -> None:
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        if _NOT_JSON.fullmatch(text):
+            raise NotAValueError(f"{text} is not a number that JSON can hold")
+        return text
     if len(text) > LONGEST_NUMBER:
         raise NotAValueError(f"a number of {len(text):,} digits")
+    kind = found.lastgroup or ""
+    if kind in _BASES:
+        return int(found[kind], _BASES[kind])
+    value = float(text)
+    if not math.isfinite(value):
+        raise NotAValueError(f"{text} is too large for a number")
+    return value

@@ -115,6 +115,12 @@ class Document:
             path = path[:-1]
         return self.sources.get(path, self.source)
 
+    def texts(self, path: Path) -> dict[str, str]:
+        """Return the scalars of the mapping at `path` as they were written; nothing where there is none."""
+        node = self.find(path)
+        parts = node.parts.items() if isinstance(node, Fields) else ()
+        return {key: part.value for key, (_, part) in parts if isinstance(part, yaml.ScalarEvent)}
+
     def text(self, path: Path) -> str:
         """Return the scalar at `path` as it was written, "" where there is none."""
         node = self.find(path)
