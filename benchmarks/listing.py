@@ -38,6 +38,7 @@ DICE = random.Random(1)  # noqa: S311 - nothing is retried
 class World:
     """As much of the world as reading a list needs."""
 
+    now = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
     spread = staticmethod(side_by_side)
