@@ -2,8 +2,11 @@
 
 Absence is never concluded from a partial list: a list counts as complete when the unique ids are at least the total
 on its last page, that page is not full, no other is short and the total did not shrink after the first page was read.
-Otherwise it is read again. Where one record is deleted and another one made while pages are read, the total stays and
-a job may slip from one page to the page before it: whoever buys on the ground of several pages looks twice.
+Otherwise it is read again. A job that shows late, among older ones, moves those behind it to later pages; where these
+were read already, side by side, one is lost, and a total above what was found says so. Then too the list is read again,
+the last time page after page, where that shows a job twice and hides none. Where one record is deleted and another one
+made while pages are read, the total stays and a job may slip from one page to the page before it: whoever buys on the
+ground of several pages looks twice.
 """
 
 from __future__ import annotations
@@ -67,9 +70,10 @@ def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
         if attempt:
             world.log("jobs.list_incomplete", attempt=attempt, problem=problem)
             world.sleep(PAUSE_SECONDS * attempt)
-        pages, size = _pages(reader, world, at_once=at_once)
+        side_by_side = at_once if attempt < TRIES - 1 else 1
+        pages, size = _pages(reader, world, at_once=side_by_side)
         jobs = {job.id: job for page in pages for job in page.jobs}
-        problem = _incomplete(pages, len(jobs), size)
+        problem = _incomplete(pages, len(jobs), size, in_order=side_by_side == 1)
         if not problem:
             elapsed = round((world.monotonic() - began) * 1000)
             world.log("jobs.listed", jobs=len(jobs), pages=len(pages), elapsed_ms=elapsed)
@@ -128,13 +132,14 @@ def _ids(pages: Iterable[JobPage]) -> set[str]:
     return {job.id for page in pages for job in page.jobs}
 
 
-def _incomplete(pages: list[JobPage], unique: int, size: int) -> str:
+def _incomplete(pages: list[JobPage], unique: int, size: int, *, in_order: bool) -> str:
     """Return what is wrong with a list, "" where nothing is.
 
     Args:
         pages: all of them, in order.
         unique: how many jobs stand there.
         size: how many jobs each page but the last has to hold. A job that stands there twice is one.
+        in_order: whether each was read after the one before it.
     """
     total = pages[-1].total
     if unique < total:
@@ -142,6 +147,8 @@ def _incomplete(pages: list[JobPage], unique: int, size: int) -> str:
     # Later pages are read side by side, so among them the order of totals says nothing: only the first came first.
     if any(page.total < pages[0].total for page in pages):
         return "the total shrank while the pages were read"
+    if not in_order and any(page.total > unique for page in pages):
+        return "jobs showed up while the pages were read side by side"
     if any(len(_ids([page])) < size for page in pages[:-1]):
         return "a page came short"
     return ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pytest
 from hypothesis import given
@@ -244,6 +244,36 @@ def test_a_list_that_adds_up_the_second_time_is_taken(tamper: Tamper) -> None:
 
     reader = Pages(some_jobs(250), tamper=once)
     assert len(listed(reader)) == 250
+
+
+def backwards(do: Callable[[Any], Any], items: Sequence[Any], *, at_once: int) -> list[Any]:
+    """Read the last page first, as may happen side by side."""
+    order = items[::-1] if at_once > 1 else items
+    found = {item: do(item) for item in order}
+    return [found[item] for item in items]
+
+
+def test_a_job_that_shows_late_among_older_ones_hides_none() -> None:
+    jobs, late = some_jobs(250), structs.replace(some_jobs(1)[0], id="late", created_at=1)
+
+    def show(number: int) -> None:
+        if number == 2:  # page 2 was read, page 1 is next, and ends with what page 2 began with
+            jobs.insert(150, late)
+
+    world = replace(Stage().world(), spread=backwards)
+    found = list_all(Pages(jobs, before=show), world, at_once=4)
+    assert {it.id for it in found} == {it.id for it in jobs}
+
+
+def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() -> None:
+    jobs = some_jobs(250)
+    there = {it.id for it in jobs}
+
+    def make(number: int) -> None:
+        jobs.append(structs.replace(jobs[0], id=f"new{number}", created_at=jobs[-1].created_at + 1))
+
+    world = replace(Stage().world(), spread=backwards)
+    assert there <= {it.id for it in list_all(Pages(jobs, before=make), world, at_once=4)}
 
 
 def test_a_list_with_repeated_jobs_holds_each_once() -> None:

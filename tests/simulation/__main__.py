@@ -59,6 +59,8 @@ def _played(seeds: range, workers: int, until_one_fails: bool) -> Tally:
             parts = pool.imap_unordered(run, chunks)
         for part in parts:
             whole.merge(part)
+            for seed, broken in part.violations:
+                sys.stderr.write(f"\rseed {seed}: {broken.invariant}: {broken.what}\n")
             sys.stderr.write(f"\r{whole.schedules:,} schedules, {len(whole.violations)} violations")
             if until_one_fails and whole.violations:
                 break

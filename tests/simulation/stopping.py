@@ -45,12 +45,16 @@ def an_old_checkout_cancels_nothing_newer(cancel: Accepted) -> Iterator[str]:
 
 
 def a_duplicate_leaves_its_twin(cancel: Accepted) -> Iterator[str]:
-    """A duplicate is cancelled only where another job of the same work was live or had succeeded."""
+    """A duplicate is cancelled only where another job of the same work was live, or had succeeded, when the run looked
+    or since then.
+    """  # noqa: D205 - one sentence
     if cancel.reason != "duplicate":
         return
     server, by = cancel.server, cancel.by
     for other in cancel.others():
         if other.deleted_at is not None or server.status(other.id) in (*LIVE, Status.SUCCESS):
+            return
+        if other.at >= min(by.planned_on, by.looked) - INSTANT:  # it was live as it was made
             return
         for when in (by.planned_on - INSTANT, by.looked - INSTANT):
             if server.was_live_at(other.id, when) or server.ended_before(other.id, when) is Status.SUCCESS:
