@@ -130,9 +130,10 @@ def _ground(limits: Limits) -> bytes:
     """Digest what decides beside a content: the limits, and the tool as it is installed, edited or not."""
     words = [str(VERSION), reconciler.__version__, repr(limits)]
     folders = {os.path.dirname(file) for file in (__file__, model.__file__, digests.__file__)}  # noqa: PTH120 - as above
-    for folder in sorted(folders):
-        found = ((it.name, it.stat()) for it in os.scandir(folder) if it.name.endswith(".py"))
-        words += sorted(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in found)
+    with suppress(OSError):  # in an archive the version says enough: nobody edits it there
+        for folder in sorted(folders):
+            found = ((it.name, it.stat()) for it in os.scandir(folder) if it.name.endswith(".py"))
+            words += sorted(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in found)
     return hashlib.sha256("\n".join(words).encode()).digest()
 
 
