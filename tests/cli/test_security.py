@@ -204,8 +204,9 @@ def test_a_project_that_is_renamed_buys_nothing_again(attacked: Stage) -> None:
     harmless(refused)
 
 
-def test_a_ledger_that_comes_with_the_checkout_is_refused(attacked: Stage) -> None:
-    forged = attacked.root / ".reconciler/127.0.0.1/shop/ledger.jsonl"
+@pytest.mark.parametrize("file", ["127.0.0.1/shop/ledger.jsonl", "specs.cache", "inputs.cache"])
+def test_a_memory_that_comes_with_the_checkout_is_refused(attacked: Stage, file: str) -> None:
+    forged = attacked.root / ".reconciler" / file
     forged.parent.mkdir(parents=True, exist_ok=True)
     forged.write_text("{}\n")
     attacked.git("add", "--force", ".reconciler")
