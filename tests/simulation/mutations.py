@@ -53,7 +53,7 @@ MUTATIONS: Final = (
     Mutation(
         "no check that the list is whole",
         "observe.py",
-        "problem = _incomplete(pages, len(jobs), size)",
+        "problem = _incomplete(pages, len(jobs), size, in_order=side_by_side == 1)",
         'problem = ""',
     ),
     Mutation(
