@@ -118,7 +118,8 @@ def until_ended(
 
 
 def _left(patience: Patience, elapsed: float) -> float:
-    return float("inf") if patience.timeout_seconds is None else patience.timeout_seconds - elapsed
+    """Return the seconds that are left, whole milliseconds: a sleep too short for the clock to notice would never end."""
+    return float("inf") if patience.timeout_seconds is None else round(patience.timeout_seconds - elapsed, 3)
 
 
 def _passes(error: ReconcilerError) -> bool:
