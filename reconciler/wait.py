@@ -118,7 +118,7 @@ def until_ended(
 
 
 def _left(patience: Patience, elapsed: float) -> float:
-    """Return the seconds that are left, whole milliseconds: a sleep too short for the clock to notice would never end."""
+    """Return the seconds that are left, in milliseconds: a clock may not notice a shorter sleep, for ever."""
     return float("inf") if patience.timeout_seconds is None else round(patience.timeout_seconds - elapsed, 3)
 
 

@@ -103,6 +103,21 @@ def test_the_timeout_is_6_and_the_jobs_run_on(stage: Stage) -> None:
     assert stage.live() == ["slow"]
 
 
+def test_a_timeout_ends_though_no_clock_counts_its_last_instant(stage: Stage) -> None:
+    stage.spec("slow", model="sandbox-stuck")
+    stage.run("apply", "--yes")
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        """Wake up by less than a clock can tell before the time is over."""
+        pauses.append(seconds)
+        assert len(pauses) < 100
+        stage.advance(seconds if len(pauses) < 3 else max(0.0, seconds - 1e-4))
+
+    result = stage.run("wait", "--timeout", "10s", host=lambda host: replace(host, sleep=sleep))
+    assert result.code == 6
+
+
 @pytest.mark.parametrize("requests", ["0", "-1s", "soon", ""])
 def test_a_timeout_that_is_none_is_a_usage_error(stage: Stage, requests: str) -> None:
     stage.spec("one")
