@@ -7,6 +7,7 @@ the API; what ends it is the end of every job, the timeout, a signal, or an erro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -118,8 +119,10 @@ def until_ended(
 
 
 def _left(patience: Patience, elapsed: float) -> float:
-    """Return the seconds that are left, in milliseconds: a clock may not notice a shorter sleep, for ever."""
-    return float("inf") if patience.timeout_seconds is None else round(patience.timeout_seconds - elapsed, 3)
+    """Return the seconds that are left, in whole milliseconds: a clock may never notice a shorter sleep."""
+    if patience.timeout_seconds is None:
+        return math.inf
+    return math.ceil((patience.timeout_seconds - elapsed) * 1000) / 1000
 
 
 def _passes(error: ReconcilerError) -> bool:
