@@ -71,11 +71,7 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def newest(self) -> Ours | None:
         """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
-        return max(
-            self.wanted,
-            key=lambda ours: (ours.job.created_at, ours.tags.attempt, ours.job.id),
-            default=None,
-        )
+        return max(self.wanted, key=rank, default=None)
 
     @cached_property
     def remembered(self) -> tuple[Remembered, ...]:
@@ -125,6 +121,11 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
         """Whether a job was bought from a commit that this checkout does not contain."""
         commit = ours.tags.source.commit
         return bool(commit) and (self.lineage is None or commit not in self.lineage)
+
+
+def rank(ours: Ours) -> tuple[int, int, str]:
+    """Sort attempts at one piece of work, the oldest first."""
+    return (ours.job.created_at, ours.tags.attempt, ours.job.id)
 
 
 def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Iterator[Case]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.actions import Cancel, Change, Create, Hold, Keep, Reason
-from reconciler.case import OUR_CANCELS, Case
+from reconciler.case import OUR_CANCELS, Case, rank
 from reconciler.model import Job, Phase
 from reconciler.rules.changes import bought_before, changes
 from reconciler.rules.rule import Verdict, rule
@@ -112,12 +112,21 @@ def record_gone(case: Case) -> Verdict:
     "Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone",
 )
 def cancelled(case: Case) -> Verdict:
-    """What a person stopped stays stopped."""
-    newest = case.newest
-    if newest is None or newest.phase is not Phase.CANCELLED or case.stopped_by_us(newest.job):
+    """What a person stopped stays stopped. An adopted job that came later was not bought for the spec, and is no word
+    of ours that it may go on.
+    """  # noqa: D205 - one sentence, and why
+    since = max((rank(ours) for ours in case.wanted if not ours.adopted), default=None)
+    stopped = [
+        ours
+        for ours in case.wanted
+        if ours.phase is Phase.CANCELLED
+        and (since is None or rank(ours) >= since)
+        and not case.stopped_by_us(ours.job)
+    ]
+    if not stopped:
         return None
     hint = "change `rerun` to run it again"
-    return (Hold(job=newest.job, reason=Reason.CANCELLED, hint=hint, attention=True),)
+    return (Hold(job=max(stopped, key=rank).job, reason=Reason.CANCELLED, hint=hint, attention=True),)
 
 
 @rule(

@@ -777,6 +777,16 @@ ADOPTED = {
         jobs=(BY_HAND, job(OLD, "j2")),
         expected={"a": ("cancel j2 suspended", "hold j1 suspended")},
     ),
+    "an adopted failure that came later undoes no person's cancel": Row(
+        specs=(adopting(TWICE, "j2"),),
+        jobs=(job(A, "j1", CANCELLED, age=900), untagged(A, "j2", FAILED, age=600)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "an adopted failure undoes no person's cancel of another adopted job": Row(
+        specs=(adopting(TWICE, "j2"), adopting(spec("b", rerun="2"), "j1", work=A)),
+        jobs=(untagged(A, "j1", CANCELLED, age=900), untagged(A, "j2", FAILED, age=600)),
+        expected={"a": ("hold j1 cancelled!",), "b": ("create new 1",)},
+    ),
     "an adopted job whose spec is gone does not exist": Row(specs=(), jobs=(BY_HAND,), expected={}),
     "an adopted job that is not there buys nothing": Row(
         specs=(OF_A,), expected={"a": ("hold - not_adopted!",)}

@@ -16,7 +16,7 @@ from tests.simulation.server import FAILED
 
 
 def what_a_spec_adopts_is_not_bought(create: Accepted) -> Iterator[str]:
-    """Work that a spec adopts a job for is bought only once that job has failed, or was stopped beside another one:
+    """Work that a spec adopts a job for is bought only once that job has failed, or was stopped before work of ours:
     not while it runs, not once it has succeeded, and not where it cannot be found or belongs to another project.
     """  # noqa: D205 - one sentence
     for adopt, job in create.adopted():
@@ -30,7 +30,7 @@ def what_a_spec_adopts_is_not_bought(create: Accepted) -> Iterator[str]:
             yield f"the record of {job.id[:8]} is gone"
         else:
             status = create.server.status(job.id) if job.deleted_at is None else job.ended_as
-            stopped = status is Status.CANCELLED and any(it is not job for it in create.attempts())
+            stopped = status is Status.CANCELLED and any(create.others())
             if status not in FAILED and not stopped:
                 yield f"{job.id[:8]} is {status}"
 
