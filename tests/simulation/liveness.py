@@ -72,10 +72,16 @@ def _live(stage: Stage, jobs: list[Bought]) -> list[Bought]:
     return [job for job in jobs if stage.server.status(job.id) in LIVE]
 
 
+UNTOUCHABLE: Final = frozenset({Reason.UNREADABLE, Reason.NEWER_TOOL, Reason.UNKNOWN_STATUS})
+"""Reasons to do nothing about any job of a name."""
+
+
 def at_most_one_live_after_the_next_apply(end: End) -> Iterator[str]:
-    """Whatever happened, and whoever ran: after one apply in peace at most one job of a declared work is live."""
+    """Whatever happened, and whoever ran: after one apply in peace at most one job of a declared work is live, unless
+    the whole name is on hold.
+    """  # noqa: D205 - one sentence
     for decision in end.situation.plan.decisions:
-        if decision.spec is None:
+        if decision.spec is None or any(hold.reason in UNTOUCHABLE for hold in decision.of(Hold)):
             continue
         live = _live(end.stage, end.stage.history.of(decision.spec.run_key))
         if len(live) > 1 and not any(job.altered for job in live):

@@ -113,8 +113,8 @@ MUTATIONS: Final = (
     Mutation(
         "a person's cancel is taken for our own",
         "rules/wanted.py",
-        "if newest is None or newest.phase is not Phase.CANCELLED or case.stopped_by_us(newest.job):",
-        "if newest is None or newest.phase is Phase.CANCELLED:",
+        "    if not stopped:\n        return None\n",
+        "    return None\n",
     ),
     Mutation(
         "every project's jobs are ours",
