@@ -109,9 +109,10 @@ def _pages(reader: Reader, world: World, *, at_once: int) -> tuple[list[JobPage]
     """Read every page, and tell their size; pages are read as long as the total, or a full page, asks for more."""
     size = PAGE_SIZE
     pages = [reader.list_jobs(page=0, page_size=size)]
-    if 0 < len(pages[0].jobs) < size and len(pages[0].jobs) != pages[0].total:
+    first = len(_ids(pages))  # a row that stands there twice says nothing of the size
+    if 0 < first < size and first != pages[0].total:
         # The server hands out smaller pages than we asked for: go by its size from the start.
-        size = len(pages[0].jobs)
+        size = first
         pages = [reader.list_jobs(page=0, page_size=size)]
     known = len(_ids(pages))
     while more := _more(pages, size):

@@ -276,6 +276,19 @@ def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() 
     assert there <= {it.id for it in list_all(Pages(jobs, before=make), world, at_once=4)}
 
 
+def test_a_row_that_stands_twice_does_not_make_the_pages_larger() -> None:
+    jobs = some_jobs(4)
+
+    def lie(number: int, page: JobPage) -> JobPage:
+        if number == 0:
+            return JobPage(jobs=(*page.jobs, page.jobs[-1]), total=3)
+        return replace(page, total=2) if number == 1 else page
+
+    reader = Pages(jobs, cap=3, tamper=lie)
+    listed(reader)
+    assert reader.asked == [(0, 100)]  # three jobs, of a total of three
+
+
 def test_a_list_with_repeated_jobs_holds_each_once() -> None:
     def repeat(_: int, page: JobPage) -> JobPage:
         return replace(page, jobs=(*page.jobs, *page.jobs[:3]))
