@@ -317,7 +317,7 @@ def rows(title: str) -> list[str]:
 
 ELSEWHERE = (
     "rename the project",
-    "forge the ledger",
+    "forge the ledger, or what is remembered of specs and inputs",
     "change a saved plan",
     "forge a saved plan whole",
     "stop a neighbour's job by adopting it",
