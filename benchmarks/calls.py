@@ -30,6 +30,7 @@ KEPT = Path(__file__).with_name("calls.json")
 PART = {
     "specs": "load",
     "api": "list",
+    "listing.py": "list",
     "observe.py": "list",
     "tags.py": "list",
     "planner.py": "decide",

@@ -19,7 +19,7 @@ import workspace
 from measure import Row
 from mistralai.client import Mistral
 
-from reconciler import observe
+from reconciler import listing
 from reconciler.api.client import Reader
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
@@ -60,7 +60,7 @@ def ours(url: str) -> float:
         retry=Retrier(POLICY, rng=DICE, monotonic=time.monotonic, sleep=time.sleep),
         on_request=lambda _: None,
     )
-    found = observe.list_all(reader, World, at_once=AT_ONCE)  # type: ignore[arg-type]
+    found = listing.list_all(reader, World, at_once=AT_ONCE)  # type: ignore[arg-type]
     reader.close()
     assert len(found) == JOBS  # noqa: S101
     return time.perf_counter() - began

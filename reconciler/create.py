@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, assert_never
 
-from reconciler import observe, tags
+from reconciler import listing, tags
 from reconciler.actions import Create
 from reconciler.api.client import Writer
 from reconciler.api.errors import (
@@ -240,7 +240,7 @@ def _settled(desk: Desk, purchase: Purchase) -> Job | Literal[False] | None:
     if _too_late(desk):
         return False
     try:
-        jobs = observe.list_all(desk.writer, desk.world, at_once=desk.limits.reads_in_flight)
+        jobs = listing.list_all(desk.writer, desk.world, at_once=desk.limits.reads_in_flight)
     except ReconcilerError:
         return False
     return next((job for job in jobs if _is(job, purchase)), None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from reconciler import digests, observe, tags
+from reconciler import digests, listing, tags
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError
 from reconciler.api.values import CreateJob, RequestRecord
@@ -88,7 +88,7 @@ def _host(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
 
 
 def _list(run: Run[ApiT]) -> Iterator[Finding]:
-    jobs = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
     ours = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield Finding(
         check="list",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from reconciler import observe, planfile
+from reconciler import listing, observe, planfile
 from reconciler.actions import Create, Plan
 from reconciler.guards import Proposal, measures, refusals
 from reconciler.ledger.memory import Memory, remember
@@ -25,7 +25,7 @@ def look(
     run: Run[ApiT],
     declared: Declared,
     memory: Memory,
-    listed: Callable[[], observe.Listed] | None = None,
+    listed: Callable[[], listing.Listed] | None = None,
 ) -> Observed:
     """Read the workspace whole; `listed` waits for a list that is being read already.
 
@@ -34,7 +34,7 @@ def look(
         ApiError: the API could not be read.
     """
     watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
-    found = listed() if listed else observe.whole(run.api, run.world, at_once=at_once)
+    found = listed() if listed else listing.whole(run.api, run.world, at_once=at_once)
     return observe.with_remembered(run.api, run.world, watched, memory, found, at_once=at_once)
 
 
@@ -49,7 +49,7 @@ def gather(
     run: Run[ApiT],
     declare: Callable[[Observed], Declared],
     declared: Declared,
-    listed: Callable[[], observe.Listed] | None = None,
+    listed: Callable[[], listing.Listed] | None = None,
 ) -> Situation:
     """Read ledger and workspace, decide, and tell the plan in numbers.
 
@@ -66,7 +66,7 @@ def gather(
     """
     memory = recall(run)
     observed = look(run, declared, memory, listed)
-    return logged(run, decide(run, declare(observed), observed, memory, now=observed.began))
+    return logged(run, decide(run, declare(observed), observed, memory))
 
 
 def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
@@ -76,11 +76,11 @@ def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], decla
     """
     memory = recall(run)
     observed = look(run, declared, memory)
-    first = decide(run, declare(observed), observed, memory, now=observed.began)
+    first = decide(run, declare(observed), observed, memory)
     if observed.pages == 1 or not first.plan.of(Create):
         return first
     both = look(run, declared, memory).beside(observed)
-    return decide(run, declare(both), both, memory, now=both.began)
+    return decide(run, declare(both), both, memory)
 
 
 def recall(run: Run[ApiT]) -> Memory:
@@ -102,24 +102,17 @@ def from_snapshot(
     """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
     memory = seen.memory(settle_seconds=run.limits.settle_seconds)
     observed = seen.observed(watched_by(run, declared), memory)
-    return logged(run, decide(run, declare(observed), observed, memory, now=run.world.now()))
+    return logged(run, decide(run, declare(observed), observed, memory))
 
 
-def decide(
-    run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory, *, now: float
-) -> Situation:
+def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
     """Plan, fit it into the quota, and ask the guards.
 
-    Args:
-        run: what to work with.
-        declared: what git says.
-        observed: the workspace.
-        memory: what the ledger remembers.
-        now: when the workspace began to be read, Unix seconds. Reading may take minutes, and what has settled only
-            meanwhile may have shown only meanwhile.
+    What counts is when the workspace began to be read: reading may take minutes, and a snapshot be of yesterday, and
+    what has settled only since then may have shown only since then.
     """
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
-    decided = fit(plan(declared, observed, memory, now=now), observed.pending, room)
+    decided = fit(plan(declared, observed, memory, now=observed.began), observed.pending, room)
     return situation_of(run, declared, observed, memory, decided)
 
 

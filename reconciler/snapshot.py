@@ -102,7 +102,7 @@ class Snapshot:
             known=observe.by_memory(memory, self.jobs),
         )
         pending = Pending(ours=found.pending.ours, others=found.pending.others + self.other_pending)
-        return replace(found, total=found.total + self.other_jobs, pending=pending, at=self.at)
+        return replace(found, total=found.total + self.other_jobs, pending=pending, began=self.at, at=self.at)
 
 
 def of(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from reconciler import observe, waiting
+from reconciler import listing, waiting
 from reconciler.api.errors import ApiError
 from reconciler.errors import ListingError, ReconcilerError
 from reconciler.model import Job
@@ -140,7 +140,7 @@ def _glance(run: Run[ApiT], view: View) -> Mapping[str, Job] | None:
     ids: Collection[str] = view.awaited.keys()
     if len(ids) < sum(stand is Stand.RUNNING for stand in view.stands.values()):
         return None  # something is waited for that no job explains: room, or a create whose outcome is open
-    fresh = observe.newest(run.api, ids)
+    fresh = listing.newest(run.api, ids)
     ended = [job for job in fresh.values() if job.phase not in LIVE]
     for job in ended:
         run.world.log(

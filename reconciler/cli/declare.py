@@ -12,8 +12,8 @@ from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
+from reconciler.listing import whole
 from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
-from reconciler.observe import whole
 from reconciler.render.problems import problems_text
 from reconciler.run import ApiT, Situation
 from reconciler.specs.load import load

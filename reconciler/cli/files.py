@@ -57,7 +57,7 @@ def unneeded(session: Session) -> list[File]:  # type: ignore[type-arg]  # a rea
         ListingError: the list of jobs could not be read whole.
         SpecError: the specs hold mistakes, so what they name is not known.
     """
-    from reconciler import observe, stored
+    from reconciler import listing, stored
     from reconciler.model import UploadedFile
     from reconciler.specs.load import load
 
@@ -71,7 +71,7 @@ def unneeded(session: Session) -> list[File]:  # type: ignore[type-arg]  # a rea
     uploads = list(
         stored.ours(run.api)
     )  # before the jobs: what is created meanwhile uses what is listed here
-    jobs = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
     return stored.unneeded(uploads, jobs, named, now=run.world.now())
 
 

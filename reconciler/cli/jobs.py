@@ -33,7 +33,7 @@ def list_(
     host: Host, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
     """List jobs, the oldest first."""
-    from reconciler import observe, tags
+    from reconciler import listing, tags
     from reconciler.cli.report import jobs_text, listed
     from reconciler.cli.session import reading
     from reconciler.render.clean import clean
@@ -41,7 +41,7 @@ def list_(
 
     with reading(common, host) as session:
         at_once = session.run.limits.reads_in_flight
-        found = observe.list_all(session.run.api, session.run.world, at_once=at_once)
+        found = listing.list_all(session.run.api, session.run.world, at_once=at_once)
     chosen = [
         listed(job)
         for job in found
@@ -69,7 +69,7 @@ def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
     The file holds the jobs that this tool has bought or that a spec adopts, without the users' metadata, and the
     ledger: no prompts, no answers, no key.
     """
-    from reconciler import observe
+    from reconciler import listing
     from reconciler import snapshot as snapshots
     from reconciler.cli.session import reading
     from reconciler.cli.tell import save
@@ -78,7 +78,7 @@ def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
     with reading(common, host) as session:
         run = session.run
         ledger = run.world.ledger.read()
-        found = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+        found = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
         adopted = adopted_here(session)
         document = snapshots.of(found, ledger, target=run.target, now=run.world.now(), adopted=adopted)
     save(host.cwd / file, snapshots.encode(document))

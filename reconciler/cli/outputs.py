@@ -84,11 +84,11 @@ def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[s
     Raises:
         UsageError: nothing has such a name.
     """
-    from reconciler import observe
+    from reconciler import listing, observe
     from reconciler.specs.words import nearest
 
     run = session.run
-    jobs = observe.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
     watched = observe.Watched(project=run.target.project, wanted=frozenset())
     ours = observe.sort_out(jobs, watched).ours
     now = {key: spec.name for spec in specs for key in spec.run_keys}

@@ -1,4 +1,4 @@
-"""`reconciler plan`: what would be done, and why. Writes nothing but the plan file it is asked for."""
+"""`reconciler plan`: what would be done, and why. Buys and cancels nothing; writes the files that it is asked for."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def reset(host: Host, *, config: Path | None) -> int:
 
 def default_db(host: Host) -> Path:
     """Return the embedded sandbox's own database, so that both look at the same jobs."""
-    from reconciler.cli.session import sandbox_db
+    from reconciler.cli.connect import sandbox_db
     from reconciler.specs.project import load_project
 
     return sandbox_db(load_project(None, start=host.cwd))

@@ -7,23 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic
+from typing import Generic
 
 import msgspec
 
 from reconciler import git, provenance
 from reconciler.api.client import Reader, Writer
 from reconciler.api.exchange import Observer
-from reconciler.api.key import Key, read_key
+from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.transport import Nowhere, Transport, https_transport, wsgi_transport
-from reconciler.api.values import RequestRecord
+from reconciler.api.transport import Nowhere
+from reconciler.cli import connect
 from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
 from reconciler.cli.progress import Beats, work_bars
 from reconciler.cli.target import open_project, target_of
-from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.joint import JointLedger
@@ -33,9 +32,6 @@ from reconciler.model import Target
 from reconciler.run import ApiT, Run
 from reconciler.specs.project import STATE, Project, make_own
 from reconciler.world import Ledger, World
-
-if TYPE_CHECKING:
-    from reconciler.world import Log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,14 +154,14 @@ def _open(
         monotonic=host.monotonic,
         sleep=host.sleep,
     )
-    key = Key("none") if nowhere else _key(common, host, target)
+    key = Key("none") if nowhere else connect.key(common, host, target)
     api = kind(
         base_url=target.base_url,
         key=key,
-        transport=host.through(Nowhere() if nowhere else _transport(host, project, target, stack)),
+        transport=host.through(Nowhere() if nowhere else connect.transport(host, project, target, stack)),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
-        on_request=_observer(log, ear),
+        on_request=connect.observer(log, ear),
     )
     stack.callback(api.close)
     if drawn:
@@ -227,70 +223,3 @@ def shared_ledger(project: Project, target: Target, host: Host) -> SharedLedger 
         folder=target.folder,
         environ=host.environ,
     )
-
-
-def _key(common: Common, host: Host, target: Target) -> Key:
-    if target.sandbox:
-        from reconciler.sandbox import BUILT_IN_KEY
-
-        return Key(BUILT_IN_KEY)
-    return read_key(environ=host.environ, file=common.api_key_file and host.cwd / common.api_key_file)
-
-
-def sandbox_db(project: Project) -> Path:
-    """Return where the embedded sandbox keeps its state."""
-    return project.root / STATE / "sandbox" / "sandbox.db"
-
-
-def _transport(host: Host, project: Project, target: Target, stack: ExitStack) -> Transport:
-    if not target.sandbox:
-        limits = project.settings.limits
-        return https_transport(target.base_url, connections=limits.reads_in_flight + limits.in_flight)
-    try:
-        from reconciler.sandbox.app import make_app
-        from reconciler.sandbox.store import Store
-    except ModuleNotFoundError as error:
-        raise ReconcilerError(
-            f"the sandbox needs the package {error.name}",
-            hint='pip install "mistral-batch-reconciler[sandbox]"',
-        ) from error
-    store = stack.enter_context(Store(sandbox_db(project)))
-    speed = sandbox_speed(host)
-    return wsgi_transport(make_app(store, now=host.now, speed=speed, ids=host.uuid))
-
-
-def sandbox_speed(host: Host) -> float:
-    """Return how many times faster than life the embedded sandbox works.
-
-    Raises:
-        UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
-    """
-    text = host.environ.get("RECONCILER_SANDBOX_SPEED", "1")
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not speed > 0:
-        raise UsageError(
-            f"RECONCILER_SANDBOX_SPEED is {text!r}", hint="give a positive number, such as 100, or inf"
-        )
-    return speed
-
-
-def _observer(log: Log, ear: Observer | None) -> Observer:
-    def heard(record: RequestRecord) -> None:
-        if ear is not None:
-            ear(record)
-        facts = {
-            "method": record.method,
-            "path": record.path,
-            "status": record.status,
-            "elapsed_ms": record.elapsed_ms,
-            "attempt": record.attempt,
-        }
-        if record.error:
-            log("request.failed", **facts, error=record.error)
-        else:
-            log("request.sent", **facts)
-
-    return heard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import observe, summary
+from reconciler import listing, summary
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
 from reconciler.cli.session import local_ledger, reading, shared_ledger
@@ -62,7 +62,7 @@ def read(common: Common, host: Host, *, offline: bool, results: Path | None = No
         with reading(common, host) as session:
             lines = session.run.world.ledger.read()
             at_once = session.run.limits.reads_in_flight
-            jobs = observe.list_all(session.run.api, session.run.world, at_once=at_once)
+            jobs = listing.list_all(session.run.api, session.run.world, at_once=at_once)
     told = sorted_out(lines)
     if jobs is not None:
         jobs = rows.ours(jobs, target.project, told.job_ids)

@@ -151,11 +151,13 @@ class _Loader:
 
     def _file(self, path: str) -> Iterator[JobSpec]:
         data = self._data(path)
-        key = b"" if data is None else self._cache.key(data, self._defaults_of(path))
+        if data is None:
+            return
+        key = self._cache.key(data, self._defaults_of(path))
         spec = self._remembered(path, key)
         if spec is not None:
             yield spec
-        elif data is not None:
+        else:
             yield from self._read(path, data, key)
 
     def _remembered(self, path: str, key: bytes) -> JobSpec | None:

@@ -247,6 +247,16 @@ def test_a_client_prints_as_its_address() -> None:
         assert re.fullmatch(r"Writer\(Exchange\(https://api\.example/?\)\)", repr(client))
 
 
+def test_the_client_leaves_the_command_line_of_httpx_alone() -> None:
+    """It would import rich, which is installed here, on every start."""
+    import subprocess
+    import sys
+
+    code = "import sys, reconciler.api.client; print('httpx' in sys.modules, 'rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True False"
+
+
 def test_the_light_modules_stay_light() -> None:
     """Commands that only need the classes of errors or the values must not pay for HTTP."""
     import subprocess

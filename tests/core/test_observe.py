@@ -17,8 +17,9 @@ from reconciler.api.errors import NotFoundError, OutcomeUnknownError
 from reconciler.api.values import JobPage
 from reconciler.errors import ListingError
 from reconciler.ledger.memory import Memory
+from reconciler.listing import PAGE_SIZE, TRIES, list_all, whole
 from reconciler.model import Job
-from reconciler.observe import PAGE_SIZE, TRIES, Watched, list_all, sort_out, whole, with_remembered
+from reconciler.observe import Watched, sort_out, with_remembered
 
 from .fakes import Stage
 from .make import (
@@ -297,7 +298,7 @@ def test_a_list_with_repeated_jobs_holds_each_once() -> None:
 
 
 def test_nothing_with_a_total_is_not_an_empty_workspace() -> None:
-    with pytest.raises(ListingError, match="0 jobs on 1 pages, of a total of 7"):
+    with pytest.raises(ListingError, match="0 jobs on 1 page, of a total of 7"):
         listed(Pages([], tamper=lambda _, page: replace(page, total=7)))
 
 

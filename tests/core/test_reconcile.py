@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from reconciler import reconcile, tags
+from reconciler import gather, reconcile, tags
 from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob, JobPage
 from reconciler.document import PlanDoc
@@ -20,6 +20,7 @@ from reconciler.outcomes import Created, Failed, Outcome
 from reconciler.reconcile import ROUNDS
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
+from reconciler.snapshot import Snapshot
 
 from .fakes import ANSWERED, Api, Fate, Row, Stage, busy, desk, lost_after, lost_before, refused
 from .make import (
@@ -115,6 +116,20 @@ class SlowApi(Api):
         shown = super().list_jobs(page=page, page_size=page_size, order_by=order_by)
         self.stage.clock.now += 90
         return shown
+
+
+def test_what_settles_after_a_snapshot_was_made_is_not_settled() -> None:
+    """The snapshot may be from before the job showed, however old it is by the time of the plan."""
+    asked_of = declared(A)
+    yesterday = Snapshot(
+        at=NOW - 86_400,
+        jobs=(),
+        other_jobs=0,
+        other_pending=0,
+        ledger=(intended(A, "00000009", at=NOW - 86_410),),
+    )
+    found = gather.from_snapshot(run(Api(Stage())), lambda _: asked_of, asked_of, yesterday)
+    assert told(found.plan) == {"a": ("hold - unsettled",)}
 
 
 def test_what_settles_while_the_list_is_read_is_not_settled() -> None:

@@ -52,13 +52,13 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no check that the list is whole",
-        "observe.py",
+        "listing.py",
         "problem = _incomplete(pages, len(jobs), size, in_order=side_by_side == 1)",
         'problem = ""',
     ),
     Mutation(
         "no page is read behind a full one",
-        "observe.py",
+        "listing.py",
         "len(pages) + (len(pages[-1].jobs) >= size)",
         "len(pages)",
     ),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from reconciler import observe
+from reconciler import listing, observe
 from reconciler.actions import Create as Order
 from reconciler.actions import Reason
 from reconciler.api.client import Writer
@@ -77,7 +77,7 @@ def settle_without_ids(run: Run[Writer], declared: Declared) -> None:
                 run.api.create_job(purchase.request)
             except OutcomeUnknownError:
                 world.sleep(run.limits.settle_seconds)
-                jobs = observe.list_all(run.api, world, at_once=1)
+                jobs = listing.list_all(run.api, world, at_once=1)
                 if not any(f"op={purchase.op}" in str(job.metadata) for job in jobs):
                     continue
             except ApiError as error:
@@ -94,7 +94,7 @@ def settle_without_ids(run: Run[Writer], declared: Declared) -> None:
 
 def _missing(run: Run[Writer], declared: Declared, memory: Memory) -> Iterator[Purchase]:
     """Yield what is declared, not in the list, and not on its way as far as the ledger knows."""
-    jobs = observe.list_all(run.api, run.world, at_once=1)
+    jobs = listing.list_all(run.api, run.world, at_once=1)
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
     seen = observe.sort_out(jobs, observe.Watched(project=run.target.project, wanted=wanted))
     there = {ours.tags.run_key for ours in seen.ours if ours.phase is not Phase.CANCELLED}

@@ -1,0 +1,100 @@
+"""How a command reaches the API: the key, the network or the embedded sandbox, and who hears of every request."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.api.exchange import Observer
+from reconciler.api.key import Key, read_key
+from reconciler.api.transport import Transport, https_transport, wsgi_transport
+from reconciler.api.values import RequestRecord
+from reconciler.cli.host import Host
+from reconciler.cli.options import Common
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.model import Target
+from reconciler.specs.project import STATE, Project
+
+if TYPE_CHECKING:
+    from reconciler.world import Log
+
+
+def key(common: Common, host: Host, target: Target) -> Key:
+    """Return the key that the target asks for.
+
+    Raises:
+        ReconcilerError: there is none.
+    """
+    if target.sandbox:
+        from reconciler.sandbox import BUILT_IN_KEY
+
+        return Key(BUILT_IN_KEY)
+    return read_key(environ=host.environ, file=common.api_key_file and host.cwd / common.api_key_file)
+
+
+def sandbox_db(project: Project) -> Path:
+    """Return where the embedded sandbox keeps its state."""
+    return project.root / STATE / "sandbox" / "sandbox.db"
+
+
+def transport(host: Host, project: Project, target: Target, stack: ExitStack) -> Transport:
+    """Return what carries requests: the network, or the embedded sandbox, which closes with `stack`.
+
+    Raises:
+        ReconcilerError: the base URL cannot be used, or the sandbox is not installed.
+        UsageError: the sandbox's speed is none.
+    """
+    if not target.sandbox:
+        limits = project.settings.limits
+        return https_transport(target.base_url, connections=limits.reads_in_flight + limits.in_flight)
+    try:
+        from reconciler.sandbox.app import make_app
+        from reconciler.sandbox.store import Store
+    except ModuleNotFoundError as error:
+        raise ReconcilerError(
+            f"the sandbox needs the package {error.name}",
+            hint='pip install "mistral-batch-reconciler[sandbox]"',
+        ) from error
+    store = stack.enter_context(Store(sandbox_db(project)))
+    speed = sandbox_speed(host)
+    return wsgi_transport(make_app(store, now=host.now, speed=speed, ids=host.uuid))
+
+
+def sandbox_speed(host: Host) -> float:
+    """Return how many times faster than life the embedded sandbox works.
+
+    Raises:
+        UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
+    """
+    text = host.environ.get("RECONCILER_SANDBOX_SPEED", "1")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise UsageError(
+            f"RECONCILER_SANDBOX_SPEED is {text!r}", hint="give a positive number, such as 100, or inf"
+        )
+    return speed
+
+
+def observer(log: Log, ear: Observer | None) -> Observer:
+    """Return what logs every request, and tells `ear` of it."""
+
+    def heard(record: RequestRecord) -> None:
+        if ear is not None:
+            ear(record)
+        facts = {
+            "method": record.method,
+            "path": record.path,
+            "status": record.status,
+            "elapsed_ms": record.elapsed_ms,
+            "attempt": record.attempt,
+        }
+        if record.error:
+            log("request.failed", **facts, error=record.error)
+        else:
+            log("request.sent", **facts)
+
+    return heard
