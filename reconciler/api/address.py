@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 import httpx
 
+from reconciler.api.loopback import is_loopback
 from reconciler.errors import ReconcilerError
 
 _EXAMPLE = "write it like https://api.mistral.ai"
@@ -41,11 +40,3 @@ def checked(base_url: str) -> httpx.URL:
             f"the base URL {base_url!r} ends in /v1", hint=f"leave /v1 out, it is added: {_EXAMPLE}"
         )
     return url
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine: 127.0.0.0/8, ::1 or `localhost`, in their plain spellings."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from reconciler.api import address
+from reconciler.api.loopback import is_loopback
 from reconciler.errors import ReconcilerError
 
 Transport: TypeAlias = httpx.BaseTransport
@@ -38,7 +39,7 @@ def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transpo
         ReconcilerError: the base URL, the proxy or the certificates cannot be used.
     """
     url = address.checked(base_url)
-    proxy = None if address.is_loopback(url.host) else _proxy(url.host)
+    proxy = None if is_loopback(url.host) else _proxy(url.host)
     # Plain HTTP needs no certificates, but without a context httpx would read them.
     trust = _trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

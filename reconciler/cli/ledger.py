@@ -77,7 +77,7 @@ def verify(host: Host, *, common: options.Common) -> int:
 
 def ledgers(common: options.Common, host: Host) -> tuple[FileLedger, SharedLedger | None]:
     """Return the target's ledgers; the API is not asked."""
-    from reconciler.cli.session import local_ledger, shared_ledger
+    from reconciler.cli.ledgers import local_ledger, shared_ledger
     from reconciler.cli.target import open_project, target_of
 
     project = open_project(common, host)

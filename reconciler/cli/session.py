@@ -20,15 +20,13 @@ from reconciler.api.transport import Nowhere
 from reconciler.cli import connect
 from reconciler.cli.consent import Consent
 from reconciler.cli.host import Host
+from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
 from reconciler.cli.progress import Beats, work_bars
 from reconciler.cli.target import open_project, target_of
 from reconciler.ledger import lock
-from reconciler.ledger.file import FileLedger
 from reconciler.ledger.joint import JointLedger
-from reconciler.ledger.shared import SharedLedger
 from reconciler.logs import open_log
-from reconciler.model import Target
 from reconciler.run import ApiT, Run
 from reconciler.specs.project import STATE, Project, make_own
 from reconciler.world import Ledger, World
@@ -205,21 +203,4 @@ def _open(
         folder=local.path.parent,
         began=host.monotonic(),
         redact=key.redact,
-    )
-
-
-def local_ledger(project: Project, target: Target) -> FileLedger:
-    """Return this target's ledger on this host."""
-    return FileLedger(project.root / STATE / target.folder)
-
-
-def shared_ledger(project: Project, target: Target, host: Host) -> SharedLedger | None:
-    """Return this target's ledger in the ref of the repository's remote, None where the settings ask for none."""
-    if project.settings.ledger != "git" or target.sandbox:
-        return None
-    return SharedLedger(
-        repository=project.root,
-        remote=project.settings.ledger_remote,
-        folder=target.folder,
-        environ=host.environ,
     )

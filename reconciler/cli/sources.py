@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import listing, summary
+from reconciler import summary
 from reconciler.cli.host import Host
+from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
-from reconciler.cli.session import local_ledger, reading, shared_ledger
 from reconciler.cli.target import open_project, target_of
 from reconciler.history import rows
 from reconciler.history.record import Record
@@ -59,6 +59,9 @@ def read(common: Common, host: Host, *, offline: bool, results: Path | None = No
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
         lines = tuple(dict.fromkeys((*fetched, *local.read()))) if fetched else local.read()
     else:
+        from reconciler import listing
+        from reconciler.cli.session import reading
+
         with reading(common, host) as session:
             lines = session.run.world.ledger.read()
             at_once = session.run.limits.reads_in_flight

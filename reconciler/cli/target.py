@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reconciler import git
-from reconciler.api.address import is_loopback
+from reconciler.api.loopback import is_loopback
 from reconciler.cli.host import Host
 from reconciler.cli.options import Common
 from reconciler.errors import ReconcilerError, UsageError

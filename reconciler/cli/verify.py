@@ -9,8 +9,8 @@ from pathlib import Path
 
 from reconciler import git, tags
 from reconciler.cli.host import Host
+from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
-from reconciler.cli.session import local_ledger, shared_ledger
 from reconciler.cli.sources import Sources
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.told import sorted_out

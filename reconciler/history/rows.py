@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler import tags
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record
 from reconciler.history.told import Told
-from reconciler.ledger.lines import CreateIntended
+from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended
 from reconciler.model import Job, Ours, Unreadable
 from reconciler.summary import Summary
 
@@ -28,6 +28,8 @@ STATUS: Final = {
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that somebody may have cancelled."""
 ONLY_LEDGER: Final = (LEDGER,)
+NOBODY: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="", attempt=0, reason="")
+"""The intent of a create that the ledger did not take down."""
 
 
 def ours(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
@@ -54,6 +56,8 @@ def records(
         seen_ops.add(found[job.id].op)
     for job_id in pulled.keys() & found.keys():  # results of another target may lie in the same folder
         found[job_id] = _with_results(found[job_id], pulled[job_id])
+    for job_id in ledger.cancels.keys() & found.keys():
+        found[job_id] = _with_cancel(found[job_id], ledger.cancels[job_id], ledger.cancelled.get(job_id))
     lost = (
         _unknown(intent)
         for op, intent in ledger.intents.items()
@@ -88,10 +92,12 @@ def _of_ledger(job_id: str, ledger: Told) -> Record:
     """Return what the ledger alone knows of a job that it saw created or ended."""
     created, ended = ledger.created.get(job_id), ledger.ended.get(job_id)
     line = ended or ledger.created[job_id]
-    op = created.op if created else None
-    intent = ledger.intents.get(op) if op else None
-    cancel, left = ledger.cancels.get(job_id), ledger.cancelled.get(job_id)
-    at = began = over = total = right = wrong = None
+    intent = (created and ledger.intents.get(created.op)) or NOBODY
+    status = at = began = over = total = right = wrong = None
+    if ended:
+        status = ended.status or STATUS.get(ended.phase)
+    elif job_id in ledger.cancelled:
+        status = ledger.cancelled[job_id].status or None
     if ended and ended.created_at is not None:
         at, began, over = ended.created_at, ended.started_at, ended.completed_at
         total, right, wrong = ended.requests, ended.succeeded, ended.failed
@@ -99,9 +105,6 @@ def _of_ledger(job_id: str, ledger: Told) -> Record:
         at = int(created.at) if created.created_at is None else created.created_at
     if created and not total:
         total = created.requests
-    status = (ended.status or STATUS.get(ended.phase)) if ended else (left.status or None) if left else None
-    if cancel and (status not in CANCELLED or (left and left.error)):
-        cancel = None
     return Record(
         name=line.name,
         attempt=line.attempt,
@@ -117,19 +120,14 @@ def _of_ledger(job_id: str, ledger: Told) -> Record:
         total_requests=total,
         succeeded_requests=right,
         failed_requests=wrong,
-        commit=(intent.commit or None) if intent else None,
-        actor=(intent.actor or None) if intent else None,
-        run_url=(intent.run_url or None) if intent else None,
-        reason=intent.reason if intent else None,
-        cancel_reason=cancel.reason if cancel else None,
-        cancelled_by=(cancel.actor or None) if cancel else None,
-        cancelled_at=int(cancel.at) if cancel else None,
-        cancel_commit=(cancel.commit or None) if cancel else None,
-        cancel_run_url=(cancel.run_url or None) if cancel else None,
+        commit=intent.commit or None,
+        actor=intent.actor or None,
+        run_url=intent.run_url or None,
+        reason=intent.reason or None,
         rerun=line.rerun,
         work=line.work,
-        op=op,
-        run_id=intent.run_id if intent else line.run_id if created else None,
+        op=created.op if created else None,
+        run_id=intent.run_id or (created.run_id if created else None),
         sources=ONLY_LEDGER,
     )
 
@@ -142,9 +140,6 @@ def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, l
     """Add what the list shows of a job: it is fresher than what the ledger took down."""
     facts = read.tags if isinstance(read, Ours) else None
     record = known or Record(name=_name(job), job_id=job.id)
-    cancel, left = ledger.cancels.get(job.id), ledger.cancelled.get(job.id)
-    if cancel and (job.status not in CANCELLED or (left and left.error)):
-        cancel = None
     record = replace(
         record,
         status=job.status,
@@ -158,11 +153,6 @@ def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, l
         total_requests=job.total_requests or (facts.requests if facts else record.total_requests),
         succeeded_requests=job.succeeded_requests,
         failed_requests=job.failed_requests,
-        cancel_reason=cancel.reason if cancel else None,
-        cancelled_by=(cancel.actor or None) if cancel else None,
-        cancelled_at=int(cancel.at) if cancel else None,
-        cancel_commit=(cancel.commit or None) if cancel else None,
-        cancel_run_url=(cancel.run_url or None) if cancel else None,
         sources=(LIST, *record.sources),
     )
     if facts is None:
@@ -181,6 +171,20 @@ def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, l
         work=facts.run_key.work,
         op=facts.op,
         run_id=intent.run_id if intent else record.run_id,
+    )
+
+
+def _with_cancel(record: Record, cancel: CancelIntended, left: CancelEnded | None) -> Record:
+    """Add who cancelled a job and why, unless the cancel failed or came too late."""
+    if record.status not in CANCELLED or (left and left.error):
+        return record
+    return replace(
+        record,
+        cancel_reason=cancel.reason,
+        cancelled_by=cancel.actor or None,
+        cancelled_at=int(cancel.at),
+        cancel_commit=cancel.commit or None,
+        cancel_run_url=cancel.run_url or None,
     )
 
 

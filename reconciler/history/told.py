@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from msgspec import Struct
 
 from reconciler.ledger.lines import (
     CancelEnded,
@@ -15,6 +19,9 @@ from reconciler.ledger.lines import (
     Line,
     encode,
 )
+
+_Kind = TypeVar("_Kind", bound=Struct)
+_OfJob = TypeVar("_OfJob", Created, Ended, CancelIntended, CancelEnded)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,43 +44,41 @@ class Told:
         return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
 
 
-def sorted_out(lines: Iterable[Line]) -> Told:
+def sorted_out(lines: Sequence[Line]) -> Told:
     """Sort lines by what they are about; of several that say the same, the one that says most, then the last."""
-    known = Told()
-    for line in lines:
-        match line:
-            case Ended():
-                ended = known.ended.get(line.job_id)
-                if ended is None or _weight(line) > _weight(ended):
-                    known.ended[line.job_id] = line
-            case Created():
-                known.settled.add(line.op)
-                created = known.created.get(line.job_id)
-                if created is None or _weight(line) > _weight(created):
-                    known.created[line.job_id] = line
-            case CreateIntended():
-                intent = known.intents.get(line.op)
-                if intent is None or _first(line) < _first(intent):
-                    known.intents[line.op] = line
-            case _:
-                _more(known, line)
-    return known
+    kinds: dict[type[Struct], list[Line]] = defaultdict(list)
+    for line in lines:  # one look at each: a long ledger does not fit into the processor's cache
+        kinds[type(line)].append(line)
+    return Told(
+        intents=_earliest(_of(CreateIntended, kinds)),
+        created=_weightiest(_of(Created, kinds)),
+        ended=_weightiest(_of(Ended, kinds)),
+        cancels=_weightiest(_of(CancelIntended, kinds)),
+        cancelled=_weightiest(_of(CancelEnded, kinds)),
+        settled={line.op for line in _of(Created, kinds)} | {line.op for line in _of(CreateRefused, kinds)},
+    )
 
 
-def _more(known: Told, line: Line) -> None:
-    match line:
-        case CreateRefused():
-            known.settled.add(line.op)
-        case CancelIntended():
-            last = known.cancels.get(line.job_id)
-            if last is None or _weight(line) > _weight(last):
-                known.cancels[line.job_id] = line
-        case CancelEnded():
-            left = known.cancelled.get(line.job_id)
-            if left is None or _weight(line) > _weight(left):
-                known.cancelled[line.job_id] = line
-        case _:  # what is told of ends, and creates whose outcome is open, change no record
-            pass
+def _of(kind: type[_Kind], kinds: Mapping[type[Struct], list[Line]]) -> list[_Kind]:
+    return cast("list[_Kind]", kinds[kind])
+
+
+def _earliest(lines: Sequence[CreateIntended]) -> dict[str, CreateIntended]:
+    found = {line.op: line for line in lines}
+    if len(found) < len(lines):  # something is said twice, which is rare
+        for line in lines:
+            if _first(line) < _first(found[line.op]):
+                found[line.op] = line
+    return found
+
+
+def _weightiest(lines: Sequence[_OfJob]) -> dict[str, _OfJob]:
+    found = {line.job_id: line for line in lines}
+    if len(found) < len(lines):
+        for line in lines:
+            if _weight(line) > _weight(found[line.job_id]):
+                found[line.job_id] = line
+    return found
 
 
 def _first(line: CreateIntended) -> tuple[float, float, str]:

@@ -36,7 +36,8 @@ class FileLedger:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
         """
         try:
-            data = self.path.read_bytes()
+            with self.path.open("rb", buffering=0) as file:
+                return decode_all(file)
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -44,7 +45,6 @@ class FileLedger:
                 f"the ledger {self.path} cannot be read: {error.strerror}",
                 hint="make it readable; deleting it works too, with the weaker promise that the tags alone give",
             ) from error
-        return decode_all(data)
 
     def append(self, *lines: Line) -> None:
         """Record lines durably, in one write.

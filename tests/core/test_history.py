@@ -23,6 +23,7 @@ from reconciler.history.told import sorted_out
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text
+from reconciler.summary import RequestsDoc, Summary, TroubleDoc
 
 from .make import CANCELLED, FAILED, NOW, SUCCEEDED, created, ended, intended, job, modest, spec, stopped
 from .test_ledger import lines as any_lines
@@ -104,6 +105,18 @@ def test_who_cancelled_is_told_where_it_took_effect() -> None:
     assert refused.cancel_reason is None
     (late,) = history(FULL, stopped("j1", "removed"))
     assert (late.status, late.cancel_reason) == ("SUCCESS", None)
+
+
+def test_a_cancel_is_not_told_of_a_job_whose_results_say_that_it_succeeded() -> None:
+    pulled = Summary(
+        tool="1", project="p", name="a", job_id="j1", work="v1:00", rerun="", attempt=1, status="SUCCESS",
+        endpoint="/v1/ocr", model=None, created_at=1, started_at=2, completed_at=3, pulled_at=4.0, inputs="none",
+        requests=RequestsDoc(total=1, ok=1, failed=0, missing=0, failures={}), tokens=None, trouble=TroubleDoc(),
+        files=(),
+    )  # fmt: skip
+    told = sorted_out((created(A, "j1"), stopped("j1", "removed")))
+    (it,) = rows.records(told, (), {"j1": pulled})
+    assert (it.status, it.cancel_reason) == ("SUCCESS", None)
 
 
 def test_of_two_ends_of_one_moment_the_same_one_counts_in_any_order() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -37,6 +38,7 @@ from reconciler.ledger.lines import (
     Line,
     TellingBegan,
     decode,
+    decode_all,
     encode,
 )
 from reconciler.ledger.memory import Memory, Remembered, remember
@@ -223,6 +225,21 @@ json_texts: Final = st.recursive(
 @given(st.text() | json_texts)
 def test_no_text_of_this_version_raises(text: str) -> None:
     assert decode(text) is None
+
+
+@modest
+@given(
+    rows=st.lists(st.one_of(lines(anything).map(encode), st.text(st.characters(exclude_characters="\n")))),
+    tail=st.booleans(),
+    block=st.integers(1, 400),
+)
+def test_a_ledger_that_is_read_in_blocks_holds_the_lines_that_stand_in_it(
+    rows: list[str], tail: bool, block: int
+) -> None:
+    data = "\n".join([*rows, ""] if tail else rows).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.ledger.lines._BLOCK", block)
+        assert decode_all(io.BytesIO(data)) == tuple(line for row in rows if (line := decode(row)))
 
 
 def test_a_line_of_a_newer_version_is_refused_and_not_ignored() -> None:

@@ -6,6 +6,7 @@ Pauses lie outside the real ledger's lock, so that no thread waits for it with t
 from __future__ import annotations
 
 import errno
+import io
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -39,9 +40,9 @@ class Disk:
     def mkdir(self, **_: bool) -> None:
         """Be there already."""
 
-    def read_bytes(self) -> bytes:
-        """Return the file's bytes."""
-        return self.data
+    def open(self, _mode: str, **_: int) -> io.BytesIO:
+        """Return the file as it is now."""
+        return io.BytesIO(self.data)
 
     def add(self, data: bytes) -> None:
         """Append as the real ledger does: a torn line is ended first."""
