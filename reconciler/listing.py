@@ -11,7 +11,6 @@ ground of several pages looks twice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +24,7 @@ from reconciler.world import World
 
 PAGE_SIZE: Final = 100
 """The API's default; its maximum is documented nowhere."""
-PAGES_AHEAD: Final = 64
+PAGES_AHEAD: Final = 128
 """So many pages are asked for before the last of them is looked at: a wrong total must not ask without end."""
 TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.5
@@ -122,8 +121,8 @@ def _pages(reader: Reader, world: World, *, at_once: int) -> tuple[list[JobPage]
 
 def _more(pages: list[JobPage], size: int) -> range:
     """Return the pages to be read next. Behind a full last page there may be another, whatever the total says."""
-    count = max(math.ceil(pages[-1].total / size), len(pages) + (len(pages[-1].jobs) >= size))
-    return range(len(pages), min(count, len(pages) + PAGES_AHEAD))
+    until = max(pages[-1].total // size + 1, len(pages) + (len(pages[-1].jobs) >= size))
+    return range(len(pages), min(until, len(pages) + PAGES_AHEAD))
 
 
 def _ids(pages: Iterable[JobPage]) -> set[str]:

@@ -81,8 +81,7 @@ def _clock(second: int) -> str:
 
 
 def _numbers(values: Sequence[int | None]) -> list[str]:
-    words = {value: UNKNOWN if value is None else f"{value:,}" for value in set(values)}
-    return [words[value] for value in values]
+    return [UNKNOWN if value is None else f"{value:,}" for value in values]
 
 
 def _ages(spans: Sequence[int | None]) -> list[str]:

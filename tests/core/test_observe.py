@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from reconciler.listing import PAGE_SIZE, TRIES, list_all, whole
 from reconciler.model import Job
 from reconciler.observe import Watched, sort_out, with_remembered
 
-from .fakes import Stage
+from .fakes import Stage, sequentially
 from .make import (
     FAILED,
     PROJECT,
@@ -111,6 +112,13 @@ def test_a_list_of_any_length_is_read_whole(count: int) -> None:
     reader = Pages(some_jobs(count))
     assert listed(reader) == [it.id for it in reader.jobs]
     assert len(reader.asked) == count // PAGE_SIZE + 1  # behind a full page there may be another
+
+
+@pytest.mark.parametrize("count", [100, 250, 1000])
+def test_the_first_page_tells_all_others_that_are_read_side_by_side(count: int) -> None:
+    spread = Mock(side_effect=sequentially)
+    whole(Pages(some_jobs(count)), replace(Stage().world(), spread=spread), at_once=16)
+    assert [list(call.args[1]) for call in spread.call_args_list] == [list(range(1, count // PAGE_SIZE + 1))]
 
 
 @pytest.mark.parametrize("cap", [1, 7, 20, 50, 99, 100, 1000])
