@@ -36,7 +36,7 @@ class FileLedger:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
         """
         try:
-            with self.path.open("rb", buffering=0) as file:
+            with self.path.open("rb") as file:
                 return decode_all(file)
         except FileNotFoundError:
             return ()

@@ -178,6 +178,7 @@ Line: TypeAlias = (
 _DECODER: Final = msgspec.json.Decoder(Line)
 _USUAL: Final = f'{{"v": {VERSION}, "kind": "'
 """How every line begins that this tool wrote."""
+_USUAL_BYTES: Final = _USUAL.encode()
 _BLOCK: Final = 1 << 20
 """So many bytes of a ledger are looked at together: few enough for the processor's cache."""
 
@@ -234,22 +235,19 @@ def decode_all(file: BinaryIO) -> tuple[Line, ...]:
         OSError: it cannot be read.
     """
     lines: list[Line] = []
-    rest = b""
-    while block := file.read(_BLOCK):
-        data = rest + block
-        end = data.rfind(b"\n") + 1
-        lines += _decode_block(data[:end])
-        rest = data[end:]
-    lines += _decode_block(rest)
+    while data := file.read(_BLOCK) + file.readline():
+        lines += _decode_block(data)
     return tuple(lines)
 
 
 def _decode_block(data: bytes) -> list[Line]:
-    usual = _USUAL.encode()
-    if data.startswith(usual) and data.endswith(b"\n") and data.count(b"\n" + usual) == data.count(b"\n") - 1:
+    if data.startswith(_USUAL_BYTES) and data.endswith(b"\n"):
         try:
-            return _DECODER.decode_lines(data)
+            lines: list[Line] = _DECODER.decode_lines(data)
         except (ValueError, RecursionError):  # some line is none: look at each
             pass
+        else:
+            if len(lines) == data.count(b"\n" + _USUAL_BYTES) + 1 == data.count(b"\n"):
+                return lines
     rows = data.decode(errors="replace").split("\n")
     return [line for row in rows if (line := decode(row)) is not None]
