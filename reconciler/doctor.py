@@ -7,7 +7,7 @@ the metadata filter does. Its job carries a project of its own, so that no plan 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -64,8 +64,9 @@ def guarded(check: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findi
 def examine(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
     """Look at key, host, clock, list and ledger, and buy nothing."""
     yield from guarded("host and key", lambda: _host(run, ear))
-    yield from guarded("list", lambda: _list(run))
-    yield from guarded("ledger", lambda: _ledger(run))
+    lists: list[tuple[Job, ...]] = []
+    yield from guarded("list", lambda: _list(run, lists))
+    yield from guarded("ledger", lambda: _ledger(run, lists))
 
 
 def _host(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
@@ -87,8 +88,10 @@ def _host(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
     yield Finding(check="clock", verdict=verdict, detail=f"{skew:+.0f} s from the server's", hint=hint)
 
 
-def _list(run: Run[ApiT]) -> Iterator[Finding]:
+def _list(run: Run[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Finding]:
+    """Read the list, and add it to `lists`."""
     jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    lists.append(jobs)
     ours = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield Finding(
         check="list",
@@ -116,10 +119,17 @@ def _filter(run: Run[ApiT], key: str, value: str, *, expected: int, total: int) 
     return Finding(check="metadata filter", verdict="note", detail=f"the bare parameter {told}")
 
 
-def _ledger(run: Run[ApiT]) -> Iterator[Finding]:
+def _ledger(run: Run[ApiT], lists: Sequence[tuple[Job, ...]]) -> Iterator[Finding]:
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
     detail = f"remembers {count(len(memory.jobs), 'job')}"
-    if memory.open_creates:
+    if memory.jobs and any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists):
+        yield Finding(
+            check="ledger",
+            verdict="warning",
+            detail=f"{detail}, and the list shows none of them",
+            hint="check that the key opens the workspace that they were bought in",
+        )
+    elif memory.open_creates:
         ops = ", ".join(intent.name for intent in memory.open_creates)
         yield Finding(
             check="ledger",

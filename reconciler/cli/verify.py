@@ -49,6 +49,7 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
             records=found.records,
             project=found.target.project,
             past=past(common, host, found),
+            unread=local_ledger(found.project, found.target).unread(),
             missing=known.missing,
             unreachable=known.unreachable,
             shallow=git.checkout(root, found.project.spec_root).shallow,

@@ -9,6 +9,7 @@ unreadable         a job's tags cannot be read, or were taken off
 twice              two jobs carry the op of one create
 no_intent          a job was created, and the line that must stand before it is missing
 commit_missing     a job was bought from a commit that the repository does not have
+not_a_line         the ledger on this host holds lines that this tool cannot read; a crash tears one, now and then
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Final, Literal
 import msgspec
 
 from reconciler import tags
+from reconciler.counting import count
 from reconciler.history.record import Record
 from reconciler.history.rows import STATUS
 from reconciler.history.told import Told
@@ -70,6 +72,8 @@ class Evidence:
     project: str
     past: Sequence[str]
     """How the ledger's past was changed."""
+    unread: int = 0
+    """Lines of the ledger on this host that cannot be read."""
     missing: Collection[str]
     """Commits that the repository does not have."""
     unreachable: Collection[str]
@@ -110,6 +114,10 @@ def _past(known: Evidence) -> Iterator[MismatchDoc]:
     for problem in known.past:
         hint = "what the tags in the workspace say still holds; ask who changed it, then begin a new ledger"
         yield _finding("past_changed", problem, hint)
+    if known.unread:
+        hint = "a crash tears the line that it interrupts, and no other: look at the file if there was none"
+        detail = f"{count(known.unread, 'line')} of the ledger cannot be read"
+        yield _finding("not_a_line", detail, hint, severity="note")
 
 
 def _commits(known: Evidence) -> Iterator[MismatchDoc]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import seal
-from reconciler.ledger.lines import CreateIntended, Line, decode_all, encode
+from reconciler.ledger.lines import CreateIntended, Line, decode, decode_all, encode
 
 NAME = "ledger.jsonl"
 
@@ -45,6 +45,19 @@ class FileLedger:
                 f"the ledger {self.path} cannot be read: {error.strerror}",
                 hint="make it readable; deleting it works too, with the weaker promise that the tags alone give",
             ) from error
+
+    def unread(self) -> int:
+        """Count the lines that `read` passes over: torn ones, and what was never one; 0 where there is no ledger.
+
+        Raises:
+            LedgerError: a newer version of this tool wrote some of it.
+            OSError: the file cannot be read.
+        """
+        try:
+            with self.path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+                return sum(not row.isspace() and decode(row.rstrip("\r\n")) is None for row in file)
+        except FileNotFoundError:
+            return 0
 
     def append(self, *lines: Line) -> None:
         """Record lines durably, in one write.

@@ -28,6 +28,17 @@ def test_examination_buys_nothing_and_finds_all_in_place(stage: Stage) -> None:
     assert details(result)["specs"] == "1 valid, 0 warnings"
 
 
+def test_a_key_of_another_workspace_is_suspected(stage: Stage) -> None:
+    stage.spec("tickets")
+    stage.run("apply", "--yes")
+    assert verdicts(stage.run("doctor", "--format", "json"))["ledger"] == "ok"
+    for file in (stage.root / ".reconciler/sandbox").glob("sandbox.db*"):
+        file.unlink()
+    told = stage.run("doctor").out
+    assert "remembers 1 job, and the list shows none of them" in told
+    assert "check that the key opens the workspace that they were bought in" in told
+
+
 def test_one_broken_part_does_not_hide_the_others(stage: Stage) -> None:
     stage.write("specs/broken.yaml", "name: [")
     stage.faults.append(Fault("GET", JOBS, 401, body=b'{"detail":"Unauthorized"}', times=99))

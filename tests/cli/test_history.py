@@ -414,6 +414,17 @@ def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
     assert (result.code, checks(result)) == (6, [("commit_missing", "")])
 
 
+@pytest.mark.needs_ledger("without one nothing stands in it")
+def test_lines_of_the_ledger_that_nobody_can_read_are_told(stage: Stage) -> None:
+    bought(stage, "one")
+    assert checks(stage.run("history", "verify", "--format", "json"), "note") == []
+    with ledger(stage).open("a") as file:
+        file.write('garbage\n\n{"x": 1}\n{"v": 1, "kind": "crea')
+    result = stage.run("history", "verify", "--format", "json")
+    assert (result.code, checks(result, "note")) == (0, [("not_a_line", "")])
+    assert "3 lines of the ledger cannot be read" in stage.run("history", "verify").out
+
+
 def altered(line: str) -> str:
     return line.replace('"actor": "ada"', '"actor": "eve"')
 
