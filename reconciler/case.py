@@ -34,6 +34,8 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
     """Why the job that a spec adopts for the wanted work does not count; "" where nothing stands in the way."""
     moved: tuple[tuple[Ours, str], ...] = ()
     """Jobs that carry this name and belong to another spec, with that spec's name."""
+    same_work_as: Ours | None = None
+    """The last job that did the wanted work under another rerun and another name. For readers only."""
     memory: Memory
     gone: frozenset[str] = frozenset()
     lineage: frozenset[str] | None = None
@@ -144,11 +146,14 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
     problems = {wanted[it.run_key]: it.problem for it in adopted if it.problem and it.run_key in wanted}
     jobs: dict[str, list[Ours]] = defaultdict(list)
     moved: dict[str, list[tuple[Ours, str]]] = defaultdict(list)
+    by_work: dict[str, Ours] = {}
     for ours in sorted(
         (*observed.ours, *(it.ours for it in adopted if it.ours)), key=lambda ours: ours.job.age_key
     ):
         name = wanted.get(ours.tags.run_key, ours.tags.name)
         jobs[name].append(ours)
+        if not ours.adopted:
+            by_work[ours.tags.run_key.work] = ours
         if name != ours.tags.name:
             moved[ours.tags.name].append((ours, name))
     unreadable = _unreadable(observed, wanted)
@@ -162,6 +167,7 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             unreadable=tuple(unreadable.get(name, ())),
             not_adopted=problems.get(name, ""),
             moved=tuple(moved.get(name, ())),
+            same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,
             gone=observed.gone,
             lineage=declared.lineage,
@@ -171,6 +177,11 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             now=now,
             run_keys=frozenset(spec.run_keys) if spec else frozenset(),
         )
+
+
+def _same_work(spec: JobSpec, by_work: Mapping[str, Ours]) -> Ours | None:
+    found = (by_work.get(key.work) for key in spec.run_keys)
+    return next((ours for ours in found if ours and ours.tags.run_key not in spec.run_keys), None)
 
 
 def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, list[Unreadable]]:

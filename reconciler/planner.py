@@ -183,6 +183,7 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
             if path in case.uncommitted
         ]
         found += _notes_on_defaults(case.spec, actions)
+        found += _notes_on_name(case, actions)
         found += _notes_on_growth(case, case.spec, actions)
         found += _notes_on_adopt(case.spec)
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
@@ -197,6 +198,13 @@ def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
     changed = [change.field for action in actions if isinstance(action, Create) for change in action.changes]
     places = {field: spec.defaults[field] for field in changed if field in spec.defaults}
     return [f"{field} is written in {at.path}:{at.line}" for field, at in places.items()]
+
+
+def _notes_on_name(case: Case, actions: tuple[Action, ...]) -> list[str]:
+    """Say under which other name the same work was bought before."""
+    again = any(isinstance(action, Create) and action.reason is Reason.RERUN for action in actions)
+    before = bought_before(case) if again else None
+    return [f"bought before as {before.tags.name}"] if before and before.tags.name != case.name else []
 
 
 def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:

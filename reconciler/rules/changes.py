@@ -12,11 +12,11 @@ from reconciler.model import InputFile, JobSpec, Ours
 
 
 def bought_before(case: Case) -> Ours | None:
-    """Return the last job of the name that did other work, or the same under another rerun."""
+    """Return the last job of the name that did other work, or the same under another rerun, if only as another name."""
     return max(
         (ours for ours in case.jobs if ours.tags.run_key not in case.run_keys),
         key=lambda ours: ours.job.age_key,
-        default=None,
+        default=case.same_work_as,
     )
 
 

@@ -261,6 +261,9 @@ UNWANTED = {
     "a rename buys nothing and cancels nothing": Row(
         specs=(spec("b"),), jobs=(job(A),), expected={"a": ("keep j1 renamed",), "b": ("keep j1 running",)}
     ),
+    "a renamed spec whose work is asked for again is a rerun": Row(
+        specs=(AGAIN_ELSEWHERE,), jobs=(job(A, "j1", SUCCEEDED),), expected={"again": ("create rerun 1",)}
+    ),
     "a renamed spec's success is still its success": Row(
         specs=(spec("b"),),
         jobs=(job(A, "j1", SUCCEEDED),),
@@ -960,6 +963,7 @@ def test_a_job_past_its_timeout_by_more_than_an_hour_is_a_note() -> None:
 
 def test_a_renamed_job_says_what_it_was_bought_as() -> None:
     assert notes(spec("b"), jobs=(job(A),)) == {"b": ("bought as a",)}
+    assert notes(AGAIN_ELSEWHERE, jobs=(job(A, "j1", SUCCEEDED),)) == {"again": ("bought before as a",)}
 
 
 def test_what_a_create_reads_and_git_does_not_hold_is_a_note() -> None:
