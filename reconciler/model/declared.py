@@ -132,7 +132,7 @@ class JobSpec(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def run_keys(self) -> tuple[RunKey, ...]:
         """This work under every digest version that a job may carry, the one we write last."""
-        return tuple(RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS)
+        return tuple([RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS])
 
     @property
     def run_key(self) -> RunKey:

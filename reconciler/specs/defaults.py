@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from reconciler.errors import Problem
 from reconciler.specs.accept import accept
@@ -26,7 +27,7 @@ _MODEL: Final = defaults_model()
 
 def check(document: Document) -> list[Problem]:
     """Return what is wrong with a `_defaults.yaml`."""
-    accepted = accept(document, _MODEL, defaults_schema(), _MISPLACED)
+    accepted = accept(document, _MODEL, defaults_schema, _MISPLACED)
     return [*document.problems, *(accepted if isinstance(accepted, list) else ())]
 
 

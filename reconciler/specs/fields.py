@@ -241,12 +241,22 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Raises:
             ValueError: several fields of a group are there, or none.
         """
-        for group in self.EXACTLY_ONE:
-            held = [getattr(self, name) for name in group if "." not in name]
+        for own, varied in _GROUPS:
+            held = [getattr(self, name) for name in own]
             if self.matrix is not UNSET:
-                held += [getattr(self.matrix, name.partition(".")[2]) for name in group if "." in name]
+                held += [getattr(self.matrix, name) for name in varied]
             if len(held) - held.count(UNSET) != 1:
-                raise ValueError(f"exactly one of {' and '.join(group)}")
+                raise ValueError(f"exactly one of {', '.join(own)}")
+
+
+_GROUPS: Final = tuple(
+    (
+        [name for name in group if "." not in name],
+        [name.partition(".")[2] for name in group if "." in name],
+    )
+    for group in JobFields.EXACTLY_ONE
+)
+"""Of each group the fields of a spec, and those of its matrix."""
 
 
 def defaults_model() -> type[Struct]:

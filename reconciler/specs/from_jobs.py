@@ -167,6 +167,6 @@ def _refused(text: str) -> str:
     """Say why a document is no spec, "" where it is one."""
     documents, problems = yaml_reader.read(Source("spec.yaml", text), Limits())
     for document in documents[:1]:
-        accepted = accept(document, JobFields, job_schema(), MISPLACED)
+        accepted = accept(document, JobFields, job_schema, MISPLACED)
         problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]
     return "; ".join(problem.message for problem in problems)

@@ -6,11 +6,10 @@ Whatever is wrong with some fields, the others are looked at as well: all proble
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from reconciler import digests
@@ -33,12 +32,11 @@ _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
 _PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declares:
+class Declares(Struct, frozen=True, kw_only=True):
     """What one document declares."""
 
     specs: tuple[JobSpec, ...] = ()
-    later: Mapping[str, Later] = field(default_factory=dict)
+    later: Mapping[str, Later] = {}
     """The jobs whose first period has not begun, by name."""
     problems: tuple[Problem, ...] = ()
     """And warnings."""
@@ -53,7 +51,7 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
         limits: how many jobs one spec may make.
         now: Unix seconds, for a `rerun` that the calendar changes.
     """
-    fields = accept(document, JobFields, job_schema(), MISPLACED)
+    fields = accept(document, JobFields, job_schema, MISPLACED)
     problems = [*document.problems]
     found: list[Input] = []
     files: list[str] = []
@@ -87,8 +85,8 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
     return Declares(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
 
 
-def _wrong(problems: Iterable[Problem]) -> bool:
-    return any(not problem.warning for problem in problems)
+def _wrong(problems: Sequence[Problem]) -> bool:
+    return bool(problems) and any(not problem.warning for problem in problems)
 
 
 def _rerun(document: Document, fields: JobFields, now: float) -> tuple[str | None, list[Problem]]:
@@ -176,7 +174,7 @@ def _spec(
         suspend=fields.suspend,
         retry=Retry(
             max_attempts=fields.retry.max_attempts,
-            on=frozenset(_PHASES[status] for status in fields.retry.on),
+            on=frozenset([_PHASES[status] for status in fields.retry.on]),
         ),
         on_change=fields.on_change,
         on_remove=fields.on_remove,

@@ -197,7 +197,7 @@ def _mistakes() -> str:
     for line in _MISTAKES:
         others = [good for name, good in _GOOD.items() if name != line.partition(":")[0]]
         documents, _ = read(Source("x.yaml", "\n".join([line, *others])), Limits())
-        wrong = accept(documents[0], JobFields, job_schema(), MISPLACED)
+        wrong = accept(documents[0], JobFields, job_schema, MISPLACED)
         said = wrong if isinstance(wrong, list) else []
         rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in said]
     return "\n".join(rows)

@@ -129,7 +129,7 @@ jobs = mutated(GOOD, optional_fields) | near_values
 @example({**GOOD, "rerun": 2.0})
 @example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
 def test_a_document_is_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), JobFields, job_schema(), MISPLACED)
+    verdict = accept(document(value), JobFields, job_schema, MISPLACED)
     assert isinstance(verdict, JobFields) == JOB.is_valid(value)
     if isinstance(verdict, list):
         assert verdict, "what is refused is refused for a reason"
@@ -152,7 +152,7 @@ guards = st.dictionaries(
     mutated({"project": "demo", "specs": "specs"}, {"base_url": words, "limits": limits, "guards": guards})
 )
 def test_settings_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), Settings, settings_schema(), {})
+    verdict = accept(document(value), Settings, settings_schema, {})
     assert isinstance(verdict, Settings) == SETTINGS.is_valid(value)
     assert verdict
 
@@ -193,7 +193,7 @@ def test_the_schemas_are_json_schemas() -> None:
 @settings(max_examples=200)
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
 def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), defaults_model(), defaults_schema(), {})
+    verdict = accept(document(value), defaults_model(), defaults_schema, {})
     assert (not isinstance(verdict, list)) == Draft202012Validator(defaults_schema()).is_valid(value)
 
 
@@ -223,4 +223,4 @@ def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
     (spec,) = load(place, now=NOW).specs
     assert spec.name == "ticket-classes"
     (found,), _ = documents(SETTINGS_EXAMPLE)
-    assert isinstance(accept(found, Settings, settings_schema(), {}), Settings)
+    assert isinstance(accept(found, Settings, settings_schema, {}), Settings)
