@@ -28,15 +28,14 @@ class Taken:
         self._work[key] = spec
         return True
 
-    def name(self, document: Document, name: str) -> Problem | None:
-        """Take a name; return the problem where another document has it."""
-        place = document.place(("name",))
-        here = (document.source.path, place.line + 1)
-        path, line = first = self._names.setdefault(name.casefold(), here)
+    def name(self, document: Document, name: str, *, line: int) -> Problem | None:
+        """Take a name, which stands in `line`; return the problem where another document has it."""
+        here = (document.source.path, line)
+        first = self._names.setdefault(name.casefold(), here)
         if first == here:
             return None
-        message = f"name: `{name}` is declared at {path}:{line} already"
-        return document.source.problem(place, message, hint="rename one of them")
+        message = f"name: `{name}` is declared at {first[0]}:{first[1]} already"
+        return document.source.problem(document.place(("name",)), message, hint="rename one of them")
 
     def buys(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
         """Take the work of a spec, and the job that it adopts; yield a problem for what is taken."""
