@@ -19,7 +19,8 @@ from reconciler.model import TAG_PREFIX, Adopt, Job, JobSpec, Position, RunKey, 
 from reconciler.settings import Limits
 from reconciler.specs import plain, yaml_reader
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import MISPLACED, JobFields
+from reconciler.specs.fields import JobFields
+from reconciler.specs.known import MISPLACED
 from reconciler.specs.paths import uploaded_id
 from reconciler.specs.schema import job_schema
 from reconciler.specs.source import Source

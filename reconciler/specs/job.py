@@ -20,8 +20,9 @@ from reconciler.specs import families, period
 from reconciler.specs.accept import accept
 from reconciler.specs.families import Variant
 from reconciler.specs.family_fields import PeriodFields
-from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, AdoptFields, JobFields
+from reconciler.specs.fields import AdoptFields, JobFields
 from reconciler.specs.job_inputs import Inputs
+from reconciler.specs.known import KNOWN_ENDPOINTS, MISPLACED
 from reconciler.specs.schema import job_schema
 from reconciler.specs.words import did_you_mean
 from reconciler.specs.yaml_tree import Document, Path

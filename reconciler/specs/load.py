@@ -7,9 +7,8 @@ read.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -114,14 +113,11 @@ class _Loader:
         self._project = project
         self._now = now
         self._progress = progress
-        self._defaults: dict[str, Document] = {}
-        """By folder, absolute."""
+        self._defaults = defaults.Folders(str(project.spec_root))
         self.later: dict[str, Later] = {}
         self._inputs = Inputs(project, progress)
         self._limits = project.settings.limits
         self._cache = SpecCache(project.root / STATE if project.cache else None, self._limits)
-        self._written: dict[str, bytes] = {}
-        """What tells the defaults of a folder from others."""
         self._taken = Taken()
         self._cut_short = False
         self.problems: list[Problem] = []
@@ -156,7 +152,7 @@ class _Loader:
         data = self._data(path)
         if data is None:
             return ()
-        key = self._cache.key(data, self._defaults_of(path))
+        key = self._cache.key(data, self._defaults.digests(path))
         spec = self._remembered(path, key)
         return (spec,) if spec is not None else self._read(path, data, key)
 
@@ -181,7 +177,7 @@ class _Loader:
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         for written in documents:
-            document = self._with_defaults(written, path)
+            document = self._defaults.fill(written, path)
             found = declares(document, self._inputs, self._limits, now=self._now)
             self.problems += found.problems
             self.later |= found.later
@@ -212,27 +208,7 @@ class _Loader:
             self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
-            folder = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
-            self._defaults[folder] = document
-            self._written[folder] = hashlib.sha256(document.source.path.encode() + b"\0" + data).digest()
-
-    def _with_defaults(self, document: Document, path: str) -> Document:
-        """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
-        for folder in self._around(path) if self._defaults else ():
-            if folder in self._defaults:
-                document = defaults.over(document, self._defaults[folder])
-        return document
-
-    def _defaults_of(self, path: str) -> bytes:
-        """Return what tells the defaults around a spec from others."""
-        if not self._written:
-            return b""
-        return b"".join(self._written.get(folder, b"") for folder in self._around(path))
-
-    def _around(self, path: str) -> Iterator[str]:
-        while path != str(self._project.spec_root):
-            path = os.path.dirname(path)  # noqa: PTH120 - likewise
-            yield path
+            self._defaults.add(path, document, data)
 
     def _data(self, path: str) -> bytes | None:
         """Return the bytes of a file; None where it cannot be had, which is a problem."""

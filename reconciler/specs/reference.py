@@ -13,7 +13,8 @@ from typing import Any, Final
 from reconciler.settings import Limits
 from reconciler.specs import reference_text
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, JobFields
+from reconciler.specs.fields import JobFields
+from reconciler.specs.known import KNOWN_ENDPOINTS, MISPLACED
 from reconciler.specs.schema import Schema, job_schema, settings_schema
 from reconciler.specs.source import Source
 from reconciler.specs.words import KINDS, either

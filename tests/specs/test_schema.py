@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 
 from reconciler.settings import Settings
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import MISPLACED, JobFields, defaults_model
+from reconciler.specs.fields import JobFields, defaults_model
 from reconciler.specs.generate import generated, main
+from reconciler.specs.known import MISPLACED
 from reconciler.specs.load import load
 from reconciler.specs.reference import EXAMPLE, SETTINGS_EXAMPLE
 from reconciler.specs.schema import defaults_schema, job_schema, settings_schema
