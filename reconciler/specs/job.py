@@ -158,7 +158,7 @@ def _spec(
 ) -> JobSpec:
     family = families.is_family(fields)
     texts = document.texts(("metadata",))
-    if "on_remove" not in document.value and fields.for_each is not UNSET:
+    if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:
         fields = replace(fields, matrix=UNSET, **member.values)

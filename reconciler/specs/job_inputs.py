@@ -39,6 +39,8 @@ class Inputs:
 
     def each(self, document: Document) -> tuple[list[str], list[Problem]]:
         """Return the files under `for_each`, relative to the root and sorted, and the problems with naming them."""
+        if "for_each" not in document.value:
+            return [], []
         named, problems = self._named(document, ("for_each", "files"))
         uploaded = sorted(name for name, is_id in named.items() if is_id)
         if uploaded:
@@ -112,9 +114,9 @@ class Inputs:
                 problems.append(_problem(document, place, f"`{entry}`: {error}", error.hint))
                 continue
             names = [uploaded] if uploaded else list(map(self._project.relative, paths))
-            again = [name for name in names if name in found]
-            if again:
-                message = f"`{entry}`: {again[0]} is named twice"
+            if not found.keys().isdisjoint(names):
+                again = next(name for name in names if name in found)
+                message = f"`{entry}`: {again} is named twice"
                 hint = "the job would buy its requests twice: name it once"
                 problems.append(_problem(document, place, message, hint))
             found |= dict.fromkeys(names, uploaded is not None)
