@@ -126,5 +126,5 @@ def summary(found: list[File], what: str) -> str:
     from reconciler.render.words import size
 
     if not found:
-        return "no upload to delete: live jobs need them all, or there are none\n"
+        return "no upload to delete: each is needed by a spec or a live job, or younger than an hour\n"
     return f"{count(len(found), 'upload')}, {size(sum(file.size or 0 for file in found))} · {what}\n"

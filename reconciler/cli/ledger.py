@@ -62,15 +62,12 @@ def pull(host: Host, *, common: options.Common) -> int:
 def verify(host: Host, *, common: options.Common) -> int:
     """Check that no commit of the shared ledger has taken anything away."""
     from reconciler.counting import count
+    from reconciler.ledger.shared import LOST, TRACKING
 
     ref = only_shared(ledgers(common, host)[1])
     tip = ref.fetch()
-    changed = ref.changed_past(tip) if tip else ""
-    if changed:
-        raise ReconcilerError(
-            f"commit {changed} of the shared ledger has taken lines away",
-            hint=f"look at it: git show {changed}",
-        )
+    for problem in ref.past(tip):
+        raise ReconcilerError(problem, hint=f"what this clone knew of it: git for-each-ref {LOST} {TRACKING}")
     say(f"{count(len(ref.rows(tip)), 'line')}, none ever taken away\n")
     return ExitCode.OK
 

@@ -18,9 +18,9 @@ from reconciler.errors import ExitCode, ReconcilerError, SpecError
 from reconciler.render.clean import clean
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "init": ("reconciler.cli.init:init", "Begin a repository: settings, an example, schemas."),
+    "init": ("reconciler.cli.init:init", "Write reconciler.yaml, an example, schemas, workflows."),
     "validate": ("reconciler.cli.validate:validate", "Check the specs and their inputs, offline."),
-    "render": ("reconciler.cli.render:render", "Print the specs with families and defaults resolved."),
+    "render": ("reconciler.cli.render:render", "Print the specs with families and defaults written out."),
     "plan": ("reconciler.cli.plan:plan", "Show what apply would do, and why."),
     "show": ("reconciler.cli.show:show", "Show a saved plan."),
     "apply": ("reconciler.cli.apply:apply", "Create what is missing, cancel what was removed."),
@@ -30,9 +30,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("reconciler.cli.history:history", "Tell what ever happened to our jobs."),
     "outputs": ("reconciler.cli.outputs:outputs", "Fetch the results of ended jobs."),
     "jobs": ("reconciler.cli.jobs:jobs", "Look at the jobs of the workspace, stop one."),
-    "files": ("reconciler.cli.files:files", "Look at the input files that were uploaded."),
+    "files": ("reconciler.cli.files:files", "Look at the input files that this tool uploaded."),
     "doctor": ("reconciler.cli.doctor:doctor", "Check key, host, clock, git and ledger."),
-    "ledger": ("reconciler.cli.ledger:ledger", "Look at the ledger, fetch it, check its past."),
+    "ledger": ("reconciler.cli.ledger:ledger", "Look at the ledger, fetch the shared one, check its past."),
     "ci": ("reconciler.cli.ci:ci", "Run in GitHub Actions."),
     "schema": ("reconciler.cli.schema:schema", "Print a JSON Schema."),
     "sandbox": ("reconciler.cli.sandbox:sandbox", "Serve or empty the stand-in for the API."),

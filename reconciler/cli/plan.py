@@ -11,7 +11,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.consent import Consent, consents
 from reconciler.cli.options import quoted
-from reconciler.errors import ExitCode, first_that_holds
+from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.cli.host import Host
@@ -55,13 +55,15 @@ def plan(
     """Show what apply would do, and why.
 
     SPECS, files or folders below the spec root, --only and --exclude select what is considered; what is not selected
-    is left alone, and so is what is no longer declared.
+    is left alone. What is no longer declared is cancelled only where the whole spec root is considered.
     """
     from reconciler.cli.comment import telling_errors
     from reconciler.cli.declare import gather, gather_from
     from reconciler.cli.session import offline, reading
     from reconciler.cli.tell import plan_bytes, save, tell
 
+    if out == Path("-"):
+        raise UsageError("-o takes a file", hint="for the plan on stdout: --format json")
     with telling_errors(host, comment, form=form, what="plan"):
         if observed is None:
             with reading(common, host, consent) as session:

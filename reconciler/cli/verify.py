@@ -79,15 +79,7 @@ def past(common: Common, host: Host, found: Sources) -> list[str]:
     shared = shared_ledger(found.project, found.target, host)
     if shared is None or common.local_ledger:
         return problems
-    tip = shared.fetched()
-    changed = shared.changed_past(tip) if tip else ""
-    if changed:
-        problems.append(f"commit {changed[:10]} of the shared ledger took lines away")
-    problems += [
-        f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which was fetched before"
-        for lost in shared.lost(tip)
-    ]
-    return problems
+    return problems + shared.past(shared.fetched())
 
 
 def declared(project: Project, jobs: Iterable[Ours], missing: Iterable[str]) -> Mapping[str, bool | None]:

@@ -15,9 +15,10 @@ after half of its work ends with 130, and one that bought something and failed a
 """
 
 _USE: Final = """\
-`plan` ends with 0 whether or not there is something to do, unless `--detailed-exitcode` asks. After an `apply`, 0 means
-done; 5, 130 and 143 mean that something may have been written: run again, and the new run goes on from there, since
-what was bought is never bought twice. Every other code means that nothing was written.
+`plan` ends with 0 whether or not there is something to do, unless `--detailed-exitcode` asks, and whether or not a
+guard would refuse it: that is told in the plan, and `apply` is what ends with 3. After an `apply`, 0 means done; 5, 130
+and 143 mean that something may have been written: run again, and the new run goes on from there, since what was bought
+is never bought twice. Every other code means that nothing was written.
 """
 
 

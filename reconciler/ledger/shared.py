@@ -21,10 +21,12 @@ from reconciler.ledger.lines import Line, decode, encode
 
 REF: Final = "refs/reconciler/ledger"
 TRACKING: Final = "refs/reconciler/fetched"
-"""Where this clone remembers what it fetched last."""
+"""Where this clone remembers what it fetched or pushed last."""
 LOST: Final = "refs/reconciler/lost"
-"""Below it this clone keeps what it had fetched and the ref no longer contains: the proof that its past was changed."""
+"""Below it this clone keeps what it knew and the ref no longer contains: the proof that its past was changed."""
 TIMEOUT_SECONDS: Final = 120
+_ASIDE: Final = ("warning:", "hint:")
+"""How lines of git begin that do not say why it failed; of the others the first does."""
 NOBODY: Final = "0" * 40
 
 IDENTITY: Final = {
@@ -73,16 +75,25 @@ class SharedLedger:
             self._run("update-ref", f"{LOST}/{before[:12]}", before)
         return tip
 
+    def past(self, tip: str) -> list[str]:
+        """Return what is wrong with the past of the ref as of a commit: what was taken away or rewritten."""
+        changed = self.changed_past(tip) if tip else ""
+        taken = [f"commit {changed[:10]} of the shared ledger took lines away"] if changed else []
+        return taken + [
+            f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone knew"
+            for lost in self.lost(tip)
+        ]
+
     def _contains(self, tip: str, commit: str) -> bool:
         return bool(tip) and self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
 
     def lost(self, tip: str) -> tuple[str, ...]:
-        """Return the commits that this clone once fetched and that `tip` does not contain."""
+        """Return the commits that this clone once fetched or pushed and that `tip` does not contain."""
         told = self._git("for-each-ref", "--format=%(objectname)", LOST, why="the refs are unreadable")
         return tuple(commit for commit in told.split() if not self._contains(tip, commit))
 
     def fetched(self) -> str:
-        """Return the commit that was fetched last, "" where none ever was; the remote is not asked."""
+        """Return the commit that was fetched or pushed last, "" where none ever was; the remote is not asked."""
         done = self._run("rev-parse", "--verify", "--quiet", TRACKING)
         return "" if done.returncode else done.stdout.decode().strip()
 
@@ -131,6 +142,7 @@ class SharedLedger:
             if any(line.startswith("!") for line in told.splitlines()):
                 raise RacedError(told)
             raise self._error("the ledger cannot be pushed", done)
+        self._run("update-ref", TRACKING, commit)
         return commit
 
     def _commit(self, tip: str, rows: Sequence[str], *, path: str, message: str) -> str:
@@ -198,9 +210,10 @@ class SharedLedger:
             ) from error
 
     def _error(self, why: str, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        lines = done.stderr.decode("utf-8", "replace").splitlines()
+        said = [line for line in lines if line.strip() and not line.lower().startswith(_ASIDE)]
         return LedgerError(
-            f"{why}: {said[-1] if said else f'git ended with {done.returncode}'}",
+            f"{why}: {said[0] if said else f'git ended with {done.returncode}'}",
             hint="nothing was bought; check the remote and its credentials (`git ls-remote`), or go on with the "
             "weaker promise: --local-ledger",
         )

@@ -102,7 +102,10 @@ def record_gone(case: Case) -> Verdict:
             stopped = known.phase is Phase.CANCELLED
             before = "after somebody had stopped it" if stopped else "before it was seen to end"
             detail = f"job {known.job_id[:8]} was deleted {before}"
-            hint = "if its answers are lost, change `rerun` to buy them again"
+            hint = (
+                "check that the key opens the workspace that it was bought in; "
+                "if its answers are lost, change `rerun` to buy them again"
+            )
             return (Hold(reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)
     return None
 

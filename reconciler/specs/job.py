@@ -156,7 +156,7 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
 def _spec(
     document: Document, fields: JobFields, member: Variant, inputs: tuple[Input, ...], rerun: str
 ) -> JobSpec:
-    family = families.is_family(fields)
+    family = _label(fields)
     texts = document.texts(("metadata",))
     if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
@@ -164,7 +164,7 @@ def _spec(
         fields = replace(fields, matrix=UNSET, **member.values)
     return JobSpec(
         name=member.name,
-        family=_label(fields),
+        family=family,
         endpoint=fields.endpoint or "",
         model=fields.model or None,
         agent_id=fields.agent_id or None,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from reconciler.counting import count
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import JobSpec
 from reconciler.render.clean import clean
@@ -70,7 +71,7 @@ def edit(
     if spec.family:
         alike = sum(other.declared_at == spec.declared_at for other in specs)
         raise UsageError(
-            f"{name} is one of {alike:,} jobs that {at} makes, and a `rerun` there would buy all of them again",
+            f"{name} is of a family ({at} makes {count(alike, 'job')}), and a `rerun` there would buy all of it again",
             hint=f"if that is meant, {_BY_HAND}; for this job alone, give it a spec of its own",
         )
     document, data = _document(project, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import re
@@ -466,6 +467,18 @@ def test_help_is_there_for_every_command(stage: Stage, words: tuple[str, ...], o
 
 def test_every_command_is_known_here() -> None:
     assert {words[0] for words in EVERY if words} == set(COMMANDS)
+
+
+WORD = re.compile(r"\w[\w.-]*\w|\w")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_of_a_command_says_in_fewer_words_what_its_own_help_says(name: str) -> None:
+    where, line = COMMANDS[name]
+    module, _, command = where.partition(":")
+    help_text = getattr(importlib.import_module(module), command).help
+    words, first = WORD.findall(line), iter(WORD.findall(help_text.split("\n")[0]))
+    assert all(word in first for word in words)  # the same words, in their order
 
 
 HELP_ALONE = """\

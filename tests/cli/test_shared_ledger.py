@@ -173,7 +173,7 @@ def test_history_of_the_ledger_is_verified(team: Team) -> None:
     team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")
     result = team.first.run("ledger", "verify")
     assert result.code == 1
-    assert commit in result.err
+    assert commit[:10] in result.err
     second = team.clone("second")
     assert "0 new lines" in second.run("ledger", "pull").out
 
@@ -206,6 +206,29 @@ def test_a_rewritten_past_of_the_shared_ledger_is_proved_by_who_had_fetched_it(t
     assert team.first.run("history", "verify").code == 6
     second = team.clone("second")
     assert "past_changed" not in second.run("history", "verify").out
+
+
+def test_a_ledger_that_was_rolled_back_behind_a_push_is_missed_by_who_had_pushed(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    pushed = team.first.git("rev-parse", "refs/reconciler/fetched")
+    begun = team.first.git("rev-list", "--max-parents=0", pushed)
+    assert begun != pushed
+    team.first.git("push", "--quiet", "--force", "origin", f"{begun}:refs/reconciler/ledger")
+    for words in (("history", "verify"), ("ledger", "verify")):
+        result = team.first.run(*words)
+        assert result.code != 0
+        assert f"no longer contains {pushed[:10]}" in result.out + result.err
+
+
+def test_a_remote_that_is_not_there_is_told_in_gits_own_first_words(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.git("remote", "set-url", "origin", "file:///nowhere/at-all.git")
+    result = team.first.run("plan")
+    assert result.code == 1
+    assert "the remote origin cannot be reached: fatal: '/nowhere/at-all.git' does not appear" in result.err
 
 
 def test_lines_taken_from_the_shared_ledger_are_missed_by_everybody(team: Team) -> None:

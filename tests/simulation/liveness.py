@@ -201,9 +201,11 @@ def every_end_is_told(end: End) -> Iterator[str]:
 
 
 def what_a_run_says_is_true(end: End) -> Iterator[str]:
-    """A summary is right: what was created exists, what failed or was skipped does not, what was cancelled stops."""
+    """A summary is right: what was created exists, what failed or was skipped does not, what was cancelled stops.
+
+    A job whose record somebody deleted while the run still looked for it leaves no trace of itself.
+    """
     history, server = end.stage.history, end.stage.server
-    made = {job.op for job in history.jobs.values()}
     for run in history.runs:
         for said, outcome in ((it, outcome) for it in run.said for outcome in it.outcomes):
             match outcome:
@@ -216,7 +218,10 @@ def what_a_run_says_is_true(end: End) -> Iterator[str]:
                         for it in said.wrote
                         if isinstance(it, CreateIntended) and it.name == outcome.name
                     }
-                    wrong = history.bounds and not ops.isdisjoint(made)
+                    made = (job for job in history.jobs.values() if job.op in ops)
+                    wrong = history.bounds and any(
+                        job.deleted_at is None or job.deleted_at > run.over for job in made
+                    )
                 case Cancelled():
                     wrong = server.was_live_at(outcome.job.id, run.over)
                 case _:

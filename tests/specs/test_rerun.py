@@ -167,8 +167,17 @@ def test_what_is_not_edited_is_said_and_the_file_stays(tmp_path: Path, text: str
 def test_one_of_a_family_would_buy_all_of_it_again(tmp_path: Path) -> None:
     text = "name: '{stem}'\nendpoint: /v1/chat/completions\nmodel: m\nfor_each: {files: ['*.jsonl']}\n"
     project_of(tmp_path, a=text)
-    with pytest.raises(UsageError, match=r"one of 2 jobs that specs/a\.yaml:1 makes"):
+    with pytest.raises(UsageError, match=r"of a family \(specs/a\.yaml:1 makes 2 jobs\)"):
         edited(tmp_path, "one")
+
+
+@pytest.mark.parametrize("matrix", ["{model: [m1]}", "{model: [m1, m2]}", "{model: [m1], rerun: [1, 2]}"])
+def test_one_of_a_matrix_would_buy_all_of_it_again(tmp_path: Path, matrix: str) -> None:
+    text = f"name: 'c-{{model}}'\n{REST}matrix: {matrix}\n".replace("model: m\n", "")
+    text = text.replace("{model}", "{model}-{rerun}") if "rerun" in matrix else text
+    project_of(tmp_path, a=text)
+    with pytest.raises(UsageError, match="of a family"):
+        edited(tmp_path, "c-m1-1" if "rerun" in matrix else "c-m1")
 
 
 def test_a_family_is_not_edited_by_its_common_name(tmp_path: Path) -> None:
