@@ -52,10 +52,8 @@ class Taken:
             yield document.source.problem(document.place(("name",)), message, hint=hint)
         other = self._adopted.setdefault(spec.adopt.job, spec) if spec.adopt else spec
         if other is not spec:
-            message, place = (
-                f"adopt: {_told(other)} adopts this job already",
-                document.place(("adopt", "job")),
-            )
+            place = document.place(("adopt", "job"))
+            message = f"adopt: {_told(other)} adopts this job already"
             yield document.source.problem(place, message, hint="a job did one piece of work")
 
 
