@@ -9,7 +9,7 @@ workspace says that it is ours, therefore it is never cancelled from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +56,12 @@ def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoptio
         ours = None if problem or job is None else Ours(job, _tags(job, name, run_key), adopted=True)
         found.append(Adoption(run_key=run_key, ours=ours, problem=problem))
     return tuple(found)
+
+
+def with_adopted(specs: Iterable[JobSpec], observed: Observed) -> tuple[Ours, ...]:
+    """Return our jobs, and those that specs adopt and that count."""
+    found = adoptions({spec.name: spec for spec in specs}, observed)
+    return (*observed.ours, *(it.ours for it in found if it.ours))
 
 
 def _problem(job_id: str, job: Job | None, spec: JobSpec | None, *, ours: bool, snapshot: bool) -> str:

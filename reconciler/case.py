@@ -82,12 +82,20 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
     def failures(self) -> int:
         """How many attempts at the wanted work have failed: those that are listed or remembered, or what tags count.
 
-        Records may be deleted, so neither knows all; and twins carry the same number, so that says too little.
+        Records may be deleted, so neither knows all; and twins carry the same number, so that says too little. What
+        was deleted before anybody saw it end counts as failed, unless we stopped it.
         """
         failed = (Phase.FAILED, Phase.TIMED_OUT)
         found = {ours.job.id: ours.tags.attempt for ours in self.wanted if ours.phase in failed}
-        found |= {known.job_id: known.attempt for known in self.remembered if known.phase in failed}
+        found |= {
+            known.job_id: known.attempt
+            for known in self.remembered
+            if known.phase in failed or (known.phase is None and self._lost(known.job_id))
+        }
         return max(len(found), *found.values(), 0)
+
+    def _lost(self, job_id: str) -> bool:
+        return job_id in self.gone and not self.cancelled_by_us(job_id)
 
     def cancelled_by_us(self, job_id: str) -> bool:
         """Whether the ledger says that this tool decided to cancel a job, as a duplicate or otherwise."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.model import Job
+    from reconciler.run import ApiT, Run
+
+_BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
+"""How the id of a job may begin, which is a UUID; tables show eight characters."""
 
 
 @click.group()
@@ -103,13 +109,13 @@ def adopted_here(session: Session[Reader]) -> frozenset[str]:
 @options.common
 @click.pass_obj
 def get(host: Host, *, job_id: str, form: str, common: options.Common) -> int:
-    """Show all that the API knows of one job."""
+    """Show all that the API knows of one job; the beginning of its ID will do."""
     from reconciler.cli.report import job_text, listed
     from reconciler.cli.session import reading
     from reconciler.reports import pretty
 
     with reading(common, host) as session:
-        job = listed(session.run.api.get_job(job_id))
+        (job,) = map(listed, by_ids(session.run, (job_id,)))
     say(pretty(job) if form == "json" else job_text(job))
     return ExitCode.OK
 
@@ -121,7 +127,10 @@ def get(host: Host, *, job_id: str, form: str, common: options.Common) -> int:
 @options.common
 @click.pass_obj
 def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common) -> int:
-    """Stop jobs by hand. A job that a person stopped is not bought again until its `rerun` changes."""
+    """Stop jobs by hand. A job that a person stopped is not bought again until its `rerun` changes.
+
+    The beginning of an ID will do where no other job's begins so.
+    """
     from reconciler.cli.session import writing
     from reconciler.cli.signals import interrupts
     from reconciler.render.clean import clean
@@ -129,7 +138,7 @@ def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, co
     if not yes and not host.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
     with interrupts(host) as interrupted, writing(common, host) as session:
-        found = [session.run.api.get_job(job_id) for job_id in dict.fromkeys(job_ids)]
+        found = by_ids(session.run, tuple(dict.fromkeys(job_ids)))
         for job in found:
             check_owner(job, session.run.target.project, foreign=foreign)
         if not yes and not options.confirmed(clean(f"Stop {', '.join(job.id for job in found)}?")):
@@ -139,6 +148,30 @@ def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, co
         stopped = [not host.stop.is_set() and stop_by_hand(session, job) for job in found]
     ok = ExitCode.OK if all(stopped) else ExitCode.PARTIAL if any(stopped) else ExitCode.FAILED
     return first_that_holds({ok} | interrupted.codes)
+
+
+def by_ids(run: Run[ApiT], ids: Sequence[str]) -> list[Job]:
+    """Return jobs by their ids, or by how these begin, as tables show them.
+
+    Raises:
+        UsageError: no job's id, or that of several, begins so.
+        ApiError: a job could not be had.
+    """
+    from reconciler import listing
+    from reconciler.counting import count
+
+    beginnings = [it for it in ids if _BEGINNING.fullmatch(it)]
+    there = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight) if beginnings else ()
+    found = {}
+    for it in beginnings:
+        like = [job for job in there if job.id.startswith(it)]
+        if len(like) != 1:
+            told = "no job has" if not like else f"{count(len(like), 'job')} have"
+            raise UsageError(
+                f"{told} an id that begins with {it}", hint="look at them: reconciler jobs list --all"
+            )
+        found[it] = like[0]
+    return list({job.id: job for job in (found.get(it) or run.api.get_job(it) for it in ids)}.values())
 
 
 def check_owner(job: Job, project: str, *, foreign: bool) -> None:

@@ -41,8 +41,8 @@ def outputs() -> None:
 def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common) -> int:
     """Fetch the results of every ended job, however it ended, and join them with its inputs.
 
-    NAMES or globs of names select jobs. What is there already is not fetched again, and what was interrupted goes on;
-    several runners with one destination share the work.
+    NAMES or globs of names select jobs; those that specs adopt are among them. What is there already is not fetched
+    again, and what was interrupted goes on; several runners with one destination share the work.
     """
     from reconciler.cli.session import reading
     from reconciler.cli.signals import interrupts, signal_name
@@ -79,18 +79,20 @@ def declared(session: Session[Reader]) -> tuple[JobSpec, ...]:
 
 
 def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[Ours]:
-    """Return the jobs of this project whose name, then or now, is asked for, by name and age.
+    """Return the jobs of this project, and those it adopts, whose name, then or now, is asked for, by name and age.
 
     Raises:
         UsageError: nothing has such a name.
     """
     from reconciler import listing, observe
+    from reconciler.adoption import with_adopted
     from reconciler.specs.words import nearest
 
     run = session.run
     jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
-    watched = observe.Watched(project=run.target.project, wanted=frozenset())
-    ours = observe.sort_out(jobs, watched).ours
+    adopted = frozenset(spec.adopt.job for spec in specs if spec.adopt)
+    watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
+    ours = with_adopted(specs, observe.sort_out(jobs, watched))
     now = {key: spec.name for spec in specs for key in spec.run_keys}
     known = {spec.name for spec in specs} | {each.tags.name for each in ours}
     for name in names:

@@ -144,6 +144,8 @@ Leave `work` out, and `reconciler validate` tells the digest of what the spec de
 - **It is never cancelled from here**, neither by `suspend` nor by a change nor when its spec is removed: nothing in the
   workspace says that it is ours, and a spec alone must not stop what others started. `reconciler jobs cancel --foreign`
   does.
+- **Its results** are pulled like any other's. `history` does not know it: it tells of jobs that carry our tags, or
+  stand in the ledger.
 - One job, one spec; not in a family, not in `_defaults.yaml`."""
 
 TOGETHER: Final = """\

@@ -198,6 +198,21 @@ def test_job_that_does_not_exist_and_id_that_is_none_are_told(stage: Stage, verb
     assert "'../files' is not an id" in odd.err
 
 
+def test_a_job_is_found_by_how_its_id_begins_where_that_is_enough(stage: Stage) -> None:
+    for name in ("a", "b"):
+        stage.spec(name, requests=500)
+    stage.run("apply", "--yes")
+    first, second = (str(job["id"]) for job in stage.jobs())
+    assert first in stage.run("jobs", "get", first[:8]).out
+    none = stage.run("jobs", "get", "ffff")
+    assert (none.code, none.err.splitlines()[0]) == (64, "error: no job has an id that begins with ffff")
+    both = stage.run("jobs", "cancel", "0000", "--yes")
+    assert (both.code, both.writes) == (64, [])
+    assert "2 jobs have an id that begins with 0000" in both.err
+    done = stage.run("jobs", "cancel", second[:8], second, "--yes")
+    assert (done.code, done.out) == (0, f"{second} CANCELLATION_REQUESTED\n")
+
+
 def test_cancel_by_hand_says_how_the_job_stands(stage: Stage) -> None:
     stage.spec("tickets", requests=500)
     stage.run("apply", "--yes")

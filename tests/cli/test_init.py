@@ -234,6 +234,20 @@ def test_jobs_that_run_are_adopted_and_nothing_is_bought_again(
     assert (ended.code, "2 adopted" in ended.out) == (0, True)
 
 
+def test_the_results_of_an_adopted_job_are_pulled(bare: Stage) -> None:
+    by_hand(bare, metadata={"job_name": "tickets"})
+    bare.environ["RECONCILER_SANDBOX"] = "1"
+    bare.run("init", "--from-workspace", "--no-workflows")
+    assert "no job is called nobody" in bare.run("outputs", "pull", "nobody").err
+    bare.advance(3600)
+    pulled = json.loads(bare.run("outputs", "pull", "tickets", "--format", "json").out)
+    (it,) = pulled["jobs"]
+    assert (it["name"], it["state"], it["summary"]["requests"]["missing"]) == ("tickets", "pulled", 0)
+    assert len(list(bare.root.glob("outputs/tickets/*/*/results.jsonl"))) == 1
+    again = bare.run("outputs", "pull")
+    assert not any("/content" in sent.path for sent in again.sent)
+
+
 def test_what_is_adopted_is_adopted_once(bare: Stage) -> None:
     by_hand(bare)
     bare.run("init", "--from-workspace")

@@ -656,6 +656,20 @@ FAILURES = {
         gone=("j0",),
         expected={"a": ("hold j1 failed!",)},
     ),
+    "what was deleted before anybody saw it end counts beside the attempts of another runner": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j2", FAILED), job(A, "j3", FAILED, attempt=2)),
+        memory=memory(created(A, "j1")),
+        gone=("j1",),
+        expected={"a": ("hold j3 failed!",)},
+    ),
+    "what we cancelled before it was deleted is no failed attempt": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j2", FAILED), job(A, "j3", FAILED, attempt=2)),
+        memory=memory(created(A, "j1"), stopped("j1", "removed")),
+        gone=("j1",),
+        expected={"a": ("create retry 3",)},
+    ),
     "a failed job that the ledger remembers too is one attempt": Row(
         specs=(TWICE,),
         jobs=(job(A, "j1", FAILED),),
