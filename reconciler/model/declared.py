@@ -77,7 +77,7 @@ class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
 Input: TypeAlias = InputFile | UploadedFile | InlineRequests
 
 
-class Retry(Struct, frozen=True, kw_only=True, gc=False):
+class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How often failed work is bought again without anybody asking."""
 
     max_attempts: int = 1
@@ -94,7 +94,7 @@ class Adopt(Struct, frozen=True, kw_only=True, gc=False):
     """The digest of the work that it has bought, as whoever wrote the spec vouches."""
 
 
-class JobSpec(Struct, frozen=True, kw_only=True, dict=True):
+class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """One declared job, checked, with its inputs read."""
 
     name: str
@@ -132,7 +132,7 @@ class JobSpec(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def run_keys(self) -> tuple[RunKey, ...]:
         """This work under every digest version that a job may carry, the one we write last."""
-        return tuple(RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS)
+        return tuple([RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS])
 
     @property
     def run_key(self) -> RunKey:

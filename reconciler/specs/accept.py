@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,14 +15,21 @@ Model = TypeVar("Model", bound=msgspec.Struct)
 
 
 def accept(
-    document: Document, model: type[Model], schema: Schema, misplaced: Mapping[str, str]
+    document: Document, model: type[Model], schema: Callable[[], Schema], misplaced: Mapping[str, str]
 ) -> Model | list[Problem]:
-    """Return the document's value as `model`, or what is wrong with it beyond what reading it found already."""
+    """Return the document's value as `model`, or what is wrong with it beyond what reading it found already.
+
+    Args:
+        document: what was read.
+        model: what it is meant to be.
+        schema: makes the model's schema, which takes milliseconds and which only a refused document needs.
+        misplaced: hints for fields that people write where they do not belong.
+    """
     try:
         return msgspec.convert(document.value, model)
     except msgspec.ValidationError:
         from reconciler.specs.explain import explain  # noqa: PLC0415 - only refused documents need it
-    problems = explain(document, schema, misplaced)
+    problems = explain(document, schema(), misplaced)
     if problems or document.problems:
         return problems
     return msgspec.convert(whole(document.value), model)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import os
+from collections.abc import Iterator
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from reconciler.errors import Problem
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import MISPLACED, JobFields, defaults_model
+from reconciler.specs.fields import JobFields, defaults_model
+from reconciler.specs.known import MISPLACED
 from reconciler.specs.schema import defaults_schema
 from reconciler.specs.yaml_tree import Document, Fields, Path
 
@@ -26,7 +31,7 @@ _MODEL: Final = defaults_model()
 
 def check(document: Document) -> list[Problem]:
     """Return what is wrong with a `_defaults.yaml`."""
-    accepted = accept(document, _MODEL, defaults_schema(), _MISPLACED)
+    accepted = accept(document, _MODEL, defaults_schema, _MISPLACED)
     return [*document.problems, *(accepted if isinstance(accepted, list) else ())]
 
 
@@ -71,3 +76,37 @@ def _hidden(value: dict[str, Any]) -> set[str]:
     written = set(value) | {f"matrix.{name}" for name in varied}
     groups = [group for group in JobFields.EXACTLY_ONE if written.intersection(group)]
     return varied | {name for group in groups for name in group}
+
+
+class Folders:
+    """The defaults of folders, and what they give to the specs beneath them.
+
+    Args:
+        root: the folder of all specs, absolute.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._found: dict[str, tuple[Document, bytes]] = {}
+        """The defaults of each folder, absolute, and what tells them from others."""
+
+    def add(self, path: str, document: Document, data: bytes) -> None:
+        """Take what a `_defaults.yaml` says, and its bytes."""
+        digest = hashlib.sha256(document.source.path.encode() + b"\0" + data).digest()
+        self._found[os.path.dirname(path)] = (document, digest)  # noqa: PTH120 - as the paths of specs
+
+    def fill(self, document: Document, path: str) -> Document:
+        """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
+        for far, _ in self._around(path):
+            document = over(document, far)
+        return document
+
+    def digests(self, path: str) -> bytes:
+        """Return what tells the defaults around a spec from others, nothing where there are none."""
+        return b"".join([digest for _, digest in self._around(path)]) if self._found else b""
+
+    def _around(self, path: str) -> Iterator[tuple[Document, bytes]]:
+        while self._found and path != self._root:
+            path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
+            if path in self._found:
+                yield self._found[path]

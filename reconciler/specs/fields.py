@@ -31,42 +31,7 @@ from reconciler.specs.field_types import (
     Share,
     WorkDigest,
 )
-
-KNOWN_ENDPOINTS: Final = (
-    "/v1/audio/transcriptions",
-    "/v1/chat/classifications",
-    "/v1/chat/completions",
-    "/v1/chat/moderations",
-    "/v1/classifications",
-    "/v1/conversations",
-    "/v1/embeddings",
-    "/v1/fim/completions",
-    "/v1/moderations",
-    "/v1/ocr",
-)
-"""The endpoints that the API documents for batches. More may come, so another one is a warning only."""
-
-_BODY_FIELDS: Final = (
-    *(
-        "document",
-        "frequency_penalty",
-        "image_limit",
-        "include_image_base64",
-        "input",
-        "inputs",
-        "instructions",
-    ),
-    *("language", "max_tokens", "messages", "min_tokens", "n", "output_dimension", "output_dtype", "pages"),
-    *("parallel_tool_calls", "prediction", "presence_penalty", "prompt", "prompt_mode", "random_seed"),
-    *("reasoning_effort", "response_format", "safe_prompt", "seed", "stop", "store", "stream", "suffix"),
-    *("temperature", "timestamp_granularities", "tool_choice", "tools", "top_p"),
-)
-MISPLACED: Final = {
-    **dict.fromkeys(_BODY_FIELDS, "it is part of a request: write it into the `body` of each line"),
-    "completion_window": "write `timeout_hours`, in hours",
-}
-"""Hints for names that people try at the top level of a spec."""
-
+from reconciler.specs.known import KNOWN_ENDPOINTS
 
 _RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
 
@@ -241,12 +206,19 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Raises:
             ValueError: several fields of a group are there, or none.
         """
-        for group in self.EXACTLY_ONE:
-            held = [getattr(self, name) for name in group if "." not in name]
+        for own, varied in _GROUPS:
+            held = [getattr(self, name) for name in own]
             if self.matrix is not UNSET:
-                held += [getattr(self.matrix, name.partition(".")[2]) for name in group if "." in name]
+                held += [getattr(self.matrix, name) for name in varied]
             if len(held) - held.count(UNSET) != 1:
-                raise ValueError(f"exactly one of {' and '.join(group)}")
+                raise ValueError(f"exactly one of {', '.join(own)}")
+
+
+_GROUPS: Final = [
+    ([it for it in group if "." not in it], [it.partition(".")[2] for it in group if "." in it])
+    for group in JobFields.EXACTLY_ONE
+]
+"""Of each group the fields of a spec, and those of its matrix."""
 
 
 def defaults_model() -> type[Struct]:

@@ -134,11 +134,8 @@ def read(path: str | Path, limit: int) -> bytes:
     # The file descriptor itself: to make a Path and a buffer costs more than to read a small file.
     descriptor = os.open(path, os.O_RDONLY | _BINARY)
     try:
-        size = os.fstat(descriptor).st_size
-        if size > limit:
-            raise TooLargeError
-        found = os.read(descriptor, size + 1)
-        while len(found) != size and (more := os.read(descriptor, _PIECE)):  # it grew, or comes in pieces
+        found = b""
+        while more := os.read(descriptor, _PIECE):
             found += more
             if len(found) > limit:
                 raise TooLargeError

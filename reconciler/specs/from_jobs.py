@@ -19,7 +19,8 @@ from reconciler.model import TAG_PREFIX, Adopt, Job, JobSpec, Position, RunKey, 
 from reconciler.settings import Limits
 from reconciler.specs import plain, yaml_reader
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import MISPLACED, JobFields
+from reconciler.specs.fields import JobFields
+from reconciler.specs.known import MISPLACED
 from reconciler.specs.paths import uploaded_id
 from reconciler.specs.schema import job_schema
 from reconciler.specs.source import Source
@@ -167,6 +168,6 @@ def _refused(text: str) -> str:
     """Say why a document is no spec, "" where it is one."""
     documents, problems = yaml_reader.read(Source("spec.yaml", text), Limits())
     for document in documents[:1]:
-        accepted = accept(document, JobFields, job_schema(), MISPLACED)
+        accepted = accept(document, JobFields, job_schema, MISPLACED)
         problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]
     return "; ".join(problem.message for problem in problems)

@@ -6,11 +6,10 @@ Whatever is wrong with some fields, the others are looked at as well: all proble
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from reconciler import digests
@@ -21,8 +20,9 @@ from reconciler.specs import families, period
 from reconciler.specs.accept import accept
 from reconciler.specs.families import Variant
 from reconciler.specs.family_fields import PeriodFields
-from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, AdoptFields, JobFields
+from reconciler.specs.fields import AdoptFields, JobFields
 from reconciler.specs.job_inputs import Inputs
+from reconciler.specs.known import KNOWN_ENDPOINTS, MISPLACED
 from reconciler.specs.schema import job_schema
 from reconciler.specs.words import did_you_mean
 from reconciler.specs.yaml_tree import Document, Path
@@ -33,12 +33,11 @@ _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
 _PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declares:
+class Declares(Struct, frozen=True, kw_only=True):
     """What one document declares."""
 
     specs: tuple[JobSpec, ...] = ()
-    later: Mapping[str, Later] = field(default_factory=dict)
+    later: Mapping[str, Later] = {}
     """The jobs whose first period has not begun, by name."""
     problems: tuple[Problem, ...] = ()
     """And warnings."""
@@ -53,7 +52,7 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
         limits: how many jobs one spec may make.
         now: Unix seconds, for a `rerun` that the calendar changes.
     """
-    fields = accept(document, JobFields, job_schema(), MISPLACED)
+    fields = accept(document, JobFields, job_schema, MISPLACED)
     problems = [*document.problems]
     found: list[Input] = []
     files: list[str] = []
@@ -87,8 +86,8 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
     return Declares(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
 
 
-def _wrong(problems: Iterable[Problem]) -> bool:
-    return any(not problem.warning for problem in problems)
+def _wrong(problems: Sequence[Problem]) -> bool:
+    return bool(problems) and any(not problem.warning for problem in problems)
 
 
 def _rerun(document: Document, fields: JobFields, now: float) -> tuple[str | None, list[Problem]]:
@@ -159,7 +158,7 @@ def _spec(
 ) -> JobSpec:
     family = _label(fields)
     texts = document.texts(("metadata",))
-    if "on_remove" not in document.value and fields.for_each is not UNSET:
+    if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:
         fields = replace(fields, matrix=UNSET, **member.values)
@@ -176,7 +175,7 @@ def _spec(
         suspend=fields.suspend,
         retry=Retry(
             max_attempts=fields.retry.max_attempts,
-            on=frozenset(_PHASES[status] for status in fields.retry.on),
+            on=frozenset([_PHASES[status] for status in fields.retry.on]),
         ),
         on_change=fields.on_change,
         on_remove=fields.on_remove,

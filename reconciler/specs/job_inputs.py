@@ -8,7 +8,7 @@ from typing import Any
 from reconciler import digests
 from reconciler.counting import count
 from reconciler.errors import Problem
-from reconciler.model import InlineRequests, Input, UploadedFile
+from reconciler.model import InlineRequests, Input, InputFile, UploadedFile
 from reconciler.progress import UNWATCHED, Progress
 from reconciler.specs.demands import Demands
 from reconciler.specs.input_cache import InputCache
@@ -39,6 +39,8 @@ class Inputs:
 
     def each(self, document: Document) -> tuple[list[str], list[Problem]]:
         """Return the files under `for_each`, relative to the root and sorted, and the problems with naming them."""
+        if "for_each" not in document.value:
+            return [], []
         named, problems = self._named(document, ("for_each", "files"))
         uploaded = sorted(name for name, is_id in named.items() if is_id)
         if uploaded:
@@ -54,12 +56,19 @@ class Inputs:
             path: the one input where `for_each` gives it, relative to the root.
         """
         named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
-        paths = sorted(name for name, uploaded in named.items() if not uploaded)
-        checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
-        problems += [problem for part in checked for problem in part.problems]
+        found: list[Input] = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]
+        paths = [name for name, uploaded in named.items() if not uploaded]
         if paths:
-            demands = _demands(document)
-            problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
+            checked, wrong = self._checked(document, sorted(paths))
+            found += checked
+            problems += wrong
+        return sorted(found, key=lambda part: part.identity), problems
+
+    def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
+        checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
+        problems = [problem for part in checked for problem in part.problems]
+        demands = _demands(document)
+        problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
         if len(paths) > 1:
             problems += self._reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
@@ -67,8 +76,7 @@ class Inputs:
         if requests > most:
             message = f"input_files: {count(requests, 'request')}, at most {most:,} in a job"
             problems.append(_problem(document, ("input_files",), message, "split the job"))
-        ids = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]
-        return sorted([*(part.file for part in checked), *ids], key=lambda part: part.identity), problems
+        return [part.file for part in checked], problems
 
     def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
         """Return the input under `requests`, and the problems with it beyond those of its fields."""
@@ -106,9 +114,9 @@ class Inputs:
                 problems.append(_problem(document, place, f"`{entry}`: {error}", error.hint))
                 continue
             names = [uploaded] if uploaded else list(map(self._project.relative, paths))
-            again = [name for name in names if name in found]
-            if again:
-                message = f"`{entry}`: {again[0]} is named twice"
+            if not found.keys().isdisjoint(names):
+                again = next(name for name in names if name in found)
+                message = f"`{entry}`: {again} is named twice"
                 hint = "the job would buy its requests twice: name it once"
                 problems.append(_problem(document, place, message, hint))
             found |= dict.fromkeys(names, uploaded is not None)

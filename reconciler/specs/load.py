@@ -7,9 +7,8 @@ read.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -34,6 +33,8 @@ from reconciler.specs.yaml_tree import Document
 
 _MOST: Final = 100
 """Problems of one file that are shown."""
+_DEFAULTS: Final = f"{os.sep}{defaults.NAME}"
+_CONFIG: Final = f"{os.sep}{CONFIG_NAME}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +113,11 @@ class _Loader:
         self._project = project
         self._now = now
         self._progress = progress
-        self._defaults: dict[str, Document] = {}
-        """By folder, absolute."""
+        self._defaults = defaults.Folders(str(project.spec_root))
         self.later: dict[str, Later] = {}
         self._inputs = Inputs(project, progress)
-        limits = project.settings.limits
-        self._cache = SpecCache(project.root / STATE if project.cache else None, limits)
-        self._written: dict[str, bytes] = {}
-        """What tells the defaults of a folder from others."""
+        self._limits = project.settings.limits
+        self._cache = SpecCache(project.root / STATE if project.cache else None, self._limits)
         self._taken = Taken()
         self._cut_short = False
         self.problems: list[Problem] = []
@@ -129,8 +127,8 @@ class _Loader:
         self._inputs.save()
         self._cache.save()
 
-    def specs(self) -> Iterator[JobSpec]:
-        """Yield every usable spec; what is wrong gathers in `problems`."""
+    def specs(self) -> list[JobSpec]:
+        """Return every usable spec; what is wrong gathers in `problems`."""
         found = files.Listing(str(self._project.spec_root), str(self._project.root))
         for path, message, hint in found.unfit:
             self.problems.append(
@@ -139,26 +137,24 @@ class _Loader:
         if self._progress.watched:  # most of these are inputs
             self._progress.expect("checking", sum(map(files.size, found.others)))
         for path in found.specs:
-            if path.endswith(f"{os.sep}{defaults.NAME}"):
+            if path.endswith(_DEFAULTS):
                 self._read_defaults(path)
+        config = str(self._project.config_path)
+        specs: list[JobSpec] = []
         for path in found.specs:
-            if path.endswith(f"{os.sep}{defaults.NAME}"):
-                continue
-            if path != str(self._project.config_path) and not path.endswith(f"{os.sep}{CONFIG_NAME}"):
-                yield from self._file(path)
+            if path != config and not path.endswith((_DEFAULTS, _CONFIG)):
+                specs += self._file(path)
         if not self._cut_short:
             self.problems += unnamed(self._project, found.others, self._inputs.paths)
+        return specs
 
-    def _file(self, path: str) -> Iterator[JobSpec]:
+    def _file(self, path: str) -> Sequence[JobSpec]:
         data = self._data(path)
         if data is None:
-            return
-        key = self._cache.key(data, self._defaults_of(path))
+            return ()
+        key = self._cache.key(data, self._defaults.digests(path))
         spec = self._remembered(path, key)
-        if spec is not None:
-            yield spec
-        else:
-            yield from self._read(path, data, key)
+        return (spec,) if spec is not None else self._read(path, data, key)
 
     def _remembered(self, path: str, key: bytes) -> JobSpec | None:
         """Return what a file declares, None where it has to be read: nobody knows it, or something is wrong with it."""
@@ -174,27 +170,30 @@ class _Loader:
             spec = structs.replace(spec, inputs=tuple(inputs))
         return spec if self._taken.take(spec, line=known.name_line) else None
 
-    def _read(self, path: str, data: bytes, key: bytes) -> Iterator[JobSpec]:
+    def _read(self, path: str, data: bytes, key: bytes) -> list[JobSpec]:
+        specs: list[JobSpec] = []
         documents, problems = self._documents(path, data)
         before = len(self.problems)
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         for written in documents:
-            document = self._with_defaults(written, path)
-            found = declares(document, self._inputs, self._project.settings.limits, now=self._now)
+            document = self._defaults.fill(written, path)
+            found = declares(document, self._inputs, self._limits, now=self._now)
             self.problems += found.problems
             self.later |= found.later
-            names = [*found.later, *(spec.name for spec in found.specs)] or [_name(document)]
+            names = [*found.later, *[spec.name for spec in found.specs]] or _name(document)
+            line = document.place(("name",)).line + 1
             clashes = {
-                name: problem for name in names if name and (problem := self._taken.name(document, name))
+                name: problem for name in names if (problem := self._taken.name(document, name, line=line))
             }
             self.problems += clashes.values()
             for spec in found.specs:
                 if spec.name not in clashes:
                     self.problems += self._taken.buys(document, spec)
-                    yield spec
+                    specs.append(spec)
             if len(documents) == 1 and len(self.problems) == before:
-                self._cache.put(key, document, found.specs)
+                self._cache.put(key, document, found.specs, name_line=line)
+        return specs
 
     def _read_defaults(self, path: str) -> None:
         data = self._data(path)
@@ -209,31 +208,11 @@ class _Loader:
             self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
-            folder = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
-            self._defaults[folder] = document
-            self._written[folder] = hashlib.sha256(document.source.path.encode() + b"\0" + data).digest()
-
-    def _with_defaults(self, document: Document, path: str) -> Document:
-        """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
-        for folder in self._around(path) if self._defaults else ():
-            if folder in self._defaults:
-                document = defaults.over(document, self._defaults[folder])
-        return document
-
-    def _defaults_of(self, path: str) -> bytes:
-        """Return what tells the defaults around a spec from others."""
-        if not self._written:
-            return b""
-        return b"".join(self._written.get(folder, b"") for folder in self._around(path))
-
-    def _around(self, path: str) -> Iterator[str]:
-        while path != str(self._project.spec_root):
-            path = os.path.dirname(path)  # noqa: PTH120 - likewise
-            yield path
+            self._defaults.add(path, document, data)
 
     def _data(self, path: str) -> bytes | None:
         """Return the bytes of a file; None where it cannot be had, which is a problem."""
-        most = self._project.settings.limits.spec_bytes
+        most = self._limits.spec_bytes
         try:
             return files.read(path, most)
         except files.TooLargeError:
@@ -245,16 +224,16 @@ class _Loader:
         return None
 
     def _documents(self, path: str, data: bytes) -> tuple[list[Document], list[Problem]]:
-        source, limits = decode(self._project.relative(path), data), self._project.settings.limits
+        source = decode(self._project.relative(path), data)
         if not isinstance(source, Source):
             return [], [source]
-        documents, problems = yaml_reader.read(source, limits)
+        documents, problems = yaml_reader.read(source, self._limits)
         if not documents and not problems:
             hint = "remove it, or write a spec into it"
             self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
         return documents, problems
 
 
-def _name(document: Document) -> str:
+def _name(document: Document) -> list[str]:
     name = document.value.get("name") if isinstance(document.value, dict) else None
-    return name if isinstance(name, str) else ""
+    return [name] if isinstance(name, str) and name else []

@@ -133,7 +133,7 @@ def _settings(source: Source) -> tuple[Settings, Document]:
         problems = [source.problem(place, said, hint="it holds one mapping: `project: my-team`")]
     for document in documents[:1]:
         problems.extend(document.problems)
-        accepted = accept(document, Settings, settings_schema(), {})
+        accepted = accept(document, Settings, settings_schema, {})
         if isinstance(accepted, Settings) and not problems:
             return accepted, document
         problems.extend(accepted if isinstance(accepted, list) else [])

@@ -13,7 +13,8 @@ from typing import Any, Final
 from reconciler.settings import Limits
 from reconciler.specs import reference_text
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import KNOWN_ENDPOINTS, MISPLACED, JobFields
+from reconciler.specs.fields import JobFields
+from reconciler.specs.known import KNOWN_ENDPOINTS, MISPLACED
 from reconciler.specs.schema import Schema, job_schema, settings_schema
 from reconciler.specs.source import Source
 from reconciler.specs.words import KINDS, either
@@ -197,7 +198,7 @@ def _mistakes() -> str:
     for line in _MISTAKES:
         others = [good for name, good in _GOOD.items() if name != line.partition(":")[0]]
         documents, _ = read(Source("x.yaml", "\n".join([line, *others])), Limits())
-        wrong = accept(documents[0], JobFields, job_schema(), MISPLACED)
+        wrong = accept(documents[0], JobFields, job_schema, MISPLACED)
         said = wrong if isinstance(wrong, list) else []
         rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in said]
     return "\n".join(rows)

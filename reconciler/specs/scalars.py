@@ -30,9 +30,9 @@ FIRST: Final = frozenset("0123456789+-.")
 _NUMBER: Final = re.compile(
     r"(?P<ten>[-+]?[0-9]+)|0o(?P<eight>[0-7]+)|0x(?P<sixteen>[0-9a-fA-F]+)"
     r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
+    r"|(?P<no_json>[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"
 )
 _BASES: Final = {"ten": 10, "eight": 8, "sixteen": 16}
-_NOT_JSON: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 class NotAValueError(ValueError):
@@ -57,12 +57,12 @@ def resolve(text: str) -> Scalar:
 def _number(text: str) -> Scalar:
     found = _NUMBER.fullmatch(text)
     if found is None:
-        if _NOT_JSON.fullmatch(text):
-            raise NotAValueError(f"{text} is not a number that JSON can hold")
         return text
+    kind = found.lastgroup or ""
+    if kind == "no_json":
+        raise NotAValueError(f"{text} is not a number that JSON can hold")
     if len(text) > LONGEST_NUMBER:
         raise NotAValueError(f"a number of {len(text):,} digits")
-    kind = found.lastgroup or ""
     if kind in _BASES:
         return int(found[kind], _BASES[kind])
     value = float(text)

@@ -101,7 +101,7 @@ class SpecCache:
             self._seen[key] = found
         return found
 
-    def put(self, key: bytes, document: Document, specs: Sequence[JobSpec]) -> None:
+    def put(self, key: bytes, document: Document, specs: Sequence[JobSpec], *, name_line: int) -> None:
         """Remember the only document of a file, in which nothing was worth a word, where it is plain."""
         value = document.value
         if not key or len(specs) != 1 or not _VARYING.isdisjoint(value) or type(value.get("rerun")) is dict:
@@ -109,7 +109,7 @@ class SpecCache:
         spec, files = specs[0], ()
         if InputFile in map(type, spec.inputs):
             spec, files = structs.replace(spec, inputs=()), tuple(value["input_files"])
-        self._seen[key] = Remembered(spec, files, document.place(("name",)).line + 1)
+        self._seen[key] = Remembered(spec, files, name_line)
         self._new = True
 
     def save(self) -> None:

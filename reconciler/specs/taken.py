@@ -14,34 +14,34 @@ class Taken:
     """What was declared so far, and where."""
 
     def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._work: dict[RunKey, str] = {}
-        self._adopted: dict[str, str] = {}
+        self._names: dict[str, tuple[str, int]] = {}
+        """The file and line of each, ignoring case."""
+        self._work: dict[RunKey, JobSpec] = {}
+        self._adopted: dict[str, JobSpec] = {}
 
     def take(self, spec: JobSpec, *, line: int) -> bool:
         """Take name and work of a plain spec, whose name stands in `line`; take neither where one is taken."""
-        name = spec.name.casefold()
-        if name in self._names or spec.run_key in self._work:
+        name, key = spec.name.casefold(), spec.run_key
+        if name in self._names or key in self._work:
             return False
-        self._names[name] = f"{spec.declared_at.path}:{line}"
-        self._work[spec.run_key] = _told(spec)
+        self._names[name] = (spec.declared_at.path, line)
+        self._work[key] = spec
         return True
 
-    def name(self, document: Document, name: str) -> Problem | None:
-        """Take a name; return the problem where another document has it."""
-        place = document.place(("name",))
-        here = f"{document.source.path}:{place.line + 1}"
+    def name(self, document: Document, name: str, *, line: int) -> Problem | None:
+        """Take a name, which stands in `line`; return the problem where another document has it."""
+        here = (document.source.path, line)
         first = self._names.setdefault(name.casefold(), here)
         if first == here:
             return None
-        message = f"name: `{name}` is declared at {first} already"
-        return document.source.problem(place, message, hint="rename one of them")
+        message = f"name: `{name}` is declared at {first[0]}:{first[1]} already"
+        return document.source.problem(document.place(("name",)), message, hint="rename one of them")
 
     def buys(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
         """Take the work of a spec, and the job that it adopts; yield a problem for what is taken."""
-        here = _told(spec)
-        first = self._work.setdefault(spec.run_key, here)
-        if first != here:
+        holder = self._work.setdefault(spec.run_key, spec)
+        if holder is not spec:
+            here, first = _told(spec), _told(holder)
             work = "work" if spec.requests is None else count(spec.requests, "request")
             message = f"{spec.name}: both this and {first} buy the same {work}"
             hint = "change `rerun` in one of them, or remove one"
@@ -50,9 +50,10 @@ class Taken:
                     "`endpoint`, `model`, `agent_id` and `rerun`"
                 )
             yield document.source.problem(document.place(("name",)), message, hint=hint)
-        other = self._adopted.setdefault(spec.adopt.job, here) if spec.adopt else here
-        if other != here:
-            message, place = f"adopt: {other} adopts this job already", document.place(("adopt", "job"))
+        other = self._adopted.setdefault(spec.adopt.job, spec) if spec.adopt else spec
+        if other is not spec:
+            place = document.place(("adopt", "job"))
+            message = f"adopt: {_told(other)} adopts this job already"
             yield document.source.problem(place, message, hint="a job did one piece of work")
 
 

@@ -12,7 +12,8 @@ fault; events do not recurse, and the depth is counted as they come.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 import yaml
@@ -47,16 +48,15 @@ def read(
     if not source.text.isascii() and (unseen := yaml_words.UNSEEN.search(source.text)):
         place, message, hint = yaml_words.unseen_at(source, unseen)
         return [], [source.problem(place, message, hint=hint)]
-    found: list[Document] = []
     tree = _Tree(source, limits)
     try:
-        found.extend(tree.documents(parser(source.text)))
+        tree.read(parser(source.text))
     except _StopError as stop:
-        return found, [*tree.problems, stop.problem]
+        return tree.found, [*tree.problems, stop.problem]
     except yaml.YAMLError as error:
         place, message, hint = yaml_words.told(source, error)
-        return found, [*tree.problems, source.problem(place, message, hint=hint)]
-    return found, []
+        return tree.found, [*tree.problems, source.problem(place, message, hint=hint)]
+    return tree.found, []
 
 
 class _StopError(Exception):
@@ -83,11 +83,13 @@ class _Tree:
         """Values so far, aliases expanded; collections that are still open are not counted."""
         self._anchors: dict[str, tuple[Node, Any]] = {}
         self._incomplete = False
+        self.found: list[Document] = []
+        """Each document that holds anything."""
         self.problems: list[Problem] = []
         """What was found in the document that is being read."""
 
-    def documents(self, parser: EventParser) -> Iterator[Document]:  # noqa: C901, PLR0912 - see below
-        """Yield each document that holds anything.
+    def read(self, parser: EventParser) -> None:  # noqa: C901, PLR0912 - see below
+        """Find the documents.
 
         One loop, and calls only in the rarer cases: a call for every event would cost as much as the parser.
         """
@@ -96,18 +98,20 @@ class _Tree:
         inside = root
         key: ScalarEvent | None = None
         node: Node
-        most = 3 * self._limits.spec_nodes  # no value gives more events
-        plain = self._source.text.isascii() and "\\" not in self._source.text  # so is every value
+        most = 3 * self._limits.spec_nodes + 2  # no value gives more events, and the file two
+        text = self._source.text
+        plain = (
+            text.isascii() and "\\" not in text and "&" not in text and "!" not in text
+        )  # so is every value
         words, first = scalars.WORDS, scalars.FIRST
-        for at, event in enumerate(iter(parser.get_event, None)):
+        events = iter(parser.get_event, None)
+        for event in islice(events, most):
             kind = type(event)
             if kind is ScalarEvent:
                 node, value = event, event.value
-                if at > most:
-                    self._grow(event, most)
-                if event.tag is not None or event.anchor is not None or not (plain or value.isascii()):
+                if not (plain or (event.tag is None and event.anchor is None and value.isascii())):
                     value = self._unusual(event)
-                elif event.implicit[0] and (value in words or value[0] in first):
+                elif (value in words or value[0] in first) and event.implicit[0]:
                     value = self._plain(event)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 outer.append((inside, key))
@@ -123,7 +127,7 @@ class _Tree:
                 if kind is DocumentStartEvent:
                     root = inside = self._begin(event)
                 elif kind is DocumentEndEvent:
-                    yield from self._finished(root)
+                    self._finish(root)
                 continue
 
             if type(inside) is Items:
@@ -139,6 +143,8 @@ class _Tree:
                     inside.value[key.value] = value
                     inside.parts[key.value] = (key, node)
                 key = None
+        for event in events:
+            self._grow(event, most)
 
     def _begin(self, event: DocumentStartEvent) -> Items:
         self._anchors, self._incomplete = {}, False
@@ -148,11 +154,11 @@ class _Tree:
             )
         return Items(event)
 
-    def _finished(self, root: Fields | Items) -> Iterator[Document]:
+    def _finish(self, root: Fields | Items) -> None:
         problems, self.problems = tuple(self.problems), []
         for node, value in zip(root.children(), root.value, strict=True):
             if value is not None or problems:
-                yield Document(self._source, node, value, problems, self._incomplete)
+                self.found.append(Document(self._source, node, value, problems, self._incomplete))
 
     def _plain(self, event: ScalarEvent) -> scalars.Scalar:
         try:

@@ -7,10 +7,10 @@ node of ours, so remembering every position costs next to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
 import yaml
+from msgspec import Struct
 
 from reconciler.errors import Problem
 from reconciler.specs.source import START, Place, Source
@@ -27,13 +27,12 @@ def dotted(path: Path) -> str:
 
 
 @final
-@dataclass(slots=True)
-class Fields:
+class Fields(Struct):
     """A mapping."""
 
     event: yaml.Event
-    value: dict[str, Any] = field(default_factory=dict)
-    parts: dict[str, tuple[yaml.NodeEvent, Node]] = field(default_factory=dict)
+    value: dict[str, Any] = {}
+    parts: dict[str, tuple[yaml.NodeEvent, Node]] = {}
     """The event of each key and the node of its value."""
 
     def children(self) -> Iterator[Node]:
@@ -42,13 +41,12 @@ class Fields:
 
 
 @final
-@dataclass(slots=True)
-class Items:
+class Items(Struct):
     """A list."""
 
     event: yaml.Event
-    value: list[Any] = field(default_factory=list)
-    parts: list[Node] = field(default_factory=list)
+    value: list[Any] = []
+    parts: list[Node] = []
 
     def children(self) -> Iterator[Node]:
         """Yield the nodes of the items."""
@@ -58,8 +56,7 @@ class Items:
 Node: TypeAlias = "Fields | Items | yaml.ScalarEvent"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One document of a file."""
 
     source: Source
@@ -70,7 +67,7 @@ class Document:
     """What reading it found; the value is still good for further checks."""
     incomplete: bool
     """True where a key had to be left out of the value: nothing can be said to be missing."""
-    sources: Mapping[Path, Source] = field(default_factory=dict)
+    sources: Mapping[Path, Source] = {}
     """Where the values stand that another file gave."""
 
     @property

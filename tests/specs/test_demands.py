@@ -9,7 +9,7 @@ import pytest
 from mistralai.client import models
 
 from reconciler.specs.demands import REQUIRED
-from reconciler.specs.fields import KNOWN_ENDPOINTS
+from reconciler.specs.known import KNOWN_ENDPOINTS
 
 from .make import loaded, problems, spec
 

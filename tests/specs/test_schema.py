@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 
 from reconciler.settings import Settings
 from reconciler.specs.accept import accept
-from reconciler.specs.fields import MISPLACED, JobFields, defaults_model
+from reconciler.specs.fields import JobFields, defaults_model
 from reconciler.specs.generate import generated, main
+from reconciler.specs.known import MISPLACED
 from reconciler.specs.load import load
 from reconciler.specs.reference import EXAMPLE, SETTINGS_EXAMPLE
 from reconciler.specs.schema import defaults_schema, job_schema, settings_schema
@@ -129,7 +130,7 @@ jobs = mutated(GOOD, optional_fields) | near_values
 @example({**GOOD, "rerun": 2.0})
 @example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
 def test_a_document_is_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), JobFields, job_schema(), MISPLACED)
+    verdict = accept(document(value), JobFields, job_schema, MISPLACED)
     assert isinstance(verdict, JobFields) == JOB.is_valid(value)
     if isinstance(verdict, list):
         assert verdict, "what is refused is refused for a reason"
@@ -152,7 +153,7 @@ guards = st.dictionaries(
     mutated({"project": "demo", "specs": "specs"}, {"base_url": words, "limits": limits, "guards": guards})
 )
 def test_settings_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), Settings, settings_schema(), {})
+    verdict = accept(document(value), Settings, settings_schema, {})
     assert isinstance(verdict, Settings) == SETTINGS.is_valid(value)
     assert verdict
 
@@ -193,7 +194,7 @@ def test_the_schemas_are_json_schemas() -> None:
 @settings(max_examples=200)
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
 def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), defaults_model(), defaults_schema(), {})
+    verdict = accept(document(value), defaults_model(), defaults_schema, {})
     assert (not isinstance(verdict, list)) == Draft202012Validator(defaults_schema()).is_valid(value)
 
 
@@ -223,4 +224,4 @@ def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
     (spec,) = load(place, now=NOW).specs
     assert spec.name == "ticket-classes"
     (found,), _ = documents(SETTINGS_EXAMPLE)
-    assert isinstance(accept(found, Settings, settings_schema(), {}), Settings)
+    assert isinstance(accept(found, Settings, settings_schema, {}), Settings)

@@ -1,0 +1,40 @@
+"""Names that people write in a spec and that are known: the API's endpoints, and fields that belong elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KNOWN_ENDPOINTS: Final = (
+    "/v1/audio/transcriptions",
+    "/v1/chat/classifications",
+    "/v1/chat/completions",
+    "/v1/chat/moderations",
+    "/v1/classifications",
+    "/v1/conversations",
+    "/v1/embeddings",
+    "/v1/fim/completions",
+    "/v1/moderations",
+    "/v1/ocr",
+)
+"""The endpoints that the API documents for batches. More may come, so another one is a warning only."""
+
+_BODY_FIELDS: Final = (
+    *(
+        "document",
+        "frequency_penalty",
+        "image_limit",
+        "include_image_base64",
+        "input",
+        "inputs",
+        "instructions",
+    ),
+    *("language", "max_tokens", "messages", "min_tokens", "n", "output_dimension", "output_dtype", "pages"),
+    *("parallel_tool_calls", "prediction", "presence_penalty", "prompt", "prompt_mode", "random_seed"),
+    *("reasoning_effort", "response_format", "safe_prompt", "seed", "stop", "store", "stream", "suffix"),
+    *("temperature", "timestamp_granularities", "tool_choice", "tools", "top_p"),
+)
+MISPLACED: Final = {
+    **dict.fromkeys(_BODY_FIELDS, "it is part of a request: write it into the `body` of each line"),
+    "completion_window": "write `timeout_hours`, in hours",
+}
+"""Hints for names that people try at the top level of a spec."""
