@@ -11,6 +11,7 @@ ground of several pages looks twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -120,8 +121,12 @@ def _pages(reader: Reader, world: World, *, at_once: int) -> tuple[list[JobPage]
 
 
 def _more(pages: list[JobPage], size: int) -> range:
-    """Return the pages to be read next. Behind a full last page there may be another, whatever the total says."""
-    until = max(pages[-1].total // size + 1, len(pages) + (len(pages[-1].jobs) >= size))
+    """Return the pages to be read next. Behind a full last page there may be another, whatever the total says.
+
+    That one is asked for once the others are read, though it would be quicker beside them: what moved to later pages
+    meanwhile stands on it.
+    """
+    until = max(math.ceil(pages[-1].total / size), len(pages) + (len(pages[-1].jobs) >= size))
     return range(len(pages), min(until, len(pages) + PAGES_AHEAD))
 
 

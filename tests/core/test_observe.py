@@ -114,11 +114,16 @@ def test_a_list_of_any_length_is_read_whole(count: int) -> None:
     assert len(reader.asked) == count // PAGE_SIZE + 1  # behind a full page there may be another
 
 
-@pytest.mark.parametrize("count", [100, 250, 1000])
-def test_the_first_page_tells_all_others_that_are_read_side_by_side(count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "rounds"),
+    [(100, [[1]]), (250, [[1, 2]]), (300, [[1, 2], [3]]), (1000, [[*range(1, 10)], [10]])],
+)
+def test_pages_are_read_side_by_side_and_the_one_behind_a_full_last_page_after_them(
+    count: int, rounds: list[list[int]]
+) -> None:
     spread = Mock(side_effect=sequentially)
     whole(Pages(some_jobs(count)), replace(Stage().world(), spread=spread), at_once=16)
-    assert [list(call.args[1]) for call in spread.call_args_list] == [list(range(1, count // PAGE_SIZE + 1))]
+    assert [list(call.args[1]) for call in spread.call_args_list] == rounds
 
 
 @pytest.mark.parametrize("cap", [1, 7, 20, 50, 99, 100, 1000])
