@@ -31,6 +31,11 @@ class Adoption:
     """Why it does not count where its work is wanted."""
 
 
+def named(specs: Iterable[JobSpec]) -> frozenset[str]:
+    """Return the ids of the jobs that specs adopt."""
+    return frozenset(spec.adopt.job for spec in specs if spec.adopt)
+
+
 def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoption, ...]:
     """Return what comes of every `adopt`, in order of the specs' names.
 

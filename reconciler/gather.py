@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from reconciler import listing, observe, planfile
+from reconciler import adoption, listing, observe, planfile
 from reconciler.actions import Create, Plan
 from reconciler.guards import Proposal, measures, refusals
 from reconciler.ledger.memory import Memory, remember
@@ -41,8 +41,7 @@ def look(
 def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
     """Return what makes a job interesting to a run."""
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
-    adopted = frozenset(spec.adopt.job for spec in declared.specs if spec.adopt)
-    return observe.Watched(project=run.target.project, wanted=wanted, adopted=adopted)
+    return observe.Watched(project=run.target.project, wanted=wanted, adopted=adoption.named(declared.specs))
 
 
 def gather(

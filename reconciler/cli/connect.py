@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,17 +49,28 @@ def transport(host: Host, project: Project, target: Target, stack: ExitStack) ->
     if not target.sandbox:
         limits = project.settings.limits
         return https_transport(target.base_url, connections=limits.reads_in_flight + limits.in_flight)
-    try:
+    with sandbox_installed():
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.store import Store
+    store = stack.enter_context(Store(sandbox_db(project)))
+    speed = sandbox_speed(host)
+    return wsgi_transport(make_app(store, now=host.now, speed=speed, ids=host.uuid))
+
+
+@contextmanager
+def sandbox_installed() -> Iterator[None]:
+    """Import the sandbox within this.
+
+    Raises:
+        ReconcilerError: a package that it needs is not there.
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
         raise ReconcilerError(
             f"the sandbox needs the package {error.name}",
             hint='pip install "mistral-batch-reconciler[sandbox]"',
         ) from error
-    store = stack.enter_context(Store(sandbox_db(project)))
-    speed = sandbox_speed(host)
-    return wsgi_transport(make_app(store, now=host.now, speed=speed, ids=host.uuid))
 
 
 def sandbox_speed(host: Host) -> float:

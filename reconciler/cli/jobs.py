@@ -94,13 +94,14 @@ def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
 
 def adopted_here(session: Session[Reader]) -> frozenset[str]:
     """Return the ids of the jobs that specs adopt; none where the specs hold mistakes, which is no matter here."""
+    from reconciler import adoption
     from reconciler.specs.load import load
 
     try:
         specs = load(session.project, now=session.host.now()).specs
     except ReconcilerError:
         return frozenset()
-    return frozenset(spec.adopt.job for spec in specs if spec.adopt)
+    return adoption.named(specs)
 
 
 @jobs.command()

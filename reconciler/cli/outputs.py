@@ -84,15 +84,14 @@ def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[s
     Raises:
         UsageError: nothing has such a name.
     """
-    from reconciler import listing, observe
-    from reconciler.adoption import with_adopted
+    from reconciler import adoption, listing, observe
     from reconciler.specs.words import nearest
 
     run = session.run
     jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
-    adopted = frozenset(spec.adopt.job for spec in specs if spec.adopt)
+    adopted = adoption.named(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
-    ours = with_adopted(specs, observe.sort_out(jobs, watched))
+    ours = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
     now = {key: spec.name for spec in specs for key in spec.run_keys}
     known = {spec.name for spec in specs} | {each.tags.name for each in ours}
     for name in names:

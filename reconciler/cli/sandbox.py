@@ -43,15 +43,12 @@ def sandbox() -> None:
 @click.pass_obj
 def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float, faults: Path | None) -> int:
     """Serve the sandbox over HTTP, until interrupted. Any key opens a workspace of its own."""
-    try:
+    from reconciler.cli.connect import sandbox_installed
+
+    with sandbox_installed():
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.server import serve as listen
         from reconciler.sandbox.store import Store
-    except ModuleNotFoundError as error:
-        raise ReconcilerError(
-            f"the sandbox needs the package {error.name}",
-            hint='pip install "mistral-batch-reconciler[sandbox]"',
-        ) from error
     with Store(host.cwd / db if db else default_db(host)) as store:
         try:
             app = make_app(store, now=host.now, speed=speed)

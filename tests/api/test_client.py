@@ -257,6 +257,15 @@ def test_the_client_leaves_the_command_line_of_httpx_alone() -> None:
     assert done.stdout.strip() == "True False"
 
 
+def test_a_history_without_the_api_loads_no_http_client() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, reconciler.cli.sources, reconciler.cli.history_out; print('httpx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_the_light_modules_stay_light() -> None:
     """Commands that only need the classes of errors or the values must not pay for HTTP."""
     import subprocess

@@ -6,7 +6,9 @@ import csv
 import datetime as dt
 import io
 import math
+import re
 import statistics
+from pathlib import Path
 from random import Random
 
 import click
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.cli.moments import Moment, Span, unix
-from reconciler.history import rows, stats
+from reconciler.history import rows, stats, verify
 from reconciler.history.choose import Wish, chosen
 from reconciler.history.record import CREATE_UNKNOWN, Record
 from reconciler.history.told import sorted_out
@@ -117,6 +119,14 @@ def test_a_cancel_is_not_told_of_a_job_whose_results_say_that_it_succeeded() -> 
     told = sorted_out((created(A, "j1"), stopped("j1", "removed")))
     (it,) = rows.records(told, (), {"j1": pulled})
     assert (it.status, it.cancel_reason) == ("SUCCESS", None)
+
+
+def test_the_page_on_history_names_every_check() -> None:
+    told = [line.split(maxsplit=1) for line in (verify.__doc__ or "").splitlines()[3:] if line]
+    page = (Path(__file__).parents[2] / "docs/history.md").read_text()
+    assert [f"| `{check}` | {what} |" for check, what in told] == re.findall(
+        r"^\| `\w+` \| .+ \|$", page, re.MULTILINE
+    )
 
 
 def test_of_two_ends_of_one_moment_the_same_one_counts_in_any_order() -> None:
