@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
@@ -63,8 +63,7 @@ class Ours(Struct, frozen=True, gc=False):
         return self.job.phase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True, kw_only=True):
     """A job that carries our project's tag and yet cannot be understood."""
 
     job: Job
@@ -77,8 +76,7 @@ class Unreadable:
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
+class Elsewhere(Struct, frozen=True, kw_only=True):
     """A job of another project in the same workspace."""
 
     job: Job
@@ -87,8 +85,7 @@ class Elsewhere:
     run_key: RunKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class Pending(Struct, frozen=True, kw_only=True):
     """The requests that the workspace is still to answer: a lower bound, since new jobs show no total."""
 
     ours: int = 0
@@ -96,8 +93,7 @@ class Pending:
     """Of other projects, and of jobs without our tags."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """The workspace, read whole, sorted by what it is to us."""
 
     ours: tuple[Ours, ...] = ()
@@ -131,8 +127,7 @@ class Observed:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """Which workspace of which API."""
 
     base_url: str
