@@ -27,6 +27,8 @@ from reconciler.results.stopping import Beat
 
 SPOOL: Final = ".spool"
 """What the name of the results ends in while they are collected."""
+AT_ONCE: Final = 1 << 20
+"""Bytes that are written at a time, or one line more."""
 SHOWN: Final = 20
 """So many missing custom_ids are named in the summary."""
 
@@ -102,7 +104,7 @@ def _side_by_side(
     Raises:
         ApartError: they are not one by one and near each other; nothing is written.
     """
-    joined = Joined(requests=0)
+    joined = Joined()
     with ExitStack() as opened:
         files = [
             (opened.enter_context(path.open("rb", buffering=0)), failed) for path, failed in sources.answers()
@@ -134,7 +136,6 @@ def _spooled(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetch
                 _count(joined, spool.all())
                 written = None
             else:
-                joined.requests = 0
                 written = _write(_taken(sources.inputs, spool.take, joined, sources.longest), results, beat)
                 _count(joined, spool.used())
                 joined.unknown = len(spool) - joined.ok - sum(joined.failures.values())
@@ -197,11 +198,12 @@ def _taken(
     inputs: Sequence[Path], take: Callable[[str], bytes | None], joined: Joined, longest: int
 ) -> Iterator[list[bytes]]:
     """Yield the lines of the requests in their order, and count those that have none."""
-    decode = _decode_request
+    decode, requests = _decode_request, 0
     for path in inputs:
         with path.open("rb", buffering=0) as stream:
             for lines in blocks(stream, longest=longest):
                 taken: list[bytes] = []
+                size = 0
                 for line in lines:
                     try:
                         custom_id = decode(line).custom_id
@@ -213,6 +215,11 @@ def _taken(
                         joined.missing += 1
                         if joined.missing <= SHOWN:
                             joined.first_missing.append(custom_id)
+                    requests += 1
                     taken.append(text)
-                joined.requests = (joined.requests or 0) + len(taken)
+                    size += len(text)
+                    if size >= AT_ONCE:
+                        yield taken
+                        taken, size = [], 0
                 yield taken
+    joined.requests = requests

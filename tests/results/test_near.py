@@ -7,6 +7,7 @@ import random
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from reconciler.results import answers
 from reconciler.results.answers import Usage
-from reconciler.results.join import SHOWN, SPOOL, Joined, Sources, join
+from reconciler.results.fetch import PART
+from reconciler.results.join import AT_ONCE, SHOWN, SPOOL, Joined, Sources, join
 from reconciler.results.near import WINDOW, ApartError, Near
 from reconciler.results.stopping import StoppedError
 from tests.results.make import answer, asked, error, joined, text
@@ -184,6 +186,23 @@ def test_what_is_kept_in_memory_is_bounded(tmp_path: Path) -> None:
         with pytest.raises(ApartError):
             near.take(MANY[-1])
     assert max(beats) <= 2 * MEGABYTE
+
+
+@pytest.mark.parametrize("window", [-1, WINDOW])
+def test_long_answers_to_short_requests_are_written_a_few_at_a_time(tmp_path: Path, window: int) -> None:
+    (tmp_path / "output").write_text(text(padded(name) for name in MANY), encoding="utf-8")
+    (tmp_path / "in").write_text(asked(*MANY), encoding="utf-8")
+    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    part = tmp_path / f"results{PART}"
+    sizes = [0]
+
+    def look() -> None:
+        if part.exists():
+            sizes.append(part.stat().st_size)
+
+    _, written = join(sources, tmp_path / "results", look, window=window)
+    sizes.append(written.size)
+    assert max(after - before for before, after in pairwise(sizes)) <= AT_ONCE + 1000
 
 
 def test_a_join_without_a_spool_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
