@@ -177,6 +177,12 @@ def test_answers_of_one_file_wait_for_those_of_the_other(tmp_path: Path) -> None
     assert not compare(str(tmp_path), output, errors, MANY, MEGABYTE)
 
 
+def test_a_failure_now_and_then_does_not_make_one_file_run_ahead(tmp_path: Path) -> None:
+    errors = [answer(name, status=500) for name in MANY[::100]]
+    output = [padded(name) for number, name in enumerate(MANY) if number % 100]
+    assert not compare(str(tmp_path), output, errors, MANY, MEGABYTE)
+
+
 def test_what_is_kept_in_memory_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "output"
     path.write_text(text(padded(name) for name in MANY), encoding="utf-8")
