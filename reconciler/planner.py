@@ -152,8 +152,10 @@ def first(step: tuple[Rule, ...], case: Case) -> tuple[Action, ...] | None:
 
 def overtaken(action: Action, case: Case) -> Action:
     """Turn a create into a Hold where this checkout is older than the last job of the name: its time is over."""
+    if not isinstance(action, Create):
+        return action
     last = case.overtaken_by
-    if last is None or not isinstance(action, Create):
+    if last is None:
         return action
     detail = (
         f"job {last.job.short_id} was bought from commit {last.tags.source.commit[:10]}, which came later"

@@ -25,16 +25,11 @@ def newer_tool(case: Case) -> Verdict:
 
 def _hold_unreadable(case: Case, reason: Reason, *, newer: bool, hint: str) -> Verdict:
     ended = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
-    found = (
-        job
-        for job in case.unreadable
-        if job.newer is newer and (case.spec is not None or job.job.phase not in ended)
-    )
-    job = next(found, None)
-    if job is None:
-        return None
-    hint = hint.format(id=job.job.id)
-    return (Hold(job=job.job, reason=reason, detail=job.problem, hint=hint, attention=True),)
+    for job in case.unreadable:
+        if job.newer is newer and (case.spec is not None or job.job.phase not in ended):
+            hint = hint.format(id=job.job.id)
+            return (Hold(job=job.job, reason=reason, detail=job.problem, hint=hint, attention=True),)
+    return None
 
 
 @rule("any job of the name has an unknown status", "Hold `unknown_status`, for the whole name (attention)")
