@@ -126,7 +126,7 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
 
 
 def _bought(case: Case) -> int:
-    return sum(not ours.adopted for ours in case.jobs)
+    return case.past + sum(not ours.adopted for ours in case.jobs)
 
 
 def decide(case: Case) -> Decision:

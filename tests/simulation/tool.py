@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler import gather, planfile, reconcile
+from reconciler import gather, listing, planfile, reconcile
 from reconciler.api.client import Writer
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
@@ -126,7 +126,13 @@ class Tool:
         made: list[bytes] = []
 
         def make() -> str:
-            situation = gather.gather(self._run(order), self._declare(order), self._record.declared)
+            run, at_once = self._run(order), self._limits.reads_in_flight
+            situation = gather.gather_to_show(
+                run,
+                self._declare(order),
+                self._record.declared,
+                lambda: listing.whole(run.api, run.world, at_once=at_once, open_pages=0),
+            )
             made.append(planfile.encode(situation.document))
             return "planned"
 
