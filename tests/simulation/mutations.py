@@ -159,6 +159,18 @@ MUTATIONS: Final = (
         "if end.failures",
     ),
     Mutation(
+        "a plan leaves out ended jobs whose work is wanted",
+        "past.py",
+        "or facts.run_key.work in self._works",
+        "or facts.run_key.work == ()",
+    ),
+    Mutation(
+        "a plan leaves out the last job of a name",
+        "past.py",
+        "return (*self._kept, *self._last.values())",
+        "return (*self._kept,)",
+    ),
+    Mutation(
         "a later round cancels",
         "agreement.py",
         "whole = not decision.of(Cancel) and all(",

@@ -24,6 +24,7 @@ from reconciler.model import Checkout, Declared, Observed, Source, Target
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
 from reconciler.world import Ledger
+from tests.simulation import forgetting
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
@@ -167,6 +168,7 @@ class Tool:
             declare, declared = self._declare(order), self._record.declared
             situation, outcomes = reconcile.apply(run, declare, declared, agree, saved=saved)
             last.append(situation)
+            forgetting.check(situation)
             self._record.say(outcomes)
             if waiting and order.agrees:
                 agreed, first = shown[-1].plan, (situation, outcomes)
