@@ -154,7 +154,7 @@ def tell_story(host: Host, found: Sources, name: str, *, form: str) -> int:
     from reconciler.specs.words import nearest
 
     place = declared_at(host, found.project, name)
-    entries = story.told(name, place.works, found.records, found.lines, place.commits)
+    entries = story.told(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:
         near = nearest(name, {record.name for record in found.records})
         raise ReconcilerError(

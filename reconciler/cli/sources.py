@@ -11,9 +11,8 @@ from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
 from reconciler.cli.target import open_project, target_of
 from reconciler.history import rows
+from reconciler.history.heard import Heard, heard
 from reconciler.history.record import Record
-from reconciler.history.told import sorted_out
-from reconciler.ledger.lines import Line
 from reconciler.model import Job, Target
 from reconciler.results import shelf
 from reconciler.specs.project import Project
@@ -25,7 +24,7 @@ class Sources:
 
     project: Project
     target: Target
-    lines: tuple[Line, ...]
+    ledger: Heard
     jobs: tuple[Job, ...] | None
     """Ours; None where the list was not read."""
     records: tuple[Record, ...]
@@ -57,24 +56,23 @@ def read(common: Common, host: Host, *, offline: bool, results: Path | None = No
     if offline:
         local, shared = local_ledger(project, target), shared_ledger(project, target, host)
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
-        lines = tuple(dict.fromkeys((*fetched, *local.read()))) if fetched else local.read()
+        ledger = heard([tuple(dict.fromkeys((*fetched, *local.read())))] if fetched else local.blocks())
     else:
         from reconciler import listing
         from reconciler.cli.session import reading
 
         with reading(common, host) as session:
-            lines = session.run.world.ledger.read()
+            ledger = heard([session.run.world.ledger.read()])
             at_once = session.run.limits.reads_in_flight
             jobs = listing.list_all(session.run.api, session.run.world, at_once=at_once)
-    told = sorted_out(lines)
     if jobs is not None:
-        jobs = rows.ours(jobs, target.project, told.job_ids)
+        jobs = rows.ours(jobs, target.project, ledger.records)
     folder = host.cwd / results if results else project.root / summary.DESTINATION
     pulled = shelf.read_all(folder)
     return Sources(
         project=project,
         target=target,
-        lines=lines,
+        ledger=ledger,
         jobs=jobs,
-        records=rows.records(told, jobs or (), pulled),
+        records=rows.records(ledger, jobs or (), pulled),
     )

@@ -13,7 +13,6 @@ from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
 from reconciler.cli.sources import Sources
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.history.told import sorted_out
 from reconciler.history.verify import Evidence, VerifyDoc, findings
 from reconciler.ledger import seal
 from reconciler.ledger.lines import CancelIntended, CreateIntended
@@ -29,9 +28,9 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
         LedgerError: the shared ledger's history cannot be read.
     """
     root = found.project.root
-    told = sorted_out(found.lines)
+    told, lines = found.ledger.told, found.ledger.lines
     commits = frozenset(
-        line.commit for line in found.lines if isinstance(line, CreateIntended | CancelIntended)
+        line.commit for line in lines if isinstance(line, CreateIntended | CancelIntended)
     ) | frozenset(record.commit for record in found.records if record.commit)
     known = git.reachable(root, commits - {""})
     strangers = [
@@ -62,7 +61,7 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
         base_url=found.target.base_url,
         offline=found.offline,
         jobs=len(found.records),
-        lines=len(found.lines),
+        lines=len(lines),
         commits=len(commits - {""}),
         findings=result,
         exit_code=int(ExitCode.ATTENTION if wrong else ExitCode.OK),

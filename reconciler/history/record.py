@@ -81,3 +81,8 @@ class HistoryDoc(msgspec.Struct, frozen=True, kw_only=True):
     """True where the list of jobs was not read."""
     records: tuple[Record, ...]
     """The oldest first."""
+
+
+def span(begin: int | None, end: int | None) -> int | None:
+    """Return the seconds from one moment to another, never less than none; None where one of them is not known."""
+    return None if begin is None or end is None else max(0, end - begin)

@@ -12,24 +12,15 @@ from typing import Final
 from msgspec.structs import replace
 
 from reconciler import tags
-from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record
+from reconciler.history.heard import Heard
+from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, span
 from reconciler.history.told import Told
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended
 from reconciler.model import Job, Ours, Unreadable
 from reconciler.summary import Summary
 
-STATUS: Final = {
-    "SUCCEEDED": "SUCCESS",
-    "FAILED": "FAILED",
-    "TIMED_OUT": "TIMEOUT_EXCEEDED",
-    "CANCELLED": "CANCELLED",
-}
-"""The API's words, for lines of older versions of this tool, which took down the phase alone."""
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that somebody may have cancelled."""
-ONLY_LEDGER: Final = (LEDGER,)
-NOBODY: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="", attempt=0, reason="")
-"""The intent of a create that the ledger did not take down."""
 
 
 def ours(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
@@ -39,7 +30,7 @@ def ours(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[
 
 
 def records(
-    ledger: Told, jobs: Iterable[Job] = (), summaries: Mapping[str, Summary] | None = None
+    ledger: Heard, jobs: Iterable[Job] = (), summaries: Mapping[str, Summary] | None = None
 ) -> tuple[Record, ...]:
     """Return what is known of every job, the oldest first.
 
@@ -48,20 +39,19 @@ def records(
         jobs: ours, of the list; none where it was not read.
         summaries: of pulled results, by job id.
     """
-    pulled = summaries or {}
-    found = {job_id: _of_ledger(job_id, ledger) for job_id in ledger.job_ids}
+    told, pulled, found = ledger.told, summaries or {}, dict(ledger.records)
     seen_ops = set()
     for job in jobs:
-        found[job.id] = _with_list(found.get(job.id), job, tags.read(job), ledger)
+        found[job.id] = _with_list(found.get(job.id), job, tags.read(job), told)
         seen_ops.add(found[job.id].op)
     for job_id in pulled.keys() & found.keys():  # results of another target may lie in the same folder
         found[job_id] = _with_results(found[job_id], pulled[job_id])
-    for job_id in ledger.cancels.keys() & found.keys():
-        found[job_id] = _with_cancel(found[job_id], ledger.cancels[job_id], ledger.cancelled.get(job_id))
+    for job_id in told.cancels.keys() & found.keys():
+        found[job_id] = _with_cancel(found[job_id], told.cancels[job_id], told.cancelled.get(job_id))
     lost = (
         _unknown(intent)
-        for op, intent in ledger.intents.items()
-        if op not in ledger.settled and op not in seen_ops
+        for op, intent in told.intents.items()
+        if op not in told.settled and op not in seen_ops
     )
     return tuple(sorted((*found.values(), *lost), key=_age))
 
@@ -88,55 +78,7 @@ def _unknown(intent: CreateIntended) -> Record:
     )
 
 
-def _of_ledger(job_id: str, ledger: Told) -> Record:
-    """Return what the ledger alone knows of a job that it saw created or ended."""
-    created, ended = ledger.created.get(job_id), ledger.ended.get(job_id)
-    line = ended or ledger.created[job_id]
-    intent = (created and ledger.intents.get(created.op)) or NOBODY
-    status = at = began = over = total = right = wrong = None
-    if ended:
-        status = ended.status or STATUS.get(ended.phase)
-    elif job_id in ledger.cancelled:
-        status = ledger.cancelled[job_id].status or None
-    if ended and ended.created_at is not None:
-        at, began, over = ended.created_at, ended.started_at, ended.completed_at
-        total, right, wrong = ended.requests, ended.succeeded, ended.failed
-    elif created:  # an older version of this tool took down its own clock alone
-        at = int(created.at) if created.created_at is None else created.created_at
-    if created and not total:
-        total = created.requests
-    return Record(
-        name=line.name,
-        attempt=line.attempt,
-        job_id=job_id,
-        status=status,
-        endpoint=line.endpoint or None,
-        model=line.model or None,
-        created_at=at,
-        started_at=began,
-        completed_at=over,
-        queue_seconds=_span(at, began),
-        run_seconds=_span(began, over),
-        total_requests=total,
-        succeeded_requests=right,
-        failed_requests=wrong,
-        commit=intent.commit or None,
-        actor=intent.actor or None,
-        run_url=intent.run_url or None,
-        reason=intent.reason or None,
-        rerun=line.rerun,
-        work=line.work,
-        op=created.op if created else None,
-        run_id=intent.run_id or (created.run_id if created else None),
-        sources=ONLY_LEDGER,
-    )
-
-
-def _span(begin: int | None, end: int | None) -> int | None:
-    return None if begin is None or end is None else max(0, end - begin)
-
-
-def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, ledger: Told) -> Record:
+def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, told: Told) -> Record:
     """Add what the list shows of a job: it is fresher than what the ledger took down."""
     facts = read.tags if isinstance(read, Ours) else None
     record = known or Record(name=_name(job), job_id=job.id)
@@ -148,8 +90,8 @@ def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, l
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
-        queue_seconds=_span(job.created_at, job.started_at),
-        run_seconds=_span(job.started_at, job.completed_at),
+        queue_seconds=span(job.created_at, job.started_at),
+        run_seconds=span(job.started_at, job.completed_at),
         total_requests=job.total_requests or (facts.requests if facts else record.total_requests),
         succeeded_requests=job.succeeded_requests,
         failed_requests=job.failed_requests,
@@ -157,7 +99,7 @@ def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, l
     )
     if facts is None:
         return record
-    intent = ledger.intents.get(facts.op)
+    intent = told.intents.get(facts.op)
     return replace(
         record,
         name=facts.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -104,11 +104,8 @@ def _grouped(
 
 def _group(by: Literal["all", "name", "model", "month"], key: str, facts: Sequence[Fact]) -> GroupDoc:
     statuses, *numbers = zip(*facts, strict=True) if facts else ((),) * 7
-    queue, run, requests, right, wrong, tokens = (
-        [it for it in column if it is not None] for column in numbers
-    )
-    queue.sort()
-    run.sort()
+    queue, run, requests, right, wrong, tokens = map(_known, numbers)
+    queue, run = sorted(queue), sorted(run)
     ended = Counter(statuses)
     succeeded, failed, timed_out = ended["SUCCESS"], ended["FAILED"], ended["TIMEOUT_EXCEEDED"]
     judged = succeeded + failed + timed_out
@@ -135,6 +132,12 @@ def _group(by: Literal["all", "name", "model", "month"], key: str, facts: Sequen
         requests_failed_unknown=len(facts) - len(wrong),
         tokens_unknown=len(facts) - len(tokens),
     )
+
+
+def _known(column: Sequence[int | None]) -> Sequence[int]:
+    if None in column:
+        return [it for it in column if it is not None]
+    return cast("Sequence[int]", column)
 
 
 def _sum(numbers: Sequence[int]) -> int | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TypeVar, cast
 
 from msgspec import Struct
@@ -20,8 +21,8 @@ from reconciler.ledger.lines import (
     encode,
 )
 
-_Kind = TypeVar("_Kind", bound=Struct)
-_OfJob = TypeVar("_OfJob", Created, Ended, CancelIntended, CancelEnded)
+_Kind = TypeVar("_Kind", CreateIntended, Created, Ended, CancelIntended, CancelEnded)
+_Any = TypeVar("_Any", bound=Struct)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,53 +44,68 @@ class Told:
         """Every job that the ledger saw created or ended, as it saw them: neighbours are quicker to read."""
         return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
 
+    def add(self, more: Told) -> None:
+        """Take in what further lines have told."""
+        _join(self.intents, more.intents)
+        _join(self.created, more.created)
+        _join(self.ended, more.ended)
+        _join(self.cancels, more.cancels)
+        _join(self.cancelled, more.cancelled)
+        self.settled.update(more.settled)
 
-def sorted_out(lines: Sequence[Line]) -> Told:
+
+def sorted_out(lines: Iterable[Line]) -> Told:
     """Sort lines by what they are about; of several that say the same, the one that says most, then the last."""
     kinds: dict[type[Struct], list[Line]] = defaultdict(list)
-    for line in lines:  # one look at each: a long ledger does not fit into the processor's cache
+    for line in lines:
         kinds[type(line)].append(line)
+    created = _of(Created, kinds)
     return Told(
-        intents=_earliest(_of(CreateIntended, kinds)),
-        created=_weightiest(_of(Created, kinds)),
-        ended=_weightiest(_of(Ended, kinds)),
-        cancels=_weightiest(_of(CancelIntended, kinds)),
-        cancelled=_weightiest(_of(CancelEnded, kinds)),
-        settled={line.op for line in _of(Created, kinds)} | {line.op for line in _of(CreateRefused, kinds)},
+        intents=_by("op", _of(CreateIntended, kinds)),
+        created=_by("job_id", created),
+        ended=_by("job_id", _of(Ended, kinds)),
+        cancels=_by("job_id", _of(CancelIntended, kinds)),
+        cancelled=_by("job_id", _of(CancelEnded, kinds)),
+        settled={line.op for line in created} | {line.op for line in _of(CreateRefused, kinds)},
     )
 
 
-def _of(kind: type[_Kind], kinds: Mapping[type[Struct], list[Line]]) -> list[_Kind]:
-    return cast("list[_Kind]", kinds[kind])
+def _of(kind: type[_Any], kinds: Mapping[type[Struct], list[Line]]) -> list[_Any]:
+    return cast("list[_Any]", kinds[kind])
 
 
-def _earliest(lines: Sequence[CreateIntended]) -> dict[str, CreateIntended]:
-    found = {line.op: line for line in lines}
+def _by(name: str, lines: Sequence[_Kind]) -> dict[str, _Kind]:
+    """Return lines by what they are about; of several about the same, the weightiest."""
+    about = attrgetter(name)
+    found = dict(zip(map(about, lines), lines, strict=True))
     if len(found) < len(lines):  # something is said twice, which is rare
         for line in lines:
-            if _first(line) < _first(found[line.op]):
-                found[line.op] = line
+            _join(found, {about(line): line})
     return found
 
 
-def _weightiest(lines: Sequence[_OfJob]) -> dict[str, _OfJob]:
-    found = {line.job_id: line for line in lines}
-    if len(found) < len(lines):
-        for line in lines:
-            if _weight(line) > _weight(found[line.job_id]):
-                found[line.job_id] = line
-    return found
+def _join(mine: dict[str, _Kind], more: Mapping[str, _Kind]) -> None:
+    """Add lines to others; of two about the same, the weightier stays."""
+    twice = {key: mine[key] for key in mine.keys() & more.keys()}
+    mine.update(more)
+    for key, line in twice.items():
+        if line != mine[key]:
+            mine[key] = max(line, mine[key], key=_weight)
 
 
-def _first(line: CreateIntended) -> tuple[float, float, str]:
-    return line.at, line.lease, encode(line)
+def _weight(
+    line: CreateIntended | Created | Ended | CancelIntended | CancelEnded,
+) -> tuple[bool, float, float, str]:
+    """Of two lines the one that says more counts, then the later one; text decides between those of one moment.
 
-
-def _weight(line: Created | Ended | CancelIntended | CancelEnded) -> tuple[bool, float, str]:
-    """Of two lines the one that says more counts, then the later one; text decides between those of one moment."""
-    says_more = True
-    if isinstance(line, Created | Ended):  # lines of an older version of this tool say less
-        says_more = line.created_at is not None
-    elif isinstance(line, CancelEnded):
-        says_more = not line.error
-    return says_more, line.at, encode(line)
+    Of two intents the first counts: that was when it was meant.
+    """
+    match line:
+        case CreateIntended():
+            return True, -line.at, -line.lease, encode(line)
+        case Created() | Ended():  # lines of an older version of this tool say less
+            return line.created_at is not None, line.at, 0, encode(line)
+        case CancelEnded():
+            return not line.error, line.at, 0, encode(line)
+        case _:
+            return True, line.at, 0, encode(line)

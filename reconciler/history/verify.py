@@ -23,8 +23,8 @@ import msgspec
 
 from reconciler import tags
 from reconciler.counting import count
+from reconciler.history.heard import STATUS
 from reconciler.history.record import Record
-from reconciler.history.rows import STATUS
 from reconciler.history.told import Told
 from reconciler.model import Job, Ours, Unreadable
 

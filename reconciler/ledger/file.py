@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import seal
-from reconciler.ledger.lines import CreateIntended, Line, decode, decode_all, encode
+from reconciler.ledger.lines import CreateIntended, Line, blocks, decode, encode
 
 NAME = "ledger.jsonl"
 
@@ -35,11 +36,19 @@ class FileLedger:
         Raises:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
         """
+        return tuple(chain.from_iterable(self.blocks()))
+
+    def blocks(self) -> Iterator[list[Line]]:
+        """Return what `read` returns, some lines at a time.
+
+        Raises:
+            LedgerError: the file cannot be read, or a newer version of this tool wrote it.
+        """
         try:
             with self.path.open("rb") as file:
-                return decode_all(file)
+                yield from blocks(file)
         except FileNotFoundError:
-            return ()
+            return
         except OSError as error:
             raise LedgerError(
                 f"the ledger {self.path} cannot be read: {error.strerror}",

@@ -7,6 +7,7 @@ and a repeated line changes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, BinaryIO, Final, TypeAlias
 
 import msgspec
@@ -179,7 +180,7 @@ _DECODER: Final = msgspec.json.Decoder(Line)
 _USUAL: Final = f'{{"v": {VERSION}, "kind": "'
 """How every line begins that this tool wrote."""
 _USUAL_BYTES: Final = _USUAL.encode()
-_BLOCK: Final = 1 << 20
+_BLOCK: Final = 1 << 17
 """So many bytes of a ledger are looked at together: few enough for the processor's cache."""
 
 
@@ -227,17 +228,15 @@ def decode(text: str) -> Line | None:
     return slowly
 
 
-def decode_all(file: BinaryIO) -> tuple[Line, ...]:
-    """Understand a ledger: every whole line, in order.
+def blocks(file: BinaryIO) -> Iterator[list[Line]]:
+    """Understand a ledger, some lines at a time: every whole line, in order.
 
     Raises:
         LedgerError: a newer version of this tool wrote some of it.
         OSError: it cannot be read.
     """
-    lines: list[Line] = []
     while data := file.read(_BLOCK) + file.readline():
-        lines += _decode_block(data)
-    return tuple(lines)
+        yield _decode_block(data)
 
 
 def _decode_block(data: bytes) -> list[Line]:

@@ -20,8 +20,8 @@ from msgspec.structs import replace
 from reconciler.cli.moments import Moment, Span, unix
 from reconciler.history import rows, stats, verify
 from reconciler.history.choose import Wish, chosen
+from reconciler.history.heard import STATUS, heard
 from reconciler.history.record import CREATE_UNKNOWN, Record
-from reconciler.history.told import sorted_out
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text
@@ -53,7 +53,7 @@ FULL = Ended(
 
 
 def history(*lines: Line, jobs: tuple[Job, ...] = ()) -> tuple[Record, ...]:
-    return rows.records(sorted_out(lines), jobs)
+    return rows.records(heard([lines]), jobs)
 
 
 def test_nothing_has_no_history() -> None:
@@ -72,7 +72,7 @@ def test_lines_of_older_versions_say_less_and_never_nought(phase: str) -> None:
     (it,) = history(
         old, Created(at=50, run_id="r1", op="o", job_id="j1", name="a", work="v1:00", rerun="", attempt=1)
     )
-    assert it.status == rows.STATUS[phase]
+    assert it.status == STATUS[phase]
     assert (it.created_at, it.started_at, it.total_requests, it.succeeded_requests) == (50, None, None, None)
 
 
@@ -116,8 +116,8 @@ def test_a_cancel_is_not_told_of_a_job_whose_results_say_that_it_succeeded() -> 
         requests=RequestsDoc(total=1, ok=1, failed=0, missing=0, failures={}), tokens=None, trouble=TroubleDoc(),
         files=(),
     )  # fmt: skip
-    told = sorted_out((created(A, "j1"), stopped("j1", "removed")))
-    (it,) = rows.records(told, (), {"j1": pulled})
+    ledger = heard([(created(A, "j1"), stopped("j1", "removed"))])
+    (it,) = rows.records(ledger, (), {"j1": pulled})
     assert (it.status, it.cancel_reason) == ("SUCCESS", None)
 
 
@@ -141,6 +141,13 @@ def test_the_order_of_lines_and_their_repetition_tell_nothing(some: list[Line], 
     dice.shuffle(again)
     assert {it.job_id: it.status for it in history(*again)} == {it.job_id: it.status for it in history(*some)}
     assert len(history(*again)) == len(history(*some))
+
+
+@modest
+@given(st.lists(any_lines(), max_size=12), st.integers(1, 5))
+def test_how_a_ledger_is_cut_into_blocks_tells_nothing(some: list[Line], size: int) -> None:
+    blocks = [some[begin : begin + size] for begin in range(0, len(some), size)]
+    assert rows.records(heard(blocks)) == history(*some)
 
 
 # Choosing and counting.

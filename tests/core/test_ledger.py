@@ -37,8 +37,8 @@ from reconciler.ledger.lines import (
     EndTold,
     Line,
     TellingBegan,
+    blocks,
     decode,
-    decode_all,
     encode,
 )
 from reconciler.ledger.memory import Memory, Remembered, remember
@@ -239,7 +239,8 @@ def test_a_ledger_that_is_read_in_blocks_holds_the_lines_that_stand_in_it(
     data = "\n".join([*rows, ""] if tail else rows).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reconciler.ledger.lines._BLOCK", block)
-        assert decode_all(io.BytesIO(data)) == tuple(line for row in rows if (line := decode(row)))
+        read = [line for some in blocks(io.BytesIO(data)) for line in some]
+        assert read == [line for row in rows if (line := decode(row))]
 
 
 def test_a_line_of_a_newer_version_is_refused_and_not_ignored() -> None:

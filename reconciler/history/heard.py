@@ -1,0 +1,109 @@
+"""One record a job, as the ledger alone knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from reconciler.history.record import LEDGER, Record, span
+from reconciler.history.told import Told, sorted_out
+from reconciler.ledger.lines import CreateIntended, Line
+
+STATUS: Final = {
+    "SUCCEEDED": "SUCCESS",
+    "FAILED": "FAILED",
+    "TIMED_OUT": "TIMEOUT_EXCEEDED",
+    "CANCELLED": "CANCELLED",
+}
+"""The API's words, for lines of older versions of this tool, which took down the phase alone."""
+ONLY_LEDGER: Final = (LEDGER,)
+NOBODY: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="", attempt=0, reason="")
+"""The intent of a create that the ledger did not take down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A ledger, read."""
+
+    blocks: Sequence[Sequence[Line]]
+    """Its lines."""
+    told: Told
+    """What they are about."""
+    records: Mapping[str, Record]
+    """By job id."""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All of them, in order."""
+        return tuple(chain.from_iterable(self.blocks))
+
+
+def heard(blocks: Iterable[Sequence[Line]]) -> Heard:
+    """Put together what a ledger tells of each job. How its lines are cut into blocks changes nothing.
+
+    A long ledger does not fit into the processor's cache, and to look at each line again at the end would take twice
+    the time. So a record is made as soon as its job's end is told, which mostly is when the rest has been told too.
+    """
+    told, records, read, late = Told(), dict[str, Record](), list[Sequence[Line]](), set[str]()
+    for lines in blocks:
+        read.append(lines)
+        more = sorted_out(lines)
+        late |= more.intents.keys() & told.settled
+        told.add(more)
+        for job_id in (*more.ended, *(more.created.keys() & records.keys())):
+            records[job_id] = _record(job_id, told)
+    for job_id in told.job_ids:
+        if job_id not in records or (late and _op(job_id, told) in late):
+            records[job_id] = _record(job_id, told)
+    return Heard(blocks=read, told=told, records=records)
+
+
+def _op(job_id: str, told: Told) -> str | None:
+    created = told.created.get(job_id)
+    return created.op if created else None
+
+
+def _record(job_id: str, told: Told) -> Record:
+    """Return what the ledger alone knows of a job that it saw created or ended."""
+    created, ended = told.created.get(job_id), told.ended.get(job_id)
+    line = ended or told.created[job_id]
+    intent = (created and told.intents.get(created.op)) or NOBODY
+    status = at = began = over = total = right = wrong = None
+    if ended:
+        status = ended.status or STATUS.get(ended.phase)
+    elif job_id in told.cancelled:
+        status = told.cancelled[job_id].status or None
+    if ended and ended.created_at is not None:
+        at, began, over = ended.created_at, ended.started_at, ended.completed_at
+        total, right, wrong = ended.requests, ended.succeeded, ended.failed
+    elif created:  # an older version of this tool took down its own clock alone
+        at = int(created.at) if created.created_at is None else created.created_at
+    if created and not total:
+        total = created.requests
+    return Record(
+        name=line.name,
+        attempt=line.attempt,
+        job_id=job_id,
+        status=status,
+        endpoint=line.endpoint or None,
+        model=line.model or None,
+        created_at=at,
+        started_at=began,
+        completed_at=over,
+        queue_seconds=span(at, began),
+        run_seconds=span(began, over),
+        total_requests=total,
+        succeeded_requests=right,
+        failed_requests=wrong,
+        commit=intent.commit or None,
+        actor=intent.actor or None,
+        run_url=intent.run_url or None,
+        reason=intent.reason or None,
+        rerun=line.rerun,
+        work=line.work,
+        op=created.op if created else None,
+        run_id=intent.run_id or (created.run_id if created else None),
+        sources=ONLY_LEDGER,
+    )
