@@ -111,22 +111,21 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
         memory: what the ledger remembers; `Memory()` without one.
         now: wall clock, Unix seconds.
     """
-    everything = tuple(cases(declared, observed, memory, now=now))
-    chosen = [
-        case
-        for case in everything
-        if case.name not in declared.later
-        and (declared.selected is None or (case.spec is not None and case.name in declared.selected))
-    ]
-    decided = [decide(case) for case in chosen]
-    return Plan(
-        decisions=tuple(decision for decision in decided if decision.actions),
-        not_considered=sum(map(_bought, everything)) - sum(map(_bought, chosen)),
-    )
+    decisions, not_considered = [], 0
+    for case in cases(
+        declared, observed, memory, now=now
+    ):  # one after the other: each is at hand only briefly
+        if not _considered(case, declared):
+            not_considered += case.past + sum(not ours.adopted for ours in case.jobs)
+        elif (decision := decide(case)).actions:
+            decisions.append(decision)
+    return Plan(decisions=tuple(decisions), not_considered=not_considered)
 
 
-def _bought(case: Case) -> int:
-    return case.past + sum(not ours.adopted for ours in case.jobs)
+def _considered(case: Case, declared: Declared) -> bool:
+    if case.name in declared.later:
+        return False
+    return declared.selected is None or (case.spec is not None and case.name in declared.selected)
 
 
 def decide(case: Case) -> Decision:
