@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from msgspec import json
+from msgspec import json, structs
 
 from reconciler import planfile
 from reconciler.api.values import JobPage
@@ -210,6 +210,17 @@ def test_of_what_the_ledger_knows_one_job_is_kept_to_tell_the_workspace_by() -> 
     known = memory(created(GONE, "j2"), created(GONE, "j3"))
     jobs = [past(GONE, f"j{at}") for at in range(1, 5)]
     assert kept(*jobs, known=known) == (["j2"], {UNDECLARED: 3})
+
+
+def test_the_commit_of_a_job_is_in_question_under_the_name_that_its_work_has_now() -> None:
+    renamed, since = ours(A, "j1", FAILED, commit="c1", age=20), ours(GONE, "j2", FAILED, commit="c2", age=10)
+    moved = replace_name(renamed, GONE.name)
+    seen = Observed(ours=(moved, since))
+    assert commits_in_question(Declared(specs=(A,)), seen) == {"c1", "c2"}
+
+
+def replace_name(it: Ours, name: str) -> Ours:
+    return structs.replace(it, tags=structs.replace(it.tags, name=name))
 
 
 # In memory.
