@@ -6,9 +6,10 @@ well. Doing looks at the class of an action, never at its reason: reasons are fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from reconciler.model import Job, JobSpec, Ours
 
@@ -77,8 +78,7 @@ REASONS: dict[Reason, str] = {
 """What each reason says. `docs/planner.md` lists them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One field of the work that differs from what was bought before."""
 
     field: str
@@ -86,8 +86,7 @@ class Change:
     after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Create:
+class Create(Struct, frozen=True, kw_only=True):
     """Buy the work of `spec`."""
 
     spec: JobSpec
@@ -96,8 +95,7 @@ class Create:
     changes: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(Struct, frozen=True, kw_only=True):
     """Stop a job of ours that is queued or running."""
 
     ours: Ours
@@ -108,8 +106,7 @@ class Cancel:
     """True where the workspace has no room for it beside what replaces it: that is created once this has stopped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class Keep(Struct, frozen=True, kw_only=True):
     """Leave things as they are: the work is bought."""
 
     job: Job | None
@@ -120,8 +117,7 @@ class Keep:
     """True where a person should look."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """Do nothing although something is wanted, until the world or the spec changes."""
 
     job: Job | None = None
@@ -140,8 +136,7 @@ Action: TypeAlias = Create | Cancel | Keep | Hold
 _A = TypeVar("_A", bound=Action)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """All that is to be done about one name."""
 
     name: str
@@ -165,8 +160,7 @@ class Decision:
         return any(it.attention for it in self.actions if isinstance(it, Keep | Hold))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Every decision, sorted by name."""
 
     decisions: tuple[Decision, ...]

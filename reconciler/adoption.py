@@ -10,8 +10,9 @@ workspace says that it is ours, therefore it is never cancelled from here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler import digests, tags
 from reconciler.model import Job, JobSpec, Observed, Ours, Phase, RunKey, Tags, UploadedFile
@@ -20,8 +21,7 @@ COUNTS: Final = frozenset({Phase.ACTIVE, Phase.STOPPING, Phase.SUCCEEDED, Phase.
 """A job of ours in one of these does the work of an adopted one, or has done it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adoption:
+class Adoption(Struct, frozen=True, kw_only=True):
     """What came of one spec's `adopt`."""
 
     run_key: RunKey

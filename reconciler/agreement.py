@@ -13,8 +13,10 @@ of a saved plan only its creates are tried again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.actions import Cancel, Create, Decision, Hold, Plan, Reason
 from reconciler.document import CreateDoc, PlanDoc
@@ -35,8 +37,7 @@ class Attempt(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class Agreement(Struct, frozen=True, kw_only=True):
     """What a person, or a saved plan, agreed to."""
 
     works: frozenset[Work] = frozenset()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler import gitenv
 from reconciler.errors import ReconcilerError
@@ -103,8 +104,7 @@ def newer(root: Path, commits: Iterable[str]) -> frozenset[str]:
     ) - {_git(root, "rev-parse", "HEAD") or ""}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Reach(Struct, frozen=True, kw_only=True):
     """Which commits the repository does not have, and which no branch or tag of it contains."""
 
     missing: frozenset[str] = frozenset()

@@ -6,8 +6,9 @@ Pure, like the planner. A guard speaks only where the plan would write; the plan
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.actions import Cancel, Create, Plan
 from reconciler.counting import count
@@ -16,8 +17,7 @@ from reconciler.model import Declared, Observed, Phase
 from reconciler.settings import Guards
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """Why a plan is not applied."""
 
     guard: str
@@ -26,8 +26,7 @@ class Refusal:
     """The override, and the setting where there is one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class Measure(Struct, frozen=True, kw_only=True):
     """What a guard counts in a plan, beside the most that it lets pass."""
 
     guard: str
@@ -35,8 +34,7 @@ class Measure:
     limit: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
+class Allowed(Struct, frozen=True, kw_only=True):
     """What the settings, or the reader of the plan on the command line, have agreed to."""
 
     empty: bool = False
@@ -47,8 +45,7 @@ class Allowed:
 DAY: Final = 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(Struct, frozen=True, kw_only=True):
     """A plan with all that the guards weigh it against."""
 
     plan: Plan

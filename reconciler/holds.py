@@ -9,8 +9,10 @@ that merely run on never make a plan stale.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias, assert_never
+
+from msgspec.structs import replace
 
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.document import CancelDoc, CreateDoc, PlanDoc

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from reconciler import tags
 from reconciler.api.client import Reader

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Job, Phase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
+class Created(Struct, frozen=True, kw_only=True):
     """A job was made, or one whose answer was lost was found."""
 
     name: str
@@ -20,8 +20,7 @@ class Created:
     adopted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True, kw_only=True):
     """A job is stopping, or had ended before the cancel came."""
 
     name: str
@@ -33,8 +32,7 @@ class Cancelled:
         return self.job.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Struct, frozen=True, kw_only=True):
     """An action certainly had no effect, or not the one that was wanted."""
 
     name: str
@@ -44,8 +42,7 @@ class Failed:
     """The job that was made all the same, where the API altered its tags."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class Unknown(Struct, frozen=True, kw_only=True):
     """Nobody can tell yet whether an action had an effect."""
 
     name: str
@@ -55,8 +52,7 @@ class Unknown:
     """Unix seconds after which a new run can tell; None where any time will do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class Skipped(Struct, frozen=True, kw_only=True):
     """An action was not begun."""
 
     name: str

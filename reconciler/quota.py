@@ -15,15 +15,15 @@ not to send it. What is pending is a lower bound, since jobs show no total until
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.counting import count
 from reconciler.model import Ours, Pending
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(Struct, frozen=True, kw_only=True):
     """How many requests may be pending."""
 
     workspace: int

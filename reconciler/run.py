@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from reconciler.actions import Plan
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
-from reconciler.apply import KEPT
 from reconciler.document import PlanDoc
 from reconciler.guards import Allowed, Refusal
 from reconciler.ledger.memory import Memory
@@ -36,7 +35,7 @@ class Run(Generic[ApiT]):
     source: Source
     root: Path
     """The project root, for input files."""
-    uploads: Uploads = KEPT
+    uploads: Uploads = field(default_factory=Uploads)
     """How input files are kept in the workspace."""
 
 

@@ -7,8 +7,10 @@ runner bought the same work meanwhile, the older job stays: of the younger ones,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from reconciler.actions import Cancel, Plan
 from reconciler.api.client import Reader

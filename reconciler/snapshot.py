@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 import reconciler
 from reconciler import observe, sealed, tags
@@ -77,8 +77,7 @@ class SnapshotDoc(_Part, frozen=True, kw_only=True):
     """The ledger's lines, as the ledger writes them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """A snapshot that was read: what a look would return, but for what is wanted."""
 
     at: float

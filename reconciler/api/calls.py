@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from reconciler.errors import ReconcilerError
 
@@ -31,8 +32,7 @@ _PARAMETERS: Final = frozenset(
 """The query parameters of the list of jobs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """A request, but for the host and the key."""
 
     method: str

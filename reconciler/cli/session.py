@@ -5,11 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
 import msgspec
+from msgspec.structs import replace
 
 from reconciler import git, provenance
 from reconciler.api.client import Reader, Writer

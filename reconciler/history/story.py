@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.counting import count
 from reconciler.history.record import LEDGER, LIST, Record
@@ -32,8 +32,7 @@ What = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True):
     """A commit that changed a spec's file."""
 
     id: str

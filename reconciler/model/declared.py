@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -172,8 +171,7 @@ def request_count(part: Input) -> int | None:
             return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(Struct, frozen=True, kw_only=True):
     """Where in git's history the specs stand; empty outside of git."""
 
     commit: str = ""
@@ -189,8 +187,7 @@ class Checkout:
         return bool(self.uncommitted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(Struct, frozen=True, kw_only=True):
     """Which declared jobs a command is about, by globs of their names. It never makes anything absent."""
 
     only: tuple[str, ...] = ()
@@ -206,8 +203,7 @@ class Names:
 EVERY_JOB: Final = Names()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Later:
+class Later(Struct, frozen=True, kw_only=True):
     """A job whose first period has not begun. For readers."""
 
     begins: str
@@ -216,15 +212,14 @@ class Later:
     """What the jobs of its spec are called together; "" for a spec of one job."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Declared(Struct, frozen=True, kw_only=True):
     """What git says."""
 
     specs: tuple[JobSpec, ...] = ()
     """Every spec of the project, whether selected or not; names and run keys are unique."""
     selected: frozenset[str] | None = None
     """The names that were asked for; None for all. Whatever is not selected is never absent."""
-    later: Mapping[str, Later] = field(default_factory=dict)
+    later: Mapping[str, Later] = {}
     """The jobs whose first period has not begun, by name: neither wanted yet nor absent."""
     lineage: frozenset[str] | None = None
     """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""

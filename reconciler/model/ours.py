@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
@@ -67,8 +67,7 @@ class Ours(Struct, frozen=True, gc=False):
         return self.job.phase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True, kw_only=True):
     """A job that carries our project's tag and yet cannot be understood."""
 
     job: Job
@@ -81,8 +80,7 @@ class Unreadable:
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
+class Elsewhere(Struct, frozen=True, kw_only=True):
     """A job of another project in the same workspace."""
 
     job: Job
@@ -91,8 +89,7 @@ class Elsewhere:
     run_key: RunKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class Pending(Struct, frozen=True, kw_only=True):
     """The requests that the workspace is still to answer: a lower bound, since new jobs show no total."""
 
     ours: int = 0
@@ -100,8 +97,7 @@ class Pending:
     """Of other projects, and of jobs without our tags."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """The workspace, read whole, sorted by what it is to us."""
 
     ours: tuple[Ours, ...] = ()
@@ -113,7 +109,7 @@ class Observed:
     """Ids that memory knows, the list does not show, and GET answers with 404."""
     total: int = 0
     """How many jobs were read, everybody's."""
-    past: Mapping[str, int] = field(default_factory=dict)
+    past: Mapping[str, int] = {}
     """How many ended jobs of ours are not among them, since they decide nothing: by name, `UNDECLARED` being one."""
     pages: int = 1
     """On how many pages the list stood: only one page is read in one moment."""
@@ -137,8 +133,7 @@ class Observed:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """Which workspace of which API."""
 
     base_url: str

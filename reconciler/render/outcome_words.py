@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
 from reconciler.planfile import rfc3339
@@ -13,8 +14,7 @@ from reconciler.render.clean import clean
 from reconciler.reports import OutcomeDoc
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
+class OutcomeRow(Struct, frozen=True):
     """One line of a report."""
 
     sign: str

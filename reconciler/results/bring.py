@@ -129,6 +129,7 @@ class Bringer:
                 errors=workshop / ERRORS if files.get(ERRORS) else None,
                 inputs=asked.files,
                 longest=self.longest,
+                whole=None not in files.values() and ours.job.total_requests == _answered(ours),
             )
             joined, results = join(sources, workshop / RESULTS, beat)
         finally:
@@ -212,7 +213,7 @@ def _requests(ours: Ours, files: Files, joined: Joined | None) -> RequestsDoc:
     job = ours.job
     if joined is None or None in files.values():
         total = job.total_requests or ours.tags.requests
-        answered = job.succeeded_requests + job.failed_requests
+        answered = _answered(ours)
         return RequestsDoc(
             total=total,
             ok=job.succeeded_requests,
@@ -234,3 +235,8 @@ def _requests(ours: Ours, files: Files, joined: Joined | None) -> RequestsDoc:
         failures=joined.failures,
         first_missing=tuple(joined.first_missing),
     )
+
+
+def _answered(ours: Ours) -> int:
+    """Return how many requests have an answer or an error, as the API counts them."""
+    return ours.job.succeeded_requests + ours.job.failed_requests

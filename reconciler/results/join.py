@@ -1,14 +1,16 @@
 """Answers beside what was asked: the result files of a job joined with its inputs by custom_id, in input order.
 
-Two passes, each reading its files once. The first turns each answer into its line of the joined results and puts
-that on a spool. The second reads the inputs and takes each request's line from there. Memory is bounded by the
-number of requests, not by what they say: a million take some 200 MB.
+Where each request has one answer that stands about where it does, both are read side by side, once. Where that turns
+out not to be so, the join begins again, in two passes, each reading its files once: the first turns each answer into
+its line of the joined results and puts that on a spool, the second reads the inputs and takes each request's line from
+there. Memory is bounded by the number of requests, not by what they say: a million take some 200 MB.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,11 +21,14 @@ from reconciler.results import answers
 from reconciler.results.answers import Usage
 from reconciler.results.fetch import PART, Digest, Fetched, read
 from reconciler.results.lines import blocks
+from reconciler.results.near import WINDOW, ApartError, Near
 from reconciler.results.spool import Spool
 from reconciler.results.stopping import Beat
 
 SPOOL: Final = ".spool"
 """What the name of the results ends in while they are collected."""
+AT_ONCE: Final = 1 << 20
+"""Bytes that are written at a time, or one line more."""
 SHOWN: Final = 20
 """So many missing custom_ids are named in the summary."""
 
@@ -40,6 +45,13 @@ class Sources:
     """The files of requests in their order; None where they are not to be had: then the answers keep theirs."""
     longest: int
     """Bytes of a line at most."""
+    whole: bool = True
+    """Whether every request is said to have an answer: only then is it worth trying without a spool."""
+
+    def answers(self) -> list[tuple[Path, bool]]:
+        """Return the result files, answers before errors, and of each whether it is the error file."""
+        files = ((self.output, False), (self.errors, True))
+        return [(path, failed) for path, failed in files if path is not None]
 
 
 @dataclass(slots=True)
@@ -66,43 +78,79 @@ class _Request(msgspec.Struct, gc=False):
 _decode_request: Final = msgspec.json.Decoder(_Request).decode
 
 
-def join(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetched]:
+def join(sources: Sources, results: Path, beat: Beat, *, window: int = WINDOW) -> tuple[Joined, Fetched]:
     """Write the joined results, which appear whole or not at all.
 
     Args:
         sources: what is joined.
         results: the file to write.
         beat: called again and again; raises to end it all.
+        window: bytes of answers that are kept in memory while their requests are not reached.
 
     Raises:
         OSError: a file cannot be read or written.
     """
+    if sources.inputs is not None and sources.whole:
+        with suppress(ApartError):
+            return _side_by_side(sources, sources.inputs, results, beat, window)
+    return _spooled(sources, results, beat)
+
+
+def _side_by_side(
+    sources: Sources, inputs: Sequence[Path], results: Path, beat: Beat, window: int
+) -> tuple[Joined, Fetched]:
+    """Read requests and answers at the same time.
+
+    Raises:
+        ApartError: they are not one by one and near each other; nothing is written.
+    """
+    joined = Joined()
+    with ExitStack() as opened:
+        files = [
+            (opened.enter_context(path.open("rb", buffering=0)), failed) for path, failed in sources.answers()
+        ]
+        near = Near(files, window=window, longest=sources.longest, beat=beat)
+
+        def lines() -> Iterator[list[bytes]]:
+            yield from _taken(inputs, near.take, joined, sources.longest)
+            near.end()
+
+        written = _write(lines(), results, beat)
+    joined.malformed, joined.usage = near.malformed, near.usage
+    _count(joined, near.kinds)
+    return joined, written
+
+
+def _spooled(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetched]:
+    """Read all answers, and then the requests."""
     joined = Joined()
     collecting = results.with_name(results.name + SPOOL)
     try:
         with collecting.open("w+b", buffering=0) as file:
             spool = Spool(file)
-            for path, failed in ((sources.output, False), (sources.errors, True)):
-                if path is not None:
-                    with path.open("rb", buffering=0) as stream:
-                        _collect(stream, spool, joined, failed=failed, longest=sources.longest, beat=beat)
+            for path, failed in sources.answers():
+                with path.open("rb", buffering=0) as stream:
+                    _collect(stream, spool, joined, failed=failed, longest=sources.longest, beat=beat)
             spool.ready()
             if sources.inputs is None:
-                counts = spool.all()
+                _count(joined, spool.all())
                 written = None
             else:
-                joined.requests = 0
-                written = _write(sources, spool, joined, results, beat)
-                counts = spool.used()
-                joined.unknown = len(spool) - sum(counts.values())
+                written = _write(_taken(sources.inputs, spool.take, joined, sources.longest), results, beat)
+                _count(joined, spool.used())
+                joined.unknown = len(spool) - joined.ok - sum(joined.failures.values())
         if written is None:
             written = read(collecting, beat).result()
             collecting.replace(results)
     finally:
         collecting.unlink(missing_ok=True)
-    joined.ok = counts.pop(answers.OK, 0)
-    joined.failures = dict(sorted(counts.items()))
     return joined, written
+
+
+def _count(joined: Joined, kinds: Mapping[str, int]) -> None:
+    """Say what came of the requests that have an answer."""
+    joined.ok = kinds.get(answers.OK, 0)
+    joined.failures = {kind: count for kind, count in sorted(kinds.items()) if kind != answers.OK}
 
 
 def _collect(
@@ -125,41 +173,53 @@ def _collect(
         spool.flush()
 
 
-def _write(sources: Sources, spool: Spool, joined: Joined, results: Path, beat: Beat) -> Fetched:
-    """Take the lines from the spool in the order of the inputs, which there are."""
+def _write(texts: Iterable[list[bytes]], results: Path, beat: Beat) -> Fetched:
+    """Write the lines of the joined results."""
     part, digest = results.with_name(results.name + PART), Digest()
-    with part.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
-        hashing: Future[None] | None = None
-        for path in sources.inputs or ():
-            with path.open("rb", buffering=0) as stream:
-                for lines in blocks(stream, longest=sources.longest):
-                    beat()
-                    data = b"".join(_taken(lines, spool, joined))
-                    if hashing is not None:
-                        hashing.result()
-                    hashing = pool.submit(digest.add, data)  # hashlib lets go of the interpreter's lock
-                    rest = memoryview(data)
-                    while rest:
-                        rest = rest[file.write(rest) :]
-    part.replace(results)
+    try:
+        with part.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
+            hashing: Future[None] | None = None
+            for lines in texts:
+                beat()
+                data = b"".join(lines)
+                if hashing is not None:
+                    hashing.result()
+                hashing = pool.submit(digest.add, data)  # hashlib lets go of the interpreter's lock
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
+        part.replace(results)
+    finally:
+        part.unlink(missing_ok=True)
     return digest.result()
 
 
-def _taken(lines: list[bytes], spool: Spool, joined: Joined) -> list[bytes]:
-    """Return the lines of some requests, and count those that have none."""
-    decode, take = _decode_request, spool.take
-    taken: list[bytes] = []
-    for line in lines:
-        try:
-            custom_id = decode(line).custom_id
-        except answers.REFUSED:  # such an input was refused when it was bought
-            continue
-        text = take(custom_id)
-        if text is None:
-            text = answers.missing(custom_id)
-            joined.missing += 1
-            if joined.missing <= SHOWN:
-                joined.first_missing.append(custom_id)
-        taken.append(text)
-    joined.requests = (joined.requests or 0) + len(taken)
-    return taken
+def _taken(
+    inputs: Sequence[Path], take: Callable[[str], bytes | None], joined: Joined, longest: int
+) -> Iterator[list[bytes]]:
+    """Yield the lines of the requests in their order, and count those that have none."""
+    decode, requests = _decode_request, 0
+    for path in inputs:
+        with path.open("rb", buffering=0) as stream:
+            for lines in blocks(stream, longest=longest):
+                taken: list[bytes] = []
+                size = 0
+                for line in lines:
+                    try:
+                        custom_id = decode(line).custom_id
+                    except answers.REFUSED:  # such an input was refused when it was bought
+                        continue
+                    text = take(custom_id)
+                    if text is None:
+                        text = answers.missing(custom_id)
+                        joined.missing += 1
+                        if joined.missing <= SHOWN:
+                            joined.first_missing.append(custom_id)
+                    requests += 1
+                    taken.append(text)
+                    size += len(text)
+                    if size >= AT_ONCE:
+                        yield taken
+                        taken, size = [], 0
+                yield taken
+    joined.requests = requests

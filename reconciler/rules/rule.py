@@ -6,8 +6,9 @@ Its `case` and `outcome` are the table a reader sees, in the planner's docstring
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from reconciler.actions import Action
 from reconciler.case import Case
@@ -15,8 +16,7 @@ from reconciler.case import Case
 Verdict: TypeAlias = "tuple[Action, ...] | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A function of a case, with the words that document it."""
 
     case: str

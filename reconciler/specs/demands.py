@@ -7,8 +7,9 @@ whichever jobs name it; only where it does not is it read again, to name the lin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from reconciler.specs.findings import Finding, Kind
 
@@ -31,8 +32,7 @@ require `model` too, which the job names. AudioTranscriptionRequest requires not
 FIELDS: Final = frozenset(REQUIRED.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of all lines of a file together."""
 
     everywhere: frozenset[str] = FIELDS
@@ -44,8 +44,7 @@ class Facts:
 NOTHING_KNOWN: Final = Facts()
 
 
-@dataclass(frozen=True, slots=True)
-class Demands:
+class Demands(Struct, frozen=True):
     """What one job asks."""
 
     endpoint: str = ""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.errors import Problem
 
@@ -73,8 +74,7 @@ _OF_THE_FILE: Final = frozenset({Kind.BOM, Kind.CRLF})
 """Told once, however many lines have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing wrong in one line."""
 
     kind: Kind

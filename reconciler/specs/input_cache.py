@@ -12,11 +12,11 @@ import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.specs.demands import Facts
 from reconciler.specs.project import make_own
@@ -58,8 +58,7 @@ class _Stored(msgspec.Struct, frozen=True):
     """Sets of contents, each as one digest, that share no custom_id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Own:
+class _Own(Struct, frozen=True):
     """The cache's own new file: its time is the file system's now."""
 
     path: Path

@@ -10,12 +10,12 @@ import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from reconciler.errors import Problem
 from reconciler.model import InputFile
@@ -29,8 +29,7 @@ from reconciler.specs.input_cache import Entry, InputCache
 from reconciler.specs.scan import Scan, requests, scan
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """An input file that was read."""
 
     file: InputFile

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from reconciler.counting import count
 from reconciler.errors import Problem, ReconcilerError, SpecError
@@ -37,8 +36,7 @@ _DEFAULTS: Final = f"{os.sep}{defaults.NAME}"
 _CONFIG: Final = f"{os.sep}{CONFIG_NAME}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """What git declares, checked."""
 
     specs: tuple[JobSpec, ...]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
+from msgspec import Struct, field
 
 from reconciler.specs.blocks import Text, split
 from reconciler.specs.demands import FIELDS, NOTHING_KNOWN, Facts
@@ -65,8 +65,7 @@ _ZEROS: Final = bytes(ord("0") if byte in b"0123456789" else 0 for byte in range
 _HUGE: Final = re.compile(rb"[0-9]{%d}" % _DIGITS)
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Struct):
     """What was found in the lines."""
 
     requests: int = 0
@@ -102,8 +101,7 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
     return Scan(requests=seen.number, marks=marks, longest=seen.longest, facts=facts)
 
 
-@dataclass(slots=True)
-class _Plain:
+class _Plain(Struct):
     """What some good lines hold."""
 
     ids: list[str] = field(default_factory=list)

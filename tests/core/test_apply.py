@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from reconciler import tags
 from reconciler.actions import Cancel, Create, Plan

@@ -302,9 +302,9 @@ def test_a_plan_may_be_applied_where_it_was_made_for() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(TARGET, project="other"),
-        replace(TARGET, base_url="https://eu.example.com"),
-        replace(TARGET, sandbox=True),
+        structs.replace(TARGET, project="other"),
+        structs.replace(TARGET, base_url="https://eu.example.com"),
+        structs.replace(TARGET, sandbox=True),
     ],
 )
 def test_a_plan_for_another_target_is_refused(other: Target) -> None:
@@ -318,8 +318,10 @@ def test_a_plan_to_create_first_does_not_hold_where_there_is_room_for_one_alone(
     before = world(job(A), specs=(new,))
     fresh = before.plan()
     (decision,) = fresh.decisions
-    actions = tuple(replace(it, first=True) if isinstance(it, Cancel) else it for it in decision.actions)
-    ahead = replace(fresh, decisions=(replace(decision, actions=actions),))
+    actions = tuple(
+        structs.replace(it, first=True) if isinstance(it, Cancel) else it for it in decision.actions
+    )
+    ahead = structs.replace(fresh, decisions=(structs.replace(decision, actions=actions),))
     assert reduced(saved(before), ahead, before.observed).broken == (
         "cancel a: now before what replaces it is created, for lack of room",
     )

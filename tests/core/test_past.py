@@ -96,14 +96,14 @@ def looked(world: World, jobs: tuple[Job, ...], memory: Memory, sieve: Sieve | N
     adopted = frozenset(it.adopt.job for it in world.specs if it.adopt)
     watched = Watched(project=PROJECT, wanted=wanted, adopted=adopted)
     seen = sort_out(jobs, watched, gone=world.gone, known=by_memory(memory, jobs), sieve=sieve)
-    return replace(seen, began=NOW)
+    return structs.replace(seen, began=NOW)
 
 
 def decided(said: Declared, observed: Observed, memory: Memory) -> tuple[object, ...]:
     """Everything that a reader or a guard sees of a plan."""
     commits = commits_in_question(said, observed)
-    said = replace(said, lineage=commits & {HEAD} if said.lineage is not None else None)
-    said = replace(said, newer=commits & {LATER} if said.lineage is not None else frozenset())
+    said = structs.replace(said, lineage=commits & {HEAD} if said.lineage is not None else None)
+    said = structs.replace(said, newer=commits & {LATER} if said.lineage is not None else frozenset())
     made = plan(said, observed, memory, now=NOW)
     proposal = Proposal(
         plan=made,

@@ -161,7 +161,7 @@ def test_one_apply_is_enough(world: World, cancelled: Phase) -> None:
 @given(worlds(), st.data())
 def test_half_an_apply_is_made_whole_by_the_next(world: World, data: st.DataObject) -> None:
     plan = world.plan()
-    begun = replace(
+    begun = structs.replace(
         plan, decisions=tuple(decision for decision in plan.decisions if data.draw(st.booleans()))
     )
     between = after(world, begun)

@@ -101,7 +101,7 @@ class Git:
             if not self.used:
                 return declared
             named = frozenset(ours.tags.source.commit for ours in observed.ours)
-            return replace(declared, lineage=named & contained, newer=named & later)
+            return structs.replace(declared, lineage=named & contained, newer=named & later)
 
         return declare
 
