@@ -32,6 +32,8 @@ PART = {
     "api": "list",
     "listing.py": "list",
     "observe.py": "list",
+    "packed.py": "list",
+    "past.py": "list",
     "tags.py": "list",
     "planner.py": "decide",
     "rules": "decide",

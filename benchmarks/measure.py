@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+
+
+STARTER = """
+import json, os, sys, time
+began = time.perf_counter()
+pid = os.fork()
+if not pid:
+    try:
+        os.execvp(sys.argv[2], sys.argv[2:])
+    finally:
+        os._exit(127)
+_, status, usage = os.wait4(pid, 0)
+spent = time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+os.write(int(sys.argv[1]), json.dumps([*spent, os.waitstatus_to_exitcode(status)]).encode())
+"""
+"""Starts a command and measures it. Linux counts what a process was before its exec as its own peak, so whoever starts
+a process to measure its memory has to be small itself."""
 
 
 class Spent(NamedTuple):
@@ -53,22 +70,24 @@ def spent(
     """
     env = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=cwd, env=env, stdout=out, stderr=err, stdin=subprocess.DEVNULL
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as told:
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", STARTER, str(told.fileno()), *command],
+            cwd=cwd,
+            env=env,
+            stdout=out,
+            stderr=err,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[told.fileno()],
+            check=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
+        for file in (out, err, told):
+            file.seek(0)
+        wall, cpu, rss, code = json.load(told)
         text = out.read().decode(errors="replace")
-        if process.returncode not in codes:
-            raise SystemExit(
-                f"{' '.join(map(str, command))}: {process.returncode}\n{text}{err.read().decode()}"
-            )
-    return Spent(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
+        if code not in codes:
+            raise SystemExit(f"{' '.join(map(str, command))}: {code}\n{text}{err.read().decode()}")
+    return Spent(wall, cpu, rss, text)
 
 
 def best(times: int, run: Callable[[], Spent]) -> Spent:

@@ -7,34 +7,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from reconciler import adoption, listing, observe, planfile
 from reconciler.actions import Create, Plan
-from reconciler.guards import Proposal, measures, refusals
+from reconciler.guards import DAY, Proposal, measures, refusals
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, Observed
+from reconciler.past import Sieve
 from reconciler.planner import plan
 from reconciler.quota import Room, fit
 from reconciler.run import ApiT, Run, Situation
 from reconciler.snapshot import Snapshot
 
+TWO_DAYS: Final = 2 * DAY
+"""Before the list was read; what is younger may be of the last day for a guard that asks later, by another clock."""
 
-def look(
-    run: Run[ApiT],
-    declared: Declared,
-    memory: Memory,
-    listed: Callable[[], listing.Listed] | None = None,
-) -> Observed:
-    """Read the workspace whole; `listed` waits for a list that is being read already.
+
+def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
+    """Read the workspace whole.
 
     Raises:
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
     watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
-    found = listed() if listed else listing.whole(run.api, run.world, at_once=at_once)
+    found = listing.whole(run.api, run.world, at_once=at_once)
     return observe.with_remembered(run.api, run.world, watched, memory, found, at_once=at_once)
 
 
@@ -48,7 +48,6 @@ def gather(
     run: Run[ApiT],
     declare: Callable[[Observed], Declared],
     declared: Declared,
-    listed: Callable[[], listing.Listed] | None = None,
 ) -> Situation:
     """Read ledger and workspace, decide, and tell the plan in numbers.
 
@@ -56,7 +55,6 @@ def gather(
         run: what to work with.
         declare: adds to what git says what it says of the jobs that are there: which of their commits are ours.
         declared: what git says.
-        listed: waits for the list, where it is being read already.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -64,7 +62,27 @@ def gather(
         ApiError: the API could not be read.
     """
     memory = recall(run)
-    observed = look(run, declared, memory, listed)
+    observed = look(run, declared, memory)
+    return logged(run, decide(run, declare(observed), observed, memory))
+
+
+def gather_to_show(
+    run: Run[ApiT],
+    declare: Callable[[Observed], Declared],
+    declared: Declared,
+    listed: Callable[[], listing.Listed],
+) -> Situation:
+    """Gather for who only shows what is decided: ended jobs on which nothing depends are not kept.
+
+    Args and errors are those of `gather`; `listed` waits for the list, which is being read already.
+    """
+    memory = recall(run)
+    watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
+    found = listed()
+    sieve = Sieve(declared, memory, since=found.began - TWO_DAYS)
+    observed = observe.with_remembered(
+        run.api, run.world, watched, memory, found, at_once=at_once, sieve=sieve
+    )
     return logged(run, decide(run, declare(observed), observed, memory))
 
 

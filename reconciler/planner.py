@@ -116,7 +116,7 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
         declared, observed, memory, now=now
     ):  # one after the other: each is at hand only briefly
         if not _considered(case, declared):
-            not_considered += sum(not ours.adopted for ours in case.jobs)
+            not_considered += case.past + sum(not ours.adopted for ours in case.jobs)
         elif (decision := decide(case)).actions:
             decisions.append(decision)
     return Plan(decisions=tuple(decisions), not_considered=not_considered)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
@@ -147,28 +148,43 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         return None
     if not _OP.fullmatch(run.get("op", "")):
         return None
-    digest, _, rest = pairs.get(INPUTS, "").partition(" ")
-    words, source = _split(rest), _split(pairs.get(SOURCE, ""))
-    requests = words.get("requests", "")
+    inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
     return Tags(
         project=pairs[PROJECT],
         name=name,
         run_key=run_key,
-        inputs=digest,
-        requests=int(requests) if requests.isdecimal() and len(requests) <= PART_LENGTH * 2 else None,
-        parts=frozenset(filter(None, words.get("parts", "").split(","))),
+        inputs=inputs,
+        requests=requests,
+        parts=parts,
         settings=pairs.get(SETTINGS, ""),
         attempt=int(attempt),
         op=run["op"],
         on_remove=on_remove,
-        source=Source(
-            commit=source.get("commit", ""),
-            dirty=source.get("dirty") == "yes",
-            branch=source.get("branch", ""),
-            actor=source.get("actor", ""),
-            repository=source.get("repo", ""),
-            run_url=source.get("run", ""),
-        ),
+        source=_source_of(pairs.get(SOURCE, "")),
+    )
+
+
+@lru_cache(maxsize=10_000)  # every run of a spec carries the same
+def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
+    """Read the digest of the inputs, the number of requests and the parts."""
+    digest, _, rest = text.partition(" ")
+    words = _split(rest)
+    requests = words.get("requests", "")
+    known = requests.isdecimal() and len(requests) <= PART_LENGTH * 2
+    parts = frozenset(filter(None, words.get("parts", "").split(",")))
+    return digest, int(requests) if known else None, parts
+
+
+@lru_cache(maxsize=1000)  # every job of an apply carries the same
+def _source_of(text: str) -> Source:
+    source = _split(text)
+    return Source(
+        commit=source.get("commit", ""),
+        dirty=source.get("dirty") == "yes",
+        branch=source.get("branch", ""),
+        actor=source.get("actor", ""),
+        repository=source.get("repo", ""),
+        run_url=source.get("run", ""),
     )
 
 

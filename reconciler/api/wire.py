@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
+from functools import lru_cache
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -43,6 +44,10 @@ MOST_DIGITS: Final = 40
 """A longer number is read as text."""
 
 
+_shared: Final = lru_cache(maxsize=1000)(clean)
+"""Cleans what most jobs have in common, so that they share it in memory too."""
+
+
 class _Error(Struct, gc=False):
     message: str
     count: int | None = 1
@@ -71,15 +76,15 @@ class _Job(Struct, gc=False):
         return Job(
             id=self.id,
             phase=PHASES.get(self.status, Phase.UNKNOWN),
-            status=clean(self.status),
-            endpoint=clean(self.endpoint),
-            model=_cleaned(self.model),
-            agent_id=_cleaned(self.agent_id),
+            status=_shared(self.status),
+            endpoint=_shared(self.endpoint),
+            model=None if self.model is None else _shared(self.model),
+            agent_id=None if self.agent_id is None else _shared(self.agent_id),
             metadata=self.metadata or {},
             input_files=tuple(self.input_files),
             output_file=self.output_file,
             error_file=self.error_file,
-            errors=tuple(map(_told, self.errors)),
+            errors=tuple(map(_told, self.errors)) if self.errors else (),
             created_at=self.created_at,
             started_at=self.started_at,
             completed_at=self.completed_at,

@@ -13,7 +13,7 @@ from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
-from reconciler.listing import whole
+from reconciler.listing import OPEN_PAGES, whole
 from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
 from reconciler.render.problems import problems_text
 from reconciler.run import ApiT, Situation
@@ -48,11 +48,7 @@ def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed],
     """Return what asks git which commits of live jobs this checkout contains."""
 
     def ask(observed: Observed) -> Declared:
-        last: dict[str, Ours] = {}
-        for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
-            last[ours.tags.name] = ours
-        live = (ours for ours in observed.ours if ours.phase is Phase.ACTIVE)
-        commits = {ours.tags.source.commit for ours in (*last.values(), *live)} - {""}
+        commits = commits_in_question(said, observed)
         lineage = git.contained(session.project.root, commits)
         newer = git.newer(session.project.root, commits - lineage) if lineage is not None else frozenset()
         return replace(said, lineage=lineage, newer=newer)
@@ -60,12 +56,23 @@ def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed],
     return ask
 
 
+def commits_in_question(said: Declared, observed: Observed) -> frozenset[str]:
+    """Return the commits that live jobs were bought from, and the last job that belongs to each name."""
+    wanted = {key: spec.name for spec in said.specs for key in spec.run_keys}
+    last: dict[str, Ours] = {}
+    for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
+        last[wanted.get(ours.tags.run_key, ours.tags.name)] = ours
+    live = (ours for ours in observed.ours if ours.phase is Phase.ACTIVE)
+    return frozenset(ours.tags.source.commit for ours in (*last.values(), *live)) - {""}
+
+
 def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
     run = session.run
-    listed = session.host.beside(lambda: whole(run.api, run.world, at_once=run.limits.reads_in_flight))
+    at_once = run.limits.reads_in_flight
+    listed = session.host.beside(lambda: whole(run.api, run.world, at_once=at_once, open_pages=OPEN_PAGES))
     said = declared(session, paths, names)
-    return gathering.gather(run, with_lineage(session, said), said, listed)
+    return gathering.gather_to_show(run, with_lineage(session, said), said, listed)
 
 
 def gather_from(
