@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final
 
 from reconciler.history.record import LEDGER, Record, span
-from reconciler.history.told import Told, sorted_out
+from reconciler.history.told import Told
 from reconciler.ledger.lines import CreateIntended, Line
 
 STATUS: Final = {
@@ -46,16 +46,13 @@ def heard(blocks: Iterable[Sequence[Line]]) -> Heard:
     A long ledger does not fit into the processor's cache, and to look at each line again at the end would take twice
     the time. So a record is made as soon as its job's end is told, which mostly is when the rest has been told too.
     """
-    told, records, read, late = Told(), dict[str, Record](), list[Sequence[Line]](), set[str]()
+    told, records, read = Told(), dict[str, Record](), list[Sequence[Line]]()
     for lines in blocks:
         read.append(lines)
-        more = sorted_out(lines)
-        late |= more.intents.keys() & told.settled
-        told.add(more)
-        for job_id in (*more.ended, *(more.created.keys() & records.keys())):
+        for job_id in told.add(lines):
             records[job_id] = _record(job_id, told)
     for job_id in told.job_ids:
-        if job_id not in records or (late and _op(job_id, told) in late):
+        if job_id not in records or (told.late and _op(job_id, told) in told.late):
             records[job_id] = _record(job_id, told)
     return Heard(blocks=read, told=told, records=records)
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import TypeVar, cast
-
-from msgspec import Struct
+from typing import TypeVar
 
 from reconciler.ledger.lines import (
     CancelEnded,
@@ -22,7 +18,6 @@ from reconciler.ledger.lines import (
 )
 
 _Kind = TypeVar("_Kind", CreateIntended, Created, Ended, CancelIntended, CancelEnded)
-_Any = TypeVar("_Any", bound=Struct)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,59 +33,48 @@ class Told:
     cancelled: dict[str, CancelEnded] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     """The ops of which an outcome is known."""
+    late: set[str] = field(default_factory=set)
+    """The ops whose intent was told, or told again, once an outcome was known."""
 
     @property
     def job_ids(self) -> tuple[str, ...]:
         """Every job that the ledger saw created or ended, as it saw them: neighbours are quicker to read."""
         return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
 
-    def add(self, more: Told) -> None:
-        """Take in what further lines have told."""
-        _join(self.intents, more.intents)
-        _join(self.created, more.created)
-        _join(self.ended, more.ended)
-        _join(self.cancels, more.cancels)
-        _join(self.cancelled, more.cancelled)
-        self.settled.update(more.settled)
+    def add(self, lines: Iterable[Line]) -> list[str]:
+        """Take in lines; of several about the same, the one that says most counts, then the last.
 
-
-def sorted_out(lines: Iterable[Line]) -> Told:
-    """Sort lines by what they are about; of several that say the same, the one that says most, then the last."""
-    kinds: dict[type[Struct], list[Line]] = defaultdict(list)
-    for line in lines:
-        kinds[type(line)].append(line)
-    created = _of(Created, kinds)
-    return Told(
-        intents=_by("op", _of(CreateIntended, kinds)),
-        created=_by("job_id", created),
-        ended=_by("job_id", _of(Ended, kinds)),
-        cancels=_by("job_id", _of(CancelIntended, kinds)),
-        cancelled=_by("job_id", _of(CancelEnded, kinds)),
-        settled={line.op for line in created} | {line.op for line in _of(CreateRefused, kinds)},
-    )
-
-
-def _of(kind: type[_Any], kinds: Mapping[type[Struct], list[Line]]) -> list[_Any]:
-    return cast("list[_Any]", kinds[kind])
-
-
-def _by(name: str, lines: Sequence[_Kind]) -> dict[str, _Kind]:
-    """Return lines by what they are about; of several about the same, the weightiest."""
-    about = attrgetter(name)
-    found = dict(zip(map(about, lines), lines, strict=True))
-    if len(found) < len(lines):  # something is said twice, which is rare
+        Returns:
+            The jobs that have ended and of which these lines tell that they ended, or were created.
+        """
+        about: list[str] = []
         for line in lines:
-            _join(found, {about(line): line})
-    return found
+            if isinstance(line, CreateIntended):
+                if line.op in self.settled:
+                    self.late.add(line.op)
+                _put(self.intents, line.op, line)
+            elif isinstance(line, Created):
+                self.settled.add(line.op)
+                _put(self.created, line.job_id, line)
+                if line.job_id in self.ended:
+                    about.append(line.job_id)
+            elif isinstance(line, Ended):
+                _put(self.ended, line.job_id, line)
+                about.append(line.job_id)
+            elif isinstance(line, CancelIntended):
+                _put(self.cancels, line.job_id, line)
+            elif isinstance(line, CancelEnded):
+                _put(self.cancelled, line.job_id, line)
+            elif isinstance(line, CreateRefused):
+                self.settled.add(line.op)
+        return about
 
 
-def _join(mine: dict[str, _Kind], more: Mapping[str, _Kind]) -> None:
-    """Add lines to others; of two about the same, the weightier stays."""
-    twice = {key: mine[key] for key in mine.keys() & more.keys()}
-    mine.update(more)
-    for key, line in twice.items():
-        if line != mine[key]:
-            mine[key] = max(line, mine[key], key=_weight)
+def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
+    """Add a line; of two about the same, the weightier stays."""
+    known = lines.setdefault(about, line)
+    if known is not line and known != line and _weight(known) < _weight(line):
+        lines[about] = line
 
 
 def _weight(
