@@ -88,6 +88,7 @@ def show(
     """
     from reconciler.cli import history_out, sources
     from reconciler.history.choose import Wish, chosen
+    from reconciler.history.heard import heard, heard_briefly
 
     now = host.now()
     wish = Wish(
@@ -104,7 +105,8 @@ def show(
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
     with no_search_for_cycles():
-        found = sources.read(common, host, offline=offline, results=results)
+        hear = heard_briefly if name is None else heard
+        found = sources.read(common, host, offline=offline, results=results, hear=hear)
         if name is not None:
             return tell_story(host, found, name, form=form)
         records = chosen(found.records, wish)

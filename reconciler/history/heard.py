@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, TypeAlias
 
 from reconciler.history.record import LEDGER, Record, span
 from reconciler.history.told import Told
@@ -23,43 +23,46 @@ NOBODY: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="
 """The intent of a create that the ledger did not take down."""
 
 
+Blocks: TypeAlias = Iterable[Sequence[Line]]
+"""A ledger's lines, some at a time. How they are cut changes nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """A ledger, read."""
+    """A ledger, put together."""
 
-    blocks: Sequence[Sequence[Line]]
-    """Its lines."""
     told: Told
-    """What they are about."""
+    """What its lines are about, as far as they are kept."""
     records: Mapping[str, Record]
     """By job id."""
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """All of them, in order."""
-        return tuple(chain.from_iterable(self.blocks))
+    lines: tuple[Line, ...] = ()
+    """All of them, in order; none where they are not kept."""
 
 
-def heard(blocks: Iterable[Sequence[Line]]) -> Heard:
-    """Put together what a ledger tells of each job. How its lines are cut into blocks changes nothing.
+def heard(read: Callable[[], Blocks]) -> Heard:
+    """Put together what a ledger tells of each job, and keep every line."""
+    lines = tuple(chain.from_iterable(read()))
+    told = Told()
+    told.add(lines)
+    records = {job_id: _record(job_id, told) for job_id in told.job_ids}
+    return Heard(told=told, records=records, lines=lines)
 
-    A long ledger does not fit into the processor's cache, and to look at each line again at the end would take twice
-    the time. So a record is made as soon as its job's end is told, which mostly is when the rest has been told too.
+
+def heard_briefly(read: Callable[[], Blocks]) -> Heard:
+    """Do as `heard` does, and keep no line that is not needed any more.
+
+    A long ledger is ten times what a processor keeps at hand, so a record is made as soon as its job's end is told,
+    while what was said of it before mostly still is. Where something is said again, or too late, all lines are kept.
     """
-    told, records, read = Told(), dict[str, Record](), list[Sequence[Line]]()
-    for lines in blocks:
-        read.append(lines)
-        for job_id in told.add(lines):
+    told, records = Told(), dict[str, Record]()
+    for lines in read():
+        if not told.add(lines, before=records):
+            return heard(read)
+        for job_id in told.ended.keys() & told.created.keys():
             records[job_id] = _record(job_id, told)
-    for job_id in told.job_ids:
-        if job_id not in records or (told.late and _op(job_id, told) in told.late):
-            records[job_id] = _record(job_id, told)
-    return Heard(blocks=read, told=told, records=records)
-
-
-def _op(job_id: str, told: Told) -> str | None:
-    created = told.created.get(job_id)
-    return created.op if created else None
+            told.forget(job_id)
+    records |= {job_id: _record(job_id, told) for job_id in told.job_ids}
+    return Heard(told=told, records=records)
 
 
 def _record(job_id: str, told: Told) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -33,48 +33,54 @@ class Told:
     cancelled: dict[str, CancelEnded] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     """The ops of which an outcome is known."""
-    late: set[str] = field(default_factory=set)
-    """The ops whose intent was told, or told again, once an outcome was known."""
 
     @property
     def job_ids(self) -> tuple[str, ...]:
         """Every job that the ledger saw created or ended, as it saw them: neighbours are quicker to read."""
         return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
 
-    def add(self, lines: Iterable[Line]) -> list[str]:
+    def add(self, lines: Iterable[Line], before: Container[str] = ()) -> bool:
         """Take in lines; of several about the same, the one that says most counts, then the last.
 
+        Args:
+            lines: of the ledger.
+            before: the jobs that were told of already, beside those here.
+
         Returns:
-            The jobs that have ended and of which these lines tell that they ended, or were created.
+            Whether all of it is news: nothing is said again, and no intent after its outcome.
         """
-        about: list[str] = []
+        news = True
         for line in lines:
             if isinstance(line, CreateIntended):
-                if line.op in self.settled:
-                    self.late.add(line.op)
-                _put(self.intents, line.op, line)
+                news &= _put(self.intents, line.op, line) and line.op not in self.settled
             elif isinstance(line, Created):
+                news &= _put(self.created, line.job_id, line) and line.op not in self.settled
+                news &= line.job_id not in before
                 self.settled.add(line.op)
-                _put(self.created, line.job_id, line)
-                if line.job_id in self.ended:
-                    about.append(line.job_id)
             elif isinstance(line, Ended):
-                _put(self.ended, line.job_id, line)
-                about.append(line.job_id)
+                news &= _put(self.ended, line.job_id, line) and line.job_id not in before
             elif isinstance(line, CancelIntended):
                 _put(self.cancels, line.job_id, line)
             elif isinstance(line, CancelEnded):
                 _put(self.cancelled, line.job_id, line)
             elif isinstance(line, CreateRefused):
                 self.settled.add(line.op)
-        return about
+        return news
+
+    def forget(self, job_id: str) -> None:
+        """Leave out what is told of a job that was created and has ended; its op stays settled."""
+        self.intents.pop(self.created.pop(job_id).op, None)
+        del self.ended[job_id]
 
 
-def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
-    """Add a line; of two about the same, the weightier stays."""
+def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> bool:
+    """Add a line; of two about the same, the weightier stays. Return whether it is the first."""
     known = lines.setdefault(about, line)
-    if known is not line and known != line and _weight(known) < _weight(line):
+    if known is line:
+        return True
+    if known != line and _weight(known) < _weight(line):
         lines[about] = line
+    return False
 
 
 def _weight(
