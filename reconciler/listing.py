@@ -25,7 +25,7 @@ from reconciler.world import World
 
 PAGE_SIZE: Final = 100
 """The API's default; its maximum is documented nowhere."""
-PAGES_AHEAD: Final = 64
+PAGES_AHEAD: Final = 128
 """So many pages are asked for before the last of them is looked at: a wrong total must not ask without end."""
 TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.5
