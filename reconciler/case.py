@@ -94,16 +94,20 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
         found |= {
             known.job_id: known.attempt
             for known in self.remembered
-            if known.phase in failed or (known.phase is None and self._lost(known.job_id))
+            if known.phase in failed or (known.phase is None and self._lost(known))
         }
         return max(len(found), *found.values(), 0)
 
-    def _lost(self, job_id: str) -> bool:
-        return job_id in self.gone and not self.cancelled_by_us(job_id)
+    def _lost(self, known: Remembered) -> bool:
+        return known.job_id in self.gone and not self.cancelled_by_us(known)
 
-    def cancelled_by_us(self, job_id: str) -> bool:
-        """Whether the ledger says that this tool decided to cancel a job, as a duplicate or otherwise."""
-        return self.memory.cancels.get(job_id) in OUR_CANCELS | {"duplicate"}
+    def cancelled_by_us(self, known: Remembered) -> bool:
+        """Whether the ledger says that this tool cancelled a job, as a duplicate or otherwise, and that it took effect.
+
+        What was only meant may never have arrived: then nobody knows how the job went on.
+        """
+        meant = self.memory.cancels.get(known.job_id) in OUR_CANCELS | {"duplicate"}
+        return meant and (known.phase is Phase.CANCELLED or known.job_id not in self.memory.open_cancels)
 
     def stopped_by_us(self, job: Job) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.

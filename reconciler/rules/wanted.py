@@ -97,7 +97,7 @@ def record_gone(case: Case) -> Verdict:
     # A restored job carries the attempt of the one that was cancelled, so an equal number is no earlier one.
     listed = max((ours.tags.attempt for ours in case.wanted), default=0)
     for known in gone:
-        explained = known.phase in (Phase.FAILED, Phase.TIMED_OUT) or case.cancelled_by_us(known.job_id)
+        explained = known.phase in (Phase.FAILED, Phase.TIMED_OUT) or case.cancelled_by_us(known)
         if known.attempt >= listed and not explained:
             stopped = known.phase is Phase.CANCELLED
             before = "after somebody had stopped it" if stopped else "before it was seen to end"
@@ -144,6 +144,7 @@ def restored(case: Case) -> Verdict:
         known.job_id in case.gone
         and known.phase in (None, Phase.CANCELLED)  # otherwise the cancel came too late
         and case.memory.cancels.get(known.job_id) in OUR_CANCELS
+        and case.cancelled_by_us(known)
         for known in case.remembered
     )
     if case.newest.phase is Phase.CANCELLED if case.newest else gone:

@@ -57,6 +57,10 @@ FINISHING = spec("a", on_change="finish")
 SUSPENDED = spec("a", suspend=True)
 
 
+TAKEN = CancelEnded(at=NOW + 1, run_id="r1", job_id="j1", status="CANCELLATION_REQUESTED")
+"""The API took our cancel."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row: a situation and the decisions about it, as `make.told` words them."""
@@ -474,7 +478,17 @@ FORGOTTEN = {
         memory=memory(ended(A, "j1", FAILED)), gone=("j1",), expected={"a": ("hold - failed!",)}
     ),
     "a job that we cancelled and whose record is gone is restored": Row(
+        memory=memory(created(A, "j1"), stopped("j1", "suspended"), TAKEN),
+        gone=("j1",),
+        expected={"a": ("create restored 1",)},
+    ),
+    "a job that we meant to cancel, perhaps in vain, and whose record is gone is not restored": Row(
         memory=memory(created(A, "j1"), stopped("j1", "suspended")),
+        gone=("j1",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "a job that we meant to cancel and that was seen cancelled is restored when its record is gone": Row(
+        memory=memory(created(A, "j1"), stopped("j1", "suspended"), ended(A, "j1", CANCELLED)),
         gone=("j1",),
         expected={"a": ("create restored 1",)},
     ),
@@ -485,7 +499,7 @@ FORGOTTEN = {
     ),
     "a duplicate that we cancelled and whose record is gone is nothing": Row(
         jobs=(job(A, "j2", FAILED),),
-        memory=memory(created(A, "j1"), stopped("j1", "duplicate")),
+        memory=memory(created(A, "j1"), stopped("j1", "duplicate"), TAKEN),
         gone=("j1",),
         expected={"a": ("hold j2 failed!",)},
     ),
@@ -669,7 +683,7 @@ FAILURES = {
     "what we cancelled before it was deleted is no failed attempt": Row(
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j2", FAILED), job(A, "j3", FAILED, attempt=2)),
-        memory=memory(created(A, "j1"), stopped("j1", "removed")),
+        memory=memory(created(A, "j1"), stopped("j1", "removed"), TAKEN),
         gone=("j1",),
         expected={"a": ("create retry 3",)},
     ),
