@@ -7,6 +7,7 @@ answer is empty and nothing fails: then jobs carry no commit, and a job that car
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,8 @@ from reconciler.render.clean import clean
 TIMEOUT_SECONDS: Final = 60
 MANY: Final = 32
 """Of more commits, git is asked for the whole history at once."""
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
+"""A commit by its whole name. A tag in the workspace may say `HEAD`, or the name of a branch: to git, too, a commit."""
 
 
 def checkout(root: Path, spec_root: Path) -> Checkout:
@@ -88,7 +91,7 @@ def contained(root: Path, commits: Iterable[str]) -> frozenset[str] | None:
     """
     if _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
         return None
-    asked = frozenset(commit for commit in commits if commit.isalnum())
+    asked = frozenset(filter(_COMMIT, commits))
     if len(asked) > MANY:
         return asked & frozenset((_git(root, "rev-list", "HEAD") or "").split())
     return frozenset(commit for commit in asked if _is_ancestor(root, commit, "HEAD"))
@@ -99,9 +102,9 @@ def newer(root: Path, commits: Iterable[str]) -> frozenset[str]:
 
     What the clone does not have is not among them.
     """
-    return frozenset(
-        commit for commit in commits if commit.isalnum() and _is_ancestor(root, "HEAD", commit)
-    ) - {_git(root, "rev-parse", "HEAD") or ""}
+    return frozenset(commit for commit in filter(_COMMIT, commits) if _is_ancestor(root, "HEAD", commit)) - {
+        _git(root, "rev-parse", "HEAD") or ""
+    }
 
 
 class Reach(Struct, frozen=True, kw_only=True):

@@ -30,20 +30,25 @@ class Told:
 
 
 def told(lines: Iterable[Line]) -> Told:
-    """Fold ledger lines into what was told."""
+    """Fold ledger lines into what was told.
+
+    A failure gives back the claim of its own run and no other: the clocks of two hosts do not say which came first.
+    """
     said = {line for line in lines if isinstance(line, TellingBegan | EndClaimed | EndTold)}
     ends: dict[str, End] = defaultdict(End)
-    since: list[float] = []
-    for line in sorted(said, key=lambda line: (line.at, repr(line))):
-        match line:
-            case TellingBegan():
-                since.append(line.at)
-            case EndClaimed():
-                until = line.at + line.lease
-                ends[line.job_id] = replace(ends[line.job_id], claimed_until=until)
-            case EndTold(error=""):
-                ends[line.job_id] = replace(ends[line.job_id], told=True)
-            case EndTold():
-                failures = ends[line.job_id].failures + 1
-                ends[line.job_id] = replace(ends[line.job_id], failures=failures, claimed_until=0.0)
-    return Told(since=min(since, default=None), ends=dict(ends))
+    failed: dict[tuple[str, str], float] = {}
+    for line in said:
+        if isinstance(line, EndTold):
+            end = ends[line.job_id]
+            if line.error:
+                ends[line.job_id] = replace(end, failures=end.failures + 1)
+                by = line.job_id, line.run_id
+                failed[by] = max(line.at, failed.get(by, 0.0))
+            else:
+                ends[line.job_id] = replace(end, told=True)
+    for line in said:
+        if isinstance(line, EndClaimed) and failed.get((line.job_id, line.run_id), -1.0) < line.at:
+            end = ends[line.job_id]
+            ends[line.job_id] = replace(end, claimed_until=max(end.claimed_until, line.at + line.lease))
+    since = min((line.at for line in said if isinstance(line, TellingBegan)), default=None)
+    return Told(since=since, ends=dict(ends))

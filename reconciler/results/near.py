@@ -55,13 +55,19 @@ class Near:
         self._kept: dict[str, bytes] = {}
         self._size = 0
         """Bytes of the lines that are kept."""
+        self._asked: set[int] = set()
+        """The hash of each custom_id that was asked for: two that share one only cost another way to join."""
 
     def take(self, custom_id: str) -> bytes:
         """Return a custom_id's line.
 
         Raises:
-            ApartError: there is none near by.
+            ApartError: there is none near by, or it was asked for already.
         """
+        asked, before = self._asked, len(self._asked)
+        asked.add(hash(custom_id))
+        if len(asked) == before:
+            raise ApartError
         line = self._kept.pop(custom_id, None)
         if line is None:
             line = self._found(custom_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from reconciler import git
 from tests.cli.stage import Fault, Stage
 
 JOBS = "/v1/batch/jobs"
@@ -116,6 +117,15 @@ def test_old_checkout_buys_nothing_for_a_name_that_a_newer_one_has_bought(stage:
     result = stage.run("apply", "--yes")
     assert (result.code, result.writes) == (0, [])
     assert "which came later" in result.out
+
+
+def test_only_its_whole_name_makes_a_commit_one_of_this_checkout(stage: Stage) -> None:
+    first = stage.commit("one")
+    second = stage.commit("two")
+    words = {first, first[:12], first.upper(), "HEAD", "main"}
+    assert git.contained(stage.root, words) == frozenset({first})
+    stage.git("checkout", "--quiet", first)
+    assert git.newer(stage.root, {second, second[:12], "main"}) == {second}
 
 
 def test_squashed_commit_holds_nothing_that_is_to_be_bought(stage: Stage) -> None:

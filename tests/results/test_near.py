@@ -98,6 +98,7 @@ def compare(
 )
 @example([answer("a")], [error("a")], ["a"], WINDOW)  # the errors could be read before the answers
 @example([answer("a")], [], ["a", "a"], WINDOW)  # asked twice
+@example([answer("a")], [error("a")], ["a", "a"], WINDOW)  # asked twice and answered twice
 @example([answer("a"), answer("b"), answer("a", status=500)], [], ["a", "b"], WINDOW)  # repeated at the end
 @example([answer("a")], [], ["a", "b"], WINDOW)  # missing
 @example([answer("a"), answer("b")], [], ["a"], WINDOW)  # unknown
