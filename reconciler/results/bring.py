@@ -129,7 +129,9 @@ class Bringer:
                 errors=workshop / ERRORS if files.get(ERRORS) else None,
                 inputs=asked.files,
                 longest=self.longest,
-                whole=None not in files.values() and ours.job.total_requests == _answered(ours),
+                plain=asked.origin == "local"  # then they were checked when they were declared
+                and None not in files.values()
+                and ours.job.total_requests == _answered(ours),
             )
             joined, results = join(sources, workshop / RESULTS, beat)
         finally:

@@ -45,8 +45,9 @@ class Sources:
     """The files of requests in their order; None where they are not to be had: then the answers keep theirs."""
     longest: int
     """Bytes of a line at most."""
-    whole: bool = True
-    """Whether every request is said to have an answer: only then is it worth trying without a spool."""
+    plain: bool = False
+    """Whether no custom_id stands twice among the requests, and each is said to have an answer: then it is safe, and
+    worth trying, to join without a spool."""
 
     def answers(self) -> list[tuple[Path, bool]]:
         """Return the result files, answers before errors, and of each whether it is the error file."""
@@ -90,7 +91,7 @@ def join(sources: Sources, results: Path, beat: Beat, *, window: int = WINDOW) -
     Raises:
         OSError: a file cannot be read or written.
     """
-    if sources.inputs is not None and sources.whole:
+    if sources.inputs is not None and sources.plain:
         with suppress(ApartError):
             return _side_by_side(sources, sources.inputs, results, beat, window)
     return _spooled(sources, results, beat)

@@ -1,8 +1,9 @@
 """Answers that stand about where their requests do: those that were read and not asked for yet are kept in memory.
 
-This is for joins in which each request has one answer and each answer one request. Whatever else there is (a request
-without an answer, two answers for one, answers so far from their requests that they do not fit into memory) is not
-sorted out here but raised, and the join begins again with a spool.
+This is for requests of which no two have one custom_id, which a check has made sure of, and for joins in which each
+request has one answer and each answer one request. Whatever else there is (a request without an answer, two answers for
+one, answers so far from their requests that they do not fit into memory) is not sorted out here but raised, and the
+join begins again with a spool.
 """
 
 from __future__ import annotations
@@ -55,19 +56,13 @@ class Near:
         self._kept: dict[str, bytes] = {}
         self._size = 0
         """Bytes of the lines that are kept."""
-        self._asked: set[int] = set()
-        """The hash of each custom_id that was asked for: two that share one only cost another way to join."""
 
     def take(self, custom_id: str) -> bytes:
-        """Return a custom_id's line.
+        """Return a custom_id's line, for which nobody has asked before.
 
         Raises:
-            ApartError: there is none near by, or it was asked for already.
+            ApartError: there is none near by.
         """
-        asked, before = self._asked, len(self._asked)
-        asked.add(hash(custom_id))
-        if len(asked) == before:
-            raise ApartError
         line = self._kept.pop(custom_id, None)
         if line is None:
             line = self._found(custom_id)

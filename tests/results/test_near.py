@@ -75,7 +75,8 @@ def compare(
     contents = [text(output), text(errors), asked(*inputs[:half]), asked(*inputs[half:])]
     for path, content in zip(paths, contents, strict=True):
         path.write_text(content, encoding="utf-8", newline="")
-    sources = Sources(output=paths[0], errors=paths[1], inputs=paths[2:], longest=10_000)
+    plain = len(set(inputs)) == len(inputs)
+    sources = Sources(output=paths[0], errors=paths[1], inputs=paths[2:], longest=10_000, plain=plain)
     results = Path(folder) / "results"
     seen: set[str] = set()
     counts, written = join(
@@ -154,11 +155,11 @@ def test_answers_that_stand_far_from_their_requests_go_by_the_spool(
 
 
 @pytest.mark.parametrize("order", ["same", "turned", "shuffled"])
-def test_a_job_that_is_known_to_lack_answers_goes_by_the_spool_at_once(tmp_path: Path, order: str) -> None:
+def test_a_job_that_is_not_known_to_be_plain_goes_by_the_spool_at_once(tmp_path: Path, order: str) -> None:
     (tmp_path / "output").write_text(text(padded(name) for name in ORDERS[order]), encoding="utf-8")
     (tmp_path / "in").write_text(asked(*MANY), encoding="utf-8")
     sources = Sources(
-        output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999, whole=False
+        output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999, plain=False
     )
     seen: list[bool] = []
     counts, written = join(
@@ -166,7 +167,7 @@ def test_a_job_that_is_known_to_lack_answers_goes_by_the_spool_at_once(tmp_path:
     )
     assert all(seen)
     assert seen
-    whole, again = join(replace(sources, whole=True), tmp_path / "again", lambda: None)
+    whole, again = join(replace(sources, plain=True), tmp_path / "again", lambda: None)
     assert (counts, written) == (whole, again)
     assert (tmp_path / "results").read_bytes() == (tmp_path / "again").read_bytes()
 
@@ -199,7 +200,9 @@ def test_what_is_kept_in_memory_is_bounded(tmp_path: Path) -> None:
 def test_long_answers_to_short_requests_are_written_a_few_at_a_time(tmp_path: Path, window: int) -> None:
     (tmp_path / "output").write_text(text(padded(name) for name in MANY), encoding="utf-8")
     (tmp_path / "in").write_text(asked(*MANY), encoding="utf-8")
-    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    sources = Sources(
+        output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999, plain=True
+    )
     part = tmp_path / f"results{PART}"
     sizes = [0]
 
@@ -215,7 +218,9 @@ def test_long_answers_to_short_requests_are_written_a_few_at_a_time(tmp_path: Pa
 def test_a_join_without_a_spool_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "output").write_text(text([answer("a")]), encoding="utf-8")
     (tmp_path / "in").write_text(asked("a"), encoding="utf-8")
-    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    sources = Sources(
+        output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999, plain=True
+    )
     for calls in range(3):
         left = calls
 
@@ -240,7 +245,9 @@ def test_a_join_can_be_stopped_while_it_reads_what_is_of_no_use(tmp_path: Path) 
 
     (tmp_path / "output").write_bytes((b"nonsense" * 1000 + b"\n") * 600)
     (tmp_path / "in").write_bytes(b"")
-    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    sources = Sources(
+        output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999, plain=True
+    )
     with pytest.raises(StoppedError):
         join(sources, tmp_path / "results", stop)
 
