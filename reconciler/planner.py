@@ -112,9 +112,7 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
         now: wall clock, Unix seconds.
     """
     decisions, not_considered = [], 0
-    for case in cases(
-        declared, observed, memory, now=now
-    ):  # one after the other: each is at hand only briefly
+    for case in cases(declared, observed, memory, now=now):
         if not _considered(case, declared):
             not_considered += case.past + sum(not ours.adopted for ours in case.jobs)
         elif (decision := decide(case)).actions:

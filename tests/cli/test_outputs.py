@@ -323,6 +323,30 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
     assert (found.requests.ok, found.requests.missing, found.requests.first_missing) == (4, 1, ("r4",))
 
 
+def test_requests_that_nobody_checked_here_may_ask_twice_and_the_first_answer_counts(stage: Stage) -> None:
+    """Far enough apart to be read at different times."""
+    names = ["a", *(f"r{number}" for number in range(3000)), "a"]
+
+    def content(data: bytes) -> bytes:
+        if b'"response"' not in data:
+            return b"".join(
+                b'{"custom_id":"%s","body":{"pad":"%s"}}\n' % (it.encode(), b"p" * 999) for it in names
+            )
+        return b"".join(
+            b'{"custom_id":"%s","response":{"status_code":200,"body":{"at":%d,"pad":"%s"}}}\n'
+            % (it.encode(), at, b"p" * 999)
+            for at, it in enumerate(names)
+        )
+
+    stage.spec("a", requests=5)
+    ended(stage)
+    stage.lines("specs/data/a.jsonl", 2, text="changed, so the requests come from the workspace")
+    result = stage.run("outputs", "pull", host=rewriting(content))
+    (found,) = read_all(stage.root / "outputs").values()
+    assert (result.code, found.inputs) == (6, "uploaded")
+    assert (found.requests.ok, found.trouble.repeated) == (3001, 1)
+
+
 def test_the_folder_is_kept_out_of_git_unless_it_was_there(stage: Stage) -> None:
     stage.spec("a")
     stage.commit("first")
