@@ -29,8 +29,6 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
     """None where the name is not declared."""
     jobs: tuple[Ours, ...] = ()
     """The jobs that belong to this name, the oldest first."""
-    past: int = 0
-    """How many more there are that have ended and decide nothing."""
     unreadable: tuple[Unreadable, ...] = ()
     not_adopted: str = ""
     """Why the job that a spec adopts for the wanted work does not count; "" where nothing stands in the way."""
@@ -164,13 +162,12 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             moved[ours.tags.name].append((ours, name))
     unreadable = _unreadable(observed, wanted)
     seen_ops = frozenset(ours.tags.op for ours in observed.ours)
-    for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys() | observed.past.keys()):
+    for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
         spec = specs.get(name)
         yield Case(
             name=name,
             spec=spec,
             jobs=tuple(jobs.get(name, ())),
-            past=observed.past.get(name, 0),
             unreadable=tuple(unreadable.get(name, ())),
             not_adopted=problems.get(name, ""),
             moved=tuple(moved.get(name, ())),

@@ -56,7 +56,7 @@ def of(
         dirty=checkout.dirty,
         jobs_read=observed.total,
         observed_at=None if observed.at is None else rfc3339(observed.at),
-        jobs_ours=len(observed.ours) + len(observed.unreadable) + sum(observed.past.values()),
+        jobs_ours=len(observed.ours) + len(observed.unreadable),
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),

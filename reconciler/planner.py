@@ -114,7 +114,7 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
     decisions, not_considered = [], 0
     for case in cases(declared, observed, memory, now=now):
         if not _considered(case, declared):
-            not_considered += case.past + sum(not ours.adopted for ours in case.jobs)
+            not_considered += sum(not ours.adopted for ours in case.jobs)
         elif (decision := decide(case)).actions:
             decisions.append(decision)
     return Plan(decisions=tuple(decisions), not_considered=not_considered)
