@@ -32,8 +32,6 @@ PART = {
     "api": "list",
     "listing.py": "list",
     "observe.py": "list",
-    "packed.py": "list",
-    "past.py": "list",
     "tags.py": "list",
     "planner.py": "decide",
     "rules": "decide",

@@ -176,7 +176,7 @@ def rows() -> list[Row]:
             (many.wall / few.wall) / ((OLD + 1000) / (OLD // 10 + 1000)),
             f"{many.wall:.2f} s / {few.wall:.2f} s",
         ),
-        Row(f"1,000 specs, {OLD:,} old jobs, memory / 150 MB", 1.0, many.rss / 150, f"{many.rss:.0f} MB"),
+        Row(f"1,000 specs, {OLD:,} old jobs, memory / 300 MB", 1.0, many.rss / 300, f"{many.rss:.0f} MB"),
     ]
 
 

@@ -56,7 +56,7 @@ def of(
         dirty=checkout.dirty,
         jobs_read=observed.total,
         observed_at=None if observed.at is None else rfc3339(observed.at),
-        jobs_ours=len(observed.ours) + len(observed.unreadable) + sum(observed.past.values()),
+        jobs_ours=len(observed.ours) + len(observed.unreadable),
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
@@ -99,6 +99,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
         family=decision.spec.family if decision.spec else "",
+        standing=decision.standing,
         actions=tuple(_action(action) for action in decision.actions),
         notes=decision.notes,
     )

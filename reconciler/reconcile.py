@@ -17,7 +17,7 @@ from reconciler.apply import Applier
 from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
-from reconciler.gather import gather_to_buy, logged, look, situation_of
+from reconciler.gather import gather, logged, look, situation_of
 from reconciler.holds import Reduced
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
@@ -96,7 +96,7 @@ def apply(
     """
     agreed, first = False, None
     for _ in range(ROUNDS):
-        situation = gather_to_buy(run, declare, declared)
+        situation = gather(run, declare, declared, to_create=True)
         records.record_seen(run, situation)
         if first is not None:
             situation = only_what_is_left(run, situation, first)

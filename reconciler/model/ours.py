@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -14,9 +13,6 @@ from reconciler.model.jobs import Job, Phase
 
 TAG_PREFIX: Final = "reconciler."
 """Metadata keys that begin so are ours; user metadata may not."""
-
-UNDECLARED: Final = ""
-"""Stands for all the names that nobody declares, where only jobs are counted."""
 
 
 class Source(Struct, frozen=True, kw_only=True, gc=False):
@@ -111,8 +107,6 @@ class Observed(Struct, frozen=True, kw_only=True):
     """Ids that memory knows, the list does not show, and GET answers with 404."""
     total: int = 0
     """How many jobs were read, everybody's."""
-    past: Mapping[str, int] = {}
-    """How many ended jobs of ours are not among them, since they decide nothing: by name, `UNDECLARED` being one."""
     pages: int = 1
     """On how many pages the list stood: only one page is read in one moment."""
     pending: Pending = Pending()
