@@ -112,7 +112,7 @@ def _finding(
 
 def _past(known: Evidence) -> Iterator[MismatchDoc]:
     for problem in known.past:
-        hint = "what the tags in the workspace say still holds; ask who changed it, then begin a new ledger"
+        hint = "the tags in the workspace still hold; to see what this clone knew: git for-each-ref refs/reconciler"
         yield _finding("past_changed", problem, hint)
     if known.unread:
         hint = "a crash tears the line that it interrupts, and no other: look at the file if there was none"
