@@ -27,7 +27,6 @@ LOST: Final = "refs/reconciler/lost"
 TIMEOUT_SECONDS: Final = 120
 _ASIDE: Final = ("warning:", "hint:")
 """How lines of git begin that do not say why it failed; of the others the first does."""
-NOBODY: Final = "0" * 40
 
 IDENTITY: Final = {
     f"GIT_{who}_{what}": value
