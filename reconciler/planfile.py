@@ -157,14 +157,7 @@ def _action(action: Action) -> ActionDoc:
 
 
 def _job(job: Job) -> JobDoc:
-    return JobDoc(
-        id=job.id,
-        status=job.status,
-        total_requests=job.total_requests,
-        completed_requests=job.completed_requests,
-        failed_requests=job.failed_requests,
-        created_at=job.created_at,
-    )
+    return msgspec.convert(job, JobDoc, from_attributes=True)
 
 
 def encode(document: PlanDoc) -> bytes:
