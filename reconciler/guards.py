@@ -82,7 +82,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
         """Requests of our jobs that are younger than a day."""
         since = self.now - DAY
         recent = [ours for ours in self.observed.ours if ours.job.created_at > since]
-        return sum(ours.job.total_requests or ours.tags.requests or 0 for ours in recent)
+        return sum(ours.requests or 0 for ours in recent)
 
 
 SHARE_COUNTS_FROM: Final = 3

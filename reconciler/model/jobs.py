@@ -50,6 +50,11 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     failed_requests: int = 0
 
     @property
+    def answered_requests(self) -> int:
+        """How many requests have an answer or an error."""
+        return self.succeeded_requests + self.failed_requests
+
+    @property
     def age_key(self) -> tuple[int, str]:
         """Sorts the older first; of twins the smallest is kept."""
         return (self.created_at, self.id)
