@@ -23,8 +23,8 @@ from reconciler.ledger import lines
 from reconciler.ledger.lines import Line
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Target
-from reconciler.planfile import rfc3339
 from reconciler.render.clean import clean
+from reconciler.timestamps import rfc3339
 
 FORMAT_VERSION: Final = "1.0"
 """Readers ignore fields they do not know within a major version, and refuse another major version."""

@@ -11,7 +11,6 @@ from reconciler import tags
 from reconciler.counting import count
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
-from reconciler.planfile import rfc3339
 from reconciler.render.clean import clean
 from reconciler.render.problems import problems_text
 from reconciler.render.tables import table_text
@@ -22,6 +21,7 @@ from reconciler.reports import (
     ValidateDoc,
 )
 from reconciler.specs.load import Loaded
+from reconciler.timestamps import rfc3339
 
 
 def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:

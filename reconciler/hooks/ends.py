@@ -8,11 +8,10 @@ from typing import Final
 import msgspec
 
 from reconciler.ledger.telling import End, Told
-from reconciler.model import Job, Ours, Phase, Target
+from reconciler.model import Job, Ours, Target
 from reconciler.render.clean import clean
 from reconciler.reports import CountsDoc, EndDoc
 
-OVER: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED})
 MOST_FAILURES: Final = 20
 """So often a hook may fail for one end before it is given up."""
 
@@ -35,7 +34,7 @@ def due(jobs: Iterable[Ours], told: Told, *, since: float, now: float) -> list[O
     found = [
         (told.ends.get(ours.job.id, End()), ours)
         for ours in jobs
-        if ours.phase in OVER and ended_at(ours.job) >= since
+        if ours.phase.ended and ended_at(ours.job) >= since
     ]
     waiting = [
         (end.failures, ended_at(ours.job), ours.job.id, ours)
