@@ -13,7 +13,8 @@ import msgspec
 
 from reconciler import adoption, listing, observe, planfile
 from reconciler.actions import Create, Plan
-from reconciler.guards import DAY, Proposal, measures, refusals
+from reconciler.counting import DAY
+from reconciler.guards import Proposal, measures, refusals
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, Observed
 from reconciler.past import Sieve

@@ -20,7 +20,7 @@ from typing import Final, assert_never
 
 from reconciler.actions import Reason
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, KeepDoc
-from reconciler.model import Job, Phase
+from reconciler.model import Job
 
 
 class Stand(StrEnum):
@@ -39,8 +39,6 @@ _HOLDS: Final = {
     Reason.UNSETTLED: Stand.RUNNING,
     Reason.SUSPENDED: Stand.IDLE,
 }
-LIVE: Final = (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN)
-"""Phases after which something else comes."""
 
 
 def stand(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Stand:

@@ -24,9 +24,8 @@ def newer_tool(case: Case) -> Verdict:
 
 
 def _hold_unreadable(case: Case, reason: Reason, *, newer: bool, hint: str) -> Verdict:
-    ended = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
     for job in case.unreadable:
-        if job.newer is newer and (case.spec is not None or job.job.phase not in ended):
+        if job.newer is newer and (case.spec is not None or not job.job.phase.ended):
             hint = hint.format(id=job.job.id)
             return (Hold(job=job.job, reason=reason, detail=job.problem, hint=hint, attention=True),)
     return None

@@ -35,7 +35,7 @@ def succeeded(case: Case) -> Verdict:
     if not done or case.spec is None:
         return None
     job = min(done, key=lambda job: (job.failed_requests, job.age_key))
-    total = max(job.total_requests, job.succeeded_requests + job.failed_requests)
+    total = max(job.total_requests, job.answered_requests)
     bad = total > 0 and job.failed_requests / total > case.spec.max_failed
     detail = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
