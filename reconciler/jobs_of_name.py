@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final
 
 from msgspec import Struct
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import JobSpec, Ours, Phase, RunKey, Unreadable
-
-OVER: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 
 
 class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
@@ -60,7 +57,7 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def unreadable_that_matter(self) -> tuple[Unreadable, ...]:
         """The jobs with tags that cannot be read, less those that are history."""
-        return tuple(it for it in self.unreadable if self.spec is not None or it.job.phase not in OVER)
+        return tuple(it for it in self.unreadable if self.spec is not None or not it.job.phase.ended)
 
     @cached_property
     def other_active(self) -> tuple[Ours, ...]:

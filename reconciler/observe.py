@@ -13,7 +13,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.listing import Listed
-from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, Phase, RunKey, Unreadable
+from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, RunKey, Unreadable
 from reconciler.world import World
 
 
@@ -154,6 +154,6 @@ def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
 
 def _pending(job: Job, bought: int | None) -> int:
     """Return how many requests a job is still to answer, as far as its total or its tags show."""
-    if job.phase not in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
+    if job.phase.ended:
         return 0
     return max(0, (job.total_requests or bought or 0) - job.completed_requests)

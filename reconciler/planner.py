@@ -201,7 +201,7 @@ def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> 
     """Say where all that was bought is bought again for a few parts more."""
     changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
     before = bought_before(case) if changed else None
-    return [note] if before and (note := growth.told(before, spec)) else []
+    return [note] if before and (note := growth.note(before, spec)) else []
 
 
 def _notes_on_adopt(spec: JobSpec) -> list[str]:

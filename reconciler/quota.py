@@ -122,5 +122,5 @@ def _held(decision: Decision, *, never: bool, lacks: str) -> Decision:
 
 def left(ours: Ours) -> int | None:
     """Return how many requests of a live job of ours are still to be answered; None where nobody knows."""
-    total = ours.job.total_requests or ours.tags.requests
+    total = ours.requests
     return None if total is None else max(0, total - ours.job.completed_requests)

@@ -161,11 +161,11 @@ def publish(run: Run[Writer]) -> None:
 def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outcome]) -> Plan:
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
-    settled = until_listed(
+    observed = until_listed(
         lambda: look(run, situation.declared, Memory()),  # the list alone: a later run may have no ledger
         outcomes,
         run.world,
         settle_seconds=run.limits.settle_seconds,
     )
-    again = plan(situation.declared, settled.observed, memory, now=run.world.now())
+    again = plan(situation.declared, observed, memory, now=run.world.now())
     return my_duplicates(again, outcomes, run.api)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from reconciler.document import CreateDoc, DecisionDoc
-from reconciler.model import Job, Phase
+from reconciler.model import Job
 from reconciler.standing import Standing
 
 
@@ -36,8 +36,6 @@ READINESS: Final = {
     Standing.SUSPENDED: Stand.IDLE,
 }
 """The standings that need no apply."""
-LIVE: Final = (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN)
-"""Phases after which something else comes."""
 
 
 def stand(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Stand:

@@ -32,7 +32,7 @@ def succeeded(case: Case) -> Actions:
     """The answers exist; a job that still runs for them is waste."""
     done = (ours.job for ours in case.wanted_in(Phase.SUCCEEDED))
     job = min(done, key=lambda job: (job.failed_requests, job.age_key))
-    total = max(job.total_requests, job.succeeded_requests + job.failed_requests)
+    total = max(job.total_requests, job.answered_requests)
     allowed = case.spec.max_failed if case.spec else 0.0
     bad = total > 0 and job.failed_requests / total > allowed
     detail = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
