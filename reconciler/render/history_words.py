@@ -8,11 +8,10 @@ from typing import Final
 
 import msgspec
 
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.history.record import Record
 from reconciler.history.stats import GroupDoc
 from reconciler.planfile import rfc3339
-from reconciler.render.words import age
 
 Row = tuple[str, ...]
 
