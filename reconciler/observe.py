@@ -39,10 +39,14 @@ def with_remembered(
 ) -> Observed:
     """Sort a list, and ask for the remembered and the adopted jobs that it does not show yet, or no longer.
 
+    Of the remembered jobs it asks for those whose work is wanted, and for those that were created so recently that
+    the list may not show them yet.
+
     Raises:
         ApiError: the API could not be read.
     """
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
+    remembered |= memory.recent(listed.began)
     missing = sorted((remembered | watched.adopted) - {job.id for job in listed.jobs})
     asked = dict(
         zip(missing, world.spread(lambda job_id: _get(reader, job_id), missing, at_once=at_once), strict=True)
@@ -66,6 +70,8 @@ def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
                 name=intent.name,
                 run_key=RunKey(intent.work, intent.rerun),
                 attempt=intent.attempt,
+                at=intent.at,
+                op=intent.op,
             )
     return known
 

@@ -140,7 +140,7 @@ def _carry_out(
     applier = Applier(desk, root=run.root, uploads=run.uploads)
     outcomes = applier.apply(situation.plan)
     try:
-        claimed.release(run, outcomes, claims)
+        claimed.release(run, outcomes)
         if any(isinstance(outcome, Created) for outcome in outcomes):
             outcomes += applier.apply(_duplicates(run, situation, outcomes))
     except ReconcilerError as error:  # what was done is done; the next apply looks again

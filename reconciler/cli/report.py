@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from reconciler import tags
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
 from reconciler.render.clean import clean
 from reconciler.render.problems import problems_text
 from reconciler.render.tables import table_text
-from reconciler.render.words import age
 from reconciler.reports import (
     ListedJob,
     ProblemDoc,

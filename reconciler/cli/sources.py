@@ -28,6 +28,8 @@ class Sources:
     ledger: Heard
     jobs: tuple[Job, ...] | None
     """Ours; None where the list was not read."""
+    settled: float
+    """Unix seconds: the list shows the jobs that were created before this. The younger ones may show later."""
     records: tuple[Record, ...]
     """All of it put together."""
 
@@ -61,7 +63,7 @@ def read(
     """
     project = open_project(common, host)
     target = target_of(common, host, project)
-    jobs = None
+    jobs, settled = None, host.now()
     if offline:
         local, shared = local_ledger(project, target), shared_ledger(project, target, host)
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
@@ -73,6 +75,7 @@ def read(
         from reconciler.cli.session import reading
 
         with reading(common, host) as session:
+            settled -= session.run.limits.settle_seconds
             lines = session.run.world.ledger.read()
             at_once = session.run.limits.reads_in_flight
             jobs = listing.list_all(session.run.api, session.run.world, at_once=at_once)
@@ -86,5 +89,6 @@ def read(
         target=target,
         ledger=ledger,
         jobs=jobs,
+        settled=settled,
         records=rows.records(ledger, jobs or (), pulled),
     )

@@ -45,6 +45,7 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
             ledger=told,
             jobs=found.jobs,
             records=found.records,
+            settled=found.settled,
             project=found.target.project,
             past=past(common, host, found),
             unread=local_ledger(found.project, found.target).unread(),

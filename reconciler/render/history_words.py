@@ -8,10 +8,9 @@ from typing import Final
 
 import msgspec
 
-from reconciler.counting import DAY, count
+from reconciler.counting import DAY, age, count
 from reconciler.history.record import Record
 from reconciler.history.stats import GroupDoc
-from reconciler.render.words import age
 from reconciler.timestamps import rfc3339
 
 Row = tuple[str, ...]

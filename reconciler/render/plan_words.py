@@ -12,10 +12,10 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.render.clean import clean
-from reconciler.render.words import age, size
+from reconciler.render.words import size
 
 Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "look"]
 

@@ -6,13 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.model import Later
 from reconciler.render import folded
 from reconciler.render.plan_words import reason_words
 from reconciler.render.tables import table_markdown, table_text
-from reconciler.render.words import age
 from reconciler.reports import StatusDoc, StatusRow, WaitDoc
 from reconciler.standing import Standing
 
