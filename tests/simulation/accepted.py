@@ -71,13 +71,7 @@ class Accepted:
 
     def in_view(self, other: Bought) -> bool:
         """Whether the run surely saw a job, and what it is, in the list that it planned on."""
-        by = self.by
-        return (
-            other.shows_at < by.planned_on
-            and other.at < by.planned_on
-            and other.deleted_at is None
-            and (other.id not in by.misled or other.id in by.knew)
-        )
+        return in_view(self.by, other)
 
     def known(self, other: Bought) -> bool:
         """Whether the run's list or its ledger told it of a job."""
@@ -93,6 +87,16 @@ class Accepted:
         """Whether a job was live when the run planned, and is so now."""
         then = self.server.was_live_at(other.id, self.by.planned_on)
         return then and self.server.status(other.id) in LIVE
+
+
+def in_view(by: RunRecord, other: Bought) -> bool:
+    """Whether a run surely saw a job, and what it is, in the list that it planned on."""
+    return (
+        other.shows_at < by.planned_on
+        and other.at < by.planned_on
+        and other.deleted_at is None
+        and (other.id not in by.misled or other.id in by.knew)
+    )
 
 
 def rank(job: Bought) -> tuple[int, int, str]:

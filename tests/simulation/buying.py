@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from reconciler.document import CreateDoc
-from reconciler.ledger.lines import CancelIntended
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions, rank
 from tests.simulation.adopting import (
@@ -62,32 +61,28 @@ def nothing_partly_answered_is_bought_again(create: Accepted) -> Iterator[str]:
 
 
 def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
-    """What a person stopped stays stopped, until the spec asks for other work in between.
+    """What somebody else than this tool cancelled stays stopped: its run key is never created again.
 
-    Two things count as this tool's own word: its intent to cancel the very job, and a later job of the same name
-    with another run key.
+    That holds under L, for every job that the run's list or ledger shows, however its work comes back: only `rerun`
+    with a value that the work has not been run under makes another run key. Who cancelled a job is what the server
+    knows: the one cancel that took effect. What the tool intended, and what happened later, says nothing about that.
+
+    Two things are not promised. Where the run's ledger holds neither the create nor a cancel of the job, L does not
+    hold, and the tags of a job that replaces it may speak for this tool. And where the API accepted our cancel while
+    the job was stopping already, nobody can tell both cancels apart.
     """
     for other in create.others():
-        if other.person_at is None or other.person_at >= create.by.planned_on or not create.in_view(other):
+        if other.person_at is None or other.person_at >= create.by.planned_on or not create.known(other):
             continue
-        newer = any(rank(later) > rank(other) for later in create.others())
-        if not newer and not _our_own_word(create, other):
-            yield f"a person had stopped {other.id[:8]}"
+        if not _may_be_ours(create, other):
+            yield f"somebody else had stopped {other.id[:8]}"
 
 
-def _our_own_word(create: Accepted, other: Bought) -> bool:
-    meant = any(
-        isinstance(line, CancelIntended) and line.job_id == other.id
-        for run in create.history.runs
-        for line in (*run.wrote, *run.read)  # killed while it wrote, a run did write
-    )
-    return meant or any(
-        later.at > other.at
-        and later.key != other.key
-        and later.name == create.job.name
-        and later.project == PROJECT
-        for later in create.history.jobs.values()
-    )
+def _may_be_ours(create: Accepted, other: Bought) -> bool:
+    if other.looks_ours:
+        return True
+    forgotten = not {other.id, other.op} & create.by.named
+    return forgotten and any(other.id in later.replaces for later in create.history.jobs.values())
 
 
 def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:

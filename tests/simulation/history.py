@@ -54,7 +54,11 @@ class RunRecord:
     read: tuple[Line, ...] = ()
     """What its ledger said last."""
     knew: frozenset[str] = frozenset()
-    """The ids that its ledger named when it last planned."""
+    """The jobs that its ledger had seen made or ended when it last planned."""
+    named: frozenset[str] = frozenset()
+    """The ids and ops of which its ledger held a create or a cancel when it last planned."""
+    disturbed: bool = False
+    """Whether any of its requests went wrong."""
     wrote: list[Line] = field(default_factory=list)
     """The lines that it recorded."""
     ops: set[str] = field(default_factory=set)
@@ -102,12 +106,18 @@ class Bought:
     """Until then, any list may lack it."""
     shown: bool = False
     """Whether the last list of those that may lack it showed it."""
+    replaces: frozenset[str] = frozenset()
+    """The jobs that its tags say it replaces."""
     altered: bool = False
     """The API keeps other tags than were sent."""
     cancels: list[tuple[float, RunRecord, str]] = field(default_factory=list)
     """Cancels by the tool that were accepted: when, by whom, why."""
     person_at: float | None = None
-    """When a person cancelled it."""
+    """When somebody else cancelled it. Either that or a cancel of the tool took effect, never both."""
+    looks_ours: bool = False
+    """Whether the tool was answered as if its cancel had stopped the job, which somebody else had stopped just then."""
+    accepted: set[str] = field(default_factory=set)
+    """The runs whose cancel was answered as if it had stopped the job."""
     work: str = ""
     """The digest of its work, where a person made it by hand: then it carries no tags."""
     deleted_at: float | None = None

@@ -148,6 +148,7 @@ class Stage:
             killed_at=luck.killed_at,
             stopped_at=luck.stopped_at,
             dies_creating=luck.dies_creating,
+            dies_cancelling=luck.dies_cancelling,
         )
         ledger = self._ledger(runner, process, luck)
         record = RunRecord(

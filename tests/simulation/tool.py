@@ -18,7 +18,7 @@ from reconciler.document import PlanDoc
 from reconciler.errors import GuardError, ReconcilerError
 from reconciler.guards import Allowed
 from reconciler.hooks.tell import Teller
-from reconciler.ledger.lines import Created, Ended, Line
+from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Checkout, Declared, Observed, Source, Target
 from reconciler.run import Run, Situation
@@ -215,6 +215,7 @@ class Tool:
             record = self._record
             record.planned_on = record.looked
             record.knew = frozenset(line.job_id for line in record.read if isinstance(line, Created | Ended))
+            record.named = frozenset(word for line in record.read for word in _named(line))
             return order.declare(observed)
 
         return declare
@@ -232,6 +233,19 @@ class Tool:
             source=Source(commit=order.commit_id, actor="ada"),
             root=Path("nowhere"),
         )
+
+
+def _named(line: Line) -> tuple[str, ...]:
+    """Return the job, and the op, of which a line says that this tool created or cancelled it."""
+    match line:
+        case Created():
+            return (line.job_id, line.op)
+        case CreateIntended():
+            return (line.op,)
+        case CancelIntended() | CancelEnded():
+            return (line.job_id,)
+        case _:
+            return ()
 
 
 def seeded(*words: object) -> random.Random:

@@ -88,13 +88,18 @@ class Wire(httpx.BaseTransport):
             if self._dice.random() < 0.9:
                 self._later(sent, after=self._dice.choice((0.0, self._delays.timeout)))
             self._process.die("a create is on its way")
+        if self._process.dies_cancelling and sent.is_cancel:
+            self._history.faults["killed before a cancel left"] += 1
+            self._process.die("a cancel is about to leave")
         fault = self._fates.fault(_kind(sent))
         self._history.trace(self._baton.now, self._process.name, f"-> {what}{f' [{fault}]' if fault else ''}")
         if fault is None:
             answer = self._exchange(sent)
             self.listings.on_answer(sent, answer)
+            self._workspace.on_answer(sent, answer)
             return _response(answer, request)
         self._history.faults[fault] += 1
+        self._record.disturbed = True
         return self._fail(fault, sent, request)
 
     def _exchange(self, sent: Sent, *, after: float = 0.0) -> Answer:
