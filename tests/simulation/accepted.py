@@ -99,9 +99,9 @@ def in_view(by: RunRecord, other: Bought) -> bool:
     )
 
 
-def rank(job: Bought) -> tuple[int, int, str]:
-    """Sort the attempts at a piece of work as the tool does: the API tells whole seconds."""
-    return (int(START + job.at), job.attempt, job.id)
+def second(job: Bought) -> int:
+    """Return when a job was made as the API tells it: in whole seconds."""
+    return int(START + job.at)
 
 
 def actions(plan: PlanDoc, kind: type[_A]) -> list[_A]:

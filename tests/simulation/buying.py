@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.document import CreateDoc
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation.accepted import Accepted, actions, rank
+from tests.simulation.accepted import Accepted, actions, second
 from tests.simulation.adopting import (
     what_a_spec_adopts_is_not_bought,
     what_a_spec_has_adopted_ends_before_other_work_begins,
@@ -30,12 +30,18 @@ def never_two_live_jobs(create: Accepted) -> Iterator[str]:
 def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[str]:
     """With one writer, and within the settle time, an attempt at a piece of work is bought once.
 
-    Again only after a job of it was cancelled: by this tool, because the spec was removed, suspended or changed for
-    a while; what a person cancelled is another promise's matter.
+    Again only after this tool stopped the job of it, or the one that it was a duplicate of, for the sake of a spec that
+    was removed, suspended or changed. That a person stopped it is no reason.
     """
+    twin_stopped = any(_stopped_for_a_spec(other) for other in create.others())
     for other in create.of_the_same_writer():
-        if other.attempt == create.job.attempt and not other.cancels and other.person_at is None:
+        stopped = _stopped_for_a_spec(other) or (twin_stopped and other.cancels)
+        if other.attempt == create.job.attempt and not stopped:
             yield f"{other.id[:8]} is attempt {other.attempt} too, {create.server.status(other.id)}"
+
+
+def _stopped_for_a_spec(job: Bought) -> bool:
+    return job.looks_ours or any(reason != "duplicate" for _, _, reason in job.cancels)
 
 
 def nothing_in_view_is_bought_again(create: Accepted) -> Iterator[str]:
@@ -132,16 +138,22 @@ def only_what_was_agreed_to_is_bought(create: Accepted) -> Iterator[str]:
 
 
 def an_old_checkout_buys_nothing_after_a_newer_one(create: Accepted) -> Iterator[str]:
-    """Where the last job of a name was bought from a later commit, an older checkout's time is over."""
+    """Where the last job of a name was bought from a later commit, an older checkout's time is over.
+
+    The last is what the list surely shows, unless it may show one that is as late or later.
+    """
     job, by = create.job, create.by
     of_the_name = [
         other
         for other in create.history.jobs.values()
         if other is not job and other.project == PROJECT and not other.altered
+        if other.deleted_at is None or other.deleted_at >= by.planned_on
         if other.key == job.key or (other.name == job.name and not create.wanting(other))
     ]
-    last = max(of_the_name, key=lambda other: (rank(other)[0], other.id), default=None)
-    if last is None or last.by is None or not all(create.in_view(other) for other in of_the_name):
+    last = max((it for it in of_the_name if create.in_view(it)), key=lambda it: it.at, default=None)
+    if last is None or last.by is None:
+        return
+    if any(other is not last and second(other) >= second(last) for other in of_the_name):
         return
     if 0 <= by.commit < last.by.commit:
         yield f"{last.id[:8]} was bought from commit {last.by.commit}, and this is {by.commit}"

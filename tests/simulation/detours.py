@@ -40,30 +40,30 @@ class Detour:
     """
 
     def __init__(self, stage: Stage, people: People, dice: random.Random, luck: Callable[[], Luck]) -> None:
-        self._stage = stage
-        self._people = people
+        self.stage = stage
+        self.people = people
         self._dice = dice
         self._luck = luck
-        self._spec = self._a_spec()
+        self.spec = self._a_spec()
 
     def tell(self) -> None:
         """Let it happen."""
-        git, dice = self._stage.git, self._dice
-        git.commit(self._with(self._spec))
+        git, dice = self.stage.git, self._dice
+        git.commit(self.with_specs(self.spec))
         home = len(git.commits) - 1
         self._somebody_comes()
         self._apply(home)
         self._somebody_comes()
         for _ in range(dice.choice((1, 1, 2))):
-            self._leave(dice.choice(AWAYS))
+            self.leave(dice.choice(AWAYS))
             for _ in range(dice.choice((0, 1, 1, 2))):
                 self._apply(len(git.commits) - 1, cancelling=True)
             self._somebody_comes()
-        self._apply(self._come_back(dice.choice(BACKS), home))
+        self._apply(self.come_back(dice.choice(BACKS), home))
 
     def _a_spec(self) -> JobSpec:
         """Return a spec whose job mostly outlives the detour."""
-        spec, dice = self._stage.git.a_spec(self._dice.choice(NAMES)), self._dice
+        spec, dice = self.stage.git.a_spec(self._dice.choice(NAMES)), self._dice
         model = ENDLESS if dice.random() < 0.6 else spec.model
         return structs.replace(
             spec,
@@ -73,57 +73,58 @@ class Detour:
             suspend=False,
         )
 
-    def _with(self, *specs: JobSpec) -> Specs:
+    def with_specs(self, *specs: JobSpec) -> Specs:
         """Return the last commit's specs with these instead of those of the same name or work."""
         names, keys = {it.name for it in specs}, {it.run_key for it in specs}
         others = (
             it
-            for it in self._stage.git.commits[-1].specs
+            for it in self.stage.git.commits[-1].specs
             if it.name not in names and it.run_key not in keys
         )
         return tuple(sorted((*specs, *others), key=lambda it: it.name))
 
-    def _leave(self, away: Away) -> None:
-        spec, git = self._spec, self._stage.git
+    def leave(self, away: Away) -> None:
+        """Commit a way to ask for something else."""
+        spec, git = self.spec, self.stage.git
         other = structs.replace(spec, inputs=(WORKS[self._dice.choice(tuple(WORKS))],), rerun="9")
         match away:
             case "changed":
-                git.commit(self._with(other))
+                git.commit(self.with_specs(other))
             case "rerun":
-                git.commit(self._with(structs.replace(spec, rerun=self._dice.choice(("", "7", "8", "9")))))
+                git.commit(self.with_specs(structs.replace(spec, rerun=self._dice.choice(("", "7", "8", "9")))))
             case "removed":
                 git.commit(tuple(it for it in git.commits[-1].specs if it.name != spec.name))
             case "suspended":
-                git.commit(self._with(structs.replace(spec, suspend=True)))
+                git.commit(self.with_specs(structs.replace(spec, suspend=True)))
             case "renamed":
-                git.commit(self._with(other, structs.replace(spec, name=OTHER_NAME)))
+                git.commit(self.with_specs(other, structs.replace(spec, name=OTHER_NAME)))
 
-    def _come_back(self, back: Back, home: int) -> int:
-        """Return the commit that is checked out next."""
-        spec, git = self._spec, self._stage.git
+    def come_back(self, back: Back, home: int) -> int:
+        """Commit a way to ask for the first work again, and return what is checked out next."""
+        spec, git = self.spec, self.stage.git
         match back:
             case "edited":
-                git.commit(self._with(spec))
+                git.commit(self.with_specs(spec))
             case "reverted":
                 git.commit(git.commits[home].specs)
             case "old commit":
                 return home
             case "other name":
-                git.commit(self._with(structs.replace(spec, name=OTHER_NAME)))
+                git.commit(self.with_specs(structs.replace(spec, name=OTHER_NAME)))
             case "never":
                 pass
         return len(git.commits) - 1
 
     def _somebody_comes(self) -> None:
         """Let a person stop a job of the spec, soon."""
-        dice, baton = self._dice, self._stage.baton
-        if self._stage.schedule.people and dice.random() < 0.5:
+        dice, baton = self._dice, self.stage.baton
+        if self.stage.schedule.people and dice.random() < 0.5:
             when = baton.now + dice.random() * dice.choice((0, 3, 30, 120))
-            baton.at(when, partial(self._people.cancel, self._spec.run_key))
+            baton.at(when, partial(self.people.cancel, self.spec.run_key))
 
     def _apply(self, commit: int, *, cancelling: bool = False) -> None:
         """Let one machine apply, or all at the same time."""
-        stage, dice = self._stage, self._dice
+        stage, dice = self.stage, self._dice
         runners = stage.runners if dice.random() < 0.5 else [dice.choice(stage.runners)]
 
         def work(runner: Runner) -> None:
@@ -134,7 +135,7 @@ class Detour:
 
     def _failing(self, luck: Luck) -> Luck:
         """Let cancels fail in a way that cancels nothing, mostly."""
-        draw, hostile = self._dice.random(), self._stage.schedule
+        draw, hostile = self._dice.random(), self.stage.schedule
         if draw < hostile.faults:
             return replace(luck, fates=NoCancels(luck.fates))
         return replace(luck, dies_cancelling=True) if draw > 1 - hostile.kills / 2 else luck

@@ -58,7 +58,7 @@ class RunRecord:
     named: frozenset[str] = frozenset()
     """The ids and ops of which its ledger held a create or a cancel when it last planned."""
     disturbed: bool = False
-    """Whether any of its requests went wrong."""
+    """Whether anything went wrong for it: a request, its ledger, or a wish that it stop."""
     wrote: list[Line] = field(default_factory=list)
     """The lines that it recorded."""
     ops: set[str] = field(default_factory=set)

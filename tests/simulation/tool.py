@@ -30,6 +30,7 @@ from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
 from tests.simulation.server import KEY
 from tests.simulation.telling import TIMEOUT, OnEnd
+from tests.simulation.twins import Applied, at_most_one_live_after_the_next_apply
 from tests.simulation.wire import Wire
 
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
@@ -105,6 +106,7 @@ class Tool:
         self._on_end = on_end
         self._process = process
         self._record = record
+        self._wire = wire
         self._world = process.world(Watched(ledger, record))
         self._limits = limits
         self._retrier = Retrier(
@@ -170,6 +172,8 @@ class Tool:
             last.append(situation)
             forgetting.check(situation)
             self._record.say(outcomes)
+            if order.agrees and saved is None and declared.selected is None:
+                self._check_twins()
             if waiting and order.agrees:
                 agreed, first = shown[-1].plan, (situation, outcomes)
                 end = follow(
@@ -183,6 +187,12 @@ class Tool:
 
         self._until_it_ends(apply)
         return last[-1] if last else None
+
+    def _check_twins(self) -> None:
+        record, workspace = self._record, self._wire.workspace
+        if not record.disturbed:
+            after = Applied(workspace.history, workspace.server, record)
+            workspace.history.ask([at_most_one_live_after_the_next_apply], after, record.name)
 
     def _tell(self, situation: Situation, *, since: float) -> None:
         """Tell the ends that are due."""

@@ -62,7 +62,7 @@ class Wire(httpx.BaseTransport):
         delays: Delays,
     ) -> None:
         self._process = process
-        self._workspace = workspace
+        self.workspace = workspace
         self._record = record
         self._fates = fates
         self._dice = dice
@@ -72,7 +72,7 @@ class Wire(httpx.BaseTransport):
 
     @property
     def _history(self) -> History:
-        return self._workspace.history
+        return self.workspace.history
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request."""
@@ -96,7 +96,7 @@ class Wire(httpx.BaseTransport):
         if fault is None:
             answer = self._exchange(sent)
             self.listings.on_answer(sent, answer)
-            self._workspace.on_answer(sent, answer)
+            self.workspace.on_answer(sent, answer)
             return _response(answer, request)
         self._history.faults[fault] += 1
         self._record.disturbed = True
@@ -112,14 +112,14 @@ class Wire(httpx.BaseTransport):
         )
         there = min(there, self._delays.timeout / 2)
         answers: list[Answer] = []
-        self._baton.at(self._baton.now + there, lambda: answers.append(self._workspace.take(sent)))
+        self._baton.at(self._baton.now + there, lambda: answers.append(self.workspace.take(sent)))
         self._process.wait(max(there + back, after))
         self._process.step("has an answer")
         return answers[0]
 
     def _later(self, sent: Sent, *, after: float) -> None:
         when = self._baton.now + after + self._dice.random() * self._delays.late
-        self._baton.at(when, lambda: self._workspace.take(sent))
+        self._baton.at(when, lambda: self.workspace.take(sent))
 
     def _fail(self, fault: Fault, sent: Sent, request: httpx.Request) -> httpx.Response:
         timeout = self._delays.timeout

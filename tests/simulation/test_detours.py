@@ -1,0 +1,96 @@
+"""A spec that asks for something else and comes back, step by step, with nothing left to chance."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Final, get_args
+
+import pytest
+from msgspec import structs
+
+from tests.simulation.detours import ENDLESS, Away, Back, Detour
+from tests.simulation.exhaustive import WORLD
+from tests.simulation.faults import NoCancels, Peace
+from tests.simulation.machines import Luck
+from tests.simulation.people import People
+from tests.simulation.server import LIVE, Server
+from tests.simulation.setups import APART, HOST, Setup
+from tests.simulation.stage import Stage
+
+CANCELS: Final = {
+    "which nobody sent": Luck(),
+    "which was never sent": Luck(dies_cancelling=True),
+    "which the API refused": Luck(fates=NoCancels(Peace())),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Server:
+    return Server()
+
+
+def a_detour(setup: Setup, server: Server, *, on_remove: str = "cancel", on_change: str = "replace") -> Detour:
+    stage = Stage(replace(WORLD, setup=setup), server)
+    dice = random.Random(0)
+    detour = Detour(stage, People(stage.workspace, dice), dice, Luck)
+    detour.spec = structs.replace(
+        detour.spec, name="alpha", model=ENDLESS, rerun="7", on_change=on_change, on_remove=on_remove
+    )
+    stage.git.commits[:] = [replace(stage.git.commits[0], specs=(detour.spec,))]
+    return detour
+
+
+@pytest.mark.parametrize("cancel", CANCELS)
+@pytest.mark.parametrize("back", [it for it in get_args(Back) if it != "never"])
+@pytest.mark.parametrize("away", get_args(Away))
+def test_what_a_person_stopped_stays_stopped_however_its_work_comes_back(
+    server: Server, away: Away, back: Back, cancel: str
+) -> None:
+    detour = a_detour(HOST, server)
+    stage, people, key = detour.stage, detour.people, detour.spec.run_key
+    stage.apply(stage.runners[0], 0, Luck())
+    if cancel == "which nobody sent":
+        people.cancel(key)
+        stage.baton.sleep(1000.0)
+    detour.leave(away)
+    stage.apply(stage.runners[0], 1, CANCELS[cancel])
+    people.cancel(key)
+    stage.baton.sleep(1000.0)
+    stage.apply(stage.runners[0], detour.come_back(back, 0), Luck())
+    assert not stage.history.violations
+    (job,) = stage.history.of(key)
+    assert job.person_at is not None
+
+
+@pytest.mark.parametrize("back", [it for it in get_args(Back) if it not in ("never", "old commit")])
+@pytest.mark.parametrize("away", ["changed", "removed", "suspended"])
+def test_what_this_tool_stopped_comes_back_with_its_spec(server: Server, away: Away, back: Back) -> None:
+    detour = a_detour(HOST, server)
+    stage, key = detour.stage, detour.spec.run_key
+    stage.apply(stage.runners[0], 0, Luck())
+    detour.leave(away)
+    stage.apply(stage.runners[0], 1, Luck())
+    stage.baton.sleep(1000.0)
+    stage.apply(stage.runners[0], detour.come_back(back, 0), Luck())
+    assert not stage.history.violations
+    assert [stage.server.status(job.id) in LIVE for job in stage.history.of(key)] == [False, True]
+
+
+@pytest.mark.parametrize("on_remove", ["cancel", "keep"])
+@pytest.mark.parametrize("on_change", ["replace", "finish"])
+@pytest.mark.parametrize("away", get_args(Away))
+def test_of_twins_only_the_oldest_may_live_whatever_is_wanted_by_then(
+    server: Server, away: Away, on_change: str, on_remove: str
+) -> None:
+    detour = a_detour(APART, server, on_change=on_change, on_remove=on_remove)
+    stage, key = detour.stage, detour.spec.run_key
+    for runner in stage.runners:
+        stage.apply(runner, 0, Luck(dies_creating=True))
+    stage.baton.sleep(100.0)
+    detour.leave(away)
+    stage.apply(stage.runners[0], 1, Luck())
+    older, younger = sorted(stage.history.of(key), key=lambda job: (int(job.at), job.id))
+    assert not stage.history.violations
+    assert stage.server.status(younger.id) not in LIVE
+    assert away in ("changed", "removed", "suspended") or stage.server.status(older.id) in LIVE
