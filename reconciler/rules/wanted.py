@@ -124,7 +124,7 @@ def cancelled(case: Case) -> Verdict:
         for ours in case.wanted
         if ours.phase is Phase.CANCELLED
         and (since is None or rank(ours) >= since)
-        and not case.stopped_by_us(ours.job)
+        and not case.stopped_by_us(ours)
     ]
     if not stopped:
         return None
