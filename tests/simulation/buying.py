@@ -73,9 +73,9 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
     with a value that the work has not been run under makes another run key. Who cancelled a job is what the server
     knows: the one cancel that took effect. What the tool intended, and what happened later, says nothing about that.
 
-    Two things are not promised. Where the run's ledger holds neither the create nor a cancel of the job, L does not
-    hold, and the tags of a job that replaces it may speak for this tool. And where the API accepted our cancel while
-    the job was stopping already, nobody can tell both cancels apart.
+    Two things are not promised. If the run's ledger holds neither the create nor a cancel of the job, L does not hold:
+    then the tags of a job that replaces it may speak for this tool, and so may a later job of the same run key. And if
+    the API accepted our cancel while the job was stopping already, the two cancels cannot be told apart.
     """
     for other in create.others():
         if other.person_at is None or other.person_at >= create.by.planned_on or not create.known(other):
@@ -87,8 +87,10 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
 def _may_be_ours(create: Accepted, other: Bought) -> bool:
     if other.looks_ours:
         return True
-    forgotten = not {other.id, other.op} & create.by.named
-    return forgotten and any(other.id in later.replaces for later in create.history.jobs.values())
+    if {other.id, other.op} & create.by.named:
+        return False
+    again = any(later.at > other.at for later in create.others())
+    return again or any(other.id in later.replaces for later in create.history.jobs.values())
 
 
 def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:
