@@ -39,7 +39,8 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
 3  memory knows a later job, the list does not, GET says 404
      -> it had succeeded: Keep `record_gone`; else Hold `record_gone` (attention)
 3  the newest attempt was CANCELLED, not by us
-     -> Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone
+     -> Hold `cancelled` (attention): cancelled outside this tool's records, for example in the
+        console
 3  FAILED or TIMED_OUT with answers inside
      -> Hold `partial` (attention): a retry would buy them again
 3  the newest attempt was CANCELLED by us, as removed, suspended or superseded, attempts left

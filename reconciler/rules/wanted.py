@@ -112,7 +112,7 @@ def record_gone(case: Case) -> Verdict:
 
 @rule(
     "the newest attempt was CANCELLED, not by us",
-    "Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone",
+    "Hold `cancelled` (attention): cancelled outside this tool's records, for example in the console",
 )
 def cancelled(case: Case) -> Verdict:
     """What a person stopped stays stopped. An adopted job that came later was not bought for the spec, and is no word
