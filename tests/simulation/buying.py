@@ -75,7 +75,7 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
 
     Two things are not promised. If the run's ledger holds neither the create nor a cancel of the job, L does not hold:
     then the tags of a job that replaces it may speak for this tool, and so may a later job of the same run key. And if
-    the API accepted our cancel while the job was stopping already, the two cancels cannot be told apart.
+    somebody's cancel came between our look at the job and our one cancel of it, the two cannot be told apart.
     """
     for other in create.others():
         if other.person_at is None or other.person_at >= create.by.planned_on or not create.known(other):

@@ -77,9 +77,7 @@ class Detour:
         """Return the last commit's specs with these instead of those of the same name or work."""
         names, keys = {it.name for it in specs}, {it.run_key for it in specs}
         others = (
-            it
-            for it in self.stage.git.commits[-1].specs
-            if it.name not in names and it.run_key not in keys
+            it for it in self.stage.git.commits[-1].specs if it.name not in names and it.run_key not in keys
         )
         return tuple(sorted((*specs, *others), key=lambda it: it.name))
 
@@ -91,7 +89,9 @@ class Detour:
             case "changed":
                 git.commit(self.with_specs(other))
             case "rerun":
-                git.commit(self.with_specs(structs.replace(spec, rerun=self._dice.choice(("", "7", "8", "9")))))
+                git.commit(
+                    self.with_specs(structs.replace(spec, rerun=self._dice.choice(("", "7", "8", "9"))))
+                )
             case "removed":
                 git.commit(tuple(it for it in git.commits[-1].specs if it.name != spec.name))
             case "suspended":

@@ -63,6 +63,8 @@ class RunRecord:
     """The lines that it recorded."""
     ops: set[str] = field(default_factory=set)
     """The ops of the creates it sent."""
+    tried: set[str] = field(default_factory=set)
+    """The jobs that it sent a cancel of since it last asked how they stand."""
     misled: set[str] = field(default_factory=set)
     """Jobs whose tags were damaged in an answer that it was given."""
     said: list[Said] = field(default_factory=list)
@@ -115,7 +117,7 @@ class Bought:
     person_at: float | None = None
     """When somebody else cancelled it. Either that or a cancel of the tool took effect, never both."""
     looks_ours: bool = False
-    """Whether the tool was answered as if its cancel had stopped the job, which somebody else had stopped just then."""
+    """Whether somebody else stopped the job between a look of the tool's and its one cancel, which was accepted."""
     accepted: set[str] = field(default_factory=set)
     """The runs whose cancel was answered as if it had stopped the job."""
     work: str = ""

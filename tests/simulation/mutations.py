@@ -117,6 +117,34 @@ MUTATIONS: Final = (
         "    return None\n",
     ),
     Mutation(
+        "a later job of the name counts as our cancel",
+        "case.py",
+        "            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS\n",
+        "            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS or any(\n"
+        "                later.job.created_at > ours.job.created_at\n"
+        "                and later.tags.run_key not in self.run_keys\n"
+        "                for later in self.jobs\n"
+        "            )\n",
+    ),
+    Mutation(
+        "an intended cancel counts as done",
+        "ledger/memory.py",
+        "        cancels=accepted,\n",
+        "        cancels={line.job_id: line.reason for line in cancels if isinstance(line, CancelIntended)},\n",
+    ),
+    Mutation(
+        "a refused cancel counts as accepted once the job has stopped",
+        "apply.py",
+        "return job, str(error)",
+        'return job, ""',
+    ),
+    Mutation(
+        "twins of work that is no longer wanted are left",
+        "rules/other.py",
+        "else duplicate(ours, staying)",
+        "else None",
+    ),
+    Mutation(
         "every project's jobs are ours",
         "observe.py",
         "        if project == watched.project:\n            if isinstance(read, Ours):\n",

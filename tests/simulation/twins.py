@@ -47,6 +47,7 @@ def _families(after: Applied) -> dict[RunKey, list[Bought]]:
 def _on_hold(after: Applied, job: Bought) -> bool:
     newer = job.by is not None and 0 <= after.by.commit < job.by.commit
     return newer or any(
-        other.altered and (other.name == job.name or (other.key and job.key and other.key.work == job.key.work))
+        other.altered
+        and (other.name == job.name or (other.key and job.key and other.key.work == job.key.work))
         for other in after.history.jobs.values()
     )

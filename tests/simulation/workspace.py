@@ -54,6 +54,8 @@ class Sent:
     by: RunRecord | None = None
     reason: str = ""
     """Why a cancel is sent, as its intent says."""
+    again: bool = False
+    """Whether a cancel was sent before, and its sender has not asked since how the job stands."""
     shift: int = 0
     """By how many rows a page has shifted: as if older jobs had vanished after the total was counted."""
 
@@ -173,7 +175,7 @@ class Workspace:
         """Note that a run was answered, and could believe that its cancel has stopped the job."""
         if sent.by and sent.is_cancel and answer.status == OK:
             job = self.history.jobs[sent.job_id]
-            if answer.json()["status"] == Status.CANCELLATION_REQUESTED:
+            if answer.json()["status"] == Status.CANCELLATION_REQUESTED and not sent.again:
                 job.accepted.add(sent.by.name)
                 job.looks_ours = job.person_at is not None
 
