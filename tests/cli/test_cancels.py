@@ -24,9 +24,9 @@ def held(result: Result) -> bool:
     return creates(result) == [] and "! hold" in result.out and "restored" not in result.out
 
 
-def cancelled_by_a_person(stage: Stage, **fields: object) -> None:
+def cancelled_by_a_person(stage: Stage) -> None:
     """Work A is submitted, and a person cancels it in the console."""
-    stage.spec("tickets", requests=500, **fields)
+    stage.spec("tickets", requests=500)
     assert stage.run("apply", "--yes").code == 0
     stage.cancel_in_console(first_job(stage))
     stage.advance(60)
