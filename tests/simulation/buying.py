@@ -89,7 +89,7 @@ def _may_be_ours(create: Accepted, other: Bought) -> bool:
         return True
     if {other.id, other.op} & create.by.named:
         return False
-    again = any(later.at > other.at for later in create.others())
+    again = any(later is not other and second(later) >= second(other) for later in create.others())
     return again or any(other.id in later.replaces for later in create.history.jobs.values())
 
 
@@ -104,7 +104,10 @@ def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:
 
 
 def what_is_to_end_first_is_waited_for(create: Accepted) -> Iterator[str]:
-    """A rerun waits for the run before it, and with `on_change: finish` new work waits for the old."""
+    """A rerun waits for the run before it, and with `on_change: finish` new work waits for the old.
+
+    Not for a duplicate of work that has its answers already.
+    """
     job, spec = create.job, create.spec
     for other in create.history.jobs.values():
         if other.name != job.name or other.key == job.key or other.project != PROJECT or other.altered:
@@ -112,7 +115,11 @@ def what_is_to_end_first_is_waited_for(create: Accepted) -> Iterator[str]:
         if other.key is None or job.key is None or spec is None or create.wanting(other):
             continue
         waits = other.key.work == job.key.work or spec.on_change == "finish"
-        if waits and create.lived(other) and create.in_view(other):
+        answered = any(
+            create.in_view(twin) and create.ended(twin) is Status.SUCCESS
+            for twin in create.history.of(other.key)
+        )
+        if waits and not answered and create.lived(other) and create.in_view(other):
             yield f"{other.id[:8]} still runs"
 
 
