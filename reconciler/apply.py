@@ -97,7 +97,7 @@ class Applier:
             if not isinstance(outcome, Cancelled):
                 return "there is no room for it, since what it replaces was not cancelled"
             job = outcome.job
-            while job.phase in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
+            while not job.phase.ended:
                 left = self._desk.give_up_at - self._world.monotonic()
                 if left <= 0 or self._world.stop.is_set():
                     return f"{job.short_id}, which it replaces, has not stopped yet: run again"

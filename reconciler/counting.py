@@ -1,6 +1,11 @@
-"""Counts for a reader: `1 job`, `1,200 jobs`."""
+"""Units, and counts for a reader: `1 job`, `1,200 jobs`."""
 
 from __future__ import annotations
+
+from typing import Final
+
+DAY: Final = 86_400
+"""Seconds."""
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

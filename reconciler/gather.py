@@ -7,35 +7,49 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
 
 import msgspec
 
-from reconciler import adoption, listing, observe, planfile
+from reconciler import adoption, observe, planfile
 from reconciler.actions import Create, Plan
-from reconciler.guards import DAY, Proposal, measures, refusals
+from reconciler.guards import Proposal, measures, refusals
 from reconciler.ledger.memory import Memory, remember
+from reconciler.listing import Listed, whole
 from reconciler.model import Declared, Observed
-from reconciler.past import Sieve
 from reconciler.planner import plan
 from reconciler.quota import Room, fit
 from reconciler.run import ApiT, Run, Situation
 from reconciler.snapshot import Snapshot
 
-TWO_DAYS: Final = 2 * DAY
-"""Before the list was read; what is younger may be of the last day for a guard that asks later, by another clock."""
 
-
-def look(run: Run[ApiT], declared: Declared, memory: Memory) -> Observed:
+def look(
+    run: Run[ApiT], declared: Declared, memory: Memory, listed: Callable[[], Listed] | None = None
+) -> Observed:
     """Read the workspace whole.
+
+    Args:
+        run: what to work with.
+        declared: what git says.
+        memory: what the ledger remembers.
+        listed: returns the list, if it is being read already.
 
     Raises:
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
+    found = listed() if listed else read_list(run)
     watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
-    found = listing.whole(run.api, run.world, at_once=at_once)
     return observe.with_remembered(run.api, run.world, watched, memory, found, at_once=at_once)
+
+
+def read_list(run: Run[ApiT]) -> Listed:
+    """Read the list of jobs.
+
+    Raises:
+        ListingError: it could not be read whole.
+        ApiError: a page could not be read.
+    """
+    return whole(run.api, run.world, at_once=run.limits.reads_in_flight)
 
 
 def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
@@ -48,13 +62,20 @@ def gather(
     run: Run[ApiT],
     declare: Callable[[Observed], Declared],
     declared: Declared,
+    *,
+    listed: Callable[[], Listed] | None = None,
+    to_create: bool = False,
 ) -> Situation:
-    """Read ledger and workspace, decide, and tell the plan in numbers.
+    """Read ledger and workspace, decide, and log the plan in numbers.
 
     Args:
         run: what to work with.
         declare: adds to what git says what it says of the jobs that are there: which of their commits are ours.
         declared: what git says.
+        listed: returns the list, if it is being read already.
+        to_create: whether jobs are created by this plan. Then a list of several pages is read twice before a create
+            is planned, since a job may have slipped from one page to another; and the plan is not logged yet, since
+            it may still be cut down to what was agreed to.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -62,42 +83,12 @@ def gather(
         ApiError: the API could not be read.
     """
     memory = recall(run)
-    observed = look(run, declared, memory)
-    return logged(run, decide(run, declare(observed), observed, memory))
-
-
-def gather_to_show(
-    run: Run[ApiT],
-    declare: Callable[[Observed], Declared],
-    declared: Declared,
-    listed: Callable[[], listing.Listed],
-) -> Situation:
-    """Gather for who only shows what is decided: ended jobs on which nothing depends are not kept.
-
-    Args and errors are those of `gather`; `listed` waits for the list, which is being read already.
-    """
-    memory = recall(run)
-    watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
-    found = listed()
-    sieve = Sieve(declared, memory, since=found.began - TWO_DAYS)
-    observed = observe.with_remembered(
-        run.api, run.world, watched, memory, found, at_once=at_once, sieve=sieve
-    )
-    return logged(run, decide(run, declare(observed), observed, memory))
-
-
-def gather_to_buy(run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared) -> Situation:
-    """Gather, and look twice before anything is bought on the ground of a list of several pages.
-
-    Raises: as `gather` does.
-    """
-    memory = recall(run)
-    observed = look(run, declared, memory)
-    first = decide(run, declare(observed), observed, memory)
-    if observed.pages == 1 or not first.plan.of(Create):
-        return first
-    both = look(run, declared, memory).beside(observed)
-    return decide(run, declare(both), both, memory)
+    observed = look(run, declared, memory, listed)
+    situation = decide(run, declare(observed), observed, memory)
+    if to_create and observed.pages > 1 and situation.plan.of(Create):
+        both = look(run, declared, memory).beside(observed)
+        situation = decide(run, declare(both), both, memory)
+    return situation if to_create else logged(run, situation)
 
 
 def recall(run: Run[ApiT]) -> Memory:

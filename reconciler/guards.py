@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.actions import Cancel, Create, Plan
-from reconciler.counting import count
+from reconciler.counting import DAY, count
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, Phase
 from reconciler.settings import Guards
@@ -40,9 +40,6 @@ class Allowed(Struct, frozen=True, kw_only=True):
     empty: bool = False
     other_workspace: bool = False
     bought_elsewhere: bool = False
-
-
-DAY: Final = 86_400
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -82,7 +79,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
         """Requests of our jobs that are younger than a day."""
         since = self.now - DAY
         recent = [ours for ours in self.observed.ours if ours.job.created_at > since]
-        return sum(ours.job.total_requests or ours.tags.requests or 0 for ours in recent)
+        return sum(ours.requests or 0 for ours in recent)
 
 
 SHARE_COUNTS_FROM: Final = 3

@@ -12,15 +12,15 @@ ground of several pages looks twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from reconciler.api.client import Reader
+from reconciler.api.values import JobPage
 from reconciler.counting import count
 from reconciler.errors import ListingError
 from reconciler.model import Job
-from reconciler.packed import Packed, pack, unpack
 from reconciler.world import World
 
 PAGE_SIZE: Final = 100
@@ -32,44 +32,16 @@ PAUSE_SECONDS: Final = 0.5
 """Between two tries, so that whatever shifted the pages can come to rest."""
 
 
-OPEN_PAGES: Final = 100
-"""Pages that stay as they are where those behind them are packed: to pack takes a tenth of the time to read one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page that was read."""
-
-    ids: tuple[str, ...]
-    """Of its rows, in their order."""
-    total: int
-    """How many jobs the whole list holds, as the API said with this page."""
-    jobs: Packed
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The list, read whole. Iterating yields each job once, the one that stands last, and holds no other."""
+    """The list, read whole."""
 
-    pages: tuple[Page, ...]
+    jobs: tuple[Job, ...]
+    """All of them, the oldest first. Of a job that two rows show, the last row counts."""
+    pages: int
+    """On how many pages it was read."""
     began: float
     """Unix seconds: when reading it began."""
-
-    def __iter__(self) -> Iterator[Job]:
-        last = {job_id: number for number, page in enumerate(self.pages) for job_id in page.ids}
-        for number, page in enumerate(self.pages):
-            found = {job.id: job for job in unpack(page.jobs)}
-            yield from (job for job in found.values() if last[job.id] == number)
-
-    @property
-    def jobs(self) -> tuple[Job, ...]:
-        """All of them, the oldest first."""
-        return tuple(sorted(self, key=lambda job: job.age_key))
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """The ids of all of them."""
-        return _ids(self.pages)
 
 
 def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
@@ -82,14 +54,13 @@ def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
     return whole(reader, world, at_once=at_once).jobs
 
 
-def whole(reader: Reader, world: World, *, at_once: int, open_pages: int | None = None) -> Listed:
+def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
     """Read every page of the list.
 
     Args:
         reader: of the API.
         world: as ever.
         at_once: so many pages are read side by side.
-        open_pages: the pages behind so many are packed; None for none.
 
     Raises:
         ListingError: no complete list could be had.
@@ -102,13 +73,15 @@ def whole(reader: Reader, world: World, *, at_once: int, open_pages: int | None 
             world.log("jobs.list_incomplete", attempt=attempt, problem=problem)
             world.sleep(PAUSE_SECONDS * attempt)
         side_by_side = at_once if attempt < TRIES - 1 else 1
-        pages, size = _pages(reader, world, at_once=side_by_side, open_pages=open_pages)
-        unique = len(_ids(pages))
+        pages, size = _pages(reader, world, at_once=side_by_side)
+        found = {job.id: job for page in pages for job in page.jobs}
+        unique = len(found)
         problem = _incomplete(pages, unique, size, in_order=side_by_side == 1)
         if not problem:
             elapsed = round((world.monotonic() - began) * 1000)
             world.log("jobs.listed", jobs=unique, pages=len(pages), elapsed_ms=elapsed)
-            return Listed(tuple(pages), since)
+            jobs = tuple(sorted(found.values(), key=lambda job: job.age_key))
+            return Listed(jobs=jobs, pages=len(pages), began=since)
     raise ListingError(
         f"the list of jobs is incomplete: {problem} ({TRIES} tries)",
         hint="nothing is decided on half a list; run again in a moment",
@@ -136,14 +109,11 @@ def newest(reader: Reader, ids: Collection[str]) -> dict[str, Job]:
     return found
 
 
-def _pages(reader: Reader, world: World, *, at_once: int, open_pages: int | None) -> tuple[list[Page], int]:
+def _pages(reader: Reader, world: World, *, at_once: int) -> tuple[list[JobPage], int]:
     """Read every page, and tell their size; pages are read as long as the total, or a full page, asks for more."""
 
-    def read(number: int) -> Page:
-        page = reader.list_jobs(page=number, page_size=size)
-        packed = open_pages is not None and number >= open_pages
-        ids = tuple(job.id for job in page.jobs)
-        return Page(ids, page.total, pack(page.jobs) if packed else page.jobs)
+    def read(number: int) -> JobPage:
+        return reader.list_jobs(page=number, page_size=size)
 
     size = PAGE_SIZE
     pages = [read(0)]
@@ -161,21 +131,21 @@ def _pages(reader: Reader, world: World, *, at_once: int, open_pages: int | None
     return pages, size
 
 
-def _more(pages: list[Page], size: int) -> range:
+def _more(pages: list[JobPage], size: int) -> range:
     """Return the pages to be read next. Behind a full last page there may be another, whatever the total says.
 
     That one is asked for once the others are read, though it would be quicker beside them: what moved to later pages
     meanwhile stands on it.
     """
-    until = max(math.ceil(pages[-1].total / size), len(pages) + (len(pages[-1].ids) >= size))
+    until = max(math.ceil(pages[-1].total / size), len(pages) + (len(pages[-1].jobs) >= size))
     return range(len(pages), min(until, len(pages) + PAGES_AHEAD))
 
 
-def _ids(pages: Iterable[Page]) -> frozenset[str]:
-    return frozenset(job_id for page in pages for job_id in page.ids)
+def _ids(pages: Iterable[JobPage]) -> frozenset[str]:
+    return frozenset(job.id for page in pages for job in page.jobs)
 
 
-def _incomplete(pages: list[Page], unique: int, size: int, *, in_order: bool) -> str:
+def _incomplete(pages: list[JobPage], unique: int, size: int, *, in_order: bool) -> str:
     """Return what is wrong with a list, "" where nothing is.
 
     Args:

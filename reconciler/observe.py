@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -14,8 +13,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.listing import Listed
-from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, Phase, RunKey, Unreadable
-from reconciler.past import Sieve
+from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, RunKey, Unreadable
 from reconciler.world import World
 
 
@@ -38,26 +36,22 @@ def with_remembered(
     listed: Listed,
     *,
     at_once: int,
-    sieve: Sieve | None = None,
 ) -> Observed:
     """Sort a list, and ask for the remembered and the adopted jobs that it does not show yet, or no longer.
-
-    Without a `sieve` all of our jobs are kept, the oldest first.
 
     Raises:
         ApiError: the API could not be read.
     """
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
-    missing = sorted((remembered | watched.adopted) - listed.ids)
+    missing = sorted((remembered | watched.adopted) - {job.id for job in listed.jobs})
     asked = dict(
         zip(missing, world.spread(lambda job_id: _get(reader, job_id), missing, at_once=at_once), strict=True)
     )
     late = [job for job in asked.values() if job is not None]
     gone = frozenset(job_id for job_id, job in asked.items() if job is None)
-    known = by_memory(memory, listed)
-    jobs = chain(listed if sieve else listed.jobs, late)
-    found = sort_out(jobs, watched, gone=gone, known=known, sieve=sieve)
-    return replace(found, pages=len(listed.pages), began=listed.began)
+    known = by_memory(memory, listed.jobs)
+    found = sort_out((*listed.jobs, *late), watched, gone=gone, known=known)
+    return replace(found, pages=listed.pages, began=listed.began)
 
 
 def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
@@ -89,7 +83,6 @@ def sort_out(
     *,
     gone: frozenset[str] = frozenset(),
     known: Mapping[str, Remembered] = MappingProxyType({}),
-    sieve: Sieve | None = None,
 ) -> Observed:
     """Sort jobs by what they are to us. Pure.
 
@@ -98,10 +91,8 @@ def sort_out(
         watched: whose jobs are ours.
         gone: ids that the API no longer knows.
         known: ours by the ledger, by id. One whose tags deny that was tampered with, and is no stranger's job.
-        sieve: keeps of our jobs what is needed; None keeps all.
     """
     ours: list[Ours] = []
-    keep = sieve.add if sieve else ours.append
     unreadable: list[Unreadable] = []
     elsewhere: list[Elsewhere] = []
     named: list[Job] = []
@@ -125,7 +116,7 @@ def sort_out(
             others += pending
         if project == watched.project:
             if isinstance(read, Ours):
-                keep(read)
+                ours.append(read)
             else:
                 unreadable.append(_completed(read, remembered))
         elif isinstance(read, Ours) and read.tags.run_key in watched.wanted:
@@ -133,8 +124,7 @@ def sort_out(
                 Elsewhere(job=job, project=project, name=read.tags.name, run_key=read.tags.run_key)
             )
     return Observed(
-        ours=sieve.kept if sieve else tuple(ours),
-        past=sieve.past if sieve else {},
+        ours=tuple(ours),
         unreadable=tuple(unreadable),
         elsewhere=tuple(elsewhere),
         named=tuple(named),
@@ -164,6 +154,6 @@ def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
 
 def _pending(job: Job, bought: int | None) -> int:
     """Return how many requests a job is still to answer, as far as its total or its tags show."""
-    if job.phase not in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
+    if job.phase.ended:
         return 0
     return max(0, (job.total_requests or bought or 0) - job.completed_requests)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
@@ -32,6 +31,7 @@ from reconciler.document import (
 from reconciler.errors import ReconcilerError
 from reconciler.guards import Measure, Refusal
 from reconciler.model import Checkout, Declared, InputFile, Job, Observed, Target
+from reconciler.timestamps import rfc3339
 
 
 def of(
@@ -56,7 +56,7 @@ def of(
         dirty=checkout.dirty,
         jobs_read=observed.total,
         observed_at=None if observed.at is None else rfc3339(observed.at),
-        jobs_ours=len(observed.ours) + len(observed.unreadable) + sum(observed.past.values()),
+        jobs_ours=len(observed.ours) + len(observed.unreadable),
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
@@ -66,11 +66,6 @@ def of(
         ),
         decisions=tuple(_decision(decision) for decision in plan.decisions),
     )
-
-
-def rfc3339(when: float) -> str:
-    """Return Unix seconds as an RFC 3339 time in UTC, to the second."""
-    return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _summary(plan: Plan) -> SummaryDoc:
@@ -99,6 +94,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
         family=decision.spec.family if decision.spec else "",
+        standing=decision.standing,
         actions=tuple(_action(action) for action in decision.actions),
         notes=decision.notes,
     )
@@ -157,14 +153,7 @@ def _action(action: Action) -> ActionDoc:
 
 
 def _job(job: Job) -> JobDoc:
-    return JobDoc(
-        id=job.id,
-        status=job.status,
-        total_requests=job.total_requests,
-        completed_requests=job.completed_requests,
-        failed_requests=job.failed_requests,
-        created_at=job.created_at,
-    )
+    return msgspec.convert(job, JobDoc, from_attributes=True)
 
 
 def encode(document: PlanDoc) -> bytes:

@@ -17,7 +17,7 @@ from reconciler.apply import Applier
 from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
-from reconciler.gather import gather_to_buy, logged, look, situation_of
+from reconciler.gather import gather, logged, look, situation_of
 from reconciler.holds import Reduced
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
@@ -96,7 +96,7 @@ def apply(
     """
     agreed, first = False, None
     for _ in range(ROUNDS):
-        situation = gather_to_buy(run, declare, declared)
+        situation = gather(run, declare, declared, to_create=True)
         records.record_seen(run, situation)
         if first is not None:
             situation = only_what_is_left(run, situation, first)
@@ -161,11 +161,11 @@ def publish(run: Run[Writer]) -> None:
 def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outcome]) -> Plan:
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
-    settled = until_listed(
+    observed = until_listed(
         lambda: look(run, situation.declared, Memory()),  # the list alone: a later run may have no ledger
         outcomes,
         run.world,
         settle_seconds=run.limits.settle_seconds,
     )
-    again = plan(situation.declared, settled.observed, memory, now=run.world.now())
+    again = plan(situation.declared, observed, memory, now=run.world.now())
     return my_duplicates(again, outcomes, run.api)

@@ -13,7 +13,6 @@ from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
-from reconciler.listing import OPEN_PAGES, whole
 from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
 from reconciler.render.problems import problems_text
 from reconciler.run import ApiT, Situation
@@ -69,10 +68,9 @@ def commits_in_question(said: Declared, observed: Observed) -> frozenset[str]:
 def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
     run = session.run
-    at_once = run.limits.reads_in_flight
-    listed = session.host.beside(lambda: whole(run.api, run.world, at_once=at_once, open_pages=OPEN_PAGES))
+    listed = session.host.beside(lambda: gathering.read_list(run))
     said = declared(session, paths, names)
-    return gathering.gather_to_show(run, with_lineage(session, said), said, listed)
+    return gathering.gather(run, with_lineage(session, said), said, listed=listed)
 
 
 def gather_from(

@@ -1,7 +1,7 @@
 """What does not add up between the ledger, the list of jobs and git.
 
 check              what is said
-past_changed       what was once written in the ledger no longer stands there
+past_changed       lines were taken out of the shared ledger, or its history was rewritten
 nobody_declared    a job with our tags that no ledger line knows and no commit declares
 vanished           the ledger saw a job, and the list does not show it
 contradiction      the ledger and the job's tags, or its status, tell different things
@@ -71,7 +71,7 @@ class Evidence:
     records: Sequence[Record]
     project: str
     past: Sequence[str]
-    """How the ledger's past was changed."""
+    """How the past of the shared ledger was changed."""
     unread: int = 0
     """Lines of the ledger on this host that cannot be read."""
     missing: Collection[str]
@@ -112,7 +112,7 @@ def _finding(
 
 def _past(known: Evidence) -> Iterator[MismatchDoc]:
     for problem in known.past:
-        hint = "what the tags in the workspace say still holds; ask who changed it, then begin a new ledger"
+        hint = "the tags in the workspace still hold; to see what this clone knew: git for-each-ref refs/reconciler"
         yield _finding("past_changed", problem, hint)
     if known.unread:
         hint = "a crash tears the line that it interrupts, and no other: look at the file if there was none"

@@ -27,7 +27,6 @@ LOST: Final = "refs/reconciler/lost"
 TIMEOUT_SECONDS: Final = 120
 _ASIDE: Final = ("warning:", "hint:")
 """How lines of git begin that do not say why it failed; of the others the first does."""
-NOBODY: Final = "0" * 40
 
 IDENTITY: Final = {
     f"GIT_{who}_{what}": value
@@ -73,6 +72,8 @@ class SharedLedger:
             tip = self._git("rev-parse", "--verify", TRACKING, why="the ledger was not fetched").strip()
         if before and not self._contains(tip, before):
             self._run("update-ref", f"{LOST}/{before[:12]}", before)
+        if before and not tip:
+            self._run("update-ref", "-d", TRACKING)
         return tip
 
     def past(self, tip: str) -> list[str]:
@@ -93,7 +94,7 @@ class SharedLedger:
         return tuple(commit for commit in told.split() if not self._contains(tip, commit))
 
     def fetched(self) -> str:
-        """Return the commit that was fetched or pushed last, "" where none ever was; the remote is not asked."""
+        """Return the ref's commit at the last fetch or push, "" if there was none; the remote is not asked."""
         done = self._run("rev-parse", "--verify", "--quiet", TRACKING)
         return "" if done.returncode else done.stdout.decode().strip()
 

@@ -29,7 +29,6 @@ from reconciler.model.jobs import (
 )
 from reconciler.model.ours import (
     TAG_PREFIX,
-    UNDECLARED,
     Elsewhere,
     Observed,
     Ours,
@@ -43,7 +42,6 @@ from reconciler.model.ours import (
 __all__ = [
     "EVERY_JOB",
     "TAG_PREFIX",
-    "UNDECLARED",
     "Adopt",
     "Checkout",
     "Declared",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from reconciler.model.declared import RunKey
@@ -14,9 +13,6 @@ from reconciler.model.jobs import Job, Phase
 
 TAG_PREFIX: Final = "reconciler."
 """Metadata keys that begin so are ours; user metadata may not."""
-
-UNDECLARED: Final = ""
-"""Stands for all the names that nobody declares, where only jobs are counted."""
 
 
 class Source(Struct, frozen=True, kw_only=True, gc=False):
@@ -68,6 +64,27 @@ class Ours(Struct, frozen=True, gc=False):
         """The job's phase."""
         return self.job.phase
 
+    @property
+    def requests(self) -> int | None:
+        """How many requests the API counts, or else how many were bought; None if neither is known."""
+        return self.job.total_requests or self.tags.requests
+
+    @property
+    def missing(self) -> int | None:
+        """How many requests have neither an answer nor an error; None if their number is not known."""
+        return None if self.requests is None else max(0, self.requests - self.job.answered_requests)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what documents hold of the job, by the names of their fields."""
+        return structs.asdict(self.job) | {
+            "job_id": self.job.id,
+            "project": self.tags.project,
+            "name": self.tags.name,
+            "work": self.tags.run_key.work,
+            "rerun": self.tags.run_key.rerun,
+            "attempt": self.tags.attempt,
+        }
+
 
 class Unreadable(Struct, frozen=True, kw_only=True):
     """A job that carries our project's tag and yet cannot be understood."""
@@ -111,8 +128,6 @@ class Observed(Struct, frozen=True, kw_only=True):
     """Ids that memory knows, the list does not show, and GET answers with 404."""
     total: int = 0
     """How many jobs were read, everybody's."""
-    past: Mapping[str, int] = {}
-    """How many ended jobs of ours are not among them, since they decide nothing: by name, `UNDECLARED` being one."""
     pages: int = 1
     """On how many pages the list stood: only one page is read in one moment."""
     pending: Pending = Pending()

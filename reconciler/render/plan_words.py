@@ -27,6 +27,7 @@ REASON_WORDS: Final = {
     "succeeded": "succeeded",
     "record_gone": "its record is gone",
     "other_history": "not this checkout's",
+    "checkout_behind": "this checkout is behind",
     "kept": "no longer declared, kept by its on_remove",
     "newer_tool": "a newer tool's",
     "unknown_status": "unknown status",

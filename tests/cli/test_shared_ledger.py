@@ -163,19 +163,18 @@ def test_runner_that_was_overtaken_plans_again_and_buys_nothing_twice(team: Team
     assert len(team.first.jobs()) == 1
 
 
-def test_history_of_the_ledger_is_verified(team: Team) -> None:
+def test_lines_taken_from_the_shared_ledger_are_reported_without_the_api(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
     team.first.run("apply", "--yes")
-    assert "none ever taken away" in team.first.run("ledger", "verify").out
+    assert team.first.run("history", "verify", "--offline").code == 0
     tree = team.first.git("mktree")
     commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/fetched", "-m", "tidy up")
     team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")
-    result = team.first.run("ledger", "verify")
-    assert result.code == 1
-    assert commit[:10] in result.err
-    second = team.clone("second")
-    assert "0 new lines" in second.run("ledger", "pull").out
+    assert "0 new lines" in team.first.run("ledger", "pull").out
+    result = team.first.run("history", "verify", "--offline")
+    assert (result.code, result.sent) == (6, [])
+    assert f"commit {commit[:10]} of the shared ledger took lines away" in result.out
 
 
 def test_history_is_the_same_in_a_fresh_clone_and_offline_as_of_the_last_fetch(team: Team) -> None:
@@ -216,10 +215,25 @@ def test_a_ledger_that_was_rolled_back_behind_a_push_is_missed_by_who_had_pushed
     begun = team.first.git("rev-list", "--max-parents=0", pushed)
     assert begun != pushed
     team.first.git("push", "--quiet", "--force", "origin", f"{begun}:refs/reconciler/ledger")
-    for words in (("history", "verify"), ("ledger", "verify")):
-        result = team.first.run(*words)
-        assert result.code != 0
-        assert f"no longer contains {pushed[:10]}" in result.out + result.err
+    result = team.first.run("history", "verify")
+    assert result.code == 6
+    assert f"no longer contains {pushed[:10]}" in result.out
+
+
+def test_a_shared_ledger_that_was_deleted_is_missed_by_who_had_pushed(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    pushed = team.first.git("rev-parse", "refs/reconciler/fetched")
+    team.first.git("push", "--quiet", "origin", ":refs/reconciler/ledger")
+    for _ in range(2):
+        result = team.first.run("history", "verify")
+        assert result.code == 6
+        assert f"no longer contains {pushed[:10]}" in result.out
+    team.first.spec("tickets", requests=3)
+    team.publish("more requests")
+    team.first.run("apply", "--yes")  # begins the ledger anew, and does not hide that it was deleted
+    assert team.first.run("history", "verify").code == 6
 
 
 def test_a_remote_that_is_not_there_is_told_in_gits_own_first_words(team: Team) -> None:
@@ -235,7 +249,6 @@ def test_lines_taken_from_the_shared_ledger_are_missed_by_everybody(team: Team) 
     team.first.spec("tickets")
     team.publish("one spec")
     team.first.run("apply", "--yes")
-    team.first.run("ledger", "verify")
     tree = team.first.git("mktree")
     commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/fetched", "-m", "tidy up")
     team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")

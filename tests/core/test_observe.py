@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -19,10 +18,9 @@ from reconciler.api.errors import NotFoundError, OutcomeUnknownError
 from reconciler.api.values import JobPage
 from reconciler.errors import ListingError
 from reconciler.ledger.memory import Memory
-from reconciler.listing import PAGE_SIZE, TRIES, Listed, list_all, whole
+from reconciler.listing import PAGE_SIZE, TRIES, list_all, whole
 from reconciler.model import Job, Phase
 from reconciler.observe import Watched, sort_out, with_remembered
-from reconciler.packed import pack, unpack
 
 from .fakes import Stage, sequentially
 from .make import (
@@ -439,47 +437,11 @@ def test_a_project_is_ours_to_the_letter() -> None:
     assert len(seen.elsewhere) == 4
 
 
-# Long lists, whose later pages are packed.
-
-
-@modest
-@given(st.integers(0, 350), st.integers(1, 120), st.integers(0, 4))
-def test_a_list_is_the_same_whether_its_pages_are_packed(count: int, cap: int, open_pages: int) -> None:
-    jobs = [structs.replace(it, errors=("no",), metadata={"at": it.id}) for it in some_jobs(count)]
-
-    def read(open_pages: int | None) -> Listed:
-        return whole(Pages(jobs, cap=cap), Stage().world(), at_once=4, open_pages=open_pages)
-
-    plain, packed = read(None), read(open_pages)
-    assert packed.jobs == plain.jobs
-    assert packed.ids == plain.ids == {it.id for it in jobs}
-    assert Counter(it.id for it in packed) == dict.fromkeys(plain.ids, 1)
-    assert all(isinstance(page.jobs, bytes) for page in packed.pages[open_pages:])
-
-
 def test_of_a_job_that_stands_on_two_pages_the_last_counts() -> None:
     first, *others = some_jobs(250)
     running, done = structs.replace(first, phase=Phase.ACTIVE), structs.replace(first, phase=SUCCEEDED)
     pages = [JobPage(jobs=tuple(some), total=250) for some in ((running, *others[:99]), others[99:199])]
     pages.append(JobPage(jobs=(*others[199:], done), total=250))
-    listed = whole(Pages([], tamper=lambda at, _: pages[at]), Stage().world(), at_once=4, open_pages=1)
-    assert [it.phase for it in listed if it.id == first.id] == [SUCCEEDED]
+    listed = whole(Pages([], tamper=lambda at, _: pages[at]), Stage().world(), at_once=4)
+    assert [it.phase for it in listed.jobs if it.id == first.id] == [SUCCEEDED]
     assert len(listed.jobs) == 250
-
-
-@pytest.mark.parametrize("value", [10**30, -(2**63) - 1, 7, None, [1], {"a": {"b": "c"}}])
-def test_a_page_with_metadata_that_is_no_text_stays_as_it_is(value: object) -> None:
-    jobs = tuple(structs.replace(it, metadata={"team": "x", "odd": value}) for it in some_jobs(3))
-    assert pack(jobs) is jobs
-    assert unpack(pack(jobs)) == jobs
-
-
-@modest
-@given(st.text(), st.dictionaries(st.text(), st.text()), st.none() | st.text())
-def test_whatever_text_a_page_holds_it_is_unpacked_as_it_was(
-    text: str, metadata: dict[str, str], more: str | None
-) -> None:
-    some = structs.replace(job(A), metadata=metadata, model=more, errors=(text,), input_files=(text, "f"))
-    jobs = tuple(structs.replace(some, id=f"j{phase}", phase=phase) for phase in Phase)
-    assert isinstance(pack(jobs), bytes)
-    assert unpack(pack(jobs)) == jobs

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from msgspec import structs
 
 from reconciler import gather, reconcile, tags
 from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob, JobPage
+from reconciler.cli.declare import commits_in_question
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, StalePlanError
 from reconciler.guards import Allowed
@@ -34,6 +36,7 @@ from .make import (
     intended,
     job,
     op_of,
+    ours,
     spec,
     told,
 )
@@ -350,3 +353,10 @@ def test_one_page_is_read_once() -> None:
     api = Api(Stage())
     applied(api, A)
     assert api.trace.index("POST a") == api.trace.index("list 0") + 2
+
+
+def test_the_commit_of_a_job_is_in_question_under_the_name_that_its_work_has_now() -> None:
+    renamed, since = ours(A, "j1", FAILED, commit="c1", age=20), ours(B, "j2", FAILED, commit="c2", age=10)
+    moved = structs.replace(renamed, tags=structs.replace(renamed.tags, name=B.name))
+    seen = Observed(ours=(moved, since))
+    assert commits_in_question(declared(A), seen) == {"c1", "c2"}

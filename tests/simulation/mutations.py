@@ -59,7 +59,7 @@ MUTATIONS: Final = (
     Mutation(
         "no page is read behind a full one",
         "listing.py",
-        "len(pages) + (len(pages[-1].ids) >= size)",
+        "len(pages) + (len(pages[-1].jobs) >= size)",
         "len(pages)",
     ),
     Mutation(
@@ -77,8 +77,8 @@ MUTATIONS: Final = (
     Mutation(
         "ids are not remembered",
         "observe.py",
-        "(remembered | watched.adopted) - listed.ids",
-        "watched.adopted - listed.ids",
+        "(remembered | watched.adopted) - {job.id for job in listed.jobs}",
+        "watched.adopted - {job.id for job in listed.jobs}",
     ),
     Mutation(
         "no attempt cap",
@@ -159,7 +159,7 @@ MUTATIONS: Final = (
     Mutation(
         "the ledger is not asked about a job whose tags are damaged",
         "observe.py",
-        "known = by_memory(memory, listed)",
+        "known = by_memory(memory, listed.jobs)",
         "known: dict[str, Remembered] = {}",
     ),
     Mutation(
@@ -185,18 +185,6 @@ MUTATIONS: Final = (
         "hooks/ends.py",
         "if not end.told and end.failures",
         "if end.failures",
-    ),
-    Mutation(
-        "a plan leaves out ended jobs whose work is wanted",
-        "past.py",
-        "or facts.run_key.work in self._works",
-        "or facts.run_key.work == ()",
-    ),
-    Mutation(
-        "a plan leaves out the last job of a name",
-        "past.py",
-        "return (*self._kept, *self._last.values())",
-        "return (*self._kept,)",
     ),
     Mutation(
         "a later round cancels",

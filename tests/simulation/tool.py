@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler import gather, listing, planfile, reconcile
+from reconciler import gather, planfile, reconcile
 from reconciler.api.client import Writer
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
@@ -24,7 +24,6 @@ from reconciler.model import Checkout, Declared, Observed, Source, Target
 from reconciler.run import Run, Situation
 from reconciler.settings import Guards, Limits
 from reconciler.world import Ledger
-from tests.simulation import forgetting
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
@@ -129,13 +128,7 @@ class Tool:
         made: list[bytes] = []
 
         def make() -> str:
-            run, at_once = self._run(order), self._limits.reads_in_flight
-            situation = gather.gather_to_show(
-                run,
-                self._declare(order),
-                self._record.declared,
-                lambda: listing.whole(run.api, run.world, at_once=at_once, open_pages=0),
-            )
+            situation = gather.gather(self._run(order), self._declare(order), self._record.declared)
             made.append(planfile.encode(situation.document))
             return "planned"
 
@@ -170,7 +163,6 @@ class Tool:
             declare, declared = self._declare(order), self._record.declared
             situation, outcomes = reconcile.apply(run, declare, declared, agree, saved=saved)
             last.append(situation)
-            forgetting.check(situation)
             self._record.say(outcomes)
             if order.agrees and saved is None and declared.selected is None:
                 self._check_twins()
