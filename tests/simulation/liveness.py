@@ -117,7 +117,7 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
                     explained = any(job.deleted_at is not None for job in jobs)
                 case Reason.UNREADABLE | Reason.NEWER_TOOL:
                     explained = any(job.altered for job in jobs)
-                case Reason.OTHER_HISTORY | Reason.UNKNOWN_STATUS:
+                case Reason.OTHER_HISTORY | Reason.CHECKOUT_BEHIND | Reason.UNKNOWN_STATUS:
                     explained = False
                 case Reason.NOT_ADOPTED:
                     explained = _something_wrong(end, decision.name)
