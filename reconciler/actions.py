@@ -70,7 +70,7 @@ REASONS: dict[Reason, str] = {
     Reason.WAITING: "a running job of this name has to end first",
     Reason.UNSETTLED: "a create of this work was sent and its outcome is not known yet",
     Reason.STOPPING: "its cancellation is under way",
-    Reason.CANCELLED: "a person stopped it, or an earlier run whose ledger is gone",
+    Reason.CANCELLED: "cancelled outside this tool's records, for example in the console",
     Reason.PARTIAL: "it ended early with answers inside, which a retry would buy again",
     Reason.FAILED: "it failed, and no attempt is left",
     Reason.QUOTA: "so many requests are pending that the workspace, or this project's share, has no room for it",

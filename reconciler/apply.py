@@ -25,6 +25,8 @@ from reconciler.world import World
 
 CREATE: Final = "create"
 CANCEL: Final = "cancel"
+RUNNING: Final = (Phase.ACTIVE, Phase.UNKNOWN)
+"""Phases of a job that a cancel may still stop."""
 KEPT: Final = Wishes()
 """Uploads as the API keeps them by itself."""
 
@@ -64,9 +66,10 @@ class Applier:
                 outcomes = [self._done(self._cancel(decision.name, it)) for it in cancels if it.first]
                 missing = self._in_the_way(outcomes)
                 cancels = tuple(cancel for cancel in cancels if not cancel.first)
+        over = tuple(cancel.ours.job.id for cancel in decision.of(Cancel) if cancel.twin is None)
         for create in creates:
             skipped = Skipped(name=decision.name, action=CREATE, why=missing) if missing else None
-            outcomes.append(self._done(skipped or self._create(create)))
+            outcomes.append(self._done(skipped or self._create(create, over)))
         kept = any(not isinstance(outcome, Created | Cancelled) for outcome in outcomes)
         for cancel in cancels:
             why = "what replaces it was not created"
@@ -106,7 +109,7 @@ class Applier:
                     return f"nobody can tell whether {job.short_id}, which it replaces, has stopped: {error}"
         return ""
 
-    def _create(self, create: Create) -> Outcome:
+    def _create(self, create: Create, over: tuple[str, ...]) -> Outcome:
         name = create.spec.name
         if self._world.stop.is_set():
             return Skipped(name=name, action=CREATE, why="the run was asked to stop")
@@ -114,7 +117,7 @@ class Applier:
             return Skipped(name=name, action=CREATE, why="the API alters our tags")
         began = self._world.monotonic()
         try:
-            result = self._buy(create)
+            result = self._buy(create, over)
         except ReconcilerError as error:
             result = Refused(error=error)
         elapsed_ms = round((self._world.monotonic() - began) * 1000)
@@ -143,17 +146,17 @@ class Applier:
             case _:
                 assert_never(result)
 
-    def _buy(self, create: Create) -> Result:
+    def _buy(self, create: Create, over: tuple[str, ...]) -> Result:
         """Buy; where that was refused because an upload of an earlier run is gone, send it and try once more."""
         ids = self._uploads.ids(create.spec)
-        result = buy(self._desk, create, ids)
+        result = buy(self._desk, create, ids, over=over)
         if isinstance(result, Refused) and isinstance(result.error, RejectedError):
             try:
                 vanished = self._uploads.vanished(ids)
             except ApiError:  # what is known is told: the refusal
                 return result
             if vanished:
-                return buy(self._desk, create, self._uploads.ids(create.spec))
+                return buy(self._desk, create, self._uploads.ids(create.spec), over=over)
         return result
 
     def _cancel(self, name: str, cancel: Cancel) -> Outcome:
@@ -172,12 +175,18 @@ class Applier:
 
 
 def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str, source: Source) -> Job:
-    """Stop a job, on the record, and return it as it is left.
+    """Cancel a job, on the record, and return it as it is left. A job that has stopped by itself is returned as it is.
+
+    The job is read first: only if it was running just before, and the API accepted the cancel, does the ledger say
+    later that this tool stopped it. Otherwise somebody else may have, and what a person stopped is not created again.
 
     Raises:
         LedgerError: the intent could not be made durable, so nothing was sent.
-        ApiError: the job runs on, or nobody can tell.
+        ApiError: the job was not cancelled, or it is not known whether it was.
     """
+    before = _read_before(writer, world, job, name=name)
+    if before.phase not in RUNNING:
+        return before
     world.ledger.append(
         CancelIntended(
             at=world.now(),
@@ -191,15 +200,18 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
         )
     )
     try:
-        left = stop(writer, job.id)
-    except OutcomeUnknownError as error:  # it may stop yet: the intent stays what is known
-        world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
-        raise
+        left, problem = stop(writer, job.id)
     except ReconcilerError as error:
         world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
-        _note(world, CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, error=str(error)))
+        if not isinstance(
+            error, OutcomeUnknownError
+        ):  # otherwise it may stop yet: the intent stays what is known
+            _note(world, CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, error=str(error)))
         raise
-    _note(world, CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, status=left.status))
+    _note(
+        world,
+        CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, status=left.status, error=problem),
+    )
     world.log(
         "job.cancelled",
         name=name,
@@ -211,6 +223,18 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
     return left
 
 
+def _read_before(writer: Writer, world: World, job: Job, *, name: str) -> Job:
+    try:
+        return writer.get_job(job.id)
+    except ReconcilerError as error:
+        world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
+        if isinstance(error, OutcomeUnknownError):  # of the read: no cancel was sent
+            raise ReconcilerError(
+                f"not cancelled, since it could not be read: {error}", hint="run again"
+            ) from error
+        raise
+
+
 def _note(world: World, line: CancelEnded) -> None:
     """What was sent is sent: a ledger that fails now costs memory."""
     try:
@@ -219,19 +243,22 @@ def _note(world: World, line: CancelEnded) -> None:
         world.log("ledger.degraded", error=str(problem))
 
 
-def stop(writer: Writer, job_id: str) -> Job:
-    """Cancel a job; whatever the answer, GET decides. A job that has ended is a success that says so.
+def stop(writer: Writer, job_id: str) -> tuple[Job, str]:
+    """Cancel a job. Whatever the answer, GET decides whether it has stopped.
+
+    Returns:
+        The job as it is left, and the API's error if the job has stopped and no cancel of ours was accepted.
 
     Raises:
         ApiError: the cancel was refused, and the job runs on or cannot be read.
     """
     try:
-        job = writer.cancel_job(job_id)
-    except ReconcilerError:
+        return writer.cancel_job(job_id), ""
+    except ReconcilerError as error:
         job = writer.get_job(job_id)
-        if job.phase in (Phase.ACTIVE, Phase.UNKNOWN):
+        if job.phase in RUNNING:
             raise
-    return job
+        return job, str(error)
 
 
 def _altered(result: Altered) -> ReconcilerError:

@@ -15,10 +15,11 @@ from msgspec import Struct
 
 from reconciler.adoption import adoptions
 from reconciler.ledger.memory import Memory, Remembered
-from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, RunKey, Unreadable
+from reconciler.model import Declared, JobSpec, Observed, Ours, Phase, RunKey, Unreadable
 
 OUR_CANCELS = frozenset({"removed", "suspended", "superseded"})
 """Reasons of our own cancels that may be undone; a cancelled duplicate is never one of them."""
+DUPLICATE = "duplicate"
 
 
 class Case(Struct, frozen=True, kw_only=True, dict=True):
@@ -43,6 +44,8 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
     uncommitted: frozenset[str] = frozenset()
     seen_ops: frozenset[str] = frozenset()
     """The ops of every job in the workspace."""
+    replaced: frozenset[str] = frozenset()
+    """The ids of the jobs that a job in the workspace says it has replaced."""
     now: float
     run_keys: frozenset[RunKey] = frozenset()
     """The wanted work, under every digest version."""
@@ -58,7 +61,7 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
             ours
             for ours in self.jobs
             if ours.tags.run_key in self.run_keys
-            and not (ours.phase is Phase.CANCELLED and self.memory.cancels.get(ours.job.id) == "duplicate")
+            and not (ours.phase is Phase.CANCELLED and self.memory.cancels.get(ours.job.id) == DUPLICATE)
         )
 
     @cached_property
@@ -100,29 +103,21 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
         return known.job_id in self.gone and not self.cancelled_by_us(known)
 
     def cancelled_by_us(self, known: Remembered) -> bool:
-        """Whether the ledger says that this tool cancelled a job, as a duplicate or otherwise, and that it took effect.
+        """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
+        return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {DUPLICATE}
 
-        What was only meant may never have arrived: then nobody knows how the job went on.
-        """
-        meant = self.memory.cancels.get(known.job_id) in OUR_CANCELS | {"duplicate"}
-        return meant and (known.phase is Phase.CANCELLED or known.job_id not in self.memory.open_cancels)
-
-    def stopped_by_us(self, job: Job) -> bool:
+    def stopped_by_us(self, ours: Ours) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.
 
-        The ledger says so, or a later job of the name has another run key: the spec had moved on. An adopted job is
-        never stopped by us, and shows nothing of that: it was not bought for the spec.
+        The ledger says so. Only for a job that the ledger does not know, the tag of the job that replaced it does. A
+        cancel that was intended and is not known to have been accepted proves nothing, and neither does anything
+        that happened later. An adopted job is never cancelled by this tool.
         """
-        if any(ours.adopted for ours in self.jobs if ours.job.id == job.id):
+        if any(it.adopted for it in self.jobs if it.job.id == ours.job.id):
             return False
-        if job.id in self.memory.cancels:
-            return self.memory.cancels[job.id] in OUR_CANCELS
-        return any(
-            later.job.created_at > job.created_at
-            and later.tags.run_key not in self.run_keys
-            and not later.adopted
-            for later in self.jobs
-        )
+        if self.memory.knows(ours.job.id, ours.tags.op):
+            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS
+        return ours.job.id in self.replaced
 
     @property
     def overtaken_by(self) -> Ours | None:
@@ -162,6 +157,7 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             moved[ours.tags.name].append((ours, name))
     unreadable = _unreadable(observed, wanted)
     seen_ops = frozenset(ours.tags.op for ours in observed.ours)
+    replaced = frozenset[str]().union(*(ours.tags.over for ours in observed.ours))
     for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
         spec = specs.get(name)
         yield Case(
@@ -178,6 +174,7 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             newer=declared.newer,
             uncommitted=declared.uncommitted,
             seen_ops=seen_ops,
+            replaced=replaced,
             now=now,
             run_keys=frozenset(spec.run_keys) if spec else frozenset(),
         )

@@ -109,13 +109,19 @@ class Purchase:
     request: CreateJob
 
 
-def buy(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Result:
-    """Buy the work of `order`, once.
+def buy(desk: Desk, order: Create, file_ids: tuple[str, ...], *, over: tuple[str, ...] = ()) -> Result:
+    """Create the job of `order`, once.
+
+    Args:
+        desk: what every create of the run shares.
+        order: which work.
+        file_ids: its uploaded inputs.
+        over: the ids of the jobs that are cancelled once it exists; its tags name them.
 
     Raises:
         LedgerError: the intent could not be made durable, so nothing was sent.
     """
-    purchase = prepare(desk, order, file_ids)
+    purchase = prepare(desk, order, file_ids, over=over)
     result = _send(desk, purchase) or TOO_LATE
     if isinstance(result, Lost):
         found = _settled(desk, purchase)
@@ -128,12 +134,12 @@ def buy(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Result:
     return result
 
 
-def prepare(desk: Desk, order: Create, file_ids: tuple[str, ...]) -> Purchase:
+def prepare(desk: Desk, order: Create, file_ids: tuple[str, ...], *, over: tuple[str, ...] = ()) -> Purchase:
     """Give a create its op, its tags and its request."""
     spec = order.spec
     op = desk.ops.get(spec.run_key) or desk.world.new_op()
     ours = tags.write(
-        tags.tags_of(spec, project=desk.project, attempt=order.attempt, op=op, source=desk.source)
+        tags.tags_of(spec, project=desk.project, attempt=order.attempt, op=op, source=desk.source, over=over)
     )
     inline = next((part.body for part in spec.inputs if isinstance(part, InlineRequests)), None)
     return Purchase(

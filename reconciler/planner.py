@@ -15,15 +15,16 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
      -> Cancel every ACTIVE job of the name `suspended`, less an adopted one; otherwise Hold
         `suspended`
 1  not declared, ACTIVE
-     -> Cancel `removed`; where the job's tag says keep: Hold `kept`
+     -> Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several of one run key
+        Cancel all but one `duplicate`
 1  not declared, its run key is wanted by a declared spec
      -> Keep `renamed`: it is that spec's job
 1  not declared, anything else
      -> nothing: history, never deleted
 2  an ACTIVE job of other work, or of the same work and another rerun
      -> other work and `on_change: replace`: Cancel `superseded`, beside whatever step 3 says;
-        otherwise, and where it is adopted, Keep it `running`, and what step 3 would create is Hold
-        `waiting`
+        otherwise, and if it is adopted, Keep it `running`, and what step 3 would create is Hold
+        `waiting`; of several of one run key that would stay, Cancel all but one `duplicate`
 3  a create of this run key is unsettled, and none is known
      -> Hold `unsettled`, until when
 3  SUCCEEDED
@@ -38,7 +39,8 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
 3  memory knows a later job, the list does not, GET says 404
      -> it had succeeded: Keep `record_gone`; else Hold `record_gone` (attention)
 3  the newest attempt was CANCELLED, not by us
-     -> Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone
+     -> Hold `cancelled` (attention): cancelled outside this tool's records, for example in the
+        console
 3  FAILED or TIMED_OUT with answers inside
      -> Hold `partial` (attention): a retry would buy them again
 3  the newest attempt was CANCELLED by us, as removed, suspended or superseded, attempts left

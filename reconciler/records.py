@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reconciler.ledger import seen
-from reconciler.ledger.lines import CancelEnded, Line
+from reconciler.ledger.lines import Line
 from reconciler.model import Phase
 from reconciler.run import ApiT, Run, Situation
 
@@ -15,8 +15,8 @@ OVER: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 def record_seen(run: Run[ApiT], situation: Situation) -> None:
     """Write down what the workspace shows and the ledger does not know yet.
 
-    How jobs of ours have ended, for the day when the API forgets them; and what came of creates and cancels whose run
-    was interrupted before it could say so.
+    How jobs of ours have ended, for the day when the API forgets them; and what came of creates whose run was
+    interrupted before it could record it. Who stopped a job whose cancel was interrupted cannot be seen afterwards.
     """
     at, run_id = run.world.now(), run.world.run_id
     memory = situation.memory
@@ -40,6 +40,4 @@ def record_seen(run: Run[ApiT], situation: Situation) -> None:
             new.append(line)
         if ours.phase in OVER and (job.id not in known or known[job.id].phase is not ours.phase):
             new.append(seen.ended(ours, at=at, run_id=run_id))
-        if job.id in memory.open_cancels and ours.phase in OVER:
-            new.append(CancelEnded(at=at, run_id=run_id, job_id=job.id, status=job.status))
     run.world.ledger.append(*new)

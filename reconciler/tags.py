@@ -8,7 +8,7 @@ state: whoever has the key can rebuild everything from the list of jobs.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import quote, unquote
@@ -37,8 +37,10 @@ _DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
 _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 
 
-def tags_of(spec: JobSpec, *, project: str, attempt: int, op: str, source: Source) -> Tags:
-    """Return the tags that a job created for `spec` will carry."""
+def tags_of(
+    spec: JobSpec, *, project: str, attempt: int, op: str, source: Source, over: Iterable[str] = ()
+) -> Tags:
+    """Return the tags that a job created for `spec` will carry; `over` has the ids of the jobs that it replaces."""
     return Tags(
         project=project,
         name=spec.name,
@@ -50,6 +52,7 @@ def tags_of(spec: JobSpec, *, project: str, attempt: int, op: str, source: Sourc
         attempt=attempt,
         op=op,
         on_remove=spec.on_remove,
+        over=frozenset(over),
         source=source,
     )
 
@@ -70,6 +73,7 @@ def write(tags: Tags) -> dict[str, str]:
         "rerun": tags.run_key.rerun,
         "on_remove": tags.on_remove,
     }
+    run["over"] = _over(tags.over, room=MAX_VALUE - len(_join(run)))
     pairs = {
         PROJECT: tags.project,
         NAME: tags.name,
@@ -80,6 +84,16 @@ def write(tags: Tags) -> dict[str, str]:
         SOURCE: _join(_source(tags.source)),
     }
     return {key: value for key, value in pairs.items() if value}
+
+
+def _over(ids: Iterable[str], *, room: int) -> str:
+    """Join the ids of replaced jobs as far as there is room. A missing id only leads to a hold later."""
+    text = ""
+    for job_id in sorted(ids):
+        longer = f"{text},{job_id}" if text else job_id
+        if len(_join({"over": longer})) + 1 <= room:
+            text = longer
+    return text
 
 
 def _source(source: Source) -> dict[str, str]:
@@ -160,6 +174,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         attempt=int(attempt),
         op=run["op"],
         on_remove=on_remove,
+        over=frozenset(filter(None, run.get("over", "").split(","))),
         source=_source_of(pairs.get(SOURCE, "")),
     )
 

@@ -35,8 +35,9 @@ _STEPS: Final = (
 _PHASES: Final = """\
 The statuses of the API are read as phases: {phases}. ACTIVE is queued or running,
 STOPPING a requested cancellation, and UNKNOWN any status that this version does not know. *The wanted work* is a run
-key: the digest of endpoint, model and inputs, and `rerun`. "By us" means that the ledger says so, or that a later job
-of the name has another run key; a cancel as `duplicate` never counts as one.
+key: the digest of endpoint, model and inputs, and `rerun`. "By us" means that, by the ledger, the API accepted our
+cancel while the job was running; for a job that the ledger does not know, that the tag of its replacement says so. A
+cancel as `duplicate` never counts as one.
 """
 
 _QUOTA: Final = """\

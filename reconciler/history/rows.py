@@ -21,6 +21,8 @@ from reconciler.summary import Summary
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that somebody may have cancelled."""
+UNFINISHED: Final = (None, "CANCELLATION_REQUESTED")
+"""The statuses that pulled results know better: an accepted cancel may come too late."""
 
 
 def ours(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
@@ -117,8 +119,8 @@ def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, t
 
 
 def _with_cancel(record: Record, cancel: CancelIntended, left: CancelEnded | None) -> Record:
-    """Add who cancelled a job and why, unless the cancel failed or came too late."""
-    if record.status not in CANCELLED or (left and left.error):
+    """Add who cancelled a job and why, if the API accepted this tool's cancel and it did not come too late."""
+    if record.status not in CANCELLED or left is None or left.error:
         return record
     return replace(
         record,
@@ -140,7 +142,7 @@ def _with_results(record: Record, summary: Summary) -> Record:
     tokens = summary.tokens if summary.tokens and summary.tokens.answers else None
     return replace(
         record,
-        status=record.status or summary.status,
+        status=summary.status if record.status in UNFINISHED else record.status,
         succeeded_requests=_or(record.succeeded_requests, summary.requests.ok),
         failed_requests=_or(record.failed_requests, summary.requests.failed),
         total_requests=_or(record.total_requests, summary.requests.total),

@@ -102,13 +102,15 @@ class CancelIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kin
 
 
 class CancelEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cancel_ended"):
-    """What came of a cancel: the status that the job was left in, or the error."""
+    """What came of a cancel. Without an error, the API accepted it while the job was running."""
 
     at: Seconds
     run_id: str
     job_id: str
     status: str = ""
+    """The API's word for how the job was left; "" if it could not be read."""
     error: str = ""
+    """Why it is not known that this cancel stopped the job, even if `status` says that the job has stopped."""
 
 
 class Ended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="ended"):

@@ -46,10 +46,12 @@ class Memory:
     """Creates that were claimed or sent and of which no outcome is known; `at` is when each may last be sent."""
     jobs: Mapping[str, Remembered] = field(default_factory=dict)
     """By job id."""
+    made: frozenset[str] = frozenset()
+    """The ids of the jobs that this ledger saw created, not only ended."""
     cancels: Mapping[str, str] = field(default_factory=dict)
-    """Our own cancels that were not refused: job id to reason."""
+    """Our own cancels that the API accepted while the job was running: job id to reason."""
     open_cancels: frozenset[str] = frozenset()
-    """The jobs whose cancel was meant last, and of which nobody has said what came of it."""
+    """The jobs with an intended cancel that is not known to have been accepted: it may never have been sent."""
     settle_seconds: float = 60.0
     """How long after its intent a create may still take effect."""
 
@@ -70,6 +72,15 @@ class Memory:
             found[RunKey(intent.work, intent.rerun)] += (intent,)
         return dict(found)
 
+    def knows(self, job_id: str, op: str) -> bool:
+        """Whether the ledger would also know of a cancel of ours: it saw the job created, or a cancel intended."""
+        return (
+            job_id in self.made
+            or job_id in self.cancels
+            or job_id in self.open_cancels
+            or any(intent.op == op for intent in self.open_creates)
+        )
+
     def settles_at(self, intent: CreateIntended) -> float:
         """Return the Unix time after which an absence of the intended job means that it was never made."""
         return intent.at + self.settle_seconds
@@ -81,10 +92,8 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     sendable: dict[str, float] = {}
     settled: set[str] = set()
     jobs: dict[str, Remembered] = {}
-    cancels: dict[str, str] = {}
-    sent: set[str] = set()
-    refused: set[str] = set()
-    meant: set[str] = set()
+    cancels: list[CancelIntended | CancelEnded] = []
+    made: set[str] = set()
     # What was said last counts, in whatever order the lines of several hosts were put together.
     for line in sorted(lines, key=lambda line: (line.at, repr(line))):
         match line:
@@ -95,30 +104,41 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 settled.add(line.op)
             case Created():
                 settled.add(line.op)
+                made.add(line.job_id)
                 jobs.setdefault(line.job_id, _remembered(line, None))
             case Ended():
                 jobs[line.job_id] = _remembered(line, _phase(line.phase))
-            case CancelIntended():
-                cancels[line.job_id] = line.reason
-                meant.add(line.job_id)
-            case CancelEnded():
-                (refused if line.error else sent).add(line.job_id)
-                meant.discard(line.job_id)
+            case CancelIntended() | CancelEnded():
+                cancels.append(line)
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
             case TellingBegan() | EndClaimed() | EndTold():
                 pass  # nothing that is told decides about a job: `ledger.telling`
             case _:
                 assert_never(line)
+    accepted = _accepted(cancels)
     return Memory(
         open_creates=tuple(
             replace(intents[op], at=sendable[op], lease=0.0) for op in sorted(intents) if op not in settled
         ),
         jobs=jobs,
-        cancels={job_id: reason for job_id, reason in cancels.items() if job_id not in refused - sent},
-        open_cancels=frozenset(meant),
+        made=frozenset(made),
+        cancels=accepted,
+        open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
         settle_seconds=settle_seconds,
     )
+
+
+def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
+    """Return the reason of the first cancel of each job that the API accepted. Lines are sorted by time."""
+    reasons: dict[tuple[str, str], str] = {}
+    runs: dict[str, str] = {}
+    for line in lines:
+        if isinstance(line, CancelIntended):
+            reasons[line.job_id, line.run_id] = line.reason
+        elif not line.error:
+            runs.setdefault(line.job_id, line.run_id)
+    return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
 
 
 def _phase(word: str) -> Phase:

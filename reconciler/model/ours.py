@@ -46,6 +46,8 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     op: str
     """Names the one attempt to create this job, so that a lost answer can be looked up."""
     on_remove: Literal["cancel", "keep"]
+    over: frozenset[str] = frozenset()
+    """The ids of the jobs of other work that this one replaced: the tool cancelled them once this one existed."""
     source: Source = Source()
 
 

@@ -30,7 +30,7 @@ REASON_WORDS: Final = {
     "kept": "no longer declared, kept by its on_remove",
     "newer_tool": "a newer tool's",
     "unknown_status": "unknown status",
-    "cancelled": "a person stopped it, or an earlier run whose ledger is gone",
+    "cancelled": "cancelled outside this tool's records, for example in the console",
     "stopping": "its cancellation is under way",
     "unsettled": "a create of it was sent and its outcome is not known yet",
     "failed": "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.actions import Cancel, Hold, Keep, Reason
 from reconciler.case import Case
 from reconciler.model import Phase
-from reconciler.rules.other import to_cancel
+from reconciler.rules.other import duplicate, to_cancel
 from reconciler.rules.rule import Verdict, rule
 
 
@@ -26,15 +26,21 @@ def suspended(case: Case) -> Verdict:
     return cancels or (Hold(reason=Reason.SUSPENDED, hint="set `suspend: false` to let it run"),)
 
 
-@rule("not declared, ACTIVE", "Cancel `removed`; where the job's tag says keep: Hold `kept`")
+@rule(
+    "not declared, ACTIVE",
+    "Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several of one run key Cancel all but "
+    "one `duplicate`",
+)
 def removed(case: Case) -> Verdict:
     """The spec is gone; the job's own tag remembers what the spec wanted then."""
     if case.spec is not None or not case.phase(Phase.ACTIVE):
         return None
+    doomed = {ours.job.id for ours in to_cancel(case)}
+    staying = tuple(ours for ours in case.jobs if ours.job.id not in doomed)
     return tuple(
         Cancel(ours=ours, reason=Reason.REMOVED)
-        if ours.tags.on_remove == "cancel"
-        else Hold(job=ours.job, reason=Reason.KEPT)
+        if ours.job.id in doomed
+        else duplicate(ours, staying) or Hold(job=ours.job, reason=Reason.KEPT)
         for ours in case.phase(Phase.ACTIVE)
     )
 

@@ -112,7 +112,7 @@ def record_gone(case: Case) -> Verdict:
 
 @rule(
     "the newest attempt was CANCELLED, not by us",
-    "Hold `cancelled` (attention): a person stopped it, or an earlier run whose ledger is gone",
+    "Hold `cancelled` (attention): cancelled outside this tool's records, for example in the console",
 )
 def cancelled(case: Case) -> Verdict:
     """What a person stopped stays stopped. An adopted job that came later was not bought for the spec, and is no word
@@ -124,7 +124,7 @@ def cancelled(case: Case) -> Verdict:
         for ours in case.wanted
         if ours.phase is Phase.CANCELLED
         and (since is None or rank(ours) >= since)
-        and not case.stopped_by_us(ours.job)
+        and not case.stopped_by_us(ours)
     ]
     if not stopped:
         return None

@@ -12,7 +12,8 @@ import random
 import re
 import subprocess
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -245,6 +246,26 @@ class Stage:
         if self.forgetful:
             self.forget()
         return Result(argv, code, out, err, sent)
+
+    @contextmanager
+    def console(self) -> Iterator[httpx.Client]:
+        """Yield a client of the same workspace, for what people do without this tool."""
+        from reconciler.sandbox import BUILT_IN_KEY
+        from reconciler.sandbox.app import make_app
+        from reconciler.sandbox.store import Store
+
+        database = self.root / ".reconciler/sandbox/sandbox.db"
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with Store(database) as store:
+            transport = httpx.WSGITransport(make_app(store, now=lambda: self.clock, ids=self.uuid))
+            headers = {"Authorization": f"Bearer {BUILT_IN_KEY}"}
+            with httpx.Client(transport=transport, base_url="http://localhost", headers=headers) as client:
+                yield client
+
+    def cancel_in_console(self, job_id: str) -> None:
+        """Cancel a job as a person does in the console; the ledger does not hear of it."""
+        with self.console() as client:
+            client.post(f"/v1/batch/jobs/{job_id}/cancel").raise_for_status()
 
     def git(self, *argv: str) -> str:
         """Run git in the project, with nobody's configuration and fixed dates."""

@@ -279,24 +279,15 @@ def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
 
 def twin(stage: Stage, metadata: dict[str, str]) -> None:
     """Buy a job once more, as a second runner that saw nothing of the first would."""
-    import httpx
-
-    from reconciler.sandbox import BUILT_IN_KEY
-    from reconciler.sandbox.app import make_app
-    from reconciler.sandbox.store import Store
-
     tags = {**metadata, "reconciler.run": metadata["reconciler.run"].replace("op=", "op=f")}
-    with Store(stage.root / ".reconciler/sandbox/sandbox.db") as store:
-        transport = httpx.WSGITransport(make_app(store, now=lambda: stage.clock, ids=stage.uuid))
-        headers = {"Authorization": f"Bearer {BUILT_IN_KEY}"}
-        with httpx.Client(transport=transport, base_url="http://sandbox", headers=headers) as client:
-            body = {
-                "model": "mistral-small-latest",
-                "endpoint": "/v1/chat/completions",
-                "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
-                "metadata": tags,
-            }
-            assert client.post("/v1/batch/jobs", json=body).status_code == 200
+    with stage.console() as client:
+        body = {
+            "model": "mistral-small-latest",
+            "endpoint": "/v1/chat/completions",
+            "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
+            "metadata": tags,
+        }
+        assert client.post("/v1/batch/jobs", json=body).status_code == 200
 
 
 def test_two_cancels_are_never_refused_for_their_share(stage: Stage) -> None:

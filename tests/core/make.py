@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from reconciler import tags
 from reconciler.actions import Action, Cancel, Create, Hold, Keep, Plan
-from reconciler.ledger.lines import CancelIntended, Created, CreateIntended, Ended, Line
+from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import (
     Adopt,
@@ -148,6 +148,7 @@ def job(
     project: str = PROJECT,
     on_remove: Literal["cancel", "keep"] | None = None,
     op: str | None = None,
+    over: Iterable[str] = (),
     altered: Mapping[str, object | None] = NOTHING,
     **more: Unpack[JobFacts],
 ) -> Job:
@@ -163,6 +164,7 @@ def job(
         project: in its tags.
         on_remove: in its tags; the spec's own where None.
         op: in its tags.
+        over: in its tags: the jobs that it replaced.
         altered: metadata that somebody changed afterwards; None deletes a key.
         more: other fields of the job.
     """
@@ -172,6 +174,7 @@ def job(
         attempt=attempt,
         op=op or op_of(job_id),
         source=Source(commit=commit),
+        over=over,
     )
     pairs: dict[str, object] = dict(tags.write(replace(written, on_remove=on_remove or of.on_remove)))
     pairs |= {key: value for key, value in altered.items() if value is not None}
@@ -280,8 +283,15 @@ def ended(of: JobSpec, job_id: str, phase: Phase, *, at: float = NOW, attempt: i
     )
 
 
-def stopped(job_id: str, reason: str, *, at: float = NOW) -> CancelIntended:
-    return CancelIntended(at=at, run_id="r1", job_id=job_id, name="a", reason=reason)
+def meant(job_id: str, reason: str, *, at: float = NOW, run_id: str = "r1") -> CancelIntended:
+    """A cancel that may never have been sent."""
+    return CancelIntended(at=at, run_id=run_id, job_id=job_id, name="a", reason=reason)
+
+
+def stopped(job_id: str, reason: str, *, at: float = NOW, run_id: str = "r1") -> tuple[Line, Line]:
+    """A cancel that the API accepted."""
+    took = CancelEnded(at=at + 1, run_id=run_id, job_id=job_id, status="CANCELLATION_REQUESTED")
+    return meant(job_id, reason, at=at, run_id=run_id), took
 
 
 def memory(*lines: Line) -> Memory:

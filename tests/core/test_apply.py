@@ -143,6 +143,7 @@ def test_without_room_for_both_the_old_job_is_cancelled_first_and_has_stopped_be
     outcomes = Applier(desk(api), root=NOWHERE).apply(in_turn(api, A))
     assert told(outcomes) == ["cancelled j0", "created a"]
     assert [it for it in api.trace if it[:3] in ("POS", "can", "get")] == [
+        "get j0",
         "cancel j0",
         "get j0",
         "get j0",
@@ -266,7 +267,7 @@ def test_a_job_whose_tags_were_altered_was_written_all_the_same() -> None:
 def test_a_cancel_is_on_the_record_before_it_is_sent() -> None:
     api = Api(Stage(), job(A))
     assert told(applied(api)) == ["cancelled j1"]
-    assert api.trace == ["CancelIntended j1", "cancel j1", "CancelEnded j1"]
+    assert api.trace == ["get j1", "CancelIntended j1", "cancel j1", "CancelEnded j1"]
     intent = api.stage.ledger.lines[0]
     assert isinstance(intent, CancelIntended)
     assert (intent.name, intent.reason, intent.commit, intent.actor) == ("a", "removed", HEAD, "ada")

@@ -117,7 +117,7 @@ def test_who_cancelled_is_told_where_it_took_effect() -> None:
     assert (it.cancel_reason, it.cancelled_by, it.cancelled_at) == ("superseded", "ada", 5)
     (refused,) = history(created(A, "j1"), meant, CancelEnded(at=6, run_id="r1", job_id="j1", error="409"))
     assert refused.cancel_reason is None
-    (late,) = history(FULL, stopped("j1", "removed"))
+    (late,) = history(FULL, *stopped("j1", "removed"))
     assert (late.status, late.cancel_reason) == ("SUCCESS", None)
 
 
@@ -128,7 +128,7 @@ def test_a_cancel_is_not_told_of_a_job_whose_results_say_that_it_succeeded() -> 
         requests=RequestsDoc(total=1, ok=1, failed=0, missing=0, failures={}), tokens=None, trouble=TroubleDoc(),
         files=(),
     )  # fmt: skip
-    ledger = heard((created(A, "j1"), stopped("j1", "removed")))
+    ledger = heard((created(A, "j1"), *stopped("j1", "removed")))
     (it,) = rows.records(ledger, (), {"j1": pulled})
     assert (it.status, it.cancel_reason) == ("SUCCESS", None)
 

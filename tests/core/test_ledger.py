@@ -44,7 +44,7 @@ from reconciler.ledger.lines import (
 from reconciler.ledger.memory import Memory, Remembered, remember
 from reconciler.model import Phase, RunKey
 
-from .make import FAILED, SUCCEEDED, UNKNOWN, created, ended, intended, modest, spec, stopped
+from .make import FAILED, SUCCEEDED, UNKNOWN, created, ended, intended, meant, modest, spec, stopped
 
 INTENDED: Final = CreateIntended(
     at=1.5, run_id="r1", op="o1", name="a", work="v1:00", rerun="", attempt=1, reason="new"
@@ -345,24 +345,32 @@ def test_the_last_word_about_an_end_counts() -> None:
     assert fold(late, early).jobs["j1"].phase is SUCCEEDED
 
 
-def test_the_last_reason_of_a_cancel_counts() -> None:
-    early, late = stopped("j1", "by_hand", at=1), stopped("j1", "removed", at=2)
-    assert fold(late, early).cancels == {"j1": "removed"}
+def test_the_reason_of_the_cancel_that_was_accepted_counts() -> None:
+    early, late = meant("j1", "by_hand", at=1, run_id="r0"), stopped("j1", "removed", at=2)
+    assert fold(*late, early).cancels == {"j1": "removed"}
 
 
-def test_a_cancel_whose_outcome_is_not_known_counts() -> None:
-    assert fold(stopped("j1", "removed")).cancels == {"j1": "removed"}
+def test_of_two_cancels_that_were_accepted_the_first_one_stopped_the_job() -> None:
+    early, late = stopped("j1", "by_hand", at=1, run_id="r0"), stopped("j1", "removed", at=2)
+    assert fold(*late, *early).cancels == {"j1": "by_hand"}
+
+
+def test_a_cancel_whose_outcome_is_not_known_does_not_count() -> None:
+    found = fold(meant("j1", "removed"))
+    assert found.cancels == {}
+    assert found.open_cancels == {"j1"}
+    assert found.knows("j1", "op")
 
 
 def test_a_cancel_that_was_refused_does_not_count() -> None:
     refused = CancelEnded(at=2, run_id="r1", job_id="j1", error="409")
-    assert fold(stopped("j1", "removed"), refused).cancels == {}
+    assert fold(meant("j1", "removed"), refused).cancels == {}
 
 
 def test_a_cancel_that_was_refused_once_and_then_took_effect_counts() -> None:
     refused = CancelEnded(at=2, run_id="r1", job_id="j1", error="409")
     took = CancelEnded(at=3, run_id="r1", job_id="j1", status="CANCELLATION_REQUESTED")
-    assert fold(stopped("j1", "removed"), refused, took).cancels == {"j1": "removed"}
+    assert fold(meant("j1", "removed"), refused, took).cancels == {"j1": "removed"}
 
 
 def test_jobs_are_found_by_their_run_key() -> None:

@@ -387,7 +387,7 @@ def test_a_remembered_job_that_the_list_shows_is_not_asked_for() -> None:
 
 def test_a_remembered_job_of_work_that_nobody_wants_is_not_asked_for() -> None:
     reader = Pages([])
-    assert looked(reader, memory(created(spec("x", "w9"), "j7"), stopped("j8", "removed"))) == (
+    assert looked(reader, memory(created(spec("x", "w9"), "j7"), *stopped("j8", "removed"))) == (
         [],
         frozenset(),
     )

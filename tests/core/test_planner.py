@@ -35,6 +35,7 @@ from .make import (
     hidden,
     intended,
     job,
+    meant,
     memory,
     newer,
     retrying,
@@ -55,10 +56,6 @@ TWICE = spec("a", retry=retrying(2))
 KEEPING = spec("a", on_remove="keep")
 FINISHING = spec("a", on_change="finish")
 SUSPENDED = spec("a", suspend=True)
-
-
-TAKEN = CancelEnded(at=NOW + 1, run_id="r1", job_id="j1", status="CANCELLATION_REQUESTED")
-"""The API took our cancel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -390,23 +387,23 @@ DUPLICATES = {
     ),
     "a cancelled duplicate is not an attempt that a person stopped": Row(
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED)),
-        memory=memory(stopped("j2", "duplicate")),
+        memory=memory(*stopped("j2", "duplicate")),
         expected={"a": ("hold j1 failed!",)},
     ),
     "a cancelled duplicate does not hinder the retry of its twin": Row(
         specs=(TWICE,),
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED)),
-        memory=memory(stopped("j2", "duplicate")),
+        memory=memory(*stopped("j2", "duplicate")),
         expected={"a": ("create retry 2",)},
     ),
     "a cancelled duplicate whose twin is gone proves that the work was bought": Row(
         jobs=(job(A, "j2", CANCELLED),),
-        memory=memory(stopped("j2", "duplicate")),
+        memory=memory(*stopped("j2", "duplicate")),
         expected={"a": ("hold j2 record_gone!",)},
     ),
     "a cancelled duplicate is not restored": Row(
         jobs=(job(A, "j1", CANCELLED), job(A, "j2", CANCELLED)),
-        memory=memory(stopped("j2", "duplicate")),
+        memory=memory(*stopped("j2", "duplicate")),
         expected={"a": ("hold j1 cancelled!",)},
     ),
 }
@@ -459,6 +456,53 @@ SETTLING = {
     ),
 }
 
+TWINS_OF_OLD_WORK = {
+    "of twins that a rerun waits for the oldest stays": Row(
+        specs=(AGAIN,),
+        jobs=(job(A, "j1", age=900), job(A, "j2"), job(A, "j3", age=300)),
+        expected={
+            "a": ("hold j1 waiting", "keep j1 running", "cancel j2 duplicate", "cancel j3 duplicate"),
+        },
+    ),
+    "of twins that changed work waits for the oldest stays": Row(
+        specs=(FINISHING,),
+        jobs=(job(OLD, "j2", age=300), job(OLD, "j1", age=900)),
+        expected={"a": ("hold j1 waiting", "keep j1 running", "cancel j2 duplicate")},
+    ),
+    "twins of two old reruns are told apart": Row(
+        specs=(spec("a", rerun="3"),),
+        jobs=(job(A, "j1", age=900), job(AGAIN, "j2", age=800), job(A, "j3"), job(AGAIN, "j4", age=10)),
+        expected={
+            "a": (
+                "hold j1 waiting",
+                "keep j1 running",
+                "keep j2 running",
+                "cancel j3 duplicate",
+                "cancel j4 duplicate",
+            )
+        },
+    ),
+    "a twin of old work that has succeeded is not waited for": Row(
+        specs=(AGAIN,),
+        jobs=(job(A, "j1", SUCCEEDED, age=900), job(A, "j2")),
+        expected={"a": ("create rerun 1", "cancel j2 duplicate")},
+    ),
+    "twins of work that is replaced are superseded, both": Row(
+        jobs=(job(OLD, "j1", age=900), job(OLD, "j2")),
+        expected={"a": ("create changed 1", "cancel j1 superseded", "cancel j2 superseded")},
+    ),
+    "of twins that nobody declares and that are kept the oldest stays": Row(
+        specs=(),
+        jobs=(job(KEEPING, "j1", age=900), job(KEEPING, "j2")),
+        expected={"a": ("hold j1 kept", "cancel j2 duplicate")},
+    ),
+    "a twin that is cancelled as removed is no reason to cancel the one that is kept": Row(
+        specs=(),
+        jobs=(job(A, "j1", age=900), job(KEEPING, "j2")),
+        expected={"a": ("cancel j1 removed", "hold j2 kept")},
+    ),
+}
+
 FORGOTTEN = {
     "a success whose record is gone is still a success": Row(
         memory=memory(created(A, "j1"), ended(A, "j1", SUCCEEDED)),
@@ -478,44 +522,44 @@ FORGOTTEN = {
         memory=memory(ended(A, "j1", FAILED)), gone=("j1",), expected={"a": ("hold - failed!",)}
     ),
     "a job that we cancelled and whose record is gone is restored": Row(
-        memory=memory(created(A, "j1"), stopped("j1", "suspended"), TAKEN),
+        memory=memory(created(A, "j1"), *stopped("j1", "suspended")),
         gone=("j1",),
         expected={"a": ("create restored 1",)},
     ),
     "a job that we meant to cancel, perhaps in vain, and whose record is gone is not restored": Row(
-        memory=memory(created(A, "j1"), stopped("j1", "suspended")),
+        memory=memory(created(A, "j1"), meant("j1", "suspended")),
         gone=("j1",),
         expected={"a": ("hold - record_gone!",)},
     ),
-    "a job that we meant to cancel and that was seen cancelled is restored when its record is gone": Row(
-        memory=memory(created(A, "j1"), stopped("j1", "suspended"), ended(A, "j1", CANCELLED)),
+    "a job that we meant to cancel and that was seen cancelled may have been stopped by a person": Row(
+        memory=memory(created(A, "j1"), meant("j1", "suspended"), ended(A, "j1", CANCELLED)),
         gone=("j1",),
-        expected={"a": ("create restored 1",)},
+        expected={"a": ("hold - record_gone!",)},
     ),
     "a job that a person cancelled with this tool and whose record is gone is not restored": Row(
-        memory=memory(created(A, "j1"), stopped("j1", "by_hand")),
+        memory=memory(created(A, "j1"), *stopped("j1", "by_hand")),
         gone=("j1",),
         expected={"a": ("hold - record_gone!",)},
     ),
     "a duplicate that we cancelled and whose record is gone is nothing": Row(
         jobs=(job(A, "j2", FAILED),),
-        memory=memory(created(A, "j1"), stopped("j1", "duplicate"), TAKEN),
+        memory=memory(created(A, "j1"), *stopped("j1", "duplicate")),
         gone=("j1",),
         expected={"a": ("hold j2 failed!",)},
     ),
     "a success that our cancel came too late for is a success when its record is gone": Row(
-        memory=memory(created(A, "j1"), stopped("j1", "superseded"), ended(A, "j1", SUCCEEDED)),
+        memory=memory(created(A, "j1"), *stopped("j1", "superseded"), ended(A, "j1", SUCCEEDED)),
         gone=("j1",),
         expected={"a": ("keep - record_gone",)},
     ),
     "a failure that our cancel came too late for is an attempt when its record is gone": Row(
-        memory=memory(created(A, "j1"), stopped("j1", "suspended"), ended(A, "j1", FAILED)),
+        memory=memory(created(A, "j1"), *stopped("j1", "suspended"), ended(A, "j1", FAILED)),
         gone=("j1",),
         expected={"a": ("hold - failed!",)},
     ),
     "a restored job whose record is gone is not bought a third time": Row(
         jobs=(job(A, "j1", CANCELLED),),
-        memory=memory(created(A, "j1"), stopped("j1", "suspended"), created(A, "j2")),
+        memory=memory(created(A, "j1"), *stopped("j1", "suspended"), created(A, "j2")),
         gone=("j2",),
         expected={"a": ("hold - record_gone!",)},
     ),
@@ -547,37 +591,113 @@ CANCELS = {
     ),
     "what a person stopped with this tool stays stopped": Row(
         jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED)),
-        memory=memory(stopped("j1", "by_hand")),
+        memory=memory(*stopped("j1", "by_hand")),
         expected={"a": ("hold j1 cancelled!",)},
     ),
     "what we removed comes back when it is declared again": Row(
         jobs=(job(A, "j1", CANCELLED),),
-        memory=memory(stopped("j1", "removed")),
+        memory=memory(*stopped("j1", "removed")),
         expected={"a": ("create restored 1",)},
     ),
     "what we suspended comes back": Row(
         jobs=(job(A, "j1", CANCELLED),),
-        memory=memory(stopped("j1", "suspended")),
+        memory=memory(*stopped("j1", "suspended")),
         expected={"a": ("create restored 1",)},
     ),
     "what we superseded comes back when the work comes back": Row(
         jobs=(job(A, "j1", CANCELLED), job(OLD, "j2")),
-        memory=memory(stopped("j1", "superseded")),
+        memory=memory(*stopped("j1", "superseded")),
         expected={"a": ("create restored 1", "cancel j2 superseded")},
     ),
-    "without a ledger a later job of other work shows that we stopped it": Row(
-        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100)),
+    "without a ledger the tag of the job that replaced it shows that we stopped it": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
         expected={"a": ("create restored 1",)},
+    ),
+    "without a ledger the tag counts under whatever name the replacement was created": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j0", "j1"))),
+        expected={"a": ("keep j1 renamed",), "b": ("create restored 1",)},
+    ),
+    "a ledger that only saw the end of a job does not know who stopped it, and its replacement's tag does": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
+        memory=memory(ended(A, "j1", CANCELLED)),
+        expected={"a": ("create restored 1",)},
+    ),
+    "without a ledger a later job of other work proves nothing": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a later job of other work proves nothing of a job that the ledger knows": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100)),
+        memory=memory(created(A, "j1"), created(OLD, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a later rerun and back again proves nothing": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(AGAIN, "j2", SUCCEEDED, age=100)),
+        memory=memory(created(A, "j1"), created(AGAIN, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "what a person stopped stays stopped under another spec's name": Row(
+        specs=(spec("b"), spec("c", "w3")),
+        jobs=(
+            job(A, "j1", CANCELLED, age=900),
+            job(OLD, "j2", SUCCEEDED, age=100),
+            job(spec("c", "w3"), "j3"),
+        ),
+        memory=memory(created(A, "j1"), created(OLD, "j2")),
+        expected={"a": ("keep j1 renamed",), "b": ("hold j1 cancelled!",), "c": ("keep j3 running",)},
+    ),
+    "a tag that says it replaced a job proves nothing if the ledger knows the job": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
+        memory=memory(created(A, "j1"), created(OLD, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "nor if the ledger knows only the intent to create it": Row(
+        jobs=(
+            job(A, "j1", CANCELLED, age=900, op="00000009"),
+            job(OLD, "j2", SUCCEEDED, age=100, over=("j1",)),
+        ),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a cancel of ours that was intended and perhaps never sent proves nothing": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(created(A, "j1"), meant("j1", "suspended")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "nor does it prove anything if that is all that the ledger has about the job": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
+        memory=memory(meant("j1", "superseded")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a job whose cancel failed, and that has stopped all the same, may have been stopped by a person": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(
+            created(A, "j1"),
+            meant("j1", "suspended"),
+            CancelEnded(at=NOW, run_id="r1", job_id="j1", status="CANCELLED", error="503"),
+        ),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a cancel by hand that the API accepted is a person's, whatever was intended later": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(*stopped("j1", "by_hand", run_id="r0"), meant("j1", "removed", at=NOW + 9)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a duplicate that we perhaps cancelled in vain may have been stopped by a person": Row(
+        jobs=(job(A, "j1", FAILED, age=900), job(A, "j2", CANCELLED)),
+        memory=memory(created(A, "j2"), meant("j2", "duplicate")),
+        expected={"a": ("hold j2 cancelled!",)},
     ),
     "what comes back carries the attempt of what was stopped, whatever has become of those before it": Row(
         specs=(TWICE,),
         jobs=(job(TWICE, "j2", CANCELLED, attempt=2),),
-        memory=memory(stopped("j2", "removed")),
+        memory=memory(*stopped("j2", "removed")),
         expected={"a": ("create restored 2",)},
     ),
     "what comes back carries no more than the most attempts": Row(
         jobs=(job(A, "j2", CANCELLED, attempt=2),),
-        memory=memory(stopped("j2", "removed")),
+        memory=memory(*stopped("j2", "removed")),
         expected={"a": ("create restored 1",)},
     ),
     "without a ledger an earlier job of other work shows nothing": Row(
@@ -594,7 +714,7 @@ CANCELS = {
     ),
     "a cancel of ours that was refused did not stop it": Row(
         jobs=(job(A, "j1", CANCELLED),),
-        memory=memory(stopped("j1", "removed"), CancelEnded(at=NOW, run_id="r1", job_id="j1", error="409")),
+        memory=memory(meant("j1", "removed"), CancelEnded(at=NOW, run_id="r1", job_id="j1", error="409")),
         expected={"a": ("hold j1 cancelled!",)},
     ),
     "the newest attempt counts, not an older one that a person stopped": Row(
@@ -609,24 +729,24 @@ CANCELS = {
     ),
     "what was restored and then stopped by a person stays stopped": Row(
         jobs=(job(A, "j1", CANCELLED, attempt=3, age=900), job(A, "j2", CANCELLED, age=100)),
-        memory=memory(stopped("j1", "suspended")),
+        memory=memory(*stopped("j1", "suspended")),
         expected={"a": ("hold j2 cancelled!",)},
     ),
     "what was restored and then failed is not restored again": Row(
         specs=(TWICE,),
         jobs=(job(A, "j1", CANCELLED, attempt=3, age=900), job(A, "j2", FAILED, age=100)),
-        memory=memory(stopped("j1", "suspended")),
+        memory=memory(*stopped("j1", "suspended")),
         expected={"a": ("create retry 2",)},
     ),
     "a retry that we suspended comes back as the same attempt": Row(
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
-        memory=memory(stopped("j2", "suspended")),
+        memory=memory(*stopped("j2", "suspended")),
         expected={"a": ("create restored 2",)},
     ),
     "a retry that we suspended does not come back where no attempt is left": Row(
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
-        memory=memory(stopped("j2", "suspended")),
+        memory=memory(*stopped("j2", "suspended")),
         expected={"a": ("hold j2 failed!",)},
     ),
 }
@@ -683,7 +803,7 @@ FAILURES = {
     "what we cancelled before it was deleted is no failed attempt": Row(
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j2", FAILED), job(A, "j3", FAILED, attempt=2)),
-        memory=memory(created(A, "j1"), stopped("j1", "removed"), TAKEN),
+        memory=memory(created(A, "j1"), *stopped("j1", "removed")),
         gone=("j1",),
         expected={"a": ("create retry 3",)},
     ),
@@ -872,6 +992,7 @@ TABLE = (
     | OTHER_WORK
     | DUPLICATES
     | SETTLING
+    | TWINS_OF_OLD_WORK
     | FORGOTTEN
     | CANCELS
     | FAILURES

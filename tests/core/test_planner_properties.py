@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler import tags
-from reconciler.actions import Cancel, Create, Decision, Keep, Reason
+from reconciler.actions import Cancel, Create, Decision, Hold, Reason
 from reconciler.case import cases
 from reconciler.model import Phase, RunKey
 from reconciler.planner import STEPS
@@ -113,18 +113,37 @@ def test_attempts_never_exceed_what_the_spec_allows(world: World) -> None:
 def test_a_cancelled_duplicate_leaves_an_older_job_or_a_success(world: World) -> None:
     plan = world.plan()
     cancelled = {cancel.ours.job.id for cancel in plan.of(Cancel)}
-    ours = {it.job.id: it for it in world.observed.ours}
-    for decision in plan.decisions:
-        for cancel in decision.of(Cancel):
-            if cancel.reason is Reason.DUPLICATE:
-                twins = [ours[keep.job.id] for keep in decision.of(Keep) if keep.job]
-                twins = [it for it in twins if it.tags.run_key == cancel.ours.tags.run_key]
-                assert any(
-                    twin.phase is SUCCEEDED
-                    or (twin.phase is ACTIVE and twin.job.age_key < cancel.ours.job.age_key)
-                    for twin in twins
-                )
-                assert not {twin.job.id for twin in twins} & cancelled
+    keys = {it.job.id: it.tags.run_key for it in world.observed.ours}
+    for cancel in plan.of(Cancel):
+        if cancel.reason is Reason.DUPLICATE:
+            twin = cancel.twin
+            assert twin is not None
+            assert twin in world.jobs
+            assert twin.id not in cancelled
+            assert keys.get(twin.id, cancel.ours.tags.run_key) == cancel.ours.tags.run_key
+            assert twin.phase is SUCCEEDED or (
+                twin.phase is ACTIVE and twin.age_key < cancel.ours.job.age_key
+            )
+
+
+@modest
+@given(worlds())
+def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_wanted(world: World) -> None:
+    plan = world.plan()
+    cancelled = {cancel.ours.job.id for cancel in plan.of(Cancel)}
+    untouched = {
+        decision.name
+        for decision in plan.decisions
+        if {it.reason for it in decision.of(Hold)}
+        & {Reason.UNREADABLE, Reason.NEWER_TOOL, Reason.UNKNOWN_STATUS, Reason.OTHER_HISTORY}
+    }
+    names = {decision.name for decision in plan.decisions} - untouched
+    live = Counter(
+        (it.tags.name, it.tags.run_key)
+        for it in world.observed.ours
+        if it.phase is ACTIVE and it.tags.name in names and it.job.id not in cancelled
+    )
+    assert all(number == 1 for number in live.values()), live
 
 
 @modest

@@ -39,6 +39,7 @@ from .make import (
     ended,
     intended,
     job,
+    meant,
     memory,
     op_of,
     retrying,
@@ -189,8 +190,14 @@ def remembered(dice: Dice, it: Job) -> list[Line]:
                 )
             )
     if it.phase in (CANCELLED, STOPPING, SUCCEEDED) and dice.pick(False, True):
-        lines.append(stopped(it.id, a_reason(dice)))
+        lines += cancelled_perhaps(dice, it.id)
     return lines
+
+
+def cancelled_perhaps(dice: Dice, job_id: str) -> tuple[Line, ...]:
+    """A cancel that the API accepted, or one that may never have been sent."""
+    reason = a_reason(dice)
+    return stopped(job_id, reason) if dice.pick(True, True, False) else (meant(job_id, reason),)
 
 
 def a_reason(dice: Dice) -> str:
@@ -204,7 +211,7 @@ def forgotten(dice: Dice, job_id: str) -> list[Line]:
     if dice.pick(False, True):
         lines.append(ended(of, job_id, dice.pick(SUCCEEDED, FAILED, TIMED_OUT), attempt=attempt))
     if dice.pick(False, True):
-        lines.append(stopped(job_id, a_reason(dice)))
+        lines += cancelled_perhaps(dice, job_id)
     return lines
 
 
@@ -224,13 +231,26 @@ def after(world: World, plan: Plan, *, cancelled: Phase = CANCELLED) -> World:
     lines = list(world.lines)
     for job_id, cancel in stops.items():
         lines += (
-            stopped(job_id, cancel.reason, at=world.now),
+            meant(job_id, cancel.reason, at=world.now),
             CancelEnded(at=world.now, run_id="r1", job_id=job_id, status=STATUS[cancelled]),
         )
+    over = {
+        create.spec.name: [it.ours.job.id for it in decision.of(Cancel) if it.twin is None]
+        for decision in plan.decisions
+        for create in decision.of(Create)
+    }
     for create in plan.of(Create):
         job_id = f"n{next(_new_ids)}"
         commit = HEAD if world.lineage else ""
-        bought = job(create.spec, job_id, ACTIVE, attempt=create.attempt, age=0, commit=commit)
+        bought = job(
+            create.spec,
+            job_id,
+            ACTIVE,
+            attempt=create.attempt,
+            age=0,
+            commit=commit,
+            over=over[create.spec.name],
+        )
         jobs.append(structs.replace(bought, created_at=int(world.now)))
         lines += (
             intended(create.spec, op_of(job_id), at=world.now, attempt=create.attempt),
