@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from reconciler import adoption, observe, planfile
 from reconciler.actions import Create, Plan
 from reconciler.guards import Proposal, measures, refusals
 from reconciler.ledger.memory import Memory, remember
 from reconciler.listing import Listed, whole
-from reconciler.model import Declared, Observed
+from reconciler.model import Declared, Observed, Ours, Phase
 from reconciler.planner import plan
 from reconciler.quota import Room, fit
 from reconciler.run import ApiT, Run, Situation
@@ -60,7 +61,6 @@ def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
 
 def gather(
     run: Run[ApiT],
-    declare: Callable[[Observed], Declared],
     declared: Declared,
     *,
     listed: Callable[[], Listed] | None = None,
@@ -70,7 +70,6 @@ def gather(
 
     Args:
         run: what to work with.
-        declare: adds to what git says what it says of the jobs that are there: which of their commits are ours.
         declared: what git says.
         listed: returns the list, if it is being read already.
         to_create: whether jobs are created by this plan. Then a list of several pages is read twice before a create
@@ -84,10 +83,10 @@ def gather(
     """
     memory = recall(run)
     observed = look(run, declared, memory, listed)
-    situation = decide(run, declare(observed), observed, memory)
+    situation = decide(run, declared, observed, memory)
     if to_create and observed.pages > 1 and situation.plan.of(Create):
         both = look(run, declared, memory).beside(observed)
-        situation = decide(run, declare(both), both, memory)
+        situation = decide(run, declared, both, memory)
     return situation if to_create else logged(run, situation)
 
 
@@ -104,13 +103,11 @@ def recall(run: Run[ApiT]) -> Memory:
     return memory
 
 
-def from_snapshot(
-    run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared, seen: Snapshot
-) -> Situation:
+def from_snapshot(run: Run[ApiT], declared: Declared, seen: Snapshot) -> Situation:
     """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
     memory = seen.memory(settle_seconds=run.limits.settle_seconds)
     observed = seen.observed(watched_by(run, declared), memory)
-    return logged(run, decide(run, declare(observed), observed, memory))
+    return logged(run, decide(run, declared, observed, memory))
 
 
 def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
@@ -119,9 +116,26 @@ def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memor
     What counts is when the workspace began to be read: reading may take minutes, and a snapshot be of yesterday, and
     what has settled only since then may have shown only since then.
     """
+    declared = with_ancestry(run, declared, observed)
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
     decided = fit(plan(declared, observed, memory, now=observed.began), observed.pending, room)
     return situation_of(run, declared, observed, memory, decided)
+
+
+def with_ancestry(run: Run[ApiT], declared: Declared, observed: Observed) -> Declared:
+    """Add what git knows of the commits from which jobs were created."""
+    found = run.ancestry(commits_in_question(declared, observed))
+    return replace(declared, lineage=found.contained, newer=found.newer)
+
+
+def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
+    """Return the commits from which live jobs were created, and the last job that belongs to each name."""
+    wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
+    last: dict[str, Ours] = {}
+    for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
+        last[wanted.get(ours.tags.run_key, ours.tags.name)] = ours
+    live = (ours for ours in observed.ours if ours.phase is Phase.ACTIVE)
+    return frozenset(ours.tags.source.commit for ours in (*last.values(), *live)) - {""}
 
 
 def logged(run: Run[ApiT], it: Situation) -> Situation:

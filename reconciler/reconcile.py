@@ -21,7 +21,7 @@ from reconciler.gather import gather, logged, look, situation_of
 from reconciler.holds import Reduced
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
-from reconciler.model import Declared, Observed, RunKey
+from reconciler.model import Declared, RunKey
 from reconciler.outcomes import Created, Outcome
 from reconciler.planner import plan
 from reconciler.run import ApiT, Run, Situation
@@ -69,7 +69,6 @@ def only_what_was_agreed_to(run: Run[ApiT], situation: Situation, within: Agreem
 
 def apply(
     run: Run[Writer],
-    declare: Callable[[Observed], Declared],
     declared: Declared,
     agree: Callable[[Situation], bool],
     *,
@@ -83,7 +82,6 @@ def apply(
 
     Args:
         run: what to work with.
-        declare: as for `gather.gather`.
         declared: what git says.
         agree: shows the plan and asks; raises what the guards say.
         saved: the plan that was agreed to beforehand.
@@ -96,7 +94,7 @@ def apply(
     """
     agreed, first = False, None
     for _ in range(ROUNDS):
-        situation = gather(run, declare, declared, to_create=True)
+        situation = gather(run, declared, to_create=True)
         records.record_seen(run, situation)
         if first is not None:
             situation = only_what_is_left(run, situation, first)

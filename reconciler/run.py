@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -12,7 +13,7 @@ from reconciler.api.retry import Retrier
 from reconciler.document import PlanDoc
 from reconciler.guards import Allowed, Refusal
 from reconciler.ledger.memory import Memory
-from reconciler.model import Checkout, Declared, Observed, Source, Target
+from reconciler.model import Ancestry, Checkout, Declared, Observed, Source, Target
 from reconciler.settings import Guards, Limits, Uploads
 from reconciler.world import World
 
@@ -32,6 +33,8 @@ class Run(Generic[ApiT]):
     """With what the command line allows beyond the settings."""
     allowed: Allowed
     checkout: Checkout
+    ancestry: Callable[[frozenset[str]], Ancestry]
+    """Says which of some commits the checkout contains, and which came after it."""
     source: Source
     root: Path
     """The project root, for input files."""

@@ -11,13 +11,12 @@ from msgspec import structs
 from reconciler import gather, reconcile, tags
 from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob, JobPage
-from reconciler.cli.declare import commits_in_question
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, StalePlanError
 from reconciler.guards import Allowed
 from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
 from reconciler.ledger.memory import remember
-from reconciler.model import Checkout, Declared, Job, JobSpec, Observed, Source, Target, UploadedFile
+from reconciler.model import Ancestry, Checkout, Job, JobSpec, Observed, Source, Target, UploadedFile
 from reconciler.outcomes import Created, Failed, Outcome
 from reconciler.reconcile import ROUNDS
 from reconciler.run import Run, Situation
@@ -64,6 +63,7 @@ def run(api: Api) -> Run[Writer]:
         guards=Guards(),
         allowed=Allowed(),
         checkout=Checkout(commit=HEAD),
+        ancestry=lambda commits: Ancestry(contained=commits & {HEAD}),
         source=Source(commit=HEAD),
         root=Path("nowhere"),
     )
@@ -84,12 +84,7 @@ class Asked:
 def applied_with(
     api: Api, *specs: JobSpec, asked: Asked | None = None, saved: PlanDoc | None = None
 ) -> tuple[Situation, tuple[Outcome, ...]]:
-    asked_of = declared(*specs)
-
-    def declare(_: Observed) -> Declared:
-        return asked_of
-
-    return reconcile.apply(run(api), declare, asked_of, asked or Asked(), saved=saved)
+    return reconcile.apply(run(api), declared(*specs), asked or Asked(), saved=saved)
 
 
 def applied(api: Api, *specs: JobSpec, asked: Asked | None = None) -> tuple[Outcome, ...]:
@@ -123,7 +118,6 @@ class SlowApi(Api):
 
 def test_what_settles_after_a_snapshot_was_made_is_not_settled() -> None:
     """The snapshot may be from before the job showed, however old it is by the time of the plan."""
-    asked_of = declared(A)
     yesterday = Snapshot(
         at=NOW - 86_400,
         jobs=(),
@@ -131,7 +125,7 @@ def test_what_settles_after_a_snapshot_was_made_is_not_settled() -> None:
         other_pending=0,
         ledger=(intended(A, "00000009", at=NOW - 86_410),),
     )
-    found = gather.from_snapshot(run(Api(Stage())), lambda _: asked_of, asked_of, yesterday)
+    found = gather.from_snapshot(run(Api(Stage())), declared(A), yesterday)
     assert told(found.plan) == {"a": ("hold - unsettled",)}
 
 
@@ -359,4 +353,4 @@ def test_the_commit_of_a_job_is_in_question_under_the_name_that_its_work_has_now
     renamed, since = ours(A, "j1", FAILED, commit="c1", age=20), ours(B, "j2", FAILED, commit="c2", age=10)
     moved = structs.replace(renamed, tags=structs.replace(renamed.tags, name=B.name))
     seen = Observed(ours=(moved, since))
-    assert commits_in_question(declared(A), seen) == {"c1", "c2"}
+    assert gather.commits_in_question(declared(A), seen) == {"c1", "c2"}

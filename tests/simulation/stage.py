@@ -124,7 +124,7 @@ class Stage:
         agrees: bool = True,
     ) -> Order:
         return Order(
-            declare=self.git.declare(commit, declared),
+            ancestry=self.git.ancestry(commit),
             commit_id=self.git.commits[commit].id if self.git.used else "",
             saved=saved,
             agrees=agrees,
