@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, assert_never
 
 from reconciler.actions import Cancel, Create, Decision, Plan
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RejectedError
-from reconciler.create import FIRST_WAIT, LONGEST_WAIT, Altered, Bought, Desk, Lost, Refused, Result, buy
+from reconciler.create import FIRST_WAIT, LONGEST_WAIT, Altered, Bought, Lost, Refused, Result, buy
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
-from reconciler.model import Job, Phase, Source
+from reconciler.model import Job, Phase
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
-from reconciler.settings import Uploads as Wishes
+from reconciler.run import Run
 from reconciler.uploads import Uploads
 from reconciler.world import World
 
@@ -27,24 +26,19 @@ CREATE: Final = "create"
 CANCEL: Final = "cancel"
 RUNNING: Final = (Phase.ACTIVE, Phase.UNKNOWN)
 """Phases of a job that a cancel may still stop."""
-KEPT: Final = Wishes()
-"""Uploads as the API keeps them by itself."""
 
 
 class Applier:
     """Carries out one plan.
 
     Args:
-        desk: what every create of the run shares, and who sends.
-        root: the project root, for input files.
-        uploads: how they are kept in the workspace.
+        run: what to work with.
     """
 
-    def __init__(self, desk: Desk, *, root: Path, uploads: Wishes = KEPT) -> None:
-        self._desk = desk
-        self._writer = desk.writer
-        self._world = desk.world
-        self._uploads = Uploads(desk.writer, desk.world, retrier=desk.retrier, root=root, wishes=uploads)
+    def __init__(self, run: Run[Writer]) -> None:
+        self._run = run
+        self._world = run.world
+        self._uploads = Uploads(run)
         self._altered = threading.Event()
 
     def apply(self, plan: Plan) -> tuple[Outcome, ...]:
@@ -52,7 +46,7 @@ class Applier:
         pending = [decision for decision in plan.decisions if decision.pending]
         self._uploads.expect(create.spec for create in plan.of(Create))
         self._world.progress.expect("writing", len(plan.of(Create)) + len(plan.of(Cancel)))
-        done = self._world.spread(self._decision, pending, at_once=self._desk.limits.in_flight)
+        done = self._world.spread(self._decision, pending, at_once=self._run.limits.in_flight)
         return tuple(outcome for outcomes in done for outcome in outcomes)
 
     def _decision(self, decision: Decision) -> list[Outcome]:
@@ -98,13 +92,13 @@ class Applier:
                 return "there is no room for it, since what it replaces was not cancelled"
             job = outcome.job
             while job.phase in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
-                left = self._desk.give_up_at - self._world.monotonic()
+                left = self._run.give_up_at - self._world.monotonic()
                 if left <= 0 or self._world.stop.is_set():
                     return f"{job.short_id}, which it replaces, has not stopped yet: run again"
                 self._world.sleep(min(wait, left))
                 wait = min(wait * 2, LONGEST_WAIT)
                 try:
-                    job = self._writer.get_job(job.id)
+                    job = self._run.api.get_job(job.id)
                 except ApiError as error:
                     return f"nobody can tell whether {job.short_id}, which it replaces, has stopped: {error}"
         return ""
@@ -149,14 +143,14 @@ class Applier:
     def _buy(self, create: Create, over: tuple[str, ...]) -> Result:
         """Buy; where that was refused because an upload of an earlier run is gone, send it and try once more."""
         ids = self._uploads.ids(create.spec)
-        result = buy(self._desk, create, ids, over=over)
+        result = buy(self._run, create, ids, over=over)
         if isinstance(result, Refused) and isinstance(result.error, RejectedError):
             try:
                 vanished = self._uploads.vanished(ids)
             except ApiError:  # what is known is told: the refusal
                 return result
             if vanished:
-                return buy(self._desk, create, self._uploads.ids(create.spec), over=over)
+                return buy(self._run, create, self._uploads.ids(create.spec), over=over)
         return result
 
     def _cancel(self, name: str, cancel: Cancel) -> Outcome:
@@ -164,9 +158,7 @@ class Applier:
             return Skipped(name=name, action=CANCEL, why="the run was asked to stop")
         job = cancel.ours.job
         try:
-            job = cancel_job(
-                self._writer, self._world, job, name=name, reason=cancel.reason, source=self._desk.source
-            )
+            job = cancel_job(self._run, job, name=name, reason=cancel.reason)
         except OutcomeUnknownError as error:
             return Unknown(name=name, action=CANCEL, error=error, until=None)
         except ReconcilerError as error:
@@ -174,7 +166,7 @@ class Applier:
         return Cancelled(name=name, job=job)
 
 
-def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str, source: Source) -> Job:
+def cancel_job(run: Run[Writer], job: Job, *, name: str, reason: str) -> Job:
     """Cancel a job, on the record, and return it as it is left. A job that has stopped by itself is returned as it is.
 
     The job is read first: only if it was running just before, and the API accepted the cancel, does the ledger say
@@ -184,7 +176,8 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
         LedgerError: the intent could not be made durable, so nothing was sent.
         ApiError: the job was not cancelled, or it is not known whether it was.
     """
-    before = _read_before(writer, world, job, name=name)
+    world, source = run.world, run.source
+    before = _read_before(run, job, name=name)
     if before.phase not in RUNNING:
         return before
     world.ledger.append(
@@ -200,7 +193,7 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
         )
     )
     try:
-        left, problem = stop(writer, job.id)
+        left, problem = stop(run.api, job.id)
     except ReconcilerError as error:
         world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
         if not isinstance(
@@ -223,11 +216,11 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
     return left
 
 
-def _read_before(writer: Writer, world: World, job: Job, *, name: str) -> Job:
+def _read_before(run: Run[Writer], job: Job, *, name: str) -> Job:
     try:
-        return writer.get_job(job.id)
+        return run.api.get_job(job.id)
     except ReconcilerError as error:
-        world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
+        run.world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
         if isinstance(error, OutcomeUnknownError):  # of the read: no cancel was sent
             raise ReconcilerError(
                 f"not cancelled, since it could not be read: {error}", hint="run again"

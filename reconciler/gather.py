@@ -19,7 +19,8 @@ from reconciler.listing import Listed, whole
 from reconciler.model import Declared, Observed, Ours, Phase
 from reconciler.planner import plan
 from reconciler.quota import Room, fit
-from reconciler.run import ApiT, Run, Situation
+from reconciler.run import ApiT, Run
+from reconciler.situation import Situation
 from reconciler.snapshot import Snapshot
 
 
@@ -38,19 +39,8 @@ def look(
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
-    found = listed() if listed else read_list(run)
-    watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
-    return observe.with_remembered(run.api, run.world, watched, memory, found, at_once=at_once)
-
-
-def read_list(run: Run[ApiT]) -> Listed:
-    """Read the list of jobs.
-
-    Raises:
-        ListingError: it could not be read whole.
-        ApiError: a page could not be read.
-    """
-    return whole(run.api, run.world, at_once=run.limits.reads_in_flight)
+    found = listed() if listed else whole(run)
+    return observe.with_remembered(run, watched_by(run, declared), memory, found)
 
 
 def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:

@@ -6,6 +6,7 @@ What it works on is a `Run`: the API, the world, the target and the settings. No
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from reconciler import claims as claimed
@@ -14,7 +15,6 @@ from reconciler.actions import Plan
 from reconciler.agreement import Agreement
 from reconciler.api.client import Writer
 from reconciler.apply import Applier
-from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
 from reconciler.gather import gather, logged, look, situation_of
@@ -24,8 +24,9 @@ from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, RunKey
 from reconciler.outcomes import Created, Outcome
 from reconciler.planner import plan
-from reconciler.run import ApiT, Run, Situation
+from reconciler.run import ApiT, Run
 from reconciler.settle import my_duplicates, until_listed
+from reconciler.situation import Situation
 
 ROUNDS: Final = 8
 """So often a plan is made again because another runner wrote first."""
@@ -125,17 +126,8 @@ def _carry_out(
     run: Run[Writer], situation: Situation, claims: Sequence[CreateIntended], *, give_up_at: float
 ) -> tuple[Outcome, ...]:
     run.world.log("apply.started", decisions=sum(it.pending for it in situation.plan.decisions))
-    desk = Desk(
-        writer=run.api,
-        world=run.world,
-        limits=run.limits,
-        project=run.target.project,
-        source=run.source,
-        retrier=run.retrier,
-        give_up_at=give_up_at,
-        ops={RunKey(claim.work, claim.rerun): claim.op for claim in claims},
-    )
-    applier = Applier(desk, root=run.root, uploads=run.uploads)
+    ops = {RunKey(claim.work, claim.rerun): claim.op for claim in claims}
+    applier = Applier(replace(run, give_up_at=give_up_at, ops=ops))
     outcomes = applier.apply(situation.plan)
     try:
         claimed.release(run, outcomes, claims)
@@ -160,10 +152,9 @@ def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outco
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
     settled = until_listed(
+        run,
         lambda: look(run, situation.declared, Memory()),  # the list alone: a later run may have no ledger
         outcomes,
-        run.world,
-        settle_seconds=run.limits.settle_seconds,
     )
     again = plan(situation.declared, settled.observed, memory, now=run.world.now())
     return my_duplicates(again, outcomes, run.api)

@@ -7,7 +7,8 @@ from typing import Final
 from reconciler.ledger import seen
 from reconciler.ledger.lines import Line
 from reconciler.model import Phase
-from reconciler.run import ApiT, Run, Situation
+from reconciler.run import ApiT, Run
+from reconciler.situation import Situation
 
 OVER: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 

@@ -20,8 +20,9 @@ from reconciler.guards import Refusal
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Declared
 from reconciler.outcomes import Outcome
-from reconciler.run import Run, Situation
+from reconciler.run import Run
 from reconciler.settings import Guards
+from reconciler.situation import Situation
 
 
 @dataclass(kw_only=True)

@@ -21,7 +21,7 @@ from reconciler.errors import ExitCode, GuardError, ReconcilerError, first_that_
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Declared
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
-from reconciler.run import Situation
+from reconciler.situation import Situation
 
 
 @dataclass(kw_only=True)

@@ -13,9 +13,11 @@ from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
+from reconciler.listing import whole
 from reconciler.model import EVERY_JOB, Declared, Names
 from reconciler.render.problems import problems_text
-from reconciler.run import ApiT, Situation
+from reconciler.run import ApiT
+from reconciler.situation import Situation
 from reconciler.specs.load import load
 
 
@@ -46,7 +48,7 @@ def selected_by(saved: PlanDoc, said: Declared) -> Declared:
 def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
     run = session.run
-    listed = session.host.beside(lambda: gathering.read_list(run))
+    listed = session.host.beside(lambda: whole(run))
     said = declared(session, paths, names)
     return gathering.gather(run, said, listed=listed)
 

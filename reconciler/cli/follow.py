@@ -23,7 +23,7 @@ from reconciler.outcomes import Outcome
 from reconciler.render.outcome_words import outcome_doc
 from reconciler.reports import ApplyDoc, pretty
 from reconciler.rounds import Rounds, requests_of
-from reconciler.run import Situation
+from reconciler.situation import Situation
 from reconciler.wait import Patience, View, until_ended
 
 

@@ -69,8 +69,7 @@ def read(
 
         with reading(common, host) as session:
             lines = session.run.world.ledger.read()
-            at_once = session.run.limits.reads_in_flight
-            jobs = listing.list_all(session.run.api, session.run.world, at_once=at_once)
+            jobs = listing.list_all(session.run)
     ledger = heard(lines)
     if jobs is not None:
         jobs = rows.ours(jobs, target.project, ledger.records)

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import pytest
 from msgspec import structs
 
 from reconciler import gather, reconcile, tags
-from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob, JobPage
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, StalePlanError
-from reconciler.guards import Allowed
 from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
 from reconciler.ledger.memory import remember
-from reconciler.model import Ancestry, Checkout, Job, JobSpec, Observed, Source, Target, UploadedFile
+from reconciler.model import Job, JobSpec, Observed, UploadedFile
 from reconciler.outcomes import Created, Failed, Outcome
 from reconciler.reconcile import ROUNDS
-from reconciler.run import Run, Situation
-from reconciler.settings import Guards, Limits
+from reconciler.situation import Situation
 from reconciler.snapshot import Snapshot
 
-from .fakes import ANSWERED, Api, Fate, Row, Stage, busy, desk, lost_after, lost_before, refused
+from .fakes import ANSWERED, Api, Fate, Row, Stage, busy, lost_after, lost_before, refused, run
 from .make import (
     FAILED,
-    HEAD,
     NOW,
-    PROJECT,
     SUCCEEDED,
     created,
     declared,
@@ -50,23 +44,6 @@ def remote(name: str, work: str) -> JobSpec:
 
 A, B = remote("a", "1"), remote("b", "2")
 STRANGERS = remote("theirs", "3")
-
-
-def run(api: Api) -> Run[Writer]:
-    shared = desk(api)
-    return Run(
-        api=api,
-        retrier=shared.retrier,
-        world=shared.world,
-        target=Target(base_url="https://api.example.com", project=PROJECT),
-        limits=Limits(),
-        guards=Guards(),
-        allowed=Allowed(),
-        checkout=Checkout(commit=HEAD),
-        ancestry=lambda commits: Ancestry(contained=commits & {HEAD}),
-        source=Source(commit=HEAD),
-        root=Path("nowhere"),
-    )
 
 
 class Asked:

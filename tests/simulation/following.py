@@ -12,7 +12,8 @@ from reconciler.api.client import Writer
 from reconciler.document import PlanDoc
 from reconciler.outcomes import Outcome
 from reconciler.rounds import Rounds, requests_of
-from reconciler.run import Run, Situation
+from reconciler.run import Run
+from reconciler.situation import Situation
 from reconciler.wait import Patience, until_ended
 from tests.simulation.history import RunRecord
 

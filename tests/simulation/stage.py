@@ -10,8 +10,9 @@ from reconciler.api.client import Writer
 from reconciler.guards import Allowed
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Declared
-from reconciler.run import Run, Situation
+from reconciler.run import Run
 from reconciler.settings import Guards
+from reconciler.situation import Situation
 from reconciler.wait import Patience
 from reconciler.world import Ledger
 from tests.simulation.baton import Baton

@@ -21,8 +21,9 @@ from reconciler.hooks.tell import Teller
 from reconciler.ledger.lines import Created, Ended, Line
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
-from reconciler.run import Run, Situation
+from reconciler.run import Run
 from reconciler.settings import Guards, Limits
+from reconciler.situation import Situation
 from reconciler.world import Ledger
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
