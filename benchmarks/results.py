@@ -104,7 +104,6 @@ def joined(folder: Path, order: str) -> None:
         errors=folder / f"errors-{order}",
         inputs=[folder / "input"],
         longest=96 * MEGABYTE,
-        plain=True,
     )
     found, written = join(sources, folder / "results", lambda: None)
     if found.missing or found.ok + sum(found.failures.values()) != written.lines:

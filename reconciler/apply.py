@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, assert_never
 
 from reconciler.actions import Cancel, Create, Decision, Plan
@@ -19,7 +18,6 @@ from reconciler.create import (
     LONGEST_WAIT,
     Altered,
     Bought,
-    Desk,
     FileIds,
     Lost,
     NotSent,
@@ -29,9 +27,9 @@ from reconciler.create import (
 )
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
-from reconciler.model import Job, JobSpec, Phase, Source
+from reconciler.model import Job, JobSpec, Phase
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
-from reconciler.settings import Uploads as Wishes
+from reconciler.run import Run
 from reconciler.uploads import Uploads
 from reconciler.world import World
 
@@ -39,24 +37,19 @@ CREATE: Final = "create"
 CANCEL: Final = "cancel"
 RUNNING: Final = (Phase.ACTIVE, Phase.UNKNOWN)
 """Phases of a job that a cancel may still stop."""
-KEPT: Final = Wishes()
-"""Uploads as the API keeps them by itself."""
 
 
 class Applier:
     """Carries out one plan.
 
     Args:
-        desk: what every create of the run shares, and who sends.
-        root: the project root, for input files.
-        uploads: how they are kept in the workspace.
+        run: what to work with.
     """
 
-    def __init__(self, desk: Desk, *, root: Path, uploads: Wishes = KEPT) -> None:
-        self._desk = desk
-        self._writer = desk.writer
-        self._world = desk.world
-        self._uploads = Uploads(desk.writer, desk.world, retrier=desk.retrier, root=root, wishes=uploads)
+    def __init__(self, run: Run[Writer]) -> None:
+        self._run = run
+        self._world = run.world
+        self._uploads = Uploads(run)
         self._altered = threading.Event()
 
     def apply(self, plan: Plan) -> tuple[Outcome, ...]:
@@ -64,7 +57,7 @@ class Applier:
         pending = [decision for decision in plan.decisions if decision.pending]
         self._uploads.expect(create.spec for create in plan.of(Create))
         self._world.progress.expect("writing", len(plan.of(Create)) + len(plan.of(Cancel)))
-        done = self._world.spread(self._decision, pending, at_once=self._desk.limits.in_flight)
+        done = self._world.spread(self._decision, pending, at_once=self._run.limits.in_flight)
         return tuple(outcome for outcomes in done for outcome in outcomes)
 
     def _decision(self, decision: Decision) -> list[Outcome]:
@@ -110,13 +103,13 @@ class Applier:
                 return "there is no room for it, since what it replaces was not cancelled"
             job = outcome.job
             while not job.phase.ended:
-                left = self._desk.give_up_at - self._world.monotonic()
+                left = self._run.give_up_at - self._world.monotonic()
                 if left <= 0 or self._world.stop.is_set():
                     return f"{job.short_id}, which it replaces, has not stopped yet: run again"
                 self._world.sleep(min(wait, left))
                 wait = min(wait * 2, LONGEST_WAIT)
                 try:
-                    job = self._writer.get_job(job.id)
+                    job = self._run.api.get_job(job.id)
                 except ApiError as error:
                     return f"nobody can tell whether {job.short_id}, which it replaces, has stopped: {error}"
         return ""
@@ -160,7 +153,7 @@ class Applier:
         return Skipped(name=create.spec.name, action=CREATE, why=why, unsent=self._claim_of(create))
 
     def _claim_of(self, create: Create) -> str:
-        return self._desk.ops.get(create.spec.run_key, "")
+        return self._run.ops.get(create.spec.run_key, "")
 
     def _buy(self, create: Create, over: tuple[str, ...]) -> Result:
         """Buy; if that was refused because an upload of an earlier run is gone, send it and try once more."""
@@ -168,7 +161,7 @@ class Applier:
             ids = self._uploads.ids(create.spec)
         except ReconcilerError as error:
             return NotSent(error=error)
-        return buy(self._desk, create, ids, over=over, renew=lambda ids: self._renewed(create.spec, ids))
+        return buy(self._run, create, ids, over=over, renew=lambda ids: self._renewed(create.spec, ids))
 
     def _renewed(self, spec: JobSpec, ids: FileIds) -> FileIds:
         """Upload the inputs of a spec again that are gone; the ids stay the same if nobody can tell.
@@ -187,9 +180,7 @@ class Applier:
             return Skipped(name=name, action=CANCEL, why="the run was asked to stop")
         job = cancel.ours.job
         try:
-            job = cancel_job(
-                self._writer, self._world, job, name=name, reason=cancel.reason, source=self._desk.source
-            )
+            job = cancel_job(self._run, job, name=name, reason=cancel.reason)
         except OutcomeUnknownError as error:
             return Unknown(name=name, action=CANCEL, error=error, until=None)
         except ReconcilerError as error:
@@ -197,7 +188,7 @@ class Applier:
         return Cancelled(name=name, job=job)
 
 
-def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str, source: Source) -> Job:
+def cancel_job(run: Run[Writer], job: Job, *, name: str, reason: str) -> Job:
     """Cancel a job, on the record, and return it as it is left. A job that has stopped by itself is returned as it is.
 
     The job is read first: only if it was running just before, and the API accepted the cancel, does the ledger say
@@ -207,7 +198,8 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
         LedgerError: the intent could not be made durable, so nothing was sent.
         ApiError: the job was not cancelled, or it is not known whether it was.
     """
-    before = _read_before(writer, world, job, name=name)
+    world, source = run.world, run.source
+    before = _read_before(run, job, name=name)
     if before.phase not in RUNNING:
         return before
     world.ledger.append(
@@ -223,7 +215,7 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
         )
     )
     try:
-        left, problem = stop(writer, job.id)
+        left, problem = stop(run.api, job.id)
     except ReconcilerError as error:
         world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
         if not isinstance(
@@ -246,11 +238,11 @@ def cancel_job(writer: Writer, world: World, job: Job, *, name: str, reason: str
     return left
 
 
-def _read_before(writer: Writer, world: World, job: Job, *, name: str) -> Job:
+def _read_before(run: Run[Writer], job: Job, *, name: str) -> Job:
     try:
-        return writer.get_job(job.id)
+        return run.api.get_job(job.id)
     except ReconcilerError as error:
-        world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
+        run.world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
         if isinstance(error, OutcomeUnknownError):  # of the read: no cancel was sent
             raise ReconcilerError(
                 f"not cancelled, since it could not be read: {error}", hint="run again"

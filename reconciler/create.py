@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, assert_never
 
 from reconciler import listing, tags
@@ -27,14 +27,12 @@ from reconciler.api.errors import (
     RejectedError,
     UnreachableError,
 )
-from reconciler.api.retry import Retrier
 from reconciler.api.values import CreateJob
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger import seen
 from reconciler.ledger.lines import CreateIntended, CreateRefused, CreateUnknown, Line
-from reconciler.model import InlineRequests, Job, RunKey, Source
-from reconciler.settings import Limits
-from reconciler.world import World
+from reconciler.model import InlineRequests, Job
+from reconciler.run import Run
 
 FIRST_WAIT: Final = 1.0
 """Seconds before the first look-up; each further wait is twice as long."""
@@ -93,24 +91,6 @@ TOO_LATE: Final = NotSent(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What every create of a run shares."""
-
-    writer: Writer
-    world: World
-    limits: Limits
-    project: str
-    source: Source
-    """Who buys, from where."""
-    retrier: Retrier
-    """Bounds the repeating of what certainly did nothing, together with the run's reads."""
-    give_up_at: float
-    """On the monotonic clock: nothing is sent after it."""
-    ops: Mapping[RunKey, str] = field(default_factory=dict)
-    """Ops that were claimed beforehand, in a ledger that others see; a new one where there is none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
     """One create on its way."""
 
@@ -121,7 +101,7 @@ class Purchase:
 
 
 def buy(
-    desk: Desk,
+    run: Run[Writer],
     order: Create,
     file_ids: FileIds,
     *,
@@ -131,38 +111,38 @@ def buy(
     """Create the job of `order`, once.
 
     Args:
-        desk: what the creates of a run share.
+        run: what the creates of a run share.
         order: the create.
         file_ids: its inputs.
         over: the ids of the jobs that are cancelled once it exists; its tags name them.
         renew: is asked when the API refuses the create: uploads again those of the inputs that are gone. The create is
             repeated, with the same op, if the ids that it returns differ.
     """
-    purchase = prepare(desk, order, file_ids, over=over)
-    result = _settled_send(desk, purchase, TOO_LATE)
+    purchase = prepare(run, order, file_ids, over=over)
+    result = _settled_send(run, purchase, TOO_LATE)
     if isinstance(result, Refused) and isinstance(result.error, RejectedError):
-        result = _with_renewed_inputs(desk, purchase, result, renew)
+        result = _with_renewed_inputs(run, purchase, result, renew)
     if not isinstance(result, NotSent):
-        _record(desk, purchase, result)
+        _record(run, purchase, result)
     return result
 
 
-def _settled_send(desk: Desk, purchase: Purchase, known: Result) -> Result:
+def _settled_send(run: Run[Writer], purchase: Purchase, known: Result) -> Result:
     """Send; if the answer is lost and the job was certainly never made, send once more.
 
     Returns `known` if nothing more is sent.
     """
-    result = _send(desk, purchase, known)
+    result = _send(run, purchase, known)
     if not isinstance(result, Lost):
         return result
-    found = _settled(desk, purchase)
+    found = _settled(run, purchase)
     if found is None:
-        return _send(desk, purchase, result)
+        return _send(run, purchase, result)
     return _check(found, purchase, adopted=True) if found else result
 
 
 def _with_renewed_inputs(
-    desk: Desk, purchase: Purchase, refused: Refused, renew: Callable[[FileIds], FileIds]
+    run: Run[Writer], purchase: Purchase, refused: Refused, renew: Callable[[FileIds], FileIds]
 ) -> Result:
     """Send once more, if the refused create named uploads that are gone."""
     file_ids = purchase.request.input_files
@@ -174,15 +154,17 @@ def _with_renewed_inputs(
     if renewed == file_ids:
         return refused
     request = replace(purchase.request, input_files=renewed)
-    return _settled_send(desk, replace(purchase, request=request), refused)
+    return _settled_send(run, replace(purchase, request=request), refused)
 
 
-def prepare(desk: Desk, order: Create, file_ids: FileIds, *, over: tuple[str, ...] = ()) -> Purchase:
+def prepare(run: Run[Writer], order: Create, file_ids: FileIds, *, over: tuple[str, ...] = ()) -> Purchase:
     """Give a create its op, its tags and its request."""
     spec = order.spec
-    op = desk.ops.get(spec.run_key) or desk.world.new_op()
+    op = run.ops.get(spec.run_key) or run.world.new_op()
     ours = tags.write(
-        tags.tags_of(spec, project=desk.project, attempt=order.attempt, op=op, source=desk.source, over=over)
+        tags.tags_of(
+            spec, project=run.target.project, attempt=order.attempt, op=op, source=run.source, over=over
+        )
     )
     inline = next((part.body for part in spec.inputs if isinstance(part, InlineRequests)), None)
     return Purchase(
@@ -201,24 +183,24 @@ def prepare(desk: Desk, order: Create, file_ids: FileIds, *, over: tuple[str, ..
     )
 
 
-def _send(desk: Desk, purchase: Purchase, known: Result) -> Result:
+def _send(run: Run[Writer], purchase: Purchase, known: Result) -> Result:
     """POST until something is certain or lost; look for what is lost until it must have settled.
 
     Returns what is known of the create, at first `known`, if the run's time is over or the ledger fails before that.
     """
     attempt = 1
-    while not _too_late(desk):
+    while not _too_late(run):
         try:
-            _intend(desk, purchase)
-            return _check(desk.writer.create_job(purchase.request), purchase)
+            _intend(run, purchase)
+            return _check(run.api.create_job(purchase.request), purchase)
         except LedgerError as error:
             return NotSent(error=error) if isinstance(known, NotSent) else known
         except RejectedError as error:
             return Refused(error=error)
         except OutcomeUnknownError as error:
-            return _settle(desk, purchase, error)
+            return _settle(run, purchase, error)
         except (RateLimitedError, UnreachableError) as error:
-            if ended := _wait(desk, purchase, error, attempt=attempt):
+            if ended := _wait(run, purchase, error, attempt=attempt):
                 return ended
             attempt += 1
             if not isinstance(known, Lost):  # what became of an earlier POST stays unknown
@@ -227,23 +209,23 @@ def _send(desk: Desk, purchase: Purchase, known: Result) -> Result:
 
 
 def _wait(
-    desk: Desk, purchase: Purchase, error: RateLimitedError | UnreachableError, *, attempt: int
+    run: Run[Writer], purchase: Purchase, error: RateLimitedError | UnreachableError, *, attempt: int
 ) -> Result | None:
     """Wait until the POST may be repeated; return the result if it may not, or if the list shows the job."""
     try:
-        desk.retrier.wait(error, attempt=attempt)
+        run.retrier.wait(error, attempt=attempt)
     except ApiError:
         return Refused(error=error)
-    found = _newest(desk, purchase)
+    found = _newest(run, purchase)
     return _check(found, purchase, adopted=True) if found else None
 
 
-def _intend(desk: Desk, purchase: Purchase) -> None:
-    order, source = purchase.order, desk.source
-    desk.world.ledger.append(
+def _intend(run: Run[Writer], purchase: Purchase) -> None:
+    order, source = purchase.order, run.source
+    run.world.ledger.append(
         CreateIntended(
-            at=desk.world.now(),
-            run_id=desk.world.run_id,
+            at=run.world.now(),
+            run_id=run.world.run_id,
             op=purchase.op,
             name=order.spec.name,
             work=order.spec.run_key.work,
@@ -265,42 +247,42 @@ def _check(job: Job, purchase: Purchase, *, adopted: bool = False) -> Result:
     return Bought(job=job, op=purchase.op, adopted=adopted)
 
 
-def _settle(desk: Desk, purchase: Purchase, error: ReconcilerError) -> Result:
+def _settle(run: Run[Writer], purchase: Purchase, error: ReconcilerError) -> Result:
     """Look for a job whose answer was lost, until it must have shown if it exists."""
-    world, began = desk.world, desk.world.monotonic()
+    world, began = run.world, run.world.monotonic()
     at = world.now()
-    lost = Lost(error=error, at=at, until=at + desk.limits.settle_seconds)
+    lost = Lost(error=error, at=at, until=at + run.limits.settle_seconds)
     world.log("job.create_unknown", name=purchase.order.spec.name, op=purchase.op, error=str(error))
     wait = FIRST_WAIT
     while True:
-        found = _newest(desk, purchase)
+        found = _newest(run, purchase)
         if found:
             return _check(found, purchase, adopted=True)
-        left = began + desk.limits.settle_seconds - world.monotonic()
+        left = began + run.limits.settle_seconds - world.monotonic()
         if left <= 0 or world.stop.is_set():
             return lost
         world.sleep(min(wait, left))
         wait = min(wait * 2, LONGEST_WAIT)
 
 
-def _newest(desk: Desk, purchase: Purchase) -> Job | None:
+def _newest(run: Run[Writer], purchase: Purchase) -> Job | None:
     """Look for the op among the newest jobs. Presence is proof; absence is none."""
     with suppress(ReconcilerError):
-        page = desk.writer.list_jobs(page=0, order_by="-created")
+        page = run.api.list_jobs(page=0, order_by="-created")
         return next((job for job in page.jobs if _is(job, purchase)), None)
     return None
 
 
-def _too_late(desk: Desk) -> bool:
-    return desk.world.stop.is_set() or desk.world.monotonic() > desk.give_up_at
+def _too_late(run: Run[Writer]) -> bool:
+    return run.world.stop.is_set() or run.world.monotonic() > run.give_up_at
 
 
-def _settled(desk: Desk, purchase: Purchase) -> Job | Literal[False] | None:
+def _settled(run: Run[Writer], purchase: Purchase) -> Job | Literal[False] | None:
     """Look once more, in a complete list: the job, None where it was never made, False where nobody can tell."""
-    if _too_late(desk):
+    if _too_late(run):
         return False
     try:
-        jobs = listing.list_all(desk.writer, desk.world, at_once=desk.limits.reads_in_flight)
+        jobs = listing.list_all(run)
     except ReconcilerError:
         return False
     return next((job for job in jobs if _is(job, purchase)), None)
@@ -311,9 +293,9 @@ def _is(job: Job, purchase: Purchase) -> bool:
     return f"op={purchase.op}" in str(job.metadata.get(tags.RUN, "")).split(" ")
 
 
-def _record(desk: Desk, purchase: Purchase, result: Bought | Altered | Refused | Lost) -> None:
+def _record(run: Run[Writer], purchase: Purchase, result: Bought | Altered | Refused | Lost) -> None:
     """Write down what came of it. A ledger that fails now costs memory, not money: the tags still tell."""
-    at, run_id, op = desk.world.now(), desk.world.run_id, purchase.op
+    at, run_id, op = run.world.now(), run.world.run_id, purchase.op
     spec = purchase.order.spec
     line: Line
     match result:
@@ -337,6 +319,6 @@ def _record(desk: Desk, purchase: Purchase, result: Bought | Altered | Refused |
         case _:
             assert_never(result)
     try:
-        desk.world.ledger.append(line)
+        run.world.ledger.append(line)
     except LedgerError as error:
-        desk.world.log("ledger.degraded", error=str(error), op=op)
+        run.world.log("ledger.degraded", error=str(error), op=op)

@@ -91,7 +91,7 @@ def _host(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
 
 def _list(run: Run[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Finding]:
     """Read the list, and add it to `lists`."""
-    jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    jobs = listing.list_all(run)
     lists.append(jobs)
     ours = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield Finding(

@@ -9,16 +9,18 @@ from collections import Counter
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from reconciler import adoption, observe, planfile
 from reconciler.actions import Create, Plan
 from reconciler.guards import Proposal, measures, refusals
 from reconciler.ledger.memory import Memory, remember
 from reconciler.listing import Listed, whole
-from reconciler.model import Declared, Observed
+from reconciler.model import Declared, Observed, Ours, Phase
 from reconciler.planner import plan
 from reconciler.quota import Room, fit
-from reconciler.run import ApiT, Run, Situation
+from reconciler.run import ApiT, Run
+from reconciler.situation import Situation
 from reconciler.snapshot import Snapshot
 
 
@@ -37,19 +39,8 @@ def look(
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
-    found = listed() if listed else read_list(run)
-    watched, at_once = watched_by(run, declared), run.limits.reads_in_flight
-    return observe.with_remembered(run.api, run.world, watched, memory, found, at_once=at_once)
-
-
-def read_list(run: Run[ApiT]) -> Listed:
-    """Read the list of jobs.
-
-    Raises:
-        ListingError: it could not be read whole.
-        ApiError: a page could not be read.
-    """
-    return whole(run.api, run.world, at_once=run.limits.reads_in_flight)
+    found = listed() if listed else whole(run)
+    return observe.with_remembered(run, watched_by(run, declared), memory, found)
 
 
 def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
@@ -60,7 +51,6 @@ def watched_by(run: Run[ApiT], declared: Declared) -> observe.Watched:
 
 def gather(
     run: Run[ApiT],
-    declare: Callable[[Observed], Declared],
     declared: Declared,
     *,
     listed: Callable[[], Listed] | None = None,
@@ -70,7 +60,6 @@ def gather(
 
     Args:
         run: what to work with.
-        declare: adds to what git says what it says of the jobs that are there: which of their commits are ours.
         declared: what git says.
         listed: returns the list, if it is being read already.
         to_create: whether jobs are created by this plan. Then a list of several pages is read twice before a create
@@ -84,10 +73,10 @@ def gather(
     """
     memory = recall(run)
     observed = look(run, declared, memory, listed)
-    situation = decide(run, declare(observed), observed, memory)
+    situation = decide(run, declared, observed, memory)
     if to_create and observed.pages > 1 and situation.plan.of(Create):
         both = look(run, declared, memory).beside(observed)
-        situation = decide(run, declare(both), both, memory)
+        situation = decide(run, declared, both, memory)
     return situation if to_create else logged(run, situation)
 
 
@@ -104,13 +93,11 @@ def recall(run: Run[ApiT]) -> Memory:
     return memory
 
 
-def from_snapshot(
-    run: Run[ApiT], declare: Callable[[Observed], Declared], declared: Declared, seen: Snapshot
-) -> Situation:
+def from_snapshot(run: Run[ApiT], declared: Declared, seen: Snapshot) -> Situation:
     """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
     memory = seen.memory(settle_seconds=run.limits.settle_seconds)
     observed = seen.observed(watched_by(run, declared), memory)
-    return logged(run, decide(run, declare(observed), observed, memory))
+    return logged(run, decide(run, declared, observed, memory))
 
 
 def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Situation:
@@ -120,9 +107,26 @@ def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memor
     what has settled only since then may have shown only since then.
     """
     memory = memory.reopened(observed.gone, now=observed.began)
+    declared = with_ancestry(run, declared, observed)
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
     decided = fit(plan(declared, observed, memory, now=observed.began), observed.pending, room)
     return situation_of(run, declared, observed, memory, decided)
+
+
+def with_ancestry(run: Run[ApiT], declared: Declared, observed: Observed) -> Declared:
+    """Add what git knows of the commits from which jobs were created."""
+    found = run.ancestry(commits_in_question(declared, observed))
+    return replace(declared, lineage=found.contained, newer=found.newer)
+
+
+def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
+    """Return the commits from which live jobs were created, and the last job that belongs to each name."""
+    wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
+    last: dict[str, Ours] = {}
+    for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
+        last[wanted.get(ours.tags.run_key, ours.tags.name)] = ours
+    live = (ours for ours in observed.ours if ours.phase is Phase.ACTIVE)
+    return frozenset(ours.tags.source.commit for ours in (*last.values(), *live)) - {""}
 
 
 def logged(run: Run[ApiT], it: Situation) -> Situation:

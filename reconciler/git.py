@@ -18,7 +18,7 @@ from msgspec import Struct
 from reconciler import gitenv
 from reconciler.errors import ReconcilerError
 from reconciler.history.story import Commit
-from reconciler.model import Checkout
+from reconciler.model import Ancestry, Checkout
 from reconciler.render.clean import clean
 
 TIMEOUT_SECONDS: Final = 60
@@ -84,25 +84,31 @@ def tracked(root: Path, folder: str) -> bool:
     return bool(_git(root, "ls-files", "-z", "--", folder))
 
 
-def contained(root: Path, commits: Iterable[str]) -> frozenset[str] | None:
+def ancestry(root: Path, commits: Iterable[str]) -> Ancestry:
+    """Return which of some commits HEAD contains, and which contain HEAD."""
+    asked = frozenset(filter(_COMMIT, commits))
+    older = _contained(root, asked)
+    return Ancestry() if older is None else Ancestry(contained=older, newer=_newer(root, asked - older))
+
+
+def _contained(root: Path, asked: frozenset[str]) -> frozenset[str] | None:
     """Return those commits that are HEAD or its ancestors; None outside of a checkout.
 
     A shallow clone does not know its ancestors: a commit it lacks is not contained.
     """
     if _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
         return None
-    asked = frozenset(filter(_COMMIT, commits))
     if len(asked) > MANY:
         return asked & frozenset((_git(root, "rev-list", "HEAD") or "").split())
     return frozenset(commit for commit in asked if _is_ancestor(root, commit, "HEAD"))
 
 
-def newer(root: Path, commits: Iterable[str]) -> frozenset[str]:
+def _newer(root: Path, asked: frozenset[str]) -> frozenset[str]:
     """Return those commits that contain HEAD and are not it: they came later.
 
     What the clone does not have is not among them.
     """
-    return frozenset(commit for commit in filter(_COMMIT, commits) if _is_ancestor(root, "HEAD", commit)) - {
+    return frozenset(commit for commit in asked if _is_ancestor(root, "HEAD", commit)) - {
         _git(root, "rev-parse", "HEAD") or ""
     }
 

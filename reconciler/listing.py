@@ -16,12 +16,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.api.client import Reader
 from reconciler.api.values import JobPage
 from reconciler.counting import count
 from reconciler.errors import ListingError
 from reconciler.model import Job
-from reconciler.world import World
+from reconciler.run import ApiT, Run
 
 PAGE_SIZE: Final = 100
 """The API's default; its maximum is documented nowhere."""
@@ -44,36 +43,32 @@ class Listed:
     """Unix seconds: when reading it began."""
 
 
-def list_all(reader: Reader, world: World, *, at_once: int) -> tuple[Job, ...]:
+def list_all(run: Run[ApiT]) -> tuple[Job, ...]:
     """Return every job of the workspace, the oldest first.
 
     Raises:
         ListingError: no complete list could be had.
         ApiError: a page could not be had.
     """
-    return whole(reader, world, at_once=at_once).jobs
+    return whole(run).jobs
 
 
-def whole(reader: Reader, world: World, *, at_once: int) -> Listed:
+def whole(run: Run[ApiT]) -> Listed:
     """Read every page of the list.
-
-    Args:
-        reader: of the API.
-        world: as ever.
-        at_once: so many pages are read side by side.
 
     Raises:
         ListingError: no complete list could be had.
         ApiError: a page could not be had.
     """
+    world = run.world
     since, began = world.now(), world.monotonic()
     problem = ""
     for attempt in range(TRIES):
         if attempt:
             world.log("jobs.list_incomplete", attempt=attempt, problem=problem)
             world.sleep(PAUSE_SECONDS * attempt)
-        side_by_side = at_once if attempt < TRIES - 1 else 1
-        pages, size = _pages(reader, world, at_once=side_by_side)
+        side_by_side = run.limits.reads_in_flight if attempt < TRIES - 1 else 1
+        pages, size = _pages(run, at_once=side_by_side)
         found = {job.id: job for page in pages for job in page.jobs}
         unique = len(found)
         problem = _incomplete(pages, unique, size, in_order=side_by_side == 1)
@@ -92,7 +87,7 @@ NEWEST_PAGES: Final = 10
 """So many pages are looked through for jobs that are waited for; what lies deeper is found by a full look."""
 
 
-def newest(reader: Reader, ids: Collection[str]) -> dict[str, Job]:
+def newest(run: Run[ApiT], ids: Collection[str]) -> dict[str, Job]:
     """Return those of some jobs that the newest pages show, as they stand now. Who is not among them may still exist.
 
     Jobs that are created meanwhile push others to the next page, where they are seen again: none is missed by that.
@@ -102,18 +97,18 @@ def newest(reader: Reader, ids: Collection[str]) -> dict[str, Job]:
     """
     found: dict[str, Job] = {}
     for page in range(NEWEST_PAGES):
-        jobs = reader.list_jobs(page=page, page_size=PAGE_SIZE, order_by="-created").jobs
+        jobs = run.api.list_jobs(page=page, page_size=PAGE_SIZE, order_by="-created").jobs
         found |= {job.id: job for job in jobs if job.id in ids}
         if len(found) == len(ids) or not jobs:
             break
     return found
 
 
-def _pages(reader: Reader, world: World, *, at_once: int) -> tuple[list[JobPage], int]:
+def _pages(run: Run[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
     """Read every page, and tell their size; pages are read as long as the total, or a full page, asks for more."""
 
     def read(number: int) -> JobPage:
-        return reader.list_jobs(page=number, page_size=size)
+        return run.api.list_jobs(page=number, page_size=size)
 
     size = PAGE_SIZE
     pages = [read(0)]
@@ -124,7 +119,7 @@ def _pages(reader: Reader, world: World, *, at_once: int) -> tuple[list[JobPage]
         pages = [read(0)]
     known = len(_ids(pages))
     while more := _more(pages, size):
-        pages += world.spread(read, more, at_once=at_once)
+        pages += run.world.spread(read, more, at_once=at_once)
         before, known = known, len(_ids(pages))
         if known == before:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from reconciler.api.errors import NotFoundError
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.listing import Listed
 from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, RunKey, Unreadable
-from reconciler.world import World
+from reconciler.run import ApiT, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +29,7 @@ class Watched:
     """The ids of jobs that specs adopt."""
 
 
-def with_remembered(
-    reader: Reader,
-    world: World,
-    watched: Watched,
-    memory: Memory,
-    listed: Listed,
-    *,
-    at_once: int,
-) -> Observed:
+def with_remembered(run: Run[ApiT], watched: Watched, memory: Memory, listed: Listed) -> Observed:
     """Sort a list, and ask for the remembered and the adopted jobs that it does not show yet, or no longer.
 
     Of the remembered jobs it asks for those whose work is wanted, and for those that were created so recently that
@@ -48,9 +41,8 @@ def with_remembered(
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
     remembered |= memory.recent(listed.began)
     missing = sorted((remembered | watched.adopted) - {job.id for job in listed.jobs})
-    asked = dict(
-        zip(missing, world.spread(lambda job_id: _get(reader, job_id), missing, at_once=at_once), strict=True)
-    )
+    got = run.world.spread(partial(_get, run.api), missing, at_once=run.limits.reads_in_flight)
+    asked = dict(zip(missing, got, strict=True))
     late = [job for job in asked.values() if job is not None]
     gone = frozenset(job_id for job_id, job in asked.items() if job is None)
     known = by_memory(memory, listed.jobs)

@@ -6,6 +6,7 @@ What it works on is a `Run`: the API, the world, the target and the settings. No
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from reconciler import claims as claimed
@@ -14,18 +15,18 @@ from reconciler.actions import Plan
 from reconciler.agreement import Agreement
 from reconciler.api.client import Writer
 from reconciler.apply import Applier
-from reconciler.create import Desk
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
 from reconciler.gather import gather, logged, look, situation_of
 from reconciler.holds import Reduced
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
-from reconciler.model import Declared, Observed, RunKey
+from reconciler.model import Declared, RunKey
 from reconciler.outcomes import Created, Outcome
 from reconciler.planner import plan
-from reconciler.run import ApiT, Run, Situation
+from reconciler.run import ApiT, Run
 from reconciler.settle import my_duplicates, until_listed
+from reconciler.situation import Situation
 
 ROUNDS: Final = 8
 """So often a plan is made again because another runner wrote first."""
@@ -69,7 +70,6 @@ def only_what_was_agreed_to(run: Run[ApiT], situation: Situation, within: Agreem
 
 def apply(
     run: Run[Writer],
-    declare: Callable[[Observed], Declared],
     declared: Declared,
     agree: Callable[[Situation], bool],
     *,
@@ -83,7 +83,6 @@ def apply(
 
     Args:
         run: what to work with.
-        declare: as for `gather.gather`.
         declared: what git says.
         agree: shows the plan and asks; raises what the guards say.
         saved: the plan that was agreed to beforehand.
@@ -96,7 +95,7 @@ def apply(
     """
     agreed, first = False, None
     for _ in range(ROUNDS):
-        situation = gather(run, declare, declared, to_create=True)
+        situation = gather(run, declared, to_create=True)
         records.record_seen(run, situation)
         if first is not None:
             situation = only_what_is_left(run, situation, first)
@@ -127,17 +126,8 @@ def _carry_out(
     run: Run[Writer], situation: Situation, claims: Sequence[CreateIntended], *, give_up_at: float
 ) -> tuple[Outcome, ...]:
     run.world.log("apply.started", decisions=sum(it.pending for it in situation.plan.decisions))
-    desk = Desk(
-        writer=run.api,
-        world=run.world,
-        limits=run.limits,
-        project=run.target.project,
-        source=run.source,
-        retrier=run.retrier,
-        give_up_at=give_up_at,
-        ops={RunKey(claim.work, claim.rerun): claim.op for claim in claims},
-    )
-    applier = Applier(desk, root=run.root, uploads=run.uploads)
+    ops = {RunKey(claim.work, claim.rerun): claim.op for claim in claims}
+    applier = Applier(replace(run, give_up_at=give_up_at, ops=ops))
     outcomes = applier.apply(situation.plan)
     try:
         claimed.release(run, outcomes)
@@ -162,10 +152,9 @@ def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outco
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
     observed = until_listed(
+        run,
         lambda: look(run, situation.declared, Memory()),  # the list alone: a later run may have no ledger
         outcomes,
-        run.world,
-        settle_seconds=run.limits.settle_seconds,
     )
     again = plan(situation.declared, observed, memory, now=run.world.now())
     return my_duplicates(again, outcomes, run.api)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reconciler.ledger import seen
 from reconciler.ledger.lines import Line
-from reconciler.run import ApiT, Run, Situation
+from reconciler.run import ApiT, Run
+from reconciler.situation import Situation
 
 
 def record_seen(run: Run[ApiT], situation: Situation) -> None:

@@ -18,10 +18,11 @@ from reconciler.agreement import Agreement
 from reconciler.api.client import Writer
 from reconciler.guards import Refusal
 from reconciler.ledger.lock import HeldError
-from reconciler.model import Declared, Observed
+from reconciler.model import Declared
 from reconciler.outcomes import Outcome
-from reconciler.run import Run, Situation
+from reconciler.run import Run
 from reconciler.settings import Guards
+from reconciler.situation import Situation
 
 
 @dataclass(kw_only=True)
@@ -29,7 +30,6 @@ class Rounds:
     """What the rounds of one run share, and what came of them."""
 
     run: Run[Writer]
-    declare: Callable[[Observed], Declared]
     declared: Declared
     """As it was read in the first place: what is edited meanwhile is for the next apply."""
     agreement: Agreement
@@ -63,12 +63,12 @@ class Rounds:
         return self._gather()
 
     def _gather(self) -> Situation:
-        return gather.gather(self.run, self.declare, self.declared)
+        return gather.gather(self.run, self.declared)
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())
         situation, outcomes = reconcile.apply(
-            run, self.declare, self.declared, lambda it: not it.refusals, within=self.agreement
+            run, self.declared, lambda it: not it.refusals, within=self.agreement
         )
         self.agreement = self.agreement.after(situation.plan)  # what was refused is not asked for again
         self.refusals += situation.refusals

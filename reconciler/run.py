@@ -1,18 +1,17 @@
-"""What one run works with, and what it has gathered and decided: the values that its steps hand on."""
+"""What one run works with."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from reconciler.actions import Plan
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
-from reconciler.document import PlanDoc
-from reconciler.guards import Allowed, Refusal
-from reconciler.ledger.memory import Memory
-from reconciler.model import Checkout, Declared, Observed, Source, Target
+from reconciler.guards import Allowed
+from reconciler.model import Ancestry, Checkout, RunKey, Source, Target
 from reconciler.settings import Guards, Limits, Uploads
 from reconciler.world import World
 
@@ -25,6 +24,7 @@ class Run(Generic[ApiT]):
 
     api: ApiT
     retrier: Retrier
+    """Bounds the repeating of what certainly did nothing, in reads and writes together."""
     world: World
     target: Target
     limits: Limits
@@ -32,22 +32,15 @@ class Run(Generic[ApiT]):
     """With what the command line allows beyond the settings."""
     allowed: Allowed
     checkout: Checkout
+    ancestry: Callable[[frozenset[str]], Ancestry]
+    """Says which of some commits the checkout contains, and which came after it."""
     source: Source
+    """Who creates, from where."""
     root: Path
     """The project root, for input files."""
     uploads: Uploads = field(default_factory=Uploads)
     """How input files are kept in the workspace."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Situation:
-    """What was gathered, and what was decided."""
-
-    declared: Declared
-    observed: Observed
-    memory: Memory
-    plan: Plan
-    refusals: tuple[Refusal, ...]
-    document: PlanDoc
-    told: tuple[str, ...] = ()
-    """How a saved plan and this one differ harmlessly."""
+    give_up_at: float = -math.inf
+    """On the monotonic clock: nothing is created after it. Until an apply has begun, nothing is created at all."""
+    ops: Mapping[RunKey, str] = field(default_factory=dict)
+    """The ops that an apply has claimed in the ledger, by the work that is to be created."""

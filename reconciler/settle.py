@@ -15,28 +15,26 @@ from reconciler.actions import Cancel, Plan
 from reconciler.api.client import Reader
 from reconciler.model import Observed, Phase
 from reconciler.outcomes import Created, Outcome
-from reconciler.world import World
+from reconciler.run import ApiT, Run
 
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 8.0
 
 
-def until_listed(
-    look: Callable[[], Observed], outcomes: Iterable[Outcome], world: World, *, settle_seconds: float
-) -> Observed:
+def until_listed(run: Run[ApiT], look: Callable[[], Observed], outcomes: Iterable[Outcome]) -> Observed:
     """Look at the workspace until every created job shows, at most for the settle time; return the last look.
 
     Args:
+        run: what to work with.
         look: reads the workspace whole.
         outcomes: what an apply did.
-        world: clock and sleep.
-        settle_seconds: the bound.
 
     Raises:
         ApiError: the workspace cannot be read.
     """
     made = frozenset(outcome.job.id for outcome in outcomes if isinstance(outcome, Created))
-    give_up_at = world.monotonic() + settle_seconds
+    world = run.world
+    give_up_at = world.monotonic() + run.limits.settle_seconds
     wait = FIRST_WAIT
     while True:
         observed = look()

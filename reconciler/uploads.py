@@ -18,14 +18,12 @@ from typing import BinaryIO
 from reconciler import stored
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, NotFoundError
-from reconciler.api.retry import Retrier
 from reconciler.api.values import File, Upload
 from reconciler.counting import count
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
-from reconciler.settings import Uploads as Wishes
+from reconciler.run import Run
 from reconciler.specs.blocks import BLOCK, open_regular
-from reconciler.world import World
 
 
 class InputChangedError(ReconcilerError):
@@ -36,19 +34,13 @@ class Uploads:
     """The uploads of one run, shared by its threads.
 
     Args:
-        writer: sends.
-        world: clock, log and progress.
-        retrier: bounds the repeating, together with all that the run asks.
-        root: the project root that input paths are relative to.
-        wishes: how long they are kept, who sees them, and whether they are used again.
+        run: what to work with.
     """
 
-    def __init__(self, writer: Writer, world: World, *, retrier: Retrier, root: Path, wishes: Wishes) -> None:
-        self._writer = writer
-        self._world = world
-        self._retrier = retrier
-        self._root = root
-        self._wishes = wishes
+    def __init__(self, run: Run[Writer]) -> None:
+        self._run = run
+        self._world = run.world
+        self._wishes = run.uploads
         self._mutex = threading.Lock()
         self._done: dict[str, Future[str]] = {}
         self._listing: Future[dict[str, list[File]]] | None = None
@@ -93,7 +85,7 @@ class Uploads:
 
     def _is_gone(self, file_id: str) -> bool:
         try:
-            file = self._writer.get_file(file_id)
+            file = self._run.api.get_file(file_id)
         except NotFoundError:
             return True
         return file.deleted or not stored.lives(file, self._world.now())
@@ -138,7 +130,7 @@ class Uploads:
         """Read an upload back and tell whether it is what its name says."""
         digest = hashlib.sha256()
         try:
-            with self._writer.file_content(file.id) as pieces:
+            with self._run.api.file_content(file.id) as pieces:
                 for piece in pieces:
                     digest.update(piece)
         except ApiError as error:  # sending it again is no harm
@@ -158,7 +150,7 @@ class Uploads:
         if mine:
             found: dict[str, list[File]] = {}
             try:
-                for file in stored.ours(self._writer):
+                for file in stored.ours(self._run.api):
                     found.setdefault(file.filename, []).append(file)
             except ApiError as error:
                 self._world.log("input.uploads_unknown", error=str(error))
@@ -168,7 +160,7 @@ class Uploads:
 
     def _upload(self, part: InputFile) -> str:
         began = self._world.monotonic()
-        path = self._root / part.path
+        path = self._run.root / part.path
         if part.pointer:
             raise ReconcilerError(
                 f"{part.path} is a Git LFS pointer, and its content is not here",
@@ -182,7 +174,7 @@ class Uploads:
             sent = self._send(part, content)
         if sent.sha256 != part.sha256:
             with suppress(ReconcilerError):  # it is no use to anybody, and harms nobody
-                self._writer.delete_file(sent.file.id)
+                self._run.api.delete_file(sent.file.id)
             raise _changed(part, f"it has sha256 {sent.sha256}")
         self._world.log(
             "input.uploaded",
@@ -207,7 +199,7 @@ class Uploads:
                 progress.advance("uploading", amount)
 
             try:
-                return self._writer.upload_file(
+                return self._run.api.upload_file(
                     filename=stored.name_of(part.sha256),
                     content=content,
                     size=part.size,
@@ -219,7 +211,7 @@ class Uploads:
                 progress.advance("uploading", -sent)
                 if self._world.stop.is_set():
                     raise
-                self._retrier.wait(error, attempt=attempt)
+                self._run.retrier.wait(error, attempt=attempt)
                 self._world.log("input.upload_repeated", path=part.path, error=str(error))
                 if self._world.stop.is_set():  # while it waited
                     raise

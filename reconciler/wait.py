@@ -16,7 +16,8 @@ from reconciler import listing, waiting
 from reconciler.api.errors import ApiError
 from reconciler.errors import ListingError, ReconcilerError
 from reconciler.model import Job
-from reconciler.run import ApiT, Run, Situation
+from reconciler.run import ApiT, Run
+from reconciler.situation import Situation
 from reconciler.waiting import Stand
 
 
@@ -140,7 +141,7 @@ def _glance(run: Run[ApiT], view: View) -> Mapping[str, Job] | None:
     ids: Collection[str] = view.awaited.keys()
     if len(ids) < sum(stand is Stand.RUNNING for stand in view.stands.values()):
         return None  # something is waited for that no job explains: room, or a create whose outcome is open
-    fresh = listing.newest(run.api, ids)
+    fresh = listing.newest(run, ids)
     ended = [job for job in fresh.values() if job.phase.ended]
     for job in ended:
         run.world.log(

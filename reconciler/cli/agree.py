@@ -11,7 +11,7 @@ from reconciler.cli.options import confirmed
 from reconciler.cli.tell import tell, tell_outcomes
 from reconciler.errors import ExitCode, GuardError
 from reconciler.render.plan_words import totals
-from reconciler.run import Situation
+from reconciler.situation import Situation
 
 
 @dataclass(frozen=True, kw_only=True)

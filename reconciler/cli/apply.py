@@ -63,7 +63,7 @@ def apply(
     from reconciler.cli.agree import Shape
     from reconciler.cli.applying import Applying
     from reconciler.cli.comment import telling_errors
-    from reconciler.cli.declare import declared, selected_by, with_lineage
+    from reconciler.cli.declare import declared, selected_by
     from reconciler.cli.follow import Shown
     from reconciler.cli.session import lasting, writing
     from reconciler.cli.show import read_plan
@@ -89,7 +89,6 @@ def apply(
             session=session,
             interrupted=interrupted,
             declared=said,
-            declare=with_lineage(session, said),
             saved=saved,
             ask=ask,
             wait=wait,

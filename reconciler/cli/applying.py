@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
@@ -19,9 +19,9 @@ from reconciler.cli.tell import tell_outcomes
 from reconciler.document import PlanDoc
 from reconciler.errors import ExitCode, GuardError, ReconcilerError, first_that_holds
 from reconciler.ledger.lock import HeldError
-from reconciler.model import Declared, Observed
+from reconciler.model import Declared
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
-from reconciler.run import Situation
+from reconciler.situation import Situation
 
 
 @dataclass(kw_only=True)
@@ -33,8 +33,6 @@ class Applying:
     interrupted: Interrupts
     declared: Declared
     """What git said."""
-    declare: Callable[[Observed], Declared]
-    """As for `gather.gather`."""
     saved: PlanDoc | None
     """The plan file that is applied."""
     ask: bool
@@ -56,9 +54,7 @@ class Applying:
         """
         try:
             with self._locked():
-                return reconcile.apply(
-                    self.session.run, self.declare, self.declared, self._agree, saved=self.saved
-                )
+                return reconcile.apply(self.session.run, self.declared, self._agree, saved=self.saved)
         except GuardError:
             if self.seen is not None:
                 self.tell_ends(self.seen)
@@ -78,7 +74,6 @@ class Applying:
         self.shown.round(situation, outcomes)
         return follow(
             self.session,
-            self.declare,
             self.declared,
             agreed=(self.seen or situation).plan,
             first=(situation, outcomes),

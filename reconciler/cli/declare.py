@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from reconciler import gather as gathering
-from reconciler import git, sealed, snapshot
+from reconciler import sealed, snapshot
 from reconciler.cli.say import aside
 from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
-from reconciler.model import EVERY_JOB, Declared, Names, Observed, Ours, Phase
+from reconciler.listing import whole
+from reconciler.model import EVERY_JOB, Declared, Names
 from reconciler.render.problems import problems_text
-from reconciler.run import ApiT, Situation
+from reconciler.run import ApiT
+from reconciler.situation import Situation
 from reconciler.specs.load import load
 
 
@@ -43,34 +45,12 @@ def selected_by(saved: PlanDoc, said: Declared) -> Declared:
     return replace(said, selected=frozenset(decision.name for decision in saved.decisions))
 
 
-def with_lineage(session: Session[ApiT], said: Declared) -> Callable[[Observed], Declared]:
-    """Return what asks git which commits of live jobs this checkout contains."""
-
-    def ask(observed: Observed) -> Declared:
-        commits = commits_in_question(said, observed)
-        lineage = git.contained(session.project.root, commits)
-        newer = git.newer(session.project.root, commits - lineage) if lineage is not None else frozenset()
-        return replace(said, lineage=lineage, newer=newer)
-
-    return ask
-
-
-def commits_in_question(said: Declared, observed: Observed) -> frozenset[str]:
-    """Return the commits that live jobs were bought from, and the last job that belongs to each name."""
-    wanted = {key: spec.name for spec in said.specs for key in spec.run_keys}
-    last: dict[str, Ours] = {}
-    for ours in sorted(observed.ours, key=lambda ours: ours.job.age_key):
-        last[wanted.get(ours.tags.run_key, ours.tags.name)] = ours
-    live = (ours for ours in observed.ours if ours.phase is Phase.ACTIVE)
-    return frozenset(ours.tags.source.commit for ours in (*last.values(), *live)) - {""}
-
-
 def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
     run = session.run
-    listed = session.host.beside(lambda: gathering.read_list(run))
+    listed = session.host.beside(lambda: whole(run))
     said = declared(session, paths, names)
-    return gathering.gather(run, with_lineage(session, said), said, listed=listed)
+    return gathering.gather(run, said, listed=listed)
 
 
 def gather_from(
@@ -90,4 +70,4 @@ def gather_from(
     except ReconcilerError as error:
         raise ReconcilerError(f"{observed}: {error}", hint=error.hint) from error
     said = declared(session, paths, names)
-    return gathering.from_snapshot(run, with_lineage(session, said), said, seen)
+    return gathering.from_snapshot(run, said, seen)

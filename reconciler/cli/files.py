@@ -71,7 +71,7 @@ def unneeded(session: Session) -> list[File]:  # type: ignore[type-arg]  # a rea
     uploads = list(
         stored.ours(run.api)
     )  # before the jobs: what is created meanwhile uses what is listed here
-    jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    jobs = listing.list_all(run)
     return stored.unneeded(uploads, jobs, named, now=run.world.now())
 
 

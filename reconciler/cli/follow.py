@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.actions import Plan
@@ -18,12 +18,12 @@ from reconciler.cli.wait import log_finished, wait_doc, write
 from reconciler.counting import count
 from reconciler.document import PlanDoc
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.model import Declared, Observed
+from reconciler.model import Declared
 from reconciler.outcomes import Outcome
 from reconciler.render.outcome_words import outcome_doc
 from reconciler.reports import ApplyDoc, pretty
 from reconciler.rounds import Rounds, requests_of
-from reconciler.run import Situation
+from reconciler.situation import Situation
 from reconciler.wait import Patience, View, until_ended
 
 
@@ -87,7 +87,6 @@ def announced(situation: Situation, saved: PlanDoc | None) -> tuple[str, ...]:
 
 def follow(
     session: Session[Writer],
-    declare: Callable[[Observed], Declared],
     declared: Declared,
     *,
     agreed: Plan,
@@ -100,7 +99,6 @@ def follow(
 
     Args:
         session: opened to last.
-        declare: as for `gather.gather`.
         declared: what git said in the first place.
         agreed: what was shown and agreed to.
         first: the first round, and what came of it.
@@ -111,7 +109,6 @@ def follow(
     situation, outcomes = first
     rounds = Rounds(
         run=session.run,
-        declare=declare,
         declared=declared,
         agreement=agreed_to(agreed, saved, done=situation.plan),
         bought=requests_of(situation.plan),

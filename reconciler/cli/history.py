@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +85,6 @@ def show(
     """
     from reconciler.cli import history_out, sources
     from reconciler.history.choose import Wish, chosen
-    from reconciler.history.heard import heard, heard_briefly
 
     now = host.now()
     wish = Wish(
@@ -104,24 +100,12 @@ def show(
             "NAME tells one spec's whole story, without filters or --stats",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    with no_search_for_cycles():
-        hear = heard_briefly if name is None else heard
-        found = sources.read(common, host, offline=offline, results=results, hear=hear)
-        if name is not None:
-            return tell_story(host, found, name, form=form)
-        records = chosen(found.records, wish)
-        say(history_out.stats(found, records, form) if stats else history_out.table(found, records, form))
+    found = sources.read(common, host, offline=offline, results=results)
+    if name is not None:
+        return tell_story(host, found, name, form=form)
+    records = chosen(found.records, wish)
+    say(history_out.stats(found, records, form) if stats else history_out.table(found, records, form))
     return ExitCode.OK
-
-
-@contextmanager
-def no_search_for_cycles() -> Iterator[None]:
-    """Make no garbage collection: a long history is a million values and no cycle, and looking takes a fifth of it."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @history.command()

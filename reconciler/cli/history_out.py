@@ -15,7 +15,7 @@ from reconciler.history.verify import VerifyDoc
 from reconciler.render import history_words as words
 from reconciler.render.clean import clean
 from reconciler.render.story_words import STORY_HEAD, story_rows
-from reconciler.render.tables import long_table_text, table_csv, table_markdown, table_text
+from reconciler.render.tables import table_csv, table_markdown, table_text
 from reconciler.reports import pretty
 
 
@@ -38,7 +38,7 @@ def table(found: Sources, records: Sequence[Record], form: str) -> str | bytes:
         case "markdown":
             return table_markdown(words.HEAD, words.rows(records))
         case _:
-            told = long_table_text(words.HEAD, records, words.columns) + words.footer(records)
+            told = table_text(words.HEAD, words.rows(records)) + words.footer(records)
             return told if records else _nothing(found)
 
 

@@ -102,7 +102,7 @@ def adopt(host: Host, common: options.Common) -> tuple[list[Placed], Sequence[Sk
     with reading(common, host) as session:
         run, project = session.run, session.project
         declared = load(project, now=host.now()).specs if has_specs(project) else ()
-        listed = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+        listed = listing.list_all(run)
     theirs = (job for job in listed if job.phase is Phase.ACTIVE and tags.project_of(job) is None)
     specs = project.relative(str(project.spec_root))
     up = "../" * len(Path(specs).parts)

@@ -46,8 +46,7 @@ def list_(
     from reconciler.reports import JobListDoc, pretty
 
     with reading(common, host) as session:
-        at_once = session.run.limits.reads_in_flight
-        found = listing.list_all(session.run.api, session.run.world, at_once=at_once)
+        found = listing.list_all(session.run)
     chosen = [
         listed(job)
         for job in found
@@ -84,7 +83,7 @@ def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
     with reading(common, host) as session:
         run = session.run
         ledger = run.world.ledger.read()
-        found = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+        found = listing.list_all(run)
         adopted = adopted_here(session)
         document = snapshots.of(found, ledger, target=run.target, now=run.world.now(), adopted=adopted)
     save(host.cwd / file, snapshots.encode(document))
@@ -162,7 +161,7 @@ def by_ids(run: Run[ApiT], ids: Sequence[str]) -> list[Job]:
     from reconciler.counting import count
 
     beginnings = [it for it in ids if _BEGINNING.fullmatch(it)]
-    there = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight) if beginnings else ()
+    there = listing.list_all(run) if beginnings else ()
     found = {}
     for it in beginnings:
         like = [job for job in there if job.id.startswith(it)]
@@ -198,10 +197,8 @@ def stop_by_hand(session: Session[Writer], job: Job) -> bool:
     from reconciler.render.clean import clean
 
     try:
-        ended = cancel_job(
-            session.run.api, session.run.world, job, name=str(job.metadata.get("reconciler.name", "")),
-            reason="by_hand", source=session.run.source,
-        )  # fmt: skip
+        name = str(job.metadata.get("reconciler.name", ""))
+        ended = cancel_job(session.run, job, name=name, reason="by_hand")
     except ReconcilerError as error:
         aside(told(error, colour=session.host.colour("stderr")))
         return False

@@ -87,7 +87,7 @@ def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[s
     from reconciler.specs.words import nearest
 
     run = session.run
-    jobs = listing.list_all(run.api, run.world, at_once=run.limits.reads_in_flight)
+    jobs = listing.list_all(run)
     adopted = adoption.named(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
     ours = adoption.with_adopted(specs, observe.sort_out(jobs, watched))

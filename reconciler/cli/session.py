@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic
 
@@ -193,6 +194,7 @@ def _open(
         guards=consent.settings(project.settings.guards),
         allowed=consent.allowed(project.settings.guards),
         checkout=checkout,
+        ancestry=partial(git.ancestry, project.root),
         source=source,
         root=project.root,
         uploads=project.settings.uploads,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
 from reconciler.cli.target import open_project, target_of
 from reconciler.history import rows
-from reconciler.history.heard import Blocks, Heard, heard
+from reconciler.history.heard import Heard, heard
 from reconciler.history.record import Record
 from reconciler.model import Job, Target
 from reconciler.results import shelf
@@ -45,7 +44,6 @@ def read(
     *,
     offline: bool,
     results: Path | None = None,
-    hear: Callable[[Callable[[], Blocks]], Heard] = heard,
 ) -> Sources:
     """Read all sources.
 
@@ -54,7 +52,6 @@ def read(
         host: the machine.
         offline: whether the API and the remote are left aside: no key, no network.
         results: where results were pulled to; None for where they go by themselves.
-        hear: puts the ledger together where nothing else is read; by itself every line is kept.
 
     Raises:
         ListingError: the list of jobs could not be read whole.
@@ -67,9 +64,7 @@ def read(
     if offline:
         local, shared = local_ledger(project, target), shared_ledger(project, target, host)
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
-        ledger = hear(
-            lambda: [tuple(dict.fromkeys((*fetched, *local.read())))] if fetched else local.blocks()
-        )
+        lines = tuple(dict.fromkeys((*fetched, *local.read()))) if fetched else local.read()
     else:
         from reconciler import listing
         from reconciler.cli.session import reading
@@ -77,9 +72,8 @@ def read(
         with reading(common, host) as session:
             settled -= session.run.limits.settle_seconds
             lines = session.run.world.ledger.read()
-            at_once = session.run.limits.reads_in_flight
-            jobs = listing.list_all(session.run.api, session.run.world, at_once=at_once)
-        ledger = heard(lambda: [lines])
+            jobs = listing.list_all(session.run)
+    ledger = heard(lines)
     if jobs is not None:
         jobs = rows.ours(jobs, target.project, ledger.records)
     folder = host.cwd / results if results else project.root / summary.DESTINATION

@@ -44,7 +44,7 @@ def wait(
     apply, or the timeout has passed. Nothing is bought or cancelled, and jobs run on whatever ends the waiting. For
     jobs of days, let an hourly apply look after them instead of a runner that waits.
     """
-    from reconciler.cli.declare import declared, with_lineage
+    from reconciler.cli.declare import declared
     from reconciler.cli.job_bars import job_bars
     from reconciler.cli.session import reading
     from reconciler.cli.signals import interrupts
@@ -54,11 +54,10 @@ def wait(
 
     with interrupts(host), reading(common, host, lasting=True) as session:
         said = declared(session, (), Names(only=names))
-        declare = with_lineage(session, said)
         with job_bars(host) as show:
             view = until_ended(
                 session.run,
-                lambda: gather(session.run, declare, said),
+                lambda: gather(session.run, said),
                 Patience(timeout_seconds=timeout),
                 show,
             )

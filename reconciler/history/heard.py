@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
-from typing import Final, TypeAlias
+from typing import Final
 
 from reconciler.history.record import LEDGER, Record, span
 from reconciler.history.told import Told
@@ -23,46 +22,24 @@ NOBODY: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="
 """The intent of a create that the ledger did not take down."""
 
 
-Blocks: TypeAlias = Iterable[Sequence[Line]]
-"""A ledger's lines, some at a time. How they are cut changes nothing."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Heard:
     """A ledger, put together."""
 
     told: Told
-    """What its lines are about, as far as they are kept."""
+    """What its lines are about."""
     records: Mapping[str, Record]
     """By job id."""
     lines: tuple[Line, ...] = ()
-    """All of them, in order; none where they are not kept."""
+    """All of them, in order."""
 
 
-def heard(read: Callable[[], Blocks]) -> Heard:
-    """Put together what a ledger tells of each job, and keep every line."""
-    lines = tuple(chain.from_iterable(read()))
+def heard(lines: tuple[Line, ...]) -> Heard:
+    """Put together what a ledger tells of each job."""
     told = Told()
     told.add(lines)
     records = {job_id: _record(job_id, told) for job_id in told.job_ids}
     return Heard(told=told, records=records, lines=lines)
-
-
-def heard_briefly(read: Callable[[], Blocks]) -> Heard:
-    """Do as `heard` does, and keep no line that is not needed any more.
-
-    A long ledger is ten times what a processor keeps at hand, so a record is made as soon as its job's end is told,
-    while what was said of it before mostly still is. Where something is said again, or too late, all lines are kept.
-    """
-    told, records = Told(), dict[str, Record]()
-    for lines in read():
-        if not told.add(lines, before=records):
-            return heard(read)
-        for job_id in told.ended.keys() & told.created.keys():
-            records[job_id] = _record(job_id, told)
-            told.forget(job_id)
-    records |= {job_id: _record(job_id, told) for job_id in told.job_ids}
-    return Heard(told=told, records=records)
 
 
 def _record(job_id: str, told: Told) -> Record:

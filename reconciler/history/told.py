@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -39,48 +39,29 @@ class Told:
         """Every job that the ledger saw created or ended, as it saw them: neighbours are quicker to read."""
         return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
 
-    def add(self, lines: Iterable[Line], before: Container[str] = ()) -> bool:
-        """Take in lines; of several about the same, the one that says most counts, then the last.
-
-        Args:
-            lines: of the ledger.
-            before: the jobs that were told of already, beside those here.
-
-        Returns:
-            Whether all of it is news: nothing is said again, and no intent after its outcome.
-        """
-        news = True
+    def add(self, lines: Iterable[Line]) -> None:
+        """Take in lines; of several about the same, the one that says most counts, then the last."""
         for line in lines:
             if isinstance(line, CreateIntended):
-                news &= _put(self.intents, line.op, line) and line.op not in self.settled
+                _put(self.intents, line.op, line)
             elif isinstance(line, Created):
-                news &= _put(self.created, line.job_id, line) and line.op not in self.settled
-                news &= line.job_id not in before
+                _put(self.created, line.job_id, line)
                 self.settled.add(line.op)
             elif isinstance(line, Ended):
-                news &= _put(self.ended, line.job_id, line) and line.job_id not in before
+                _put(self.ended, line.job_id, line)
             elif isinstance(line, CancelIntended):
                 _put(self.cancels, line.job_id, line)
             elif isinstance(line, CancelEnded):
                 _put(self.cancelled, line.job_id, line)
             elif isinstance(line, CreateRefused):
                 self.settled.add(line.op)
-        return news
-
-    def forget(self, job_id: str) -> None:
-        """Leave out what is told of a job that was created and has ended; its op stays settled."""
-        self.intents.pop(self.created.pop(job_id).op, None)
-        del self.ended[job_id]
 
 
-def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> bool:
-    """Add a line; of two about the same, the weightier stays. Return whether it is the first."""
+def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
+    """Add a line; of two about the same, the weightier stays."""
     known = lines.setdefault(about, line)
-    if known is line:
-        return True
     if known != line and _weight(known) < _weight(line):
         lines[about] = line
-    return False
 
 
 def _weight(

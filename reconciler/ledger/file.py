@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -35,19 +35,11 @@ class FileLedger:
         Raises:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
         """
-        return tuple(chain.from_iterable(self.blocks()))
-
-    def blocks(self) -> Iterator[list[Line]]:
-        """Return what `read` returns, some lines at a time.
-
-        Raises:
-            LedgerError: the file cannot be read, or a newer version of this tool wrote it.
-        """
         try:
             with self.path.open("rb") as file:
-                yield from blocks(file)
+                return tuple(chain.from_iterable(blocks(file)))
         except FileNotFoundError:
-            return
+            return ()
         except OSError as error:
             raise LedgerError(
                 f"the ledger {self.path} cannot be read: {error.strerror}",

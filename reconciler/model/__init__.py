@@ -9,6 +9,7 @@ from __future__ import annotations
 from reconciler.model.declared import (
     EVERY_JOB,
     Adopt,
+    Ancestry,
     Checkout,
     Declared,
     InlineRequests,
@@ -43,6 +44,7 @@ __all__ = [
     "EVERY_JOB",
     "TAG_PREFIX",
     "Adopt",
+    "Ancestry",
     "Checkout",
     "Declared",
     "Elsewhere",

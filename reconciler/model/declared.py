@@ -212,6 +212,15 @@ class Later(Struct, frozen=True, kw_only=True):
     """What the jobs of its spec are called together; "" for a spec of one job."""
 
 
+class Ancestry(Struct, frozen=True, kw_only=True):
+    """What git knows of some commits."""
+
+    contained: frozenset[str] | None = None
+    """Those that are HEAD or its ancestors; None outside of a checkout."""
+    newer: frozenset[str] = frozenset()
+    """Those that contain HEAD and are not it: this checkout is older than they are."""
+
+
 class Declared(Struct, frozen=True, kw_only=True):
     """What git says."""
 

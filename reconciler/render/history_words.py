@@ -29,9 +29,9 @@ STATS_HEAD: Final = (
 _TIMES: Final = frozenset({"created_at", "started_at", "completed_at", "cancelled_at"})
 
 
-def columns(records: Sequence[Record]) -> list[list[str]]:
-    """Return the cells of every record, a list a column: many rows are quicker so."""
-    return [
+def rows(records: Sequence[Record]) -> list[Row]:
+    """Return the cells of every record, row by row."""
+    columns = [
         _days([it.created_at for it in records]),
         [it.name or UNKNOWN for it in records],
         _numbers([it.attempt for it in records]),
@@ -50,11 +50,7 @@ def columns(records: Sequence[Record]) -> list[list[str]]:
         ["+".join(it.sources) for it in records],
         [it.run_url or UNKNOWN for it in records],
     ]
-
-
-def rows(records: Sequence[Record]) -> list[Row]:
-    """Return the cells of every record, row by row."""
-    return list(zip(*columns(records), strict=True))
+    return list(zip(*columns, strict=True))
 
 
 def _days(times: Sequence[int | None]) -> list[str]:

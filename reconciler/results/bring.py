@@ -131,9 +131,6 @@ class Bringer:
                 errors=workshop / ERRORS if files.get(ERRORS) else None,
                 inputs=asked.files,
                 longest=self.longest,
-                plain=asked.origin == "local"  # then they were checked when they were declared
-                and None not in files.values()
-                and ours.job.total_requests == ours.job.answered_requests,
             )
             joined, results = join(sources, workshop / RESULTS, beat)
         finally:

@@ -1,16 +1,14 @@
 """Answers beside what was asked: the result files of a job joined with its inputs by custom_id, in input order.
 
-Where each request has one answer that stands about where it does, both are read side by side, once. Where that turns
-out not to be so, the join begins again, in two passes, each reading its files once: the first turns each answer into
-its line of the joined results and puts that on a spool, the second reads the inputs and takes each request's line from
-there. Memory is bounded by the number of requests, not by what they say: a million take some 200 MB.
+Two passes, each reading its files once: the first turns each answer into its line of the joined results and puts that
+on a spool, the second reads the inputs and takes each request's line from there. Memory is bounded by the number of
+requests, not by what they say: a million take some 200 MB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,7 +19,6 @@ from reconciler.results import answers
 from reconciler.results.answers import Usage
 from reconciler.results.fetch import PART, Digest, Fetched, read
 from reconciler.results.lines import blocks
-from reconciler.results.near import WINDOW, ApartError, Near
 from reconciler.results.spool import Spool
 from reconciler.results.stopping import Beat
 
@@ -45,9 +42,6 @@ class Sources:
     """The files of requests in their order; None where they are not to be had: then the answers keep theirs."""
     longest: int
     """Bytes of a line at most."""
-    plain: bool = False
-    """Whether no custom_id stands twice among the requests, and each is said to have an answer: then it is safe, and
-    worth trying, to join without a spool."""
 
     def answers(self) -> list[tuple[Path, bool]]:
         """Return the result files, answers before errors, and of each whether it is the error file."""
@@ -79,51 +73,17 @@ class _Request(msgspec.Struct, gc=False):
 _decode_request: Final = msgspec.json.Decoder(_Request).decode
 
 
-def join(sources: Sources, results: Path, beat: Beat, *, window: int = WINDOW) -> tuple[Joined, Fetched]:
+def join(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetched]:
     """Write the joined results, which appear whole or not at all.
 
     Args:
         sources: what is joined.
         results: the file to write.
         beat: called again and again; raises to end it all.
-        window: bytes of answers that are kept in memory while their requests are not reached.
 
     Raises:
         OSError: a file cannot be read or written.
     """
-    if sources.inputs is not None and sources.plain:
-        with suppress(ApartError):
-            return _side_by_side(sources, sources.inputs, results, beat, window)
-    return _spooled(sources, results, beat)
-
-
-def _side_by_side(
-    sources: Sources, inputs: Sequence[Path], results: Path, beat: Beat, window: int
-) -> tuple[Joined, Fetched]:
-    """Read requests and answers at the same time.
-
-    Raises:
-        ApartError: they are not one by one and near each other; nothing is written.
-    """
-    joined = Joined()
-    with ExitStack() as opened:
-        files = [
-            (opened.enter_context(path.open("rb", buffering=0)), failed) for path, failed in sources.answers()
-        ]
-        near = Near(files, window=window, longest=sources.longest, beat=beat)
-
-        def lines() -> Iterator[list[bytes]]:
-            yield from _taken(inputs, near.take, joined, sources.longest)
-            near.end()
-
-        written = _write(lines(), results, beat)
-    joined.malformed, joined.usage = near.malformed, near.usage
-    _count(joined, near.kinds)
-    return joined, written
-
-
-def _spooled(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetched]:
-    """Read all answers, and then the requests."""
     joined = Joined()
     collecting = results.with_name(results.name + SPOOL)
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler import git
+from reconciler.model import Ancestry
 from tests.cli.stage import Fault, Stage
 
 JOBS = "/v1/batch/jobs"
@@ -123,9 +124,11 @@ def test_only_its_whole_name_makes_a_commit_one_of_this_checkout(stage: Stage) -
     first = stage.commit("one")
     second = stage.commit("two")
     words = {first, first[:12], first.upper(), "HEAD", "main"}
-    assert git.contained(stage.root, words) == frozenset({first})
+    assert git.ancestry(stage.root, words) == Ancestry(contained=frozenset({first}))
     stage.git("checkout", "--quiet", first)
-    assert git.newer(stage.root, {second, second[:12], "main"}) == {second}
+    assert git.ancestry(stage.root, {second, second[:12], "main"}) == Ancestry(
+        contained=frozenset(), newer=frozenset({second})
+    )
 
 
 def test_squashed_commit_holds_nothing_that_is_to_be_bought(stage: Stage) -> None:

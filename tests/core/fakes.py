@@ -10,7 +10,8 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeVar
 
 from msgspec import structs
@@ -26,14 +27,15 @@ from reconciler.api.errors import (
 )
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
-from reconciler.create import Desk
 from reconciler.errors import LedgerError
+from reconciler.guards import Allowed
 from reconciler.ledger.lines import (
     CreateIntended,
     Line,
 )
-from reconciler.model import Job, Phase, Source
-from reconciler.settings import Limits
+from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
+from reconciler.run import ApiT, Run
+from reconciler.settings import Guards, Limits
 from reconciler.world import World
 from tests.helpers.events import Recorder
 
@@ -342,22 +344,36 @@ class Api(Writer):
         row.job = in_phase(row.job, phase)
 
 
-def desk(api: Api, *, settle: float = 60.0, deadline: float = 900.0) -> Desk:
-    """What the creates of a run share."""
-    world, clock = api.stage.world(), api.stage.clock
-    return Desk(
-        writer=api,
-        world=world,
-        limits=Limits(settle_seconds=settle, deadline_seconds=deadline),
-        project=PROJECT,
-        source=Source(commit=HEAD, actor="ada"),
+def run(
+    api: Api, *, settle: float = 60.0, deadline: float = 900.0, root: Path = Path("nowhere")
+) -> Run[Writer]:
+    """A run on a fake API, in the middle of an apply."""
+    limits = Limits(settle_seconds=settle, deadline_seconds=deadline)
+    begun: Run[Writer] = run_in(api.stage.world(), api, limits=limits, root=root)
+    return replace(begun, give_up_at=api.stage.clock.monotonic() + deadline)
+
+
+def run_in(
+    world: World, api: ApiT, *, limits: Limits | None = None, root: Path = Path("nowhere")
+) -> Run[ApiT]:
+    limits = limits or Limits()
+    return Run(
+        api=api,
         retrier=Retrier(
-            RetryPolicy(deadline_seconds=deadline),
+            RetryPolicy(deadline_seconds=limits.deadline_seconds),
             rng=random.Random(1),
-            monotonic=clock.monotonic,
-            sleep=clock.sleep,
+            monotonic=world.monotonic,
+            sleep=world.sleep,
         ),
-        give_up_at=clock.monotonic() + deadline,
+        world=world,
+        target=Target(base_url="https://api.example.com", project=PROJECT),
+        limits=limits,
+        guards=Guards(),
+        allowed=Allowed(),
+        checkout=Checkout(commit=HEAD),
+        ancestry=lambda commits: Ancestry(contained=commits & {HEAD}),
+        source=Source(commit=HEAD, actor="ada"),
+        root=root,
     )
 
 

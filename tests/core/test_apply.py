@@ -18,7 +18,7 @@ from reconciler.apply import Applier, cancel_job, stop
 from reconciler.errors import ExitCode, LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelIntended
 from reconciler.ledger.memory import Memory, remember
-from reconciler.model import Job, JobSpec, Phase, Source, UploadedFile
+from reconciler.model import Job, JobSpec, Phase, UploadedFile
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
 from reconciler.planner import plan
 
@@ -27,10 +27,10 @@ from .fakes import (
     Api,
     Fate,
     Stage,
-    desk,
     lost_after,
     lost_before,
     refused,
+    run,
 )
 from .make import (
     ACTIVE,
@@ -66,7 +66,7 @@ NOWHERE: Final = Path("nowhere")
 
 def applied(api: Api, *specs: JobSpec, root: Path = NOWHERE, settle: float = 60.0) -> tuple[Outcome, ...]:
     decided = plan(declared(*specs), seen(specs, *api.jobs), Memory(), now=NOW)
-    return Applier(desk(api, settle=settle), root=root).apply(decided)
+    return Applier(run(api, settle=settle, root=root)).apply(decided)
 
 
 def told(outcomes: Sequence[Outcome]) -> list[str]:
@@ -140,7 +140,7 @@ def in_turn(api: Api, wanted: JobSpec) -> Plan:
 def test_without_room_for_both_the_old_job_is_cancelled_first_and_has_stopped_before_the_create() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     api.stage.clock.wakes = [lambda: None, lambda: api.end("j0", CANCELLED)]
-    outcomes = Applier(desk(api), root=NOWHERE).apply(in_turn(api, A))
+    outcomes = Applier(run(api)).apply(in_turn(api, A))
     assert told(outcomes) == ["cancelled j0", "created a"]
     assert [it for it in api.trace if it[:3] in ("POS", "can", "get")] == [
         "get j0",
@@ -154,7 +154,7 @@ def test_without_room_for_both_the_old_job_is_cancelled_first_and_has_stopped_be
 
 def test_nothing_is_cancelled_first_where_the_input_of_what_replaces_it_cannot_be_sent() -> None:
     api = Api(Stage(), job(OLD, "j0"))
-    outcomes = Applier(desk(api), root=NOWHERE).apply(in_turn(api, spec("a", "w1")))
+    outcomes = Applier(run(api)).apply(in_turn(api, spec("a", "w1")))
     assert told(outcomes) == ["skipped create a", "skipped cancel a"]
     assert isinstance(outcomes[0], Skipped)
     assert outcomes[0].why.startswith("its input could not be sent: ")
@@ -164,14 +164,14 @@ def test_nothing_is_cancelled_first_where_the_input_of_what_replaces_it_cannot_b
 def test_nothing_is_created_where_what_it_replaces_could_not_be_cancelled_first() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     api.cancel_faults["j0"] = (RejectedError("403", status=403), False)
-    outcomes = Applier(desk(api), root=NOWHERE).apply(in_turn(api, A))
+    outcomes = Applier(run(api)).apply(in_turn(api, A))
     assert told(outcomes) == ["failed cancel a", "skipped create a"]
     assert api.sent("POST") == []
 
 
 def test_nothing_is_created_while_what_it_replaces_has_not_stopped() -> None:
     api = Api(Stage(), job(OLD, "j0"))
-    outcomes = Applier(desk(api, deadline=120), root=NOWHERE).apply(in_turn(api, A))
+    outcomes = Applier(run(api, deadline=120)).apply(in_turn(api, A))
     assert told(outcomes) == ["cancelled j0", "skipped create a"]
     assert isinstance(outcomes[1], Skipped)
     assert outcomes[1].why == "j0, which it replaces, has not stopped yet: run again"
@@ -222,7 +222,7 @@ def test_what_was_created_is_told_with_its_job_and_its_op() -> None:
 def test_every_create_and_cancel_of_a_plan_has_one_outcome(world: Generated) -> None:
     api = Api(Stage(), *world.jobs)
     decided = world.plan()
-    applier = Applier(desk(api), root=NOWHERE)
+    applier = Applier(run(api))
     outcomes = applier.apply(decided)
     assert len(outcomes) == len(decided.of(Create)) + len(decided.of(Cancel))
     # The files are not there, so nothing is created, and what would be replaced runs on.
@@ -283,7 +283,7 @@ def test_a_cancel_of_a_job_that_has_ended_is_a_success_that_says_so(phase: Phase
     decided = plan(declared(), seen((), *api.jobs), Memory(), now=NOW)
     api.end("j1", phase)
     api.cancel_faults = {"j1": (error, False)}
-    outcomes = Applier(desk(api), root=NOWHERE).apply(decided)
+    outcomes = Applier(run(api)).apply(decided)
     assert told(outcomes) == ["cancelled j1 too late"]
     assert codes(outcomes) == {ExitCode.OK}
 
@@ -294,7 +294,7 @@ def test_a_cancel_whose_answer_was_lost_took_effect_where_the_job_says_so(phase:
     decided = plan(declared(), seen((), *api.jobs), Memory(), now=NOW)
     api.end("j1", phase)
     api.cancel_faults = {"j1": (OutcomeUnknownError("502"), True)}
-    assert told(Applier(desk(api), root=NOWHERE).apply(decided)) == ["cancelled j1"]
+    assert told(Applier(run(api)).apply(decided)) == ["cancelled j1"]
     assert api.sent("get") == ["get j1"]
 
 
@@ -304,7 +304,7 @@ def test_a_cancel_that_was_refused_while_the_job_runs_on_has_failed(phase: Phase
     decided = plan(declared(), seen((), *api.jobs), Memory(), now=NOW)
     api.end("j1", phase)
     api.cancel_faults = {"j1": (RejectedError("403: Forbidden", status=403), False)}
-    outcomes = Applier(desk(api), root=NOWHERE).apply(decided)
+    outcomes = Applier(run(api)).apply(decided)
     assert told(outcomes) == ["failed cancel a"]
     assert codes(outcomes) == {ExitCode.FAILED}
     assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {}
@@ -335,9 +335,7 @@ def test_a_cancel_whose_outcome_cannot_be_written_down_is_still_a_cancel() -> No
 
 def test_a_cancel_by_hand_is_on_the_record_too() -> None:
     api = Api(Stage(), job(A))
-    left = cancel_job(
-        api, api.stage.world(), api.jobs[0], name="a", reason="by_hand", source=Source(commit=HEAD)
-    )
+    left = cancel_job(run(api), api.jobs[0], name="a", reason="by_hand")
     assert left.phase is STOPPING
     assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {"j1": "by_hand"}
 

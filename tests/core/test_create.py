@@ -20,13 +20,13 @@ from reconciler.api.errors import (
 )
 from reconciler.api.retry import RetryPolicy
 from reconciler.api.values import CreateJob
-from reconciler.create import Altered, Bought, Lost, NotSent, Refused, Result, buy
+from reconciler.create import TOO_LATE, Altered, Bought, Lost, NotSent, Refused, Result, buy
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import Created, CreateIntended, CreateUnknown
 from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Ours, Source, Tags
 
-from .fakes import ANSWERED, Api, Fate, Stage, busy, desk, down, lost_after, lost_before, refused
+from .fakes import ANSWERED, Api, Fate, Stage, busy, down, lost_after, lost_before, refused, run, run_in
 from .make import HEAD, NOW, PROJECT, job, modest, spec
 
 A: Final = spec("a", metadata={"team": "search"}, timeout_hours=7)
@@ -41,7 +41,7 @@ def order(of: JobSpec = A, attempt: int = 1) -> Create:
 def bought(*fates: Fate, settle: float = SETTLE, deadline: float = 900.0) -> tuple[Api, Result]:
     api = Api(Stage())
     api.fates = list(fates)
-    return api, buy(desk(api, settle=settle, deadline=deadline), order(), ("file-1",))
+    return api, buy(run(api, settle=settle, deadline=deadline), order(), ("file-1",))
 
 
 def steps(api: Api) -> list[str]:
@@ -121,7 +121,7 @@ def test_inline_requests_are_sent_as_they_were_digested() -> None:
             return super().create_job(job)
 
     api = Watching(Stage())
-    buy(desk(api), order(inline), ())
+    buy(run(api), order(inline), ())
     assert [it.requests for it in sent] == [b'[{"custom_id":"1"}]']
     assert [it.timeout_hours for it in sent] == [24]
 
@@ -159,7 +159,7 @@ def test_what_came_of_it_is_written_down() -> None:
 
 def test_an_op_that_was_claimed_beforehand_is_used() -> None:
     api = Api(Stage())
-    claimed = replace(desk(api), ops={A.run_key: "f" * 24})
+    claimed = replace(run(api), ops={A.run_key: "f" * 24})
     result = buy(claimed, order(), ())
     assert isinstance(result, Bought)
     assert result.op == "f" * 24
@@ -168,7 +168,7 @@ def test_an_op_that_was_claimed_beforehand_is_used() -> None:
 
 def test_two_creates_have_two_ops() -> None:
     api = Api(Stage())
-    one = desk(api)
+    one = run(api)
     buy(one, order(), ())
     buy(one, order(spec("b", "w2")), ())
     assert len(ops(api)) == 2
@@ -264,7 +264,7 @@ def test_nothing_is_sent_again_where_the_whole_list_cannot_be_read() -> None:
     api = Api(Stage())
     api.fates = [lost_before()]
     api.list_faults = [OutcomeUnknownError("502", status=502) for _ in range(50)]
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, Lost)
     assert len(api.sent("POST")) == 1
 
@@ -273,7 +273,7 @@ def test_a_look_that_fails_does_not_end_the_looking() -> None:
     api = Api(Stage())
     api.fates = [lost_after()]
     api.list_faults = [OutcomeUnknownError("502", status=502), RateLimitedError("429", status=429)]
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, Bought)
     assert api.stage.clock.slept == [1, 2]
 
@@ -282,7 +282,7 @@ def test_a_job_beyond_the_newest_page_is_found_in_the_whole_list() -> None:
     others = tuple(job(spec("x", f"x{at}"), f"x{at}", age=-at) for at in range(1, 121))
     api = Api(Stage(), *others)
     api.fates = [lost_after(listed_after=190.0)]
-    result = buy(desk(api, settle=200.0), order(), ())
+    result = buy(run(api, settle=200.0), order(), ())
     assert isinstance(result, Bought)
     assert result.adopted
     assert api.sent("list")[-1] == "list 1"
@@ -292,7 +292,7 @@ def test_a_job_beyond_the_newest_page_is_found_in_the_whole_list() -> None:
 def test_another_creates_job_is_not_adopted() -> None:
     api = Api(Stage(), job(A, "j1", age=0))
     api.fates = [lost_before(), ANSWERED]
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, Bought)
     assert result.job.id != "j1"
 
@@ -366,7 +366,7 @@ def test_nothing_is_sent_once_the_run_was_asked_to_stop_while_it_waited() -> Non
     api = Api(Stage())
     api.fates = [busy(5), ANSWERED]
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, Refused)
     assert len(api.sent("POST")) == 1
     assert api.jobs == []
@@ -376,7 +376,7 @@ def test_a_lost_create_stays_unknown_once_the_run_was_asked_to_stop() -> None:
     api = Api(Stage())
     api.fates = [lost_before(), ANSWERED]
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, Lost)
     assert result.until == NOW + SETTLE
     assert api.stage.clock.slept == [1]  # it looks once and waits no longer
@@ -395,7 +395,7 @@ def test_a_create_that_was_made_before_the_stop_is_still_adopted() -> None:
     api = Api(Stage())
     api.fates = [lost_after(listed_after=0.5)]
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, Bought)
 
 
@@ -429,7 +429,7 @@ def test_the_users_own_metadata_may_come_back_as_the_server_likes() -> None:
 def test_nothing_is_sent_where_the_intent_cannot_be_made_durable() -> None:
     api = Api(Stage())
     api.stage.ledger.works_for = 0
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, NotSent)
     assert isinstance(result.error, LedgerError)
     assert api.sent("POST") == []
@@ -440,7 +440,7 @@ def test_nothing_is_sent_again_where_the_intent_cannot_be_made_durable_again() -
     api = Api(Stage())
     api.fates = [lost_before(), ANSWERED]
     api.stage.ledger.works_for = 1
-    assert isinstance(buy(desk(api), order(), ()), Lost)
+    assert isinstance(buy(run(api), order(), ()), Lost)
     assert len(api.sent("POST")) == 1
 
 
@@ -449,7 +449,7 @@ def test_an_outcome_that_cannot_be_written_down_is_still_the_outcome(fate: Fate)
     api = Api(Stage())
     api.fates = [fate]
     api.stage.ledger.works_for = 1
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert isinstance(result, Refused if fate.error and not fate.made else Bought)
     assert "ledger.degraded" in api.stage.log.names
 
@@ -476,7 +476,7 @@ def test_at_most_one_job_is_ever_made_and_nothing_that_exists_is_denied(
     api = Api(Stage())
     api.fates = list(several)
     api.stage.clock.wakes = [*[lambda: None] * stop_in, lambda: setattr(api.stage.stop, "up", True)]
-    result = buy(desk(api), order(), ())
+    result = buy(run(api), order(), ())
     assert len(api.jobs) <= 1
     assert isinstance(result, Bought | Lost) or not api.jobs
     if isinstance(result, Bought):
@@ -494,3 +494,9 @@ def test_a_lost_answer_is_said_with_its_error() -> None:
     assert isinstance(unknown, CreateUnknown)
     assert unknown.error == "no answer in time"
     assert [facts["error"] for facts in api.stage.log.of("job.create_unknown")] == ["no answer in time"] * 2
+
+
+def test_a_run_that_has_not_begun_to_apply_creates_nothing() -> None:
+    api = Api(Stage())
+    assert buy(run_in(api.stage.world(), api), order(), ()) is TOO_LATE
+    assert (api.jobs, api.sent("POST")) == ([], [])

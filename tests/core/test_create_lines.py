@@ -23,10 +23,9 @@ from reconciler.ledger.memory import remember
 from reconciler.model import InputFile, Job, JobSpec, UploadedFile
 from reconciler.settings import Limits
 
-from .fakes import ANSWERED, Api, Fate, Stage, busy, desk, lost_after, lost_before, refused
+from .fakes import ANSWERED, Api, Fate, Stage, busy, lost_after, lost_before, refused, run
 from .make import declared, intended, job, sha, spec
 from .test_apply import in_turn
-from .test_reconcile import run
 from .test_uploads import stored
 
 
@@ -252,7 +251,7 @@ def went(way: Way, root: Path, *, shared: bool) -> Api:
         way.after_agreeing(api)
         return True
 
-    reconcile.apply(replace(run(api), root=root), lambda _: asked, asked, agrees)
+    reconcile.apply(run(api, root=root), asked, agrees)
     return api
 
 
@@ -300,9 +299,9 @@ def test_a_replacement_that_is_never_begun_is_given_back() -> None:
     """The old job is cancelled first, because there is no room for both, and only if the input is there."""
     api, it = Api(Stage(), job(spec("a", "w0"), "j0")), spec("a", "w1")
     api.stage.ledger.append(structs.replace(intended(it, "claim"), lease=900))
-    claimed = replace(desk(api), ops={it.run_key: "claim"})
+    claimed = replace(run(api), ops={it.run_key: "claim"})
     unread = "data/w1.jsonl cannot be read: No such file or directory"
-    release(run(api), Applier(claimed, root=Path("nowhere")).apply(in_turn(api, it)))
+    release(run(api), Applier(claimed).apply(in_turn(api, it)))
     assert words(api) == (
         "claimed a",
         f"refused a: not sent: its input could not be sent: {unread}",
@@ -323,6 +322,6 @@ def test_a_second_try_whose_answer_is_lost_is_not_followed_by_another_job(tmp_pa
     api.stage.stop.up = False
     asked = declared(LOCAL)
     for _ in range(2):
-        reconcile.apply(replace(run(api), root=tmp_path), lambda _: asked, asked, lambda _: True)
+        reconcile.apply(run(api, root=tmp_path), asked, lambda _: True)
         api.stage.clock.now += 120
     assert len(api.jobs) == 1

@@ -8,7 +8,6 @@ import io
 import math
 import re
 import statistics
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -21,7 +20,7 @@ from msgspec.structs import replace
 from reconciler.cli.moments import Moment, Span, unix
 from reconciler.history import rows, stats, verify
 from reconciler.history.choose import Wish, chosen
-from reconciler.history.heard import STATUS, heard, heard_briefly
+from reconciler.history.heard import STATUS, heard
 from reconciler.history.record import CREATE_UNKNOWN, Record
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, Ended, Line
 from reconciler.model import Job
@@ -38,7 +37,6 @@ from .make import (
     intended,
     job,
     modest,
-    op_of,
     spec,
     stopped,
 )
@@ -67,7 +65,7 @@ FULL = Ended(
 
 
 def history(*lines: Line, jobs: tuple[Job, ...] = ()) -> tuple[Record, ...]:
-    return rows.records(heard(lambda: [lines]), jobs)
+    return rows.records(heard(lines), jobs)
 
 
 def test_nothing_has_no_history() -> None:
@@ -130,7 +128,7 @@ def test_a_cancel_is_not_told_of_a_job_whose_results_say_that_it_succeeded() -> 
         requests=RequestsDoc(total=1, ok=1, failed=0, missing=0, failures={}), tokens=None, trouble=TroubleDoc(),
         files=(),
     )  # fmt: skip
-    ledger = heard(lambda: [(created(A, "j1"), *stopped("j1", "removed"))])
+    ledger = heard((created(A, "j1"), *stopped("j1", "removed")))
     (it,) = rows.records(ledger, (), {"j1": pulled})
     assert (it.status, it.cancel_reason) == ("SUCCESS", None)
 
@@ -155,31 +153,6 @@ def test_the_order_of_lines_and_their_repetition_tell_nothing(some: list[Line], 
     dice.shuffle(again)
     assert {it.job_id: it.status for it in history(*again)} == {it.job_id: it.status for it in history(*some)}
     assert len(history(*again)) == len(history(*some))
-
-
-@modest
-@given(st.lists(any_lines(), max_size=12), st.integers(1, 5))
-def test_how_a_ledger_is_cut_into_blocks_tells_nothing(some: list[Line], size: int) -> None:
-    def blocks() -> Iterator[list[Line]]:
-        return (some[begin : begin + size] for begin in range(0, len(some), size))
-
-    assert rows.records(heard(blocks)) == rows.records(heard_briefly(blocks)) == history(*some)
-
-
-def test_a_ledger_without_repetition_is_read_once_and_its_lines_are_not_kept() -> None:
-    lines: list[Line] = []
-    for job_id in ("j1", "j2", "j3"):
-        lines += [intended(A, op_of(job_id)), created(A, job_id), ended(A, job_id, SUCCEEDED)]
-    lines.append(intended(A, "lost"))
-    reads = iter([[[line] for line in lines]])
-    found = heard_briefly(lambda: next(reads))
-    assert rows.records(found) == history(*lines)
-    assert (found.lines, found.told.created, found.told.ended, set(found.told.intents)) == (
-        (),
-        {},
-        {},
-        {"lost"},
-    )
 
 
 # Choosing and counting.

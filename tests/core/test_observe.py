@@ -21,8 +21,11 @@ from reconciler.ledger.memory import Memory
 from reconciler.listing import PAGE_SIZE, TRIES, list_all, whole
 from reconciler.model import Job, Phase
 from reconciler.observe import Watched, sort_out, with_remembered
+from reconciler.run import Run
+from reconciler.settings import Limits
+from reconciler.world import World
 
-from .fakes import Stage, sequentially
+from .fakes import Stage, run_in, sequentially
 from .make import (
     FAILED,
     NOW,
@@ -101,8 +104,12 @@ class Pages(Reader):
         raise NotFoundError("404: no such job", status=404)
 
 
+def looking(world: World, reader: Reader) -> Run[Reader]:
+    return run_in(world, reader, limits=Limits(reads_in_flight=4))
+
+
 def listed(reader: Reader, stage: Stage | None = None) -> list[str]:
-    return [it.id for it in list_all(reader, (stage or Stage()).world(), at_once=4)]
+    return [it.id for it in list_all(looking((stage or Stage()).world(), reader))]
 
 
 # Whole lists.
@@ -123,7 +130,7 @@ def test_pages_are_read_side_by_side_and_the_one_behind_a_full_last_page_after_t
     count: int, rounds: list[list[int]]
 ) -> None:
     spread = Mock(side_effect=sequentially)
-    whole(Pages(some_jobs(count)), replace(Stage().world(), spread=spread), at_once=16)
+    whole(run_in(replace(Stage().world(), spread=spread), Pages(some_jobs(count))))
     assert [list(call.args[1]) for call in spread.call_args_list] == rounds
 
 
@@ -276,7 +283,7 @@ def test_a_job_that_shows_late_among_older_ones_hides_none() -> None:
             jobs.insert(150, late)
 
     world = replace(Stage().world(), spread=backwards)
-    found = list_all(Pages(jobs, before=show), world, at_once=4)
+    found = list_all(looking(world, Pages(jobs, before=show)))
     assert {it.id for it in found} == {it.id for it in jobs}
 
 
@@ -288,7 +295,7 @@ def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() 
         jobs.append(structs.replace(jobs[0], id=f"new{number}", created_at=jobs[-1].created_at + 1))
 
     world = replace(Stage().world(), spread=backwards)
-    assert there <= {it.id for it in list_all(Pages(jobs, before=make), world, at_once=4)}
+    assert there <= {it.id for it in list_all(looking(world, Pages(jobs, before=make)))}
 
 
 def test_a_row_that_stands_twice_does_not_make_the_pages_larger() -> None:
@@ -357,9 +364,8 @@ def test_whatever_is_deleted_meanwhile_nothing_else_is_missed(
 
 
 def looked(reader: Reader, known: Memory) -> tuple[list[str], frozenset[str]]:
-    world = Stage().world()
-    listing = whole(reader, world, at_once=4)
-    seen = with_remembered(reader, world, WATCHED, known, listing, at_once=4)
+    run = looking(Stage().world(), reader)
+    seen = with_remembered(run, WATCHED, known, whole(run))
     return [it.job.id for it in seen.ours], seen.gone
 
 
@@ -453,6 +459,6 @@ def test_of_a_job_that_stands_on_two_pages_the_last_counts() -> None:
     running, done = structs.replace(first, phase=Phase.ACTIVE), structs.replace(first, phase=SUCCEEDED)
     pages = [JobPage(jobs=tuple(some), total=250) for some in ((running, *others[:99]), others[99:199])]
     pages.append(JobPage(jobs=(*others[199:], done), total=250))
-    listed = whole(Pages([], tamper=lambda at, _: pages[at]), Stage().world(), at_once=4)
+    listed = whole(looking(Stage().world(), Pages([], tamper=lambda at, _: pages[at])))
     assert [it.phase for it in listed.jobs if it.id == first.id] == [SUCCEEDED]
     assert len(listed.jobs) == 250

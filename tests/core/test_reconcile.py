@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -10,37 +9,21 @@ from msgspec import structs
 
 from reconciler import gather, reconcile, tags
 from reconciler.actions import Hold
-from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob, JobPage
-from reconciler.cli.declare import commits_in_question
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, StalePlanError
-from reconciler.guards import Allowed
 from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
 from reconciler.ledger.memory import remember
-from reconciler.model import (
-    Checkout,
-    Declared,
-    Job,
-    JobSpec,
-    Observed,
-    Phase,
-    Source,
-    Target,
-    UploadedFile,
-)
+from reconciler.model import Job, JobSpec, Observed, Phase, UploadedFile
 from reconciler.outcomes import Created, Failed, Outcome
 from reconciler.reconcile import ROUNDS
-from reconciler.run import Run, Situation
-from reconciler.settings import Guards, Limits
+from reconciler.situation import Situation
 from reconciler.snapshot import Snapshot
 
-from .fakes import ANSWERED, Api, Fate, Row, Stage, busy, desk, lost_after, lost_before, refused
+from .fakes import ANSWERED, Api, Fate, Row, Stage, busy, lost_after, lost_before, refused, run
 from .make import (
     FAILED,
-    HEAD,
     NOW,
-    PROJECT,
     SUCCEEDED,
     created,
     declared,
@@ -65,22 +48,6 @@ A, B = remote("a", "1"), remote("b", "2")
 STRANGERS = remote("theirs", "3")
 
 
-def run(api: Api) -> Run[Writer]:
-    shared = desk(api)
-    return Run(
-        api=api,
-        retrier=shared.retrier,
-        world=shared.world,
-        target=Target(base_url="https://api.example.com", project=PROJECT),
-        limits=Limits(),
-        guards=Guards(),
-        allowed=Allowed(),
-        checkout=Checkout(commit=HEAD),
-        source=Source(commit=HEAD),
-        root=Path("nowhere"),
-    )
-
-
 class Asked:
     """Agrees, or not, and keeps what it was shown."""
 
@@ -96,12 +63,7 @@ class Asked:
 def applied_with(
     api: Api, *specs: JobSpec, asked: Asked | None = None, saved: PlanDoc | None = None
 ) -> tuple[Situation, tuple[Outcome, ...]]:
-    asked_of = declared(*specs)
-
-    def declare(_: Observed) -> Declared:
-        return asked_of
-
-    return reconcile.apply(run(api), declare, asked_of, asked or Asked(), saved=saved)
+    return reconcile.apply(run(api), declared(*specs), asked or Asked(), saved=saved)
 
 
 def applied(api: Api, *specs: JobSpec, asked: Asked | None = None) -> tuple[Outcome, ...]:
@@ -135,7 +97,6 @@ class SlowApi(Api):
 
 def test_what_settles_after_a_snapshot_was_made_is_not_settled() -> None:
     """The snapshot may be from before the job showed, however old it is by the time of the plan."""
-    asked_of = declared(A)
     yesterday = Snapshot(
         at=NOW - 86_400,
         jobs=(),
@@ -143,7 +104,7 @@ def test_what_settles_after_a_snapshot_was_made_is_not_settled() -> None:
         other_pending=0,
         ledger=(intended(A, "00000009", at=NOW - 86_410),),
     )
-    found = gather.from_snapshot(run(Api(Stage())), lambda _: asked_of, asked_of, yesterday)
+    found = gather.from_snapshot(run(Api(Stage())), declared(A), yesterday)
     assert told(found.plan) == {"a": ("hold - unsettled",)}
 
 
@@ -395,4 +356,4 @@ def test_the_commit_of_a_job_is_in_question_under_the_name_that_its_work_has_now
     renamed, since = ours(A, "j1", FAILED, commit="c1", age=20), ours(B, "j2", FAILED, commit="c2", age=10)
     moved = structs.replace(renamed, tags=structs.replace(renamed.tags, name=B.name))
     seen = Observed(ours=(moved, since))
-    assert commits_in_question(declared(A), seen) == {"c1", "c2"}
+    assert gather.commits_in_question(declared(A), seen) == {"c1", "c2"}

@@ -21,7 +21,7 @@ from reconciler.progress import Work
 from reconciler.settings import Uploads as Wishes
 from reconciler.uploads import InputChangedError, Uploads
 
-from .fakes import Api, Stage, desk
+from .fakes import Api, Stage, run
 from .make import NOW, sha, spec
 
 
@@ -35,7 +35,7 @@ def uploads(api: Api, root: Path) -> Uploads:
 
 
 def wishing(api: Api, root: Path, wishes: Wishes) -> Uploads:
-    return Uploads(api, api.stage.world(), retrier=desk(api).retrier, root=root, wishes=wishes)
+    return Uploads(replace(run(api, root=root), uploads=wishes))
 
 
 def of(*inputs: InputFile | UploadedFile) -> JobSpec:
@@ -154,7 +154,7 @@ def test_uploads_share_the_retries_of_the_run(tmp_path: Path) -> None:
         monotonic=api.stage.clock.monotonic,
         sleep=api.stage.clock.sleep,
     )
-    shared = Uploads(api, api.stage.world(), retrier=retrier, root=tmp_path, wishes=Wishes())
+    shared = Uploads(replace(run(api, root=tmp_path), retrier=retrier))
     with pytest.raises(RateLimitedError, match="429") as caught:
         shared.ids(of(part))
     assert caught.value.gave_up == "the run's retries are used up"
@@ -314,7 +314,7 @@ def test_progress_counts_what_is_sent_and_takes_back_what_broke_off(tmp_path: Pa
     api.upload_faults = [OutcomeUnknownError("reset", transient=True)]
     told = Told()
     world = replace(api.stage.world(), progress=told)
-    shared = Uploads(api, world, retrier=desk(api).retrier, root=tmp_path, wishes=Wishes())
+    shared = Uploads(replace(run(api, root=tmp_path), world=world))
     shared.expect([of(part, other), of(part)])
     shared.ids(of(part, other))
     assert told.expected == [5, -3], "what is there already is not sent"

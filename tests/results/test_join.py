@@ -7,15 +7,18 @@ import json
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.results import answers
-from reconciler.results.join import Sources, join
+from reconciler.results.answers import Usage
+from reconciler.results.fetch import PART
+from reconciler.results.join import AT_ONCE, SHOWN, Joined, Sources, join
 from reconciler.results.spool import Spool
 from reconciler.results.stopping import StoppedError
 from tests.results.make import answer, asked, error, joined, text
@@ -281,3 +284,145 @@ def test_a_join_that_is_stopped_leaves_no_results(tmp_path: Path) -> None:
 def test_a_status_is_named_only_where_it_is_one() -> None:
     line = answer("a", status=-5).encode()
     assert answers.understood(line, failed=True)[1] == answers.ERROR
+
+
+# All of it, beside a plain join.
+
+NAMES = ["a", "b", "c", "d", "e", 'q"', "é", "\\", "long" * 20]
+
+LINES: dict[str, Callable[[str], str]] = {
+    "answered": lambda name: answer(name, tokens=3),
+    "other words": lambda name: answer(name, error=None, more="said twice"),
+    "refused": lambda name: answer(name, status=500),
+    "no status": lambda name: answer(name, status=None),
+    "error": error,
+    "no answer": lambda name: json.dumps({"custom_id": name, "response": "hello"}),
+    "strange": lambda name: answer(name, response={"body": [{"usage": 7}]}),
+    "torn": lambda name: answer(name)[:20],
+    "empty": lambda _: " ",
+}
+lines = st.tuples(st.sampled_from(NAMES), st.sampled_from(sorted(LINES))).map(
+    lambda made: LINES[made[1]](made[0])
+)
+
+
+def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str]) -> tuple[Joined, bytes]:
+    """Join with everything in memory and no thought for time."""
+    said: dict[str, tuple[str, bytes]] = {}
+    count = Joined(requests=len(inputs), usage=Usage())
+    for line, failed in [*((each, False) for each in output), *((each, True) for each in errors)]:
+        try:
+            name, kind, told, body = answers.understood(line.encode(), failed=failed)
+        except answers.REFUSED:
+            count.malformed += bool(line.strip())
+            continue
+        if name in said:
+            count.repeated += 1
+            continue
+        said[name] = kind, told
+        if kind == answers.OK:
+            count.usage.add(body)
+    count.unknown = len(said.keys() - set(inputs))
+    missing = [name for name in inputs if name not in said]
+    count.missing, count.first_missing = len(missing), missing[:SHOWN]
+    kinds = [said[name][0] for name in dict.fromkeys(inputs) if name in said]
+    count.ok = kinds.count(answers.OK)
+    count.failures = {kind: kinds.count(kind) for kind in sorted(set(kinds)) if kind != answers.OK}
+    return count, b"".join(said[name][1] if name in said else answers.missing(name) for name in inputs)
+
+
+def compare(folder: str, output: Sequence[str], errors: Sequence[str], inputs: Sequence[str]) -> None:
+    """Compare the join with a plain one, byte by byte."""
+    paths = [Path(folder) / name for name in ("output", "errors", "in-1", "in-2")]
+    half = len(inputs) // 2
+    contents = [text(output), text(errors), asked(*inputs[:half]), asked(*inputs[half:])]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_text(content, encoding="utf-8", newline="")
+    sources = Sources(output=paths[0], errors=paths[1], inputs=paths[2:], longest=10_000)
+    results = Path(folder) / "results"
+    counts, written = join(sources, results, lambda: None)
+    expected, told = plainly(output, errors, inputs)
+    assert results.read_bytes() == told
+    assert counts == expected
+    assert (written.size, written.lines) == (len(told), len(inputs))
+    assert sorted(Path(folder).iterdir()) == sorted([*paths, results])
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(lines, max_size=12),
+    st.lists(lines, max_size=6),
+    st.lists(st.sampled_from(NAMES), max_size=12),
+)
+@example([answer("a")], [error("a")], ["a"])  # answered and failed
+@example([answer("a")], [], ["a", "a"])  # asked twice
+@example([answer("a")], [error("a")], ["a", "a"])  # asked twice and answered twice
+@example([answer("a"), answer("b"), answer("a", status=500)], [], ["a", "b"])  # repeated at the end
+@example([answer("a")], [], ["a", "b"])  # missing
+@example([answer("a"), answer("b")], [], ["a"])  # unknown
+def test_whatever_is_asked_and_answered_the_join_is_what_a_plain_one_is(
+    output: list[str], errors: list[str], inputs: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        compare(folder, output, errors, inputs)
+
+
+def padded(name: str) -> str:
+    return json.dumps({"custom_id": name, "response": {"status_code": 200, "body": name + "p" * 900}})
+
+
+MANY = [f"r{number:05}" for number in range(6000)]
+
+
+def test_long_answers_to_short_requests_are_written_a_few_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "output").write_text(text(padded(name) for name in MANY), encoding="utf-8")
+    (tmp_path / "in").write_text(asked(*MANY), encoding="utf-8")
+    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    part = tmp_path / f"results{PART}"
+    sizes = [0]
+
+    def look() -> None:
+        if part.exists():
+            sizes.append(part.stat().st_size)
+
+    _, written = join(sources, tmp_path / "results", look)
+    sizes.append(written.size)
+    assert max(after - before for before, after in pairwise(sizes)) <= AT_ONCE + 1000
+
+
+def test_a_join_that_is_stopped_at_any_beat_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "output").write_text(text([answer("a")]), encoding="utf-8")
+    (tmp_path / "in").write_text(asked("a"), encoding="utf-8")
+    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    for calls in range(2):
+        left = calls
+
+        def stop() -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            join(sources, tmp_path / "results", stop)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "output"]
+
+
+def test_a_join_can_be_stopped_while_it_reads_what_is_of_no_use(tmp_path: Path) -> None:
+    beats: list[None] = []
+
+    def stop() -> None:
+        beats.append(None)
+        if len(beats) > 3:
+            raise StoppedError
+
+    (tmp_path / "output").write_bytes((b"nonsense" * 1000 + b"\n") * 600)
+    (tmp_path / "in").write_bytes(b"")
+    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    with pytest.raises(StoppedError):
+        join(sources, tmp_path / "results", stop)
+
+
+def test_lines_of_an_output_that_holds_nothing_else_are_all_counted(tmp_path: Path) -> None:
+    counts, rows = joined(tmp_path, output="nonsense\n" * 7, inputs=[""])
+    assert (counts.malformed, rows) == (7, [])

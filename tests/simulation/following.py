@@ -10,10 +10,10 @@ from reconciler.actions import Plan
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
 from reconciler.document import PlanDoc
-from reconciler.model import Declared, Observed
 from reconciler.outcomes import Outcome
 from reconciler.rounds import Rounds, requests_of
-from reconciler.run import Run, Situation
+from reconciler.run import Run
+from reconciler.situation import Situation
 from reconciler.wait import Patience, until_ended
 from tests.simulation.history import RunRecord
 
@@ -32,7 +32,6 @@ class Waiting:
 def follow(
     waiting: Waiting,
     run: Run[Writer],
-    declare: Callable[[Observed], Declared],
     *,
     agreed: Plan,
     first: tuple[Situation, tuple[Outcome, ...]],
@@ -44,7 +43,6 @@ def follow(
     Args:
         waiting: how.
         run: what to work with.
-        declare: as for `gather.gather`.
         agreed: what was shown and agreed to.
         first: the first round, and what came of it.
         saved: the plan file, where one was applied.
@@ -54,7 +52,6 @@ def follow(
     situation, outcomes = first
     rounds = Rounds(
         run=run,
-        declare=declare,
         declared=record.declared,
         agreement=agreed_to(agreed, saved, done=situation.plan),
         bought=requests_of(situation.plan),

@@ -12,11 +12,11 @@ from msgspec import structs
 from reconciler import digests
 from reconciler.model import (
     Adopt,
+    Ancestry,
     Declared,
     InlineRequests,
     Input,
     JobSpec,
-    Observed,
     Phase,
     Position,
     Retry,
@@ -92,18 +92,17 @@ class Git:
         lineage: frozenset[str] | None = frozenset() if self.used else None
         return Declared(specs=self.commits[commit].specs, selected=selected, lineage=lineage)
 
-    def declare(self, commit: int, declared: Declared) -> Callable[[Observed], Declared]:
-        """Return what adds to it which of the jobs' commits the checkout contains, and which came later."""
+    def ancestry(self, commit: int) -> Callable[[frozenset[str]], Ancestry]:
+        """Return what says which commits a checkout of a commit contains, and which came later."""
         contained = {it.id for it in self.commits[: commit + 1]}
         later = {it.id for it in self.commits[commit + 1 :]}
 
-        def declare(observed: Observed) -> Declared:
+        def ancestry(commits: frozenset[str]) -> Ancestry:
             if not self.used:
-                return declared
-            named = frozenset(ours.tags.source.commit for ours in observed.ours)
-            return structs.replace(declared, lineage=named & contained, newer=named & later)
+                return Ancestry()
+            return Ancestry(contained=commits & contained, newer=commits & later)
 
-        return declare
+        return ancestry
 
     def a_spec(self, name: str) -> JobSpec:
         """Return a spec of any kind."""

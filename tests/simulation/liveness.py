@@ -11,8 +11,8 @@ from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended,
 from reconciler.model import JobSpec, Phase, RunKey
 from reconciler.outcomes import Cancelled, Failed, Skipped
 from reconciler.outcomes import Created as Was
-from reconciler.run import Situation
 from reconciler.sandbox.lifecycle import Status
+from reconciler.situation import Situation
 from tests.simulation.history import PROJECT, Bought
 from tests.simulation.machines import Luck
 from tests.simulation.process import START

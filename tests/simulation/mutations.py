@@ -65,7 +65,7 @@ MUTATIONS: Final = (
     Mutation(
         "no settle time in the run itself",
         "create.py",
-        "left = began + desk.limits.settle_seconds - world.monotonic()",
+        "left = began + run.limits.settle_seconds - world.monotonic()",
         "left = 0.0",
     ),
     Mutation(
@@ -95,7 +95,7 @@ MUTATIONS: Final = (
     Mutation(
         "no durable intent",
         "create.py",
-        "        _intend(desk, purchase)\n",
+        "        _intend(run, purchase)\n",
         "",
     ),
     Mutation(

@@ -16,7 +16,7 @@ from reconciler.actions import Create as Order
 from reconciler.actions import Reason
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RateLimitedError, UnreachableError
-from reconciler.create import Desk, Purchase, prepare
+from reconciler.create import Purchase, prepare
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile
@@ -77,7 +77,7 @@ def settle_without_ids(run: Run[Writer], declared: Declared) -> None:
                 run.api.create_job(purchase.request)
             except OutcomeUnknownError:
                 world.sleep(run.limits.settle_seconds)
-                jobs = listing.list_all(run.api, world, at_once=1)
+                jobs = listing.list_all(run)
                 if not any(f"op={purchase.op}" in str(job.metadata) for job in jobs):
                     continue
             except ApiError as error:
@@ -94,7 +94,7 @@ def settle_without_ids(run: Run[Writer], declared: Declared) -> None:
 
 def _missing(run: Run[Writer], declared: Declared, memory: Memory) -> Iterator[Purchase]:
     """Yield what is declared, not in the list, and not on its way as far as the ledger knows."""
-    jobs = listing.list_all(run.api, run.world, at_once=1)
+    jobs = listing.list_all(run)
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
     seen = observe.sort_out(jobs, observe.Watched(project=run.target.project, wanted=wanted))
     there = {ours.tags.run_key for ours in seen.ours if ours.phase is not Phase.CANCELLED}
@@ -103,18 +103,9 @@ def _missing(run: Run[Writer], declared: Declared, memory: Memory) -> Iterator[P
         for intent in memory.open_creates
         if run.world.now() < memory.settles_at(intent)
     }
-    desk = Desk(
-        writer=run.api,
-        world=run.world,
-        limits=run.limits,
-        project=run.target.project,
-        source=run.source,
-        retrier=run.retrier,
-        give_up_at=float("inf"),
-    )
     for spec in declared.specs:
         if spec.run_key not in there and spec.run_key not in coming:
-            yield prepare(desk, Order(spec=spec, attempt=1, reason=Reason.NEW), _ids(spec))
+            yield prepare(run, Order(spec=spec, attempt=1, reason=Reason.NEW), _ids(spec))
 
 
 def _ids(spec: JobSpec) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from reconciler.api.client import Writer
 from reconciler.guards import Allowed
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Declared
-from reconciler.run import Run, Situation
+from reconciler.run import Run
 from reconciler.settings import Guards
+from reconciler.situation import Situation
 from reconciler.wait import Patience
 from reconciler.world import Ledger
 from tests.simulation.baton import Baton
@@ -125,7 +126,7 @@ class Stage:
         agrees: bool = True,
     ) -> Order:
         return Order(
-            declare=self.git.declare(commit, declared),
+            ancestry=self.git.ancestry(commit),
             commit_id=self.git.commits[commit].id if self.git.used else "",
             saved=saved,
             agrees=agrees,

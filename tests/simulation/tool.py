@@ -20,9 +20,10 @@ from reconciler.guards import Allowed
 from reconciler.hooks.tell import Teller
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
 from reconciler.ledger.lock import HeldError
-from reconciler.model import Checkout, Declared, Observed, Source, Target
-from reconciler.run import Run, Situation
+from reconciler.model import Ancestry, Checkout, Declared, Source, Target
+from reconciler.run import Run
 from reconciler.settings import Guards, Limits
+from reconciler.situation import Situation
 from reconciler.world import Ledger
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
@@ -69,7 +70,7 @@ class Watched:
 class Order:
     """What a run is asked to do."""
 
-    declare: Callable[[Observed], Declared]
+    ancestry: Callable[[frozenset[str]], Ancestry]
     commit_id: str = ""
     saved: bytes | None = None
     """A saved plan's file."""
@@ -128,7 +129,7 @@ class Tool:
         made: list[bytes] = []
 
         def make() -> str:
-            situation = gather.gather(self._run(order), self._declare(order), self._record.declared)
+            situation = gather.gather(self._run(order), self._record.declared)
             made.append(planfile.encode(situation.document))
             return "planned"
 
@@ -160,17 +161,14 @@ class Tool:
 
         def apply() -> str:
             run, began = self._run(order), self._world.now()
-            declare, declared = self._declare(order), self._record.declared
-            situation, outcomes = reconcile.apply(run, declare, declared, agree, saved=saved)
+            situation, outcomes = reconcile.apply(run, self._record.declared, agree, saved=saved)
             last.append(situation)
             self._record.say(outcomes)
-            if order.agrees and saved is None and declared.selected is None:
+            if order.agrees and saved is None and self._record.declared.selected is None:
                 self._check_twins()
             if waiting and order.agrees:
                 agreed, first = shown[-1].plan, (situation, outcomes)
-                end = follow(
-                    waiting, run, declare, agreed=agreed, first=first, saved=saved, record=self._record
-                )
+                end = follow(waiting, run, agreed=agreed, first=first, saved=saved, record=self._record)
                 last.append(end)
             with suppress(HeldError), waiting.locked() if waiting else nullcontext():
                 self._tell(last[-1], since=began)
@@ -211,16 +209,16 @@ class Tool:
         self._process.trace(record.name, f"ENDS: {record.ended}")
         self._process.dead = True
 
-    def _declare(self, order: Order) -> Callable[[Observed], Declared]:
-        def declare(observed: Observed) -> Declared:
+    def _ancestry(self, order: Order) -> Callable[[frozenset[str]], Ancestry]:
+        def ancestry(commits: frozenset[str]) -> Ancestry:
             self._process.alive()
             record = self._record
             record.planned_on = record.looked
             record.knew = frozenset(line.job_id for line in record.read if isinstance(line, Created | Ended))
             record.named = frozenset(word for line in record.read for word in _named(line))
-            return order.declare(observed)
+            return order.ancestry(commits)
 
-        return declare
+        return ancestry
 
     def _run(self, order: Order) -> Run[Writer]:
         return Run(
@@ -232,6 +230,7 @@ class Tool:
             guards=order.guards,
             allowed=order.allowed,
             checkout=Checkout(commit=order.commit_id),
+            ancestry=self._ancestry(order),
             source=Source(commit=order.commit_id, actor="ada"),
             root=Path("nowhere"),
         )
