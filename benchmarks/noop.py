@@ -29,28 +29,23 @@ PLAN = [sys.executable, "-m", "reconciler", "plan", "--log-level", "warning", "-
 FLOOR = [sys.executable, str(Path(__file__).with_name("floor.py"))]
 
 
-def planned(root: Path, url: str, *, cold: bool) -> Spent:
-    """Plan once; a cold plan finds no cache."""
-    cache = root / "cache"
-    if cold:
-        shutil.rmtree(cache, ignore_errors=True)
-        shutil.rmtree(root / ".reconciler", ignore_errors=True)
-    found = spent([*PLAN, url], cwd=root, environ={"MISTRAL_API_KEY": "k", "XDG_CACHE_HOME": str(cache)})
+def planned(root: Path, url: str) -> Spent:
+    """Plan once."""
+    found = spent([*PLAN, url], cwd=root, environ={"MISTRAL_API_KEY": "k"})
     if not found.out.startswith("No changes."):
         raise SystemExit(found.out)
     return found
 
 
-def plan(folder: Path, jobs: int, *, delay: float) -> tuple[Spent, Spent, Spent]:
-    """Return what a cold plan, a warm one and the floor use."""
+def plan(folder: Path, jobs: int, *, delay: float) -> tuple[Spent, Spent]:
+    """Return what a plan and the floor use."""
     root = workspace.project(folder / f"{jobs}-{delay}", jobs)
     rows = [workspace.row(spec, number + 1) for number, spec in enumerate(workspace.declared(root))]
     with workspace.serving(rows, folder, delay=delay) as url:
-        cold = best(TIMES, lambda: planned(root, url, cold=True))
-        warm = best(TIMES, lambda: planned(root, url, cold=False))
+        found = best(TIMES, lambda: planned(root, url))
         floor = best(TIMES, lambda: spent([*FLOOR, root, url]))
     shutil.rmtree(root)
-    return cold, warm, floor
+    return found, floor
 
 
 def among_old(folder: Path, old: int) -> Spent:
@@ -63,7 +58,7 @@ def among_old(folder: Path, old: int) -> Spent:
         for number in range(old)
     ]
     with workspace.serving(rows, folder, delay=0) as url:
-        return best(1, lambda: planned(root, url, cold=True))
+        return best(1, lambda: planned(root, url))
 
 
 def octodns(folder: Path, records: int) -> Spent | None:
@@ -145,8 +140,8 @@ def rows() -> list[Row]:
     """Measure everything."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cold, _, floor = plan(folder, JOBS, delay=DELAY)
-        cold_at_once, warm_at_once, _ = plan(folder, JOBS, delay=0)
+        waiting, floor = plan(folder, JOBS, delay=DELAY)
+        at_once, _ = plan(folder, JOBS, delay=0)
         dns, hashi = octodns(folder, JOBS), terraform(folder, JOBS)
         sizes = (JOBS // 10, JOBS, JOBS * 5)
         small, large = (plan(folder, size, delay=0)[0] for size in (sizes[0], sizes[2]))
@@ -154,21 +149,20 @@ def rows() -> list[Row]:
     exponents = [
         math.log(bigger.wall / smaller.wall) / math.log(b / a)
         for (a, smaller), (b, bigger) in (
-            ((sizes[0], small), (sizes[1], cold_at_once)),
-            ((sizes[1], cold_at_once), (sizes[2], large)),
+            ((sizes[0], small), (sizes[1], at_once)),
+            ((sizes[1], at_once), (sizes[2], large)),
         )
     ]
     of = f"no-op plan of {JOBS:,}"
-    growth = f"{small.wall:.2f} s, {cold_at_once.wall:.2f} s, {large.wall:.2f} s for " + ", ".join(
+    growth = f"{small.wall:.2f} s, {at_once.wall:.2f} s, {large.wall:.2f} s for " + ", ".join(
         f"{it:,}" for it in sizes
     )
     return [
-        Row(f"{of}, 50 ms an answer / the floor", 1.5, *told(cold, floor, wall, "s")),
-        Row(f"{of} / octoDNS", 0.25, *told(cold, dns, wall, "s")),
-        Row(f"{of} / Terraform", 1 / 30, *told(cold, hashi, wall, "s")),
-        Row(f"{of}, memory / Terraform", 1 / 30, *told(cold, hashi, rss, "MB")),
-        Row(f"{of}, memory / the floor", 3.0, *told(cold, floor, rss, "MB")),
-        Row(f"{of}, no latency, warm / cold", 1 / 3, *told(warm_at_once, cold_at_once, wall, "s")),
+        Row(f"{of}, 50 ms an answer / the floor", 1.5, *told(waiting, floor, wall, "s")),
+        Row(f"{of} / octoDNS", 0.25, *told(waiting, dns, wall, "s")),
+        Row(f"{of} / Terraform", 1 / 30, *told(waiting, hashi, wall, "s")),
+        Row(f"{of}, memory / Terraform", 1 / 30, *told(waiting, hashi, rss, "MB")),
+        Row(f"{of}, memory / the floor", 3.0, *told(waiting, floor, rss, "MB")),
         Row("growth, the larger exponent", 1.05, max(exponents), growth),
         Row(
             f"1,000 specs, {OLD:,} old jobs / {OLD // 10:,}, in pages",

@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 from msgspec import Struct
 
 from reconciler.model import Job, JobSpec, Ours
+from reconciler.standing import Standing
 
 
 class Reason(StrEnum):
@@ -36,6 +37,7 @@ class Reason(StrEnum):
     NEWER_TOOL = "newer_tool"
     UNKNOWN_STATUS = "unknown_status"
     OTHER_HISTORY = "other_history"
+    CHECKOUT_BEHIND = "checkout_behind"
     KEPT = "kept"
     WAITING = "waiting"
     UNSETTLED = "unsettled"
@@ -66,6 +68,7 @@ REASONS: dict[Reason, str] = {
     Reason.NEWER_TOOL: "a newer version of this tool wrote a job of this name",
     Reason.UNKNOWN_STATUS: "the API reports a status that this version does not know",
     Reason.OTHER_HISTORY: "the job was bought from a commit that this checkout does not contain",
+    Reason.CHECKOUT_BEHIND: "the last job of this name was created from a commit that contains this checkout",
     Reason.KEPT: "no longer declared, and `on_remove: keep` lets it run on",
     Reason.WAITING: "a running job of this name has to end first",
     Reason.UNSETTLED: "a create of this work was sent and its outcome is not known yet",
@@ -142,6 +145,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     name: str
     spec: JobSpec | None
     """None where the name is not declared."""
+    standing: Standing
     actions: tuple[Action, ...]
     notes: tuple[str, ...] = ()
 

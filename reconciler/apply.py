@@ -12,11 +12,22 @@ from typing import Final, assert_never
 
 from reconciler.actions import Cancel, Create, Decision, Plan
 from reconciler.api.client import Writer
-from reconciler.api.errors import ApiError, OutcomeUnknownError, RejectedError
-from reconciler.create import FIRST_WAIT, LONGEST_WAIT, Altered, Bought, Lost, Refused, Result, buy
+from reconciler.api.errors import ApiError, OutcomeUnknownError
+from reconciler.create import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    Altered,
+    Bought,
+    FileIds,
+    Lost,
+    NotSent,
+    Refused,
+    Result,
+    buy,
+)
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
-from reconciler.model import Job, Phase
+from reconciler.model import Job, JobSpec, Phase
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
 from reconciler.run import Run
 from reconciler.uploads import Uploads
@@ -62,7 +73,7 @@ class Applier:
                 cancels = tuple(cancel for cancel in cancels if not cancel.first)
         over = tuple(cancel.ours.job.id for cancel in decision.of(Cancel) if cancel.twin is None)
         for create in creates:
-            skipped = Skipped(name=decision.name, action=CREATE, why=missing) if missing else None
+            skipped = self._skipped(create, missing) if missing else None
             outcomes.append(self._done(skipped or self._create(create, over)))
         kept = any(not isinstance(outcome, Created | Cancelled) for outcome in outcomes)
         for cancel in cancels:
@@ -91,7 +102,7 @@ class Applier:
             if not isinstance(outcome, Cancelled):
                 return "there is no room for it, since what it replaces was not cancelled"
             job = outcome.job
-            while job.phase in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
+            while not job.phase.ended:
                 left = self._run.give_up_at - self._world.monotonic()
                 if left <= 0 or self._world.stop.is_set():
                     return f"{job.short_id}, which it replaces, has not stopped yet: run again"
@@ -106,14 +117,11 @@ class Applier:
     def _create(self, create: Create, over: tuple[str, ...]) -> Outcome:
         name = create.spec.name
         if self._world.stop.is_set():
-            return Skipped(name=name, action=CREATE, why="the run was asked to stop")
+            return self._skipped(create, "the run was asked to stop")
         if self._altered.is_set():
-            return Skipped(name=name, action=CREATE, why="the API alters our tags")
+            return self._skipped(create, "the API alters our tags")
         began = self._world.monotonic()
-        try:
-            result = self._buy(create, over)
-        except ReconcilerError as error:
-            result = Refused(error=error)
+        result = self._buy(create, over)
         elapsed_ms = round((self._world.monotonic() - began) * 1000)
         match result:
             case Bought():
@@ -132,26 +140,40 @@ class Applier:
                 self._altered.set()
                 self._world.log("job.tags_altered", name=name, job_id=result.job.id, key=result.key)
                 return Failed(name=name, action=CREATE, error=_altered(result), job=result.job)
-            case Refused():
+            case Refused() | NotSent():
                 self._world.log("job.create_failed", name=name, error=str(result.error))
-                return Failed(name=name, action=CREATE, error=result.error)
+                unsent = self._claim_of(create) if isinstance(result, NotSent) else ""
+                return Failed(name=name, action=CREATE, error=result.error, unsent=unsent)
             case Lost():
                 return Unknown(name=name, action=CREATE, error=result.error, until=result.until)
             case _:
                 assert_never(result)
 
+    def _skipped(self, create: Create, why: str) -> Skipped:
+        return Skipped(name=create.spec.name, action=CREATE, why=why, unsent=self._claim_of(create))
+
+    def _claim_of(self, create: Create) -> str:
+        return self._run.ops.get(create.spec.run_key, "")
+
     def _buy(self, create: Create, over: tuple[str, ...]) -> Result:
-        """Buy; where that was refused because an upload of an earlier run is gone, send it and try once more."""
-        ids = self._uploads.ids(create.spec)
-        result = buy(self._run, create, ids, over=over)
-        if isinstance(result, Refused) and isinstance(result.error, RejectedError):
-            try:
-                vanished = self._uploads.vanished(ids)
-            except ApiError:  # what is known is told: the refusal
-                return result
-            if vanished:
-                return buy(self._run, create, self._uploads.ids(create.spec), over=over)
-        return result
+        """Buy; if that was refused because an upload of an earlier run is gone, send it and try once more."""
+        try:
+            ids = self._uploads.ids(create.spec)
+        except ReconcilerError as error:
+            return NotSent(error=error)
+        return buy(self._run, create, ids, over=over, renew=lambda ids: self._renewed(create.spec, ids))
+
+    def _renewed(self, spec: JobSpec, ids: FileIds) -> FileIds:
+        """Upload the inputs of a spec again that are gone; the ids stay the same if nobody can tell.
+
+        Raises:
+            ReconcilerError: an input could not be uploaded.
+        """
+        try:
+            vanished = self._uploads.vanished(ids)
+        except ApiError:
+            return ids
+        return self._uploads.ids(spec) if vanished else ids
 
     def _cancel(self, name: str, cancel: Cancel) -> Outcome:
         if self._world.stop.is_set():

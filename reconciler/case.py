@@ -1,77 +1,85 @@
-"""The situation of one name: everything a rule may look at, and nothing else.
+"""The case of one name: everything a rule may look at, and what follows from it about the wanted work. Pure.
 
-`cases` deals the workspace's jobs out to the names. A job belongs to the spec that wants its run key, whatever it
-was called when it was bought, and otherwise to the name it carries: so neither a rename nor a swap of two names
-buys anything or cancels what another spec still wants.
+The facts about the wanted work build on each other, each with its whole condition:
+
+    at_rest       nothing of it is queued, running or stopping, nothing has succeeded, no create may still take effect
+    accounted_for at rest, and what became of every job that the ledger or a spec knows is known
+    open_again    accounted for, and no person has to decide first
+    restorable, retryable, not_submitted
+                  open again, and there is work to create; at most one of them holds
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Final
 
-from msgspec import Struct
+from reconciler.jobs_of_name import JobsOfName
+from reconciler.ledger.lines import CreateIntended
+from reconciler.ledger.memory import Remembered
+from reconciler.model import Ours, Phase
 
-from reconciler.adoption import adoptions
-from reconciler.ledger.memory import Memory, Remembered
-from reconciler.model import Declared, JobSpec, Observed, Ours, Phase, RunKey, Unreadable
-
-OUR_CANCELS = frozenset({"removed", "suspended", "superseded"})
+OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
 """Reasons of our own cancels that may be undone; a cancelled duplicate is never one of them."""
-DUPLICATE = "duplicate"
+DUPLICATE: Final = "duplicate"
+BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
+"""Phases of a job that ended by itself and has not succeeded."""
 
 
-class Case(Struct, frozen=True, kw_only=True, dict=True):
-    """What is known about one name."""
-
-    name: str
-    spec: JobSpec | None
-    """None where the name is not declared."""
-    jobs: tuple[Ours, ...] = ()
-    """The jobs that belong to this name, the oldest first."""
-    unreadable: tuple[Unreadable, ...] = ()
-    not_adopted: str = ""
-    """Why the job that a spec adopts for the wanted work does not count; "" where nothing stands in the way."""
-    moved: tuple[tuple[Ours, str], ...] = ()
-    """Jobs that carry this name and belong to another spec, with that spec's name."""
-    same_work_as: Ours | None = None
-    """The last job that did the wanted work under another rerun and another name. For readers only."""
-    memory: Memory
-    gone: frozenset[str] = frozenset()
-    lineage: frozenset[str] | None = None
-    newer: frozenset[str] = frozenset()
-    uncommitted: frozenset[str] = frozenset()
-    seen_ops: frozenset[str] = frozenset()
-    """The ops of every job in the workspace."""
-    replaced: frozenset[str] = frozenset()
-    """The ids of the jobs that a job in the workspace says it has replaced."""
-    now: float
-    run_keys: frozenset[RunKey] = frozenset()
-    """The wanted work, under every digest version."""
-
-    def phase(self, *phases: Phase) -> tuple[Ours, ...]:
-        """Return the jobs of this name in one of `phases`."""
-        return tuple(ours for ours in self.jobs if ours.job.phase in phases)
+class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
+    """What is known about one name, and what follows about the work that it wants."""
 
     @cached_property
     def wanted(self) -> tuple[Ours, ...]:
         """The jobs of the wanted run key, less those that were cancelled as duplicates."""
-        return tuple(
-            ours
-            for ours in self.jobs
-            if ours.tags.run_key in self.run_keys
-            and not (ours.phase is Phase.CANCELLED and self.memory.cancels.get(ours.job.id) == DUPLICATE)
-        )
+        return tuple(ours for ours in self.of_run_key if not self._cancelled_duplicate(ours))
 
     @cached_property
-    def other_active(self) -> tuple[Ours, ...]:
-        """Live jobs of this name whose run key is not the wanted one."""
-        return tuple(ours for ours in self.phase(Phase.ACTIVE) if ours.tags.run_key not in self.run_keys)
+    def of_run_key(self) -> tuple[Ours, ...]:
+        """The jobs of the wanted run key."""
+        return tuple(ours for ours in self.jobs if ours.tags.run_key in self.run_keys)
 
-    def same_work(self, ours: Ours) -> bool:
-        """Whether a job did the wanted work, whatever its rerun."""
-        return any(ours.tags.run_key.work == key.work for key in self.run_keys)
+    def _cancelled_duplicate(self, ours: Ours) -> bool:
+        return ours.phase is Phase.CANCELLED and self.memory.cancels.get(ours.job.id) == DUPLICATE
+
+    def wanted_in(self, *phases: Phase) -> tuple[Ours, ...]:
+        """Return the jobs of the wanted run key in one of `phases`."""
+        return tuple(ours for ours in self.wanted if ours.phase in phases)
+
+    @cached_property
+    def succeeded(self) -> bool:
+        """Whether a job of the wanted work has succeeded."""
+        return bool(self.wanted_in(Phase.SUCCEEDED))
+
+    @cached_property
+    def running(self) -> bool:
+        """Whether a job of the wanted work is queued or running, and none has succeeded."""
+        return not self.succeeded and bool(self.wanted_in(Phase.ACTIVE))
+
+    @cached_property
+    def unsettled(self) -> CreateIntended | None:
+        """A create of the wanted work that may still take effect, if no job of it runs or has succeeded."""
+        if self.succeeded or self.running:
+            return None
+        for key in sorted(self.run_keys):
+            for intent in self.memory.open_by_run_key.get(key, ()):
+                if intent.op not in self.seen_ops and self.now < self.memory.settles_at(intent):
+                    return intent
+        return None
+
+    @cached_property
+    def stopping(self) -> bool:
+        """Whether a job of the wanted work is being cancelled, and no other runs, has succeeded or may appear."""
+        live = self.succeeded or self.running or self.unsettled is not None
+        return not live and bool(self.wanted_in(Phase.STOPPING))
+
+    @cached_property
+    def at_rest(self) -> bool:
+        """Whether the wanted work has neither an answer nor a job that may still give one."""
+        live = self.succeeded or self.running or self.stopping or self.unsettled is not None
+        return self.declared and not live
+
+    # What memory knows.
 
     @cached_property
     def newest(self) -> Ours | None:
@@ -84,23 +92,50 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
         return tuple(known for key in sorted(self.run_keys) for known in self.memory.by_run_key.get(key, ()))
 
     @cached_property
+    def remembered_gone(self) -> tuple[Remembered, ...]:
+        """The remembered jobs whose records are gone."""
+        return tuple(known for known in self.remembered if known.job_id in self.gone)
+
+    @cached_property
+    def success_gone(self) -> Remembered | None:
+        """A remembered job that had succeeded and whose record is gone."""
+        return next((it for it in self.remembered_gone if it.phase is Phase.SUCCEEDED), None)
+
+    @cached_property
+    def lost(self) -> Remembered | None:
+        """A remembered job whose record is gone, that is no earlier attempt, and whose end nobody can explain."""
+        # A restored job carries the attempt of the one that was cancelled, so an equal number is no earlier one.
+        listed = max((ours.tags.attempt for ours in self.wanted), default=0)
+        for known in self.remembered_gone:
+            explained = known.phase in (Phase.SUCCEEDED, *BROKEN) or self.cancelled_by_us(known)
+            if known.attempt >= listed and not explained:
+                return known
+        return None
+
+    @cached_property
+    def accounted_for(self) -> bool:
+        """Whether the wanted work is at rest, and every job that a spec or the ledger vouches for is explained."""
+        return self.at_rest and not self.not_adopted and self.success_gone is None and self.lost is None
+
+    @cached_property
     def failures(self) -> int:
         """How many attempts at the wanted work have failed: those that are listed or remembered, or what tags count.
 
         Records may be deleted, so neither knows all; and twins carry the same number, so that says too little. What
         was deleted before anybody saw it end counts as failed, unless we stopped it.
         """
-        failed = (Phase.FAILED, Phase.TIMED_OUT)
-        found = {ours.job.id: ours.tags.attempt for ours in self.wanted if ours.phase in failed}
+        found = {ours.job.id: ours.tags.attempt for ours in self.wanted_in(*BROKEN)}
         found |= {
             known.job_id: known.attempt
             for known in self.remembered
-            if known.phase in failed or (known.phase is None and self._lost(known))
+            if known.phase in BROKEN or (known.phase is None and self._vanished(known))
         }
         return max(len(found), *found.values(), 0)
 
-    def _lost(self, known: Remembered) -> bool:
+    def _vanished(self, known: Remembered) -> bool:
         return known.job_id in self.gone and not self.cancelled_by_us(known)
+
+    # Who stopped it.
 
     def cancelled_by_us(self, known: Remembered) -> bool:
         """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
@@ -119,81 +154,85 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):
             return self.memory.cancels.get(ours.job.id) in OUR_CANCELS
         return ours.job.id in self.replaced
 
-    @property
-    def overtaken_by(self) -> Ours | None:
-        """The last job of this name, where it was bought from a commit that came after this checkout."""
-        bought = (ours for ours in self.jobs if not ours.adopted)
-        last = max(bought, key=lambda ours: ours.job.age_key, default=None)
-        return last if last is not None and last.tags.source.commit in self.newer else None
+    @cached_property
+    def stopped_by_a_person(self) -> Ours | None:
+        """The newest attempt, if it was cancelled and not by us.
 
-    def foreign_commit(self, ours: Ours) -> bool:
-        """Whether a job was bought from a commit that this checkout does not contain."""
-        commit = ours.tags.source.commit
-        return bool(commit) and (self.lineage is None or commit not in self.lineage)
+        An adopted job that came later was not created for the spec, so it does not count as a newer attempt.
+        """
+        since = max((rank(ours) for ours in self.wanted if not ours.adopted), default=None)
+        stopped = [
+            ours
+            for ours in self.wanted_in(Phase.CANCELLED)
+            if (since is None or rank(ours) >= since) and not self.stopped_by_us(ours)
+        ]
+        return max(stopped, key=rank, default=None)
+
+    @cached_property
+    def partly_answered(self) -> Ours | None:
+        """A job that failed or timed out with answers inside."""
+        return next((ours for ours in self.wanted_in(*BROKEN) if ours.job.succeeded_requests > 0), None)
+
+    # What may be created.
+
+    @cached_property
+    def open_again(self) -> bool:
+        """Whether all that happened is known and no person has to decide before more is created."""
+        return self.accounted_for and self.stopped_by_a_person is None and self.partly_answered is None
+
+    @cached_property
+    def attempts_left(self) -> bool:
+        """Whether the wanted work has failed less often than its spec allows."""
+        return self.spec is not None and self.failures < self.spec.retry.max_attempts
+
+    @cached_property
+    def restorable(self) -> bool:
+        """Whether the newest attempt was cancelled by us, and not as a duplicate, and attempts are left."""
+        if not self.open_again or not self.attempts_left:
+            return False
+        if self.newest is not None:
+            return self.newest.phase is Phase.CANCELLED
+        return any(
+            known.phase in (None, Phase.CANCELLED)  # otherwise the cancel came too late
+            and self.memory.cancels.get(known.job_id) in OUR_CANCELS
+            for known in self.remembered_gone
+        )
+
+    @cached_property
+    def failed(self) -> bool:
+        """Whether the wanted work has failed, and was not cancelled by us since."""
+        return self.open_again and not self.restorable and self.failures > 0
+
+    @cached_property
+    def retryable(self) -> bool:
+        """Whether the wanted work has failed in a way that the spec retries, and attempts are left."""
+        if not self.failed or self.spec is None:
+            return False
+        phase = self.newest.phase if self.newest else self._remembered_failure()
+        return phase in self.spec.retry.on and self.attempts_left
+
+    def _remembered_failure(self) -> Phase | None:
+        ended = [known for known in self.remembered if known.phase not in (None, Phase.CANCELLED)]
+        return max(((known.attempt, known.phase) for known in ended if known.phase), default=(0, None))[1]
+
+    @cached_property
+    def not_submitted(self) -> bool:
+        """Whether no job of the wanted work is left to speak of: none listed, none remembered as failed or ours."""
+        return self.open_again and not self.restorable and not self.failed and not self.of_run_key
+
+    @property
+    def to_create(self) -> bool:
+        """Whether the wanted work would be created, unless something is in the way."""
+        return self.restorable or self.retryable or self.not_submitted
+
+    @cached_property
+    def newer_checkout(self) -> Ours | None:
+        """The last job of this name, if it was created from a commit that came after this checkout."""
+        created = (ours for ours in self.jobs if not ours.adopted)
+        last = max(created, key=lambda ours: ours.job.age_key, default=None)
+        return last if last is not None and last.tags.source.commit in self.newer else None
 
 
 def rank(ours: Ours) -> tuple[int, int, str]:
     """Sort attempts at one piece of work, the oldest first."""
     return (ours.job.created_at, ours.tags.attempt, ours.job.id)
-
-
-def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Iterator[Case]:
-    """Deal the jobs out to the names, and yield the case of each, sorted by name."""
-    specs = {spec.name: spec for spec in declared.specs}
-    wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
-    adopted = adoptions(specs, observed)
-    problems = {wanted[it.run_key]: it.problem for it in adopted if it.problem and it.run_key in wanted}
-    jobs: dict[str, list[Ours]] = defaultdict(list)
-    moved: dict[str, list[tuple[Ours, str]]] = defaultdict(list)
-    by_work: dict[str, Ours] = {}
-    for ours in sorted(
-        (*observed.ours, *(it.ours for it in adopted if it.ours)), key=lambda ours: ours.job.age_key
-    ):
-        name = wanted.get(ours.tags.run_key, ours.tags.name)
-        jobs[name].append(ours)
-        if not ours.adopted:
-            by_work[ours.tags.run_key.work] = ours
-        if name != ours.tags.name:
-            moved[ours.tags.name].append((ours, name))
-    unreadable = _unreadable(observed, wanted)
-    seen_ops = frozenset(ours.tags.op for ours in observed.ours)
-    replaced = frozenset[str]().union(*(ours.tags.over for ours in observed.ours))
-    for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
-        spec = specs.get(name)
-        yield Case(
-            name=name,
-            spec=spec,
-            jobs=tuple(jobs.get(name, ())),
-            unreadable=tuple(unreadable.get(name, ())),
-            not_adopted=problems.get(name, ""),
-            moved=tuple(moved.get(name, ())),
-            same_work_as=_same_work(spec, by_work) if spec else None,
-            memory=memory,
-            gone=observed.gone,
-            lineage=declared.lineage,
-            newer=declared.newer,
-            uncommitted=declared.uncommitted,
-            seen_ops=seen_ops,
-            replaced=replaced,
-            now=now,
-            run_keys=frozenset(spec.run_keys) if spec else frozenset(),
-        )
-
-
-def _same_work(spec: JobSpec, by_work: Mapping[str, Ours]) -> Ours | None:
-    found = (by_work.get(key.work) for key in spec.run_keys)
-    return next((ours for ours in found if ours and ours.tags.run_key not in spec.run_keys), None)
-
-
-def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, list[Unreadable]]:
-    """File each job under every name it could belong to; under its id where no name can be read.
-
-    A damaged `rerun` must not hide whose work it is, so the work alone decides.
-    """
-    found: dict[str, list[Unreadable]] = defaultdict(list)
-    for job in sorted(observed.unreadable, key=lambda unreadable: unreadable.job.age_key):
-        work = job.run_key.work if job.run_key else None
-        names = {job.name, *(name for key, name in wanted.items() if key.work == work)} - {None}
-        for name in names or {f"job-{job.job.id}"}:
-            found[str(name)].append(job)
-    return found

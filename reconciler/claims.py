@@ -1,4 +1,4 @@
-"""Creates are claimed in the ledger before anything is sent, and given back where nothing was."""
+"""Creates are claimed in the ledger before anything is sent, and a claim is given back if its create was not sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from reconciler.actions import Create, Plan
 from reconciler.api.client import Writer
-from reconciler.apply import CREATE
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.outcomes import Failed, Outcome, Skipped
 from reconciler.run import Run
@@ -33,19 +32,20 @@ def claims_of(run: Run[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
     )
 
 
-def release(run: Run[Writer], outcomes: Sequence[Outcome], claims: Sequence[CreateIntended]) -> None:
-    """Take back the claims of creates that were not sent, so that nobody waits for them."""
-    unsent = {
-        outcome.name
-        for outcome in outcomes
-        if isinstance(outcome, Skipped | Failed) and outcome.action == CREATE
-        if not (isinstance(outcome, Failed) and outcome.job)
-    }
+def release(run: Run[Writer], outcomes: Sequence[Outcome]) -> None:
+    """Give back the claims of creates that were not sent, so that no other run waits for them.
+
+    Whatever was sent has its outcome from `create`, or stays open because nobody knows it.
+    """
     at, run_id = run.world.now(), run.world.run_id
     run.world.ledger.append(
         *(
-            CreateRefused(at=at, run_id=run_id, op=claim.op, error="not sent")
-            for claim in claims
-            if claim.name in unsent
+            CreateRefused(at=at, run_id=run_id, op=outcome.unsent, error=f"not sent: {_why(outcome)}")
+            for outcome in outcomes
+            if isinstance(outcome, Skipped | Failed) and outcome.unsent
         )
     )
+
+
+def _why(outcome: Skipped | Failed) -> str:
+    return outcome.why if isinstance(outcome, Skipped) else str(outcome.error)

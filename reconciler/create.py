@@ -5,13 +5,16 @@ An answer settles it. What certainly did nothing (refused connection, 429) is re
 have happened (timeout, reset, 5xx) is looked up in the list by its op, with growing waits, until the settle time has
 passed: found, it is adopted; absent from a complete list, the same op is sent once more; still lost, the outcome is
 said to be unknown, and until when.
+
+A create that was sent leaves one outcome in the ledger, at its end: a refusal that was followed by a second try would
+close its op for good. A create that was not sent leaves none here; `claims.release` gives back its claim.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, assert_never
 
 from reconciler import listing, tags
@@ -56,7 +59,14 @@ class Altered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """No job was made."""
+    """The create was sent, and no job was made."""
+
+    error: ReconcilerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """The create was not sent, and no outcome of it is in the ledger."""
 
     error: ReconcilerError
 
@@ -72,9 +82,10 @@ class Lost:
     """Unix seconds after which a new run can tell."""
 
 
-Result: TypeAlias = Bought | Altered | Refused | Lost
+Result: TypeAlias = Bought | Altered | Refused | NotSent | Lost
+FileIds: TypeAlias = tuple[str, ...]
 
-TOO_LATE: Final = Refused(
+TOO_LATE: Final = NotSent(
     error=ReconcilerError("the run's time is over, and nothing was sent", hint="run again")
 )
 
@@ -89,34 +100,64 @@ class Purchase:
     request: CreateJob
 
 
-def buy(run: Run[Writer], order: Create, file_ids: tuple[str, ...], *, over: tuple[str, ...] = ()) -> Result:
+def buy(
+    run: Run[Writer],
+    order: Create,
+    file_ids: FileIds,
+    *,
+    over: tuple[str, ...] = (),
+    renew: Callable[[FileIds], FileIds] = lambda ids: ids,
+) -> Result:
     """Create the job of `order`, once.
 
     Args:
-        run: what every create of the run shares.
-        order: which work.
-        file_ids: its uploaded inputs.
+        run: what the creates of a run share.
+        order: the create.
+        file_ids: its inputs.
         over: the ids of the jobs that are cancelled once it exists; its tags name them.
-
-    Raises:
-        LedgerError: the intent could not be made durable, so nothing was sent.
+        renew: is asked when the API refuses the create: uploads again those of the inputs that are gone. The create is
+            repeated, with the same op, if the ids that it returns differ.
     """
     purchase = prepare(run, order, file_ids, over=over)
-    result = _send(run, purchase) or TOO_LATE
-    if isinstance(result, Lost):
-        found = _settled(run, purchase)
-        result = _check(found, purchase, adopted=True) if found else result
-        if found is None:
-            # No second intent, or no time for a second POST: what became of the first stays unknown.
-            with suppress(LedgerError):
-                result = _send(run, purchase) or result
-    _record(run, purchase, result)
+    result = _settled_send(run, purchase, TOO_LATE)
+    if isinstance(result, Refused) and isinstance(result.error, RejectedError):
+        result = _with_renewed_inputs(run, purchase, result, renew)
+    if not isinstance(result, NotSent):
+        _record(run, purchase, result)
     return result
 
 
-def prepare(
-    run: Run[Writer], order: Create, file_ids: tuple[str, ...], *, over: tuple[str, ...] = ()
-) -> Purchase:
+def _settled_send(run: Run[Writer], purchase: Purchase, known: Result) -> Result:
+    """Send; if the answer is lost and the job was certainly never made, send once more.
+
+    Returns `known` if nothing more is sent.
+    """
+    result = _send(run, purchase, known)
+    if not isinstance(result, Lost):
+        return result
+    found = _settled(run, purchase)
+    if found is None:
+        return _send(run, purchase, result)
+    return _check(found, purchase, adopted=True) if found else result
+
+
+def _with_renewed_inputs(
+    run: Run[Writer], purchase: Purchase, refused: Refused, renew: Callable[[FileIds], FileIds]
+) -> Result:
+    """Send once more, if the refused create named uploads that are gone."""
+    file_ids = purchase.request.input_files
+    try:
+        renewed = renew(file_ids)
+    except ReconcilerError as error:
+        told = f"{refused.error}; an input is gone, and could not be uploaded again: {error}"
+        return Refused(error=ReconcilerError(told, hint=error.hint))
+    if renewed == file_ids:
+        return refused
+    request = replace(purchase.request, input_files=renewed)
+    return _settled_send(run, replace(purchase, request=request), refused)
+
+
+def prepare(run: Run[Writer], order: Create, file_ids: FileIds, *, over: tuple[str, ...] = ()) -> Purchase:
     """Give a create its op, its tags and its request."""
     spec = order.spec
     op = run.ops.get(spec.run_key) or run.world.new_op()
@@ -142,30 +183,41 @@ def prepare(
     )
 
 
-def _send(run: Run[Writer], purchase: Purchase) -> Result | None:
+def _send(run: Run[Writer], purchase: Purchase, known: Result) -> Result:
     """POST until something is certain or lost; look for what is lost until it must have settled.
 
-    Returns None where the run's time was over before either.
+    Returns what is known of the create, at first `known`, if the run's time is over or the ledger fails before that.
     """
     attempt = 1
     while not _too_late(run):
-        _intend(run, purchase)
         try:
+            _intend(run, purchase)
             return _check(run.api.create_job(purchase.request), purchase)
+        except LedgerError as error:
+            return NotSent(error=error) if isinstance(known, NotSent) else known
         except RejectedError as error:
             return Refused(error=error)
         except OutcomeUnknownError as error:
             return _settle(run, purchase, error)
         except (RateLimitedError, UnreachableError) as error:
-            try:
-                run.retrier.wait(error, attempt=attempt)
-            except ApiError:
-                return Refused(error=error)
+            if ended := _wait(run, purchase, error, attempt=attempt):
+                return ended
             attempt += 1
-            found = _newest(run, purchase)
-            if found:
-                return _check(found, purchase, adopted=True)
-    return None
+            if not isinstance(known, Lost):  # what became of an earlier POST stays unknown
+                known = Refused(error=error)
+    return known
+
+
+def _wait(
+    run: Run[Writer], purchase: Purchase, error: RateLimitedError | UnreachableError, *, attempt: int
+) -> Result | None:
+    """Wait until the POST may be repeated; return the result if it may not, or if the list shows the job."""
+    try:
+        run.retrier.wait(error, attempt=attempt)
+    except ApiError:
+        return Refused(error=error)
+    found = _newest(run, purchase)
+    return _check(found, purchase, adopted=True) if found else None
 
 
 def _intend(run: Run[Writer], purchase: Purchase) -> None:
@@ -241,7 +293,7 @@ def _is(job: Job, purchase: Purchase) -> bool:
     return f"op={purchase.op}" in str(job.metadata.get(tags.RUN, "")).split(" ")
 
 
-def _record(run: Run[Writer], purchase: Purchase, result: Result) -> None:
+def _record(run: Run[Writer], purchase: Purchase, result: Bought | Altered | Refused | Lost) -> None:
     """Write down what came of it. A ledger that fails now costs memory, not money: the tags still tell."""
     at, run_id, op = run.world.now(), run.world.run_id, purchase.op
     spec = purchase.order.spec

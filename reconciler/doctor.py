@@ -65,8 +65,9 @@ def examine(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
     """Look at key, host, clock, list and ledger, and buy nothing."""
     yield from guarded("host and key", lambda: _host(run, ear))
     lists: list[tuple[Job, ...]] = []
+    began = run.world.now()
     yield from guarded("list", lambda: _list(run, lists))
-    yield from guarded("ledger", lambda: _ledger(run, lists))
+    yield from guarded("ledger", lambda: _ledger(run, lists, began))
 
 
 def _host(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
@@ -119,10 +120,19 @@ def _filter(run: Run[ApiT], key: str, value: str, *, expected: int, total: int) 
     return Finding(check="metadata filter", verdict="note", detail=f"the bare parameter {told}")
 
 
-def _ledger(run: Run[ApiT], lists: Sequence[tuple[Job, ...]]) -> Iterator[Finding]:
+def _ledger(run: Run[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[Finding]:
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
     detail = f"remembers {count(len(memory.jobs), 'job')}"
-    if memory.jobs and any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists):
+    unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
+    if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):
+        yield Finding(
+            check="ledger",
+            verdict="note",
+            detail=f"{detail}, and the list shows none of them yet: "
+            f"each was created less than {memory.settle_seconds:g} s ago",
+            hint="run `reconciler doctor` again after that time",
+        )
+    elif memory.jobs and unseen:
         yield Finding(
             check="ledger",
             verdict="warning",

@@ -105,6 +105,8 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     """`file:line` of the spec; "" where the name is not declared."""
     family: str = ""
     """What the jobs of this spec are called together (`backfill-*`); "" for a spec of one job."""
+    standing: str
+    """What the name stands at: `docs/planner.md` lists the cases."""
     actions: tuple[ActionDoc, ...]
     notes: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.actions import Cancel, Create, Plan
-from reconciler.counting import count
+from reconciler.counting import DAY, count
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, Phase
 from reconciler.settings import Guards
@@ -40,9 +40,6 @@ class Allowed(Struct, frozen=True, kw_only=True):
     empty: bool = False
     other_workspace: bool = False
     bought_elsewhere: bool = False
-
-
-DAY: Final = 86_400
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -82,7 +79,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
         """Requests of our jobs that are younger than a day."""
         since = self.now - DAY
         recent = [ours for ours in self.observed.ours if ours.job.created_at > since]
-        return sum(ours.job.total_requests or ours.tags.requests or 0 for ours in recent)
+        return sum(ours.requests or 0 for ours in recent)
 
 
 SHARE_COUNTS_FROM: Final = 3
@@ -172,17 +169,19 @@ def lost_answers(proposal: Proposal) -> Refusal | None:
 
 
 def other_workspace(proposal: Proposal) -> Refusal | None:
-    """Refuse to work in a workspace that shows none of the jobs that memory knows: another key's."""
-    known = proposal.memory.jobs.keys()
-    seen = {ours.job.id for ours in proposal.observed.ours}
-    seen |= {unreadable.job.id for unreadable in proposal.observed.unreadable}
-    if proposal.allowed.other_workspace or not known or known & seen:
+    """Refuse a workspace that shows none of the jobs that memory knows, unless they are new and only the list lags."""
+    memory, observed = proposal.memory, proposal.observed
+    known, recent = memory.jobs.keys(), memory.recent(observed.began)
+    late = recent - observed.gone if observed.at is None else recent  # a snapshot asks for no job by its id
+    seen = {ours.job.id for ours in observed.ours} | {it.job.id for it in observed.unreadable}
+    if proposal.allowed.other_workspace or known <= late or known & seen:
         return None
     shows = "does not show the one job" if len(known) == 1 else f"shows none of the {len(known):,} jobs"
+    wait = f"new jobs may show late: run again in {memory.settle_seconds:g} s; " if known <= recent else ""
     return Refusal(
         guard="other_workspace",
         message=f"this workspace {shows} that the ledger remembers",
-        hint="check that the key is of the right workspace; if the jobs were deleted, "
+        hint=f"check that the key is of the right workspace; {wait}if the jobs were deleted, "
         "pass --allow-other-workspace, or set guards.allow_other_workspace",
     )
 

@@ -11,7 +11,6 @@ should not pay for it.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
 import threading
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias
 from reconciler.errors import ReconcilerError
 from reconciler.events import BOUND, EVENTS, HEAD, LEVELS, Level, complaint
 from reconciler.render.clean import clean
+from reconciler.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -103,7 +103,7 @@ class LogSink:
         if not any(output.least <= rank for output in self._outputs):
             return
         with self._lock:
-            facts["at"] = rfc3339(self._now())
+            facts["at"] = rfc3339(self._now(), "milliseconds")
             for output in tuple(self._outputs):
                 if output.least > rank or output not in self._outputs:
                     continue
@@ -238,9 +238,3 @@ def _opened(path: Path) -> TextIO:
             f"the log file {path} cannot be written: {error.strerror}",
             hint="name another with --log-file; its folder must exist",
         ) from error
-
-
-def rfc3339(when: float) -> str:
-    """Return Unix seconds as an RFC 3339 time in UTC, to the millisecond."""
-    told = dt.datetime.fromtimestamp(when, dt.UTC).isoformat(timespec="milliseconds")
-    return told.removesuffix("+00:00") + "Z"

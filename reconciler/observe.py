@@ -14,7 +14,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.listing import Listed
-from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, Phase, RunKey, Unreadable
+from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, RunKey, Unreadable
 from reconciler.run import ApiT, Run
 
 
@@ -32,10 +32,14 @@ class Watched:
 def with_remembered(run: Run[ApiT], watched: Watched, memory: Memory, listed: Listed) -> Observed:
     """Sort a list, and ask for the remembered and the adopted jobs that it does not show yet, or no longer.
 
+    Of the remembered jobs it asks for those whose work is wanted, and for those that were created so recently that
+    the list may not show them yet.
+
     Raises:
         ApiError: the API could not be read.
     """
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
+    remembered |= memory.recent(listed.began)
     missing = sorted((remembered | watched.adopted) - {job.id for job in listed.jobs})
     got = run.world.spread(partial(_get, run.api), missing, at_once=run.limits.reads_in_flight)
     asked = dict(zip(missing, got, strict=True))
@@ -58,6 +62,8 @@ def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
                 name=intent.name,
                 run_key=RunKey(intent.work, intent.rerun),
                 attempt=intent.attempt,
+                at=intent.at,
+                op=intent.op,
             )
     return known
 
@@ -146,6 +152,6 @@ def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
 
 def _pending(job: Job, bought: int | None) -> int:
     """Return how many requests a job is still to answer, as far as its total or its tags show."""
-    if job.phase not in (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN):
+    if job.phase.ended:
         return 0
     return max(0, (job.total_requests or bought or 0) - job.completed_requests)

@@ -40,6 +40,8 @@ class Failed(Struct, frozen=True, kw_only=True):
     error: ReconcilerError
     job: Job | None = None
     """The job that was made all the same, where the API altered its tags."""
+    unsent: str = ""
+    """The op that was claimed for a create that was not sent; "" otherwise."""
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
@@ -58,6 +60,8 @@ class Skipped(Struct, frozen=True, kw_only=True):
     name: str
     action: str
     why: str
+    unsent: str = ""
+    """The op that was claimed for a create, which was not sent; "" otherwise."""
 
 
 Outcome: TypeAlias = Created | Cancelled | Failed | Unknown | Skipped

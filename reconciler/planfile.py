@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
@@ -32,6 +31,7 @@ from reconciler.document import (
 from reconciler.errors import ReconcilerError
 from reconciler.guards import Measure, Refusal
 from reconciler.model import Checkout, Declared, InputFile, Job, Observed, Target
+from reconciler.timestamps import rfc3339
 
 
 def of(
@@ -68,11 +68,6 @@ def of(
     )
 
 
-def rfc3339(when: float) -> str:
-    """Return Unix seconds as an RFC 3339 time in UTC, to the second."""
-    return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _summary(plan: Plan) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
@@ -99,6 +94,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
         family=decision.spec.family if decision.spec else "",
+        standing=decision.standing,
         actions=tuple(_action(action) for action in decision.actions),
         notes=decision.notes,
     )
@@ -157,14 +153,7 @@ def _action(action: Action) -> ActionDoc:
 
 
 def _job(job: Job) -> JobDoc:
-    return JobDoc(
-        id=job.id,
-        status=job.status,
-        total_requests=job.total_requests,
-        completed_requests=job.completed_requests,
-        failed_requests=job.failed_requests,
-        created_at=job.created_at,
-    )
+    return msgspec.convert(job, JobDoc, from_attributes=True)
 
 
 def encode(document: PlanDoc) -> bytes:

@@ -1,15 +1,16 @@
 """plan(): what is declared, what is there, what is remembered, and the time: the decision about every name.
 
-Pure: no client, clock, logger or environment. For each name the steps run in order, and the first rule of a step
-that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
+Pure: no client, clock, logger or environment. Exactly one rule of the table applies to a name. Beside a rule about
+the wanted work, live jobs of other work under the name are decided as well.
 
 0  our tags on a job of the name cannot be read
      -> Hold `unreadable`, for the whole name (attention)
-0  a newer tool wrote a job of the name
+0  a newer tool wrote a job of the name, and no other tags are unreadable
      -> Hold `newer_tool`, for the whole name (attention)
-0  any job of the name has an unknown status
+0  all tags can be read, and any job of the name has an unknown status
      -> Hold `unknown_status`, for the whole name (attention)
-0  something to cancel or replace was bought from a commit that is not HEAD or an ancestor
+0  all jobs are understood, and something to cancel or replace was created from a commit that is not
+   HEAD or an ancestor
      -> Hold `other_history`, for the whole name
 1  suspended
      -> Cancel every ACTIVE job of the name `suspended`, less an adopted one; otherwise Hold
@@ -17,47 +18,58 @@ that applies decides that step; step 0 or 1 ends it, steps 2 and 3 both apply.
 1  not declared, ACTIVE
      -> Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several of one run key
         Cancel all but one `duplicate`
-1  not declared, its run key is wanted by a declared spec
+1  not declared, not ACTIVE, a declared spec wants the run key of a job with this name
      -> Keep `renamed`: it is that spec's job
 1  not declared, anything else
      -> nothing: history, never deleted
-2  an ACTIVE job of other work, or of the same work and another rerun
-     -> other work and `on_change: replace`: Cancel `superseded`, beside whatever step 3 says;
-        otherwise, and if it is adopted, Keep it `running`, and what step 3 would create is Hold
-        `waiting`; of several of one run key that would stay, Cancel all but one `duplicate`
-3  a create of this run key is unsettled, and none is known
-     -> Hold `unsettled`, until when
-3  SUCCEEDED
+2  a job of the wanted work SUCCEEDED
      -> Keep `succeeded`, or `adopted` (attention when the share of failed requests exceeds
         `max_failed`); ACTIVE twins: Cancel `duplicate`
-3  ACTIVE
+2  a job of the wanted work is ACTIVE, and none SUCCEEDED
      -> Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`
-3  STOPPING
+2  a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED
+     -> Hold `unsettled`, until when
+2  a job of the wanted work is STOPPING, none is ACTIVE or SUCCEEDED, and no create is unsettled
      -> Hold `stopping`
-3  the job that the spec adopts for this work is gone, another's, or did other work
+2  the work is at rest, and the job that the spec adopts for it is gone, another's, or did other
+   work
      -> Hold `not_adopted` (attention)
-3  memory knows a later job, the list does not, GET says 404
-     -> it had succeeded: Keep `record_gone`; else Hold `record_gone` (attention)
-3  the newest attempt was CANCELLED, not by us
+2  the work is at rest, and memory knows a job of it that SUCCEEDED: the list does not, GET says 404
+     -> Keep `record_gone`
+2  the work is at rest, and memory knows a later job of it with an unexplained end: the list does
+   not, GET says 404
+     -> Hold `record_gone` (attention)
+3  every job is accounted for, and the newest attempt was CANCELLED, not by us
      -> Hold `cancelled` (attention): cancelled outside this tool's records, for example in the
         console
-3  FAILED or TIMED_OUT with answers inside
+3  every job is accounted for, no person stopped the newest, and one FAILED or TIMED_OUT with
+   answers inside
      -> Hold `partial` (attention): a retry would buy them again
-3  the newest attempt was CANCELLED by us, as removed, suspended or superseded, attempts left
-     -> Create `restored`
-3  FAILED or TIMED_OUT, listed in retry.on, attempts left
-     -> Create `retry`
-3  FAILED or TIMED_OUT otherwise
+3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
      -> Hold `failed` (attention), with the API's own error
-3  a job of this work was cancelled as a duplicate, and the one it was a duplicate of is gone
+3  all that is left of the work was cancelled as a duplicate, and the job that it was a duplicate of
+   is gone
      -> Hold `record_gone` (attention)
-3  nothing
+4  the work is to be created, and the last job of the name comes from a commit that contains HEAD
+     -> Hold `checkout_behind`: this checkout is older than the job
+4  the work is to be created, and a live job of other work has to end first
+     -> Hold `waiting`
+4  the newest attempt was CANCELLED by us, as removed, suspended or superseded, and attempts are
+   left
+     -> Create `restored`
+4  FAILED or TIMED_OUT without answers, listed in retry.on, and attempts are left
+     -> Create `retry`
+4  no job of this run key is known
      -> Create `new`, `changed` (which part: inputs, model, …) or `rerun`
+5  an ACTIVE job of other work, or of the same work and another rerun
+     -> other work and `on_change: replace`: Cancel `superseded`, beside whatever is decided about
+        the wanted work; otherwise, and if it is adopted, Keep it `running`, and what would be
+        created is Hold `waiting`; of several of one run key that would stay, Cancel all but one
+        `duplicate`
 
-Only where the complete spec root was loaded can a name be "not declared". A job belongs to the spec that wants its
-run key, whatever it was called, and otherwise to the name in its tags. Jobs without our project's tag do not exist
-here. Whatever step 3 would create is Hold `other_history` where the last job of the name was bought from a commit that
-contains HEAD: this checkout is older than the job. Input order never matters.
+Only if the complete spec root was loaded can a name be "not declared". A job belongs to the spec that wants its run
+key, whatever it was called, and otherwise to the name in its tags. Jobs without our project's tag do not exist here.
+Input order never matters.
 """
 
 from __future__ import annotations
@@ -66,39 +78,40 @@ import textwrap
 from typing import Final
 
 from reconciler import growth
-from reconciler.actions import Action, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.case import Case, cases
+from reconciler.actions import Action, Create, Decision, Keep, Plan, Reason
+from reconciler.case import Case
+from reconciler.cases import cases
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase
-from reconciler.rules import other, untouchable, unwanted, wanted
+from reconciler.model import Declared, JobSpec, Observed, Ours, Phase
+from reconciler.rules import blocked, create, existing, held, other_work, undeclared
 from reconciler.rules.changes import bought_before
 from reconciler.rules.rule import Rule
 
-UNTOUCHABLE: Final = (
-    untouchable.unreadable,
-    untouchable.newer_tool,
-    untouchable.unknown_status,
-    untouchable.other_history,
+BLOCKED: Final = (blocked.unreadable, blocked.newer_tool, blocked.unknown_status, blocked.other_history)
+UNDECLARED: Final = (undeclared.suspended, undeclared.removed, undeclared.renamed, undeclared.history)
+EXISTING: Final = (
+    existing.succeeded,
+    existing.running,
+    existing.unsettled,
+    existing.stopping,
+    existing.not_adopted,
+    existing.success_gone,
+    existing.record_gone,
 )
-UNWANTED: Final = (unwanted.suspended, unwanted.removed, unwanted.renamed, unwanted.history)
-OTHER_WORK: Final = (other.other_work,)
-WANTED_WORK: Final = (
-    wanted.unsettled,
-    wanted.succeeded,
-    wanted.running,
-    wanted.stopping,
-    wanted.not_adopted,
-    wanted.record_gone,
-    wanted.cancelled,
-    wanted.partial,
-    wanted.restored,
-    wanted.retry,
-    wanted.failed,
-    wanted.twin_gone,
-    wanted.never_bought,
+HELD: Final = (held.cancelled, held.partial, held.failed, held.original_gone)
+CREATED: Final = (
+    create.checkout_behind,
+    create.waiting,
+    create.restored,
+    create.retry,
+    create.not_submitted,
 )
-STEPS: Final[tuple[tuple[Rule, ...], ...]] = (UNTOUCHABLE, UNWANTED, OTHER_WORK, WANTED_WORK)
-"""The rules of each step, in order. The table above and `docs/planner.md` are generated from it."""
+WANTED: Final = (EXISTING, HELD, CREATED)
+TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNDECLARED, *WANTED)
+"""Every rule. The table above and `docs/planner.md` are generated from it."""
+WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
+"""The standings beside which live jobs of other work are decided."""
+RULES: Final = tuple(rule for part in TABLE for rule in part)
 
 OVERDUE_AFTER: Final = 3600
 """A job may outlive its timeout by so many seconds before a note says so."""
@@ -130,46 +143,22 @@ def _considered(case: Case, declared: Declared) -> bool:
 
 def decide(case: Case) -> Decision:
     """Decide about one name."""
-    actions = first(UNTOUCHABLE, case)
-    if actions is None:
-        actions = first(UNWANTED, case)
-    if actions is None:
-        beside = first(OTHER_WORK, case) or ()
-        blocker = next((action.job for action in beside if isinstance(action, Keep)), None)
-        buys = first(WANTED_WORK, case) or ()
-        actions = (*(wait(overtaken(action, case), blocker) for action in buys), *beside)
-    return Decision(name=case.name, spec=case.spec, actions=actions, notes=tuple(notes(case, actions)))
-
-
-def first(step: tuple[Rule, ...], case: Case) -> tuple[Action, ...] | None:
-    """Return what the first rule that applies says, None where none does."""
-    for rule in step:
-        verdict = rule.decide(case)
-        if verdict is not None:
-            return verdict
-    return None
-
-
-def overtaken(action: Action, case: Case) -> Action:
-    """Turn a create into a Hold where this checkout is older than the last job of the name: its time is over."""
-    if not isinstance(action, Create):
-        return action
-    last = case.overtaken_by
-    if last is None:
-        return action
-    detail = (
-        f"job {last.job.short_id} was bought from commit {last.tags.source.commit[:10]}, which came later"
-    )
-    return Hold(
-        job=last.job, reason=Reason.OTHER_HISTORY, detail=detail, hint="update the checkout, then plan again"
+    rule = rule_for(case)
+    actions = rule.decide(case)
+    if rule.standing in WANTED_STANDINGS:
+        actions += other_work.other_work(case)
+    return Decision(
+        name=case.name,
+        spec=case.spec,
+        standing=rule.standing,
+        actions=actions,
+        notes=tuple(notes(case, actions)),
     )
 
 
-def wait(action: Action, blocker: Job | None) -> Action:
-    """Turn a create into a Hold while a job of the name has to end first."""
-    if blocker is None or not isinstance(action, Create):
-        return action
-    return Hold(job=blocker, reason=Reason.WAITING, detail=f"for job {blocker.short_id} to end")
+def rule_for(case: Case) -> Rule:
+    """Return the one rule that applies to a name."""
+    return next(rule for rule in RULES if rule.applies(case))
 
 
 def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
@@ -212,7 +201,7 @@ def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> 
     """Say where all that was bought is bought again for a few parts more."""
     changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
     before = bought_before(case) if changed else None
-    return [note] if before and (note := growth.told(before, spec)) else []
+    return [note] if before and (note := growth.note(before, spec)) else []
 
 
 def _notes_on_adopt(spec: JobSpec) -> list[str]:
@@ -243,10 +232,11 @@ def _notes_on(case: Case, ours: Ours) -> list[str]:
 
 
 def table() -> str:
-    """Return the table of cases and outcomes as it stands in this module's docstring."""
+    """Return the table of cases and outcomes as it is in this module's docstring."""
     lines = []
-    for number, step in enumerate(STEPS):
-        for rule in step:
-            lines += textwrap.wrap(f"{number}  {rule.case}", 100, subsequent_indent="   ")
-            lines += textwrap.wrap(rule.outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
+    parts = [[(rule.case, rule.outcome) for rule in part] for part in TABLE]
+    for number, part in enumerate((*parts, [(other_work.CASE, other_work.OUTCOME)])):
+        for case, outcome in part:
+            lines += textwrap.wrap(f"{number}  {case}", 100, subsequent_indent="   ")
+            lines += textwrap.wrap(outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
     return "\n".join(lines)

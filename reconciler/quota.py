@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.counting import count
 from reconciler.model import Ours, Pending
+from reconciler.standing import Standing
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -116,10 +117,10 @@ def _held(decision: Decision, *, never: bool, lacks: str) -> Decision:
             actions.append(Keep(job=action.ours.job, reason=Reason.RUNNING, detail=kept))
         else:
             actions.append(action)
-    return replace(decision, actions=tuple(actions))
+    return replace(decision, standing=Standing.NO_ROOM, actions=tuple(actions))
 
 
 def left(ours: Ours) -> int | None:
     """Return how many requests of a live job of ours are still to be answered; None where nobody knows."""
-    total = ours.job.total_requests or ours.tags.requests
+    total = ours.requests
     return None if total is None else max(0, total - ours.job.completed_requests)

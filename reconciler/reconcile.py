@@ -130,7 +130,7 @@ def _carry_out(
     applier = Applier(replace(run, give_up_at=give_up_at, ops=ops))
     outcomes = applier.apply(situation.plan)
     try:
-        claimed.release(run, outcomes, claims)
+        claimed.release(run, outcomes)
         if any(isinstance(outcome, Created) for outcome in outcomes):
             outcomes += applier.apply(_duplicates(run, situation, outcomes))
     except ReconcilerError as error:  # what was done is done; the next apply looks again
@@ -151,10 +151,10 @@ def publish(run: Run[Writer]) -> None:
 def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outcome]) -> Plan:
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
     memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
-    settled = until_listed(
+    observed = until_listed(
         run,
         lambda: look(run, situation.declared, Memory()),  # the list alone: a later run may have no ledger
         outcomes,
     )
-    again = plan(situation.declared, settled.observed, memory, now=run.world.now())
+    again = plan(situation.declared, observed, memory, now=run.world.now())
     return my_duplicates(again, outcomes, run.api)

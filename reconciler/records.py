@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from reconciler.ledger import seen
 from reconciler.ledger.lines import Line
-from reconciler.model import Phase
 from reconciler.run import ApiT, Run
 from reconciler.situation import Situation
-
-OVER: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 
 
 def record_seen(run: Run[ApiT], situation: Situation) -> None:
@@ -39,6 +34,6 @@ def record_seen(run: Run[ApiT], situation: Situation) -> None:
                 adopted=True,
             )
             new.append(line)
-        if ours.phase in OVER and (job.id not in known or known[job.id].phase is not ours.phase):
+        if ours.phase.ended and (job.id not in known or known[job.id].phase is not ours.phase):
             new.append(seen.ended(ours, at=at, run_id=run_id))
     run.world.ledger.append(*new)

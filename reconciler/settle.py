@@ -7,7 +7,6 @@ runner bought the same work meanwhile, the older job stays: of the younger ones,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
@@ -22,17 +21,8 @@ FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 8.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """The workspace after the creates."""
-
-    observed: Observed
-    not_listed: frozenset[str]
-    """Ids that were created and that the list does not show yet."""
-
-
-def until_listed(run: Run[ApiT], look: Callable[[], Observed], outcomes: Iterable[Outcome]) -> Settled:
-    """Look at the workspace until every created job shows, for as long as the settle time at most.
+def until_listed(run: Run[ApiT], look: Callable[[], Observed], outcomes: Iterable[Outcome]) -> Observed:
+    """Look at the workspace until every created job shows, at most for the settle time; return the last look.
 
     Args:
         run: what to work with.
@@ -55,7 +45,7 @@ def until_listed(run: Run[ApiT], look: Callable[[], Observed], outcomes: Iterabl
         wait = min(wait * 2, LONGEST_WAIT)
     if missing:
         world.log("jobs.not_listed_yet", job_ids=sorted(missing))
-    return Settled(observed=observed, not_listed=missing)
+    return observed
 
 
 def my_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Plan:

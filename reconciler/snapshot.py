@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec import Meta, Struct, structs
 
 import reconciler
 from reconciler import observe, sealed, tags
@@ -23,9 +22,9 @@ from reconciler.errors import ReconcilerError
 from reconciler.ledger import lines
 from reconciler.ledger.lines import Line
 from reconciler.ledger.memory import Memory, remember
-from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Phase, Target
-from reconciler.planfile import rfc3339
+from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Target
 from reconciler.render.clean import clean
+from reconciler.timestamps import rfc3339
 
 FORMAT_VERSION: Final = "1.0"
 """Readers ignore fields they do not know within a major version, and refuse another major version."""
@@ -38,28 +37,6 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of everything in a snapshot."""
 
 
-class SnapshotJob(_Part, frozen=True, kw_only=True):
-    """A job that this tool has bought, of any project, or that a spec adopts."""
-
-    id: wire.Id
-    status: str
-    endpoint: str
-    model: str | None = None
-    agent_id: str | None = None
-    created_at: wire.Time
-    """Unix seconds, the server's clock; so are the two below."""
-    started_at: wire.Time | None = None
-    completed_at: wire.Time | None = None
-    input_files: tuple[wire.Id, ...] = ()
-    total_requests: wire.Count = 0
-    completed_requests: wire.Count = 0
-    succeeded_requests: wire.Count = 0
-    failed_requests: wire.Count = 0
-    errors: tuple[str, ...] = ()
-    tags: dict[str, str] = {}
-    """The metadata whose keys begin with `reconciler.`, and no other."""
-
-
 class SnapshotDoc(_Part, frozen=True, kw_only=True):
     """The workspace as one run saw it."""
 
@@ -68,7 +45,8 @@ class SnapshotDoc(_Part, frozen=True, kw_only=True):
     created_at: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """RFC 3339, UTC: when the jobs had been read."""
     target: TargetDoc
-    jobs: tuple[SnapshotJob, ...]
+    jobs: tuple[wire.BatchJob, ...]
+    """Jobs that this tool has bought, of any project, or that a spec adopts. Of the metadata, only our tags."""
     other_jobs: wire.Count = 0
     """Jobs without tags of this tool."""
     other_pending: wire.Count = 0
@@ -101,7 +79,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             known=observe.by_memory(memory, self.jobs),
         )
         pending = Pending(ours=found.pending.ours, others=found.pending.others + self.other_pending)
-        return replace(found, total=found.total + self.other_jobs, pending=pending, began=self.at, at=self.at)
+        return structs.replace(
+            found, total=found.total + self.other_jobs, pending=pending, began=self.at, at=self.at
+        )
 
 
 def of(
@@ -159,7 +139,7 @@ def decode(data: bytes, target: Target) -> Snapshot:
         )
     return Snapshot(
         at=at,
-        jobs=tuple(sorted(map(_read, document.jobs), key=lambda job: job.age_key)),
+        jobs=tuple(sorted((job.fold() for job in document.jobs), key=lambda job: job.age_key)),
         other_jobs=document.other_jobs,
         other_pending=document.other_pending,
         ledger=tuple(line for row in document.ledger if (line := lines.decode(row)) is not None),
@@ -170,23 +150,11 @@ def _is_tag(key: str) -> bool:
     return key.startswith(TAG_PREFIX)
 
 
-def _written(job: Job) -> SnapshotJob:
-    return SnapshotJob(
-        id=job.id,
-        status=job.status,
-        endpoint=job.endpoint,
-        model=job.model,
-        agent_id=job.agent_id,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        completed_at=job.completed_at,
-        input_files=job.input_files,
-        total_requests=job.total_requests,
-        completed_requests=job.completed_requests,
-        succeeded_requests=job.succeeded_requests,
-        failed_requests=job.failed_requests,
-        errors=tuple(error[:MAX_ERROR] for error in job.errors),
-        tags=_tags(job.metadata),
+def _written(job: Job) -> wire.BatchJob:
+    errors = [{"message": error[:MAX_ERROR]} for error in job.errors]
+    kept = structs.replace(job, output_file=None, error_file=None)
+    return msgspec.convert(
+        structs.asdict(kept) | {"metadata": _tags(job.metadata), "errors": errors}, wire.BatchJob
     )
 
 
@@ -195,24 +163,3 @@ def _tags(metadata: Mapping[str, object]) -> dict[str, str]:
     found = {key: str(value) for key, value in metadata.items() if _is_tag(key)}
     texts = {key: value if clean(value) == value else f"\ufffd{clean(value)}" for key, value in found.items()}
     return {clean(key): value[: tags.MAX_VALUE] for key, value in texts.items()}
-
-
-def _read(job: SnapshotJob) -> Job:
-    return Job(
-        id=job.id,
-        phase=wire.PHASES.get(job.status, Phase.UNKNOWN),
-        status=clean(job.status),
-        endpoint=clean(job.endpoint),
-        model=None if job.model is None else clean(job.model),
-        agent_id=None if job.agent_id is None else clean(job.agent_id),
-        metadata=dict(job.tags),
-        created_at=job.created_at,
-        started_at=job.started_at,
-        completed_at=job.completed_at,
-        input_files=job.input_files,
-        total_requests=job.total_requests,
-        completed_requests=job.completed_requests,
-        succeeded_requests=job.succeeded_requests,
-        failed_requests=job.failed_requests,
-        errors=tuple(clean(error)[:MAX_ERROR] for error in job.errors),
-    )

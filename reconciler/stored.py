@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.api.client import Reader
 from reconciler.api.values import File
-from reconciler.model import InputFile, Job, Phase
+from reconciler.model import InputFile, Job
 
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 1000
@@ -72,8 +72,7 @@ def unneeded(
         named: ids that specs name.
         now: Unix seconds.
     """
-    live = (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN)
-    needed = {file_id for job in jobs if job.phase in live for file_id in job.input_files}
+    needed = {file_id for job in jobs if not job.phase.ended for file_id in job.input_files}
     found = [
         file
         for file in uploads

@@ -18,7 +18,7 @@ from reconciler.errors import ListingError, ReconcilerError
 from reconciler.model import Job
 from reconciler.run import ApiT, Run
 from reconciler.situation import Situation
-from reconciler.waiting import LIVE, Stand
+from reconciler.waiting import Stand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ def _glance(run: Run[ApiT], view: View) -> Mapping[str, Job] | None:
     if len(ids) < sum(stand is Stand.RUNNING for stand in view.stands.values()):
         return None  # something is waited for that no job explains: room, or a create whose outcome is open
     fresh = listing.newest(run, ids)
-    ended = [job for job in fresh.values() if job.phase not in LIVE]
+    ended = [job for job in fresh.values() if job.phase.ended]
     for job in ended:
         run.world.log(
             "job.ended",

@@ -1,14 +1,7 @@
-"""How far each name is from its end, as a plan tells it. Pure.
+"""How far each name is from its end, by its standing in a plan. Pure.
 
-the first action about the name                     the stand
-Keep `succeeded`, `record_gone`                     DONE
-Keep `running`; Hold `stopping`, `waiting`          RUNNING
-Hold `unknown_status`                               RUNNING: a word that is not known is not the end
-Hold `unsettled`                                    RUNNING: it may turn up, until its time is over
-Hold `quota` that this run may buy later            RUNNING
-Create, Cancel, any other Hold                      PENDING: waiting alone changes nothing, an apply would
-anything that a person should look at               ATTENTION
-Hold `suspended`; names that begin later            IDLE: nothing is wanted of them
+A name that a person has to look at is ATTENTION whatever its standing, unless it only waits for a status that is not
+known. `READINESS` lists the standings that wait for something; all others wait for an apply.
 """
 
 from __future__ import annotations
@@ -16,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final
 
-from reconciler.actions import Reason
-from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, KeepDoc
-from reconciler.model import Job, Phase
+from reconciler.document import CreateDoc, DecisionDoc
+from reconciler.model import Job
+from reconciler.standing import Standing
 
 
 class Stand(StrEnum):
@@ -33,14 +26,16 @@ class Stand(StrEnum):
     IDLE = "idle"
 
 
-_HOLDS: Final = {
-    Reason.STOPPING: Stand.RUNNING,
-    Reason.WAITING: Stand.RUNNING,
-    Reason.UNSETTLED: Stand.RUNNING,
-    Reason.SUSPENDED: Stand.IDLE,
+READINESS: Final = {
+    Standing.SUCCEEDED: Stand.DONE,
+    Standing.SUCCESS_GONE: Stand.DONE,
+    Standing.RUNNING: Stand.RUNNING,
+    Standing.STOPPING: Stand.RUNNING,
+    Standing.WAITING: Stand.RUNNING,
+    Standing.UNSETTLED: Stand.RUNNING,
+    Standing.SUSPENDED: Stand.IDLE,
 }
-LIVE: Final = (Phase.ACTIVE, Phase.STOPPING, Phase.UNKNOWN)
-"""Phases after which something else comes."""
+"""The standings that need no apply."""
 
 
 def stand(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Stand:
@@ -50,23 +45,15 @@ def stand(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Stand:
         decision: what would be done about it.
         held: names that the quota holds up and that whoever waits may buy once there is room.
     """
-    action = decision.actions[0]
-    if isinstance(action, HoldDoc) and (
-        action.reason == Reason.UNKNOWN_STATUS
-        or (action.reason == Reason.QUOTA and decision.name in held and not action.attention)
-    ):
+    standing = Standing(decision.standing)
+    has_room_later = standing is Standing.NO_ROOM and decision.name in held and not decision.attention
+    if standing is Standing.UNKNOWN_STATUS or has_room_later:
         return Stand.RUNNING
     if decision.attention:
         return Stand.ATTENTION
-    match action:
-        case KeepDoc():
-            return Stand.RUNNING if action.reason == Reason.RUNNING else Stand.DONE
-        case HoldDoc():
-            return _HOLDS.get(Reason(action.reason), Stand.PENDING)
-        case CreateDoc() | CancelDoc():
-            return Stand.PENDING
-        case _:
-            assert_never(action)
+    if standing is Standing.SUSPENDED and decision.pending:
+        return Stand.PENDING
+    return READINESS.get(standing, Stand.PENDING)
 
 
 def stands(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()) -> Mapping[str, Stand]:

@@ -16,21 +16,6 @@ FILES: Final = "/v1/files"
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 """An id becomes a part of a path: no slash, no question mark, no `..`."""
 
-_PARAMETERS: Final = frozenset(
-    {
-        "page",
-        "page_size",
-        "model",
-        "agent_id",
-        "metadata",
-        "created_after",
-        "created_by_me",
-        "status",
-        "order_by",
-    }
-)
-"""The query parameters of the list of jobs."""
-
 
 class Call(Struct, frozen=True, kw_only=True):
     """A request, but for the host and the key."""
@@ -71,20 +56,6 @@ def file_path(file_id: str, part: str = "") -> str:
 def given(**parameters: str | None) -> list[tuple[str, str]]:
     """Return the parameters that have a value, as pairs."""
     return [(name, value) for name, value in parameters.items() if value is not None]
-
-
-def metadata_filter(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the pairs as query parameters of their own names, as the official SDK sends them.
-
-    Raises:
-        ReconcilerError: a key has the name of a real parameter and would overwrite it.
-    """
-    for key in sorted(_PARAMETERS.intersection(metadata)):
-        raise ReconcilerError(
-            f"the API cannot filter by the metadata key {key!r}: it has a parameter of that name",
-            hint="list without this filter and select from the result",
-        )
-    return list(metadata.items())
 
 
 def _checked(an_id: str) -> str:

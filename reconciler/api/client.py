@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from reconciler.api import calls, wire
@@ -82,11 +81,6 @@ class Reader:
         page: int,
         page_size: int = 100,
         order_by: Literal["created", "-created"] = "created",
-        status: Sequence[str] = (),
-        model: str | None = None,
-        agent_id: str | None = None,
-        created_after: datetime | None = None,
-        created_by_me: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> JobPage:
         """Return one page of the jobs that the key can see.
@@ -95,27 +89,12 @@ class Reader:
             page: 0-based.
             page_size: how many jobs a page holds; the API's upper limit is documented nowhere.
             order_by: `created` puts the oldest first, so that what is created meanwhile does not shift pages.
-            status: the API's words; several mean any of them.
-            model: only jobs of it.
-            agent_id: only jobs of it.
-            created_after: only younger jobs; with a time zone.
-            created_by_me: only jobs of the key's user.
             metadata: only jobs with these pairs, which are sent as query parameters of their own names, as the
                 official SDK does. What the server makes of them is documented nowhere: never conclude from such a
                 list that something is absent.
-
-        Raises:
-            ReconcilerError: a metadata key has the name of a real parameter.
         """
         query = [("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by)]
-        query += [("status", word) for word in status]
-        query += calls.given(
-            model=model,
-            agent_id=agent_id,
-            created_after=created_after.isoformat() if created_after else None,
-            created_by_me="true" if created_by_me else None,
-        )
-        query += calls.metadata_filter(metadata or {})
+        query += (metadata or {}).items()
         return self._exchange.again(
             Call(method="GET", path=calls.JOBS, query=tuple(query)), wire.read_job_page
         )
@@ -133,29 +112,21 @@ class Reader:
         *,
         page: int,
         page_size: int = 100,
-        purpose: str | None = "batch",
+        purpose: str = "batch",
         sample_type: Sequence[str] = (),
         source: Sequence[str] = (),
-        search: str | None = None,
-        mimetypes: Sequence[str] = (),
-        include_total: bool = True,
     ) -> FilePage:
         """Return one page of the files that the key can see.
 
         Args:
             page: 0-based.
             page_size: how many files a page holds.
-            purpose: only files uploaded for it; None for all.
+            purpose: only files uploaded for it.
             sample_type: `batch_request`, `batch_result`, `batch_error`, …; several mean any of them.
             source: `upload`, `repository` or `mistral`; several mean any of them.
-            search: in the file name.
-            mimetypes: several mean any of them.
-            include_total: False spares the server the counting.
         """
-        query = [("page", str(page)), ("page_size", str(page_size))]
-        query += calls.given(purpose=purpose, search=search, include_total=None if include_total else "false")
-        for name, words in (("sample_type", sample_type), ("source", source), ("mimetypes", mimetypes)):
-            query += [(name, word) for word in words]
+        query = [("page", str(page)), ("page_size", str(page_size)), ("purpose", purpose)]
+        query += [("sample_type", word) for word in sample_type] + [("source", word) for word in source]
         return self._exchange.again(
             Call(method="GET", path=calls.FILES, query=tuple(query)), wire.read_file_page
         )
@@ -215,10 +186,6 @@ class Writer(Reader):
         return self._exchange.again(
             Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job
         )
-
-    def delete_job(self, job_id: str) -> bool:
-        """Delete a job's record; False where the API says that it did not."""
-        return self._exchange.once(Call(method="DELETE", path=calls.job_path(job_id)), wire.read_deleted)
 
     def upload_file(
         self,

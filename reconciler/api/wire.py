@@ -11,7 +11,7 @@ import json
 import math
 from contextlib import suppress
 from functools import lru_cache
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -48,23 +48,28 @@ _shared: Final = lru_cache(maxsize=1000)(clean)
 """Cleans what most jobs have in common, so that they share it in memory too."""
 
 
-class _Error(Struct, gc=False):
+class BatchError(Struct, gc=False):
+    """What went wrong with a job, and how often."""
+
     message: str
     count: int | None = 1
 
 
-class _Job(Struct, gc=False):
+class BatchJob(Struct, gc=False, omit_defaults=True):
+    """A job as the API shows it."""
+
     id: Id
     input_files: list[Id]
     endpoint: str
-    errors: list[_Error]
+    errors: list[BatchError]
     status: str
     created_at: Time
+    """Unix seconds, the server's clock; so are the two others."""
     total_requests: Count
     completed_requests: Count
     succeeded_requests: Count
     failed_requests: Count
-    metadata: dict[str, object] | None = None
+    metadata: dict[str, Any] | None = None
     model: str | None = None
     agent_id: str | None = None
     output_file: Id | None = None
@@ -73,6 +78,7 @@ class _Job(Struct, gc=False):
     completed_at: Time | None = None
 
     def fold(self) -> Job:
+        """Return the job with its texts cleaned."""
         return Job(
             id=self.id,
             phase=PHASES.get(self.status, Phase.UNKNOWN),
@@ -97,7 +103,7 @@ class _Job(Struct, gc=False):
 
 class _Jobs(Struct, gc=False):
     total: Count
-    data: list[_Job] | None = None
+    data: list[BatchJob] | None = None
 
 
 class _File(Struct, gc=False):
@@ -155,7 +161,7 @@ class _Create(Struct, omit_defaults=True):
 
 S = TypeVar("S", bound=Struct)
 
-_JOB: Final = msgspec.json.Decoder(_Job)
+_JOB: Final = msgspec.json.Decoder(BatchJob)
 _JOBS: Final = msgspec.json.Decoder(_Jobs)
 _FILE: Final = msgspec.json.Decoder(_File)
 _FILES: Final = msgspec.json.Decoder(_Files)
@@ -257,6 +263,6 @@ def _cleaned(text: str | None) -> str | None:
     return None if text is None else clean(text)
 
 
-def _told(error: _Error) -> str:
+def _told(error: BatchError) -> str:
     message = clean(error.message)
     return f"{message} ({error.count:,} times)" if error.count and error.count > 1 else message

@@ -50,14 +50,20 @@ def doctor(host: Host, *, yes: bool, model: str, form: str, common: options.Comm
 
 
 def surroundings(session: Session[ApiT]) -> Iterator[Finding]:
-    """Look at git and at the specs."""
+    """Look at git, at the lock files that it left behind, and at the specs."""
     from reconciler import doctor as checks
+    from reconciler.cli.ledgers import shared_ledger
     from reconciler.specs.load import load
 
     def specs() -> Iterator[Finding]:
         loaded = load(session.project, now=session.host.now())
         told = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.Finding(check="specs", verdict="ok", detail=told)
+
+    def locks() -> Iterator[Finding]:
+        shared = shared_ledger(session.project, session.run.target, session.host)
+        for lock in shared.locks() if shared else ():
+            yield checks.Finding(check="git lock", verdict="warning", detail=lock.told, hint=lock.hint)
 
     checkout = session.run.checkout
     if shutil.which("git") is None:
@@ -79,6 +85,7 @@ def surroundings(session: Session[ApiT]) -> Iterator[Finding]:
     else:
         state = "uncommitted changes" if checkout.dirty else "clean"
         yield checks.Finding(check="git", verdict="ok", detail=f"{checkout.commit[:7]}, {state}")
+    yield from checks.guarded("git lock", locks)
     yield from checks.guarded("specs", specs)
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.host import Host
 from reconciler.cli.screen import console, drawable
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.model import Job, Phase
 from reconciler.render.clean import clean
-from reconciler.render.words import age
 from reconciler.wait import View
 from reconciler.waiting import Progress, progress, together
 

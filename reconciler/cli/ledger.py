@@ -1,4 +1,4 @@
-"""`reconciler ledger`: look at the record of what was intended and what came of it, share it, check its past."""
+"""`reconciler ledger`: look at the record of what was intended and what came of it, and fetch the shared one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def ledger() -> None:
-    """Look at the ledger, fetch the shared one, check its past."""
+    """Look at the ledger, and fetch the shared one."""
 
 
 @ledger.command()
@@ -48,27 +48,15 @@ def pull(host: Host, *, common: options.Common) -> int:
     from reconciler.counting import count
 
     local, shared = ledgers(common, host)
-    ref = only_shared(shared)
+    if shared is None:
+        raise ReconcilerError(
+            "this ledger is not shared",
+            hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its own",
+        )
     known = set(local.read())
-    new = [line for line in ref.read(ref.fetch()) if line not in known]
+    new = [line for line in shared.read(shared.fetch()) if line not in known]
     local.append(*new)
     say(f"{count(len(new), 'new line')}\n")
-    return ExitCode.OK
-
-
-@ledger.command()
-@options.common
-@click.pass_obj
-def verify(host: Host, *, common: options.Common) -> int:
-    """Check that no commit of the shared ledger has taken anything away."""
-    from reconciler.counting import count
-    from reconciler.ledger.shared import LOST, TRACKING
-
-    ref = only_shared(ledgers(common, host)[1])
-    tip = ref.fetch()
-    for problem in ref.past(tip):
-        raise ReconcilerError(problem, hint=f"what this clone knew of it: git for-each-ref {LOST} {TRACKING}")
-    say(f"{count(len(ref.rows(tip)), 'line')}, none ever taken away\n")
     return ExitCode.OK
 
 
@@ -80,17 +68,3 @@ def ledgers(common: options.Common, host: Host) -> tuple[FileLedger, SharedLedge
     project = open_project(common, host)
     target = target_of(common, host, project)
     return local_ledger(project, target), shared_ledger(project, target, host)
-
-
-def only_shared(shared: SharedLedger | None) -> SharedLedger:
-    """Return the shared ledger.
-
-    Raises:
-        ReconcilerError: the settings name none.
-    """
-    if shared is None:
-        raise ReconcilerError(
-            "this ledger is not shared",
-            hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its own",
-        )
-    return shared

@@ -23,4 +23,5 @@ def shared_ledger(project: Project, target: Target, host: Host) -> SharedLedger 
         remote=project.settings.ledger_remote,
         folder=target.folder,
         environ=host.environ,
+        now=host.now,
     )

@@ -32,7 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "jobs": ("reconciler.cli.jobs:jobs", "Look at the jobs of the workspace, stop one."),
     "files": ("reconciler.cli.files:files", "Look at the input files that this tool uploaded."),
     "doctor": ("reconciler.cli.doctor:doctor", "Check key, host, clock, git and ledger."),
-    "ledger": ("reconciler.cli.ledger:ledger", "Look at the ledger, fetch the shared one, check its past."),
+    "ledger": ("reconciler.cli.ledger:ledger", "Look at the ledger, and fetch the shared one."),
     "ci": ("reconciler.cli.ci:ci", "Run in GitHub Actions."),
     "schema": ("reconciler.cli.schema:schema", "Print a JSON Schema."),
     "sandbox": ("reconciler.cli.sandbox:sandbox", "Serve or empty the stand-in for the API."),

@@ -53,7 +53,7 @@ def quoted(word: object) -> str:
 
 
 no_cache: Final = click.option(
-    "--no-cache", is_flag=True, help="Read every spec and input file, whatever earlier runs remember."
+    "--no-cache", is_flag=True, help="Check every input file again, also those that have not changed."
 )
 _OPTIONS: Final = (
     click.option(

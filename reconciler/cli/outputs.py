@@ -48,13 +48,12 @@ def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, commo
     from reconciler.cli.signals import interrupts, signal_name
     from reconciler.render.results_words import pull_text
     from reconciler.reports import pretty
-    from reconciler.results.pull import OVER
     from reconciler.results.report import exit_codes, pull_doc
 
     with interrupts(host) as interrupted, reading(common, host, lasting=True) as session:
         specs = declared(session)
         jobs = chosen(session, specs, names)
-        over = [ours for ours in jobs if ours.phase in OVER]
+        over = [ours for ours in jobs if ours.phase.ended]
         store = destination(session, to)
         interrupted.be_careful()
         endings = puller(session, store, specs).pull(over)

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 @options.paths
 @options.names
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
-@options.output_format("yaml")
 @click.pass_obj
-def render(host: Host, *, paths: tuple[Path, ...], names: Names, config: Path | None, form: str) -> int:
+def render(host: Host, *, paths: tuple[Path, ...], names: Names, config: Path | None) -> int:
     """Print the specs with families, matrices, periods and defaults written out, one plain document a job.
 
     In a file directly in the spec folder, in place of the others, they declare the same jobs.
@@ -31,7 +30,6 @@ def render(host: Host, *, paths: tuple[Path, ...], names: Names, config: Path | 
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project
 
-    assert form == "yaml", "there is no other"  # noqa: S101
     project = load_project(config and host.cwd / config, start=host.cwd)
     loaded = load(project, [host.cwd / path for path in paths], now=host.now(), names=names)
     if loaded.warnings:

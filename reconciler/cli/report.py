@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from reconciler import tags
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.errors import Problem
 from reconciler.model import Job, JobSpec
-from reconciler.planfile import rfc3339
 from reconciler.render.clean import clean
 from reconciler.render.problems import problems_text
 from reconciler.render.tables import table_text
-from reconciler.render.words import age
 from reconciler.reports import (
     ListedJob,
     ProblemDoc,
     ValidateDoc,
 )
 from reconciler.specs.load import Loaded
+from reconciler.timestamps import rfc3339
 
 
 def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
@@ -59,27 +60,12 @@ def validation_text(loaded: Loaded, *, colour: bool) -> str:
 def listed(job: Job) -> ListedJob:
     """Return a job of the workspace for a machine."""
     name = job.metadata.get(tags.NAME)
-    return ListedJob(
-        id=job.id,
-        status=job.status,
-        endpoint=job.endpoint,
-        model=job.model,
-        agent_id=job.agent_id,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        completed_at=job.completed_at,
-        total_requests=job.total_requests,
-        completed_requests=job.completed_requests,
-        succeeded_requests=job.succeeded_requests,
-        failed_requests=job.failed_requests,
-        input_files=job.input_files,
-        output_file=job.output_file,
-        error_file=job.error_file,
-        errors=job.errors,
-        metadata=_strings(job.metadata),
-        project=tags.project_of(job),
-        name=name if isinstance(name, str) else None,
-    )
+    more = {
+        "metadata": _strings(job.metadata),
+        "project": tags.project_of(job),
+        "name": name if isinstance(name, str) else None,
+    }
+    return msgspec.convert(msgspec.structs.asdict(job) | more, ListedJob)
 
 
 def _strings(metadata: Mapping[str, object]) -> dict[str, str]:
@@ -110,8 +96,6 @@ def jobs_text(jobs: Sequence[ListedJob], *, now: float, owners: bool) -> str:
 
 def job_text(job: ListedJob) -> str:
     """Return all that is known of one job, a line a fact."""
-    import msgspec
-
     facts = msgspec.structs.asdict(job)
     metadata = facts.pop("metadata")
     lines = [f"{key:<20} {_fact(key, value)}" for key, value in facts.items() if value not in (None, (), "")]

@@ -13,8 +13,6 @@ from reconciler.cli.say import aside, say
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
     from reconciler.cli.host import Host
 
 
@@ -34,14 +32,8 @@ def sandbox() -> None:
 @click.option(
     "--speed", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Times life."
 )
-@click.option(
-    "--faults",
-    type=options.PATH,
-    metavar="FILE",
-    help="A JSON list of requests that fail, and how: docs/sandbox.md.",
-)
 @click.pass_obj
-def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float, faults: Path | None) -> int:
+def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float) -> int:
     """Serve the sandbox over HTTP, until interrupted. Any key opens a workspace of its own."""
     from reconciler.cli.connect import sandbox_installed
 
@@ -52,7 +44,7 @@ def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float,
     with Store(host.cwd / db if db else default_db(host)) as store:
         try:
             app = make_app(store, now=host.now, speed=speed)
-            server = listen(with_faults(app, host.cwd / faults) if faults else app, address, port)
+            server = listen(app, address, port)
         except (OSError, ValueError) as error:  # the latter for a speed that is no number
             raise ReconcilerError(
                 f"the sandbox cannot listen on {address}, port {port}: {error}",
@@ -66,26 +58,6 @@ def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float,
         finally:
             server.shutdown()
     return 0
-
-
-def with_faults(app: WSGIApplication, file: Path) -> WSGIApplication:
-    """Put the faults of a script before the sandbox.
-
-    Raises:
-        ReconcilerError: the file cannot be read, or is no such script.
-    """
-    from reconciler.sandbox.faults import Faults, read
-
-    try:
-        return Faults(app, read(file.read_bytes()))
-    except OSError as error:
-        raise ReconcilerError(
-            f"{file} cannot be read: {error.strerror or error}", hint="give --faults another file"
-        ) from error
-    except ValueError as error:
-        raise ReconcilerError(
-            f"{file} is no list of faults: {error}", hint="see docs/sandbox.md, Faults on order"
-        ) from error
 
 
 @sandbox.command()

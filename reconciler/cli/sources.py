@@ -27,6 +27,8 @@ class Sources:
     ledger: Heard
     jobs: tuple[Job, ...] | None
     """Ours; None where the list was not read."""
+    settled: float
+    """Unix seconds: the list shows the jobs that were created before this. The younger ones may show later."""
     records: tuple[Record, ...]
     """All of it put together."""
 
@@ -58,7 +60,7 @@ def read(
     """
     project = open_project(common, host)
     target = target_of(common, host, project)
-    jobs = None
+    jobs, settled = None, host.now()
     if offline:
         local, shared = local_ledger(project, target), shared_ledger(project, target, host)
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
@@ -68,6 +70,7 @@ def read(
         from reconciler.cli.session import reading
 
         with reading(common, host) as session:
+            settled -= session.run.limits.settle_seconds
             lines = session.run.world.ledger.read()
             jobs = listing.list_all(session.run)
     ledger = heard(lines)
@@ -80,5 +83,6 @@ def read(
         target=target,
         ledger=ledger,
         jobs=jobs,
+        settled=settled,
         records=rows.records(ledger, jobs or (), pulled),
     )

@@ -83,9 +83,9 @@ def reports(
 
 def write(report: StatusDoc, *, host: Host, form: str, everything: bool, redraw: bool) -> None:
     """Write a status to stdout."""
-    from reconciler.planfile import rfc3339
     from reconciler.render.status_words import status_markdown, status_text
     from reconciler.reports import pretty
+    from reconciler.timestamps import rfc3339
 
     now = host.now()
     match form:

@@ -14,7 +14,6 @@ from reconciler.cli.options import Common
 from reconciler.cli.sources import Sources
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.verify import Evidence, VerifyDoc, findings
-from reconciler.ledger import seal
 from reconciler.ledger.lines import CancelIntended, CreateIntended
 from reconciler.model import Ours
 from reconciler.specs.load import load
@@ -46,6 +45,7 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
             ledger=told,
             jobs=found.jobs,
             records=found.records,
+            settled=found.settled,
             project=found.target.project,
             past=past(common, host, found),
             unread=local_ledger(found.project, found.target).unread(),
@@ -69,17 +69,9 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
 
 
 def past(common: Common, host: Host, found: Sources) -> list[str]:
-    """Return how the past of either ledger was changed."""
-    problems = []
-    local = local_ledger(found.project, found.target)
-    broken = seal.broken(local.path)
-    if broken:
-        anew = f"where a new one was begun on purpose, delete {seal.path_of(local.path).name} too"
-        problems.append(f"{found.project.relative(str(local.path))}: {broken}; {anew}")
+    """Return how the past of the shared ledger was changed."""
     shared = shared_ledger(found.project, found.target, host)
-    if shared is None or common.local_ledger:
-        return problems
-    return problems + shared.past(shared.fetched())
+    return [] if shared is None or common.local_ledger else shared.past(shared.fetched())
 
 
 def declared(project: Project, jobs: Iterable[Ours], missing: Iterable[str]) -> Mapping[str, bool | None]:

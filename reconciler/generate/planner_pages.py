@@ -10,6 +10,7 @@ from reconciler import planner
 from reconciler.actions import REASONS
 from reconciler.generate import markdown
 from reconciler.model import Phase
+from reconciler.rules import other_work
 
 _INTRODUCTION: Final = """\
 # What the planner decides
@@ -19,18 +20,21 @@ every name: **create** a job, **cancel** one, **keep** things as they are, or **
 something is wanted, until the world or the spec changes. It is a pure function: the same specs, jobs, memory and time
 give the same plan, byte for byte, whatever their order.
 
-For each name the steps run in order, and the first rule of a step that applies decides that step. Step 0 or 1 ends it;
-steps 2 and 3 both apply. A job belongs to the spec that wants its work, whatever it was called when it was bought, and
-otherwise to the name in its tags: so a rename buys nothing. Jobs of other projects do not exist here. Only where the
-complete spec root was loaded can a name be "not declared": a path on the command line is a selection.
+Exactly one rule applies to each name: the conditions exclude each other, so the order of the tables has no meaning. The
+name of the rule is the *standing* of the name, which the plan's JSON, `status` and `wait` use as well. A job belongs to
+the spec that wants its work, whatever it was called when it was created, and otherwise to the name in its tags: so a
+rename submits nothing. Jobs of other projects do not exist here. A name can be "not declared" only if the complete spec
+root was loaded: a path on the command line is a selection.
 """
 
-_STEPS: Final = (
-    "What makes the whole name untouchable",
-    "Names that want nothing",
-    "Live jobs of other work under this name",
-    "The wanted work itself",
+_PARTS: Final = (
+    "Names that this run must not touch",
+    "Names of which nothing is wanted",
+    "The wanted work has a job, or may have one",
+    "The wanted work has ended, and a person decides",
+    "The wanted work is to be created",
 )
+_BESIDE: Final = "Beside the wanted work: live jobs of other work"
 
 _PHASES: Final = """\
 The statuses of the API are read as phases: {phases}. ACTIVE is queued or running,
@@ -67,20 +71,24 @@ _TABLE: Final = re.compile(r"^0  .*?(?=\n\n)", re.DOTALL | re.MULTILINE)
 
 def page() -> str:
     """Return the page."""
-    steps = (
-        (
-            f"## Step {number}: {title[0].lower()}{title[1:]}",
+    parts = [
+        text
+        for title, rules in zip(_PARTS, planner.TABLE, strict=True)
+        for text in (
+            f"## {title}",
             markdown.table(
-                ["rule", "case", "outcome"], ([f"`{it.name}`", it.case, it.outcome] for it in step)
+                ["standing", "case", "outcome"], ([f"`{it.standing}`", it.case, it.outcome] for it in rules)
             ),
         )
-        for number, (title, step) in enumerate(zip(_STEPS, planner.STEPS, strict=True))
-    )
+    ]
+    beside = markdown.table(["case", "outcome"], [[other_work.CASE, other_work.OUTCOME]])
     reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", words] for it, words in REASONS.items()))
     return markdown.page(
         _INTRODUCTION,
         _PHASES.format(phases=", ".join(phase.name for phase in Phase)),
-        *(part for step in steps for part in step),
+        *parts,
+        f"## {_BESIDE}",
+        beside,
         _QUOTA,
         _REASONS,
         reasons,

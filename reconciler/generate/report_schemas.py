@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reconciler import document, reports, snapshot, summary
+from reconciler.api import wire
 from reconciler.document import PlanDoc
 from reconciler.history import record, stats, story, verify
 from reconciler.snapshot import SnapshotDoc
@@ -95,6 +96,7 @@ _MODULES: Final = (
     reports.__file__,
     snapshot.__file__,
     summary.__file__,
+    wire.__file__,
     __file__,
     record.__file__,
     stats.__file__,

@@ -9,8 +9,9 @@ from typing import Final, Literal, TypeAlias, cast
 
 import msgspec
 
+from reconciler.counting import DAY
 from reconciler.history.record import Record
-from reconciler.planfile import rfc3339
+from reconciler.timestamps import rfc3339
 
 SHARE: Final = 0.95
 
@@ -58,7 +59,6 @@ class StatsDoc(msgspec.Struct, frozen=True, kw_only=True):
     """All, then each name, each model and each month, in order."""
 
 
-_DAY: Final = 86_400
 _MONTH: Final = len("2026-11")
 Fact: TypeAlias = tuple[str | None, int | None, int | None, int | None, int | None, int | None, int | None]
 """Of one record: status, seconds in the queue and at work, requests in all, right and wrong, tokens."""
@@ -88,8 +88,8 @@ def groups(records: Iterable[Record]) -> tuple[GroupDoc, ...]:
 
 
 def _months(records: Sequence[Record]) -> list[str]:
-    days = [None if it.created_at is None else it.created_at // _DAY for it in records]
-    names = {day: "?" if day is None else rfc3339(day * _DAY)[:_MONTH] for day in set(days)}
+    days = [None if it.created_at is None else it.created_at // DAY for it in records]
+    names = {day: "?" if day is None else rfc3339(day * DAY)[:_MONTH] for day in set(days)}
     return [names[day] for day in days]
 
 

@@ -197,9 +197,8 @@ def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUn
     for line in lines:
         if isinstance(line, Created):
             created.add(line.op)
-        elif isinstance(line, CreateRefused):  # the first one has the reason; a claim is given back after it
-            if not isinstance(found.get(line.op), CreateRefused):
-                found[line.op] = line
+        elif isinstance(line, CreateRefused):
+            found[line.op] = line
         elif isinstance(line, CreateUnknown):
             found.setdefault(line.op, line)
     return [line for op, line in found.items() if op not in created]

@@ -1,9 +1,9 @@
 """What does not add up between the ledger, the list of jobs and git.
 
 check              what is said
-past_changed       what was once written in the ledger no longer stands there
+past_changed       lines were taken out of the shared ledger, or its history was rewritten
 nobody_declared    a job with our tags that no ledger line knows and no commit declares
-vanished           the ledger saw a job, and the list does not show it
+vanished           the ledger saw a job, and the list does not show it after the settle time
 contradiction      the ledger and the job's tags, or its status, tell different things
 unreadable         a job's tags cannot be read, or were taken off
 twice              two jobs carry the op of one create
@@ -70,8 +70,10 @@ class Evidence:
     """Ours; None where the list was not read."""
     records: Sequence[Record]
     project: str
+    settled: float
+    """Unix seconds: the list shows the jobs that the ledger saw created before this; younger ones may show later."""
     past: Sequence[str]
-    """How the ledger's past was changed."""
+    """How the past of the shared ledger was changed."""
     unread: int = 0
     """Lines of the ledger on this host that cannot be read."""
     missing: Collection[str]
@@ -112,7 +114,7 @@ def _finding(
 
 def _past(known: Evidence) -> Iterator[MismatchDoc]:
     for problem in known.past:
-        hint = "what the tags in the workspace say still holds; ask who changed it, then begin a new ledger"
+        hint = "the tags in the workspace still hold; to see what this clone knew: git for-each-ref refs/reconciler"
         yield _finding("past_changed", problem, hint)
     if known.unread:
         hint = "a crash tears the line that it interrupts, and no other: look at the file if there was none"
@@ -156,8 +158,9 @@ def _intents(known: Evidence) -> Iterator[MismatchDoc]:
 
 
 def _vanished(known: Evidence, listed: Collection[str]) -> Iterator[MismatchDoc]:
+    recent = {job_id for job_id, line in known.ledger.created.items() if line.at > known.settled}
     for record in known.records:
-        if record.job_id and record.job_id not in listed:
+        if record.job_id and record.job_id not in listed and record.job_id not in recent:
             last = f"last heard of as {record.status}" if record.status else "never seen to end"
             hint = "somebody deleted its record, the provider dropped it, or this is another workspace's key"
             yield _finding(

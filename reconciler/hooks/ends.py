@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from reconciler.ledger.telling import End, Told
-from reconciler.model import Job, Ours, Phase, Target
+from reconciler.model import Job, Ours, Target
 from reconciler.render.clean import clean
 from reconciler.reports import CountsDoc, EndDoc
 
-OVER: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED})
 MOST_FAILURES: Final = 20
 """So often a hook may fail for one end before it is given up."""
 
@@ -33,7 +34,7 @@ def due(jobs: Iterable[Ours], told: Told, *, since: float, now: float) -> list[O
     found = [
         (told.ends.get(ours.job.id, End()), ours)
         for ours in jobs
-        if ours.phase in OVER and ended_at(ours.job) >= since
+        if ours.phase.ended and ended_at(ours.job) >= since
     ]
     waiting = [
         (end.failures, ended_at(ours.job), ours.job.id, ours)
@@ -45,40 +46,26 @@ def due(jobs: Iterable[Ours], told: Told, *, since: float, now: float) -> list[O
 
 def document(ours: Ours, target: Target, *, run_id: str) -> EndDoc:
     """Return what is said of a job's end."""
-    job, facts = ours.job, ours.tags
-    total = job.total_requests or facts.requests
-    answered = job.succeeded_requests + job.failed_requests
-    missing = None if total is None else max(0, total - answered)
+    job, tags = ours.job, ours.tags
     counted = [f"{job.succeeded_requests:,} ok"]
     counted += [f"{job.failed_requests:,} failed"] if job.failed_requests else []
-    counted += [f"{missing:,} without an answer"] if missing else []
+    counted += [f"{ours.missing:,} without an answer"] if ours.missing else []
     why = f": {job.errors[0]}" if job.errors else ""
-    return EndDoc(
-        id=f"{job.id}:{job.status}",
-        text=clean(f"{facts.project}: {facts.name} ended, {job.status} ({', '.join(counted)}){why}"),
-        project=facts.project,
-        base_url=target.base_url,
-        sandbox=target.sandbox,
-        name=facts.name,
-        job_id=job.id,
-        work=facts.run_key.work,
-        rerun=facts.run_key.rerun,
-        attempt=facts.attempt,
-        status=job.status,
-        phase=str(ours.phase),
-        endpoint=job.endpoint,
-        model=job.model,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        completed_at=job.completed_at,
-        requests=CountsDoc(
-            total=total, ok=job.succeeded_requests, failed=job.failed_requests, missing=missing
-        ),
-        errors=job.errors,
-        output_file=job.output_file,
-        error_file=job.error_file,
-        commit=facts.source.commit,
-        actor=facts.source.actor,
-        run_url=facts.source.run_url,
-        told_by=run_id,
+    requests = CountsDoc(
+        total=ours.requests, ok=job.succeeded_requests, failed=job.failed_requests, missing=ours.missing
+    )
+    return msgspec.convert(
+        ours.facts()
+        | {
+            "id": f"{job.id}:{job.status}",
+            "text": clean(f"{tags.project}: {tags.name} ended, {job.status} ({', '.join(counted)}){why}"),
+            "base_url": target.base_url,
+            "sandbox": target.sandbox,
+            "requests": requests,
+            "commit": tags.source.commit,
+            "actor": tags.source.actor,
+            "run_url": tags.source.run_url,
+            "told_by": run_id,
+        },
+        EndDoc,
     )

@@ -13,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import seal
 from reconciler.ledger.lines import CreateIntended, Line, blocks, decode, encode
 
 NAME = "ledger.jsonl"
@@ -100,7 +99,6 @@ class FileLedger:
             os.close(file)
         if new and os.name == "posix":
             _sync_folder(self.path.parent)
-        seal.extend(self.path)
 
 
 def _last_byte(file: int, size: int) -> bytes:

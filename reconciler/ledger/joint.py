@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
+from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.lines import Line
 from reconciler.ledger.shared import RacedError, SharedLedger
 
 TRIES: Final = 10
-"""So often outcomes are pushed again because others push at the same time."""
+"""So often it is tried again because others push or fetch at the same time."""
 PAUSE_SECONDS: Final = 0.2
+
+_T = TypeVar("_T")
 
 
 class JointLedger:
@@ -53,7 +56,7 @@ class JointLedger:
         Raises:
             LedgerError: the remote cannot be reached, or a newer version of this tool wrote.
         """
-        self._tip = self._shared.fetch()
+        self._tip = self._unlocked(self._shared.fetch)
         return tuple(dict.fromkeys((*self._shared.read(self._tip), *self._local.read())))
 
     def append(self, *lines: Line) -> None:
@@ -89,7 +92,7 @@ class JointLedger:
                 self._push(self._local.read(), f"outcomes of run {self._run_id}")
             except RacedError:
                 self._sleep(PAUSE_SECONDS * (attempt + 1))
-                self._tip = self._shared.fetch()
+                self._tip = self._unlocked(self._shared.fetch)
             else:
                 return
         raise LedgerError(
@@ -99,4 +102,20 @@ class JointLedger:
 
     def _push(self, lines: Sequence[Line], message: str) -> None:
         month = dt.datetime.fromtimestamp(self._now(), dt.UTC).strftime("%Y-%m")
-        self._tip = self._shared.push(self._tip, lines, part=month, message=message)
+        tip = self._tip
+        self._tip = self._unlocked(lambda: self._shared.push(tip, lines, part=month, message=message))
+
+    def _unlocked(self, do: Callable[[], _T]) -> _T:
+        """Do something with git; while a git that may still be running has locked what is written, try again.
+
+        Raises:
+            LockedError: the lock file is too old for that, or is there after the last try.
+        """
+        for attempt in range(1, TRIES):
+            try:
+                return do()
+            except LockedError as error:
+                if not error.may_pass:
+                    raise
+            self._sleep(PAUSE_SECONDS * attempt)
+        return do()

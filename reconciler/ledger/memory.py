@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import assert_never
@@ -34,6 +35,10 @@ class Remembered:
     name: str
     run_key: RunKey
     attempt: int
+    at: float
+    """Unix seconds, the clock of the host that wrote: when the ledger first saw it."""
+    op: str = ""
+    """Of its create; "" if the ledger only saw it end."""
     phase: Phase | None = None
     """How it ended, None while that is not known."""
 
@@ -85,6 +90,33 @@ class Memory:
         """Return the Unix time after which an absence of the intended job means that it was never made."""
         return intent.at + self.settle_seconds
 
+    def recent(self, now: float) -> frozenset[str]:
+        """Return the ids of the jobs that were created less than a settle time before `now`.
+
+        The list may not show them yet, and GET may not know them yet, so their absence means nothing.
+        """
+        return frozenset(
+            job_id for job_id, known in self.jobs.items() if now < known.at + self.settle_seconds
+        )
+
+    def reopened(self, gone: Collection[str], *, now: float) -> Memory:
+        """Count the creates of jobs that are recent and gone as open: the jobs may show yet."""
+        again = tuple(
+            CreateIntended(
+                at=known.at,
+                run_id="",
+                op=known.op,
+                name=known.name,
+                work=known.run_key.work,
+                rerun=known.run_key.rerun,
+                attempt=known.attempt,
+                reason="",
+            )
+            for known in (self.jobs[job_id] for job_id in sorted(self.recent(now).intersection(gone)))
+            if known.phase is None
+        )
+        return dataclasses.replace(self, open_creates=(*self.open_creates, *again)) if again else self
+
 
 def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     """Fold ledger lines into memory."""
@@ -105,9 +137,11 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             case Created():
                 settled.add(line.op)
                 made.add(line.job_id)
-                jobs.setdefault(line.job_id, _remembered(line, None))
+                jobs.setdefault(line.job_id, _remembered(line, at=line.at, op=line.op))
             case Ended():
-                jobs[line.job_id] = _remembered(line, _phase(line.phase))
+                known = jobs.get(line.job_id)
+                at, op = (known.at, known.op) if known else (line.at, "")
+                jobs[line.job_id] = _remembered(line, at=at, op=op, phase=_phase(line.phase))
             case CancelIntended() | CancelEnded():
                 cancels.append(line)
             case CreateUnknown():
@@ -145,11 +179,13 @@ def _phase(word: str) -> Phase:
     return Phase(word) if word in Phase.__members__ else Phase.UNKNOWN
 
 
-def _remembered(line: Created | Ended, phase: Phase | None) -> Remembered:
+def _remembered(line: Created | Ended, *, at: float, op: str, phase: Phase | None = None) -> Remembered:
     return Remembered(
         job_id=line.job_id,
         name=line.name,
         run_key=RunKey(line.work, line.rerun),
         attempt=line.attempt,
+        at=at,
+        op=op,
         phase=phase,
     )

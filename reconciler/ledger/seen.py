@@ -66,7 +66,7 @@ def ended(ours: Ours, *, at: float, run_id: str) -> Ended:
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
-        requests=job.total_requests or facts.requests,
+        requests=ours.requests,
         succeeded=job.succeeded_requests,
         failed=job.failed_requests,
     )

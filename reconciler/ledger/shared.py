@@ -4,22 +4,29 @@ The push is lock and memory at once. A run fetches the ref, plans on what it say
 commit before it buys; a push that is not a fast-forward means that another run wrote meanwhile: fetch and plan
 again. Outcomes follow in one commit after. Nothing is ever forced, so the ref's history is the audit log. No work
 tree is touched, and a shallow clone will do. Git's own command line does it all.
+
+These commands write, and so make lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in the
+remote's repository. The index that a commit is made with is a temporary file. FETCH_HEAD and git's settings are not
+written, and `fetch` starts no maintenance.
 """
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from reconciler import gitenv
 from reconciler.errors import LedgerError
+from reconciler.ledger.git_lock import Lock, LockedError, Locks
 from reconciler.ledger.lines import Line, decode, encode
 
 REF: Final = "refs/reconciler/ledger"
+INCOMING: Final = "refs/reconciler/incoming"
+"""What this clone is fetching, until it is compared with what it knew."""
 TRACKING: Final = "refs/reconciler/fetched"
 """Where this clone remembers what it fetched or pushed last."""
 LOST: Final = "refs/reconciler/lost"
@@ -27,7 +34,6 @@ LOST: Final = "refs/reconciler/lost"
 TIMEOUT_SECONDS: Final = 120
 _ASIDE: Final = ("warning:", "hint:")
 """How lines of git begin that do not say why it failed; of the others the first does."""
-NOBODY: Final = "0" * 40
 
 IDENTITY: Final = {
     f"GIT_{who}_{what}": value
@@ -49,30 +55,37 @@ class SharedLedger:
         remote: the remote's name.
         folder: the target's folder inside the ref's tree.
         environ: the process's environment.
+        now: wall clock, Unix seconds.
     """
 
     repository: Path
     remote: str
     folder: str
     environ: Mapping[str, str]
+    now: Callable[[], float]
 
     def fetch(self) -> str:
         """Fetch the ref and return its commit, "" where nobody has written yet.
 
         Raises:
-            LedgerError: the remote cannot be reached.
+            LedgerError: the remote cannot be reached, or (`LockedError`) a lock file of git is in the way.
         """
         told = self._git("ls-remote", self.remote, REF, why=f"the remote {self.remote} cannot be reached")
         tip = told.split("\t")[0]
         before = self.fetched()
         if tip:
             self._git(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, f"+{REF}:{TRACKING}",
-                why="the ledger cannot be fetched",
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", self.remote,
+                f"+{REF}:{INCOMING}", why="the ledger cannot be fetched",
             )  # fmt: skip
-            tip = self._git("rev-parse", "--verify", TRACKING, why="the ledger was not fetched").strip()
+            tip = self._git("rev-parse", "--verify", INCOMING, why="the ledger was not fetched").strip()
         if before and not self._contains(tip, before):
-            self._run("update-ref", f"{LOST}/{before[:12]}", before)
+            why = "the proof that the shared ledger's history was rewritten cannot be kept"
+            self._git("update-ref", f"{LOST}/{before[:12]}", before, why=why)
+        if before and not tip:
+            self._git("update-ref", "-d", TRACKING, why="the ledger cannot be fetched")
+        elif tip not in ("", before):
+            self._git("update-ref", TRACKING, tip, why="the ledger cannot be fetched")
         return tip
 
     def past(self, tip: str) -> list[str]:
@@ -93,7 +106,7 @@ class SharedLedger:
         return tuple(commit for commit in told.split() if not self._contains(tip, commit))
 
     def fetched(self) -> str:
-        """Return the commit that was fetched or pushed last, "" where none ever was; the remote is not asked."""
+        """Return the ref's commit at the last fetch or push, "" if there was none; the remote is not asked."""
         done = self._run("rev-parse", "--verify", "--quiet", TRACKING)
         return "" if done.returncode else done.stdout.decode().strip()
 
@@ -129,6 +142,7 @@ class SharedLedger:
 
         Raises:
             RacedError: the remote has moved on: fetch, and plan again.
+            LockedError: a lock file of git is in the way, in the remote's repository.
             LedgerError: it cannot be pushed.
         """
         known = set(self.rows(tip))
@@ -138,12 +152,27 @@ class SharedLedger:
         commit = self._commit(tip, new, path=f"{self.folder}/{part}.jsonl", message=message)
         done = self._run("push", "--quiet", "--porcelain", self.remote, f"{commit}:{REF}")
         if done.returncode:
+            error = self._error("the ledger cannot be pushed", done)
             told = done.stdout.decode("utf-8", "replace")
-            if any(line.startswith("!") for line in told.splitlines()):
+            if not isinstance(error, LockedError) and any(it.startswith("!") for it in told.splitlines()):
                 raise RacedError(told)
-            raise self._error("the ledger cannot be pushed", done)
-        self._run("update-ref", TRACKING, commit)
+            raise error
+        self._run(
+            "update-ref", TRACKING, commit
+        )  # what is pushed is pushed; the next fetch says what is wrong
         return commit
+
+    def locks(self) -> tuple[Lock, ...]:
+        """Return the lock files of git that this ledger finds in its way, now or when it will write.
+
+        Raises:
+            LedgerError: git cannot be run.
+        """
+        return self._locks.found(ours=TRACKING.rpartition("/")[0], theirs=REF)
+
+    @property
+    def _locks(self) -> Locks:
+        return Locks(root=self.repository, remote=self.remote, now=self.now, run=self._run)
 
     def _commit(self, tip: str, rows: Sequence[str], *, path: str, message: str) -> str:
         """Make a commit out of objects alone: neither index nor work tree of the clone takes part."""
@@ -210,7 +239,10 @@ class SharedLedger:
             ) from error
 
     def _error(self, why: str, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
-        lines = done.stderr.decode("utf-8", "replace").splitlines()
+        output = done.stderr.decode("utf-8", "replace")
+        if lock := self._locks.in_the_way(output):
+            return LockedError(why, lock)
+        lines = output.splitlines()
         said = [line for line in lines if line.strip() and not line.lower().startswith(_ASIDE)]
         return LedgerError(
             f"{why}: {said[0] if said else f'git ended with {done.returncode}'}",

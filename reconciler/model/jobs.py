@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -21,6 +22,14 @@ class Phase(StrEnum):
     CANCELLED = "CANCELLED"
     UNKNOWN = "UNKNOWN"
     """Any status this version does not know. Nothing is bought or cancelled on such ground."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing comes after it. An unknown status is no end."""
+        return self in _ENDED
+
+
+_ENDED: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED})
 
 
 class Job(Struct, frozen=True, kw_only=True, gc=False):
@@ -48,6 +57,11 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     completed_requests: int = 0
     succeeded_requests: int = 0
     failed_requests: int = 0
+
+    @property
+    def answered_requests(self) -> int:
+        """How many requests have an answer or an error."""
+        return self.succeeded_requests + self.failed_requests
 
     @property
     def age_key(self) -> tuple[int, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from reconciler.model.declared import RunKey
@@ -63,6 +63,27 @@ class Ours(Struct, frozen=True, gc=False):
     def phase(self) -> Phase:
         """The job's phase."""
         return self.job.phase
+
+    @property
+    def requests(self) -> int | None:
+        """How many requests the API counts, or else how many were bought; None if neither is known."""
+        return self.job.total_requests or self.tags.requests
+
+    @property
+    def missing(self) -> int | None:
+        """How many requests have neither an answer nor an error; None if their number is not known."""
+        return None if self.requests is None else max(0, self.requests - self.job.answered_requests)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what documents hold of the job, by the names of their fields."""
+        return structs.asdict(self.job) | {
+            "job_id": self.job.id,
+            "project": self.tags.project,
+            "name": self.tags.name,
+            "work": self.tags.run_key.work,
+            "rerun": self.tags.run_key.rerun,
+            "attempt": self.tags.attempt,
+        }
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):

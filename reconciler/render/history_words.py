@@ -8,15 +8,13 @@ from typing import Final
 
 import msgspec
 
-from reconciler.counting import count
+from reconciler.counting import DAY, age, count
 from reconciler.history.record import Record
 from reconciler.history.stats import GroupDoc
-from reconciler.planfile import rfc3339
-from reconciler.render.words import age
+from reconciler.timestamps import rfc3339
 
 Row = tuple[str, ...]
 
-_DAY: Final = 86_400
 UNKNOWN: Final = "?"
 """What nobody has told. It is never 0, and never empty."""
 
@@ -57,9 +55,9 @@ def rows(records: Sequence[Record]) -> list[Row]:
 
 def _days(times: Sequence[int | None]) -> list[str]:
     """Return times as RFC 3339; each day is written out once."""
-    days = {at // _DAY for at in times if at is not None}
-    begin = {day: rfc3339(day * _DAY)[: len("2026-11-22T")] for day in days}
-    return [UNKNOWN if at is None else f"{begin[at // _DAY]}{_clock(at % _DAY)}Z" for at in times]
+    days = {at // DAY for at in times if at is not None}
+    begin = {day: rfc3339(day * DAY)[: len("2026-11-22T")] for day in days}
+    return [UNKNOWN if at is None else f"{begin[at // DAY]}{_clock(at % DAY)}Z" for at in times]
 
 
 @cache

@@ -18,8 +18,8 @@ from reconciler.ledger.lines import (
     Line,
     TellingBegan,
 )
-from reconciler.planfile import rfc3339
 from reconciler.render.tables import table_text
+from reconciler.timestamps import rfc3339
 
 
 def ledger_text(lines: Sequence[Line]) -> str:

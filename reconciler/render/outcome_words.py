@@ -9,9 +9,9 @@ from typing import assert_never
 from msgspec import Struct
 
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
-from reconciler.planfile import rfc3339
 from reconciler.render.clean import clean
 from reconciler.reports import OutcomeDoc
+from reconciler.timestamps import rfc3339
 
 
 class OutcomeRow(Struct, frozen=True):

@@ -12,10 +12,10 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.render.clean import clean
-from reconciler.render.words import age, size
+from reconciler.render.words import size
 
 Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "look"]
 
@@ -27,6 +27,7 @@ REASON_WORDS: Final = {
     "succeeded": "succeeded",
     "record_gone": "its record is gone",
     "other_history": "not this checkout's",
+    "checkout_behind": "this checkout is behind",
     "kept": "no longer declared, kept by its on_remove",
     "newer_tool": "a newer tool's",
     "unknown_status": "unknown status",

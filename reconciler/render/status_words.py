@@ -6,24 +6,31 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.actions import Reason
-from reconciler.counting import count
+from reconciler.counting import age, count
 from reconciler.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.model import Later
 from reconciler.render import folded
 from reconciler.render.plan_words import reason_words
 from reconciler.render.tables import table_markdown, table_text
-from reconciler.render.words import age
 from reconciler.reports import StatusDoc, StatusRow, WaitDoc
+from reconciler.standing import Standing
 
 HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "FAILED", "AGE", "WHY")
 LATER: Final = "later"
 """The reason of a job whose first period has not begun."""
-_OF_OTHERS: Final = frozenset({Reason.WAITING, Reason.OTHER_HISTORY, Reason.QUOTA, Reason.UNSETTLED})
-"""Holds for which a job is to blame that is not the wanted one: its status is not theirs."""
+_OF_OTHERS: Final = frozenset(
+    {
+        Standing.WAITING,
+        Standing.OTHER_HISTORY,
+        Standing.CHECKOUT_BEHIND,
+        Standing.NO_ROOM,
+        Standing.UNSETTLED,
+    }
+)
+"""Standings in which the job of the hold is not the wanted one: its status is not the name's."""
 
-_WITHOUT_JOB: Final = {Reason.FAILED.value: "FAILED", Reason.SUSPENDED.value: "suspended"}
-"""Holds that say by themselves how it stands."""
+_WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value: "suspended"}
+"""The state to show for a standing that has no job."""
 
 
 def status_doc(plan: PlanDoc, later: Mapping[str, Later], selected: frozenset[str] | None) -> StatusDoc:
@@ -64,8 +71,8 @@ def _row(decision: DecisionDoc) -> StatusRow:
     detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else ""
     if isinstance(action, CreateDoc):
         state = "to replace" if replaced else "to create"
-    elif isinstance(action, HoldDoc) and (job is None or action.reason in _OF_OTHERS):
-        state = _WITHOUT_JOB.get(action.reason, "on hold")
+    elif isinstance(action, HoldDoc) and (job is None or decision.standing in _OF_OTHERS):
+        state = _WITHOUT_JOB.get(decision.standing, "on hold")
     else:
         state = job.status if job else "record gone"
     return StatusRow(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from reconciler.history.story import EntryDoc
-from reconciler.planfile import rfc3339
+from reconciler.timestamps import rfc3339
 
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "DETAIL", "COMMIT", "WHO", "KNOWN BY", "RUN URL")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.counting import count
+from reconciler.counting import age, count
 
 KILO: Final = 1000
 UNITS: Final = ("bytes", "kB", "MB", "GB")
@@ -25,15 +25,3 @@ def span(seconds: float) -> str:
     whole = max(0, round(seconds))
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if 0 < minutes < 60 else age(whole)  # noqa: PLR2004  minutes of an hour
-
-
-def age(seconds: float) -> str:
-    """Return a span of time for a reader: `2 h 5 min`."""
-    minutes = max(0, int(seconds)) // 60
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{minutes} min" if minutes else f"{int(max(0, seconds))} s"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import msgspec
+
 from reconciler import __version__, summary
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
@@ -159,38 +161,31 @@ def _summary(
     ours: Ours, files: Files, asked: Questions, joined: Joined | None, results: Fetched | None, *, now: float
 ) -> Summary:
     """Say what came of it. Pure."""
-    job, facts = ours.job, ours.tags
-    ids = {OUTPUT: job.output_file, ERRORS: job.error_file}
+    ids = {OUTPUT: ours.job.output_file, ERRORS: ours.job.error_file}
     documents = [_document(name, ids[name], fetched) for name, fetched in files.items()]
     if results is not None:
         documents.append(_document(RESULTS, None, results))
     usage = joined.usage if joined else None
-    return Summary(
-        tool=__version__,
-        project=facts.project,
-        name=facts.name,
-        job_id=job.id,
-        work=facts.run_key.work,
-        rerun=facts.run_key.rerun,
-        attempt=facts.attempt,
-        status=job.status,
-        endpoint=job.endpoint,
-        model=job.model,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        completed_at=job.completed_at,
-        pulled_at=now,
-        inputs=asked.origin,
-        requests=_requests(ours, files, joined),
-        tokens=TokensDoc(
-            prompt=usage.prompt, completion=usage.completion, total=usage.total, answers=usage.answers
-        )
-        if usage and usage.answers
-        else None,
-        trouble=TroubleDoc(malformed=joined.malformed, repeated=joined.repeated, unknown=joined.unknown)
-        if joined
-        else TroubleDoc(),
-        files=tuple(documents),
+    return msgspec.convert(
+        ours.facts()
+        | {
+            "tool": __version__,
+            "pulled_at": now,
+            "inputs": asked.origin,
+            "requests": _requests(ours, files, joined),
+            "tokens": TokensDoc(
+                prompt=usage.prompt, completion=usage.completion, total=usage.total, answers=usage.answers
+            )
+            if usage and usage.answers
+            else None,
+            "trouble": TroubleDoc(
+                malformed=joined.malformed, repeated=joined.repeated, unknown=joined.unknown
+            )
+            if joined
+            else TroubleDoc(),
+            "files": tuple(documents),
+        },
+        Summary,
     )
 
 
@@ -209,22 +204,19 @@ def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDo
 
 def _requests(ours: Ours, files: Files, joined: Joined | None) -> RequestsDoc:
     """Count the requests: in the files where all are here, else as the API counts them."""
-    job = ours.job
     if joined is None or None in files.values():
-        total = job.total_requests or ours.tags.requests
-        answered = _answered(ours)
         return RequestsDoc(
-            total=total,
-            ok=job.succeeded_requests,
-            failed=job.failed_requests,
-            missing=None if total is None else max(0, total - answered),
+            total=ours.requests,
+            ok=ours.job.succeeded_requests,
+            failed=ours.job.failed_requests,
+            missing=ours.missing,
             failures={},
         )
     failed = sum(joined.failures.values())
     total = joined.requests
     missing: int | None = joined.missing
     if total is None:
-        total = job.total_requests or ours.tags.requests
+        total = ours.requests
         missing = None if total is None else max(0, total - joined.ok - failed)
     return RequestsDoc(
         total=total,
@@ -234,8 +226,3 @@ def _requests(ours: Ours, files: Files, joined: Joined | None) -> RequestsDoc:
         failures=joined.failures,
         first_missing=tuple(joined.first_missing),
     )
-
-
-def _answered(ours: Ours) -> int:
-    """Return how many requests have an answer or an error, as the API counts them."""
-    return ours.job.succeeded_requests + ours.job.failed_requests

@@ -42,8 +42,6 @@ class Fetched:
     lines: int
     resumed_at: int | None = None
     """The byte at which the API continued; None where it sent the whole file, or nothing had to be sent."""
-    sent: bool = True
-    """False where it was whole already."""
 
 
 class Digest:
@@ -63,12 +61,10 @@ class Digest:
             self._lines += piece.count(b"\n")
             self._last = piece[-1:]
 
-    def result(self, *, resumed_at: int | None = None, sent: bool = True) -> Fetched:
+    def result(self, *, resumed_at: int | None = None) -> Fetched:
         """Return what the bytes amount to; a last line without its line feed is a line."""
         lines = self._lines + (self._last != b"\n")
-        return Fetched(
-            size=self.size, sha256=self._sha256.hexdigest(), lines=lines, resumed_at=resumed_at, sent=sent
-        )
+        return Fetched(size=self.size, sha256=self._sha256.hexdigest(), lines=lines, resumed_at=resumed_at)
 
 
 def read(path: Path, beat: Beat) -> Digest:
@@ -97,7 +93,7 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, beat: 
         OSError: it cannot be written.
     """
     if place.exists():
-        return read(place, beat).result(sent=False)
+        return read(place, beat).result()
     described = reader.get_file(file_id)
     if described.deleted:
         raise NotFoundError("it was deleted", status=404)

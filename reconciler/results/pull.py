@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from reconciler.errors import ReconcilerError
-from reconciler.model import Ours, Phase
+from reconciler.model import Ours
 from reconciler.results.bring import Bringer
 from reconciler.results.claims import Clerk, Holder
 from reconciler.results.places import folder_of
@@ -16,8 +16,6 @@ from reconciler.results.stopping import LostError, StoppedError
 from reconciler.summary import Summary
 from reconciler.world import World
 
-OVER: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED})
-"""How jobs end; a status that this version does not know is no end."""
 PAUSE_SECONDS: Final = 2.0
 """Between two looks at what another runner is fetching."""
 

@@ -1,6 +1,7 @@
-"""What a rule is: a function of a case that returns actions where it applies and None where it does not.
+"""What a rule is: a row of the planner's table, with the whole condition of its case and the actions for it.
 
-Its `case` and `outcome` are the table a reader sees, in the planner's docstring and in `docs/planner.md`.
+The conditions exclude each other: exactly one rule applies to a name, so their order has no meaning. `case` and
+`outcome` are the words that a reader sees, in the planner's docstring and in `docs/planner.md`.
 """
 
 from __future__ import annotations
@@ -12,23 +13,25 @@ from msgspec import Struct
 
 from reconciler.actions import Action
 from reconciler.case import Case
+from reconciler.standing import Standing
 
-Verdict: TypeAlias = "tuple[Action, ...] | None"
+Actions: TypeAlias = "tuple[Action, ...]"
+Condition: TypeAlias = Callable[[Case], bool]
 
 
 class Rule(Struct, frozen=True):
-    """A function of a case, with the words that document it."""
+    """One row of the table."""
 
+    standing: Standing
     case: str
     outcome: str
-    decide: Callable[[Case], Verdict]
-
-    @property
-    def name(self) -> str:
-        """The function's name, for readers of tests."""
-        return self.decide.__name__
+    applies: Condition
+    decide: Callable[[Case], Actions]
+    """Call it only if the rule applies."""
 
 
-def rule(case: str, outcome: str) -> Callable[[Callable[[Case], Verdict]], Rule]:
-    """Make a rule of a function."""
-    return lambda decide: Rule(case, outcome, decide)
+def rule(
+    standing: Standing, case: str, outcome: str, *, applies: Condition
+) -> Callable[[Callable[[Case], Actions]], Rule]:
+    """Make a rule of the function that returns its actions."""
+    return lambda decide: Rule(standing, case, outcome, applies, decide)

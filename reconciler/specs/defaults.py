@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -87,26 +85,17 @@ class Folders:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._found: dict[str, tuple[Document, bytes]] = {}
-        """The defaults of each folder, absolute, and what tells them from others."""
+        self._found: dict[str, Document] = {}
+        """By folder, absolute."""
 
-    def add(self, path: str, document: Document, data: bytes) -> None:
-        """Take what a `_defaults.yaml` says, and its bytes."""
-        digest = hashlib.sha256(document.source.path.encode() + b"\0" + data).digest()
-        self._found[os.path.dirname(path)] = (document, digest)  # noqa: PTH120 - as the paths of specs
+    def add(self, path: str, document: Document) -> None:
+        """Take what a `_defaults.yaml` says."""
+        self._found[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
 
     def fill(self, document: Document, path: str) -> Document:
         """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
-        for far, _ in self._around(path):
-            document = over(document, far)
-        return document
-
-    def digests(self, path: str) -> bytes:
-        """Return what tells the defaults around a spec from others, nothing where there are none."""
-        return b"".join([digest for _, digest in self._around(path)]) if self._found else b""
-
-    def _around(self, path: str) -> Iterator[tuple[Document, bytes]]:
         while self._found and path != self._root:
             path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
             if path in self._found:
-                yield self._found[path]
+                document = over(document, self._found[path])
+        return document

@@ -1,9 +1,8 @@
-"""Write what is generated from the models: `python -m reconciler.specs.generate`, in the clone's root."""
+"""What is generated from the models of specs and settings: their schemas, and the reference page."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from reconciler.specs import reference
 from reconciler.specs.schema import SCHEMAS
@@ -16,13 +15,3 @@ def generated() -> dict[str, str]:
         for name, schema in SCHEMAS.items()
     }
     return {**schemas, "docs/spec.md": reference.page()}
-
-
-def main(root: Path) -> None:
-    """Write every generated file beneath `root`."""
-    for path, content in generated().items():
-        (root / path).write_text(content, encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    main(Path.cwd())

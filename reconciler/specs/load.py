@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 
 from reconciler.counting import count
 from reconciler.errors import Problem, ReconcilerError, SpecError
@@ -23,9 +23,8 @@ from reconciler.render.clean import clean
 from reconciler.specs import defaults, files, selection, yaml_reader
 from reconciler.specs.job import declares
 from reconciler.specs.job_inputs import Inputs
-from reconciler.specs.project import CONFIG_NAME, STATE, Project
+from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.source import Source, decode
-from reconciler.specs.spec_cache import SpecCache
 from reconciler.specs.taken import Taken
 from reconciler.specs.unnamed import unnamed
 from reconciler.specs.yaml_tree import Document
@@ -115,7 +114,6 @@ class _Loader:
         self.later: dict[str, Later] = {}
         self._inputs = Inputs(project, progress)
         self._limits = project.settings.limits
-        self._cache = SpecCache(project.root / STATE if project.cache else None, self._limits)
         self._taken = Taken()
         self._cut_short = False
         self.problems: list[Problem] = []
@@ -123,7 +121,6 @@ class _Loader:
     def save(self) -> None:
         """Remember for later runs what was read."""
         self._inputs.save()
-        self._cache.save()
 
     def specs(self) -> list[JobSpec]:
         """Return every usable spec; what is wrong gathers in `problems`."""
@@ -146,32 +143,12 @@ class _Loader:
             self.problems += unnamed(self._project, found.others, self._inputs.paths)
         return specs
 
-    def _file(self, path: str) -> Sequence[JobSpec]:
+    def _file(self, path: str) -> list[JobSpec]:
         data = self._data(path)
         if data is None:
-            return ()
-        key = self._cache.key(data, self._defaults.digests(path))
-        spec = self._remembered(path, key)
-        return (spec,) if spec is not None else self._read(path, data, key)
-
-    def _remembered(self, path: str, key: bytes) -> JobSpec | None:
-        """Return what a file declares, None where it has to be read: nobody knows it, or something is wrong with it."""
-        known = self._cache.get(key)
-        if known is None:
-            return None
-        shown = self._project.relative(path)
-        spec = known.at(shown)
-        if known.files:
-            inputs, problems = self._inputs.files(known.document(shown))
-            if problems:
-                return None
-            spec = structs.replace(spec, inputs=tuple(inputs))
-        return spec if self._taken.take(spec, line=known.name_line) else None
-
-    def _read(self, path: str, data: bytes, key: bytes) -> list[JobSpec]:
+            return []
         specs: list[JobSpec] = []
         documents, problems = self._documents(path, data)
-        before = len(self.problems)
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         for written in documents:
@@ -189,8 +166,6 @@ class _Loader:
                 if spec.name not in clashes:
                     self.problems += self._taken.buys(document, spec)
                     specs.append(spec)
-            if len(documents) == 1 and len(self.problems) == before:
-                self._cache.put(key, document, found.specs, name_line=line)
         return specs
 
     def _read_defaults(self, path: str) -> None:
@@ -206,7 +181,7 @@ class _Loader:
             self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
-            self._defaults.add(path, document, data)
+            self._defaults.add(path, document)
 
     def _data(self, path: str) -> bytes | None:
         """Return the bytes of a file; None where it cannot be had, which is a problem."""

@@ -19,15 +19,6 @@ class Taken:
         self._work: dict[RunKey, JobSpec] = {}
         self._adopted: dict[str, JobSpec] = {}
 
-    def take(self, spec: JobSpec, *, line: int) -> bool:
-        """Take name and work of a plain spec, whose name stands in `line`; take neither where one is taken."""
-        name, key = spec.name.casefold(), spec.run_key
-        if name in self._names or key in self._work:
-            return False
-        self._names[name] = (spec.declared_at.path, line)
-        self._work[key] = spec
-        return True
-
     def name(self, document: Document, name: str, *, line: int) -> Problem | None:
         """Take a name, which stands in `line`; return the problem where another document has it."""
         here = (document.source.path, line)

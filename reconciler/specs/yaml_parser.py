@@ -7,7 +7,10 @@ from typing import Any, Final, Protocol
 
 from yaml.parser import Parser
 from yaml.reader import Reader
-from yaml.scanner import Scanner
+from yaml.scanner import Scanner, ScannerError
+
+BEYOND_UNICODE: Final = "found invalid Unicode character escape code"
+"""libyaml's words."""
 
 
 class EventParser(Protocol):
@@ -24,6 +27,17 @@ class PureParser(Reader, Scanner, Parser):
         Reader.__init__(self, text)
         Scanner.__init__(self)
         Parser.__init__(self)
+
+    def get_event(self) -> Any:  # noqa: ANN401 - see above
+        """Return the next event, None after the last.
+
+        Raises:
+            ScannerError: also if an escape names a number beyond Unicode, for which PyYAML raises what `chr` does.
+        """
+        try:
+            return super().get_event()  # type: ignore[no-untyped-call]
+        except (OverflowError, ValueError) as error:
+            raise ScannerError(None, None, BEYOND_UNICODE, self.get_mark()) from error
 
 
 def _fastest() -> Callable[[str], EventParser]:

@@ -54,6 +54,10 @@ def read(
     except _StopError as stop:
         return tree.found, [*tree.problems, stop.problem]
     except yaml.YAMLError as error:
+        if end := yaml_words.too_deep_at(source, error):
+            found, stopped = read(Source(source.path, source.text[:end]), limits, parser=parser)
+            if stopped:
+                return found, stopped
         place, message, hint = yaml_words.told(source, error)
         return tree.found, [*tree.problems, source.problem(place, message, hint=hint)]
     return tree.found, []

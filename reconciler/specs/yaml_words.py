@@ -39,7 +39,10 @@ class _Row(NamedTuple):
     """True where what was opened is to be shown, not where it was missed."""
 
 
+_TOO_DEEP: Final = "maximum nesting"
+
 _ROWS: Final = (
+    _Row(_TOO_DEEP, "more levels deep than the YAML parser reads", "nest less"),
     _Row(
         "mapping values are not allowed",
         "a `:` that cannot stand here",
@@ -50,19 +53,33 @@ _ROWS: Final = (
         "a list item cannot begin on this line",
         "begin it on a line of its own",
     ),
+    _Row("mapping keys are not allowed", "a `?` that cannot stand here", "put the text in quotes"),
+    _Row("tab character", "a tab in the indentation", "indent with spaces"),
     _Row("unknown escape", "an escape that YAML does not know", "write `\\\\` for a backslash, or use '…'"),
     _Row("Unicode character escape", "an escape that is not a character", WRITE_CHARACTER),
     _Row("an anchor", "`&` begins an anchor and needs a name", "put the text in quotes"),
     _Row("an alias", "`*` begins an alias and needs a name", "put the text in quotes"),
     _Row("unexpected end of stream", "a quote that is never closed", "close it", at_opening=True),
-    _Row("document indicator", "a quote that is not closed before `---`", "close it", at_opening=True),
+    _Row("unexpected document", "a quote that is not closed before `---`", "close it", at_opening=True),
     _Row("',' or ']'", "a `[` that is not closed, or a missing `,`", "close it with `]`", at_opening=True),
     _Row("',' or '}'", "a `{` that is not closed, or a missing `,`", "close it with `}`", at_opening=True),
-    _Row("could not find expected ':'", "a field without its `:`", "write it as `name: value`"),
+    _Row(
+        "could not find expected ':'", "a field without its `:`", "write it as `name: value`", at_opening=True
+    ),
     _Row("incompatible YAML", "another version of YAML", "leave the `%YAML` line out"),
     _Row("directive", "a directive that YAML does not know", "leave the line that begins with `%` out"),
     _Row("tag", "a tag (`!…`) is not taken", "leave it out: a spec holds plain values only"),
+    _Row(
+        "decimal number",
+        "an escape without all of its digits",
+        "write `\\\\` for a backslash, or use '…'",
+    ),
     _Row("node content", "a value cannot begin here", "put it in quotes"),
+    _Row(
+        "<document start>",
+        "a document cannot begin here without `---`",
+        "write `---` on the line above, or check the brackets and the indentation",
+    ),
     _Row("block scalar", "text after `|` or `>`", "begin the text on the next line"),
     _Row(
         "'-' indicator",
@@ -95,6 +112,18 @@ def told(source: Source, error: yaml.YAMLError) -> Told:
         return _otherwise(place)
     opening = error.context_mark if row.at_opening else None
     return Told(Place(opening.line, opening.column) if opening else place, row.message, row.hint)
+
+
+def too_deep_at(source: Source, error: yaml.YAMLError) -> int:
+    """Return the offset at which libyaml stopped because of its own count of levels, 0 for another error.
+
+    libyaml 0.2.6 reads 1,000 levels, more than `limits.spec_depth` may be. It looks ahead for a `:`, so that it
+    can stop before it has given the events from which we count. Of the text before the offset it gives all events.
+    """
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return 0
+    end = error.problem_mark.index
+    return end if _TOO_DEEP in f"{error.problem}" and end < len(source.text) else 0
 
 
 def unseen_at(source: Source, found: re.Match[str]) -> Told:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -347,7 +348,6 @@ def copy_of(stage: Stage, job: dict[str, Any], **tags: str) -> None:
             client.post(JOBS, json={**body, "metadata": metadata}).raise_for_status()
 
 
-@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
 def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
     bought(stage, "one")
     (job,) = stage.jobs()
@@ -369,7 +369,6 @@ def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> 
     assert checks(result, "note") == [("nobody_declared", "two")]
 
 
-@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
 def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage: Stage) -> None:
     bought(stage, "one")
     (job,) = stage.jobs()
@@ -402,7 +401,6 @@ def delete(stage: Stage, job_id: str) -> None:
             client.delete(f"{JOBS}/{job_id}").raise_for_status()
 
 
-@pytest.mark.needs_ledger("the past of the ledger is gone, which is found as well")
 def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
     bought(stage, "one")
     stage.git("commit", "--quiet", "--amend", "--message=other")
@@ -429,19 +427,20 @@ def altered(line: str) -> str:
     return line.replace('"actor": "ada"', '"actor": "eve"')
 
 
-@pytest.mark.needs_ledger("there is no past to be changed")
+@pytest.mark.needs_ledger("there is none to be changed")
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (lambda rows: [altered(row) for row in rows], {"past_changed", "contradiction"}),
-        (lambda rows: [row for row in rows if "create_intended" not in row], {"past_changed", "no_intent"}),
-        (lambda rows: rows[:-1], {"past_changed"}),
-        (lambda rows: [*rows[1:], rows[0]], {"past_changed"}),
+        (lambda rows: [altered(row) for row in rows], {"contradiction"}),
+        (lambda rows: [row for row in rows if "create_intended" not in row], {"no_intent"}),
+        (lambda rows: [*rows[1:], rows[0]], set()),
         (lambda rows: [*rows, rows[0]], set()),
     ],
-    ids=["altered", "taken away", "cut", "reordered", "appended"],
+    ids=["altered", "taken away", "reordered", "appended"],
 )
-def test_a_ledger_whose_past_was_changed_is_found(stage: Stage, change: Any, found: set[str]) -> None:  # noqa: ANN401
+def test_a_ledger_that_contradicts_itself_or_the_jobs_is_found(
+    stage: Stage, change: Callable[[list[str]], list[str]], found: set[str]
+) -> None:
     bought(stage, "one")
     path = ledger(stage)
     rows = path.read_text().splitlines()
@@ -449,7 +448,3 @@ def test_a_ledger_whose_past_was_changed_is_found(stage: Stage, change: Any, fou
     result = stage.run("history", "verify", "--format", "json")
     assert {check for check, _ in checks(result)} == found
     assert result.code == (6 if found else 0)
-    stage.spec("later")
-    stage.run("apply", "--yes", "--wait")  # goes on, and hides nothing
-    later = {check for check, _ in checks(stage.run("history", "verify", "--format", "json"))}
-    assert ("past_changed" in later) == ("past_changed" in found)

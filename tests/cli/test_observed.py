@@ -127,7 +127,7 @@ def test_snapshot_holds_no_secrets_and_conforms_to_its_schema(seen: Stage) -> No
     snapshot = conforming("snapshot", text)["snapshot"]
     assert len(snapshot["jobs"]) == 4
     assert snapshot["created_at"] == "2026-09-21T14:13:22Z"
-    assert all(key.startswith("reconciler.") for job in snapshot["jobs"] for key in job["tags"])
+    assert all(key.startswith("reconciler.") for job in snapshot["jobs"] for key in job["metadata"])
     assert not [secret for secret in SECRETS if secret in text]
 
 
@@ -236,8 +236,8 @@ def test_tags_that_would_read_better_cleaned_stay_unreadable(seen: Stage) -> Non
     """A snapshot must not make sense of what the workspace makes none of, nor carry it to a terminal."""
 
     def smuggle(it: dict[str, Any]) -> None:
-        job = next(job for job in it["jobs"] if job["tags"]["reconciler.name"] == "going")
-        job["tags"]["reconciler.name"] = "go\x1b[2Jing"
+        job = next(job for job in it["jobs"] if job["metadata"]["reconciler.name"] == "going")
+        job["metadata"]["reconciler.name"] = "go\x1b[2Jing"
         job["status"] = "RUN\u202eNING"
 
     altered(seen, smuggle)

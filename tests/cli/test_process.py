@@ -54,9 +54,9 @@ def test_readmes_first_command_creates_the_jobs_and_the_second_time_changes_noth
 
 
 @contextmanager
-def sandbox_process(shop: Shop, *argv: str) -> Iterator[None]:
+def sandbox_process(shop: Shop) -> Iterator[None]:
     """Serve a sandbox from a process of its own, and point the shop's commands at it."""
-    server = shop.start("sandbox", "serve", "--port", "0", "--db", "served.db", *argv)
+    server = shop.start("sandbox", "serve", "--port", "0", "--db", "served.db")
     try:
         assert server.stdout is not None
         found = re.match(rb"sandbox on (http://127\.0\.0\.1:\d+) ", server.stdout.readline())
@@ -74,35 +74,6 @@ def test_sandbox_server_is_a_process_that_other_processes_reach(tmp_path: Path) 
     shop.specs(1)
     with sandbox_process(shop):
         assert shop.run("apply", "--yes").out.endswith("1 created\n")
-
-
-def test_creates_that_meet_faults_on_order_leave_one_job_each(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, "")
-    names = shop.specs(5)
-    script = [
-        {"call": CREATE, "number": 1, "effect": True, "status": 502},
-        {"call": CREATE, "number": 2, "status": 429, "headers": {"Retry-After": "0"}},
-        {"call": CREATE, "number": 4, "effect": True},
-        {"call": CREATE, "number": 5},
-        {"call": LIST, "number": 2, "status": 503},
-    ]
-    shop.write("faults.json", json.dumps(script))
-    with sandbox_process(shop, "--faults", "faults.json"):
-        done = shop.run("apply", "--yes")
-        assert (done.code, done.out.splitlines()[-1]) == (0, "5 created")
-        assert sorted(job["name"] for job in shop.jobs()) == names
-        assert done.err.count('"job.create_unknown"') == 3
-
-
-@pytest.mark.parametrize("script", ["[{]", '[{"call": 1}]', None])
-def test_what_is_no_list_of_faults_is_told(tmp_path: Path, script: str | None) -> None:
-    shop = Shop(tmp_path, "")
-    if script:
-        shop.write("faults.json", script)
-    done = shop.run("sandbox", "serve", "--port", "0", "--faults", "faults.json")
-    assert done.code == 1
-    assert "faults.json" in done.err
-    assert "hint:" in done.err
 
 
 def test_second_apply_on_this_host_is_refused_while_the_first_is_at_work(gate: Gate, shop: Shop) -> None:

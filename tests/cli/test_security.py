@@ -204,7 +204,7 @@ def test_a_project_that_is_renamed_buys_nothing_again(attacked: Stage) -> None:
     harmless(refused)
 
 
-@pytest.mark.parametrize("file", ["127.0.0.1/shop/ledger.jsonl", "specs.cache", "inputs.cache"])
+@pytest.mark.parametrize("file", ["127.0.0.1/shop/ledger.jsonl", "inputs.cache"])
 def test_a_memory_that_comes_with_the_checkout_is_refused(attacked: Stage, file: str) -> None:
     forged = attacked.root / ".reconciler" / file
     forged.parent.mkdir(parents=True, exist_ok=True)
@@ -317,7 +317,7 @@ def rows(title: str) -> list[str]:
 
 ELSEWHERE = (
     "rename the project",
-    "forge the ledger, or what is remembered of specs and inputs",
+    "forge the ledger, or the cache of input files",
     "change a saved plan",
     "forge a saved plan whole",
     "stop a neighbour's job by adopting it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -28,11 +29,11 @@ class Team:
         self._tmp_path = tmp_path
         self._capsys = capsys
         self._url = url
-        self.first = self._stage(tmp_path / "first")
+        self.first = self.stage(tmp_path / "first")
         self.first.write("reconciler.yaml", SETTINGS)
         subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
 
-    def _stage(self, root: Path) -> Stage:
+    def stage(self, root: Path) -> Stage:
         root.mkdir(exist_ok=True)
         stage = Stage(root, self._capsys)
         stage.environ = {
@@ -55,7 +56,7 @@ class Team:
         self.first.git(
             "clone", "--quiet", "--depth=1", f"file://{self._tmp_path}/origin.git", str(root), "-b", "main"
         )
-        stage = self._stage(root)
+        stage = self.stage(root)
         stage.write("reconciler.yaml", SETTINGS)
         return stage
 
@@ -163,19 +164,18 @@ def test_runner_that_was_overtaken_plans_again_and_buys_nothing_twice(team: Team
     assert len(team.first.jobs()) == 1
 
 
-def test_history_of_the_ledger_is_verified(team: Team) -> None:
+def test_lines_taken_from_the_shared_ledger_are_reported_without_the_api(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
     team.first.run("apply", "--yes")
-    assert "none ever taken away" in team.first.run("ledger", "verify").out
+    assert team.first.run("history", "verify", "--offline").code == 0
     tree = team.first.git("mktree")
     commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/fetched", "-m", "tidy up")
     team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")
-    result = team.first.run("ledger", "verify")
-    assert result.code == 1
-    assert commit[:10] in result.err
-    second = team.clone("second")
-    assert "0 new lines" in second.run("ledger", "pull").out
+    assert "0 new lines" in team.first.run("ledger", "pull").out
+    result = team.first.run("history", "verify", "--offline")
+    assert (result.code, result.sent) == (6, [])
+    assert f"commit {commit[:10]} of the shared ledger took lines away" in result.out
 
 
 def test_history_is_the_same_in_a_fresh_clone_and_offline_as_of_the_last_fetch(team: Team) -> None:
@@ -216,10 +216,25 @@ def test_a_ledger_that_was_rolled_back_behind_a_push_is_missed_by_who_had_pushed
     begun = team.first.git("rev-list", "--max-parents=0", pushed)
     assert begun != pushed
     team.first.git("push", "--quiet", "--force", "origin", f"{begun}:refs/reconciler/ledger")
-    for words in (("history", "verify"), ("ledger", "verify")):
-        result = team.first.run(*words)
-        assert result.code != 0
-        assert f"no longer contains {pushed[:10]}" in result.out + result.err
+    result = team.first.run("history", "verify")
+    assert result.code == 6
+    assert f"no longer contains {pushed[:10]}" in result.out
+
+
+def test_a_shared_ledger_that_was_deleted_is_missed_by_who_had_pushed(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    pushed = team.first.git("rev-parse", "refs/reconciler/fetched")
+    team.first.git("push", "--quiet", "origin", ":refs/reconciler/ledger")
+    for _ in range(2):
+        result = team.first.run("history", "verify")
+        assert result.code == 6
+        assert f"no longer contains {pushed[:10]}" in result.out
+    team.first.spec("tickets", requests=3)
+    team.publish("more requests")
+    team.first.run("apply", "--yes")  # begins the ledger anew, and does not hide that it was deleted
+    assert team.first.run("history", "verify").code == 6
 
 
 def test_a_remote_that_is_not_there_is_told_in_gits_own_first_words(team: Team) -> None:
@@ -235,7 +250,6 @@ def test_lines_taken_from_the_shared_ledger_are_missed_by_everybody(team: Team) 
     team.first.spec("tickets")
     team.publish("one spec")
     team.first.run("apply", "--yes")
-    team.first.run("ledger", "verify")
     tree = team.first.git("mktree")
     commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/fetched", "-m", "tidy up")
     team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")
@@ -251,6 +265,135 @@ def test_no_work_tree_and_no_index_is_touched(team: Team) -> None:
     team.first.run("apply", "--yes")
     assert team.first.git("status", "--porcelain") == ""
     assert "created" in team.first.run("ledger", "show").out
+
+
+# Git's lock files, as a git that was killed leaves them behind.
+
+
+def lock(stage: Stage, path: Path, *, seconds: float = 200) -> Path:
+    """Leave a lock file behind, so many seconds ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (stage.clock - seconds, stage.clock - seconds))
+    return path
+
+
+def behind(team: Team) -> Stage:
+    """A clone that has fetched the ledger once, and has something to fetch."""
+    team.first.spec("tickets")
+    team.publish("one spec")
+    second = team.clone("second")
+    assert second.run("apply", "--yes").code == 0
+    team.first.spec("more")
+    team.publish("another spec")
+    assert team.first.run("apply", "--yes").code == 0
+    second.git("fetch", "--quiet", "origin", "main")
+    second.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    second.write("reconciler.yaml", SETTINGS)
+    return second
+
+
+def says_what_to_do(result: Result, path: Path, name: str, *, age: str = "3 min") -> None:
+    """The message names the file, its age and the command that deletes it, and blames nobody else."""
+    assert f"git's lock file {name}" in result.err, result.err
+    assert f", {age} old is in the way" in result.err
+    assert f"if no git command is running, delete it: rm {path}" in result.err
+    for other in ("credentials", "--local-ledger", "other runners", "cannot be reached"):
+        assert other not in result.err
+    assert path.exists(), "a lock file is never deleted by this tool"
+
+
+@pytest.mark.parametrize("words", [("plan",), ("apply", "--yes"), ("ledger", "pull"), ("history",)])
+@pytest.mark.parametrize("ref", ["incoming", "fetched"])
+def test_a_lock_in_the_clone_is_named_with_its_age_and_the_way_out(
+    team: Team, words: tuple[str, ...], ref: str
+) -> None:
+    second = behind(team)
+    path = lock(second, second.root / f".git/refs/reconciler/{ref}.lock")
+    result = second.run(*words)
+    assert (result.code, result.writes) == (1, [])
+    says_what_to_do(result, path, f".git/refs/reconciler/{ref}.lock")
+    path.unlink()
+    assert second.run(*words).code == 0
+
+
+def test_a_lock_of_a_linked_worktree_is_named_where_it_is(team: Team, tmp_path: Path) -> None:
+    behind(team)
+    team.first.git("worktree", "add", "--quiet", str(tmp_path / "linked"))
+    linked = team.stage(tmp_path / "linked")
+    linked.write("reconciler.yaml", SETTINGS)
+    team.first.git("update-ref", "-d", "refs/reconciler/incoming")
+    path = lock(linked, team.first.root / ".git/refs/reconciler/incoming.lock")
+    says_what_to_do(linked.run("plan"), path, str(path))
+    assert f"git's lock file {path}, 3 min old" in linked.run("doctor").out
+
+
+def test_a_lock_in_a_remote_that_is_a_folder_is_named(team: Team, tmp_path: Path) -> None:
+    second = behind(team)
+    second.spec("new")
+    path = lock(second, tmp_path / "origin.git/refs/reconciler/ledger.lock")
+    result = second.run("apply", "--yes")
+    assert (result.code, result.writes) == (1, [])
+    says_what_to_do(result, path, f"{path} of the remote origin")
+    path.unlink()
+    assert second.run("apply", "--yes").code == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 59])
+def test_a_lock_that_a_running_git_may_hold_is_waited_for(team: Team, tmp_path: Path, seconds: float) -> None:
+    second = behind(team)
+    second.spec("new")
+    path = lock(second, tmp_path / "origin.git/refs/reconciler/ledger.lock", seconds=seconds)
+
+    def sleep(_: float) -> None:
+        path.unlink(missing_ok=True)
+
+    result = second.run("apply", "--yes", host=lambda host: replace(host, sleep=sleep))
+    assert (result.code, len(creates(result))) == (0, 1), result.err
+
+
+def test_a_lock_that_stays_is_not_waited_for_without_end(team: Team, tmp_path: Path) -> None:
+    second = behind(team)
+    second.spec("new")
+    path = lock(second, tmp_path / "origin.git/refs/reconciler/ledger.lock", seconds=0)
+    result = second.run("apply", "--yes")
+    assert (result.code, result.writes) == (1, [])
+    says_what_to_do(result, path, f"{path} of the remote origin", age=f"{second.clock - 1_790_000_000:.0f} s")
+    assert second.clock - 1_790_000_000 < 15
+
+
+def test_the_proof_of_a_rewritten_past_is_not_lost_at_a_lock(team: Team) -> None:
+    second = behind(team)
+    knew = second.git("rev-parse", "refs/reconciler/fetched")
+    commit = second.git("commit-tree", second.git("mktree"), "-m", "begin anew")
+    second.git("push", "--quiet", "--force", "origin", f"{commit}:refs/reconciler/ledger")
+    path = lock(second, second.root / f".git/refs/reconciler/lost/{knew[:12]}.lock")
+    result = second.run("plan")
+    assert result.code == 1
+    says_what_to_do(result, path, f".git/refs/reconciler/lost/{knew[:12]}.lock")
+    path.unlink()
+    assert f"no longer contains {knew[:10]}" in second.run("history", "verify").out
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["refs/reconciler/incoming.lock", "refs/reconciler/fetched.lock", "packed-refs.lock", "shallow.lock"],
+)
+def test_doctor_names_a_lock_before_anything_fails_at_it(team: Team, name: str) -> None:
+    second = behind(team)
+    assert second.run("plan").code == 0  # nothing is left to fetch
+    assert "lock file" not in second.run("doctor").out
+    path = lock(second, second.root / ".git" / name)
+    told = second.run("doctor").out
+    assert f"git lock               git's lock file .git/{name}, 3 min old" in told
+    assert f"hint: if no git command is running, delete it: rm {path}" in told
+
+
+@pytest.mark.parametrize("name", ["refs/reconciler/ledger.lock", "packed-refs.lock", "shallow.lock"])
+def test_doctor_names_a_lock_in_a_remote_that_is_a_folder(team: Team, tmp_path: Path, name: str) -> None:
+    second = behind(team)
+    path = lock(second, tmp_path / "origin.git" / name)
+    assert f"git's lock file {path} of the remote origin, 3 min old" in second.run("doctor").out
 
 
 def delete(stage: Stage, job_id: str) -> None:

@@ -20,7 +20,7 @@ from reconciler.api.errors import (
 )
 from reconciler.api.retry import RetryPolicy
 from reconciler.api.values import CreateJob
-from reconciler.create import TOO_LATE, Altered, Bought, Lost, Refused, Result, buy
+from reconciler.create import TOO_LATE, Altered, Bought, Lost, NotSent, Refused, Result, buy
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import Created, CreateIntended, CreateUnknown
 from reconciler.ledger.memory import remember
@@ -429,8 +429,9 @@ def test_the_users_own_metadata_may_come_back_as_the_server_likes() -> None:
 def test_nothing_is_sent_where_the_intent_cannot_be_made_durable() -> None:
     api = Api(Stage())
     api.stage.ledger.works_for = 0
-    with pytest.raises(LedgerError):
-        buy(run(api), order(), ())
+    result = buy(run(api), order(), ())
+    assert isinstance(result, NotSent)
+    assert isinstance(result.error, LedgerError)
     assert api.sent("POST") == []
 
 
@@ -480,6 +481,8 @@ def test_at_most_one_job_is_ever_made_and_nothing_that_exists_is_denied(
     assert isinstance(result, Bought | Lost) or not api.jobs
     if isinstance(result, Bought):
         assert [it.id for it in api.jobs] == [result.job.id]
+    outcomes = [it for it in api.stage.ledger.kinds if it != INTENT]
+    assert len(outcomes) == bool(api.sent("POST"))
     memory = remember(api.stage.ledger.lines, settle_seconds=SETTLE)
     assert bool(memory.open_creates) is isinstance(result, Lost)
     assert set(memory.jobs) == ({it.id for it in api.jobs} if isinstance(result, Bought) else set())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from reconciler import guards
 from reconciler.actions import Cancel
 from reconciler.guards import GUARDS, Allowed, Proposal, Refusal, refusals
-from reconciler.ledger.lines import Line
+from reconciler.ledger.lines import Created, Line
 from reconciler.model import Job, JobSpec, Phase
 from reconciler.planner import plan
 from reconciler.settings import Guards
@@ -24,6 +25,7 @@ from .make import (
     broken,
     created,
     declared,
+    ended,
     file_of,
     hidden,
     job,
@@ -43,7 +45,8 @@ def proposal(
     lines: tuple[Line, ...] = (),
     gone: tuple[str, ...] = (),
 ) -> Proposal:
-    asked, observed, remembered = declared(*specs), seen(specs, *jobs, gone=gone), memory(*lines)
+    asked, remembered = declared(*specs), memory(*lines)
+    observed = structs.replace(seen(specs, *jobs, gone=gone), began=NOW)
     return Proposal(
         plan=plan(asked, observed, remembered, now=NOW),
         declared=asked,
@@ -56,6 +59,11 @@ def proposal(
 
 def names(weighed: Proposal) -> list[str]:
     return [refusal.guard for refusal in refusals(weighed)]
+
+
+def known(of: JobSpec, job_id: str, *, age: float = 3_600) -> Created:
+    """A job that the ledger of this host saw created so many seconds before the list was read."""
+    return created(of, job_id, at=NOW - age)
 
 
 def running(count: int, *, of: str = "old", answered: int = 0) -> tuple[Job, ...]:
@@ -201,7 +209,7 @@ def test_lost_answers_are_told_with_their_number() -> None:
 
 
 def test_a_workspace_that_shows_none_of_the_remembered_jobs_is_refused() -> None:
-    lines = (created(spec("x", "w8"), "g1"), created(spec("y", "w9"), "g2"))
+    lines = (known(spec("x", "w8"), "g1"), known(spec("y", "w9"), "g2"))
     (refusal,) = refusals(proposal(lines=lines))
     assert refusal.guard == "other_workspace"
     assert "none of the 2 jobs" in refusal.message
@@ -210,29 +218,84 @@ def test_a_workspace_that_shows_none_of_the_remembered_jobs_is_refused() -> None
 
 def test_one_remembered_job_is_enough_to_know_the_workspace() -> None:
     other = spec("x", "w8")
-    lines = (created(other, "g1"), created(other, "j1"))
+    lines = (known(other, "g1"), known(other, "j1"))
     assert names(proposal(job(other, "j1", SUCCEEDED), lines=lines)) == []
 
 
 def test_an_unreadable_job_is_enough_to_know_the_workspace() -> None:
     other = spec("x", "w8")
-    assert names(proposal(broken(other, "j1", SUCCEEDED), lines=(created(other, "j1"),))) == []
+    assert names(proposal(broken(other, "j1", SUCCEEDED), lines=(known(other, "j1"),))) == []
 
 
 def test_jobs_of_another_project_do_not_make_it_our_workspace() -> None:
     other = job(spec("x", "w8"), "j9", project="other")
-    assert names(proposal(other, lines=(created(A, "g1", attempt=1),), specs=(spec("b", "w2"),))) == [
-        "other_workspace"
-    ]
+    assert names(proposal(other, lines=(known(A, "g1"),), specs=(spec("b", "w2"),))) == ["other_workspace"]
 
 
 def test_another_workspace_is_allowed_where_asked() -> None:
-    lines = (created(spec("x", "w8"), "g1"),)
+    lines = (known(spec("x", "w8"), "g1"),)
     assert names(proposal(lines=lines, allowed=Allowed(other_workspace=True))) == []
 
 
 def test_without_a_memory_every_workspace_is_as_good_as_another() -> None:
     assert names(proposal(job(spec("x", "w8"), "j9", project="other"))) == []
+
+
+@pytest.mark.parametrize(
+    ("ages", "refused"),
+    [
+        ((0,), False),
+        ((59,), False),
+        ((60,), True),
+        ((61,), True),
+        ((0, 30, 59), False),
+        ((0, 30, 60), True),
+        ((-5,), False),  # the clock of another host is ahead
+    ],
+)
+def test_a_job_that_is_younger_than_the_lists_lag_does_not_show_that_the_workspace_is_another(
+    ages: tuple[float, ...], *, refused: bool
+) -> None:
+    lines = tuple(known(spec("x", "w8"), f"g{at}", age=age) for at, age in enumerate(ages))
+    assert names(proposal(lines=lines)) == ["other_workspace"] * refused
+
+
+def test_a_young_job_that_get_does_not_know_either_may_be_of_another_workspace() -> None:
+    """A wrong key is refused from the first second on, and a record that lags is told to be one."""
+    lines = (known(spec("x", "w8"), "g1", age=0), known(spec("y", "w9"), "g2", age=59))
+    assert names(proposal(lines=lines, gone=("g1",))) == ["other_workspace"]
+    (refusal,) = refusals(proposal(lines=lines, gone=("g1", "g2")))
+    assert "none of the 2 jobs" in refusal.message
+    assert "new jobs may show late: run again in 60 s" in refusal.hint
+    (refusal,) = refusals(proposal(lines=(*lines, known(A, "g3")), gone=("g1", "g2")))
+    assert "run again" not in refusal.hint
+
+
+def test_a_snapshot_of_a_list_that_lags_is_not_of_another_workspace() -> None:
+    weighed = proposal(lines=(known(spec("x", "w8"), "g1", age=0),), gone=("g1",))
+    observed = structs.replace(weighed.observed, at=NOW)
+    assert names(structs.replace(weighed, observed=observed)) == []
+
+
+@pytest.mark.parametrize("server", [-86_400, 0, 86_400])
+@pytest.mark.parametrize(("age", "refused"), [(59, False), (60, True)])
+def test_the_servers_clock_does_not_say_how_old_a_known_job_is(
+    server: int, age: float, *, refused: bool
+) -> None:
+    line = structs.replace(known(spec("x", "w8"), "g1", age=age), created_at=int(NOW) + server)
+    assert names(proposal(lines=(line,))) == ["other_workspace"] * refused
+
+
+def test_a_young_job_that_is_shown_is_enough_to_know_the_workspace() -> None:
+    other = spec("x", "w8")
+    lines = (known(other, "g1"), known(other, "j1", age=1))
+    assert names(proposal(job(other, "j1", SUCCEEDED, age=1), lines=lines)) == []
+
+
+def test_a_known_job_is_as_old_as_its_first_line() -> None:
+    other = spec("x", "w8")
+    lines = (ended(other, "g1", SUCCEEDED, at=NOW), known(other, "g1", age=60))
+    assert names(proposal(lines=lines)) == ["other_workspace"]
 
 
 # Bought under another project.
@@ -290,7 +353,7 @@ def test_guards_are_silent_where_nothing_is_pending() -> None:
         job(A, "j1"),
         job(A, "j2", project="renamed"),
         settings=Guards(max_cancels=0, max_cancel_share=0.0, max_new_requests=0, max_lost_answers=0),
-        lines=(created(other, "g1"),),
+        lines=(known(other, "g1"),),
     )
     assert not weighed.plan.pending
     assert refusals(weighed) == ()
@@ -302,7 +365,7 @@ def test_several_guards_may_refuse_one_plan() -> None:
         *running(11, answered=1_000),
         specs=(),
         settings=Guards(),
-        lines=(created(spec("x", "w8"), "g1"),),
+        lines=(known(spec("x", "w8"), "g1"),),
     )
     assert names(weighed) == [
         "empty",
@@ -315,6 +378,6 @@ def test_several_guards_may_refuse_one_plan() -> None:
 
 def test_every_refusal_names_its_override() -> None:
     weighed = proposal(
-        *running(11, answered=1_000), specs=(), settings=Guards(), lines=(created(spec("x", "w8"), "g1"),)
+        *running(11, answered=1_000), specs=(), settings=Guards(), lines=(known(spec("x", "w8"), "g1"),)
     )
     assert all("--" in refusal.hint for refusal in refusals(weighed))

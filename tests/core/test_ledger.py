@@ -44,7 +44,20 @@ from reconciler.ledger.lines import (
 from reconciler.ledger.memory import Memory, Remembered, remember
 from reconciler.model import Phase, RunKey
 
-from .make import FAILED, SUCCEEDED, UNKNOWN, created, ended, intended, meant, modest, spec, stopped
+from .make import (
+    FAILED,
+    NOW,
+    SUCCEEDED,
+    UNKNOWN,
+    created,
+    ended,
+    intended,
+    meant,
+    modest,
+    op_of,
+    spec,
+    stopped,
+)
 
 INTENDED: Final = CreateIntended(
     at=1.5, run_id="r1", op="o1", name="a", work="v1:00", rerun="", attempt=1, reason="new"
@@ -329,7 +342,9 @@ def test_a_claim_that_was_taken_back_is_not_open() -> None:
 
 def test_a_created_job_is_remembered_without_an_end() -> None:
     assert fold(created(A, "j1", attempt=2)).jobs == {
-        "j1": Remembered(job_id="j1", name="a", run_key=A.run_key, attempt=2, phase=None)
+        "j1": Remembered(
+            job_id="j1", name="a", run_key=A.run_key, attempt=2, at=NOW, op=op_of("j1"), phase=None
+        )
     }
 
 

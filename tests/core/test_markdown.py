@@ -124,6 +124,7 @@ def test_no_plan_is_too_long_or_says_more_than_we_mean(plan: PlanDoc, times: int
             name=f"{it.name}{at}",
             declared_at=it.declared_at,
             family=it.family,
+            standing=it.standing,
             actions=it.actions,
             notes=it.notes,
         )

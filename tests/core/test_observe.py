@@ -28,6 +28,7 @@ from reconciler.world import World
 from .fakes import Stage, run_in, sequentially
 from .make import (
     FAILED,
+    NOW,
     PROJECT,
     SUCCEEDED,
     broken,
@@ -393,11 +394,21 @@ def test_a_remembered_job_that_the_list_shows_is_not_asked_for() -> None:
 
 def test_a_remembered_job_of_work_that_nobody_wants_is_not_asked_for() -> None:
     reader = Pages([])
-    assert looked(reader, memory(created(spec("x", "w9"), "j7"), *stopped("j8", "removed"))) == (
+    old = created(spec("x", "w9"), "j7", at=NOW - 60)
+    assert looked(reader, memory(old, *stopped("j8", "removed"))) == (
         [],
         frozenset(),
     )
     assert reader.got == []
+
+
+@pytest.mark.parametrize("age", [0, 59])
+def test_a_job_that_the_list_may_not_show_yet_is_asked_for_whatever_its_work(age: float) -> None:
+    """What was created seconds ago is cancelled, waited for or left alone like any other job."""
+    other = spec("x", "w9")
+    young = created(other, "j7", at=NOW - age)
+    assert looked(Pages([], also=(job(other, "j7"),)), memory(young)) == (["j7"], frozenset())
+    assert looked(Pages([]), memory(young)) == ([], frozenset({"j7"}))
 
 
 def test_a_remembered_job_that_cannot_be_asked_for_is_not_gone() -> None:

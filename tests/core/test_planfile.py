@@ -18,8 +18,9 @@ from reconciler.document import FORMAT_VERSION, CancelDoc, CreateDoc, HoldDoc, K
 from reconciler.errors import ReconcilerError
 from reconciler.guards import Refusal
 from reconciler.model import Checkout, Target
-from reconciler.planfile import decode, encode, rfc3339
+from reconciler.planfile import decode, encode
 from reconciler.sealed import MAX_BYTES
+from reconciler.timestamps import rfc3339
 
 from .make import (
     FAILED,

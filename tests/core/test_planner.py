@@ -10,11 +10,13 @@ from msgspec import structs
 
 from reconciler import digests, planner, tags
 from reconciler.actions import REASONS, Change, Create, Hold, Plan, Reason
-from reconciler.case import cases
+from reconciler.case import Case
+from reconciler.cases import cases
 from reconciler.ledger.lines import CancelEnded
 from reconciler.ledger.memory import Memory
 from reconciler.model import InlineRequests, Job, JobSpec, RunKey
-from reconciler.planner import STEPS, plan
+from reconciler.planner import RULES, plan, rule_for
+from reconciler.standing import Standing
 
 from .make import (
     CANCELLED,
@@ -76,20 +78,11 @@ class Row:
             declared(*self.specs, lineage=self.lineage, newer=self.later), observed, self.memory, now=now
         )
 
-    def deciding(self) -> set[str]:
-        """The rules that decide the steps of this row."""
-        found = set()
+    def cases(self) -> list[Case]:
+        """The case of each name."""
+        asked = declared(*self.specs, lineage=self.lineage, newer=self.later)
         observed = seen(self.specs, *self.jobs, gone=self.gone)
-        for case in cases(
-            declared(*self.specs, lineage=self.lineage, newer=self.later), observed, self.memory, now=NOW
-        ):
-            for step in STEPS[:2] if case.spec is None or case.spec.suspend else STEPS:
-                name = next((rule.name for rule in step if rule.decide(case) is not None), None)
-                if name is not None:
-                    found.add(name)
-                    if step in STEPS[:2]:
-                        break
-        return found
+        return list(cases(asked, observed, self.memory, now=NOW))
 
 
 def test_nothing_to_do() -> None:
@@ -201,7 +194,7 @@ HISTORY = {
     "a checkout that is older than the last job of the name buys nothing": Row(
         jobs=(job(OLD, "j1", SUCCEEDED, commit="later"),),
         later=("later",),
-        expected={"a": ("hold j1 other_history",)},
+        expected={"a": ("hold j1 checkout_behind",)},
     ),
     "a commit that nobody knows, such as a squashed one, is no reason not to buy": Row(
         jobs=(job(OLD, "j1", SUCCEEDED, commit="squashed"),),
@@ -1015,8 +1008,14 @@ def test_the_table_reaches_every_reason() -> None:
 
 
 def test_the_table_reaches_every_rule() -> None:
-    reached = {name for row in TABLE.values() for name in row.deciding()}
-    assert reached == {rule.name for step in STEPS for rule in step}
+    reached = {rule_for(case).standing for row in TABLE.values() for case in row.cases()}
+    assert reached == {rule.standing for rule in RULES}
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_exactly_one_rule_applies_to_a_name(row: Row) -> None:
+    for case in row.cases():
+        assert len([rule.standing for rule in RULES if rule.applies(case)]) == 1
 
 
 def test_every_reason_is_explained() -> None:
@@ -1024,10 +1023,12 @@ def test_every_reason_is_explained() -> None:
     assert all(REASONS.values())
 
 
-def test_every_rule_stands_in_one_step_and_says_what_it_does() -> None:
-    rules = [rule for step in STEPS for rule in step]
-    assert len({rule.name for rule in rules}) == len(rules)
-    assert all(rule.case and rule.outcome and rule.decide.__doc__ for rule in rules)
+def test_every_rule_has_a_standing_of_its_own_and_says_what_it_does() -> None:
+    assert {rule.standing for rule in RULES} == set(Standing) - {Standing.NO_ROOM}, (
+        "the quota has its own tests"
+    )
+    assert len({rule.standing for rule in RULES}) == len(RULES)
+    assert all(rule.case and rule.outcome and rule.decide.__doc__ for rule in RULES)
 
 
 def test_the_docstring_draws_the_table() -> None:

@@ -14,9 +14,10 @@ from msgspec import structs
 
 from reconciler import tags
 from reconciler.actions import Cancel, Create, Decision, Hold, Reason
-from reconciler.case import cases
+from reconciler.cases import cases
 from reconciler.model import Phase, RunKey
-from reconciler.planner import STEPS
+from reconciler.planner import RULES, rule_for
+from reconciler.standing import Standing
 
 from .make import (
     ACTIVE,
@@ -254,7 +255,7 @@ def test_a_hold_alone_is_not_a_pending_change() -> None:
 
 def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
     reasons: set[str] = set()
-    rules: set[str] = set()
+    standings: set[str] = set()
 
     @settings(modest, max_examples=400, derandomize=True, database=None)
     @given(worlds())
@@ -262,8 +263,16 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
         reasons.update(action.reason for decision in world.plan().decisions for action in decision.actions)
         asked = declared(*world.specs, lineage=world.lineage)
         for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
-            for step in STEPS:
-                rules.update(rule.name for rule in step[:-1] if rule.decide(case))
+            standings.add(rule_for(case).standing)
 
     look()
-    assert reasons == set(Reason) - {Reason.QUOTA}, "the quota has tests of its own"
+    assert reasons == set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}, "these have tests of their own"
+    assert standings == {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
+
+
+@modest
+@given(worlds())
+def test_exactly_one_rule_applies_to_each_name(world: World) -> None:
+    asked = declared(*world.specs, lineage=world.lineage)
+    for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
+        assert len([rule.standing for rule in RULES if rule.applies(case)]) == 1

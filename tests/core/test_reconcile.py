@@ -8,12 +8,19 @@ import pytest
 from msgspec import structs
 
 from reconciler import gather, reconcile, tags
+from reconciler.actions import Hold
 from reconciler.api.values import CreateJob, JobPage
 from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, StalePlanError
 from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
 from reconciler.ledger.memory import remember
-from reconciler.model import Job, JobSpec, Observed, UploadedFile
+from reconciler.model import (
+    Job,
+    JobSpec,
+    Observed,
+    Phase,
+    UploadedFile,
+)
 from reconciler.outcomes import Created, Failed, Outcome
 from reconciler.reconcile import ROUNDS
 from reconciler.situation import Situation
@@ -26,6 +33,7 @@ from .make import (
     SUCCEEDED,
     created,
     declared,
+    ended,
     intended,
     job,
     op_of,
@@ -190,6 +198,30 @@ def test_a_run_that_died_before_its_create_showed_is_waited_for() -> None:
     assert asked.shown == [{"a": ("hold - unsettled",)}]
     api.stage.clock.now += 60
     assert [type(it) for it in applied(api, A)] == [Created]
+
+
+@pytest.mark.parametrize("age", [0, 59])
+def test_a_job_that_neither_list_nor_get_shows_yet_is_waited_for(age: float) -> None:
+    """Its record may lag as the list does: nobody is told that it was deleted, nor to change `rerun`."""
+    api, asked = Api(Stage()), Asked()
+    api.stage.ledger.append(created(A, "late", at=NOW - age))
+    situation, outcomes = applied_with(api, A, asked=asked)
+    assert (outcomes, situation.refusals) == ((), ())
+    assert asked.shown == [{"a": ("hold - unsettled",)}]
+    (hold,) = situation.plan.of(Hold)
+    assert hold.until == NOW - age + 60
+    api.stage.clock.now = hold.until
+    applied(api, A, asked=asked)
+    assert asked.shown[1:] == [{"a": ("hold - record_gone!",)}]
+    assert api.jobs == []
+
+
+@pytest.mark.parametrize("phase", [SUCCEEDED, FAILED])
+def test_a_job_that_was_seen_to_end_does_not_lag(phase: Phase) -> None:
+    api, asked = Api(Stage()), Asked(agrees=False)
+    api.stage.ledger.append(created(A, "seen", at=NOW - 5), ended(A, "seen", phase, at=NOW - 1))
+    applied(api, A, asked=asked)
+    assert "unsettled" not in str(asked.shown)
 
 
 def test_how_jobs_ended_is_remembered_once() -> None:

@@ -58,54 +58,54 @@ def lagging(*lags: float) -> tuple[Api, list[Outcome], Looking]:
 
 def test_a_list_that_shows_everything_is_read_once() -> None:
     api, outcomes, look = lagging(0, 0)
-    settled = until_listed(run(api), look, outcomes)
-    assert settled.not_listed == frozenset()
-    assert len(settled.observed.ours) == 2
+    observed = until_listed(run(api), look, outcomes)
+    assert api.stage.log.of("jobs.not_listed_yet") == []
+    assert len(observed.ours) == 2
     assert (look.times, api.stage.clock.slept) == (1, [])
 
 
 def test_a_list_that_lags_is_waited_for_in_growing_steps() -> None:
     api, outcomes, look = lagging(0, 20)
-    settled = until_listed(run(api), look, outcomes)
-    assert settled.not_listed == frozenset()
-    assert len(settled.observed.ours) == 2
+    observed = until_listed(run(api), look, outcomes)
+    assert api.stage.log.of("jobs.not_listed_yet") == []
+    assert len(observed.ours) == 2
     assert api.stage.clock.slept == [0.5, 1, 2, 4, 8, 8]
 
 
 def test_a_list_that_never_shows_a_job_is_waited_for_no_longer_than_the_settle_time() -> None:
     api, outcomes, look = lagging(0, 10_000)
-    settled = until_listed(run(api), look, outcomes)
-    assert settled.not_listed == {"j1"}
+    until_listed(run(api), look, outcomes)
     assert sum(api.stage.clock.slept) == 60
     assert api.stage.log.of("jobs.not_listed_yet") == [{"job_ids": ["j1"]}]
 
 
 def test_without_a_settle_time_one_look_is_enough() -> None:
     api, outcomes, look = lagging(5)
-    settled = until_listed(run(api, settle=0), look, outcomes)
-    assert settled.not_listed == {"j0"}
+    until_listed(run(api, settle=0), look, outcomes)
+    assert api.stage.log.of("jobs.not_listed_yet") == [{"job_ids": ["j0"]}]
     assert (look.times, api.stage.clock.slept) == (1, [])
 
 
 def test_the_wish_to_stop_ends_the_waiting() -> None:
     api, outcomes, look = lagging(30)
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
-    settled = until_listed(run(api), look, outcomes)
-    assert settled.not_listed == {"j0"}
+    until_listed(run(api), look, outcomes)
+    assert api.stage.log.of("jobs.not_listed_yet") == [{"job_ids": ["j0"]}]
     assert look.times == 2
 
 
 def test_only_what_was_created_is_waited_for() -> None:
     api, _, look = lagging(30)
     outcomes: list[Outcome] = [Cancelled(name="a", job=api.jobs[0])]
-    assert until_listed(run(api), look, outcomes).not_listed == frozenset()
+    until_listed(run(api), look, outcomes)
+    assert api.stage.log.of("jobs.not_listed_yet") == []
     assert look.times == 1
 
 
 def test_a_job_that_shows_with_unreadable_tags_shows() -> None:
     api = Api(Stage(), broken(A, "j0", age=0))
-    settled = until_listed(run(api), Looking(api), [made(job(A, "j0"))])
-    assert settled.not_listed == frozenset()
+    until_listed(run(api), Looking(api), [made(job(A, "j0"))])
+    assert api.stage.log.of("jobs.not_listed_yet") == []
 
 
 def test_a_list_that_cannot_be_read_is_an_error() -> None:

@@ -14,6 +14,7 @@ from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Pla
 from reconciler.agreement import agreed_to
 from reconciler.document import ActionDoc, CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.model import Job, Ours, Phase
+from reconciler.standing import Standing
 from reconciler.tags import read
 from reconciler.wait import Patience
 from reconciler.waiting import Stand, progress, stand, together
@@ -24,38 +25,62 @@ JOB = JobDoc(id="j1", status="RUNNING")
 A, B = spec("a"), spec("b", "w2")
 
 
-def decided(action: ActionDoc, *more: ActionDoc) -> DecisionDoc:
-    return DecisionDoc(name="a", declared_at="a.yaml:1", actions=(action, *more))
+def decided(standing: Standing, *actions: ActionDoc) -> DecisionDoc:
+    return DecisionDoc(name="a", declared_at="a.yaml:1", standing=standing, actions=actions)
 
 
-STANDS: dict[str, tuple[ActionDoc, Stand]] = {
-    "succeeded": (KeepDoc(reason=Reason.SUCCEEDED, job=JOB), Stand.DONE),
-    "too many failed": (KeepDoc(reason=Reason.SUCCEEDED, job=JOB, attention=True), Stand.ATTENTION),
-    "its record is gone": (KeepDoc(reason=Reason.RECORD_GONE), Stand.DONE),
-    "running": (KeepDoc(reason=Reason.RUNNING, job=JOB), Stand.RUNNING),
-    "stopping": (HoldDoc(reason=Reason.STOPPING, job=JOB), Stand.RUNNING),
-    "another has to end first": (HoldDoc(reason=Reason.WAITING, job=JOB), Stand.RUNNING),
-    "an unknown status": (HoldDoc(reason=Reason.UNKNOWN_STATUS, job=JOB, attention=True), Stand.RUNNING),
-    "an open create": (HoldDoc(reason=Reason.UNSETTLED, until=5.0), Stand.RUNNING),
-    "failed": (HoldDoc(reason=Reason.FAILED, job=JOB, attention=True), Stand.ATTENTION),
-    "stopped by a person": (HoldDoc(reason=Reason.CANCELLED, job=JOB, attention=True), Stand.ATTENTION),
-    "no room": (HoldDoc(reason=Reason.QUOTA), Stand.PENDING),
-    "never any room": (HoldDoc(reason=Reason.QUOTA, attention=True), Stand.ATTENTION),
-    "an older checkout": (HoldDoc(reason=Reason.OTHER_HISTORY, job=JOB), Stand.PENDING),
-    "not bought": (CreateDoc(reason=Reason.NEW, work="v1:0"), Stand.PENDING),
-    "to be stopped": (CancelDoc(reason=Reason.SUSPENDED, job=JOB), Stand.PENDING),
-    "suspended": (HoldDoc(reason=Reason.SUSPENDED), Stand.IDLE),
+LOOK = HoldDoc(reason="any", attention=True)
+"""Something that a person should look at."""
+READINESS: dict[str, tuple[DecisionDoc, Stand]] = {
+    "succeeded": (decided(Standing.SUCCEEDED, KeepDoc(reason=Reason.SUCCEEDED, job=JOB)), Stand.DONE),
+    "too many failed": (
+        decided(Standing.SUCCEEDED, KeepDoc(reason=Reason.SUCCEEDED, job=JOB, attention=True)),
+        Stand.ATTENTION,
+    ),
+    "its record is gone": (decided(Standing.SUCCESS_GONE, KeepDoc(reason=Reason.RECORD_GONE)), Stand.DONE),
+    "running": (decided(Standing.RUNNING, KeepDoc(reason=Reason.RUNNING, job=JOB)), Stand.RUNNING),
+    "an adopted job that runs": (
+        decided(Standing.RUNNING, KeepDoc(reason=Reason.ADOPTED, job=JOB)),
+        Stand.RUNNING,
+    ),
+    "stopping": (decided(Standing.STOPPING, HoldDoc(reason=Reason.STOPPING, job=JOB)), Stand.RUNNING),
+    "another has to end first": (
+        decided(Standing.WAITING, HoldDoc(reason=Reason.WAITING, job=JOB)),
+        Stand.RUNNING,
+    ),
+    "an unknown status": (decided(Standing.UNKNOWN_STATUS, LOOK), Stand.RUNNING),
+    "an open create": (
+        decided(Standing.UNSETTLED, HoldDoc(reason=Reason.UNSETTLED, until=5.0)),
+        Stand.RUNNING,
+    ),
+    "failed": (decided(Standing.FAILED, LOOK), Stand.ATTENTION),
+    "cancelled by a person": (decided(Standing.CANCELLED, LOOK), Stand.ATTENTION),
+    "no room": (decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), Stand.PENDING),
+    "never any room": (decided(Standing.NO_ROOM, LOOK), Stand.ATTENTION),
+    "an older checkout": (
+        decided(Standing.OTHER_HISTORY, HoldDoc(reason=Reason.OTHER_HISTORY, job=JOB)),
+        Stand.PENDING,
+    ),
+    "not submitted": (
+        decided(Standing.NOT_SUBMITTED, CreateDoc(reason=Reason.NEW, work="v1:0")),
+        Stand.PENDING,
+    ),
+    "to be cancelled": (
+        decided(Standing.SUSPENDED, CancelDoc(reason=Reason.SUSPENDED, job=JOB)),
+        Stand.PENDING,
+    ),
+    "suspended": (decided(Standing.SUSPENDED, HoldDoc(reason=Reason.SUSPENDED)), Stand.IDLE),
 }
 
 
-@pytest.mark.parametrize(("action", "expected"), STANDS.values(), ids=STANDS.keys())
-def test_the_first_action_tells_how_far_a_name_is(action: ActionDoc, expected: Stand) -> None:
-    assert stand(decided(action)) is expected
+@pytest.mark.parametrize(("decision", "expected"), READINESS.values(), ids=READINESS.keys())
+def test_the_standing_says_how_far_a_name_is(decision: DecisionDoc, expected: Stand) -> None:
+    assert stand(decision) is expected
 
 
-def test_room_is_waited_for_by_whoever_may_buy() -> None:
-    assert stand(decided(HoldDoc(reason=Reason.QUOTA)), {"a"}) is Stand.RUNNING
-    assert stand(decided(HoldDoc(reason=Reason.QUOTA, attention=True)), {"a"}) is Stand.ATTENTION
+def test_a_wait_goes_on_for_room_that_the_run_may_use() -> None:
+    assert stand(decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), {"a"}) is Stand.RUNNING
+    assert stand(decided(Standing.NO_ROOM, LOOK), {"a"}) is Stand.ATTENTION
 
 
 counts = st.integers(0, 10**7)
@@ -112,7 +137,8 @@ def test_intervals_grow_to_a_limit_and_no_two_runners_agree() -> None:
 
 
 def decision(name: str, *actions: Action) -> Decision:
-    return Decision(name=name, spec={"a": A, "b": B}.get(name), actions=actions)
+    it = {"a": A, "b": B}.get(name)
+    return Decision(name=name, spec=it, standing=Standing.NOT_SUBMITTED, actions=actions)
 
 
 def plan(*decisions: Decision) -> Plan:

@@ -71,13 +71,7 @@ class Accepted:
 
     def in_view(self, other: Bought) -> bool:
         """Whether the run surely saw a job, and what it is, in the list that it planned on."""
-        by = self.by
-        return (
-            other.shows_at < by.planned_on
-            and other.at < by.planned_on
-            and other.deleted_at is None
-            and (other.id not in by.misled or other.id in by.knew)
-        )
+        return in_view(self.by, other)
 
     def known(self, other: Bought) -> bool:
         """Whether the run's list or its ledger told it of a job."""
@@ -95,9 +89,19 @@ class Accepted:
         return then and self.server.status(other.id) in LIVE
 
 
-def rank(job: Bought) -> tuple[int, int, str]:
-    """Sort the attempts at a piece of work as the tool does: the API tells whole seconds."""
-    return (int(START + job.at), job.attempt, job.id)
+def in_view(by: RunRecord, other: Bought) -> bool:
+    """Whether a run surely saw a job, and what it is, in the list that it planned on."""
+    return (
+        other.shows_at < by.planned_on
+        and other.at < by.planned_on
+        and other.deleted_at is None
+        and (other.id not in by.misled or other.id in by.knew)
+    )
+
+
+def second(job: Bought) -> int:
+    """Return when a job was made as the API tells it: in whole seconds."""
+    return int(START + job.at)
 
 
 def actions(plan: PlanDoc, kind: type[_A]) -> list[_A]:

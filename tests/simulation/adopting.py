@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from reconciler.model import RunKey
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted
-from tests.simulation.history import PROJECT
+from tests.simulation.history import PROJECT, Bought
 from tests.simulation.server import FAILED
 
 
 def what_a_spec_adopts_is_not_bought(create: Accepted) -> Iterator[str]:
-    """Work that a spec adopts a job for is bought only once that job has failed, or was stopped before work of ours:
-    not while it runs, not once it has succeeded, and not where it cannot be found or belongs to another project.
+    """Work that a spec adopts a job for is bought only once that job has failed, or was stopped before a job of ours
+    was made: not while it runs, not once it has succeeded, and not where it cannot be found or belongs to another
+    project.
     """  # noqa: D205 - one sentence
     for adopt, job in create.adopted():
         if job is None:
@@ -30,9 +31,13 @@ def what_a_spec_adopts_is_not_bought(create: Accepted) -> Iterator[str]:
             yield f"the record of {job.id[:8]} is gone"
         else:
             status = create.server.status(job.id) if job.deleted_at is None else job.ended_as
-            stopped = status is Status.CANCELLED and any(create.others())
+            stopped = status is Status.CANCELLED and any(_is_younger(it, job) for it in create.others())
             if status not in FAILED and not stopped:
                 yield f"{job.id[:8]} is {status}"
+
+
+def _is_younger(ours: Bought, made: Bought) -> bool:
+    return made.person_at is not None and ours.at >= made.person_at
 
 
 def what_a_spec_has_adopted_ends_before_other_work_begins(create: Accepted) -> Iterator[str]:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from reconciler.document import CreateDoc
-from reconciler.ledger.lines import CancelIntended
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation.accepted import Accepted, actions, rank
+from tests.simulation.accepted import Accepted, actions, second
 from tests.simulation.adopting import (
     what_a_spec_adopts_is_not_bought,
     what_a_spec_has_adopted_ends_before_other_work_begins,
@@ -31,12 +30,18 @@ def never_two_live_jobs(create: Accepted) -> Iterator[str]:
 def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[str]:
     """With one writer, and within the settle time, an attempt at a piece of work is bought once.
 
-    Again only after a job of it was cancelled: by this tool, because the spec was removed, suspended or changed for
-    a while; what a person cancelled is another promise's matter.
+    Again only after this tool stopped the job of it, or the one that it was a duplicate of, for the sake of a spec that
+    was removed, suspended or changed. That a person stopped it is no reason.
     """
+    twin_stopped = any(_stopped_for_a_spec(other) for other in create.others())
     for other in create.of_the_same_writer():
-        if other.attempt == create.job.attempt and not other.cancels and other.person_at is None:
+        stopped = _stopped_for_a_spec(other) or (twin_stopped and other.cancels)
+        if other.attempt == create.job.attempt and not stopped:
             yield f"{other.id[:8]} is attempt {other.attempt} too, {create.server.status(other.id)}"
+
+
+def _stopped_for_a_spec(job: Bought) -> bool:
+    return job.looks_ours or any(reason != "duplicate" for _, _, reason in job.cancels)
 
 
 def nothing_in_view_is_bought_again(create: Accepted) -> Iterator[str]:
@@ -62,32 +67,30 @@ def nothing_partly_answered_is_bought_again(create: Accepted) -> Iterator[str]:
 
 
 def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
-    """What a person stopped stays stopped, until the spec asks for other work in between.
+    """What somebody else than this tool cancelled stays stopped: its run key is never created again.
 
-    Two things count as this tool's own word: its intent to cancel the very job, and a later job of the same name
-    with another run key.
+    That holds under L, for every job that the run's list or ledger shows, however its work comes back: only `rerun`
+    with a value that the work has not been run under makes another run key. Who cancelled a job is what the server
+    knows: the one cancel that took effect. What the tool intended, and what happened later, says nothing about that.
+
+    Two things are not promised. If the run's ledger holds neither the create nor a cancel of the job, L does not hold:
+    then the tags of a job that replaces it may speak for this tool, and so may a later job of the same run key. And if
+    somebody's cancel came between our look at the job and our one cancel of it, the two cannot be told apart.
     """
     for other in create.others():
-        if other.person_at is None or other.person_at >= create.by.planned_on or not create.in_view(other):
+        if other.person_at is None or other.person_at >= create.by.planned_on or not create.known(other):
             continue
-        newer = any(rank(later) > rank(other) for later in create.others())
-        if not newer and not _our_own_word(create, other):
-            yield f"a person had stopped {other.id[:8]}"
+        if not _may_be_ours(create, other):
+            yield f"somebody else had stopped {other.id[:8]}"
 
 
-def _our_own_word(create: Accepted, other: Bought) -> bool:
-    meant = any(
-        isinstance(line, CancelIntended) and line.job_id == other.id
-        for run in create.history.runs
-        for line in (*run.wrote, *run.read)  # killed while it wrote, a run did write
-    )
-    return meant or any(
-        later.at > other.at
-        and later.key != other.key
-        and later.name == create.job.name
-        and later.project == PROJECT
-        for later in create.history.jobs.values()
-    )
+def _may_be_ours(create: Accepted, other: Bought) -> bool:
+    if other.looks_ours:
+        return True
+    if {other.id, other.op} & create.by.named:
+        return False
+    again = any(later is not other and second(later) >= second(other) for later in create.others())
+    return again or any(other.id in later.replaces for later in create.history.jobs.values())
 
 
 def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:
@@ -101,7 +104,10 @@ def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:
 
 
 def what_is_to_end_first_is_waited_for(create: Accepted) -> Iterator[str]:
-    """A rerun waits for the run before it, and with `on_change: finish` new work waits for the old."""
+    """A rerun waits for the run before it, and with `on_change: finish` new work waits for the old.
+
+    Not for a duplicate of work that has its answers already.
+    """
     job, spec = create.job, create.spec
     for other in create.history.jobs.values():
         if other.name != job.name or other.key == job.key or other.project != PROJECT or other.altered:
@@ -109,7 +115,11 @@ def what_is_to_end_first_is_waited_for(create: Accepted) -> Iterator[str]:
         if other.key is None or job.key is None or spec is None or create.wanting(other):
             continue
         waits = other.key.work == job.key.work or spec.on_change == "finish"
-        if waits and create.lived(other) and create.in_view(other):
+        answered = any(
+            create.in_view(twin) and create.ended(twin) is Status.SUCCESS
+            for twin in create.history.of(other.key)
+        )
+        if waits and not answered and create.lived(other) and create.in_view(other):
             yield f"{other.id[:8]} still runs"
 
 
@@ -137,16 +147,22 @@ def only_what_was_agreed_to_is_bought(create: Accepted) -> Iterator[str]:
 
 
 def an_old_checkout_buys_nothing_after_a_newer_one(create: Accepted) -> Iterator[str]:
-    """Where the last job of a name was bought from a later commit, an older checkout's time is over."""
+    """Where the last job of a name was bought from a later commit, an older checkout's time is over.
+
+    The last is what the list surely shows, unless it may show one that is as late or later.
+    """
     job, by = create.job, create.by
     of_the_name = [
         other
         for other in create.history.jobs.values()
         if other is not job and other.project == PROJECT and not other.altered
+        if other.deleted_at is None or other.deleted_at >= by.planned_on
         if other.key == job.key or (other.name == job.name and not create.wanting(other))
     ]
-    last = max(of_the_name, key=lambda other: (rank(other)[0], other.id), default=None)
-    if last is None or last.by is None or not all(create.in_view(other) for other in of_the_name):
+    last = max((it for it in of_the_name if create.in_view(it)), key=lambda it: it.at, default=None)
+    if last is None or last.by is None:
+        return
+    if any(other is not last and second(other) >= second(last) for other in of_the_name):
         return
     if 0 <= by.commit < last.by.commit:
         yield f"{last.id[:8]} was bought from commit {last.by.commit}, and this is {by.commit}"

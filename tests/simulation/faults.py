@@ -135,6 +135,21 @@ class Hostile:
 
 
 @dataclass
+class NoCancels:
+    """The API answers 503 to every cancel, and cancels nothing; the rest goes as somebody else decides.
+
+    Args:
+        others: decides about everything else.
+    """
+
+    others: Fates
+
+    def fault(self, kind: CallKind) -> Fault | None:
+        """Return the fault of a cancel."""
+        return Fault.ERROR_BEFORE if kind == "cancel" else self.others.fault(kind)
+
+
+@dataclass
 class Once:
     """One request goes wrong in one way.
 

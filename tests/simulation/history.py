@@ -54,11 +54,17 @@ class RunRecord:
     read: tuple[Line, ...] = ()
     """What its ledger said last."""
     knew: frozenset[str] = frozenset()
-    """The ids that its ledger named when it last planned."""
+    """The jobs that its ledger had seen made or ended when it last planned."""
+    named: frozenset[str] = frozenset()
+    """The ids and ops of which its ledger held a create or a cancel when it last planned."""
+    disturbed: bool = False
+    """Whether anything went wrong for it: a request, its ledger, or a wish that it stop."""
     wrote: list[Line] = field(default_factory=list)
     """The lines that it recorded."""
     ops: set[str] = field(default_factory=set)
     """The ops of the creates it sent."""
+    tried: set[str] = field(default_factory=set)
+    """The jobs that it sent a cancel of since it last asked how they stand."""
     misled: set[str] = field(default_factory=set)
     """Jobs whose tags were damaged in an answer that it was given."""
     said: list[Said] = field(default_factory=list)
@@ -102,12 +108,18 @@ class Bought:
     """Until then, any list may lack it."""
     shown: bool = False
     """Whether the last list of those that may lack it showed it."""
+    replaces: frozenset[str] = frozenset()
+    """The jobs that its tags say it replaces."""
     altered: bool = False
     """The API keeps other tags than were sent."""
     cancels: list[tuple[float, RunRecord, str]] = field(default_factory=list)
     """Cancels by the tool that were accepted: when, by whom, why."""
     person_at: float | None = None
-    """When a person cancelled it."""
+    """When somebody else cancelled it. Either that or a cancel of the tool took effect, never both."""
+    looks_ours: bool = False
+    """Whether somebody else stopped the job between a look of the tool's and its one cancel, which was accepted."""
+    accepted: set[str] = field(default_factory=set)
+    """The runs whose cancel was answered as if it had stopped the job."""
     work: str = ""
     """The digest of its work, where a person made it by hand: then it carries no tags."""
     deleted_at: float | None = None

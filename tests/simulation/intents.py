@@ -16,10 +16,14 @@ def on_sent(history: History, sent: Sent, by: RunRecord) -> None:
     """Look at a request that is about to leave."""
     if sent.is_cancel:
         sent.reason = by.reasons().get(sent.job_id, "")
+        sent.again = sent.job_id in by.tried
+        by.tried.add(sent.job_id)
     elif sent.is_create:
         for wrong in an_attempt_is_sent_once(sent, by):
             history.violated(an_attempt_is_sent_once.__name__, f"{by.name}: {wrong}")
         by.ops.add(sent.op)
+    else:
+        by.tried.discard(sent.job_id)
     if (sent.is_cancel or sent.is_create) and history.setup.ledger != "none":
         for wrong in every_write_has_its_intent(sent, by):
             history.violated(every_write_has_its_intent.__name__, f"{by.name}: {wrong}")

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reconciler.actions import Hold, Keep, Reason
-from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended
-from reconciler.ledger.telling import told
+from reconciler.actions import Hold, Reason
+from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended, TellingBegan
 from reconciler.model import JobSpec, Phase, RunKey
 from reconciler.outcomes import Cancelled, Failed, Skipped
 from reconciler.outcomes import Created as Was
@@ -17,7 +16,7 @@ from reconciler.situation import Situation
 from tests.simulation.history import PROJECT, Bought
 from tests.simulation.machines import Luck
 from tests.simulation.process import START
-from tests.simulation.server import FAILED, LIVE
+from tests.simulation.server import FAILED
 
 if TYPE_CHECKING:
     from tests.simulation.machines import Runner
@@ -46,9 +45,7 @@ def end_in_peace(stage: Stage) -> None:
     late = schedule.delays.late + schedule.delays.timeout + schedule.climate.lag
     stage.baton.sleep(300.0 + late)  # 300: the last person has interfered by then
     stage.workspace.peaceful = True
-    situation = _apply(stage, stage.runners[0])
-    if situation:
-        stage.history.ask([at_most_one_live_after_the_next_apply], End(stage, situation), "in peace")
+    _apply(stage, stage.runners[0])  # `at_most_one_live_after_the_next_apply` is asked of every apply
     situations: list[Situation] = []
     for _ in range(ROUNDS):
         stage.baton.sleep(LONG)
@@ -68,26 +65,6 @@ def _apply(stage: Stage, runner: Runner) -> Situation | None:
     return situation
 
 
-def _live(stage: Stage, jobs: list[Bought]) -> list[Bought]:
-    return [job for job in jobs if stage.server.status(job.id) in LIVE]
-
-
-UNTOUCHABLE: Final = frozenset({Reason.UNREADABLE, Reason.NEWER_TOOL, Reason.UNKNOWN_STATUS})
-"""Reasons to do nothing about any job of a name."""
-
-
-def at_most_one_live_after_the_next_apply(end: End) -> Iterator[str]:
-    """Whatever happened, and whoever ran: after one apply in peace at most one job of a declared work is live, unless
-    the whole name is on hold.
-    """  # noqa: D205 - one sentence
-    for decision in end.situation.plan.decisions:
-        if decision.spec is None or any(hold.reason in UNTOUCHABLE for hold in decision.of(Hold)):
-            continue
-        live = _live(end.stage, end.stage.history.of(decision.spec.run_key))
-        if len(live) > 1 and not any(job.altered for job in live):
-            yield f"{decision.name}: {', '.join(job.id[:8] for job in live)} live"
-
-
 def converges(end: End) -> Iterator[str]:
     """Once faults have stopped, a bounded number of applies leaves nothing to be done."""
     if end.situation.plan.pending:
@@ -104,33 +81,84 @@ def every_spec_has_its_job_or_a_hold(end: End) -> Iterator[str]:
     decided = {decision.name: decision for decision in end.situation.plan.decisions}
     for spec in end.situation.declared.specs:
         decision = decided.get(spec.name)
-        said = [it for it in decision.actions if isinstance(it, Keep | Hold)] if decision else []
-        if not said:
+        holds = decision.of(Hold) if decision else ()
+        if not holds and not any(how is Status.SUCCESS for _, how in _ends(end, spec)):
             yield f"{spec.name} is forgotten"
-        for it in said:
+        for it in holds:
             if it.reason in TEMPORARY or (it.reason is Reason.QUOTA and not it.attention):
                 yield f"{spec.name} is {it.reason} for ever"
 
 
+def _ends(end: End, spec: JobSpec) -> list[tuple[Bought, Status | None]]:
+    """Return how the jobs of a spec's work have ended, adopted ones too; of deleted ones, how they stood then."""
+    history, server = end.stage.history, end.stage.server
+    adopts = (it.adopt for it in end.situation.declared.specs if it.adopt)
+    adopted = {it.job for it in adopts if RunKey(it.work, "") in spec.run_keys}
+    jobs = [
+        *history.of(spec.run_key),
+        *(job for job in history.jobs.values() if job.work and job.id in adopted),
+    ]
+    return [(job, job.ended_as if job.deleted_at is not None else server.status(job.id)) for job in jobs]
+
+
 def every_hold_is_explained(end: End) -> Iterator[str]:
-    """What is held back in the end has a cause in the workspace: nobody is sent to look for nothing."""
-    people = any(job.person_at is not None for job in end.stage.history.jobs.values())
-    cancelled = people or any(job.cancels for job in end.stage.history.jobs.values())
-    causes = {
-        Reason.CANCELLED: people if end.stage.setup.keeps_all else cancelled,
-        Reason.RECORD_GONE: any(job.deleted_at is not None for job in end.stage.history.jobs.values()),
-        Reason.UNREADABLE: any(job.altered for job in end.stage.history.jobs.values()),
-        Reason.NEWER_TOOL: any(job.altered for job in end.stage.history.jobs.values()),
-        Reason.OTHER_HISTORY: False,
-    }
+    """What is held back in the end has a cause in the workspace, in a job of that very work or name: nobody is sent to
+    look for nothing.
+    """  # noqa: D205 - one sentence
     for decision in end.situation.plan.decisions:
+        spec = decision.spec
         for hold in decision.of(Hold):
-            if not causes.get(hold.reason, True):
+            jobs = [job for job in end.stage.history.jobs.values() if _is_of(job, decision.name, spec)]
+            match hold.reason:
+                case Reason.CANCELLED:
+                    explained = any(_stopped_by_a_person(end, job) for job in jobs if job.key in _keys(spec))
+                    explained = explained or bool(spec and _adopted_and_stopped(end, spec))
+                case Reason.RECORD_GONE:
+                    explained = any(job.deleted_at is not None for job in jobs)
+                case Reason.UNREADABLE | Reason.NEWER_TOOL:
+                    explained = any(job.altered for job in jobs)
+                case Reason.OTHER_HISTORY | Reason.CHECKOUT_BEHIND | Reason.UNKNOWN_STATUS:
+                    explained = False
+                case Reason.NOT_ADOPTED:
+                    explained = _something_wrong(end, decision.name)
+                case Reason.PARTIAL:
+                    ends = _ends(end, spec) if spec else []
+                    explained = any(how in FAILED and end.stage.server.answered(job.id) for job, how in ends)
+                case Reason.SUSPENDED:
+                    explained = spec is not None and spec.suspend
+                case _:
+                    explained = True
+            if not explained:
                 yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
-            if hold.reason is Reason.NOT_ADOPTED and not _something_wrong(end, decision.name):
-                yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
-            if hold.reason is Reason.FAILED and decision.spec:
-                yield from _not_failed_enough(end, decision.spec, decision.name)
+            if hold.reason is Reason.FAILED and spec:
+                yield from _not_failed_enough(end, spec, decision.name)
+
+
+def _keys(spec: JobSpec | None) -> tuple[RunKey, ...]:
+    return tuple(spec.run_keys) if spec else ()
+
+
+def _is_of(job: Bought, name: str, spec: JobSpec | None) -> bool:
+    """Whether a job carries a name, or did the work of its spec under whatever `rerun`."""
+    works = {key.work for key in _keys(spec)}
+    return job.project == PROJECT and (job.name == name or bool(job.key and job.key.work in works))
+
+
+def _stopped_by_a_person(end: End, job: Bought) -> bool:
+    """Whether somebody else stopped a job, or nobody can tell: no run that is on record was told that it had."""
+    if job.person_at is not None or not end.stage.setup.keeps_all:
+        return job.person_at is not None or bool(job.cancels)
+    said = {
+        run.name
+        for run in end.stage.history.runs
+        for line in run.wrote
+        if isinstance(line, CancelEnded) and line.job_id == job.id
+    }
+    return bool(job.cancels) and not job.accepted & said
+
+
+def _adopted_and_stopped(end: End, spec: JobSpec) -> bool:
+    return any(job.work and how is Status.CANCELLED for job, how in _ends(end, spec))
 
 
 def _something_wrong(end: End, name: str) -> bool:
@@ -147,14 +175,7 @@ def _something_wrong(end: End, name: str) -> bool:
 
 def _not_failed_enough(end: End, spec: JobSpec, name: str) -> Iterator[str]:
     """A spec is held as failed where no attempt is left, or where its failure is none that it wants repeated."""
-    history, server = end.stage.history, end.stage.server
-    adopts = [it.adopt for it in end.situation.declared.specs if it.adopt]
-    adopted = {it.job for it in adopts if RunKey(it.work, "") in spec.run_keys}
-    jobs = [
-        *history.of(spec.run_key),
-        *(job for job in history.jobs.values() if job.work and job.id in adopted),
-    ]
-    ends = [(job, job.ended_as if job.deleted_at else server.status(job.id)) for job in jobs]
+    ends = _ends(end, spec)
     failed = [(job, how) for job, how in ends if how in FAILED]
     spent = max((len(failed), *(job.attempt for job, _ in failed)))
     phases = {Phase.FAILED if how is Status.FAILED else Phase.TIMED_OUT for _, how in failed}
@@ -188,7 +209,8 @@ def every_end_is_told(end: End) -> Iterator[str]:
     """In the end somebody has heard of the end of every job that was bought after telling began, as a ledger says."""
     stage = end.stage
     for runner in stage.runners if stage.schedule.on_end and stage.setup.remembers else ():
-        since = told([*runner.disk.lines(), *stage.remote.lines()]).since
+        lines = [*runner.disk.lines(), *stage.remote.lines()]
+        since = min((line.at for line in lines if isinstance(line, TellingBegan)), default=None)
         for job in stage.history.jobs.values():
             there = job.project == PROJECT and not job.altered and job.deleted_at is None
             if (

@@ -38,6 +38,8 @@ class Luck:
     """The step at which it is asked to stop."""
     dies_creating: bool = False
     """Whether it is killed while its first create is on its way."""
+    dies_cancelling: bool = False
+    """Whether it is killed before its first cancel leaves."""
     full: range = range(0)
     """The steps during which the disk is full."""
     cut_off: float = 0.0

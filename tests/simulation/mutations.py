@@ -46,9 +46,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no duplicate verdict",
-        "rules/wanted.py",
-        "if ours.phase is Phase.ACTIVE and ours.job.id != kept.id",
-        "if ours.phase is Phase.STOPPING and ours.job.id != kept.id",
+        "rules/existing.py",
+        "if ours.job.id != kept.id and not ours.adopted",
+        "if ours.job.id != kept.id and ours.adopted",
     ),
     Mutation(
         "no check that the list is whole",
@@ -82,13 +82,13 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no attempt cap",
-        "rules/wanted.py",
-        "if phase in case.spec.retry.on and case.failures < case.spec.retry.max_attempts:",
-        "if phase in case.spec.retry.on:",
+        "case.py",
+        "return phase in self.spec.retry.on and self.attempts_left",
+        "return phase in self.spec.retry.on",
     ),
     Mutation(
         "no ancestor rule",
-        "case.py",
+        "jobs_of_name.py",
         "return bool(commit) and (self.lineage is None or commit not in self.lineage)",
         "return False",
     ),
@@ -112,9 +112,37 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a person's cancel is taken for our own",
-        "rules/wanted.py",
-        "    if not stopped:\n        return None\n",
-        "    return None\n",
+        "case.py",
+        "return max(stopped, key=rank, default=None)",
+        "return None",
+    ),
+    Mutation(
+        "a later job of the name counts as our cancel",
+        "case.py",
+        "            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS\n",
+        "            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS or any(\n"
+        "                later.job.created_at > ours.job.created_at\n"
+        "                and later.tags.run_key not in self.run_keys\n"
+        "                for later in self.jobs\n"
+        "            )\n",
+    ),
+    Mutation(
+        "an intended cancel counts as done",
+        "ledger/memory.py",
+        "        cancels=accepted,\n",
+        "        cancels={line.job_id: line.reason for line in cancels if isinstance(line, CancelIntended)},\n",
+    ),
+    Mutation(
+        "a refused cancel counts as accepted once the job has stopped",
+        "apply.py",
+        "return job, str(error)",
+        'return job, ""',
+    ),
+    Mutation(
+        "twins of work that is no longer wanted are left",
+        "rules/other_work.py",
+        "else duplicate(ours, staying)",
+        "else None",
     ),
     Mutation(
         "every project's jobs are ours",
@@ -142,15 +170,15 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "what a spec adopts does not count",
-        "case.py",
+        "cases.py",
         "adopted = adoptions(specs, observed)",
         "adopted = adoptions({}, observed)",
     ),
     Mutation(
         "an adopted job is stopped as any other",
-        "rules/other.py",
-        "return tuple(ours for ours in _unwanted(case) if not ours.adopted)",
-        "return _unwanted(case)",
+        "jobs_of_name.py",
+        "return tuple(ours for ours in found if not ours.adopted)",
+        "return found",
     ),
     Mutation(
         "what was told of an end is not looked up",

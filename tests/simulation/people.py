@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from reconciler import tags
-from reconciler.model import InlineRequests, JobSpec, Source, UploadedFile
+from reconciler.model import InlineRequests, JobSpec, RunKey, Source, UploadedFile
 from tests.simulation.history import PROJECT, Bought
 from tests.simulation.server import JOBS, LIVE, OK
 from tests.simulation.workspace import Sent, Workspace
@@ -44,9 +44,13 @@ class People:
         elif specs:
             self.buy(self._dice.choice(specs), project=PROJECT, version="2")
 
-    def cancel(self) -> None:
-        """A person stops a job of ours, or one that was made by hand."""
-        live = [job for job in self._jobs() if self._workspace.server.status(job.id) in LIVE]
+    def cancel(self, key: RunKey | None = None) -> None:
+        """A person stops a job of ours, or one that was made by hand; with a run key, one of that."""
+        live = [
+            job
+            for job in self._jobs()
+            if key in (None, job.key) and self._workspace.server.status(job.id) in LIVE
+        ]
         if live:
             job = self._dice.choice(live)
             self._workspace.history.faults["a person cancels"] += 1

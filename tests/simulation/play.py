@@ -7,6 +7,7 @@ from typing import Final
 
 from reconciler.wait import Patience
 from tests.simulation import liveness
+from tests.simulation.detours import Detour
 from tests.simulation.faults import Hostile
 from tests.simulation.history import History
 from tests.simulation.machines import Luck, Runner
@@ -55,6 +56,8 @@ class Story:
             self._let_people_interfere()
             stage.baton.side_by_side(self._work, stage.runners, at_once=len(stage.runners))
             stage.baton.sleep(dice.choice((0.0, 1.0, 5.0, 20.0, 60.0, 60.0, 200.0, LONG)))
+        for number in range(stage.schedule.detours):
+            Detour(stage, self._people, stage.dice("detour", number), self._luck).tell()
 
     def _let_people_interfere(self) -> None:
         stage, dice = self._stage, self._dice

@@ -38,6 +38,7 @@ class Process:
         killed_at: the number of the step at which it dies; None to let it live.
         stopped_at: the number of the step at which it is asked to stop.
         dies_creating: whether it is killed while its first create is on its way.
+        dies_cancelling: whether it is killed before its first cancel leaves.
     """
 
     baton: Baton
@@ -48,6 +49,7 @@ class Process:
     killed_at: int | None = None
     stopped_at: int | None = None
     dies_creating: bool = False
+    dies_cancelling: bool = False
     steps: int = 0
     dead: bool = False
     heard: list[Callable[[str], None]] = field(default_factory=list)

@@ -55,6 +55,8 @@ class Schedule:
     """Whether somebody is told of ends."""
     by_hand: int = 0
     """How many jobs a person made by hand before there were specs, for specs to adopt."""
+    detours: int = 0
+    """How often, after all that, a spec asks for something else for a while and comes back."""
 
 
 def of(seed: int) -> Schedule:
@@ -99,4 +101,5 @@ def of(seed: int) -> Schedule:
         waits=dice.choice((0.0, 0.2, 0.6)),
         by_hand=dice.choice((0, 0, 0, 1, 2)),
         on_end=dice.random() < 0.3,
+        detours=dice.choice((0, 0, 1, 1, 2)),
     )

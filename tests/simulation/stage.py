@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from reconciler.api.client import Writer
 from reconciler.guards import Allowed
@@ -149,6 +150,7 @@ class Stage:
             killed_at=luck.killed_at,
             stopped_at=luck.stopped_at,
             dies_creating=luck.dies_creating,
+            dies_cancelling=luck.dies_cancelling,
         )
         ledger = self._ledger(runner, process, luck)
         record = RunRecord(
@@ -158,7 +160,9 @@ class Stage:
             commit=commit if self.git.used else -1,
             ledger=lambda: runner.disk.rows() + self.remote.rows,
             shared=(lambda: self.remote.rows) if self.setup.by_claims else None,
+            disturbed=bool(luck.full or luck.cut_off or luck.stopped_at),
         )
+        process.heard.append(partial(_note_a_race, record))
         self.history.runs.append(record)
         self.history.counts["runs"] += 1
         self.trace(name, f"STARTS to {to} commit {commit}")
@@ -229,3 +233,8 @@ class Stage:
         for row in runner.disk.promised:
             if row not in there:
                 self.history.violated("ledger_parses_after_any_crash", f"{name}: {row} is lost")
+
+
+def _note_a_race(record: RunRecord, event: str) -> None:
+    """Note that another runner wrote first: then only what is left of the first plan is done."""
+    record.disturbed = record.disturbed or event == "ledger.raced"

@@ -7,15 +7,13 @@ from typing import Final
 
 from reconciler.document import CancelDoc
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation.accepted import Accepted, actions
+from tests.simulation.accepted import Accepted, actions, second
 from tests.simulation.agreeing import a_later_round_cancels_nothing
 from tests.simulation.history import PROJECT
 from tests.simulation.server import LIVE
 
 INSTANT: Final = 0.001
 """What happens at the same time as a look happens after it."""
-OURS: Final = ("removed", "suspended", "superseded")
-"""Reasons that a spec can take back."""
 
 
 def nothing_foreign_is_touched(cancel: Accepted) -> Iterator[str]:
@@ -38,9 +36,11 @@ def only_what_was_agreed_to_is_cancelled(cancel: Accepted) -> Iterator[str]:
 
 
 def an_old_checkout_cancels_nothing_newer(cancel: Accepted) -> Iterator[str]:
-    """A checkout that does not contain the commit that a job was bought from has no say over it."""
+    """A checkout that does not contain the commit that a job was bought from has no say over it, unless it is a
+    duplicate.
+    """  # noqa: D205 - one sentence
     job, by = cancel.job, cancel.by
-    if cancel.reason in OURS and job.by and not job.altered and 0 <= by.commit < job.by.commit:
+    if cancel.reason != "duplicate" and job.by and not job.altered and 0 <= by.commit < job.by.commit:
         yield f"it was bought from commit {job.by.commit}, and this is {by.commit}"
 
 
@@ -52,7 +52,9 @@ def a_duplicate_leaves_its_twin(cancel: Accepted) -> Iterator[str]:
         return
     server, by = cancel.server, cancel.by
     for other in cancel.others():
-        if other.deleted_at is not None or server.status(other.id) in (*LIVE, Status.SUCCESS):
+        gone = other.deleted_at is not None and other.deleted_at < min(by.planned_on, by.looked) - INSTANT
+        how = server.status(other.id) if other.deleted_at is None else other.ended_as
+        if not gone and how in (*LIVE, Status.SUCCESS):
             return
         if other.at >= min(by.planned_on, by.looked) - INSTANT:  # it was live as it was made
             return
@@ -60,6 +62,20 @@ def a_duplicate_leaves_its_twin(cancel: Accepted) -> Iterator[str]:
             if server.was_live_at(other.id, when) or server.ended_before(other.id, when) is Status.SUCCESS:
                 return
     yield "there is no twin"
+
+
+def of_twins_the_oldest_stays(cancel: Accepted) -> Iterator[str]:
+    """A duplicate is cancelled for the sake of an older job of the same work, or of one that has succeeded: so that all
+    who see the same twins choose the same.
+    """  # noqa: D205 - one sentence
+    if cancel.reason != "duplicate":
+        return
+    age = (second(cancel.job), cancel.job.id)
+    for other in cancel.others():
+        done = other.ended_as if other.deleted_at is not None else cancel.server.status(other.id)
+        if (second(other), other.id) < age or done is Status.SUCCESS:
+            return
+    yield "it is the oldest"
 
 
 def what_is_wanted_is_not_cancelled(cancel: Accepted) -> Iterator[str]:
@@ -84,6 +100,7 @@ PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
     a_later_round_cancels_nothing,
     an_old_checkout_cancels_nothing_newer,
     a_duplicate_leaves_its_twin,
+    of_twins_the_oldest_stays,
     what_is_wanted_is_not_cancelled,
     what_is_not_selected_is_left_alone,
 )

@@ -18,7 +18,7 @@ from reconciler.document import PlanDoc
 from reconciler.errors import GuardError, ReconcilerError
 from reconciler.guards import Allowed
 from reconciler.hooks.tell import Teller
-from reconciler.ledger.lines import Created, Ended, Line
+from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
 from reconciler.run import Run
@@ -30,6 +30,7 @@ from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
 from tests.simulation.server import KEY
 from tests.simulation.telling import TIMEOUT, OnEnd
+from tests.simulation.twins import Applied, at_most_one_live_after_the_next_apply
 from tests.simulation.wire import Wire
 
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
@@ -105,6 +106,7 @@ class Tool:
         self._on_end = on_end
         self._process = process
         self._record = record
+        self._wire = wire
         self._world = process.world(Watched(ledger, record))
         self._limits = limits
         self._retrier = Retrier(
@@ -162,6 +164,8 @@ class Tool:
             situation, outcomes = reconcile.apply(run, self._record.declared, agree, saved=saved)
             last.append(situation)
             self._record.say(outcomes)
+            if order.agrees and saved is None and self._record.declared.selected is None:
+                self._check_twins()
             if waiting and order.agrees:
                 agreed, first = shown[-1].plan, (situation, outcomes)
                 end = follow(waiting, run, agreed=agreed, first=first, saved=saved, record=self._record)
@@ -173,6 +177,12 @@ class Tool:
 
         self._until_it_ends(apply)
         return last[-1] if last else None
+
+    def _check_twins(self) -> None:
+        record, workspace = self._record, self._wire.workspace
+        if not record.disturbed:
+            after = Applied(workspace.history, workspace.server, record)
+            workspace.history.ask([at_most_one_live_after_the_next_apply], after, record.name)
 
     def _tell(self, situation: Situation, *, since: float) -> None:
         """Tell the ends that are due."""
@@ -205,6 +215,7 @@ class Tool:
             record = self._record
             record.planned_on = record.looked
             record.knew = frozenset(line.job_id for line in record.read if isinstance(line, Created | Ended))
+            record.named = frozenset(word for line in record.read for word in _named(line))
             return order.ancestry(commits)
 
         return ancestry
@@ -223,6 +234,19 @@ class Tool:
             source=Source(commit=order.commit_id, actor="ada"),
             root=Path("nowhere"),
         )
+
+
+def _named(line: Line) -> tuple[str, ...]:
+    """Return the job, and the op, of which a line says that this tool created or cancelled it."""
+    match line:
+        case Created():
+            return (line.job_id, line.op)
+        case CreateIntended():
+            return (line.op,)
+        case CancelIntended() | CancelEnded():
+            return (line.job_id,)
+        case _:
+            return ()
 
 
 def seeded(*words: object) -> random.Random:

@@ -62,7 +62,7 @@ class Wire(httpx.BaseTransport):
         delays: Delays,
     ) -> None:
         self._process = process
-        self._workspace = workspace
+        self.workspace = workspace
         self._record = record
         self._fates = fates
         self._dice = dice
@@ -72,7 +72,7 @@ class Wire(httpx.BaseTransport):
 
     @property
     def _history(self) -> History:
-        return self._workspace.history
+        return self.workspace.history
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request."""
@@ -88,13 +88,18 @@ class Wire(httpx.BaseTransport):
             if self._dice.random() < 0.9:
                 self._later(sent, after=self._dice.choice((0.0, self._delays.timeout)))
             self._process.die("a create is on its way")
+        if self._process.dies_cancelling and sent.is_cancel:
+            self._history.faults["killed before a cancel left"] += 1
+            self._process.die("a cancel is about to leave")
         fault = self._fates.fault(_kind(sent))
         self._history.trace(self._baton.now, self._process.name, f"-> {what}{f' [{fault}]' if fault else ''}")
         if fault is None:
             answer = self._exchange(sent)
             self.listings.on_answer(sent, answer)
+            self.workspace.on_answer(sent, answer)
             return _response(answer, request)
         self._history.faults[fault] += 1
+        self._record.disturbed = True
         return self._fail(fault, sent, request)
 
     def _exchange(self, sent: Sent, *, after: float = 0.0) -> Answer:
@@ -107,14 +112,14 @@ class Wire(httpx.BaseTransport):
         )
         there = min(there, self._delays.timeout / 2)
         answers: list[Answer] = []
-        self._baton.at(self._baton.now + there, lambda: answers.append(self._workspace.take(sent)))
+        self._baton.at(self._baton.now + there, lambda: answers.append(self.workspace.take(sent)))
         self._process.wait(max(there + back, after))
         self._process.step("has an answer")
         return answers[0]
 
     def _later(self, sent: Sent, *, after: float) -> None:
         when = self._baton.now + after + self._dice.random() * self._delays.late
-        self._baton.at(when, lambda: self._workspace.take(sent))
+        self._baton.at(when, lambda: self.workspace.take(sent))
 
     def _fail(self, fault: Fault, sent: Sent, request: httpx.Request) -> httpx.Response:
         timeout = self._delays.timeout

@@ -16,6 +16,7 @@ import msgspec
 
 from reconciler import tags
 from reconciler.model import RunKey
+from reconciler.sandbox.lifecycle import Status
 from tests.simulation import buying, stopping
 from tests.simulation.accepted import Accepted
 from tests.simulation.baton import Baton
@@ -53,6 +54,8 @@ class Sent:
     by: RunRecord | None = None
     reason: str = ""
     """Why a cancel is sent, as its intent says."""
+    again: bool = False
+    """Whether a cancel was sent before, and its sender has not asked since how the job stands."""
     shift: int = 0
     """By how many rows a page has shifted: as if older jobs had vanished after the total was counted."""
 
@@ -159,7 +162,7 @@ class Workspace:
             what = f"{sent.by.name} cancelled {job.id[:8]} ({job.name}) as {sent.reason}"
             self.history.ask(stopping.PROMISES, cancel, what)
         if self.server.status(job.id) not in LIVE:
-            return
+            return  # whatever it is answered, this request stopped nothing
         who = f"{sent.by.name} as {sent.reason}" if sent.by else "a person"
         self.history.trace(self.baton.now, "api", f"CANCELS {job.id[:8]} {job.name} for {who}")
         if sent.by:
@@ -167,6 +170,14 @@ class Workspace:
             job.cancels.append((self.baton.now, sent.by, sent.reason))
         else:
             job.person_at = self.baton.now
+
+    def on_answer(self, sent: Sent, answer: Answer) -> None:
+        """Note that a run was answered, and could believe that its cancel has stopped the job."""
+        if sent.by and sent.is_cancel and answer.status == OK:
+            job = self.history.jobs[sent.job_id]
+            if answer.json()["status"] == Status.CANCELLATION_REQUESTED and not sent.again:
+                job.accepted.add(sent.by.name)
+                job.looks_ours = job.person_at is not None
 
     def _list(self, sent: Sent) -> Answer:
         """Answer with a page; shaped here where the list lags or the server hands out small pages."""
@@ -217,6 +228,7 @@ def _bought(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | No
         project=metadata.get(tags.PROJECT, ""),
         attempt=int(run.get("attempt", 0)),
         op=run.get("op", ""),
+        replaces=frozenset(run.get("over", "").split(",")) - {""},
         at=at,
         by=by,
         shows_at=at,

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yaml.error import Mark
+from yaml.scanner import ScannerError
 
 from reconciler.errors import Problem
 from reconciler.settings import Limits
@@ -112,7 +114,13 @@ def test_what_is_read(text: str, value: object, parser: Parser) -> None:
         ("a: x\u202ey", 1, 5, "the invisible character U+202E"),
         ('a: "\\ud800"', 1, None, "an escape that is not a character"),
         ('a: "x\\ud83d\\ude00"', 1, None, "an escape that is not a character"),
+        ('a: "\\U00110000"', 1, 7, "an escape that is not a character"),
+        ('a: "\\UFFFFFFFF"', 1, 7, "an escape that is not a character"),
+        ('a: "C:\\users"', 1, 9, "an escape without all of its digits"),
+        ('a: "\\xg0"', 1, 7, "an escape without all of its digits"),
         ('a: "\\q"', 1, None, "an escape that YAML does not know"),
+        ('a: "b\n---\nc"', 1, 4, "a quote that is not closed before `---`"),
+        ("a: ? b", 1, 4, "a `?` that cannot stand here"),
         ("a: 'b", 1, 4, "a quote that is never closed"),
         ("a: b: c", 1, 5, "a `:` that cannot stand here"),
         ("a: 1\n b: 2", 2, 3, "a `:` that cannot stand here"),
@@ -121,6 +129,8 @@ def test_what_is_read(text: str, value: object, parser: Parser) -> None:
         ("a: `x`", 1, 4, "a value cannot begin with ```"),
         ("a: %x", 1, 4, "a value cannot begin with `%`"),
         ("a:\n\t- b", 2, 1, "a tab in the indentation"),
+        ("a: b\n\tc", 2, 1, "a tab in the indentation"),
+        ("a: |\n\tb", 2, 1, "a tab in the indentation"),
         ("a: [1, 2", 1, 4, "a `[` that is not closed"),
         ("a: {b: c", 1, 4, "a `{` that is not closed"),
         ("a: {b:\n\n", 1, 6, "a `[` or `{` that is not closed"),
@@ -132,7 +142,10 @@ def test_what_is_read(text: str, value: object, parser: Parser) -> None:
         ("a: |x\n  b", 1, 5, "text after `|` or `>`"),
         ("a: *.jsonl", 1, None, "`*` begins an alias and needs a name"),
         ("a: & b", 1, None, "`&` begins an anchor and needs a name"),
-        ("a: 1\nb\n", None, None, "a field without its `:`"),
+        ("a: 1\nb\n", 2, 1, "a field without its `:`"),
+        ('"a"\n"b"', 2, 1, "a document cannot begin here without `---`"),
+        ("a: 1\n... b", 2, 5, "a document cannot begin here without `---`"),
+        ("a: 1\n...\nb: 2\nc: 3", 3, 1, "a document cannot begin here without `---`"),
     ],
 )
 def test_what_is_refused_and_where(
@@ -153,18 +166,61 @@ def test_an_unknown_directive_is_refused_by_libyaml() -> None:
     assert problem.message == "a directive that YAML does not know"
 
 
-def _attack(kind: str) -> str:
-    if kind == "indented":
-        return "".join(f"{' ' * depth}a:\n" for depth in range(1300))
-    return kind * 50_000
+DEEP = {
+    "[": ["["] * 50_000,
+    "{": ["{"] * 50_000,
+    "{a: ": ["{a: "] * 50_000,
+    "- ": ["- "] * 50_000,
+    "? ": ["? "] * 50_000,
+    "- ? ": ["- ", "? "] * 25_000,
+    "[{a: ": ["[", "{a: "] * 25_000,
+    "{[": ["{", "["] * 25_000,
+    "- then [": ["- "] * 30 + ["["] * 50_000,
+    "a: then [": ["é: "] + ["["] * 50_000,
+    "a line each": ["[\n"] * 50_000,
+    "indented": [f"{' ' * depth}a:\n" for depth in range(1300)],
+}
+"""Texts that nest too deep: each part opens one level, at its first character that is not a space."""
 
 
 @BOTH
-@pytest.mark.parametrize("kind", ["[", "- ", "? ", "{a: ", "indented"])
-def test_a_file_that_nests_too_deep_ends_in_a_message(kind: str, parser: Parser) -> None:
-    (problem,) = refusals(_attack(kind), parser)
+@pytest.mark.parametrize("parts", DEEP.values(), ids=DEEP)
+def test_a_file_that_nests_too_deep_ends_in_a_message(parts: list[str], parser: Parser) -> None:
+    """Our limit is what the message names, also if libyaml's own (since 0.2.6) stops the reading first."""
+    (problem,) = refusals("".join(parts), parser)
     assert problem.message == "more than 64 levels deep"
     assert problem.hint == "raise `limits.spec_depth` in reconciler.yaml if this is meant"
+    before = "".join(parts[:64]) + " " * (len(parts[64]) - len(parts[64].lstrip(" ")))
+    assert problem.line == 1 + before.count("\n")
+    assert problem.column == len(before) - before.rfind("\n")
+
+
+@BOTH
+def test_what_stands_before_a_nest_too_deep_is_kept(parser: Parser) -> None:
+    found, stopped = read(
+        Source("x.yaml", "a: 1\n---\nb: 1\nb: 2\nc: " + "[" * 5000), Limits(), parser=parser
+    )
+    assert [document.value for document in found] == [{"a": 1}]
+    assert [(problem.line, problem.column) for problem in stopped] == [(4, 1), (5, 67)]
+
+
+def test_a_parser_that_reads_fewer_levels_than_ours_ends_in_a_message_too() -> None:
+    class Shallow:
+        def __init__(self, text: str) -> None:
+            self._text = text
+            self._whole = FASTEST(text)
+
+        def get_event(self) -> object:
+            if "[" in self._text:
+                mark = Mark("", self._text.index("["), 1, 3, None, 0)
+                raise ScannerError(
+                    "while increasing flow level", mark, "exceeded maximum nesting depth", mark
+                )
+            return self._whole.get_event()
+
+    found, (problem,) = read(Source("x.yaml", "a: 1\nb: [[1]]"), Limits(), parser=Shallow)
+    assert found == []
+    assert (problem.where, problem.message) == ("x.yaml:2:4", "more levels deep than the YAML parser reads")
 
 
 def test_the_depth_limit_is_exact() -> None:

@@ -1,0 +1,11 @@
+"""Moments for readers and machines, as RFC 3339 writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+
+def rfc3339(when: float, precision: Literal["seconds", "milliseconds"] = "seconds") -> str:
+    """Return Unix seconds as an RFC 3339 time in UTC; what is beyond the precision is cut off."""
+    return dt.datetime.fromtimestamp(when, dt.UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"

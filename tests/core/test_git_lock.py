@@ -1,0 +1,98 @@
+"""What git says of a lock file, and what a reader is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler.ledger.git_lock import LockedError, Locks
+
+NOW = 1_800_000_000.0
+HERE = "error: cannot lock ref 'refs/a': Unable to create '{}': File exists.\n\nAnother git process seems to be running"
+THERE = "remote: error: cannot lock ref 'refs/a': Unable to create '{}': File exists.        \nremote: \n"
+
+
+def locks(root: Path, *, url: str = "git@example.com:shop.git") -> Locks:
+    """The locks of a clone whose remote is at an address."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        assert arguments == ("remote", "get-url", "origin")
+        return subprocess.CompletedProcess(arguments, 0, f"{url}\n".encode(), b"")
+
+    return Locks(root=root, remote="origin", now=lambda: NOW, run=run)
+
+
+def old(path: Path, seconds: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (NOW - seconds, NOW - seconds))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "may_pass"),
+    [
+        (-5, "0 s old", True),
+        (0, "0 s old", True),
+        (59, "59 s old", True),
+        (60, "1 min old", False),
+        (7_500, "2 h 5 min old", False),
+    ],
+)
+def test_a_lock_of_the_clone_is_told_with_its_age(
+    tmp_path: Path, seconds: float, told: str, *, may_pass: bool
+) -> None:
+    path = old(tmp_path / ".git/it's a ref.lock", seconds)
+    for name in (str(path), ".git/it's a ref.lock", f"{tmp_path}/./.git/it's a ref.lock"):
+        lock = locks(tmp_path).in_the_way(HERE.format(name))
+        assert lock
+        error = LockedError("the ledger cannot be fetched", lock)
+        said = f"the ledger cannot be fetched: git's lock file .git/it's a ref.lock, {told} is in the way"
+        assert str(error) == said
+        assert error.may_pass is may_pass
+        quoted = f"""'{tmp_path}/.git/it'"'"'s a ref.lock'"""
+        assert error.hint == f"if no git command is running, delete it: rm {quoted}"
+
+
+def test_a_lock_that_is_gone_by_now_needs_nothing_but_another_try(tmp_path: Path) -> None:
+    lock = locks(tmp_path).in_the_way(HERE.format(tmp_path / "gone.lock"))
+    assert lock
+    assert lock.hint == "the file is gone by now: run again"
+    assert LockedError("why", lock).may_pass
+
+
+def test_a_lock_on_another_machine_is_for_its_administrator(tmp_path: Path) -> None:
+    """A file of the same path on this machine is another file."""
+    path = old(tmp_path / "srv/shop.git/refs/a.lock", 7_500)
+    lock = locks(tmp_path).in_the_way(THERE.format(path))
+    assert lock
+    assert lock.told == f"git's lock file {path} of the remote origin"
+    assert "its administrator has to delete the file" in lock.hint
+    assert "rm" not in lock.hint.split()
+    assert LockedError("why", lock).may_pass
+
+
+@pytest.mark.parametrize("url", ["{}", "file://{}", "srv/shop.git"])
+def test_a_lock_in_a_remote_that_is_a_folder_is_looked_at(tmp_path: Path, url: str) -> None:
+    folder = tmp_path / "srv/shop.git"
+    path = old(folder / "refs/a.lock", 7_500)
+    lock = locks(tmp_path, url=url.format(folder)).in_the_way(THERE.format(path))
+    assert lock
+    assert lock.told == "git's lock file srv/shop.git/refs/a.lock of the remote origin, 2 h 5 min old"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "",
+        "fatal: could not read Username for 'https://example.com': terminal prompts disabled",
+        "error: cannot lock ref 'refs/a': is at 1 but expected 2",
+        "error: cannot lock ref 'refs/a': Unable to create '/x/refs/a.lock': Permission denied",
+        "fatal: destination path 'x.lock' already exists",
+    ],
+)
+def test_other_failures_are_no_locks(tmp_path: Path, output: str) -> None:
+    assert locks(tmp_path).in_the_way(output) is None

@@ -1,0 +1,53 @@
+"""What is promised of twins, several live jobs of one run key, after an apply that saw them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.model import RunKey
+from tests.simulation.accepted import in_view
+from tests.simulation.history import PROJECT, Bought, History, RunRecord
+from tests.simulation.server import LIVE, Server
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An apply of a whole checkout that was agreed to and that nothing disturbed."""
+
+    history: History
+    server: Server
+    by: RunRecord
+
+
+def at_most_one_live_after_the_next_apply(after: Applied) -> Iterator[str]:
+    """Of several live jobs of one run key at most one lives after an apply whose list showed them: whichever run key is
+    declared, and whether or not anybody still wants that work.
+
+    Not promised: of a name that is on hold as a whole, since tags of it cannot be read or a newer tool wrote them;
+    and of what was bought from a later commit than the checkout's.
+    """  # noqa: D205 - one sentence
+    for twins in _families(after).values():
+        still = [job for job in twins if after.server.status(job.id) in LIVE]
+        if len(still) > 1 and not any(_on_hold(after, job) for job in still):
+            yield f"{', '.join(job.id[:8] for job in still)} live, of {still[0].name}"
+
+
+def _families(after: Applied) -> dict[RunKey, list[Bought]]:
+    """Return the jobs of each run key that surely were in the list as live ones."""
+    found: dict[RunKey, list[Bought]] = defaultdict(list)
+    for job in after.history.jobs.values():
+        seen = in_view(after.by, job) and after.server.was_live_at(job.id, after.by.planned_on)
+        if job.key and job.project == PROJECT and not job.altered and seen:
+            found[job.key].append(job)
+    return found
+
+
+def _on_hold(after: Applied, job: Bought) -> bool:
+    newer = job.by is not None and 0 <= after.by.commit < job.by.commit
+    return newer or any(
+        other.altered
+        and (other.name == job.name or (other.key and job.key and other.key.work == job.key.work))
+        for other in after.history.jobs.values()
+    )
