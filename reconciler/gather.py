@@ -106,8 +106,8 @@ def decide(run: Run[ApiT], declared: Declared, observed: Observed, memory: Memor
     What counts is when the workspace began to be read: reading may take minutes, and a snapshot be of yesterday, and
     what has settled only since then may have shown only since then.
     """
-    declared = with_ancestry(run, declared, observed)
     memory = memory.reopened(observed.gone, now=observed.began)
+    declared = with_ancestry(run, declared, observed)
     room = Room(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
     decided = fit(plan(declared, observed, memory, now=observed.began), observed.pending, room)
     return situation_of(run, declared, observed, memory, decided)

@@ -14,13 +14,7 @@ from reconciler.document import PlanDoc
 from reconciler.errors import LedgerError, StalePlanError
 from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
 from reconciler.ledger.memory import remember
-from reconciler.model import (
-    Job,
-    JobSpec,
-    Observed,
-    Phase,
-    UploadedFile,
-)
+from reconciler.model import Job, JobSpec, Observed, Phase, UploadedFile
 from reconciler.outcomes import Created, Failed, Outcome
 from reconciler.reconcile import ROUNDS
 from reconciler.situation import Situation
