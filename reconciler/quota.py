@@ -10,7 +10,7 @@ not to send it. What is pending is a lower bound, since jobs show no total until
     it replaces a job, and fits once that one is gone
         -> Cancel the old one `superseded` first; the new one is created once it has stopped
     it replaces a job, and fits in neither way
-        -> Hold `quota`, and Keep the old one `running`; of twins of one run key the oldest, Cancel the others `duplicate`
+        -> Hold `quota`, and Keep the old one `running`; of twins the oldest, Cancel the others `duplicate`
 """
 
 from __future__ import annotations
