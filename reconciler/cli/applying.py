@@ -63,7 +63,9 @@ class Applying:
     def _agree(self, situation: Situation) -> bool:
         self.seen = situation
         then = announced(situation, self.saved) if self.wait else ()
-        self.agreed = show_and_ask(self.session.host, situation, self.shown.shape, ask=self.ask, then=then)
+        self.agreed = show_and_ask(
+            self.session.run.world, situation, self.shown.shape, ask=self.ask, then=then
+        )
         return self.agreed and self.interrupted.be_careful()
 
     def rest(self, situation: Situation, outcomes: tuple[Outcome, ...], timeout: float | None) -> End:
@@ -101,7 +103,7 @@ class Applying:
                 self.shown.end(situation, end.outcomes, end.view, code)
             told_already = end.view is not None or self.shown.rounds
             tell_outcomes(
-                self.session.host,
+                self.session.run.world,
                 situation.document,
                 end.outcomes,
                 form="" if told_already else self.shown.shape.form,
@@ -113,7 +115,7 @@ class Applying:
         except ReconcilerError as error:
             from reconciler.cli.main import told
 
-            aside(told(error, colour=self.session.host.colour("stderr")))
+            aside(told(error, colour=self.session.run.world.colour("stderr")))
             return first_that_holds({code, ExitCode.PARTIAL if end.outcomes else ExitCode.FAILED})
         return code
 

@@ -29,11 +29,11 @@ def declared(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY
     """
     world = session.run.world
     began = world.monotonic()
-    places = [session.host.cwd / path for path in paths]
+    places = [session.run.world.cwd / path for path in paths]
     loaded = load(session.project, places, now=world.now(), names=names, progress=world.progress)
     world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
     if loaded.warnings:
-        aside(problems_text(loaded.warnings, colour=session.host.colour("stderr")))
+        aside(problems_text(loaded.warnings, colour=session.run.world.colour("stderr")))
     uncommitted = session.run.checkout.uncommitted
     return Declared(specs=loaded.specs, selected=loaded.selected, later=loaded.later, uncommitted=uncommitted)
 
@@ -48,7 +48,7 @@ def selected_by(saved: PlanDoc, said: Declared) -> Declared:
 def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
     run = session.run
-    listed = session.host.beside(lambda: whole(run))
+    listed = session.run.world.beside(lambda: whole(run))
     said = declared(session, paths, names)
     return gathering.gather(run, said, listed=listed)
 
@@ -61,9 +61,9 @@ def gather_from(
     Raises:
         ReconcilerError: it is no snapshot, or one of another target.
     """
-    host, run = session.host, session.run
+    world, run = session.run.world, session.run
     try:
-        with (host.cwd / observed).open("rb") as stream:
+        with (world.cwd / observed).open("rb") as stream:
             seen = snapshot.decode(stream.read(sealed.MAX_BYTES + 1), run.target)
     except OSError as error:
         raise ReconcilerError(f"{observed}: {error.strerror}", hint=snapshot.HINT) from error

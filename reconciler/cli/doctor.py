@@ -13,10 +13,10 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.doctor import Finding
     from reconciler.run import ApiT
+    from reconciler.world import World
 
 
 @click.command()
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def doctor(host: Host, *, yes: bool, model: str, form: str, common: options.Common) -> int:
+def doctor(world: World, *, yes: bool, model: str, form: str, common: options.Common) -> int:
     """Check key, host, clock, git and ledger, without buying anything.
 
     With --yes it buys one job of one request and reports what is documented nowhere. Please send that report along
@@ -37,12 +37,12 @@ def doctor(host: Host, *, yes: bool, model: str, form: str, common: options.Comm
     ear = checks.Ear()
     found: list[Finding] = []
     if yes:
-        with writing(common, host, ear=ear) as session:
+        with writing(common, world, ear=ear) as session:
             found += [*surroundings(session), *checks.examine(session.run, ear)]
             found += checks.experiment(session.run, ear, model=model)
             target = session.run.target.host
     else:
-        with reading(common, host, ear=ear) as reader:
+        with reading(common, world, ear=ear) as reader:
             found += [*surroundings(reader), *checks.examine(reader.run, ear)]
             target = reader.run.target.host
     write(found, target, form=form)
@@ -56,12 +56,12 @@ def surroundings(session: Session[ApiT]) -> Iterator[Finding]:
     from reconciler.specs.load import load
 
     def specs() -> Iterator[Finding]:
-        loaded = load(session.project, now=session.host.now())
+        loaded = load(session.project, now=session.run.world.now())
         told = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.Finding(check="specs", verdict="ok", detail=told)
 
     def locks() -> Iterator[Finding]:
-        shared = shared_ledger(session.project, session.run.target, session.host)
+        shared = shared_ledger(session.project, session.run.target, session.run.world)
         for lock in shared.locks() if shared else ():
             yield checks.Finding(check="git lock", verdict="warning", detail=lock.told, hint=lock.hint)
 

@@ -13,8 +13,8 @@ from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 if TYPE_CHECKING:
     from reconciler.api.client import Writer
     from reconciler.api.values import File
-    from reconciler.cli.host import Host
     from reconciler.cli.session import Session
+    from reconciler.world import World
 
 
 @click.group()
@@ -27,7 +27,7 @@ def files() -> None:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def prune(host: Host, *, yes: bool, form: str, common: options.Common) -> int:
+def prune(world: World, *, yes: bool, form: str, common: options.Common) -> int:
     """List the uploads of this tool that no live job needs, and with --yes delete them.
 
     Only uploads that are named by their content, as this tool names them, are ever looked at. Those of jobs that are
@@ -37,13 +37,13 @@ def prune(host: Host, *, yes: bool, form: str, common: options.Common) -> int:
     from reconciler.cli.signals import interrupts
 
     if not yes:
-        with reading(common, host) as reader:
+        with reading(common, world) as reader:
             found = unneeded(reader)
         say(shown(found, form=form))
         return ExitCode.OK
-    with interrupts(host) as interrupted, writing(common, host) as session:
+    with interrupts(world) as interrupted, writing(common, world) as session:
         found = unneeded(session)
-        deleted = [file for file in found if not host.stop.is_set() and delete(session, file)]
+        deleted = [file for file in found if not world.stop.is_set() and delete(session, file)]
     say(shown(found, deleted, form=form))
     failed = len(deleted) < len(found)
     ended = (ExitCode.PARTIAL if deleted else ExitCode.FAILED) if failed else ExitCode.OK
@@ -85,7 +85,7 @@ def delete(session: Session[Writer], file: File) -> bool:
     except NotFoundError:  # somebody else did
         return True
     except ReconcilerError as error:
-        aside(told(error, colour=session.host.colour("stderr")))
+        aside(told(error, colour=session.run.world.colour("stderr")))
         return False
     session.run.world.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
     return True

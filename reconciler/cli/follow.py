@@ -9,7 +9,6 @@ from reconciler.actions import Plan
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
 from reconciler.cli.agree import Shape
-from reconciler.cli.host import Host
 from reconciler.cli.job_bars import job_bars
 from reconciler.cli.say import aside, say
 from reconciler.cli.session import Session, locked
@@ -25,6 +24,7 @@ from reconciler.reports import ApplyDoc, pretty
 from reconciler.rounds import Rounds, requests_of
 from reconciler.situation import Situation
 from reconciler.wait import Patience, View, until_ended
+from reconciler.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class End:
 class Shown:
     """What stdout gets of the rounds: each as it is done, or one JSON document in the end."""
 
-    host: Host
+    world: World
     shape: Shape
     rounds: int = 0
     """How many have been written."""
@@ -53,7 +53,7 @@ class Shown:
             return
         self.rounds += 1
         tell_outcomes(
-            self.host,
+            self.world,
             situation.document,
             outcomes,
             form=self.shape.form,
@@ -66,7 +66,7 @@ class Shown:
         report = wait_doc(view, code)
         if self.shape.form != "json":
             say("\n")
-            write(report, now=self.host.now(), form=self.shape.form, everything=self.shape.everything)
+            write(report, now=self.world.now(), form=self.shape.form, everything=self.shape.everything)
             return
         told = tuple(map(outcome_doc, outcomes))
         say(pretty(ApplyDoc(plan=situation.document, outcomes=told, exit_code=int(code), waited=report)))
@@ -119,12 +119,12 @@ def follow(
     patience = Patience(timeout_seconds=timeout)
     view = None
     try:
-        with job_bars(session.host) as show:
+        with job_bars(session.run.world) as show:
             view = until_ended(session.run, rounds.look, patience, show, lambda: rounds.agreement.names_held)
     except ReconcilerError as error:
         from reconciler.cli.main import told
 
-        aside(told(error, colour=session.host.colour("stderr")))
+        aside(told(error, colour=session.run.world.colour("stderr")))
         code = ExitCode.PARTIAL if rounds.outcomes else ExitCode.FAILED
         return End(outcomes=rounds.outcomes, codes=frozenset({code}))
     for refusal in rounds.refusals:

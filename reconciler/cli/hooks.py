@@ -25,7 +25,7 @@ def tell_ends(session: Session[Writer], jobs: Sequence[Ours], *, since: float) -
         since: when the run began, Unix seconds.
     """
     call = call_of(session)
-    if call is None or session.host.stop.is_set():
+    if call is None or session.run.world.stop.is_set():
         return
     from reconciler.hooks.tell import Teller
 
@@ -40,12 +40,12 @@ def tell_ends(session: Session[Writer], jobs: Sequence[Ours], *, since: float) -
 
 def call_of(session: Session[Writer]) -> Call | None:
     """Return what tells one end, None where the settings name nobody."""
-    on_end, host = session.project.settings.on_end, session.host
+    on_end, world = session.project.settings.on_end, session.run.world
     command, webhook, seconds = on_end.command, on_end.webhook, on_end.timeout_seconds
     if command:
         from reconciler.hooks.command import environment, run
 
-        environ = environment(host.environ, session.redact)
+        environ = environment(world.environ, session.redact)
         return lambda said: session.redact(
             run(command, said, folder=session.project.root, environ=environ, timeout_seconds=seconds)
         )

@@ -15,11 +15,11 @@ from reconciler.errors import SpecError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader
-    from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.model import JobSpec, Ours
     from reconciler.results.pull import Puller
     from reconciler.results.store import Store
+    from reconciler.world import World
 
 
 @click.group()
@@ -38,7 +38,7 @@ def outputs() -> None:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common) -> int:
+def pull(world: World, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common) -> int:
     """Fetch the results of every ended job, however it ended, and join them with its inputs.
 
     NAMES or globs of names select jobs; those that specs adopt are among them. What is there already is not fetched
@@ -50,7 +50,7 @@ def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, commo
     from reconciler.reports import pretty
     from reconciler.results.report import exit_codes, pull_doc
 
-    with interrupts(host) as interrupted, reading(common, host, lasting=True) as session:
+    with interrupts(world) as interrupted, reading(common, world, lasting=True) as session:
         specs = declared(session)
         jobs = chosen(session, specs, names)
         over = [ours for ours in jobs if ours.phase.ended]
@@ -62,7 +62,7 @@ def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, commo
         code = first_that_holds(exit_codes(endings) | interrupted.codes)
         target = session.run.target
     report = pull_doc(endings, target=target, store=store, running=len(jobs) - len(over), code=code)
-    say(pretty(report) if form == "json" else pull_text(report, target, colour=host.colour("stdout")))
+    say(pretty(report) if form == "json" else pull_text(report, target, colour=world.colour("stdout")))
     return code
 
 
@@ -129,10 +129,10 @@ def destination(session: Session[Reader], to: str | None) -> Store:
         if not (root / summary.DESTINATION).exists():
             make_own(root / summary.DESTINATION)
         return store_at(summary.DESTINATION, start=root, staging=staging)
-    place = session.host.cwd / to
+    place = session.run.world.cwd / to
     if "://" not in to and not place.exists() and files.within(str(place.resolve()), str(root)):
         make_own(place)
-    return store_at(to, start=session.host.cwd, staging=staging)
+    return store_at(to, start=session.run.world.cwd, staging=staging)
 
 
 def puller(session: Session[Reader], store: Store, specs: Sequence[JobSpec]) -> Puller:
@@ -142,10 +142,10 @@ def puller(session: Session[Reader], store: Store, specs: Sequence[JobSpec]) -> 
     from reconciler.results.pull import Puller
     from reconciler.results.questions import by_inputs
 
-    host, run = session.host, session.run
-    me = Holder(run_id=run.world.run_id, host=host.name, pid=host.pid)
+    world, run = session.run.world, session.run
+    me = Holder(run_id=run.world.run_id, host=world.name, pid=world.pid)
     clerk = Clerk(
-        store=store, me=me, running=host.runs, now=host.now, monotonic=host.monotonic, sleep=host.sleep
+        store=store, me=me, running=world.runs, now=world.now, monotonic=world.monotonic, sleep=world.sleep
     )
     bringer = Bringer(
         reader=run.api,

@@ -12,10 +12,10 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.cli.session import Session
     from reconciler.reports import WaitDoc
     from reconciler.wait import View
+    from reconciler.world import World
 
 timeout = click.option(
     "--timeout", type=SPAN, metavar="SPAN", help="Stop waiting after so long (90, 30m, 2h, 1d): exit 6."
@@ -30,7 +30,7 @@ timeout = click.option(
 @options.common
 @click.pass_obj
 def wait(
-    host: Host,
+    world: World,
     *,
     names: tuple[str, ...],
     timeout: float | None,
@@ -52,9 +52,9 @@ def wait(
     from reconciler.model import Names
     from reconciler.wait import Patience, until_ended
 
-    with interrupts(host), reading(common, host, lasting=True) as session:
+    with interrupts(world), reading(common, world, lasting=True) as session:
         said = declared(session, (), Names(only=names))
-        with job_bars(host) as show:
+        with job_bars(world) as show:
             view = until_ended(
                 session.run,
                 lambda: gather(session.run, said),
@@ -63,7 +63,7 @@ def wait(
             )
         log_finished(session, view)
     code = ExitCode.OK if view.well else ExitCode.ATTENTION
-    write(wait_doc(view, code), now=host.now(), form=form, everything=everything)
+    write(wait_doc(view, code), now=world.now(), form=form, everything=everything)
     return code
 
 

@@ -76,6 +76,9 @@ class Flag:
     def is_set(self) -> bool:
         return self.up
 
+    def set(self) -> None:
+        self.up = True
+
 
 @dataclass
 class MemoryLedger:
@@ -132,6 +135,8 @@ class Stage:
 
     def world(self) -> World:
         return World(
+            environ={},
+            cwd=Path("nowhere"),
             now=self.clock,
             monotonic=self.clock.monotonic,
             sleep=self.clock.sleep,
