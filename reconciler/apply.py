@@ -13,6 +13,7 @@ from typing import Final, assert_never
 from reconciler.actions import Cancel, Create, Decision, Plan
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError
+from reconciler.cancel import cancel_job
 from reconciler.create import (
     FIRST_WAIT,
     LONGEST_WAIT,
@@ -25,18 +26,14 @@ from reconciler.create import (
     Result,
     buy,
 )
-from reconciler.errors import LedgerError, ReconcilerError
-from reconciler.ledger.lines import CancelEnded, CancelIntended
-from reconciler.model import Job, JobSpec, Phase
+from reconciler.errors import ReconcilerError
+from reconciler.model import JobSpec
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
 from reconciler.run import Run
 from reconciler.uploads import Uploads
-from reconciler.world import World
 
 CREATE: Final = "create"
 CANCEL: Final = "cancel"
-RUNNING: Final = (Phase.ACTIVE, Phase.UNKNOWN)
-"""Phases of a job that a cancel may still stop."""
 
 
 class Applier:
@@ -186,94 +183,6 @@ class Applier:
         except ReconcilerError as error:
             return Failed(name=name, action=CANCEL, error=error)
         return Cancelled(name=name, job=job)
-
-
-def cancel_job(run: Run[Writer], job: Job, *, name: str, reason: str) -> Job:
-    """Cancel a job, on the record, and return it as it is left. A job that has stopped by itself is returned as it is.
-
-    The job is read first: only if it was running just before, and the API accepted the cancel, does the ledger say
-    later that this tool stopped it. Otherwise somebody else may have, and what a person stopped is not created again.
-
-    Raises:
-        LedgerError: the intent could not be made durable, so nothing was sent.
-        ApiError: the job was not cancelled, or it is not known whether it was.
-    """
-    world, source = run.world, run.source
-    before = _read_before(run, job, name=name)
-    if before.phase not in RUNNING:
-        return before
-    world.ledger.append(
-        CancelIntended(
-            at=world.now(),
-            run_id=world.run_id,
-            job_id=job.id,
-            name=name,
-            reason=reason,
-            commit=source.commit,
-            actor=source.actor,
-            run_url=source.run_url,
-        )
-    )
-    try:
-        left, problem = stop(run.api, job.id)
-    except ReconcilerError as error:
-        world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
-        if not isinstance(
-            error, OutcomeUnknownError
-        ):  # otherwise it may stop yet: the intent stays what is known
-            _note(world, CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, error=str(error)))
-        raise
-    _note(
-        world,
-        CancelEnded(at=world.now(), run_id=world.run_id, job_id=job.id, status=left.status, error=problem),
-    )
-    world.log(
-        "job.cancelled",
-        name=name,
-        job_id=job.id,
-        reason=reason,
-        status=left.status,
-        answered=left.completed_requests,
-    )
-    return left
-
-
-def _read_before(run: Run[Writer], job: Job, *, name: str) -> Job:
-    try:
-        return run.api.get_job(job.id)
-    except ReconcilerError as error:
-        run.world.log("job.cancel_failed", name=name, job_id=job.id, error=str(error))
-        if isinstance(error, OutcomeUnknownError):  # of the read: no cancel was sent
-            raise ReconcilerError(
-                f"not cancelled, since it could not be read: {error}", hint="run again"
-            ) from error
-        raise
-
-
-def _note(world: World, line: CancelEnded) -> None:
-    """What was sent is sent: a ledger that fails now costs memory."""
-    try:
-        world.ledger.append(line)
-    except LedgerError as problem:
-        world.log("ledger.degraded", error=str(problem))
-
-
-def stop(writer: Writer, job_id: str) -> tuple[Job, str]:
-    """Cancel a job. Whatever the answer, GET decides whether it has stopped.
-
-    Returns:
-        The job as it is left, and the API's error if the job has stopped and no cancel of ours was accepted.
-
-    Raises:
-        ApiError: the cancel was refused, and the job runs on or cannot be read.
-    """
-    try:
-        return writer.cancel_job(job_id), ""
-    except ReconcilerError as error:
-        job = writer.get_job(job_id)
-        if job.phase in RUNNING:
-            raise
-        return job, str(error)
 
 
 def _altered(result: Altered) -> ReconcilerError:

@@ -156,15 +156,18 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def stopped_by_a_person(self) -> Ours | None:
-        """The newest attempt, if it was cancelled and not by us.
+        """The newest job that was cancelled and not by us.
 
-        An adopted job that came later was not created for the spec, so it does not count as a newer attempt.
+        If the ledger knows the job, it counts even if a younger twin went on. Of other jobs only the newest attempt
+        counts: who cancelled an older one is not known, and the tool did create the work again. An adopted job that
+        came later was not created for the spec, so it does not count as a newer attempt.
         """
         since = max((rank(ours) for ours in self.wanted if not ours.adopted), default=None)
         stopped = [
             ours
             for ours in self.wanted_in(Phase.CANCELLED)
-            if (since is None or rank(ours) >= since) and not self.stopped_by_us(ours)
+            if (since is None or rank(ours) >= since or self.memory.knows(ours.job.id, ours.tags.op))
+            and not self.stopped_by_us(ours)
         ]
         return max(stopped, key=rank, default=None)
 

@@ -170,7 +170,7 @@ def _experiment(run: Run[Writer], ear: Ear, model: str) -> Iterator[Finding]:
         yield Finding(check="total", verdict="note", detail=f"{before:,} before, {after:,} after one create")
         yield _filter(run, tags.NAME, spec.name, expected=1, total=after)
     finally:
-        stopped = run.api.cancel_job(job.id)
+        stopped = run.retrier.call(lambda _: run.api.cancel_job(job.id))
     yield Finding(check="cancel", verdict="ok", detail=f"left {stopped.status}")
     yield _second_cancel(run, job)
 

@@ -39,7 +39,8 @@ the wanted work, live jobs of other work under the name are decided as well.
 2  the work is at rest, and memory knows a later job of it with an unexplained end: the list does
    not, GET says 404
      -> Hold `record_gone` (attention)
-3  every job is accounted for, and the newest attempt was CANCELLED, not by us
+3  every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED,
+   not by us
      -> Hold `cancelled` (attention): cancelled outside this tool's records, for example in the
         console
 3  every job is accounted for, no person stopped the newest, and one FAILED or TIMED_OUT with

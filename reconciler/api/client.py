@@ -178,14 +178,12 @@ class Writer(Reader):
         return self._exchange.once(call, wire.read_job)
 
     def cancel_job(self, job_id: str) -> Job:
-        """Ask for a job to be stopped and return it as it stands then. Repeated like a read: it does no harm.
+        """Ask for a job to be stopped and return it as it is then. Not repeated: look at the job first.
 
         Raises:
             RejectedError: for one that has already ended, perhaps: what the API answers then is documented nowhere.
         """
-        return self._exchange.again(
-            Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job
-        )
+        return self._exchange.once(Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job)
 
     def upload_file(
         self,

@@ -194,7 +194,7 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
 
 def stop_by_hand(session: Session[Writer], job: Job) -> bool:
     """Stop one job, record that a person did, and say how it stands."""
-    from reconciler.apply import cancel_job
+    from reconciler.cancel import cancel_job
     from reconciler.cli.main import told
     from reconciler.render.clean import clean
 

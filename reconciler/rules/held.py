@@ -11,7 +11,7 @@ from reconciler.standing import Standing
 
 @rule(
     Standing.CANCELLED,
-    "every job is accounted for, and the newest attempt was CANCELLED, not by us",
+    "every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED, not by us",
     "Hold `cancelled` (attention): cancelled outside this tool's records, for example in the console",
     applies=lambda case: case.accounted_for and case.stopped_by_a_person is not None,
 )

@@ -14,7 +14,8 @@ from reconciler import tags
 from reconciler.actions import Cancel, Create, Plan
 from reconciler.api.errors import ApiError, NotFoundError, OutcomeUnknownError, RejectedError
 from reconciler.api.values import CreateJob
-from reconciler.apply import Applier, cancel_job, stop
+from reconciler.apply import Applier
+from reconciler.cancel import cancel_job
 from reconciler.errors import ExitCode, LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelIntended
 from reconciler.ledger.memory import Memory, remember
@@ -314,8 +315,53 @@ def test_a_cancel_that_was_refused_while_the_job_runs_on_has_failed(phase: Phase
 def test_a_cancel_of_a_job_that_nobody_knows_has_failed() -> None:
     api = Api(Stage())
     with pytest.raises(NotFoundError):
-        stop(api, "j1")
-    assert api.trace == ["cancel j1", "get j1"]
+        cancel_job(run(api), job(A), name="a", reason="by_hand")
+    assert api.trace == ["get j1"]
+
+
+class StopsMeanwhile(Api):
+    """A job that stops between the look at it and the cancel, which fails."""
+
+    becomes = CANCELLED
+
+    def cancel_job(self, job_id: str) -> Job:
+        self.trace.append(f"cancel {job_id}")
+        self.end(job_id, self.becomes)
+        raise OutcomeUnknownError("503", transient=True)
+
+
+@pytest.mark.parametrize("phase", [STOPPING, CANCELLED, SUCCEEDED])
+def test_a_cancel_that_failed_is_not_repeated_and_not_ours_if_the_job_has_stopped(phase: Phase) -> None:
+    api = StopsMeanwhile(Stage(), job(A))
+    api.becomes = phase
+    assert codes(applied(api)) == {ExitCode.OK}
+    assert api.sent("cancel") == ["cancel j1"]
+    assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {}
+
+
+def test_a_cancel_that_failed_is_repeated_after_a_look_at_the_job() -> None:
+    api = Api(Stage(), job(A))
+    api.cancel_faults = {"j1": (OutcomeUnknownError("503", transient=True), False)}
+    api.stage.clock.wakes = [api.cancel_faults.clear]
+    assert told(applied(api)) == ["cancelled j1"]
+    assert [it for it in api.trace if it.startswith(("get", "cancel"))] == [
+        "get j1",
+        "cancel j1",
+        "get j1",
+        "cancel j1",
+    ]
+    assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {"j1": "removed"}
+
+
+def test_a_cancel_that_finds_the_job_cancelled_is_not_ours() -> None:
+    class Late(Api):
+        def cancel_job(self, job_id: str) -> Job:
+            self.end(job_id, CANCELLED)
+            return self.get_job(job_id)
+
+    api = Late(Stage(), job(A))
+    assert told(applied(api)) == ["cancelled j1"]
+    assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {}
 
 
 def test_a_cancel_is_not_sent_where_its_intent_cannot_be_made_durable() -> None:

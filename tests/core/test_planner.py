@@ -715,6 +715,12 @@ CANCELS = {
         jobs=(job(A, "j1", CANCELLED), job(A, "j2", FAILED, attempt=2)),
         expected={"a": ("create retry 3",)},
     ),
+    "a person stopped the work even if a younger twin of the job failed": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", CANCELLED, age=900), job(A, "j2", FAILED, age=800)),
+        memory=memory(created(A, "j1"), created(A, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
     "a retry that a person stopped stays stopped": Row(
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),

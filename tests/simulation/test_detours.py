@@ -91,7 +91,6 @@ def test_what_a_person_stopped_stays_stopped_however_its_work_comes_back(
     assert job.person_at is not None
 
 
-@pytest.mark.xfail(strict=True, reason="nobody looks at the job before the cancel is sent again")
 @pytest.mark.parametrize("speed", [WORLD.speed, 1.0])
 @pytest.mark.parametrize(
     "how", [Fault.ERROR_BEFORE, Fault.BUSY_SECONDS, Fault.NEVER, Fault.NO_CONNECTION, Fault.RESET_BEFORE]
@@ -112,7 +111,6 @@ def test_a_cancel_that_is_sent_again_does_not_pass_for_the_one_of_a_person_in_be
     assert job.person_at is not None
 
 
-@pytest.mark.xfail(strict=True, reason="only the newest job of a run key is looked at")
 def test_a_person_has_stopped_the_work_even_if_a_younger_twin_of_the_job_fails(server: Server) -> None:
     detour = a_detour(APART, server)
     detour.spec = structs.replace(detour.spec, retry=Retry(max_attempts=2))
