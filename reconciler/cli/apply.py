@@ -83,10 +83,10 @@ def apply(
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     opened = lasting if wait else writing
-    with telling(), interrupts(world) as interrupted, opened(common, world, consent) as session:
-        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
-        run = Applying(
-            session=session,
+    with telling(), interrupts(world) as interrupted, opened(common, world, consent) as run:
+        said = selected_by(saved, declared(run, ())) if saved else declared(run, paths, names)
+        applying = Applying(
+            run=run,
             interrupted=interrupted,
             declared=said,
             saved=saved,
@@ -95,10 +95,12 @@ def apply(
             shown=Shown(world=world, shape=Shape(form=form, everything=everything, comment=comment)),
             began=began,
         )
-        situation, outcomes = run.first()
-        end = run.rest(situation, outcomes, timeout)
-        code = run.tell(situation, end, run.code(situation, end, fail_on_attention=fail_on_attention))
-        run.tell_ends(end.view.situation if end.view else situation)
+        situation, outcomes = applying.first()
+        end = applying.rest(situation, outcomes, timeout)
+        code = applying.tell(
+            situation, end, applying.code(situation, end, fail_on_attention=fail_on_attention)
+        )
+        applying.tell_ends(end.view.situation if end.view else situation)
     return code
 
 

@@ -99,8 +99,8 @@ def adopt(world: World, common: options.Common) -> tuple[list[Placed], Sequence[
     from reconciler.specs.from_jobs import drafts
     from reconciler.specs.load import load
 
-    with reading(common, world) as session:
-        run, project = session.run, session.project
+    with reading(common, world) as run:
+        project = run.project
         declared = load(project, now=world.now()).specs if has_specs(project) else ()
         listed = listing.list_all(run)
     theirs = (job for job in listed if job.phase is Phase.ACTIVE and tags.project_of(job) is None)

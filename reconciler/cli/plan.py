@@ -66,11 +66,11 @@ def plan(
         raise UsageError("-o takes a file", hint="for the plan on stdout: --format json")
     with telling_errors(world, comment, form=form, what="plan"):
         if observed is None:
-            with reading(common, world, consent) as session:
-                document = gather(session, paths, names).document
+            with reading(common, world, consent) as run:
+                document = gather(run, paths, names).document
         else:
-            with offline(common, world, consent) as session:
-                document = gather_from(session, observed, paths, names).document
+            with offline(common, world, consent) as run:
+                document = gather_from(run, observed, paths, names).document
         if out is not None:
             save(world.cwd / out, plan_bytes(document))
     flags = (*common.flags, *consent.flags)

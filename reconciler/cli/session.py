@@ -1,14 +1,11 @@
-"""What a command works with: the project, the target, the API and the world, opened together and closed together."""
+"""Opens a run: the project, the target, the API, the log and the ledger, which are closed together."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Generic
 
 import msgspec
 
@@ -28,22 +25,8 @@ from reconciler.ledger import lock
 from reconciler.ledger.joint import JointLedger
 from reconciler.logs import open_log
 from reconciler.run import ApiT, Run
-from reconciler.specs.project import STATE, Project, make_own
+from reconciler.specs.project import STATE, make_own
 from reconciler.world import Ledger, World
-
-
-@dataclass(frozen=True, kw_only=True)
-class Session(Generic[ApiT]):
-    """One command's work."""
-
-    project: Project
-    run: Run[ApiT]
-    folder: Path
-    """Where this target's ledger and lock are."""
-    began: float
-    """On the monotonic clock."""
-    redact: Callable[[str], str]
-    """Takes the key out of a text."""
 
 
 @contextmanager
@@ -54,7 +37,7 @@ def reading(
     *,
     ear: Observer | None = None,
     lasting: bool = False,
-) -> Iterator[Session[Reader]]:
+) -> Iterator[Run[Reader]]:
     """Open a session that cannot write to the API.
 
     Args:
@@ -69,7 +52,7 @@ def reading(
 
 
 @contextmanager
-def offline(common: Common, world: World, consent: Consent | None = None) -> Iterator[Session[Reader]]:
+def offline(common: Common, world: World, consent: Consent | None = None) -> Iterator[Run[Reader]]:
     """Open a session that needs no key and reaches neither the API nor a shared ledger."""
     with ExitStack() as stack:
         yield _open(Reader, common, world, consent or Consent(), stack, nowhere=True)
@@ -78,34 +61,34 @@ def offline(common: Common, world: World, consent: Consent | None = None) -> Ite
 @contextmanager
 def writing(
     common: Common, world: World, consent: Consent | None = None, *, ear: Observer | None = None
-) -> Iterator[Session[Writer]]:
+) -> Iterator[Run[Writer]]:
     """Open a session that may write, and hold the target's lock. The arguments are those of `reading`.
 
     Raises:
         LedgerError: another process on this host writes to the same target.
     """
     with ExitStack() as stack:
-        session = _open(Writer, common, world, consent or Consent(), stack, ear=ear)
-        stack.enter_context(locked(session))
-        yield session
+        run = _open(Writer, common, world, consent or Consent(), stack, ear=ear)
+        stack.enter_context(locked(run))
+        yield run
 
 
 @contextmanager
-def lasting(common: Common, world: World, consent: Consent | None = None) -> Iterator[Session[Writer]]:
+def lasting(common: Common, world: World, consent: Consent | None = None) -> Iterator[Run[Writer]]:
     """Open a session that may write whenever it has the target's lock (`locked`), and that may last for days."""
     with ExitStack() as stack:
         yield _open(Writer, common, world, consent or Consent(), stack, lasting=True)
 
 
 @contextmanager
-def locked(session: Session[Writer]) -> Iterator[None]:
+def locked(run: Run[Writer]) -> Iterator[None]:
     """Hold the target's lock.
 
     Raises:
         HeldError: another process on this host writes to the same target.
     """
-    holder = f"run {session.run.world.run_id} on {platform.node()}"
-    with lock.held(session.folder, holder=holder):
+    holder = f"run {run.world.run_id} on {run.world.name}"
+    with lock.held(run.folder, holder=holder):
         yield
 
 
@@ -119,7 +102,7 @@ def _open(
     ear: Observer | None = None,
     nowhere: bool = False,
     lasting: bool = False,
-) -> Session[ApiT]:
+) -> Run[ApiT]:
     project = open_project(common, world)
     target = target_of(common, world, project)
     limits = project.settings.limits
@@ -175,10 +158,11 @@ def _open(
     opened = replace(
         world, log=log, ledger=record, progress=drawn or Beats(log, world.monotonic), run_id=run_id
     )
-    run = Run(
+    return Run(
         api=api,
         retrier=retrier,
         world=opened,
+        project=project,
         target=target,
         limits=limits,
         guards=consent.settings(project.settings.guards),
@@ -186,12 +170,6 @@ def _open(
         checkout=checkout,
         ancestry=partial(git.ancestry, project.root),
         source=source,
-        root=project.root,
-        uploads=project.settings.uploads,
-    )
-    return Session(
-        project=project,
-        run=run,
         folder=local.path.parent,
         began=world.monotonic(),
         redact=key.redact,

@@ -69,10 +69,10 @@ def read(
         from reconciler import listing
         from reconciler.cli.session import reading
 
-        with reading(common, world) as session:
-            settled -= session.run.limits.settle_seconds
-            lines = session.run.world.ledger.read()
-            jobs = listing.list_all(session.run)
+        with reading(common, world) as run:
+            settled -= run.limits.settle_seconds
+            lines = run.world.ledger.read()
+            jobs = listing.list_all(run)
     ledger = heard(lines)
     if jobs is not None:
         jobs = rows.ours(jobs, target.project, ledger.records)

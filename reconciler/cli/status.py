@@ -72,9 +72,9 @@ def reports(
     from reconciler.cli.signals import interrupts
     from reconciler.render.status_words import status_doc
 
-    with interrupts(world), reading(common, world, lasting=seconds is not None) as session:
+    with interrupts(world), reading(common, world, lasting=seconds is not None) as run:
         while True:
-            found = gather(session, paths, names)
+            found = gather(run, paths, names)
             yield status_doc(found.document, found.declared.later, found.declared.selected)
             if seconds is None:
                 return
