@@ -10,7 +10,7 @@ not to send it. What is pending is a lower bound, since jobs show no total until
     it replaces a job, and fits once that one is gone
         -> Cancel the old one `superseded` first; the new one is created once it has stopped
     it replaces a job, and fits in neither way
-        -> Hold `quota`, and Keep the old one `running`
+        -> Hold `quota`, and Keep the old one `running`; of twins the oldest, Cancel the others `duplicate`
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from reconciler.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.counting import count
 from reconciler.model import Ours, Pending
+from reconciler.rules.other_work import duplicate
 from reconciler.standing import Standing
 
 
@@ -92,7 +93,7 @@ def _in_turn(decision: Decision, lacks: str) -> Decision:
 
 
 def _held(decision: Decision, *, never: bool, lacks: str) -> Decision:
-    """Hold the create, and keep what it would replace.
+    """Hold the create, and keep what it would replace: of twins the oldest.
 
     Args:
         decision: about one name.
@@ -108,13 +109,16 @@ def _held(decision: Decision, *, never: bool, lacks: str) -> Decision:
         attention=never,
     )
     replaced = _replaced(decision)
+    staying = tuple(cancel.ours for cancel in replaced)
     actions: list[Action] = []
     for action in decision.actions:
         if isinstance(action, Create):
             actions.append(hold)
         elif isinstance(action, Cancel) and action in replaced:
-            kept = "what would replace it does not fit"
-            actions.append(Keep(job=action.ours.job, reason=Reason.RUNNING, detail=kept))
+            kept = Keep(
+                job=action.ours.job, reason=Reason.RUNNING, detail="what would replace it does not fit"
+            )
+            actions.append(duplicate(action.ours, staying) or kept)
         else:
             actions.append(action)
     return replace(decision, standing=Standing.NO_ROOM, actions=tuple(actions))

@@ -97,6 +97,16 @@ def test_a_replace_that_fits_in_neither_way_leaves_the_old_job_alone() -> None:
     assert not made.pending
 
 
+def test_of_twins_that_a_replace_without_room_leaves_alone_the_oldest_stays() -> None:
+    old = of("a", 300)
+    made = fitted((of("a", 900),), job(old, "j-2", age=10), job(old, "j-1", age=20), workspace=700)
+    (keep,) = made.of(Keep)
+    assert keep.job is not None
+    assert keep.job.id == "j-1"
+    (cancel,) = made.of(Cancel)
+    assert (cancel.ours.job.id, cancel.reason, cancel.twin) == ("j-2", Reason.DUPLICATE, keep.job)
+
+
 @modest
 @given(st.lists(st.integers(1, 1200), max_size=8), st.integers(0, 1200))
 def test_what_is_bought_never_exceeds_the_quota(sizes: list[int], pending: int) -> None:
