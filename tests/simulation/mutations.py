@@ -134,8 +134,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a refused cancel counts as accepted once the job has stopped",
-        "apply.py",
-        "return job, str(error)",
+        "cancel.py",
+        "return job, str(failure)",
         'return job, ""',
     ),
     Mutation(
