@@ -24,8 +24,8 @@ from reconciler.api.client import Reader
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.transport import https_transport
-from reconciler.cli.host import side_by_side
 from reconciler.settings import Limits
+from reconciler.world import side_by_side
 
 JOBS = 10_000
 DELAY = 0.05

@@ -12,7 +12,8 @@ from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
 from reconciler.guards import Allowed
 from reconciler.model import Ancestry, Checkout, RunKey, Source, Target
-from reconciler.settings import Guards, Limits, Uploads
+from reconciler.settings import Guards, Limits
+from reconciler.specs.project import Project
 from reconciler.world import World
 
 ApiT = TypeVar("ApiT", bound=Reader)
@@ -26,6 +27,7 @@ class Run(Generic[ApiT]):
     retrier: Retrier
     """Bounds the repeating of what certainly did nothing, in reads and writes together."""
     world: World
+    project: Project
     target: Target
     limits: Limits
     guards: Guards
@@ -36,10 +38,12 @@ class Run(Generic[ApiT]):
     """Says which of some commits the checkout contains, and which came after it."""
     source: Source
     """Who creates, from where."""
-    root: Path
-    """The project root, for input files."""
-    uploads: Uploads = field(default_factory=Uploads)
-    """How input files are kept in the workspace."""
+    folder: Path
+    """Where this target's ledger and lock are."""
+    began: float
+    """On the monotonic clock."""
+    redact: Callable[[str], str]
+    """Takes the API key out of a text."""
     give_up_at: float = -math.inf
     """On the monotonic clock: nothing is created after it. Until an apply has begun, nothing is created at all."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)

@@ -40,7 +40,7 @@ class Uploads:
     def __init__(self, run: Run[Writer]) -> None:
         self._run = run
         self._world = run.world
-        self._wishes = run.uploads
+        self._wishes = run.project.settings.uploads
         self._mutex = threading.Lock()
         self._done: dict[str, Future[str]] = {}
         self._listing: Future[dict[str, list[File]]] | None = None
@@ -160,7 +160,7 @@ class Uploads:
 
     def _upload(self, part: InputFile) -> str:
         began = self._world.monotonic()
-        path = self._run.root / part.path
+        path = self._run.project.root / part.path
         if part.pointer:
             raise ReconcilerError(
                 f"{part.path} is a Git LFS pointer, and its content is not here",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.cli.host import Host
 from reconciler.cli.options import confirmed
 from reconciler.cli.tell import tell, tell_outcomes
 from reconciler.errors import ExitCode, GuardError
 from reconciler.render.plan_words import totals
 from reconciler.situation import Situation
+from reconciler.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,14 @@ class Shape:
 
 
 def show_and_ask(
-    host: Host, situation: Situation, shape: Shape, *, ask: bool, then: Sequence[str] = ()
+    world: World, situation: Situation, shape: Shape, *, ask: bool, then: Sequence[str] = ()
 ) -> bool:
     """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
 
     The comment is about the outcomes; where a guard refuses there are none, and it is about the plan.
 
     Args:
-        host: the machine.
+        world: what the process has.
         situation: what was decided.
         shape: how it is told.
         ask: whether a person is asked.
@@ -45,10 +45,10 @@ def show_and_ask(
     """
     document, refused = situation.document, bool(situation.refusals)
     if shape.form == "json" and refused:
-        tell_outcomes(host, document, (), form=shape.form, code=ExitCode.GUARD)
+        tell_outcomes(world, document, (), form=shape.form, code=ExitCode.GUARD)
     if shape.form in ("text", "markdown") or refused:
         tell(
-            host,
+            world,
             document,
             form="" if shape.form == "json" else shape.form,
             told=(*situation.told, *then),

@@ -15,8 +15,8 @@ from reconciler.cli.wait import timeout
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.model import Names
+    from reconciler.world import World
 
 
 @click.command()
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_obj
 def apply(
-    host: Host,
+    world: World,
     *,
     paths: tuple[Path, ...],
     names: Names,
@@ -69,36 +69,38 @@ def apply(
     from reconciler.cli.show import read_plan
     from reconciler.cli.signals import interrupts
 
-    began = host.now()
+    began = world.now()
     if timeout is not None and not wait:
         raise UsageError("--timeout is for --wait", hint="add --wait")
-    file = plan_file(host.cwd, paths, names)
-    telling = partial(telling_errors, host, comment, form=form, what="apply")
+    file = plan_file(world.cwd, paths, names)
+    telling = partial(telling_errors, world, comment, form=form, what="apply")
     with telling():
-        saved = read_plan(host.cwd, file) if file else None
+        saved = read_plan(world.cwd, file) if file else None
     ask = not yes and saved is None
-    if ask and not host.terminal("stdin"):
+    if ask and not world.terminal("stdin"):
         raise UsageError(
             "apply asks before it buys, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     opened = lasting if wait else writing
-    with telling(), interrupts(host) as interrupted, opened(common, host, consent) as session:
-        said = selected_by(saved, declared(session, ())) if saved else declared(session, paths, names)
-        run = Applying(
-            session=session,
+    with telling(), interrupts(world) as interrupted, opened(common, world, consent) as run:
+        said = selected_by(saved, declared(run, ())) if saved else declared(run, paths, names)
+        applying = Applying(
+            run=run,
             interrupted=interrupted,
             declared=said,
             saved=saved,
             ask=ask,
             wait=wait,
-            shown=Shown(host=host, shape=Shape(form=form, everything=everything, comment=comment)),
+            shown=Shown(world=world, shape=Shape(form=form, everything=everything, comment=comment)),
             began=began,
         )
-        situation, outcomes = run.first()
-        end = run.rest(situation, outcomes, timeout)
-        code = run.tell(situation, end, run.code(situation, end, fail_on_attention=fail_on_attention))
-        run.tell_ends(end.view.situation if end.view else situation)
+        situation, outcomes = applying.first()
+        end = applying.rest(situation, outcomes, timeout)
+        code = applying.tell(
+            situation, end, applying.code(situation, end, fail_on_attention=fail_on_attention)
+        )
+        applying.tell_ends(end.view.situation if end.view else situation)
     return code
 
 

@@ -13,7 +13,7 @@ from reconciler.cli.agree import show_and_ask
 from reconciler.cli.follow import End, Shown, announced, follow
 from reconciler.cli.hooks import tell_ends
 from reconciler.cli.say import aside
-from reconciler.cli.session import Session, locked
+from reconciler.cli.session import locked
 from reconciler.cli.signals import Interrupts, signal_name
 from reconciler.cli.tell import tell_outcomes
 from reconciler.document import PlanDoc
@@ -21,6 +21,7 @@ from reconciler.errors import ExitCode, GuardError, ReconcilerError, first_that_
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Declared
 from reconciler.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
+from reconciler.run import Run
 from reconciler.situation import Situation
 
 
@@ -28,7 +29,7 @@ from reconciler.situation import Situation
 class Applying:
     """One apply on its way."""
 
-    session: Session[Writer]
+    run: Run[Writer]
     """It holds the lock, or, where this waits, takes it for each round."""
     interrupted: Interrupts
     declared: Declared
@@ -54,7 +55,7 @@ class Applying:
         """
         try:
             with self._locked():
-                return reconcile.apply(self.session.run, self.declared, self._agree, saved=self.saved)
+                return reconcile.apply(self.run, self.declared, self._agree, saved=self.saved)
         except GuardError:
             if self.seen is not None:
                 self.tell_ends(self.seen)
@@ -63,7 +64,7 @@ class Applying:
     def _agree(self, situation: Situation) -> bool:
         self.seen = situation
         then = announced(situation, self.saved) if self.wait else ()
-        self.agreed = show_and_ask(self.session.host, situation, self.shown.shape, ask=self.ask, then=then)
+        self.agreed = show_and_ask(self.run.world, situation, self.shown.shape, ask=self.ask, then=then)
         return self.agreed and self.interrupted.be_careful()
 
     def rest(self, situation: Situation, outcomes: tuple[Outcome, ...], timeout: float | None) -> End:
@@ -73,7 +74,7 @@ class Applying:
         self.interrupted.be_careful()
         self.shown.round(situation, outcomes)
         return follow(
-            self.session,
+            self.run,
             self.declared,
             agreed=(self.seen or situation).plan,
             first=(situation, outcomes),
@@ -86,12 +87,12 @@ class Applying:
         """Return how the command ends, and log it."""
         holds = exit_codes(end.outcomes) | self.interrupted.codes | end.codes
         for heard in sorted(self.interrupted.codes):
-            self.session.run.world.log("run.interrupted", signal=signal_name(heard))
+            self.run.world.log("run.interrupted", signal=signal_name(heard))
         if fail_on_attention and situation.plan.attention:
             holds.add(ExitCode.ATTENTION)
         code = first_that_holds(holds)
         if end.outcomes:
-            log_finished(self.session, end.outcomes, code)
+            log_finished(self.run, end.outcomes, code)
         return code
 
     def tell(self, situation: Situation, end: End, code: ExitCode) -> ExitCode:
@@ -101,7 +102,7 @@ class Applying:
                 self.shown.end(situation, end.outcomes, end.view, code)
             told_already = end.view is not None or self.shown.rounds
             tell_outcomes(
-                self.session.host,
+                self.run.world,
                 situation.document,
                 end.outcomes,
                 form="" if told_already else self.shown.shape.form,
@@ -113,7 +114,7 @@ class Applying:
         except ReconcilerError as error:
             from reconciler.cli.main import told
 
-            aside(told(error, colour=self.session.host.colour("stderr")))
+            aside(told(error, colour=self.run.world.colour("stderr")))
             return first_that_holds({code, ExitCode.PARTIAL if end.outcomes else ExitCode.FAILED})
         return code
 
@@ -121,16 +122,16 @@ class Applying:
         """Tell the ends of jobs to `on_end`; where another apply holds the lock, that one tells them."""
         self.interrupted.be_careful()
         with suppress(HeldError), self._locked():
-            tell_ends(self.session, situation.observed.ours, since=self.began)
+            tell_ends(self.run, situation.observed.ours, since=self.began)
 
     def _locked(self) -> AbstractContextManager[None]:
-        return locked(self.session) if self.wait else nullcontext()
+        return locked(self.run) if self.wait else nullcontext()
 
 
-def log_finished(session: Session[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
+def log_finished(run: Run[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
     """Tell the end of an apply in numbers."""
     kinds = Counter(type(outcome) for outcome in outcomes)
-    world = session.run.world
+    world = run.world
     world.log(
         "apply.finished",
         created=kinds[Created],
@@ -140,5 +141,5 @@ def log_finished(session: Session[Writer], outcomes: Sequence[Outcome], code: Ex
         unknown=kinds[Unknown],
         skipped=kinds[Skipped],
         exit_code=int(code),
-        elapsed_ms=round((world.monotonic() - session.began) * 1000),
+        elapsed_ms=round((world.monotonic() - run.began) * 1000),
     )

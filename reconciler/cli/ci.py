@@ -19,20 +19,20 @@ from reconciler.cli.ci_job import Job, annotate, run
 from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
+    from reconciler.world import World
 
 
 @click.command()
 @click.argument("command", type=click.Choice(["validate", "plan", "apply"]))
 @click.pass_obj
-def ci(host: Host, *, command: str) -> int:
+def ci(world: World, *, command: str) -> int:
     """Run in GitHub Actions: what the action in .github/actions/reconciler does.
 
     Reads the event and the action's inputs from the environment, and writes annotations, the step's page and its
     outputs. plan keeps plan.json and writes one comment on the pull request; apply applies the plan of the pull request
     that was merged, or, where there is none, what is declared.
     """
-    job = Job.on(host)
+    job = Job.on(world)
     try:
         code = {"validate": validate, "plan": plan, "apply": apply}[command](job)
     except ReconcilerError as error:
@@ -96,7 +96,7 @@ def apply(job: Job) -> int:
             else f"There was no plan of {head[:7]}: what is declared was to be applied, held by the guards."
         )
         write(job, int(pull["number"]), f"{comment.read_text(encoding='utf-8')}\n{how}\n", about=head)
-    if job.host.stop.is_set():
+    if job.world.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
     if not failed:

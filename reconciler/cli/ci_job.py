@@ -17,8 +17,8 @@ from reconciler.cli.say import say
 from reconciler.errors import ReconcilerError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.github import GitHub
+    from reconciler.world import World
 
 NEEDED: Final = (
     "GITHUB_EVENT_PATH",
@@ -35,7 +35,7 @@ FILES: Final = ("plan.json", "comment.md", "observed.json")
 class Job:
     """What GitHub and the action's inputs say."""
 
-    host: Host
+    world: World
     name: str
     """Tells environments apart, "" where there is one."""
     event: Mapping[str, Any]
@@ -43,13 +43,13 @@ class Job:
     """For files of this run."""
 
     @classmethod
-    def on(cls, host: Host) -> Job:
+    def on(cls, world: World) -> Job:
         """Read what GitHub says.
 
         Raises:
             UsageError: this is no job of GitHub Actions, or an input is wrong.
         """
-        it = host.environ
+        it = world.environ
         missing = [name for name in NEEDED if not it.get(name)]
         if missing:
             raise UsageError(
@@ -67,12 +67,12 @@ class Job:
                 (folder / left).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             raise ReconcilerError(f"the event of this run cannot be read: {error}") from error
-        return cls(host=host, name=name, event=event, folder=folder)
+        return cls(world=world, name=name, event=event, folder=folder)
 
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment of the job."""
-        return self.host.environ
+        return self.world.environ
 
     @cached_property
     def github(self) -> GitHub:
@@ -83,7 +83,7 @@ class Job:
             api=self.environ.get("GITHUB_API_URL", "https://api.github.com"),
             repository=self.environ["GITHUB_REPOSITORY"],
             token=self.environ.get("RECONCILER_TOKEN", ""),
-            sleep=self.host.sleep,
+            sleep=self.world.sleep,
         )
 
     def artifact(self, kind: str, *more: int) -> str:
@@ -108,13 +108,13 @@ def run(job: Job, *words: str, key: bool = True, annotated: bool = True) -> int:
     """
     from reconciler.cli import main
 
-    until = f"{job.host.random.getrandbits(128):032x}"
+    until = f"{job.world.random.getrandbits(128):032x}"
     config = job.environ.get("RECONCILER_CONFIG", "")
-    host = replace(job.host, environ=environment(job, key=key))
+    world = replace(job.world, environ=environment(job, key=key))
     kept = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     say(f"::stop-commands::{until}\n")
     with redirect_stdout(kept):
-        code = main.run([*words, *(["--config", config] if config else [])], host)
+        code = main.run([*words, *(["--config", config] if config else [])], world)
     kept.flush()
     text = kept.buffer.getvalue()
     say(b"" if annotated else text)

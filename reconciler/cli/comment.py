@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from reconciler.cli.host import Host
 from reconciler.errors import GuardError, ReconcilerError, UsageError
+from reconciler.world import World
 
 SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """Names the file whose Markdown GitHub shows on the page of a step."""
 
 
-def publish(host: Host, text: str, comment: Path | None, *, form: str) -> None:
+def publish(world: World, text: str, comment: Path | None, *, form: str) -> None:
     """Write Markdown where it was asked for: to a file, and with `--format github` to the step's page.
 
     Raises:
@@ -23,8 +23,8 @@ def publish(host: Host, text: str, comment: Path | None, *, form: str) -> None:
     from reconciler.cli.tell import save
 
     if comment is not None:
-        save(host.cwd / comment, text.encode())
-    page = host.environ.get(SUMMARY)
+        save(world.cwd / comment, text.encode())
+    page = world.environ.get(SUMMARY)
     if form == "github" and page:
         try:
             with Path(page).open("a", encoding="utf-8") as file:
@@ -37,7 +37,7 @@ def publish(host: Host, text: str, comment: Path | None, *, form: str) -> None:
 
 
 @contextmanager
-def telling_errors(host: Host, comment: Path | None, *, form: str, what: str) -> Iterator[None]:
+def telling_errors(world: World, comment: Path | None, *, form: str, what: str) -> Iterator[None]:
     """Tell in the comment, on the step's page and in annotations what ended a command; the error goes on its way.
 
     What a guard refuses stands in the plan that was shown.
@@ -53,5 +53,5 @@ def telling_errors(host: Host, comment: Path | None, *, form: str, what: str) ->
 
         if form == "github":
             say(error_github(error))
-        publish(host, error_markdown(error, what=what), comment, form=form)
+        publish(world, error_markdown(error, what=what), comment, form=form)
         raise

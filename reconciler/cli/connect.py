@@ -11,17 +11,17 @@ from reconciler.api.exchange import Observer
 from reconciler.api.key import Key, read_key
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
-from reconciler.cli.host import Host
 from reconciler.cli.options import Common
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
 from reconciler.specs.project import STATE, Project
+from reconciler.world import World
 
 if TYPE_CHECKING:
     from reconciler.world import Log
 
 
-def key(common: Common, host: Host, target: Target) -> Key:
+def key(common: Common, world: World, target: Target) -> Key:
     """Return the key that the target asks for.
 
     Raises:
@@ -31,7 +31,7 @@ def key(common: Common, host: Host, target: Target) -> Key:
         from reconciler.sandbox import BUILT_IN_KEY
 
         return Key(BUILT_IN_KEY)
-    return read_key(environ=host.environ, file=common.api_key_file and host.cwd / common.api_key_file)
+    return read_key(environ=world.environ, file=common.api_key_file and world.cwd / common.api_key_file)
 
 
 def sandbox_db(project: Project) -> Path:
@@ -39,7 +39,7 @@ def sandbox_db(project: Project) -> Path:
     return project.root / STATE / "sandbox" / "sandbox.db"
 
 
-def transport(host: Host, project: Project, target: Target, stack: ExitStack) -> Transport:
+def transport(world: World, project: Project, target: Target, stack: ExitStack) -> Transport:
     """Return what carries requests: the network, or the embedded sandbox, which closes with `stack`.
 
     Raises:
@@ -53,8 +53,8 @@ def transport(host: Host, project: Project, target: Target, stack: ExitStack) ->
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.store import Store
     store = stack.enter_context(Store(sandbox_db(project)))
-    speed = sandbox_speed(host)
-    return wsgi_transport(make_app(store, now=host.now, speed=speed, ids=host.uuid))
+    speed = sandbox_speed(world)
+    return wsgi_transport(make_app(store, now=world.now, speed=speed, ids=world.uuid))
 
 
 @contextmanager
@@ -73,13 +73,13 @@ def sandbox_installed() -> Iterator[None]:
         ) from error
 
 
-def sandbox_speed(host: Host) -> float:
+def sandbox_speed(world: World) -> float:
     """Return how many times faster than life the embedded sandbox works.
 
     Raises:
         UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
     """
-    text = host.environ.get("RECONCILER_SANDBOX_SPEED", "1")
+    text = world.environ.get("RECONCILER_SANDBOX_SPEED", "1")
     try:
         speed = float(text)
     except ValueError:

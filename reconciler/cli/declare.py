@@ -10,31 +10,30 @@ from msgspec.structs import replace
 from reconciler import gather as gathering
 from reconciler import sealed, snapshot
 from reconciler.cli.say import aside
-from reconciler.cli.session import Session
 from reconciler.document import PlanDoc
 from reconciler.errors import ReconcilerError
 from reconciler.listing import whole
 from reconciler.model import EVERY_JOB, Declared, Names
 from reconciler.render.problems import problems_text
-from reconciler.run import ApiT
+from reconciler.run import ApiT, Run
 from reconciler.situation import Situation
 from reconciler.specs.load import load
 
 
-def declared(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Declared:
+def declared(run: Run[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Declared:
     """Read the specs; warnings go to stderr.
 
     Raises:
         SpecError: the specs hold mistakes.
     """
-    world = session.run.world
+    world = run.world
     began = world.monotonic()
-    places = [session.host.cwd / path for path in paths]
-    loaded = load(session.project, places, now=world.now(), names=names, progress=world.progress)
+    places = [run.world.cwd / path for path in paths]
+    loaded = load(run.project, places, now=world.now(), names=names, progress=world.progress)
     world.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((world.monotonic() - began) * 1000))
     if loaded.warnings:
-        aside(problems_text(loaded.warnings, colour=session.host.colour("stderr")))
-    uncommitted = session.run.checkout.uncommitted
+        aside(problems_text(loaded.warnings, colour=run.world.colour("stderr")))
+    uncommitted = run.checkout.uncommitted
     return Declared(specs=loaded.specs, selected=loaded.selected, later=loaded.later, uncommitted=uncommitted)
 
 
@@ -45,29 +44,26 @@ def selected_by(saved: PlanDoc, said: Declared) -> Declared:
     return replace(said, selected=frozenset(decision.name for decision in saved.decisions))
 
 
-def gather(session: Session[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
+def gather(run: Run[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
-    run = session.run
-    listed = session.host.beside(lambda: whole(run))
-    said = declared(session, paths, names)
+    listed = run.world.beside(lambda: whole(run))
+    said = declared(run, paths, names)
     return gathering.gather(run, said, listed=listed)
 
 
-def gather_from(
-    session: Session[ApiT], observed: Path, paths: Sequence[Path], names: Names = EVERY_JOB
-) -> Situation:
+def gather_from(run: Run[ApiT], observed: Path, paths: Sequence[Path], names: Names = EVERY_JOB) -> Situation:
     """Read specs and a snapshot of the workspace, and decide.
 
     Raises:
         ReconcilerError: it is no snapshot, or one of another target.
     """
-    host, run = session.host, session.run
+    world = run.world
     try:
-        with (host.cwd / observed).open("rb") as stream:
+        with (world.cwd / observed).open("rb") as stream:
             seen = snapshot.decode(stream.read(sealed.MAX_BYTES + 1), run.target)
     except OSError as error:
         raise ReconcilerError(f"{observed}: {error.strerror}", hint=snapshot.HINT) from error
     except ReconcilerError as error:
         raise ReconcilerError(f"{observed}: {error}", hint=error.hint) from error
-    said = declared(session, paths, names)
+    said = declared(run, paths, names)
     return gathering.from_snapshot(run, said, seen)

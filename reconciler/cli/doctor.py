@@ -13,10 +13,9 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
-    from reconciler.cli.session import Session
     from reconciler.doctor import Finding
-    from reconciler.run import ApiT
+    from reconciler.run import ApiT, Run
+    from reconciler.world import World
 
 
 @click.command()
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def doctor(host: Host, *, yes: bool, model: str, form: str, common: options.Common) -> int:
+def doctor(world: World, *, yes: bool, model: str, form: str, common: options.Common) -> int:
     """Check key, host, clock, git and ledger, without buying anything.
 
     With --yes it buys one job of one request and reports what is documented nowhere. Please send that report along
@@ -37,35 +36,35 @@ def doctor(host: Host, *, yes: bool, model: str, form: str, common: options.Comm
     ear = checks.Ear()
     found: list[Finding] = []
     if yes:
-        with writing(common, host, ear=ear) as session:
-            found += [*surroundings(session), *checks.examine(session.run, ear)]
-            found += checks.experiment(session.run, ear, model=model)
-            target = session.run.target.host
+        with writing(common, world, ear=ear) as run:
+            found += [*surroundings(run), *checks.examine(run, ear)]
+            found += checks.experiment(run, ear, model=model)
+            target = run.target.host
     else:
-        with reading(common, host, ear=ear) as reader:
-            found += [*surroundings(reader), *checks.examine(reader.run, ear)]
-            target = reader.run.target.host
+        with reading(common, world, ear=ear) as reader:
+            found += [*surroundings(reader), *checks.examine(reader, ear)]
+            target = reader.target.host
     write(found, target, form=form)
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
 
 
-def surroundings(session: Session[ApiT]) -> Iterator[Finding]:
+def surroundings(run: Run[ApiT]) -> Iterator[Finding]:
     """Look at git, at the lock files that it left behind, and at the specs."""
     from reconciler import doctor as checks
     from reconciler.cli.ledgers import shared_ledger
     from reconciler.specs.load import load
 
     def specs() -> Iterator[Finding]:
-        loaded = load(session.project, now=session.host.now())
+        loaded = load(run.project, now=run.world.now())
         told = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.Finding(check="specs", verdict="ok", detail=told)
 
     def locks() -> Iterator[Finding]:
-        shared = shared_ledger(session.project, session.run.target, session.host)
+        shared = shared_ledger(run.project, run.target, run.world)
         for lock in shared.locks() if shared else ():
             yield checks.Finding(check="git lock", verdict="warning", detail=lock.told, hint=lock.hint)
 
-    checkout = session.run.checkout
+    checkout = run.checkout
     if shutil.which("git") is None:
         yield checks.Finding(
             check="git",

@@ -13,8 +13,8 @@ from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 if TYPE_CHECKING:
     from reconciler.api.client import Writer
     from reconciler.api.values import File
-    from reconciler.cli.host import Host
-    from reconciler.cli.session import Session
+    from reconciler.run import Run
+    from reconciler.world import World
 
 
 @click.group()
@@ -27,7 +27,7 @@ def files() -> None:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def prune(host: Host, *, yes: bool, form: str, common: options.Common) -> int:
+def prune(world: World, *, yes: bool, form: str, common: options.Common) -> int:
     """List the uploads of this tool that no live job needs, and with --yes delete them.
 
     Only uploads that are named by their content, as this tool names them, are ever looked at. Those of jobs that are
@@ -37,20 +37,20 @@ def prune(host: Host, *, yes: bool, form: str, common: options.Common) -> int:
     from reconciler.cli.signals import interrupts
 
     if not yes:
-        with reading(common, host) as reader:
+        with reading(common, world) as reader:
             found = unneeded(reader)
         say(shown(found, form=form))
         return ExitCode.OK
-    with interrupts(host) as interrupted, writing(common, host) as session:
-        found = unneeded(session)
-        deleted = [file for file in found if not host.stop.is_set() and delete(session, file)]
+    with interrupts(world) as interrupted, writing(common, world) as run:
+        found = unneeded(run)
+        deleted = [file for file in found if not world.stop.is_set() and delete(run, file)]
     say(shown(found, deleted, form=form))
     failed = len(deleted) < len(found)
     ended = (ExitCode.PARTIAL if deleted else ExitCode.FAILED) if failed else ExitCode.OK
     return first_that_holds({ended} | interrupted.codes)
 
 
-def unneeded(session: Session) -> list[File]:  # type: ignore[type-arg]  # a reader's or a writer's
+def unneeded(run: Run) -> list[File]:  # type: ignore[type-arg]  # a reader's or a writer's
     """Return our uploads that nothing needs, the oldest first.
 
     Raises:
@@ -61,10 +61,9 @@ def unneeded(session: Session) -> list[File]:  # type: ignore[type-arg]  # a rea
     from reconciler.model import UploadedFile
     from reconciler.specs.load import load
 
-    run = session.run
     named = {
         part.id
-        for spec in load(session.project, now=run.world.now()).specs
+        for spec in load(run.project, now=run.world.now()).specs
         for part in spec.inputs
         if isinstance(part, UploadedFile)
     }
@@ -75,19 +74,19 @@ def unneeded(session: Session) -> list[File]:  # type: ignore[type-arg]  # a rea
     return stored.unneeded(uploads, jobs, named, now=run.world.now())
 
 
-def delete(session: Session[Writer], file: File) -> bool:
+def delete(run: Run[Writer], file: File) -> bool:
     """Delete one upload; False where that failed, which is said."""
     from reconciler.api.errors import NotFoundError
     from reconciler.cli.main import told
 
     try:
-        session.run.api.delete_file(file.id)
+        run.api.delete_file(file.id)
     except NotFoundError:  # somebody else did
         return True
     except ReconcilerError as error:
-        aside(told(error, colour=session.host.colour("stderr")))
+        aside(told(error, colour=run.world.colour("stderr")))
         return False
-    session.run.world.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
+    run.world.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
     return True
 
 

@@ -9,10 +9,9 @@ from reconciler.actions import Plan
 from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
 from reconciler.cli.agree import Shape
-from reconciler.cli.host import Host
 from reconciler.cli.job_bars import job_bars
 from reconciler.cli.say import aside, say
-from reconciler.cli.session import Session, locked
+from reconciler.cli.session import locked
 from reconciler.cli.tell import tell_outcomes
 from reconciler.cli.wait import log_finished, wait_doc, write
 from reconciler.counting import count
@@ -23,8 +22,10 @@ from reconciler.outcomes import Outcome
 from reconciler.render.outcome_words import outcome_doc
 from reconciler.reports import ApplyDoc, pretty
 from reconciler.rounds import Rounds, requests_of
+from reconciler.run import Run
 from reconciler.situation import Situation
 from reconciler.wait import Patience, View, until_ended
+from reconciler.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class End:
 class Shown:
     """What stdout gets of the rounds: each as it is done, or one JSON document in the end."""
 
-    host: Host
+    world: World
     shape: Shape
     rounds: int = 0
     """How many have been written."""
@@ -53,7 +54,7 @@ class Shown:
             return
         self.rounds += 1
         tell_outcomes(
-            self.host,
+            self.world,
             situation.document,
             outcomes,
             form=self.shape.form,
@@ -66,7 +67,7 @@ class Shown:
         report = wait_doc(view, code)
         if self.shape.form != "json":
             say("\n")
-            write(report, now=self.host.now(), form=self.shape.form, everything=self.shape.everything)
+            write(report, now=self.world.now(), form=self.shape.form, everything=self.shape.everything)
             return
         told = tuple(map(outcome_doc, outcomes))
         say(pretty(ApplyDoc(plan=situation.document, outcomes=told, exit_code=int(code), waited=report)))
@@ -86,7 +87,7 @@ def announced(situation: Situation, saved: PlanDoc | None) -> tuple[str, ...]:
 
 
 def follow(
-    session: Session[Writer],
+    run: Run[Writer],
     declared: Declared,
     *,
     agreed: Plan,
@@ -98,7 +99,7 @@ def follow(
     """Wait, and go on with retries and what was held up, until nothing is left to do.
 
     Args:
-        session: opened to last.
+        run: opened to last.
         declared: what git said in the first place.
         agreed: what was shown and agreed to.
         first: the first round, and what came of it.
@@ -108,27 +109,27 @@ def follow(
     """
     situation, outcomes = first
     rounds = Rounds(
-        run=session.run,
+        run=run,
         declared=declared,
         agreement=agreed_to(agreed, saved, done=situation.plan),
         bought=requests_of(situation.plan),
-        locked=lambda: locked(session),
+        locked=lambda: locked(run),
         tell=shown.round,
         outcomes=outcomes,
     )
     patience = Patience(timeout_seconds=timeout)
     view = None
     try:
-        with job_bars(session.host) as show:
-            view = until_ended(session.run, rounds.look, patience, show, lambda: rounds.agreement.names_held)
+        with job_bars(run.world) as show:
+            view = until_ended(run, rounds.look, patience, show, lambda: rounds.agreement.names_held)
     except ReconcilerError as error:
         from reconciler.cli.main import told
 
-        aside(told(error, colour=session.host.colour("stderr")))
+        aside(told(error, colour=run.world.colour("stderr")))
         code = ExitCode.PARTIAL if rounds.outcomes else ExitCode.FAILED
         return End(outcomes=rounds.outcomes, codes=frozenset({code}))
     for refusal in rounds.refusals:
         aside(f"refused by {refusal.guard} in a later round: {refusal.message}\n  hint: {refusal.hint}")
-    log_finished(session, view)
+    log_finished(run, view)
     codes = frozenset() if view.well else frozenset({ExitCode.ATTENTION})
     return End(view=view, outcomes=rounds.outcomes, codes=codes)

@@ -14,8 +14,8 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.cli.sources import Sources
+    from reconciler.world import World
 
 _FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 
@@ -63,7 +63,7 @@ results = click.option(
 @options.common
 @click.pass_obj
 def show(
-    host: Host,
+    world: World,
     *,
     name: str | None,
     names: tuple[str, ...],
@@ -86,7 +86,7 @@ def show(
     from reconciler.cli import history_out, sources
     from reconciler.history.choose import Wish, chosen
 
-    now = host.now()
+    now = world.now()
     wish = Wish(
         names=names,
         statuses=statuses,
@@ -100,9 +100,9 @@ def show(
             "NAME tells one spec's whole story, without filters or --stats",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = sources.read(common, host, offline=offline, results=results)
+    found = sources.read(common, world, offline=offline, results=results)
     if name is not None:
-        return tell_story(host, found, name, form=form)
+        return tell_story(world, found, name, form=form)
     records = chosen(found.records, wish)
     say(history_out.stats(found, records, form) if stats else history_out.table(found, records, form))
     return ExitCode.OK
@@ -113,7 +113,7 @@ def show(
 @options.output_format("text", "json", "markdown")
 @options.common
 @click.pass_obj
-def verify(host: Host, *, offline: bool, form: str, common: options.Common) -> int:
+def verify(world: World, *, offline: bool, form: str, common: options.Common) -> int:
     """Compare ledger, list and git, and say what does not add up; exit 6 where something is wrong.
 
     A job that nobody declared, a record that vanished, a commit that is not in the repository, a ledger whose past was
@@ -122,12 +122,12 @@ def verify(host: Host, *, offline: bool, form: str, common: options.Common) -> i
     from reconciler.cli import history_out, sources
     from reconciler.cli.verify import verified
 
-    report = verified(common, host, sources.read(common, host, offline=offline))
+    report = verified(common, world, sources.read(common, world, offline=offline))
     say(history_out.verification(report, form))
     return ExitCode(report.exit_code)
 
 
-def tell_story(host: Host, found: Sources, name: str, *, form: str) -> int:
+def tell_story(world: World, found: Sources, name: str, *, form: str) -> int:
     """Write one spec's story.
 
     Raises:
@@ -139,7 +139,7 @@ def tell_story(host: Host, found: Sources, name: str, *, form: str) -> int:
     from reconciler.history import story
     from reconciler.specs.words import nearest
 
-    place = declared_at(host, found.project, name)
+    place = declared_at(world, found.project, name)
     entries = story.told(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:
         near = nearest(name, {record.name for record in found.records})

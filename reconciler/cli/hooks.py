@@ -9,45 +9,44 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.api.client import Writer
-from reconciler.cli.session import Session
+from reconciler.run import Run
 
 if TYPE_CHECKING:
     from reconciler.hooks.tell import Call
     from reconciler.model import Ours
 
 
-def tell_ends(session: Session[Writer], jobs: Sequence[Ours], *, since: float) -> None:
+def tell_ends(run: Run[Writer], jobs: Sequence[Ours], *, since: float) -> None:
     """Tell the ends that are due; whatever comes of it, nothing is raised.
 
     Args:
-        session: of a run that holds the lock.
+        run: of a run that holds the lock.
         jobs: ours, as the run has seen them.
         since: when the run began, Unix seconds.
     """
-    call = call_of(session)
-    if call is None or session.host.stop.is_set():
+    call = call_of(run)
+    if call is None or run.world.stop.is_set():
         return
     from reconciler.hooks.tell import Teller
 
     Teller(
-        world=session.run.world,
-        target=session.run.target,
+        run=run,
         call=call,
-        timeout_seconds=session.project.settings.on_end.timeout_seconds,
+        timeout_seconds=run.project.settings.on_end.timeout_seconds,
         since=since,
     ).tell(jobs)
 
 
-def call_of(session: Session[Writer]) -> Call | None:
+def call_of(run: Run[Writer]) -> Call | None:
     """Return what tells one end, None where the settings name nobody."""
-    on_end, host = session.project.settings.on_end, session.host
+    on_end, world = run.project.settings.on_end, run.world
     command, webhook, seconds = on_end.command, on_end.webhook, on_end.timeout_seconds
     if command:
-        from reconciler.hooks.command import environment, run
+        from reconciler.hooks import command as hook
 
-        environ = environment(host.environ, session.redact)
-        return lambda said: session.redact(
-            run(command, said, folder=session.project.root, environ=environ, timeout_seconds=seconds)
+        environ = hook.environment(world.environ, run.redact)
+        return lambda said: run.redact(
+            hook.run(command, said, folder=run.project.root, environ=environ, timeout_seconds=seconds)
         )
     if webhook:
         from reconciler.api.webhook import post

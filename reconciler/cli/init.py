@@ -13,10 +13,10 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.scaffold import Placed
     from reconciler.specs.from_jobs import Skipped
     from reconciler.specs.project import Project
+    from reconciler.world import World
 
 
 @click.command()
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--no-workflows", is_flag=True, help="Write no workflows for GitHub.")
 @options.common
 @click.pass_obj
-def init(host: Host, *, from_workspace: bool, no_workflows: bool, common: options.Common) -> int:
+def init(world: World, *, from_workspace: bool, no_workflows: bool, common: options.Common) -> int:
     """Write reconciler.yaml, an example spec with data, schemas for editors, workflows, and lines for git.
 
     Nothing that is there is overwritten; what differs is said. A second run changes nothing.
@@ -39,8 +39,8 @@ def init(host: Host, *, from_workspace: bool, no_workflows: bool, common: option
     from reconciler.render.clean import clean
     from reconciler.specs.project import find
 
-    found = host.cwd / common.config if common.config else find(host.cwd)
-    root = found.parent if found else host.cwd
+    found = world.cwd / common.config if common.config else find(world.cwd)
+    root = found.parent if found else world.cwd
     top = git.toplevel(root)
     done: list[Placed] = []
     if found is None:
@@ -51,7 +51,7 @@ def init(host: Host, *, from_workspace: bool, no_workflows: bool, common: option
                 root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin))
             )
         )
-    project = open_project(common, host)
+    project = open_project(common, world)
     done += (scaffold.place(project.root, scaffold.schema(name)) for name in scaffold.SCHEMAS)
     with_workflows = not no_workflows and top in (None, project.root)
     if with_workflows:
@@ -62,7 +62,7 @@ def init(host: Host, *, from_workspace: bool, no_workflows: bool, common: option
     say("".join(told(done)))  # before the workspace is asked: what was written is said whatever comes of that
     rest: list[Placed] = []
     if from_workspace:
-        rest, skipped = adopt(host, common)
+        rest, skipped = adopt(world, common)
         say("".join(clean(f"  = job {it.job.id} has no spec: {it.why}") + "\n" for it in skipped))
     if not has_specs(project):
         specs = project.relative(str(project.spec_root))
@@ -85,7 +85,7 @@ def has_specs(project: Project) -> bool:
     return folder.is_dir() and bool(Listing(str(folder), str(project.root)).specs)
 
 
-def adopt(host: Host, common: options.Common) -> tuple[list[Placed], Sequence[Skipped]]:
+def adopt(world: World, common: options.Common) -> tuple[list[Placed], Sequence[Skipped]]:
     """Write a spec for each job that runs and carries no tags.
 
     Raises:
@@ -99,9 +99,9 @@ def adopt(host: Host, common: options.Common) -> tuple[list[Placed], Sequence[Sk
     from reconciler.specs.from_jobs import drafts
     from reconciler.specs.load import load
 
-    with reading(common, host) as session:
-        run, project = session.run, session.project
-        declared = load(project, now=host.now()).specs if has_specs(project) else ()
+    with reading(common, world) as run:
+        project = run.project
+        declared = load(project, now=world.now()).specs if has_specs(project) else ()
         listed = listing.list_all(run)
     theirs = (job for job in listed if job.phase is Phase.ACTIVE and tags.project_of(job) is None)
     specs = project.relative(str(project.spec_root))

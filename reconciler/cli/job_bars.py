@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from reconciler.cli.host import Host
 from reconciler.cli.screen import console, drawable
 from reconciler.counting import age, count
 from reconciler.model import Job, Phase
 from reconciler.render.clean import clean
 from reconciler.wait import View
 from reconciler.waiting import Progress, progress, together
+from reconciler.world import World
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,18 +28,18 @@ def _nothing(_: View) -> None:
 
 
 @contextmanager
-def job_bars(host: Host) -> Iterator[Callable[[View], object]]:
+def job_bars(world: World) -> Iterator[Callable[[View], object]]:
     """Yield what shows a view on stderr where that is a terminal; the bars are gone in the end."""
-    if not drawable(host):
+    if not drawable(world):
         yield _nothing
         return
     from rich.live import Live
 
-    screen = console(sys.stderr, colour=host.colour("stderr"))
+    screen = console(sys.stderr, colour=world.colour("stderr"))
     with Live(console=screen, transient=True, auto_refresh=False) as live:
 
         def show(view: View) -> None:
-            live.update(_table(view, host.now()), refresh=True)
+            live.update(_table(view, world.now()), refresh=True)
 
         yield show
 

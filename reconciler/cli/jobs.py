@@ -15,10 +15,9 @@ from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader, Writer
-    from reconciler.cli.host import Host
-    from reconciler.cli.session import Session
     from reconciler.model import Job
     from reconciler.run import ApiT, Run
+    from reconciler.world import World
 
 _BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
 """How the id of a job may begin, which is a UUID; tables show eight characters."""
@@ -36,7 +35,7 @@ def jobs() -> None:
 @options.common
 @click.pass_obj
 def list_(
-    host: Host, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
+    world: World, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
     """List jobs, the oldest first."""
     from reconciler import listing, tags
@@ -45,21 +44,21 @@ def list_(
     from reconciler.render.clean import clean
     from reconciler.reports import JobListDoc, pretty
 
-    with reading(common, host) as session:
-        found = listing.list_all(session.run)
+    with reading(common, world) as run:
+        found = listing.list_all(run)
     chosen = [
         listed(job)
         for job in found
-        if (everybody or tags.project_of(job) == session.run.target.project)
+        if (everybody or tags.project_of(job) == run.target.project)
         and (not statuses or job.status in {word.upper() for word in statuses})
     ]
     if form == "json":
         say(pretty(JobListDoc(jobs=tuple(chosen))))
     elif chosen:
-        say(jobs_text(chosen, now=host.now(), owners=everybody))
+        say(jobs_text(chosen, now=world.now(), owners=everybody))
     else:
         what = "jobs" if not statuses else f"jobs with status {' or '.join(statuses)}"
-        whose = "" if everybody else f" of project {session.run.target.project}; --all shows everybody's"
+        whose = "" if everybody else f" of project {run.target.project}; --all shows everybody's"
         say(clean(f"no {what}{whose}") + "\n")
     return ExitCode.OK
 
@@ -68,7 +67,7 @@ def list_(
 @click.argument("file", type=options.PATH)
 @options.common
 @click.pass_obj
-def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
+def snapshot(world: World, *, file: Path, common: options.Common) -> int:
     """Save what a plan needs to know of the workspace, for `plan --observed` where there is no key.
 
     The file holds the jobs that this tool has bought or that a spec adopts, without the users' metadata, and the
@@ -80,24 +79,23 @@ def snapshot(host: Host, *, file: Path, common: options.Common) -> int:
     from reconciler.cli.tell import save
     from reconciler.counting import count
 
-    with reading(common, host) as session:
-        run = session.run
+    with reading(common, world) as run:
         ledger = run.world.ledger.read()
         found = listing.list_all(run)
-        adopted = adopted_here(session)
+        adopted = adopted_here(run)
         document = snapshots.of(found, ledger, target=run.target, now=run.world.now(), adopted=adopted)
-    save(host.cwd / file, snapshots.encode(document))
+    save(world.cwd / file, snapshots.encode(document))
     say(f"{count(len(document.jobs), 'job')} of {len(found):,} saved\n")
     return ExitCode.OK
 
 
-def adopted_here(session: Session[Reader]) -> frozenset[str]:
+def adopted_here(run: Run[Reader]) -> frozenset[str]:
     """Return the ids of the jobs that specs adopt; none where the specs hold mistakes, which is no matter here."""
     from reconciler import adoption
     from reconciler.specs.load import load
 
     try:
-        specs = load(session.project, now=session.host.now()).specs
+        specs = load(run.project, now=run.world.now()).specs
     except ReconcilerError:
         return frozenset()
     return adoption.named(specs)
@@ -108,14 +106,14 @@ def adopted_here(session: Session[Reader]) -> frozenset[str]:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def get(host: Host, *, job_id: str, form: str, common: options.Common) -> int:
+def get(world: World, *, job_id: str, form: str, common: options.Common) -> int:
     """Show all that the API knows of one job; the beginning of its ID will do."""
     from reconciler.cli.report import job_text, listed
     from reconciler.cli.session import reading
     from reconciler.reports import pretty
 
-    with reading(common, host) as session:
-        (job,) = map(listed, by_ids(session.run, (job_id,)))
+    with reading(common, world) as run:
+        (job,) = map(listed, by_ids(run, (job_id,)))
     say(pretty(job) if form == "json" else job_text(job))
     return ExitCode.OK
 
@@ -126,7 +124,9 @@ def get(host: Host, *, job_id: str, form: str, common: options.Common) -> int:
 @click.option("--foreign", is_flag=True, help="Allow stopping a job that is not this project's.")
 @options.common
 @click.pass_obj
-def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common) -> int:
+def cancel(
+    world: World, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common
+) -> int:
     """Stop jobs by hand. A job that a person stopped is not bought again until its `rerun` changes.
 
     The beginning of an ID will do where no other job's begins so.
@@ -135,17 +135,17 @@ def cancel(host: Host, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, co
     from reconciler.cli.signals import interrupts
     from reconciler.render.clean import clean
 
-    if not yes and not host.terminal("stdin"):
+    if not yes and not world.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
-    with interrupts(host) as interrupted, writing(common, host) as session:
-        found = by_ids(session.run, tuple(dict.fromkeys(job_ids)))
+    with interrupts(world) as interrupted, writing(common, world) as run:
+        found = by_ids(run, tuple(dict.fromkeys(job_ids)))
         for job in found:
-            check_owner(job, session.run.target.project, foreign=foreign)
+            check_owner(job, run.target.project, foreign=foreign)
         if not yes and not options.confirmed(clean(f"Stop {', '.join(job.id for job in found)}?")):
             say("Nothing was done.\n")
             return ExitCode.OK
         interrupted.be_careful()
-        stopped = [not host.stop.is_set() and stop_by_hand(session, job) for job in found]
+        stopped = [not world.stop.is_set() and stop_by_hand(run, job) for job in found]
     ok = ExitCode.OK if all(stopped) else ExitCode.PARTIAL if any(stopped) else ExitCode.FAILED
     return first_that_holds({ok} | interrupted.codes)
 
@@ -190,7 +190,7 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
         )
 
 
-def stop_by_hand(session: Session[Writer], job: Job) -> bool:
+def stop_by_hand(run: Run[Writer], job: Job) -> bool:
     """Stop one job, record that a person did, and say how it stands."""
     from reconciler.cancel import cancel_job
     from reconciler.cli.main import told
@@ -198,9 +198,9 @@ def stop_by_hand(session: Session[Writer], job: Job) -> bool:
 
     try:
         name = str(job.metadata.get("reconciler.name", ""))
-        ended = cancel_job(session.run, job, name=name, reason="by_hand")
+        ended = cancel_job(run, job, name=name, reason="by_hand")
     except ReconcilerError as error:
-        aside(told(error, colour=session.host.colour("stderr")))
+        aside(told(error, colour=run.world.colour("stderr")))
         return False
     say(f"{clean(f'{job.id} {ended.status}')}\n")
     return True

@@ -11,9 +11,9 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.ledger.file import FileLedger
     from reconciler.ledger.shared import SharedLedger
+    from reconciler.world import World
 
 
 @click.group()
@@ -25,12 +25,12 @@ def ledger() -> None:
 @options.output_format("text", "jsonl")
 @options.common
 @click.pass_obj
-def show(host: Host, *, form: str, common: options.Common) -> int:
+def show(world: World, *, form: str, common: options.Common) -> int:
     """Show every line, the oldest first."""
     from reconciler.ledger.lines import encode
     from reconciler.render.ledger_words import ledger_text
 
-    local, shared = ledgers(common, host)
+    local, shared = ledgers(common, world)
     lines = dict.fromkeys(local.read())
     if shared and not common.local_ledger:
         lines.update(dict.fromkeys(shared.read(shared.fetch())))
@@ -43,11 +43,11 @@ def show(host: Host, *, form: str, common: options.Common) -> int:
 @ledger.command()
 @options.common
 @click.pass_obj
-def pull(host: Host, *, common: options.Common) -> int:
+def pull(world: World, *, common: options.Common) -> int:
     """Fetch the shared ledger into this host's."""
     from reconciler.counting import count
 
-    local, shared = ledgers(common, host)
+    local, shared = ledgers(common, world)
     if shared is None:
         raise ReconcilerError(
             "this ledger is not shared",
@@ -60,11 +60,11 @@ def pull(host: Host, *, common: options.Common) -> int:
     return ExitCode.OK
 
 
-def ledgers(common: options.Common, host: Host) -> tuple[FileLedger, SharedLedger | None]:
+def ledgers(common: options.Common, world: World) -> tuple[FileLedger, SharedLedger | None]:
     """Return the target's ledgers; the API is not asked."""
     from reconciler.cli.ledgers import local_ledger, shared_ledger
     from reconciler.cli.target import open_project, target_of
 
-    project = open_project(common, host)
-    target = target_of(common, host, project)
-    return local_ledger(project, target), shared_ledger(project, target, host)
+    project = open_project(common, world)
+    target = target_of(common, world, project)
+    return local_ledger(project, target), shared_ledger(project, target, world)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from reconciler.cli.host import Host
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.shared import SharedLedger
 from reconciler.model import Target
 from reconciler.specs.project import STATE, Project
+from reconciler.world import World
 
 
 def local_ledger(project: Project, target: Target) -> FileLedger:
@@ -14,7 +14,7 @@ def local_ledger(project: Project, target: Target) -> FileLedger:
     return FileLedger(project.root / STATE / target.folder)
 
 
-def shared_ledger(project: Project, target: Target, host: Host) -> SharedLedger | None:
+def shared_ledger(project: Project, target: Target, world: World) -> SharedLedger | None:
     """Return this target's ledger in the ref of the repository's remote, None where the settings ask for none."""
     if project.settings.ledger != "git" or target.sandbox:
         return None
@@ -22,6 +22,6 @@ def shared_ledger(project: Project, target: Target, host: Host) -> SharedLedger 
         repository=project.root,
         remote=project.settings.ledger_remote,
         folder=target.folder,
-        environ=host.environ,
-        now=host.now,
+        environ=world.environ,
+        now=world.now,
     )

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 from reconciler import git
-from reconciler.cli.host import Host
 from reconciler.errors import ReconcilerError
 from reconciler.history.story import Commit
 from reconciler.settings import NAME_PATTERN
 from reconciler.specs.load import load
 from reconciler.specs.project import Project
+from reconciler.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,10 @@ class Place:
     commits: tuple[Commit, ...] = ()
 
 
-def declared_at(host: Host, project: Project, name: str) -> Place:
+def declared_at(world: World, project: Project, name: str) -> Place:
     """Look a name up in the specs, and its file in git; a spec that is gone is looked for by its text."""
     try:
-        specs = load(project, now=host.now()).specs
+        specs = load(project, now=world.now()).specs
     except ReconcilerError:  # a story is told where specs are broken, too
         specs = ()
     for spec in specs:

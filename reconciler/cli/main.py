@@ -12,10 +12,10 @@ from typing import Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.host import Host
 from reconciler.cli.say import aside, done, ready
 from reconciler.errors import ExitCode, ReconcilerError, SpecError
 from reconciler.render.clean import clean
+from reconciler.world import World
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("reconciler.cli.init:init", "Write reconciler.yaml, an example, schemas, workflows."),
@@ -88,30 +88,30 @@ def cli() -> None:
     """
 
 
-def run(argv: Sequence[str], host: Host | None = None) -> int:
+def run(argv: Sequence[str], world: World | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
         argv: the arguments, without the program's name.
-        host: the machine; None for the real one.
+        world: what the process has; None for the real one.
     """
     ready()
-    if host is not None:
-        return _run(argv, host)
+    if world is not None:
+        return _run(argv, world)
     stop = threading.Event()
     try:
-        host = Host(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)
+        world = World(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)
     except OSError as error:
         aside(f"error: the current folder cannot be used: {error.strerror}")
         return ExitCode.FAILED
-    code = _run(argv, host)
+    code = _run(argv, world)
     done()
     return code
 
 
-def _run(argv: Sequence[str], host: Host) -> int:
+def _run(argv: Sequence[str], world: World) -> int:
     try:
-        code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=host)
+        code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=world)
         return int(code or ExitCode.OK)
     except click.ClickException as error:
         return _usage(error)
@@ -119,7 +119,7 @@ def _run(argv: Sequence[str], host: Host) -> int:
         aside("interrupted")
         return ExitCode.INTERRUPTED
     except ReconcilerError as error:
-        aside(told(error, colour=host.colour("stderr")))
+        aside(told(error, colour=world.colour("stderr")))
         return error.exit_code
     except SystemExit:  # click's own answer when nobody reads on: `reconciler --help | head`
         return ExitCode.OK

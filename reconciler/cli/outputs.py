@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,11 +14,11 @@ from reconciler.errors import SpecError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader
-    from reconciler.cli.host import Host
-    from reconciler.cli.session import Session
     from reconciler.model import JobSpec, Ours
     from reconciler.results.pull import Puller
     from reconciler.results.store import Store
+    from reconciler.run import Run
+    from reconciler.world import World
 
 
 @click.group()
@@ -38,7 +37,7 @@ def outputs() -> None:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common) -> int:
+def pull(world: World, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common) -> int:
     """Fetch the results of every ended job, however it ended, and join them with its inputs.
 
     NAMES or globs of names select jobs; those that specs adopt are among them. What is there already is not fetched
@@ -50,34 +49,34 @@ def pull(host: Host, *, names: tuple[str, ...], to: str | None, form: str, commo
     from reconciler.reports import pretty
     from reconciler.results.report import exit_codes, pull_doc
 
-    with interrupts(host) as interrupted, reading(common, host, lasting=True) as session:
-        specs = declared(session)
-        jobs = chosen(session, specs, names)
+    with interrupts(world) as interrupted, reading(common, world, lasting=True) as run:
+        specs = declared(run)
+        jobs = chosen(run, specs, names)
         over = [ours for ours in jobs if ours.phase.ended]
-        store = destination(session, to)
+        store = destination(run, to)
         interrupted.be_careful()
-        endings = puller(session, store, specs).pull(over)
+        endings = puller(run, store, specs).pull(over)
         for heard in sorted(interrupted.codes):
-            session.run.world.log("run.interrupted", signal=signal_name(heard))
+            run.world.log("run.interrupted", signal=signal_name(heard))
         code = first_that_holds(exit_codes(endings) | interrupted.codes)
-        target = session.run.target
+        target = run.target
     report = pull_doc(endings, target=target, store=store, running=len(jobs) - len(over), code=code)
-    say(pretty(report) if form == "json" else pull_text(report, target, colour=host.colour("stdout")))
+    say(pretty(report) if form == "json" else pull_text(report, target, colour=world.colour("stdout")))
     return code
 
 
-def declared(session: Session[Reader]) -> tuple[JobSpec, ...]:
+def declared(run: Run[Reader]) -> tuple[JobSpec, ...]:
     """Return the specs, for their input files and names; none where they hold mistakes, which is said."""
     from reconciler.specs.load import load
 
     try:
-        return load(session.project, now=session.run.world.now()).specs
+        return load(run.project, now=run.world.now()).specs
     except SpecError as error:
         aside(f"note: {error}: inputs are taken from the workspace (reconciler validate says what is wrong)")
         return ()
 
 
-def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[Ours]:
+def chosen(run: Run[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[Ours]:
     """Return the jobs of this project, and those it adopts, whose name, then or now, is asked for, by name and age.
 
     Raises:
@@ -86,7 +85,6 @@ def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[s
     from reconciler import adoption, listing, observe
     from reconciler.specs.words import nearest
 
-    run = session.run
     jobs = listing.list_all(run)
     adopted = adoption.named(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
@@ -112,7 +110,7 @@ def chosen(session: Session[Reader], specs: Sequence[JobSpec], names: Sequence[s
     )
 
 
-def destination(session: Session[Reader], to: str | None) -> Store:
+def destination(run: Run[Reader], to: str | None) -> Store:
     """Return where results go. A folder that is made inside the project is kept out of git, as data mostly is.
 
     Raises:
@@ -124,36 +122,28 @@ def destination(session: Session[Reader], to: str | None) -> Store:
     from reconciler.specs import files
     from reconciler.specs.project import make_own
 
-    root, staging = session.project.root, session.folder / "pulling"
+    root, staging = run.project.root, run.folder / "pulling"
     if to is None:
         if not (root / summary.DESTINATION).exists():
             make_own(root / summary.DESTINATION)
         return store_at(summary.DESTINATION, start=root, staging=staging)
-    place = session.host.cwd / to
+    place = run.world.cwd / to
     if "://" not in to and not place.exists() and files.within(str(place.resolve()), str(root)):
         make_own(place)
-    return store_at(to, start=session.host.cwd, staging=staging)
+    return store_at(to, start=run.world.cwd, staging=staging)
 
 
-def puller(session: Session[Reader], store: Store, specs: Sequence[JobSpec]) -> Puller:
+def puller(run: Run[Reader], store: Store, specs: Sequence[JobSpec]) -> Puller:
     """Return what fetches."""
     from reconciler.results.bring import Bringer
     from reconciler.results.claims import Clerk, Holder
     from reconciler.results.pull import Puller
     from reconciler.results.questions import by_inputs
 
-    host, run = session.host, session.run
-    me = Holder(run_id=run.world.run_id, host=host.name, pid=host.pid)
+    world = run.world
+    me = Holder(run_id=run.world.run_id, host=world.name, pid=world.pid)
     clerk = Clerk(
-        store=store, me=me, running=host.runs, now=host.now, monotonic=host.monotonic, sleep=host.sleep
+        store=store, me=me, running=world.runs, now=world.now, monotonic=world.monotonic, sleep=world.sleep
     )
-    bringer = Bringer(
-        reader=run.api,
-        retrier=run.retrier,
-        world=run.world,
-        store=store,
-        declared=by_inputs(specs),
-        root=Path(session.project.root),
-        longest=run.limits.line_bytes,
-    )
-    return Puller(world=run.world, clerk=clerk, bringer=bringer, at_once=run.limits.downloads_in_flight)
+    bringer = Bringer(run=run, store=store, declared=by_inputs(specs))
+    return Puller(run=run, clerk=clerk, bringer=bringer)

@@ -14,9 +14,9 @@ from reconciler.cli.options import quoted
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.document import PlanDoc
     from reconciler.model import Names
+    from reconciler.world import World
 
 
 @click.command()
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_obj
 def plan(
-    host: Host,
+    world: World,
     *,
     paths: tuple[Path, ...],
     names: Names,
@@ -64,20 +64,20 @@ def plan(
 
     if out == Path("-"):
         raise UsageError("-o takes a file", hint="for the plan on stdout: --format json")
-    with telling_errors(host, comment, form=form, what="plan"):
+    with telling_errors(world, comment, form=form, what="plan"):
         if observed is None:
-            with reading(common, host, consent) as session:
-                document = gather(session, paths, names).document
+            with reading(common, world, consent) as run:
+                document = gather(run, paths, names).document
         else:
-            with offline(common, host, consent) as session:
-                document = gather_from(session, observed, paths, names).document
+            with offline(common, world, consent) as run:
+                document = gather_from(run, observed, paths, names).document
         if out is not None:
-            save(host.cwd / out, plan_bytes(document))
+            save(world.cwd / out, plan_bytes(document))
     flags = (*common.flags, *consent.flags)
     from_ = () if observed is None else (f"--observed {quoted(observed)}",)
     selection = (*map(quoted, paths), *options.name_flags(names), *from_)
     step = next_step(document, selection, out, flags)
-    tell(host, document, form=form, next_step=step, everything=everything, comment=comment)
+    tell(world, document, form=form, next_step=step, everything=everything, comment=comment)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

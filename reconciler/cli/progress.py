@@ -19,8 +19,7 @@ from reconciler.render.words import size, span
 if TYPE_CHECKING:
     from rich.progress import Progress as Screen
 
-    from reconciler.cli.host import Host
-    from reconciler.world import Log
+    from reconciler.world import Log, World
 
 PATIENCE_SECONDS: Final = 0.5
 """What is over by then is not worth a bar."""
@@ -203,13 +202,13 @@ def _screen(stream: TextIO, *, colour: bool) -> Screen:
     )
 
 
-def work_bars(host: Host) -> Bars | None:
+def work_bars(world: World) -> Bars | None:
     """Return what draws on the terminal, None where stderr is none, or one that cannot move its cursor."""
-    if not drawable(host):
+    if not drawable(world):
         return None
-    return Bars(sys.stderr, host.monotonic, colour=host.colour("stderr"))
+    return Bars(sys.stderr, world.monotonic, colour=world.colour("stderr"))
 
 
-def on_terminal(host: Host) -> Progress:
+def on_terminal(world: World) -> Progress:
     """Return bars where there is a terminal, and nothing elsewhere: for commands that keep no log."""
-    return work_bars(host) or UNWATCHED
+    return work_bars(world) or UNWATCHED

@@ -11,8 +11,8 @@ from reconciler.cli import options
 from reconciler.cli.say import aside, say
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.model import Names
+    from reconciler.world import World
 
 
 @click.command()
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.names
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
 @click.pass_obj
-def render(host: Host, *, paths: tuple[Path, ...], names: Names, config: Path | None) -> int:
+def render(world: World, *, paths: tuple[Path, ...], names: Names, config: Path | None) -> int:
     """Print the specs with families, matrices, periods and defaults written out, one plain document a job.
 
     In a file directly in the spec folder, in place of the others, they declare the same jobs.
@@ -30,10 +30,10 @@ def render(host: Host, *, paths: tuple[Path, ...], names: Names, config: Path | 
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project
 
-    project = load_project(config and host.cwd / config, start=host.cwd)
-    loaded = load(project, [host.cwd / path for path in paths], now=host.now(), names=names)
+    project = load_project(config and world.cwd / config, start=world.cwd)
+    loaded = load(project, [world.cwd / path for path in paths], now=world.now(), names=names)
     if loaded.warnings:
-        aside(problems_text(loaded.warnings, colour=host.colour("stderr")))
+        aside(problems_text(loaded.warnings, colour=world.colour("stderr")))
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
     say(plain.documents(chosen, project.relative(str(project.spec_root))))
     return 0

@@ -12,7 +12,7 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
+    from reconciler.world import World
 
 
 @click.command()
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="VALUE", help="The new value.  [default: one more than there is]")
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
 @click.pass_obj
-def rerun(host: Host, *, name: str, to: str | None, config: Path | None) -> int:
+def rerun(world: World, *, name: str, to: str | None, config: Path | None) -> int:
     """Ask for the work of a job once more: change `rerun` in its YAML file, and nothing else there.
 
     Comments, quoting and line breaks stay. Nothing is bought before the change is applied. Where `_defaults.yaml` gives
@@ -31,8 +31,8 @@ def rerun(host: Host, *, name: str, to: str | None, config: Path | None) -> int:
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project
 
-    project = load_project(config and host.cwd / config, start=host.cwd)
-    loaded = load(project, now=host.now())
+    project = load_project(config and world.cwd / config, start=world.cwd)
+    loaded = load(project, now=world.now())
     change = edits.edit(project, loaded.specs, loaded.later, name, to)
     edits.write(project, change)
     instead = f" (in place of {change.overrides})" if change.overrides else ""

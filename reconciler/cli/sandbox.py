@@ -13,7 +13,7 @@ from reconciler.cli.say import aside, say
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
+    from reconciler.world import World
 
 
 @click.group()
@@ -33,7 +33,7 @@ def sandbox() -> None:
     "--speed", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Times life."
 )
 @click.pass_obj
-def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float) -> int:
+def serve(world: World, *, address: str, port: int, db: Path | None, speed: float) -> int:
     """Serve the sandbox over HTTP, until interrupted. Any key opens a workspace of its own."""
     from reconciler.cli.connect import sandbox_installed
 
@@ -41,9 +41,9 @@ def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float)
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.server import serve as listen
         from reconciler.sandbox.store import Store
-    with Store(host.cwd / db if db else default_db(host)) as store:
+    with Store(world.cwd / db if db else default_db(world)) as store:
         try:
-            app = make_app(store, now=host.now, speed=speed)
+            app = make_app(store, now=world.now, speed=speed)
             server = listen(app, address, port)
         except (OSError, ValueError) as error:  # the latter for a speed that is no number
             raise ReconcilerError(
@@ -63,11 +63,11 @@ def serve(host: Host, *, address: str, port: int, db: Path | None, speed: float)
 @sandbox.command()
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
 @click.pass_obj
-def reset(host: Host, *, config: Path | None) -> int:
+def reset(world: World, *, config: Path | None) -> int:
     """Forget everything in the embedded sandbox: its jobs, its files and its ledger."""
     from reconciler.specs.project import load_project
 
-    folder = load_project(config and host.cwd / config, start=host.cwd).root / ".reconciler" / "sandbox"
+    folder = load_project(config and world.cwd / config, start=world.cwd).root / ".reconciler" / "sandbox"
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
@@ -82,9 +82,9 @@ def reset(host: Host, *, config: Path | None) -> int:
     return 0
 
 
-def default_db(host: Host) -> Path:
+def default_db(world: World) -> Path:
     """Return the embedded sandbox's own database, so that both look at the same jobs."""
     from reconciler.cli.connect import sandbox_db
     from reconciler.specs.project import load_project
 
-    return sandbox_db(load_project(None, start=host.cwd))
+    return sandbox_db(load_project(None, start=world.cwd))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reconciler.cli.host import Host
+    from reconciler.world import World
 
 
-def drawable(host: Host) -> bool:
+def drawable(world: World) -> bool:
     """Whether stderr is a terminal that can move its cursor."""
-    return host.terminal("stderr") and host.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    return world.terminal("stderr") and world.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def console(stream: TextIO, *, colour: bool) -> Console:

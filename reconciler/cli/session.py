@@ -1,17 +1,13 @@
-"""What a command works with: the project, the target, the API and the world, opened together and closed together."""
+"""Opens a run: the project, the target, the API, the log and the ledger, which are closed together."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Generic
 
 import msgspec
-from msgspec.structs import replace
 
 from reconciler import git, provenance
 from reconciler.api.client import Reader, Writer
@@ -21,7 +17,6 @@ from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.transport import Nowhere
 from reconciler.cli import connect
 from reconciler.cli.consent import Consent
-from reconciler.cli.host import Host
 from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
 from reconciler.cli.progress import Beats, work_bars
@@ -30,101 +25,86 @@ from reconciler.ledger import lock
 from reconciler.ledger.joint import JointLedger
 from reconciler.logs import open_log
 from reconciler.run import ApiT, Run
-from reconciler.specs.project import STATE, Project, make_own
+from reconciler.specs.project import STATE, make_own
 from reconciler.world import Ledger, World
-
-
-@dataclass(frozen=True, kw_only=True)
-class Session(Generic[ApiT]):
-    """One command's work."""
-
-    host: Host
-    project: Project
-    run: Run[ApiT]
-    folder: Path
-    """Where this target's ledger and lock are."""
-    began: float
-    """On the monotonic clock."""
-    redact: Callable[[str], str]
-    """Takes the key out of a text."""
 
 
 @contextmanager
 def reading(
     common: Common,
-    host: Host,
+    world: World,
     consent: Consent | None = None,
     *,
     ear: Observer | None = None,
     lasting: bool = False,
-) -> Iterator[Session[Reader]]:
+) -> Iterator[Run[Reader]]:
     """Open a session that cannot write to the API.
 
     Args:
         common: the common options.
-        host: the machine.
+        world: what the process has.
         consent: what the command line allows the guards to let pass.
         ear: hears of every request, beside the log.
         lasting: for what may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
-        yield _open(Reader, common, host, consent or Consent(), stack, ear=ear, lasting=lasting)
+        yield _open(Reader, common, world, consent or Consent(), stack, ear=ear, lasting=lasting)
 
 
 @contextmanager
-def offline(common: Common, host: Host, consent: Consent | None = None) -> Iterator[Session[Reader]]:
+def offline(common: Common, world: World, consent: Consent | None = None) -> Iterator[Run[Reader]]:
     """Open a session that needs no key and reaches neither the API nor a shared ledger."""
     with ExitStack() as stack:
-        yield _open(Reader, common, host, consent or Consent(), stack, nowhere=True)
+        yield _open(Reader, common, world, consent or Consent(), stack, nowhere=True)
 
 
 @contextmanager
 def writing(
-    common: Common, host: Host, consent: Consent | None = None, *, ear: Observer | None = None
-) -> Iterator[Session[Writer]]:
+    common: Common, world: World, consent: Consent | None = None, *, ear: Observer | None = None
+) -> Iterator[Run[Writer]]:
     """Open a session that may write, and hold the target's lock. The arguments are those of `reading`.
 
     Raises:
         LedgerError: another process on this host writes to the same target.
     """
     with ExitStack() as stack:
-        session = _open(Writer, common, host, consent or Consent(), stack, ear=ear)
-        stack.enter_context(locked(session))
-        yield session
+        run = _open(Writer, common, world, consent or Consent(), stack, ear=ear)
+        stack.enter_context(locked(run))
+        yield run
 
 
 @contextmanager
-def lasting(common: Common, host: Host, consent: Consent | None = None) -> Iterator[Session[Writer]]:
+def lasting(common: Common, world: World, consent: Consent | None = None) -> Iterator[Run[Writer]]:
     """Open a session that may write whenever it has the target's lock (`locked`), and that may last for days."""
     with ExitStack() as stack:
-        yield _open(Writer, common, host, consent or Consent(), stack, lasting=True)
+        yield _open(Writer, common, world, consent or Consent(), stack, lasting=True)
 
 
 @contextmanager
-def locked(session: Session[Writer]) -> Iterator[None]:
+def locked(run: Run[Writer]) -> Iterator[None]:
     """Hold the target's lock.
 
     Raises:
         HeldError: another process on this host writes to the same target.
     """
-    holder = f"run {session.run.world.run_id} on {platform.node()}"
-    with lock.held(session.folder, holder=holder):
+    holder = f"run {run.world.run_id} on {run.world.name}"
+    with lock.held(run.folder, holder=holder):
         yield
 
 
 def _open(
     kind: type[ApiT],
     common: Common,
-    host: Host,
+    world: World,
     consent: Consent,
     stack: ExitStack,
     *,
     ear: Observer | None = None,
     nowhere: bool = False,
     lasting: bool = False,
-) -> Session[ApiT]:
-    project = open_project(common, host)
-    target = target_of(common, host, project)
+) -> Run[ApiT]:
+    project = open_project(common, world)
+    target = target_of(common, world, project)
     limits = project.settings.limits
     if target.sandbox:  # what is created shows at once, and nothing arrives late
         limits = msgspec.structs.replace(limits, settle_seconds=0.0)
@@ -132,33 +112,35 @@ def _open(
         with suppress(OSError):  # whoever needs the folder says what is wrong with it
             make_own(project.root / STATE)
     checkout = git.checkout(project.root, project.spec_root)
-    source = provenance.source(checkout, git.origin(project.root), host.environ)
-    checkout = replace(checkout, branch=source.branch)  # CI checks out a commit, and knows of which branch
-    run_id = f"{host.random.getrandbits(48):012x}"
-    drawn = work_bars(host)
+    source = provenance.source(checkout, git.origin(project.root), world.environ)
+    checkout = msgspec.structs.replace(
+        checkout, branch=source.branch
+    )  # CI checks out a commit, and knows of which branch
+    run_id = f"{world.random.getrandbits(48):012x}"
+    drawn = work_bars(world)
     log = stack.enter_context(
         open_log(
             stream=drawn.beside() if drawn else None,
             style=common.log_format,
-            level=common.log_level or ("warning" if host.terminal("stderr") else "info"),
-            file=common.log_file and host.cwd / common.log_file,
-            now=host.now,
-            colour=host.colour("stderr"),
-            strict=host.strict,
+            level=common.log_level or ("warning" if world.terminal("stderr") else "info"),
+            file=common.log_file and world.cwd / common.log_file,
+            now=world.now,
+            colour=world.colour("stderr"),
+            strict=world.strict,
             bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
         )
     )
     retrier = Retrier(
         RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
-        rng=host.random,
-        monotonic=host.monotonic,
-        sleep=host.sleep,
+        rng=world.random,
+        monotonic=world.monotonic,
+        sleep=world.sleep,
     )
-    key = Key("none") if nowhere else connect.key(common, host, target)
+    key = Key("none") if nowhere else connect.key(common, world, target)
     api = kind(
         base_url=target.base_url,
         key=key,
-        transport=host.through(Nowhere() if nowhere else connect.transport(host, project, target, stack)),
+        transport=world.through(Nowhere() if nowhere else connect.transport(world, project, target, stack)),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
         on_request=connect.observer(log, ear),
@@ -168,27 +150,19 @@ def _open(
         stack.callback(drawn.end)
     local = local_ledger(project, target)
     record: Ledger = local
-    shared = None if nowhere else shared_ledger(project, target, host)
+    shared = None if nowhere else shared_ledger(project, target, world)
     if shared and common.local_ledger:
         log("ledger.local_only", remote=shared.remote)
     elif shared:
-        record = JointLedger(local, shared, run_id=run_id, now=host.now, sleep=host.sleep)
-    world = World(
-        now=host.now,
-        monotonic=host.monotonic,
-        sleep=host.sleep,
-        random=host.random,
-        spread=host.spread,
-        log=log,
-        ledger=record,
-        stop=host.stop,
-        progress=drawn or Beats(log, host.monotonic),
-        run_id=run_id,
+        record = JointLedger(local, shared, run_id=run_id, now=world.now, sleep=world.sleep)
+    opened = replace(
+        world, log=log, ledger=record, progress=drawn or Beats(log, world.monotonic), run_id=run_id
     )
-    run = Run(
+    return Run(
         api=api,
         retrier=retrier,
-        world=world,
+        world=opened,
+        project=project,
         target=target,
         limits=limits,
         guards=consent.settings(project.settings.guards),
@@ -196,14 +170,7 @@ def _open(
         checkout=checkout,
         ancestry=partial(git.ancestry, project.root),
         source=source,
-        root=project.root,
-        uploads=project.settings.uploads,
-    )
-    return Session(
-        host=host,
-        project=project,
-        run=run,
         folder=local.path.parent,
-        began=host.monotonic(),
+        began=world.monotonic(),
         redact=key.redact,
     )

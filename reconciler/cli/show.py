@@ -12,8 +12,8 @@ from reconciler.cli.plan import codes
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.document import PlanDoc
+    from reconciler.world import World
 
 
 @click.command()
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @click.pass_obj
 def show(
-    host: Host, *, file: Path, form: str, everything: bool, detailed_exitcode: bool, fail_on_attention: bool
+    world: World, *, file: Path, form: str, everything: bool, detailed_exitcode: bool, fail_on_attention: bool
 ) -> int:
     """Show a saved plan."""
     from reconciler.cli.tell import tell
 
-    document = read_plan(host.cwd, file)
-    tell(host, document, form=form, everything=everything)
+    document = read_plan(world.cwd, file)
+    tell(world, document, form=form, everything=everything)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

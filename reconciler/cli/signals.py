@@ -17,9 +17,9 @@ from typing import Final
 
 import click
 
-from reconciler.cli.host import Host
 from reconciler.cli.say import aside
 from reconciler.errors import ExitCode
+from reconciler.world import World
 
 CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
@@ -28,11 +28,11 @@ class Interrupts:
     """The signals that a run has heard.
 
     Args:
-        host: what is told that nothing new is to be begun.
+        world: what is told that nothing new is to be begun.
     """
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._careful = False
         self._heard: list[ExitCode] = []
 
@@ -56,7 +56,7 @@ class Interrupts:
         if self._heard:
             os._exit(code)
         self._heard.append(code)
-        self._host.stop.set()
+        self._world.stop.set()
         if not self._careful:
             raise KeyboardInterrupt
         with suppress(OSError, ValueError):  # not through the stream, which may be in the middle of a line
@@ -64,9 +64,9 @@ class Interrupts:
 
 
 @contextmanager
-def interrupts(host: Host) -> Iterator[Interrupts]:
+def interrupts(world: World) -> Iterator[Interrupts]:
     """Catch signals for as long as the block runs."""
-    heard = Interrupts(host)
+    heard = Interrupts(world)
     if threading.current_thread() is not threading.main_thread():
         yield heard
         return

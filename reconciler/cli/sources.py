@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import summary
-from reconciler.cli.host import Host
 from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
 from reconciler.cli.target import open_project, target_of
@@ -16,6 +15,7 @@ from reconciler.history.record import Record
 from reconciler.model import Job, Target
 from reconciler.results import shelf
 from reconciler.specs.project import Project
+from reconciler.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Sources:
 
 def read(
     common: Common,
-    host: Host,
+    world: World,
     *,
     offline: bool,
     results: Path | None = None,
@@ -49,7 +49,7 @@ def read(
 
     Args:
         common: the common options.
-        host: the machine.
+        world: what the process has.
         offline: whether the API and the remote are left aside: no key, no network.
         results: where results were pulled to; None for where they go by themselves.
 
@@ -58,25 +58,25 @@ def read(
         LedgerError: the ledger cannot be read.
         ApiError: the API could not be read.
     """
-    project = open_project(common, host)
-    target = target_of(common, host, project)
-    jobs, settled = None, host.now()
+    project = open_project(common, world)
+    target = target_of(common, world, project)
+    jobs, settled = None, world.now()
     if offline:
-        local, shared = local_ledger(project, target), shared_ledger(project, target, host)
+        local, shared = local_ledger(project, target), shared_ledger(project, target, world)
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
         lines = tuple(dict.fromkeys((*fetched, *local.read()))) if fetched else local.read()
     else:
         from reconciler import listing
         from reconciler.cli.session import reading
 
-        with reading(common, host) as session:
-            settled -= session.run.limits.settle_seconds
-            lines = session.run.world.ledger.read()
-            jobs = listing.list_all(session.run)
+        with reading(common, world) as run:
+            settled -= run.limits.settle_seconds
+            lines = run.world.ledger.read()
+            jobs = listing.list_all(run)
     ledger = heard(lines)
     if jobs is not None:
         jobs = rows.ours(jobs, target.project, ledger.records)
-    folder = host.cwd / results if results else project.root / summary.DESTINATION
+    folder = world.cwd / results if results else project.root / summary.DESTINATION
     pulled = shelf.read_all(folder)
     return Sources(
         project=project,

@@ -14,9 +14,9 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
     from reconciler.model import Names
     from reconciler.reports import StatusDoc
+    from reconciler.world import World
 
 HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 """The cursor to the top left, and everything behind it away (ECMA-48); what was there before is not scrolled."""
@@ -35,7 +35,7 @@ HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 @options.common
 @click.pass_obj
 def status(
-    host: Host,
+    world: World,
     *,
     paths: tuple[Path, ...],
     names: Names,
@@ -47,19 +47,19 @@ def status(
     common: options.Common,
 ) -> int:
     """Show every declared job as it stands."""
-    if watch and (form != "text" or not host.terminal("stdout")):
+    if watch and (form != "text" or not world.terminal("stdout")):
         raise UsageError(
             "--watch draws on a terminal", hint="without one, wait for the end: reconciler wait --format json"
         )
     report = None
-    for report in reports(host, paths, names, common, seconds=interval if watch else None):
-        write(report, host=host, form=form, everything=everything, redraw=watch)
+    for report in reports(world, paths, names, common, seconds=interval if watch else None):
+        write(report, world=world, form=form, everything=everything, redraw=watch)
     attention = report is not None and any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())
 
 
 def reports(
-    host: Host,
+    world: World,
     paths: tuple[Path, ...],
     names: Names,
     common: options.Common,
@@ -72,22 +72,22 @@ def reports(
     from reconciler.cli.signals import interrupts
     from reconciler.render.status_words import status_doc
 
-    with interrupts(host), reading(common, host, lasting=seconds is not None) as session:
+    with interrupts(world), reading(common, world, lasting=seconds is not None) as run:
         while True:
-            found = gather(session, paths, names)
+            found = gather(run, paths, names)
             yield status_doc(found.document, found.declared.later, found.declared.selected)
             if seconds is None:
                 return
-            host.sleep(max(0.2, seconds))
+            world.sleep(max(0.2, seconds))
 
 
-def write(report: StatusDoc, *, host: Host, form: str, everything: bool, redraw: bool) -> None:
+def write(report: StatusDoc, *, world: World, form: str, everything: bool, redraw: bool) -> None:
     """Write a status to stdout."""
     from reconciler.render.status_words import status_markdown, status_text
     from reconciler.reports import pretty
     from reconciler.timestamps import rfc3339
 
-    now = host.now()
+    now = world.now()
     match form:
         case "json":
             say(pretty(report))

@@ -8,30 +8,30 @@ from urllib.parse import urlsplit
 
 from reconciler import git
 from reconciler.api.loopback import is_loopback
-from reconciler.cli.host import Host
 from reconciler.cli.options import Common
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
 from reconciler.settings import API
 from reconciler.specs.project import STATE, Project, load_project
+from reconciler.world import World
 
 SANDBOX_URL: Final = "http://localhost"
 ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
-def open_project(common: Common, host: Host) -> Project:
+def open_project(common: Common, world: World) -> Project:
     """Find and read `reconciler.yaml`.
 
     Raises:
         ReconcilerError: what this tool remembers comes with the checkout.
     """
-    project = load_project(common.config and host.cwd / common.config, start=host.cwd)
+    project = load_project(common.config and world.cwd / common.config, start=world.cwd)
     check_own(project)
     return replace(project, cache=not common.no_cache)
 
 
-def target_of(common: Common, host: Host, project: Project) -> Target:
+def target_of(common: Common, world: World, project: Project) -> Target:
     """Return which API to talk to: a flag beats the environment, which beats the file.
 
     Raises:
@@ -43,17 +43,17 @@ def target_of(common: Common, host: Host, project: Project) -> Target:
         raise UsageError("--sandbox and --base-url exclude each other", hint="leave one of them out")
     sandbox = common.sandbox
     if sandbox is None and not common.base_url:
-        sandbox = host.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
+        sandbox = world.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
     if sandbox:
         return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
-    base_url = common.base_url or host.environ.get("MISTRAL_BASE_URL")
+    base_url = common.base_url or world.environ.get("MISTRAL_BASE_URL")
     if not base_url:
         base_url = project.settings.base_url
-        check_host(base_url, project, host)
+        check_host(base_url, project, world)
     return Target(base_url=base_url.rstrip("/"), project=name)
 
 
-def check_host(base_url: str, project: Project, host: Host) -> None:
+def check_host(base_url: str, project: Project, world: World) -> None:
     """Refuse to let a pull request decide where CI sends the key.
 
     Raises:
@@ -62,7 +62,7 @@ def check_host(base_url: str, project: Project, host: Host) -> None:
     there = urlsplit(base_url).hostname or ""
     if base_url == API or is_loopback(there):
         return
-    if any(host.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
+    if any(world.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
         raise ReconcilerError(
             f"{project.config_path.name} sends the API key to {there}; on CI a file in git alone does not decide that",
             hint=f"if it is meant, set MISTRAL_BASE_URL={base_url} in the workflow",

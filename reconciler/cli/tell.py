@@ -9,7 +9,6 @@ from pathlib import Path
 
 from reconciler import planfile
 from reconciler.cli.comment import publish
-from reconciler.cli.host import Host
 from reconciler.cli.say import say
 from reconciler.document import PlanDoc
 from reconciler.errors import ExitCode, ReconcilerError
@@ -21,10 +20,11 @@ from reconciler.render.markdown import apply_markdown, outcomes_markdown, plan_m
 from reconciler.render.outcome_words import outcome_doc
 from reconciler.render.text import outcomes_text, plan_text
 from reconciler.reports import ApplyDoc, pretty
+from reconciler.world import World
 
 
 def tell(
-    host: Host,
+    world: World,
     document: PlanDoc,
     *,
     form: str,
@@ -36,7 +36,7 @@ def tell(
     """Write a plan to stdout in the form that was asked for.
 
     Args:
-        host: the machine.
+        world: what the process has.
         document: the plan.
         form: `text`, `json`, `markdown` or `github`; "" for the comment alone.
         next_step: the exact command that applies it.
@@ -45,7 +45,7 @@ def tell(
         comment: a file for the same as Markdown.
     """
     if comment is not None or form == "github":
-        publish(host, plan_markdown(document, told=told, everything=everything), comment, form=form)
+        publish(world, plan_markdown(document, told=told, everything=everything), comment, form=form)
     match form:
         case "json":
             say(plan_bytes(document))
@@ -57,13 +57,13 @@ def tell(
             say(plan_github(document, told=told, everything=everything))
         case _:
             text = plan_text(
-                document, colour=host.colour("stdout"), next_step=next_step, everything=everything
+                document, colour=world.colour("stdout"), next_step=next_step, everything=everything
             )
             say(text + "".join(f"  {clean(line)}\n" for line in told))
 
 
 def tell_outcomes(
-    host: Host,
+    world: World,
     document: PlanDoc,
     outcomes: Sequence[Outcome],
     *,
@@ -76,7 +76,7 @@ def tell_outcomes(
     """Write to stdout what was done, what was not, and what is not known.
 
     Args:
-        host: the machine.
+        world: what the process has.
         document: the plan.
         outcomes: of its actions.
         form: `text`, `json`, `markdown` or `github`; "" for the comment alone.
@@ -87,7 +87,7 @@ def tell_outcomes(
     """
     if comment is not None or form == "github":
         lines = folded.outcomes(outcomes, document, everything=everything)
-        publish(host, apply_markdown(document, outcomes, lines, told), comment, form=form)
+        publish(world, apply_markdown(document, outcomes, lines, told), comment, form=form)
     if not form:
         return
     if form == "json":
@@ -101,7 +101,7 @@ def tell_outcomes(
         say(outcomes_markdown(outcomes, folded.outcomes(outcomes, document, everything=everything)))
     elif outcomes:
         rows = folded.outcomes(outcomes, document, everything=everything)
-        say(outcomes_text(outcomes, rows, colour=host.colour("stdout")))
+        say(outcomes_text(outcomes, rows, colour=world.colour("stdout")))
     elif document.pending:
         say("Nothing was done.\n")
 

@@ -12,7 +12,7 @@ from reconciler.cli.say import aside, say
 from reconciler.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
+    from reconciler.world import World
 
 
 @click.command()
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @options.no_cache
 @options.output_format("text", "json", "github")
 @click.pass_obj
-def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str) -> int:
+def validate(world: World, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str) -> int:
     """Check the specs and their inputs, offline, and tell every problem at once.
 
     --format github writes the annotations of GitHub's workflow commands, which a pull request shows beside its lines.
@@ -37,12 +37,12 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cac
     from reconciler.specs.project import load_project
 
     try:
-        project = load_project(config and host.cwd / config, start=host.cwd)
+        project = load_project(config and world.cwd / config, start=world.cwd)
         loaded = load(
             replace(project, cache=not no_cache),
-            [host.cwd / path for path in paths],
-            now=host.now(),
-            progress=on_terminal(host),
+            [world.cwd / path for path in paths],
+            now=world.now(),
+            progress=on_terminal(world),
         )
     except SpecError as error:
         if form == "text":
@@ -58,5 +58,5 @@ def validate(host: Host, *, paths: tuple[Path, ...], config: Path | None, no_cac
     elif form == "json":
         say(pretty(validation_doc(loaded.specs, loaded.warnings)))
     else:
-        say(validation_text(loaded, colour=host.colour("stdout")))
+        say(validation_text(loaded, colour=world.colour("stdout")))
     return ExitCode.OK

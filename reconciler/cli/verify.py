@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reconciler import git, tags
-from reconciler.cli.host import Host
 from reconciler.cli.ledgers import local_ledger, shared_ledger
 from reconciler.cli.options import Common
 from reconciler.cli.sources import Sources
@@ -18,9 +17,10 @@ from reconciler.ledger.lines import CancelIntended, CreateIntended
 from reconciler.model import Ours
 from reconciler.specs.load import load
 from reconciler.specs.project import Project, load_project
+from reconciler.world import World
 
 
-def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
+def verified(common: Common, world: World, found: Sources) -> VerifyDoc:
     """Compare everything.
 
     Raises:
@@ -47,7 +47,7 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
             records=found.records,
             settled=found.settled,
             project=found.target.project,
-            past=past(common, host, found),
+            past=past(common, world, found),
             unread=local_ledger(found.project, found.target).unread(),
             missing=known.missing,
             unreachable=known.unreachable,
@@ -68,9 +68,9 @@ def verified(common: Common, host: Host, found: Sources) -> VerifyDoc:
     )
 
 
-def past(common: Common, host: Host, found: Sources) -> list[str]:
+def past(common: Common, world: World, found: Sources) -> list[str]:
     """Return how the past of the shared ledger was changed."""
-    shared = shared_ledger(found.project, found.target, host)
+    shared = shared_ledger(found.project, found.target, world)
     return [] if shared is None or common.local_ledger else shared.past(shared.fetched())
 
 

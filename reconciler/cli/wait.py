@@ -12,10 +12,10 @@ from reconciler.cli.say import say
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.cli.host import Host
-    from reconciler.cli.session import Session
     from reconciler.reports import WaitDoc
+    from reconciler.run import Run
     from reconciler.wait import View
+    from reconciler.world import World
 
 timeout = click.option(
     "--timeout", type=SPAN, metavar="SPAN", help="Stop waiting after so long (90, 30m, 2h, 1d): exit 6."
@@ -30,7 +30,7 @@ timeout = click.option(
 @options.common
 @click.pass_obj
 def wait(
-    host: Host,
+    world: World,
     *,
     names: tuple[str, ...],
     timeout: float | None,
@@ -52,18 +52,18 @@ def wait(
     from reconciler.model import Names
     from reconciler.wait import Patience, until_ended
 
-    with interrupts(host), reading(common, host, lasting=True) as session:
-        said = declared(session, (), Names(only=names))
-        with job_bars(host) as show:
+    with interrupts(world), reading(common, world, lasting=True) as run:
+        said = declared(run, (), Names(only=names))
+        with job_bars(world) as show:
             view = until_ended(
-                session.run,
-                lambda: gather(session.run, said),
+                run,
+                lambda: gather(run, said),
                 Patience(timeout_seconds=timeout),
                 show,
             )
-        log_finished(session, view)
+        log_finished(run, view)
     code = ExitCode.OK if view.well else ExitCode.ATTENTION
-    write(wait_doc(view, code), now=host.now(), form=form, everything=everything)
+    write(wait_doc(view, code), now=world.now(), form=form, everything=everything)
     return code
 
 
@@ -102,13 +102,13 @@ def write(report: WaitDoc, *, now: float, form: str, everything: bool) -> None:
         say(status_text(rows, now=now, everything=everything) + f"\n{waited(report)}\n")
 
 
-def log_finished(session: Session, view: View) -> None:  # type: ignore[type-arg]  # a reader's or a writer's
+def log_finished(run: Run, view: View) -> None:  # type: ignore[type-arg]  # a reader's or a writer's
     """Tell the end of the waiting in numbers."""
     from collections import Counter
 
     from reconciler.waiting import Stand
 
-    world, stands = session.run.world, Counter(view.stands.values())
+    world, stands = run.world, Counter(view.stands.values())
     world.log(
         "wait.finished",
         done=stands[Stand.DONE],
@@ -116,5 +116,5 @@ def log_finished(session: Session, view: View) -> None:  # type: ignore[type-arg
         pending=stands[Stand.PENDING],
         running=stands[Stand.RUNNING],
         timed_out=int(view.timed_out),
-        elapsed_ms=round((world.monotonic() - session.began) * 1000),
+        elapsed_ms=round((world.monotonic() - run.began) * 1000),
     )

@@ -14,12 +14,13 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from reconciler.api.client import Writer
 from reconciler.errors import LedgerError
 from reconciler.hooks import ends
 from reconciler.ledger import telling
 from reconciler.ledger.lines import EndClaimed, EndTold, Line, TellingBegan
-from reconciler.model import Ours, Target
-from reconciler.world import World
+from reconciler.model import Ours
+from reconciler.run import Run
 
 AT_ONCE: Final = 10
 """So many ends are claimed together: each claim of a shared ledger is a push."""
@@ -37,8 +38,7 @@ Call: TypeAlias = Callable[[bytes], str]
 class Teller:
     """What it takes to tell ends."""
 
-    world: World
-    target: Target
+    run: Run[Writer]
     call: Call
     timeout_seconds: float
     since: float
@@ -48,9 +48,9 @@ class Teller:
         """Tell every end that is due, as far as the hook takes them. Raises nothing that a run should end for."""
         try:
             if self._all(jobs):
-                self.world.ledger.publish()
+                self.run.world.ledger.publish()
         except LedgerError as error:  # the next run tells and publishes what this one could not
-            self.world.log("ledger.not_published", error=str(error))
+            self.run.world.log("ledger.not_published", error=str(error))
 
     def _all(self, jobs: Sequence[Ours]) -> bool:
         """Return whether anything was written."""
@@ -58,27 +58,28 @@ class Teller:
         written = False
         tried: set[str] = set()
         for _ in range(MOST_ROUNDS):
-            now = self.world.now()
-            told = telling.told(self.world.ledger.read())
+            now = self.run.world.now()
+            told = telling.told(self.run.world.ledger.read())
             untried = [ours for ours in jobs if ours.job.id not in tried]
             due = ends.due(untried, told, since=self.since, now=now)[:AT_ONCE]
             first: list[Line] = []
             if told.since is None:
-                first.append(TellingBegan(at=self.since, run_id=self.world.run_id))
+                first.append(TellingBegan(at=self.since, run_id=self.run.world.run_id))
             lease = len(due) * self.timeout_seconds + MARGIN_SECONDS
             claims = [
-                EndClaimed(at=now, run_id=self.world.run_id, job_id=ours.job.id, lease=lease) for ours in due
+                EndClaimed(at=now, run_id=self.run.world.run_id, job_id=ours.job.id, lease=lease)
+                for ours in due
             ]
             if not first and not claims:
                 break
-            if not self.world.ledger.claim([*first, *claims]):
-                self.world.log("ledger.raced")
+            if not self.run.world.ledger.claim([*first, *claims]):
+                self.run.world.log("ledger.raced")
                 continue
             written = True
             if first:
-                self.world.log("ends.telling_began")
+                self.run.world.log("ends.telling_began")
             for ours in due:
-                if self.world.stop.is_set() or in_a_row >= ENOUGH:
+                if self.run.world.stop.is_set() or in_a_row >= ENOUGH:
                     return written
                 tried.add(ours.job.id)
                 failures = told.ends[ours.job.id].failures if ours.job.id in told.ends else 0
@@ -86,8 +87,8 @@ class Teller:
         return written
 
     def _one(self, ours: Ours, failures: int) -> str:
-        world = self.world
-        said = ends.document(ours, self.target, run_id=world.run_id)
+        world = self.run.world
+        said = ends.document(ours, self.run.target, run_id=world.run_id)
         began = world.monotonic()
         error = self.call(msgspec.json.encode(said))
         world.ledger.append(EndTold(at=world.now(), run_id=world.run_id, job_id=ours.job.id, error=error))

@@ -17,7 +17,6 @@ import msgspec
 from reconciler import __version__, summary
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
-from reconciler.api.retry import Retrier
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, Ours
 from reconciler.results import questions
@@ -28,8 +27,8 @@ from reconciler.results.places import ERRORS, OUTPUT, RESULTS, part
 from reconciler.results.questions import ASKED, Questions
 from reconciler.results.stopping import Beat, StoppedError
 from reconciler.results.store import Store
+from reconciler.run import Run
 from reconciler.summary import FileDoc, RequestsDoc, Summary, TokensDoc, TroubleDoc
-from reconciler.world import World
 
 LATE_SECONDS: Final = 3600.0
 """So long after a job's end a file that is not there may still appear, and is asked for again."""
@@ -44,16 +43,10 @@ Files: TypeAlias = Mapping[str, Fetched | None]
 class Bringer:
     """What it takes to bring the results of a job."""
 
-    reader: Reader
-    retrier: Retrier
-    world: World
+    run: Run[Reader]
     store: Store
     declared: Mapping[str, JobSpec]
     """Specs by the digest of their inputs: `questions.by_inputs`."""
-    root: Path
-    """The project root, for input files."""
-    longest: int
-    """Bytes of a line at most."""
     turn: threading.Lock = field(default_factory=threading.Lock)
     """One join at a time: memory is that of one job, however many are fetched at once."""
 
@@ -66,10 +59,10 @@ class Bringer:
             ReconcilerError: a file could not be had.
             OSError: the destination cannot be written.
         """
-        began = self.world.monotonic()
+        began = self.run.world.monotonic()
 
         def beat() -> None:
-            if self.world.stop.is_set():
+            if self.run.world.stop.is_set():
                 raise StoppedError
             claim.renew()
 
@@ -82,30 +75,30 @@ class Bringer:
         asked, joined, results = questions.NOWHERE, None, None
         if any(files.values()):
             asked, joined, results = self._join(ours, workshop, files, beat)
-        document = _summary(ours, files, asked, joined, results, now=self.world.now())
+        document = _summary(ours, files, asked, joined, results, now=self.run.world.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)
         self.store.replace(f"{claim.folder}/{summary.NAME}", summary.encode(document))
         self.store.clear(claim.folder)
-        self._tell(document, elapsed_ms=round((self.world.monotonic() - began) * 1000))
+        self._tell(document, elapsed_ms=round((self.run.world.monotonic() - began) * 1000))
         return document
 
     def _file(self, ours: Ours, file_id: str, place: Path, beat: Beat) -> Fetched | None:
         """Fetch one result file; None where it is gone for good."""
         try:
-            fetched = fetch(self.reader, self.retrier, file_id, place, beat=beat)
+            fetched = fetch(self.run.api, self.run.retrier, file_id, place, beat=beat)
         except NotFoundError as error:
             ended = ours.job.completed_at or ours.job.created_at
-            if self.world.now() < ended + LATE_SECONDS:
+            if self.run.world.now() < ended + LATE_SECONDS:
                 raise ReconcilerError(
                     f"{place.name} of job {ours.job.id} is not there (yet)",
                     hint="the job has just ended: run again in a while",
                 ) from error
-            self.world.log("results.gone", name=ours.tags.name, job_id=ours.job.id, file=place.name)
+            self.run.world.log("results.gone", name=ours.tags.name, job_id=ours.job.id, file=place.name)
             return None
         if fetched.resumed_at is not None:
-            self.world.log(
+            self.run.world.log(
                 "results.resumed",
                 name=ours.tags.name, job_id=ours.job.id, file=place.name, at_byte=fetched.resumed_at,
             )  # fmt: skip
@@ -117,12 +110,14 @@ class Bringer:
         def bring(file_id: str) -> Path | None:
             place = workshop / f"{ASKED}{part(file_id)}.jsonl"
             try:
-                fetch(self.reader, self.retrier, file_id, place, beat=beat)
+                fetch(self.run.api, self.run.retrier, file_id, place, beat=beat)
             except NotFoundError:
                 return None
             return place
 
-        asked = questions.find(ours, self.declared, root=self.root, workshop=workshop, bring=bring, beat=beat)
+        asked = questions.find(
+            ours, self.declared, root=self.run.project.root, workshop=workshop, bring=bring, beat=beat
+        )
         while not self.turn.acquire(timeout=PATIENCE_SECONDS):
             beat()
         try:
@@ -130,7 +125,7 @@ class Bringer:
                 output=workshop / OUTPUT if files.get(OUTPUT) else None,
                 errors=workshop / ERRORS if files.get(ERRORS) else None,
                 inputs=asked.files,
-                longest=self.longest,
+                longest=self.run.limits.line_bytes,
             )
             joined, results = join(sources, workshop / RESULTS, beat)
         finally:
@@ -143,11 +138,11 @@ class Bringer:
         about = {"name": done.name, "job_id": done.job_id}
         trouble = done.trouble
         if trouble != TroubleDoc():
-            self.world.log(
+            self.run.world.log(
                 "results.damaged", **about,
                 malformed=trouble.malformed, repeated=trouble.repeated, unknown=trouble.unknown,
             )  # fmt: skip
-        self.world.log(
+        self.run.world.log(
             "results.pulled", **about,
             ok=done.requests.ok,
             failed=done.requests.failed,

@@ -172,7 +172,7 @@ def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage:
     from reconciler.cli.ci_job import Job, environment
 
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
-    here = Job.on(stage.host([]))
+    here = Job.on(stage.world([]))
     token = stage.environ["RECONCILER_TOKEN"]
     for key in (True, False):
         seen = environment(here, key=key)

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from reconciler import summary
-from reconciler.cli.host import Host
 from reconciler.results.shelf import read_all
+from reconciler.world import World
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
@@ -298,8 +298,8 @@ class Rewriting(httpx.BaseTransport):
         self._inner.close()
 
 
-def rewriting(content: Callable[[bytes], bytes]) -> Callable[[Host], Host]:
-    return lambda host: replace(host, through=lambda inner: Rewriting(host.through(inner), content))
+def rewriting(content: Callable[[bytes], bytes]) -> Callable[[World], World]:
+    return lambda world: replace(world, through=lambda inner: Rewriting(world.through(inner), content))
 
 
 def test_lines_that_cannot_be_used_are_counted_and_need_attention(
@@ -314,7 +314,7 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
         assert stranger != lines[0]
         return b"\n".join([*lines[1:], stranger, lines[1], b"nonsense", b"\xff", b"[" * 9999]) + b"\n" * 800
 
-    result = stage.run("outputs", "pull", host=rewriting(damaged))
+    result = stage.run("outputs", "pull", world=rewriting(damaged))
     assert result.code == 6
     assert "\x1b" not in result.out
     golden(result)
@@ -341,7 +341,7 @@ def test_requests_that_nobody_checked_here_may_ask_twice_and_the_first_answer_co
     stage.spec("a", requests=5)
     ended(stage)
     stage.lines("specs/data/a.jsonl", 2, text="changed, so the requests come from the workspace")
-    result = stage.run("outputs", "pull", host=rewriting(content))
+    result = stage.run("outputs", "pull", world=rewriting(content))
     (found,) = read_all(stage.root / "outputs").values()
     assert (result.code, found.inputs) == (6, "uploaded")
     assert (found.requests.ok, found.trouble.repeated) == (3001, 1)
@@ -382,14 +382,14 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
         stage.spec(name)
     ended(stage)
 
-    def stopping(host: Host) -> Host:
+    def stopping(world: World) -> World:
         def content(data: bytes) -> bytes:
-            host.stop.set()
+            world.stop.set()
             return data
 
-        return rewriting(content)(host)
+        return rewriting(content)(world)
 
-    result, report = pull(stage, host=stopping)
+    result, report = pull(stage, world=stopping)
     assert {job["state"] for job in report["jobs"]} == {"stopped"}
     assert len([sent for sent in result.sent if re.fullmatch(CONTENT, sent.path)]) == 1
     assert not list((stage.root / "outputs").rglob("claim-*"))

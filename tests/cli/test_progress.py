@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.host import Host
 from reconciler.cli.progress import BEAT_SECONDS, Bars, Beats, Tally, words
+from reconciler.world import World
 from tests.cli.stage import Stage
 from tests.helpers.events import Recorder
 
@@ -140,38 +140,38 @@ def test_elsewhere_an_event_is_told_now_and_then() -> None:
     assert len(log.of("work.progressed")) == 3
 
 
-class Terminal(Host):
+class Terminal(World):
     """A host whose stderr is a terminal."""
 
     def terminal(self, stream: str) -> bool:
         return stream == "stderr"
 
 
-def slowly(stage: Stage) -> Callable[[Host], Host]:
+def slowly(stage: Stage) -> Callable[[World], World]:
     """Let a second pass whenever somebody looks at the clock."""
 
     def ticking() -> float:
         stage.clock += 1
         return stage.clock
 
-    def host(plain: Host) -> Host:
+    def world(plain: World) -> World:
         given = {field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)}
         return Terminal(**{**given, "monotonic": ticking})
 
-    return host
+    return world
 
 
 def test_checking_uploading_and_writing_are_drawn_on_a_terminal(stage: Stage) -> None:
     stage.spec("one", requests=2000)
     stage.spec("two")
-    result = stage.run("apply", "--yes", host=slowly(stage))
+    result = stage.run("apply", "--yes", world=slowly(stage))
     drawn = ESCAPES.sub("", result.err)
     assert result.code == 0
     for title in ("Checking", "Uploading", "Writing"):
         assert re.search(rf"{title} .*/s", drawn), drawn
     assert "left" in drawn
     assert result.out == stage_out(result.out), "stdout is the product alone"
-    assert re.search("Checking .* MB|kB", ESCAPES.sub("", stage.run("validate", host=slowly(stage)).err))
+    assert re.search("Checking .* MB|kB", ESCAPES.sub("", stage.run("validate", world=slowly(stage)).err))
 
 
 def stage_out(text: str) -> str:
@@ -182,7 +182,7 @@ def stage_out(text: str) -> str:
 def test_nothing_is_drawn_where_the_cursor_cannot_be_moved(stage: Stage, environ: dict[str, str]) -> None:
     stage.spec("one", requests=2000)
     stage.environ.update(environ)
-    result = stage.run("apply", "--yes", host=slowly(stage))
+    result = stage.run("apply", "--yes", world=slowly(stage))
     assert result.code == 0
     assert "Checking" not in result.err
 

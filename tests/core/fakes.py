@@ -35,7 +35,8 @@ from reconciler.ledger.lines import (
 )
 from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
 from reconciler.run import ApiT, Run
-from reconciler.settings import Guards, Limits
+from reconciler.settings import Guards, Limits, Settings, Uploads
+from reconciler.specs.project import Project
 from reconciler.world import World
 from tests.helpers.events import Recorder
 
@@ -75,6 +76,9 @@ class Flag:
 
     def is_set(self) -> bool:
         return self.up
+
+    def set(self) -> None:
+        self.up = True
 
 
 @dataclass
@@ -132,6 +136,8 @@ class Stage:
 
     def world(self) -> World:
         return World(
+            environ={},
+            cwd=Path("nowhere"),
             now=self.clock,
             monotonic=self.clock.monotonic,
             sleep=self.clock.sleep,
@@ -345,16 +351,30 @@ class Api(Writer):
 
 
 def run(
-    api: Api, *, settle: float = 60.0, deadline: float = 900.0, root: Path = Path("nowhere")
+    api: Api,
+    *,
+    settle: float = 60.0,
+    deadline: float = 900.0,
+    root: Path = Path("nowhere"),
+    uploads: Uploads | None = None,
 ) -> Run[Writer]:
     """A run on a fake API, in the middle of an apply."""
     limits = Limits(settle_seconds=settle, deadline_seconds=deadline)
-    begun: Run[Writer] = run_in(api.stage.world(), api, limits=limits, root=root)
+    begun: Run[Writer] = run_in(api.stage.world(), api, limits=limits, project=a_project(root, uploads))
     return replace(begun, give_up_at=api.stage.clock.monotonic() + deadline)
 
 
+def a_project(root: Path = Path("nowhere"), uploads: Uploads | None = None) -> Project:
+    return Project(
+        root=root,
+        config_path=root / "reconciler.yaml",
+        settings=Settings(project=PROJECT, uploads=uploads or Uploads()),
+        spec_root=root / "specs",
+    )
+
+
 def run_in(
-    world: World, api: ApiT, *, limits: Limits | None = None, root: Path = Path("nowhere")
+    world: World, api: ApiT, *, limits: Limits | None = None, project: Project | None = None
 ) -> Run[ApiT]:
     limits = limits or Limits()
     return Run(
@@ -366,6 +386,7 @@ def run_in(
             sleep=world.sleep,
         ),
         world=world,
+        project=project or a_project(),
         target=Target(base_url="https://api.example.com", project=PROJECT),
         limits=limits,
         guards=Guards(),
@@ -373,7 +394,9 @@ def run_in(
         checkout=Checkout(commit=HEAD),
         ancestry=lambda commits: Ancestry(contained=commits & {HEAD}),
         source=Source(commit=HEAD, actor="ada"),
-        root=root,
+        folder=Path("nowhere"),
+        began=world.monotonic(),
+        redact=str,
     )
 
 

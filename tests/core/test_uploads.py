@@ -35,7 +35,7 @@ def uploads(api: Api, root: Path) -> Uploads:
 
 
 def wishing(api: Api, root: Path, wishes: Wishes) -> Uploads:
-    return Uploads(replace(run(api, root=root), uploads=wishes))
+    return Uploads(run(api, root=root, uploads=wishes))
 
 
 def of(*inputs: InputFile | UploadedFile) -> JobSpec:

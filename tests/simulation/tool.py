@@ -22,8 +22,9 @@ from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, Create
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
 from reconciler.run import Run
-from reconciler.settings import Guards, Limits
+from reconciler.settings import Guards, Limits, Settings
 from reconciler.situation import Situation
+from reconciler.specs.project import Project
 from reconciler.world import Ledger
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
@@ -33,6 +34,13 @@ from tests.simulation.telling import TIMEOUT, OnEnd
 from tests.simulation.twins import Applied, at_most_one_live_after_the_next_apply
 from tests.simulation.wire import Wire
 
+NOWHERE: Final = Path("nowhere")
+A_PROJECT: Final = Project(
+    root=NOWHERE,
+    config_path=NOWHERE / "reconciler.yaml",
+    settings=Settings(project=PROJECT),
+    spec_root=NOWHERE / "specs",
+)
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
 ALLOWED: Final = Allowed(empty=True, other_workspace=True, bought_elsewhere=True)
 GENEROUS: Final = Guards(max_cancels=100, max_cancel_share=1.0)
@@ -171,7 +179,7 @@ class Tool:
                 end = follow(waiting, run, agreed=agreed, first=first, saved=saved, record=self._record)
                 last.append(end)
             with suppress(HeldError), waiting.locked() if waiting else nullcontext():
-                self._tell(last[-1], since=began)
+                self._tell(run, last[-1], since=began)
             done = [outcome for said in self._record.said for outcome in said.outcomes]
             return ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in done) or "nothing done"
 
@@ -184,12 +192,12 @@ class Tool:
             after = Applied(workspace.history, workspace.server, record)
             workspace.history.ask([at_most_one_live_after_the_next_apply], after, record.name)
 
-    def _tell(self, situation: Situation, *, since: float) -> None:
+    def _tell(self, run: Run[Writer], situation: Situation, *, since: float) -> None:
         """Tell the ends that are due."""
         if self._on_end and not self._process.is_set():
-            Teller(
-                world=self._world, target=TARGET, call=self._on_end, timeout_seconds=TIMEOUT, since=since
-            ).tell(situation.observed.ours)
+            Teller(run=run, call=self._on_end, timeout_seconds=TIMEOUT, since=since).tell(
+                situation.observed.ours
+            )
 
     def _agreed(self, document: PlanDoc, order: Order) -> None:
         if order.agrees and self._record.agreed is None:
@@ -225,6 +233,7 @@ class Tool:
             api=self._writer,
             retrier=self._retrier,
             world=self._world,
+            project=A_PROJECT,
             target=TARGET,
             limits=self._limits,
             guards=order.guards,
@@ -232,7 +241,9 @@ class Tool:
             checkout=Checkout(commit=order.commit_id),
             ancestry=self._ancestry(order),
             source=Source(commit=order.commit_id, actor="ada"),
-            root=Path("nowhere"),
+            folder=NOWHERE,
+            began=0.0,
+            redact=str,
         )
 
 
