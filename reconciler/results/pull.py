@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from reconciler.api.client import Reader
+from reconciler.context import Run
+from reconciler.documents.result_summary import Summary
 from reconciler.errors import ReconcilerError
 from reconciler.model import Ours
-from reconciler.results.bring import Bringer
-from reconciler.results.claims import Clerk, Holder
-from reconciler.results.places import folder_of
-from reconciler.results.stopping import LostError, StoppedError
-from reconciler.run import Run
-from reconciler.summary import Summary
+from reconciler.results.heartbeat import StoppedError
+from reconciler.results.job_download import Bringer
+from reconciler.results.leases import Clerk, Holder, LostError
+from reconciler.results.paths import folder_of
 
 PAUSE_SECONDS: Final = 2.0
 """Between two looks at what another runner is fetching."""

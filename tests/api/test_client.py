@@ -240,7 +240,10 @@ def test_a_history_without_the_api_loads_no_http_client() -> None:
     import subprocess
     import sys
 
-    code = "import sys, reconciler.cli.sources, reconciler.cli.history_out; print('httpx' in sys.modules)"
+    code = (
+        "import sys, reconciler.cli.session.history_sources, reconciler.cli.output.history_output; "
+        "print('httpx' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

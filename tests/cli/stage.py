@@ -23,7 +23,7 @@ import httpx
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.world import World
+from reconciler.environment import World
 from tests.helpers.events import check_lines
 
 _T = TypeVar("_T")

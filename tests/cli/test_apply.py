@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler import git
 from reconciler.model import Ancestry
+from reconciler.vcs import git
 from tests.cli.stage import Fault, Stage
 
 JOBS = "/v1/batch/jobs"

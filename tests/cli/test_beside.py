@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from reconciler.world import World, in_background
+from reconciler.environment import World, in_background
 from tests.cli.stage import Stage
 
 

@@ -15,9 +15,9 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.cli.commands.schema import NAMES
 from reconciler.cli.main import COMMANDS, cli
-from reconciler.cli.schema import NAMES
-from reconciler.world import World
+from reconciler.environment import World
 from tests.cli.schemas import FOLDER, conforming
 from tests.cli.stage import UNSTEADY, Fault, Stage
 

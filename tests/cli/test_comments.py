@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.world import World
+from reconciler.environment import World
 from tests.cli.stage import Fault, Result, Stage
 from tests.cli.test_guards import bought, remove, settings
 

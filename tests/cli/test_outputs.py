@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler import summary
-from reconciler.results.shelf import read_all
-from reconciler.world import World
+from reconciler.documents import result_summary
+from reconciler.environment import World
+from reconciler.results.local_summaries import read_all
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
@@ -98,7 +98,7 @@ def test_files_are_what_the_workspace_holds_and_the_summary_says_so(mixed: Stage
         said = conforming("summary", (folder / "summary.json").read_text(encoding="utf-8"))
         assert said == pulled["summary"]
         assert sorted(path.name for path in folder.iterdir()) == sorted(
-            [*(file["path"] for file in said["files"]), summary.NAME]
+            [*(file["path"] for file in said["files"]), result_summary.NAME]
         )
         for file in said["files"]:
             data = (folder / file["path"]).read_bytes()
@@ -370,7 +370,7 @@ def test_results_go_to_an_object_store(stage: Stage) -> None:
     fs = fsspec.filesystem("memory")
     names = sorted(name.rpartition("/")[2] for name in fs.ls(path.partition("//")[2], detail=False))
     assert names == ["output.jsonl", "results.jsonl", "summary.json"]
-    assert summary.decode(fs.cat_file(path + "/summary.json")) is not None
+    assert result_summary.decode(fs.cat_file(path + "/summary.json")) is not None
     second, report = pull(stage, "--to", "memory://bucket/results")
     assert [job["state"] for job in report["jobs"]] == ["present"]
     assert not [sent for sent in second.sent if "/files/" in sent.path]
@@ -399,7 +399,7 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
 def test_a_summary_of_a_newer_version_is_none_that_we_read(tmp_path: Path) -> None:
     folder = tmp_path / "name/run/job"
     folder.mkdir(parents=True)
-    (folder / summary.NAME).write_bytes(b'{"v": 2}')
+    (folder / result_summary.NAME).write_bytes(b'{"v": 2}')
     (tmp_path / "name/run/other").mkdir()
-    (tmp_path / "name/run/other" / summary.NAME).write_bytes(b"\xff")
+    (tmp_path / "name/run/other" / result_summary.NAME).write_bytes(b"\xff")
     assert read_all(tmp_path) == {}

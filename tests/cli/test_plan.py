@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.world import World
+from reconciler.environment import World
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 

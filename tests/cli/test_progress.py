@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.progress import BEAT_SECONDS, Bars, Beats, Tally, words
-from reconciler.world import World
+from reconciler.cli.output.progress_bars import BEAT_SECONDS, Bars, Beats, Tally, words
+from reconciler.environment import World
 from tests.cli.stage import Stage
 from tests.helpers.events import Recorder
 
@@ -71,7 +71,7 @@ def test_writes_are_counted_and_not_measured() -> None:
 
 def test_what_is_over_at_once_draws_nothing_and_imports_nothing() -> None:
     script = (
-        "import sys, io; from reconciler.cli.progress import Bars\n"
+        "import sys, io; from reconciler.cli.output.progress_bars import Bars\n"
         "bars = Bars(io.StringIO(), lambda: 1.0)\n"
         "bars.expect('checking', 5); bars.advance('checking', 5); bars.end()\n"
         "assert 'rich' not in sys.modules and bars._stream.getvalue() == ''"
@@ -207,7 +207,8 @@ def test_a_real_terminal_shows_the_bar_while_a_large_file_is_checked(tmp_path: P
     (tmp_path / "specs/a.jsonl").write_bytes(b"".join(line % number for number in range(2500)))
     ours, theirs = pty.openpty()
     script = (
-        "from reconciler.cli import progress; progress.PATIENCE_SECONDS = 0.0; progress.FRAME_SECONDS = 0.0\n"
+        "from reconciler.cli.output import progress_bars\n"
+        "progress_bars.PATIENCE_SECONDS = progress_bars.FRAME_SECONDS = 0.0\n"
         "from reconciler.__main__ import main; import sys; sys.argv = ['reconciler', 'validate']; main()"
     )
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": os.pathsep.join(sys.path)}

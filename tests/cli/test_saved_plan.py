@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.world import World
+from reconciler.environment import World
 from tests.cli.schemas import conforming
 from tests.cli.stage import Fault, Result, Stage
 

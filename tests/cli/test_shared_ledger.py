@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reconciler.environment import World
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
-from reconciler.world import World
 from tests.cli.stage import Result, Sent, Stage
 
 SETTINGS = "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n"

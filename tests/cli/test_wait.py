@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.world import World
+from reconciler.environment import World
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 

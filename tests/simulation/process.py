@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
-from reconciler.events import complaint
-from reconciler.world import Ledger, World
+from reconciler.environment import Ledger, World
+from reconciler.telemetry.events import complaint
 from tests.simulation.baton import Baton
 
 T = TypeVar("T")

@@ -10,22 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler import gather, planfile, reconcile
 from reconciler.api.client import Writer
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.document import PlanDoc
+from reconciler.context import Run
+from reconciler.environment import Ledger
 from reconciler.errors import GuardError, ReconcilerError
-from reconciler.guards import Allowed
-from reconciler.hooks.tell import Teller
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
-from reconciler.run import Run
+from reconciler.notifications.deliver import Teller
+from reconciler.planning.guards import Allowed
+from reconciler.plans import plan_file
+from reconciler.plans.document import PlanDoc
+from reconciler.plans.planned_run import Situation
+from reconciler.runs import gather, reconcile
 from reconciler.settings import Guards, Limits, Settings
-from reconciler.situation import Situation
 from reconciler.specs.project import Project
-from reconciler.world import Ledger
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
@@ -138,7 +139,7 @@ class Tool:
 
         def make() -> str:
             situation = gather.gather(self._run(order), self._record.declared)
-            made.append(planfile.encode(situation.document))
+            made.append(plan_file.encode(situation.document))
             return "planned"
 
         self._until_it_ends(make)
@@ -157,7 +158,7 @@ class Tool:
         """Apply, and wait where that is wished; return what was decided last, None where it ended otherwise."""
         shown: list[Situation] = []
         last: list[Situation] = []
-        saved = None if order.saved is None else planfile.decode(order.saved)
+        saved = None if order.saved is None else plan_file.decode(order.saved)
         self._record.agreed, self._record.saved = saved, saved is not None
 
         def agree(situation: Situation) -> bool:
