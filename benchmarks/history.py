@@ -20,7 +20,15 @@ from typing import Final
 
 from measure import Spent, best, spent
 
-from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line, encode
+from reconciler.ledger.lines import (
+    CancelEnded,
+    CancelIntended,
+    CreateConfirmed,
+    CreateIntended,
+    Ended,
+    Line,
+    encode,
+)
 
 JOBS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 ROUNDS: Final = 3
@@ -55,7 +63,7 @@ def lines_of(job: int, dice: random.Random) -> list[Line]:
         CreateIntended(
             at=at, run_id=run_id, op=op, reason="new", commit=commit, actor=actor, run_url=url, **about
         ),
-        Created(
+        CreateConfirmed(
             at=at + 1,
             run_id=run_id,
             op=op,

@@ -202,10 +202,10 @@ def table(name: str, count: int, path: Path) -> None:
     print("| method | seconds | CPU seconds | MB/s | of sha256sum | of decoding | peak MB |")
     print("|---|---|---|---|---|---|---|")
     for method, seconds, work, memory in found:
-        told = (
+        text = (
             f"{seconds:.2f} | {work:.2f} | {size / seconds:,.0f} | {seconds / sha:.2f} | {seconds / loop:.2f}"
         )
-        print(f"| {method} | {told} | {memory:,.0f} |", flush=True)
+        print(f"| {method} | {text} | {memory:,.0f} |", flush=True)
 
 
 def main() -> None:

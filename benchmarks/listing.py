@@ -20,7 +20,7 @@ from measure import Row
 from mistralai.client import Mistral
 
 from reconciler.api.client import Reader
-from reconciler.api.key import Key
+from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.transport import https_transport
 from reconciler.environment import side_by_side
@@ -42,7 +42,7 @@ class World:
     now = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
-    spread = staticmethod(side_by_side)
+    map_concurrently = staticmethod(side_by_side)
     stop = threading.Event()
 
     @staticmethod
@@ -53,7 +53,7 @@ class World:
 class Run:
     """As much of a run."""
 
-    world = World
+    env = World
     limits = Limits(reads_in_flight=AT_ONCE)
 
     def __init__(self, api: Reader) -> None:
@@ -65,7 +65,7 @@ def ours(url: str) -> float:
     began = time.perf_counter()
     reader = Reader(
         base_url=url,
-        key=Key("k"),
+        key=ApiKey("k"),
         transport=https_transport(url, connections=AT_ONCE),
         timeout_seconds=30,
         retry=Retrier(POLICY, rng=DICE, monotonic=time.monotonic, sleep=time.sleep),

@@ -190,13 +190,13 @@ def main() -> None:
         "429": "429 with Retry-After",
         "dropped": "accepted, connection dropped",
     }
-    for fault, told in faults.items():
+    for fault, description in faults.items():
         for client, run in clients.items():
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 with server(fault, folder) as (url, upstream):
                     ended = run(url, folder)
-                    print(f"{told:<34}{client:<20}{on_server(upstream):<20}{ended}", flush=True)
+                    print(f"{description:<34}{client:<20}{on_server(upstream):<20}{ended}", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Final
 import msgspec
 
 from reconciler.results import answers
-from reconciler.results.join import Sources, join
+from reconciler.results.join import JoinSources, join
 
 ROUNDS: Final = 3
 BLOCK: Final = 100
@@ -99,7 +99,7 @@ def decode_little(folder: Path, order: str) -> None:
 
 def joined(folder: Path, order: str) -> None:
     """Join as `outputs pull` does."""
-    sources = Sources(
+    sources = JoinSources(
         output=folder / f"output-{order}",
         errors=folder / f"errors-{order}",
         inputs=[folder / "input"],

@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.model import Ancestry, Checkout, RunKey, Source, Target
-from reconciler.planning.guards import Allowed
+from reconciler.planning.guards import GuardOverrides
 from reconciler.settings import Guards, Limits
 from reconciler.specs.project import Project
 
@@ -20,19 +20,19 @@ ApiT = TypeVar("ApiT", bound=Reader)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Generic[ApiT]):
+class RunContext(Generic[ApiT]):
     """What one run works with."""
 
     api: ApiT
     retrier: Retrier
     """Bounds the repeating of what certainly did nothing, in reads and writes together."""
-    world: World
+    env: Environment
     project: Project
     target: Target
     limits: Limits
     guards: Guards
     """With what the command line allows beyond the settings."""
-    allowed: Allowed
+    overrides: GuardOverrides
     checkout: Checkout
     ancestry: Callable[[frozenset[str]], Ancestry]
     """Says which of some commits the checkout contains, and which came after it."""

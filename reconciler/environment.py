@@ -32,10 +32,10 @@ class Log(Protocol):
         """Tell that `event` happened."""
 
 
-class Spread(Protocol):
+class MapConcurrently(Protocol):
     """Runs the same thing over many items, several at once."""
 
-    def __call__(self, do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
+    def __call__(self, do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: int) -> list[_R]:
         """Return what `do` returns for each item, in the items' order."""
 
 
@@ -84,7 +84,7 @@ class Stop(Protocol):
         """Ask it to stop."""
 
 
-class Beside(Protocol):
+class RunInBackground(Protocol):
     """Runs something beside what comes next."""
 
     def __call__(self, do: Callable[[], _R]) -> Callable[[], _R]:
@@ -111,13 +111,13 @@ class NoLedger:
         self.read()
 
 
-def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
+def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: int) -> list[_R]:
     """Run `do` over the items in threads; one item, or one at once, needs none."""
-    if len(items) <= 1 or at_once <= 1:
+    if len(items) <= 1 or max_workers <= 1:
         return [do(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor
 
-    pool = ThreadPoolExecutor(min(at_once, len(items)))
+    pool = ThreadPoolExecutor(min(max_workers, len(items)))
     whole = False
     try:
         futures = [pool.submit(contextvars.copy_context().run, do, item) for item in items]
@@ -150,7 +150,7 @@ def in_background(do: Callable[[], _R]) -> Callable[[], _R]:
     return found.result
 
 
-def process_runs(pid: int) -> bool:
+def process_is_alive(pid: int) -> bool:
     """Tell whether a process of this machine runs; where that cannot be asked harmlessly, it does."""
     if os.name != "posix":  # there, signal 0 would be sent
         return True
@@ -185,12 +185,12 @@ def _same(transport: Transport) -> Transport:
     return transport
 
 
-def _untold(event: str, /, **facts: object) -> None:
+def _ignored(event: str, /, **facts: object) -> None:
     """Log nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class Environment:
     """What a process has: environment, clocks, randomness, threads, terminal; log and ledger, once a run opens them."""
 
     environ: Mapping[str, str]
@@ -202,9 +202,9 @@ class World:
     sleep: Callable[[float], object] = time.sleep
     """May return early once `stop` is set."""
     random: random.Random = field(default_factory=_system_random)
-    spread: Spread = side_by_side
-    beside: Beside = in_background
-    through: Callable[[Transport], Transport] = _same
+    map_concurrently: MapConcurrently = side_by_side
+    run_in_background: RunInBackground = in_background
+    wrap_transport: Callable[[Transport], Transport] = _same
     """Wraps the HTTP transport: where tests put their faults and record requests."""
     uuid: Callable[[], str] = _uuid
     """Names what the embedded sandbox makes."""
@@ -214,13 +214,13 @@ class World:
     pid: int = field(default_factory=os.getpid)
     name: str = field(default_factory=_node)
     """The machine's, as others know it."""
-    runs: Callable[[int], bool] = process_runs
+    is_process_alive: Callable[[int], bool] = process_is_alive
     """Whether a process of this machine runs."""
 
     strict: bool = False
     """Whether an event that the catalogue does not know raises; in tests."""
 
-    log: Log = _untold
+    log: Log = _ignored
     ledger: Ledger = field(default_factory=NoLedger)
     progress: Progress = UNWATCHED
     """Is told how far long work has come."""

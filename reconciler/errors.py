@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
 
 class ExitCode(IntEnum):
@@ -127,5 +127,5 @@ class SpecError(ReconcilerError):
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         errors = sum(not problem.warning for problem in problems)
-        super().__init__(f"{count(errors, 'problem')} in the specs")
+        super().__init__(f"{pluralize(errors, 'problem')} in the specs")
         self.problems = problems

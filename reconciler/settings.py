@@ -106,7 +106,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 100_000
 
 
-class Uploads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How input files are kept in the workspace."""
 
     expiry_hours: Annotated[
@@ -167,7 +167,7 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_other_workspace: Annotated[
         bool, Meta(description="Whether a workspace may show none of the jobs that the ledger remembers.")
     ] = False
-    allow_bought_elsewhere: Annotated[
+    allow_created_elsewhere: Annotated[
         bool, Meta(description="Whether work may be bought that another project of the workspace has bought.")
     ] = False
 
@@ -256,5 +256,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Whom `apply`, and nothing else, tells once that a job has ended."),
     ] = OnEnd()
     limits: Annotated[Limits, Meta(description="How large, how many, how long.")] = Limits()
-    uploads: Annotated[Uploads, Meta(description="How input files are kept in the workspace.")] = Uploads()
+    uploads: Annotated[UploadSettings, Meta(description="How input files are kept in the workspace.")] = (
+        UploadSettings()
+    )
     guards: Annotated[Guards, Meta(description="What a plan may do before it is refused.")] = Guards()

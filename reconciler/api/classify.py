@@ -39,7 +39,7 @@ _PART: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 _WRONG_HOST: Final = "check the base URL: the key goes to the configured host alone"
 
 
-def of_answer(status: int, headers: httpx.Headers, body: bytes, *, points_to: str = "") -> ApiError:
+def error_from_response(status: int, headers: httpx.Headers, body: bytes, *, points_to: str = "") -> ApiError:
     """Class an answer that is no success.
 
     Args:
@@ -49,26 +49,26 @@ def of_answer(status: int, headers: httpx.Headers, body: bytes, *, points_to: st
         points_to: the host that a redirect names, "" for none.
     """
     content_type = headers.get("content-type", "")
-    told = f"{status}: {error_text.sentence(body, status=status, content_type=content_type)}"
+    text = f"{status}: {error_text.describe_error_body(body, status=status, content_type=content_type)}"
     html = error_text.is_html(body, content_type)
     hint = errors.FROM_A_PROXY if html else errors.HINTS.get(status, "")
     wait = retry_after(headers)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         if wait is not None:
             hint = f"nothing was done: wait {math.ceil(wait):,} s and run the same command again"
-        return RateLimitedError(told, hint=hint, status=status, transient=True, retry_after=wait)
+        return RateLimitedError(text, hint=hint, status=status, transient=True, retry_after=wait)
     if httpx.codes.is_client_error(status) and status != httpx.codes.REQUEST_TIMEOUT:
         # A proxy's page about a 404 says nothing about our job, so it is none of the classes that code relies on.
         kind = RejectedError if html else errors.CLASSES.get(status, RejectedError)
-        return kind(told, hint=hint, status=status)
+        return kind(text, hint=hint, status=status)
     if httpx.codes.is_redirect(status):
         return OutcomeUnknownError(
-            f"{status}: a redirect to {points_to}, not followed" if points_to else told,
+            f"{status}: a redirect to {points_to}, not followed" if points_to else text,
             hint=_WRONG_HOST,
             status=status,
         )
     transient = status in errors.TRANSIENT
-    return OutcomeUnknownError(told, hint=hint, status=status, transient=transient, retry_after=wait)
+    return OutcomeUnknownError(text, hint=hint, status=status, transient=transient, retry_after=wait)
 
 
 def retry_after(headers: httpx.Headers) -> float | None:
@@ -118,7 +118,7 @@ def served_at(headers: httpx.Headers) -> float | None:
         return None
 
 
-def of_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
+def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
     """Class a request that ended without a whole answer."""
     timed_out = isinstance(error, httpx.TimeoutException)
     if isinstance(error, _NEVER_SENT):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 from reconciler.api import calls, wire
 from reconciler.api.calls import Call
 from reconciler.api.http import Exchange, Observer
-from reconciler.api.upload import Outgoing
+from reconciler.api.upload import HashingReader
 from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
 
 if TYPE_CHECKING:
-    from reconciler.api.key import Key
+    from reconciler.api.key import ApiKey
     from reconciler.api.retry import Retrier
     from reconciler.api.transport import Transport
     from reconciler.model import Job
@@ -40,14 +40,14 @@ class Reader:
         on_request: hears of every attempt at every request. What it raises is dropped.
 
     Raises:
-        ReconcilerError: the key may not be sent to that base URL. Every method raises `errors.ApiError`.
+        ReconcilerError: the key may not be sent to that base URL. Every method raises `errors.ErrorResponse`.
     """
 
     def __init__(
         self,
         *,
         base_url: str = BASE_URL,
-        key: Key,
+        key: ApiKey,
         transport: Transport,
         timeout_seconds: float = TIMEOUT_SECONDS,
         retry: Retrier,
@@ -95,7 +95,7 @@ class Reader:
         """
         query = [("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by)]
         query += (metadata or {}).items()
-        return self._exchange.again(
+        return self._exchange.send_with_retry(
             Call(method="GET", path=calls.JOBS, query=tuple(query)), wire.read_job_page
         )
 
@@ -105,7 +105,7 @@ class Reader:
         Raises:
             NotFoundError: the key's workspace does not have it.
         """
-        return self._exchange.again(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
+        return self._exchange.send_with_retry(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
 
     def list_files(
         self,
@@ -127,7 +127,7 @@ class Reader:
         """
         query = [("page", str(page)), ("page_size", str(page_size)), ("purpose", purpose)]
         query += [("sample_type", word) for word in sample_type] + [("source", word) for word in source]
-        return self._exchange.again(
+        return self._exchange.send_with_retry(
             Call(method="GET", path=calls.FILES, query=tuple(query)), wire.read_file_page
         )
 
@@ -137,7 +137,9 @@ class Reader:
         Raises:
             NotFoundError: the key's workspace does not have it.
         """
-        return self._exchange.again(Call(method="GET", path=calls.file_path(file_id)), wire.read_file)
+        return self._exchange.send_with_retry(
+            Call(method="GET", path=calls.file_path(file_id)), wire.read_file
+        )
 
     def file_content(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
         """Open a file: `with reader.file_content(id) as pieces: …`, in constant memory.
@@ -175,7 +177,7 @@ class Writer(Reader):
             OutcomeUnknownError: it may have been bought. Look for it before anything else.
         """
         call = Call(method="POST", path=calls.JOBS, content=wire.write_create(job))
-        return self._exchange.once(call, wire.read_job)
+        return self._exchange.send_once(call, wire.read_job)
 
     def cancel_job(self, job_id: str) -> Job:
         """Ask for a job to be stopped and return it as it is then. Not repeated: look at the job first.
@@ -183,7 +185,9 @@ class Writer(Reader):
         Raises:
             RejectedError: for one that has already ended, perhaps: what the API answers then is documented nowhere.
         """
-        return self._exchange.once(Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job)
+        return self._exchange.send_once(
+            Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job
+        )
 
     def upload_file(
         self,
@@ -193,7 +197,7 @@ class Writer(Reader):
         size: int,
         expiry_hours: int | None = None,
         visibility: Literal["workspace", "user"] | None = None,
-        heard: Callable[[int], object] | None = None,
+        on_progress: Callable[[int], object] | None = None,
     ) -> Upload:
         """Send a file of batch requests, in constant memory and with its length announced; never repeated here.
 
@@ -203,7 +207,7 @@ class Writer(Reader):
             size: how many bytes of it are sent.
             expiry_hours: after which the API deletes it; None leaves that to the API (30 days).
             visibility: who sees it; None leaves that to the API (the workspace).
-            heard: is told how many bytes more were handed over.
+            on_progress: is told how many bytes more were handed over.
 
         Returns:
             The file and the hash of what was sent. Equal bytes sent twice become two files.
@@ -211,7 +215,7 @@ class Writer(Reader):
         Raises:
             ReconcilerError: the content ends before `size`, or cannot be read; the API keeps nothing of it.
         """
-        outgoing = Outgoing(content, size=size, name=filename, heard=heard)
+        outgoing = HashingReader(content, size=size, name=filename, on_progress=on_progress)
         form = [
             ("purpose", "batch"),
             *calls.given(expiry=None if expiry_hours is None else str(expiry_hours), visibility=visibility),
@@ -223,8 +227,10 @@ class Writer(Reader):
             files={"file": (filename, outgoing, "application/jsonl")},
             least_seconds=UPLOAD_TIMEOUT_SECONDS,
         )
-        return Upload(file=self._exchange.once(call, wire.read_file), sha256=outgoing.sha256)
+        return Upload(file=self._exchange.send_once(call, wire.read_file), sha256=outgoing.sha256)
 
     def delete_file(self, file_id: str) -> bool:
         """Delete a file; False where the API says that it did not."""
-        return self._exchange.once(Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted)
+        return self._exchange.send_once(
+            Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted
+        )

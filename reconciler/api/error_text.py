@@ -27,16 +27,16 @@ import msgspec
 
 from reconciler.text.sanitize import clean
 
-_SPEAKING: Final = ("detail", "message", "error", "errors", "title")
+_MESSAGE_KEYS: Final = ("detail", "message", "error", "errors", "title")
 """Keys that hold text for people, the most precise first."""
 
-_MOST: Final = 5
+_MAX_LISTED_ERRORS: Final = 5
 """Mistakes of one request that are told; the rest is counted."""
 
-LONGEST: Final = 300
+MAX_LENGTH: Final = 300
 """Characters of a foreign message that a reader is shown."""
 
-_DEEPEST: Final = 6
+_MAX_DEPTH: Final = 6
 """How far into one another messages may be wrapped."""
 
 _HEAD: Final = 8192
@@ -44,20 +44,20 @@ _HEAD: Final = 8192
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
-def sentence(body: bytes, *, status: int, content_type: str = "") -> str:
+def describe_error_body(body: bytes, *, status: int, content_type: str = "") -> str:
     """Return what the body says, one line of any length; the name of `status` where it says nothing."""
     if is_html(body, content_type):
         title = _TITLE.search(body[:_HEAD].decode(errors="replace"))
         named = _line(html.unescape(title[1])) if title else ""
         return f'an HTML page, "{named}"' if named else "an HTML page"
     try:
-        said = _said(msgspec.json.decode(body))
+        message = _extract_message(msgspec.json.decode(body))
     except (ValueError, RecursionError):  # ValueError: JSON and UTF-8 errors alike
-        said = "" if body.lstrip()[:1] in {b"{", b"["} else body.decode(errors="replace")
-    return _line(said) or _name(status)
+        message = "" if body.lstrip()[:1] in {b"{", b"["} else body.decode(errors="replace")
+    return _line(message) or _name(status)
 
 
-def cut(text: str, longest: int = LONGEST) -> str:
+def cut(text: str, longest: int = MAX_LENGTH) -> str:
     """Return at most `longest` characters of `text`, with an ellipsis where something was left out."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
@@ -81,21 +81,27 @@ def _name(status: int) -> str:
         return "no reason given"
 
 
-def _said(value: object, depth: int = 0) -> str:
-    if depth > _DEEPEST:
+def _extract_message(value: object, depth: int = 0) -> str:
+    if depth > _MAX_DEPTH:
         return ""
     match value:
         case str():
             return _unwrapped(value, depth)
         case list():
-            told = [text for text in (_said(item, depth + 1) for item in value) if text]
-            more = [f"and {len(told) - _MOST:,} more"] if len(told) > _MOST else []
-            return "; ".join(told[:_MOST] + more)
+            messages = [text for text in (_extract_message(item, depth + 1) for item in value) if text]
+            more = (
+                [f"and {len(messages) - _MAX_LISTED_ERRORS:,} more"]
+                if len(messages) > _MAX_LISTED_ERRORS
+                else []
+            )
+            return "; ".join(messages[:_MAX_LISTED_ERRORS] + more)
         case {"msg": str(message), **rest}:
             where = _where(rest.get("loc"))
             return f"{where}: {message}" if where else message
         case dict():
-            return next(filter(None, (_said(value.get(key), depth + 1) for key in _SPEAKING)), "")
+            return next(
+                filter(None, (_extract_message(value.get(key), depth + 1) for key in _MESSAGE_KEYS)), ""
+            )
         case _:
             return ""
 
@@ -105,7 +111,7 @@ def _unwrapped(text: str, depth: int) -> str:
     if not text.lstrip().startswith(("{", "[")):
         return text
     try:
-        return _said(msgspec.json.decode(text), depth + 1)
+        return _extract_message(msgspec.json.decode(text), depth + 1)
     except (ValueError, RecursionError):
         return text
 

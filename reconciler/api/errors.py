@@ -24,7 +24,7 @@ class ApiError(ReconcilerError):
     """A request that did not end in an answer. `str` is one line: request, status, what the API says of it.
 
     Attributes:
-        told: what went wrong, cleaned and cut: `422: body.endpoint: Field required`.
+        text: what went wrong, cleaned and cut: `422: body.endpoint: Field required`.
         request: method and path, "" before the client has added them.
         status: the HTTP status, None where no answer came.
         transient: True where the same request may well succeed a little later.
@@ -39,7 +39,7 @@ class ApiError(ReconcilerError):
 
     def __init__(
         self,
-        told: str,
+        text: str,
         *,
         hint: str = "",
         status: int | None = None,
@@ -47,8 +47,8 @@ class ApiError(ReconcilerError):
         timed_out: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(told, hint=hint or self.next_step)
-        self.told = told
+        super().__init__(text, hint=hint or self.next_step)
+        self.text = text
         self.request = ""
         self.status = status
         self.transient = transient
@@ -58,7 +58,7 @@ class ApiError(ReconcilerError):
         self.gave_up = ""
 
     def __str__(self) -> str:
-        line = f"{self.request}: {self.told}" if self.request else self.told
+        line = f"{self.request}: {self.text}" if self.request else self.text
         tried = [f"{self.attempts} attempts"] if self.attempts > 1 else []
         why = "; ".join([*tried, *filter(None, [self.gave_up])])
         return f"{line} ({why})" if why else line

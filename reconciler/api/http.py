@@ -21,7 +21,7 @@ from reconciler.text.sanitize import clean
 
 if TYPE_CHECKING:
     from reconciler.api.calls import Call
-    from reconciler.api.key import Key
+    from reconciler.api.key import ApiKey
     from reconciler.api.retry import Retrier
     from reconciler.api.transport import Transport
 
@@ -31,9 +31,9 @@ Observer: TypeAlias = Callable[[RequestRecord], None]
 
 USER_AGENT: Final = f"mistral-batch-reconciler/{__version__}"
 
-LARGEST_ANSWER: Final = 64 * 1024 * 1024
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Bytes of JSON, decompressed. A page of 1,000 jobs with full metadata is 5 MB."""
-LARGEST_COMPLAINT: Final = 64 * 1024
+MAX_ERROR_BYTES: Final = 64 * 1024
 """Bytes of an error's body that are read."""
 
 
@@ -48,7 +48,7 @@ class Exchange:
         self,
         *,
         base_url: str,
-        key: Key,
+        key: ApiKey,
         transport: Transport,
         timeout_seconds: float,
         retry: Retrier,
@@ -74,7 +74,7 @@ class Exchange:
         """Close all connections, and the transport with them."""
         self._http.close()
 
-    def once(self, call: Call, understand: Callable[[bytes], T], *, attempt: int = 1) -> T:
+    def send_once(self, call: Call, understand: Callable[[bytes], T], *, attempt: int = 1) -> T:
         """Send the request one time and return what `understand` makes of the answer's body.
 
         Raises:
@@ -83,13 +83,13 @@ class Exchange:
         with self._answer(call, attempt) as answer:
             return understand(self._whole(answer, call))
 
-    def again(self, call: Call, understand: Callable[[bytes], T]) -> T:
+    def send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a request that may be repeated, as often as the retry policy allows.
 
         Raises:
             ApiError: the last attempt's.
         """
-        return self._retry.call(lambda attempt: self.once(call, understand, attempt=attempt))
+        return self._retry.call(lambda attempt: self.send_once(call, understand, attempt=attempt))
 
     @contextmanager
     def streamed(self, call: Call) -> Generator[Iterator[bytes]]:
@@ -111,7 +111,7 @@ class Exchange:
         """
         with ExitStack() as stack:
             answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
-            with self._classed(call):
+            with self._translate_errors(call):
                 start, size = classify.extent(answer.status_code, answer.headers, wanted=call.start)
             yield Content(start=start, size=size, pieces=self._pieces(answer, call))
 
@@ -121,12 +121,12 @@ class Exchange:
         began = self._retry.monotonic()
         status, failure, served_at = None, "", None
         try:
-            with self._classed(call):
+            with self._translate_errors(call):
                 response = self._http.send(self._request(call), stream=True)
             status, served_at = response.status_code, classify.served_at(response.headers)
-            with closing(response), self._classed(call):
+            with closing(response), self._translate_errors(call):
                 if not response.is_success:
-                    raise self._complaint(response)  # noqa: TRY301 - by a frame that does not hold the body
+                    raise self._error_from_response(response)  # noqa: TRY301 - by a frame that does not hold the body
                 yield response
         except BaseException as error:
             failure = type(error).__name__
@@ -146,23 +146,23 @@ class Exchange:
                     self._on_request(record)
 
     @contextmanager
-    def _classed(self, call: Call) -> Generator[None]:
+    def _translate_errors(self, call: Call) -> Generator[None]:
         """Turn errors of httpx into ours, and give ours the name of the request and text that is fit to be shown."""
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:  # the latter where a redirect points nowhere
-            failure = classify.of_exception(error)
+            failure = classify.error_from_exception(error)
             error.args = ()  # its text may repeat what was sent
-            raise self._labelled(failure, call) from None
+            raise self._annotate(failure, call) from None
         except ApiError as error:
-            self._labelled(error, call)
+            self._annotate(error, call)
             raise
 
-    def _labelled(self, error: ApiError, call: Call) -> ApiError:
+    def _annotate(self, error: ApiError, call: Call) -> ApiError:
         if not error.request:  # else it is the error of another request, on its way through
             error.request = self._key.redact(f"{call.method} {call.path}")
-            error.told = cut(self._key.redact(clean(error.told)))
-            error.args = (error.told,)
+            error.text = cut(self._key.redact(clean(error.text)))
+            error.args = (error.text,)
         return error
 
     def _request(self, call: Call) -> httpx.Request:
@@ -187,33 +187,33 @@ class Exchange:
         body = bytearray()
         for piece in answer.iter_bytes():
             body += piece
-            if len(body) > LARGEST_ANSWER:
-                raise MalformedAnswerError(f"the answer is longer than {LARGEST_ANSWER:,} bytes")
+            if len(body) > MAX_ANSWER_BYTES:
+                raise MalformedAnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes")
             if self._retry.monotonic() > until:
                 raise OutcomeUnknownError(
                     f"the answer was not whole after {seconds:g} s", transient=True, timed_out=True
                 )
         return bytes(body)
 
-    def _complaint(self, answer: httpx.Response) -> ApiError:
+    def _error_from_response(self, answer: httpx.Response) -> ApiError:
         """Return the error for an answer that is no success."""
         body = bytearray()
         until = self._retry.monotonic() + self._timeout
         with suppress(httpx.HTTPError):  # the status says enough
             for piece in answer.iter_bytes():
                 body += piece
-                if len(body) > LARGEST_COMPLAINT or self._retry.monotonic() > until:
+                if len(body) > MAX_ERROR_BYTES or self._retry.monotonic() > until:
                     break
         onward = answer.next_request
-        return classify.of_answer(
+        return classify.error_from_response(
             answer.status_code,
             answer.headers,
-            bytes(body[:LARGEST_COMPLAINT]),
+            bytes(body[:MAX_ERROR_BYTES]),
             points_to=onward.url.host if onward else "",
         )
 
     def _pieces(self, answer: httpx.Response, call: Call) -> Iterator[bytes]:
-        with self._classed(call):
+        with self._translate_errors(call):
             yield from answer.iter_bytes()
 
 
@@ -226,7 +226,7 @@ def _headers(call: Call) -> dict[str, str] | None:
 class _Bearer(httpx.Auth):
     """Adds the key to each request at the last moment, so that nothing of ours holds a header with it."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: ApiKey) -> None:
         self._key = key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

@@ -1,7 +1,7 @@
 """The API key: where it is read, and a value that shows itself to nobody who does not ask.
 
 A key is money. It comes from the environment or a file, never from the command line (other users of the machine
-can read that), and it is kept in a `Key`, whose every printed form is `Key(…)`.
+can read that), and it is kept in a `ApiKey`, whose every printed form is `ApiKey(…)`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from reconciler.errors import ReconcilerError
 VARIABLE: Final = "MISTRAL_API_KEY"
 """The environment variable; the name that Mistral's own SDK reads."""
 
-_LARGEST: Final = 64 * 1024
+_MAX_FILE_BYTES: Final = 64 * 1024
 """Bytes. Far more than a key, and little enough that a wrong path is noticed at once."""
 
-_SHORTEST: Final = 12
+_MIN_LENGTH: Final = 12
 """Characters. A shorter one is no real key but a sandbox's, and may be a word of the language."""
 
 _IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
 """What a bearer token may hold on its way through an HTTP header: visible ASCII, no space."""
 
 
-class Key:
-    """An API key. `str`, `repr` and formatting show `Key(…)`; `reveal` is for the HTTP header alone.
+class ApiKey:
+    """An API key. `str`, `repr` and formatting show `ApiKey(…)`; `reveal` is for the HTTP header alone.
 
     Args:
         secret: the key itself.
@@ -55,7 +55,7 @@ class Key:
 
     def redact(self, text: str) -> str:
         """Return `text` without the key, should somebody have repeated it to us."""
-        return text if len(self._secret) < _SHORTEST else text.replace(self._secret, "Key(…)")
+        return text if len(self._secret) < _MIN_LENGTH else text.replace(self._secret, "Key(…)")
 
     def __repr__(self) -> str:
         return "Key(…)"
@@ -67,7 +67,7 @@ class Key:
 _HOW: Final = f"set {VARIABLE}, or name a file that holds the key with --api-key-file"
 
 
-def read_key(*, environ: Mapping[str, str], file: Path | None) -> Key:
+def read_key(*, environ: Mapping[str, str], file: Path | None) -> ApiKey:
     """Read the key from `file` where one is named, else from `MISTRAL_API_KEY`.
 
     Args:
@@ -80,13 +80,13 @@ def read_key(*, environ: Mapping[str, str], file: Path | None) -> Key:
     if file is None:
         if VARIABLE not in environ:
             raise ReconcilerError("no API key", hint=_HOW)
-        return Key(_line(environ[VARIABLE]), source=VARIABLE)
+        return ApiKey(_line(environ[VARIABLE]), source=VARIABLE)
     try:
         with file.open("rb") as stream:
-            raw = stream.read(_LARGEST)
+            raw = stream.read(_MAX_FILE_BYTES)
     except OSError as error:
         raise ReconcilerError(f"{file}: the API key cannot be read: {error.strerror}", hint=_HOW) from error
-    return Key(_line(raw.decode("latin-1")), source=str(file))
+    return ApiKey(_line(raw.decode("latin-1")), source=str(file))
 
 
 def _line(text: str) -> str:

@@ -64,7 +64,7 @@ def wsgi_transport(app: Callable[..., Iterable[bytes]]) -> Transport:
     return httpx.WSGITransport(app=application)
 
 
-class Nowhere(httpx.BaseTransport):
+class OfflineTransport(httpx.BaseTransport):
     """Carries nothing: for a run that works on what it was given and asks nobody."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from reconciler.errors import ReconcilerError
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
 
-class Outgoing:
+class HashingReader:
     """What httpx's multipart encoder asks of a file, with a hash of what it was given.
 
     The length is announced before the first byte leaves. A file that has grown since is cut there, so its hash
@@ -21,14 +21,14 @@ class Outgoing:
         file: opened for reading bytes; read from where it stands.
         size: how many bytes are to be sent.
         name: for error messages.
-        heard: is told of each piece's bytes.
+        on_progress: is told of each piece's bytes.
     """
 
     def __init__(
-        self, file: BinaryIO, *, size: int, name: str, heard: Callable[[int], object] | None = None
+        self, file: BinaryIO, *, size: int, name: str, on_progress: Callable[[int], object] | None = None
     ) -> None:
         self._file = file
-        self._heard = heard
+        self._on_progress = on_progress
         self._size = size
         self._left = size
         self._name = name
@@ -59,11 +59,11 @@ class Outgoing:
             raise ReconcilerError(f"{self._name}: cannot be read: {error.strerror}") from error
         if self._left and not piece:
             raise ReconcilerError(
-                f"{self._name}: became {count(self._left, 'byte')} shorter while it was sent",
+                f"{self._name}: became {pluralize(self._left, 'byte')} shorter while it was sent",
                 hint="leave input files alone during an apply, then apply again",
             )
         self._left -= len(piece)
         self._hash.update(piece)
-        if self._heard is not None:
-            self._heard(len(piece))
+        if self._on_progress is not None:
+            self._on_progress(len(piece))
         return piece

@@ -18,26 +18,26 @@ HEADERS: Final = {
 }
 
 
-def post(url: str, said: bytes, *, timeout_seconds: float) -> str:
+def post(url: str, body: bytes, *, timeout_seconds: float) -> str:
     """Send a JSON document and return what went wrong, "" for an answer of 2xx. The answer's body is not read.
 
     Nothing of the address but its host is ever repeated: the rest of it may be a secret.
 
     Args:
         url: where to.
-        said: the document.
+        body: the document.
         timeout_seconds: for all of it.
     """
-    told: list[str] = []
+    problems: list[str] = []
     thread = threading.Thread(
-        target=lambda: told.append(_post(url, said, timeout_seconds)), daemon=True, name="webhook"
+        target=lambda: problems.append(_post(url, body, timeout_seconds)), daemon=True, name="webhook"
     )
     thread.start()
     thread.join(timeout_seconds)  # a server that sends a byte now and then must not keep us
-    return told[0] if told else f"no answer within {timeout_seconds:g} s"
+    return problems[0] if problems else f"no answer within {timeout_seconds:g} s"
 
 
-def _post(url: str, said: bytes, timeout_seconds: float) -> str:
+def _post(url: str, body: bytes, timeout_seconds: float) -> str:
     try:
         place = httpx.URL(url)
         origin = str(place.copy_with(path="/", query=None, fragment=None, userinfo=b"")).rstrip("/")
@@ -50,11 +50,11 @@ def _post(url: str, said: bytes, timeout_seconds: float) -> str:
         with (
             httpx.Client(transport=https_transport(origin, connections=1), trust_env=False) as client,
             client.stream(
-                "POST", place, content=said, headers=HEADERS, timeout=timeout_seconds, follow_redirects=False
+                "POST", place, content=body, headers=HEADERS, timeout=timeout_seconds, follow_redirects=False
             ) as answer,
         ):
             return "" if answer.is_success else f"{place.host} answered {answer.status_code}"
     except ReconcilerError as error:
         return f"{place.host}: {error}"
     except httpx.HTTPError as error:
-        return f"{place.host}: {classify.of_exception(error).told}"
+        return f"{place.host}: {classify.error_from_exception(error).text}"

@@ -40,7 +40,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
 """Visible ASCII: an id stands in URLs, tables and logs, and is never altered."""
 
 
-MOST_DIGITS: Final = 40
+MAX_DIGITS: Final = 40
 """A longer number is read as text."""
 
 
@@ -90,7 +90,7 @@ class BatchJob(Struct, gc=False, omit_defaults=True):
             input_files=tuple(self.input_files),
             output_file=self.output_file,
             error_file=self.error_file,
-            errors=tuple(map(_told, self.errors)) if self.errors else (),
+            errors=tuple(map(_describe, self.errors)) if self.errors else (),
             created_at=self.created_at,
             started_at=self.started_at,
             completed_at=self.completed_at,
@@ -254,7 +254,7 @@ def _mended(body: bytes) -> bytes:
 
 def _number(text: str) -> object:
     number = float(text)
-    if math.isinf(number) or len(text) > MOST_DIGITS:
+    if math.isinf(number) or len(text) > MAX_DIGITS:
         return text
     return int(text) if text.lstrip("-").isdigit() else number
 
@@ -263,6 +263,6 @@ def _cleaned(text: str | None) -> str | None:
     return None if text is None else clean(text)
 
 
-def _told(error: BatchError) -> str:
+def _describe(error: BatchError) -> str:
     message = clean(error.message)
     return f"{message} ({error.count:,} times)" if error.count and error.count > 1 else message

@@ -12,9 +12,9 @@ from typing import Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.output.errors import told
-from reconciler.cli.output.streams import aside, done, ready
-from reconciler.environment import World
+from reconciler.cli.output.errors import error_text
+from reconciler.cli.output.streams import configure_streams, flush_streams, write_stderr
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.text.sanitize import clean
 
@@ -62,7 +62,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  likewise
         """Write a line for each command."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -92,43 +92,45 @@ def cli() -> None:
     """
 
 
-def run(argv: Sequence[str], world: World | None = None) -> int:
+def run(argv: Sequence[str], env: Environment | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
         argv: the arguments, without the program's name.
-        world: what the process has; None for the real one.
+        env: what the process has; None for the real one.
     """
-    ready()
-    if world is not None:
-        return _run(argv, world)
+    configure_streams()
+    if env is not None:
+        return _run(argv, env)
     stop = threading.Event()
     try:
-        world = World(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)
+        env = Environment(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)
     except OSError as error:
-        aside(f"error: the current folder cannot be used: {error.strerror}")
+        write_stderr(f"error: the current folder cannot be used: {error.strerror}")
         return ExitCode.FAILED
-    code = _run(argv, world)
-    done()
+    code = _run(argv, env)
+    flush_streams()
     return code
 
 
-def _run(argv: Sequence[str], world: World) -> int:
+def _run(argv: Sequence[str], env: Environment) -> int:
     try:
-        code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=world)
+        code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=env)
         return int(code or ExitCode.OK)
     except click.ClickException as error:
         return _usage(error)
     except (click.Abort, KeyboardInterrupt):
-        aside("interrupted")
+        write_stderr("interrupted")
         return ExitCode.INTERRUPTED
     except ReconcilerError as error:
-        aside(told(error, colour=world.colour("stderr")))
+        write_stderr(error_text(error, colour=env.colour("stderr")))
         return error.exit_code
     except SystemExit:  # click's own answer when nobody reads on: `reconciler --help | head`
         return ExitCode.OK
     except OSError as error:
-        aside(f"error: {clean(f'{error.filename}: ' if error.filename else '')}{error.strerror or error}")
+        write_stderr(
+            f"error: {clean(f'{error.filename}: ' if error.filename else '')}{error.strerror or error}"
+        )
         return ExitCode.FAILED
 
 
@@ -136,5 +138,5 @@ def _usage(error: click.ClickException) -> int:
     """Click's own exit code for a wrong command line is 2, which is taken: changes are pending."""
     error.show()
     if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
-        aside("  hint: options stand after the command's name: reconciler plan --sandbox")
+        write_stderr("  hint: options stand after the command's name: reconciler plan --sandbox")
     return ExitCode.USAGE

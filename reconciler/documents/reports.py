@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from reconciler.documents.result_summary import Summary
+from reconciler.documents.result_summary import ResultSummary
 from reconciler.plans.document import JobDoc, PlanDoc
 
 
@@ -20,7 +20,7 @@ class OutcomeDoc(_Part, frozen=True, kw_only=True):
     """`created`, `cancelled`, `had_ended`, `create_failed`, `cancel_failed`, `unknown` or `not_done`."""
     job_id: str | None
     status: str | None
-    adopted: bool
+    recovered: bool
     """True where the answer to a create was lost and the job was found."""
     message: str
     hint: str
@@ -57,7 +57,7 @@ class WaitDoc(_Part, frozen=True, kw_only=True):
     sandbox: bool
     rows: tuple[StatusRow, ...]
     """Every name that was waited for, as it stood in the end."""
-    stands: dict[str, str]
+    readiness: dict[str, str]
     """How far each name came: `done`, `attention`, `pending` (an apply would go on), `running`, or `idle`."""
     timed_out: bool
     exit_code: int
@@ -175,7 +175,7 @@ class PulledJob(_Part, frozen=True, kw_only=True):
     """`pulled` now, `present` before, `failed`, or `stopped` before it was whole."""
     path: str
     """The job's folder: the destination, then name, run and job id."""
-    summary: Summary | None
+    summary: ResultSummary | None
     """What was pulled now; what was there before has its `summary.json`."""
     message: str
     hint: str
@@ -244,7 +244,7 @@ class EndDoc(_Part, frozen=True, kw_only=True):
     """Who bought it from where; empty parts are unknown."""
     actor: str
     run_url: str
-    told_by: str
+    sent_by: str
     """The run that tells it."""
 
 

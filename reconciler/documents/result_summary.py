@@ -21,7 +21,7 @@ NAME: Final = "summary.json"
 DESTINATION: Final = "outputs"
 """The folder beside `reconciler.yaml` where results go, where nothing else is asked for."""
 
-LARGEST: Final = 1_000_000
+MAX_SUMMARY_BYTES: Final = 1_000_000
 """Bytes of a summary that are read: ours have a few thousand."""
 
 
@@ -81,7 +81,7 @@ class TroubleDoc(_Part, frozen=True, kw_only=True):
     """Lines with a custom_id that the inputs do not have. Their tokens were used, and are in the sum."""
 
 
-class Summary(_Part, frozen=True, kw_only=True):
+class ResultSummary(_Part, frozen=True, kw_only=True):
     """What is known of one job's results."""
 
     v: int = VERSION
@@ -115,20 +115,20 @@ class Summary(_Part, frozen=True, kw_only=True):
     """The files in the same folder: `output.jsonl`, `errors.jsonl`, `results.jsonl`, those that there are."""
 
 
-def lossy(summary: Summary) -> bool:
+def lossy(summary: ResultSummary) -> bool:
     """Tell whether something of a job's results is lost: a file that is gone, or lines that could not be used."""
     return summary.trouble != TroubleDoc() or any(file.state == "gone" for file in summary.files)
 
 
-def encode(summary: Summary) -> bytes:
+def encode(summary: ResultSummary) -> bytes:
     """Return the document's bytes."""
     return msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n"
 
 
-def decode(data: bytes) -> Summary | None:
+def decode(data: bytes) -> ResultSummary | None:
     """Understand a document; None for what is none, or of a newer version."""
     try:
-        summary = msgspec.json.decode(data, type=Summary)
+        summary = msgspec.json.decode(data, type=ResultSummary)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return summary if summary.v == VERSION else None

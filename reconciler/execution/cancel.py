@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended
 from reconciler.model import Job, Phase
@@ -21,14 +21,14 @@ RUNNING: Final = (Phase.ACTIVE, Phase.UNKNOWN)
 """Phases of a job that a cancel may still stop."""
 
 
-def cancel_job(run: Run[Writer], job: Job, *, name: str, reason: str) -> Job:
+def cancel_job(run: RunContext[Writer], job: Job, *, name: str, reason: str) -> Job:
     """Cancel a job and return it as it is left. A job that has stopped already is returned as it is.
 
     Raises:
         LedgerError: the intent could not be made durable, so nothing was sent.
         ApiError: the job was not cancelled, or it is not known whether it was.
     """
-    log = run.world.log
+    log = run.env.log
     try:
         before = _read_before(run, job.id)
         if before.phase not in RUNNING:
@@ -50,7 +50,7 @@ def cancel_job(run: Run[Writer], job: Job, *, name: str, reason: str) -> Job:
     return left
 
 
-def _send(run: Run[Writer], job_id: str) -> tuple[Job, str]:
+def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
     """Send the cancel until it is accepted, the job has stopped otherwise, or no attempt is left.
 
     Returns:
@@ -80,28 +80,28 @@ def _send(run: Run[Writer], job_id: str) -> tuple[Job, str]:
         attempt += 1
 
 
-def _wait(run: Run[Writer], error: ApiError, *, attempt: int) -> bool:
+def _wait(run: RunContext[Writer], error: ApiError, *, attempt: int) -> bool:
     """Wait before another attempt; return whether one is due."""
     try:
         run.retrier.wait(error, attempt=attempt)
     except ApiError:
         return False
-    return not run.world.stop.is_set()
+    return not run.env.stop.is_set()
 
 
-def _read_before(run: Run[Writer], job_id: str) -> Job:
+def _read_before(run: RunContext[Writer], job_id: str) -> Job:
     try:
         return run.api.get_job(job_id)
     except OutcomeUnknownError as error:  # of the read: no cancel was sent
-        told = f"not cancelled, since it could not be read: {error}"
-        raise ReconcilerError(told, hint="run again") from error
+        message = f"not cancelled, since it could not be read: {error}"
+        raise ReconcilerError(message, hint="run again") from error
 
 
-def _intend(run: Run[Writer], job_id: str, *, name: str, reason: str) -> None:
-    run.world.ledger.append(
+def _intend(run: RunContext[Writer], job_id: str, *, name: str, reason: str) -> None:
+    run.env.ledger.append(
         CancelIntended(
-            at=run.world.now(),
-            run_id=run.world.run_id,
+            at=run.env.now(),
+            run_id=run.env.run_id,
             job_id=job_id,
             name=name,
             reason=reason,
@@ -112,17 +112,17 @@ def _intend(run: Run[Writer], job_id: str, *, name: str, reason: str) -> None:
     )
 
 
-def _record_refused(run: Run[Writer], job_id: str, failure: ApiError) -> None:
+def _record_refused(run: RunContext[Writer], job_id: str, failure: ApiError) -> None:
     """Record a failure after which the job certainly runs on; otherwise the intent stays what is known."""
     if not isinstance(failure, OutcomeUnknownError):
         _record(run, job_id, status="", error=str(failure))
 
 
-def _record(run: Run[Writer], job_id: str, *, status: str, error: str) -> None:
+def _record(run: RunContext[Writer], job_id: str, *, status: str, error: str) -> None:
     """Record what came of it. The cancel was sent: a ledger that fails now must not fail the run."""
-    world = run.world
-    line = CancelEnded(at=world.now(), run_id=world.run_id, job_id=job_id, status=status, error=error)
+    env = run.env
+    line = CancelEnded(at=env.now(), run_id=env.run_id, job_id=job_id, status=status, error=error)
     try:
-        world.ledger.append(line)
+        env.ledger.append(line)
     except LedgerError as problem:
-        world.log("ledger.degraded", error=str(problem))
+        env.log("ledger.degraded", error=str(problem))

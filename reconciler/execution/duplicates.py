@@ -12,16 +12,18 @@ from typing import Final
 from msgspec.structs import replace
 
 from reconciler.api.client import Reader
-from reconciler.context import ApiT, Run
+from reconciler.context import ApiT, RunContext
 from reconciler.model import Observed, Phase
 from reconciler.planning.actions import Cancel, Plan
 from reconciler.plans.outcomes import Created, Outcome
 
-FIRST_WAIT: Final = 0.5
-LONGEST_WAIT: Final = 8.0
+FIRST_WAIT_SECONDS: Final = 0.5
+MAX_WAIT_SECONDS: Final = 8.0
 
 
-def until_listed(run: Run[ApiT], look: Callable[[], Observed], outcomes: Iterable[Outcome]) -> Observed:
+def until_listed(
+    run: RunContext[ApiT], look: Callable[[], Observed], outcomes: Iterable[Outcome]
+) -> Observed:
     """Look at the workspace until every created job shows, at most for the settle time; return the last look.
 
     Args:
@@ -33,22 +35,24 @@ def until_listed(run: Run[ApiT], look: Callable[[], Observed], outcomes: Iterabl
         ApiError: the workspace cannot be read.
     """
     made = frozenset(outcome.job.id for outcome in outcomes if isinstance(outcome, Created))
-    world = run.world
-    give_up_at = world.monotonic() + run.limits.settle_seconds
-    wait = FIRST_WAIT
+    env = run.env
+    give_up_at = env.monotonic() + run.limits.settle_seconds
+    wait = FIRST_WAIT_SECONDS
     while True:
         observed = look()
-        missing = made - {ours.job.id for ours in observed.ours} - {it.job.id for it in observed.unreadable}
-        if not missing or world.stop.is_set() or world.monotonic() >= give_up_at:
+        missing = (
+            made - {owned.job.id for owned in observed.owned} - {it.job.id for it in observed.unreadable}
+        )
+        if not missing or env.stop.is_set() or env.monotonic() >= give_up_at:
             break
-        world.sleep(min(wait, give_up_at - world.monotonic()))
-        wait = min(wait * 2, LONGEST_WAIT)
+        env.sleep(min(wait, give_up_at - env.monotonic()))
+        wait = min(wait * 2, MAX_WAIT_SECONDS)
     if missing:
-        world.log("jobs.not_listed_yet", job_ids=sorted(missing))
+        env.log("jobs.not_listed_yet", job_ids=sorted(missing))
     return observed
 
 
-def my_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Plan:
+def own_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Plan:
     """Cut a plan down to the duplicates that this run made, where the job that stays is really there.
 
     Raises:
@@ -62,9 +66,9 @@ def my_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Pl
             actions=tuple(
                 cancel
                 for cancel in decision.of(Cancel)
-                if cancel.twin
-                and cancel.ours.tags.op in ops
-                and reader.get_job(cancel.twin.id).phase in there
+                if cancel.duplicate_of
+                and cancel.owned.tags.op in ops
+                and reader.get_job(cancel.duplicate_of.id).phase in there
             ),
         )
         for decision in plan.decisions

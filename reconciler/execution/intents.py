@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.api.client import Writer
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.planning.actions import Create, Plan
 from reconciler.plans.outcomes import Failed, Outcome, Skipped
 
 
-def claims_of(run: Run[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
+def plan_intents(run: RunContext[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
     """Name every create of a plan beforehand."""
     return tuple(
         CreateIntended(
-            at=run.world.now(),
-            run_id=run.world.run_id,
-            op=run.world.new_op(),
+            at=run.env.now(),
+            run_id=run.env.run_id,
+            op=run.env.new_op(),
             name=create.spec.name,
             work=create.spec.run_key.work,
             rerun=create.spec.run_key.rerun,
@@ -32,13 +32,13 @@ def claims_of(run: Run[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
     )
 
 
-def release(run: Run[Writer], outcomes: Sequence[Outcome]) -> None:
+def release(run: RunContext[Writer], outcomes: Sequence[Outcome]) -> None:
     """Give back the claims of creates that were not sent, so that no other run waits for them.
 
     Whatever was sent has its outcome from `create`, or stays open because nobody knows it.
     """
-    at, run_id = run.world.now(), run.world.run_id
-    run.world.ledger.append(
+    at, run_id = run.env.now(), run.env.run_id
+    run.env.ledger.append(
         *(
             CreateRefused(at=at, run_id=run_id, op=outcome.unsent, error=f"not sent: {_why(outcome)}")
             for outcome in outcomes

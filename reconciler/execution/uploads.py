@@ -18,11 +18,11 @@ from typing import BinaryIO
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, NotFoundError
 from reconciler.api.values import File, Upload
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.specs.inputs.blocks import BLOCK, open_regular
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.workspace import upload_index
 
 
@@ -37,10 +37,10 @@ class Uploads:
         run: what to work with.
     """
 
-    def __init__(self, run: Run[Writer]) -> None:
+    def __init__(self, run: RunContext[Writer]) -> None:
         self._run = run
-        self._world = run.world
-        self._wishes = run.project.settings.uploads
+        self._env = run.env
+        self._settings = run.project.settings.uploads
         self._mutex = threading.Lock()
         self._done: dict[str, Future[str]] = {}
         self._listing: Future[dict[str, list[File]]] | None = None
@@ -55,7 +55,7 @@ class Uploads:
             part.sha256: part.size for spec in specs for part in spec.inputs if isinstance(part, InputFile)
         }
         if files:
-            self._world.progress.expect("uploading", sum(files.values()))
+            self._env.progress.expect("uploading", sum(files.values()))
 
     def ids(self, spec: JobSpec) -> tuple[str, ...]:
         """Return the file ids for a spec's inputs, uploading what the workspace does not hold yet.
@@ -69,7 +69,7 @@ class Uploads:
         uploaded = [part.id for part in spec.inputs if isinstance(part, UploadedFile)]
         return (*(self._once(part) for part in files), *uploaded)
 
-    def vanished(self, ids: Iterable[str]) -> bool:
+    def forget_deleted(self, ids: Iterable[str]) -> bool:
         """Tell whether any of these uploads of earlier runs is gone, and forget those: the next `ids` sends them.
 
         Raises:
@@ -80,7 +80,7 @@ class Uploads:
             with self._mutex:
                 self._done.pop(self._reused.pop(file_id, ""), None)
                 self._gone.add(file_id)
-            self._world.log("input.upload_vanished", file_id=file_id)
+            self._env.log("input.upload_vanished", file_id=file_id)
         return bool(gone)
 
     def _is_gone(self, file_id: str) -> bool:
@@ -88,7 +88,7 @@ class Uploads:
             file = self._run.api.get_file(file_id)
         except NotFoundError:
             return True
-        return file.deleted or not upload_index.lives(file, self._world.now())
+        return file.deleted or not upload_index.not_expired(file, self._env.now())
 
     def _once(self, part: InputFile) -> str:
         with self._mutex:
@@ -108,21 +108,21 @@ class Uploads:
 
     def _found(self, part: InputFile) -> str | None:
         """Return the id of an upload of this content, None where there is none that will do."""
-        if not self._wishes.reuse:
+        if not self._settings.reuse:
             return None
-        until = self._world.now() + self._wishes.reuse_hours * 3600
+        until = self._env.now() + self._settings.reuse_hours * 3600
         for file in self._listed().get(upload_index.name_of(part.sha256), ()):
-            if file.id in self._gone or not upload_index.holds(
-                file, part, until=until, visibility=self._wishes.visibility
+            if file.id in self._gone or not upload_index.matches(
+                file, part, until=until, visibility=self._settings.visibility
             ):
                 continue
-            if self._wishes.verify and not self._is_content(file, part):
+            if self._settings.verify and not self._is_content(file, part):
                 continue
             with self._mutex:
                 self._reused[file.id] = part.sha256
             facts = {"path": part.path, "sha256": part.sha256, "bytes": part.size, "file_id": file.id}
-            self._world.log("input.reused", **facts)
-            self._world.progress.expect("uploading", -part.size)
+            self._env.log("input.reused", **facts)
+            self._env.progress.expect("uploading", -part.size)
             return file.id
         return None
 
@@ -134,11 +134,11 @@ class Uploads:
                 for piece in pieces:
                     digest.update(piece)
         except ApiError as error:  # sending it again is no harm
-            self._world.log("input.upload_unread", file_id=file.id, error=str(error))
+            self._env.log("upload.verify_failed", file_id=file.id, error=str(error))
             return False
         found = digest.hexdigest()
         if found != part.sha256:
-            self._world.log("input.upload_forged", file_id=file.id, filename=file.filename, sha256=found)
+            self._env.log("upload.content_mismatch", file_id=file.id, filename=file.filename, sha256=found)
         return found == part.sha256
 
     def _listed(self) -> dict[str, list[File]]:
@@ -150,16 +150,16 @@ class Uploads:
         if mine:
             found: dict[str, list[File]] = {}
             try:
-                for file in upload_index.ours(self._run.api):
+                for file in upload_index.list_uploads(self._run.api):
                     found.setdefault(file.filename, []).append(file)
             except ApiError as error:
-                self._world.log("input.uploads_unknown", error=str(error))
+                self._env.log("uploads.list_failed", error=str(error))
             finally:
                 ticket.set_result(found)
         return ticket.result()
 
     def _upload(self, part: InputFile) -> str:
-        began = self._world.monotonic()
+        began = self._env.monotonic()
         path = self._run.project.root / part.path
         if part.pointer:
             raise ReconcilerError(
@@ -169,31 +169,32 @@ class Uploads:
         with _opened(path, part) as content:
             if (size := os.fstat(content.fileno()).st_size) != part.size:
                 raise _changed(
-                    part, f"{count(size, 'byte')} instead of {part.size:,}; it has sha256 {_digest(content)}"
+                    part,
+                    f"{pluralize(size, 'byte')} instead of {part.size:,}; it has sha256 {_digest(content)}",
                 )
             sent = self._send(part, content)
         if sent.sha256 != part.sha256:
             with suppress(ReconcilerError):  # it is no use to anybody, and harms nobody
                 self._run.api.delete_file(sent.file.id)
             raise _changed(part, f"it has sha256 {sent.sha256}")
-        self._world.log(
+        self._env.log(
             "input.uploaded",
             path=part.path,
             sha256=part.sha256,
             bytes=part.size,
             file_id=sent.file.id,
-            elapsed_ms=round((self._world.monotonic() - began) * 1000),
+            elapsed_ms=round((self._env.monotonic() - began) * 1000),
         )
         return sent.file.id
 
     def _send(self, part: InputFile, content: BinaryIO) -> Upload:
         """Half an upload costs nothing: it is sent again, when and as often as the API and the run's retries allow."""
-        attempt, progress = 1, self._world.progress
+        attempt, progress = 1, self._env.progress
         while True:
             content.seek(0)
             sent = 0
 
-            def heard(amount: int) -> None:
+            def on_progress(amount: int) -> None:
                 nonlocal sent
                 sent += amount
                 progress.advance("uploading", amount)
@@ -203,17 +204,17 @@ class Uploads:
                     filename=upload_index.name_of(part.sha256),
                     content=content,
                     size=part.size,
-                    expiry_hours=self._wishes.expiry_hours,
-                    visibility=self._wishes.visibility,
-                    heard=heard,
+                    expiry_hours=self._settings.expiry_hours,
+                    visibility=self._settings.visibility,
+                    on_progress=on_progress,
                 )
             except ApiError as error:
                 progress.advance("uploading", -sent)
-                if self._world.stop.is_set():
+                if self._env.stop.is_set():
                     raise
                 self._run.retrier.wait(error, attempt=attempt)
-                self._world.log("input.upload_repeated", path=part.path, error=str(error))
-                if self._world.stop.is_set():  # while it waited
+                self._env.log("input.upload_repeated", path=part.path, error=str(error))
+                if self._env.stop.is_set():  # while it waited
                     raise
                 attempt += 1
 

@@ -22,12 +22,12 @@ from typing import Final, Literal
 import msgspec
 
 from reconciler.history.from_ledger import STATUS
-from reconciler.history.ledger_index import Told
+from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import Record
-from reconciler.model import Job, Ours, Unreadable, tags
-from reconciler.text.plural import count
+from reconciler.model import Job, OwnedJob, Unreadable, tags
+from reconciler.text.plural import pluralize
 
-NAMED: Final = 3
+MAX_NAMES_IN_MESSAGE: Final = 3
 """So many names are told; of more, the number."""
 
 
@@ -64,14 +64,14 @@ class VerifyDoc(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence:
     """Everything that is compared."""
 
-    ledger: Told
+    ledger: LedgerIndex
     jobs: tuple[Job, ...] | None
     """Ours; None where the list was not read."""
     records: Sequence[Record]
     project: str
     settled: float
     """Unix seconds: the list shows the jobs that the ledger saw created before this; younger ones may show later."""
-    past: Sequence[str]
+    changed_past: Sequence[str]
     """How the past of the shared ledger was changed."""
     unread: int = 0
     """Lines of the ledger on this host that cannot be read."""
@@ -87,7 +87,7 @@ class Evidence:
 
 def findings(known: Evidence) -> tuple[MismatchDoc, ...]:
     """Return everything that does not add up, what is wrong first."""
-    found = [*_past(known), *_commits(known), *_intents(known)]
+    found = [*_changed_past(known), *_commits(known), *_intents(known)]
     if known.jobs is not None:
         read = {job.id: tags.read(job) for job in known.jobs}
         for job in known.jobs:
@@ -111,13 +111,13 @@ def _finding(
     return MismatchDoc(check=check, severity=severity, name=name, job_id=job_id, detail=detail, hint=hint)
 
 
-def _past(known: Evidence) -> Iterator[MismatchDoc]:
-    for problem in known.past:
+def _changed_past(known: Evidence) -> Iterator[MismatchDoc]:
+    for problem in known.changed_past:
         hint = "the tags in the workspace still hold; to see what this clone knew: git for-each-ref refs/reconciler"
         yield _finding("past_changed", problem, hint)
     if known.unread:
         hint = "a crash tears the line that it interrupts, and no other: look at the file if there was none"
-        detail = f"{count(known.unread, 'line')} of the ledger cannot be read"
+        detail = f"{pluralize(known.unread, 'line')} of the ledger cannot be read"
         yield _finding("not_a_line", detail, hint, severity="note")
 
 
@@ -144,8 +144,12 @@ def _commits(known: Evidence) -> Iterator[MismatchDoc]:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED:,} more"
+    shown = ", ".join(names[:MAX_NAMES_IN_MESSAGE])
+    return (
+        shown
+        if len(names) <= MAX_NAMES_IN_MESSAGE
+        else f"{shown} and {len(names) - MAX_NAMES_IN_MESSAGE:,} more"
+    )
 
 
 def _intents(known: Evidence) -> Iterator[MismatchDoc]:
@@ -171,17 +175,17 @@ def _vanished(known: Evidence, listed: Collection[str]) -> Iterator[MismatchDoc]
             )
 
 
-def _twice(read: Iterable[Ours | Unreadable]) -> Iterator[MismatchDoc]:
-    ours = [it for it in read if isinstance(it, Ours)]
-    ops = Counter(it.tags.op for it in ours)
-    for it in ours:
+def _twice(read: Iterable[OwnedJob | Unreadable]) -> Iterator[MismatchDoc]:
+    owned = [it for it in read if isinstance(it, OwnedJob)]
+    ops = Counter(it.tags.op for it in owned)
+    for it in owned:
         if ops[it.tags.op] > 1:
             detail = f"{ops[it.tags.op]} jobs carry the op of one create"
             hint = "somebody copied the tags, or one create took effect twice"
             yield _finding("twice", detail, hint, name=it.tags.name, job_id=it.job.id)
 
 
-def _of_job(known: Evidence, job: Job, read: Ours | Unreadable) -> Iterator[MismatchDoc]:
+def _of_job(known: Evidence, job: Job, read: OwnedJob | Unreadable) -> Iterator[MismatchDoc]:
     line = known.ledger.created.get(job.id) or known.ledger.ended.get(job.id)
     name = line.name if line else str(job.metadata.get(tags.NAME, ""))
     if tags.project_of(job) != known.project:
@@ -199,7 +203,7 @@ def _of_job(known: Evidence, job: Job, read: Ours | Unreadable) -> Iterator[Mism
     yield from _contradictions(known, read)
 
 
-def _unknown(known: Evidence, it: Ours) -> Iterator[MismatchDoc]:
+def _unknown(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
     declared = known.declared.get(it.job.id)
     commit = it.tags.source.commit[:10]
     if declared is False:
@@ -213,7 +217,7 @@ def _unknown(known: Evidence, it: Ours) -> Iterator[MismatchDoc]:
         yield _finding("nobody_declared", detail, hint, name=it.tags.name, job_id=it.job.id, severity="note")
 
 
-def _contradictions(known: Evidence, it: Ours) -> Iterator[MismatchDoc]:
+def _contradictions(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
     """Compare what both know; what one leaves out, such as an actor for which a tag had no room, is no difference."""
     created, ended = known.ledger.created.get(it.job.id), known.ledger.ended.get(it.job.id)
     intent = known.ledger.intents.get(it.tags.op)
@@ -235,8 +239,8 @@ def _contradictions(known: Evidence, it: Ours) -> Iterator[MismatchDoc]:
             ("run URL", intent.run_url, it.tags.source.run_url),
         ]
     if ended:
-        said = ended.status or STATUS.get(ended.phase, "")
-        pairs.append(("status", said, it.job.status))
+        status = ended.status or STATUS.get(ended.phase, "")
+        pairs.append(("status", status, it.job.status))
     for what, ledger, tag in dict.fromkeys(pairs):
         if ledger and tag and ledger != tag:
             detail = f"{what}: the ledger says {ledger[:60]}, the job {tag[:60]}"

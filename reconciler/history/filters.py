@@ -11,7 +11,7 @@ from reconciler.history.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class HistoryFilter:
     """What a record must meet; empty parts ask for nothing."""
 
     names: tuple[str, ...] = ()
@@ -28,25 +28,25 @@ class Wish:
     """In any case."""
 
 
-def chosen(records: Iterable[Record], wish: Wish) -> tuple[Record, ...]:
+def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Record, ...]:
     """Return the records that meet a wish, in their order."""
     found = list(records)
-    if wish.names:
-        fits = re.compile("|".join(map(translate, wish.names))).match
+    if wanted.names:
+        fits = re.compile("|".join(map(translate, wanted.names))).match
         found = [record for record in found if fits(record.name)]
-    if wish.statuses:
-        words = {word.upper() for word in wish.statuses}
+    if wanted.statuses:
+        words = {word.upper() for word in wanted.statuses}
         found = [record for record in found if (record.status or "?").upper() in words]
-    if wish.since is not None:
-        since = wish.since
+    if wanted.since is not None:
+        since = wanted.since
         found = [it for it in found if it.created_at is not None and it.created_at >= since]
-    if wish.until is not None:
-        until = wish.until
+    if wanted.until is not None:
+        until = wanted.until
         found = [it for it in found if it.created_at is not None and it.created_at < until]
-    if wish.commit:
-        start = wish.commit.lower()
+    if wanted.commit:
+        start = wanted.commit.lower()
         found = [record for record in found if record.commit and record.commit.lower().startswith(start)]
-    if wish.actor:
-        who = wish.actor.casefold()
+    if wanted.actor:
+        who = wanted.actor.casefold()
         found = [record for record in found if record.actor and record.actor.casefold() == who]
     return tuple(found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.history.ledger_index import Told
+from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import LEDGER, Record, span
 from reconciler.ledger.lines import CreateIntended, Line
 
@@ -18,15 +18,15 @@ STATUS: Final = {
 }
 """The API's words, for lines of older versions of this tool, which took down the phase alone."""
 ONLY_LEDGER: Final = (LEDGER,)
-NOBODY: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="", attempt=0, reason="")
+NO_INTENT: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="", attempt=0, reason="")
 """The intent of a create that the ledger did not take down."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class LedgerView:
     """A ledger, put together."""
 
-    told: Told
+    index: LedgerIndex
     """What its lines are about."""
     records: Mapping[str, Record]
     """By job id."""
@@ -34,24 +34,24 @@ class Heard:
     """All of them, in order."""
 
 
-def heard(lines: tuple[Line, ...]) -> Heard:
+def read_ledger(lines: tuple[Line, ...]) -> LedgerView:
     """Put together what a ledger tells of each job."""
-    told = Told()
-    told.add(lines)
-    records = {job_id: _record(job_id, told) for job_id in told.job_ids}
-    return Heard(told=told, records=records, lines=lines)
+    index = LedgerIndex()
+    index.add(lines)
+    records = {job_id: _record(job_id, index) for job_id in index.job_ids}
+    return LedgerView(index=index, records=records, lines=lines)
 
 
-def _record(job_id: str, told: Told) -> Record:
+def _record(job_id: str, index: LedgerIndex) -> Record:
     """Return what the ledger alone knows of a job that it saw created or ended."""
-    created, ended = told.created.get(job_id), told.ended.get(job_id)
-    line = ended or told.created[job_id]
-    intent = (created and told.intents.get(created.op)) or NOBODY
+    created, ended = index.created.get(job_id), index.ended.get(job_id)
+    line = ended or index.created[job_id]
+    intent = (created and index.intents.get(created.op)) or NO_INTENT
     status = at = began = over = total = right = wrong = None
     if ended:
         status = ended.status or STATUS.get(ended.phase)
-    elif job_id in told.cancelled:
-        status = told.cancelled[job_id].status or None
+    elif job_id in index.cancelled:
+        status = index.cancelled[job_id].status or None
     if ended and ended.created_at is not None:
         at, began, over = ended.created_at, ended.started_at, ended.completed_at
         total, right, wrong = ended.requests, ended.succeeded, ended.failed

@@ -9,7 +9,7 @@ from typing import TypeVar
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
-    Created,
+    CreateConfirmed,
     CreateIntended,
     CreateRefused,
     Ended,
@@ -17,16 +17,16 @@ from reconciler.ledger.lines import (
     encode,
 )
 
-_Kind = TypeVar("_Kind", CreateIntended, Created, Ended, CancelIntended, CancelEnded)
+_Kind = TypeVar("_Kind", CreateIntended, CreateConfirmed, Ended, CancelIntended, CancelEnded)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class LedgerIndex:
     """The ledger's lines, by what they are about. The same whatever the order of the lines."""
 
     intents: dict[str, CreateIntended] = field(default_factory=dict)
     """By op."""
-    created: dict[str, Created] = field(default_factory=dict)
+    created: dict[str, CreateConfirmed] = field(default_factory=dict)
     """By job id, as are the others."""
     ended: dict[str, Ended] = field(default_factory=dict)
     cancels: dict[str, CancelIntended] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Told:
         for line in lines:
             if isinstance(line, CreateIntended):
                 _put(self.intents, line.op, line)
-            elif isinstance(line, Created):
+            elif isinstance(line, CreateConfirmed):
                 _put(self.created, line.job_id, line)
                 self.settled.add(line.op)
             elif isinstance(line, Ended):
@@ -65,7 +65,7 @@ def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
 
 
 def _weight(
-    line: CreateIntended | Created | Ended | CancelIntended | CancelEnded,
+    line: CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded,
 ) -> tuple[bool, float, float, str]:
     """Of two lines the one that says more counts, then the later one; text decides between those of one moment.
 
@@ -74,7 +74,7 @@ def _weight(
     match line:
         case CreateIntended():
             return True, -line.at, -line.lease, encode(line)
-        case Created() | Ended():  # lines of an older version of this tool say less
+        case CreateConfirmed() | Ended():  # lines of an older version of this tool say less
             return line.created_at is not None, line.at, 0, encode(line)
         case CancelEnded():
             return not line.error, line.at, 0, encode(line)

@@ -11,12 +11,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from reconciler.documents.result_summary import Summary
-from reconciler.history.from_ledger import Heard
-from reconciler.history.ledger_index import Told
+from reconciler.documents.result_summary import ResultSummary
+from reconciler.history.from_ledger import LedgerView
+from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, span
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended
-from reconciler.model import Job, Ours, Unreadable, tags
+from reconciler.model import Job, OwnedJob, Unreadable, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that somebody may have cancelled."""
@@ -24,14 +24,14 @@ UNFINISHED: Final = (None, "CANCELLATION_REQUESTED")
 """The statuses that pulled results know better: an accepted cancel may come too late."""
 
 
-def ours(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
+def owned_jobs(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
     """Return the jobs that carry our project's tag, or that the ledger says are ours."""
     ids = set(known)
     return tuple(job for job in jobs if tags.project_of(job) == project or job.id in ids)
 
 
 def records(
-    ledger: Heard, jobs: Iterable[Job] = (), summaries: Mapping[str, Summary] | None = None
+    ledger: LedgerView, jobs: Iterable[Job] = (), summaries: Mapping[str, ResultSummary] | None = None
 ) -> tuple[Record, ...]:
     """Return what is known of every job, the oldest first.
 
@@ -40,19 +40,19 @@ def records(
         jobs: ours, of the list; none where it was not read.
         summaries: of pulled results, by job id.
     """
-    told, pulled, found = ledger.told, summaries or {}, dict(ledger.records)
+    index, pulled, found = ledger.index, summaries or {}, dict(ledger.records)
     seen_ops = set()
     for job in jobs:
-        found[job.id] = _with_list(found.get(job.id), job, tags.read(job), told)
+        found[job.id] = _with_list(found.get(job.id), job, tags.read(job), index)
         seen_ops.add(found[job.id].op)
     for job_id in pulled.keys() & found.keys():  # results of another target may lie in the same folder
         found[job_id] = _with_results(found[job_id], pulled[job_id])
-    for job_id in told.cancels.keys() & found.keys():
-        found[job_id] = _with_cancel(found[job_id], told.cancels[job_id], told.cancelled.get(job_id))
+    for job_id in index.cancels.keys() & found.keys():
+        found[job_id] = _with_cancel(found[job_id], index.cancels[job_id], index.cancelled.get(job_id))
     lost = (
         _unknown(intent)
-        for op, intent in told.intents.items()
-        if op not in told.settled and op not in seen_ops
+        for op, intent in index.intents.items()
+        if op not in index.settled and op not in seen_ops
     )
     return tuple(sorted((*found.values(), *lost), key=_age))
 
@@ -79,9 +79,11 @@ def _unknown(intent: CreateIntended) -> Record:
     )
 
 
-def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, told: Told) -> Record:
+def _with_list(
+    known: Record | None, job: Job, read: OwnedJob | Unreadable | None, index: LedgerIndex
+) -> Record:
     """Add what the list shows of a job: it is fresher than what the ledger took down."""
-    facts = read.tags if isinstance(read, Ours) else None
+    facts = read.tags if isinstance(read, OwnedJob) else None
     record = known or Record(name=_name(job), job_id=job.id)
     record = replace(
         record,
@@ -100,7 +102,7 @@ def _with_list(known: Record | None, job: Job, read: Ours | Unreadable | None, t
     )
     if facts is None:
         return record
-    intent = told.intents.get(facts.op)
+    intent = index.intents.get(facts.op)
     return replace(
         record,
         name=facts.name,
@@ -136,7 +138,7 @@ def _name(job: Job) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _with_results(record: Record, summary: Summary) -> Record:
+def _with_results(record: Record, summary: ResultSummary) -> Record:
     """Add what pulled results tell: tokens, and how many requests, where nobody else knows."""
     tokens = summary.tokens if summary.tokens and summary.tokens.answers else None
     return replace(

@@ -11,18 +11,18 @@ from reconciler.history.record import LEDGER, LIST, Record
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
-    Created,
+    CreateConfirmed,
     CreateIntended,
     CreateRefused,
     CreateUnknown,
     Line,
 )
 from reconciler.model.commit import Commit
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
 What = Literal[
     "committed",
-    "bought",
+    "created",
     "create_refused",
     "create_unknown",
     "started",
@@ -46,7 +46,7 @@ class EntryDoc(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
 
 
-class StoryDoc(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineDoc(msgspec.Struct, frozen=True, kw_only=True):
     """What `history NAME --format json` writes; `--format jsonl` writes its entries, one a line."""
 
     project: str
@@ -60,7 +60,7 @@ class StoryDoc(msgspec.Struct, frozen=True, kw_only=True):
     """In order of time."""
 
 
-def told(
+def timeline_entries(
     name: str,
     works: frozenset[str],
     records: Iterable[Record],
@@ -91,7 +91,7 @@ _ORDER = {
             "committed",
             "create_refused",
             "create_unknown",
-            "bought",
+            "created",
             "started",
             "cancel_asked",
             "cancel_refused",
@@ -118,12 +118,12 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
     source: Literal["list", "ledger", "list+ledger"] = (
         "list+ledger" if {LIST, LEDGER} <= set(it.sources) else "list" if LIST in it.sources else "ledger"
     )
-    number = count(it.total_requests, "request") if it.total_requests is not None else "requests unknown"
+    number = pluralize(it.total_requests, "request") if it.total_requests is not None else "requests unknown"
     facts = [it.reason, f"attempt {it.attempt}" if it.attempt is not None else None, number, it.model]
     facts += [f"rerun {it.rerun}" if it.rerun else None, f"as {it.name}" if it.name != name else None]
     yield EntryDoc(
         at=it.created_at,
-        what="bought",
+        what="created",
         source=source,
         job_id=it.job_id,
         detail=" · ".join(filter(None, facts)),
@@ -134,13 +134,17 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
     if it.started_at is not None:
         yield EntryDoc(at=it.started_at, what="started", source=source, job_id=it.job_id)
     if it.completed_at is not None:
-        numbers = [it.status or "?", _said(it.succeeded_requests, "ok"), _said(it.failed_requests, "failed")]
-        numbers.append(_said(it.total_tokens, "tokens"))
+        numbers = [
+            it.status or "?",
+            _counted(it.succeeded_requests, "ok"),
+            _counted(it.failed_requests, "failed"),
+        ]
+        numbers.append(_counted(it.total_tokens, "tokens"))
         detail = " · ".join(numbers)
         yield EntryDoc(at=it.completed_at, what="ended", source=source, job_id=it.job_id, detail=detail)
 
 
-def _said(number: int | None, noun: str) -> str:
+def _counted(number: int | None, noun: str) -> str:
     return f"? {noun}" if number is None else f"{number:,} {noun}"
 
 
@@ -183,7 +187,7 @@ def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUn
     found: dict[str, CreateRefused | CreateUnknown] = {}
     created = set()
     for line in lines:
-        if isinstance(line, Created):
+        if isinstance(line, CreateConfirmed):
             created.add(line.op)
         elif isinstance(line, CreateRefused):
             found[line.op] = line

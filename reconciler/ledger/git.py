@@ -42,7 +42,7 @@ IDENTITY: Final = {
 }
 
 
-class RacedError(Exception):
+class ConflictError(Exception):
     """Another run pushed first."""
 
 
@@ -70,8 +70,8 @@ class SharedLedger:
         Raises:
             LedgerError: the remote cannot be reached, or (`LockedError`) a lock file of git is in the way.
         """
-        told = self._git("ls-remote", self.remote, REF, why=f"the remote {self.remote} cannot be reached")
-        tip = told.split("\t")[0]
+        listing = self._git("ls-remote", self.remote, REF, why=f"the remote {self.remote} cannot be reached")
+        tip = listing.split("\t")[0]
         before = self.fetched()
         if tip:
             self._git(
@@ -88,7 +88,7 @@ class SharedLedger:
             self._git("update-ref", TRACKING, tip, why="the ledger cannot be fetched")
         return tip
 
-    def past(self, tip: str) -> list[str]:
+    def problems_in_the_past(self, tip: str) -> list[str]:
         """Return what is wrong with the past of the ref as of a commit: what was taken away or rewritten."""
         changed = self.changed_past(tip) if tip else ""
         taken = [f"commit {changed[:10]} of the shared ledger took lines away"] if changed else []
@@ -102,8 +102,8 @@ class SharedLedger:
 
     def lost(self, tip: str) -> tuple[str, ...]:
         """Return the commits that this clone once fetched or pushed and that `tip` does not contain."""
-        told = self._git("for-each-ref", "--format=%(objectname)", LOST, why="the refs are unreadable")
-        return tuple(commit for commit in told.split() if not self._contains(tip, commit))
+        found = self._git("for-each-ref", "--format=%(objectname)", LOST, why="the refs are unreadable")
+        return tuple(commit for commit in found.split() if not self._contains(tip, commit))
 
     def fetched(self) -> str:
         """Return the ref's commit at the last fetch or push, "" if there was none; the remote is not asked."""
@@ -153,9 +153,9 @@ class SharedLedger:
         done = self._run("push", "--quiet", "--porcelain", self.remote, f"{commit}:{REF}")
         if done.returncode:
             error = self._error("the ledger cannot be pushed", done)
-            told = done.stdout.decode("utf-8", "replace")
-            if not isinstance(error, LockedError) and any(it.startswith("!") for it in told.splitlines()):
-                raise RacedError(told)
+            text = done.stdout.decode("utf-8", "replace")
+            if not isinstance(error, LockedError) and any(it.startswith("!") for it in text.splitlines()):
+                raise ConflictError(text)
             raise error
         self._run(
             "update-ref", TRACKING, commit
@@ -168,7 +168,7 @@ class SharedLedger:
         Raises:
             LedgerError: git cannot be run.
         """
-        return self._locks.found(ours=TRACKING.rpartition("/")[0], theirs=REF)
+        return self._locks.found(known_here=TRACKING.rpartition("/")[0], theirs=REF)
 
     @property
     def _locks(self) -> Locks:
@@ -222,7 +222,7 @@ class SharedLedger:
             return subprocess.run(  # noqa: S603  no shell; refs, remotes and paths come from settings and git
                 ["git", *arguments],  # noqa: S607  git is where PATH says
                 cwd=self.repository,
-                env=git_environment.environ(self.environ) | dict(extra or {}),
+                env=git_environment.git_environment(self.environ) | dict(extra or {}),
                 input=data,
                 capture_output=True,
                 timeout=TIMEOUT_SECONDS,
@@ -243,9 +243,9 @@ class SharedLedger:
         if lock := self._locks.in_the_way(output):
             return LockedError(why, lock)
         lines = output.splitlines()
-        said = [line for line in lines if line.strip() and not line.lower().startswith(_ASIDE)]
+        reasons = [line for line in lines if line.strip() and not line.lower().startswith(_ASIDE)]
         return LedgerError(
-            f"{why}: {said[0] if said else f'git ended with {done.returncode}'}",
+            f"{why}: {reasons[0] if reasons else f'git ended with {done.returncode}'}",
             hint="nothing was bought; check the remote and its credentials (`git ls-remote`), or go on with the "
             "weaker promise: --local-ledger",
         )

@@ -40,7 +40,7 @@ class Lock:
     """How old it is; None if it is not there, or not on this machine."""
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What is in the way, and since when."""
         of = f" of the remote {self.remote}" if self.remote else ""
         since = f", {age(self.seconds)} old" if self.seconds is not None else ""
@@ -63,7 +63,7 @@ class LockedError(LedgerError):
     """Git cannot write because a lock file is there."""
 
     def __init__(self, why: str, lock: Lock) -> None:
-        super().__init__(f"{why}: {lock.told} is in the way", hint=lock.hint)
+        super().__init__(f"{why}: {lock.description} is in the way", hint=lock.hint)
         self.lock = lock
 
     @property
@@ -72,7 +72,7 @@ class LockedError(LedgerError):
         return self.lock.seconds is None or self.lock.seconds < STALE_SECONDS
 
 
-class Run(Protocol):
+class RunGit(Protocol):
     """Runs git in the clone."""
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -93,7 +93,7 @@ class Locks:
     root: Path
     remote: str
     now: Callable[[], float]
-    run: Run
+    run: RunGit
 
     def in_the_way(self, output: str) -> Lock | None:
         """Return the lock file that git names as the reason why it failed; None if it names none."""
@@ -106,16 +106,16 @@ class Locks:
             return Lock(path=Path(match[2]), name=match[2], remote=self.remote, here=False)
         return self._look(Path(match[2]), remote=self.remote)
 
-    def found(self, *, ours: str, theirs: str) -> tuple[Lock, ...]:
+    def found(self, *, known_here: str, theirs: str) -> tuple[Lock, ...]:
         """Return the lock files that are there, as far as they can be seen from this machine.
 
         Args:
-            ours: a folder of refs in this clone, `refs/reconciler`.
+            known_here: a folder of refs in this clone, `refs/reconciler`.
             theirs: a ref of the remote.
         """
         found = [
             self._look(path)
-            for place in self._paths(self.root, ours, *_BESIDE_REFS)
+            for place in self._paths(self.root, known_here, *_BESIDE_REFS)
             for path in (place.rglob("*.lock") if place.is_dir() else (place,))
         ]
         if there := self._remote_folder():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.ledger.lines import Created, Ended
-from reconciler.model import Job, Ours, RunKey
+from reconciler.ledger.lines import CreateConfirmed, Ended
+from reconciler.model import Job, OwnedJob, RunKey
 
 
 def created(
@@ -16,8 +16,8 @@ def created(
     run_key: RunKey,
     attempt: int,
     requests: int | None,
-    adopted: bool,
-) -> Created:
+    recovered: bool,
+) -> CreateConfirmed:
     """Return the line that says that a create took effect.
 
     Args:
@@ -29,9 +29,9 @@ def created(
         run_key: the work that was bought.
         attempt: at this work, the first being 1.
         requests: how many were bought, None where that is not known.
-        adopted: whether the answer was lost and the job was found by its op.
+        recovered: whether the answer was lost and the job was found by its op.
     """
-    return Created(
+    return CreateConfirmed(
         at=at,
         run_id=run_id,
         op=op,
@@ -40,7 +40,7 @@ def created(
         work=run_key.work,
         rerun=run_key.rerun,
         attempt=attempt,
-        adopted=adopted,
+        recovered=recovered,
         endpoint=job.endpoint,
         model=job.model or job.agent_id or "",
         requests=requests,
@@ -48,9 +48,9 @@ def created(
     )
 
 
-def ended(ours: Ours, *, at: float, run_id: str) -> Ended:
+def ended(owned: OwnedJob, *, at: float, run_id: str) -> Ended:
     """Return the line that says how a job has ended, with all that a history tells of it."""
-    job, facts = ours.job, ours.tags
+    job, facts = owned.job, owned.tags
     return Ended(
         at=at,
         run_id=run_id,
@@ -59,14 +59,14 @@ def ended(ours: Ours, *, at: float, run_id: str) -> Ended:
         work=facts.run_key.work,
         rerun=facts.run_key.rerun,
         attempt=facts.attempt,
-        phase=ours.phase,
+        phase=owned.phase,
         status=job.status,
         endpoint=job.endpoint,
         model=job.model or job.agent_id or "",
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
-        requests=ours.requests,
+        requests=owned.requests,
         succeeded=job.succeeded_requests,
         failed=job.failed_requests,
     )

@@ -47,7 +47,7 @@ class CreateIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kin
     run_url: str = ""
 
 
-class Created(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="created"):
+class CreateConfirmed(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_confirmed"):
     """The create took effect: answered, or found in the list by its op."""
 
     at: Seconds
@@ -58,7 +58,7 @@ class Created(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag
     work: str
     rerun: str
     attempt: Count
-    adopted: bool = False
+    recovered: bool = False
     """True where the answer was lost and the job was found by its op."""
     endpoint: str = ""
     """"" where an older version of this tool wrote the line; None below."""
@@ -139,24 +139,30 @@ class Ended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="
     failed: Count | None = None
 
 
-class TellingBegan(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="telling_began"):
+class NotificationsEnabled(
+    Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="notifications_enabled"
+):
     """From here on the ends of jobs are told to `on_end`; those before are not."""
 
     at: Seconds
     run_id: str
 
 
-class EndClaimed(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="end_claimed"):
+class NotificationClaimed(
+    Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="notification_claimed"
+):
     """The end of a job is about to be told to `on_end`, by this run and nobody else."""
 
     at: Seconds
     run_id: str
     job_id: str
     lease: Seconds
-    """Seconds after `at` for which the claim holds, unless an `EndTold` ends it before."""
+    """Seconds after `at` for which the claim holds, unless an `NotificationDelivered` ends it before."""
 
 
-class EndTold(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="end_told"):
+class NotificationDelivered(
+    Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="notification_delivered"
+):
     """What came of telling it: nothing more to be done, or the error, after which it is told again."""
 
     at: Seconds
@@ -167,15 +173,15 @@ class EndTold(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag
 
 Line: TypeAlias = (
     CreateIntended
-    | Created
+    | CreateConfirmed
     | CreateRefused
     | CreateUnknown
     | CancelIntended
     | CancelEnded
     | Ended
-    | TellingBegan
-    | EndClaimed
-    | EndTold
+    | NotificationsEnabled
+    | NotificationClaimed
+    | NotificationDelivered
 )
 
 _DECODER: Final = msgspec.json.Decoder(Line)
@@ -191,9 +197,9 @@ def encode(line: Line) -> str:
     names, defaults = line.__struct_fields__, line.__struct_defaults__
     least = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
     facts = {name: getattr(line, name) for name in names}
-    told = {name: value for name, value in facts.items() if name not in least or value != least[name]}
+    given = {name: value for name, value in facts.items() if name not in least or value != least[name]}
     head = {"v": VERSION, "kind": line.__struct_config__.tag}
-    return json.dumps({**head, **told}, ensure_ascii=False)
+    return json.dumps({**head, **given}, ensure_ascii=False)
 
 
 def decode(text: str) -> Line | None:

@@ -13,12 +13,12 @@ from reconciler.errors import LedgerError
 NAME = "lock"
 
 
-class HeldError(LedgerError):
+class LockHeldError(LedgerError):
     """Another process has the lock: it goes with that process."""
 
 
 @contextmanager
-def held(folder: Path, *, holder: str) -> Iterator[None]:
+def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
     """Hold the target's lock for as long as the block runs.
 
     Args:
@@ -39,7 +39,7 @@ def held(folder: Path, *, holder: str) -> Iterator[None]:
         ) from error
     try:
         if not _try_lock(file):
-            raise HeldError(
+            raise LockHeldError(
                 f"another apply is at work on this target ({_holder(path)})",
                 hint="wait until it has ended; the lock goes with its process",
             )

@@ -14,15 +14,15 @@ from msgspec.structs import replace
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
-    Created,
+    CreateConfirmed,
     CreateIntended,
     CreateRefused,
     CreateUnknown,
-    EndClaimed,
     Ended,
-    EndTold,
     Line,
-    TellingBegan,
+    NotificationClaimed,
+    NotificationDelivered,
+    NotificationsEnabled,
 )
 from reconciler.model import Phase, RunKey
 
@@ -99,7 +99,7 @@ class Memory:
             job_id for job_id, known in self.jobs.items() if now < known.at + self.settle_seconds
         )
 
-    def reopened(self, gone: Collection[str], *, now: float) -> Memory:
+    def reopened(self, missing_ids: Collection[str], *, now: float) -> Memory:
         """Count the creates of jobs that are recent and gone as open: the jobs may show yet."""
         again = tuple(
             CreateIntended(
@@ -112,7 +112,7 @@ class Memory:
                 attempt=known.attempt,
                 reason="",
             )
-            for known in (self.jobs[job_id] for job_id in sorted(self.recent(now).intersection(gone)))
+            for known in (self.jobs[job_id] for job_id in sorted(self.recent(now).intersection(missing_ids)))
             if known.phase is None
         )
         return dataclasses.replace(self, open_creates=(*self.open_creates, *again)) if again else self
@@ -134,7 +134,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 sendable[line.op] = max(sendable.get(line.op, 0.0), line.at + line.lease)
             case CreateRefused():
                 settled.add(line.op)
-            case Created():
+            case CreateConfirmed():
                 settled.add(line.op)
                 made.add(line.job_id)
                 jobs.setdefault(line.job_id, _remembered(line, at=line.at, op=line.op))
@@ -146,7 +146,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 cancels.append(line)
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
-            case TellingBegan() | EndClaimed() | EndTold():
+            case NotificationsEnabled() | NotificationClaimed() | NotificationDelivered():
                 pass  # nothing that is told decides about a job: `ledger.telling`
             case _:
                 assert_never(line)
@@ -179,7 +179,9 @@ def _phase(word: str) -> Phase:
     return Phase(word) if word in Phase.__members__ else Phase.UNKNOWN
 
 
-def _remembered(line: Created | Ended, *, at: float, op: str, phase: Phase | None = None) -> Remembered:
+def _remembered(
+    line: CreateConfirmed | Ended, *, at: float, op: str, phase: Phase | None = None
+) -> Remembered:
     return Remembered(
         job_id=line.job_id,
         name=line.name,

@@ -12,18 +12,18 @@ from typing import Final, TypeVar
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import RacedError, SharedLedger
+from reconciler.ledger.git import ConflictError, SharedLedger
 from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.lines import Line
 
-TRIES: Final = 10
+MAX_TRIES: Final = 10
 """So often it is tried again because others push or fetch at the same time."""
 PAUSE_SECONDS: Final = 0.2
 
 _T = TypeVar("_T")
 
 
-class JointLedger:
+class ReplicatedLedger:
     """A ledger that other hosts see.
 
     Args:
@@ -76,7 +76,7 @@ class JointLedger:
             return True
         try:
             self._push([*self._local.read(), *lines], f"{len(lines)} intents of run {self._run_id}")
-        except RacedError:
+        except ConflictError:
             return False
         self._local.append(*lines)
         return True
@@ -87,16 +87,16 @@ class JointLedger:
         Raises:
             LedgerError: the remote cannot be reached; the next run publishes what this one could not.
         """
-        for attempt in range(TRIES):
+        for attempt in range(MAX_TRIES):
             try:
                 self._push(self._local.read(), f"outcomes of run {self._run_id}")
-            except RacedError:
+            except ConflictError:
                 self._sleep(PAUSE_SECONDS * (attempt + 1))
                 self._tip = self._unlocked(self._shared.fetch)
             else:
                 return
         raise LedgerError(
-            f"others pushed to the shared ledger first, {TRIES} times in a row",
+            f"others pushed to the shared ledger first, {MAX_TRIES} times in a row",
             hint="the next run publishes what this one could not",
         )
 
@@ -111,7 +111,7 @@ class JointLedger:
         Raises:
             LockedError: the lock file is too old for that, or is there after the last try.
         """
-        for attempt in range(1, TRIES):
+        for attempt in range(1, MAX_TRIES):
             try:
                 return do()
             except LockedError as error:

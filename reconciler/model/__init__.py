@@ -1,4 +1,4 @@
-"""The nouns: what git declares (`JobSpec`), what the API returns (`Job`), what is ours of it (`Ours`).
+"""The nouns: what git declares (`JobSpec`), what the API returns (`Job`), what is ours of it (`OwnedJob`).
 
 Frozen values without behaviour beyond their own arithmetic. Everything outside (YAML, HTTP, metadata tags) is
 folded into these at the border and never seen past it.
@@ -16,8 +16,8 @@ from reconciler.model.declared import (
     Input,
     InputFile,
     JobSpec,
-    Later,
     Names,
+    NotYetStarted,
     Position,
     Retry,
     RunKey,
@@ -30,9 +30,9 @@ from reconciler.model.jobs import (
 )
 from reconciler.model.owned import (
     TAG_PREFIX,
-    Elsewhere,
     Observed,
-    Ours,
+    OtherProjectJob,
+    OwnedJob,
     Pending,
     Source,
     Tags,
@@ -47,16 +47,16 @@ __all__ = [
     "Ancestry",
     "Checkout",
     "Declared",
-    "Elsewhere",
     "InlineRequests",
     "Input",
     "InputFile",
     "Job",
     "JobSpec",
-    "Later",
     "Names",
+    "NotYetStarted",
     "Observed",
-    "Ours",
+    "OtherProjectJob",
+    "OwnedJob",
     "Pending",
     "Phase",
     "Position",

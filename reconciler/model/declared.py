@@ -203,7 +203,7 @@ class Names(Struct, frozen=True, kw_only=True):
 EVERY_JOB: Final = Names()
 
 
-class Later(Struct, frozen=True, kw_only=True):
+class NotYetStarted(Struct, frozen=True, kw_only=True):
     """A job whose first period has not begun. For readers."""
 
     begins: str
@@ -217,7 +217,7 @@ class Ancestry(Struct, frozen=True, kw_only=True):
 
     contained: frozenset[str] | None = None
     """Those that are HEAD or its ancestors; None outside of a checkout."""
-    newer: frozenset[str] = frozenset()
+    descendants: frozenset[str] = frozenset()
     """Those that contain HEAD and are not it: this checkout is older than they are."""
 
 
@@ -228,11 +228,11 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Every spec of the project, whether selected or not; names and run keys are unique."""
     selected: frozenset[str] | None = None
     """The names that were asked for; None for all. Whatever is not selected is never absent."""
-    later: Mapping[str, Later] = {}
+    later: Mapping[str, NotYetStarted] = {}
     """The jobs whose first period has not begun, by name: neither wanted yet nor absent."""
-    lineage: frozenset[str] | None = None
+    contained_commits: frozenset[str] | None = None
     """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""
-    newer: frozenset[str] = frozenset()
+    descendant_commits: frozenset[str] = frozenset()
     """The commits, among those that jobs name, that contain HEAD: this checkout is older than they are."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: whoever checks it out will not see them."""

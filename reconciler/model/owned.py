@@ -38,7 +38,7 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     """Digest of the inputs alone, so that a change can say what changed."""
     requests: int | None = None
     """How many requests were bought, None where unknown."""
-    parts: frozenset[str] = frozenset()
+    input_prefixes: frozenset[str] = frozenset()
     """The first characters of each input's digest; empty where they did not fit."""
     settings: str
     attempt: int
@@ -51,7 +51,7 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     source: Source = Source()
 
 
-class Ours(Struct, frozen=True, gc=False):
+class OwnedJob(Struct, frozen=True, gc=False):
     """A job of our project whose tags could be read."""
 
     job: Job
@@ -94,12 +94,12 @@ class Unreadable(Struct, frozen=True, kw_only=True):
     """None where even the name cannot be read."""
     run_key: RunKey | None
     """None where even the work cannot be read; its `rerun` may be damaged."""
-    newer: bool
+    from_newer_version: bool
     """True where a newer version of this tool wrote the tags."""
     problem: str
 
 
-class Elsewhere(Struct, frozen=True, kw_only=True):
+class OtherProjectJob(Struct, frozen=True, kw_only=True):
     """A job of another project in the same workspace."""
 
     job: Job
@@ -111,7 +111,7 @@ class Elsewhere(Struct, frozen=True, kw_only=True):
 class Pending(Struct, frozen=True, kw_only=True):
     """The requests that the workspace is still to answer: a lower bound, since new jobs show no total."""
 
-    ours: int = 0
+    own: int = 0
     others: int = 0
     """Of other projects, and of jobs without our tags."""
 
@@ -119,34 +119,37 @@ class Pending(Struct, frozen=True, kw_only=True):
 class Observed(Struct, frozen=True, kw_only=True):
     """The workspace, read whole, sorted by what it is to us."""
 
-    ours: tuple[Ours, ...] = ()
+    owned: tuple[OwnedJob, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
-    elsewhere: tuple[Elsewhere, ...] = ()
-    named: tuple[Job, ...] = ()
+    other_projects: tuple[OtherProjectJob, ...] = ()
+    adopted_candidates: tuple[Job, ...] = ()
     """The jobs that specs adopt, as far as they are there, whoever's they are."""
-    gone: frozenset[str] = frozenset()
+    missing_ids: frozenset[str] = frozenset()
     """Ids that memory knows, the list does not show, and GET answers with 404."""
     total: int = 0
     """How many jobs were read, everybody's."""
     pages: int = 1
     """On how many pages the list stood: only one page is read in one moment."""
     pending: Pending = Pending()
-    began: float = 0.0
+    read_started_at: float = 0.0
     """Unix seconds, this machine's clock: when reading began. What settles later may show later than it was read."""
-    at: float | None = None
+    snapshot_taken_at: float | None = None
     """Unix seconds: when they were read, where that was not just now but a snapshot tells it."""
 
-    def beside(self, earlier: Observed) -> Observed:
+    def merge_earlier(self, earlier: Observed) -> Observed:
         """Add what an earlier look has seen and this one has not: it may have slipped between two pages."""
-        seen = self.gone.union(
-            *({it.job.id for it in of} for of in (self.ours, self.unreadable, self.elsewhere))
+        seen = self.missing_ids.union(
+            *({it.job.id for it in of} for of in (self.owned, self.unreadable, self.other_projects))
         )
         return replace(
             self,
-            began=earlier.began,
-            ours=(*self.ours, *(it for it in earlier.ours if it.job.id not in seen)),
+            read_started_at=earlier.read_started_at,
+            owned=(*self.owned, *(it for it in earlier.owned if it.job.id not in seen)),
             unreadable=(*self.unreadable, *(it for it in earlier.unreadable if it.job.id not in seen)),
-            elsewhere=(*self.elsewhere, *(it for it in earlier.elsewhere if it.job.id not in seen)),
+            other_projects=(
+                *self.other_projects,
+                *(it for it in earlier.other_projects if it.job.id not in seen),
+            ),
         )
 
 

@@ -13,14 +13,14 @@ from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
-from reconciler.model import TAG_PREFIX, Job, JobSpec, Ours, RunKey, Source, Tags, Unreadable, digests
+from reconciler.model import TAG_PREFIX, Job, JobSpec, OwnedJob, RunKey, Source, Tags, Unreadable, digests
 
 VERSION: Final = 1
 """The version of the tag format. A larger one in a job was written by a newer tool."""
 
 MAX_VALUE: Final = 512
 PART_LENGTH: Final = 8
-LEFT_OUT: Final = ("repo", "branch", "run", "actor")
+DROP_ORDER: Final = ("repo", "branch", "run", "actor")
 """What gives way, in this order, where the parts of a source do not fit: the run's URL names the repository too."""
 
 PROJECT: Final = TAG_PREFIX + "project"
@@ -46,7 +46,7 @@ def tags_of(
         run_key=spec.run_key,
         inputs=digests.inputs_v1(part.identity for part in spec.inputs),
         requests=spec.requests,
-        parts=frozenset(short(part.identity) for part in spec.inputs),
+        input_prefixes=frozenset(digest_prefix(part.identity) for part in spec.inputs),
         settings=spec.settings,
         attempt=attempt,
         op=op,
@@ -56,7 +56,7 @@ def tags_of(
     )
 
 
-def short(identity: str) -> str:
+def digest_prefix(identity: str) -> str:
     """Return the first characters of an input's digest or id, enough to tell what changed."""
     return identity.partition(":")[2][:PART_LENGTH]
 
@@ -64,7 +64,7 @@ def short(identity: str) -> str:
 def write(tags: Tags) -> dict[str, str]:
     """Return the metadata pairs for `tags`; parts that do not fit are left out, identity never."""
     inputs = tags.inputs if tags.requests is None else f"{tags.inputs} requests={tags.requests}"
-    parts = ",".join(sorted(tags.parts))
+    parts = ",".join(sorted(tags.input_prefixes))
     run = {
         "v": str(VERSION),
         "attempt": str(tags.attempt),
@@ -96,7 +96,7 @@ def _over(ids: Iterable[str], *, room: int) -> str:
 
 
 def _source(source: Source) -> dict[str, str]:
-    """Fit the source into one value: what is left out first stands first in `LEFT_OUT`; the commit stays."""
+    """Fit the source into one value: what is left out first stands first in `DROP_ORDER`; the commit stays."""
     words = {
         "commit": source.commit,
         "dirty": "yes" if source.dirty else "",
@@ -105,7 +105,7 @@ def _source(source: Source) -> dict[str, str]:
         "repo": source.repository,
         "run": source.run_url,
     }
-    for leave_out in LEFT_OUT:
+    for leave_out in DROP_ORDER:
         if len(_join(words)) > MAX_VALUE:
             words[leave_out] = ""
     return words
@@ -128,7 +128,7 @@ def project_of(job: Job) -> str | None:
     return project if isinstance(project, str) else None
 
 
-def read(job: Job) -> Ours | Unreadable:
+def read(job: Job) -> OwnedJob | Unreadable:
     """Understand the tags of a job that carries a project's tag."""
     pairs = {key: value for key, value in job.metadata.items() if isinstance(value, str)}
     name, work = pairs.get(NAME, ""), pairs.get(WORK, "")
@@ -138,21 +138,26 @@ def read(job: Job) -> Ours | Unreadable:
     known_key = RunKey(work, run.get("rerun", "")) if known_work else None
     version = run.get("v", "")
     if version.isdecimal() and (len(version) > PART_LENGTH or int(version) > VERSION):
-        problem, newer = (
+        problem, from_newer_version = (
             f"written by a newer version of this tool (tags version {version[:PART_LENGTH]})",
             True,
         )
     elif known_key and digests.version_of(work) not in digests.WORK_DIGESTS:
-        problem, newer = f"its work digest is of a newer version ({digests.version_of(work)})", True
+        problem, from_newer_version = (
+            f"its work digest is of a newer version ({digests.version_of(work)})",
+            True,
+        )
     elif not known_name or not known_key or version != str(VERSION):
         bad = RUN if known_name and known_work else WORK if known_name else NAME
-        problem, newer = f"its tag {bad} is missing or altered", False
+        problem, from_newer_version = f"its tag {bad} is missing or altered", False
     else:
         tags = _tags(pairs, run, name=known_name, run_key=known_key)
         if tags:
-            return Ours(job, tags)
-        problem, newer = f"its tag {RUN} is altered", False
-    return Unreadable(job=job, name=known_name, run_key=known_key, newer=newer, problem=problem)
+            return OwnedJob(job, tags)
+        problem, from_newer_version = f"its tag {RUN} is altered", False
+    return Unreadable(
+        job=job, name=known_name, run_key=known_key, from_newer_version=from_newer_version, problem=problem
+    )
 
 
 def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:
@@ -168,7 +173,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         run_key=run_key,
         inputs=inputs,
         requests=requests,
-        parts=parts,
+        input_prefixes=parts,
         settings=pairs.get(SETTINGS, ""),
         attempt=int(attempt),
         op=run["op"],

@@ -15,9 +15,9 @@ from typing import IO, Final
 from reconciler.api.key import VARIABLE
 from reconciler.text.sanitize import clean
 
-SHOWN: Final = 200
+MAX_SHOWN_CHARACTERS: Final = 200
 """Characters of a command's last words that are shown."""
-READ: Final = 4096
+MAX_READ_BYTES: Final = 4096
 
 
 def environment(environ: Mapping[str, str], redact: Callable[[str], str]) -> dict[str, str]:
@@ -31,7 +31,7 @@ def environment(environ: Mapping[str, str], redact: Callable[[str], str]) -> dic
 
 
 def run(
-    command: Sequence[str], said: bytes, *, folder: Path, environ: Mapping[str, str], timeout_seconds: float
+    command: Sequence[str], body: bytes, *, folder: Path, environ: Mapping[str, str], timeout_seconds: float
 ) -> str:
     """Run a command and return what went wrong, "" where it ended with exit code 0.
 
@@ -40,13 +40,13 @@ def run(
 
     Args:
         command: the program and its arguments.
-        said: its standard input.
+        body: its standard input.
         folder: where it runs.
         environ: its environment.
         timeout_seconds: after which it is ended, and all that it has started.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
-        stdin.write(said)
+        stdin.write(body)
         stdin.seek(0)
         try:
             process = subprocess.Popen(  # noqa: S603  no shell; the command is the team's own, reviewed in git
@@ -82,7 +82,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _words(code: int, stderr: IO[bytes]) -> str:
     size = stderr.seek(0, os.SEEK_END)
-    stderr.seek(max(0, size - READ))
+    stderr.seek(max(0, size - MAX_READ_BYTES))
     lines = stderr.read().decode("utf-8", "replace").strip().splitlines()
     ended = f"exit code {code}" if code >= 0 else f"ended by signal {-code}"
-    return f"{ended}: {clean(lines[-1])[:SHOWN]}" if lines else ended
+    return f"{ended}: {clean(lines[-1])[:MAX_SHOWN_CHARACTERS]}" if lines else ended

@@ -15,89 +15,95 @@ from typing import Final, TypeAlias
 import msgspec
 
 from reconciler.api.client import Writer
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.errors import LedgerError
 from reconciler.ledger import notifications
-from reconciler.ledger.lines import EndClaimed, EndTold, Line, TellingBegan
-from reconciler.model import Ours
-from reconciler.notifications import due as ends
+from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
+from reconciler.model import OwnedJob
+from reconciler.notifications import due
 
-AT_ONCE: Final = 10
+MAX_CLAIMED_TOGETHER: Final = 10
 """So many ends are claimed together: each claim of a shared ledger is a push."""
-MOST_ROUNDS: Final = 1000
+MAX_ROUNDS: Final = 1000
 """Of claims in one run."""
-ENOUGH: Final = 3
+MAX_CONSECUTIVE_FAILURES: Final = 3
 """Failures in a row after which the rest is left to the next run: the receiver is down."""
 MARGIN_SECONDS: Final = 60.0
 
-Call: TypeAlias = Callable[[bytes], str]
+SendNotification: TypeAlias = Callable[[bytes], str]
 """Tells one end; returns what went wrong, "" where nothing did."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teller:
+class Notifier:
     """What it takes to tell ends."""
 
-    run: Run[Writer]
-    call: Call
+    run: RunContext[Writer]
+    send: SendNotification
     timeout_seconds: float
     since: float
     """Unix seconds: where the ledger does not say when telling began, it begins here."""
 
-    def tell(self, jobs: Sequence[Ours]) -> None:
+    def deliver(self, jobs: Sequence[OwnedJob]) -> None:
         """Tell every end that is due, as far as the hook takes them. Raises nothing that a run should end for."""
         try:
-            if self._all(jobs):
-                self.run.world.ledger.publish()
+            if self._deliver_all(jobs):
+                self.run.env.ledger.publish()
         except LedgerError as error:  # the next run tells and publishes what this one could not
-            self.run.world.log("ledger.not_published", error=str(error))
+            self.run.env.log("ledger.not_published", error=str(error))
 
-    def _all(self, jobs: Sequence[Ours]) -> bool:
+    def _deliver_all(self, jobs: Sequence[OwnedJob]) -> bool:
         """Return whether anything was written."""
         in_a_row = 0
         written = False
         tried: set[str] = set()
-        for _ in range(MOST_ROUNDS):
-            now = self.run.world.now()
-            told = notifications.told(self.run.world.ledger.read())
-            untried = [ours for ours in jobs if ours.job.id not in tried]
-            due = ends.due(untried, told, since=self.since, now=now)[:AT_ONCE]
+        for _ in range(MAX_ROUNDS):
+            now = self.run.env.now()
+            notified = notifications.read_notifications(self.run.env.ledger.read())
+            untried = [owned for owned in jobs if owned.job.id not in tried]
+            pending = due.pending_notifications(untried, notified, since=self.since, now=now)[
+                :MAX_CLAIMED_TOGETHER
+            ]
             first: list[Line] = []
-            if told.since is None:
-                first.append(TellingBegan(at=self.since, run_id=self.run.world.run_id))
-            lease = len(due) * self.timeout_seconds + MARGIN_SECONDS
+            if notified.since is None:
+                first.append(NotificationsEnabled(at=self.since, run_id=self.run.env.run_id))
+            lease = len(pending) * self.timeout_seconds + MARGIN_SECONDS
             claims = [
-                EndClaimed(at=now, run_id=self.run.world.run_id, job_id=ours.job.id, lease=lease)
-                for ours in due
+                NotificationClaimed(at=now, run_id=self.run.env.run_id, job_id=owned.job.id, lease=lease)
+                for owned in pending
             ]
             if not first and not claims:
                 break
-            if not self.run.world.ledger.claim([*first, *claims]):
-                self.run.world.log("ledger.raced")
+            if not self.run.env.ledger.claim([*first, *claims]):
+                self.run.env.log("ledger.conflict")
                 continue
             written = True
             if first:
-                self.run.world.log("ends.telling_began")
-            for ours in due:
-                if self.run.world.stop.is_set() or in_a_row >= ENOUGH:
+                self.run.env.log("notifications.enabled")
+            for owned in pending:
+                if self.run.env.stop.is_set() or in_a_row >= MAX_CONSECUTIVE_FAILURES:
                     return written
-                tried.add(ours.job.id)
-                failures = told.ends[ours.job.id].failures if ours.job.id in told.ends else 0
-                in_a_row = in_a_row + 1 if self._one(ours, failures) else 0
+                tried.add(owned.job.id)
+                failures = (
+                    notified.deliveries[owned.job.id].failures if owned.job.id in notified.deliveries else 0
+                )
+                in_a_row = in_a_row + 1 if self._deliver_one(owned, failures) else 0
         return written
 
-    def _one(self, ours: Ours, failures: int) -> str:
-        world = self.run.world
-        said = ends.document(ours, self.run.target, run_id=world.run_id)
-        began = world.monotonic()
-        error = self.call(msgspec.json.encode(said))
-        world.ledger.append(EndTold(at=world.now(), run_id=world.run_id, job_id=ours.job.id, error=error))
-        about = {"name": ours.tags.name, "job_id": ours.job.id}
+    def _deliver_one(self, owned: OwnedJob, failures: int) -> str:
+        env = self.run.env
+        document = due.document(owned, self.run.target, run_id=env.run_id)
+        began = env.monotonic()
+        error = self.send(msgspec.json.encode(document))
+        env.ledger.append(
+            NotificationDelivered(at=env.now(), run_id=env.run_id, job_id=owned.job.id, error=error)
+        )
+        about = {"name": owned.tags.name, "job_id": owned.job.id}
         if not error:
-            elapsed = round((world.monotonic() - began) * 1000)
-            world.log("end.told", **about, status=ours.job.status, elapsed_ms=elapsed)
-        elif failures + 1 >= ends.MOST_FAILURES:
-            world.log("end.given_up", **about, error=error, failures=failures + 1)
+            elapsed = round((env.monotonic() - began) * 1000)
+            env.log("notification.delivered", **about, status=owned.job.status, elapsed_ms=elapsed)
+        elif failures + 1 >= due.MAX_FAILURES:
+            env.log("notification.abandoned", **about, error=error, failures=failures + 1)
         else:
-            world.log("end.not_told", **about, error=error, failures=failures + 1)
+            env.log("notification.failed", **about, error=error, failures=failures + 1)
         return error

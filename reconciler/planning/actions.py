@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from reconciler.model import Job, JobSpec, Ours
+from reconciler.model import Job, JobSpec, OwnedJob
 from reconciler.planning.standing import Standing
 
 
@@ -101,11 +101,11 @@ class Create(Struct, frozen=True, kw_only=True):
 class Cancel(Struct, frozen=True, kw_only=True):
     """Stop a job of ours that is queued or running."""
 
-    ours: Ours
+    owned: OwnedJob
     reason: Reason
-    twin: Job | None = None
+    duplicate_of: Job | None = None
     """The job of the same work that stays, where this one is its duplicate: cancelling it loses nothing."""
-    first: bool = False
+    cancel_before_create: bool = False
     """True where the workspace has no room for it beside what replaces it: that is created once this has stopped."""
 
 

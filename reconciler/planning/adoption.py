@@ -14,9 +14,20 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.model import Job, JobSpec, Observed, Ours, Phase, RunKey, Tags, UploadedFile, digests, tags
+from reconciler.model import (
+    Job,
+    JobSpec,
+    Observed,
+    OwnedJob,
+    Phase,
+    RunKey,
+    Tags,
+    UploadedFile,
+    digests,
+    tags,
+)
 
-COUNTS: Final = frozenset({Phase.ACTIVE, Phase.STOPPING, Phase.SUCCEEDED, Phase.UNKNOWN})
+COUNTED_PHASES: Final = frozenset({Phase.ACTIVE, Phase.STOPPING, Phase.SUCCEEDED, Phase.UNKNOWN})
 """A job of ours in one of these does the work of an adopted one, or has done it."""
 
 
@@ -24,13 +35,13 @@ class Adoption(Struct, frozen=True, kw_only=True):
     """What came of one spec's `adopt`."""
 
     run_key: RunKey
-    ours: Ours | None = None
+    owned: OwnedJob | None = None
     """The job, as if it had been bought for the spec."""
     problem: str = ""
     """Why it does not count where its work is wanted."""
 
 
-def named(specs: Iterable[JobSpec]) -> frozenset[str]:
+def adopted_ids(specs: Iterable[JobSpec]) -> frozenset[str]:
     """Return the ids of the jobs that specs adopt."""
     return frozenset(spec.adopt.job for spec in specs if spec.adopt)
 
@@ -43,9 +54,9 @@ def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoptio
         observed: the workspace.
     """
     wanted = {key: spec for spec in specs.values() for key in spec.run_keys}
-    named = {job.id: job for job in observed.named}
-    tagged = {ours.job.id: ours.tags.run_key for ours in observed.ours}
-    done = {ours.tags.run_key for ours in observed.ours if ours.phase in COUNTS}
+    named = {job.id: job for job in observed.adopted_candidates}
+    tagged = {owned.job.id: owned.tags.run_key for owned in observed.owned}
+    done = {owned.tags.run_key for owned in observed.owned if owned.phase in COUNTED_PHASES}
     found = []
     for name in sorted(specs):
         it = specs[name].adopt
@@ -56,39 +67,41 @@ def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoptio
         same = {run_key, *(spec.run_keys if spec else ())}
         if same & done or tagged.get(it.job) in same:  # one that carries our tags counts by them
             continue
-        problem = _problem(it.job, job, spec, ours=it.job in tagged, snapshot=observed.at is not None)
-        ours = None if problem or job is None else Ours(job, _tags(job, name, run_key), adopted=True)
-        found.append(Adoption(run_key=run_key, ours=ours, problem=problem))
+        problem = _problem(
+            it.job, job, spec, is_owned=it.job in tagged, snapshot=observed.snapshot_taken_at is not None
+        )
+        owned = None if problem or job is None else OwnedJob(job, _tags(job, name, run_key), adopted=True)
+        found.append(Adoption(run_key=run_key, owned=owned, problem=problem))
     return tuple(found)
 
 
-def with_adopted(specs: Iterable[JobSpec], observed: Observed) -> tuple[Ours, ...]:
+def with_adopted(specs: Iterable[JobSpec], observed: Observed) -> tuple[OwnedJob, ...]:
     """Return our jobs, and those that specs adopt and that count."""
     found = adoptions({spec.name: spec for spec in specs}, observed)
-    return (*observed.ours, *(it.ours for it in found if it.ours))
+    return (*observed.owned, *(it.owned for it in found if it.owned))
 
 
-def _problem(job_id: str, job: Job | None, spec: JobSpec | None, *, ours: bool, snapshot: bool) -> str:
+def _problem(job_id: str, job: Job | None, spec: JobSpec | None, *, is_owned: bool, snapshot: bool) -> str:
     """Say what is wrong with a job as the one that did the work of `spec`, "" where nothing is known to be."""
     short = job_id[:8]
     if job is None:  # of strangers' jobs a snapshot holds only those that were adopted when it was made
         unseen = f"the snapshot does not show job {short}; a plan with a key will tell"
         return unseen if snapshot else f"there is no job {short} in this workspace"
-    if ours:
+    if is_owned:
         return f"job {short} carries tags of this project, and did other work"
     owner = tags.project_of(job)
     if owner is not None:
         return f"job {short} carries tags of project {owner}"
     if spec is None:
         return ""
-    asked = {
+    given = {
         "endpoint": (job.endpoint, spec.endpoint),
         "model": (job.model, spec.model),
         "agent_id": (job.agent_id, spec.agent_id),
         "requests": (job.total_requests or None, spec.requests),
         "input_files": (frozenset(job.input_files), _uploaded(spec)),
     }
-    for field, (had, wants) in asked.items():
+    for field, (had, wants) in given.items():
         if had and wants and had != wants:
             shown = (
                 ": its input files are others" if field == "input_files" else f": {field} {had}, not {wants}"

@@ -16,7 +16,7 @@ from typing import Final
 
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Remembered
-from reconciler.model import Ours, Phase
+from reconciler.model import OwnedJob, Phase
 from reconciler.planning.jobs_of_name import JobsOfName
 
 OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
@@ -30,21 +30,21 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
     """What is known about one name, and what follows about the work that it wants."""
 
     @cached_property
-    def wanted(self) -> tuple[Ours, ...]:
+    def wanted(self) -> tuple[OwnedJob, ...]:
         """The jobs of the wanted run key, less those that were cancelled as duplicates."""
-        return tuple(ours for ours in self.of_run_key if not self._cancelled_duplicate(ours))
+        return tuple(owned for owned in self.of_run_key if not self._cancelled_duplicate(owned))
 
     @cached_property
-    def of_run_key(self) -> tuple[Ours, ...]:
+    def of_run_key(self) -> tuple[OwnedJob, ...]:
         """The jobs of the wanted run key."""
-        return tuple(ours for ours in self.jobs if ours.tags.run_key in self.run_keys)
+        return tuple(owned for owned in self.jobs if owned.tags.run_key in self.run_keys)
 
-    def _cancelled_duplicate(self, ours: Ours) -> bool:
-        return ours.phase is Phase.CANCELLED and self.memory.cancels.get(ours.job.id) == DUPLICATE
+    def _cancelled_duplicate(self, owned: OwnedJob) -> bool:
+        return owned.phase is Phase.CANCELLED and self.memory.cancels.get(owned.job.id) == DUPLICATE
 
-    def wanted_in(self, *phases: Phase) -> tuple[Ours, ...]:
+    def wanted_in(self, *phases: Phase) -> tuple[OwnedJob, ...]:
         """Return the jobs of the wanted run key in one of `phases`."""
-        return tuple(ours for ours in self.wanted if ours.phase in phases)
+        return tuple(owned for owned in self.wanted if owned.phase in phases)
 
     @cached_property
     def succeeded(self) -> bool:
@@ -82,7 +82,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
     # What memory knows.
 
     @cached_property
-    def newest(self) -> Ours | None:
+    def newest(self) -> OwnedJob | None:
         """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
         return max(self.wanted, key=rank, default=None)
 
@@ -94,7 +94,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
     @cached_property
     def remembered_gone(self) -> tuple[Remembered, ...]:
         """The remembered jobs whose records are gone."""
-        return tuple(known for known in self.remembered if known.job_id in self.gone)
+        return tuple(known for known in self.remembered if known.job_id in self.missing_ids)
 
     @cached_property
     def success_gone(self) -> Remembered | None:
@@ -105,7 +105,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
     def lost(self) -> Remembered | None:
         """A remembered job whose record is gone, that is no earlier attempt, and whose end nobody can explain."""
         # A restored job carries the attempt of the one that was cancelled, so an equal number is no earlier one.
-        listed = max((ours.tags.attempt for ours in self.wanted), default=0)
+        listed = max((owned.tags.attempt for owned in self.wanted), default=0)
         for known in self.remembered_gone:
             explained = known.phase in (Phase.SUCCEEDED, *BROKEN) or self.cancelled_by_us(known)
             if known.attempt >= listed and not explained:
@@ -124,7 +124,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
         Records may be deleted, so neither knows all; and twins carry the same number, so that says too little. What
         was deleted before anybody saw it end counts as failed, unless we stopped it.
         """
-        found = {ours.job.id: ours.tags.attempt for ours in self.wanted_in(*BROKEN)}
+        found = {owned.job.id: owned.tags.attempt for owned in self.wanted_in(*BROKEN)}
         found |= {
             known.job_id: known.attempt
             for known in self.remembered
@@ -133,7 +133,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
         return max(len(found), *found.values(), 0)
 
     def _vanished(self, known: Remembered) -> bool:
-        return known.job_id in self.gone and not self.cancelled_by_us(known)
+        return known.job_id in self.missing_ids and not self.cancelled_by_us(known)
 
     # Who stopped it.
 
@@ -141,40 +141,40 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
         """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
         return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {DUPLICATE}
 
-    def stopped_by_us(self, ours: Ours) -> bool:
+    def stopped_by_us(self, owned: OwnedJob) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.
 
         The ledger says so. Only for a job that the ledger does not know, the tag of the job that replaced it does. A
         cancel that was intended and is not known to have been accepted proves nothing, and neither does anything
         that happened later. An adopted job is never cancelled by this tool.
         """
-        if any(it.adopted for it in self.jobs if it.job.id == ours.job.id):
+        if any(it.adopted for it in self.jobs if it.job.id == owned.job.id):
             return False
-        if self.memory.knows(ours.job.id, ours.tags.op):
-            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS
-        return ours.job.id in self.replaced
+        if self.memory.knows(owned.job.id, owned.tags.op):
+            return self.memory.cancels.get(owned.job.id) in OUR_CANCELS
+        return owned.job.id in self.replaced
 
     @cached_property
-    def stopped_by_a_person(self) -> Ours | None:
+    def stopped_by_a_person(self) -> OwnedJob | None:
         """The newest job that was cancelled and not by us.
 
         If the ledger knows the job, it counts even if a younger twin went on. Of other jobs only the newest attempt
         counts: who cancelled an older one is not known, and the tool did create the work again. An adopted job that
         came later was not created for the spec, so it does not count as a newer attempt.
         """
-        since = max((rank(ours) for ours in self.wanted if not ours.adopted), default=None)
+        since = max((rank(owned) for owned in self.wanted if not owned.adopted), default=None)
         stopped = [
-            ours
-            for ours in self.wanted_in(Phase.CANCELLED)
-            if (since is None or rank(ours) >= since or self.memory.knows(ours.job.id, ours.tags.op))
-            and not self.stopped_by_us(ours)
+            owned
+            for owned in self.wanted_in(Phase.CANCELLED)
+            if (since is None or rank(owned) >= since or self.memory.knows(owned.job.id, owned.tags.op))
+            and not self.stopped_by_us(owned)
         ]
         return max(stopped, key=rank, default=None)
 
     @cached_property
-    def partly_answered(self) -> Ours | None:
+    def partly_answered(self) -> OwnedJob | None:
         """A job that failed or timed out with answers inside."""
-        return next((ours for ours in self.wanted_in(*BROKEN) if ours.job.succeeded_requests > 0), None)
+        return next((owned for owned in self.wanted_in(*BROKEN) if owned.job.succeeded_requests > 0), None)
 
     # What may be created.
 
@@ -229,13 +229,13 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
         return self.restorable or self.retryable or self.not_submitted
 
     @cached_property
-    def newer_checkout(self) -> Ours | None:
+    def newer_checkout(self) -> OwnedJob | None:
         """The last job of this name, if it was created from a commit that came after this checkout."""
-        created = (ours for ours in self.jobs if not ours.adopted)
-        last = max(created, key=lambda ours: ours.job.age_key, default=None)
-        return last if last is not None and last.tags.source.commit in self.newer else None
+        created = (owned for owned in self.jobs if not owned.adopted)
+        last = max(created, key=lambda owned: owned.job.age_key, default=None)
+        return last if last is not None and last.tags.source.commit in self.descendant_commits else None
 
 
-def rank(ours: Ours) -> tuple[int, int, str]:
+def rank(owned: OwnedJob) -> tuple[int, int, str]:
     """Sort attempts at one piece of work, the oldest first."""
-    return (ours.job.created_at, ours.tags.attempt, ours.job.id)
+    return (owned.job.created_at, owned.tags.attempt, owned.job.id)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, JobSpec, Observed, Ours, RunKey, Unreadable
+from reconciler.model import Declared, JobSpec, Observed, OwnedJob, RunKey, Unreadable
 from reconciler.planning.adoption import adoptions
 from reconciler.planning.case import Case
 
@@ -21,21 +21,21 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
     wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
     adopted = adoptions(specs, observed)
     problems = {wanted[it.run_key]: it.problem for it in adopted if it.problem and it.run_key in wanted}
-    jobs: dict[str, list[Ours]] = defaultdict(list)
-    moved: dict[str, list[tuple[Ours, str]]] = defaultdict(list)
-    by_work: dict[str, Ours] = {}
-    for ours in sorted(
-        (*observed.ours, *(it.ours for it in adopted if it.ours)), key=lambda ours: ours.job.age_key
+    jobs: dict[str, list[OwnedJob]] = defaultdict(list)
+    moved: dict[str, list[tuple[OwnedJob, str]]] = defaultdict(list)
+    by_work: dict[str, OwnedJob] = {}
+    for owned in sorted(
+        (*observed.owned, *(it.owned for it in adopted if it.owned)), key=lambda owned: owned.job.age_key
     ):
-        name = wanted.get(ours.tags.run_key, ours.tags.name)
-        jobs[name].append(ours)
-        if not ours.adopted:
-            by_work[ours.tags.run_key.work] = ours
-        if name != ours.tags.name:
-            moved[ours.tags.name].append((ours, name))
+        name = wanted.get(owned.tags.run_key, owned.tags.name)
+        jobs[name].append(owned)
+        if not owned.adopted:
+            by_work[owned.tags.run_key.work] = owned
+        if name != owned.tags.name:
+            moved[owned.tags.name].append((owned, name))
     unreadable = _unreadable(observed, wanted)
-    seen_ops = frozenset(ours.tags.op for ours in observed.ours)
-    replaced = frozenset[str]().union(*(ours.tags.over for ours in observed.ours))
+    seen_ops = frozenset(owned.tags.op for owned in observed.owned)
+    replaced = frozenset[str]().union(*(owned.tags.over for owned in observed.owned))
     for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
         spec = specs.get(name)
         yield Case(
@@ -47,9 +47,9 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             moved=tuple(moved.get(name, ())),
             same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,
-            gone=observed.gone,
-            lineage=declared.lineage,
-            newer=declared.newer,
+            missing_ids=observed.missing_ids,
+            contained_commits=declared.contained_commits,
+            descendant_commits=declared.descendant_commits,
             uncommitted=declared.uncommitted,
             seen_ops=seen_ops,
             replaced=replaced,
@@ -58,9 +58,9 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
         )
 
 
-def _same_work(spec: JobSpec, by_work: Mapping[str, Ours]) -> Ours | None:
+def _same_work(spec: JobSpec, by_work: Mapping[str, OwnedJob]) -> OwnedJob | None:
     found = (by_work.get(key.work) for key in spec.run_keys)
-    return next((ours for ours in found if ours and ours.tags.run_key not in spec.run_keys), None)
+    return next((owned for owned in found if owned and owned.tags.run_key not in spec.run_keys), None)
 
 
 def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, list[Unreadable]]:

@@ -5,13 +5,13 @@ The tags of the earlier job name its input files, up to some 46 of them. A job o
 
 from __future__ import annotations
 
-from reconciler.model import JobSpec, Ours, Phase, tags
+from reconciler.model import JobSpec, OwnedJob, Phase, tags
 
 
-def note(before: Ours, spec: JobSpec) -> str:
+def note(before: OwnedJob, spec: JobSpec) -> str:
     """Return a note if the inputs of a spec are those of a job and more, "" otherwise."""
-    old = before.tags.parts
-    if not old or not old < {tags.short(part.identity) for part in spec.inputs}:
+    old = before.tags.input_prefixes
+    if not old or not old < {tags.digest_prefix(part.identity) for part in spec.inputs}:
         return ""
     word = "answered by" if before.phase is Phase.SUCCEEDED else "bought as"
     new = len(spec.inputs)

@@ -79,13 +79,13 @@ import textwrap
 from typing import Final
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, JobSpec, Observed, Ours, Phase
+from reconciler.model import Declared, JobSpec, Observed, OwnedJob, Phase
 from reconciler.planning import glob_growth
 from reconciler.planning.actions import Action, Create, Decision, Keep, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.cases import cases
 from reconciler.planning.rules import blocked, create, existing, held, other_work, undeclared
-from reconciler.planning.rules.changes import bought_before
+from reconciler.planning.rules.changes import submitted_before
 from reconciler.planning.rules.rule import Rule
 
 BLOCKED: Final = (blocked.unreadable, blocked.newer_tool, blocked.unknown_status, blocked.other_history)
@@ -130,7 +130,7 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
     decisions, not_considered = [], 0
     for case in cases(declared, observed, memory, now=now):
         if not _considered(case, declared):
-            not_considered += sum(not ours.adopted for ours in case.jobs)
+            not_considered += sum(not owned.adopted for owned in case.jobs)
         elif (decision := decide(case)).actions:
             decisions.append(decision)
     return Plan(decisions=tuple(decisions), not_considered=not_considered)
@@ -178,9 +178,9 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
         found += _notes_on_growth(case, case.spec, actions)
         found += _notes_on_adopt(case.spec)
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
-    for ours in case.wanted:
-        if ours.job.id in kept:
-            found += _notes_on(case, ours)
+    for owned in case.wanted:
+        if owned.job.id in kept:
+            found += _notes_on(case, owned)
     return found
 
 
@@ -194,14 +194,14 @@ def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
 def _notes_on_name(case: Case, actions: tuple[Action, ...]) -> list[str]:
     """Say under which other name the same work was bought before."""
     again = any(isinstance(action, Create) and action.reason is Reason.RERUN for action in actions)
-    before = bought_before(case) if again else None
+    before = submitted_before(case) if again else None
     return [f"bought before as {before.tags.name}"] if before and before.tags.name != case.name else []
 
 
 def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
     """Say where all that was bought is bought again for a few parts more."""
     changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
-    before = bought_before(case) if changed else None
+    before = submitted_before(case) if changed else None
     return [note] if before and (note := glob_growth.note(before, spec)) else []
 
 
@@ -214,20 +214,20 @@ def _notes_on_adopt(spec: JobSpec) -> list[str]:
     ]
 
 
-def _notes_on(case: Case, ours: Ours) -> list[str]:
+def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
     if case.spec is None:
         return []
     found = []
-    if ours.tags.name != case.name:
-        found.append(f"bought as {ours.tags.name}")
-    if ours.tags.settings != case.spec.settings and not ours.adopted:
+    if owned.tags.name != case.name:
+        found.append(f"bought as {owned.tags.name}")
+    if owned.tags.settings != case.spec.settings and not owned.adopted:
         found.append(
             "settings changed (metadata, timeout_hours or on_remove): takes effect with the next run"
         )
-    if ours.phase is Phase.ACTIVE:
-        if ours.tags.on_remove != case.spec.on_remove and not ours.adopted:
-            found.append(f"the running job still carries on_remove={ours.tags.on_remove}")
-        if case.now > ours.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
+    if owned.phase is Phase.ACTIVE:
+        if owned.tags.on_remove != case.spec.on_remove and not owned.adopted:
+            found.append(f"the running job still carries on_remove={owned.tags.on_remove}")
+        if case.now > owned.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
             found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
     return found
 

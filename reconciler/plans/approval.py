@@ -23,7 +23,7 @@ from reconciler.planning.actions import Cancel, Create, Decision, Hold, Plan, Re
 from reconciler.plans.document import CreateDoc, PlanDoc
 
 
-class Work(NamedTuple):
+class NamedWork(NamedTuple):
     """A piece of work under its name."""
 
     name: str
@@ -33,16 +33,16 @@ class Work(NamedTuple):
 class Attempt(NamedTuple):
     """One create that was planned."""
 
-    work: Work
+    work: NamedWork
     number: int
 
 
-class Agreement(Struct, frozen=True, kw_only=True):
+class Approval(Struct, frozen=True, kw_only=True):
     """What a person, or a saved plan, agreed to."""
 
-    works: frozenset[Work] = frozenset()
+    works: frozenset[NamedWork] = frozenset()
     """What may be tried again."""
-    held: frozenset[Work] = frozenset()
+    held: frozenset[NamedWork] = frozenset()
     """What may be bought once there is room."""
     tried: frozenset[Attempt] = field(default_factory=frozenset)
     """What this run has sent, or tried to."""
@@ -52,23 +52,23 @@ class Agreement(Struct, frozen=True, kw_only=True):
         """The names that the quota held up."""
         return frozenset(work.name for work in self.held)
 
-    def after(self, plan: Plan) -> Agreement:
+    def record_attempts(self, plan: Plan) -> Approval:
         """Return the same after a plan was carried out."""
-        done = (Attempt(Work(it.spec.name, it.spec.run_key), it.attempt) for it in plan.of(Create))
+        done = (Attempt(NamedWork(it.spec.name, it.spec.run_key), it.attempt) for it in plan.of(Create))
         return replace(self, tried=self.tried | frozenset(done))
 
     def allows(self, create: Create) -> bool:
         """Whether a later round may buy this."""
-        work = Work(create.spec.name, create.spec.run_key)
+        work = NamedWork(create.spec.name, create.spec.run_key)
         if Attempt(work, create.attempt) in self.tried:
             return False
         return work in self.held or (work in self.works and create.reason is Reason.RETRY)
 
-    def cut(self, plan: Plan) -> Plan:
+    def restrict(self, plan: Plan) -> Plan:
         """Return a plan less everything that was not agreed to."""
-        return replace(plan, decisions=tuple(map(self._cut, plan.decisions)))
+        return replace(plan, decisions=tuple(map(self._restrict, plan.decisions)))
 
-    def _cut(self, decision: Decision) -> Decision:
+    def _restrict(self, decision: Decision) -> Decision:
         whole = not decision.of(Cancel) and all(map(self.allows, decision.of(Create)))
         if whole or not decision.pending:
             return decision
@@ -76,7 +76,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
         return replace(decision, actions=kept)
 
 
-def agreed_to(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None = None) -> Agreement:
+def approval_of(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None = None) -> Approval:
     """Return what agreeing to a plan allows later.
 
     Args:
@@ -88,16 +88,16 @@ def agreed_to(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None = N
     done = done or plan
     if saved is not None:
         creates = (
-            Work(decision.name, RunKey(create.work, create.rerun))
+            NamedWork(decision.name, RunKey(create.work, create.rerun))
             for decision in saved.decisions
             for create in decision.of(CreateDoc)
         )
-        return Agreement(works=frozenset(creates)).after(done)
-    works = {it.name: Work(it.name, it.spec.run_key) for it in plan.decisions if it.spec is not None}
+        return Approval(works=frozenset(creates)).record_attempts(done)
+    works = {it.name: NamedWork(it.name, it.spec.run_key) for it in plan.decisions if it.spec is not None}
     bought = {create.spec.name for create in plan.of(Create)}
     names = _held(plan) | (_held(done) & bought)
     held = (work for name, work in works.items() if name in names)
-    return Agreement(works=frozenset(works.values()), held=frozenset(held)).after(done)
+    return Approval(works=frozenset(works.values()), held=frozenset(held)).record_attempts(done)
 
 
 def _held(plan: Plan) -> set[str]:

@@ -16,7 +16,7 @@ MAX_BYTES: Final = 256_000_000
 """A file larger than this is none of ours."""
 
 
-def seal(kind: str, body: bytes) -> bytes:
+def wrap(kind: str, body: bytes) -> bytes:
     """Return the bytes of a file: indented JSON, with the digest of the body in front.
 
     Args:
@@ -27,7 +27,7 @@ def seal(kind: str, body: bytes) -> bytes:
     return msgspec.json.format(sealed, indent=1) + b"\n"
 
 
-def unseal(kind: str, data: bytes, *, version: str, hint: str) -> bytes:
+def unwrap(kind: str, data: bytes, *, version: str, hint: str) -> bytes:
     """Return the body of a file.
 
     Args:

@@ -69,7 +69,7 @@ class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cance
     """What must hold when it is applied, in words; apply looks for itself."""
     job: JobDoc
     """As it was before; afterwards it is cancelled."""
-    first: bool = False
+    cancel_before_create: bool = False
     """True where there is no room for it beside what replaces it: that is created once this has stopped."""
 
 
@@ -151,7 +151,7 @@ class GuardDoc(_Part, frozen=True, kw_only=True):
     hint: str
 
 
-class MeasureDoc(_Part, frozen=True, kw_only=True):
+class GuardReadingDoc(_Part, frozen=True, kw_only=True):
     """What a guard counts in the plan, beside the most that it lets pass."""
 
     guard: str
@@ -192,14 +192,14 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     observed_at: str | None = None
     """RFC 3339: when the jobs were read, where that was not when the plan was made."""
     jobs_read: int = 0
-    jobs_ours: int = 0
+    jobs_owned: int = 0
     selected: int | None = None
     """How many specs a selection holds; None where all are considered."""
     not_considered: int = 0
     summary: SummaryDoc
     guards: tuple[GuardDoc, ...] = ()
     """Those that refuse."""
-    measures: tuple[MeasureDoc, ...] = ()
+    guard_readings: tuple[GuardReadingDoc, ...] = ()
     decisions: tuple[DecisionDoc, ...]
 
     @property

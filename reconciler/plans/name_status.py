@@ -16,7 +16,7 @@ from reconciler.planning.standing import Standing
 from reconciler.plans.document import CreateDoc, DecisionDoc
 
 
-class Stand(StrEnum):
+class Readiness(StrEnum):
     """How far a name is from its end."""
 
     DONE = "done"
@@ -27,18 +27,18 @@ class Stand(StrEnum):
 
 
 READINESS: Final = {
-    Standing.SUCCEEDED: Stand.DONE,
-    Standing.SUCCESS_GONE: Stand.DONE,
-    Standing.RUNNING: Stand.RUNNING,
-    Standing.STOPPING: Stand.RUNNING,
-    Standing.WAITING: Stand.RUNNING,
-    Standing.UNSETTLED: Stand.RUNNING,
-    Standing.SUSPENDED: Stand.IDLE,
+    Standing.SUCCEEDED: Readiness.DONE,
+    Standing.SUCCESS_GONE: Readiness.DONE,
+    Standing.RUNNING: Readiness.RUNNING,
+    Standing.STOPPING: Readiness.RUNNING,
+    Standing.WAITING: Readiness.RUNNING,
+    Standing.UNSETTLED: Readiness.RUNNING,
+    Standing.SUSPENDED: Readiness.IDLE,
 }
 """The standings that need no apply."""
 
 
-def stand(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Stand:
+def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:
     """Return how far one name is.
 
     Args:
@@ -48,17 +48,19 @@ def stand(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Stand:
     standing = Standing(decision.standing)
     has_room_later = standing is Standing.NO_ROOM and decision.name in held and not decision.attention
     if standing is Standing.UNKNOWN_STATUS or has_room_later:
-        return Stand.RUNNING
+        return Readiness.RUNNING
     if decision.attention:
-        return Stand.ATTENTION
+        return Readiness.ATTENTION
     if standing is Standing.SUSPENDED and decision.pending:
-        return Stand.PENDING
-    return READINESS.get(standing, Stand.PENDING)
+        return Readiness.PENDING
+    return READINESS.get(standing, Readiness.PENDING)
 
 
-def stands(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()) -> Mapping[str, Stand]:
+def readiness_by_name(
+    decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()
+) -> Mapping[str, Readiness]:
     """Return how far every declared name is."""
-    return {it.name: stand(it, held) for it in decisions if it.declared_at}
+    return {it.name: readiness(it, held) for it in decisions if it.declared_at}
 
 
 def awaited(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()) -> Mapping[str, str]:
@@ -66,14 +68,14 @@ def awaited(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset(
     return {
         action.job.id: it.name
         for it in decisions
-        if it.declared_at and stand(it, held) is Stand.RUNNING
+        if it.declared_at and readiness(it, held) is Readiness.RUNNING
         for action in it.actions[:1]
         if not isinstance(action, CreateDoc) and action.job is not None
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class JobProgress:
     """How far one job, or several together, have come."""
 
     name: str
@@ -90,7 +92,7 @@ class Progress:
         return min(1.0, self.completed / self.total) if self.total else 0.0
 
 
-def progress(name: str, job: Job, now: float) -> Progress:
+def job_progress(name: str, job: Job, now: float) -> JobProgress:
     """Return how far a job has come.
 
     Args:
@@ -102,7 +104,7 @@ def progress(name: str, job: Job, now: float) -> Progress:
     left = None
     if job.started_at is not None and total and job.completed_requests and now > job.started_at:
         left = (now - job.started_at) / job.completed_requests * (total - job.completed_requests)
-    return Progress(
+    return JobProgress(
         name=name,
         completed=job.completed_requests,
         failed=job.failed_requests,
@@ -111,11 +113,11 @@ def progress(name: str, job: Job, now: float) -> Progress:
     )
 
 
-def together(parts: Iterable[Progress], name: str) -> Progress:
+def aggregate(parts: Iterable[JobProgress], name: str) -> JobProgress:
     """Return several as one: they run side by side, so the slowest says when all are done."""
     found = tuple(parts)
     left = [it.seconds_left for it in found if it.seconds_left is not None]
-    return Progress(
+    return JobProgress(
         name=name,
         completed=sum(it.completed for it in found),
         failed=sum(it.failed for it in found),

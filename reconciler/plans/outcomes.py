@@ -17,7 +17,7 @@ class Created(Struct, frozen=True, kw_only=True):
     name: str
     job: Job
     op: str
-    adopted: bool
+    recovered: bool
 
 
 class Cancelled(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import reconciler
 from reconciler.errors import ReconcilerError
 from reconciler.model import Checkout, Declared, InputFile, Job, Observed, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
-from reconciler.planning.guards import Measure, Refusal
+from reconciler.planning.guards import GuardReading, Refusal
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import (
     FORMAT_VERSION,
@@ -22,10 +22,10 @@ from reconciler.plans.document import (
     CreateDoc,
     DecisionDoc,
     GuardDoc,
+    GuardReadingDoc,
     HoldDoc,
     JobDoc,
     KeepDoc,
-    MeasureDoc,
     PlanDoc,
     SummaryDoc,
     TargetDoc,
@@ -34,7 +34,7 @@ from reconciler.plans.document import (
 from reconciler.text.timestamps import rfc3339
 
 
-def of(
+def plan_document(
     plan: Plan,
     *,
     target: Target,
@@ -42,7 +42,7 @@ def of(
     declared: Declared,
     observed: Observed,
     refusals: Sequence[Refusal],
-    measures: Sequence[Measure] = (),
+    guard_readings: Sequence[GuardReading] = (),
     now: float,
 ) -> PlanDoc:
     """Make a document of a plan. Pure."""
@@ -55,14 +55,15 @@ def of(
         branch=checkout.branch,
         dirty=checkout.dirty,
         jobs_read=observed.total,
-        observed_at=None if observed.at is None else rfc3339(observed.at),
-        jobs_ours=len(observed.ours) + len(observed.unreadable),
+        observed_at=None if observed.snapshot_taken_at is None else rfc3339(observed.snapshot_taken_at),
+        jobs_owned=len(observed.owned) + len(observed.unreadable),
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
         guards=tuple(GuardDoc(guard=it.guard, message=it.message, hint=it.hint) for it in refusals),
-        measures=tuple(
-            MeasureDoc(guard=it.guard, value=float(it.value), limit=float(it.limit)) for it in measures
+        guard_readings=tuple(
+            GuardReadingDoc(guard=it.guard, value=float(it.value), limit=float(it.limit))
+            for it in guard_readings
         ),
         decisions=tuple(_decision(decision) for decision in plan.decisions),
     )
@@ -83,7 +84,7 @@ def _summary(plan: Plan) -> SummaryDoc:
         attention=sum(decision.attention for decision in plan.decisions),
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
-        lost_answers=sum(cancel.ours.job.completed_requests for cancel in cancels),
+        lost_answers=sum(cancel.owned.job.completed_requests for cancel in cancels),
         upload_bytes=sum(files.values()),
     )
 
@@ -103,7 +104,7 @@ def _decision(decision: Decision) -> DecisionDoc:
 LIVE: Final = "the job is queued or running"
 
 
-def _not_bought(attempt: int) -> str:
+def _precondition_of_create(attempt: int) -> str:
     failed = f", but {attempt - 1} that failed" if attempt > 1 else ""
     return f"no job has this work and rerun{failed}"
 
@@ -114,7 +115,7 @@ def _action(action: Action) -> ActionDoc:
             files = [part for part in action.spec.inputs if isinstance(part, InputFile)]
             return CreateDoc(
                 reason=action.reason,
-                precondition=_not_bought(action.attempt),
+                precondition=_precondition_of_create(action.attempt),
                 work=action.spec.run_key.work,
                 rerun=action.spec.run_key.rerun,
                 attempt=action.attempt,
@@ -130,7 +131,10 @@ def _action(action: Action) -> ActionDoc:
             )
         case Cancel():
             return CancelDoc(
-                reason=action.reason, precondition=LIVE, job=_job(action.ours.job), first=action.first
+                reason=action.reason,
+                precondition=LIVE,
+                job=_job(action.owned.job),
+                cancel_before_create=action.cancel_before_create,
             )
         case Keep():
             return KeepDoc(
@@ -158,7 +162,7 @@ def _job(job: Job) -> JobDoc:
 
 def encode(document: PlanDoc) -> bytes:
     """Return the bytes of a plan file: indented JSON, with the digest of the document in front."""
-    return checksum_envelope.seal("plan", msgspec.json.encode(document, order="deterministic"))
+    return checksum_envelope.wrap("plan", msgspec.json.encode(document, order="deterministic"))
 
 
 HINT: Final = "make it again: reconciler plan -o plan.json"
@@ -171,7 +175,7 @@ def decode(data: bytes) -> PlanDoc:
         ReconcilerError: it is no plan file, is of another major version, was altered after it was saved, or names
             files outside of the project.
     """
-    body = checksum_envelope.unseal("plan", data, version=FORMAT_VERSION, hint=HINT)
+    body = checksum_envelope.unwrap("plan", data, version=FORMAT_VERSION, hint=HINT)
     try:
         document = msgspec.json.decode(body, type=PlanDoc)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:

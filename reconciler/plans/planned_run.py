@@ -12,7 +12,7 @@ from reconciler.plans.document import PlanDoc
 
 
 @dataclass(frozen=True, kw_only=True)
-class Situation:
+class PlannedRun:
     """What was gathered, and what was decided."""
 
     declared: Declared
@@ -21,5 +21,5 @@ class Situation:
     plan: Plan
     refusals: tuple[Refusal, ...]
     document: PlanDoc
-    told: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     """How a saved plan and this one differ harmlessly."""

@@ -19,11 +19,11 @@ from reconciler.model import InputFile, Observed, Phase, RunKey, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
 
-Key: TypeAlias = "tuple[str, ...]"
+ActionKey: TypeAlias = "tuple[str, ...]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reduced:
+class SavedPlanResult:
     """What a saved plan and a fresh one make of each other."""
 
     plan: Plan
@@ -51,7 +51,7 @@ def check_target(saved: PlanDoc, target: Target) -> None:
         )
 
 
-def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
+def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> SavedPlanResult:
     """Cut a fresh plan down to what a saved one holds. Pure."""
     promised = {
         _saved_key(decision.name, action): action
@@ -67,9 +67,9 @@ def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
     }
     satisfied: list[str] = []
     broken: list[str] = []
-    ahead = {cancel.ours.job.id for cancel in fresh.of(Cancel) if cancel.first}
+    ahead = {cancel.owned.job.id for cancel in fresh.of(Cancel) if cancel.cancel_before_create}
     for key, action in promised.items():
-        if isinstance(action, CancelDoc) and not action.first and action.job.id in ahead:
+        if isinstance(action, CancelDoc) and not action.cancel_before_create and action.job.id in ahead:
             broken.append(f"cancel {key[1]}: now before what replaces it is created, for lack of room")
         elif key not in present:
             progress = _progress(action, fresh, observed)
@@ -79,7 +79,7 @@ def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
             else:
                 broken.append(f"{words}: {_instead(key[1], fresh)}{_changed(action, key[1], fresh)}")
     left = (_cut(decision, promised.keys()) for decision in fresh.decisions)
-    return Reduced(
+    return SavedPlanResult(
         plan=replace(fresh, decisions=tuple(decision for decision in left if decision.actions)),
         satisfied=tuple(satisfied),
         broken=tuple(broken),
@@ -87,7 +87,7 @@ def reduced(saved: PlanDoc, fresh: Plan, observed: Observed) -> Reduced:
     )
 
 
-def _cut(decision: Decision, promised: Collection[Key]) -> Decision:
+def _cut(decision: Decision, promised: Collection[ActionKey]) -> Decision:
     actions = tuple(
         action
         for action in decision.actions
@@ -96,7 +96,7 @@ def _cut(decision: Decision, promised: Collection[Key]) -> Decision:
     return replace(decision, actions=actions)
 
 
-def _saved_key(name: str, action: CreateDoc | CancelDoc) -> Key:
+def _saved_key(name: str, action: CreateDoc | CancelDoc) -> ActionKey:
     match action:
         case CreateDoc():
             return ("create", name, action.work, action.rerun, str(action.attempt))
@@ -106,17 +106,17 @@ def _saved_key(name: str, action: CreateDoc | CancelDoc) -> Key:
             assert_never(action)
 
 
-def _key(name: str, action: Create | Cancel) -> Key:
+def _key(name: str, action: Create | Cancel) -> ActionKey:
     match action:
         case Create():
             return ("create", name, *action.spec.run_key, str(action.attempt))
         case Cancel():
-            return ("cancel", name, action.ours.job.id)
+            return ("cancel", name, action.owned.job.id)
         case _:
             assert_never(action)
 
 
-def _verb(key: Key) -> str:
+def _verb(key: ActionKey) -> str:
     return key[0]
 
 
@@ -125,7 +125,7 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
     match action:
         case CreateDoc():
             key = RunKey(action.work, action.rerun)
-            theirs = {ours.job.id: ours.tags.run_key for ours in observed.ours}
+            theirs = {owned.job.id: owned.tags.run_key for owned in observed.owned}
             adopts = (decision.spec.adopt for decision in fresh.decisions if decision.spec)
             theirs |= {it.job: RunKey(it.work, "") for it in adopts if it}
             keeps = (
@@ -137,7 +137,7 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
             )
             return next((f"already bought, {keep.reason}" for keep in keeps), "")
         case CancelDoc():
-            jobs = (*(it.job for it in observed.ours), *(it.job for it in observed.unreadable))
+            jobs = (*(it.job for it in observed.owned), *(it.job for it in observed.unreadable))
             live = {job.id for job in jobs if job.phase in (Phase.ACTIVE, Phase.UNKNOWN)}
             return "" if action.job.id in live else "it no longer runs"
         case _:
@@ -171,7 +171,7 @@ def _words(action: Action) -> str:
         case Create():
             return f"create ({action.reason}, work {action.spec.run_key.work[:11]}, attempt {action.attempt})"
         case Cancel():
-            return f"cancel {action.ours.job.short_id} ({action.reason})"
+            return f"cancel {action.owned.job.short_id} ({action.reason})"
         case Keep():
             return f"keep ({action.reason})"
         case Hold():

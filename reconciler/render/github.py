@@ -15,9 +15,9 @@ from reconciler.render import grouping, plan_view
 from reconciler.render.outcome_view import outcome_row
 from reconciler.text.sanitize import clean
 
-Kind: TypeAlias = Literal["error", "warning", "notice"]
+AnnotationKind: TypeAlias = Literal["error", "warning", "notice"]
 
-MOST: Final = 10
+MAX_ANNOTATIONS: Final = 10
 """GitHub shows so many annotations of each kind a step, and drops the rest."""
 
 _ESCAPED: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -45,44 +45,44 @@ def error_github(error: ReconcilerError) -> str:
     return annotation("error", f"{error}" + (f" ({error.hint})" if error.hint else ""))
 
 
-def plan_github(plan: PlanDoc, told: Sequence[str] = (), *, everything: bool = False) -> str:
+def plan_github(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
     """Return a plan: guards that refuse as errors, what needs a person as warnings, what changes as notices."""
-    return _most(_plan(plan, told, everything=everything))
+    return _limited(_plan(plan, remarks, everything=everything))
 
 
 def outcomes_github(outcomes: Sequence[Outcome], plan: PlanDoc) -> str:
     """Return what an apply did: what went wrong as errors, what was done as notices."""
     places = {decision.name: decision.declared_at for decision in plan.decisions}
-    return _most(_outcomes(outcomes, places))
+    return _limited(_outcomes(outcomes, places))
 
 
-def _plan(plan: PlanDoc, told: Sequence[str], *, everything: bool) -> Iterator[tuple[Kind, str]]:
+def _plan(plan: PlanDoc, remarks: Sequence[str], *, everything: bool) -> Iterator[tuple[AnnotationKind, str]]:
     for guard in plan.guards:
         title = f"refused by {guard.guard}"
         yield "error", annotation("error", f"{guard.message} ({guard.hint})", title=title)
     for row in grouping.rows(plan, everything=everything):
-        kind: Kind = "warning" if row.attention else "notice"
+        kind: AnnotationKind = "warning" if row.attention else "notice"
         title = f"{'look at' if row.verb == 'look' else row.verb} {row.name}"
         yield kind, annotation(kind, " · ".join(row.facts), title=title, **_place(row.declared_at))
-    for line in told:
+    for line in remarks:
         yield "notice", annotation("notice", line)
     yield "notice", annotation("notice", plan_view.header(plan), title=plan_view.verdict(plan))
 
 
-def _outcomes(outcomes: Sequence[Outcome], places: Mapping[str, str]) -> Iterator[tuple[Kind, str]]:
+def _outcomes(outcomes: Sequence[Outcome], places: Mapping[str, str]) -> Iterator[tuple[AnnotationKind, str]]:
     for outcome in outcomes:
-        kind: Kind = "notice" if isinstance(outcome, Created | Cancelled) else "error"
+        kind: AnnotationKind = "notice" if isinstance(outcome, Created | Cancelled) else "error"
         row = outcome_row(outcome)
         hint = f" ({row.hint})" if row.hint else ""
         place = _place(places.get(outcome.name, ""))
         yield kind, annotation(kind, f"{row.fact}{hint}", title=f"{row.verb} {row.name}", **place)
 
 
-def _most(annotations: Iterable[tuple[Kind, str]]) -> str:
-    kinds: dict[Kind, list[str]] = {"error": [], "warning": [], "notice": []}
+def _limited(annotations: Iterable[tuple[AnnotationKind, str]]) -> str:
+    kinds: dict[AnnotationKind, list[str]] = {"error": [], "warning": [], "notice": []}
     for kind, text in annotations:
         kinds[kind].append(text)
-    return "".join(text for texts in kinds.values() for text in texts[:MOST])
+    return "".join(text for texts in kinds.values() for text in texts[:MAX_ANNOTATIONS])
 
 
 def _place(declared_at: str) -> dict[str, str | int]:
@@ -90,7 +90,7 @@ def _place(declared_at: str) -> dict[str, str | int]:
     return {"file": path, "line": int(line)} if path and line.isdecimal() else {}
 
 
-def annotation(kind: Kind, message: str, **fields: str | int) -> str:
+def annotation(kind: AnnotationKind, message: str, **fields: str | int) -> str:
     """Return one workflow command, a line; fields that are empty are left out."""
     given = ",".join(f"{name}={_escaped(str(it), _ESCAPED_FIELD)}" for name, it in fields.items() if it)
     return f"::{kind}{' ' if given else ''}{given}::{_escaped(message, _ESCAPED)}\n"

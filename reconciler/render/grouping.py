@@ -15,14 +15,14 @@ from reconciler.plans.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_view
 from reconciler.render.outcome_view import OutcomeRow, outcome_row
 from reconciler.render.plan_view import Row
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
 
-FROM: Final = 4
+MIN_FOLDED: Final = 4
 """So many lines of a family become one; fewer are no burden."""
 
-OPEN: Final = "families are folded: --all lists every job"
+FOLDED_NOTE: Final = "families are folded: --all lists every job"
 
 
 class Family(NamedTuple):
@@ -37,7 +37,7 @@ def of(decision: DecisionDoc) -> Family | None:
     return Family(decision.declared_at, decision.family) if decision.family else None
 
 
-def called(label: str, number: int, total: int) -> str:
+def family_title(label: str, number: int, total: int) -> str:
     """Return `backfill-* (13 of 3,000)`."""
     return f"{label} ({number:,} of {total:,})"
 
@@ -49,15 +49,15 @@ def rows(plan: PlanDoc, *, everything: bool = False) -> list[Row]:
         plan: the document.
         everything: whether families are opened.
     """
-    told = [(decision, row) for decision in plan.decisions if (row := plan_view.row(decision)) is not None]
+    shown = [(decision, row) for decision in plan.decisions if (row := plan_view.row(decision)) is not None]
     groups: dict[Hashable, list[tuple[DecisionDoc, Row]]] = defaultdict(list)
-    for decision, row in told:
+    for decision, row in shown:
         alone = everything or not decision.family
         groups[decision.name if alone else _alike(decision, row)].append((decision, row))
     totals = Counter(map(of, plan.decisions))
     found: list[Row] = []
     for group in groups.values():
-        if len(group) < FROM:
+        if len(group) < MIN_FOLDED:
             found += [row for _, row in group]
         else:
             found.append(_folded(group, totals))
@@ -75,7 +75,7 @@ def _alike(decision: DecisionDoc, row: Row) -> Hashable:
         (it.reason, it.attempt, tuple(change for change in it.changes if change.field != "inputs"))
         for it in decision.of(CreateDoc)
     )
-    cancels = tuple((it.reason, it.first) for it in decision.of(CancelDoc))
+    cancels = tuple((it.reason, it.cancel_before_create) for it in decision.of(CancelDoc))
     holds = tuple(
         (it.reason, it.hint, it.until, it.detail if it.attention else "") for it in decision.of(HoldDoc)
     )
@@ -90,7 +90,7 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     cancels = [cancel.job for decision in decisions for cancel in decision.of(CancelDoc)]
     why: tuple[str, ...] = row.why[:1] if creates or cancels else _common(row.why for _, row in group)
     answered = sum(job.completed_requests for job in cancels)
-    now = f"{count(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
+    now = f"{pluralize(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
     if cancels and not creates:
         why, now = (plan_view.reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
     changes, notes = _common(row.changes for _, row in group), _common(row.notes for _, row in group)
@@ -99,13 +99,13 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     )
     return Row(
         verb=row.verb,
-        name=clean(called(first.family, len(group), totals[of(first)])),
+        name=clean(family_title(first.family, len(group), totals[of(first)])),
         why=tuple(map(clean, why)),
         requests=_requests(creates),
         uploads=_uploads(creates),
         now=now,
-        first=row.first,
-        changes=(*changes, *((f"{count(more, 'line')} more, with --all",) if more else ())),
+        cancel_before_create=row.cancel_before_create,
+        changes=(*changes, *((f"{pluralize(more, 'line')} more, with --all",) if more else ())),
         notes=notes,
         attention=row.attention,
         declared_at=row.declared_at,
@@ -115,15 +115,15 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
 
 def _requests(creates: Sequence[CreateDoc]) -> str:
     known = [create.requests for create in creates if create.requests is not None]
-    facts = [count(sum(known), "request")] if known else []
+    facts = [pluralize(sum(known), "request")] if known else []
     if len(known) < len(creates):
-        facts.append(f"{count(len(creates) - len(known), 'job')} of unknown size")
+        facts.append(f"{pluralize(len(creates) - len(known), 'job')} of unknown size")
     return " and ".join(facts)
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:
     uploads = {upload.sha256: upload.bytes for create in creates for upload in create.uploads}
-    return f"uploads {count(len(uploads), 'file')} ({size(sum(uploads.values()))})" if uploads else ""
+    return f"uploads {pluralize(len(uploads), 'file')} ({size(sum(uploads.values()))})" if uploads else ""
 
 
 def _common(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -143,10 +143,10 @@ def notes(plan: PlanDoc, *, everything: bool = False) -> list[str]:
                 groups[decision.name if everything else of(decision) or decision.name, note].append(decision)
     found = []
     for (_, note), group in groups.items():
-        if len(group) < FROM:
+        if len(group) < MIN_FOLDED:
             found += [clean(f"{decision.name}: {note}") for decision in group]
         else:
-            found.append(clean(f"{called(group[0].family, len(group), totals[of(group[0])])}: {note}"))
+            found.append(clean(f"{family_title(group[0].family, len(group), totals[of(group[0])])}: {note}"))
     return sorted(found)
 
 
@@ -162,10 +162,10 @@ def outcomes(done: Sequence[Outcome], plan: PlanDoc, *, everything: bool = False
     found = []
     for key, group in groups.items():
         family = key[0] if isinstance(key, tuple) else None
-        if family is None or len(group) < FROM:
+        if family is None or len(group) < MIN_FOLDED:
             found += [outcome_row(outcome) for outcome in group]
             continue
         row = outcome_row(group[0])
-        name = clean(called(family.label, len(group), totals[family]))
-        found.append(OutcomeRow(row.sign, row.verb, name, count(len(group), "job")))
+        name = clean(family_title(family.label, len(group), totals[family]))
+        found.append(OutcomeRow(row.sign, row.verb, name, pluralize(len(group), "job")))
     return found

@@ -7,17 +7,17 @@ from typing import Final
 
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.render.plan_view import Row
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
-MOST: Final = 3
+MAX_LISTED_LOSSES: Final = 3
 """So many losses are named."""
-NEAR: Final = 0.8
+NEAR_LIMIT_SHARE: Final = 0.8
 """From this share of its limit on, a guard is worth a line."""
 
 
-def look_first(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
+def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
     """Return the lines; none for a plan that holds no surprise."""
-    return [*_refused(plan), *_lost(plan), *_large(plan), *_near(plan), *_half(plan, rows)]
+    return [*_refused(plan), *_lost(plan), *_large(plan), *_near_limits(plan), *_half_of_a_spec(plan, rows)]
 
 
 def _refused(plan: PlanDoc) -> Iterator[str]:
@@ -35,11 +35,11 @@ def _lost(plan: PlanDoc) -> Iterator[str]:
         ),
         key=lambda it: (-it[0], it[1]),
     )
-    for lost, name, job in losses[:MOST]:
+    for lost, name, job in losses[:MAX_LISTED_LOSSES]:
         total = max(job.total_requests, lost)
         yield f"{name}: {lost:,} of {total:,} answers are lost, and they are paid for"
-    if len(losses) > MOST:
-        yield f"{count(len(losses) - MOST, 'more job')} with answers that are lost"
+    if len(losses) > MAX_LISTED_LOSSES:
+        yield f"{pluralize(len(losses) - MAX_LISTED_LOSSES, 'more job')} with answers that are lost"
 
 
 def _large(plan: PlanDoc) -> Iterator[str]:
@@ -50,19 +50,24 @@ def _large(plan: PlanDoc) -> Iterator[str]:
         yield f"nobody here knows how many requests {unknown[0]}{more} will buy"
     requests, name = max(((create.requests or 0, name) for create, name in creates), default=(0, ""))
     if len(creates) > 1 and requests * 2 > plan.summary.requests:
-        yield f"{name} is most of what is bought: {requests:,} of {count(plan.summary.requests, 'request')}"
+        yield f"{name} is most of what is bought: {requests:,} of {pluralize(plan.summary.requests, 'request')}"
 
 
-def _near(plan: PlanDoc) -> Iterator[str]:
+def _near_limits(plan: PlanDoc) -> Iterator[str]:
     refusing = {guard.guard for guard in plan.guards}
-    for it in plan.measures:
-        if it.guard not in refusing and it.limit and NEAR * it.limit <= it.value <= it.limit and it.value:
+    for it in plan.guard_readings:
+        if (
+            it.guard not in refusing
+            and it.limit
+            and NEAR_LIMIT_SHARE * it.limit <= it.value <= it.limit
+            and it.value
+        ):
             yield f"{it.guard} is nearly reached"
 
 
-def _half(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
+def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
     if plan.dirty:
         yield "made of files that are not committed: a run elsewhere will not see them so"
     waiting = sum(row.verb == "hold" and not row.attention for row in rows)
     if waiting and plan.pending:
-        yield f"{count(waiting, 'name')} on hold: wanted, and not bought by this plan"
+        yield f"{pluralize(waiting, 'name')} on hold: wanted, and not bought by this plan"

@@ -10,10 +10,10 @@ import msgspec
 
 from reconciler.history.record import Record
 from reconciler.history.statistics import GroupDoc
-from reconciler.text.plural import DAY, age, count
+from reconciler.text.plural import DAY, age, pluralize
 from reconciler.text.timestamps import rfc3339
 
-Row = tuple[str, ...]
+TextRow = tuple[str, ...]
 
 UNKNOWN: Final = "?"
 """What nobody has told. It is never 0, and never empty."""
@@ -29,7 +29,7 @@ STATS_HEAD: Final = (
 _TIMES: Final = frozenset({"created_at", "started_at", "completed_at", "cancelled_at"})
 
 
-def rows(records: Sequence[Record]) -> list[Row]:
+def rows(records: Sequence[Record]) -> list[TextRow]:
     """Return the cells of every record, row by row."""
     columns = [
         _days([it.created_at for it in records]),
@@ -85,16 +85,18 @@ def cancelled(it: Record) -> str:
 
 def footer(records: Sequence[Record]) -> str:
     """Return how many there are, and what a star at a commit means where there is one."""
-    told = count(len(records), "job")
-    return f"{told} · * bought with uncommitted changes\n" if any(it.dirty for it in records) else f"{told}\n"
+    total = pluralize(len(records), "job")
+    return (
+        f"{total} · * bought with uncommitted changes\n" if any(it.dirty for it in records) else f"{total}\n"
+    )
 
 
-def csv_head() -> Row:
+def csv_head() -> TextRow:
     """Return the columns of a CSV: the fields of a record."""
     return Record.__struct_fields__
 
 
-def csv_rows(records: Iterable[Record]) -> list[Row]:
+def csv_rows(records: Iterable[Record]) -> list[TextRow]:
     """Return every field of every record as text; what is not known is empty, times are RFC 3339."""
     return [tuple(_field(name, getattr(it, name)) for name in Record.__struct_fields__) for it in records]
 
@@ -109,7 +111,7 @@ def _field(name: str, value: object) -> str:
     return "+".join(value) if isinstance(value, tuple) else str(value)
 
 
-def stats_rows(groups: Iterable[GroupDoc]) -> list[Row]:
+def stats_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
     """Return the cells of every group."""
     return [
         (
@@ -147,12 +149,12 @@ def _sum(value: int | None, unknown: int) -> str:
     return f"{value:,}" if not unknown else f"≥ {value:,}"
 
 
-def stats_csv_head() -> Row:
+def stats_csv_head() -> TextRow:
     """Return the columns of the numbers as CSV."""
     return GroupDoc.__struct_fields__
 
 
-def stats_csv_rows(groups: Iterable[GroupDoc]) -> list[Row]:
+def stats_csv_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
     """Return every field of every group as text; what is not known is empty."""
     return [
         tuple("" if value is None else str(value) for value in msgspec.structs.astuple(it)) for it in groups

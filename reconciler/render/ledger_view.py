@@ -8,15 +8,15 @@ from typing import assert_never
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
-    Created,
+    CreateConfirmed,
     CreateIntended,
     CreateRefused,
     CreateUnknown,
-    EndClaimed,
     Ended,
-    EndTold,
     Line,
-    TellingBegan,
+    NotificationClaimed,
+    NotificationDelivered,
+    NotificationsEnabled,
 )
 from reconciler.render.tables import table_text
 from reconciler.text.timestamps import rfc3339
@@ -34,8 +34,8 @@ def _cells(line: Line) -> tuple[str, str, str, str]:  # noqa: PLR0911 - a row fo
     match line:
         case CreateIntended():
             return ("create intended", line.name, "-", _why(line))
-        case Created():
-            return ("created", line.name, line.job_id, "its answer was lost" if line.adopted else "")
+        case CreateConfirmed():
+            return ("created", line.name, line.job_id, "its answer was lost" if line.recovered else "")
         case CreateRefused() | CreateUnknown():
             what = "create refused" if isinstance(line, CreateRefused) else "create unknown"
             return (what, "-", "-", line.error)
@@ -45,11 +45,11 @@ def _cells(line: Line) -> tuple[str, str, str, str]:  # noqa: PLR0911 - a row fo
             return ("cancel ended", "-", line.job_id, line.error or line.status)
         case Ended():
             return ("job ended", line.name, line.job_id, line.phase)
-        case TellingBegan():
+        case NotificationsEnabled():
             return ("telling began", "-", "-", "ends from here on are told to on_end")
-        case EndClaimed():
+        case NotificationClaimed():
             return ("end claimed", "-", line.job_id, "")
-        case EndTold():
+        case NotificationDelivered():
             return ("end not told" if line.error else "end told", "-", line.job_id, line.error)
         case _:
             assert_never(line)

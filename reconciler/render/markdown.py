@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.plans.document import HoldDoc, KeepDoc, MeasureDoc, PlanDoc
+from reconciler.plans.document import GuardReadingDoc, HoldDoc, KeepDoc, PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_view
-from reconciler.render.highlights import look_first
+from reconciler.render.highlights import review_highlights
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.plan_view import Row
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
-MOST_BYTES: Final = 60_000
+MAX_BYTES: Final = 60_000
 """A comment on GitHub holds 65,536 characters; some room is left for who posts it."""
 CUTS: Final = ((1000, 2000), (300, 600), (100, 300), (40, 200), (15, 160), (5, 120), (2, 80), (0, 60))
 """How many rows a list and how many characters a cell may have, tried one after the other."""
@@ -38,16 +38,16 @@ def escape(text: str) -> str:
     return _REFERENCE.sub("\\g<0>\u200b", shown)
 
 
-def plan_markdown(plan: PlanDoc, told: Sequence[str] = (), *, everything: bool = False) -> str:
+def plan_markdown(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
     """Return a plan: a verdict, what to look at first, a table of what changes, guards, and the rest folded.
 
     Args:
         plan: the document.
-        told: lines that belong to it.
+        remarks: lines that belong to it.
         everything: whether families are opened.
     """
     rows = grouping.rows(plan, everything=everything)
-    return _fitting(lambda cut: _plan(plan, rows, told, cut))
+    return _fitting(lambda cut: _plan(plan, rows, remarks, cut))
 
 
 def outcomes_markdown(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow]) -> str:
@@ -56,7 +56,7 @@ def outcomes_markdown(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow]) -
 
 
 def apply_markdown(
-    plan: PlanDoc, outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], told: Sequence[str] = ()
+    plan: PlanDoc, outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], remarks: Sequence[str] = ()
 ) -> str:
     """Return what an apply did, with what it was told to leave alone, and the plan folded: one comment for all."""
     verdict = f"{plan.target.project}: {summary(outcomes)}"
@@ -65,7 +65,7 @@ def apply_markdown(
     def parts(cut: _Cut) -> Iterator[str]:
         yield from (f"### {escape(verdict)}", "")
         yield from _outcomes(rows, cut)
-        yield from _list(told, cut)
+        yield from _list(remarks, cut)
         yield from _folded_part("What was planned", list(_plan(plan, planned, (), cut)))
 
     return _fitting(parts)
@@ -100,12 +100,12 @@ def _fitting(parts: Callable[[_Cut], Iterator[str] | list[str]]) -> str:
     text = ""
     for rows, characters in CUTS:
         text = "\n".join(parts(_Cut(rows, characters))) + "\n"
-        if len(text.encode()) <= MOST_BYTES:
+        if len(text.encode()) <= MAX_BYTES:
             break
     return text
 
 
-def _plan(plan: PlanDoc, rows: Sequence[Row], told: Sequence[str], cut: _Cut) -> Iterator[str]:
+def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut) -> Iterator[str]:
     main = [row for row in rows if row.pending or not (row.attention or row.standing)]
     others = [row for row in rows if row.attention and not row.pending]
     yield from (
@@ -113,25 +113,25 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], told: Sequence[str], cut: _Cut) ->
         "",
         cut.cell(" · ".join(filter(None, [plan_view.header(plan), plan_view.uploads(plan)]))),
     )
-    yield from _list(look_first(plan, rows), cut, title="**Look first**")
+    yield from _list(review_highlights(plan, rows), cut, title="**Look first**")
     if main:
         head = ["", "| | name | why | requests | now |", "|---|---|---|---:|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
-    if measured := [escape(_measure(it)) for it in plan.measures if it.value]:
+    if measured := [escape(_measure(it)) for it in plan.guard_readings if it.value]:
         yield from ("", f"Guards: {' · '.join(measured)}")
     if selection := plan_view.selection(plan):
         yield from ("", escape(selection))
-    yield from _list(told, cut)
+    yield from _list(remarks, cut)
     if grouping.is_folded(plan, rows):
-        yield from ("", escape(grouping.OPEN))
+        yield from ("", escape(grouping.FOLDED_NOTE))
     different = [row for row in rows if row.changes or row.notes]
     yield from _folded_part(f"Field differences and notes ({len(different):,})", _differences(different, cut))
     why = [
         [f"{cut.cell(row.name)}", cut.cell(" · ".join(filter(None, [*row.why, row.now])))] for row in others
     ]
     yield from _folded_part(
-        f"{count(len(others), 'name')} in need of attention, not this change's doing",
+        f"{pluralize(len(others), 'name')} in need of attention, not this change's doing",
         _table(["", "| name | why |", "|---|---|"], why, cut),
     )
     yield from _folded_part(
@@ -149,16 +149,16 @@ def _cells(row: Row, cut: _Cut) -> list[str]:
         cut.cell(row.name),
         cut.cell(why),
         cut.cell(requests),
-        cut.cell(f"stops first: {row.now}" if row.first else row.now),
+        cut.cell(f"stops first: {row.now}" if row.cancel_before_create else row.now),
     ]
 
 
 def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
     """Return a line for each job that stays; those that are cut off anyway are not made."""
-    told = [(decision, plan_view.row(decision)) for decision in plan.decisions if not decision.pending]
+    rows = [(decision, plan_view.row(decision)) for decision in plan.decisions if not decision.pending]
     quiet = [
         (decision, action)
-        for decision, row in told
+        for decision, row in rows
         if row is None or row.standing
         for action in decision.actions
         if isinstance(action, KeepDoc | HoldDoc)
@@ -174,7 +174,7 @@ def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
     return [*shown, *([] for _ in quiet[cut.rows :])]
 
 
-def _measure(it: MeasureDoc) -> str:
+def _measure(it: GuardReadingDoc) -> str:
     if it.guard == "max_cancel_share":
         return f"{it.guard} {it.value:.0%} of {it.limit:.0%}"
     return f"{it.guard} {it.value:,.0f} of {it.limit:,.0f}"
@@ -202,14 +202,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], cut: _Cut) -> lis
         return []
     lines = [*head, *(f"| {' | '.join(row)} |" for row in rows[: cut.rows])]
     more = len(rows) - cut.rows
-    return [*lines, "", f"… and {count(more, 'line')} more"] if more > 0 else lines
+    return [*lines, "", f"… and {pluralize(more, 'line')} more"] if more > 0 else lines
 
 
 def _list(lines: Sequence[str], cut: _Cut, *, title: str = "") -> list[str]:
     if not lines:
         return []
     most = max(cut.rows, 3)
-    more = [f"- … and {count(len(lines) - most, 'line')} more"] if len(lines) > most else []
+    more = [f"- … and {pluralize(len(lines) - most, 'line')} more"] if len(lines) > most else []
     return ["", *([title, ""] if title else []), *(f"- {cut.cell(line)}" for line in lines[:most]), *more]
 
 

@@ -30,7 +30,7 @@ def outcome_row(outcome: Outcome) -> OutcomeRow:
         case Created():
             fact = (
                 f"{outcome.job.id} (its answer was lost; found by its op)"
-                if outcome.adopted
+                if outcome.recovered
                 else outcome.job.id
             )
             return OutcomeRow("+", "created", outcome.name, fact)
@@ -72,7 +72,7 @@ def outcome_doc(outcome: Outcome) -> OutcomeDoc:
         outcome=row.verb.replace(" ", "_"),
         job_id=job.id if job else None,
         status=job.status if job else None,
-        adopted=isinstance(outcome, Created) and outcome.adopted,
+        recovered=isinstance(outcome, Created) and outcome.recovered,
         message="" if job else row.fact,
         hint=row.hint,
     )

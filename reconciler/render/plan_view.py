@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
-from reconciler.text.plural import age, count
+from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
 
@@ -56,7 +56,7 @@ class Row(Struct, frozen=True, kw_only=True):
     uploads: str = ""
     now: str = ""
     """The job that stands behind the name now, where that matters."""
-    first: bool = False
+    cancel_before_create: bool = False
     """True where it has to stop before what replaces it is created."""
     changes: tuple[str, ...] = ()
     """Field differences."""
@@ -74,7 +74,7 @@ class Row(Struct, frozen=True, kw_only=True):
         if self.verb == "replace":
             now = (
                 f"first cancels {now}, and waits until it has stopped"
-                if self.first
+                if self.cancel_before_create
                 else f"then cancels {now}"
             )
         return tuple(fact for fact in (*self.why, self.requests, self.uploads, now) if fact)
@@ -122,7 +122,7 @@ def row(decision: DecisionDoc) -> Row | None:
         requests=", ".join(map(_requests, creates)),
         uploads=clean(_uploads(creates)),
         now=clean(", ".join(now)),
-        first=any(cancel.first for cancel in cancels),
+        cancel_before_create=any(cancel.cancel_before_create for cancel in cancels),
         changes=tuple(
             clean(f"{change.field}: {change.before} -> {change.after}")
             for create in creates
@@ -145,7 +145,7 @@ def _create(create: CreateDoc) -> list[str]:
 
 
 def _requests(create: CreateDoc) -> str:
-    return "unknown number of requests" if create.requests is None else count(create.requests, "request")
+    return "unknown number of requests" if create.requests is None else pluralize(create.requests, "request")
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:
@@ -190,7 +190,7 @@ def header(plan: PlanDoc) -> str:
         branch = f"{plan.branch}@" if plan.branch else ""
         parts.append(f"{branch}{plan.commit[:7]}, {'uncommitted changes' if plan.dirty else 'clean'}")
     seen = snapshot_age(plan)
-    parts.append(f"{count(plan.jobs_read, 'job')} read{seen and f' {seen}'}, {plan.jobs_ours:,} ours")
+    parts.append(f"{pluralize(plan.jobs_read, 'job')} read{seen and f' {seen}'}, {plan.jobs_owned:,} ours")
     return clean(" · ".join(parts))
 
 
@@ -211,37 +211,43 @@ def unchanged(plan: PlanDoc) -> str:
     if not quiet:
         return ""
     reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)
-    told = ", ".join(f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(reasons.items()))
+    reasons_text = ", ".join(
+        f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(reasons.items())
+    )
     noted = sum(len(decision.notes) for decision in quiet)
-    return clean(f"{len(quiet):,} unchanged: {told}") + (f" ({count(noted, 'note')})" if noted else "")
+    return clean(f"{len(quiet):,} unchanged: {reasons_text}") + (
+        f" ({pluralize(noted, 'note')})" if noted else ""
+    )
 
 
 def selection(plan: PlanDoc) -> str:
     """Return what a selection leaves out, "" where everything is considered."""
     if plan.selected is None:
         return ""
-    return f"{count(plan.selected, 'spec')} selected; {count(plan.not_considered, 'job')} not considered"
+    return (
+        f"{pluralize(plan.selected, 'spec')} selected; {pluralize(plan.not_considered, 'job')} not considered"
+    )
 
 
 def verdict(plan: PlanDoc) -> str:
     """Return the plan in a line that begins with its project: `prod: buys 57,300 requests · cancels 2`."""
     it = plan.summary
     parts = [f"refused by {', '.join(guard.guard for guard in plan.guards)}"] if plan.guards else []
-    parts += [bought(plan)] if it.create or it.replace else []
+    parts += [submitted(plan)] if it.create or it.replace else []
     parts += [
         f"{word} {number:,}" for number, word in ((it.replace, "replaces"), (it.cancel, "cancels")) if number
     ]
-    parts += [f"loses {count(it.lost_answers, 'answer')}"] if it.lost_answers else []
+    parts += [f"loses {pluralize(it.lost_answers, 'answer')}"] if it.lost_answers else []
     return clean(f"{plan.target.project}: {' · '.join(parts) or 'no changes'}")
 
 
-def bought(plan: PlanDoc) -> str:
+def submitted(plan: PlanDoc) -> str:
     """Return what a plan buys, "" where that is nothing."""
     it = plan.summary
-    unknown = f"{count(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
-    known = count(it.requests, "request") if it.requests else ""
-    told = " and ".join(filter(None, [known, unknown]))
-    return f"buys {told}" if told else ""
+    unknown = f"{pluralize(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
+    known = pluralize(it.requests, "request") if it.requests else ""
+    requests_text = " and ".join(filter(None, [known, unknown]))
+    return f"buys {requests_text}" if requests_text else ""
 
 
 def uploads(plan: PlanDoc) -> str:
@@ -262,6 +268,6 @@ def totals(plan: PlanDoc) -> str:
         )
         if number
     ]
-    loses = f"loses {count(it.lost_answers, 'answer')}" if it.lost_answers else ""
-    spent = ", ".join(filter(None, [bought(plan), uploads(plan), loses]))
+    loses = f"loses {pluralize(it.lost_answers, 'answer')}" if it.lost_answers else ""
+    spent = ", ".join(filter(None, [submitted(plan), uploads(plan), loses]))
     return " · ".join(filter(None, [", ".join(done), spent]))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler.errors import Problem
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
 _WINDOW: Final = 96
@@ -40,8 +40,10 @@ def count_line(problems: Iterable[Problem]) -> str:
     shown = list(problems)
     warnings = sum(problem.warning for problem in shown)
     errors = len(shown) - warnings
-    parts = [count(number, word) for number, word in ((errors, "problem"), (warnings, "warning")) if number]
-    return f"{', '.join(parts) or 'no problems'} in {count(len({p.path for p in shown}), 'file')}"
+    parts = [
+        pluralize(number, word) for number, word in ((errors, "problem"), (warnings, "warning")) if number
+    ]
+    return f"{', '.join(parts) or 'no problems'} in {pluralize(len({p.path for p in shown}), 'file')}"
 
 
 def _lines(problem: Problem, *, colour: bool) -> Iterator[str]:

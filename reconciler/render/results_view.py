@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler.documents.reports import PullDoc, PulledJob
-from reconciler.documents.result_summary import RequestsDoc, Summary, lossy
+from reconciler.documents.result_summary import RequestsDoc, ResultSummary, lossy
 from reconciler.model import Target
-from reconciler.render.text import WIDEST_NAME, paint
-from reconciler.text.plural import count
+from reconciler.render.text import MAX_NAME_WIDTH, paint
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
-SHORT_ID: Final = 8
+SHORT_ID_LENGTH: Final = 8
 SUCCESS: Final = "SUCCESS"
 """The API's word for an end that need not be said."""
 
@@ -22,15 +22,15 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     """Return what was fetched, what was there, and what could not be had."""
     states = Counter(job.state for job in report.jobs)
     where = clean(f"{report.project} on {target.host}")
-    told = [job for job in report.jobs if job.state != "present"]
-    ended = count(len(report.jobs), "job") + " ended"
+    listed = [job for job in report.jobs if job.state != "present"]
+    ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
-    if not told:
+    if not listed:
         rest = f"all pulled before, into {report.to}" if report.jobs else "no results yet"
         return clean(f"Nothing to pull. {where} · {ended}{running} · {rest}") + "\n"
-    width = min(WIDEST_NAME, max(len(job.name) for job in told))
+    width = min(MAX_NAME_WIDTH, max(len(job.name) for job in listed))
     lines = [clean(f"{where} · {ended}{running} · into {report.to}"), ""]
-    for job in told:
+    for job in listed:
         sign = "+" if job.summary and not lossy(job.summary) else "!"
         facts = " · ".join(clean(fact) for fact in _facts(job))
         lines.append(
@@ -40,14 +40,14 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     before = f", {states['present']:,} before" if states["present"] else ""
     parts = [f"{states['pulled']:,} pulled{before}"]
     parts += [f"{states[state]:,} {state}" for state in ("failed", "stopped") if states[state]]
-    summaries = [job.summary for job in told if job.summary]
+    summaries = [job.summary for job in listed if job.summary]
     if summaries:
         parts += [totals(summaries)]
     return "\n".join([*lines, "", " · ".join(parts)]) + "\n"
 
 
 def _facts(job: PulledJob) -> Iterator[str]:
-    yield job.job_id[:SHORT_ID]
+    yield job.job_id[:SHORT_ID_LENGTH]
     if job.status != SUCCESS:
         yield job.status
     if job.summary is None:
@@ -55,7 +55,7 @@ def _facts(job: PulledJob) -> Iterator[str]:
         return
     yield requests_words(job.summary.requests)
     if job.summary.tokens:
-        yield count(job.summary.tokens.total, "token")
+        yield pluralize(job.summary.tokens.total, "token")
 
 
 def _below(job: PulledJob) -> Iterator[str]:
@@ -78,7 +78,7 @@ def requests_words(requests: RequestsDoc) -> str:
     return ", ".join(parts)
 
 
-def trouble_words(summary: Summary) -> Iterator[str]:
+def trouble_words(summary: ResultSummary) -> Iterator[str]:
     """Yield what a person should know of a job's results."""
     first = summary.requests.first_missing
     if first:
@@ -90,13 +90,13 @@ def trouble_words(summary: Summary) -> Iterator[str]:
         if file.state == "gone":
             yield f"{file.path} is gone: the provider has deleted it, or somebody has"
     trouble = summary.trouble
-    told = {"malformed": trouble.malformed, "repeated": trouble.repeated, "of no request": trouble.unknown}
-    if any(told.values()):
-        what = ", ".join(f"{number:,} {kind}" for kind, number in told.items() if number)
+    counts = {"malformed": trouble.malformed, "repeated": trouble.repeated, "of no request": trouble.unknown}
+    if any(counts.values()):
+        what = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number)
         yield f"lines that could not be used: {what}"
 
 
-def totals(summaries: Iterable[Summary]) -> str:
+def totals(summaries: Iterable[ResultSummary]) -> str:
     """Return what all of it amounts to."""
     ok = failed = missing = tokens = 0
     for summary in summaries:
@@ -106,4 +106,4 @@ def totals(summaries: Iterable[Summary]) -> str:
         tokens += summary.tokens.total if summary.tokens else 0
     parts = [f"{ok:,} ok", f"{failed:,} failed" if failed else "", f"{missing:,} missing" if missing else ""]
     words = ", ".join(part for part in parts if part)
-    return f"{words} · {count(tokens, 'token')}" if tokens else words
+    return f"{words} · {pluralize(tokens, 'token')}" if tokens else words

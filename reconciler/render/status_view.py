@@ -7,13 +7,13 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc
-from reconciler.model import Later
+from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
 from reconciler.render import grouping
 from reconciler.render.plan_view import reason_words
 from reconciler.render.tables import table_markdown, table_text
-from reconciler.text.plural import age, count
+from reconciler.text.plural import age, pluralize
 
 HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "FAILED", "AGE", "WHY")
 LATER: Final = "later"
@@ -33,7 +33,9 @@ _WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value
 """The state to show for a standing that has no job."""
 
 
-def status_doc(plan: PlanDoc, later: Mapping[str, Later], selected: frozenset[str] | None) -> StatusDoc:
+def status_doc(
+    plan: PlanDoc, later: Mapping[str, NotYetStarted], selected: frozenset[str] | None
+) -> StatusDoc:
     """Return every declared job as it stands.
 
     Args:
@@ -109,7 +111,7 @@ def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
         alike = (row.family, row.state, row.reason, row.attention, row.detail if row.attention else "")
         groups[alike if row.family else row.name].append(row)
     for group in groups.values():
-        if len(group) < grouping.FROM:
+        if len(group) < grouping.MIN_FOLDED:
             yield from (_cells(row, now) for row in group)
             continue
         first = group[0]
@@ -118,9 +120,9 @@ def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
         answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "-"
         failed = f"{sum(job.failed_requests for job in jobs):,}" if jobs else "-"
         ages = (age(now - min(job.created_at for job in jobs)) if jobs else "-",)
-        name = grouping.called(first.family, len(group), totals[first.family])
+        name = grouping.family_title(first.family, len(group), totals[first.family])
         _, state, *_, why = _cells(first, now)
-        yield (name, state, count(len(jobs), "job") if jobs else "-", answered, failed, *ages, why)
+        yield (name, state, pluralize(len(jobs), "job") if jobs else "-", answered, failed, *ages, why)
 
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
@@ -139,7 +141,7 @@ def _job_cells(job: JobDoc | None, now: float) -> tuple[str, ...]:
 
 def waited(report: WaitDoc) -> str:
     """Return the end of a wait in one line: `3 done, 1 needs attention`."""
-    stands = Counter(report.stands.values())
+    readiness = Counter(report.readiness.values())
     words = {
         "done": "done",
         "attention": "to look at",
@@ -147,5 +149,5 @@ def waited(report: WaitDoc) -> str:
         "running": "still running",
         "idle": "not wanted now",
     }
-    told = ", ".join(f"{stands[it]:,} {word}" for it, word in words.items() if stands[it])
-    return f"timed out: {told}" if report.timed_out else told or "nothing is declared"
+    counts = ", ".join(f"{readiness[it]:,} {word}" for it, word in words.items() if readiness[it])
+    return f"timed out: {counts}" if report.timed_out else counts or "nothing is declared"

@@ -13,7 +13,7 @@ from reconciler.text.sanitize import clean
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "look": "!"}
 COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
-WIDEST_NAME: Final = 40
+MAX_NAME_WIDTH: Final = 40
 
 
 def paint(text: str, sign: str, *, colour: bool) -> str:
@@ -35,11 +35,11 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
     header, same = plan_view.header(plan), plan_view.unchanged(plan)
     selected = plan_view.selection(plan)
     if not rows:
-        told = "; ".join(filter(None, [selected, same or "nothing is declared"]))
-        return f"No changes. {header} · {told}\n" + "".join(
+        quiet = "; ".join(filter(None, [selected, same or "nothing is declared"]))
+        return f"No changes. {header} · {quiet}\n" + "".join(
             f"  note: {note}\n" for note in grouping.notes(plan, everything=everything)
         )
-    width = min(WIDEST_NAME, max(len(row.name) for row in rows))
+    width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
     lines = [header, ""]
     for row in rows:
         sign = "!" if row.attention else SIGNS[row.verb]
@@ -50,7 +50,7 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
         lines += [f"      {line}" for line in row.below]
     lines += [f"  {line}" for line in (same, selected) if line]
     lines += [f"  note: {note}" for note in grouping.notes(plan, everything=everything)]
-    lines += [f"  {grouping.OPEN}"] if grouping.is_folded(plan, rows) else []
+    lines += [f"  {grouping.FOLDED_NOTE}"] if grouping.is_folded(plan, rows) else []
     totals = plan_view.totals(plan)
     if totals:
         lines += ["", totals]
@@ -66,7 +66,7 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
 
 def outcomes_text(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], *, colour: bool) -> str:
     """Return what an apply did, did not do and does not know; `rows` are its lines."""
-    width = min(WIDEST_NAME, max(len(row.name) for row in rows))
+    width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
     lines = [
         f"  {paint(f'{row.sign} {row.verb:<12}', row.sign, colour=colour)} {row.name:<{width}}  {row.fact}"
         + (f"\n      hint: {row.hint}" if row.hint else "")

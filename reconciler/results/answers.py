@@ -58,7 +58,7 @@ decode_line: Final = msgspec.json.Decoder(_Line).decode
 decode_loosely: Final = msgspec.json.Decoder(_Loose).decode
 decode_body: Final = msgspec.json.Decoder(_Body).decode
 encode: Final = msgspec.json.Encoder().encode
-REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Usage:
         """Add what an answer's body says, if it does."""
         try:
             usage = decode_body(body).usage
-        except REFUSED:
+        except DECODE_ERRORS:
             return
         if usage is not None:
             self.prompt += usage.prompt_tokens
@@ -120,8 +120,8 @@ def _failed(answer: _Line, line: bytes) -> tuple[str, bytes]:
     elif response is None:
         kind, detail = NO_ANSWER, line
     else:
-        told = status is not None and FIRST_FAILURE <= status < NO_STATUS
-        kind, detail = f"http_{status}" if told else ERROR, bytes(response.body)
+        is_error = status is not None and FIRST_FAILURE <= status < NO_STATUS
+        kind, detail = f"http_{status}" if is_error else ERROR, bytes(response.body)
     return kind, failure(answer.custom_id, kind, status, detail)
 
 

@@ -22,7 +22,7 @@ from reconciler.api.errors import (
     RejectedError,
 )
 from reconciler.api.retry import Retrier
-from reconciler.results.heartbeat import Beat
+from reconciler.results.heartbeat import Heartbeat
 
 PART: Final = ".part"
 """What the name of a file that is not whole yet ends in."""
@@ -67,17 +67,17 @@ class Digest:
         return Fetched(size=self.size, sha256=self._sha256.hexdigest(), lines=lines, resumed_at=resumed_at)
 
 
-def read(path: Path, beat: Beat) -> Digest:
+def read(path: Path, heartbeat: Heartbeat) -> Digest:
     """Read a file that is here."""
     digest = Digest()
     with path.open("rb", buffering=0) as file:
         while piece := file.read(PIECE):
             digest.add(piece)
-            beat()
+            heartbeat()
     return digest
 
 
-def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, beat: Beat) -> Fetched:
+def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartbeat: Heartbeat) -> Fetched:
     """Bring a file to its place.
 
     Args:
@@ -85,7 +85,7 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, beat: 
         retrier: says whether and when a broken download goes on.
         file_id: the file's.
         place: where it is to be; beside it, with `PART` at the end, it is made.
-        beat: called again and again; raises to end it all.
+        heartbeat: called again and again; raises to end it all.
 
     Raises:
         NotFoundError: the workspace does not have it, or no longer.
@@ -93,12 +93,12 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, beat: 
         OSError: it cannot be written.
     """
     if place.exists():
-        return read(place, beat).result()
+        return read(place, heartbeat).result()
     described = reader.get_file(file_id)
     if described.deleted:
         raise NotFoundError("it was deleted", status=404)
     part = place.with_name(place.name + PART)
-    download = Download(reader, file_id, part, expected=described.size, beat=beat)
+    download = Download(reader, file_id, part, expected=described.size, heartbeat=heartbeat)
     failures = 0
     while True:
         before = download.here()
@@ -106,7 +106,7 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, beat: 
             digest, went_on = download.go_on()
         except ApiError as error:
             failures = 1 if download.here() > before else failures + 1
-            beat()
+            heartbeat()
             retrier.wait(error, attempt=failures)
             continue
         part.replace(place)
@@ -116,12 +116,14 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, beat: 
 class Download:
     """A file on its way, one try at a time."""
 
-    def __init__(self, reader: Reader, file_id: str, part: Path, *, expected: int | None, beat: Beat) -> None:
+    def __init__(
+        self, reader: Reader, file_id: str, part: Path, *, expected: int | None, heartbeat: Heartbeat
+    ) -> None:
         self._reader = reader
         self._file_id = file_id
         self._part = part
         self._expected = expected
-        self._beat = beat
+        self._heartbeat = heartbeat
 
     def here(self) -> int:
         """Return how many bytes of it are here."""
@@ -138,7 +140,7 @@ class Download:
         """
         here = self.here()
         if here and here == self._expected:
-            return read(self._part, self._beat), None
+            return read(self._part, self._heartbeat), None
         if here and (self._expected is None or here < self._expected):
             try:
                 return self._receive(here)
@@ -149,7 +151,7 @@ class Download:
 
     def _receive(self, here: int) -> tuple[Digest, int | None]:
         with self._reader.file_from(self._file_id, start=here) as content:
-            digest = read(self._part, self._beat) if content.start else Digest()
+            digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file: whoever may still write to the old one spoils nothing
                 self._part.unlink(missing_ok=True)
                 self._part.touch()
@@ -160,7 +162,7 @@ class Download:
                 for piece in content.pieces:
                     _write(file.write, piece)
                     digest.add(piece)
-                    self._beat()
+                    self._heartbeat()
                 os.fsync(file.fileno())
         whole = self._expected if content.size is None else content.size
         if whole is not None and digest.size < whole:

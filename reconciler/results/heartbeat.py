@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-Beat: TypeAlias = Callable[[], None]
+Heartbeat: TypeAlias = Callable[[], None]
 """Says that the work goes on. Raises `StoppedError` or `LostError` where it is not to."""
 
 

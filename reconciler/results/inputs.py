@@ -10,19 +10,19 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 import msgspec
 
-from reconciler.model import InlineRequests, Input, InputFile, JobSpec, Ours, UploadedFile, digests
-from reconciler.results.heartbeat import Beat
+from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
+from reconciler.results.heartbeat import Heartbeat
 
 PIECE: Final = 1 << 20
-ASKED: Final = "asked-"
+INPUT_PREFIX: Final = "asked-"
 """What the names of inputs begin with that are made or fetched for the join; they are deleted after it."""
 
-Bring: TypeAlias = Callable[[str], Path | None]
+FetchUpload: TypeAlias = Callable[[str], Path | None]
 """Fetches an uploaded file; None where it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
+class JobInputs:
     """What was asked, in order."""
 
     origin: Literal["local", "uploaded", "none"]
@@ -30,7 +30,7 @@ class Questions:
     """None where they are nowhere to be had."""
 
 
-NOWHERE: Final = Questions(origin="none", files=None)
+NO_INPUTS: Final = JobInputs(origin="none", files=None)
 
 
 def by_inputs(specs: Sequence[JobSpec]) -> Mapping[str, JobSpec]:
@@ -38,57 +38,73 @@ def by_inputs(specs: Sequence[JobSpec]) -> Mapping[str, JobSpec]:
     return {digests.inputs_v1(part.identity for part in spec.inputs): spec for spec in specs}
 
 
-def find(
-    ours: Ours, declared: Mapping[str, JobSpec], *, root: Path, workshop: Path, bring: Bring, beat: Beat
-) -> Questions:
+def find_inputs(
+    owned: OwnedJob,
+    declared: Mapping[str, JobSpec],
+    *,
+    root: Path,
+    staging_dir: Path,
+    fetch_upload: FetchUpload,
+    heartbeat: Heartbeat,
+) -> JobInputs:
     """Return the inputs of a job.
 
     Args:
-        ours: the job.
+        owned: the job.
         declared: from `by_inputs`.
         root: the project root.
-        workshop: where files may be made; whoever calls deletes what is there in the end.
-        bring: fetches an upload.
-        beat: called again and again.
+        staging_dir: where files may be made; whoever calls deletes what is there in the end.
+        fetch_upload: fetches an upload.
+        heartbeat: called again and again.
 
     Raises:
         OSError: a file cannot be written.
         ApiError: an upload could not be had, and is not gone.
     """
-    spec = declared.get(ours.tags.inputs)
+    spec = declared.get(owned.tags.inputs)
     if spec is not None:
         brought: list[Path] = []
 
         def fetched(file_id: str) -> Path | None:
-            path = bring(file_id)
+            path = fetch_upload(file_id)
             if path is not None:
                 brought.append(path)
             return path
 
         local = [
-            _local(part, number, root=root, workshop=workshop, bring=fetched, beat=beat)
+            _local(
+                part, number, root=root, staging_dir=staging_dir, fetch_upload=fetched, heartbeat=heartbeat
+            )
             for number, part in enumerate(spec.inputs)
         ]
         if None not in local:
-            return Questions(
+            return JobInputs(
                 origin="uploaded" if brought else "local", files=tuple(path for path in local if path)
             )
-    if not ours.job.input_files:
-        return NOWHERE
-    uploads = [bring(file_id) for file_id in ours.job.input_files]
+    if not owned.job.input_files:
+        return NO_INPUTS
+    uploads = [fetch_upload(file_id) for file_id in owned.job.input_files]
     if None in uploads:
-        return NOWHERE
-    return Questions(origin="uploaded", files=tuple(path for path in uploads if path))
+        return NO_INPUTS
+    return JobInputs(origin="uploaded", files=tuple(path for path in uploads if path))
 
 
-def _local(part: Input, number: int, *, root: Path, workshop: Path, bring: Bring, beat: Beat) -> Path | None:
+def _local(
+    part: Input,
+    number: int,
+    *,
+    root: Path,
+    staging_dir: Path,
+    fetch_upload: FetchUpload,
+    heartbeat: Heartbeat,
+) -> Path | None:
     match part:
         case InputFile():
-            return _unchanged(root / part.path, part.sha256, beat)
+            return _unchanged(root / part.path, part.sha256, heartbeat)
         case UploadedFile():
-            return bring(part.id)
+            return fetch_upload(part.id)
         case InlineRequests():
-            place = workshop / f"{ASKED}spec-{number}.jsonl"
+            place = staging_dir / f"{INPUT_PREFIX}spec-{number}.jsonl"
             lines = msgspec.json.decode(part.body, type=list[msgspec.Raw])
             place.write_bytes(b"".join(b"%b\n" % line for line in lines))
             return place
@@ -96,14 +112,14 @@ def _local(part: Input, number: int, *, root: Path, workshop: Path, bring: Bring
             assert_never(part)
 
 
-def _unchanged(path: Path, sha256: str, beat: Beat) -> Path | None:
+def _unchanged(path: Path, sha256: str, heartbeat: Heartbeat) -> Path | None:
     """Return the path where its content is what it was: read anew, since a pull may take long."""
     digest = hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:
             while piece := file.read(PIECE):
                 digest.update(piece)
-                beat()
+                heartbeat()
     except OSError:
         return None
     return path if digest.hexdigest() == sha256 else None

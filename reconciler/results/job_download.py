@@ -17,23 +17,23 @@ import msgspec
 from reconciler import __version__
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.documents import result_summary
-from reconciler.documents.result_summary import FileDoc, RequestsDoc, Summary, TokensDoc, TroubleDoc
+from reconciler.documents.result_summary import FileDoc, RequestsDoc, ResultSummary, TokensDoc, TroubleDoc
 from reconciler.errors import ReconcilerError
-from reconciler.model import JobSpec, Ours
+from reconciler.model import JobSpec, OwnedJob
 from reconciler.results import inputs
 from reconciler.results.download import Fetched, fetch
-from reconciler.results.heartbeat import Beat, StoppedError
-from reconciler.results.inputs import ASKED, Questions
-from reconciler.results.join import Joined, Sources, join
-from reconciler.results.leases import Claim
-from reconciler.results.paths import ERRORS, OUTPUT, RESULTS, part
-from reconciler.results.store import Store
+from reconciler.results.heartbeat import Heartbeat, StoppedError
+from reconciler.results.inputs import INPUT_PREFIX, JobInputs
+from reconciler.results.join import Joined, JoinSources, join
+from reconciler.results.leases import Lease
+from reconciler.results.paths import ERRORS, OUTPUT, RESULTS, safe_name
+from reconciler.results.store import ResultStore
 
-LATE_SECONDS: Final = 3600.0
+MAX_DELAY_SECONDS: Final = 3600.0
 """So long after a job's end a file that is not there may still appear, and is asked for again."""
-PATIENCE_SECONDS: Final = 10.0
+LOCK_TIMEOUT_SECONDS: Final = 10.0
 """How long to wait for our turn to join before saying that we are alive."""
 
 Files: TypeAlias = Mapping[str, Fetched | None]
@@ -41,17 +41,17 @@ Files: TypeAlias = Mapping[str, Fetched | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bringer:
+class JobDownloader:
     """What it takes to bring the results of a job."""
 
-    run: Run[Reader]
-    store: Store
+    run: RunContext[Reader]
+    store: ResultStore
     declared: Mapping[str, JobSpec]
     """Specs by the digest of their inputs: `inputs.by_inputs`."""
     turn: threading.Lock = field(default_factory=threading.Lock)
     """One join at a time: memory is that of one job, however many are fetched at once."""
 
-    def bring(self, ours: Ours, claim: Claim) -> Summary:
+    def download(self, owned: OwnedJob, claim: Lease) -> ResultSummary:
         """Fetch, join and publish.
 
         Raises:
@@ -60,90 +60,95 @@ class Bringer:
             ReconcilerError: a file could not be had.
             OSError: the destination cannot be written.
         """
-        began = self.run.world.monotonic()
+        began = self.run.env.monotonic()
 
-        def beat() -> None:
-            if self.run.world.stop.is_set():
+        def heartbeat() -> None:
+            if self.run.env.stop.is_set():
                 raise StoppedError
             claim.renew()
 
-        workshop = self.store.workshop(claim.folder)
+        staging_dir = self.store.staging_dir(claim.folder)
         files = {
-            name: self._file(ours, file_id, workshop / name, beat)
-            for name, file_id in ((OUTPUT, ours.job.output_file), (ERRORS, ours.job.error_file))
+            name: self._file(owned, file_id, staging_dir / name, heartbeat)
+            for name, file_id in ((OUTPUT, owned.job.output_file), (ERRORS, owned.job.error_file))
             if file_id
         }
-        asked, joined, results = inputs.NOWHERE, None, None
+        job_inputs, joined, results = inputs.NO_INPUTS, None, None
         if any(files.values()):
-            asked, joined, results = self._join(ours, workshop, files, beat)
-        document = _summary(ours, files, asked, joined, results, now=self.run.world.now())
+            job_inputs, joined, results = self._join(owned, staging_dir, files, heartbeat)
+        document = _summary(owned, files, job_inputs, joined, results, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)
         self.store.replace(f"{claim.folder}/{result_summary.NAME}", result_summary.encode(document))
         self.store.clear(claim.folder)
-        self._tell(document, elapsed_ms=round((self.run.world.monotonic() - began) * 1000))
+        self._log(document, elapsed_ms=round((self.run.env.monotonic() - began) * 1000))
         return document
 
-    def _file(self, ours: Ours, file_id: str, place: Path, beat: Beat) -> Fetched | None:
+    def _file(self, owned: OwnedJob, file_id: str, place: Path, heartbeat: Heartbeat) -> Fetched | None:
         """Fetch one result file; None where it is gone for good."""
         try:
-            fetched = fetch(self.run.api, self.run.retrier, file_id, place, beat=beat)
+            fetched = fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat)
         except NotFoundError as error:
-            ended = ours.job.completed_at or ours.job.created_at
-            if self.run.world.now() < ended + LATE_SECONDS:
+            ended = owned.job.completed_at or owned.job.created_at
+            if self.run.env.now() < ended + MAX_DELAY_SECONDS:
                 raise ReconcilerError(
-                    f"{place.name} of job {ours.job.id} is not there (yet)",
+                    f"{place.name} of job {owned.job.id} is not there (yet)",
                     hint="the job has just ended: run again in a while",
                 ) from error
-            self.run.world.log("results.gone", name=ours.tags.name, job_id=ours.job.id, file=place.name)
+            self.run.env.log("results.gone", name=owned.tags.name, job_id=owned.job.id, file=place.name)
             return None
         if fetched.resumed_at is not None:
-            self.run.world.log(
+            self.run.env.log(
                 "results.resumed",
-                name=ours.tags.name, job_id=ours.job.id, file=place.name, at_byte=fetched.resumed_at,
+                name=owned.tags.name, job_id=owned.job.id, file=place.name, at_byte=fetched.resumed_at,
             )  # fmt: skip
         return fetched
 
     def _join(
-        self, ours: Ours, workshop: Path, files: Files, beat: Beat
-    ) -> tuple[Questions, Joined, Fetched]:
-        def bring(file_id: str) -> Path | None:
-            place = workshop / f"{ASKED}{part(file_id)}.jsonl"
+        self, owned: OwnedJob, staging_dir: Path, files: Files, heartbeat: Heartbeat
+    ) -> tuple[JobInputs, Joined, Fetched]:
+        def fetch_upload(file_id: str) -> Path | None:
+            place = staging_dir / f"{INPUT_PREFIX}{safe_name(file_id)}.jsonl"
             try:
-                fetch(self.run.api, self.run.retrier, file_id, place, beat=beat)
+                fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat)
             except NotFoundError:
                 return None
             return place
 
-        asked = inputs.find(
-            ours, self.declared, root=self.run.project.root, workshop=workshop, bring=bring, beat=beat
+        job_inputs = inputs.find_inputs(
+            owned,
+            self.declared,
+            root=self.run.project.root,
+            staging_dir=staging_dir,
+            fetch_upload=fetch_upload,
+            heartbeat=heartbeat,
         )
-        while not self.turn.acquire(timeout=PATIENCE_SECONDS):
-            beat()
+        while not self.turn.acquire(timeout=LOCK_TIMEOUT_SECONDS):
+            heartbeat()
         try:
-            sources = Sources(
-                output=workshop / OUTPUT if files.get(OUTPUT) else None,
-                errors=workshop / ERRORS if files.get(ERRORS) else None,
-                inputs=asked.files,
+            sources = JoinSources(
+                output=staging_dir / OUTPUT if files.get(OUTPUT) else None,
+                errors=staging_dir / ERRORS if files.get(ERRORS) else None,
+                inputs=job_inputs.files,
                 longest=self.run.limits.line_bytes,
             )
-            joined, results = join(sources, workshop / RESULTS, beat)
+            joined, results = join(sources, staging_dir / RESULTS, heartbeat)
         finally:
             self.turn.release()
-        for path in workshop.glob(f"{ASKED}*"):
+        for path in staging_dir.glob(f"{INPUT_PREFIX}*"):
             path.unlink(missing_ok=True)
-        return asked, joined, results
+        return job_inputs, joined, results
 
-    def _tell(self, done: Summary, *, elapsed_ms: int) -> None:
+    def _log(self, done: ResultSummary, *, elapsed_ms: int) -> None:
         about = {"name": done.name, "job_id": done.job_id}
         trouble = done.trouble
         if trouble != TroubleDoc():
-            self.run.world.log(
+            self.run.env.log(
                 "results.damaged", **about,
                 malformed=trouble.malformed, repeated=trouble.repeated, unknown=trouble.unknown,
             )  # fmt: skip
-        self.run.world.log(
+        self.run.env.log(
             "results.pulled", **about,
             ok=done.requests.ok,
             failed=done.requests.failed,
@@ -154,21 +159,27 @@ class Bringer:
 
 
 def _summary(
-    ours: Ours, files: Files, asked: Questions, joined: Joined | None, results: Fetched | None, *, now: float
-) -> Summary:
+    owned: OwnedJob,
+    files: Files,
+    job_inputs: JobInputs,
+    joined: Joined | None,
+    results: Fetched | None,
+    *,
+    now: float,
+) -> ResultSummary:
     """Say what came of it. Pure."""
-    ids = {OUTPUT: ours.job.output_file, ERRORS: ours.job.error_file}
+    ids = {OUTPUT: owned.job.output_file, ERRORS: owned.job.error_file}
     documents = [_document(name, ids[name], fetched) for name, fetched in files.items()]
     if results is not None:
         documents.append(_document(RESULTS, None, results))
     usage = joined.usage if joined else None
     return msgspec.convert(
-        ours.facts()
+        owned.facts()
         | {
             "tool": __version__,
             "pulled_at": now,
-            "inputs": asked.origin,
-            "requests": _requests(ours, files, joined),
+            "inputs": job_inputs.origin,
+            "requests": _requests(owned, files, joined),
             "tokens": TokensDoc(
                 prompt=usage.prompt, completion=usage.completion, total=usage.total, answers=usage.answers
             )
@@ -181,7 +192,7 @@ def _summary(
             else TroubleDoc(),
             "files": tuple(documents),
         },
-        Summary,
+        ResultSummary,
     )
 
 
@@ -198,21 +209,21 @@ def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDo
     )
 
 
-def _requests(ours: Ours, files: Files, joined: Joined | None) -> RequestsDoc:
+def _requests(owned: OwnedJob, files: Files, joined: Joined | None) -> RequestsDoc:
     """Count the requests: in the files where all are here, else as the API counts them."""
     if joined is None or None in files.values():
         return RequestsDoc(
-            total=ours.requests,
-            ok=ours.job.succeeded_requests,
-            failed=ours.job.failed_requests,
-            missing=ours.missing,
+            total=owned.requests,
+            ok=owned.job.succeeded_requests,
+            failed=owned.job.failed_requests,
+            missing=owned.missing,
             failures={},
         )
     failed = sum(joined.failures.values())
     total = joined.requests
     missing: int | None = joined.missing
     if total is None:
-        total = ours.requests
+        total = owned.requests
         missing = None if total is None else max(0, total - joined.ok - failed)
     return RequestsDoc(
         total=total,

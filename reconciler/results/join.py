@@ -18,20 +18,20 @@ import msgspec
 from reconciler.results import answers
 from reconciler.results.answers import Usage
 from reconciler.results.download import PART, Digest, Fetched, read
-from reconciler.results.heartbeat import Beat
+from reconciler.results.heartbeat import Heartbeat
 from reconciler.results.lines import blocks
 from reconciler.results.spool import Spool
 
 SPOOL: Final = ".spool"
 """What the name of the results ends in while they are collected."""
-AT_ONCE: Final = 1 << 20
+WRITE_BYTES: Final = 1 << 20
 """Bytes that are written at a time, or one line more."""
-SHOWN: Final = 20
+MAX_LISTED_MISSING: Final = 20
 """So many missing custom_ids are named in the summary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class JoinSources:
     """What is joined."""
 
     output: Path | None
@@ -73,13 +73,13 @@ class _Request(msgspec.Struct, gc=False):
 _decode_request: Final = msgspec.json.Decoder(_Request).decode
 
 
-def join(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetched]:
+def join(sources: JoinSources, results: Path, heartbeat: Heartbeat) -> tuple[Joined, Fetched]:
     """Write the joined results, which appear whole or not at all.
 
     Args:
         sources: what is joined.
         results: the file to write.
-        beat: called again and again; raises to end it all.
+        heartbeat: called again and again; raises to end it all.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -91,17 +91,21 @@ def join(sources: Sources, results: Path, beat: Beat) -> tuple[Joined, Fetched]:
             spool = Spool(file)
             for path, failed in sources.answers():
                 with path.open("rb", buffering=0) as stream:
-                    _collect(stream, spool, joined, failed=failed, longest=sources.longest, beat=beat)
-            spool.ready()
+                    _collect(
+                        stream, spool, joined, failed=failed, longest=sources.longest, heartbeat=heartbeat
+                    )
+            spool.finish_writing()
             if sources.inputs is None:
-                _count(joined, spool.all())
+                _count(joined, spool.all_by_kind())
                 written = None
             else:
-                written = _write(_taken(sources.inputs, spool.take, joined, sources.longest), results, beat)
-                _count(joined, spool.used())
+                written = _write(
+                    _taken(sources.inputs, spool.pop_line, joined, sources.longest), results, heartbeat
+                )
+                _count(joined, spool.popped_by_kind())
                 joined.unknown = len(spool) - joined.ok - sum(joined.failures.values())
         if written is None:
-            written = read(collecting, beat).result()
+            written = read(collecting, heartbeat).result()
             collecting.replace(results)
     finally:
         collecting.unlink(missing_ok=True)
@@ -115,12 +119,12 @@ def _count(joined: Joined, kinds: Mapping[str, int]) -> None:
 
 
 def _collect(
-    stream: BinaryIO, spool: Spool, joined: Joined, *, failed: bool, longest: int, beat: Beat
+    stream: BinaryIO, spool: Spool, joined: Joined, *, failed: bool, longest: int, heartbeat: Heartbeat
 ) -> None:
     """Put the lines of one result file on the spool."""
-    understood, refused, add, null = answers.understood, answers.REFUSED, spool.add, answers.NULL
+    understood, refused, add, null = answers.understood, answers.DECODE_ERRORS, spool.add, answers.NULL
     for lines in blocks(stream, longest=longest):
-        beat()
+        heartbeat()
         for line in lines:
             try:
                 custom_id, kind, text, body = understood(line, failed=failed)
@@ -134,14 +138,14 @@ def _collect(
         spool.flush()
 
 
-def _write(texts: Iterable[list[bytes]], results: Path, beat: Beat) -> Fetched:
+def _write(texts: Iterable[list[bytes]], results: Path, heartbeat: Heartbeat) -> Fetched:
     """Write the lines of the joined results."""
     part, digest = results.with_name(results.name + PART), Digest()
     try:
         with part.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
             hashing: Future[None] | None = None
             for lines in texts:
-                beat()
+                heartbeat()
                 data = b"".join(lines)
                 if hashing is not None:
                     hashing.result()
@@ -168,18 +172,18 @@ def _taken(
                 for line in lines:
                     try:
                         custom_id = decode(line).custom_id
-                    except answers.REFUSED:  # such an input was refused when it was bought
+                    except answers.DECODE_ERRORS:  # such an input was refused when it was bought
                         continue
                     text = take(custom_id)
                     if text is None:
                         text = answers.missing(custom_id)
                         joined.missing += 1
-                        if joined.missing <= SHOWN:
+                        if joined.missing <= MAX_LISTED_MISSING:
                             joined.first_missing.append(custom_id)
                     requests += 1
                     taken.append(text)
                     size += len(text)
-                    if size >= AT_ONCE:
+                    if size >= WRITE_BYTES:
                         yield taken
                         taken, size = [], 0
                 yield taken

@@ -19,15 +19,15 @@ from typing import Final
 import msgspec
 
 from reconciler.documents import result_summary
-from reconciler.results.store import Store
+from reconciler.results.store import ResultStore
 
 LEASE_SECONDS: Final = 300.0
 """How long a claim holds without being renewed."""
 RENEW_SECONDS: Final = 30.0
-GLANCES: Final = 5
-GLANCE_SECONDS: Final = 0.2
+MAX_READ_TRIES: Final = 5
+READ_RETRY_SECONDS: Final = 0.2
 """A claim that cannot be understood is looked at again so often: it may just be being written."""
-TRIES: Final = 100
+MAX_ACQUIRE_TRIES: Final = 100
 """Against others who claim at the same time, one of whom succeeds each time."""
 
 _NAME: Final = re.compile(r"claim-([1-9][0-9]{0,8})")
@@ -43,22 +43,22 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds, the holder's clock."""
 
 
-NOBODY: Final = Holder(run_id="?", host="?", pid=0)
+UNKNOWN_HOLDER: Final = Holder(run_id="?", host="?", pid=0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clerk:
+class LeaseManager:
     """What it takes to claim."""
 
-    store: Store
+    store: ResultStore
     me: Holder
-    running: Callable[[int], bool]
+    is_process_alive: Callable[[int], bool]
     """Whether a process of this host runs."""
     now: Callable[[], float]
     monotonic: Callable[[], float]
     sleep: Callable[[float], object]
 
-    def claim(self, folder: str) -> Claim | Holder | None:
+    def acquire(self, folder: str) -> Lease | Holder | None:
         """Claim a folder.
 
         Returns:
@@ -67,50 +67,50 @@ class Clerk:
         Raises:
             OSError: the store cannot be read or written.
         """
-        for _ in range(TRIES):
+        for _ in range(MAX_ACQUIRE_TRIES):
             number = self.highest(folder)
             holder = self.holder(folder, number) if number else None
-            if holder is not None and self.lives(holder):
+            if holder is not None and self.is_alive(holder):
                 return holder
-            claim = Claim(self, folder, number + 1)
-            if self.store.create(claim.path, claim.data()):
+            lease = Lease(self, folder, number + 1)
+            if self.store.create(lease.path, lease.data()):
                 if self.store.read(f"{folder}/{result_summary.NAME}") is None:
-                    return claim
-                claim.release()
+                    return lease
+                lease.release()
                 return None
-        return NOBODY
+        return UNKNOWN_HOLDER
 
     def highest(self, folder: str) -> int:
         """Return the number of the claim that holds, 0 where there is none."""
         found = (_NAME.fullmatch(name) for name in self.store.names(folder))
         return max((int(match[1]) for match in found if match), default=0)
 
-    def lives(self, holder: Holder) -> bool:
+    def is_alive(self, holder: Holder) -> bool:
         """Tell whether a holder may still be at work."""
         if holder.host == self.me.host and holder.run_id != self.me.run_id:
-            alive = holder.pid != self.me.pid and self.running(holder.pid)
+            alive = holder.pid != self.me.pid and self.is_process_alive(holder.pid)
             return alive and holder.until > self.now()
         return holder.until > self.now()
 
     def holder(self, folder: str, number: int) -> Holder | None:
         """Return whose claim it is, None where it is nobody's any more, or cannot be understood."""
-        for _ in range(GLANCES):
+        for _ in range(MAX_READ_TRIES):
             data = self.store.read(f"{folder}/claim-{number}")
             try:
                 return None if data is None else msgspec.json.decode(data, type=Holder)
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                self.sleep(GLANCE_SECONDS)
+                self.sleep(READ_RETRY_SECONDS)
         return None
 
 
-class Claim:
+class Lease:
     """A folder that this run has to itself."""
 
-    def __init__(self, clerk: Clerk, folder: str, number: int) -> None:
-        self._clerk = clerk
+    def __init__(self, manager: LeaseManager, folder: str, number: int) -> None:
+        self._manager = manager
         self.folder = folder
         self._number = number
-        self._renewed = clerk.monotonic()
+        self._renewed = manager.monotonic()
 
     @property
     def path(self) -> str:
@@ -119,14 +119,14 @@ class Claim:
 
     def data(self) -> bytes:
         """Return what it says."""
-        until = self._clerk.now() + LEASE_SECONDS
-        return msgspec.json.encode(msgspec.structs.replace(self._clerk.me, until=until))
+        until = self._manager.now() + LEASE_SECONDS
+        return msgspec.json.encode(msgspec.structs.replace(self._manager.me, until=until))
 
     def renew(self) -> None:
         """Say that we are still at work, where it is time to."""
-        if self._clerk.monotonic() - self._renewed >= RENEW_SECONDS:
-            self._clerk.store.replace(self.path, self.data())
-            self._renewed = self._clerk.monotonic()
+        if self._manager.monotonic() - self._renewed >= RENEW_SECONDS:
+            self._manager.store.replace(self.path, self.data())
+            self._renewed = self._manager.monotonic()
 
     def check(self) -> None:
         """Make sure that nobody has taken over.
@@ -134,17 +134,17 @@ class Claim:
         Raises:
             LostError: somebody has.
         """
-        highest = self._clerk.highest(self.folder)
+        highest = self._manager.highest(self.folder)
         if highest != self._number:
-            raise LostError(self._clerk.holder(self.folder, highest) or NOBODY)
+            raise LeaseLostError(self._manager.holder(self.folder, highest) or UNKNOWN_HOLDER)
 
     def release(self) -> None:
         """Give it up, and remove the claims of those who are gone; ours last, so that none of them holds again."""
         for number in range(1, self._number + 1):
-            self._clerk.store.remove(f"{self.folder}/claim-{number}")
+            self._manager.store.remove(f"{self.folder}/claim-{number}")
 
 
-class LostError(Exception):
+class LeaseLostError(Exception):
     """Another runner has taken over.
 
     Attributes:

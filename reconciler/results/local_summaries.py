@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.documents.result_summary import LARGEST, NAME, Summary, decode
+from reconciler.documents.result_summary import MAX_SUMMARY_BYTES, NAME, ResultSummary, decode
 
 
-def read_all(destination: Path) -> dict[str, Summary]:
+def read_summaries(destination: Path) -> dict[str, ResultSummary]:
     """Return every summary below a folder, by job id; what cannot be read or understood is left out.
 
     Of a job that is found twice, the first folder in order of name counts.
     """
-    found: dict[str, Summary] = {}
+    found: dict[str, ResultSummary] = {}
     for path in sorted(destination.glob(f"*/*/*/{NAME}")):
         try:
             with path.open("rb") as file:
-                summary = decode(file.read(LARGEST))
+                summary = decode(file.read(MAX_SUMMARY_BYTES))
         except OSError:
             continue
         if summary is not None:

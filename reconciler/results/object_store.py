@@ -20,7 +20,7 @@ from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 
 
-class Objects:
+class ObjectStore:
     """A tree below the URL of an object store.
 
     Args:
@@ -90,7 +90,7 @@ class Objects:
             return ()
         return tuple(sorted(path.rstrip("/").rpartition("/")[2] for path in found))
 
-    def workshop(self, folder: str) -> Path:
+    def staging_dir(self, folder: str) -> Path:
         """Return a folder of this machine."""
         place = self._staging / folder
         place.mkdir(parents=True, exist_ok=True)

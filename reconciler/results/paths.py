@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reconciler.model import Ours, RunKey, digests
+from reconciler.model import OwnedJob, RunKey, digests
 
 OUTPUT: Final = "output.jsonl"
 """The provider's file of answers, as it is."""
@@ -20,12 +20,12 @@ _DEVICE: Final = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IG
 """Names that Windows keeps for devices, whatever follows the dot."""
 
 
-def folder_of(ours: Ours) -> str:
+def folder_of(owned: OwnedJob) -> str:
     """Return a job's folder below the destination, with forward slashes.
 
     The name is the one in the job's tags: a spec that is renamed leaves its results where they are.
     """
-    return "/".join((part(ours.tags.name), run_of(ours.tags.run_key), part(ours.job.id)))
+    return "/".join((safe_name(owned.tags.name), run_of(owned.tags.run_key), safe_name(owned.job.id)))
 
 
 def run_of(run_key: RunKey) -> str:
@@ -33,7 +33,7 @@ def run_of(run_key: RunKey) -> str:
     return digests.sha256(f"{run_key.work} {run_key.rerun}".encode())[:RUN_LENGTH]
 
 
-def part(word: str) -> str:
+def safe_name(word: str) -> str:
     """Return a name for one folder: the word itself where it will do everywhere, else the word marked or its digest."""
     if not _PLAIN.fullmatch(word):
         return "~" + digests.sha256(word.encode("utf-8", "surrogatepass"))[:32]

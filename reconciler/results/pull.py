@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from reconciler.api.client import Reader
-from reconciler.context import Run
-from reconciler.documents.result_summary import Summary
+from reconciler.context import RunContext
+from reconciler.documents.result_summary import ResultSummary
 from reconciler.errors import ReconcilerError
-from reconciler.model import Ours
+from reconciler.model import OwnedJob
 from reconciler.results.heartbeat import StoppedError
-from reconciler.results.job_download import Bringer
-from reconciler.results.leases import Clerk, Holder, LostError
+from reconciler.results.job_download import JobDownloader
+from reconciler.results.leases import Holder, LeaseLostError, LeaseManager
 from reconciler.results.paths import folder_of
 
 PAUSE_SECONDS: Final = 2.0
@@ -25,22 +25,22 @@ PAUSE_SECONDS: Final = 2.0
 class Pulled:
     """The results were fetched."""
 
-    ours: Ours
-    summary: Summary
+    owned: OwnedJob
+    summary: ResultSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
     """The results were there, or another runner fetched them meanwhile."""
 
-    ours: Ours
+    owned: OwnedJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class PullFailed:
     """The results could not be fetched; the next pull goes on."""
 
-    ours: Ours
+    owned: OwnedJob
     error: ReconcilerError
 
 
@@ -48,17 +48,17 @@ class Failed:
 class Stopped:
     """The run was asked to stop before this was done; the next pull goes on."""
 
-    ours: Ours
+    owned: OwnedJob
 
 
-Ending: TypeAlias = Pulled | Present | Failed | Stopped
+Ending: TypeAlias = Pulled | Present | PullFailed | Stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldByOther:
     """Somebody else is fetching the results."""
 
-    ours: Ours
+    owned: OwnedJob
     by: Holder
 
 
@@ -66,42 +66,46 @@ class Held:
 class Puller:
     """What it takes to fetch the results of many jobs."""
 
-    run: Run[Reader]
-    clerk: Clerk
-    bringer: Bringer
+    run: RunContext[Reader]
+    leases: LeaseManager
+    downloader: JobDownloader
 
-    def pull(self, jobs: Sequence[Ours]) -> tuple[Ending, ...]:
+    def pull(self, jobs: Sequence[OwnedJob]) -> tuple[Ending, ...]:
         """Fetch the results of ended jobs that are not there yet, and wait for those that others are fetching.
 
         Raises:
             OSError: the destination cannot be looked at.
         """
-        there = self.clerk.store.finished([folder_of(ours) for ours in jobs])
+        there = self.leases.store.finished([folder_of(owned) for owned in jobs])
         endings: dict[str, Ending] = {
-            ours.job.id: Present(ours=ours) for ours in jobs if folder_of(ours) in there
+            owned.job.id: Present(owned=owned) for owned in jobs if folder_of(owned) in there
         }
-        waiting = [ours for ours in jobs if ours.job.id not in endings]
+        waiting = [owned for owned in jobs if owned.job.id not in endings]
         while waiting:
-            found = self.run.world.spread(self.one, waiting, at_once=self.run.limits.downloads_in_flight)
-            held = [each for each in found if isinstance(each, Held)]
-            endings.update({each.ours.job.id: each for each in found if not isinstance(each, Held)})
-            waiting = [each.ours for each in held]
+            found = self.run.env.map_concurrently(
+                self.one, waiting, max_workers=self.run.limits.downloads_in_flight
+            )
+            held = [each for each in found if isinstance(each, HeldByOther)]
+            endings.update({each.owned.job.id: each for each in found if not isinstance(each, HeldByOther)})
+            waiting = [each.owned for each in held]
             if held:
                 by = held[0].by
-                self.run.world.log("results.waited_for", jobs=len(held), host=by.host, other_run_id=by.run_id)
-                self.run.world.sleep(PAUSE_SECONDS)
-        return tuple(endings[ours.job.id] for ours in jobs)
+                self.run.env.log(
+                    "results.waiting_for_lease", jobs=len(held), host=by.host, other_run_id=by.run_id
+                )
+                self.run.env.sleep(PAUSE_SECONDS)
+        return tuple(endings[owned.job.id] for owned in jobs)
 
-    def one(self, ours: Ours) -> Ending | Held:
+    def one(self, owned: OwnedJob) -> Ending | HeldByOther:
         """Fetch the results of one job, whatever comes of it."""
         try:
-            if self.run.world.stop.is_set():
+            if self.run.env.stop.is_set():
                 raise StoppedError  # noqa: TRY301 - as whoever is at work says it
-            return self._claimed(ours)
+            return self._claimed(owned)
         except StoppedError:
-            return Stopped(ours=ours)
-        except LostError as lost:
-            return Held(ours=ours, by=lost.to)
+            return Stopped(owned=owned)
+        except LeaseLostError as lost:
+            return HeldByOther(owned=owned, by=lost.to)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             failure = ReconcilerError(
@@ -109,17 +113,17 @@ class Puller:
             )
         except ReconcilerError as error:
             failure = error
-        self.run.world.log("results.failed", name=ours.tags.name, job_id=ours.job.id, error=str(failure))
-        return Failed(ours=ours, error=failure)
+        self.run.env.log("results.failed", name=owned.tags.name, job_id=owned.job.id, error=str(failure))
+        return PullFailed(owned=owned, error=failure)
 
-    def _claimed(self, ours: Ours) -> Ending | Held:
-        claim = self.clerk.claim(folder_of(ours))
+    def _claimed(self, owned: OwnedJob) -> Ending | HeldByOther:
+        claim = self.leases.acquire(folder_of(owned))
         if claim is None:
-            return Present(ours=ours)
+            return Present(owned=owned)
         if isinstance(claim, Holder):
-            return Held(ours=ours, by=claim)
+            return HeldByOther(owned=owned, by=claim)
         try:
-            return Pulled(ours=ours, summary=self.bringer.bring(ours, claim))
+            return Pulled(owned=owned, summary=self.downloader.download(owned, claim))
         finally:
             with suppress(OSError):  # then it ends with its time
                 claim.release()

@@ -10,13 +10,13 @@ from reconciler.documents.result_summary import lossy
 from reconciler.errors import ExitCode
 from reconciler.model import Target
 from reconciler.results.paths import folder_of
-from reconciler.results.pull import Ending, Failed, Present, Pulled, Stopped
-from reconciler.results.store import Store
+from reconciler.results.pull import Ending, Present, Pulled, PullFailed, Stopped
+from reconciler.results.store import ResultStore
 from reconciler.text.sanitize import clean
 
 
 def pull_doc(
-    endings: Sequence[Ending], *, target: Target, store: Store, running: int, code: ExitCode
+    endings: Sequence[Ending], *, target: Target, store: ResultStore, running: int, code: ExitCode
 ) -> PullDoc:
     """Return what `outputs pull` writes."""
     return PullDoc(
@@ -30,26 +30,26 @@ def pull_doc(
     )
 
 
-def _job(ending: Ending, store: Store) -> PulledJob:
+def _job(ending: Ending, store: ResultStore) -> PulledJob:
     summary, message, hint = None, "", ""
     match ending:
         case Pulled():
             state, summary = "pulled", ending.summary
         case Present():
             state = "present"
-        case Failed():
+        case PullFailed():
             state, message, hint = "failed", clean(str(ending.error)), clean(ending.error.hint)
         case Stopped():
             state, message = "stopped", "the run was asked to stop; the next pull goes on"
         case _:
             assert_never(ending)
-    ours = ending.ours
+    owned = ending.owned
     return PulledJob(
-        name=ours.tags.name,
-        job_id=ours.job.id,
-        status=ours.job.status,
+        name=owned.tags.name,
+        job_id=owned.job.id,
+        status=owned.job.status,
         state=state,
-        path=store.path(folder_of(ours)),
+        path=store.path(folder_of(owned)),
         summary=summary,
         message=message,
         hint=hint,
@@ -60,7 +60,7 @@ def exit_codes(endings: Sequence[Ending]) -> set[ExitCode]:
     """Return what the endings ask for: failures, and what a person should know of what was fetched."""
     pulled = [ending.summary for ending in endings if isinstance(ending, Pulled)]
     codes: set[ExitCode] = set()
-    if any(isinstance(ending, Failed) for ending in endings):
+    if any(isinstance(ending, PullFailed) for ending in endings):
         codes.add(ExitCode.PARTIAL if pulled else ExitCode.FAILED)
     if any(lossy(summary) for summary in pulled):
         codes.add(ExitCode.ATTENTION)

@@ -38,7 +38,7 @@ class Spool:
         self._starts = array("Q", [0])
         self._kinds = array("H")
         self._codes: dict[str, int] = {}
-        self._used = bytearray()
+        self._popped = bytearray()
         self._window = b""
         self._from = 0
 
@@ -63,8 +63,8 @@ class Spool:
     def flush(self) -> None:
         """Write what was taken."""
         if self._lines:
-            ends = accumulate(map(len, self._lines), initial=self._starts.pop())
-            self._starts.extend(ends)
+            offsets = accumulate(map(len, self._lines), initial=self._starts.pop())
+            self._starts.extend(offsets)
             data = memoryview(b"".join(self._lines))
             self._lines.clear()
             while data:
@@ -77,7 +77,7 @@ class Spool:
             return at
         return self._shared.get(custom_id)
 
-    def take(self, custom_id: str) -> bytes | None:
+    def pop_line(self, custom_id: str) -> bytes | None:
         """Return a custom_id's line and mark it as used, None where there is none; once everything is written."""
         at = self._places.get(self._mark(custom_id))
         if at is None:
@@ -88,7 +88,7 @@ class Spool:
             if at is None:
                 return None
             line = self.line(at)
-        self._used[at] = 1
+        self._popped[at] = 1
         return line
 
     def line(self, at: int) -> bytes:
@@ -113,16 +113,16 @@ class Spool:
         self._from = begin
         return self._window[start - begin : end - begin]
 
-    def ready(self) -> None:
+    def finish_writing(self) -> None:
         """Write the last lines: from here on they are taken."""
         self.flush()
-        self._used = bytearray(len(self))
+        self._popped = bytearray(len(self))
 
-    def used(self) -> dict[str, int]:
+    def popped_by_kind(self) -> dict[str, int]:
         """Count the lines that were taken, by kind."""
-        return self._named(Counter(compress(self._kinds, self._used)))
+        return self._named(Counter(compress(self._kinds, self._popped)))
 
-    def all(self) -> dict[str, int]:
+    def all_by_kind(self) -> dict[str, int]:
         """Count all lines by kind."""
         return self._named(Counter(self._kinds))
 

@@ -13,7 +13,7 @@ from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 
 
-class Store(Protocol):
+class ResultStore(Protocol):
     """A tree of files by name. Paths are relative to its root and have forward slashes. Threads may share it.
 
     Every method raises `OSError` where the place behind it fails.
@@ -40,7 +40,7 @@ class Store(Protocol):
     def names(self, folder: str) -> tuple[str, ...]:
         """Return the names in a folder, none where there is no such folder."""
 
-    def workshop(self, folder: str) -> Path:
+    def staging_dir(self, folder: str) -> Path:
         """Return a folder of this machine in which the files of that folder are made; what was begun there stays."""
 
     def publish(self, folder: str, names: Iterable[str]) -> None:
@@ -53,7 +53,7 @@ class Store(Protocol):
         """Return a folder as readers write it."""
 
 
-class Folder:
+class FolderStore:
     """A folder of this machine, or one that several mount. What is being made stands beside what is whole.
 
     Args:
@@ -75,7 +75,7 @@ class Folder:
         """Return a small file's content, None where there is none."""
         try:
             with (self._root / path).open("rb") as file:
-                return file.read(result_summary.LARGEST)
+                return file.read(result_summary.MAX_SUMMARY_BYTES)
         except FileNotFoundError:
             return None
 
@@ -83,9 +83,9 @@ class Folder:
         """Write a file that is not there yet, which one of many can; its content is there as soon as its name is."""
         place = self._root / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        with self._beside(place, data) as beside:
+        with self._temporary(place, data) as temporary:
             try:
-                os.link(beside, place)
+                os.link(temporary, place)
             except FileExistsError:
                 return False
             except OSError:  # a file system without links: for a moment the file is empty
@@ -100,21 +100,21 @@ class Folder:
         """Write a file whole: beside its place, then renamed."""
         place = self._root / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        with self._beside(place, data) as beside:
-            beside.replace(place)
+        with self._temporary(place, data) as temporary:
+            temporary.replace(place)
 
     @contextmanager
-    def _beside(self, place: Path, data: bytes) -> Iterator[Path]:
-        beside = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+    def _temporary(self, place: Path, data: bytes) -> Iterator[Path]:
+        temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
         try:
-            with beside.open("wb") as file:
+            with temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            yield beside
+            yield temporary
         finally:
             with suppress(OSError):
-                beside.unlink()
+                temporary.unlink()
 
     def remove(self, path: str) -> None:
         """Delete a file, if it is there."""
@@ -127,7 +127,7 @@ class Folder:
         except FileNotFoundError:
             return ()
 
-    def workshop(self, folder: str) -> Path:
+    def staging_dir(self, folder: str) -> Path:
         """Return the folder itself: what is made there is renamed into its place."""
         place = self._root / folder
         place.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ class Folder:
         return f"{self.where}/{folder}"
 
 
-def store_at(to: str, *, start: Path, staging: Path) -> Store:
+def store_at(to: str, *, start: Path, staging: Path) -> ResultStore:
     """Return the store that `--to` names.
 
     Args:
@@ -157,14 +157,14 @@ def store_at(to: str, *, start: Path, staging: Path) -> Store:
     """
     scheme, separator, rest = to.partition("://")
     if not separator:
-        return Folder(start / to, shown=to.rstrip("/\\") or to)
+        return FolderStore(start / to, shown=to.rstrip("/\\") or to)
     if scheme in ("file", "local"):
-        return Folder(Path(rest), shown=to.rstrip("/"))
+        return FolderStore(Path(rest), shown=to.rstrip("/"))
     try:
-        from reconciler.results.object_store import Objects  # noqa: PLC0415 - the package is an extra
+        from reconciler.results.object_store import ObjectStore  # noqa: PLC0415 - the package is an extra
     except ModuleNotFoundError as error:
         raise ReconcilerError(
             f"{scheme}:// needs the package {error.name}",
             hint='pip install "mistral-batch-reconciler[objects]", and what fsspec needs for the scheme, such as s3fs',
         ) from error
-    return Objects(to, staging=staging)
+    return ObjectStore(to, staging=staging)

@@ -13,37 +13,37 @@ from dataclasses import dataclass, field, replace
 from msgspec import structs
 
 from reconciler.api.client import Writer
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.execution import record_observations
-from reconciler.ledger.lock import HeldError
+from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
 from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guards import Refusal
-from reconciler.plans.approval import Agreement
+from reconciler.plans.approval import Approval
 from reconciler.plans.outcomes import Outcome
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather, reconcile
 from reconciler.settings import Guards
 
 
 @dataclass(kw_only=True)
-class Rounds:
+class ApplyLoop:
     """What the rounds of one run share, and what came of them."""
 
-    run: Run[Writer]
+    run: RunContext[Writer]
     declared: Declared
     """As it was read in the first place: what is edited meanwhile is for the next apply."""
-    agreement: Agreement
-    bought: int
+    approval: Approval
+    requests_submitted: int
     """Requests that this run has bought: a budget is for all of its rounds."""
     locked: Callable[[], AbstractContextManager[None]]
-    tell: Callable[[Situation, tuple[Outcome, ...]], object]
+    report: Callable[[PlannedRun, tuple[Outcome, ...]], object]
     """Is told what a round has done."""
     outcomes: tuple[Outcome, ...] = ()
     refusals: list[Refusal] = field(default_factory=list)
     """What the guards refused."""
 
-    def look(self) -> Situation:
+    def run_round(self) -> PlannedRun:
         """Read everything, do what may be done now, and return how it stands.
 
         Raises:
@@ -53,36 +53,38 @@ class Rounds:
         """
         try:
             with self.locked():
-                situation = self._gather()
-                record_observations.record_seen(self.run, situation)
-                if not self.agreement.cut(situation.plan).pending:
+                planned = self._gather()
+                record_observations.record_observations(self.run, planned)
+                if not self.approval.restrict(planned.plan).pending:
                     reconcile.publish(self.run)
-                    return situation
+                    return planned
                 self._act()
-        except HeldError:  # somebody else applies: the next look tells what is left
+        except LockHeldError:  # somebody else applies: the next look tells what is left
             return self._gather()
         return self._gather()
 
-    def _gather(self) -> Situation:
+    def _gather(self) -> PlannedRun:
         return gather.gather(self.run, self.declared)
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())
-        situation, outcomes = reconcile.apply(
-            run, self.declared, lambda it: not it.refusals, within=self.agreement
+        planned, outcomes = reconcile.apply(
+            run, self.declared, lambda it: not it.refusals, approval=self.approval
         )
-        self.agreement = self.agreement.after(situation.plan)  # what was refused is not asked for again
-        self.refusals += situation.refusals
+        self.approval = self.approval.record_attempts(planned.plan)  # what was refused is not asked for again
+        self.refusals += planned.refusals
         if outcomes:
-            self.bought += requests_of(situation.plan)
+            self.requests_submitted += requests_of(planned.plan)
             self.outcomes += outcomes
-            self.tell(situation, outcomes)
+            self.report(planned, outcomes)
 
     def _guards(self) -> Guards:
         guards = self.run.guards
         if guards.max_new_requests is None:
             return guards
-        return structs.replace(guards, max_new_requests=max(0, guards.max_new_requests - self.bought))
+        return structs.replace(
+            guards, max_new_requests=max(0, guards.max_new_requests - self.requests_submitted)
+        )
 
 
 def requests_of(plan: Plan) -> int:

@@ -14,11 +14,11 @@ from typing import Final, Literal, TypeAlias
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError
 from reconciler.api.values import CreateJob, RequestRecord
-from reconciler.context import ApiT, Run
+from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
@@ -33,7 +33,7 @@ PAIRS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at."""
 
     check: str
@@ -43,89 +43,89 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Ear:
+class LastRequest:
     """Remembers the last answer, for its clock and its time."""
 
-    last: RequestRecord | None = None
+    record: RequestRecord | None = None
 
     def __call__(self, record: RequestRecord) -> None:
         """Hear of a request."""
-        self.last = record
+        self.record = record
 
 
-def guarded(check: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def guarded(check: str, look: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
     """Turn an error of a check into its finding: the others go on."""
     try:
         yield from look()
     except ReconcilerError as error:
-        yield Finding(check=check, verdict="failed", detail=str(error), hint=error.hint)
+        yield CheckResult(check=check, verdict="failed", detail=str(error), hint=error.hint)
 
 
-def examine(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
+def examine(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckResult]:
     """Look at key, host, clock, list and ledger, and buy nothing."""
-    yield from guarded("host and key", lambda: _host(run, ear))
+    yield from guarded("host and key", lambda: _host(run, last_request))
     lists: list[tuple[Job, ...]] = []
-    began = run.world.now()
+    began = run.env.now()
     yield from guarded("list", lambda: _list(run, lists))
     yield from guarded("ledger", lambda: _ledger(run, lists, began))
 
 
-def _host(run: Run[ApiT], ear: Ear) -> Iterator[Finding]:
+def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckResult]:
     page = run.api.list_jobs(page=0, page_size=1)
-    heard = ear.last
-    elapsed = f", {heard.elapsed_ms} ms" if heard else ""
-    yield Finding(
+    answered = last_request.record
+    elapsed = f", {answered.elapsed_ms} ms" if answered else ""
+    yield CheckResult(
         check="host and key",
         verdict="ok",
-        detail=f"{run.target.host} answers{elapsed}; {count(page.total, 'job')}",
+        detail=f"{run.target.host} answers{elapsed}; {pluralize(page.total, 'job')}",
     )
-    served_at = heard.served_at if heard else None
+    served_at = answered.served_at if answered else None
     if served_at is None:
-        yield Finding(check="clock", verdict="note", detail="the server does not tell its time")
+        yield CheckResult(check="clock", verdict="note", detail="the server does not tell its time")
         return
-    skew = run.world.now() - served_at
+    skew = run.env.now() - served_at
     verdict: Verdict = "ok" if abs(skew) <= SKEW_SECONDS else "warning"
     hint = "" if verdict == "ok" else "set this machine's clock: settle times are reckoned by it"
-    yield Finding(check="clock", verdict=verdict, detail=f"{skew:+.0f} s from the server's", hint=hint)
+    yield CheckResult(check="clock", verdict=verdict, detail=f"{skew:+.0f} s from the server's", hint=hint)
 
 
-def _list(run: Run[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Finding]:
+def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[CheckResult]:
     """Read the list, and add it to `lists`."""
     jobs = listing.list_all(run)
     lists.append(jobs)
-    ours = [job for job in jobs if tags.project_of(job) == run.target.project]
-    yield Finding(
+    own_jobs = [job for job in jobs if tags.project_of(job) == run.target.project]
+    yield CheckResult(
         check="list",
         verdict="ok",
-        detail=f"complete: {count(len(jobs), 'job')}, {len(ours):,} of this project",
+        detail=f"complete: {pluralize(len(jobs), 'job')}, {len(own_jobs):,} of this project",
     )
     largest = run.api.list_jobs(page=0, page_size=1000)
     capped = f"a page of 1,000 was asked for, {len(largest.jobs):,} came, of {largest.total:,}"
-    yield Finding(check="page size", verdict="note", detail=capped)
-    if ours:
-        yield _filter(run, tags.PROJECT, run.target.project, expected=len(ours), total=len(jobs))
+    yield CheckResult(check="page size", verdict="note", detail=capped)
+    if own_jobs:
+        yield _filter(run, tags.PROJECT, run.target.project, expected=len(own_jobs), total=len(jobs))
 
 
-def _filter(run: Run[ApiT], key: str, value: str, *, expected: int, total: int) -> Finding:
+def _filter(run: RunContext[ApiT], key: str, value: str, *, expected: int, total: int) -> CheckResult:
     """What the metadata filter does is documented nowhere; it is never relied on."""
     found = run.api.list_jobs(page=0, metadata={key: value}).total
     if found == expected:
-        told = "selects exactly, or selects nothing away" if expected == total else "selects exactly"
+        found_text = "selects exactly, or selects nothing away" if expected == total else "selects exactly"
     elif found == total:
-        told = "is ignored"
+        found_text = "is ignored"
     elif found == 0:
-        told = "finds nothing"
+        found_text = "finds nothing"
     else:
-        told = f"finds {found:,}, where {expected:,} match"
-    return Finding(check="metadata filter", verdict="note", detail=f"the bare parameter {told}")
+        found_text = f"finds {found:,}, where {expected:,} match"
+    return CheckResult(check="metadata filter", verdict="note", detail=f"the bare parameter {found_text}")
 
 
-def _ledger(run: Run[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[Finding]:
-    memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
-    detail = f"remembers {count(len(memory.jobs), 'job')}"
+def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[CheckResult]:
+    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    detail = f"remembers {pluralize(len(memory.jobs), 'job')}"
     unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
     if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):
-        yield Finding(
+        yield CheckResult(
             check="ledger",
             verdict="note",
             detail=f"{detail}, and the list shows none of them yet: "
@@ -133,7 +133,7 @@ def _ledger(run: Run[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> I
             hint="run `reconciler doctor` again after that time",
         )
     elif memory.jobs and unseen:
-        yield Finding(
+        yield CheckResult(
             check="ledger",
             verdict="warning",
             detail=f"{detail}, and the list shows none of them",
@@ -141,45 +141,47 @@ def _ledger(run: Run[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> I
         )
     elif memory.open_creates:
         ops = ", ".join(intent.name for intent in memory.open_creates)
-        yield Finding(
+        yield CheckResult(
             check="ledger",
             verdict="warning",
             detail=f"{detail}; creates without an outcome: {ops}",
             hint="run `reconciler plan`: it says when each can be told",
         )
     else:
-        yield Finding(check="ledger", verdict="ok", detail=detail)
+        yield CheckResult(check="ledger", verdict="ok", detail=detail)
 
 
-def experiment(run: Run[Writer], ear: Ear, *, model: str) -> Iterator[Finding]:
+def experiment(run: RunContext[Writer], last_request: LastRequest, *, model: str) -> Iterator[CheckResult]:
     """Buy one job of one request, stop it, and report what is documented nowhere."""
-    yield from guarded("experiment", lambda: _experiment(run, ear, model))
+    yield from guarded("experiment", lambda: _experiment(run, last_request, model))
 
 
-def _experiment(run: Run[Writer], ear: Ear, model: str) -> Iterator[Finding]:
+def _experiment(run: RunContext[Writer], last_request: LastRequest, model: str) -> Iterator[CheckResult]:
     before = run.api.list_jobs(page=0, page_size=1).total
-    request, spec = _order(run, model)
+    request, spec = _create_request(run, model)
     job = run.api.create_job(request)
-    created = run.world.monotonic()
-    heard = f" in {ear.last.elapsed_ms} ms" if ear.last else ""
-    yield Finding(check="create", verdict="ok", detail=f"job {job.id}{heard}, {job.status}")
+    created = run.env.monotonic()
+    elapsed = f" in {last_request.record.elapsed_ms} ms" if last_request.record else ""
+    yield CheckResult(check="create", verdict="ok", detail=f"job {job.id}{elapsed}, {job.status}")
     try:
         yield _round_trip(job, request)
         yield _lag(run, job, created)
         after = run.api.list_jobs(page=0, page_size=1).total
-        yield Finding(check="total", verdict="note", detail=f"{before:,} before, {after:,} after one create")
+        yield CheckResult(
+            check="total", verdict="note", detail=f"{before:,} before, {after:,} after one create"
+        )
         yield _filter(run, tags.NAME, spec.name, expected=1, total=after)
     finally:
         stopped = run.retrier.call(lambda _: run.api.cancel_job(job.id))
-    yield Finding(check="cancel", verdict="ok", detail=f"left {stopped.status}")
+    yield CheckResult(check="cancel", verdict="ok", detail=f"left {stopped.status}")
     yield _second_cancel(run, job)
 
 
-def _order(run: Run[Writer], model: str) -> tuple[CreateJob, JobSpec]:
+def _create_request(run: RunContext[Writer], model: str) -> tuple[CreateJob, JobSpec]:
     body = digests.canonical(
         [{"custom_id": "doctor", "body": {"max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}}]
     )
-    op = run.world.new_op()
+    op = run.env.new_op()
     spec = JobSpec(
         name=f"doctor-{op[:8]}",
         endpoint="/v1/chat/completions",
@@ -189,41 +191,41 @@ def _order(run: Run[Writer], model: str) -> tuple[CreateJob, JobSpec]:
         timeout_hours=1,
         declared_at=Position(path="doctor", line=1),
     )
-    ours = tags.write(tags.tags_of(spec, project=PROJECT, attempt=1, op=op, source=run.source))
-    extra = {f"doctor.{number}": f"pair {number} é ✓" for number in range(PAIRS - len(ours))}
+    written = tags.write(tags.tags_of(spec, project=PROJECT, attempt=1, op=op, source=run.source))
+    extra = {f"doctor.{number}": f"pair {number} é ✓" for number in range(PAIRS - len(written))}
     request = CreateJob(
-        endpoint=spec.endpoint, model=model, requests=body, metadata={**ours, **extra}, timeout_hours=1
+        endpoint=spec.endpoint, model=model, requests=body, metadata={**written, **extra}, timeout_hours=1
     )
     return request, spec
 
 
-def _round_trip(job: Job, request: CreateJob) -> Finding:
+def _round_trip(job: Job, request: CreateJob) -> CheckResult:
     altered = sorted(key for key, value in request.metadata.items() if job.metadata.get(key) != value)
     added = sorted(job.metadata.keys() - request.metadata.keys())
     if altered:
-        return Finding(
+        return CheckResult(
             check="tags",
             verdict="failed",
             detail=f"{len(altered)} of {len(request.metadata)} pairs came back altered: {', '.join(altered)}",
             hint="do not apply against this API, and please report this",
         )
     more = f"; the API added {', '.join(added)}" if added else ""
-    return Finding(
+    return CheckResult(
         check="tags", verdict="ok", detail=f"{len(request.metadata)} pairs came back as they were sent{more}"
     )
 
 
-def _lag(run: Run[Writer], job: Job, created: float) -> Finding:
+def _lag(run: RunContext[Writer], job: Job, created: float) -> CheckResult:
     looks = 0
-    while run.world.monotonic() - created < PATIENCE_SECONDS:
+    while run.env.monotonic() - created < PATIENCE_SECONDS:
         looks += 1
         if any(shown.id == job.id for shown in run.api.list_jobs(page=0, order_by="-created").jobs):
-            seconds = run.world.monotonic() - created
-            return Finding(
+            seconds = run.env.monotonic() - created
+            return CheckResult(
                 check="list lag", verdict="ok", detail=f"shown after {seconds:.1f} s, at look number {looks}"
             )
-        run.world.sleep(PAUSE_SECONDS)
-    return Finding(
+        run.env.sleep(PAUSE_SECONDS)
+    return CheckResult(
         check="list lag",
         verdict="warning",
         detail=f"not shown within {PATIENCE_SECONDS:.0f} s",
@@ -231,17 +233,19 @@ def _lag(run: Run[Writer], job: Job, created: float) -> Finding:
     )
 
 
-def _second_cancel(run: Run[Writer], job: Job) -> Finding:
-    began = run.world.monotonic()
+def _second_cancel(run: RunContext[Writer], job: Job) -> CheckResult:
+    began = run.env.monotonic()
     status = job.status
-    while run.world.monotonic() - began < PATIENCE_SECONDS:
+    while run.env.monotonic() - began < PATIENCE_SECONDS:
         now = run.api.get_job(job.id)
         status = now.status
         if now.phase not in (Phase.ACTIVE, Phase.STOPPING):
             break
-        run.world.sleep(PAUSE_SECONDS)
+        run.env.sleep(PAUSE_SECONDS)
     try:
         again = run.api.cancel_job(job.id).status
     except ApiError as error:
-        again = f"answered with {error.status}: {error.told}"
-    return Finding(check="cancel of an ended job", verdict="note", detail=f"of one that is {status}: {again}")
+        again = f"answered with {error.status}: {error.text}"
+    return CheckResult(
+        check="cancel of an ended job", verdict="note", detail=f"of one that is {status}: {again}"
+    )

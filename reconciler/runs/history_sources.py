@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.history.from_ledger import Heard
+from reconciler.history.from_ledger import LedgerView
 from reconciler.history.record import Record
 from reconciler.model import Job, Target
 from reconciler.specs.project import Project
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
+class HistorySources:
     """Everything that was read."""
 
     project: Project
     target: Target
-    ledger: Heard
+    ledger: LedgerView
     jobs: tuple[Job, ...] | None
     """Ours; None where the list was not read."""
     settled: float

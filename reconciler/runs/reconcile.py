@@ -1,6 +1,7 @@
 """One run, whole: look, decide, claim, do, settle. The commands add words to it, and the simulation adds faults.
 
-What it works on is a `Run`: the API, the world, the target and the settings. Nothing here knows of the command line.
+What it works on is a `RunContext`: the API, the world, the target and the settings. Nothing here knows of the command
+line.
 """
 
 from __future__ import annotations
@@ -10,73 +11,72 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.api.client import Writer
-from reconciler.context import ApiT, Run
+from reconciler.context import ApiT, RunContext
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
-from reconciler.execution import intents as claimed
-from reconciler.execution import record_observations
+from reconciler.execution import intents, record_observations
 from reconciler.execution.apply import Applier
-from reconciler.execution.duplicates import my_duplicates, until_listed
+from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, RunKey
 from reconciler.planning.actions import Plan
 from reconciler.planning.planner import plan
 from reconciler.plans import staleness
-from reconciler.plans.approval import Agreement
+from reconciler.plans.approval import Approval
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
-from reconciler.plans.planned_run import Situation
-from reconciler.plans.staleness import Reduced
-from reconciler.runs.gather import gather, logged, look, situation_of
+from reconciler.plans.planned_run import PlannedRun
+from reconciler.plans.staleness import SavedPlanResult
+from reconciler.runs.gather import gather, log_plan, planned_run, read_workspace
 
-ROUNDS: Final = 8
+MAX_ROUNDS: Final = 8
 """So often a plan is made again because another runner wrote first."""
 
 
-def only_what_holds(run: Run[ApiT], situation: Situation, saved: PlanDoc) -> Situation:
+def restrict_to_saved(run: RunContext[ApiT], planned: PlannedRun, saved: PlanDoc) -> PlannedRun:
     """Cut a fresh plan down to a saved one, and say what differs harmlessly.
 
     Raises:
         StalePlanError: a saved action no longer holds, or the plan was made for another target.
     """
     staleness.check_target(saved, run.target)
-    reduced = staleness.reduced(saved, situation.plan, situation.observed)
-    if reduced.broken:
+    result = staleness.reconcile_saved_plan(saved, planned.plan, planned.observed)
+    if result.broken:
         raise StalePlanError(
-            "the saved plan no longer holds, and nothing was done: " + "; ".join(reduced.broken),
+            "the saved plan no longer holds, and nothing was done: " + "; ".join(result.broken),
             hint="look at a fresh plan, and save that: reconciler plan -o plan.json",
         )
-    return _cut(run, situation, reduced)
+    return _restrict(run, planned, result)
 
 
-def only_what_is_left(run: Run[ApiT], situation: Situation, agreed: PlanDoc) -> Situation:
+def restrict_to_remaining(run: RunContext[ApiT], planned: PlannedRun, approved: PlanDoc) -> PlannedRun:
     """Cut a fresh plan down to what was agreed to, where another runner has done or begun some of it meanwhile."""
-    return _cut(run, situation, staleness.reduced(agreed, situation.plan, situation.observed))
+    return _restrict(run, planned, staleness.reconcile_saved_plan(approved, planned.plan, planned.observed))
 
 
-def _cut(run: Run[ApiT], situation: Situation, reduced: Reduced) -> Situation:
-    told = [f"skipped, no longer needed: {line}" for line in reduced.satisfied]
-    told += [f"left to the runner that was first: {line}" for line in reduced.broken]
-    told += [f"not in the saved plan, left alone: {line}" for line in reduced.extra]
-    return situation_of(
-        run, situation.declared, situation.observed, situation.memory, reduced.plan, told=tuple(told)
+def _restrict(run: RunContext[ApiT], planned: PlannedRun, result: SavedPlanResult) -> PlannedRun:
+    remarks = [f"skipped, no longer needed: {line}" for line in result.satisfied]
+    remarks += [f"left to the runner that was first: {line}" for line in result.broken]
+    remarks += [f"not in the saved plan, left alone: {line}" for line in result.extra]
+    return planned_run(
+        run, planned.declared, planned.observed, planned.memory, result.plan, remarks=tuple(remarks)
     )
 
 
-def only_what_was_agreed_to(run: Run[ApiT], situation: Situation, within: Agreement) -> Situation:
+def restrict_to_approved(run: RunContext[ApiT], planned: PlannedRun, approval: Approval) -> PlannedRun:
     """Cut a fresh plan down to what a later round may do, and ask the guards about that."""
-    cut = within.cut(situation.plan)
-    return situation_of(run, situation.declared, situation.observed, situation.memory, cut)
+    restricted = approval.restrict(planned.plan)
+    return planned_run(run, planned.declared, planned.observed, planned.memory, restricted)
 
 
 def apply(
-    run: Run[Writer],
+    run: RunContext[Writer],
     declared: Declared,
-    agree: Callable[[Situation], bool],
+    approve: Callable[[PlannedRun], bool],
     *,
     saved: PlanDoc | None = None,
-    within: Agreement | None = None,
-) -> tuple[Situation, tuple[Outcome, ...]]:
+    approval: Approval | None = None,
+) -> tuple[PlannedRun, tuple[Outcome, ...]]:
     """Carry out what is declared, or what a saved plan holds of it.
 
     Where the ledger is shared and another runner writes first, everything is gathered and planned again, and of what
@@ -85,77 +85,79 @@ def apply(
     Args:
         run: what to work with.
         declared: what git says.
-        agree: shows the plan and asks; raises what the guards say.
+        approve: shows the plan and asks; raises what the guards say.
         saved: the plan that was agreed to beforehand.
-        within: what a later round of the same run may do; nothing else is done.
+        approval: what a later round of the same run may do; nothing else is done.
 
     Raises:
         StalePlanError: a saved action no longer holds.
         LedgerError: the ledger can be neither read nor written; nothing was bought.
         ApiError: the API could not be read.
     """
-    agreed, first = False, None
-    for _ in range(ROUNDS):
-        situation = gather(run, declared, to_create=True)
-        record_observations.record_seen(run, situation)
+    approved, first = False, None
+    for _ in range(MAX_ROUNDS):
+        planned = gather(run, declared, to_create=True)
+        record_observations.record_observations(run, planned)
         if first is not None:
-            situation = only_what_is_left(run, situation, first)
+            planned = restrict_to_remaining(run, planned, first)
         elif saved is not None:
-            situation = only_what_holds(run, situation, saved)
-        if within is not None:
-            situation = only_what_was_agreed_to(run, situation, within)
-        logged(run, situation)
-        agreed = agreed or agree(situation)
+            planned = restrict_to_saved(run, planned, saved)
+        if approval is not None:
+            planned = restrict_to_approved(run, planned, approval)
+        log_plan(run, planned)
+        approved = approved or approve(planned)
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see counts from here, so our time does, however long the claiming takes.
-        give_up_at = run.world.monotonic() + run.limits.deadline_seconds
-        claims = claimed.claims_of(run, situation.plan) if agreed else ()
-        if run.world.ledger.claim(claims):
-            if agreed and situation.plan.pending:
-                outcomes = _carry_out(run, situation, claims, give_up_at=give_up_at)
+        give_up_at = run.env.monotonic() + run.limits.deadline_seconds
+        claims = intents.plan_intents(run, planned.plan) if approved else ()
+        if run.env.ledger.claim(claims):
+            if approved and planned.plan.pending:
+                outcomes = _carry_out(run, planned, claims, give_up_at=give_up_at)
             publish(run)
-            return situation, outcomes
-        run.world.log("ledger.raced")
-        first = situation.document
+            return planned, outcomes
+        run.env.log("ledger.conflict")
+        first = planned.document
     raise LedgerError(
-        f"other runners wrote to the shared ledger first, {ROUNDS} times in a row",
+        f"other runners wrote to the shared ledger first, {MAX_ROUNDS} times in a row",
         hint="nothing was bought; run again, or let CI run one apply at a time",
     )
 
 
 def _carry_out(
-    run: Run[Writer], situation: Situation, claims: Sequence[CreateIntended], *, give_up_at: float
+    run: RunContext[Writer], planned: PlannedRun, claims: Sequence[CreateIntended], *, give_up_at: float
 ) -> tuple[Outcome, ...]:
-    run.world.log("apply.started", decisions=sum(it.pending for it in situation.plan.decisions))
+    run.env.log("apply.started", decisions=sum(it.pending for it in planned.plan.decisions))
     ops = {RunKey(claim.work, claim.rerun): claim.op for claim in claims}
     applier = Applier(replace(run, give_up_at=give_up_at, ops=ops))
-    outcomes = applier.apply(situation.plan)
+    outcomes = applier.apply(planned.plan)
     try:
-        claimed.release(run, outcomes)
+        intents.release(run, outcomes)
         if any(isinstance(outcome, Created) for outcome in outcomes):
-            outcomes += applier.apply(_duplicates(run, situation, outcomes))
+            outcomes += applier.apply(_duplicates(run, planned, outcomes))
     except ReconcilerError as error:  # what was done is done; the next apply looks again
-        run.world.log("apply.not_settled", error=str(error))
+        run.env.log("apply.duplicate_check_failed", error=str(error))
     finally:
-        run.world.progress.end()
+        run.env.progress.end()
     return outcomes
 
 
-def publish(run: Run[Writer]) -> None:
+def publish(run: RunContext[Writer]) -> None:
     """Let other runners see what was recorded; where that fails, the next run does it."""
     try:
-        run.world.ledger.publish()
+        run.env.ledger.publish()
     except LedgerError as error:  # the next run publishes what this one could not
-        run.world.log("ledger.not_published", error=str(error))
+        run.env.log("ledger.not_published", error=str(error))
 
 
-def _duplicates(run: Run[Writer], situation: Situation, outcomes: Sequence[Outcome]) -> Plan:
+def _duplicates(run: RunContext[Writer], planned: PlannedRun, outcomes: Sequence[Outcome]) -> Plan:
     """Plan once more on what the list shows now, for the duplicates that this run has made."""
-    memory = remember(run.world.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
     observed = until_listed(
         run,
-        lambda: look(run, situation.declared, Memory()),  # the list alone: a later run may have no ledger
+        lambda: read_workspace(
+            run, planned.declared, Memory()
+        ),  # the list alone: a later run may have no ledger
         outcomes,
     )
-    again = plan(situation.declared, observed, memory, now=run.world.now())
-    return my_duplicates(again, outcomes, run.api)
+    again = plan(planned.declared, observed, memory, now=run.env.now())
+    return own_duplicates(again, outcomes, run.api)

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from random import Random
 
 from reconciler.api.errors import ApiError
-from reconciler.context import ApiT, Run
+from reconciler.context import ApiT, RunContext
 from reconciler.errors import ListingError, ReconcilerError
 from reconciler.model import Job
 from reconciler.plans import name_status
-from reconciler.plans.name_status import Stand
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.name_status import Readiness
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.workspace import listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class PollPolicy:
     """How often to look, and for how long."""
 
     first_seconds: float = 2.0
@@ -45,10 +45,10 @@ class Patience:
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class WaitState:
     """How things stood at the last look."""
 
-    situation: Situation
+    planned: PlannedRun
     held: frozenset[str] = frozenset()
     """Names that the quota holds up and that this run buys once there is room."""
     jobs: Mapping[str, Job] = field(default_factory=dict)
@@ -56,34 +56,34 @@ class View:
     timed_out: bool = False
 
     @property
-    def stands(self) -> Mapping[str, Stand]:
+    def readiness(self) -> Mapping[str, Readiness]:
         """How far each name is."""
-        return name_status.stands(self.situation.document.decisions, self.held)
+        return name_status.readiness_by_name(self.planned.document.decisions, self.held)
 
     @property
     def awaited(self) -> Mapping[str, str]:
         """The jobs that are waited for: job id to name."""
-        return name_status.awaited(self.situation.document.decisions, self.held)
+        return name_status.awaited(self.planned.document.decisions, self.held)
 
     @property
-    def well(self) -> bool:
+    def all_succeeded(self) -> bool:
         """Whether everything that is wanted has succeeded within what may fail."""
-        return not self.timed_out and set(self.stands.values()) <= {Stand.DONE, Stand.IDLE}
+        return not self.timed_out and set(self.readiness.values()) <= {Readiness.DONE, Readiness.IDLE}
 
 
-def until_ended(
-    run: Run[ApiT],
-    look: Callable[[], Situation],
-    patience: Patience,
-    show: Callable[[View], object],
+def wait_until_ended(
+    run: RunContext[ApiT],
+    look: Callable[[], PlannedRun],
+    policy: PollPolicy,
+    show: Callable[[WaitState], object],
     held: Callable[[], frozenset[str]] = frozenset,
-) -> View:
+) -> WaitState:
     """Wait until nothing that is wanted goes on.
 
     Args:
         run: what to work with.
         look: reads everything and decides; it may act on what it finds.
-        patience: how often, how long.
+        policy: how often, how long.
         show: is shown every view.
         held: the names that `look` will buy once there is room.
 
@@ -91,63 +91,63 @@ def until_ended(
         ApiError: the API refuses to be read, or could not be read many times in a row.
         ListingError: likewise.
     """
-    began = run.world.monotonic()
-    view = _seen(look(), held())
+    began = run.env.monotonic()
+    state = _state_of(look(), held())
     failures = 0
-    for pause in patience.pauses(run.world.random):
-        show(view)
-        if Stand.RUNNING not in view.stands.values() or run.world.stop.is_set():
+    for pause in policy.pauses(run.env.random):
+        show(state)
+        if Readiness.RUNNING not in state.readiness.values() or run.env.stop.is_set():
             break
-        left = _left(patience, run.world.monotonic() - began)
+        left = _left(policy, run.env.monotonic() - began)
         if left <= 0:
-            return View(situation=view.situation, held=view.held, jobs=view.jobs, timed_out=True)
-        run.world.sleep(min(pause, left))
-        if run.world.stop.is_set():
+            return WaitState(planned=state.planned, held=state.held, jobs=state.jobs, timed_out=True)
+        run.env.sleep(min(pause, left))
+        if run.env.stop.is_set():
             break
         try:
-            fresh = _glance(run, view)
+            fresh = _poll_newest(run, state)
             if fresh is None:
-                view = _seen(look(), held())
+                state = _state_of(look(), held())
             else:
-                view = View(situation=view.situation, held=view.held, jobs={**view.jobs, **fresh})
+                state = WaitState(planned=state.planned, held=state.held, jobs={**state.jobs, **fresh})
         except (ApiError, ListingError) as error:
             failures += 1
-            if failures >= patience.failures or not _passes(error):
+            if failures >= policy.failures or not _passes(error):
                 raise
-            run.world.log("wait.look_failed", error=str(error), failures=failures)
+            run.env.log("wait.poll_failed", error=str(error), failures=failures)
         else:
             failures = 0
-    return view
+    return state
 
 
-def _left(patience: Patience, elapsed: float) -> float:
+def _left(policy: PollPolicy, elapsed: float) -> float:
     """Return the seconds that are left, in whole milliseconds: a clock may never notice a shorter sleep."""
-    if patience.timeout_seconds is None:
+    if policy.timeout_seconds is None:
         return math.inf
-    return math.ceil((patience.timeout_seconds - elapsed) * 1000) / 1000
+    return math.ceil((policy.timeout_seconds - elapsed) * 1000) / 1000
 
 
 def _passes(error: ReconcilerError) -> bool:
     return error.transient if isinstance(error, ApiError) else True
 
 
-def _seen(situation: Situation, held: frozenset[str]) -> View:
-    observed = situation.observed
-    jobs = [*(it.job for it in observed.ours), *(it.job for it in observed.unreadable)]
-    return View(situation=situation, held=held, jobs={job.id: job for job in jobs})
+def _state_of(planned: PlannedRun, held: frozenset[str]) -> WaitState:
+    observed = planned.observed
+    jobs = [*(it.job for it in observed.owned), *(it.job for it in observed.unreadable)]
+    return WaitState(planned=planned, held=held, jobs={job.id: job for job in jobs})
 
 
-def _glance(run: Run[ApiT], view: View) -> Mapping[str, Job] | None:
+def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job] | None:
     """Return the jobs that are waited for as they stand now; None where a full look is due."""
-    ids: Collection[str] = view.awaited.keys()
-    if len(ids) < sum(stand is Stand.RUNNING for stand in view.stands.values()):
+    ids: Collection[str] = state.awaited.keys()
+    if len(ids) < sum(readiness is Readiness.RUNNING for readiness in state.readiness.values()):
         return None  # something is waited for that no job explains: room, or a create whose outcome is open
     fresh = listing.newest(run, ids)
     ended = [job for job in fresh.values() if job.phase.ended]
     for job in ended:
-        run.world.log(
+        run.env.log(
             "job.ended",
-            name=view.awaited[job.id],
+            name=state.awaited[job.id],
             job_id=job.id,
             status=job.status,
             succeeded=job.succeeded_requests,

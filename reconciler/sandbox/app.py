@@ -86,7 +86,7 @@ def make_app(
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with _Request(environ) as request:
-            request.max_content_length = files.LARGEST_FILE + _BODY_SLACK
+            request.max_content_length = files.MAX_FILE_BYTES + _BODY_SLACK
             try:
                 response = _answer(world, request)
             except HTTPException as error:

@@ -11,7 +11,7 @@ from typing import IO
 
 import msgspec
 
-from reconciler.sandbox.inputs import Summary, split, summarise
+from reconciler.sandbox.inputs import InputSummary, split, summarise
 from reconciler.sandbox.store import Store
 
 CHUNK_BYTES = 1 << 20
@@ -29,14 +29,14 @@ class Saved:
     """The beginning of the SHA-256."""
 
 
-def summary_of(stream: IO[bytes]) -> Summary:
+def summary_of(stream: IO[bytes]) -> InputSummary:
     """Read a stream of requests, and rewind it."""
     summary = summarise(stream)
     stream.seek(0)
     return summary
 
 
-def save(db: sqlite3.Connection, stream: IO[bytes], summary: Summary | None) -> Saved:
+def save(db: sqlite3.Connection, stream: IO[bytes], summary: InputSummary | None) -> Saved:
     """Copy a stream into the database. Without a summary it can never be the input of a job."""
     text = None if summary is None else msgspec.json.encode(summary).decode()
     (content,) = db.execute("INSERT INTO contents (summary) VALUES (?) RETURNING id", (text,)).fetchone()
@@ -48,10 +48,10 @@ def save(db: sqlite3.Connection, stream: IO[bytes], summary: Summary | None) -> 
     return Saved(content, size, digest.hexdigest()[:16])
 
 
-def load_summary(db: sqlite3.Connection, content: int) -> Summary:
+def load_summary(db: sqlite3.Connection, content: int) -> InputSummary:
     """Return what was found when the content of a file of requests was saved."""
     (text,) = db.execute("SELECT summary FROM contents WHERE id = ?", (content,)).fetchone()
-    return msgspec.json.decode(text, type=Summary)
+    return msgspec.json.decode(text, type=InputSummary)
 
 
 def chunks(store: Store, content: int) -> Iterator[bytes]:

@@ -9,13 +9,13 @@ from uuid import UUID
 import msgspec
 
 from reconciler.sandbox.answers import ENDPOINTS
-from reconciler.sandbox.errors import ApiError, Problem, unprocessable
+from reconciler.sandbox.errors import ErrorResponse, ValidationProblem, unprocessable
 from reconciler.sandbox.queries import one_of
 
-MOST_INLINE_REQUESTS = 10_000
-LONGEST_METADATA_KEY = 32
-LONGEST_METADATA_VALUE = 512
-LEAST_HOURS, MOST_HOURS, USUAL_HOURS = 1, 168, 24
+MAX_INLINE_REQUESTS = 10_000
+MAX_METADATA_KEY_LENGTH = 32
+MAX_METADATA_VALUE_LENGTH = 512
+MIN_HOURS, MAX_HOURS, DEFAULT_HOURS = 1, 168, 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +52,15 @@ def read(raw: bytes) -> Draft:
     return draft
 
 
-def _refusal(kind: str, message: str, given: object) -> ApiError:
-    return unprocessable([Problem(kind, ["body"], message, given)])
+def _refusal(kind: str, message: str, given: object) -> ErrorResponse:
+    return unprocessable([ValidationProblem(kind, ["body"], message, given)])
 
 
 class _Checker:
     """Turns each field into its checked value, or into problems and something harmless."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[ValidationProblem] = []
 
     def draft(self, body: dict[str, Any]) -> Draft:
         given = [name for name in ("input_files", "requests") if body.get(name)]
@@ -71,13 +71,13 @@ class _Checker:
             model=self.optional_text(body.get("model"), "model"),
             agent_id=self.optional_text(body.get("agent_id"), "agent_id"),
             metadata=self.metadata(body.get("metadata")),
-            timeout_hours=self.timeout_hours(body.get("timeout_hours", USUAL_HOURS)),
+            timeout_hours=self.timeout_hours(body.get("timeout_hours", DEFAULT_HOURS)),
             input_files=self.input_files(body.get("input_files")),
             requests=self.requests(body.get("requests")),
         )
 
     def refuse(self, kind: str, message: str, given: object, *place: str | int) -> None:
-        self.problems.append(Problem(kind, ["body", *place], message, given))
+        self.problems.append(ValidationProblem(kind, ["body", *place], message, given))
 
     def endpoint(self, body: dict[str, Any]) -> str:
         given = body.get("endpoint")
@@ -101,8 +101,8 @@ class _Checker:
             return None
         pairs = self.dictionary(given, "metadata")
         for key, value in pairs.items():
-            self.length(key, LONGEST_METADATA_KEY, "metadata", key, "[key]")
-            self.length(self.text(value, "metadata", key), LONGEST_METADATA_VALUE, "metadata", key)
+            self.length(key, MAX_METADATA_KEY_LENGTH, "metadata", key, "[key]")
+            self.length(self.text(value, "metadata", key), MAX_METADATA_VALUE_LENGTH, "metadata", key)
         return pairs
 
     def length(self, text: str, most: int, *place: str) -> None:
@@ -114,12 +114,12 @@ class _Checker:
     def timeout_hours(self, given: object) -> int:
         if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
             self.refuse("int_type", "Input should be a valid integer", given, "timeout_hours")
-            return USUAL_HOURS
-        if given < LEAST_HOURS:
-            message = f"Input should be greater than or equal to {LEAST_HOURS}"
+            return DEFAULT_HOURS
+        if given < MIN_HOURS:
+            message = f"Input should be greater than or equal to {MIN_HOURS}"
             self.refuse("greater_than_equal", message, given, "timeout_hours")
-        if given > MOST_HOURS:
-            message = f"Input should be less than or equal to {MOST_HOURS}"
+        if given > MAX_HOURS:
+            message = f"Input should be less than or equal to {MAX_HOURS}"
             self.refuse("less_than_equal", message, given, "timeout_hours")
         return int(given)
 
@@ -137,9 +137,9 @@ class _Checker:
 
     def requests(self, given: object) -> list[dict[str, Any]]:
         members = self.members(given, "requests")
-        if len(members) > MOST_INLINE_REQUESTS:
+        if len(members) > MAX_INLINE_REQUESTS:
             message = (
-                f"List should have at most {MOST_INLINE_REQUESTS} items after validation, not {len(members)}"
+                f"List should have at most {MAX_INLINE_REQUESTS} items after validation, not {len(members)}"
             )
             self.refuse("too_long", message, f"{len(members)} items", "requests")
             return []

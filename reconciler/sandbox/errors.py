@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ValidationProblem(msgspec.Struct, frozen=True):
     """One entry of a 422's `detail`."""
 
     type: str
@@ -32,29 +32,29 @@ def json_response(body: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, content_type="application/json")
 
 
-class ApiError(HTTPException):
+class ErrorResponse(HTTPException):
     """An answer that is not the one asked for. Raised anywhere, sent by the application."""
 
     def __init__(self, status: int, body: object) -> None:
         super().__init__(response=json_response(body, status))
 
 
-def unauthorized() -> ApiError:
+def unauthorized() -> ErrorResponse:
     """Return the answer to a missing or empty key."""
-    return ApiError(401, {"detail": "Unauthorized"})
+    return ErrorResponse(401, {"detail": "Unauthorized"})
 
 
-def unprocessable(problems: Sequence[Problem]) -> ApiError:
+def unprocessable(problems: Sequence[ValidationProblem]) -> ErrorResponse:
     """Return the answer to a request that is not what its description says, with every problem at once."""
-    return ApiError(422, {"detail": problems})
+    return ErrorResponse(422, {"detail": problems})
 
 
-def not_found(kind: str, identifier: str) -> ApiError:
+def not_found(kind: str, identifier: str) -> ErrorResponse:
     """Return the answer to an id that this workspace does not know."""
     return _envelope(404, f"{kind} {identifier} not found.", param=None, code="not_found")
 
 
-def refused(message: str, *, param: str, code: str) -> ApiError:
+def refused(message: str, *, param: str, code: str) -> ErrorResponse:
     """Return the answer to a request that is well formed and still cannot be done."""
     return _envelope(400, message, param=param, code=code)
 
@@ -62,13 +62,13 @@ def refused(message: str, *, param: str, code: str) -> ApiError:
 def like_fastapi(error: HTTPException, environ: WSGIEnvironment) -> Response:
     """Return the answer to what werkzeug refused by itself: an unknown path, a wrong method, a broken upload."""
     response = Response.force_type(error.get_response(environ), environ)
-    if not isinstance(error, ApiError) and response.status_code >= HTTPStatus.BAD_REQUEST:
+    if not isinstance(error, ErrorResponse) and response.status_code >= HTTPStatus.BAD_REQUEST:
         response.data = msgspec.json.encode({"detail": error.name})
         response.content_type = "application/json"
     return response
 
 
-def _envelope(status: int, message: str, *, param: str | None, code: str) -> ApiError:
+def _envelope(status: int, message: str, *, param: str | None, code: str) -> ErrorResponse:
     body = {
         "object": "error",
         "message": message,
@@ -76,4 +76,4 @@ def _envelope(status: int, message: str, *, param: str | None, code: str) -> Api
         "param": param,
         "code": code,
     }
-    return ApiError(status, body)
+    return ErrorResponse(status, body)

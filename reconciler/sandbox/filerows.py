@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, fields
 import msgspec
 
 from reconciler.sandbox import lifecycle, results
-from reconciler.sandbox.jobrows import Job
+from reconciler.sandbox.jobrows import JobRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class FileRow:
     """One file of a workspace."""
 
     id: str
@@ -40,7 +40,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class FileFilter:
     """Which files to list; None does not narrow."""
 
     purpose: str | None
@@ -66,7 +66,7 @@ _PAGE = f"SELECT * {_MATCHING} ORDER BY created_at DESC, seq DESC LIMIT :size OF
 _FIND = f"SELECT * FROM files WHERE id = :id AND workspace = :workspace AND {_VISIBLE}"  # noqa: S608
 
 
-def insert(db: sqlite3.Connection, workspace: str, file: File) -> None:
+def insert(db: sqlite3.Connection, workspace: str, file: FileRow) -> None:
     """Add a file."""
     db.execute(
         "INSERT INTO files (id, workspace, filename, purpose, sample_type, source, mimetype, visibility,"
@@ -77,12 +77,12 @@ def insert(db: sqlite3.Connection, workspace: str, file: File) -> None:
     )
 
 
-def foresee_results(db: sqlite3.Connection, workspace: str, job: Job) -> None:
+def foresee_results(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
     """Put down the files that a job will leave behind, instead of what was foreseen for it before."""
     db.execute("DELETE FROM files WHERE job = ?", (job.id,))
     ends_at, _ = lifecycle.end(job.course)
     for result in results.files(job):
-        file = File(
+        file = FileRow(
             id=result.id,
             filename=result.filename,
             purpose="batch",
@@ -97,7 +97,7 @@ def foresee_results(db: sqlite3.Connection, workspace: str, job: Job) -> None:
         insert(db, workspace, file)
 
 
-def find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> File | None:
+def find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> FileRow | None:
     """Return a file of this workspace that is there at `now`."""
     row = db.execute(_FIND, {"id": file_id, "workspace": workspace, "now": now}).fetchone()
     return None if row is None else _file(row)
@@ -110,8 +110,8 @@ def workspace_of(db: sqlite3.Connection, file_id: str) -> str | None:
 
 
 def page(
-    db: sqlite3.Connection, workspace: str, wanted: Filter, *, now: float, skip: int, size: int
-) -> tuple[list[File], int]:
+    db: sqlite3.Connection, workspace: str, wanted: FileFilter, *, now: float, skip: int, size: int
+) -> tuple[list[FileRow], int]:
     """Return one page of the matching files, newest first, and how many match in all."""
     values = {
         "workspace": workspace,
@@ -137,5 +137,5 @@ def _text(words: list[str] | None) -> str | None:
     return None if words is None else msgspec.json.encode(words).decode()
 
 
-def _file(row: sqlite3.Row) -> File:
-    return File(**{field.name: row[field.name] for field in fields(File)})
+def _file(row: sqlite3.Row) -> FileRow:
+    return FileRow(**{field.name: row[field.name] for field in fields(FileRow)})

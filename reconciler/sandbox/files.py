@@ -15,12 +15,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
 from reconciler.sandbox import contents, filerows, inputs, jobrows, results
-from reconciler.sandbox.errors import Problem, json_response, not_found, unprocessable
-from reconciler.sandbox.filerows import File
+from reconciler.sandbox.errors import ValidationProblem, json_response, not_found, unprocessable
+from reconciler.sandbox.filerows import FileRow
 from reconciler.sandbox.queries import Parameters, path_id
 from reconciler.sandbox.world import World
 
-LARGEST_FILE = 512 * 1024 * 1024
+MAX_FILE_BYTES = 512 * 1024 * 1024
 """Bytes of the largest upload that is taken."""
 
 SIGNED_PATH = "/sandbox/files"
@@ -30,8 +30,8 @@ PURPOSES = ("fine-tune", "batch", "ocr")
 SAMPLE_TYPES = ("pretrain", "instruct", "batch_request", results.OUTPUT, results.ERRORS)
 SOURCES = ("upload", "repository", "mistral")
 VISIBILITIES = ("workspace", "user")
-MOST_EXPIRY_HOURS = 1_000_000
-MOST_URL_HOURS, USUAL_URL_HOURS = 168, 24
+MAX_EXPIRY_HOURS = 1_000_000
+MAX_URL_HOURS, DEFAULT_URL_HOURS = 168, 24
 
 
 def upload_file(world: World, request: Request, workspace: str) -> Response:
@@ -40,19 +40,19 @@ def upload_file(world: World, request: Request, workspace: str) -> Response:
     form = Parameters(request.form, place="body")
     purpose = form.choice("purpose", PURPOSES, "fine-tune")
     visibility = form.choice("visibility", VISIBILITIES, "workspace")
-    hours = form.integer("expiry", None, at_least=1, at_most=MOST_EXPIRY_HOURS)
+    hours = form.integer("expiry", None, at_least=1, at_most=MAX_EXPIRY_HOURS)
     if upload is None:
-        form.problems.append(Problem("missing", ["body", "file"], "Field required", {}))
+        form.problems.append(ValidationProblem("missing", ["body", "file"], "Field required", {}))
         raise unprocessable(form.problems)
     form.check()
-    if upload.stream.seek(0, os.SEEK_END) > LARGEST_FILE:
+    if upload.stream.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
         raise RequestEntityTooLarge
     upload.stream.seek(0)
     summary = contents.summary_of(upload.stream) if purpose == "batch" else None
     with world.store.write() as db:
         now = world.now()
         saved = contents.save(db, upload.stream, summary)
-        file = filerows.File(
+        file = filerows.FileRow(
             id=world.ids(),
             filename=upload.filename or "file",
             purpose=purpose,
@@ -75,7 +75,7 @@ def list_files(world: World, request: Request, workspace: str) -> Response:
     """Answer `GET /v1/files`."""
     query = Parameters(request.args)
     skip, size = query.page()
-    wanted = filerows.Filter(
+    wanted = filerows.FileFilter(
         purpose=query.choice("purpose", PURPOSES, None),
         search=query.text("search"),
         sample_types=query.choices("sample_type", SAMPLE_TYPES),
@@ -111,7 +111,7 @@ def download_file(world: World, request: Request, workspace: str, file_id: str) 
 def sign_url(world: World, request: Request, workspace: str, file_id: str) -> Response:
     """Answer `GET /v1/files/{file_id}/url`."""
     query = Parameters(request.args)
-    hours = query.integer("expiry", USUAL_URL_HOURS, at_least=1, at_most=MOST_URL_HOURS)
+    hours = query.integer("expiry", DEFAULT_URL_HOURS, at_least=1, at_most=MAX_URL_HOURS)
     query.check()
     now = world.now()
     with world.store.read() as db:
@@ -141,14 +141,14 @@ def delete_file(world: World, request: Request, workspace: str, file_id: str) ->
     return json_response({"id": file.id, "object": "file", "deleted": True})
 
 
-def _find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> File:
+def _find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> FileRow:
     file = filerows.find(db, workspace, path_id("file_id", file_id), now)
     if file is None:
         raise not_found("File", file_id)
     return file
 
 
-def _stream(world: World, workspace: str, file: File) -> Iterator[bytes]:
+def _stream(world: World, workspace: str, file: FileRow) -> Iterator[bytes]:
     if file.content is not None:
         yield from contents.chunks(world.store, file.content)
     elif file.job is not None:
@@ -160,7 +160,7 @@ def _stream(world: World, workspace: str, file: File) -> Iterator[bytes]:
             yield from results.encode(results.lines(job, requests, (file.sample_type,)))
 
 
-def _size(world: World, workspace: str, file: File) -> int:
+def _size(world: World, workspace: str, file: FileRow) -> int:
     """Return a file's bytes; those of a job's results are counted once and remembered."""
     if file.bytes is not None:
         return file.bytes
@@ -179,7 +179,7 @@ def _signature(workspace: str, file_id: str, expires: str) -> str:
     return hmac.digest(workspace.encode(), f"{file_id} {expires}".encode(), hashlib.sha256).hex()
 
 
-def _shown(file: File, size: int) -> dict[str, Any]:
+def _shown(file: FileRow, size: int) -> dict[str, Any]:
     """Return a file as the API shows it."""
     return {
         "id": file.id,

@@ -21,14 +21,14 @@ class Request(msgspec.Struct, frozen=True):
     custom_id: str | None = None
 
 
-class BatchError(msgspec.Struct, frozen=True):
+class InputError(msgspec.Struct, frozen=True):
     """One entry of a job's `errors`."""
 
     message: str
     count: int = 1
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class InputSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a file of requests amounts to."""
 
     requests: int
@@ -47,7 +47,7 @@ _decode = msgspec.json.Decoder(Request).decode
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def summarise(lines: Iterable[bytes]) -> Summary:
+def summarise(lines: Iterable[bytes]) -> InputSummary:
     """Read a file of requests once, keeping only what a job needs to know of it."""
     position, failing, problems, malformed, model = 0, list[int](), list[str](), 0, None
     for number, line in enumerate(lines, start=1):
@@ -65,7 +65,9 @@ def summarise(lines: Iterable[bytes]) -> Summary:
             if position == 0:
                 model = _model(request)
         position += 1
-    return Summary(requests=position, failing=failing, problems=problems, malformed=malformed, model=model)
+    return InputSummary(
+        requests=position, failing=failing, problems=problems, malformed=malformed, model=model
+    )
 
 
 def requests(lines: Iterable[bytes]) -> Iterator[Request]:
@@ -84,33 +86,33 @@ def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class CombinedInput:
     """All inputs of one job together."""
 
     requests: int
     failing: list[int]
     """Positions in the job, ascending."""
-    errors: list[BatchError]
+    errors: list[InputError]
     """Why the job cannot be run; empty when it can."""
     model: str | None
     """The model that counts: the job's own, else the one that the first request names."""
 
 
-def combine(files: Sequence[tuple[str, Summary]], model: str | None) -> Work:
+def combine(files: Sequence[tuple[str, InputSummary]], model: str | None) -> CombinedInput:
     """Put the inputs of a job one after the other; each comes with the name that its errors are told under."""
-    count, failing, errors = 0, list[int](), list[BatchError]()
+    count, failing, errors = 0, list[int](), list[InputError]()
     for name, file in files:
         failing += [count + position for position in file.failing]
         count += file.requests
-        errors += [BatchError(f"{name}, {problem}") for problem in file.problems]
+        errors += [InputError(f"{name}, {problem}") for problem in file.problems]
         if unnamed := file.malformed - len(file.problems):
-            errors.append(BatchError(f"{name}: more malformed lines", unnamed))
+            errors.append(InputError(f"{name}: more malformed lines", unnamed))
     counting = model if model is not None else next((file.model for _, file in files if file.model), None)
     if triggers.is_unknown(counting):
-        errors.append(BatchError(f"unknown model: {counting}"))
+        errors.append(InputError(f"unknown model: {counting}"))
     if count == 0:
-        errors.append(BatchError("the input holds no requests"))
-    return Work(count, failing, errors, counting)
+        errors.append(InputError("the input holds no requests"))
+    return CombinedInput(count, failing, errors, counting)
 
 
 def _model(request: Request) -> str | None:

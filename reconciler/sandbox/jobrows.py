@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from reconciler.sandbox import lifecycle
-from reconciler.sandbox.inputs import BatchError
+from reconciler.sandbox.inputs import InputError
 from reconciler.sandbox.lifecycle import Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class JobRow:
     """A job as it was created, and cancelled: its state at any moment follows."""
 
     id: str
@@ -24,13 +24,13 @@ class Job:
     agent_id: str | None
     metadata: dict[str, str] | None
     input_files: list[str]
-    errors: list[BatchError]
+    errors: list[InputError]
     """What validation will find; told once it has."""
     course: Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class JobFilter:
     """Which jobs to list; None does not narrow."""
 
     model: str | None
@@ -66,7 +66,7 @@ def status(now: float, *columns: Any) -> str:  # noqa: ANN401 - whatever SQLite 
     return lifecycle.status(Course(**dict(zip(COURSE_COLUMNS, columns, strict=True))), now)
 
 
-def insert(db: sqlite3.Connection, workspace: str, job: Job, contents: Sequence[int]) -> None:
+def insert(db: sqlite3.Connection, workspace: str, job: JobRow, contents: Sequence[int]) -> None:
     """Add a job that works through these contents, in this order."""
     course = job.course
     values = {
@@ -100,7 +100,7 @@ def insert(db: sqlite3.Connection, workspace: str, job: Job, contents: Sequence[
     )
 
 
-def find(db: sqlite3.Connection, workspace: str, job_id: str) -> Job | None:
+def find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow | None:
     """Return a job of this workspace."""
     row = db.execute("SELECT * FROM jobs WHERE id = ? AND workspace = ?", (job_id, workspace)).fetchone()
     return None if row is None else _job(row)
@@ -109,13 +109,13 @@ def find(db: sqlite3.Connection, workspace: str, job_id: str) -> Job | None:
 def page(
     db: sqlite3.Connection,
     workspace: str,
-    wanted: Filter,
+    wanted: JobFilter,
     *,
     now: float,
     newest_first: bool,
     skip: int,
     size: int,
-) -> tuple[list[Job], int]:
+) -> tuple[list[JobRow], int]:
     """Return one page of the matching jobs, and how many match in all."""
     values = {
         "workspace": workspace,
@@ -153,16 +153,16 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _job(row: sqlite3.Row) -> Job:
+def _job(row: sqlite3.Row) -> JobRow:
     metadata = row["metadata"]
-    return Job(
+    return JobRow(
         id=row["id"],
         endpoint=row["endpoint"],
         model=row["model"],
         agent_id=row["agent_id"],
         metadata=None if metadata is None else msgspec.json.decode(metadata, type=dict[str, str]),
         input_files=msgspec.json.decode(row["input_files"], type=list[str]),
-        errors=msgspec.json.decode(row["errors"], type=list[BatchError]),
+        errors=msgspec.json.decode(row["errors"], type=list[InputError]),
         course=Course(
             created_at=row["created_at"],
             requests=row["requests"],

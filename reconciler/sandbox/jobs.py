@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 from reconciler.sandbox import contents, drafts, filerows, inputs, jobrows, lifecycle, results, triggers
 from reconciler.sandbox.drafts import Draft
 from reconciler.sandbox.errors import json_response, not_found, refused
-from reconciler.sandbox.jobrows import Job
+from reconciler.sandbox.jobrows import JobRow
 from reconciler.sandbox.queries import Parameters, path_id
 from reconciler.sandbox.world import World
 
@@ -35,7 +35,7 @@ def list_jobs(world: World, request: Request, workspace: str) -> Response:
     """Answer `GET /v1/batch/jobs`."""
     query = Parameters(request.args)
     skip, size = query.page()
-    wanted = jobrows.Filter(
+    wanted = jobrows.JobFilter(
         model=query.text("model"),
         agent_id=query.text("agent_id"),
         metadata=_metadata_filter(query),
@@ -64,7 +64,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
         given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, draft, now)
         summaries = [(name, contents.load_summary(db, content)) for name, content in given]
         work = inputs.combine(summaries, draft.model)
-        job = jobrows.Job(
+        job = jobrows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
             model=draft.model,
@@ -127,7 +127,7 @@ def delete_job(world: World, request: Request, workspace: str, job_id: str) -> R
     return json_response({"id": job_id, "object": "batch", "deleted": True})
 
 
-def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> Job:
+def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow:
     job = jobrows.find(db, workspace, job_id)
     if job is None:
         raise not_found("Batch job", job_id)
@@ -169,7 +169,7 @@ def _input_files(db: sqlite3.Connection, workspace: str, draft: Draft, now: floa
     return given
 
 
-def _shown(job: Job, now: float) -> dict[str, Any]:
+def _shown(job: JobRow, now: float) -> dict[str, Any]:
     """Return a job as the API shows it."""
     state = lifecycle.state(job.course, now)
     ended = state.ended_at is not None

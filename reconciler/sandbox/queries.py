@@ -9,15 +9,15 @@ from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
-from reconciler.sandbox.errors import Problem, unprocessable
+from reconciler.sandbox.errors import ValidationProblem, unprocessable
 
 T = TypeVar("T")
 
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
-MOST_PAGES = 1 << 31
-MOST_A_PAGE = 10_000
+MAX_PAGE = 1 << 31
+MAX_PAGE_SIZE = 10_000
 """The real cap is unknown."""
 
 
@@ -32,7 +32,7 @@ class Parameters:
     def __init__(self, arguments: MultiDict[str, str], place: str = "query") -> None:
         self.arguments = arguments
         self.place = place
-        self.problems: list[Problem] = []
+        self.problems: list[ValidationProblem] = []
 
     def check(self) -> None:
         """Refuse the request if anything was wrong.
@@ -45,8 +45,8 @@ class Parameters:
 
     def page(self) -> tuple[int, int]:
         """Read `page` and `page_size`; return how many entries to skip and how many to send."""
-        page = self.integer("page", 0, at_least=0, at_most=MOST_PAGES)
-        size = self.integer("page_size", 100, at_least=1, at_most=MOST_A_PAGE)
+        page = self.integer("page", 0, at_least=0, at_most=MAX_PAGE)
+        size = self.integer("page_size", 100, at_least=1, at_most=MAX_PAGE_SIZE)
         return page * size, size
 
     def text(self, name: str) -> str | None:
@@ -93,7 +93,7 @@ class Parameters:
 
     def refuse(self, name: str, kind: str, message: str, given: object, *position: int) -> None:
         """Note that a parameter is wrong."""
-        self.problems.append(Problem(kind, [self.place, name, *position], message, given))
+        self.problems.append(ValidationProblem(kind, [self.place, name, *position], message, given))
 
     def _read(self, name: str, read: Callable[[str], T], kind: str, wanted: str, default: T) -> T:
         given = self.arguments.get(name)
@@ -115,7 +115,7 @@ def path_id(name: str, given: str) -> str:
     try:
         return str(UUID(given))
     except ValueError:
-        problem = Problem("uuid_parsing", ["path", name], "Input should be a valid UUID", given)
+        problem = ValidationProblem("uuid_parsing", ["path", name], "Input should be a valid UUID", given)
         raise unprocessable([problem]) from None
 
 

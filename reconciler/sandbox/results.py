@@ -12,7 +12,7 @@ import msgspec
 
 from reconciler.sandbox import answers, lifecycle, triggers
 from reconciler.sandbox.inputs import Request
-from reconciler.sandbox.jobrows import Job
+from reconciler.sandbox.jobrows import JobRow
 
 OUTPUT = "batch_result"
 """The API's sample type of the file with the answers."""
@@ -38,7 +38,7 @@ def file_id(job_id: str, sample_type: str) -> str:
     return str(uuid5(UUID(job_id), sample_type))
 
 
-def files(job: Job) -> list[ResultFile]:
+def files(job: JobRow) -> list[ResultFile]:
     """Return the files that the job will leave behind; one without a line does not come to be."""
     end = lifecycle.final(job.course)
     return [
@@ -56,7 +56,9 @@ def files(job: Job) -> list[ResultFile]:
     ]
 
 
-def lines(job: Job, requests: Iterable[Request], sample_types: Collection[str]) -> Iterator[dict[str, Any]]:
+def lines(
+    job: JobRow, requests: Iterable[Request], sample_types: Collection[str]
+) -> Iterator[dict[str, Any]]:
     """Yield what an ended job has to say in the files of these types, in the order of its requests."""
     completed = islice(requests, lifecycle.final(job.course).completed)
     for position, request in enumerate(completed):

@@ -8,16 +8,16 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from reconciler.errors import Problem
-from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
 from reconciler.specs.schema.json_schema import defaults_schema
-from reconciler.specs.schema.vocabulary import MISPLACED
+from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.tree import Document, Fields, Path
 
 NAME: Final = "_defaults.yaml"
 
 _MISPLACED: Final = {
-    **MISPLACED,
+    **MISPLACED_FIELD_HINTS,
     "name": "each spec has its own",
     **dict.fromkeys(
         ("input_files", "requests", "for_each", "matrix", "adopt"),
@@ -29,11 +29,11 @@ _MODEL: Final = defaults_model()
 
 def check(document: Document) -> list[Problem]:
     """Return what is wrong with a `_defaults.yaml`."""
-    accepted = accept(document, _MODEL, defaults_schema, _MISPLACED)
+    accepted = convert_or_explain(document, _MODEL, defaults_schema, _MISPLACED)
     return [*document.problems, *(accepted if isinstance(accepted, list) else ())]
 
 
-def over(near: Document, far: Document) -> Document:
+def merge_defaults(near: Document, far: Document) -> Document:
     """Return a document with the fields that it does not write itself taken from another, metadata by key."""
     if not isinstance(near.node, Fields) or not isinstance(far.node, Fields):
         return near
@@ -76,7 +76,7 @@ def _hidden(value: dict[str, Any]) -> set[str]:
     return varied | {name for group in groups for name in group}
 
 
-class Folders:
+class DefaultsTree:
     """The defaults of folders, and what they give to the specs beneath them.
 
     Args:
@@ -92,10 +92,10 @@ class Folders:
         """Take what a `_defaults.yaml` says."""
         self._found[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
 
-    def fill(self, document: Document, path: str) -> Document:
+    def apply(self, document: Document, path: str) -> Document:
         """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
         while self._found and path != self._root:
             path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
             if path in self._found:
-                document = over(document, self._found[path])
+                document = merge_defaults(document, self._found[path])
         return document

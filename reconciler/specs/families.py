@@ -15,18 +15,18 @@ from msgspec import UNSET, Struct
 
 from reconciler.errors import Problem
 from reconciler.settings import NAME_PATTERN, NAME_RULE
-from reconciler.specs.schema.convert import whole
+from reconciler.specs.schema.convert import integral_floats_to_int
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.types import OF_FILES, PLAIN
 from reconciler.specs.yaml.tree import Document, Path
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.text.suggest import did_you_mean, some
 
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 _NAME: Final = re.compile(NAME_PATTERN)
 
 
-class Variant(Struct, frozen=True, kw_only=True):
+class ExpandedJob(Struct, frozen=True, kw_only=True):
     """One job of a spec."""
 
     name: str
@@ -42,13 +42,13 @@ class Variant(Struct, frozen=True, kw_only=True):
         return _PLACEHOLDER.sub(lambda found: self.words.get(found[1], found[0]), template)
 
     @property
-    def told(self) -> str:
+    def origin(self) -> str:
         """Which one it is: its file, and its values."""
         values = [f"{name}={self.words[name]}" for name in self.values]
         return ", ".join(filter(None, [self.file or "", *values]))
 
 
-def label(template: str) -> str:
+def family_pattern(template: str) -> str:
     """Return what a family is called: `backfill-*`."""
     return _PLACEHOLDER.sub("*", template)
 
@@ -58,9 +58,9 @@ def is_family(fields: JobFields) -> bool:
     return fields.for_each is not UNSET or fields.matrix is not UNSET
 
 
-def variants(
+def expand(
     document: Document, fields: JobFields, files: Sequence[str], most: int
-) -> tuple[list[Variant], list[Problem]]:
+) -> tuple[list[ExpandedJob], list[Problem]]:
     """Return the jobs of a spec, sorted by name, and what is wrong with making them.
 
     Args:
@@ -70,23 +70,23 @@ def variants(
         most: so many jobs a spec may make.
     """
     if not is_family(fields) and "{" not in fields.name:
-        return [Variant(name=fields.name)], []
+        return [ExpandedJob(name=fields.name)], []
     known = sorted({*(OF_FILES if files else ()), *_varied(fields)})
     problems = [*_unknown(document, known, family=is_family(fields)), *_overruled(document, fields)]
     if problems:
         return [], problems
     if not is_family(fields):
-        return [Variant(name=fields.name)], []
+        return [ExpandedJob(name=fields.name)], []
     size = max(1, len(files))
     for values in _varied(fields).values():
         size *= len(values)
     if size > most:
-        message = f"makes {count(size, 'job')}, at most {most:,} a spec"
+        message = f"makes {pluralize(size, 'job')}, at most {most:,} a spec"
         hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is meant"
         return [], [_problem(document, ("for_each" if files else "matrix",), message, hint)]
     combinations, problems = _combinations(document, fields)
     each: Sequence[str | None] = files or [None]
-    found = [_variant(fields.name, values, file) for file, values in product(each, combinations)]
+    found = [_expanded(fields.name, values, file) for file, values in product(each, combinations)]
     problems += _names(document, found, known)
     return sorted(found, key=lambda variant: variant.name), problems
 
@@ -99,14 +99,14 @@ def _given(values: Struct) -> dict[str, Any]:
     return {name: getattr(values, name) for name in PLAIN if getattr(values, name) is not UNSET}
 
 
-def _variant(template: str, values: Mapping[str, tuple[Any, str]], file: str | None) -> Variant:
+def _expanded(template: str, values: Mapping[str, tuple[Any, str]], file: str | None) -> ExpandedJob:
     words = {name: text for name, (_, text) in values.items()}
     if file is not None:
         folder, _, name = file.rpartition("/")
         words |= {"path": file, "stem": name.rpartition(".")[0] or name, "dir": folder.rpartition("/")[2]}
     plain = {name: value for name, (value, _) in values.items()}
-    blank = Variant(name="", words=words, values=plain, file=file)
-    return Variant(name=blank.text(template), words=words, values=plain, file=file)
+    blank = ExpandedJob(name="", words=words, values=plain, file=file)
+    return ExpandedJob(name=blank.text(template), words=words, values=plain, file=file)
 
 
 def _combinations(
@@ -139,7 +139,8 @@ def _combinations(
 
 def _holds(values: Mapping[str, tuple[Any, str]], wanted: Mapping[str, Any]) -> bool:
     return bool(wanted) and all(
-        name in values and whole(values[name][0]) == whole(value) for name, value in wanted.items()
+        name in values and integral_floats_to_int(values[name][0]) == integral_floats_to_int(value)
+        for name, value in wanted.items()
     )
 
 
@@ -168,21 +169,21 @@ def _overruled(document: Document, fields: JobFields) -> Iterator[Problem]:
             yield document.source.problem(place, message, hint=hint)
 
 
-def _names(document: Document, found: Iterable[Variant], known: Sequence[str]) -> Iterator[Problem]:
+def _names(document: Document, found: Iterable[ExpandedJob], known: Sequence[str]) -> Iterator[Problem]:
     """Yield a problem for each name that is none, or that two jobs would have."""
     template = document.value["name"]
-    first: dict[str, Variant] = {}
+    first: dict[str, ExpandedJob] = {}
     for variant in found:
         if not _NAME.search(variant.name):
-            message = f"name: {variant.told} makes `{variant.name}`, which is no name"
+            message = f"name: {variant.origin} makes `{variant.name}`, which is no name"
             yield _problem(document, ("name",), message, _better(template, variant))
         other = first.setdefault(variant.name, variant)
         if other is not variant:
-            message = f"name: `{variant.name}` is made twice, of {other.told} and of {variant.told}"
+            message = f"name: `{variant.name}` is made twice, of {other.origin} and of {variant.origin}"
             yield _problem(document, ("name",), message, _apart(template, known, other, variant))
 
 
-def _better(template: str, variant: Variant) -> str:
+def _better(template: str, variant: ExpandedJob) -> str:
     """Return how a name that is none could become one."""
     used = [word for word in _PLACEHOLDER.findall(template) if not _fits(variant.words[word])]
     if "path" in used:
@@ -197,7 +198,7 @@ def _fits(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9._-]*", text) is not None
 
 
-def _apart(template: str, known: Sequence[str], one: Variant, other: Variant) -> str:
+def _apart(template: str, known: Sequence[str], one: ExpandedJob, other: ExpandedJob) -> str:
     """Return the placeholder that would tell two jobs apart."""
     telling = [
         name

@@ -18,13 +18,13 @@ from reconciler.model import TAG_PREFIX, Adopt, Job, JobSpec, Position, RunKey, 
 from reconciler.settings import Limits
 from reconciler.specs import to_yaml
 from reconciler.specs.inputs.paths import uploaded_id
-from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
-from reconciler.specs.schema.vocabulary import MISPLACED
+from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml import reader
-from reconciler.specs.yaml.source import Source
-from reconciler.text.plural import count
+from reconciler.specs.yaml.source import SourceFile
+from reconciler.text.plural import pluralize
 
 _KEY_LENGTH: Final = 32
 _VALUE_LENGTH: Final = 512
@@ -44,7 +44,7 @@ class Drafted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class SkippedJob:
     """A job without a spec."""
 
     job: Job
@@ -53,7 +53,7 @@ class Skipped:
 
 def drafts(
     jobs: Iterable[Job], declared: Iterable[JobSpec], *, schema: str
-) -> tuple[tuple[Drafted, ...], tuple[Skipped, ...]]:
+) -> tuple[tuple[Drafted, ...], tuple[SkippedJob, ...]]:
     """Return a spec for each job, and the jobs that get none.
 
     Args:
@@ -70,23 +70,23 @@ def drafts(
     }
     adopted = {spec.adopt.job for spec in specs if spec.adopt}
     found: list[Drafted] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedJob] = []
     for job in sorted(jobs, key=lambda job: job.age_key):
         if job.id in adopted:
             continue
         spec = _spec(job, names)
         if isinstance(spec, str):
-            skipped.append(Skipped(job=job, why=spec))
+            skipped.append(SkippedJob(job=job, why=spec))
             continue
         other = works.get(spec.run_key)
         if other is not None:
             adopt = f"adopt: {{job: {job.id}, work: {spec.run_key.work}}}"
-            skipped.append(Skipped(job=job, why=f"{other} declares its work: write {adopt} there"))
+            skipped.append(SkippedJob(job=job, why=f"{other} declares its work: write {adopt} there"))
             continue
         text = _text(job, spec, schema)
         wrong = _refused(text)
         if wrong:
-            skipped.append(Skipped(job=job, why=wrong))
+            skipped.append(SkippedJob(job=job, why=wrong))
             continue
         names.add(spec.name)
         works |= dict.fromkeys(spec.run_keys, f"`{spec.name}`")
@@ -140,15 +140,15 @@ def slug(text: str) -> str:
 
 def _metadata(pairs: Mapping[str, object]) -> dict[str, str]:
     """Return the pairs that a spec can hold, as text."""
-    told = {key: _told(value) for key, value in sorted(pairs.items())}
+    texts = {key: _as_text(value) for key, value in sorted(pairs.items())}
     return {
         key: text
-        for key, text in told.items()
+        for key, text in texts.items()
         if 0 < len(key) <= _KEY_LENGTH and not key.startswith(TAG_PREFIX) and 0 < len(text) <= _VALUE_LENGTH
     }
 
 
-def _told(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, bool | int | float) else ""
@@ -156,7 +156,7 @@ def _told(value: object) -> str:
 
 def _text(job: Job, spec: JobSpec, schema: str) -> str:
     left = len(job.metadata) - len(spec.metadata)
-    more = f"# Left out of its metadata: {count(left, 'pair')} that a spec cannot hold.\n" if left else ""
+    more = f"# Left out of its metadata: {pluralize(left, 'pair')} that a spec cannot hold.\n" if left else ""
     return (
         f"# yaml-language-server: $schema={schema}\n"
         f"# Adopted by `reconciler init --from-workspace`: job {job.id}, made without this tool.\n"
@@ -167,8 +167,8 @@ def _text(job: Job, spec: JobSpec, schema: str) -> str:
 
 def _refused(text: str) -> str:
     """Say why a document is no spec, "" where it is one."""
-    documents, problems = reader.read(Source("spec.yaml", text), Limits())
+    documents, problems = reader.read(SourceFile("spec.yaml", text), Limits())
     for document in documents[:1]:
-        accepted = accept(document, JobFields, job_schema, MISPLACED)
+        accepted = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)
         problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]
     return "; ".join(problem.message for problem in problems)

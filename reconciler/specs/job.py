@@ -13,16 +13,16 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from reconciler.errors import Problem
-from reconciler.model import Adopt, Input, JobSpec, Later, Phase, Position, Retry, digests
+from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Phase, Position, Retry, digests
 from reconciler.settings import Limits
 from reconciler.specs import families, period
-from reconciler.specs.families import Variant
+from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
-from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.family_fields import PeriodFields
 from reconciler.specs.schema.job_fields import AdoptFields, JobFields
 from reconciler.specs.schema.json_schema import job_schema
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED
+from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.tree import Document, Path
 from reconciler.text.suggest import did_you_mean
 
@@ -32,17 +32,17 @@ _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
 _PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
-class Declares(Struct, frozen=True, kw_only=True):
+class DocumentResult(Struct, frozen=True, kw_only=True):
     """What one document declares."""
 
     specs: tuple[JobSpec, ...] = ()
-    later: Mapping[str, Later] = {}
+    later: Mapping[str, NotYetStarted] = {}
     """The jobs whose first period has not begun, by name."""
     problems: tuple[Problem, ...] = ()
     """And warnings."""
 
 
-def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) -> Declares:
+def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now: float) -> DocumentResult:
     """Return the jobs that a document declares, none where it is not usable.
 
     Args:
@@ -51,7 +51,7 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
         limits: how many jobs one spec may make.
         now: Unix seconds, for a `rerun` that the calendar changes.
     """
-    fields = accept(document, JobFields, job_schema, MISPLACED)
+    fields = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)
     problems = [*document.problems]
     found: list[Input] = []
     files: list[str] = []
@@ -63,18 +63,18 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
             problems += wrong
         problems += _endpoint_unknown(document)
     if isinstance(fields, list):
-        return Declares(problems=(*problems, *fields))
+        return DocumentResult(problems=(*problems, *fields))
     rerun, wrong = _rerun(document, fields, now)
     problems += wrong
-    members: list[Variant] = []
+    members: list[ExpandedJob] = []
     if not _wrong(problems):
-        members, wrong = families.variants(document, fields, files, limits.jobs_per_spec)
+        members, wrong = families.expand(document, fields, files, limits.jobs_per_spec)
         problems += wrong
     if _wrong(problems):
-        return Declares(problems=tuple(problems))
+        return DocumentResult(problems=tuple(problems))
     if rerun is None:
-        later = Later(begins=_begins(fields), family=_label(fields))
-        return Declares(later={member.name: later for member in members}, problems=tuple(problems))
+        later = NotYetStarted(begins=_begins(fields), family=_label(fields))
+        return DocumentResult(later={member.name: later for member in members}, problems=tuple(problems))
     specs = []
     for member in members:
         if member.file is not None:
@@ -82,7 +82,7 @@ def declares(document: Document, inputs: Inputs, limits: Limits, *, now: float) 
             problems += wrong
         specs.append(_spec(document, fields, member, tuple(found), rerun))
     problems += _adopt(document, fields, specs)
-    return Declares(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
+    return DocumentResult(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
 
 
 def _wrong(problems: Sequence[Problem]) -> bool:
@@ -101,23 +101,23 @@ def _rerun(document: Document, fields: JobFields, now: float) -> tuple[str | Non
 
 
 def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str | None, list[Problem]]:
-    def said(step: str, message: str, hint: str, *, warning: bool = False) -> tuple[None, list[Problem]]:
+    def problem(step: str, message: str, hint: str, *, warning: bool = False) -> tuple[None, list[Problem]]:
         path: Path = ("rerun", step)
         source = document.source_of(path)
         return None, [source.problem(document.place(path), message, hint=hint, warning=warning)]
 
     zone = period.zone_of(wanted.zone)
     if zone is None:
-        return said("zone", "rerun.zone: not in the tz database of this machine", period.like(wanted.zone))
+        return problem("zone", "rerun.zone: not in the tz database of this machine", period.like(wanted.zone))
     today = period.day_of(now, zone)
     if wanted.start is not UNSET:
         try:
             start = dt.date.fromisoformat(wanted.start)
         except ValueError:
-            return said("start", "rerun.start: no such day", "")
+            return problem("start", "rerun.start: no such day", "")
         if today < start:
             message = f"begins on {start}; until then nothing is bought"
-            return said("start", message, f"it is {today} in {wanted.zone}", warning=True)
+            return problem("start", message, f"it is {today} in {wanted.zone}", warning=True)
     return period.name_of(today, wanted.every), []
 
 
@@ -153,7 +153,7 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
 
 
 def _spec(
-    document: Document, fields: JobFields, member: Variant, inputs: tuple[Input, ...], rerun: str
+    document: Document, fields: JobFields, member: ExpandedJob, inputs: tuple[Input, ...], rerun: str
 ) -> JobSpec:
     family = _label(fields)
     texts = document.texts(("metadata",))
@@ -192,7 +192,7 @@ def _adopted(given: AdoptFields | UnsetType) -> Adopt | None:
 
 
 def _label(fields: JobFields) -> str:
-    return families.label(fields.name) if families.is_family(fields) else ""
+    return families.family_pattern(fields.name) if families.is_family(fields) else ""
 
 
 def _begins(fields: JobFields) -> str:

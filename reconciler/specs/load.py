@@ -16,21 +16,21 @@ from typing import Final
 from msgspec import Struct, field
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
-from reconciler.model import EVERY_JOB, JobSpec, Later, Names
+from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
 from reconciler.specs import defaults, files, selection
 from reconciler.specs.inputs.job_inputs import Inputs
-from reconciler.specs.job import declares
+from reconciler.specs.job import jobs_of_document
 from reconciler.specs.project import CONFIG_NAME, Project
-from reconciler.specs.uniqueness import Taken
-from reconciler.specs.unused_files import unnamed
+from reconciler.specs.uniqueness import UniquenessCheck
+from reconciler.specs.unused_files import unused_files
 from reconciler.specs.yaml import reader
-from reconciler.specs.yaml.source import Source, decode
+from reconciler.specs.yaml.source import SourceFile, decode
 from reconciler.specs.yaml.tree import Document
 from reconciler.telemetry.progress import UNWATCHED, Progress
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
-_MOST: Final = 100
+_MAX_PROBLEMS: Final = 100
 """Problems of one file that are shown."""
 _DEFAULTS: Final = f"{os.sep}{defaults.NAME}"
 _CONFIG: Final = f"{os.sep}{CONFIG_NAME}"
@@ -43,7 +43,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """Every spec of the project, sorted by name."""
     selected: frozenset[str] | None
     """The names that were asked for; None for all."""
-    later: Mapping[str, Later] = field(default_factory=dict)
+    later: Mapping[str, NotYetStarted] = field(default_factory=dict)
     """The jobs whose first period has not begun, by name: they are not among the specs, and not absent."""
     warnings: tuple[Problem, ...]
 
@@ -96,10 +96,10 @@ def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     shown: list[Problem] = []
     for path, group in groupby(sorted(set(problems)), key=lambda problem: problem.path):
         found = list(group)
-        shown += found[:_MOST]
-        rest = found[_MOST:]
+        shown += found[:_MAX_PROBLEMS]
+        rest = found[_MAX_PROBLEMS:]
         if rest:
-            message = f"and {count(len(rest), 'more problem')} from here on"
+            message = f"and {pluralize(len(rest), 'more problem')} from here on"
             shown.append(Problem(path=path, line=rest[0].line, message=message))
     return tuple(shown)
 
@@ -111,11 +111,11 @@ class _Loader:
         self._project = project
         self._now = now
         self._progress = progress
-        self._defaults = defaults.Folders(str(project.spec_root))
-        self.later: dict[str, Later] = {}
+        self._defaults = defaults.DefaultsTree(str(project.spec_root))
+        self.later: dict[str, NotYetStarted] = {}
         self._inputs = Inputs(project, progress)
         self._limits = project.settings.limits
-        self._taken = Taken()
+        self._taken = UniquenessCheck()
         self._cut_short = False
         self.problems: list[Problem] = []
 
@@ -141,7 +141,7 @@ class _Loader:
             if path != config and not path.endswith((_DEFAULTS, _CONFIG)):
                 specs += self._file(path)
         if not self._cut_short:
-            self.problems += unnamed(self._project, found.others, self._inputs.paths)
+            self.problems += unused_files(self._project, found.others, self._inputs.paths)
         return specs
 
     def _file(self, path: str) -> list[JobSpec]:
@@ -153,19 +153,21 @@ class _Loader:
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         for written in documents:
-            document = self._defaults.fill(written, path)
-            found = declares(document, self._inputs, self._limits, now=self._now)
+            document = self._defaults.apply(written, path)
+            found = jobs_of_document(document, self._inputs, self._limits, now=self._now)
             self.problems += found.problems
             self.later |= found.later
             names = [*found.later, *[spec.name for spec in found.specs]] or _name(document)
             line = document.place(("name",)).line + 1
             clashes = {
-                name: problem for name in names if (problem := self._taken.name(document, name, line=line))
+                name: problem
+                for name in names
+                if (problem := self._taken.register_name(document, name, line=line))
             }
             self.problems += clashes.values()
             for spec in found.specs:
                 if spec.name not in clashes:
-                    self.problems += self._taken.buys(document, spec)
+                    self.problems += self._taken.register_work(document, spec)
                     specs.append(spec)
         return specs
 
@@ -199,7 +201,7 @@ class _Loader:
 
     def _documents(self, path: str, data: bytes) -> tuple[list[Document], list[Problem]]:
         source = decode(self._project.relative(path), data)
-        if not isinstance(source, Source):
+        if not isinstance(source, SourceFile):
             return [], [source]
         documents, problems = reader.read(source, self._limits)
         if not documents and not problems:

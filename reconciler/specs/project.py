@@ -16,10 +16,10 @@ from typing import Final
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Limits, Settings
 from reconciler.specs import files
-from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.json_schema import settings_schema
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import START, Source, decode
+from reconciler.specs.yaml.source import START, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
 
 CONFIG_NAME: Final = "reconciler.yaml"
@@ -67,7 +67,7 @@ def load_project(config: Path | None, *, start: Path) -> Project:
         raise ReconcilerError(f"{path} is too large for a settings file") from None
     except OSError as error:
         raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
-    if not isinstance(source, Source):
+    if not isinstance(source, SourceFile):
         raise SpecError((source,))
     settings, document = _settings(source)
     spec_root = Path(os.path.realpath(root / settings.specs))
@@ -125,15 +125,15 @@ def _upwards(folder: Path) -> Iterator[Path]:
             return
 
 
-def _settings(source: Source) -> tuple[Settings, Document]:
+def _settings(source: SourceFile) -> tuple[Settings, Document]:
     documents, problems = read(source, Limits())
     if not problems and len(documents) != 1:
         place = documents[1].place(()) if documents else START
-        said = "more than one document" if documents else "empty"
-        problems = [source.problem(place, said, hint="it holds one mapping: `project: my-team`")]
+        found = "more than one document" if documents else "empty"
+        problems = [source.problem(place, found, hint="it holds one mapping: `project: my-team`")]
     for document in documents[:1]:
         problems.extend(document.problems)
-        accepted = accept(document, Settings, settings_schema, {})
+        accepted = convert_or_explain(document, Settings, settings_schema, {})
         if isinstance(accepted, Settings) and not problems:
             return accepted, document
         problems.extend(accepted if isinstance(accepted, list) else [])

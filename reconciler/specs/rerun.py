@@ -21,9 +21,9 @@ from reconciler.settings import Limits
 from reconciler.specs import files, to_yaml
 from reconciler.specs.project import Project
 from reconciler.specs.yaml import reader
-from reconciler.specs.yaml.source import Place, Source, decode
+from reconciler.specs.yaml.source import Place, SourceFile, decode
 from reconciler.specs.yaml.tree import Document, Fields, place_of
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest
 
@@ -72,7 +72,8 @@ def edit(
     if spec.family:
         alike = sum(other.declared_at == spec.declared_at for other in specs)
         raise UsageError(
-            f"{name} is of a family ({at} makes {count(alike, 'job')}), and a `rerun` there would buy all of it again",
+            f"{name} is of a family ({at} makes {pluralize(alike, 'job')}), and a `rerun` there would "
+            "buy all of it again",
             hint=f"if that is meant, {_BY_HAND}; for this job alone, give it a spec of its own",
         )
     document, data = _document(project, spec)
@@ -116,7 +117,7 @@ def _document(project: Project, spec: JobSpec) -> tuple[Document, bytes]:
     path, limits = spec.declared_at.path, project.settings.limits
     data = files.read(project.root / path, limits.spec_bytes)
     source = decode(path, data)
-    documents = reader.read(source, limits)[0] if isinstance(source, Source) else []
+    documents = reader.read(source, limits)[0] if isinstance(source, SourceFile) else []
     for document in documents:
         if isinstance(document.value, dict) and document.value.get("name") == spec.name:
             return document, data
@@ -127,7 +128,7 @@ def _period_at(project: Project, path: str) -> bool:
     """Whether a `_defaults.yaml` gives a calendar and no value."""
     limits = project.settings.limits
     source = decode(path, files.read(project.root / path, limits.spec_bytes))
-    documents = reader.read(source, limits)[0] if isinstance(source, Source) else []
+    documents = reader.read(source, limits)[0] if isinstance(source, SourceFile) else []
     return any(isinstance(it.value, dict) and isinstance(it.value.get("rerun"), dict) for it in documents)
 
 
@@ -203,13 +204,13 @@ def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of whichever 
     return at + int(mark.column)
 
 
-def _verified(source: Source, text: str, name: str, after: str, limits: Limits) -> int:
+def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limits) -> int:
     """Return the line of `rerun` in the edited text, once all else in it is found to be as it was.
 
     Raises:
         ReconcilerError: something else has changed: an alias, a block of text, YAML that we did not foresee.
     """
-    was, now = (reader.read(Source(source.path, it), limits) for it in (source.text, text))
+    was, now = (reader.read(SourceFile(source.path, it), limits) for it in (source.text, text))
     place: Place | None = None
     same = len(was[0]) == len(now[0]) and not now[1]
     for old, new in zip(*(found[0] for found in (was, now)), strict=False):
@@ -223,7 +224,7 @@ def _verified(source: Source, text: str, name: str, after: str, limits: Limits) 
     return place.line + 1
 
 
-def _not_edited(source: Source) -> ReconcilerError:
+def _not_edited(source: SourceFile) -> ReconcilerError:
     return ReconcilerError(
         f"{source.path}: `rerun` is written in a way that is not edited here", hint=_BY_HAND
     )

@@ -22,7 +22,7 @@ _BARE: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 _PHASES: Final = {Phase.FAILED: "FAILED", Phase.TIMED_OUT: "TIMEOUT_EXCEEDED"}
 
 
-def documents(specs: Iterable[JobSpec], folder: str) -> str:
+def dump_documents(specs: Iterable[JobSpec], folder: str) -> str:
     """Return specs as YAML documents in one text.
 
     Args:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from reconciler.errors import Problem
 from reconciler.model import JobSpec, RunKey
 from reconciler.specs.yaml.tree import Document
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
 
-class Taken:
+class UniquenessCheck:
     """What was declared so far, and where."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Taken:
         self._work: dict[RunKey, JobSpec] = {}
         self._adopted: dict[str, JobSpec] = {}
 
-    def name(self, document: Document, name: str, *, line: int) -> Problem | None:
+    def register_name(self, document: Document, name: str, *, line: int) -> Problem | None:
         """Take a name, which stands in `line`; return the problem where another document has it."""
         here = (document.source.path, line)
         first = self._names.setdefault(name.casefold(), here)
@@ -28,12 +28,12 @@ class Taken:
         message = f"name: `{name}` is declared at {first[0]}:{first[1]} already"
         return document.source.problem(document.place(("name",)), message, hint="rename one of them")
 
-    def buys(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
+    def register_work(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
         """Take the work of a spec, and the job that it adopts; yield a problem for what is taken."""
         holder = self._work.setdefault(spec.run_key, spec)
         if holder is not spec:
-            here, first = _told(spec), _told(holder)
-            work = "work" if spec.requests is None else count(spec.requests, "request")
+            here, first = _describe(spec), _describe(holder)
+            work = "work" if spec.requests is None else pluralize(spec.requests, "request")
             message = f"{spec.name}: both this and {first} buy the same {work}"
             hint = "change `rerun` in one of them, or remove one"
             if spec.family and first.endswith(here.removeprefix(f"`{spec.name}`")):
@@ -44,9 +44,9 @@ class Taken:
         other = self._adopted.setdefault(spec.adopt.job, spec) if spec.adopt else spec
         if other is not spec:
             place = document.place(("adopt", "job"))
-            message = f"adopt: {_told(other)} adopts this job already"
+            message = f"adopt: {_describe(other)} adopts this job already"
             yield document.source.problem(place, message, hint="a job did one piece of work")
 
 
-def _told(spec: JobSpec) -> str:
+def _describe(spec: JobSpec) -> str:
     return f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"

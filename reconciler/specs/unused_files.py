@@ -8,14 +8,14 @@ from typing import Final
 
 from reconciler.errors import Problem
 from reconciler.specs.project import Project
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 from reconciler.text.suggest import some
 
 _APART: Final = 3
 """Files of one folder that no spec names and that are told one by one; more are told together."""
 
 
-def unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:
+def unused_files(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:
     """Yield a warning for each file that no spec names, or one for a folder of them."""
     lone = [
         project.relative(path)
@@ -29,7 +29,7 @@ def unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> I
                 yield Problem(path=path, message="no spec names this file", hint=hint, warning=True)
         else:
             files_here = some([path.rpartition("/")[2] for path in names])
-            message = f"no spec names {count(len(names), 'file')} here: {files_here}"
+            message = f"no spec names {pluralize(len(names), 'file')} here: {files_here}"
             yield Problem(path=folder, message=message, hint=hint.replace(" it ", " them "), warning=True)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias
 
 from reconciler.errors import ReconcilerError
-from reconciler.telemetry.events import BOUND, EVENTS, HEAD, LEVELS, Level, complaint
+from reconciler.telemetry.events import BOUND, EVENTS, HEAD, LEVELS, Level, validate_event
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
 
@@ -96,7 +96,7 @@ class LogSink:
         Raises:
             UncataloguedEventError: it is not as the catalogue says, and this log is strict.
         """
-        if self._strict and (wrong := complaint(event, facts)):
+        if self._strict and (wrong := validate_event(event, facts)):
             raise UncataloguedEventError(wrong)
         level: Level = EVENTS[event].level if event in EVENTS else "warning"
         rank = LEVELS.index(level)
@@ -108,7 +108,7 @@ class LogSink:
                 if output.least > rank or output not in self._outputs:
                     continue
                 try:
-                    output.tell(level, event, facts, self._bound)
+                    output.write(level, event, facts, self._bound)
                 except (OSError, ValueError) as error:  # full, gone, or closed
                     self._drop(output)
                     self("log.degraded", output=output.name, error=str(error))
@@ -151,7 +151,7 @@ class _Output:
         self._ours = ours
         self._logger: FilteringBoundLogger | None = None
 
-    def tell(self, level: Level, event: str, facts: Mapping[str, object], bound: Mapping[str, str]) -> None:
+    def write(self, level: Level, event: str, facts: Mapping[str, object], bound: Mapping[str, str]) -> None:
         if self._logger is None:
             self._logger = self._made().bind(**bound)
         getattr(self._logger, level)(event, **facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, Protocol, TypeAlias
 
-Work: TypeAlias = Literal["checking", "uploading", "writing"]
+ProgressKind: TypeAlias = Literal["checking", "uploading", "writing"]
 """Bytes of input files that are checked, bytes that are uploaded, creates and cancels."""
 
 
@@ -15,10 +15,10 @@ class Progress(Protocol):
     def watched(self) -> bool:
         """Whether telling makes sense, where finding out what to tell costs something."""
 
-    def expect(self, work: Work, amount: int) -> None:
+    def expect(self, work: ProgressKind, amount: int) -> None:
         """Tell that so much more is to be done; less than nothing where it need not be."""
 
-    def advance(self, work: Work, amount: int) -> None:
+    def advance(self, work: ProgressKind, amount: int) -> None:
         """Tell that so much more is done; less than nothing where it is to be done again."""
 
     def end(self) -> None:
@@ -30,10 +30,10 @@ class Unwatched:
 
     watched: Final = False
 
-    def expect(self, work: Work, amount: int) -> None:
+    def expect(self, work: ProgressKind, amount: int) -> None:
         """Forget it."""
 
-    def advance(self, work: Work, amount: int) -> None:
+    def advance(self, work: ProgressKind, amount: int) -> None:
         """Forget it."""
 
     def end(self) -> None:

@@ -8,7 +8,7 @@ DAY: Final = 86_400
 """Seconds."""
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
+def pluralize(number: int, noun: str, plural: str = "") -> str:
     """Return `1 job`, `1,200 jobs`; the plural is the noun with an s where none is given."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.text.plural import age, count
+from reconciler.text.plural import age, pluralize
 
 KILO: Final = 1000
 UNITS: Final = ("bytes", "kB", "MB", "GB")
@@ -17,7 +17,7 @@ def size(number: int) -> str:
         if value < KILO:
             break
         value /= KILO
-    return count(number, "byte") if unit == UNITS[0] else f"{value:.1f} {unit}"
+    return pluralize(number, "byte") if unit == UNITS[0] else f"{value:.1f} {unit}"
 
 
 def span(seconds: float) -> str:

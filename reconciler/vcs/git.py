@@ -22,7 +22,7 @@ from reconciler.text.sanitize import clean
 from reconciler.vcs import git_environment
 
 TIMEOUT_SECONDS: Final = 60
-MANY: Final = 32
+MAX_COMMITS_PER_CALL: Final = 32
 """Of more commits, git is asked for the whole history at once."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
 """A commit by its whole name. A tag in the workspace may say `HEAD`, or the name of a branch: to git, too, a commit."""
@@ -57,10 +57,10 @@ def uncommitted(root: Path, spec_root: Path) -> frozenset[str]:
 
     Of files that git does not know, only those among the specs count: a saved plan makes no checkout dirty.
     """
-    told = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
+    listed = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
     prefix = _git(root, "rev-parse", "--show-prefix") or ""
     specs = f"{spec_root.relative_to(root).as_posix()}/" if spec_root != root else ""
-    rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (told or "").split("\0") if row)
+    rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (listed or "").split("\0") if row)
     return frozenset(
         path
         for state, path in rows
@@ -70,8 +70,8 @@ def uncommitted(root: Path, spec_root: Path) -> frozenset[str]:
 
 def toplevel(root: Path) -> Path | None:
     """Return the root of the repository that a folder lies in, None outside of git."""
-    told = _git(root, "rev-parse", "--show-toplevel")
-    return Path(told) if told else None
+    folder = _git(root, "rev-parse", "--show-toplevel")
+    return Path(folder) if folder else None
 
 
 def origin(root: Path) -> str:
@@ -88,7 +88,11 @@ def ancestry(root: Path, commits: Iterable[str]) -> Ancestry:
     """Return which of some commits HEAD contains, and which contain HEAD."""
     asked = frozenset(filter(_COMMIT, commits))
     older = _contained(root, asked)
-    return Ancestry() if older is None else Ancestry(contained=older, newer=_newer(root, asked - older))
+    return (
+        Ancestry()
+        if older is None
+        else Ancestry(contained=older, descendants=_descendants(root, asked - older))
+    )
 
 
 def _contained(root: Path, asked: frozenset[str]) -> frozenset[str] | None:
@@ -98,12 +102,12 @@ def _contained(root: Path, asked: frozenset[str]) -> frozenset[str] | None:
     """
     if _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
         return None
-    if len(asked) > MANY:
+    if len(asked) > MAX_COMMITS_PER_CALL:
         return asked & frozenset((_git(root, "rev-list", "HEAD") or "").split())
     return frozenset(commit for commit in asked if _is_ancestor(root, commit, "HEAD"))
 
 
-def _newer(root: Path, asked: frozenset[str]) -> frozenset[str]:
+def _descendants(root: Path, asked: frozenset[str]) -> frozenset[str]:
     """Return those commits that contain HEAD and are not it: they came later.
 
     What the clone does not have is not among them.
@@ -155,11 +159,11 @@ def commits_of(root: Path, files: Iterable[str]) -> tuple[Commit, ...]:
     """
     found: dict[str, Commit] = {}
     for file in files:
-        told = _git(
+        listed = _git(
             root, "-c", "core.quotePath=false", "log", "--follow", "--name-only", "--relative",
             "--format=%x1e%H%x1f%at%x1f%an%x1f%s", "--", file,
         )  # fmt: skip
-        for part in (told or "").split("\x1e")[1:]:
+        for part in (listed or "").split("\x1e")[1:]:
             head, _, names = part.partition("\n")
             commit, at, author, subject = (clean(word) for word in head.split("\x1f", 3))
             path = clean(next(filter(None, names.split("\n")), file))
@@ -176,11 +180,11 @@ def files_declaring(root: Path, name: str, *, below: str) -> tuple[str, ...]:
         below: the folder of the specs, relative to the root.
     """
     line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
-    told = _git(
+    listed = _git(
         root, "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative",
         "--format=", "--", below,
     )  # fmt: skip
-    return tuple(dict.fromkeys(filter(None, (told or "").split("\n"))))
+    return tuple(dict.fromkeys(filter(None, (listed or "").split("\n"))))
 
 
 def _is_ancestor(root: Path, older: str, younger: str) -> bool:
@@ -198,7 +202,7 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | No
         return subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
             ["git", *arguments],  # noqa: S607  git is where PATH says
             cwd=root,
-            env=git_environment.environ(),
+            env=git_environment.git_environment(),
             capture_output=True,
             timeout=TIMEOUT_SECONDS,
             check=False,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-LEFT_OUT: Final = frozenset(
+EXCLUDED_VARIABLES: Final = frozenset(
     {
         "MISTRAL_API_KEY",
         "RECONCILER_TOKEN",
@@ -20,7 +20,7 @@ LEFT_OUT: Final = frozenset(
 QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
-def environ(*more: Mapping[str, str]) -> dict[str, str]:
+def git_environment(*more: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment and `more`, less what git must not see; git asks nobody anything."""
     merged = {name: value for part in (os.environ, *more) for name, value in part.items()}
-    return {name: value for name, value in merged.items() if name not in LEFT_OUT} | QUIET
+    return {name: value for name, value in merged.items() if name not in EXCLUDED_VARIABLES} | QUIET

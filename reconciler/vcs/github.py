@@ -19,11 +19,11 @@ from typing import Any, Final
 from reconciler.errors import ReconcilerError
 
 TIMEOUT_SECONDS: Final = 60
-TRIES: Final = 3
+MAX_TRIES: Final = 3
 PAUSE_SECONDS: Final = 1.0
-MOST_BYTES: Final = 256_000_000
+MAX_ARTIFACT_BYTES: Final = 256_000_000
 PAGE: Final = 100
-MOST_PAGES: Final = 20
+MAX_PAGES: Final = 20
 BROKEN: Final = 500
 
 
@@ -88,10 +88,10 @@ class GitHub:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 (name,) = archive.namelist()
                 with archive.open(name) as file:
-                    content = file.read(MOST_BYTES + 1)
+                    content = file.read(MAX_ARTIFACT_BYTES + 1)
         except (zipfile.BadZipFile, ValueError, RuntimeError, OSError) as error:
             raise GitHubError(f"artifact {artifact.id} holds no single file: {error}") from error
-        if len(content) > MOST_BYTES:
+        if len(content) > MAX_ARTIFACT_BYTES:
             raise GitHubError(f"artifact {artifact.id} is too large")
         return content
 
@@ -101,7 +101,7 @@ class GitHub:
         Only a bot's comment is changed: everybody can write the marker.
         """
         body = {"body": f"{marker}\n{text}"}
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, MAX_PAGES + 1):
             found = self._json("GET", f"issues/{number}/comments?per_page={PAGE}&page={page}")
             for it in found:
                 ours = (it.get("user") or {}).get("type") == "Bot"
@@ -119,7 +119,7 @@ class GitHub:
             raise GitHubError(f"{method} {path}: no JSON came back") from error
 
     def _ask(self, method: str, path: str, body: object = None) -> bytes:
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, MAX_TRIES + 1):
             request = urllib.request.Request(  # noqa: S310  the API's address is GitHub's to set
                 f"{self.api}/repos/{self.repository}/{path}",
                 method=method,
@@ -129,13 +129,13 @@ class GitHub:
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
             try:
                 with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  as above
-                    data: bytes = answer.read(MOST_BYTES + 1)
+                    data: bytes = answer.read(MAX_ARTIFACT_BYTES + 1)
                     return data
             except urllib.error.HTTPError as error:
-                if error.code < BROKEN or method != "GET" or attempt == TRIES:
+                if error.code < BROKEN or method != "GET" or attempt == MAX_TRIES:
                     raise GitHubError(f"{method} {path}: {error.code} {error.reason}") from error
             except OSError as error:
-                if method != "GET" or attempt == TRIES:
+                if method != "GET" or attempt == MAX_TRIES:
                     raise GitHubError(f"{method} {path}: {error}") from error
             self.sleep(PAUSE_SECONDS * attempt)
         raise AssertionError("the last try returns or raises")

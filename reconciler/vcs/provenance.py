@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from reconciler.model import Checkout, Source
 from reconciler.text.sanitize import clean
 
-LONGEST: Final = 200
+MAX_LENGTH: Final = 200
 """Characters of any one part; the tag holds 512 in all."""
 _SCP: Final = re.compile(r"(?:[^@/]+@)?([^:/]{2,}):(?!//)(.+)")
 """`git@github.com:acme/shop.git`"""
 
 
-def source(found: Checkout, origin: str, variables: Mapping[str, str]) -> Source:
+def detect_source(found: Checkout, origin: str, variables: Mapping[str, str]) -> Source:
     """Return who buys from where.
 
     Args:
@@ -41,7 +41,7 @@ def source(found: Checkout, origin: str, variables: Mapping[str, str]) -> Source
         dirty=found.dirty,
         branch=_cut(found.branch or branch),
         actor=_cut(actor or next((variables[name] for name in people if variables.get(name)), "")),
-        repository=_cut(repository or named(origin)),
+        repository=_cut(repository or normalize_repository_url(origin)),
         run_url=clean(run_url),  # half of a URL leads nowhere: where it does not fit, the tag leaves it out
     )
 
@@ -55,7 +55,7 @@ def _github(variables: Mapping[str, str]) -> tuple[str, str, str, str]:
     return (
         get("GITHUB_TRIGGERING_ACTOR") or get("GITHUB_ACTOR", ""),  # who started this run, a re-run included
         get("GITHUB_HEAD_REF") or ref,
-        named(f"{server}/{repository}") if repository else "",
+        normalize_repository_url(f"{server}/{repository}") if repository else "",
         f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
     )
 
@@ -66,12 +66,12 @@ def _gitlab(variables: Mapping[str, str]) -> tuple[str, str, str, str]:
     return (
         get("GITLAB_USER_LOGIN", ""),
         get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or get("CI_COMMIT_BRANCH", ""),
-        named(get("CI_PROJECT_URL", "")),
+        normalize_repository_url(get("CI_PROJECT_URL", "")),
         get("CI_JOB_URL") or get("CI_PIPELINE_URL", ""),
     )
 
 
-def named(url: str) -> str:
+def normalize_repository_url(url: str) -> str:
     """Return a repository's host and path, `github.com/acme/shop`: without scheme, port, and user or token."""
     scp = _SCP.fullmatch(url)
     if scp:
@@ -87,4 +87,4 @@ def named(url: str) -> str:
 
 
 def _cut(text: str) -> str:
-    return clean(text)[:LONGEST]
+    return clean(text)[:MAX_LENGTH]

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.api.values import JobPage
-from reconciler.context import ApiT, Run
+from reconciler.context import ApiT, RunContext
 from reconciler.errors import ListingError
 from reconciler.model import Job
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
 PAGE_SIZE: Final = 100
 """The API's default; its maximum is documented nowhere."""
 PAGES_AHEAD: Final = 128
 """So many pages are asked for before the last of them is looked at: a wrong total must not ask without end."""
-TRIES: Final = 3
+MAX_TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.5
 """Between two tries, so that whatever shifted the pages can come to rest."""
 
@@ -43,7 +43,7 @@ class Listed:
     """Unix seconds: when reading it began."""
 
 
-def list_all(run: Run[ApiT]) -> tuple[Job, ...]:
+def list_all(run: RunContext[ApiT]) -> tuple[Job, ...]:
     """Return every job of the workspace, the oldest first.
 
     Raises:
@@ -53,32 +53,32 @@ def list_all(run: Run[ApiT]) -> tuple[Job, ...]:
     return whole(run).jobs
 
 
-def whole(run: Run[ApiT]) -> Listed:
+def whole(run: RunContext[ApiT]) -> Listed:
     """Read every page of the list.
 
     Raises:
         ListingError: no complete list could be had.
         ApiError: a page could not be had.
     """
-    world = run.world
-    since, began = world.now(), world.monotonic()
+    env = run.env
+    since, began = env.now(), env.monotonic()
     problem = ""
-    for attempt in range(TRIES):
+    for attempt in range(MAX_TRIES):
         if attempt:
-            world.log("jobs.list_incomplete", attempt=attempt, problem=problem)
-            world.sleep(PAUSE_SECONDS * attempt)
-        side_by_side = run.limits.reads_in_flight if attempt < TRIES - 1 else 1
+            env.log("jobs.list_incomplete", attempt=attempt, problem=problem)
+            env.sleep(PAUSE_SECONDS * attempt)
+        side_by_side = run.limits.reads_in_flight if attempt < MAX_TRIES - 1 else 1
         pages, size = _pages(run, at_once=side_by_side)
         found = {job.id: job for page in pages for job in page.jobs}
         unique = len(found)
         problem = _incomplete(pages, unique, size, in_order=side_by_side == 1)
         if not problem:
-            elapsed = round((world.monotonic() - began) * 1000)
-            world.log("jobs.listed", jobs=unique, pages=len(pages), elapsed_ms=elapsed)
+            elapsed = round((env.monotonic() - began) * 1000)
+            env.log("jobs.listed", jobs=unique, pages=len(pages), elapsed_ms=elapsed)
             jobs = tuple(sorted(found.values(), key=lambda job: job.age_key))
             return Listed(jobs=jobs, pages=len(pages), began=since)
     raise ListingError(
-        f"the list of jobs is incomplete: {problem} ({TRIES} tries)",
+        f"the list of jobs is incomplete: {problem} ({MAX_TRIES} tries)",
         hint="nothing is decided on half a list; run again in a moment",
     )
 
@@ -87,7 +87,7 @@ NEWEST_PAGES: Final = 10
 """So many pages are looked through for jobs that are waited for; what lies deeper is found by a full look."""
 
 
-def newest(run: Run[ApiT], ids: Collection[str]) -> dict[str, Job]:
+def newest(run: RunContext[ApiT], ids: Collection[str]) -> dict[str, Job]:
     """Return those of some jobs that the newest pages show, as they stand now. Who is not among them may still exist.
 
     Jobs that are created meanwhile push others to the next page, where they are seen again: none is missed by that.
@@ -104,7 +104,7 @@ def newest(run: Run[ApiT], ids: Collection[str]) -> dict[str, Job]:
     return found
 
 
-def _pages(run: Run[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
+def _pages(run: RunContext[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
     """Read every page, and tell their size; pages are read as long as the total, or a full page, asks for more."""
 
     def read(number: int) -> JobPage:
@@ -119,7 +119,7 @@ def _pages(run: Run[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
         pages = [read(0)]
     known = len(_ids(pages))
     while more := _more(pages, size):
-        pages += run.world.spread(read, more, at_once=at_once)
+        pages += run.env.map_concurrently(read, more, max_workers=at_once)
         before, known = known, len(_ids(pages))
         if known == before:
             break
@@ -151,7 +151,7 @@ def _incomplete(pages: list[JobPage], unique: int, size: int, *, in_order: bool)
     """
     total = pages[-1].total
     if unique < total:
-        return f"{count(unique, 'job')} on {count(len(pages), 'page')}, of a total of {total:,}"
+        return f"{pluralize(unique, 'job')} on {pluralize(len(pages), 'page')}, of a total of {total:,}"
     # Later pages are read side by side, so among them the order of totals says nothing: only the first came first.
     if any(page.total < pages[0].total for page in pages):
         return "the total shrank while the pages were read"

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
-from reconciler.context import ApiT, Run
+from reconciler.context import ApiT, RunContext
 from reconciler.ledger.memory import Memory, Remembered
-from reconciler.model import Elsewhere, Job, Observed, Ours, Pending, RunKey, Unreadable, tags
+from reconciler.model import Job, Observed, OtherProjectJob, OwnedJob, Pending, RunKey, Unreadable, tags
 from reconciler.workspace.listing import Listed
 
 
@@ -28,7 +28,7 @@ class Watched:
     """The ids of jobs that specs adopt."""
 
 
-def with_remembered(run: Run[ApiT], watched: Watched, memory: Memory, listed: Listed) -> Observed:
+def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, listed: Listed) -> Observed:
     """Sort a list, and ask for the remembered and the adopted jobs that it does not show yet, or no longer.
 
     Of the remembered jobs it asks for those whose work is wanted, and for those that were created so recently that
@@ -40,13 +40,13 @@ def with_remembered(run: Run[ApiT], watched: Watched, memory: Memory, listed: Li
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
     remembered |= memory.recent(listed.began)
     missing = sorted((remembered | watched.adopted) - {job.id for job in listed.jobs})
-    got = run.world.spread(partial(_get, run.api), missing, at_once=run.limits.reads_in_flight)
+    got = run.env.map_concurrently(partial(_get, run.api), missing, max_workers=run.limits.reads_in_flight)
     asked = dict(zip(missing, got, strict=True))
     late = [job for job in asked.values() if job is not None]
-    gone = frozenset(job_id for job_id, job in asked.items() if job is None)
+    missing_ids = frozenset(job_id for job_id, job in asked.items() if job is None)
     known = by_memory(memory, listed.jobs)
-    found = sort_out((*listed.jobs, *late), watched, gone=gone, known=known)
-    return replace(found, pages=listed.pages, began=listed.began)
+    found = sort_out((*listed.jobs, *late), watched, missing_ids=missing_ids, known=known)
+    return replace(found, pages=listed.pages, read_started_at=listed.began)
 
 
 def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
@@ -78,7 +78,7 @@ def sort_out(
     jobs: Iterable[Job],
     watched: Watched,
     *,
-    gone: frozenset[str] = frozenset(),
+    missing_ids: frozenset[str] = frozenset(),
     known: Mapping[str, Remembered] = MappingProxyType({}),
 ) -> Observed:
     """Sort jobs by what they are to us. Pure.
@@ -86,12 +86,12 @@ def sort_out(
     Args:
         jobs: everybody's.
         watched: whose jobs are ours.
-        gone: ids that the API no longer knows.
+        missing_ids: ids that the API no longer knows.
         known: ours by the ledger, by id. One whose tags deny that was tampered with, and is no stranger's job.
     """
-    ours: list[Ours] = []
+    owned: list[OwnedJob] = []
     unreadable: list[Unreadable] = []
-    elsewhere: list[Elsewhere] = []
+    elsewhere: list[OtherProjectJob] = []
     named: list[Job] = []
     total = mine = others = 0
     for job in jobs:
@@ -106,28 +106,28 @@ def sort_out(
             others += _pending(job, None)
             continue
         read = tags.read(job)
-        pending = _pending(job, read.tags.requests if isinstance(read, Ours) else None)
+        pending = _pending(job, read.tags.requests if isinstance(read, OwnedJob) else None)
         if project == watched.project:
             mine += pending
         else:
             others += pending
         if project == watched.project:
-            if isinstance(read, Ours):
-                ours.append(read)
+            if isinstance(read, OwnedJob):
+                owned.append(read)
             else:
                 unreadable.append(_completed(read, remembered))
-        elif isinstance(read, Ours) and read.tags.run_key in watched.wanted:
+        elif isinstance(read, OwnedJob) and read.tags.run_key in watched.wanted:
             elsewhere.append(
-                Elsewhere(job=job, project=project, name=read.tags.name, run_key=read.tags.run_key)
+                OtherProjectJob(job=job, project=project, name=read.tags.name, run_key=read.tags.run_key)
             )
     return Observed(
-        ours=tuple(ours),
+        owned=tuple(owned),
         unreadable=tuple(unreadable),
-        elsewhere=tuple(elsewhere),
-        named=tuple(named),
-        gone=gone,
+        other_projects=tuple(elsewhere),
+        adopted_candidates=tuple(named),
+        missing_ids=missing_ids,
         total=total,
-        pending=Pending(ours=mine, others=others),
+        pending=Pending(own=mine, others=others),
     )
 
 
@@ -137,7 +137,7 @@ def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:
         job=job,
         name=remembered.name,
         run_key=remembered.run_key,
-        newer=False,
+        from_newer_version=False,
         problem=f"its tag {tags.PROJECT} is missing or altered",
     )
 

@@ -76,12 +76,16 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         found = observe.sort_out(
             self.jobs,
             watched,
-            gone=frozenset(memory.jobs.keys() - shown),
+            missing_ids=frozenset(memory.jobs.keys() - shown),
             known=observe.by_memory(memory, self.jobs),
         )
-        pending = Pending(ours=found.pending.ours, others=found.pending.others + self.other_pending)
+        pending = Pending(own=found.pending.own, others=found.pending.others + self.other_pending)
         return structs.replace(
-            found, total=found.total + self.other_jobs, pending=pending, began=self.at, at=self.at
+            found,
+            total=found.total + self.other_jobs,
+            pending=pending,
+            read_started_at=self.at,
+            snapshot_taken_at=self.at,
         )
 
 
@@ -95,16 +99,16 @@ def of(
 ) -> SnapshotDoc:
     """Make a snapshot of a whole list and a ledger; of strangers' jobs only those that specs adopt. Pure."""
     known = remember(ledger, settle_seconds=0).jobs.keys() | adopted
-    ours = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
+    own_jobs = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
     watched = observe.Watched(project=target.project, wanted=frozenset())
-    kept = {job.id for job in ours}
+    kept = {job.id for job in own_jobs}
     others = [job for job in jobs if job.id not in kept]
     return SnapshotDoc(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
         created_at=rfc3339(now),
         target=TargetDoc.of(target),
-        jobs=tuple(map(_written, ours)),
+        jobs=tuple(map(_written, own_jobs)),
         other_jobs=len(others),
         other_pending=observe.sort_out(others, watched).pending.others,
         ledger=tuple(map(lines.encode, ledger)),
@@ -113,7 +117,7 @@ def of(
 
 def encode(document: SnapshotDoc) -> bytes:
     """Return the bytes of a snapshot file."""
-    return checksum_envelope.seal("snapshot", msgspec.json.encode(document, order="deterministic"))
+    return checksum_envelope.wrap("snapshot", msgspec.json.encode(document, order="deterministic"))
 
 
 def decode(data: bytes, target: Target) -> Snapshot:
@@ -123,7 +127,7 @@ def decode(data: bytes, target: Target) -> Snapshot:
         ReconcilerError: it is none, is of another major version, was altered, or is of another target.
         LedgerError: a newer version of this tool wrote the ledger in it.
     """
-    body = checksum_envelope.unseal("snapshot", data, version=FORMAT_VERSION, hint=HINT)
+    body = checksum_envelope.unwrap("snapshot", data, version=FORMAT_VERSION, hint=HINT)
     try:
         document = msgspec.json.decode(body, type=SnapshotDoc)
         at = dt.datetime.fromisoformat(document.created_at).timestamp()

@@ -15,7 +15,7 @@ from reconciler.api.values import File
 from reconciler.model import InputFile, Job
 
 PAGE_SIZE: Final = 100
-MOST_PAGES: Final = 1000
+MAX_PAGES: Final = 1000
 """So many pages are read at most: a server that never ends its list must not keep us."""
 FRESH_SECONDS: Final = 3600
 """A younger upload may be another run's whose job is about to be created."""
@@ -38,14 +38,14 @@ def is_ours(file: File) -> bool:
     )
 
 
-def ours(reader: Reader) -> Iterator[File]:
+def list_uploads(reader: Reader) -> Iterator[File]:
     """Yield our uploads, each once. What is missing may still be there: pages shift while they are read.
 
     Raises:
         ApiError: a page could not be had.
     """
     seen: set[str] = set()
-    for page in range(MOST_PAGES):
+    for page in range(MAX_PAGES):
         found = reader.list_files(
             page=page,
             page_size=PAGE_SIZE,
@@ -81,17 +81,17 @@ def unneeded(
     return sorted(found, key=lambda file: (file.created_at, file.id))
 
 
-def lives(file: File, until: float) -> bool:
+def not_expired(file: File, until: float) -> bool:
     """Tell whether a file is there until then, as far as the API says."""
     return file.expires_at is None or file.expires_at > until
 
 
-def holds(file: File, part: InputFile, *, until: float, visibility: str | None) -> bool:
+def matches(file: File, part: InputFile, *, until: float, visibility: str | None) -> bool:
     """Tell whether an upload is this content, as far as the API shows it, and stays long enough."""
     return (
         file.filename == name_of(part.sha256)
         and file.size == part.size
         and (None in (file.num_lines, part.requests) or file.num_lines == part.requests)
         and (None in (file.visibility, visibility) or file.visibility == visibility)
-        and lives(file, until)
+        and not_expired(file, until)
     )

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from reconciler.api.client import Writer
-from reconciler.api.key import Key
+from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import CreateJob, RequestRecord
 
@@ -94,7 +94,7 @@ def writer(
     """Return a client over a transport, or over a function from request to response."""
     return Writer(
         base_url=base_url,
-        key=Key(SECRET),
+        key=ApiKey(SECRET),
         transport=transport if isinstance(transport, httpx.BaseTransport) else httpx.MockTransport(transport),
         timeout_seconds=timeout_seconds,
         retry=retrier(policy, clock),

@@ -173,7 +173,7 @@ def test_a_system_folder_without_certificates_is_passed_over(
     assert third == (None, str(tmp_path))
 
 
-def test_unreadable_certificates_are_told_with_a_next_step(
+def test_unreadable_certificates_are_reported_with_a_next_step(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))

@@ -181,7 +181,7 @@ def test_a_file_need_not_be_read_to_its_end() -> None:
         assert closed == [True]
 
 
-def test_an_absent_file_is_told_on_opening() -> None:
+def test_an_absent_file_is_reported_on_opening() -> None:
     with (
         writer(Script(httpx.Response(404, json={"detail": "No such file"}))) as client,
         pytest.raises(NotFoundError, match="No such file"),
@@ -191,7 +191,7 @@ def test_an_absent_file_is_told_on_opening() -> None:
 
 
 def test_the_observer_hears_of_every_attempt() -> None:
-    heard: list[RequestRecord] = []
+    received: list[RequestRecord] = []
     clock = Clock()
 
     def slow(_: httpx.Request) -> httpx.Response:
@@ -199,9 +199,9 @@ def test_the_observer_hears_of_every_attempt() -> None:
         return ok({"total": 0})
 
     script = Script(httpx.Response(503), httpx.ReadTimeout("slow"), slow)
-    with writer(script, on_request=heard.append, clock=clock) as client:
+    with writer(script, on_request=received.append, clock=clock) as client:
         client.list_jobs(page=0, metadata={"team": "search"})
-    assert heard == [
+    assert received == [
         RequestRecord(
             method="GET", path="/v1/batch/jobs", status=status, elapsed_ms=ms, attempt=attempt, error=error
         )
@@ -213,7 +213,7 @@ def test_the_observer_hears_of_every_attempt() -> None:
     ]
 
 
-def test_a_failing_observer_does_not_lose_a_job_that_was_bought() -> None:
+def test_a_failing_observer_does_not_lose_a_job_that_was_created() -> None:
     def full(_: RequestRecord) -> None:
         raise OSError(28, "No space left on device")
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import pytest
 
-from reconciler.api.error_text import cut, sentence
+from reconciler.api.error_text import cut, describe_error_body
 
 DETAIL = [
     {"type": "missing", "loc": ["body", "endpoint"], "msg": "Field required", "input": {"secret": "prompt"}}
@@ -13,7 +13,7 @@ DETAIL = [
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         (
             {
@@ -55,23 +55,23 @@ DETAIL = [
         ({"detail": [{"loc": ["body", 3, None], "msg": "bad"}]}, "body.3: bad"),
     ],
 )
-def test_each_known_error_body_becomes_one_sentence(body: object, told: str) -> None:
-    assert sentence(json.dumps(body).encode(), status=422) == told
+def test_each_known_error_body_becomes_one_sentence(body: object, reported: str) -> None:
+    assert describe_error_body(json.dumps(body).encode(), status=422) == reported
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[]", b"null", b"42", b'{"code":3001}', b'{"detail":[{}]}', b"{broken"]
 )
 def test_a_body_that_says_nothing_leaves_the_name_of_the_status(body: bytes) -> None:
-    assert sentence(body, status=422) == HTTPStatus(422).phrase
+    assert describe_error_body(body, status=422) == HTTPStatus(422).phrase
 
 
 def test_a_status_without_a_name_gets_along() -> None:
-    assert sentence(b"", status=529) == "no reason given"
+    assert describe_error_body(b"", status=529) == "no reason given"
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "told"),
+    ("body", "content_type", "reported"),
     [
         (b"<html><head><title>502 Bad\n Gateway</title></head>", "", 'an HTML page, "502 Bad Gateway"'),
         (b"<!DOCTYPE html><p>Sign in</p>", "text/html; charset=utf-8", "an HTML page"),
@@ -81,19 +81,23 @@ def test_a_status_without_a_name_gets_along() -> None:
         (b"just words", "text/html", "just words"),
     ],
 )
-def test_html_is_told_by_its_title_and_text_as_it_is(body: bytes, content_type: str, told: str) -> None:
-    assert sentence(body, status=502, content_type=content_type) == told
+def test_html_is_reported_by_its_title_and_text_as_it_is(
+    body: bytes, content_type: str, reported: str
+) -> None:
+    assert describe_error_body(body, status=502, content_type=content_type) == reported
 
 
 def test_the_input_that_a_mistake_was_found_in_is_left_out() -> None:
-    told = sentence(json.dumps({"detail": DETAIL, "input": "prompt", "ctx": "prompt"}).encode(), status=422)
-    assert "prompt" not in told
+    reported = describe_error_body(
+        json.dumps({"detail": DETAIL, "input": "prompt", "ctx": "prompt"}).encode(), status=422
+    )
+    assert "prompt" not in reported
 
 
 def test_many_mistakes_are_counted() -> None:
     detail = [{"loc": ["body", n], "msg": "bad"} for n in range(1200)]
-    told = sentence(json.dumps({"detail": detail}).encode(), status=422)
-    assert told == "body.0: bad; body.1: bad; body.2: bad; body.3: bad; body.4: bad; and 1,195 more"
+    reported = describe_error_body(json.dumps({"detail": detail}).encode(), status=422)
+    assert reported == "body.0: bad; body.1: bad; body.2: bad; body.3: bad; body.4: bad; and 1,195 more"
 
 
 def test_messages_within_messages_end_somewhere() -> None:
@@ -101,13 +105,13 @@ def test_messages_within_messages_end_somewhere() -> None:
     for _ in range(8):
         strings = json.dumps({"message": strings})
         objects = f'{{"message":{objects}}}'
-    assert sentence(strings.encode(), status=500) == "Internal Server Error"
-    assert sentence(objects.encode(), status=500) == "Internal Server Error"
-    assert sentence(b"[" * 60_000, status=500) == "Internal Server Error"
+    assert describe_error_body(strings.encode(), status=500) == "Internal Server Error"
+    assert describe_error_body(objects.encode(), status=500) == "Internal Server Error"
+    assert describe_error_body(b"[" * 60_000, status=500) == "Internal Server Error"
 
 
 def test_control_characters_do_not_reach_the_reader() -> None:
-    assert sentence(b'{"message":"a\\u001b[2Jb"}', status=500) == "a[2Jb"
+    assert describe_error_body(b'{"message":"a\\u001b[2Jb"}', status=500) == "a[2Jb"
 
 
 def test_text_is_cut_with_an_ellipsis() -> None:

@@ -96,7 +96,7 @@ def test_a_message_that_breaks_off_leaves_the_status() -> None:
     assert "422: Unprocessable" in str(error)
 
 
-def test_a_web_page_is_told_as_one_whatever_its_status() -> None:
+def test_a_web_page_is_reported_as_one_whatever_its_status() -> None:
     page = "<html><head><title>Access denied</title></head></html>"
     for status, kind in ((403, RejectedError), (502, OutcomeUnknownError), (429, RateLimitedError)):
         error = refused(httpx.Response(status, html=page))
@@ -171,7 +171,7 @@ CERTIFICATE.verify_message = "self-signed certificate in certificate chain"
 
 
 @pytest.mark.parametrize(
-    ("failure", "told", "transient"),
+    ("failure", "reported", "transient"),
     [
         (httpx.ConnectTimeout("timed out"), "no connection in time", True),
         (httpx.PoolTimeout("pool"), "no connection became free", True),
@@ -199,11 +199,11 @@ CERTIFICATE.verify_message = "self-signed certificate in certificate chain"
     ],
 )
 def test_what_fails_before_sending_certainly_did_nothing(
-    failure: httpx.TransportError, told: str, transient: object
+    failure: httpx.TransportError, reported: str, transient: object
 ) -> None:
     error = refused(failure)
     assert type(error) is UnreachableError
-    assert told in str(error)
+    assert reported in str(error)
     assert error.transient is transient
 
 
@@ -270,7 +270,7 @@ def test_an_answer_without_an_end_is_given_up() -> None:
         client.list_jobs(page=0)
 
 
-def test_a_redirect_is_told_with_its_host_and_not_followed() -> None:
+def test_a_redirect_is_reported_with_its_host_and_not_followed() -> None:
     for status in (301, 302, 303, 307, 308):
         error = refused(httpx.Response(status, headers={"Location": "https://evil.example/steal?me=1"}))
         assert type(error) is OutcomeUnknownError

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.api.key import Key, read_key
+from reconciler.api.key import ApiKey, read_key
 from reconciler.errors import ReconcilerError
 
 from .stage import SECRET
 
 
 def test_a_key_shows_itself_to_nobody_who_does_not_ask(caplog: pytest.LogCaptureFixture) -> None:
-    key = Key(SECRET)
+    key = ApiKey(SECRET)
     logging.getLogger("test").warning("%s %r", key, {"key": key})
     printed = [str(key), repr(key), f"{key}", f"{key!r:>20}", repr([key]), caplog.text]
     assert not [text for text in printed if SECRET in text]
@@ -25,17 +25,17 @@ def test_a_key_shows_itself_to_nobody_who_does_not_ask(caplog: pytest.LogCapture
 
 
 def test_a_key_that_is_repeated_to_us_is_taken_out() -> None:
-    assert Key(SECRET).redact(f"no such key: {SECRET}!") == "no such key: Key(…)!"
+    assert ApiKey(SECRET).redact(f"no such key: {SECRET}!") == "no such key: Key(…)!"
 
 
 def test_a_word_that_serves_as_the_key_of_a_sandbox_may_be_said() -> None:
-    assert Key("sandbox").redact("the sandbox") == "the sandbox"
+    assert ApiKey("sandbox").redact("the sandbox") == "the sandbox"
 
 
 def test_a_key_is_written_nowhere() -> None:
     for attempt in (pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError):
-            attempt(Key(SECRET))
+            attempt(ApiKey(SECRET))
 
 
 def test_the_environment_gives_the_key() -> None:

@@ -49,15 +49,15 @@ HEADERS = st.dictionaries(
 
 def everything_about(error: BaseException) -> str:
     """Return every text that a log could make of an error, with the variables of all frames but a test's own."""
-    told: list[object] = []
+    reported: list[object] = []
     shown: BaseException | None = error
     while shown:
-        told += [str(shown), repr(shown), shown.args, vars(shown)]
+        reported += [str(shown), repr(shown), shown.args, vars(shown)]
         for frame, _ in traceback.walk_tb(shown.__traceback__):
             if "tests" not in Path(frame.f_code.co_filename).parts:
-                told.append(frame.f_locals)
+                reported.append(frame.f_locals)
         shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
-    return repr(told)
+    return repr(reported)
 
 
 @settings(max_examples=150)
@@ -68,8 +68,8 @@ def test_any_answer_becomes_a_value_or_our_error_without_the_key(
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
-    heard: list[RequestRecord] = []
-    with writer(answer, policy=ONE_ATTEMPT, on_request=heard.append) as client:
+    received: list[RequestRecord] = []
+    with writer(answer, policy=ONE_ATTEMPT, on_request=received.append) as client:
         asks: list[Callable[[], object]] = [
             lambda: client.list_jobs(page=0),
             lambda: client.create_job(CREATE),
@@ -82,7 +82,7 @@ def test_any_answer_becomes_a_value_or_our_error_without_the_key(
                 shown = everything_about(error) if status >= 300 else f"{error} {error!r} {vars(error)}"
                 assert SECRET not in shown
                 assert clean(str(error)) == str(error)  # noqa: PT017 - an answer may be right as well
-    assert SECRET not in repr(heard)
+    assert SECRET not in repr(received)
 
 
 FAILURES: list[Callable[[], httpx.Response | Exception]] = [
@@ -140,13 +140,13 @@ def test_a_log_with_the_variables_of_every_frame_does_not_hold_the_key(
 
 
 def test_a_key_given_as_an_id_by_mistake_stays_out_of_errors_and_records() -> None:
-    heard: list[RequestRecord] = []
+    received: list[RequestRecord] = []
     with (
-        writer(Script(httpx.Response(404)), on_request=heard.append) as client,
+        writer(Script(httpx.Response(404)), on_request=received.append) as client,
         pytest.raises(ApiError) as caught,
     ):
         client.get_job(SECRET)
-    assert SECRET not in f"{caught.value} {heard}"
+    assert SECRET not in f"{caught.value} {received}"
 
 
 @settings(max_examples=60)

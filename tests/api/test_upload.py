@@ -87,7 +87,7 @@ def test_a_file_that_shrinks_meanwhile_ends_the_upload() -> None:
     assert caught.value.hint
 
 
-def test_a_disk_that_fails_is_told_with_the_file() -> None:
+def test_a_disk_that_fails_is_reported_with_the_file() -> None:
     class Failing(io.BytesIO):
         def read(self, _size: int | None = -1, /) -> bytes:
             raise OSError(5, "Input/output error")

@@ -88,7 +88,7 @@ def test_only_the_pull_request_that_became_the_commit_counts(hub: Hub) -> None:
     assert (github(hub).merged("b" * 40) or {})["number"] == 1
 
 
-def test_refusals_are_told_and_reads_are_tried_again(hub: Hub) -> None:
+def test_refusals_are_reported_and_reads_are_tried_again(hub: Hub) -> None:
     with pytest.raises(GitHubError, match="403"):
         github(hub, actions="read").comment(1, MARKER, "text")
     waited: list[float] = []
@@ -169,10 +169,10 @@ def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(st
 
 
 def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
-    from reconciler.cli.session.github_job import Job, environment
+    from reconciler.cli.session.github_job import GithubJob, environment
 
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
-    here = Job.on(stage.world([]))
+    here = GithubJob.on(stage.world([]))
     token = stage.environ["RECONCILER_TOKEN"]
     for key in (True, False):
         seen = environment(here, key=key)
@@ -181,7 +181,7 @@ def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage:
         assert ("GIT_CONFIG_VALUE_0" in seen) is key
 
 
-def test_apply_tells_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) -> None:
+def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
     hub.pulls[1] = {
         "number": 1,

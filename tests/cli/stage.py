@@ -23,7 +23,7 @@ import httpx
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.environment import World
+from reconciler.environment import Environment
 from tests.helpers.events import check_lines
 
 _T = TypeVar("_T")
@@ -114,9 +114,9 @@ class Wire(httpx.BaseTransport):
         self._inner.close()
 
 
-def in_turn(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
+def in_turn(do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: int) -> list[_R]:
     """Run one after the other, so that transcripts are the same each time."""
-    assert at_once > 0
+    assert max_workers > 0
     return [do(item) for item in items]
 
 
@@ -220,27 +220,27 @@ class Stage:
         self._ids += 1
         return f"{self._ids:08x}-0000-4000-8000-000000000000"
 
-    def world(self, sent: list[Sent]) -> World:
+    def world(self, sent: list[Sent]) -> Environment:
         """Return what commands take from the process."""
-        return World(
+        return Environment(
             environ=self.environ,
             cwd=self.root,
             now=lambda: self.clock,
             monotonic=lambda: self.clock,
             sleep=self.sleep,
             random=self.random,
-            spread=in_turn,
-            beside=lambda do: do,
-            through=lambda inner: Wire(inner, self.faults, sent),
+            map_concurrently=in_turn,
+            run_in_background=lambda do: do,
+            wrap_transport=lambda inner: Wire(inner, self.faults, sent),
             uuid=self.uuid,
             strict=True,
         )
 
-    def run(self, *argv: str, world: Callable[[World], World] = lambda world: world) -> Result:
+    def run(self, *argv: str, env: Callable[[Environment], Environment] = lambda env: env) -> Result:
         """Run one command."""
         sent: list[Sent] = []
         self.capsys.readouterr()
-        code = run(argv, world(self.world(sent)))
+        code = run(argv, env(self.world(sent)))
         out, err = self.capsys.readouterr()
         check_lines("\n".join(line for line in err.splitlines() if line.startswith("{")))
         if self.forgetful:

@@ -73,7 +73,7 @@ def test_rename_move_and_reordered_inputs_do_nothing(stage: Stage) -> None:
     assert "note: two: bought as one" in result.out
 
 
-def test_changed_metadata_buys_nothing_and_is_noted(stage: Stage) -> None:
+def test_changed_metadata_creates_nothing_and_is_noted(stage: Stage) -> None:
     stage.spec("tickets", requests=500, metadata={"team": "a"})
     stage.run("apply", "--yes")
     stage.spec("tickets", requests=500, metadata={"team": "b"})
@@ -107,7 +107,7 @@ def test_old_checkout_leaves_the_newer_job_alone_and_says_so(stage: Stage) -> No
     assert stage.live() == ["new", "old"]
 
 
-def test_old_checkout_buys_nothing_for_a_name_that_a_newer_one_has_bought(stage: Stage) -> None:
+def test_old_checkout_creates_nothing_for_a_name_that_a_newer_one_has_created(stage: Stage) -> None:
     stage.spec("tickets", requests=3)
     before = stage.commit("three requests")
     stage.spec("tickets", requests=4)
@@ -127,11 +127,11 @@ def test_only_its_whole_name_makes_a_commit_one_of_this_checkout(stage: Stage) -
     assert git.ancestry(stage.root, words) == Ancestry(contained=frozenset({first}))
     stage.git("checkout", "--quiet", first)
     assert git.ancestry(stage.root, {second, second[:12], "main"}) == Ancestry(
-        contained=frozenset(), newer=frozenset({second})
+        contained=frozenset(), descendants=frozenset({second})
     )
 
 
-def test_squashed_commit_holds_nothing_that_is_to_be_bought(stage: Stage) -> None:
+def test_squashed_commit_holds_nothing_that_is_to_be_created(stage: Stage) -> None:
     stage.spec("tickets", requests=3)
     base = stage.commit("three requests")
     stage.spec("tickets", requests=4)
@@ -146,7 +146,7 @@ def test_squashed_commit_holds_nothing_that_is_to_be_bought(stage: Stage) -> Non
     assert len(creates(list(result.writes))) == 1
 
 
-def test_accepted_create_with_a_lost_answer_is_adopted(stage: Stage, golden: Callable[..., None]) -> None:
+def test_accepted_create_with_a_lost_answer_is_recovered(stage: Stage, golden: Callable[..., None]) -> None:
     stage.spec("tickets")
     stage.faults.append(Fault("POST", JOBS, 502, "after"))
     result = stage.run("apply", "--yes")
@@ -225,7 +225,7 @@ def test_cancel_of_a_job_that_ended_meanwhile_is_a_success(stage: Stage) -> None
 
     from dataclasses import replace
 
-    result = stage.run("apply", "--yes", world=lambda world: replace(world, now=jump))
+    result = stage.run("apply", "--yes", env=lambda env: replace(env, now=jump))
     assert result.code == 0
     assert "had ended" in result.out
 

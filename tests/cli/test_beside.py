@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from reconciler.environment import World, in_background
+from reconciler.environment import Environment, in_background
 from tests.cli.stage import Stage
 
 
@@ -42,14 +42,14 @@ class Silent(httpx.BaseTransport):
         raise httpx.ReadTimeout("nothing came", request=request)
 
 
-def test_mistakes_are_told_without_waiting_for_the_list(stage: Stage) -> None:
+def test_mistakes_are_reported_without_waiting_for_the_list(stage: Stage) -> None:
     stage.write("specs/a.yaml", "name: [")
     silent = Silent()
 
-    def world(plain: World) -> World:
-        return replace(plain, beside=in_background, through=lambda _: silent)
+    def world(plain: Environment) -> Environment:
+        return replace(plain, run_in_background=in_background, wrap_transport=lambda _: silent)
 
-    result = stage.run("plan", world=world)
+    result = stage.run("plan", env=world)
     still_silent = not silent.over.is_set()
     silent.over.set()
     assert still_silent
@@ -61,18 +61,18 @@ def test_a_plan_is_the_same_whether_the_list_was_read_beside_or_after(stage: Sta
     stage.spec("a")
     stage.run("apply", "--yes")
     stage.spec("b")
-    beside = stage.run("plan", world=lambda world: replace(world, beside=in_background))
+    beside = stage.run("plan", env=lambda env: replace(env, run_in_background=in_background))
     assert beside.out == stage.run("plan").out
 
 
-def test_what_the_list_met_is_told_as_ever(stage: Stage) -> None:
+def test_what_the_list_met_is_reported_as_ever(stage: Stage) -> None:
     stage.spec("a")
     silent = Silent()
     silent.over.set()
 
-    def world(plain: World) -> World:
-        return replace(plain, beside=in_background, through=lambda _: silent)
+    def world(plain: Environment) -> Environment:
+        return replace(plain, run_in_background=in_background, wrap_transport=lambda _: silent)
 
-    result = stage.run("plan", world=world)
+    result = stage.run("plan", env=world)
     assert result.code == 1
     assert "GET /v1/batch/jobs" in result.err

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.cli.commands.schema import NAMES
 from reconciler.cli.main import COMMANDS, cli
-from reconciler.environment import World
+from reconciler.environment import Environment
 from tests.cli.schemas import FOLDER, conforming
 from tests.cli.stage import UNSTEADY, Fault, Stage
 
@@ -188,7 +188,9 @@ def test_one_job_is_shown_with_all_that_is_known(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("verb", [("get",), ("cancel", "--yes")])
-def test_job_that_does_not_exist_and_id_that_is_none_are_told(stage: Stage, verb: tuple[str, ...]) -> None:
+def test_job_that_does_not_exist_and_id_that_is_none_are_reported(
+    stage: Stage, verb: tuple[str, ...]
+) -> None:
     missing = stage.run("jobs", *verb, NOBODY)
     assert (missing.code, missing.out) == (1, "")
     assert "404" in missing.err
@@ -281,7 +283,7 @@ def test_validate_needs_no_key_and_counts_what_it_read(stage: Stage) -> None:
     }
 
 
-def test_validate_tells_every_problem_with_its_place(stage: Stage) -> None:
+def test_validate_reports_every_problem_with_its_place(stage: Stage) -> None:
     stage.spec("one", timeout_hour=3, model="a b")
     stage.spec("two", endpoint=None)
     result = stage.run("validate")
@@ -290,8 +292,8 @@ def test_validate_tells_every_problem_with_its_place(stage: Stage) -> None:
     assert "did you mean `timeout_hours`?" in result.err
     assert "specs/two.yaml:1:1: `endpoint` is missing" in result.err
     assert result.err.splitlines()[-1] == "3 problems in 2 files"
-    told = conforming("validate", stage.run("validate", "--format", "json").out)["problems"]
-    assert [(it["path"], it["line"], it["column"]) for it in told] == [
+    reported = conforming("validate", stage.run("validate", "--format", "json").out)["problems"]
+    assert [(it["path"], it["line"], it["column"]) for it in reported] == [
         ("specs/one.yaml", 3, 8),
         ("specs/one.yaml", 5, 1),
         ("specs/two.yaml", 1, 1),
@@ -323,7 +325,7 @@ def test_validate_has_nothing_to_annotate_where_nothing_is_wrong(stage: Stage) -
     assert (result.code, result.out) == (0, "")
 
 
-def test_validate_tells_warnings_and_is_content(stage: Stage) -> None:
+def test_validate_reports_warnings_and_is_content(stage: Stage) -> None:
     stage.spec("one", endpoint="/v1/things")
     result = stage.run("validate")
     assert result.code == 0
@@ -332,12 +334,12 @@ def test_validate_tells_warnings_and_is_content(stage: Stage) -> None:
     assert problem["warning"] is True
 
 
-def test_validate_tells_mistakes_of_the_settings_as_json_too(stage: Stage) -> None:
+def test_validate_reports_mistakes_of_the_settings_as_json_too(stage: Stage) -> None:
     stage.write("reconciler.yaml", "projct: shop\n")
     result = stage.run("validate", "--format", "json")
     assert result.code == 1
-    told = conforming("validate", result.out)["problems"]
-    assert {it["path"] for it in told} == {"reconciler.yaml"}
+    reported = conforming("validate", result.out)["problems"]
+    assert {it["path"] for it in reported} == {"reconciler.yaml"}
 
 
 def test_validate_of_a_selection_says_what_it_selected_and_that_all_was_read(stage: Stage) -> None:
@@ -398,14 +400,14 @@ def test_reset_forgets_jobs_and_ledger_of_the_sandbox_alone(stage: Stage) -> Non
     assert "1 to create" in stage.run("plan").out
 
 
-def test_reset_that_cannot_be_done_is_told(stage: Stage) -> None:
+def test_reset_that_cannot_be_done_is_reported(stage: Stage) -> None:
     stage.write(".reconciler/sandbox", "a file where a folder should be")
     result = stage.run("sandbox", "reset")
     assert result.code == 1
     assert "cannot be removed" in result.err
 
 
-def test_port_that_is_taken_and_speed_that_is_none_are_told(stage: Stage, served: str) -> None:
+def test_port_that_is_taken_and_speed_that_is_none_are_reported(stage: Stage, served: str) -> None:
     port = served.rpartition(":")[2]
     taken = stage.run("sandbox", "serve", "--port", port)
     assert (taken.code, taken.out) == (1, "")
@@ -461,13 +463,13 @@ def test_command_that_is_nearly_one_is_guessed(stage: Stage) -> None:
     assert "No such command 'aply'. Did you mean 'apply'?" in stage.run("aply").err
 
 
-def test_option_before_the_command_is_told_its_place(stage: Stage) -> None:
+def test_option_before_the_command_is_reported_its_place(stage: Stage) -> None:
     assert "options stand after the command's name" in stage.run("--sandbox", "plan").err
 
 
-def test_budget_that_is_none_is_told(stage: Stage) -> None:
-    told = stage.run("plan", "--max-new-requests", "many").err
-    assert "'many' is neither a number of requests nor `none`" in told
+def test_budget_that_is_none_is_reported(stage: Stage) -> None:
+    reported = stage.run("plan", "--max-new-requests", "many").err
+    assert "'many' is neither a number of requests nor `none`" in reported
 
 
 @pytest.mark.parametrize("words", EVERY, ids=" ".join)
@@ -514,7 +516,7 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
 # where to work
 
 
-def test_no_settings_file_is_told_with_what_to_write(stage: Stage, tmp_path: Path) -> None:
+def test_no_settings_file_is_reported_with_what_to_write(stage: Stage, tmp_path: Path) -> None:
     (stage.root / "reconciler.yaml").unlink()
     for words in (("plan",), ("validate",), ("status",), ("jobs", "list"), ("sandbox", "reset")):
         result = stage.run(*words)
@@ -529,7 +531,7 @@ def test_no_settings_file_is_told_with_what_to_write(stage: Stage, tmp_path: Pat
 @pytest.mark.parametrize(
     "words", [("plan",), ("apply", "--yes"), ("status",), ("jobs", "list")], ids=" ".join
 )
-def test_no_key_is_told_with_where_it_comes_from(stage: Stage, words: tuple[str, ...]) -> None:
+def test_no_key_is_reported_with_where_it_comes_from(stage: Stage, words: tuple[str, ...]) -> None:
     stage.spec("one")
     stage.environ.clear()
     result = stage.run(*words)
@@ -543,14 +545,14 @@ def test_settings_are_found_from_below_and_paths_are_from_here(stage: Stage) -> 
     stage.spec("deep", file="a/b/deep", input_files=["../../data/deep.jsonl"])
     stage.spec("one")
 
-    def below(world: World) -> World:
+    def below(env: Environment) -> Environment:
         from dataclasses import replace
 
-        return replace(world, cwd=stage.root / "specs/a/b")
+        return replace(env, cwd=stage.root / "specs/a/b")
 
-    assert "2 to create" in stage.run("plan", world=below).out
-    assert "1 spec selected" in stage.run("plan", "deep.yaml", world=below).out
-    assert stage.run("plan", "-o", "plan.json", world=below).code == 0
+    assert "2 to create" in stage.run("plan", env=below).out
+    assert "1 spec selected" in stage.run("plan", "deep.yaml", env=below).out
+    assert stage.run("plan", "-o", "plan.json", env=below).code == 0
     assert (stage.root / "specs/a/b/plan.json").exists()
 
 
@@ -611,7 +613,7 @@ def test_sandbox_that_is_switched_off_is_off(stage: Stage, value: str) -> None:
 
 
 @pytest.mark.parametrize("speed", ["fast", "0", "-1", "nan", ""])
-def test_sandbox_speed_that_is_none_is_told(stage: Stage, speed: str) -> None:
+def test_sandbox_speed_that_is_none_is_reported(stage: Stage, speed: str) -> None:
     stage.spec("one")
     stage.environ["RECONCILER_SANDBOX_SPEED"] = speed
     result = stage.run("plan")
@@ -620,7 +622,7 @@ def test_sandbox_speed_that_is_none_is_told(stage: Stage, speed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "reported"),
     [
         ("http://api.example", "the API key would cross the network unencrypted"),
         ("https://me:secret@api.example", "the base URL holds credentials"),
@@ -630,7 +632,7 @@ def test_sandbox_speed_that_is_none_is_told(stage: Stage, speed: str) -> None:
         ("api.example", "is not an HTTPS address"),
     ],
 )
-def test_base_url_that_no_key_may_go_to_is_refused(stage: Stage, url: str, told: str) -> None:
+def test_base_url_that_no_key_may_go_to_is_refused(stage: Stage, url: str, reported: str) -> None:
     stage.spec("one")
     stage.environ = {"MISTRAL_API_KEY": KEY}
     for how in ("flag", "environment"):
@@ -638,7 +640,7 @@ def test_base_url_that_no_key_may_go_to_is_refused(stage: Stage, url: str, told:
         stage.environ["MISTRAL_BASE_URL"] = "" if how == "flag" else url
         result = stage.run("plan", *argv)
         assert (result.code, result.sent) == (1, [])
-        assert told in result.err
+        assert reported in result.err
         assert "secret" not in result.err
 
 
@@ -665,10 +667,10 @@ def test_log_file_gets_every_event_and_grows(stage: Stage) -> None:
         stage.run("apply", "--yes", "--log-file", "diary.jsonl", "--log-level", "error")
     from tests.helpers.events import check_lines
 
-    told = check_lines((stage.root / "diary.jsonl").read_text(encoding="utf-8"))
-    assert len({line["run_id"] for line in told}) == 2
+    reported = check_lines((stage.root / "diary.jsonl").read_text(encoding="utf-8"))
+    assert len({line["run_id"] for line in reported}) == 2
     assert {"specs.loaded", "request.sent", "jobs.listed", "plan.computed", "job.created"} <= {
-        line["event"] for line in told
+        line["event"] for line in reported
     }
 
 

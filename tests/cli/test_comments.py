@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.environment import World
+from reconciler.environment import Environment
 from tests.cli.stage import Fault, Result, Stage
-from tests.cli.test_guards import bought, remove, settings
+from tests.cli.test_guards import job_for, remove, settings
 
 LIMIT = 65_536
 """What a comment on GitHub may hold, in characters; counted in bytes here, to be safe."""
@@ -37,7 +37,7 @@ def comment(stage: Stage, *argv: str) -> tuple[Result, str]:
 
 
 def test_verdict_comes_first_and_what_loses_something_before_the_rest(stage: Stage) -> None:
-    remove(stage, *bought(stage, 4)[:2])
+    remove(stage, *job_for(stage, 4)[:2])
     stage.spec("nightly", requests=900)
     stage.spec("small", requests=3)
     _, text = comment(stage, "plan")
@@ -56,7 +56,7 @@ def test_verdict_comes_first_and_what_loses_something_before_the_rest(stage: Sta
 
 
 def test_nothing_to_do_is_a_verdict_and_a_line(stage: Stage) -> None:
-    bought(stage, 2)
+    job_for(stage, 2)
     _, text = comment(stage, "plan")
     assert text.startswith("### shop: no changes\n\nshop on the sandbox")
     assert "Look first" not in text
@@ -126,7 +126,7 @@ def test_comment_stays_below_the_limit_however_much_changes(stage: Stage, count:
     assert ("more" in text) == (count > 1000)
 
 
-def test_apply_tells_what_was_done_with_the_plan_folded_beneath(stage: Stage, page: Path) -> None:
+def test_apply_reports_what_was_done_with_the_plan_folded_beneath(stage: Stage, page: Path) -> None:
     stage.spec("one")
     stage.spec("broken", model="sandbox-refused")
     stage.faults.append(Fault("POST", "/v1/batch/jobs", 422, body=b'{"detail":"no such model"}'))
@@ -152,7 +152,7 @@ def test_what_a_saved_plan_does_not_hold_is_listed_in_the_comment(stage: Stage) 
     assert "- not in the saved plan, left alone: create later" in text
 
 
-def test_what_ended_a_command_is_told_in_comment_page_and_annotations(stage: Stage, page: Path) -> None:
+def test_what_ended_a_command_is_reported_in_comment_page_and_annotations(stage: Stage, page: Path) -> None:
     stage.spec("one")
     stage.run("plan", "-o", "plan.json")
     stage.spec("one", requests=4)
@@ -164,7 +164,7 @@ def test_what_ended_a_command_is_told_in_comment_page_and_annotations(stage: Sta
     assert result.out.startswith("::error::the saved plan no longer holds")
 
 
-def test_mistakes_in_specs_are_told_in_the_comment_of_a_plan(stage: Stage) -> None:
+def test_mistakes_in_specs_are_reported_in_the_comment_of_a_plan(stage: Stage) -> None:
     stage.spec("one", timeout_hours=1000)
     result, text = comment(stage, "plan", "--format", "github")
     assert result.code == 1
@@ -241,8 +241,8 @@ def test_apply_whose_comment_is_lost_says_so_and_what_was_done(stage: Stage) -> 
 def test_hosts_need_no_step_page(stage: Stage) -> None:
     stage.spec("one")
 
-    def bare(world: World) -> World:
-        assert "GITHUB_STEP_SUMMARY" not in world.environ
-        return world
+    def bare(env: Environment) -> Environment:
+        assert "GITHUB_STEP_SUMMARY" not in env.environ
+        return env
 
-    assert stage.run("plan", "--format", "github", world=bare).code == 0
+    assert stage.run("plan", "--format", "github", env=bare).code == 0

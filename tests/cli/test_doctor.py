@@ -19,7 +19,7 @@ def details(result: Result) -> dict[str, str]:
     return {it["check"]: it["detail"] for it in json.loads(result.out)["findings"]}
 
 
-def test_examination_buys_nothing_and_finds_all_in_place(stage: Stage) -> None:
+def test_examination_creates_nothing_and_finds_all_in_place(stage: Stage) -> None:
     stage.spec("tickets")
     stage.commit("one spec")
     result = stage.run("doctor", "--format", "json")
@@ -34,9 +34,9 @@ def test_a_key_of_another_workspace_is_suspected(stage: Stage) -> None:
     assert verdicts(stage.run("doctor", "--format", "json"))["ledger"] == "ok"
     for file in (stage.root / ".reconciler/sandbox").glob("sandbox.db*"):
         file.unlink()
-    told = stage.run("doctor").out
-    assert "remembers 1 job, and the list shows none of them" in told
-    assert "check that the key opens the workspace that they were bought in" in told
+    reported = stage.run("doctor").out
+    assert "remembers 1 job, and the list shows none of them" in reported
+    assert "check that the key opens the workspace that they were bought in" in reported
 
 
 def test_one_broken_part_does_not_hide_the_others(stage: Stage) -> None:
@@ -54,7 +54,7 @@ def test_one_broken_part_does_not_hide_the_others(stage: Stage) -> None:
     assert "hint: check the key" in stage.run("doctor").out
 
 
-def test_experiment_buys_one_job_that_no_plan_ever_sees_and_stops_it(stage: Stage) -> None:
+def test_experiment_creates_one_job_that_no_plan_ever_sees_and_stops_it(stage: Stage) -> None:
     stage.spec("tickets")
     result = stage.run("doctor", "--yes", "--format", "json")
     assert result.code == 0
@@ -74,7 +74,7 @@ def test_experiment_stops_its_job_even_when_a_look_fails(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("date", "verdict"), [(0, "ok"), (3600, "warning")])
-def test_clocks_that_differ_are_told(stage: Stage, date: int, verdict: str) -> None:
+def test_clocks_that_differ_are_reported(stage: Stage, date: int, verdict: str) -> None:
     from email.utils import formatdate
 
     stage.spec("tickets")

@@ -124,7 +124,7 @@ def test_a_change_of_metadata_is_one_note(stage: Stage) -> None:
     assert stage.run("plan", "--all").out.count("settings changed") == 5
 
 
-def test_defaults_that_buy_again_are_named_for_every_job(stage: Stage) -> None:
+def test_defaults_that_create_again_are_named_for_every_job(stage: Stage) -> None:
     stage.write("specs/_defaults.yaml", "metadata: {team: a}\nmodel: one\n")
     for name in ("a", "b"):
         stage.spec(name, model=None)
@@ -136,7 +136,7 @@ def test_defaults_that_buy_again_are_named_for_every_job(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York"])
-def test_a_week_is_bought_once_however_often_one_applies(stage: Stage, zone: str) -> None:
+def test_a_week_is_created_once_however_often_one_applies(stage: Stage, zone: str) -> None:
     stage.environ["RECONCILER_SANDBOX_SPEED"] = "inf"
     stage.spec("weekly", rerun={"every": "week", "zone": zone})
     for _ in range(4 * 8):

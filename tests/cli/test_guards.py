@@ -21,7 +21,7 @@ def names(count: int) -> list[str]:
     return [f"job-{number:02}" for number in range(count)]
 
 
-def bought(stage: Stage, count: int, requests: int = 500) -> list[str]:
+def job_for(stage: Stage, count: int, requests: int = 500) -> list[str]:
     """Buy so many jobs that run for a while."""
     for name in names(count):
         stage.spec(name, requests=requests)
@@ -31,16 +31,16 @@ def bought(stage: Stage, count: int, requests: int = 500) -> list[str]:
 
 
 def nothing_declared(stage: Stage) -> None:
-    remove(stage, *bought(stage, 2))
+    remove(stage, *job_for(stage, 2))
 
 
 def three_cancels(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nguards: {max_cancels: 2}\n")
-    remove(stage, *bought(stage, 6)[:3])
+    remove(stage, *job_for(stage, 6)[:3])
 
 
 def two_thirds(stage: Stage) -> None:
-    remove(stage, *bought(stage, 5)[:3])
+    remove(stage, *job_for(stage, 5)[:3])
 
 
 def over_budget(stage: Stage) -> None:
@@ -64,17 +64,17 @@ def busy_day(stage: Stage) -> None:
 
 def many_answers(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nguards: {max_lost_answers: 60}\n")
-    remove(stage, *bought(stage, 4)[:2])
+    remove(stage, *job_for(stage, 4)[:2])
 
 
 def another_workspace(stage: Stage) -> None:
-    bought(stage, 1)
+    job_for(stage, 1)
     (stage.root / ".reconciler/sandbox/sandbox.db").rename(stage.root / "first.db")
     stage.spec("new")
 
 
 def renamed_project(stage: Stage) -> None:
-    bought(stage, 2)
+    job_for(stage, 2)
     stage.write("reconciler.yaml", "project: shop-two\n")
 
 
@@ -109,10 +109,10 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
         "this workspace does not show the one job that the ledger remembers",
         ("--allow-other-workspace",),
     ),
-    "bought_elsewhere": (
+    "created_elsewhere": (
         renamed_project,
         "the work of job-00 and 1 more is already bought under project shop",
-        ("--allow-bought-elsewhere",),
+        ("--allow-created-elsewhere",),
     ),
 }  # fmt: skip
 
@@ -200,12 +200,12 @@ def test_refusal_is_told_to_machines_too(stage: Stage) -> None:
 
 
 def test_more_than_ten_cancels_are_too_many_unless_the_settings_say_otherwise(stage: Stage) -> None:
-    remove(stage, *bought(stage, 22)[:11])
+    remove(stage, *job_for(stage, 22)[:11])
     assert "the plan cancels 11 jobs, more than 10" in stage.run("apply", "--yes").err
 
 
 def test_several_guards_are_all_named(stage: Stage) -> None:
-    remove(stage, *bought(stage, 12))
+    remove(stage, *job_for(stage, 12))
     result = stage.run("apply", "--yes")
     assert result.code == 3
     assert [line.split(":")[0] for line in result.out.splitlines() if line.startswith("refused by")] == [
@@ -245,19 +245,19 @@ def test_budget_is_the_commands_then_the_files(
 
 
 @pytest.mark.parametrize(
-    "guard", ["empty", pytest.param("other_workspace", marks=NEEDS_LEDGER), "bought_elsewhere"]
+    "guard", ["empty", pytest.param("other_workspace", marks=NEEDS_LEDGER), "created_elsewhere"]
 )
 def test_what_has_no_number_is_allowed_by_a_setting_too(stage: Stage, guard: str) -> None:
     prepare, message, _ = CASES[guard]
     prepare(stage)
     assert message in stage.run("apply", "--yes").err
-    project = "shop-two" if guard == "bought_elsewhere" else "shop"
+    project = "shop-two" if guard == "created_elsewhere" else "shop"
     stage.write("reconciler.yaml", f"project: {project}\nguards: {{allow_{guard}: true}}\n")
     assert stage.run("apply", "--yes").code == 0
 
 
 def test_budget_counts_replacements_and_not_what_runs_already(stage: Stage) -> None:
-    bought(stage, 2, requests=500)
+    job_for(stage, 2, requests=500)
     stage.spec("job-00", requests=501)
     assert stage.run("apply", "--yes", "--max-new-requests", "500").code == 3
     assert stage.run("apply", "--yes", "--max-new-requests", "501").code == 0
@@ -265,7 +265,7 @@ def test_budget_counts_replacements_and_not_what_runs_already(stage: Stage) -> N
 
 def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
     stage.write("reconciler.yaml", settings("{max_cancels: 0, max_lost_answers: 0}"))
-    bought(stage, 1)
+    job_for(stage, 1)
     (stage.root / ".reconciler/sandbox/shop").rename(stage.root / "kept")
     (job,) = stage.jobs()
     twin(stage, job["metadata"])
@@ -291,12 +291,12 @@ def twin(stage: Stage, metadata: dict[str, str]) -> None:
 
 
 def test_two_cancels_are_never_refused_for_their_share(stage: Stage) -> None:
-    remove(stage, *bought(stage, 3)[:2])
+    remove(stage, *job_for(stage, 3)[:2])
     assert stage.run("apply", "--yes").code == 0
 
 
 def test_guards_are_silent_where_nothing_would_be_written(stage: Stage) -> None:
-    bought(stage, 1)
+    job_for(stage, 1)
     (stage.root / ".reconciler/sandbox/sandbox.db").rename(stage.root / "first.db")
     remove(stage, "job-00")
     result = stage.run("apply", "--yes")
@@ -305,7 +305,7 @@ def test_guards_are_silent_where_nothing_would_be_written(stage: Stage) -> None:
 
 @pytest.mark.needs_ledger("a wrong key looks like an empty workspace")
 def test_back_in_the_right_workspace_all_is_as_it_was(stage: Stage) -> None:
-    bought(stage, 1)
+    job_for(stage, 1)
     db = stage.root / ".reconciler/sandbox/sandbox.db"
     shutil.move(db, stage.root / "first.db")
     stage.spec("new")
@@ -318,7 +318,7 @@ def test_back_in_the_right_workspace_all_is_as_it_was(stage: Stage) -> None:
 
 
 def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage) -> None:
-    bought(stage, 1)
+    job_for(stage, 1)
     stage.write("reconciler.yaml", "project: shop-two\n")
     remove(stage, "job-00")
     stage.spec("mine")
@@ -331,11 +331,11 @@ def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage)
 def test_every_guard_has_its_setting_its_option_and_its_case() -> None:
     import msgspec
 
-    from reconciler.cli.params.guard_options import consents
+    from reconciler.cli.params.guard_options import guard_options
     from reconciler.planning.guards import GUARDS
     from reconciler.settings import Guards
 
-    @consents
+    @guard_options
     def command() -> None:
         pass
 

@@ -58,7 +58,7 @@ def fifty(stage: Stage) -> None:
 
 
 @pytest.mark.needs_ledger("who cancelled and why is not known")
-def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
+def test_fifty_jobs_are_reported_alike_by_everything(stage: Stage) -> None:
     fifty(stage)
     waited = stage.run("apply", "--yes", "--wait", "--format", "json")
     assert waited.code == 6
@@ -72,10 +72,10 @@ def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
     assert {row["name"]: row["state"] for row in status["rows"]} == {
         name: job["status"] for name, job in newest.items()
     }
-    told = records(stage.run("history", "--format", "json"))
+    reported = records(stage.run("history", "--format", "json"))
     offline = records(stage.run("history", "--offline", "--format", "json"))
-    assert len(told) == len(offline) == 53
-    for found in (told, offline):
+    assert len(reported) == len(offline) == 53
+    for found in (reported, offline):
         for record in found:
             job = sandbox[record["job_id"]]
             same = ("status", "created_at", "started_at", "completed_at", "model", "endpoint", "name")
@@ -83,7 +83,7 @@ def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
             assert record["succeeded_requests"] == job["succeeded_requests"]
             assert record["failed_requests"] == job["failed_requests"]
             assert record["total_requests"] == (job["total_requests"] or 3)  # not counted: what was bought
-    assert {tuple(it["sources"]) for it in told} == {("list", "ledger")}
+    assert {tuple(it["sources"]) for it in reported} == {("list", "ledger")}
     assert {tuple(it["sources"]) for it in offline} == {("ledger",)}
     stats = conforming("history", stage.run("history", "--stats", "--format", "json").out)["groups"]
     whole = stats[0]
@@ -100,9 +100,9 @@ def test_fifty_jobs_are_told_alike_by_everything(stage: Stage) -> None:
     assert whole["success_rate"] == pytest.approx(40 / 52)
     for by in ("name", "model", "month"):
         assert sum(group["jobs"] for group in stats if group["by"] == by) == 53
-    (stopped,) = (it for it in told if it["name"] == "stopped")
+    (stopped,) = (it for it in reported if it["name"] == "stopped")
     assert (stopped["cancel_reason"], stopped["cancelled_by"]) == ("by_hand", "ada")
-    assert [it["reason"] for it in told if it["name"] == "broken-0"] == ["new", "retry"]
+    assert [it["reason"] for it in reported if it["name"] == "broken-0"] == ["new", "retry"]
     assert stage.run("history", "verify").code == 0
     pulled = conforming("outputs", stage.run("outputs", "pull", "--format", "json").out)["jobs"]
     assert {it["job_id"] for it in pulled} == set(sandbox)
@@ -162,10 +162,10 @@ def test_tokens_are_those_of_pulled_results(stage: Stage) -> None:
     summarise(stage, jobs["one"], tokens=41)
     stranger = {**jobs["one"], "id": "00000000-0000-4000-8000-ffffffffffff"}
     summarise(stage, stranger, tokens=1000)
-    told = {it["name"]: it for it in records(stage.run("history", "--format", "json"))}
-    assert len(told) == 2
-    assert (told["one"]["total_tokens"], told["two"]["total_tokens"]) == (41, None)
-    assert told["one"]["sources"] == ["list", "ledger", "results"]
+    reported = {it["name"]: it for it in records(stage.run("history", "--format", "json"))}
+    assert len(reported) == 2
+    assert (reported["one"]["total_tokens"], reported["two"]["total_tokens"]) == (41, None)
+    assert reported["one"]["sources"] == ["list", "ledger", "results"]
     stats = conforming("history", stage.run("history", "--stats", "--format", "json").out)["groups"]
     assert (stats[0]["tokens"], stats[0]["tokens_unknown"]) == (41, 1)
     assert "≥ 41" in stage.run("history", "--stats").out
@@ -237,7 +237,7 @@ def test_neither_csv_nor_markdown_nor_a_terminal_acts_on_what_came_from_outside(
 
 
 @pytest.mark.needs_ledger("why it was bought, and who cancelled, is not known")
-def test_one_specs_story_is_told_with_its_commits(stage: Stage) -> None:
+def test_one_specs_story_is_reported_with_its_commits(stage: Stage) -> None:
     stage.spec("tale", model="sandbox-unknown-x", retry={"max_attempts": 2})
     first = stage.commit("Begin the tale")
     stage.run("apply", "--yes", "--wait")
@@ -257,11 +257,11 @@ def test_one_specs_story_is_told_with_its_commits(stage: Stage) -> None:
     assert story["files"] == ["specs/tale.yaml"]
     jobs = [it for it in story["entries"] if it["source"] != "git"]
     assert [(it["what"], it["detail"].split(" · ")[0]) for it in jobs] == [
-        ("bought", "new"),
+        ("created", "new"),
         ("ended", "FAILED"),
-        ("bought", "retry"),
+        ("created", "retry"),
         ("ended", "FAILED"),
-        ("bought", "changed"),
+        ("created", "changed"),
         ("started", ""),
         ("cancel_asked", "removed"),
         ("ended", "CANCELLED"),
@@ -309,7 +309,7 @@ def checks(result: Result, severity: str = "wrong") -> list[tuple[str, str]]:
     return [(it["check"], it["name"]) for it in found if it["severity"] == severity]
 
 
-def bought(stage: Stage, *names: str) -> str:
+def job_for(stage: Stage, *names: str) -> str:
     for name in names:
         stage.spec(name)
     commit = stage.commit("specs")
@@ -319,7 +319,7 @@ def bought(stage: Stage, *names: str) -> str:
 
 @pytest.mark.needs_ledger("the ledger has no lines")
 def test_everything_adds_up(stage: Stage) -> None:
-    bought(stage, "one", "two")
+    job_for(stage, "one", "two")
     result = stage.run("history", "verify")
     assert (result.code, result.out) == (0, "2 jobs, 6 ledger lines, 1 commit: everything adds up\n")
     offline = stage.run("history", "verify", "--offline")
@@ -349,7 +349,7 @@ def copy_of(stage: Stage, job: dict[str, Any], **tags: str) -> None:
 
 
 def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
-    bought(stage, "one")
+    job_for(stage, "one")
     (job,) = stage.jobs()
     run = job["metadata"]["reconciler.run"].replace("op=", "op=00")
     copy_of(stage, job, name="smuggled", run=run, work=f"v1:{'0' * 64}")
@@ -359,7 +359,7 @@ def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
 
 @pytest.mark.needs_ledger("it is lost already")
 def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> None:
-    bought(stage, "one")
+    job_for(stage, "one")
     stage.spec("two")  # not committed
     stage.run("apply", "--yes", "--wait")
     for file in ledger(stage).parent.iterdir():
@@ -370,7 +370,7 @@ def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> 
 
 
 def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage: Stage) -> None:
-    bought(stage, "one")
+    job_for(stage, "one")
     (job,) = stage.jobs()
     copy_of(stage, job, name="twin")
     found = checks(stage.run("history", "verify", "--format", "json"))
@@ -379,7 +379,7 @@ def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage:
 
 @pytest.mark.needs_ledger("nobody remembers it")
 def test_a_record_that_vanished_is_found(stage: Stage) -> None:
-    bought(stage, "one", "two")
+    job_for(stage, "one", "two")
     one = next(job for job in stage.jobs() if job["name"] == "one")
     delete(stage, str(one["id"]))
     result = stage.run("history", "verify", "--format", "json")
@@ -402,7 +402,7 @@ def delete(stage: Stage, job_id: str) -> None:
 
 
 def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
-    bought(stage, "one")
+    job_for(stage, "one")
     stage.git("commit", "--quiet", "--amend", "--message=other")
     result = stage.run("history", "verify", "--format", "json")
     assert (result.code, checks(result, "note")) == (0, [("commit_missing", "")])
@@ -413,8 +413,8 @@ def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
 
 
 @pytest.mark.needs_ledger("without one nothing stands in it")
-def test_lines_of_the_ledger_that_nobody_can_read_are_told(stage: Stage) -> None:
-    bought(stage, "one")
+def test_lines_of_the_ledger_that_nobody_can_read_are_reported(stage: Stage) -> None:
+    job_for(stage, "one")
     assert checks(stage.run("history", "verify", "--format", "json"), "note") == []
     with ledger(stage).open("a") as file:
         file.write('garbage\n\n{"x": 1}\n{"v": 1, "kind": "crea')
@@ -441,7 +441,7 @@ def altered(line: str) -> str:
 def test_a_ledger_that_contradicts_itself_or_the_jobs_is_found(
     stage: Stage, change: Callable[[list[str]], list[str]], found: set[str]
 ) -> None:
-    bought(stage, "one")
+    job_for(stage, "one")
     path = ledger(stage)
     rows = path.read_text().splitlines()
     path.write_text("".join(f"{row}\n" for row in change(rows)))

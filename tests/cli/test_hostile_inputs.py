@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_told_in_its_own_words(stage: Stage, case: str) -> None:
+def test_what_is_wrong_is_reported_in_its_own_words(stage: Stage, case: str) -> None:
     data, words = WRONG[case]
     stage.spec("one")
     (stage.root / "specs/data/one.jsonl").write_bytes(data)
@@ -86,7 +86,7 @@ PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another file system")
 @pytest.mark.parametrize("case", PLACES)
-def test_what_is_no_file_is_told_in_its_own_words(stage: Stage, case: str) -> None:
+def test_what_is_no_file_is_reported_in_its_own_words(stage: Stage, case: str) -> None:
     make, words = PLACES[case]
     stage.spec("one", input_files=["data/other"])
     make(stage.root / "specs/data/other")
@@ -108,7 +108,7 @@ def open_stage(capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
-def test_an_unreadable_file_is_told_in_its_own_words(open_stage: Stage) -> None:
+def test_an_unreadable_file_is_reported_in_its_own_words(open_stage: Stage) -> None:
     open_stage.spec("one")
     assert open_stage.run("validate").code == 0, "and all that it needs is imported"
     (open_stage.root / "specs/data/one.jsonl").chmod(0)

@@ -209,7 +209,7 @@ def test_from_a_folder_of_a_project_the_project_is_completed(bare: Stage) -> Non
     assert not list((root / "specs/nested").iterdir())
 
 
-def test_jobs_that_run_are_adopted_and_nothing_is_bought_again(
+def test_jobs_that_run_are_adopted_and_nothing_is_created_again(
     bare: Stage, golden: Callable[..., None]
 ) -> None:
     first = by_hand(bare, metadata={"job_name": "Ticket Classes", "team": "search", "reconciler.x": "y"})
@@ -256,7 +256,7 @@ def test_what_is_adopted_is_adopted_once(bare: Stage) -> None:
     assert (again.code, contents(bare.root)) == (0, before)
 
 
-def test_what_no_spec_can_say_is_told_and_left(bare: Stage) -> None:
+def test_what_no_spec_can_say_is_reported_and_left(bare: Stage) -> None:
     inline = [{"custom_id": "a", "body": {"messages": []}}]
     job = by_hand(bare, input_files=None, requests=inline)
     done = bare.run("init", "--from-workspace")
@@ -304,7 +304,7 @@ def test_the_spec_of_an_adopted_job_never_stops_it(bare: Stage) -> None:
     assert [it["status"] for it in bare.jobs() if it["id"] == job] == ["QUEUED"]
 
 
-def test_a_changed_spec_buys_once_the_adopted_job_has_ended(bare: Stage) -> None:
+def test_a_changed_spec_creates_once_the_adopted_job_has_ended(bare: Stage) -> None:
     by_hand(bare, metadata={"name": "tickets"})
     bare.run("init", "--from-workspace")
     path = bare.root / "specs/tickets.yaml"

@@ -157,7 +157,7 @@ def test_uploads_that_no_live_job_needs_are_listed_and_with_yes_deleted(stage: S
     assert all(file_id in listed.out for file_id in gone)
 
 
-def test_what_prune_finds_and_deletes_is_told_as_json(stage: Stage) -> None:
+def test_what_prune_finds_and_deletes_is_reported_as_json(stage: Stage) -> None:
     stage.spec("done")
     uploads(stage)
     stage.advance(100_000)
@@ -223,7 +223,7 @@ def test_a_forged_upload_is_not_used_where_uploads_are_verified(stage: Stage) ->
     stage.spec("one", rerun="3")
     stage.faults = [Fault("GET", r"/v1/files/.+/content", 200, body=b"something else")]
     result = stage.run("apply", "--yes")
-    assert "input.upload_forged" in {event["event"] for event in result.events}
+    assert "upload.content_mismatch" in {event["event"] for event in result.events}
     assert [sent.path for sent in result.writes] == ["/v1/files", "/v1/batch/jobs"]
 
 

@@ -56,7 +56,7 @@ def mutated(draw: st.DrawFn, text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def told(result: Result) -> None:
+def reported(result: Result) -> None:
     """Hold a run on files that may be anything to what it owes its reader."""
     assert result.code in (0, 1)
     assert result.sent == []
@@ -66,7 +66,7 @@ def told(result: Result) -> None:
     assert not set("\x00\x07\x1b\r\u2028\u202e") & set(result.out + result.err)
 
 
-def test_two_hundred_specs_with_sixty_mistakes_tell_all_of_them_in_one_run(stage: Stage) -> None:
+def test_two_hundred_specs_with_sixty_mistakes_report_all_of_them_in_one_run(stage: Stage) -> None:
     assert len(MISTAKES) >= 60
     files, expected = corpus(200 - len(MISTAKES))
     project(stage.root, files)
@@ -95,7 +95,7 @@ def test_two_hundred_specs_with_sixty_mistakes_tell_all_of_them_in_one_run(stage
 def test_bytes_in_a_spec_give_no_traceback(stage: Stage, data: bytes) -> None:
     (stage.root / "specs").mkdir(exist_ok=True)
     (stage.root / "specs/one.yaml").write_bytes(data)
-    told(stage.run("validate"))
+    reported(stage.run("validate"))
 
 
 @fuzz
@@ -103,9 +103,9 @@ def test_bytes_in_a_spec_give_no_traceback(stage: Stage, data: bytes) -> None:
 def test_changes_to_a_good_spec_give_no_traceback(stage: Stage, data: bytes) -> None:
     stage.write("specs/data.jsonl", '{"custom_id":"a","body":{}}\n')
     (stage.root / "specs/one.yaml").write_bytes(data)
-    told(stage.run("validate"))
+    reported(stage.run("validate"))
     report = stage.run("validate", "--format", "json")
-    told(report)
+    reported(report)
     conforming("validate", report.out)
 
 
@@ -114,7 +114,7 @@ def test_changes_to_a_good_spec_give_no_traceback(stage: Stage, data: bytes) -> 
 def test_changes_to_the_settings_give_no_traceback(stage: Stage, data: bytes) -> None:
     (stage.root / "specs").mkdir(exist_ok=True)
     (stage.root / "reconciler.yaml").write_bytes(data)
-    told(stage.run("validate"))
+    reported(stage.run("validate"))
 
 
 @fuzz
@@ -125,7 +125,7 @@ def test_changes_to_the_settings_give_no_traceback(stage: Stage, data: bytes) ->
 def test_changes_to_an_input_file_give_no_traceback(stage: Stage, data: bytes) -> None:
     stage.spec("one")
     (stage.root / "specs/data/one.jsonl").write_bytes(data)
-    told(stage.run("validate"))
+    reported(stage.run("validate"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names that other systems do not take")
@@ -143,8 +143,8 @@ def test_odd_file_names_give_no_traceback(stage: Stage, name: bytes, suffix: byt
             else b'{"custom_id": "only here", "body": {}}\n'
         )
     stage.commit("odd names")
-    told(stage.run("validate"))
-    told(stage.run("validate", "--format", "json"))
+    reported(stage.run("validate"))
+    reported(stage.run("validate", "--format", "json"))
     for command in (
         ("plan",),
         ("plan", "--format", "json"),

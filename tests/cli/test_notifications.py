@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.notifications.deliver import AT_ONCE, ENOUGH
+from reconciler.notifications.deliver import MAX_CLAIMED_TOGETHER, MAX_CONSECUTIVE_FAILURES
 from tests.cli.processes import POSIX, Shop, finish, gated
 from tests.cli.schemas import validator
 from tests.cli.stage import Result, Stage
 
 needs_ledger = pytest.mark.needs_ledger("without a ledger telling begins anew with every run")
-HEARD = """\
+RECEIVED = """\
 import os, sys
 with open("heard.jsonl", "a") as file:
     file.write(sys.stdin.read() + "\\n")
@@ -33,23 +33,23 @@ sys.exit(int(open("code").read() or 0) if os.path.exists("code") else 0)
 
 def hook(stage: Stage, **more: object) -> None:
     """Have ends told to a program that writes them down."""
-    stage.write("hear.py", HEARD)
+    stage.write("hear.py", RECEIVED)
     on_end = {"command": [sys.executable, "hear.py"], **more}
     stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
 
 
-def heard(stage: Stage) -> list[dict[str, Any]]:
+def received(stage: Stage) -> list[dict[str, Any]]:
     """Return what was told, each held to its schema."""
     path = stage.root / "heard.jsonl"
-    told = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    for each in told:
+    reported = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    for each in reported:
         assert not list(validator("end").iter_errors(each))
-    return told
+    return reported
 
 
-def told(result: Result) -> list[object]:
+def reported(result: Result) -> list[object]:
     """Return what became of ends, as events."""
-    return [event["event"] for event in result.events if str(event["event"]).startswith("end")]
+    return [event["event"] for event in result.events if str(event["event"]).startswith("notification")]
 
 
 def apply(stage: Stage, *argv: str) -> Result:
@@ -59,14 +59,14 @@ def apply(stage: Stage, *argv: str) -> Result:
 
 
 @needs_ledger
-def test_an_end_is_told_once_with_its_numbers(stage: Stage) -> None:
+def test_an_end_is_reported_once_with_its_numbers(stage: Stage) -> None:
     hook(stage)
     stage.spec("a", requests=4)
-    assert told(apply(stage)) == ["ends.telling_began"]
+    assert reported(apply(stage)) == ["notifications.enabled"]
     stage.advance(60)
-    assert told(apply(stage)) == ["end.told"]
-    assert told(apply(stage)) == []
-    (end,) = heard(stage)
+    assert reported(apply(stage)) == ["notification.delivered"]
+    assert reported(apply(stage)) == []
+    (end,) = received(stage)
     (job,) = stage.jobs()
     assert end["job_id"] == job["id"]
     assert end["id"] == f"{job['id']}:SUCCESS"
@@ -76,7 +76,7 @@ def test_an_end_is_told_once_with_its_numbers(stage: Stage) -> None:
 
 
 @needs_ledger
-def test_every_way_to_end_is_told(stage: Stage) -> None:
+def test_every_way_to_end_is_reported(stage: Stage) -> None:
     hook(stage)
     stage.spec("fine")
     stage.spec("unknown", model="sandbox-unknown")
@@ -88,17 +88,17 @@ def test_every_way_to_end_is_told(stage: Stage) -> None:
     stage.run("jobs", "cancel", "--yes", stopped)
     stage.advance(7200)
     apply(stage)
-    assert {end["name"]: end["phase"] for end in heard(stage)} == {
+    assert {end["name"]: end["phase"] for end in received(stage)} == {
         "fine": "SUCCEEDED",
         "unknown": "FAILED",
         "stuck": "TIMED_OUT",
         "stopped": "CANCELLED",
     }
-    assert "unknown model" in next(end["text"] for end in heard(stage) if end["name"] == "unknown")
+    assert "unknown model" in next(end["text"] for end in received(stage) if end["name"] == "unknown")
 
 
 @needs_ledger
-def test_what_ended_before_anybody_wanted_to_know_is_not_told(stage: Stage) -> None:
+def test_what_ended_before_anybody_wanted_to_know_is_not_reported(stage: Stage) -> None:
     stage.spec("before")
     apply(stage)
     stage.advance(60)
@@ -107,24 +107,26 @@ def test_what_ended_before_anybody_wanted_to_know_is_not_told(stage: Stage) -> N
     apply(stage)
     stage.advance(60)
     apply(stage)
-    assert [end["name"] for end in heard(stage)] == ["after"]
+    assert [end["name"] for end in received(stage)] == ["after"]
 
 
 @needs_ledger
-def test_a_hook_that_fails_is_told_again_by_the_next_apply_and_hurts_nothing(stage: Stage) -> None:
+def test_a_hook_that_fails_is_reported_again_by_the_next_apply_and_hurts_nothing(stage: Stage) -> None:
     hook(stage)
     stage.spec("a")
     apply(stage)
     stage.advance(60)
     stage.write("code", "3")
     failed = apply(stage)
-    assert told(failed) == ["end.not_told"]
-    assert [event["error"] for event in failed.events if event["event"] == "end.not_told"] == ["exit code 3"]
+    assert reported(failed) == ["notification.failed"]
+    assert [event["error"] for event in failed.events if event["event"] == "notification.failed"] == [
+        "exit code 3"
+    ]
     stage.write("code", "0")
-    assert told(apply(stage)) == ["end.told"]
-    assert told(apply(stage)) == []
-    assert len(heard(stage)) == 2
-    assert len({end["id"] for end in heard(stage)}) == 1
+    assert reported(apply(stage)) == ["notification.delivered"]
+    assert reported(apply(stage)) == []
+    assert len(received(stage)) == 2
+    assert len({end["id"] for end in received(stage)}) == 1
 
 
 @needs_ledger
@@ -134,23 +136,23 @@ def test_a_hook_that_fails_without_end_is_given_up(stage: Stage) -> None:
     apply(stage)
     stage.advance(60)
     stage.write("code", "3")
-    outcomes = [told(apply(stage)) for _ in range(21)]
-    assert outcomes == [["end.not_told"]] * 19 + [["end.given_up"], []]
+    outcomes = [reported(apply(stage)) for _ in range(21)]
+    assert outcomes == [["notification.failed"]] * 19 + [["notification.abandoned"], []]
 
 
 @needs_ledger
 def test_a_receiver_that_is_down_is_not_asked_for_each_end(stage: Stage) -> None:
     hook(stage)
-    for number in range(AT_ONCE + 3):
+    for number in range(MAX_CLAIMED_TOGETHER + 3):
         stage.spec(f"job-{number:02}")
     apply(stage)
     stage.advance(60)
     stage.write("code", "1")
-    assert told(apply(stage)) == ["end.not_told"] * ENOUGH
+    assert reported(apply(stage)) == ["notification.failed"] * MAX_CONSECUTIVE_FAILURES
     stage.write("code", "0")
     stage.advance(3600)
-    assert told(apply(stage)) == ["end.told"] * (AT_ONCE + 3)
-    assert set(Counter(end["id"] for end in heard(stage)).values()) == {1, 2}
+    assert reported(apply(stage)) == ["notification.delivered"] * (MAX_CLAIMED_TOGETHER + 3)
+    assert set(Counter(end["id"] for end in received(stage)).values()) == {1, 2}
 
 
 @needs_ledger
@@ -163,7 +165,7 @@ def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(stage: St
     stage.spec("a")
     apply(stage)
     stage.advance(60)
-    errors = [event.get("error") for event in apply(stage).events if event["event"] == "end.not_told"]
+    errors = [event.get("error") for event in apply(stage).events if event["event"] == "notification.failed"]
     assert errors == ["it did not end within 0.5 s"]
     child = (stage.root / "pid").read_text().strip()
     state = subprocess.run(["ps", "-o", "stat=", "-p", child], capture_output=True, text=True, check=False)
@@ -172,7 +174,7 @@ def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(stage: St
 
 @needs_ledger
 @pytest.mark.parametrize("command", [["no-such-program"], [""], ["a\0b"], ["."]])
-def test_a_command_that_cannot_be_run_is_told(stage: Stage, command: list[str]) -> None:
+def test_a_command_that_cannot_be_run_is_reported(stage: Stage, command: list[str]) -> None:
     stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps({'command': command})}\n")
     stage.spec("a")
     first = stage.run("apply", "--yes")
@@ -180,7 +182,7 @@ def test_a_command_that_cannot_be_run_is_told(stage: Stage, command: list[str]) 
         assert first.code == 1
         return
     stage.advance(60)
-    assert told(apply(stage)) == ["end.not_told"]
+    assert reported(apply(stage)) == ["notification.failed"]
 
 
 @needs_ledger
@@ -205,11 +207,11 @@ def test_only_apply_calls_a_hook(stage: Stage) -> None:
     stage.advance(60)
     for argv in (["plan"], ["validate"], ["status"], ["outputs", "pull"], ["plan", "-o", "plan.json"]):
         assert stage.run(*argv).code == 0
-    assert heard(stage) == []
+    assert received(stage) == []
 
 
 @needs_ledger
-def test_ends_are_told_though_a_guard_refuses_the_plan(stage: Stage) -> None:
+def test_ends_are_reported_though_a_guard_refuses_the_plan(stage: Stage) -> None:
     hook(stage)
     stage.spec("a")
     stage.spec("b", requests=5000)
@@ -219,7 +221,7 @@ def test_ends_are_told_though_a_guard_refuses_the_plan(stage: Stage) -> None:
         path.unlink()
     refused = stage.run("apply", "--yes")
     assert refused.code == 3
-    assert [end["name"] for end in heard(stage)] == ["a"]
+    assert [end["name"] for end in received(stage)] == ["a"]
 
 
 def test_a_command_and_a_webhook_are_one_too_many(stage: Stage, golden: Any) -> None:  # noqa: ANN401 - a fixture
@@ -295,12 +297,16 @@ def test_a_webhook_gets_the_end_without_the_key_and_again_until_it_says_yes(
     stage.spec("a")
     apply(stage)
     stage.advance(60)
-    for status, event in ((503, "end.not_told"), (302, "end.not_told"), (204, "end.told")):
+    for status, event in (
+        (503, "notification.failed"),
+        (302, "notification.failed"),
+        (204, "notification.delivered"),
+    ):
         receiver.status = status
         result = apply(stage)
-        assert told(result) == [event]
+        assert reported(result) == [event]
         assert "secret-token" not in result.err
-    assert told(apply(stage)) == []
+    assert reported(apply(stage)) == []
     assert len(receiver.bodies) == 3
     assert not list(validator("end").iter_errors(receiver.bodies[0]))
     assert receiver.headers[0]["content-type"] == "application/json"
@@ -315,7 +321,7 @@ def test_a_webhook_that_nobody_answers_hurts_nothing(stage: Stage) -> None:
     apply(stage)
     stage.advance(60)
     result = apply(stage)
-    (error,) = [str(event["error"]) for event in result.events if event["event"] == "end.not_told"]
+    (error,) = [str(event["error"]) for event in result.events if event["event"] == "notification.failed"]
     assert error.startswith("127.0.0.1: connection refused")
 
 
@@ -362,11 +368,11 @@ def many(count: int, tmp_path: Path) -> None:
 
 @POSIX
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_each_end_is_told_by_one_of_many_fresh_clones(tmp_path: Path) -> None:
+def test_each_end_is_reported_by_one_of_many_fresh_clones(tmp_path: Path) -> None:
     many(3, tmp_path)
 
 
 @POSIX
 @pytest.mark.long
-def test_each_end_is_told_by_one_of_ten_fresh_clones(tmp_path: Path) -> None:
+def test_each_end_is_reported_by_one_of_ten_fresh_clones(tmp_path: Path) -> None:
     many(10, tmp_path)

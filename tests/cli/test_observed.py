@@ -162,18 +162,18 @@ def test_strangers_jobs_are_a_number_in_it(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "reported"),
     [
         ("project", "other", "the snapshot is of project other on the sandbox, and this is project shop on"),
         ("base_url", "https://api.mistral.ai", "the snapshot is of project shop on the sandbox"),
         ("sandbox", False, "of project shop on localhost, and this is project shop on the sandbox"),
     ],
 )
-def test_snapshot_of_another_target_is_refused(seen: Stage, key: str, value: object, told: str) -> None:
+def test_snapshot_of_another_target_is_refused(seen: Stage, key: str, value: object, reported: str) -> None:
     altered(seen, lambda snapshot: snapshot["target"].update({key: value}))
     result = keyless(seen, "plan", "--observed", "seen.json", "-o", "plan.json")
     assert (result.code, result.out) == (1, "")
-    assert told in result.err
+    assert reported in result.err
     assert not (seen.root / "plan.json").exists()
 
 

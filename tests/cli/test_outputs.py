@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from reconciler.documents import result_summary
-from reconciler.environment import World
-from reconciler.results.local_summaries import read_all
+from reconciler.environment import Environment
+from reconciler.results.local_summaries import read_summaries
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
@@ -80,14 +80,14 @@ def test_the_numbers_are_those_that_the_workspace_knows(mixed: Stage) -> None:
     assert report["running"] == 1
     assert len(report["jobs"]) == 5
     for pulled in report["jobs"]:
-        known, told = jobs[pulled["job_id"]], pulled["summary"]
-        assert told["status"] == known["status"]
-        assert told["requests"]["ok"] == known["succeeded_requests"]
-        assert told["requests"]["failed"] == known["failed_requests"]
+        known, reported = jobs[pulled["job_id"]], pulled["summary"]
+        assert reported["status"] == known["status"]
+        assert reported["requests"]["ok"] == known["succeeded_requests"]
+        assert reported["requests"]["failed"] == known["failed_requests"]
         if known["status"] != "FAILED":
             answered = known["succeeded_requests"] + known["failed_requests"]
-            assert told["requests"]["total"] == known["total_requests"]
-            assert told["requests"]["missing"] == known["total_requests"] - answered
+            assert reported["requests"]["total"] == known["total_requests"]
+            assert reported["requests"]["missing"] == known["total_requests"] - answered
             assert len(results(mixed, pulled)) == known["total_requests"]
 
 
@@ -104,7 +104,7 @@ def test_files_are_what_the_workspace_holds_and_the_summary_says_so(mixed: Stage
             data = (folder / file["path"]).read_bytes()
             assert file["sha256"] == hashlib.sha256(data).hexdigest()
             assert (file["bytes"], file["lines"]) == (len(data), data.count(b"\n"))
-    found = read_all(mixed.root / "outputs")
+    found = read_summaries(mixed.root / "outputs")
     assert sorted(found) == sorted(pulled["job_id"] for pulled in report["jobs"])
 
 
@@ -196,7 +196,7 @@ def test_requests_that_stand_in_the_spec_are_its_inputs(stage: Stage) -> None:
     assert [row["custom_id"] for row in results(stage, pulled)] == ids
 
 
-def test_inputs_that_are_nowhere_are_told_and_the_answers_keep_their_order(stage: Stage) -> None:
+def test_inputs_that_are_nowhere_are_reported_and_the_answers_keep_their_order(stage: Stage) -> None:
     stage.spec("a", requests=3)
     ended(stage)
     (stage.root / "specs/a.yaml").unlink()
@@ -207,7 +207,7 @@ def test_inputs_that_are_nowhere_are_told_and_the_answers_keep_their_order(stage
     result = stage.run("outputs", "pull")
     assert (result.code, fault.times) == (0, 0)
     assert "the inputs are neither here nor in the workspace" in result.out
-    (found,) = read_all(stage.root / "outputs").values()
+    (found,) = read_summaries(stage.root / "outputs").values()
     assert (found.inputs, found.requests.ok, found.requests.total, found.requests.missing) == (
         "none",
         3,
@@ -237,7 +237,7 @@ def test_a_result_file_that_is_not_there_just_after_the_end_is_asked_for_again(s
     assert "1 pulled" in stage.run("outputs", "pull").out
 
 
-def test_a_result_file_that_is_gone_is_told_once_and_needs_attention(stage: Stage) -> None:
+def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(stage: Stage) -> None:
     stage.spec("a")
     ended(stage, seconds=2 * HOUR)
     stage.faults = [Fault("GET", "/v1/files/[^/]+", 404, body=NOT_FOUND)]
@@ -247,7 +247,7 @@ def test_a_result_file_that_is_gone_is_told_once_and_needs_attention(stage: Stag
     assert [event["event"] for event in first.events if "gone" in str(event["event"])] == ["results.gone"]
     again = stage.run("outputs", "pull")
     assert (again.code, again.out.count("\n")) == (0, 1)
-    (found,) = read_all(stage.root / "outputs").values()
+    (found,) = read_summaries(stage.root / "outputs").values()
     assert (found.requests.ok, found.tokens) == (3, None)
 
 
@@ -272,7 +272,7 @@ def test_faults_that_pass_cost_nothing_but_time(stage: Stage, what: Any) -> None
     assert pull(stage)[0].code == 0
 
 
-def test_a_destination_that_cannot_be_written_is_told(stage: Stage) -> None:
+def test_a_destination_that_cannot_be_written_is_reported(stage: Stage) -> None:
     stage.spec("a")
     ended(stage)
     stage.write("file", "in the way")
@@ -298,8 +298,10 @@ class Rewriting(httpx.BaseTransport):
         self._inner.close()
 
 
-def rewriting(content: Callable[[bytes], bytes]) -> Callable[[World], World]:
-    return lambda world: replace(world, through=lambda inner: Rewriting(world.through(inner), content))
+def rewriting(content: Callable[[bytes], bytes]) -> Callable[[Environment], Environment]:
+    return lambda env: replace(
+        env, wrap_transport=lambda inner: Rewriting(env.wrap_transport(inner), content)
+    )
 
 
 def test_lines_that_cannot_be_used_are_counted_and_need_attention(
@@ -314,11 +316,11 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
         assert stranger != lines[0]
         return b"\n".join([*lines[1:], stranger, lines[1], b"nonsense", b"\xff", b"[" * 9999]) + b"\n" * 800
 
-    result = stage.run("outputs", "pull", world=rewriting(damaged))
+    result = stage.run("outputs", "pull", env=rewriting(damaged))
     assert result.code == 6
     assert "\x1b" not in result.out
     golden(result)
-    (found,) = read_all(stage.root / "outputs").values()
+    (found,) = read_summaries(stage.root / "outputs").values()
     assert (found.trouble.malformed, found.trouble.repeated, found.trouble.unknown) == (3, 1, 1)
     assert (found.requests.ok, found.requests.missing, found.requests.first_missing) == (4, 1, ("r4",))
 
@@ -341,8 +343,8 @@ def test_requests_that_nobody_checked_here_may_ask_twice_and_the_first_answer_co
     stage.spec("a", requests=5)
     ended(stage)
     stage.lines("specs/data/a.jsonl", 2, text="changed, so the requests come from the workspace")
-    result = stage.run("outputs", "pull", world=rewriting(content))
-    (found,) = read_all(stage.root / "outputs").values()
+    result = stage.run("outputs", "pull", env=rewriting(content))
+    (found,) = read_summaries(stage.root / "outputs").values()
     assert (result.code, found.inputs) == (6, "uploaded")
     assert (found.requests.ok, found.trouble.repeated) == (3001, 1)
 
@@ -382,12 +384,12 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
         stage.spec(name)
     ended(stage)
 
-    def stopping(world: World) -> World:
+    def stopping(env: Environment) -> Environment:
         def content(data: bytes) -> bytes:
-            world.stop.set()
+            env.stop.set()
             return data
 
-        return rewriting(content)(world)
+        return rewriting(content)(env)
 
     result, report = pull(stage, world=stopping)
     assert {job["state"] for job in report["jobs"]} == {"stopped"}
@@ -402,4 +404,4 @@ def test_a_summary_of_a_newer_version_is_none_that_we_read(tmp_path: Path) -> No
     (folder / result_summary.NAME).write_bytes(b'{"v": 2}')
     (tmp_path / "name/run/other").mkdir()
     (tmp_path / "name/run/other" / result_summary.NAME).write_bytes(b"\xff")
-    assert read_all(tmp_path) == {}
+    assert read_summaries(tmp_path) == {}

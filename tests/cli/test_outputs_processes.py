@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.results.local_summaries import read_all
+from reconciler.results.local_summaries import read_summaries
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
@@ -85,7 +85,7 @@ def tap(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Tap, S
             thread.join()
 
 
-def bought(shop: Shop, count: int, requests: int) -> None:
+def job_for(shop: Shop, count: int, requests: int) -> None:
     for number in range(count):
         line = '{"custom_id": "r%d", "body": {"input": "words of job %d"}}\n'
         shop.write(f"specs/{number}.jsonl", "".join(line % (at, number) for at in range(requests)))
@@ -114,10 +114,10 @@ def test_killed_in_the_middle_of_a_download_the_next_run_fetches_only_what_is_mi
 ) -> None:
     app, shop = tap
     app.flows.set()
-    bought(shop, 1, REQUESTS)
+    job_for(shop, 1, REQUESTS)
     assert shop.run("outputs", "pull").code == 0  # one is complete before
     (complete,) = app.whole
-    bought(shop, 2, REQUESTS)
+    job_for(shop, 2, REQUESTS)
     app.flows.clear()
     process = shop.start("outputs", "pull")
     assert app.held.wait(PATIENCE)
@@ -142,7 +142,7 @@ def test_killed_in_the_middle_of_a_download_the_next_run_fetches_only_what_is_mi
 def many(count: int, tap: tuple[Tap, Shop], tmp_path: Path) -> None:
     app, shop = tap
     app.flows.set()
-    bought(shop, 6, 20)
+    job_for(shop, 6, 20)
     runners = [Shop(tmp_path / f"clone-{number}", shop.url) for number in range(count)]
     for runner in runners:
         for path in (shop.root / "specs").iterdir():
@@ -151,7 +151,7 @@ def many(count: int, tap: tuple[Tap, Shop], tmp_path: Path) -> None:
     outcomes = [finish(process) for process in started]
     assert [done.code for done in outcomes] == [0] * count
     checked(tmp_path / "shared")
-    assert len(read_all(tmp_path / "shared")) == 6
+    assert len(read_summaries(tmp_path / "shared")) == 6
     assert set(app.whole.values()) == {1}
     assert len(app.whole) == 6
     assert sum(done.err.count('"results.pulled"') for done in outcomes) == 6
@@ -176,7 +176,7 @@ def test_ten_fresh_clones_with_one_destination_fetch_each_result_once(
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_interrupted_it_ends_soon_and_says_that_it_goes_on(tap: tuple[Tap, Shop]) -> None:
     app, shop = tap
-    bought(shop, 1, REQUESTS)
+    job_for(shop, 1, REQUESTS)
     process = shop.start("outputs", "pull")
     assert app.held.wait(PATIENCE)
     process.send_signal(signal.SIGINT)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.environment import World
+from reconciler.environment import Environment
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
@@ -18,15 +18,15 @@ JOBS = "/v1/batch/jobs"
 ESCAPE = "\x1b["
 
 
-class Terminal(World):
+class Terminal(Environment):
     """A host whose streams are terminals."""
 
     def terminal(self, stream: str) -> bool:
         return bool(stream)
 
 
-def on_a_terminal(world: World) -> World:
-    return Terminal(**{field.name: getattr(world, field.name) for field in dataclasses.fields(world)})
+def on_a_terminal(env: Environment) -> Environment:
+    return Terminal(**{field.name: getattr(env, field.name) for field in dataclasses.fields(env)})
 
 
 def remove(stage: Stage, name: str) -> None:
@@ -160,7 +160,7 @@ def test_colour_is_for_terminals_and_who_forces_it(
     stage.spec("tickets")
     stage.environ.update(environ)
     world = on_a_terminal if terminal else lambda world: world
-    result = stage.run("plan", world=world)
+    result = stage.run("plan", env=world)
     assert (ESCAPE in result.out) is coloured
     plain = re.sub(r"\x1b\[[0-9;]*m", "", result.out)
     assert "  + create  tickets  new · 3 requests" in plain
@@ -171,7 +171,7 @@ def test_colour_is_for_terminals_and_who_forces_it(
 def test_machines_get_no_colour_even_where_it_is_forced(stage: Stage, form: str) -> None:
     stage.spec("tickets")
     stage.environ["FORCE_COLOR"] = "1"
-    assert ESCAPE not in stage.run("plan", "--format", form, world=on_a_terminal).out
+    assert ESCAPE not in stage.run("plan", "--format", form, env=on_a_terminal).out
 
 
 def test_forced_colour_reaches_errors_too(stage: Stage) -> None:
@@ -179,7 +179,7 @@ def test_forced_colour_reaches_errors_too(stage: Stage) -> None:
     assert "\x1b[1;31merror:\x1b[0m there is no folder specs" in stage.run("plan").err
 
 
-def test_detailed_exit_code_tells_pending_changes_alone(stage: Stage) -> None:
+def test_detailed_exit_code_reports_pending_changes_alone(stage: Stage) -> None:
     stage.spec("tickets")
     assert stage.run("plan").code == 0
     assert stage.run("plan", "--detailed-exitcode").code == 2
@@ -246,7 +246,7 @@ def test_selection_is_said_and_the_next_command_selects_the_same(stage: Stage) -
         ("-o", "my plan.json"),
         ("--config", "reconciler.yaml", "--sandbox"),
         ("--max-new-requests", "1_000", "--max-cancel-share", "1", "--max-cancels", "4"),
-        ("--max-new-requests", "none", "--allow-empty", "--allow-bought-elsewhere"),
+        ("--max-new-requests", "none", "--allow-empty", "--allow-created-elsewhere"),
     ],
 )
 def test_next_command_that_a_plan_names_applies_exactly_that_plan(
@@ -262,8 +262,8 @@ def test_next_command_that_a_plan_names_applies_exactly_that_plan(
         assert words[0] == "reconciler"
         result = stage.run(*words[1:])
         assert result.code == 0, result.err
-    bought = ["one"] if "specs/one.yaml" in argv else ["one", "two"]
-    assert stage.live() == bought
+    created = ["one"] if "specs/one.yaml" in argv else ["one", "two"]
+    assert stage.live() == created
 
 
 def test_no_next_command_is_named_where_a_guard_refuses(stage: Stage) -> None:
@@ -334,7 +334,7 @@ def test_hostile_words_stay_what_they_are_in_json(stage: Stage) -> None:
     assert "\x1b" not in result.out
 
 
-def test_uncommitted_and_untracked_files_are_noted_where_they_are_bought(stage: Stage) -> None:
+def test_uncommitted_and_untracked_files_are_noted_where_they_are_created(stage: Stage) -> None:
     stage.spec("tickets")
     stage.commit("one spec")
     stage.spec("tickets", requests=4)

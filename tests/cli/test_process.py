@@ -119,9 +119,9 @@ def test_signal_lets_what_is_in_flight_end_and_the_next_run_does_the_rest(
     gate.wait_for(CREATE, 3)
     process.send_signal(number)
     assert process.stderr is not None
-    heard = b""
-    while b"stopping: what is in flight is finished, nothing new is begun\n" not in heard:
-        heard += process.stderr.readline()
+    received = b""
+    while b"stopping: what is in flight is finished, nothing new is begun\n" not in received:
+        received += process.stderr.readline()
     gate.open()
     done = finish(process)
     assert done.code == code
@@ -296,7 +296,7 @@ def test_exit_code_is_right_though_nobody_reads(shop: Shop) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_full_disk_under_stdout_is_told_before_anything_is_bought(shop: Shop) -> None:
+def test_full_disk_under_stdout_is_reported_before_anything_is_created(shop: Shop) -> None:
     shop.specs(1)
     for command in (("plan", "--format", "json"), ("apply", "--yes")):
         with Path("/dev/full").open("wb") as full:
@@ -352,7 +352,7 @@ def test_output_is_utf8_whatever_the_locale_says(shop: Shop, environ: dict[str, 
 
 
 @POSIX
-def test_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_folder_that_is_gone_is_reported(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     script = f'rmdir "{gone}"; "{sys.executable}" -m reconciler plan'
@@ -398,7 +398,7 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
 
 @POSIX
 @pytest.mark.parametrize(
-    ("answer", "code", "told", "live"),
+    ("answer", "code", "reported", "live"),
     [
         ("y\n", 0, "1 created", ["job-0"]),
         ("n\n", 0, "Nothing was done.", []),
@@ -409,14 +409,14 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
     ids=["yes", "no", "nothing", "Ctrl-D", "Ctrl-C"],
 )
 def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
-    shop: Shop, answer: str, code: int, told: str, live: list[str]
+    shop: Shop, answer: str, code: int, reported: str, live: list[str]
 ) -> None:
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
     where, size = shop.url.partition("://")[2], (shop.root / "specs/job-0.jsonl").stat().st_size
     assert f"Apply this on {where} (1 to create · buys 4 requests, uploads up to {size} bytes)? [y/N]" in said
     assert "\x1b[32m+ create" in said
-    assert told in said
+    assert reported in said
     assert (ended, shop.live()) == (code, live)
 
 

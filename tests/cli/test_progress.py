@@ -14,8 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.output.progress_bars import BEAT_SECONDS, Bars, Beats, Tally, words
-from reconciler.environment import World
+from reconciler.cli.output.progress_bars import (
+    EVENT_SECONDS,
+    ProgressBars,
+    ProgressCount,
+    ProgressEvents,
+    words,
+)
+from reconciler.environment import Environment
 from tests.cli.stage import Stage
 from tests.helpers.events import Recorder
 
@@ -47,32 +53,37 @@ class Screen(io.StringIO):
     ("tally", "seconds", "expected"),
     [
         (
-            Tally(0, done=120_300_000, expected=495_000_000),
+            ProgressCount(0, done=120_300_000, expected=495_000_000),
             3.0,
             "120.3 MB of 495.0 MB · 40.1 MB/s · 9 s left",
         ),
         (
-            Tally(0, done=1_000_000, expected=100_000_000),
+            ProgressCount(0, done=1_000_000, expected=100_000_000),
             1.0,
             "1.0 MB of 100.0 MB · 1.0 MB/s · 1 min 39 s left",
         ),
-        (Tally(0, done=5, expected=5), 1.0, "5 bytes of 5 bytes · 5 bytes/s"),
-        (Tally(0, done=7, expected=5), 1.0, "7 bytes of 7 bytes · 7 bytes/s"),
-        (Tally(0, done=0, expected=5), 0.0, "0 bytes of 5 bytes · 0 bytes/s"),
+        (ProgressCount(0, done=5, expected=5), 1.0, "5 bytes of 5 bytes · 5 bytes/s"),
+        (ProgressCount(0, done=7, expected=5), 1.0, "7 bytes of 7 bytes · 7 bytes/s"),
+        (ProgressCount(0, done=0, expected=5), 0.0, "0 bytes of 5 bytes · 0 bytes/s"),
     ],
 )
-def test_a_bar_says_how_much_how_fast_and_how_long(tally: Tally, seconds: float, expected: str) -> None:
+def test_a_bar_says_how_much_how_fast_and_how_long(
+    tally: ProgressCount, seconds: float, expected: str
+) -> None:
     assert words("checking", tally, seconds) == expected
 
 
 def test_writes_are_counted_and_not_measured() -> None:
-    assert words("writing", Tally(0, done=12, expected=100), 6.0) == "12 of 100 writes · 2.0/s · 44 s left"
+    assert (
+        words("writing", ProgressCount(0, done=12, expected=100), 6.0)
+        == "12 of 100 writes · 2.0/s · 44 s left"
+    )
 
 
 def test_what_is_over_at_once_draws_nothing_and_imports_nothing() -> None:
     script = (
-        "import sys, io; from reconciler.cli.output.progress_bars import Bars\n"
-        "bars = Bars(io.StringIO(), lambda: 1.0)\n"
+        "import sys, io; from reconciler.cli.output.progress_bars import ProgressBars\n"
+        "bars = ProgressBars(io.StringIO(), lambda: 1.0)\n"
         "bars.expect('checking', 5); bars.advance('checking', 5); bars.end()\n"
         "assert 'rich' not in sys.modules and bars._stream.getvalue() == ''"
     )
@@ -81,7 +92,7 @@ def test_what_is_over_at_once_draws_nothing_and_imports_nothing() -> None:
 
 def test_bars_are_drawn_with_rate_and_time_left_and_wiped_off() -> None:
     clock, screen = Clock(), Screen()
-    bars = Bars(screen, clock)
+    bars = ProgressBars(screen, clock)
     bars.expect("uploading", 4_000_000)
     bars.expect("writing", 3)
     for _ in range(4):
@@ -97,7 +108,7 @@ def test_bars_are_drawn_with_rate_and_time_left_and_wiped_off() -> None:
 
 def test_bars_are_drawn_ten_times_a_second_at_most() -> None:
     clock, screen = Clock(), Screen()
-    bars = Bars(screen, clock)
+    bars = ProgressBars(screen, clock)
     bars.expect("checking", 1000)
     clock.now += 1
     for _ in range(1000):
@@ -108,53 +119,53 @@ def test_bars_are_drawn_ten_times_a_second_at_most() -> None:
 
 def test_an_event_wipes_the_bars_off_before_it_is_written() -> None:
     clock, screen = Clock(), Screen()
-    bars = Bars(screen, clock)
-    diary = bars.beside()
+    bars = ProgressBars(screen, clock)
+    diary = bars.stream()
     bars.expect("checking", 9)
     clock.now += 1
     bars.advance("checking", 1)
     diary.write("something happened\n")
     assert diary.isatty()
-    before, _, told = screen.getvalue().rpartition("\x1b[2K")
+    before, _, reported = screen.getvalue().rpartition("\x1b[2K")
     assert "Checking" in before
-    assert told == "something happened\n"
+    assert reported == "something happened\n"
     clock.now += 1
     bars.advance("checking", 1)
     assert screen.shown()[-1].startswith("Checking")
 
 
-def test_elsewhere_an_event_is_told_now_and_then() -> None:
+def test_elsewhere_an_event_is_reported_now_and_then() -> None:
     clock, log = Clock(), Recorder()
-    beats = Beats(log, clock)
+    beats = ProgressEvents(log, clock)
     beats.expect("checking", 100)
     beats.advance("checking", 1)
-    assert log.of("work.progressed") == []
+    assert log.of("progress.reported") == []
     for _ in range(30):
         clock.now += 1
         beats.advance("checking", 1)
-    found = log.of("work.progressed")
+    found = log.of("progress.reported")
     assert [(it["done"], it["total"]) for it in found] == [(11, 100), (21, 100), (31, 100)]
-    assert found[0]["elapsed_ms"] == BEAT_SECONDS * 1000
+    assert found[0]["elapsed_ms"] == EVENT_SECONDS * 1000
     beats.end()
     beats.advance("checking", 1)
-    assert len(log.of("work.progressed")) == 3
+    assert len(log.of("progress.reported")) == 3
 
 
-class Terminal(World):
+class Terminal(Environment):
     """A host whose stderr is a terminal."""
 
     def terminal(self, stream: str) -> bool:
         return stream == "stderr"
 
 
-def slowly(stage: Stage) -> Callable[[World], World]:
+def slowly(stage: Stage) -> Callable[[Environment], Environment]:
     """Let a second pass whenever somebody looks at the clock."""
 
     def ticking() -> float:
         stage.clock += 1
         return stage.clock
 
-    def world(plain: World) -> World:
+    def world(plain: Environment) -> Environment:
         given = {field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)}
         return Terminal(**{**given, "monotonic": ticking})
 
@@ -164,14 +175,14 @@ def slowly(stage: Stage) -> Callable[[World], World]:
 def test_checking_uploading_and_writing_are_drawn_on_a_terminal(stage: Stage) -> None:
     stage.spec("one", requests=2000)
     stage.spec("two")
-    result = stage.run("apply", "--yes", world=slowly(stage))
+    result = stage.run("apply", "--yes", env=slowly(stage))
     drawn = ESCAPES.sub("", result.err)
     assert result.code == 0
     for title in ("Checking", "Uploading", "Writing"):
         assert re.search(rf"{title} .*/s", drawn), drawn
     assert "left" in drawn
     assert result.out == stage_out(result.out), "stdout is the product alone"
-    assert re.search("Checking .* MB|kB", ESCAPES.sub("", stage.run("validate", world=slowly(stage)).err))
+    assert re.search("Checking .* MB|kB", ESCAPES.sub("", stage.run("validate", env=slowly(stage)).err))
 
 
 def stage_out(text: str) -> str:
@@ -182,7 +193,7 @@ def stage_out(text: str) -> str:
 def test_nothing_is_drawn_where_the_cursor_cannot_be_moved(stage: Stage, environ: dict[str, str]) -> None:
     stage.spec("one", requests=2000)
     stage.environ.update(environ)
-    result = stage.run("apply", "--yes", world=slowly(stage))
+    result = stage.run("apply", "--yes", env=slowly(stage))
     assert result.code == 0
     assert "Checking" not in result.err
 
@@ -208,7 +219,7 @@ def test_a_real_terminal_shows_the_bar_while_a_large_file_is_checked(tmp_path: P
     ours, theirs = pty.openpty()
     script = (
         "from reconciler.cli.output import progress_bars\n"
-        "progress_bars.PATIENCE_SECONDS = progress_bars.FRAME_SECONDS = 0.0\n"
+        "progress_bars.DELAY_SECONDS = progress_bars.FRAME_SECONDS = 0.0\n"
         "from reconciler.__main__ import main; import sys; sys.argv = ['reconciler', 'validate']; main()"
     )
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.environment import World
+from reconciler.environment import Environment
 from tests.cli.schemas import conforming
 from tests.cli.stage import Fault, Result, Stage
 
@@ -113,7 +113,7 @@ def test_job_that_somebody_else_cancelled_is_skipped(busy: Stage) -> None:
     assert "skipped, no longer needed: cancel going: it no longer runs" in result.out
 
 
-def test_work_that_somebody_else_bought_meanwhile_is_not_bought_again(busy: Stage) -> None:
+def test_work_that_somebody_else_created_meanwhile_is_not_created_again(busy: Stage) -> None:
     busy.run("apply", "specs/coming.yaml", "--yes")
     result = busy.run("apply", "plan.json")
     assert (result.code, creates(result)) == (0, ["changing"])
@@ -199,18 +199,18 @@ def test_plan_of_a_selection_is_applied_as_that_selection(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "reported"),
     [
         ("project", "other", "project other on the sandbox, and this is project shop on the sandbox"),
         ("base_url", "https://api.mistral.ai", "project shop on the sandbox"),
         ("sandbox", False, "project shop on localhost, and this is project shop on the sandbox"),
     ],
 )
-def test_plan_of_another_target_is_refused(busy: Stage, key: str, value: object, told: str) -> None:
+def test_plan_of_another_target_is_refused(busy: Stage, key: str, value: object, reported: str) -> None:
     altered(busy, lambda plan: plan["target"].update({key: value}))
     result = busy.run("apply", "plan.json")
     assert (result.code, result.writes) == (4, [])
-    assert told in result.err
+    assert reported in result.err
 
 
 def test_plan_of_the_sandbox_is_not_applied_to_the_real_api(busy: Stage) -> None:
@@ -276,7 +276,7 @@ def test_saved_plan_holds_what_each_action_relies_on_and_what_was_there_before(b
     create = next(it for it in actions["changing"] if it["action"] == "create")
     assert create["changes"][0]["before"] == "500 requests"
     assert create["changes"][0]["after"].startswith("501 requests")
-    assert [measure["guard"] for measure in plan["measures"]] == ["max_cancels", "max_lost_answers"]
+    assert [measure["guard"] for measure in plan["guard_readings"]] == ["max_cancels", "max_lost_answers"]
 
 
 @pytest.mark.parametrize("version", ["2.0", "0.9", "", None, 7, "99"])
@@ -307,7 +307,7 @@ def test_huge_file_is_refused_without_being_read_whole(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "apply"])
-def test_missing_file_and_folder_are_told_as_they_were_named(stage: Stage, command: str) -> None:
+def test_missing_file_and_folder_are_reported_as_they_were_named(stage: Stage, command: str) -> None:
     (stage.root / "folder.json").mkdir()
     assert "error: nowhere.json: No such file" in stage.run(command, "nowhere.json").err
     assert stage.run(command, "nowhere.json").code == 1
@@ -361,10 +361,10 @@ def test_plan_written_through_a_link_leaves_the_link_a_link(stage: Stage) -> Non
     assert "tickets" in stage.run("show", "elsewhere/plan.json").out
 
 
-def nowhere(root: Path) -> Callable[[World], World]:
+def nowhere(root: Path) -> Callable[[Environment], Environment]:
     """A machine with an empty folder and nothing in its environment, from which nothing can be asked."""
     root.mkdir()
-    return lambda _: World(environ={}, cwd=root)
+    return lambda _: Environment(environ={}, cwd=root)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
@@ -373,7 +373,7 @@ def test_plan_is_shown_where_there_is_no_key_no_config_no_specs_and_no_network(
 ) -> None:
     planned = busy.run("plan", "--format", form)
     shutil.copy(busy.root / "plan.json", tmp_path / "carried.json")
-    result = busy.run("show", "../carried.json", "--format", form, world=nowhere(tmp_path / "empty"))
+    result = busy.run("show", "../carried.json", "--format", form, env=nowhere(tmp_path / "empty"))
     assert result.code == 0
     assert result.err == ""
     if form == "json":
@@ -482,5 +482,5 @@ def test_plan_file_with_anything_anywhere_gives_no_traceback(busy: Stage, data: 
     (busy.root / "plan.json").write_bytes(sealed(plan))
     for form in ("text", "markdown", "json"):
         assert busy.run("show", "plan.json", "--format", form).code in (0, 1)
-    result = busy.run("apply", "plan.json", world=lambda world: world)
+    result = busy.run("apply", "plan.json", env=lambda env: env)
     assert result.code in (0, 1, 4)

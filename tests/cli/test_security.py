@@ -115,15 +115,15 @@ def attacked(tmp_path: Path, stage: Stage, served: str) -> Stage:
 def harmless(*results: Result) -> None:
     """Whatever was said: no key, nothing that acts on a terminal, no command for the runner, nothing bought."""
     for result in results:
-        told = result.out + result.err
-        assert KEY not in told
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", told)
+        reported = result.out + result.err
+        assert KEY not in reported
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", reported)
         assert not [
             line
-            for line in told.splitlines()
+            for line in reported.splitlines()
             if line.startswith("::") and not re.match("::(error|warning) ", line)
         ]
-        assert "Traceback" not in told
+        assert "Traceback" not in reported
         assert result.writes == []
 
 
@@ -151,12 +151,12 @@ def test_every_attack_in_the_files_of_a_pull_request_is_stopped_and_named(attack
     problems = json.loads(attacked.run("validate", "--format", "json").out)["problems"]
     for attack in ATTACKS:
         shown = "specs/" + re.sub("[\x00-\x1f]", "", attack.path)
-        told = [
+        reported = [
             f"{it['path']}:{it['line']} {it['message']}; {it['hint']}"
             for it in problems
             if it["path"] == shown
         ]
-        assert [line for line in told if attack.said in line], (attack, told)
+        assert [line for line in reported if attack.said in line], (attack, reported)
         assert shown in text.err
     secret = (attacked.root.parent / "secret.jsonl").read_text()
     assert secret.strip() not in text.err + github.out
@@ -196,7 +196,7 @@ def test_a_host_that_whoever_set_up_ci_names_is_reached(attacked: Stage, served:
     assert attacked.environ["MISTRAL_BASE_URL"] == served
 
 
-def test_a_project_that_is_renamed_buys_nothing_again(attacked: Stage) -> None:
+def test_a_project_that_is_renamed_creates_nothing_again(attacked: Stage) -> None:
     attacked.write("reconciler.yaml", "project: shop2\n")
     refused = attacked.run("apply", "--yes")
     assert (refused.code, refused.writes) == (3, [])

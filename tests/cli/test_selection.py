@@ -38,7 +38,7 @@ def test_a_removed_job_is_not_cancelled_by_an_apply_that_leaves_something_out(st
     assert "gone" not in stage.live()
 
 
-def test_an_exclude_that_fits_nothing_buys_nothing(stage: Stage) -> None:
+def test_an_exclude_that_fits_nothing_creates_nothing(stage: Stage) -> None:
     stage.spec("nightly")
     refused = stage.run("apply", "--yes", "--exclude", "nigthly")
     assert (refused.code, refused.writes) == (64, [])
@@ -56,7 +56,7 @@ def test_a_plan_file_takes_no_exclude(stage: Stage) -> None:
     assert "give --exclude to plan" in refused.err
 
 
-def test_rerun_changes_the_file_and_then_the_work_is_bought_once_more(stage: Stage) -> None:
+def test_rerun_changes_the_file_and_then_the_work_is_created_once_more(stage: Stage) -> None:
     stage.spec("nightly", metadata={"team": "search"})
     stage.run("apply", "--yes")
     stage.advance(600)

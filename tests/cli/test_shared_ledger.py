@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
@@ -98,7 +98,7 @@ def creates(result: Result) -> list[Sent]:
     return [sent for sent in result.writes if sent.path == "/v1/batch/jobs"]
 
 
-def test_fresh_clone_knows_what_another_has_bought_even_if_the_record_is_deleted(
+def test_fresh_clone_knows_what_another_has_created_even_if_the_record_is_deleted(
     team: Team, clock: list[float]
 ) -> None:
     team.first.spec("tickets")
@@ -132,7 +132,7 @@ def test_reverted_removal_is_restored_from_another_clone(team: Team, clock: list
     assert "restored" in second.run("plan").out
 
 
-def test_unreachable_remote_refuses_before_anything_is_bought(team: Team) -> None:
+def test_unreachable_remote_refuses_before_anything_is_created(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
     team.first.git("remote", "set-url", "origin", str(team.first.root / "nowhere.git"))
@@ -144,7 +144,7 @@ def test_unreachable_remote_refuses_before_anything_is_bought(team: Team) -> Non
     assert any(event["event"] == "ledger.local_only" for event in weaker.events)
 
 
-def test_runner_that_was_overtaken_plans_again_and_buys_nothing_twice(team: Team) -> None:
+def test_runner_that_was_overtaken_plans_again_and_creates_nothing_twice(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
     second = team.clone("second")
@@ -155,10 +155,10 @@ def test_runner_that_was_overtaken_plans_again_and_buys_nothing_twice(team: Team
         if not overtaken:
             overtaken.append(second.run("apply", "--yes"))
 
-    def world(world: World) -> World:
-        return replace(world, through=lambda inner: Before(world.through(inner), overtake))
+    def world(env: Environment) -> Environment:
+        return replace(env, wrap_transport=lambda inner: Before(env.wrap_transport(inner), overtake))
 
-    result = team.first.run("apply", "--yes", world=world)
+    result = team.first.run("apply", "--yes", env=world)
     assert overtaken[0].code == 0
     assert (result.code, creates(result)) == (0, [])
     assert len(team.first.jobs()) == 1
@@ -237,7 +237,7 @@ def test_a_shared_ledger_that_was_deleted_is_missed_by_who_had_pushed(team: Team
     assert team.first.run("history", "verify").code == 6
 
 
-def test_a_remote_that_is_not_there_is_told_in_gits_own_first_words(team: Team) -> None:
+def test_a_remote_that_is_not_there_is_reported_in_gits_own_first_words(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
     team.first.git("remote", "set-url", "origin", "file:///nowhere/at-all.git")
@@ -348,7 +348,7 @@ def test_a_lock_that_a_running_git_may_hold_is_waited_for(team: Team, tmp_path: 
     def sleep(_: float) -> None:
         path.unlink(missing_ok=True)
 
-    result = second.run("apply", "--yes", world=lambda world: replace(world, sleep=sleep))
+    result = second.run("apply", "--yes", env=lambda env: replace(env, sleep=sleep))
     assert (result.code, len(creates(result))) == (0, 1), result.err
 
 
@@ -384,9 +384,9 @@ def test_doctor_names_a_lock_before_anything_fails_at_it(team: Team, name: str) 
     assert second.run("plan").code == 0  # nothing is left to fetch
     assert "lock file" not in second.run("doctor").out
     path = lock(second, second.root / ".git" / name)
-    told = second.run("doctor").out
-    assert f"git lock               git's lock file .git/{name}, 3 min old" in told
-    assert f"hint: if no git command is running, delete it: rm {path}" in told
+    reported = second.run("doctor").out
+    assert f"git lock               git's lock file .git/{name}, 3 min old" in reported
+    assert f"hint: if no git command is running, delete it: rm {path}" in reported
 
 
 @pytest.mark.parametrize("name", ["refs/reconciler/ledger.lock", "packed-refs.lock", "shallow.lock"])

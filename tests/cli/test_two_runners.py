@@ -43,7 +43,7 @@ def clones(folder: Path, url: str, *, ledger: str) -> tuple[Shop, Shop]:
     return first, second
 
 
-def bought(url: str) -> Counter[str]:
+def job_for(url: str) -> Counter[str]:
     """Return how many jobs were made of each piece of work, live or not."""
     listed = httpx.get(f"{url}{JOBS}", headers={"Authorization": f"Bearer {KEY}"}, params={"page_size": 1000})
     return Counter(job["metadata"]["reconciler.work"] for job in listed.json().get("data", []))
@@ -63,7 +63,7 @@ def with_the_shared_ledger(folder: Path) -> None:
     with gated(folder) as (gate, url):
         pair = clones(folder, url, ledger="git")
         both_at_once(gate, pair)
-        assert sorted(bought(url).values()) == [1] * SPECS
+        assert sorted(job_for(url).values()) == [1] * SPECS
         assert pair[1].run("apply", "--yes").out.startswith("No changes.")
 
 
@@ -76,7 +76,7 @@ def without_a_shared_ledger(folder: Path) -> None:
         assert sorted(live) == sorted({job["name"] for job in pair[0].jobs()})
 
 
-def test_two_runners_with_the_shared_ledger_buy_every_piece_of_work_once(tmp_path: Path) -> None:
+def test_two_runners_with_the_shared_ledger_create_every_piece_of_work_once(tmp_path: Path) -> None:
     with_the_shared_ledger(tmp_path)
 
 

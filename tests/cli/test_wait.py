@@ -8,29 +8,29 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.environment import World
+from reconciler.environment import Environment
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
 JOBS = "/v1/batch/jobs"
 
 
-class Terminal(World):
+class Terminal(Environment):
     """A machine whose streams are terminals."""
 
     def terminal(self, stream: str) -> bool:
         return stream != "stdin"
 
 
-def on_terminal(world: World) -> World:
-    facts = {name: getattr(world, name) for name in World.__dataclass_fields__}
+def on_terminal(env: Environment) -> Environment:
+    facts = {name: getattr(env, name) for name in Environment.__dataclass_fields__}
     return Terminal(
-        **{**facts, "environ": {**world.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}}
+        **{**facts, "environ": {**env.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}}
     )
 
 
 def stands(result: Result) -> dict[str, str]:
-    found: dict[str, str] = conforming("wait", result.out)["stands"]
+    found: dict[str, str] = conforming("wait", result.out)["readiness"]
     return found
 
 
@@ -70,10 +70,10 @@ def test_intervals_differ_between_runners(stage: Stage) -> None:
             mine.append(seconds)
             stage.advance(seconds)
 
-        def world(given: World, sleep: Callable[[float], None] = sleep) -> World:
+        def world(given: Environment, sleep: Callable[[float], None] = sleep) -> Environment:
             return replace(given, sleep=sleep)
 
-        assert stage.run("wait", world=world).code == 0
+        assert stage.run("wait", env=world).code == 0
         stage.clock = clock
     assert slept[0] != slept[1]
     for pauses in slept:
@@ -114,7 +114,7 @@ def test_a_timeout_ends_though_no_clock_counts_its_last_instant(stage: Stage) ->
         assert len(pauses) < 100
         stage.advance(seconds if len(pauses) < 3 else max(0.0, seconds - 1e-4))
 
-    result = stage.run("wait", "--timeout", "10s", world=lambda world: replace(world, sleep=sleep))
+    result = stage.run("wait", "--timeout", "10s", env=lambda env: replace(env, sleep=sleep))
     assert result.code == 6
 
 
@@ -125,7 +125,7 @@ def test_a_timeout_that_is_none_is_a_usage_error(stage: Stage, requests: str) ->
     assert stage.run("wait", "--timeout", requests).code == expected
 
 
-def test_what_failed_or_failed_in_part_or_was_never_bought_is_6(stage: Stage) -> None:
+def test_what_failed_or_failed_in_part_or_was_never_created_is_6(stage: Stage) -> None:
     stage.spec("broken", model="sandbox-unknown-x")
     stage.spec("fine")
     stage.spec("partly")
@@ -160,7 +160,7 @@ def test_an_outage_is_outlasted_and_a_refused_key_is_not(stage: Stage) -> None:
     stage.faults.append(Fault("GET", JOBS, 503, times=12, skip=1))
     result = stage.run("wait")
     assert result.code == 0
-    assert [it["failures"] for it in result.events if it["event"] == "wait.look_failed"] == [1, 2]
+    assert [it["failures"] for it in result.events if it["event"] == "wait.poll_failed"] == [1, 2]
     stage.spec("two", requests=500)
     stage.run("apply", "--yes")
     stage.faults.append(Fault("GET", JOBS, 401, times=1, skip=1, body=b'{"message":"Unauthorized"}'))
@@ -196,7 +196,7 @@ def test_apply_waits_and_tries_again_as_the_spec_asks(stage: Stage) -> None:
     report = conforming("apply", result.out)
     assert result.code == report["exit_code"] == report["waited"]["exit_code"] == 6
     assert [it["name"] for it in report["outcomes"]] == ["broken", "fine", "broken", "broken"]
-    assert report["waited"]["stands"] == {"broken": "attention", "fine": "done"}
+    assert report["waited"]["readiness"] == {"broken": "attention", "fine": "done"}
     assert len([sent for sent in result.writes if sent.path == JOBS]) == 4
     again = stage.run("apply", "--yes", "--wait")
     assert (again.code, again.writes) == (6, [])
@@ -210,7 +210,7 @@ def test_apply_waits_for_what_ran_already(stage: Stage) -> None:
     assert "1 done" in result.out
 
 
-def test_what_the_quota_held_is_bought_once_there_is_room(stage: Stage) -> None:
+def test_what_the_quota_held_is_created_once_there_is_room(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nlimits: {max_pending: 1000}\n")
     for name in ("a", "b", "c"):
         stage.spec(name, requests=800)
@@ -246,7 +246,7 @@ def test_specs_that_are_edited_meanwhile_are_for_the_next_apply(stage: Stage) ->
         stage.spec("broken", model="mistral-small-latest")
         stage.advance(seconds)
 
-    result = stage.run("apply", "--yes", "--wait", world=lambda world: replace(world, sleep=sleep))
+    result = stage.run("apply", "--yes", "--wait", env=lambda env: replace(env, sleep=sleep))
     assert result.code == 6
     assert [str(job["model"]) for job in stage.jobs()] == ["sandbox-unknown-x"] * 2
 
@@ -264,12 +264,12 @@ def test_a_person_who_stops_a_job_meanwhile_is_heeded(stage: Stage) -> None:
 
             asked.append(run(["jobs", "cancel", str(job["id"]), "--yes"], stage.world([])))
 
-    result = stage.run("apply", "--yes", "--wait", world=lambda world: replace(world, sleep=sleep))
+    result = stage.run("apply", "--yes", "--wait", env=lambda env: replace(env, sleep=sleep))
     assert (asked, result.code, result.writes) == ([0], 6, [])  # nobody held the lock, and nothing was bought
     assert [str(it["status"]) for it in stage.jobs()] == ["CANCELLED"]
 
 
-def test_a_saved_plans_creates_are_tried_again_and_nothing_else_is_bought(stage: Stage) -> None:
+def test_a_saved_plans_creates_are_tried_again_and_nothing_else_is_created(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nlimits: {max_pending: 1000}\n")
     stage.spec("a-broken", model="sandbox-unknown-x", retry={"max_attempts": 2}, requests=900)
     stage.spec("b-held", requests=900)
@@ -303,10 +303,10 @@ def test_who_answers_no_waits_for_nothing(stage: Stage, monkeypatch: pytest.Monk
         def terminal(self, stream: str) -> bool:
             return stream == "stdin"
 
-    def world(given: World) -> World:
-        return Asked(**{name: getattr(given, name) for name in World.__dataclass_fields__})
+    def world(given: Environment) -> Environment:
+        return Asked(**{name: getattr(given, name) for name in Environment.__dataclass_fields__})
 
-    result = stage.run("apply", "--wait", world=world)
+    result = stage.run("apply", "--wait", env=world)
     assert (result.code, result.writes, stage.jobs()) == (0, [], [])
 
 
@@ -317,7 +317,7 @@ def test_bars_show_what_is_answered_failed_and_left(stage: Stage) -> None:
     stage.spec("slow", requests=2000)
     stage.spec("steady", requests=1000)
     stage.run("apply", "--yes", "--log-level", "error")
-    result = stage.run("wait", "--log-level", "error", world=on_terminal)
+    result = stage.run("wait", "--log-level", "error", env=on_terminal)
     assert result.code == 0
     assert " of 2,000" in result.err
     assert " left" in result.err
@@ -343,7 +343,7 @@ def test_watch_draws_again_until_it_is_stopped(stage: Stage) -> None:
             raise KeyboardInterrupt
 
     result = stage.run(
-        "status", "--watch", "--interval", "10", world=lambda world: replace(on_terminal(world), sleep=sleep)
+        "status", "--watch", "--interval", "10", env=lambda env: replace(on_terminal(env), sleep=sleep)
     )
     assert result.code == 130
     screens = result.out.split("\x1b[H\x1b[J")[1:]

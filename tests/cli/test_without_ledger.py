@@ -17,7 +17,7 @@ SOME = (
     "test_changed_input_is_named_and_replaces_the_running_job",
     "test_rename_move_and_reordered_inputs_do_nothing",
     "test_old_checkout_leaves_the_newer_job_alone_and_says_so",
-    "test_accepted_create_with_a_lost_answer_is_adopted",
+    "test_accepted_create_with_a_lost_answer_is_recovered",
     "test_job_stopped_by_hand_stays_stopped",
 )
 """One of each kind: bought once, replaced, the same work, another commit, a lost answer, a person."""

@@ -68,12 +68,12 @@ def applied(api: Api, *specs: JobSpec, root: Path = NOWHERE, settle: float = 60.
     return Applier(run(api, settle=settle, root=root)).apply(decided)
 
 
-def told(outcomes: Sequence[Outcome]) -> list[str]:
+def reported(outcomes: Sequence[Outcome]) -> list[str]:
     words = []
     for it in outcomes:
         match it:
             case Created():
-                words.append(f"{'adopted' if it.adopted else 'created'} {it.name}")
+                words.append(f"{'recovered' if it.recovered else 'created'} {it.name}")
             case Cancelled():
                 words.append(f"cancelled {it.job.id}{' too late' if it.too_late else ''}")
             case Failed() | Unknown() | Skipped():
@@ -97,7 +97,7 @@ def test_nothing_to_do_sends_nothing() -> None:
 def test_a_plan_is_carried_out_in_its_order() -> None:
     api = Api(Stage(), job(remote("gone", "9"), "j9"), job(OLD, "j0"))
     outcomes = applied(api, A, B)
-    assert told(outcomes) == ["created a", "cancelled j0", "created b", "cancelled j9"]
+    assert reported(outcomes) == ["created a", "cancelled j0", "created b", "cancelled j9"]
     assert codes(outcomes) == {ExitCode.OK}
 
 
@@ -121,7 +121,7 @@ def test_the_old_job_runs_on_where_its_replacement_was_not_created(
     api = Api(Stage(), job(OLD, "j0"))
     api.fates = list(fates)
     outcomes = applied(api, A)
-    assert told(outcomes) == [outcome, "skipped cancel a"]
+    assert reported(outcomes) == [outcome, "skipped cancel a"]
     assert api.jobs[0].phase is ACTIVE
     assert api.sent("cancel") == []
 
@@ -131,7 +131,8 @@ def in_turn(api: Api, wanted: JobSpec) -> Plan:
     decided = plan(declared(wanted), seen((wanted,), *api.jobs), Memory(), now=NOW)
     (decision,) = decided.decisions
     actions = tuple(
-        replace(action, first=True) if isinstance(action, Cancel) else action for action in decision.actions
+        replace(action, cancel_before_create=True) if isinstance(action, Cancel) else action
+        for action in decision.actions
     )
     return replace(decided, decisions=(replace(decision, actions=actions),))
 
@@ -140,7 +141,7 @@ def test_without_room_for_both_the_old_job_is_cancelled_first_and_has_stopped_be
     api = Api(Stage(), job(OLD, "j0"))
     api.stage.clock.wakes = [lambda: None, lambda: api.end("j0", CANCELLED)]
     outcomes = Applier(run(api)).apply(in_turn(api, A))
-    assert told(outcomes) == ["cancelled j0", "created a"]
+    assert reported(outcomes) == ["cancelled j0", "created a"]
     assert [it for it in api.trace if it[:3] in ("POS", "can", "get")] == [
         "get j0",
         "cancel j0",
@@ -154,7 +155,7 @@ def test_without_room_for_both_the_old_job_is_cancelled_first_and_has_stopped_be
 def test_nothing_is_cancelled_first_where_the_input_of_what_replaces_it_cannot_be_sent() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     outcomes = Applier(run(api)).apply(in_turn(api, spec("a", "w1")))
-    assert told(outcomes) == ["skipped create a", "skipped cancel a"]
+    assert reported(outcomes) == ["skipped create a", "skipped cancel a"]
     assert isinstance(outcomes[0], Skipped)
     assert outcomes[0].why.startswith("its input could not be sent: ")
     assert api.sent("cancel") == []
@@ -164,31 +165,31 @@ def test_nothing_is_created_where_what_it_replaces_could_not_be_cancelled_first(
     api = Api(Stage(), job(OLD, "j0"))
     api.cancel_faults["j0"] = (RejectedError("403", status=403), False)
     outcomes = Applier(run(api)).apply(in_turn(api, A))
-    assert told(outcomes) == ["failed cancel a", "skipped create a"]
+    assert reported(outcomes) == ["failed cancel a", "skipped create a"]
     assert api.sent("POST") == []
 
 
 def test_nothing_is_created_while_what_it_replaces_has_not_stopped() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     outcomes = Applier(run(api, deadline=120)).apply(in_turn(api, A))
-    assert told(outcomes) == ["cancelled j0", "skipped create a"]
+    assert reported(outcomes) == ["cancelled j0", "skipped create a"]
     assert isinstance(outcomes[1], Skipped)
     assert outcomes[1].why == "j0, which it replaces, has not stopped yet: run again"
     assert 120 <= api.stage.clock.monotonic() - 1000 < 121
     assert codes(outcomes) == {ExitCode.PARTIAL}
 
 
-def test_the_old_job_is_cancelled_where_its_replacement_was_adopted() -> None:
+def test_the_old_job_is_cancelled_where_its_replacement_was_recovered() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     api.fates = [lost_after()]
-    assert told(applied(api, A)) == ["adopted a", "cancelled j0"]
+    assert reported(applied(api, A)) == ["recovered a", "cancelled j0"]
 
 
 def test_failures_of_one_name_do_not_stop_another() -> None:
     api = Api(Stage(), job(remote("gone", "9"), "j9"))
     api.fates = [refused(), ANSWERED]
     outcomes = applied(api, A, B)
-    assert told(outcomes) == ["failed create a", "created b", "cancelled j9"]
+    assert reported(outcomes) == ["failed create a", "created b", "cancelled j9"]
     assert codes(outcomes) == {ExitCode.PARTIAL}
 
 
@@ -200,7 +201,7 @@ def test_an_unknown_create_says_until_when() -> None:
     assert outcome.until == api.stage.clock.now
 
 
-def test_what_was_created_is_told_with_its_job_and_its_op() -> None:
+def test_what_was_created_is_reported_with_its_job_and_its_op() -> None:
     api = Api(Stage())
     (outcome,) = applied(api, A)
     assert isinstance(outcome, Created)
@@ -229,7 +230,7 @@ def test_every_create_and_cancel_of_a_plan_has_one_outcome(world: Generated) -> 
     stays = {it.name for it in decided.decisions if it.of(Create)}
     stopped = {entry.removeprefix("cancel ") for entry in api.sent("cancel")}
     assert stopped == {
-        cancel.ours.job.id for it in decided.decisions if it.name not in stays for cancel in it.of(Cancel)
+        cancel.owned.job.id for it in decided.decisions if it.name not in stays for cancel in it.of(Cancel)
     }
 
 
@@ -241,7 +242,7 @@ def test_tags_that_come_back_altered_stop_all_further_creates() -> None:
     api = Api(Stage(), job(remote("gone", "9"), "j9"))
     api.fates = [ANSWERED, Fate(altered={tags.NAME: "other"})]
     outcomes = applied(api, *specs)
-    assert told(outcomes) == [
+    assert reported(outcomes) == [
         "created a",
         "failed create b",
         "skipped create c",
@@ -265,7 +266,7 @@ def test_a_job_whose_tags_were_altered_was_written_all_the_same() -> None:
 
 def test_a_cancel_is_on_the_record_before_it_is_sent() -> None:
     api = Api(Stage(), job(A))
-    assert told(applied(api)) == ["cancelled j1"]
+    assert reported(applied(api)) == ["cancelled j1"]
     assert api.trace == ["get j1", "CancelIntended j1", "cancel j1", "CancelEnded j1"]
     intent = api.stage.ledger.lines[0]
     assert isinstance(intent, CancelIntended)
@@ -283,7 +284,7 @@ def test_a_cancel_of_a_job_that_has_ended_is_a_success_that_says_so(phase: Phase
     api.end("j1", phase)
     api.cancel_faults = {"j1": (error, False)}
     outcomes = Applier(run(api)).apply(decided)
-    assert told(outcomes) == ["cancelled j1 too late"]
+    assert reported(outcomes) == ["cancelled j1 too late"]
     assert codes(outcomes) == {ExitCode.OK}
 
 
@@ -293,7 +294,7 @@ def test_a_cancel_whose_answer_was_lost_took_effect_where_the_job_says_so(phase:
     decided = plan(declared(), seen((), *api.jobs), Memory(), now=NOW)
     api.end("j1", phase)
     api.cancel_faults = {"j1": (OutcomeUnknownError("502"), True)}
-    assert told(Applier(run(api)).apply(decided)) == ["cancelled j1"]
+    assert reported(Applier(run(api)).apply(decided)) == ["cancelled j1"]
     assert api.sent("get") == ["get j1"]
 
 
@@ -304,7 +305,7 @@ def test_a_cancel_that_was_refused_while_the_job_runs_on_has_failed(phase: Phase
     api.end("j1", phase)
     api.cancel_faults = {"j1": (RejectedError("403: Forbidden", status=403), False)}
     outcomes = Applier(run(api)).apply(decided)
-    assert told(outcomes) == ["failed cancel a"]
+    assert reported(outcomes) == ["failed cancel a"]
     assert codes(outcomes) == {ExitCode.FAILED}
     assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {}
     assert api.stage.log.names == ["job.cancel_failed"]
@@ -341,7 +342,7 @@ def test_a_cancel_that_failed_is_repeated_after_a_look_at_the_job() -> None:
     api = Api(Stage(), job(A))
     api.cancel_faults = {"j1": (OutcomeUnknownError("503", transient=True), False)}
     api.stage.clock.wakes = [api.cancel_faults.clear]
-    assert told(applied(api)) == ["cancelled j1"]
+    assert reported(applied(api)) == ["cancelled j1"]
     assert [it for it in api.trace if it.startswith(("get", "cancel"))] == [
         "get j1",
         "cancel j1",
@@ -358,7 +359,7 @@ def test_a_cancel_that_finds_the_job_cancelled_is_not_ours() -> None:
             return self.get_job(job_id)
 
     api = Late(Stage(), job(A))
-    assert told(applied(api)) == ["cancelled j1"]
+    assert reported(applied(api)) == ["cancelled j1"]
     assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {}
 
 
@@ -366,14 +367,14 @@ def test_a_cancel_is_not_sent_where_its_intent_cannot_be_made_durable() -> None:
     api = Api(Stage(), job(A))
     api.stage.ledger.works_for = 0
     outcomes = applied(api)
-    assert told(outcomes) == ["failed cancel a"]
+    assert reported(outcomes) == ["failed cancel a"]
     assert api.sent("cancel") == []
 
 
 def test_a_cancel_whose_outcome_cannot_be_written_down_is_still_a_cancel() -> None:
     api = Api(Stage(), job(A))
     api.stage.ledger.works_for = 1
-    assert told(applied(api)) == ["cancelled j1"]
+    assert reported(applied(api)) == ["cancelled j1"]
     assert api.stage.log.names == ["ledger.degraded", "job.cancelled"]
 
 
@@ -401,7 +402,7 @@ def test_nothing_is_begun_once_the_run_was_asked_to_stop() -> None:
     api = Api(Stage(), job(OLD, "j0"), job(remote("gone", "9"), "j9"))
     api.stage.stop.up = True
     outcomes = applied(api, A, B)
-    assert told(outcomes) == [
+    assert reported(outcomes) == [
         "skipped create a",
         "skipped cancel a",
         "skipped create b",
@@ -418,8 +419,8 @@ def test_what_is_under_way_is_finished_once_the_run_was_asked_to_stop() -> None:
 
     api = Interrupted(Stage())
     outcomes = applied(api, A, B)
-    assert told(outcomes) == ["created a", "skipped create b"]
-    assert api.stage.ledger.kinds == ["CreateIntended", "Created"]
+    assert reported(outcomes) == ["created a", "skipped create b"]
+    assert api.stage.ledger.kinds == ["CreateIntended", "CreateConfirmed"]
     assert codes(outcomes) == {ExitCode.PARTIAL}
 
 
@@ -440,7 +441,7 @@ def test_what_is_under_way_is_finished_once_the_run_was_asked_to_stop() -> None:
 def test_the_outcomes_say_how_the_command_ends(kinds: tuple[type[Outcome], ...], code: ExitCode) -> None:
     error = ReconcilerError("no")
     made: dict[type[Outcome], Outcome] = {
-        Created: Created(name="a", job=job(A), op="o", adopted=False),
+        Created: Created(name="a", job=job(A), op="o", recovered=False),
         Cancelled: Cancelled(name="a", job=job(A)),
         Failed: Failed(name="a", action="create", error=error),
         Unknown: Unknown(name="a", action="create", error=error, until=None),

@@ -17,7 +17,7 @@ from reconciler.api.errors import NotFoundError, RejectedError, UnreachableError
 from reconciler.api.values import CreateJob
 from reconciler.execution.apply import Applier
 from reconciler.execution.intents import release
-from reconciler.ledger.lines import Created, CreateIntended, CreateRefused, CreateUnknown
+from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateRefused, CreateUnknown
 from reconciler.ledger.memory import remember
 from reconciler.model import InputFile, Job, JobSpec, UploadedFile, tags
 from reconciler.runs import reconcile
@@ -228,8 +228,8 @@ def words(api: Api) -> tuple[str, ...]:
         match line:
             case CreateIntended():
                 said.append(f"{'claimed' if line.lease else 'intended'} {line.name}")
-            case Created():
-                said.append(f"created {names[line.op]}{', found by its op' if line.adopted else ''}")
+            case CreateConfirmed():
+                said.append(f"created {names[line.op]}{', found by its op' if line.recovered else ''}")
             case CreateRefused():
                 said.append(f"refused {names.get(line.op, '?')}: {line.error}")
             case CreateUnknown():
@@ -270,7 +270,7 @@ def test_what_was_sent_has_one_outcome_and_what_was_not_sent_is_given_back_once(
     sent = {entry.removeprefix("POST ") for entry in api.sent("POST")}
     lines = api.stage.ledger.lines
     names = {line.op: line.name for line in lines if isinstance(line, CreateIntended)}
-    outcomes = [line for line in lines if isinstance(line, Created | CreateRefused | CreateUnknown)]
+    outcomes = [line for line in lines if isinstance(line, CreateConfirmed | CreateRefused | CreateUnknown)]
     assert len({line.op for line in outcomes}) == len(outcomes)
     for line in outcomes:
         given_back = isinstance(line, CreateRefused) and "not sent" in line.error

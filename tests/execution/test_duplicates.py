@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from reconciler.api.errors import NotFoundError, OutcomeUnknownError
-from reconciler.execution.duplicates import my_duplicates, until_listed
+from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Observed, Phase
 from reconciler.planning.actions import Cancel, Plan
@@ -33,7 +33,7 @@ A = spec("a")
 
 
 def made(it: Job) -> Created:
-    return Created(name="a", job=it, op=op_of(it.id), adopted=False)
+    return Created(name="a", job=it, op=op_of(it.id), recovered=False)
 
 
 class Looking:
@@ -59,7 +59,7 @@ def test_a_list_that_shows_everything_is_read_once() -> None:
     api, outcomes, look = lagging(0, 0)
     settled = until_listed(run(api), look, outcomes)
     assert api.stage.log.of("jobs.not_listed_yet") == []
-    assert len(settled.ours) == 2
+    assert len(settled.owned) == 2
     assert (look.times, api.stage.clock.slept) == (1, [])
 
 
@@ -67,7 +67,7 @@ def test_a_list_that_lags_is_waited_for_in_growing_steps() -> None:
     api, outcomes, look = lagging(0, 20)
     settled = until_listed(run(api), look, outcomes)
     assert api.stage.log.of("jobs.not_listed_yet") == []
-    assert len(settled.ours) == 2
+    assert len(settled.owned) == 2
     assert api.stage.clock.slept == [0.5, 1, 2, 4, 8, 8]
 
 
@@ -123,7 +123,7 @@ def decided(*jobs: Job, specs: tuple[JobSpec, ...] = (A,)) -> Plan:
 
 
 def cancelled(plan: Plan) -> list[str]:
-    return [cancel.ours.job.id for cancel in plan.of(Cancel)]
+    return [cancel.owned.job.id for cancel in plan.of(Cancel)]
 
 
 OLDER, MINE, OTHERS = job(A, "j1", age=900), job(A, "j2"), job(A, "j3")
@@ -132,19 +132,19 @@ OLDER, MINE, OTHERS = job(A, "j1", age=900), job(A, "j2"), job(A, "j3")
 def test_of_twins_each_run_cancels_its_own_younger_one() -> None:
     twins = decided(OLDER, MINE, OTHERS)
     api = Api(Stage(), OLDER, MINE, OTHERS)
-    assert cancelled(my_duplicates(twins, [made(MINE)], api)) == ["j2"]
-    assert cancelled(my_duplicates(twins, [made(OTHERS)], api)) == ["j3"]
-    assert cancelled(my_duplicates(twins, [made(MINE), made(OTHERS)], api)) == ["j2", "j3"]
+    assert cancelled(own_duplicates(twins, [made(MINE)], api)) == ["j2"]
+    assert cancelled(own_duplicates(twins, [made(OTHERS)], api)) == ["j3"]
+    assert cancelled(own_duplicates(twins, [made(MINE), made(OTHERS)], api)) == ["j2", "j3"]
 
 
 def test_the_older_twin_is_nobodys_duplicate() -> None:
     api = Api(Stage(), OLDER, MINE)
-    assert cancelled(my_duplicates(decided(OLDER, MINE), [made(OLDER)], api)) == []
+    assert cancelled(own_duplicates(decided(OLDER, MINE), [made(OLDER)], api)) == []
     assert api.trace == []
 
 
 def test_twins_that_this_run_did_not_make_are_left_to_the_next_plan() -> None:
-    assert cancelled(my_duplicates(decided(OLDER, MINE), [], Api(Stage(), OLDER, MINE))) == []
+    assert cancelled(own_duplicates(decided(OLDER, MINE), [], Api(Stage(), OLDER, MINE))) == []
 
 
 def test_nothing_but_duplicates_is_cancelled_then() -> None:
@@ -154,7 +154,7 @@ def test_nothing_but_duplicates_is_cancelled_then() -> None:
     assert len(again.of(Cancel)) == 3
     api = Api(Stage(), OLDER, MINE, other, replaced)
     outcomes = [made(it) for it in (MINE, other, replaced)]
-    assert cancelled(my_duplicates(again, outcomes, api)) == ["j2"]
+    assert cancelled(own_duplicates(again, outcomes, api)) == ["j2"]
 
 
 @pytest.mark.parametrize(("phase", "stays"), [(ACTIVE, True), (SUCCEEDED, True)])
@@ -162,7 +162,7 @@ def test_the_twin_that_stays_is_looked_at_once_more(phase: Phase, *, stays: bool
     api = Api(Stage(), OLDER, MINE)
     again = decided(OLDER, MINE)
     api.end("j1", phase)
-    assert bool(cancelled(my_duplicates(again, [made(MINE)], api))) is stays
+    assert bool(cancelled(own_duplicates(again, [made(MINE)], api))) is stays
     assert api.sent("get") == ["get j1"]
 
 
@@ -171,12 +171,12 @@ def test_a_duplicate_runs_on_where_its_twin_came_to_nothing(phase: Phase) -> Non
     api = Api(Stage(), OLDER, MINE)
     again = decided(OLDER, MINE)
     api.end("j1", phase)
-    assert cancelled(my_duplicates(again, [made(MINE)], api)) == []
+    assert cancelled(own_duplicates(again, [made(MINE)], api)) == []
 
 
 def test_a_duplicate_runs_on_where_its_twin_is_gone() -> None:
     with pytest.raises(NotFoundError):
-        my_duplicates(decided(OLDER, MINE), [made(MINE)], Api(Stage(), MINE))
+        own_duplicates(decided(OLDER, MINE), [made(MINE)], Api(Stage(), MINE))
 
 
 def test_a_duplicate_runs_on_where_only_other_work_of_the_name_is_alive() -> None:
@@ -185,8 +185,8 @@ def test_a_duplicate_runs_on_where_only_other_work_of_the_name_is_alive() -> Non
     again = decided(OLDER, MINE, other, specs=(finishing,))
     api = Api(Stage(), OLDER, MINE, other)
     api.end("j1", FAILED)
-    assert cancelled(my_duplicates(again, [made(MINE)], api)) == []
+    assert cancelled(own_duplicates(again, [made(MINE)], api)) == []
 
 
 def test_a_plan_without_creates_has_no_duplicates_of_this_run() -> None:
-    assert my_duplicates(decided(structs.replace(OLDER)), [], Api(Stage())).decisions == ()
+    assert own_duplicates(decided(structs.replace(OLDER)), [], Api(Stage())).decisions == ()

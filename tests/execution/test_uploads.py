@@ -18,8 +18,8 @@ from reconciler.api.values import File
 from reconciler.errors import ReconcilerError
 from reconciler.execution.uploads import InputChangedError, Uploads
 from reconciler.model import InputFile, JobSpec, UploadedFile
-from reconciler.settings import Uploads as Wishes
-from reconciler.telemetry.progress import Work
+from reconciler.settings import UploadSettings
+from reconciler.telemetry.progress import ProgressKind
 from tests.helpers.fakes import Api, Stage, run
 from tests.helpers.make import NOW, sha, spec
 
@@ -30,11 +30,11 @@ def written(root: Path, name: str, text: str) -> InputFile:
 
 
 def uploads(api: Api, root: Path) -> Uploads:
-    return wishing(api, root, Wishes())
+    return uploads_with(api, root, UploadSettings())
 
 
-def wishing(api: Api, root: Path, wishes: Wishes) -> Uploads:
-    return Uploads(run(api, root=root, uploads=wishes))
+def uploads_with(api: Api, root: Path, upload_settings: UploadSettings) -> Uploads:
+    return Uploads(run(api, root=root, uploads=upload_settings))
 
 
 def of(*inputs: InputFile | UploadedFile) -> JobSpec:
@@ -253,14 +253,14 @@ def test_a_list_of_uploads_that_cannot_be_read_costs_an_upload_and_no_more(tmp_p
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files, api.file_faults = [stored("{}")], [RejectedError("403", status=403)]
     assert uploads(api, tmp_path).ids(of(part)) == ("file-0",)
-    assert api.stage.log.of("input.uploads_unknown")
+    assert api.stage.log.of("uploads.list_failed")
 
 
 def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}")]
-    wishes = Wishes(reuse=False, expiry_hours=48, visibility="user")
-    assert wishing(api, tmp_path, wishes).ids(of(part)) == ("file-0",)
+    upload_settings = UploadSettings(reuse=False, expiry_hours=48, visibility="user")
+    assert uploads_with(api, tmp_path, upload_settings).ids(of(part)) == ("file-0",)
     assert api.sent("files") == []
     assert api.wishes == (48, "user")
 
@@ -268,8 +268,8 @@ def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None
 def test_an_upload_for_others_is_not_used_where_a_private_one_is_wanted(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", visibility="workspace")]
-    wishes = Wishes(visibility="user")
-    assert wishing(api, tmp_path, wishes).ids(of(part)) == ("file-0",)
+    upload_settings = UploadSettings(visibility="user")
+    assert uploads_with(api, tmp_path, upload_settings).ids(of(part)) == ("file-0",)
 
 
 def test_an_upload_that_vanished_is_sent_again_and_the_others_stay(tmp_path: Path) -> None:
@@ -278,9 +278,9 @@ def test_an_upload_that_vanished_is_sent_again_and_the_others_stay(tmp_path: Pat
     api.files = [stored("{}"), stored("[]", file_id="other")]
     shared = uploads(api, tmp_path)
     ids = shared.ids(of(part, other))
-    assert not shared.vanished(ids)
+    assert not shared.forget_deleted(ids)
     del api.files[0]
-    assert shared.vanished(ids)
+    assert shared.forget_deleted(ids)
     assert shared.ids(of(part, other)) == ("file-0", "other")
 
 
@@ -299,10 +299,10 @@ def test_an_upload_is_read_back_where_the_settings_say_so(tmp_path: Path) -> Non
     api.files = [stored("{}", file_id="forged"), stored("{}", file_id="unread"), stored("{}")]
     api.contents = {"forged": b"[]", "old": b"{}"}
     assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "nobody looks"
-    assert wishing(api, tmp_path, Wishes(verify=True)).ids(of(part)) == ("old",)
-    (forged,) = api.stage.log.of("input.upload_forged")
+    assert uploads_with(api, tmp_path, UploadSettings(verify=True)).ids(of(part)) == ("old",)
+    (forged,) = api.stage.log.of("upload.content_mismatch")
     assert (forged["file_id"], forged["sha256"]) == ("forged", sha("[]"))
-    (unread,) = api.stage.log.of("input.upload_unread")
+    (unread,) = api.stage.log.of("upload.verify_failed")
     assert unread["file_id"] == "unread"
 
 
@@ -311,16 +311,16 @@ def test_progress_counts_what_is_sent_and_takes_back_what_broke_off(tmp_path: Pa
     other = written(tmp_path, "b.jsonl", "[1]")
     api.files = [stored("[1]")]
     api.upload_faults = [OutcomeUnknownError("reset", transient=True)]
-    told = Told()
-    world = replace(api.stage.world(), progress=told)
-    shared = Uploads(replace(run(api, root=tmp_path), world=world))
+    reported = RecordedProgress()
+    env = replace(api.stage.world(), progress=reported)
+    shared = Uploads(replace(run(api, root=tmp_path), env=env))
     shared.expect([of(part, other), of(part)])
     shared.ids(of(part, other))
-    assert told.expected == [5, -3], "what is there already is not sent"
-    assert told.done == [1, -1, 2]
+    assert reported.expected == [5, -3], "what is there already is not sent"
+    assert reported.done == [1, -1, 2]
 
 
-class Told:
+class RecordedProgress:
     """Keeps what is told of uploads."""
 
     watched = True
@@ -329,11 +329,11 @@ class Told:
         self.expected: list[int] = []
         self.done: list[int] = []
 
-    def expect(self, work: Work, amount: int) -> None:
+    def expect(self, work: ProgressKind, amount: int) -> None:
         assert work == "uploading"
         self.expected.append(amount)
 
-    def advance(self, work: Work, amount: int) -> None:
+    def advance(self, work: ProgressKind, amount: int) -> None:
         assert work == "uploading"
         self.done.append(amount)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from reconciler.telemetry.events import EVENTS, complaint
+from reconciler.telemetry.events import EVENTS, validate_event
 from tools.generate import event_pages
 
 
@@ -29,11 +29,11 @@ def validator(event: str) -> Draft202012Validator:
 
 def check_line(line: str) -> dict[str, Any]:
     """Return a line as a value, after holding it to the schema."""
-    told: dict[str, Any] = json.loads(line)
-    assert told.get("event") in EVENTS, f"not in the catalogue: {line}"
-    wrong = [error.message for error in validator(told["event"]).iter_errors(told)]
+    reported: dict[str, Any] = json.loads(line)
+    assert reported.get("event") in EVENTS, f"not in the catalogue: {line}"
+    wrong = [error.message for error in validator(reported["event"]).iter_errors(reported)]
     assert not wrong, f"{'; '.join(wrong)}: {line}"
-    return told
+    return reported
 
 
 def check_lines(text: str) -> list[dict[str, Any]]:
@@ -45,20 +45,20 @@ def check_lines(text: str) -> list[dict[str, Any]]:
 class Recorder:
     """A log for tests: keeps what it is told, from any thread, and takes nothing that the catalogue does not know."""
 
-    told: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, event: str, /, **facts: object) -> None:
-        wrong = complaint(event, facts)
+        wrong = validate_event(event, facts)
         assert not wrong, wrong
         with self.lock:
-            self.told.append((event, facts))
+            self.events.append((event, facts))
 
     @property
     def names(self) -> list[str]:
         """The events in order."""
-        return [event for event, _ in self.told]
+        return [event for event, _ in self.events]
 
     def of(self, event: str) -> list[dict[str, object]]:
         """Return the facts of each time that an event happened."""
-        return [facts for name, facts in self.told if name == event]
+        return [facts for name, facts in self.events if name == event]

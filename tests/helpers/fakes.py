@@ -27,16 +27,16 @@ from reconciler.api.errors import (
 )
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
-from reconciler.context import ApiT, Run
-from reconciler.environment import World
+from reconciler.context import ApiT, RunContext
+from reconciler.environment import Environment
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import (
     CreateIntended,
     Line,
 )
 from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
-from reconciler.planning.guards import Allowed
-from reconciler.settings import Guards, Limits, Settings, Uploads
+from reconciler.planning.guards import GuardOverrides
+from reconciler.settings import Guards, Limits, Settings, UploadSettings
 from reconciler.specs.project import Project
 from tests.helpers.events import Recorder
 
@@ -120,8 +120,8 @@ class MemoryLedger:
         return [type(line).__name__ for line in self.lines]
 
 
-def sequentially(do: Callable[[_T], _R], items: Sequence[_T], *, at_once: int) -> list[_R]:
-    assert at_once >= 1
+def sequentially(do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: int) -> list[_R]:
+    assert max_workers >= 1
     return [do(item) for item in items]
 
 
@@ -134,15 +134,15 @@ class Stage:
     log: Recorder = field(default_factory=Recorder)
     stop: Flag = field(default_factory=Flag)
 
-    def world(self) -> World:
-        return World(
+    def world(self) -> Environment:
+        return Environment(
             environ={},
             cwd=Path("nowhere"),
             now=self.clock,
             monotonic=self.clock.monotonic,
             sleep=self.clock.sleep,
             random=random.Random(7),
-            spread=sequentially,
+            map_concurrently=sequentially,
             log=self.log,
             ledger=self.ledger,
             stop=self.stop,
@@ -297,19 +297,19 @@ class Api(Writer):
         size: int,
         expiry_hours: int | None = None,
         visibility: Literal["workspace", "user"] | None = None,
-        heard: Callable[[int], object] | None = None,
+        on_progress: Callable[[int], object] | None = None,
     ) -> Upload:
         self.wishes = (expiry_hours, visibility)
         self.trace.append(f"upload {filename[:8]}")
         self.before_upload()
         if self.upload_faults:
             half = content.read(1)  # it breaks off on the way
-            if heard:
-                heard(len(half))
+            if on_progress:
+                on_progress(len(half))
             raise self.upload_faults.pop(0)
         data = content.read() + b"?" * self.spoils_uploads
-        if heard:
-            heard(len(data))
+        if on_progress:
+            on_progress(len(data))
         assert self.spoils_uploads or len(data) == size
         file_id = f"file-{len(self.uploaded)}"
         self.uploaded[file_id] = data
@@ -356,46 +356,48 @@ def run(
     settle: float = 60.0,
     deadline: float = 900.0,
     root: Path = Path("nowhere"),
-    uploads: Uploads | None = None,
-) -> Run[Writer]:
+    uploads: UploadSettings | None = None,
+) -> RunContext[Writer]:
     """A run on a fake API, in the middle of an apply."""
     limits = Limits(settle_seconds=settle, deadline_seconds=deadline)
-    begun: Run[Writer] = run_in(api.stage.world(), api, limits=limits, project=a_project(root, uploads))
+    begun: RunContext[Writer] = run_in(
+        api.stage.world(), api, limits=limits, project=a_project(root, uploads)
+    )
     return replace(begun, give_up_at=api.stage.clock.monotonic() + deadline)
 
 
-def a_project(root: Path = Path("nowhere"), uploads: Uploads | None = None) -> Project:
+def a_project(root: Path = Path("nowhere"), uploads: UploadSettings | None = None) -> Project:
     return Project(
         root=root,
         config_path=root / "reconciler.yaml",
-        settings=Settings(project=PROJECT, uploads=uploads or Uploads()),
+        settings=Settings(project=PROJECT, uploads=uploads or UploadSettings()),
         spec_root=root / "specs",
     )
 
 
 def run_in(
-    world: World, api: ApiT, *, limits: Limits | None = None, project: Project | None = None
-) -> Run[ApiT]:
+    env: Environment, api: ApiT, *, limits: Limits | None = None, project: Project | None = None
+) -> RunContext[ApiT]:
     limits = limits or Limits()
-    return Run(
+    return RunContext(
         api=api,
         retrier=Retrier(
             RetryPolicy(deadline_seconds=limits.deadline_seconds),
             rng=random.Random(1),
-            monotonic=world.monotonic,
-            sleep=world.sleep,
+            monotonic=env.monotonic,
+            sleep=env.sleep,
         ),
-        world=world,
+        env=env,
         project=project or a_project(),
         target=Target(base_url="https://api.example.com", project=PROJECT),
         limits=limits,
         guards=Guards(),
-        allowed=Allowed(),
+        overrides=GuardOverrides(),
         checkout=Checkout(commit=HEAD),
         ancestry=lambda commits: Ancestry(contained=commits & {HEAD}),
         source=Source(commit=HEAD, actor="ada"),
         folder=Path("nowhere"),
-        began=world.monotonic(),
+        began=env.monotonic(),
         redact=str,
     )
 

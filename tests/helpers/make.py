@@ -13,7 +13,7 @@ from typing import Final, Literal, TypedDict, Unpack
 from hypothesis import settings
 from msgspec.structs import replace
 
-from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
+from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import (
     Adopt,
@@ -23,7 +23,7 @@ from reconciler.model import (
     Job,
     JobSpec,
     Observed,
-    Ours,
+    OwnedJob,
     Phase,
     Position,
     Retry,
@@ -218,29 +218,31 @@ def seen(specs: Iterable[JobSpec], *jobs: Job, gone: Iterable[str] = ()) -> Obse
     specs = tuple(specs)
     wanted = frozenset(key for it in specs for key in it.run_keys)
     adopted = frozenset(it.adopt.job for it in specs if it.adopt)
-    return sort_out(jobs, Watched(project=PROJECT, wanted=wanted, adopted=adopted), gone=frozenset(gone))
+    return sort_out(
+        jobs, Watched(project=PROJECT, wanted=wanted, adopted=adopted), missing_ids=frozenset(gone)
+    )
 
 
-def ours(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Ours:
+def owned(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> OwnedJob:
     """A job of ours with its tags read."""
     read = tags.read(job(of, job_id, phase, **more))
-    assert isinstance(read, Ours)
+    assert isinstance(read, OwnedJob)
     return read
 
 
 def declared(
     *specs: JobSpec,
     selected: Iterable[str] | None = None,
-    lineage: Iterable[str] | None = (HEAD,),
+    contained_commits: Iterable[str] | None = (HEAD,),
     uncommitted: Iterable[str] = (),
-    newer: Iterable[str] = (),
+    descendant_commits: Iterable[str] = (),
 ) -> Declared:
     return Declared(
         specs=specs,
         selected=None if selected is None else frozenset(selected),
-        lineage=None if lineage is None else frozenset(lineage),
+        contained_commits=None if contained_commits is None else frozenset(contained_commits),
         uncommitted=frozenset(uncommitted),
-        newer=frozenset(newer),
+        descendant_commits=frozenset(descendant_commits),
     )
 
 
@@ -257,8 +259,8 @@ def intended(of: JobSpec, op: str, *, at: float = NOW, attempt: int = 1) -> Crea
     )
 
 
-def created(of: JobSpec, job_id: str, *, at: float = NOW, attempt: int = 1) -> Created:
-    return Created(
+def created(of: JobSpec, job_id: str, *, at: float = NOW, attempt: int = 1) -> CreateConfirmed:
+    return CreateConfirmed(
         at=at,
         run_id="r1",
         op=op_of(job_id),
@@ -304,13 +306,13 @@ def said(action: Action) -> str:
         case Create():
             return f"create {action.reason} {action.attempt}"
         case Cancel():
-            return f"cancel {action.ours.job.id} {action.reason}"
+            return f"cancel {action.owned.job.id} {action.reason}"
         case Keep():
             return f"keep {action.job.id if action.job else '-'} {action.reason}{'!' * action.attention}"
         case Hold():
             return f"hold {action.job.id if action.job else '-'} {action.reason}{'!' * action.attention}"
 
 
-def told(plan: Plan) -> dict[str, tuple[str, ...]]:
+def reported(plan: Plan) -> dict[str, tuple[str, ...]]:
     """A plan in a few words a name."""
     return {decision.name: tuple(map(said, decision.actions)) for decision in plan.decisions}

@@ -13,8 +13,8 @@ from typing import Final, TypeVar, Unpack
 from hypothesis import strategies as st
 from msgspec import structs
 
-from reconciler.ledger.lines import CancelEnded, Created, Ended, Line
-from reconciler.model import Job, JobSpec, Observed, Ours, Phase, RunKey, tags
+from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line
+from reconciler.model import Job, JobSpec, Observed, OwnedJob, Phase, RunKey, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Cancel, Create, Plan
 
@@ -62,7 +62,7 @@ class World:
     jobs: tuple[Job, ...] = ()
     lines: tuple[Line, ...] = ()
     gone: frozenset[str] = frozenset()
-    lineage: frozenset[str] | None = frozenset({HEAD})
+    contained_commits: frozenset[str] | None = frozenset({HEAD})
     now: float = NOW
 
     @property
@@ -70,7 +70,7 @@ class World:
         return seen(self.specs, *self.jobs, gone=self.gone)
 
     def plan(self, *, selected: frozenset[str] | None = None) -> Plan:
-        asked = declared(*self.specs, selected=selected, lineage=self.lineage)
+        asked = declared(*self.specs, selected=selected, contained_commits=self.contained_commits)
         return planner.plan(asked, self.observed, memory(*self.lines), now=self.now)
 
 
@@ -112,7 +112,7 @@ def a_world(dice: Dice) -> World:
         jobs=jobs,
         lines=tuple(lines),
         gone=frozenset(lost),
-        lineage=dice.pick(frozenset({HEAD}), frozenset({HEAD}), None),
+        contained_commits=dice.pick(frozenset({HEAD}), frozenset({HEAD}), None),
     )
 
 
@@ -163,8 +163,8 @@ def remembered(dice: Dice, it: Job) -> list[Line]:
     """What a ledger that saw some of it says about a job that is listed."""
     lines: list[Line] = []
     known = tags.read(it) if tags.project_of(it) else None
-    if isinstance(known, Ours):
-        about = Created(
+    if isinstance(known, OwnedJob):
+        about = CreateConfirmed(
             at=NOW,
             run_id="r1",
             op=known.tags.op,
@@ -226,7 +226,7 @@ def after(world: World, plan: Plan, *, cancelled: Phase = CANCELLED) -> World:
         plan: what is applied.
         cancelled: what a cancel leaves behind: STOPPING, or CANCELLED already.
     """
-    stops = {cancel.ours.job.id: cancel for cancel in plan.of(Cancel)}
+    stops = {cancel.owned.job.id: cancel for cancel in plan.of(Cancel)}
     jobs = [_with(it, cancelled) if it.id in stops else it for it in world.jobs]
     lines = list(world.lines)
     for job_id, cancel in stops.items():
@@ -235,14 +235,14 @@ def after(world: World, plan: Plan, *, cancelled: Phase = CANCELLED) -> World:
             CancelEnded(at=world.now, run_id="r1", job_id=job_id, status=STATUS[cancelled]),
         )
     over = {
-        create.spec.name: [it.ours.job.id for it in decision.of(Cancel) if it.twin is None]
+        create.spec.name: [it.owned.job.id for it in decision.of(Cancel) if it.duplicate_of is None]
         for decision in plan.decisions
         for create in decision.of(Create)
     }
     for create in plan.of(Create):
         job_id = f"n{next(_new_ids)}"
-        commit = HEAD if world.lineage else ""
-        bought = job(
+        commit = HEAD if world.contained_commits else ""
+        submitted = job(
             create.spec,
             job_id,
             ACTIVE,
@@ -251,7 +251,7 @@ def after(world: World, plan: Plan, *, cancelled: Phase = CANCELLED) -> World:
             commit=commit,
             over=over[create.spec.name],
         )
-        jobs.append(structs.replace(bought, created_at=int(world.now)))
+        jobs.append(structs.replace(submitted, created_at=int(world.now)))
         lines += (
             intended(create.spec, op_of(job_id), at=world.now, attempt=create.attempt),
             created(create.spec, job_id, at=world.now, attempt=create.attempt),

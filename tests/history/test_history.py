@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.cli.params.time_types import Moment, Span, unix
-from reconciler.documents.result_summary import RequestsDoc, Summary, TroubleDoc
+from reconciler.cli.params.time_types import DurationParam, TimestampParam, unix
+from reconciler.documents.result_summary import RequestsDoc, ResultSummary, TroubleDoc
 from reconciler.history import audit, merge
 from reconciler.history import statistics as stats
-from reconciler.history.filters import Wish, chosen
-from reconciler.history.from_ledger import STATUS, heard
+from reconciler.history.filters import HistoryFilter, filter_records
+from reconciler.history.from_ledger import STATUS, read_ledger
 from reconciler.history.record import CREATE_UNKNOWN, Record
-from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, Ended, Line
+from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text
 from tests.helpers.make import (
@@ -65,14 +65,14 @@ FULL = Ended(
 
 
 def history(*lines: Line, jobs: tuple[Job, ...] = ()) -> tuple[Record, ...]:
-    return merge.records(heard(lines), jobs)
+    return merge.records(read_ledger(lines), jobs)
 
 
 def test_nothing_has_no_history() -> None:
     assert history() == ()
 
 
-def test_an_end_is_told_with_its_times_and_numbers() -> None:
+def test_an_end_is_reported_with_its_times_and_numbers() -> None:
     (it,) = history(FULL)
     assert (it.status, it.queue_seconds, it.run_seconds) == ("SUCCESS", 5, 20)
     assert (it.total_requests, it.succeeded_requests, it.failed_requests) == (10, 9, 1)
@@ -82,7 +82,8 @@ def test_an_end_is_told_with_its_times_and_numbers() -> None:
 def test_lines_of_older_versions_say_less_and_never_nought(phase: str) -> None:
     old = Ended(at=NOW, run_id="r1", job_id="j1", name="a", work="v1:00", rerun="", attempt=1, phase=phase)
     (it,) = history(
-        old, Created(at=50, run_id="r1", op="o", job_id="j1", name="a", work="v1:00", rerun="", attempt=1)
+        old,
+        CreateConfirmed(at=50, run_id="r1", op="o", job_id="j1", name="a", work="v1:00", rerun="", attempt=1),
     )
     assert it.status == STATUS[phase]
     assert (it.created_at, it.started_at, it.total_requests, it.succeeded_requests) == (50, None, None, None)
@@ -94,15 +95,15 @@ def test_a_line_that_says_more_wins_over_one_that_says_less() -> None:
 
 
 def test_the_list_is_fresher_than_the_ledger_which_knows_why() -> None:
-    bought = intended(A, "op-of-j1")
+    submitted = intended(A, "op-of-j1")
     made = created(A, "j1")
     listed = job(A, "j1", FAILED)
     op = str(listed.metadata["reconciler.run"]).split("op=")[1].split()[0]
     (it,) = history(intended(A, op), made, ended(A, "j1", SUCCEEDED), jobs=(listed,))
-    assert (it.status, it.reason, it.sources) == (listed.status, bought.reason, ("list", "ledger"))
+    assert (it.status, it.reason, it.sources) == (listed.status, submitted.reason, ("list", "ledger"))
 
 
-def test_a_create_without_an_outcome_is_told_until_its_job_shows() -> None:
+def test_a_create_without_an_outcome_is_reported_until_its_job_shows() -> None:
     listed = job(A, "j1", SUCCEEDED)
     op = str(listed.metadata["reconciler.run"]).split("op=")[1].split()[0]
     (lost,) = history(intended(A, op))
@@ -111,7 +112,7 @@ def test_a_create_without_an_outcome_is_told_until_its_job_shows() -> None:
     assert found.job_id == "j1"
 
 
-def test_who_cancelled_is_told_where_it_took_effect() -> None:
+def test_who_cancelled_is_reported_where_it_took_effect() -> None:
     meant = CancelIntended(at=5, run_id="r1", job_id="j1", name="a", reason="superseded", actor="ada")
     (it,) = history(created(A, "j1"), meant, CancelEnded(at=6, run_id="r1", job_id="j1", status="CANCELLED"))
     assert (it.cancel_reason, it.cancelled_by, it.cancelled_at) == ("superseded", "ada", 5)
@@ -121,22 +122,22 @@ def test_who_cancelled_is_told_where_it_took_effect() -> None:
     assert (late.status, late.cancel_reason) == ("SUCCESS", None)
 
 
-def test_a_cancel_is_not_told_of_a_job_whose_results_say_that_it_succeeded() -> None:
-    pulled = Summary(
+def test_a_cancel_is_not_reported_of_a_job_whose_results_say_that_it_succeeded() -> None:
+    pulled = ResultSummary(
         tool="1", project="p", name="a", job_id="j1", work="v1:00", rerun="", attempt=1, status="SUCCESS",
         endpoint="/v1/ocr", model=None, created_at=1, started_at=2, completed_at=3, pulled_at=4.0, inputs="none",
         requests=RequestsDoc(total=1, ok=1, failed=0, missing=0, failures={}), tokens=None, trouble=TroubleDoc(),
         files=(),
     )  # fmt: skip
-    ledger = heard((created(A, "j1"), *stopped("j1", "removed")))
+    ledger = read_ledger((created(A, "j1"), *stopped("j1", "removed")))
     (it,) = merge.records(ledger, (), {"j1": pulled})
     assert (it.status, it.cancel_reason) == ("SUCCESS", None)
 
 
 def test_the_page_on_history_names_every_check() -> None:
-    told = [line.split(maxsplit=1) for line in (audit.__doc__ or "").splitlines()[3:] if line]
+    reported = [line.split(maxsplit=1) for line in (audit.__doc__ or "").splitlines()[3:] if line]
     page = (Path(__file__).parents[2] / "docs/history.md").read_text()
-    assert [f"| `{check}` | {what} |" for check, what in told] == re.findall(
+    assert [f"| `{check}` | {what} |" for check, what in reported] == re.findall(
         r"^\| `\w+` \| .+ \|$", page, re.MULTILINE
     )
 
@@ -148,7 +149,7 @@ def test_of_two_ends_of_one_moment_the_same_one_counts_in_any_order() -> None:
 
 @modest
 @given(st.lists(any_lines(), max_size=8), st.randoms(use_true_random=False))
-def test_the_order_of_lines_and_their_repetition_tell_nothing(some: list[Line], dice: Random) -> None:
+def test_the_order_of_lines_and_their_repetition_report_nothing(some: list[Line], dice: Random) -> None:
     again = [*some, *some[:3]]
     dice.shuffle(again)
     assert {it.job_id: it.status for it in history(*again)} == {it.job_id: it.status for it in history(*some)}
@@ -160,10 +161,15 @@ def test_the_order_of_lines_and_their_repetition_tell_nothing(some: list[Line], 
 
 def test_what_is_not_known_meets_no_wish_about_it() -> None:
     unknown, known = Record(name="a"), Record(name="b", created_at=5, commit="abc", actor="ada")
-    assert chosen([unknown, known], Wish()) == (unknown, known)
-    for wish in (Wish(since=0), Wish(until=9), Wish(commit="a"), Wish(actor="ADA")):
-        assert chosen([unknown, known], wish) == (known,)
-    assert chosen([unknown, known], Wish(statuses=("?",))) == (unknown, known)
+    assert filter_records([unknown, known], HistoryFilter()) == (unknown, known)
+    for wish in (
+        HistoryFilter(since=0),
+        HistoryFilter(until=9),
+        HistoryFilter(commit="a"),
+        HistoryFilter(actor="ADA"),
+    ):
+        assert filter_records([unknown, known], wish) == (known,)
+    assert filter_records([unknown, known], HistoryFilter(statuses=("?",))) == (unknown, known)
 
 
 @modest
@@ -235,13 +241,13 @@ def test_every_row_stays_one_line(some: list[list[str]]) -> None:
     [("90", 90), ("30m", 1800), ("1.5h", 5400), ("2d", 172_800), ("1w", 604_800), ("5 min", 300)],
 )
 def test_spans(text: str, seconds: float) -> None:
-    assert Span().convert(text, None, None) == seconds
+    assert DurationParam().convert(text, None, None) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "5y", "1e9", "h", "٣h"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
-        Span().convert(text, None, None)
+        DurationParam().convert(text, None, None)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +261,10 @@ def test_what_is_no_span_is_refused(text: str) -> None:
     ],
 )
 def test_moments(text: str, moment: dt.datetime) -> None:
-    assert unix(Moment().convert(text, None, None), 0) == moment.timestamp()
+    assert unix(TimestampParam().convert(text, None, None), 0) == moment.timestamp()
 
 
 def test_a_span_before_now_is_a_moment() -> None:
-    assert unix(Moment().convert("7d", None, None), NOW) == NOW - 7 * 86_400
+    assert unix(TimestampParam().convert("7d", None, None), NOW) == NOW - 7 * 86_400
     with pytest.raises(click.BadParameter):
-        Moment().convert("yesterday", None, None)
+        TimestampParam().convert("yesterday", None, None)

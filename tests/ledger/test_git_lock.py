@@ -33,7 +33,7 @@ def old(path: Path, seconds: float) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told", "may_pass"),
+    ("seconds", "reported", "may_pass"),
     [
         (-5, "0 s old", True),
         (0, "0 s old", True),
@@ -42,15 +42,15 @@ def old(path: Path, seconds: float) -> Path:
         (7_500, "2 h 5 min old", False),
     ],
 )
-def test_a_lock_of_the_clone_is_told_with_its_age(
-    tmp_path: Path, seconds: float, told: str, *, may_pass: bool
+def test_a_lock_of_the_clone_is_reported_with_its_age(
+    tmp_path: Path, seconds: float, reported: str, *, may_pass: bool
 ) -> None:
     path = old(tmp_path / ".git/it's a ref.lock", seconds)
     for name in (str(path), ".git/it's a ref.lock", f"{tmp_path}/./.git/it's a ref.lock"):
         lock = locks(tmp_path).in_the_way(HERE.format(name))
         assert lock
         error = LockedError("the ledger cannot be fetched", lock)
-        said = f"the ledger cannot be fetched: git's lock file .git/it's a ref.lock, {told} is in the way"
+        said = f"the ledger cannot be fetched: git's lock file .git/it's a ref.lock, {reported} is in the way"
         assert str(error) == said
         assert error.may_pass is may_pass
         quoted = f"""'{tmp_path}/.git/it'"'"'s a ref.lock'"""
@@ -69,7 +69,7 @@ def test_a_lock_on_another_machine_is_for_its_administrator(tmp_path: Path) -> N
     path = old(tmp_path / "srv/shop.git/refs/a.lock", 7_500)
     lock = locks(tmp_path).in_the_way(THERE.format(path))
     assert lock
-    assert lock.told == f"git's lock file {path} of the remote origin"
+    assert lock.description == f"git's lock file {path} of the remote origin"
     assert "its administrator has to delete the file" in lock.hint
     assert "rm" not in lock.hint.split()
     assert LockedError("why", lock).may_pass
@@ -81,7 +81,7 @@ def test_a_lock_in_a_remote_that_is_a_folder_is_looked_at(tmp_path: Path, url: s
     path = old(folder / "refs/a.lock", 7_500)
     lock = locks(tmp_path, url=url.format(folder)).in_the_way(THERE.format(path))
     assert lock
-    assert lock.told == "git's lock file srv/shop.git/refs/a.lock of the remote origin, 2 h 5 min old"
+    assert lock.description == "git's lock file srv/shop.git/refs/a.lock of the remote origin, 2 h 5 min old"
 
 
 @pytest.mark.parametrize(

@@ -28,15 +28,15 @@ from reconciler.ledger.file import NAME, FileLedger
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
-    Created,
+    CreateConfirmed,
     CreateIntended,
     CreateRefused,
     CreateUnknown,
-    EndClaimed,
     Ended,
-    EndTold,
     Line,
-    TellingBegan,
+    NotificationClaimed,
+    NotificationDelivered,
+    NotificationsEnabled,
     blocks,
     decode,
     encode,
@@ -62,7 +62,7 @@ INTENDED: Final = CreateIntended(
     at=1.5, run_id="r1", op="o1", name="a", work="v1:00", rerun="", attempt=1, reason="new"
 )
 CLAIM: Final = replace(INTENDED, lease=900.0)
-CREATED: Final = Created(
+CREATED: Final = CreateConfirmed(
     at=2, run_id="r1", op="o1", job_id="j1", name="a", work="v1:00", rerun="2", attempt=1
 )
 INTENDED_IN_FULL: Final = replace(INTENDED, commit="c0ffee", actor="Zoë", run_url="https://ci.example.com/7")
@@ -75,10 +75,12 @@ EACH: Final[dict[str, Line]] = {
     '"run_url": "https://ci.example.com/7"}': INTENDED_IN_FULL,
     f'{{"v": 1, "kind": "create_intended", "at": 1.5, "run_id": "r1", "op": "o1", {ABOUT}, "rerun": "", '
     '"attempt": 1, "reason": "new", "lease": 900.0}': CLAIM,
-    f'{{"v": 1, "kind": "created", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", {ABOUT}, "rerun": "2", '
+    f'{{"v": 1, "kind": "create_confirmed", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", '
+    f'{ABOUT}, "rerun": "2", '
     '"attempt": 1}': CREATED,
-    f'{{"v": 1, "kind": "created", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", {ABOUT}, "rerun": "2", '
-    '"attempt": 1, "adopted": true}': replace(CREATED, adopted=True),
+    f'{{"v": 1, "kind": "create_confirmed", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", '
+    f'{ABOUT}, "rerun": "2", '
+    '"attempt": 1, "recovered": true}': replace(CREATED, recovered=True),
     '{"v": 1, "kind": "create_refused", "at": 3, "run_id": "r1", "op": "o1", "error": "422"}': CreateRefused(
         at=3, run_id="r1", op="o1", error="422"
     ),
@@ -93,7 +95,8 @@ EACH: Final[dict[str, Line]] = {
     '"phase": "SUCCEEDED"}': Ended(
         at=6, run_id="r1", job_id="j1", name="a", work="v1:00", rerun="", attempt=1, phase="SUCCEEDED"
     ),
-    f'{{"v": 1, "kind": "created", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", {ABOUT}, "rerun": "2", '
+    f'{{"v": 1, "kind": "create_confirmed", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", '
+    f'{ABOUT}, "rerun": "2", '
     '"attempt": 1, "endpoint": "/v1/ocr", "model": "m", "requests": 3, "created_at": 2}': replace(
         CREATED, endpoint="/v1/ocr", model="m", requests=3, created_at=2
     ),
@@ -118,13 +121,13 @@ EACH: Final[dict[str, Line]] = {
         succeeded=3,
         failed=0,
     ),
-    '{"v": 1, "kind": "telling_began", "at": 7, "run_id": "r1"}': TellingBegan(at=7, run_id="r1"),
-    '{"v": 1, "kind": "end_claimed", "at": 8, "run_id": "r1", "job_id": "j1", "lease": 60.0}': EndClaimed(
-        at=8, run_id="r1", job_id="j1", lease=60.0
+    '{"v": 1, "kind": "notifications_enabled", "at": 7, "run_id": "r1"}': NotificationsEnabled(
+        at=7, run_id="r1"
     ),
-    '{"v": 1, "kind": "end_told", "at": 9, "run_id": "r1", "job_id": "j1", "error": "exit code 1"}': EndTold(
-        at=9, run_id="r1", job_id="j1", error="exit code 1"
-    ),
+    '{"v": 1, "kind": "notification_claimed", "at": 8, "run_id": "r1", "job_id": "j1", '
+    '"lease": 60.0}': NotificationClaimed(at=8, run_id="r1", job_id="j1", lease=60.0),
+    '{"v": 1, "kind": "notification_delivered", "at": 9, "run_id": "r1", "job_id": "j1", "error": '
+    '"exit code 1"}': NotificationDelivered(at=9, run_id="r1", job_id="j1", error="exit code 1"),
 }
 
 ats: Final = st.integers(0, 3) | st.sampled_from((0.5, 1.5))
@@ -142,15 +145,15 @@ def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
     source = {"commit": text, "actor": text, "run_url": text}
     return st.one_of(
         st.builds(CreateIntended, **said, **about, **source, op=ids, reason=text, lease=ats),
-        st.builds(Created, **said, **about, op=ids, job_id=ids, adopted=st.booleans()),
+        st.builds(CreateConfirmed, **said, **about, op=ids, job_id=ids, recovered=st.booleans()),
         st.builds(CreateRefused, **said, op=ids, error=text),
         st.builds(CreateUnknown, **said, op=ids, error=text),
         st.builds(CancelIntended, **said, **source, job_id=ids, name=text, reason=reasons),
         st.builds(CancelEnded, **said, job_id=ids, status=text, error=st.just("") | text),
         st.builds(Ended, **said, **about, job_id=ids, phase=phases),
-        st.builds(TellingBegan, **said),
-        st.builds(EndClaimed, **said, job_id=ids, lease=ats),
-        st.builds(EndTold, **said, job_id=ids, error=st.just("") | text),
+        st.builds(NotificationsEnabled, **said),
+        st.builds(NotificationClaimed, **said, job_id=ids, lease=ats),
+        st.builds(NotificationDelivered, **said, job_id=ids, error=st.just("") | text),
     )
 
 
@@ -202,7 +205,7 @@ GARBAGE: Final = {
     "a list": "[]",
     "an empty object": "{}",
     "another kind": '{"v": 1, "kind": "melted"}',
-    "a kind that is no word": '{"v": 1, "kind": ["created"]}',
+    "a kind that is no word": '{"v": 1, "kind": ["create_confirmed"]}',
     "no version": encode(CREATED).replace('"v": 1, ', ""),
     "version nought": encode(CREATED).replace('"v": 1', '"v": 0'),
     "a version that is a word": encode(CREATED).replace('"v": 1', '"v": "1"'),
@@ -274,7 +277,7 @@ def fold(*several: Line) -> Memory:
 
 @modest
 @given(st.lists(lines(), max_size=8), st.randoms(use_true_random=False), st.data())
-def test_neither_order_nor_repetition_of_lines_tells_anything(
+def test_neither_order_nor_repetition_of_lines_reports_anything(
     some: list[Line], random: Random, data: st.DataObject
 ) -> None:
     again = [*some, *(data.draw(st.lists(st.sampled_from(some))) if some else ())]
@@ -545,9 +548,9 @@ def python(code: str, *args: str) -> subprocess.Popen[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="only POSIX bounds the size of files")
 def test_a_disk_that_fills_up_within_a_line_costs_that_line(tmp_path: Path) -> None:
     with python(FULL, str(tmp_path)) as process:
-        told, _ = process.communicate(timeout=30)
+        reported, _ = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert told.split() == ["LedgerError", "o1", "o3"]
+    assert reported.split() == ["LedgerError", "o1", "o3"]
 
 
 def test_many_threads_may_append(tmp_path: Path) -> None:
@@ -566,7 +569,7 @@ HOLDING: Final = """
 import sys
 from pathlib import Path
 from reconciler.ledger import lock
-with lock.held(Path(sys.argv[1]), holder="run r1 on host h, process 7"):
+with lock.hold_lock(Path(sys.argv[1]), holder="run r1 on host h, process 7"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -584,14 +587,14 @@ def holding(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_lock_that_another_process_holds_is_refused_and_told(tmp_path: Path) -> None:
+def test_a_lock_that_another_process_holds_is_refused_and_reported(tmp_path: Path) -> None:
     with holding(tmp_path):
         with (
             pytest.raises(LedgerError, match="run r1 on host h, process 7"),
-            lock.held(tmp_path, holder="me"),
+            lock.hold_lock(tmp_path, holder="me"),
         ):
             pass
-        with pytest.raises(LedgerError, match="run r1"), lock.held(tmp_path, holder="me"):
+        with pytest.raises(LedgerError, match="run r1"), lock.hold_lock(tmp_path, holder="me"):
             pass
 
 
@@ -599,41 +602,41 @@ def test_a_lock_goes_with_the_process_that_held_it(tmp_path: Path) -> None:
     with holding(tmp_path) as process:
         process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
         process.wait(timeout=30)
-        with lock.held(tmp_path, holder="me"):
+        with lock.hold_lock(tmp_path, holder="me"):
             assert b"me" in (tmp_path / lock.NAME).read_bytes()
 
 
 def test_a_lock_is_released_when_its_block_ends(tmp_path: Path) -> None:
-    with lock.held(tmp_path / "new", holder="a long description of the first holder"):
+    with lock.hold_lock(tmp_path / "new", holder="a long description of the first holder"):
         pass
-    with lock.held(tmp_path / "new", holder="second"):
+    with lock.hold_lock(tmp_path / "new", holder="second"):
         assert (tmp_path / "new" / lock.NAME).read_bytes() == b"\0second"
 
 
 def test_a_lock_is_released_when_its_block_fails(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), lock.held(tmp_path, holder="first"):
+    with pytest.raises(ZeroDivisionError), lock.hold_lock(tmp_path, holder="first"):
         raise ZeroDivisionError
-    with lock.held(tmp_path, holder="second"):
+    with lock.hold_lock(tmp_path, holder="second"):
         pass
 
 
 def test_a_lock_excludes_its_own_process_too(tmp_path: Path) -> None:
     with (
-        lock.held(tmp_path, holder="first"),
+        lock.hold_lock(tmp_path, holder="first"),
         pytest.raises(LedgerError, match="first"),
-        lock.held(tmp_path, holder="second"),
+        lock.hold_lock(tmp_path, holder="second"),
     ):
         pass
 
 
 def test_locks_of_two_targets_do_not_meet(tmp_path: Path) -> None:
-    with lock.held(tmp_path / "one", holder="first"), lock.held(tmp_path / "two", holder="second"):
+    with lock.hold_lock(tmp_path / "one", holder="first"), lock.hold_lock(tmp_path / "two", holder="second"):
         pass
 
 
 def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(LedgerError, match="cannot be made"), lock.held(tmp_path / "file", holder="me"):
+    with pytest.raises(LedgerError, match="cannot be made"), lock.hold_lock(tmp_path / "file", holder="me"):
         pass
 
 

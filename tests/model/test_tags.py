@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.model import InputFile, Job, Ours, RunKey, Source, Tags, Unreadable, digests, tags
+from reconciler.model import InputFile, Job, OwnedJob, RunKey, Source, Tags, Unreadable, digests, tags
 from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, modest, newer, sha, spec
 
 KEYS: Final = (
@@ -42,7 +42,7 @@ some_tags: Final = st.builds(
     run_key=st.builds(RunKey, DIGESTS, PRINTABLE),
     inputs=DIGESTS,
     requests=st.none() | st.integers(0, 10**15),
-    parts=st.frozensets(st.from_regex(r"[0-9a-f]{8}", fullmatch=True), max_size=80),
+    input_prefixes=st.frozensets(st.from_regex(r"[0-9a-f]{8}", fullmatch=True), max_size=80),
     settings=DIGESTS,
     attempt=st.integers(1, 99_999_999),
     op=st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
@@ -59,17 +59,17 @@ def with_metadata(pairs: dict[str, object]) -> Job:
 @given(some_tags)
 def test_identity_survives_writing_and_reading(written: Tags) -> None:
     read = tags.read(with_metadata(dict(tags.write(written))))
-    assert isinstance(read, Ours)
-    cut = replace(read.tags, parts=written.parts, source=written.source)
+    assert isinstance(read, OwnedJob)
+    cut = replace(read.tags, input_prefixes=written.input_prefixes, source=written.source)
     assert cut == written
-    assert read.tags.parts in (written.parts, frozenset())
+    assert read.tags.input_prefixes in (written.input_prefixes, frozenset())
 
 
 @modest
 @given(some_tags)
 def test_the_source_is_read_as_it_was_written_or_left_out_where_it_does_not_fit(written: Tags) -> None:
     read = tags.read(with_metadata(dict(tags.write(written))))
-    assert isinstance(read, Ours)
+    assert isinstance(read, OwnedJob)
     source = read.tags.source
     assert (source.commit, source.dirty) == (written.source.commit, written.source.dirty)
     assert source.actor in (written.source.actor, "")
@@ -102,7 +102,7 @@ def test_the_longest_identity_fits() -> None:
     pairs = tags.write(made)
     assert max(map(len, pairs.values())) <= 512
     read = tags.read(with_metadata(dict(pairs)))
-    assert isinstance(read, Ours)
+    assert isinstance(read, OwnedJob)
     assert read.tags == made
 
 
@@ -136,8 +136,8 @@ def test_the_parts_of_few_inputs_are_written_and_of_many_left_out() -> None:
     for it, kept in ((few, 40), (many, 0)):
         made = tags.tags_of(it, project=PROJECT, attempt=1, op="0" * 24, source=Source())
         read = tags.read(with_metadata(dict(tags.write(made))))
-        assert isinstance(read, Ours)
-        assert len(read.tags.parts) == kept
+        assert isinstance(read, OwnedJob)
+        assert len(read.tags.input_prefixes) == kept
         assert read.tags.requests == it.requests
 
 
@@ -147,7 +147,7 @@ def test_the_parts_are_left_out_only_where_they_do_not_fit() -> None:
         it = spec(inputs=tuple(file_of(f"f{at}", requests=1) for at in range(count)))
         made = tags.tags_of(it, project=PROJECT, attempt=1, op="0" * 24, source=Source())
         value = tags.write(made)[tags.INPUTS]
-        whole = f"{made.inputs} requests={count} parts={','.join(sorted(made.parts))}"
+        whole = f"{made.inputs} requests={count} parts={','.join(sorted(made.input_prefixes))}"
         assert value == (whole if len(whole) <= 512 else f"{made.inputs} requests={count}")
         lengths.append(len(whole))
     assert min(lengths) < 512 < max(lengths)
@@ -155,7 +155,7 @@ def test_the_parts_are_left_out_only_where_they_do_not_fit() -> None:
 
 def test_an_unknown_number_of_requests_stays_unknown() -> None:
     read = tags.read(job(hidden()))
-    assert isinstance(read, Ours)
+    assert isinstance(read, OwnedJob)
     assert read.tags.requests is None
 
 
@@ -168,7 +168,7 @@ def test_the_pairs_are_pinned() -> None:
         run_key=RunKey(f"v1:{digest}", "2026-11 b=1"),
         inputs=f"v1:{digest}",
         requests=12,
-        parts=frozenset({"bbbbbbbb", "aaaaaaaa"}),
+        input_prefixes=frozenset({"bbbbbbbb", "aaaaaaaa"}),
         settings=f"v1:{digest}",
         attempt=2,
         op="0123456789abcdef01234567",
@@ -224,13 +224,13 @@ ALTERED: Final = {
 def test_altered_tags_are_unreadable(key: str, value: object) -> None:
     read = tags.read(job(spec(), altered={key: value}))
     assert isinstance(read, Unreadable)
-    assert not read.newer
+    assert not read.from_newer_version
     assert key in read.problem
 
 
 def test_tags_before_they_are_altered_are_readable() -> None:
     """Otherwise the table above would prove nothing."""
-    assert isinstance(tags.read(job(spec(), altered={tags.RUN: RUN})), Ours)
+    assert isinstance(tags.read(job(spec(), altered={tags.RUN: RUN})), OwnedJob)
 
 
 def test_an_unreadable_job_keeps_what_can_be_read() -> None:
@@ -254,7 +254,7 @@ def test_an_unreadable_job_keeps_what_can_be_read() -> None:
 def test_a_newer_tools_tags_are_called_newer(altered: dict[str, object | None]) -> None:
     read = tags.read(job(spec(), altered=altered))
     assert isinstance(read, Unreadable)
-    assert read.newer
+    assert read.from_newer_version
 
 
 def test_a_newer_tools_job_keeps_its_name_and_its_work() -> None:
@@ -266,7 +266,7 @@ def test_a_newer_tools_job_keeps_its_name_and_its_work() -> None:
 @pytest.mark.parametrize("key", [tags.INPUTS, tags.SETTINGS, tags.SOURCE])
 def test_what_is_only_for_readers_may_be_lost(key: str) -> None:
     read = tags.read(job(spec(), altered={key: None}))
-    assert isinstance(read, Ours)
+    assert isinstance(read, OwnedJob)
     assert read.tags.run_key == spec().run_key
 
 
@@ -316,7 +316,7 @@ noise: Final = (
 @given(st.dictionaries(st.sampled_from(KEYS[1:]), noise), noise.filter(lambda it: isinstance(it, str)))
 def test_no_metadata_raises(pairs: dict[str, object], project: object) -> None:
     read = tags.read(with_metadata({tags.PROJECT: project, **pairs}))
-    if isinstance(read, Ours):
+    if isinstance(read, OwnedJob):
         assert read.tags.attempt > 0
         assert read.tags.project == project
     else:
@@ -330,7 +330,7 @@ def test_a_cut_tag_is_unreadable_or_means_the_same(written: Tags, key: str, data
     pairs = tags.write(written)
     pairs[key] = pairs[key][: data.draw(st.integers(0, len(pairs[key]) - 1))]
     read = tags.read(with_metadata(dict(pairs)))
-    if key == tags.NAME and isinstance(read, Ours):
+    if key == tags.NAME and isinstance(read, OwnedJob):
         assert read.tags.run_key == written.run_key
     else:
         assert isinstance(read, Unreadable)
@@ -339,13 +339,13 @@ def test_a_cut_tag_is_unreadable_or_means_the_same(written: Tags, key: str, data
 @pytest.mark.parametrize("word", ["cancel", "keep"])
 def test_on_remove_travels_with_the_job(word: Literal["cancel", "keep"]) -> None:
     read = tags.read(job(spec(on_remove=word), "j1", ACTIVE))
-    assert isinstance(read, Ours)
+    assert isinstance(read, OwnedJob)
     assert read.tags.on_remove == word
 
 
 def test_the_short_form_of_an_input_tells_files_apart() -> None:
     part = InputFile(path="x", sha256=sha("x"), size=1, requests=1)
-    assert tags.short(part.identity) == sha("x")[:8]
+    assert tags.digest_prefix(part.identity) == sha("x")[:8]
     assert (
         digests.version_of(tags.tags_of(spec(), project="p", attempt=1, op="0" * 8, source=Source()).inputs)
         == "v1"

@@ -23,7 +23,7 @@ def imported(*arguments: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def test_the_version_is_told_without_importing_anything_heavy() -> None:
+def test_the_version_is_reported_without_importing_anything_heavy() -> None:
     assert imported("--version") & HEAVY == set()
 
 

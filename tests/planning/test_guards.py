@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from reconciler.ledger.lines import Created, Line
+from reconciler.ledger.lines import CreateConfirmed, Line
 from reconciler.model import Job, JobSpec, Phase
 from reconciler.planning import guards
 from reconciler.planning.actions import Cancel
-from reconciler.planning.guards import GUARDS, Allowed, Proposal, Refusal, refusals
+from reconciler.planning.guards import GUARDS, GuardInput, GuardOverrides, Refusal, refusals
 from reconciler.planning.planner import plan
 from reconciler.settings import Guards
 from tests.helpers.make import (
@@ -40,27 +40,27 @@ def proposal(
     *jobs: Job,
     specs: tuple[JobSpec, ...] = (A,),
     settings: Guards = Guards(max_cancels=1000, max_cancel_share=1.0),  # noqa: B008 -- frozen
-    allowed: Allowed = Allowed(),  # noqa: B008 -- frozen
+    allowed: GuardOverrides = GuardOverrides(),  # noqa: B008 -- frozen
     lines: tuple[Line, ...] = (),
     gone: tuple[str, ...] = (),
-) -> Proposal:
+) -> GuardInput:
     asked, remembered = declared(*specs), memory(*lines)
-    observed = structs.replace(seen(specs, *jobs, gone=gone), began=NOW)
-    return Proposal(
+    observed = structs.replace(seen(specs, *jobs, gone=gone), read_started_at=NOW)
+    return GuardInput(
         plan=plan(asked, observed, remembered, now=NOW),
         declared=asked,
         observed=observed,
         memory=remembered,
         settings=settings,
-        allowed=allowed,
+        overrides=allowed,
     )
 
 
-def names(weighed: Proposal) -> list[str]:
+def names(weighed: GuardInput) -> list[str]:
     return [refusal.guard for refusal in refusals(weighed)]
 
 
-def known(of: JobSpec, job_id: str, *, age: float = 3_600) -> Created:
+def known(of: JobSpec, job_id: str, *, age: float = 3_600) -> CreateConfirmed:
     """A job that the ledger of this host saw created so many seconds before the list was read."""
     return created(of, job_id, at=NOW - age)
 
@@ -103,7 +103,7 @@ def test_declaring_one_spec_is_not_declaring_nothing() -> None:
 
 
 def test_declaring_nothing_is_allowed_where_asked() -> None:
-    assert names(proposal(*running(2), specs=(), allowed=Allowed(empty=True))) == []
+    assert names(proposal(*running(2), specs=(), allowed=GuardOverrides(empty=True))) == []
 
 
 def test_declaring_nothing_where_nothing_runs_is_no_matter() -> None:
@@ -119,7 +119,7 @@ def test_more_cancels_than_the_limit_are_refused(count: int, *, refused: bool) -
     assert names(weighed) == ["max_cancels"] * refused
 
 
-def test_too_many_cancels_are_told_with_their_number() -> None:
+def test_too_many_cancels_are_reported_with_their_number() -> None:
     (refusal,) = refusals(proposal(*running(11), settings=Guards(max_cancel_share=1.0)))
     assert refusal.message == "the plan cancels 11 jobs, more than 10"
     assert refusal.hint == "pass --max-cancels 11, or set guards.max_cancels"
@@ -184,7 +184,7 @@ def test_requests_that_nobody_can_count_are_over_every_budget() -> None:
     assert refusal.hint == "pass --max-new-requests none, or set guards.max_new_requests to null"
 
 
-def test_what_is_bought_already_is_not_in_the_budget() -> None:
+def test_what_is_created_already_is_not_in_the_budget() -> None:
     b = spec("b", "w2")
     assert names(proposal(job(A), specs=(A, b), settings=Guards(max_new_requests=10))) == []
 
@@ -198,7 +198,7 @@ def test_losing_more_answers_than_the_limit_is_refused(answered: int, *, refused
     assert names(weighed) == ["max_lost_answers"] * refused
 
 
-def test_lost_answers_are_told_with_their_number() -> None:
+def test_lost_answers_are_reported_with_their_number() -> None:
     (refusal,) = refusals(proposal(*running(2, answered=6_000)))
     assert refusal.message == "the plan cancels jobs that have answered 12,000 requests, more than 10,000"
     assert refusal.hint == "pass --max-lost-answers 12000, or set guards.max_lost_answers"
@@ -233,7 +233,7 @@ def test_jobs_of_another_project_do_not_make_it_our_workspace() -> None:
 
 def test_another_workspace_is_allowed_where_asked() -> None:
     lines = (known(spec("x", "w8"), "g1"),)
-    assert names(proposal(lines=lines, allowed=Allowed(other_workspace=True))) == []
+    assert names(proposal(lines=lines, allowed=GuardOverrides(other_workspace=True))) == []
 
 
 def test_without_a_memory_every_workspace_is_as_good_as_another() -> None:
@@ -272,7 +272,7 @@ def test_a_young_job_that_get_does_not_know_either_may_be_of_another_workspace()
 
 def test_a_snapshot_of_a_list_that_lags_is_not_of_another_workspace() -> None:
     weighed = proposal(lines=(known(spec("x", "w8"), "g1", age=0),), gone=("g1",))
-    observed = structs.replace(weighed.observed, at=NOW)
+    observed = structs.replace(weighed.observed, snapshot_taken_at=NOW)
     assert names(structs.replace(weighed, observed=observed)) == []
 
 
@@ -304,9 +304,9 @@ def test_a_known_job_is_as_old_as_its_first_line() -> None:
 def test_work_that_lives_under_another_project_is_refused(phase: Phase) -> None:
     other = job(A, "j1", phase, project="renamed")
     (refusal,) = refusals(proposal(other))
-    assert refusal.guard == "bought_elsewhere"
+    assert refusal.guard == "created_elsewhere"
     assert refusal.message == "the work of a is already bought under project renamed"
-    assert "--allow-bought-elsewhere" in refusal.hint
+    assert "--allow-created-elsewhere" in refusal.hint
 
 
 @pytest.mark.parametrize("phase", [FAILED, TIMED_OUT, CANCELLED, STOPPING])
@@ -318,21 +318,21 @@ def test_other_work_of_another_project_is_no_matter() -> None:
     assert names(proposal(job(spec("a", "w9"), project="renamed"))) == []
 
 
-def test_work_under_another_project_is_no_matter_where_it_is_not_bought_here() -> None:
+def test_work_under_another_project_is_no_matter_where_it_is_not_created_here() -> None:
     b = spec("b", "w2")
     weighed = proposal(job(A), job(A, "j2", project="renamed"), specs=(A, b))
     assert names(weighed) == []
 
 
-def test_many_works_under_other_projects_are_told_in_one_sentence() -> None:
+def test_many_works_under_other_projects_are_reported_in_one_sentence() -> None:
     b, c = spec("b", "w2"), spec("c", "w3")
     jobs = (job(A, "j1", project="one"), job(b, "j2", project="two"), job(c, "j3", project="one"))
     (refusal,) = refusals(proposal(*jobs, specs=(A, b, c)))
     assert refusal.message == "the work of a and 2 more is already bought under project one, two"
 
 
-def test_buying_it_here_too_is_allowed_where_asked() -> None:
-    weighed = proposal(job(A, project="renamed"), allowed=Allowed(bought_elsewhere=True))
+def test_creating_it_here_too_is_allowed_where_asked() -> None:
+    weighed = proposal(job(A, project="renamed"), allowed=GuardOverrides(created_elsewhere=True))
     assert names(weighed) == []
 
 

@@ -39,12 +39,12 @@ from tests.helpers.make import (
     meant,
     memory,
     newer,
+    reported,
     retrying,
     seen,
     sha,
     spec,
     stopped,
-    told,
     untagged,
 )
 
@@ -67,19 +67,22 @@ class Row:
     jobs: tuple[Job, ...] = ()
     memory: Memory = field(default_factory=Memory)
     gone: tuple[str, ...] = ()
-    lineage: tuple[str, ...] | None = (HEAD,)
+    contained_commits: tuple[str, ...] | None = (HEAD,)
     later: tuple[str, ...] = ()
     expected: Mapping[str, tuple[str, ...]]
 
     def plan(self, *, now: float = NOW) -> Plan:
         observed = seen(self.specs, *self.jobs, gone=self.gone)
         return plan(
-            declared(*self.specs, lineage=self.lineage, newer=self.later), observed, self.memory, now=now
+            declared(*self.specs, contained_commits=self.contained_commits, descendant_commits=self.later),
+            observed,
+            self.memory,
+            now=now,
         )
 
     def cases(self) -> list[Case]:
         """The case of each name."""
-        asked = declared(*self.specs, lineage=self.lineage, newer=self.later)
+        asked = declared(*self.specs, contained_commits=self.contained_commits, descendant_commits=self.later)
         observed = seen(self.specs, *self.jobs, gone=self.gone)
         return list(cases(asked, observed, self.memory, now=NOW))
 
@@ -87,7 +90,7 @@ class Row:
 def test_nothing_to_do() -> None:
     assert Row(specs=(), expected={}).plan() == Plan(decisions=())
     running = Row(specs=(A, B), jobs=(job(A), job(B, "j2", SUCCEEDED)), expected={}).plan()
-    assert told(running) == {"a": ("keep j1 running",), "b": ("keep j2 succeeded",)}
+    assert reported(running) == {"a": ("keep j1 running",), "b": ("keep j2 succeeded",)}
     assert not running.pending
     assert not running.attention
 
@@ -166,10 +169,10 @@ HISTORY = {
         specs=(), jobs=(job(A, commit=""),), expected={"a": ("cancel j1 removed",)}
     ),
     "outside of git a job bought from a commit is not removed": Row(
-        specs=(), jobs=(job(A),), lineage=None, expected={"a": ("hold j1 other_history",)}
+        specs=(), jobs=(job(A),), contained_commits=None, expected={"a": ("hold j1 other_history",)}
     ),
     "outside of git a job bought outside of git is removed": Row(
-        specs=(), jobs=(job(A, commit=""),), lineage=None, expected={"a": ("cancel j1 removed",)}
+        specs=(), jobs=(job(A, commit=""),), contained_commits=None, expected={"a": ("cancel j1 removed",)}
     ),
     "one job of another branch holds its name's other jobs too": Row(
         specs=(),
@@ -999,7 +1002,7 @@ TABLE = (
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
 def test_the_table(row: Row) -> None:
-    assert told(row.plan()) == row.expected
+    assert reported(row.plan()) == row.expected
 
 
 def test_the_table_reaches_every_reason() -> None:
@@ -1041,7 +1044,7 @@ def test_the_docstring_draws_the_table() -> None:
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
-def test_whatever_has_a_hold_that_a_person_must_see_tells_what_to_do(row: Row) -> None:
+def test_whatever_has_a_hold_that_a_person_must_see_reports_what_to_do(row: Row) -> None:
     holds = row.plan().of(Hold)
     assert all(hold.hint for hold in holds if hold.attention)
 
@@ -1052,23 +1055,23 @@ def test_whatever_has_a_hold_that_a_person_must_see_tells_what_to_do(row: Row) -
 def test_a_selection_decides_only_what_was_asked_for() -> None:
     jobs = (job(OLD), job(spec("gone", "w5"), "j2"), job(spec("b", "w9"), "j3"))
     decided = plan(declared(A, B, selected=["b"]), seen((A, B), *jobs), Memory(), now=NOW)
-    assert told(decided) == {"b": ("create changed 1", "cancel j3 superseded")}
+    assert reported(decided) == {"b": ("create changed 1", "cancel j3 superseded")}
     assert decided.not_considered == 2
 
 
 def test_a_selection_removes_nothing() -> None:
     gone = spec("gone", "w5")
     decided = plan(declared(A, selected=["a", "gone"]), seen((A,), job(gone)), Memory(), now=NOW)
-    assert told(decided) == {"a": ("create new 1",)}
+    assert reported(decided) == {"a": ("create new 1",)}
     assert decided.not_considered == 1
 
 
 def test_a_selection_knows_the_specs_that_were_not_asked_for() -> None:
     renamed = spec("b")
     decided = plan(declared(renamed, selected=[]), seen((renamed,), job(A)), Memory(), now=NOW)
-    assert told(decided) == {}
+    assert reported(decided) == {}
     decided = plan(declared(renamed, selected=["b"]), seen((renamed,), job(A)), Memory(), now=NOW)
-    assert told(decided) == {"b": ("keep j1 running",)}
+    assert reported(decided) == {"b": ("keep j1 running",)}
 
 
 # What a decision says.
@@ -1081,7 +1084,7 @@ def notes(
     return {decision.name: decision.notes for decision in decided.decisions if decision.notes}
 
 
-def test_changed_settings_are_a_note_and_buy_nothing() -> None:
+def test_changed_settings_are_a_note_and_create_nothing() -> None:
     labelled = spec("a", metadata={"team": "search"})
     assert notes(labelled, jobs=(job(A),)) == {
         "a": ("settings changed (metadata, timeout_hours or on_remove): takes effect with the next run",)
@@ -1102,7 +1105,7 @@ def test_a_job_past_its_timeout_by_more_than_an_hour_is_a_note() -> None:
     assert notes(A, jobs=(job(A, "j1", SUCCEEDED),), now=late + 1) == {}
 
 
-def test_a_renamed_job_says_what_it_was_bought_as() -> None:
+def test_a_renamed_job_says_what_it_was_created_as() -> None:
     assert notes(spec("b"), jobs=(job(A),)) == {"b": ("bought as a",)}
     assert notes(AGAIN_ELSEWHERE, jobs=(job(A, "j1", SUCCEEDED),)) == {"again": ("bought before as a",)}
 
@@ -1160,7 +1163,7 @@ def test_a_rerun_says_from_which_to_which() -> None:
     assert create_of(A, jobs=(job(AGAIN, "j1", SUCCEEDED),)).changes == (Change("rerun", "2", "none"),)
 
 
-def test_a_change_is_told_against_the_newest_job() -> None:
+def test_a_change_is_reported_against_the_newest_job() -> None:
     newest = spec("a", "w9", rerun="7")
     jobs = (job(newest, "j1", SUCCEEDED, age=1), job(OLD, "j2", SUCCEEDED, age=2))
     assert create_of(A, jobs=jobs).changes[-1] == Change("rerun", "7", "none")
@@ -1171,7 +1174,7 @@ def test_one_inline_request_is_one_request() -> None:
     assert create_of(inline, jobs=(job(OLD),)).changes == (Change("inputs", "10 requests", "1 request"),)
 
 
-def test_work_that_differs_only_in_its_digest_is_still_told() -> None:
+def test_work_that_differs_only_in_its_digest_is_still_reported() -> None:
     other = job(A, altered={tags.WORK: "v1:" + sha("?")})
     (change,) = create_of(A, jobs=(other,)).changes
     assert change.field == "work"
@@ -1198,7 +1201,7 @@ def test_another_history_says_which_commit_and_what_to_do() -> None:
     (hold,) = Row(specs=(), jobs=(job(A, commit=ELSEWHERE),), expected={}).plan().of(Hold)
     assert hold.detail == f"bought from commit {ELSEWHERE}, which this checkout does not contain"
     assert "reconciler jobs cancel j1" in hold.hint
-    (hold,) = Row(specs=(), jobs=(job(A),), lineage=None, expected={}).plan().of(Hold)
+    (hold,) = Row(specs=(), jobs=(job(A),), contained_commits=None, expected={}).plan().of(Hold)
     assert hold.detail == f"bought from commit {HEAD}, and this folder is not a git checkout"
 
 
@@ -1221,7 +1224,7 @@ def test_a_spec_is_compared_under_the_version_that_a_job_carries() -> None:
     wanted = spec("a")
     assert wanted.run_key == RunKey(wanted.work("v2"), "")
     assert wanted.run_key.work.startswith("v2:")
-    assert told(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
+    assert reported(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
         "a": ("keep j1 running",)
     }
 
@@ -1230,7 +1233,7 @@ def test_a_spec_is_compared_under_the_version_that_a_job_carries() -> None:
 def test_twins_of_two_digest_versions_are_twins() -> None:
     wanted = spec("a")
     jobs = (job(wanted, "j1", age=700, altered={tags.WORK: wanted.work("v1")}), job(wanted, "j2"))
-    assert told(plan(declared(wanted), seen((wanted,), *jobs), Memory(), now=NOW)) == {
+    assert reported(plan(declared(wanted), seen((wanted,), *jobs), Memory(), now=NOW)) == {
         "a": ("keep j1 running", "cancel j2 duplicate")
     }
 
@@ -1239,7 +1242,7 @@ def test_twins_of_two_digest_versions_are_twins() -> None:
 def test_an_unsettled_create_counts_under_the_version_that_it_was_made_with() -> None:
     wanted = spec("a")
     lost = structs.replace(intended(wanted, "00000009"), work=wanted.work("v1"))
-    assert told(plan(declared(wanted), seen((wanted,)), memory(lost), now=NOW)) == {
+    assert reported(plan(declared(wanted), seen((wanted,)), memory(lost), now=NOW)) == {
         "a": ("hold - unsettled",)
     }
 
@@ -1248,6 +1251,6 @@ def test_an_unsettled_create_counts_under_the_version_that_it_was_made_with() ->
 def test_a_rerun_is_a_rerun_across_digest_versions() -> None:
     wanted = spec("a", rerun="2")
     written = job(spec("a"), "j1", SUCCEEDED, altered={tags.WORK: wanted.work("v1")})
-    assert told(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
+    assert reported(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
         "a": ("create rerun 1",)
     }

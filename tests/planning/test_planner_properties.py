@@ -27,8 +27,8 @@ from tests.helpers.make import (
     declared,
     memory,
     modest,
+    reported,
     said,
-    told,
 )
 from tests.helpers.worlds import NAMES, World, after, days, worlds
 
@@ -63,8 +63,8 @@ def test_the_order_of_the_input_never_matters(world: World, random: Random) -> N
 @modest
 @given(worlds())
 def test_only_live_jobs_of_ours_are_cancelled_and_each_once(world: World) -> None:
-    ours = {it.job.id: it for it in world.observed.ours}
-    cancelled = [cancel.ours.job.id for cancel in world.plan().of(Cancel)]
+    ours = {it.job.id: it for it in world.observed.owned}
+    cancelled = [cancel.owned.job.id for cancel in world.plan().of(Cancel)]
     assert len(cancelled) == len(set(cancelled))
     assert all(ours[job_id].phase is ACTIVE for job_id in cancelled)
 
@@ -73,31 +73,31 @@ def test_only_live_jobs_of_ours_are_cancelled_and_each_once(world: World) -> Non
 @given(worlds())
 def test_nothing_is_cancelled_that_this_checkout_does_not_know_unless_it_is_a_duplicate(world: World) -> None:
     for cancel in world.plan().of(Cancel):
-        commit = cancel.ours.tags.source.commit
-        known = not commit or commit in (world.lineage or ())
+        commit = cancel.owned.tags.source.commit
+        known = not commit or commit in (world.contained_commits or ())
         assert known or cancel.reason is Reason.DUPLICATE
 
 
 @modest
 @given(worlds())
-def test_nothing_is_bought_that_is_bought_or_may_be(world: World) -> None:
-    bought = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
+def test_nothing_is_created_that_is_created_or_may_be(world: World) -> None:
+    created = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
     live = (ACTIVE, SUCCEEDED, STOPPING, Phase.UNKNOWN)
-    held = {it.tags.run_key for it in world.observed.ours if it.phase in live}
-    ops = {it.tags.op for it in world.observed.ours}
+    held = {it.tags.run_key for it in world.observed.owned if it.phase in live}
+    ops = {it.tags.op for it in world.observed.owned}
     for intent in memory(*world.lines).open_creates:
         if intent.op not in ops and world.now < intent.at + 60:
             held.add(RunKey(intent.work, intent.rerun))
-    assert not bought & held
+    assert not created & held
     damaged = {it.run_key.work for it in world.observed.unreadable if it.run_key}
-    assert not {key.work for key in bought} & damaged
+    assert not {key.work for key in created} & damaged
 
 
 @modest
 @given(worlds())
-def test_no_work_is_bought_twice_in_one_plan(world: World) -> None:
-    bought = Counter(create.spec.run_key for create in world.plan().of(Create))
-    assert all(times == 1 for times in bought.values())
+def test_no_work_is_created_twice_in_one_plan(world: World) -> None:
+    created = Counter(create.spec.run_key for create in world.plan().of(Create))
+    assert all(times == 1 for times in created.values())
 
 
 @modest
@@ -111,17 +111,17 @@ def test_attempts_never_exceed_what_the_spec_allows(world: World) -> None:
 @given(worlds())
 def test_a_cancelled_duplicate_leaves_an_older_job_or_a_success(world: World) -> None:
     plan = world.plan()
-    cancelled = {cancel.ours.job.id for cancel in plan.of(Cancel)}
-    keys = {it.job.id: it.tags.run_key for it in world.observed.ours}
+    cancelled = {cancel.owned.job.id for cancel in plan.of(Cancel)}
+    keys = {it.job.id: it.tags.run_key for it in world.observed.owned}
     for cancel in plan.of(Cancel):
         if cancel.reason is Reason.DUPLICATE:
-            twin = cancel.twin
+            twin = cancel.duplicate_of
             assert twin is not None
             assert twin in world.jobs
             assert twin.id not in cancelled
-            assert keys.get(twin.id, cancel.ours.tags.run_key) == cancel.ours.tags.run_key
+            assert keys.get(twin.id, cancel.owned.tags.run_key) == cancel.owned.tags.run_key
             assert twin.phase is SUCCEEDED or (
-                twin.phase is ACTIVE and twin.age_key < cancel.ours.job.age_key
+                twin.phase is ACTIVE and twin.age_key < cancel.owned.job.age_key
             )
 
 
@@ -129,7 +129,7 @@ def test_a_cancelled_duplicate_leaves_an_older_job_or_a_success(world: World) ->
 @given(worlds())
 def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_wanted(world: World) -> None:
     plan = world.plan()
-    cancelled = {cancel.ours.job.id for cancel in plan.of(Cancel)}
+    cancelled = {cancel.owned.job.id for cancel in plan.of(Cancel)}
     untouched = {
         decision.name
         for decision in plan.decisions
@@ -139,7 +139,7 @@ def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_want
     names = {decision.name for decision in plan.decisions} - untouched
     live = Counter(
         (it.tags.name, it.tags.run_key)
-        for it in world.observed.ours
+        for it in world.observed.owned
         if it.phase is ACTIVE and it.tags.name in names and it.job.id not in cancelled
     )
     assert all(number == 1 for number in live.values()), live
@@ -157,13 +157,13 @@ def test_a_selection_decides_what_the_whole_plan_decides_and_removes_nothing(
     assert all(decision == whole[decision.name] for decision in part.decisions)
     assert all(cancel.reason is not Reason.REMOVED for cancel in part.of(Cancel))
     considered = sum(_jobs(world, decision) for decision in part.decisions)
-    assert part.not_considered == len(world.observed.ours) - considered
+    assert part.not_considered == len(world.observed.owned) - considered
 
 
 def _jobs(world: World, decision: Decision) -> int:
     """How many jobs belong to a name: those of its work, and those that carry it and are nobody else's."""
     owner = {key: it.name for it in world.specs for key in it.run_keys}
-    return sum(owner.get(it.tags.run_key, it.tags.name) == decision.name for it in world.observed.ours)
+    return sum(owner.get(it.tags.run_key, it.tags.name) == decision.name for it in world.observed.owned)
 
 
 @modest
@@ -172,7 +172,7 @@ def test_one_apply_is_enough(world: World, cancelled: Phase) -> None:
     plan = world.plan()
     event(f"pending: {plan.pending}")
     then = after(world, plan, cancelled=cancelled).plan()
-    assert not then.pending, told(then)
+    assert not then.pending, reported(then)
 
 
 @modest
@@ -190,21 +190,21 @@ def test_half_an_apply_is_made_whole_by_the_next(world: World, data: st.DataObje
 
 @modest
 @given(worlds())
-def test_whatever_succeeds_is_bought_once_and_then_there_is_peace(world: World) -> None:
+def test_whatever_succeeds_is_created_once_and_then_there_is_peace(world: World) -> None:
     plans = [plan for _, plan in islice(days(world, SUCCEEDED), 5)]
-    bought = Counter(create.spec.run_key for plan in plans for create in plan.of(Create))
-    assert all(times == 1 for times in bought.values())
+    created = Counter(create.spec.run_key for plan in plans for create in plan.of(Create))
+    assert all(times == 1 for times in created.values())
     assert not plans[-1].pending
 
 
 @modest
 @given(worlds(), st.sampled_from((FAILED, TIMED_OUT)))
-def test_whatever_always_fails_is_bought_as_often_as_the_spec_allows(world: World, end: Phase) -> None:
+def test_whatever_always_fails_is_created_as_often_as_the_spec_allows(world: World, end: Phase) -> None:
     plans = [plan for _, plan in islice(days(world, end), 7)]
-    bought = Counter(create.spec.name for plan in plans for create in plan.of(Create))
+    created = Counter(create.spec.name for plan in plans for create in plan.of(Create))
     for it in world.specs:
         allowed = it.retry.max_attempts if end in it.retry.on else 1
-        assert bought[it.name] <= allowed
+        assert created[it.name] <= allowed
     assert not plans[-1].pending
 
 
@@ -212,32 +212,32 @@ def test_whatever_always_fails_is_bought_as_often_as_the_spec_allows(world: Worl
 @given(worlds())
 def test_an_adopted_job_is_never_cancelled_and_makes_nothing_of_ours_be_cancelled(world: World) -> None:
     without = replace(world, specs=tuple(structs.replace(it, adopt=None) for it in world.specs))
-    adopted = {it.adopt.job for it in world.specs if it.adopt} - {it.job.id for it in world.observed.ours}
-    cancelled = {cancel.ours.job.id for cancel in world.plan().of(Cancel)}
+    adopted = {it.adopt.job for it in world.specs if it.adopt} - {it.job.id for it in world.observed.owned}
+    cancelled = {cancel.owned.job.id for cancel in world.plan().of(Cancel)}
     event(f"adopted: {len(adopted)}")
     assert not cancelled & adopted
-    assert cancelled <= {cancel.ours.job.id for cancel in without.plan().of(Cancel)}
+    assert cancelled <= {cancel.owned.job.id for cancel in without.plan().of(Cancel)}
 
 
 @modest
 @given(worlds())
 def test_an_adopted_job_counts_as_the_job_of_its_work(world: World) -> None:
     untagged = {it.id: it for it in world.jobs if tags.project_of(it) is None}
-    bought = {create.spec.run_key for create in world.plan().of(Create)}
+    created = {create.spec.run_key for create in world.plan().of(Create)}
     for it in world.specs:
         if it.adopt and (job := untagged.get(it.adopt.job)) and job.phase in (ACTIVE, STOPPING, SUCCEEDED):
             event(f"adopted {job.phase}")
-            assert RunKey(it.adopt.work, "") not in bought
+            assert RunKey(it.adopt.work, "") not in created
 
 
 @modest
 @given(worlds())
-def test_a_job_that_is_to_be_adopted_and_is_not_there_buys_nothing(world: World) -> None:
+def test_a_job_that_is_to_be_adopted_and_is_not_there_creates_nothing(world: World) -> None:
     there = {it.id for it in world.jobs}
-    bought = {create.spec.run_key for create in world.plan().of(Create)}
+    created = {create.spec.run_key for create in world.plan().of(Create)}
     for it in world.specs:
         if it.adopt and it.adopt.job not in there:
-            assert RunKey(it.adopt.work, "") not in bought
+            assert RunKey(it.adopt.work, "") not in created
 
 
 def test_a_hold_alone_is_not_a_pending_change() -> None:
@@ -259,7 +259,7 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
     @given(worlds())
     def look(world: World) -> None:
         reasons.update(action.reason for decision in world.plan().decisions for action in decision.actions)
-        asked = declared(*world.specs, lineage=world.lineage)
+        asked = declared(*world.specs, contained_commits=world.contained_commits)
         for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
             standings.add(rule_for(case).standing)
 
@@ -271,6 +271,6 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
 @modest
 @given(worlds())
 def test_exactly_one_rule_applies_to_each_name(world: World) -> None:
-    asked = declared(*world.specs, lineage=world.lineage)
+    asked = declared(*world.specs, contained_commits=world.contained_commits)
     for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
         assert len([rule.standing for rule in RULES if rule.applies(case)]) == 1

@@ -9,9 +9,9 @@ from msgspec import structs
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Pending
 from reconciler.planning.actions import Cancel, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.planning.guards import Allowed, Proposal, refusals
+from reconciler.planning.guards import GuardInput, GuardOverrides, refusals
 from reconciler.planning.planner import plan
-from reconciler.planning.quota import Room, fit
+from reconciler.planning.quota import Quota, apply_quota
 from reconciler.settings import Guards
 from tests.helpers.make import NOW, SUCCEEDED, declared, file_of, job, modest, seen, spec
 
@@ -23,7 +23,7 @@ def of(name: str, requests: int) -> JobSpec:
 def fitted(specs: tuple[JobSpec, ...], *jobs: Job, workspace: int = 1000, project: int | None = None) -> Plan:
     observed = seen(specs, *jobs)
     decided = plan(declared(*specs), observed, Memory(), now=NOW)
-    return fit(decided, observed.pending, Room(workspace=workspace, project=project))
+    return apply_quota(decided, observed.pending, Quota(workspace=workspace, project=project))
 
 
 def decision(made: Plan, name: str) -> Decision:
@@ -34,7 +34,7 @@ def test_what_fits_stays_as_it_was() -> None:
     specs = (of("a", 500), of("b", 500))
     observed = seen(specs)
     decided = plan(declared(*specs), observed, Memory(), now=NOW)
-    assert fit(decided, observed.pending, Room(workspace=1000)) == decided
+    assert apply_quota(decided, observed.pending, Quota(workspace=1000)) == decided
 
 
 def test_what_does_not_fit_is_held_in_order_of_name_and_what_is_small_enough_goes_on() -> None:
@@ -75,7 +75,7 @@ def test_a_replace_that_fits_only_afterwards_cancels_first_and_says_so() -> None
     old, new = of("a", 600), spec("a", inputs=(file_of("other", requests=700),))
     made = decision(fitted((new,), job(old, "j-1")), "a")
     assert [type(action) for action in made.actions] == [Create, Cancel]
-    assert made.of(Cancel)[0].first
+    assert made.of(Cancel)[0].cancel_before_create
     (note,) = made.notes
     assert note == (
         "700 requests beside 600 of ours and 0 of others pending are more than the workspace's 1,000, so what it "
@@ -103,17 +103,17 @@ def test_of_twins_that_a_replace_without_room_leaves_alone_the_oldest_stays() ->
     assert keep.job is not None
     assert keep.job.id == "j-1"
     (cancel,) = made.of(Cancel)
-    assert (cancel.ours.job.id, cancel.reason, cancel.twin) == ("j-2", Reason.DUPLICATE, keep.job)
+    assert (cancel.owned.job.id, cancel.reason, cancel.duplicate_of) == ("j-2", Reason.DUPLICATE, keep.job)
 
 
 @modest
 @given(st.lists(st.integers(1, 1200), max_size=8), st.integers(0, 1200))
-def test_what_is_bought_never_exceeds_the_quota(sizes: list[int], pending: int) -> None:
+def test_what_is_created_never_exceeds_the_quota(sizes: list[int], pending: int) -> None:
     specs = tuple(of(f"n{at}", size) for at, size in enumerate(sizes))
     decided = plan(declared(*specs), seen(specs), Memory(), now=NOW)
-    made = fit(decided, Pending(others=pending), Room(workspace=1000))
-    bought = sum(create.spec.requests or 0 for create in made.of(Create))
-    assert not bought or bought + pending <= 1000
+    made = apply_quota(decided, Pending(others=pending), Quota(workspace=1000))
+    created = sum(create.spec.requests or 0 for create in made.of(Create))
+    assert not created or created + pending <= 1000
     assert len(made.of(Create)) + len(made.of(Hold)) == len(sizes)
 
 
@@ -123,13 +123,13 @@ def test_the_requests_of_a_day_are_counted_from_the_list() -> None:
     observed = seen((new,), *jobs)
 
     def refused(limit: int | None, now: float = NOW) -> list[str]:
-        proposal = Proposal(
+        proposal = GuardInput(
             plan=plan(declared(new), observed, Memory(), now=now),
             declared=declared(new),
             observed=observed,
             memory=Memory(),
             settings=Guards(max_requests_per_day=limit),
-            allowed=Allowed(),
+            overrides=GuardOverrides(),
             now=now,
         )
         return [refusal.guard for refusal in refusals(proposal)]

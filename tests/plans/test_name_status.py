@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from reconciler.model import Job, Ours, Phase
+from reconciler.model import Job, OwnedJob, Phase
 from reconciler.model.tags import read
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.standing import Standing
-from reconciler.plans.approval import agreed_to
+from reconciler.plans.approval import approval_of
 from reconciler.plans.document import ActionDoc, CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
-from reconciler.plans.name_status import Stand, progress, stand, together
-from reconciler.runs.wait import Patience
+from reconciler.plans.name_status import Readiness, aggregate, job_progress, readiness
+from reconciler.runs.wait import PollPolicy
 from tests.helpers.make import ACTIVE, NOW, job, modest, spec
 
 JOB = JobDoc(id="j1", status="RUNNING")
@@ -30,56 +30,59 @@ def decided(standing: Standing, *actions: ActionDoc) -> DecisionDoc:
 
 LOOK = HoldDoc(reason="any", attention=True)
 """Something that a person should look at."""
-READINESS: dict[str, tuple[DecisionDoc, Stand]] = {
-    "succeeded": (decided(Standing.SUCCEEDED, KeepDoc(reason=Reason.SUCCEEDED, job=JOB)), Stand.DONE),
+READINESS: dict[str, tuple[DecisionDoc, Readiness]] = {
+    "succeeded": (decided(Standing.SUCCEEDED, KeepDoc(reason=Reason.SUCCEEDED, job=JOB)), Readiness.DONE),
     "too many failed": (
         decided(Standing.SUCCEEDED, KeepDoc(reason=Reason.SUCCEEDED, job=JOB, attention=True)),
-        Stand.ATTENTION,
+        Readiness.ATTENTION,
     ),
-    "its record is gone": (decided(Standing.SUCCESS_GONE, KeepDoc(reason=Reason.RECORD_GONE)), Stand.DONE),
-    "running": (decided(Standing.RUNNING, KeepDoc(reason=Reason.RUNNING, job=JOB)), Stand.RUNNING),
+    "its record is gone": (
+        decided(Standing.SUCCESS_GONE, KeepDoc(reason=Reason.RECORD_GONE)),
+        Readiness.DONE,
+    ),
+    "running": (decided(Standing.RUNNING, KeepDoc(reason=Reason.RUNNING, job=JOB)), Readiness.RUNNING),
     "an adopted job that runs": (
         decided(Standing.RUNNING, KeepDoc(reason=Reason.ADOPTED, job=JOB)),
-        Stand.RUNNING,
+        Readiness.RUNNING,
     ),
-    "stopping": (decided(Standing.STOPPING, HoldDoc(reason=Reason.STOPPING, job=JOB)), Stand.RUNNING),
+    "stopping": (decided(Standing.STOPPING, HoldDoc(reason=Reason.STOPPING, job=JOB)), Readiness.RUNNING),
     "another has to end first": (
         decided(Standing.WAITING, HoldDoc(reason=Reason.WAITING, job=JOB)),
-        Stand.RUNNING,
+        Readiness.RUNNING,
     ),
-    "an unknown status": (decided(Standing.UNKNOWN_STATUS, LOOK), Stand.RUNNING),
+    "an unknown status": (decided(Standing.UNKNOWN_STATUS, LOOK), Readiness.RUNNING),
     "an open create": (
         decided(Standing.UNSETTLED, HoldDoc(reason=Reason.UNSETTLED, until=5.0)),
-        Stand.RUNNING,
+        Readiness.RUNNING,
     ),
-    "failed": (decided(Standing.FAILED, LOOK), Stand.ATTENTION),
-    "cancelled by a person": (decided(Standing.CANCELLED, LOOK), Stand.ATTENTION),
-    "no room": (decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), Stand.PENDING),
-    "never any room": (decided(Standing.NO_ROOM, LOOK), Stand.ATTENTION),
+    "failed": (decided(Standing.FAILED, LOOK), Readiness.ATTENTION),
+    "cancelled by a person": (decided(Standing.CANCELLED, LOOK), Readiness.ATTENTION),
+    "no room": (decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), Readiness.PENDING),
+    "never any room": (decided(Standing.NO_ROOM, LOOK), Readiness.ATTENTION),
     "an older checkout": (
         decided(Standing.OTHER_HISTORY, HoldDoc(reason=Reason.OTHER_HISTORY, job=JOB)),
-        Stand.PENDING,
+        Readiness.PENDING,
     ),
     "not submitted": (
         decided(Standing.NOT_SUBMITTED, CreateDoc(reason=Reason.NEW, work="v1:0")),
-        Stand.PENDING,
+        Readiness.PENDING,
     ),
     "to be cancelled": (
         decided(Standing.SUSPENDED, CancelDoc(reason=Reason.SUSPENDED, job=JOB)),
-        Stand.PENDING,
+        Readiness.PENDING,
     ),
-    "suspended": (decided(Standing.SUSPENDED, HoldDoc(reason=Reason.SUSPENDED)), Stand.IDLE),
+    "suspended": (decided(Standing.SUSPENDED, HoldDoc(reason=Reason.SUSPENDED)), Readiness.IDLE),
 }
 
 
 @pytest.mark.parametrize(("decision", "expected"), READINESS.values(), ids=READINESS.keys())
-def test_the_standing_says_how_far_a_name_is(decision: DecisionDoc, expected: Stand) -> None:
-    assert stand(decision) is expected
+def test_the_standing_says_how_far_a_name_is(decision: DecisionDoc, expected: Readiness) -> None:
+    assert readiness(decision) is expected
 
 
 def test_a_wait_goes_on_for_room_that_the_run_may_use() -> None:
-    assert stand(decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), {"a"}) is Stand.RUNNING
-    assert stand(decided(Standing.NO_ROOM, LOOK), {"a"}) is Stand.ATTENTION
+    assert readiness(decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), {"a"}) is Readiness.RUNNING
+    assert readiness(decided(Standing.NO_ROOM, LOOK), {"a"}) is Readiness.ATTENTION
 
 
 counts = st.integers(0, 10**7)
@@ -101,11 +104,11 @@ def test_no_progress_divides_by_nought(
         completed_requests=completed,
         failed_requests=failed,
     )
-    one = progress("a", it, now)
+    one = job_progress("a", it, now)
     assert 0 <= one.share <= 1
     assert one.seconds_left is None or one.seconds_left >= 0
-    assert 0 <= together([one, one], "both").share <= 1
-    assert together([], "none").share == 0
+    assert 0 <= aggregate([one, one], "both").share <= 1
+    assert aggregate([], "none").share == 0
 
 
 def test_the_time_left_is_that_of_the_pace_so_far() -> None:
@@ -119,14 +122,14 @@ def test_the_time_left_is_that_of_the_pace_so_far() -> None:
         total_requests=400,
         completed_requests=100,
     )
-    assert progress("a", it, 150).seconds_left == 150
-    assert progress("a", structs.replace(it, total_requests=0, completed_requests=0), 150).total is None
+    assert job_progress("a", it, 150).seconds_left == 150
+    assert job_progress("a", structs.replace(it, total_requests=0, completed_requests=0), 150).total is None
 
 
 def test_intervals_grow_to_a_limit_and_no_two_runners_agree() -> None:
-    patience = Patience()
-    mine = list(islice(patience.pauses(random.Random(1)), 30))
-    theirs = list(islice(patience.pauses(random.Random(2)), 30))
+    policy = PollPolicy()
+    mine = list(islice(policy.pauses(random.Random(1)), 30))
+    theirs = list(islice(policy.pauses(random.Random(2)), 30))
     assert mine != theirs
     assert all(1.6 <= pause <= 72 for pause in mine)
     assert all(pause >= 48 for pause in mine[12:])
@@ -148,10 +151,10 @@ def create(reason: Reason, attempt: int = 1) -> Create:
     return Create(spec=A, attempt=attempt, reason=reason)
 
 
-def live() -> Ours:
-    ours = read(job(A, "j1", ACTIVE))
-    assert isinstance(ours, Ours)
-    return ours
+def live() -> OwnedJob:
+    owned = read(job(A, "j1", ACTIVE))
+    assert isinstance(owned, OwnedJob)
+    return owned
 
 
 FIRST = plan(decision("a", create(Reason.NEW)))
@@ -170,10 +173,10 @@ LATER: dict[str, tuple[Plan, Plan, bool]] = {
         FIRST,
         False,
     ),
-    "a cancel": (FIRST, plan(decision("a", Cancel(ours=live(), reason=Reason.SUSPENDED))), False),
+    "a cancel": (FIRST, plan(decision("a", Cancel(owned=live(), reason=Reason.SUSPENDED))), False),
     "half of a replacement": (
         HELD,
-        plan(decision("a", create(Reason.CHANGED), Cancel(ours=live(), reason=Reason.SUPERSEDED))),
+        plan(decision("a", create(Reason.CHANGED), Cancel(owned=live(), reason=Reason.SUPERSEDED))),
         False,
     ),
 }
@@ -181,21 +184,21 @@ LATER: dict[str, tuple[Plan, Plan, bool]] = {
 
 @pytest.mark.parametrize(("first", "later", "allowed"), LATER.values(), ids=LATER.keys())
 def test_later_rounds_do_only_what_was_agreed_to(first: Plan, later: Plan, allowed: bool) -> None:
-    assert agreed_to(first).cut(later).pending is allowed
+    assert approval_of(first).restrict(later).pending is allowed
 
 
 WAITS = plan(decision("a", Hold(reason=Reason.WAITING)))
 
 
 @pytest.mark.parametrize(("shown", "allowed"), [(FIRST, True), (HELD, True), (WAITS, False)])
-def test_what_another_runner_left_no_room_for_is_bought_later_only_where_it_was_agreed_to(
+def test_what_another_runner_left_no_room_for_is_created_later_only_where_it_was_agreed_to(
     shown: Plan, allowed: bool
 ) -> None:
-    assert agreed_to(shown, done=HELD).cut(FIRST).pending is allowed
+    assert approval_of(shown, done=HELD).restrict(FIRST).pending is allowed
 
 
 def test_nothing_that_a_round_has_sent_is_sent_again() -> None:
-    agreement = agreed_to(HELD)
-    assert agreement.cut(FIRST).pending
-    assert not agreement.after(FIRST).cut(FIRST).pending
-    assert agreement.after(FIRST).cut(plan(decision("a", create(Reason.RETRY, 2)))).pending
+    approval = approval_of(HELD)
+    assert approval.restrict(FIRST).pending
+    assert not approval.record_attempts(FIRST).restrict(FIRST).pending
+    assert approval.record_attempts(FIRST).restrict(plan(decision("a", create(Reason.RETRY, 2)))).pending

@@ -72,7 +72,7 @@ def document(world: World = BUSY, **facts: Any) -> PlanDoc:  # noqa: ANN401 -- f
         "refusals": (Refusal(guard="empty", message="no", hint="--allow-empty"),),
         "now": world.now,
     }
-    return plan_file.of(world.plan(), **given_facts | facts)
+    return plan_file.plan_document(world.plan(), **given_facts | facts)
 
 
 def resealed(plan: dict[str, Any] | list[Any]) -> bytes:
@@ -252,9 +252,9 @@ def test_a_document_counts_what_was_read() -> None:
     foreign = job(A, "j9", project="other")
     world = replace(BUSY, jobs=(*BUSY.jobs, foreign))
     made = document(world)
-    assert (made.jobs_read, made.jobs_ours, made.selected, made.not_considered) == (6, 5, None, 0)
+    assert (made.jobs_read, made.jobs_owned, made.selected, made.not_considered) == (6, 5, None, 0)
     asked = declared(*world.specs, selected=["a", "b"])
-    made = plan_file.of(
+    made = plan_file.plan_document(
         world.plan(selected=frozenset({"a", "b"})),
         target=TARGET,
         checkout=Checkout(),

@@ -14,7 +14,7 @@ from reconciler.model import Checkout, Job, JobSpec, Phase, Target
 from reconciler.planning.actions import Cancel, Create, Plan
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
-from reconciler.plans.staleness import Reduced, check_target, reduced
+from reconciler.plans.staleness import SavedPlanResult, check_target, reconcile_saved_plan
 from tests.helpers.make import (
     ACTIVE,
     CANCELLED,
@@ -32,9 +32,9 @@ from tests.helpers.make import (
     intended,
     job,
     modest,
+    reported,
     retrying,
     spec,
-    told,
 )
 from tests.helpers.worlds import World, after, worlds
 
@@ -44,7 +44,7 @@ A, OLD = spec("a"), spec("a", "w0")
 
 def saved(world: World) -> PlanDoc:
     """The plan of a world, as it comes back from a file."""
-    document = plan_file.of(
+    document = plan_file.plan_document(
         world.plan(),
         target=TARGET,
         checkout=Checkout(),
@@ -60,19 +60,19 @@ def world(*jobs: Job, specs: tuple[JobSpec, ...] = (A,)) -> World:
     return World(specs=specs, jobs=jobs)
 
 
-def applied(before: World, now: World) -> Reduced:
+def applied(before: World, now: World) -> SavedPlanResult:
     """What is left to do now of the plan that was made before, if it holds.
 
     Raises:
         StalePlanError: it does not.
     """
-    left = reduced(saved(before), now.plan(), now.observed)
+    left = reconcile_saved_plan(saved(before), now.plan(), now.observed)
     if left.broken:
         raise StalePlanError("; ".join(left.broken), hint="plan again")
     return left
 
 
-def whole(left: Reduced) -> bool:
+def whole(left: SavedPlanResult) -> bool:
     return (left.satisfied, left.extra) == ((), ())
 
 
@@ -104,7 +104,7 @@ def actions(plan: Plan) -> set[tuple[object, ...]]:
     return {
         (decision.name, action.spec.run_key, action.attempt)
         if isinstance(action, Create)
-        else (decision.name, action.ours.job.id)
+        else (decision.name, action.owned.job.id)
         for decision in plan.decisions
         for action in decision.actions
         if isinstance(action, Create | Cancel)
@@ -146,27 +146,27 @@ def test_a_job_that_runs_on_does_not_make_a_plan_stale() -> None:
     before = world(job(OLD, status="QUEUED"))
     left = applied(before, world(job(OLD, status="RUNNING", completed_requests=5)))
     assert whole(left)
-    assert told(left.plan) == {"a": ("create changed 1", "cancel j1 superseded")}
+    assert reported(left.plan) == {"a": ("create changed 1", "cancel j1 superseded")}
 
 
 def test_a_job_that_runs_on_beside_the_plan_does_not_make_it_stale() -> None:
     b = spec("b", "w2")
     left = applied(world(job(b), specs=(A, b)), world(job(b, "j1", SUCCEEDED), specs=(A, b)))
     assert whole(left)
-    assert told(left.plan)["a"] == ("create new 1",)
+    assert reported(left.plan)["a"] == ("create new 1",)
 
 
 # Progress.
 
 
 @pytest.mark.parametrize(("phase", "word"), [(ACTIVE, "running"), (SUCCEEDED, "succeeded")])
-def test_work_that_somebody_bought_meanwhile_is_skipped(phase: Phase, word: str) -> None:
+def test_work_that_somebody_created_meanwhile_is_skipped(phase: Phase, word: str) -> None:
     left = applied(world(), world(job(A, "j1", phase)))
     assert left.satisfied == (f"create a: already bought, {word}",)
     assert not left.plan.pending
 
 
-def test_work_that_was_bought_under_another_name_is_skipped() -> None:
+def test_work_that_was_created_under_another_name_is_skipped() -> None:
     left = applied(world(), world(job(A), specs=(spec("b"),)))
     assert left.satisfied == ("create a: already bought, running",)
 
@@ -192,7 +192,7 @@ def test_the_other_half_of_a_replacement_is_still_done() -> None:
     before = world(job(OLD, age=900))
     left = applied(before, world(job(OLD, age=900), job(A, "j2")))
     assert left.satisfied == ("create a: already bought, running",)
-    assert told(left.plan) == {"a": ("keep j2 running", "cancel j1 superseded")}
+    assert reported(left.plan) == {"a": ("keep j2 running", "cancel j1 superseded")}
 
 
 # What no longer holds.
@@ -236,7 +236,7 @@ FAILING = spec("a", retry=retrying(2))
         ),
         (
             world(job(A), specs=()),
-            replace(world(job(A), specs=()), lineage=None),
+            replace(world(job(A), specs=()), contained_commits=None),
             "cancel a: now hold (other_history)",
         ),
         (
@@ -256,7 +256,7 @@ FAILING = spec("a", retry=retrying(2))
         ),
     ],
 )
-def test_a_saved_action_that_no_longer_holds_is_told_with_what_is_planned_instead(
+def test_a_saved_action_that_no_longer_holds_is_reported_with_what_is_planned_instead(
     before: World, now: World, instead: str
 ) -> None:
     with pytest.raises(StalePlanError) as caught:
@@ -264,7 +264,7 @@ def test_a_saved_action_that_no_longer_holds_is_told_with_what_is_planned_instea
     assert str(caught.value) == instead
 
 
-def test_everything_that_no_longer_holds_is_told_at_once() -> None:
+def test_everything_that_no_longer_holds_is_reported_at_once() -> None:
     b = spec("b", "w2")
     before, now = world(specs=(A, b)), world(job(A, "j1", FAILED), job(b, "j2", CANCELLED), specs=(A, b))
     with pytest.raises(
@@ -281,7 +281,7 @@ def test_an_action_that_nobody_read_is_listed_and_left_alone() -> None:
     before, now = world(gone, specs=(A, spec("gone", "w9"))), world(gone, specs=(A, b))
     left = applied(before, now)
     assert left.extra == ("cancel gone", "create b")
-    assert told(left.plan) == {"a": ("create new 1",)}
+    assert reported(left.plan) == {"a": ("create new 1",)}
     assert left.satisfied == ()
 
 
@@ -318,9 +318,10 @@ def test_a_plan_to_create_first_does_not_hold_where_there_is_room_for_one_alone(
     fresh = before.plan()
     (decision,) = fresh.decisions
     actions = tuple(
-        structs.replace(it, first=True) if isinstance(it, Cancel) else it for it in decision.actions
+        structs.replace(it, cancel_before_create=True) if isinstance(it, Cancel) else it
+        for it in decision.actions
     )
     ahead = structs.replace(fresh, decisions=(structs.replace(decision, actions=actions),))
-    assert reduced(saved(before), ahead, before.observed).broken == (
+    assert reconcile_saved_plan(saved(before), ahead, before.observed).broken == (
         "cancel a: now before what replaces it is created, for lack of room",
     )

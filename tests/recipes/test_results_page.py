@@ -24,7 +24,7 @@ PAGE = Path(__file__).parents[2] / "docs/results.md"
 TICKETS = ("t-1", "t-2", "t-3!fail", "t-4")
 
 
-def bought(stage: Stage) -> None:
+def job_for(stage: Stage) -> None:
     """Two jobs that have ended, one with a failed request."""
     rows = [
         {"custom_id": each, "body": {"messages": [{"role": "user", "content": f"ticket {each}"}]}}
@@ -41,7 +41,7 @@ def bought(stage: Stage) -> None:
 
 def pulled(stage: Stage) -> None:
     """The same, and pulled."""
-    bought(stage)
+    job_for(stage)
     assert stage.run("outputs", "pull", "--sandbox").code == 0
 
 
@@ -54,7 +54,7 @@ def declared(stage: Stage) -> None:
 
 
 DATA: dict[str, tuple[Callable[[Stage], None], str]] = {
-    "Pull": (bought, ""),
+    "Pull": (job_for, ""),
     "With jq": (pulled, "jq"),
     "With DuckDB": (pulled, "duckdb"),
     "With pandas": (pulled, "pandas"),

@@ -16,10 +16,10 @@ from reconciler.plans.document import (
     CreateDoc,
     DecisionDoc,
     GuardDoc,
+    GuardReadingDoc,
     HoldDoc,
     JobDoc,
     KeepDoc,
-    MeasureDoc,
     PlanDoc,
     SummaryDoc,
     TargetDoc,
@@ -100,8 +100,8 @@ plans = st.builds(
         attention=counts, requests=numbers, requests_unknown=counts, lost_answers=numbers,
     ),
     guards=st.lists(st.builds(GuardDoc, guard=words, message=words, hint=words), max_size=3).map(tuple),
-    measures=st.lists(
-        st.builds(MeasureDoc, guard=words, value=st.floats(0, 9e9), limit=st.floats(0, 9e9)), max_size=3
+    guard_readings=st.lists(
+        st.builds(GuardReadingDoc, guard=words, value=st.floats(0, 9e9), limit=st.floats(0, 9e9)), max_size=3
     ).map(tuple),
     decisions=st.lists(decisions, max_size=6).map(tuple),
 )  # fmt: skip

@@ -21,7 +21,7 @@ PROBLEM = Problem(
 WARNING = Problem(path="specs/data/x.jsonl", message="no spec names this file", warning=True)
 
 
-def test_nothing_to_tell_is_no_text() -> None:
+def test_nothing_to_report_is_no_text() -> None:
     assert problems_text([], colour=False) == ""
 
 

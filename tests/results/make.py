@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reconciler.results.join import Joined, Sources, join
+from reconciler.results.join import Joined, JoinSources, join
 
 LONGEST = 10_000
 
@@ -54,7 +54,7 @@ def joined(
         return path
 
     parts = None if inputs is None else [file(f"in-{at}", part) for at, part in enumerate(inputs)]
-    sources = Sources(
+    sources = JoinSources(
         output=file("output.jsonl", output),
         errors=file("errors.jsonl", errors),
         inputs=None if parts is None else [part for part in parts if part],

@@ -75,10 +75,10 @@ class Server(httpx.BaseTransport):
 
 def bring(server: Server, place: Path, beat: Callable[[], None] = lambda: None) -> Fetched:
     again = retrier(clock=Clock())
-    from reconciler.api.key import Key
+    from reconciler.api.key import ApiKey
 
-    with Reader(base_url=BASE_URL, key=Key(SECRET), transport=server, retry=again) as reader:
-        return fetch(reader, again, FILE_ID, place, beat=beat)
+    with Reader(base_url=BASE_URL, key=ApiKey(SECRET), transport=server, retry=again) as reader:
+        return fetch(reader, again, FILE_ID, place, heartbeat=beat)
 
 
 @pytest.fixture

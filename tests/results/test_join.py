@@ -19,7 +19,7 @@ from reconciler.results import answers
 from reconciler.results.answers import Usage
 from reconciler.results.download import PART
 from reconciler.results.heartbeat import StoppedError
-from reconciler.results.join import AT_ONCE, SHOWN, Joined, Sources, join
+from reconciler.results.join import MAX_LISTED_MISSING, WRITE_BYTES, Joined, JoinSources, join
 from reconciler.results.spool import Spool
 from tests.results.make import answer, asked, error, joined, text
 
@@ -237,12 +237,12 @@ def test_ids_that_share_a_hash_are_told_apart(tmp_path: Path) -> None:
     with (tmp_path / "spool").open("w+b", buffering=0) as file:
         spool = Spool(file, lambda _: 7)
         taken = [spool.add(each, "", b'{"custom_id":"%b","n":1}\n' % each.encode()) for each in "abcabd"]
-        spool.ready()
+        spool.finish_writing()
         assert taken == [True, True, True, False, False, True]
         for each in "abcd":
-            assert spool.take(each) == b'{"custom_id":"%b","n":1}\n' % each.encode()
-        assert spool.take("e") is None
-        assert spool.used() == {"": 4}
+            assert spool.pop_line(each) == b'{"custom_id":"%b","n":1}\n' % each.encode()
+        assert spool.pop_line("e") is None
+        assert spool.popped_by_kind() == {"": 4}
 
 
 @pytest.mark.parametrize("order", ["same", "turned", "far"])
@@ -264,7 +264,7 @@ def test_the_checksum_is_that_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "output.jsonl").write_text(answer("a"), encoding="utf-8")
     (tmp_path / "in").write_text(asked("a", "b"), encoding="utf-8")
     for inputs in (None, [tmp_path / "in"]):
-        sources = Sources(output=tmp_path / "output.jsonl", errors=None, inputs=inputs, longest=9999)
+        sources = JoinSources(output=tmp_path / "output.jsonl", errors=None, inputs=inputs, longest=9999)
         _, written = join(sources, tmp_path / "results.jsonl", lambda: None)
         assert written.sha256 == hashlib.sha256((tmp_path / "results.jsonl").read_bytes()).hexdigest()
 
@@ -275,7 +275,7 @@ def test_a_join_that_is_stopped_leaves_no_results(tmp_path: Path) -> None:
     def stop() -> None:
         raise StoppedError
 
-    sources = Sources(output=tmp_path / "output.jsonl", errors=None, inputs=None, longest=9999)
+    sources = JoinSources(output=tmp_path / "output.jsonl", errors=None, inputs=None, longest=9999)
     with pytest.raises(StoppedError):
         join(sources, tmp_path / "results.jsonl", stop)
     assert [path.name for path in tmp_path.iterdir()] == ["output.jsonl"]
@@ -312,19 +312,19 @@ def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str])
     count = Joined(requests=len(inputs), usage=Usage())
     for line, failed in [*((each, False) for each in output), *((each, True) for each in errors)]:
         try:
-            name, kind, told, body = answers.understood(line.encode(), failed=failed)
-        except answers.REFUSED:
+            name, kind, reported, body = answers.understood(line.encode(), failed=failed)
+        except answers.DECODE_ERRORS:
             count.malformed += bool(line.strip())
             continue
         if name in said:
             count.repeated += 1
             continue
-        said[name] = kind, told
+        said[name] = kind, reported
         if kind == answers.OK:
             count.usage.add(body)
     count.unknown = len(said.keys() - set(inputs))
     missing = [name for name in inputs if name not in said]
-    count.missing, count.first_missing = len(missing), missing[:SHOWN]
+    count.missing, count.first_missing = len(missing), missing[:MAX_LISTED_MISSING]
     kinds = [said[name][0] for name in dict.fromkeys(inputs) if name in said]
     count.ok = kinds.count(answers.OK)
     count.failures = {kind: kinds.count(kind) for kind in sorted(set(kinds)) if kind != answers.OK}
@@ -338,13 +338,13 @@ def compare(folder: str, output: Sequence[str], errors: Sequence[str], inputs: S
     contents = [text(output), text(errors), asked(*inputs[:half]), asked(*inputs[half:])]
     for path, content in zip(paths, contents, strict=True):
         path.write_text(content, encoding="utf-8", newline="")
-    sources = Sources(output=paths[0], errors=paths[1], inputs=paths[2:], longest=10_000)
+    sources = JoinSources(output=paths[0], errors=paths[1], inputs=paths[2:], longest=10_000)
     results = Path(folder) / "results"
     counts, written = join(sources, results, lambda: None)
-    expected, told = plainly(output, errors, inputs)
-    assert results.read_bytes() == told
+    expected, reported = plainly(output, errors, inputs)
+    assert results.read_bytes() == reported
     assert counts == expected
-    assert (written.size, written.lines) == (len(told), len(inputs))
+    assert (written.size, written.lines) == (len(reported), len(inputs))
     assert sorted(Path(folder).iterdir()) == sorted([*paths, results])
 
 
@@ -377,7 +377,7 @@ MANY = [f"r{number:05}" for number in range(6000)]
 def test_long_answers_to_short_requests_are_written_a_few_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "output").write_text(text(padded(name) for name in MANY), encoding="utf-8")
     (tmp_path / "in").write_text(asked(*MANY), encoding="utf-8")
-    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    sources = JoinSources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
     part = tmp_path / f"results{PART}"
     sizes = [0]
 
@@ -387,13 +387,13 @@ def test_long_answers_to_short_requests_are_written_a_few_at_a_time(tmp_path: Pa
 
     _, written = join(sources, tmp_path / "results", look)
     sizes.append(written.size)
-    assert max(after - before for before, after in pairwise(sizes)) <= AT_ONCE + 1000
+    assert max(after - before for before, after in pairwise(sizes)) <= WRITE_BYTES + 1000
 
 
 def test_a_join_that_is_stopped_at_any_beat_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "output").write_text(text([answer("a")]), encoding="utf-8")
     (tmp_path / "in").write_text(asked("a"), encoding="utf-8")
-    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    sources = JoinSources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
     for calls in range(2):
         left = calls
 
@@ -418,7 +418,7 @@ def test_a_join_can_be_stopped_while_it_reads_what_is_of_no_use(tmp_path: Path) 
 
     (tmp_path / "output").write_bytes((b"nonsense" * 1000 + b"\n") * 600)
     (tmp_path / "in").write_bytes(b"")
-    sources = Sources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
+    sources = JoinSources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
     with pytest.raises(StoppedError):
         join(sources, tmp_path / "results", stop)
 

@@ -10,8 +10,8 @@ import pytest
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 from reconciler.model import RunKey
-from reconciler.results.paths import part, run_of
-from reconciler.results.store import Folder, Store, store_at
+from reconciler.results.paths import run_of, safe_name
+from reconciler.results.store import FolderStore, ResultStore, store_at
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,16 @@ from reconciler.results.store import Folder, Store, store_at
     ],
 )
 def test_a_word_is_a_folder_on_every_system(word: str, name: str) -> None:
-    assert part(word) == name
+    assert safe_name(word) == name
 
 
 @pytest.mark.parametrize(
     "word", ["", "..", ".hidden", "a/b", "a\\b", "a:b", "é", "a" * 101, "~con~", "\ud800"]
 )
 def test_what_cannot_be_a_folder_becomes_its_digest(word: str) -> None:
-    assert part(word).startswith("~")
-    assert len(part(word)) == 33
-    assert part(word) != part(word + "x")
+    assert safe_name(word).startswith("~")
+    assert len(safe_name(word)) == 33
+    assert safe_name(word) != safe_name(word + "x")
 
 
 def test_each_run_key_has_a_name_of_its_own() -> None:
@@ -47,14 +47,14 @@ def test_each_run_key_has_a_name_of_its_own() -> None:
 
 
 @pytest.fixture(params=["folder", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ResultStore:
     if request.param == "folder":
-        return Folder(tmp_path / "to")
+        return FolderStore(tmp_path / "to")
     pytest.importorskip("fsspec")
     return store_at(f"memory://places/{tmp_path.name}", start=tmp_path, staging=tmp_path / "staging")
 
 
-def test_a_store_keeps_small_files(store: Store) -> None:
+def test_a_store_keeps_small_files(store: ResultStore) -> None:
     assert store.read("a/b") is None
     assert store.create("a/b", b"1")
     assert not store.create("a/b", b"2")
@@ -68,10 +68,10 @@ def test_a_store_keeps_small_files(store: Store) -> None:
     assert store.names("nowhere") == ()
 
 
-def test_a_store_publishes_what_was_made_and_knows_what_is_finished(store: Store) -> None:
+def test_a_store_publishes_what_was_made_and_knows_what_is_finished(store: ResultStore) -> None:
     folders = ["name/run/one", "name/run/two"]
     assert store.finished(folders) == frozenset()
-    made = store.workshop(folders[0])
+    made = store.staging_dir(folders[0])
     (made / "output.jsonl").write_bytes(b"whole")
     store.publish(folders[0], ["output.jsonl"])
     store.replace(f"{folders[0]}/{result_summary.NAME}", b"{}")
@@ -84,7 +84,7 @@ def test_a_store_publishes_what_was_made_and_knows_what_is_finished(store: Store
 def test_files_that_are_replaced_obey_the_mask(tmp_path: Path) -> None:
     if os.name != "posix":
         pytest.skip("masks are a thing of POSIX")
-    Folder(tmp_path).replace("a", b"1")
+    FolderStore(tmp_path).replace("a", b"1")
     (tmp_path / "plain").touch()
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
 

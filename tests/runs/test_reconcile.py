@@ -15,9 +15,9 @@ from reconciler.model import Job, JobSpec, Observed, Phase, UploadedFile, tags
 from reconciler.planning.actions import Hold
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Failed, Outcome
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather, reconcile
-from reconciler.runs.reconcile import ROUNDS
+from reconciler.runs.reconcile import MAX_ROUNDS
 from reconciler.workspace.snapshot import Snapshot
 from tests.helpers.fakes import ANSWERED, Api, Fate, Row, Stage, busy, lost_after, lost_before, refused, run
 from tests.helpers.make import (
@@ -30,9 +30,9 @@ from tests.helpers.make import (
     intended,
     job,
     op_of,
-    ours,
+    owned,
+    reported,
     spec,
-    told,
 )
 
 FILE = "0f9d1b6e-0000-4000-8000-00000000000"
@@ -54,14 +54,14 @@ class Asked:
         self.agrees = agrees
         self.shown: list[dict[str, tuple[str, ...]]] = []
 
-    def __call__(self, situation: Situation) -> bool:
-        self.shown.append(told(situation.plan))
+    def __call__(self, planned: PlannedRun) -> bool:
+        self.shown.append(reported(planned.plan))
         return self.agrees
 
 
 def applied_with(
     api: Api, *specs: JobSpec, asked: Asked | None = None, saved: PlanDoc | None = None
-) -> tuple[Situation, tuple[Outcome, ...]]:
+) -> tuple[PlannedRun, tuple[Outcome, ...]]:
     return reconcile.apply(run(api), declared(*specs), asked or Asked(), saved=saved)
 
 
@@ -104,7 +104,7 @@ def test_what_settles_after_a_snapshot_was_made_is_not_settled() -> None:
         ledger=(intended(A, "00000009", at=NOW - 86_410),),
     )
     found = gather.from_snapshot(run(Api(Stage())), declared(A), yesterday)
-    assert told(found.plan) == {"a": ("hold - unsettled",)}
+    assert reported(found.plan) == {"a": ("hold - unsettled",)}
 
 
 def test_what_settles_while_the_list_is_read_is_not_settled() -> None:
@@ -180,7 +180,7 @@ def test_a_run_that_died_after_its_create_is_taken_up_by_the_next() -> None:
     api = Api(Stage(), job(A, "j1", op="00000009"))
     api.stage.ledger.append(intended(A, "00000009"))
     assert peace(api, A)
-    assert api.stage.log.of("run.found_interrupted") == [{"earlier_run_id": "r1", "creates": 1}]
+    assert api.stage.log.of("run.previous_interrupted") == [{"earlier_run_id": "r1", "creates": 1}]
 
 
 def test_a_run_that_died_before_its_create_showed_is_waited_for() -> None:
@@ -198,10 +198,10 @@ def test_a_job_that_neither_list_nor_get_shows_yet_is_waited_for(age: float) -> 
     """Its record may lag as the list does: nobody is told that it was deleted, nor to change `rerun`."""
     api, asked = Api(Stage()), Asked()
     api.stage.ledger.append(created(A, "late", at=NOW - age))
-    situation, outcomes = applied_with(api, A, asked=asked)
-    assert (outcomes, situation.refusals) == ((), ())
+    planned, outcomes = applied_with(api, A, asked=asked)
+    assert (outcomes, planned.refusals) == ((), ())
     assert asked.shown == [{"a": ("hold - unsettled",)}]
-    (hold,) = situation.plan.of(Hold)
+    (hold,) = planned.plan.of(Hold)
     assert hold.until == NOW - age + 60
     api.stage.clock.now = hold.until
     applied(api, A, asked=asked)
@@ -296,16 +296,16 @@ def test_a_runner_that_was_raced_plans_again_and_does_only_what_was_agreed_to() 
     assert [it.name for it in outcomes] == ["b"]
     assert names(api) == ["a", "b"]
     assert len(asked.shown) == 1
-    assert "ledger.raced" in api.stage.log.names
+    assert "ledger.conflict" in api.stage.log.names
 
 
 def test_what_another_runner_has_begun_is_left_to_it_and_the_rest_is_done() -> None:
     api = Api(Stage())
     api.stage.ledger.races = [lambda: api.stage.ledger.lines.append(intended(A, op_of("x")))]
-    situation, outcomes = applied_with(api, A, B)
+    planned, outcomes = applied_with(api, A, B)
     assert [it.name for it in outcomes] == ["b"]
     assert names(api) == ["b"]
-    assert situation.told == ("left to the runner that was first: create a: now hold (unsettled)",)
+    assert planned.remarks == ("left to the runner that was first: create a: now hold (unsettled)",)
 
 
 def test_a_saved_plan_that_no_longer_holds_does_nothing() -> None:
@@ -319,7 +319,7 @@ def test_a_saved_plan_that_no_longer_holds_does_nothing() -> None:
 def test_a_runner_that_is_always_raced_gives_up() -> None:
     api = Api(Stage())
     api.stage.ledger.races = [lambda: None] * 50
-    with pytest.raises(LedgerError, match=f"{ROUNDS} times"):
+    with pytest.raises(LedgerError, match=f"{MAX_ROUNDS} times"):
         applied(api, A)
     assert api.jobs == []
 
@@ -337,7 +337,7 @@ class Slipping(Api):
         return super().list_jobs(page=page, **rest)  # type: ignore[arg-type]
 
 
-def test_a_job_that_slips_from_one_page_to_the_one_before_is_not_bought_again() -> None:
+def test_a_job_that_slips_from_one_page_to_the_one_before_is_not_created_again() -> None:
     """The total stays the same, so that only a second look can show it."""
     others = [job(STRANGERS, f"old-{n:03}", SUCCEEDED, age=1000 - n, project="other") for n in range(100)]
     api = Slipping(Stage(), *others, job(A, "ours", age=10), job(STRANGERS, "young", age=5, project="other"))
@@ -352,7 +352,7 @@ def test_one_page_is_read_once() -> None:
 
 
 def test_the_commit_of_a_job_is_in_question_under_the_name_that_its_work_has_now() -> None:
-    renamed, since = ours(A, "j1", FAILED, commit="c1", age=20), ours(B, "j2", FAILED, commit="c2", age=10)
+    renamed, since = owned(A, "j1", FAILED, commit="c1", age=20), owned(B, "j2", FAILED, commit="c2", age=10)
     moved = structs.replace(renamed, tags=structs.replace(renamed.tags, name=B.name))
-    seen = Observed(ours=(moved, since))
+    seen = Observed(owned=(moved, since))
     assert gather.commits_in_question(declared(A), seen) == {"c1", "c2"}

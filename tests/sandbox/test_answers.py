@@ -49,7 +49,7 @@ def test_no_answer_looks_real(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", answers.ENDPOINTS)
-def test_usage_is_told_where_the_real_one_tells_it(endpoint: str) -> None:
+def test_usage_is_reported_where_the_real_one_reports_it(endpoint: str) -> None:
     body = line(endpoint, {"input": "text"})["response"]["body"]
 
     if endpoint == "/v1/ocr":
@@ -86,8 +86,10 @@ def test_a_line_is_named_like_the_real_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "body", "told"),
+    ("model", "body", "reported"),
     [("m", {"model": "n"}, "m"), (None, {"model": "n"}, "n"), (None, {}, "sandbox")],
 )
-def test_the_model_is_the_jobs_or_the_requests(model: str | None, body: dict[str, Any], told: str) -> None:
-    assert line("/v1/embeddings", body, model=model)["response"]["body"]["model"] == told
+def test_the_model_is_the_jobs_or_the_requests(
+    model: str | None, body: dict[str, Any], reported: str
+) -> None:
+    assert line("/v1/embeddings", body, model=model)["response"]["body"]["model"] == reported

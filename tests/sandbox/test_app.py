@@ -58,7 +58,7 @@ def test_an_id_that_is_no_uuid_is_refused(api: Api, path: str) -> None:
         ("PATCH", "/v1/batch/jobs", 405, "Method Not Allowed"),
     ],
 )
-def test_what_is_no_call_is_told_so(api: Api, method: str, path: str, status: int, detail: str) -> None:
+def test_what_is_no_call_is_reported_so(api: Api, method: str, path: str, status: int, detail: str) -> None:
     response = api.client.request(method, path)
 
     assert (response.status_code, response.json()) == (status, {"detail": detail})

@@ -25,14 +25,14 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
         f"| {lifecycle.VALIDATED_AFTER:g} s |",
         f"| {lifecycle.STARTED_AFTER:g} s + {lifecycle.SECONDS_A_REQUEST * 1000:g} ms a request |",
         f"| {lifecycle.CANCELLED_AFTER:g} s after a cancel |",
-        f"{queries.MOST_A_PAGE:,}",
+        f"{queries.MAX_PAGE_SIZE:,}",
     ],
 )
-def test_the_page_tells_what_the_code_does(fact: str) -> None:
+def test_the_page_reports_what_the_code_does(fact: str) -> None:
     assert fact in PAGE
 
 
-def test_the_page_tells_how_many_lines_are_named() -> None:
+def test_the_page_reports_how_many_lines_are_named() -> None:
     assert inputs.NAMED_PROBLEMS == 10
     assert "names the first ten lines" in PAGE
 

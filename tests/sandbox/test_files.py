@@ -106,7 +106,7 @@ def test_a_form_without_a_file_is_refused_with_whatever_else_is_wrong(api: Api) 
 
 
 def test_a_file_above_the_limit_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LARGEST_FILE", 10)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
 
     assert api.upload(b"x" * 10).status_code == 200
     assert api.upload(b"x" * 11).status_code == 413

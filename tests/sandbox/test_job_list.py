@@ -132,7 +132,7 @@ def test_every_job_of_the_workspace_is_by_me(api: Api) -> None:
     assert api.listed({"created_by_me": "true"}) == api.listed({"created_by_me": "false"}) == [job]
 
 
-def test_everything_wrong_with_a_query_is_told_at_once(api: Api) -> None:
+def test_everything_wrong_with_a_query_is_reported_at_once(api: Api) -> None:
     response = api.client.get(
         "/v1/batch/jobs",
         params=[

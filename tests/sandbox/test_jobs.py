@@ -74,7 +74,7 @@ def test_every_request_has_one_line_in_one_of_the_two_files(api: Api, clock: Clo
     assert (ended["succeeded_requests"], ended["failed_requests"]) == (3, 3)
 
 
-def test_a_failed_request_is_told_in_either_of_the_two_ways(api: Api, clock: Clock) -> None:
+def test_a_failed_request_is_reported_in_either_of_the_two_ways(api: Api, clock: Clock) -> None:
     job = api.created(requests=[{"custom_id": f"{n}!fail", "body": {}} for n in range(2)])
     clock.advance(60)
 
@@ -358,7 +358,7 @@ def test_another_workspace_sees_and_touches_nothing(
     assert (mine.listed(), sorted(mine.files())) == ([job], sorted([file, output]))
 
 
-def test_an_unknown_job_is_told_in_the_envelope_of_the_api(api: Api) -> None:
+def test_an_unknown_job_is_reported_in_the_envelope_of_the_api(api: Api) -> None:
     response = api.client.get(f"/v1/batch/jobs/{NOBODY}")
 
     assert response.status_code == 404

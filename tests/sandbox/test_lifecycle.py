@@ -29,7 +29,7 @@ def course(requests: int = 100, **facts: object) -> Course:
     return Course(requests=requests, **(usual | facts))  # type: ignore[arg-type]
 
 
-def told(job: Course, after: float) -> tuple[str, int, int, int]:
+def reported(job: Course, after: float) -> tuple[str, int, int, int]:
     now = state(job, START + after)
     return now.status, now.total, now.succeeded, now.failed
 
@@ -37,14 +37,14 @@ def told(job: Course, after: float) -> tuple[str, int, int, int]:
 def test_a_job_is_queued_then_counted_then_runs_then_succeeds() -> None:
     job = course(100)
 
-    assert told(job, 0.0) == ("QUEUED", 0, 0, 0)
-    assert told(job, 0.6) == ("QUEUED", 100, 0, 0)
-    assert told(job, 1.0) == ("RUNNING", 100, 0, 0)
-    assert told(job, 2.01) == ("RUNNING", 100, 50, 0)
-    assert told(job, 3.0) == ("SUCCESS", 100, 100, 0)
+    assert reported(job, 0.0) == ("QUEUED", 0, 0, 0)
+    assert reported(job, 0.6) == ("QUEUED", 100, 0, 0)
+    assert reported(job, 1.0) == ("RUNNING", 100, 0, 0)
+    assert reported(job, 2.01) == ("RUNNING", 100, 50, 0)
+    assert reported(job, 3.0) == ("SUCCESS", 100, 100, 0)
 
 
-def test_the_times_are_told_once_they_have_come() -> None:
+def test_the_times_are_reported_once_they_have_come() -> None:
     job = course(100)
 
     assert (state(job, START + 0.9).started_at, state(job, START + 0.9).ended_at) == (None, None)
@@ -55,44 +55,44 @@ def test_the_times_are_told_once_they_have_come() -> None:
 def test_failing_requests_are_counted_as_they_are_reached() -> None:
     job = course(10, failing=(0, 1, 9))
 
-    assert told(job, 1.11) == ("RUNNING", 10, 3, 2)
-    assert told(job, 5.0) == ("SUCCESS", 10, 7, 3)
+    assert reported(job, 1.11) == ("RUNNING", 10, 3, 2)
+    assert reported(job, 5.0) == ("SUCCESS", 10, 7, 3)
 
 
 def test_a_refused_job_fails_without_ever_running() -> None:
     job = course(10, refused=True)
 
-    assert told(job, 0.4) == ("QUEUED", 0, 0, 0)
-    assert told(job, 0.5) == ("FAILED", 0, 0, 0)
+    assert reported(job, 0.4) == ("QUEUED", 0, 0, 0)
+    assert reported(job, 0.5) == ("FAILED", 0, 0, 0)
     assert state(job, START + 9).started_at is None
 
 
 def test_a_stuck_job_answers_half_and_runs_into_its_timeout() -> None:
     job = course(9, stuck=True, timeout_hours=2)
 
-    assert told(job, 7199) == ("RUNNING", 9, 4, 0)
-    assert told(job, 7200) == ("TIMEOUT_EXCEEDED", 9, 4, 0)
+    assert reported(job, 7199) == ("RUNNING", 9, 4, 0)
+    assert reported(job, 7200) == ("TIMEOUT_EXCEEDED", 9, 4, 0)
 
 
 def test_a_job_that_is_too_large_for_its_timeout_keeps_what_it_answered() -> None:
     job = course(1_000_000, timeout_hours=1)
 
-    assert told(job, 3600) == ("TIMEOUT_EXCEEDED", 1_000_000, 179_950, 0)
+    assert reported(job, 3600) == ("TIMEOUT_EXCEEDED", 1_000_000, 179_950, 0)
 
 
 def test_a_cancel_stops_the_answers_at_once_and_the_job_soon() -> None:
     job = course(100, cancelled_at=START + 2.01)
 
-    assert told(job, 2.0) == ("RUNNING", 100, 50, 0)
-    assert told(job, 2.02) == ("CANCELLATION_REQUESTED", 100, 50, 0)
-    assert told(job, 2.6) == ("CANCELLED", 100, 50, 0)
+    assert reported(job, 2.0) == ("RUNNING", 100, 50, 0)
+    assert reported(job, 2.02) == ("CANCELLATION_REQUESTED", 100, 50, 0)
+    assert reported(job, 2.6) == ("CANCELLED", 100, 50, 0)
 
 
 def test_a_job_that_is_cancelled_before_it_was_counted_stays_at_zero() -> None:
     job = course(100, cancelled_at=START + 0.1)
 
-    assert told(job, 0.2) == ("CANCELLATION_REQUESTED", 0, 0, 0)
-    assert told(job, 99) == ("CANCELLED", 0, 0, 0)
+    assert reported(job, 0.2) == ("CANCELLATION_REQUESTED", 0, 0, 0)
+    assert reported(job, 99) == ("CANCELLED", 0, 0, 0)
     assert state(job, START + 99).started_at is None
 
 
@@ -104,7 +104,7 @@ def test_speed_divides_every_time() -> None:
     slow, fast = course(100), course(100, speed=10.0)
 
     for seconds in (0.0, 0.6, 1.21, 2.01, 2.9, 3.1, 90_000.0):
-        assert told(fast, seconds / 10) == told(slow, seconds)
+        assert reported(fast, seconds / 10) == reported(slow, seconds)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_at_infinite_speed_a_job_has_ended_when_it_is_created(facts: dict[str, b
 
 
 def test_before_its_creation_a_job_is_queued() -> None:
-    assert told(course(10, speed=math.inf), -1.0) == ("QUEUED", 0, 0, 0)
+    assert reported(course(10, speed=math.inf), -1.0) == ("QUEUED", 0, 0, 0)
 
 
 @st.composite

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.sandbox import drafts
 from reconciler.sandbox.answers import ENDPOINTS
-from reconciler.sandbox.errors import ApiError
+from reconciler.sandbox.errors import ErrorResponse
 
 from .support import NOBODY, SCHEMAS, Api, Clock, jsonl, problems, requests, validator
 
@@ -72,7 +72,7 @@ def test_either_files_or_requests_are_wanted(api: Api, fields: dict[str, Any]) -
     assert problems(post(api, {"endpoint": "/v1/embeddings", **fields})) == [("value_error", ["body"])]
 
 
-def test_every_problem_is_told_at_once(api: Api) -> None:
+def test_every_problem_is_reported_at_once(api: Api) -> None:
     body = {"endpoint": "/v1/songs", "model": 1, "metadata": {"a": ""}, "requests": [{}, {}]}
 
     assert len(problems(post(api, body))) == 5
@@ -171,7 +171,7 @@ def test_what_is_taken_is_what_the_description_allows(body: dict[str, Any]) -> N
     try:
         drafts.read(httpx.Request("POST", "http://sandbox", json=body).content)
         taken = True
-    except ApiError:
+    except ErrorResponse:
         taken = False
 
     assert taken == wanted

@@ -120,7 +120,7 @@ def test_it_cancels_and_deletes_jobs(sdk: Mistral, clock: Clock) -> None:
         sdk.batch.jobs.get(job_id=job.id)
 
 
-def test_it_is_told_what_is_wrong(sdk: Mistral, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_reported_what_is_wrong(sdk: Mistral, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
     with pytest.raises(errors.SDKError, match="unknown_model"):
         sdk.batch.jobs.create(endpoint="/v1/ocr", model="sandbox-refused", requests=[BatchRequest(body={})])

@@ -26,7 +26,7 @@ def client_of(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_free_port_is_found_and_told(store: Store, clock: Clock) -> None:
+def test_a_free_port_is_found_and_reported(store: Store, clock: Clock) -> None:
     server = serve(make_app(store, now=clock), "127.0.0.1", 0)
     with client_of(server) as client:
         assert server.url == f"http://127.0.0.1:{server.port}"
@@ -49,13 +49,13 @@ def test_a_bug_becomes_a_500_and_is_logged(store: Store) -> None:
     def broken_clock() -> float:
         raise ZeroDivisionError("the clock is broken")
 
-    told: SimpleQueue[logging.LogRecord] = SimpleQueue()
-    logger, handler = logging.getLogger("werkzeug"), QueueHandler(told)
+    reported: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    logger, handler = logging.getLogger("werkzeug"), QueueHandler(reported)
     logger.addHandler(handler)
     try:
         with client_of(serve(make_app(store, now=broken_clock), "127.0.0.1", 0)) as client:
             assert client.get("/v1/batch/jobs").status_code == 500
-            assert "the clock is broken" in told.get(timeout=30).getMessage()  # which follows the answer
+            assert "the clock is broken" in reported.get(timeout=30).getMessage()  # which follows the answer
     finally:
         logger.removeHandler(handler)
 
@@ -72,7 +72,7 @@ def test_requests_are_not_logged(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_taken_port_is_an_error_that_can_be_told(store: Store, clock: Clock) -> None:
+def test_a_taken_port_is_an_error_that_can_be_reported(store: Store, clock: Clock) -> None:
     app = make_app(store, now=clock)
     with serve(app, "127.0.0.1", 0) as server, pytest.raises(OSError, match=r".+"):
         serve(app, "127.0.0.1", server.port)

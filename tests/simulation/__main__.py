@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--table", action="store_true", help="compare create protocols instead")
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
-        well, lines = tally.told(chosen.seed)
+        well, lines = tally.reported(chosen.seed)
         _say(*lines)
         return not well
     if chosen.table:

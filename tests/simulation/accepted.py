@@ -9,7 +9,7 @@ from typing import TypeVar
 from reconciler.model import Adopt, JobSpec, RunKey
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation.history import Bought, History, RunRecord
+from tests.simulation.history import CreatedJob, History, RunRecord
 from tests.simulation.process import START
 from tests.simulation.server import LIVE, Server
 
@@ -22,7 +22,7 @@ class Accepted:
 
     history: History
     server: Server
-    job: Bought
+    job: CreatedJob
     by: RunRecord
     reason: str = ""
     """Why a cancel was sent."""
@@ -32,7 +32,7 @@ class Accepted:
         """The spec of the run's checkout that wants the job's work."""
         return self.wanting(self.job)
 
-    def wanting(self, job: Bought) -> JobSpec | None:
+    def wanting(self, job: CreatedJob) -> JobSpec | None:
         """Return the spec of the run's checkout that wants a job's work."""
         return next((spec for spec in self.by.declared.specs if job.key in spec.run_keys), None)
 
@@ -40,7 +40,7 @@ class Accepted:
         """Whether the run was to look at a name."""
         return self.by.declared.selected is None or name in self.by.declared.selected
 
-    def others(self) -> Iterator[Bought]:
+    def others(self) -> Iterator[CreatedJob]:
         """Yield the other jobs of the same work; of those with altered tags, the ones that the run's ledger knew."""
         if self.job.key is None:
             return
@@ -48,18 +48,18 @@ class Accepted:
             if other is not self.job and (not other.altered or other.id in self.by.knew):
                 yield other
 
-    def adopted(self) -> Iterator[tuple[Adopt, Bought | None]]:
+    def adopted(self) -> Iterator[tuple[Adopt, CreatedJob | None]]:
         """Yield what the run's specs adopt as having done the same work, and the job of it that was made by hand."""
         for spec in self.by.declared.specs:
             if spec.adopt and RunKey(spec.adopt.work, "") == self.job.key:
                 yield spec.adopt, self.history.jobs.get(spec.adopt.job)
 
-    def attempts(self) -> Iterator[Bought]:
+    def attempts(self) -> Iterator[CreatedJob]:
         """Yield the others, and those made by hand that count as one of them."""
         yield from self.others()
         yield from (job for _, job in self.adopted() if job is not None and job.work)
 
-    def of_the_same_writer(self) -> Iterator[Bought]:
+    def of_the_same_writer(self) -> Iterator[CreatedJob]:
         """Yield the others that the strong promise is about: bought by the one writer, or by this one of several."""
         setup = self.history.setup
         if not self.history.bounds or not setup.remembers:
@@ -69,27 +69,27 @@ class Accepted:
             if mine and (other.deleted_at is None or other.id in self.by.knew):
                 yield other
 
-    def in_view(self, other: Bought) -> bool:
+    def in_view(self, other: CreatedJob) -> bool:
         """Whether the run surely saw a job, and what it is, in the list that it planned on."""
         return in_view(self.by, other)
 
-    def known(self, other: Bought) -> bool:
+    def known(self, other: CreatedJob) -> bool:
         """Whether the run's list or its ledger told it of a job."""
         return self.in_view(other) or other.id in self.by.knew
 
-    def ended(self, other: Bought) -> Status | None:
+    def ended(self, other: CreatedJob) -> Status | None:
         """Return how a job had ended when the run planned, None where it had not."""
         if other.deleted_at is not None:
             return other.ended_as
         return self.server.ended_before(other.id, self.by.planned_on)
 
-    def lived(self, other: Bought) -> bool:
+    def lived(self, other: CreatedJob) -> bool:
         """Whether a job was live when the run planned, and is so now."""
         then = self.server.was_live_at(other.id, self.by.planned_on)
         return then and self.server.status(other.id) in LIVE
 
 
-def in_view(by: RunRecord, other: Bought) -> bool:
+def in_view(by: RunRecord, other: CreatedJob) -> bool:
     """Whether a run surely saw a job, and what it is, in the list that it planned on."""
     return (
         other.shows_at < by.planned_on
@@ -99,7 +99,7 @@ def in_view(by: RunRecord, other: Bought) -> bool:
     )
 
 
-def second(job: Bought) -> int:
+def second(job: CreatedJob) -> int:
     """Return when a job was made as the API tells it: in whole seconds."""
     return int(START + job.at)
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from reconciler.model import RunKey
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted
-from tests.simulation.history import PROJECT, Bought
+from tests.simulation.history import PROJECT, CreatedJob
 from tests.simulation.server import FAILED
 
 
-def what_a_spec_adopts_is_not_bought(create: Accepted) -> Iterator[str]:
+def what_a_spec_adopts_is_not_created(create: Accepted) -> Iterator[str]:
     """Work that a spec adopts a job for is bought only once that job has failed, or was stopped before a job of ours
     was made: not while it runs, not once it has succeeded, and not where it cannot be found or belongs to another
     project.
@@ -36,7 +36,7 @@ def what_a_spec_adopts_is_not_bought(create: Accepted) -> Iterator[str]:
                 yield f"{job.id[:8]} is {status}"
 
 
-def _is_younger(ours: Bought, made: Bought) -> bool:
+def _is_younger(ours: CreatedJob, made: CreatedJob) -> bool:
     return made.person_at is not None and ours.at >= made.person_at
 
 

@@ -11,7 +11,7 @@ from tests.simulation.accepted import Accepted, actions
 from tests.simulation.server import FAILED
 
 
-def a_later_round_buys_only_what_was_agreed_to(create: Accepted) -> Iterator[str]:
+def a_later_round_creates_only_what_was_agreed_to(create: Accepted) -> Iterator[str]:
     """A later round buys what the agreed plan would have bought, what it held up for want of room, and further
     attempts at work that stood in it and has failed; of a saved plan only its creates, and attempts at their work.
     """  # noqa: D205 - one sentence

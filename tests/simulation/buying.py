@@ -9,11 +9,11 @@ from reconciler.plans.document import CreateDoc
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions, second
 from tests.simulation.adopting import (
-    what_a_spec_adopts_is_not_bought,
+    what_a_spec_adopts_is_not_created,
     what_a_spec_has_adopted_ends_before_other_work_begins,
 )
-from tests.simulation.agreeing import a_later_round_buys_only_what_was_agreed_to
-from tests.simulation.history import PROJECT, Bought
+from tests.simulation.agreeing import a_later_round_creates_only_what_was_agreed_to
+from tests.simulation.history import PROJECT, CreatedJob
 from tests.simulation.server import FAILED, LIVE
 
 
@@ -40,25 +40,25 @@ def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[st
             yield f"{other.id[:8]} is attempt {other.attempt} too, {create.server.status(other.id)}"
 
 
-def _stopped_for_a_spec(job: Bought) -> bool:
+def _stopped_for_a_spec(job: CreatedJob) -> bool:
     return job.looks_ours or any(reason != "duplicate" for _, _, reason in job.cancels)
 
 
-def nothing_in_view_is_bought_again(create: Accepted) -> Iterator[str]:
+def nothing_in_view_is_created_again(create: Accepted) -> Iterator[str]:
     """Whatever the set-up: work is not bought by a run whose list shows a live job of it."""
     for other in create.others():
         if create.lived(other) and create.in_view(other):
             yield f"the list showed {other.id[:8]}, which lives"
 
 
-def nothing_succeeded_is_bought_again(create: Accepted) -> Iterator[str]:
+def nothing_succeeded_is_created_again(create: Accepted) -> Iterator[str]:
     """Whatever the set-up: work is not bought by a run whose list or ledger knows a job of it that succeeded."""
     for other in create.others():
         if create.known(other) and create.ended(other) is Status.SUCCESS:
             yield f"{other.id[:8]} had succeeded"
 
 
-def nothing_partly_answered_is_bought_again(create: Accepted) -> Iterator[str]:
+def nothing_partly_answered_is_created_again(create: Accepted) -> Iterator[str]:
     """Whatever the set-up: answers that a failed job has given are not bought once more without being asked for."""
     for other in create.attempts():
         failed = create.in_view(other) and create.ended(other) in FAILED
@@ -84,7 +84,7 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
             yield f"somebody else had stopped {other.id[:8]}"
 
 
-def _may_be_ours(create: Accepted, other: Bought) -> bool:
+def _may_be_ours(create: Accepted, other: CreatedJob) -> bool:
     if other.looks_ours:
         return True
     if {other.id, other.op} & create.by.named:
@@ -123,14 +123,14 @@ def what_is_to_end_first_is_waited_for(create: Accepted) -> Iterator[str]:
             yield f"{other.id[:8]} still runs"
 
 
-def only_what_is_declared_is_bought(create: Accepted) -> Iterator[str]:
+def only_what_is_declared_is_created(create: Accepted) -> Iterator[str]:
     """Work is bought for a spec of the checkout that is selected and not suspended."""
     spec = create.spec
     if spec is None or spec.suspend or not create.selected(spec.name):
         yield "no spec asks for it"
 
 
-def only_what_was_agreed_to_is_bought(create: Accepted) -> Iterator[str]:
+def only_what_was_agreed_to_is_created(create: Accepted) -> Iterator[str]:
     """A create of the first round stands in the plan that its reader agreed to: a saved plan executes a subset of
     itself.
     """  # noqa: D205 - one sentence
@@ -146,7 +146,7 @@ def only_what_was_agreed_to_is_bought(create: Accepted) -> Iterator[str]:
         yield "it is not in the plan"
 
 
-def an_old_checkout_buys_nothing_after_a_newer_one(create: Accepted) -> Iterator[str]:
+def an_old_checkout_creates_nothing_after_a_newer_one(create: Accepted) -> Iterator[str]:
     """Where the last job of a name was bought from a later commit, an older checkout's time is over.
 
     The last is what the list surely shows, unless it may show one that is as late or later.
@@ -171,16 +171,16 @@ def an_old_checkout_buys_nothing_after_a_newer_one(create: Accepted) -> Iterator
 PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
     never_two_live_jobs,
     one_accepted_create_per_run_key_and_attempt,
-    nothing_in_view_is_bought_again,
-    nothing_succeeded_is_bought_again,
-    nothing_partly_answered_is_bought_again,
+    nothing_in_view_is_created_again,
+    nothing_succeeded_is_created_again,
+    nothing_partly_answered_is_created_again,
     a_persons_cancel_is_never_undone,
     attempts_never_exceed_the_cap,
     what_is_to_end_first_is_waited_for,
-    what_a_spec_adopts_is_not_bought,
+    what_a_spec_adopts_is_not_created,
     what_a_spec_has_adopted_ends_before_other_work_begins,
-    only_what_is_declared_is_bought,
-    only_what_was_agreed_to_is_bought,
-    a_later_round_buys_only_what_was_agreed_to,
-    an_old_checkout_buys_nothing_after_a_newer_one,
+    only_what_is_declared_is_created,
+    only_what_was_agreed_to_is_created,
+    a_later_round_creates_only_what_was_agreed_to,
+    an_old_checkout_creates_nothing_after_a_newer_one,
 )

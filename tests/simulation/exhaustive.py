@@ -127,8 +127,8 @@ def check(server: Server, case: Case) -> list[str]:
     live = [job for job in stage.history.jobs.values() if server.status(job.id) in LIVE]
     if sorted((job.name, job.attempt) for job in live) != sorted(GOAL.items()):
         wrong.append(f"live in the end: {[(job.name, job.attempt) for job in live]}")
-    bought = Counter((job.key, job.attempt) for job in stage.history.jobs.values())
-    wrong += [f"{key} was bought {times} times" for key, times in bought.items() if times > 1]
+    created = Counter((job.key, job.attempt) for job in stage.history.jobs.values())
+    wrong += [f"{key} was bought {times} times" for key, times in created.items() if times > 1]
     return [f"{case}: {it}" for it in wrong]
 
 

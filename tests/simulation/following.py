@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from reconciler.api.client import Writer
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.planning.actions import Plan
-from reconciler.plans.approval import agreed_to
+from reconciler.plans.approval import approval_of
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
-from reconciler.plans.planned_run import Situation
-from reconciler.runs.apply_loop import Rounds, requests_of
-from reconciler.runs.wait import Patience, until_ended
+from reconciler.plans.planned_run import PlannedRun
+from reconciler.runs.apply_loop import ApplyLoop, requests_of
+from reconciler.runs.wait import PollPolicy, wait_until_ended
 from tests.simulation.history import RunRecord
 
 
@@ -26,18 +26,18 @@ class Waiting:
     """Gives back the lock of the first round."""
     locked: Callable[[], AbstractContextManager[None]]
     """Takes it for a later one."""
-    patience: Patience
+    policy: PollPolicy
 
 
 def follow(
     waiting: Waiting,
-    run: Run[Writer],
+    run: RunContext[Writer],
     *,
     agreed: Plan,
-    first: tuple[Situation, tuple[Outcome, ...]],
+    first: tuple[PlannedRun, tuple[Outcome, ...]],
     saved: PlanDoc | None,
     record: RunRecord,
-) -> Situation:
+) -> PlannedRun:
     """Wait until nothing that is wanted goes on, and return how things stand.
 
     Args:
@@ -49,20 +49,20 @@ def follow(
         record: of the run.
     """
     waiting.release()
-    situation, outcomes = first
-    rounds = Rounds(
+    planned, outcomes = first
+    rounds = ApplyLoop(
         run=run,
         declared=record.declared,
-        agreement=agreed_to(agreed, saved, done=situation.plan),
-        bought=requests_of(situation.plan),
+        approval=approval_of(agreed, saved, done=planned.plan),
+        requests_submitted=requests_of(planned.plan),
         locked=waiting.locked,
-        tell=lambda _, done: record.say(done),
+        report=lambda _, done: record.say(done),
         outcomes=outcomes,
     )
 
-    def look() -> Situation:
+    def look() -> PlannedRun:
         record.round += 1
-        return rounds.look()
+        return rounds.run_round()
 
-    view = until_ended(run, look, waiting.patience, lambda _: None, lambda: rounds.agreement.names_held)
-    return view.situation
+    state = wait_until_ended(run, look, waiting.policy, lambda _: None, lambda: rounds.approval.names_held)
+    return state.planned

@@ -22,7 +22,7 @@ from reconciler.model import (
     UploadedFile,
     digests,
 )
-from tests.simulation.history import Bought
+from tests.simulation.history import CreatedJob
 from tests.simulation.server import UPLOADS
 
 NAMES: Final = ("alpha", "beta", "gamma")
@@ -69,7 +69,7 @@ class Git:
     """
 
     def __init__(
-        self, dice: random.Random, *, used: bool = True, jobs: Callable[[], Sequence[Bought]] = tuple
+        self, dice: random.Random, *, used: bool = True, jobs: Callable[[], Sequence[CreatedJob]] = tuple
     ) -> None:
         self._dice = dice
         self.used = used
@@ -89,8 +89,10 @@ class Git:
 
     def declared(self, commit: int, selected: frozenset[str] | None = None) -> Declared:
         """Return what a checkout of a commit declares."""
-        lineage: frozenset[str] | None = frozenset() if self.used else None
-        return Declared(specs=self.commits[commit].specs, selected=selected, lineage=lineage)
+        contained_commits: frozenset[str] | None = frozenset() if self.used else None
+        return Declared(
+            specs=self.commits[commit].specs, selected=selected, contained_commits=contained_commits
+        )
 
     def ancestry(self, commit: int) -> Callable[[frozenset[str]], Ancestry]:
         """Return what says which commits a checkout of a commit contains, and which came later."""
@@ -100,7 +102,7 @@ class Git:
         def ancestry(commits: frozenset[str]) -> Ancestry:
             if not self.used:
                 return Ancestry()
-            return Ancestry(contained=commits & contained, newer=commits & later)
+            return Ancestry(contained=commits & contained, descendants=commits & later)
 
         return ancestry
 

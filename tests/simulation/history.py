@@ -67,7 +67,7 @@ class RunRecord:
     """The jobs that it sent a cancel of since it last asked how they stand."""
     misled: set[str] = field(default_factory=set)
     """Jobs whose tags were damaged in an answer that it was given."""
-    said: list[Said] = field(default_factory=list)
+    reports: list[Said] = field(default_factory=list)
     """What it said it had done, round by round."""
     over: float = 0.0
     """When it ended."""
@@ -78,8 +78,8 @@ class RunRecord:
 
     def say(self, outcomes: tuple[Outcome, ...]) -> None:
         """Note what a round says it has done, with the lines that came with it."""
-        before = sum(len(said.wrote) for said in self.said)
-        self.said.append(Said(outcomes, tuple(self.wrote[before:])))
+        before = sum(len(said.wrote) for said in self.reports)
+        self.reports.append(Said(outcomes, tuple(self.wrote[before:])))
 
     def reasons(self) -> dict[str, str]:
         """Return why it cancels what it cancels."""
@@ -87,7 +87,7 @@ class RunRecord:
 
 
 @dataclass(eq=False)
-class Bought:
+class CreatedJob:
     """A job that the API accepted, whoever sent it."""
 
     id: str
@@ -142,12 +142,12 @@ class History:
     setup: Setup
     bounds: bool
     """Whether the times that the promise rests on are kept."""
-    jobs: dict[str, Bought] = field(default_factory=dict)
+    jobs: dict[str, CreatedJob] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     """The jobs of whose end somebody has heard."""
     telling: dict[str, str] = field(default_factory=dict)
     """The jobs of whose end somebody is hearing now, and from which run."""
@@ -171,7 +171,7 @@ class History:
         """Note that a promise was broken."""
         self.violations.append(Violation(invariant, what))
 
-    def of(self, key: RunKey) -> list[Bought]:
+    def of(self, key: RunKey) -> list[CreatedJob]:
         """Return the jobs of a run key under our project, the oldest first."""
         return [job for job in self.jobs.values() if job.key == key and job.project == PROJECT]
 

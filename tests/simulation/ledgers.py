@@ -15,9 +15,9 @@ from typing import cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import RacedError, SharedLedger
+from reconciler.ledger.git import ConflictError, SharedLedger
 from reconciler.ledger.lines import Line, decode, encode
-from reconciler.ledger.replicated import JointLedger
+from reconciler.ledger.replicated import ReplicatedLedger
 from tests.simulation.process import Process
 
 
@@ -136,7 +136,7 @@ class Remote:
 
 @dataclass
 class _Ref:
-    """What `SharedLedger` is to `JointLedger`, without git: fast-forward or refused."""
+    """What `SharedLedger` is to `ReplicatedLedger`, without git: fast-forward or refused."""
 
     process: Process
     remote: Remote
@@ -164,7 +164,7 @@ class _Ref:
         if failed == "before":
             raise LedgerError("the ledger cannot be pushed")
         if int(tip.split(maxsplit=1)[0]) != self.remote.pushes:
-            raise RacedError("! [rejected]")
+            raise ConflictError("! [rejected]")
         self.remote.rows += new
         self.remote.pushes += 1
         self.process.moment("ledger: has pushed")
@@ -177,7 +177,7 @@ class _Ref:
         self.process.sleep(self.dice.choice((0.0, 0.0, 0.5, 3.0, 20.0)))
 
 
-class RefLedger(JointLedger):
+class RefLedger(ReplicatedLedger):
     """The real joint ledger of a clone and a remote.
 
     Args:

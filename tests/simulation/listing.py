@@ -20,7 +20,7 @@ class _Reading:
     """One attempt to read the whole list."""
 
     began: float
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     pages: int = 0
     lies: set[Fault] = field(default_factory=set)
 
@@ -38,7 +38,7 @@ class Listings:
         self._history = history
         self._process = process
         self._record = record
-        process.heard.append(self._on_event)
+        process.events_received.append(self._on_event)
 
     def on_sent(self, sent: Sent) -> None:
         """Note that a reading begins with its first page."""
@@ -52,7 +52,7 @@ class Listings:
             reading.lies.add(fault)
         if sent.is_list and reading and answer.status == OK and "order_by=created" in sent.query:
             reading.pages += 1
-            reading.told |= {row["id"] for row in msgspec.json.decode(answer.body).get("data", ())}
+            reading.reported |= {row["id"] for row in msgspec.json.decode(answer.body).get("data", ())}
 
     def _on_event(self, event: str) -> None:
         reading = _READING.get()
@@ -67,7 +67,7 @@ class Listings:
             if job.shows_at < reading.began
             and job.at < reading.began
             and job.deleted_at is None
-            and job.id not in reading.told
+            and job.id not in reading.reported
         ]
         # Between two pages rows may shift; one page is read in one moment.
         shifts = reading.pages > 1 and any(when >= reading.began for when in self._history.vanished)

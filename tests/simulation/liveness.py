@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended, TellingBegan
+from reconciler.ledger.lines import CancelEnded, CreateConfirmed, CreateIntended, Ended, NotificationsEnabled
 from reconciler.model import JobSpec, Phase, RunKey
 from reconciler.planning.actions import Hold, Reason
 from reconciler.plans.outcomes import Cancelled, Failed, Skipped
 from reconciler.plans.outcomes import Created as Was
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation.history import PROJECT, Bought
+from tests.simulation.history import PROJECT, CreatedJob
 from tests.simulation.machines import Luck
 from tests.simulation.process import START
 from tests.simulation.server import FAILED
@@ -28,7 +28,7 @@ class End:
     """How things stand once faults have stopped, as one runner sees them."""
 
     stage: Stage
-    situation: Situation
+    situation: PlannedRun
 
 
 Promise: TypeAlias = Callable[[End], Iterator[str]]
@@ -46,23 +46,23 @@ def end_in_peace(stage: Stage) -> None:
     stage.baton.sleep(300.0 + late)  # 300: the last person has interfered by then
     stage.workspace.peaceful = True
     _apply(stage, stage.runners[0])  # `at_most_one_live_after_the_next_apply` is asked of every apply
-    situations: list[Situation] = []
+    situations: list[PlannedRun] = []
     for _ in range(ROUNDS):
         stage.baton.sleep(LONG)
         found = [_apply(stage, runner) for runner in stage.runners]
-        situations = [situation for situation in found if situation]
-        if not any(situation.plan.pending for situation in situations):
+        situations = [planned for planned in found if planned]
+        if not any(planned.plan.pending for planned in situations):
             break
-    for situation in situations:
-        stage.history.ask(AT_THE_END, End(stage, situation), "in the end")
+    for planned in situations:
+        stage.history.ask(AT_THE_END, End(stage, planned), "in the end")
 
 
-def _apply(stage: Stage, runner: Runner) -> Situation | None:
+def _apply(stage: Stage, runner: Runner) -> PlannedRun | None:
     newest = len(stage.git.commits) - 1
-    situation = stage.apply(runner, newest, Luck())
-    if situation is None:
+    planned = stage.apply(runner, newest, Luck())
+    if planned is None:
         stage.history.violated("converges", f"an apply in peace ended so: {stage.history.runs[-1].ended}")
-    return situation
+    return planned
 
 
 def converges(end: End) -> Iterator[str]:
@@ -89,7 +89,7 @@ def every_spec_has_its_job_or_a_hold(end: End) -> Iterator[str]:
                 yield f"{spec.name} is {it.reason} for ever"
 
 
-def _ends(end: End, spec: JobSpec) -> list[tuple[Bought, Status | None]]:
+def _ends(end: End, spec: JobSpec) -> list[tuple[CreatedJob, Status | None]]:
     """Return how the jobs of a spec's work have ended, adopted ones too; of deleted ones, how they stood then."""
     history, server = end.stage.history, end.stage.server
     adopts = (it.adopt for it in end.situation.declared.specs if it.adopt)
@@ -138,13 +138,13 @@ def _keys(spec: JobSpec | None) -> tuple[RunKey, ...]:
     return tuple(spec.run_keys) if spec else ()
 
 
-def _is_of(job: Bought, name: str, spec: JobSpec | None) -> bool:
+def _is_of(job: CreatedJob, name: str, spec: JobSpec | None) -> bool:
     """Whether a job carries a name, or did the work of its spec under whatever `rerun`."""
     works = {key.work for key in _keys(spec)}
     return job.project == PROJECT and (job.name == name or bool(job.key and job.key.work in works))
 
 
-def _stopped_by_a_person(end: End, job: Bought) -> bool:
+def _stopped_by_a_person(end: End, job: CreatedJob) -> bool:
     """Whether somebody else stopped a job, or nobody can tell: no run that is on record was told that it had."""
     if job.person_at is not None or not end.stage.setup.keeps_all:
         return job.person_at is not None or bool(job.cancels)
@@ -194,7 +194,7 @@ def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
     lines = list(end.stage.remote.lines())
     for runner in end.stage.runners:
         lines += runner.disk.lines()
-    made = {line.op for line in lines if isinstance(line, Created)}
+    made = {line.op for line in lines if isinstance(line, CreateConfirmed)}
     ended = {line.job_id for line in lines if isinstance(line, Ended | CancelEnded)}
     for job in end.stage.history.jobs.values():
         if job.by is None or job.altered or job.deleted_at is not None:
@@ -205,19 +205,19 @@ def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
             yield f"nobody knows what came of the cancel of {job.id[:8]} ({job.name})"
 
 
-def every_end_is_told(end: End) -> Iterator[str]:
+def every_end_is_reported(end: End) -> Iterator[str]:
     """In the end somebody has heard of the end of every job that was bought after telling began, as a ledger says."""
     stage = end.stage
     for runner in stage.runners if stage.schedule.on_end and stage.setup.remembers else ():
         lines = [*runner.disk.lines(), *stage.remote.lines()]
-        since = min((line.at for line in lines if isinstance(line, TellingBegan)), default=None)
+        since = min((line.at for line in lines if isinstance(line, NotificationsEnabled)), default=None)
         for job in stage.history.jobs.values():
             there = job.project == PROJECT and not job.altered and job.deleted_at is None
             if (
                 there
                 and since is not None
                 and START + job.at > since + 1
-                and job.id not in stage.history.told
+                and job.id not in stage.history.reported
             ):
                 yield f"nobody has heard of the end of {job.id[:8]} ({job.name})"
 
@@ -229,7 +229,7 @@ def what_a_run_says_is_true(end: End) -> Iterator[str]:
     """
     history, server = end.stage.history, end.stage.server
     for run in history.runs:
-        for said, outcome in ((it, outcome) for it in run.said for outcome in it.outcomes):
+        for said, outcome in ((it, outcome) for it in run.reports for outcome in it.outcomes):
             match outcome:
                 case Was():
                     made_it = history.jobs.get(outcome.job.id)
@@ -257,6 +257,6 @@ AT_THE_END: Final[tuple[Promise, ...]] = (
     every_spec_has_its_job_or_a_hold,
     every_hold_is_explained,
     every_accepted_write_has_its_outcome,
-    every_end_is_told,
+    every_end_is_reported,
     what_a_run_says_is_true,
 )

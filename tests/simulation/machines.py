@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.ledger.lock import HeldError
+from reconciler.ledger.lock import LockHeldError
 from tests.simulation.baton import Baton
 from tests.simulation.faults import Fates, Peace
 from tests.simulation.ledgers import Disk
@@ -74,7 +74,7 @@ class Lock:
                 break
             self.baton.sleep(10.0)
         if self._taken:
-            raise HeldError("another apply is at work on this target")
+            raise LockHeldError("another apply is at work on this target")
         self._taken = self.used
         try:
             yield

@@ -35,20 +35,20 @@ MUTATIONS: Final = (
     Mutation(
         "a create is sent again blindly",
         "api/client.py",
-        "return self._exchange.once(call, wire.read_job)",
+        "return self._exchange.send_once(call, wire.read_job)",
         "return self._exchange.again(call, wire.read_job)",
     ),
     Mutation(
         "no look-up by op",
         "execution/create.py",
-        'return f"op={purchase.op}" in str(job.metadata.get(tags.RUN, "")).split(" ")',
+        'return f"op={prepared.op}" in str(job.metadata.get(tags.RUN, "")).split(" ")',
         "return False",
     ),
     Mutation(
         "no duplicate verdict",
         "planning/rules/existing.py",
-        "if ours.job.id != kept.id and not ours.adopted",
-        "if ours.job.id != kept.id and ours.adopted",
+        "if owned.job.id != kept.id and not owned.adopted",
+        "if owned.job.id != kept.id and owned.adopted",
     ),
     Mutation(
         "no check that the list is whole",
@@ -65,7 +65,7 @@ MUTATIONS: Final = (
     Mutation(
         "no settle time in the run itself",
         "execution/create.py",
-        "left = began + run.limits.settle_seconds - world.monotonic()",
+        "left = began + run.limits.settle_seconds - env.monotonic()",
         "left = 0.0",
     ),
     Mutation(
@@ -89,13 +89,13 @@ MUTATIONS: Final = (
     Mutation(
         "no ancestor rule",
         "planning/jobs_of_name.py",
-        "return bool(commit) and (self.lineage is None or commit not in self.lineage)",
+        "return bool(commit) and (self.contained_commits is None or commit not in self.contained_commits)",
         "return False",
     ),
     Mutation(
         "no durable intent",
         "execution/create.py",
-        "        _intend(run, purchase)\n",
+        "        _intend(run, prepared)\n",
         "",
     ),
     Mutation(
@@ -119,9 +119,9 @@ MUTATIONS: Final = (
     Mutation(
         "a later job of the name counts as our cancel",
         "planning/case.py",
-        "            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS\n",
-        "            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS or any(\n"
-        "                later.job.created_at > ours.job.created_at\n"
+        "            return self.memory.cancels.get(owned.job.id) in OUR_CANCELS\n",
+        "            return self.memory.cancels.get(owned.job.id) in OUR_CANCELS or any(\n"
+        "                later.job.created_at > owned.job.created_at\n"
         "                and later.tags.run_key not in self.run_keys\n"
         "                for later in self.jobs\n"
         "            )\n",
@@ -141,14 +141,14 @@ MUTATIONS: Final = (
     Mutation(
         "twins of work that is no longer wanted are left",
         "planning/rules/other_work.py",
-        "else duplicate(ours, staying)",
+        "else duplicate(owned, staying)",
         "else None",
     ),
     Mutation(
         "every project's jobs are ours",
         "workspace/observe.py",
-        "        if project == watched.project:\n            if isinstance(read, Ours):\n",
-        "        if project:\n            if isinstance(read, Ours):\n",
+        "        if project == watched.project:\n            if isinstance(read, OwnedJob):\n",
+        "        if project:\n            if isinstance(read, OwnedJob):\n",
     ),
     Mutation(
         "a saved plan does whatever is planned now",
@@ -177,14 +177,14 @@ MUTATIONS: Final = (
     Mutation(
         "an adopted job is stopped as any other",
         "planning/jobs_of_name.py",
-        "return tuple(ours for ours in found if not ours.adopted)",
+        "return tuple(owned for owned in found if not owned.adopted)",
         "return found",
     ),
     Mutation(
         "what was told of an end is not looked up",
         "notifications/due.py",
-        "if not end.told and end.failures",
-        "if end.failures",
+        "if not delivery.delivered and delivery.failures",
+        "if delivery.failures",
     ),
     Mutation(
         "a later round cancels",

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from reconciler.model import InlineRequests, JobSpec, RunKey, Source, UploadedFile, tags
-from tests.simulation.history import PROJECT, Bought
+from tests.simulation.history import PROJECT, CreatedJob
 from tests.simulation.server import JOBS, LIVE, OK
 from tests.simulation.workspace import Sent, Workspace
 
@@ -94,6 +94,6 @@ class People:
             job.altered = job.altered or version != "1"
             job.work = "" if project else spec.run_key.work
 
-    def _jobs(self) -> list[Bought]:
+    def _jobs(self) -> list[CreatedJob]:
         history = self._workspace.history
         return [job for job in history.jobs.values() if (job.project == PROJECT and job.by) or job.work]

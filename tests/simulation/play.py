@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from reconciler.runs.wait import Patience
+from reconciler.runs.wait import PollPolicy
 from tests.simulation import liveness
 from tests.simulation.detours import Detour
 from tests.simulation.faults import Hostile
@@ -94,13 +94,13 @@ class Story:
             agrees=wish != "decline",
             permissive=dice.random() < 0.5,
             selected=frozenset(dice.sample(names, 1)) if names and wish == "select" else None,
-            patience=self._patience() if dice.random() < stage.schedule.waits else None,
+            policy=self._patience() if dice.random() < stage.schedule.waits else None,
         )
 
-    def _patience(self) -> Patience:
+    def _patience(self) -> PollPolicy:
         """Return few looks over a long time, since each costs."""
         timeout = self._dice.choice((100.0, 1000.0, 8000.0))
-        return Patience(factor=2.5, most_seconds=2000.0, timeout_seconds=timeout)
+        return PollPolicy(factor=2.5, most_seconds=2000.0, timeout_seconds=timeout)
 
     def _luck(self) -> Luck:
         stage, dice, schedule = self._stage, self._dice, self._stage.schedule

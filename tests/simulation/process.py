@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
-from reconciler.environment import Ledger, World
-from reconciler.telemetry.events import complaint
+from reconciler.environment import Environment, Ledger
+from reconciler.telemetry.events import validate_event
 from tests.simulation.baton import Baton
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Process:
     dies_cancelling: bool = False
     steps: int = 0
     dead: bool = False
-    heard: list[Callable[[str], None]] = field(default_factory=list)
+    events_received: list[Callable[[str], None]] = field(default_factory=list)
     """Who wants to know of its events."""
 
     def step(self, what: str) -> None:
@@ -94,16 +94,16 @@ class Process:
         if self.dead:
             raise Killed
 
-    def world(self, ledger: Ledger) -> World:
+    def world(self, ledger: Ledger) -> Environment:
         """Return what the code under test sees of the machine."""
-        return World(
+        return Environment(
             environ={},
             cwd=Path("nowhere"),
             now=self.now,
             monotonic=self.monotonic,
             sleep=self.sleep,
             random=self.dice,
-            spread=self.spread,
+            map_concurrently=self.map_concurrently,
             log=self.log,
             ledger=ledger,
             stop=self,
@@ -133,19 +133,19 @@ class Process:
         self.baton.sleep(seconds)
         self.alive()
 
-    def spread(self, do: Callable[[T], R], items: Sequence[T], *, at_once: int) -> list[R]:
+    def map_concurrently(self, do: Callable[[T], R], items: Sequence[T], *, max_workers: int) -> list[R]:
         """Run `do` over the items side by side."""
         self.alive()
-        return self.baton.side_by_side(do, items, at_once=at_once)
+        return self.baton.side_by_side(do, items, at_once=max_workers)
 
     def log(self, event: str, /, **facts: object) -> None:
         """Tell an event, and hold it to the catalogue."""
         self.moment(event)
         self.trace(self.name, f"{event} {facts}")
-        wrong = complaint(event, facts)
+        wrong = validate_event(event, facts)
         if wrong:
             raise AssertionError(wrong)
-        for listen in self.heard:
+        for listen in self.events_received:
             listen(event)
 
     def is_set(self) -> bool:

@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RateLimitedError, UnreachableError
-from reconciler.context import Run
-from reconciler.execution.create import Purchase, prepare
+from reconciler.context import RunContext
+from reconciler.execution.create import PreparedCreate, prepare
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile
@@ -32,40 +32,40 @@ from tests.simulation.stage import Stage
 from tests.simulation.wire import Delays
 from tests.simulation.workspace import Climate
 
-Protocol: TypeAlias = Callable[[Run[Writer], Declared], None]
+Protocol: TypeAlias = Callable[[RunContext[Writer], Declared], None]
 TRIES: Final = 5
 
 
-def blind_repeat(run: Run[Writer], declared: Declared) -> None:
+def blind_repeat(run: RunContext[Writer], declared: Declared) -> None:
     """List; create what is missing; on any passing failure wait and send again: a generic retry layer."""
-    for purchase in _missing(run, declared, Memory()):
+    for prepared in _missing(run, declared, Memory()):
         for attempt in range(TRIES):
             try:
-                run.api.create_job(purchase.request)
+                run.api.create_job(prepared.request)
             except (UnreachableError, RateLimitedError, OutcomeUnknownError):
-                run.world.sleep(0.5 * 2**attempt)
+                run.env.sleep(0.5 * 2**attempt)
             else:
                 break
 
 
-def exit_and_rerun(run: Run[Writer], declared: Declared) -> None:
+def exit_and_rerun(run: RunContext[Writer], declared: Declared) -> None:
     """List; create what is missing; on any failure exit, and leave it to the next run."""
-    for purchase in _missing(run, declared, Memory()):
-        run.api.create_job(purchase.request)
+    for prepared in _missing(run, declared, Memory()):
+        run.api.create_job(prepared.request)
 
 
-def settle_without_ids(run: Run[Writer], declared: Declared) -> None:
+def settle_without_ids(run: RunContext[Writer], declared: Declared) -> None:
     """Under a lock: a durable intent, one create, a look for its op after the settle time; ids are not remembered."""
-    ledger, world = run.world.ledger, run.world
+    ledger, env = run.env.ledger, run.env
     memory = remember(ledger.read(), settle_seconds=run.limits.settle_seconds)
-    for purchase in _missing(run, declared, memory):
-        spec = purchase.order.spec
+    for prepared in _missing(run, declared, memory):
+        spec = prepared.create.spec
         for _ in range(2):
             ledger.append(
                 CreateIntended(
-                    at=world.now(),
-                    run_id=world.run_id,
-                    op=purchase.op,
+                    at=env.now(),
+                    run_id=env.run_id,
+                    op=prepared.op,
                     name=spec.name,
                     work=spec.run_key.work,
                     rerun=spec.rerun,
@@ -74,34 +74,34 @@ def settle_without_ids(run: Run[Writer], declared: Declared) -> None:
                 )
             )
             try:
-                run.api.create_job(purchase.request)
+                run.api.create_job(prepared.request)
             except OutcomeUnknownError:
-                world.sleep(run.limits.settle_seconds)
+                env.sleep(run.limits.settle_seconds)
                 jobs = listing.list_all(run)
-                if not any(f"op={purchase.op}" in str(job.metadata) for job in jobs):
+                if not any(f"op={prepared.op}" in str(job.metadata) for job in jobs):
                     continue
             except ApiError as error:
                 ledger.append(
-                    CreateRefused(at=world.now(), run_id=world.run_id, op=purchase.op, error=str(error))
+                    CreateRefused(at=env.now(), run_id=env.run_id, op=prepared.op, error=str(error))
                 )
                 break
             ledger.append(
                 # What it remembers is that this create is over, and not which job it made.
-                CreateRefused(at=world.now(), run_id=world.run_id, op=purchase.op, error="")
+                CreateRefused(at=env.now(), run_id=env.run_id, op=prepared.op, error="")
             )
             break
 
 
-def _missing(run: Run[Writer], declared: Declared, memory: Memory) -> Iterator[Purchase]:
+def _missing(run: RunContext[Writer], declared: Declared, memory: Memory) -> Iterator[PreparedCreate]:
     """Yield what is declared, not in the list, and not on its way as far as the ledger knows."""
     jobs = listing.list_all(run)
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
     seen = observe.sort_out(jobs, observe.Watched(project=run.target.project, wanted=wanted))
-    there = {ours.tags.run_key for ours in seen.ours if ours.phase is not Phase.CANCELLED}
+    there = {owned.tags.run_key for owned in seen.owned if owned.phase is not Phase.CANCELLED}
     coming = {
         (intent.work, intent.rerun)
         for intent in memory.open_creates
-        if run.world.now() < memory.settles_at(intent)
+        if run.env.now() < memory.settles_at(intent)
     }
     for spec in declared.specs:
         if spec.run_key not in there and spec.run_key not in coming:

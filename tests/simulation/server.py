@@ -171,7 +171,7 @@ def _lay_down(db: sqlite3.Connection, file_id: str) -> None:
     filerows.insert(
         db,
         _WORKSPACE,
-        filerows.File(
+        filerows.FileRow(
             id=file_id,
             filename="input.jsonl",
             purpose="batch",

@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from reconciler.api.client import Writer
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.environment import Ledger
-from reconciler.ledger.lock import HeldError
+from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
-from reconciler.planning.guards import Allowed
-from reconciler.plans.planned_run import Situation
-from reconciler.runs.wait import Patience
+from reconciler.planning.guards import GuardOverrides
+from reconciler.plans.planned_run import PlannedRun
+from reconciler.runs.wait import PollPolicy
 from reconciler.settings import Guards
 from tests.simulation.baton import Baton
 from tests.simulation.following import Waiting
@@ -84,8 +84,8 @@ class Stage:
         agrees: bool = True,
         permissive: bool = True,
         selected: frozenset[str] | None = None,
-        patience: Patience | None = None,
-    ) -> Situation | None:
+        policy: PollPolicy | None = None,
+    ) -> PlannedRun | None:
         """Let a runner apply; return what it decided last, None where it ended otherwise.
 
         With patience it goes on as `apply --wait` does.
@@ -94,12 +94,14 @@ class Stage:
             if not self._entered(first):
                 return None
             declared = self.git.declared(commit, selected)
-            waiting = Waiting(first.close, self.lock.held, patience) if patience else None
+            waiting = Waiting(first.close, self.lock.held, policy) if policy else None
             with self._tool(runner, commit, declared, luck, to="apply", lasting=bool(waiting)) as tool:
                 order = self._order(commit, declared, permissive=permissive, saved=saved, agrees=agrees)
                 return tool.apply(order, waiting)
 
-    def follow(self, runner: Runner, protocol: Callable[[Run[Writer], Declared], None], luck: Luck) -> None:
+    def follow(
+        self, runner: Runner, protocol: Callable[[RunContext[Writer], Declared], None], luck: Luck
+    ) -> None:
         """Let a runner create what is declared in another way than the tool's own."""
         with ExitStack() as first:
             if not self._entered(first):
@@ -112,7 +114,7 @@ class Stage:
         """Take the lock until the stack is closed; False where another run has it for long."""
         try:
             stack.enter_context(self.lock.held(patient=True))
-        except HeldError:
+        except LockHeldError:
             return False
         return True
 
@@ -130,7 +132,7 @@ class Stage:
             commit_id=self.git.commits[commit].id if self.git.used else "",
             saved=saved,
             agrees=agrees,
-            allowed=ALLOWED if permissive else Allowed(),
+            allowed=ALLOWED if permissive else GuardOverrides(),
             guards=GENEROUS if permissive else Guards(),
         )
 
@@ -162,7 +164,7 @@ class Stage:
             shared=(lambda: self.remote.rows) if self.setup.by_claims else None,
             disturbed=bool(luck.full or luck.cut_off or luck.stopped_at),
         )
-        process.heard.append(partial(_note_a_race, record))
+        process.events_received.append(partial(_note_a_race, record))
         self.history.runs.append(record)
         self.history.counts["runs"] += 1
         self.trace(name, f"STARTS to {to} commit {commit}")
@@ -237,4 +239,4 @@ class Stage:
 
 def _note_a_race(record: RunRecord, event: str) -> None:
     """Note that another runner wrote first: then only what is left of the first plan is done."""
-    record.disturbed = record.disturbed or event == "ledger.raced"
+    record.disturbed = record.disturbed or event == "ledger.conflict"

@@ -13,7 +13,7 @@ from tests.simulation.history import History, Violation
 from tests.simulation.play import play
 from tests.simulation.server import Server
 
-MOST_TOLD: Final = 3
+MAX_LISTED: Final = 3
 
 
 @dataclass
@@ -62,8 +62,8 @@ class Tally:
         yield f"{len(self.violations):,} violations"
         for invariant, times in broken.most_common():
             yield f"  {invariant}: {times:,}"
-            told = [(seed, it.what) for seed, it in self.violations if it.invariant == invariant]
-            for seed, what in told[:MOST_TOLD]:
+            reported = [(seed, it.what) for seed, it in self.violations if it.invariant == invariant]
+            for seed, what in reported[:MAX_LISTED]:
                 yield f"    seed {seed}: {what}"
         if self.violations:
             yield f"see one: python -m tests.simulation --seed {self.violations[0][0]}"
@@ -86,7 +86,7 @@ def run(seeds: Iterable[int], *, until_one_fails: bool = False) -> Tally:
     return tally
 
 
-def told(seed: int) -> tuple[bool, list[str]]:
+def reported(seed: int) -> tuple[bool, list[str]]:
     """Play one schedule and return whether it went well, and its story."""
     history = play(schedule.of(seed), Server(), tracing=True)
     lines = [f"{schedule.of(seed)}", *(f"{at:12.1f}  {who:12}  {what}" for at, who, what in history.lines)]

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from reconciler.documents.reports import EndDoc
-from reconciler.ledger.lines import EndTold, decode
+from reconciler.ledger.lines import NotificationDelivered, decode
 from tests.simulation.history import History, RunRecord
 from tests.simulation.process import Process
 
@@ -33,7 +33,7 @@ class OnEnd:
         """Tell, and return what went wrong."""
         job_id = msgspec.json.decode(said, type=EndDoc).job_id
         self.process.step(f"tells the end of {job_id[:8]}")
-        for promise in (what_is_recorded_as_told_is_not_told_again, one_run_tells_an_end_at_a_time):
+        for promise in (what_is_recorded_as_reported_is_not_reported_again, one_run_reports_an_end_at_a_time):
             for wrong in promise(job_id, self.record, self.history):
                 self.history.violated(promise.__name__, f"{self.record.name}: {wrong}")
         fate = self.dice.random() / self.faults if self.faults else 1.0
@@ -41,7 +41,7 @@ class OnEnd:
         if fate < 0.5:
             return "connection refused"
         self.history.counts["told"] += 1
-        self.history.told.add(job_id)
+        self.history.reported.add(job_id)
         self.history.telling[job_id] = self.record.name
         try:
             self.process.wait(self.dice.choice((0.0, 0.0, 1.0, TIMEOUT)))
@@ -50,15 +50,17 @@ class OnEnd:
         return "it did not end in time" if fate < 1 else ""
 
 
-def what_is_recorded_as_told_is_not_told_again(job_id: str, by: RunRecord, history: History) -> Iterator[str]:
+def what_is_recorded_as_reported_is_not_reported_again(
+    job_id: str, by: RunRecord, history: History
+) -> Iterator[str]:
     """Once a line that the teller can see says that an end was told, it is told no more."""
     for row in by.ledger() if history.bounds or not by.shared else ():
         line = decode(row) if job_id in row else None
-        if isinstance(line, EndTold) and not line.error:
+        if isinstance(line, NotificationDelivered) and not line.error:
             yield f"{line.run_id} has told the end of {job_id[:8]}"
 
 
-def one_run_tells_an_end_at_a_time(job_id: str, by: RunRecord, history: History) -> Iterator[str]:
+def one_run_reports_an_end_at_a_time(job_id: str, by: RunRecord, history: History) -> Iterator[str]:
     """With one writer, or claims, no run tells an end while another is telling it."""
     if history.setup.one_writer and history.bounds and job_id in history.telling:
         yield f"{history.telling[job_id]} is telling the end of {job_id[:8]}"

@@ -13,17 +13,17 @@ WHO: contextvars.ContextVar[str] = contextvars.ContextVar("WHO", default="nobody
 
 
 def story(seed: int) -> list[tuple[float, str]]:
-    baton, told = Baton(random.Random(seed)), list[tuple[float, str]]()
+    baton, reported = Baton(random.Random(seed)), list[tuple[float, str]]()
 
     def work(name: str) -> None:
         for _ in range(3):
-            told.append((baton.now, name))
+            reported.append((baton.now, name))
             baton.pause()
         baton.sleep(5.0)
-        told.append((baton.now, name))
+        reported.append((baton.now, name))
 
     baton.side_by_side(work, ["a", "b", "c"], at_once=3)
-    return told
+    return reported
 
 
 def test_the_same_dice_make_the_same_story() -> None:
@@ -32,8 +32,8 @@ def test_the_same_dice_make_the_same_story() -> None:
 
 
 def test_time_passes_only_when_everybody_sleeps() -> None:
-    told = story(3)
-    assert [at for at, _ in told] == [0.0] * 9 + [5.0] * 3
+    reported = story(3)
+    assert [at for at, _ in reported] == [0.0] * 9 + [5.0] * 3
 
 
 def test_what_is_due_earlier_happens_earlier() -> None:

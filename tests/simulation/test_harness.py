@@ -51,8 +51,8 @@ def dead() -> Process:
         Process.is_set,
         lambda it: it.sleep(1.0),
         lambda it: it.wait(1.0),
-        lambda it: it.log("ledger.raced"),
-        lambda it: it.spread(print, [], at_once=1),
+        lambda it: it.log("ledger.conflict"),
+        lambda it: it.map_concurrently(print, [], max_workers=1),
         lambda it: LocalLedger(it, Disk(), full=lambda: False).append(LINE),
         lambda it: LocalLedger(it, Disk(), full=lambda: False).read(),
         lambda it: LocalLedger(it, Disk(), full=lambda: False).claim([]),
@@ -101,13 +101,13 @@ def test_a_create_that_is_on_its_way_outlives_its_sender() -> None:
     assert stage.server.call("GET", JOBS).json()["total"] == 1
 
 
-def test_a_broken_promise_is_told_with_its_seed_and_how_to_see_it() -> None:
+def test_a_broken_promise_is_reported_with_its_seed_and_how_to_see_it() -> None:
     history, tally = History(HOST, bounds=True), Tally()
     history.violations.append(Violation("some_promise", "what happened"))
     tally.add(4711, history)
-    told = "\n".join(tally.lines())
-    assert "some_promise: 1\n    seed 4711: what happened" in told
-    assert "python -m tests.simulation --seed 4711" in told
+    reported = "\n".join(tally.lines())
+    assert "some_promise: 1\n    seed 4711: what happened" in reported
+    assert "python -m tests.simulation --seed 4711" in reported
 
 
 def test_a_seed_always_stands_for_the_same_schedule() -> None:

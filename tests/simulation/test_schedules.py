@@ -64,7 +64,7 @@ def test_few_schedules_meet_every_fault() -> None:
 
 def test_a_seed_replays_to_the_same_story() -> None:
     """In another process, too, where Python hashes otherwise: no set's order plays a part."""
-    here = "\n".join(tally.told(7)[1])
+    here = "\n".join(tally.reported(7)[1])
     command = [sys.executable, "-m", "tests.simulation", "--seed", "7"]
     environ = {**os.environ, "PYTHONHASHSEED": "1"}
     root = Path(__file__).parents[2]

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.api.client import Writer
-from reconciler.api.key import Key
+from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.environment import Ledger
 from reconciler.errors import GuardError, ReconcilerError
-from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
-from reconciler.ledger.lock import HeldError
+from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
+from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
-from reconciler.notifications.deliver import Teller
-from reconciler.planning.guards import Allowed
+from reconciler.notifications.deliver import Notifier
+from reconciler.planning.guards import GuardOverrides
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather, reconcile
 from reconciler.settings import Guards, Limits, Settings
 from reconciler.specs.project import Project
@@ -43,7 +43,7 @@ A_PROJECT: Final = Project(
     spec_root=NOWHERE / "specs",
 )
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
-ALLOWED: Final = Allowed(empty=True, other_workspace=True, bought_elsewhere=True)
+ALLOWED: Final = GuardOverrides(empty=True, other_workspace=True, created_elsewhere=True)
 GENEROUS: Final = Guards(max_cancels=100, max_cancel_share=1.0)
 
 
@@ -84,7 +84,7 @@ class Order:
     saved: bytes | None = None
     """A saved plan's file."""
     agrees: bool = True
-    allowed: Allowed
+    allowed: GuardOverrides
     guards: Guards
 
 
@@ -126,7 +126,7 @@ class Tool:
         )
         self._writer = Writer(
             base_url=TARGET.base_url,
-            key=Key(KEY),
+            key=ApiKey(KEY),
             transport=wire,
             timeout_seconds=limits.timeout_seconds,
             retry=self._retrier,
@@ -138,14 +138,14 @@ class Tool:
         made: list[bytes] = []
 
         def make() -> str:
-            situation = gather.gather(self._run(order), self._record.declared)
-            made.append(plan_file.encode(situation.document))
+            planned = gather.gather(self._run(order), self._record.declared)
+            made.append(plan_file.encode(planned.document))
             return "planned"
 
         self._until_it_ends(make)
         return made[0] if made else None
 
-    def follow(self, protocol: Callable[[Run[Writer], Declared], None], order: Order) -> None:
+    def follow(self, protocol: Callable[[RunContext[Writer], Declared], None], order: Order) -> None:
         """Create what is declared in another way than the tool's own."""
 
         def create() -> str:
@@ -154,34 +154,34 @@ class Tool:
 
         self._until_it_ends(create)
 
-    def apply(self, order: Order, waiting: Waiting | None = None) -> Situation | None:
+    def apply(self, order: Order, waiting: Waiting | None = None) -> PlannedRun | None:
         """Apply, and wait where that is wished; return what was decided last, None where it ended otherwise."""
-        shown: list[Situation] = []
-        last: list[Situation] = []
+        shown: list[PlannedRun] = []
+        last: list[PlannedRun] = []
         saved = None if order.saved is None else plan_file.decode(order.saved)
         self._record.agreed, self._record.saved = saved, saved is not None
 
-        def agree(situation: Situation) -> bool:
-            shown.append(situation)
-            if situation.refusals:
-                raise GuardError(situation.refusals[0].message)
-            self._agreed(situation.document, order)
+        def agree(planned: PlannedRun) -> bool:
+            shown.append(planned)
+            if planned.refusals:
+                raise GuardError(planned.refusals[0].message)
+            self._agreed(planned.document, order)
             return order.agrees
 
         def apply() -> str:
             run, began = self._run(order), self._world.now()
-            situation, outcomes = reconcile.apply(run, self._record.declared, agree, saved=saved)
-            last.append(situation)
+            planned, outcomes = reconcile.apply(run, self._record.declared, agree, saved=saved)
+            last.append(planned)
             self._record.say(outcomes)
             if order.agrees and saved is None and self._record.declared.selected is None:
                 self._check_twins()
             if waiting and order.agrees:
-                agreed, first = shown[-1].plan, (situation, outcomes)
+                agreed, first = shown[-1].plan, (planned, outcomes)
                 end = follow(waiting, run, agreed=agreed, first=first, saved=saved, record=self._record)
                 last.append(end)
-            with suppress(HeldError), waiting.locked() if waiting else nullcontext():
+            with suppress(LockHeldError), waiting.locked() if waiting else nullcontext():
                 self._tell(run, last[-1], since=began)
-            done = [outcome for said in self._record.said for outcome in said.outcomes]
+            done = [outcome for said in self._record.reports for outcome in said.outcomes]
             return ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in done) or "nothing done"
 
         self._until_it_ends(apply)
@@ -193,11 +193,11 @@ class Tool:
             after = Applied(workspace.history, workspace.server, record)
             workspace.history.ask([at_most_one_live_after_the_next_apply], after, record.name)
 
-    def _tell(self, run: Run[Writer], situation: Situation, *, since: float) -> None:
+    def _tell(self, run: RunContext[Writer], planned: PlannedRun, *, since: float) -> None:
         """Tell the ends that are due."""
         if self._on_end and not self._process.is_set():
-            Teller(run=run, call=self._on_end, timeout_seconds=TIMEOUT, since=since).tell(
-                situation.observed.ours
+            Notifier(run=run, send=self._on_end, timeout_seconds=TIMEOUT, since=since).deliver(
+                planned.observed.owned
             )
 
     def _agreed(self, document: PlanDoc, order: Order) -> None:
@@ -223,22 +223,24 @@ class Tool:
             self._process.alive()
             record = self._record
             record.planned_on = record.looked
-            record.knew = frozenset(line.job_id for line in record.read if isinstance(line, Created | Ended))
+            record.knew = frozenset(
+                line.job_id for line in record.read if isinstance(line, CreateConfirmed | Ended)
+            )
             record.named = frozenset(word for line in record.read for word in _named(line))
             return order.ancestry(commits)
 
         return ancestry
 
-    def _run(self, order: Order) -> Run[Writer]:
-        return Run(
+    def _run(self, order: Order) -> RunContext[Writer]:
+        return RunContext(
             api=self._writer,
             retrier=self._retrier,
-            world=self._world,
+            env=self._world,
             project=A_PROJECT,
             target=TARGET,
             limits=self._limits,
             guards=order.guards,
-            allowed=order.allowed,
+            overrides=order.allowed,
             checkout=Checkout(commit=order.commit_id),
             ancestry=self._ancestry(order),
             source=Source(commit=order.commit_id, actor="ada"),
@@ -251,7 +253,7 @@ class Tool:
 def _named(line: Line) -> tuple[str, ...]:
     """Return the job, and the op, of which a line says that this tool created or cancelled it."""
     match line:
-        case Created():
+        case CreateConfirmed():
             return (line.job_id, line.op)
         case CreateIntended():
             return (line.op,)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reconciler.model import RunKey
 from tests.simulation.accepted import in_view
-from tests.simulation.history import PROJECT, Bought, History, RunRecord
+from tests.simulation.history import PROJECT, CreatedJob, History, RunRecord
 from tests.simulation.server import LIVE, Server
 
 
@@ -34,9 +34,9 @@ def at_most_one_live_after_the_next_apply(after: Applied) -> Iterator[str]:
             yield f"{', '.join(job.id[:8] for job in still)} live, of {still[0].name}"
 
 
-def _families(after: Applied) -> dict[RunKey, list[Bought]]:
+def _families(after: Applied) -> dict[RunKey, list[CreatedJob]]:
     """Return the jobs of each run key that surely were in the list as live ones."""
-    found: dict[RunKey, list[Bought]] = defaultdict(list)
+    found: dict[RunKey, list[CreatedJob]] = defaultdict(list)
     for job in after.history.jobs.values():
         seen = in_view(after.by, job) and after.server.was_live_at(job.id, after.by.planned_on)
         if job.key and job.project == PROJECT and not job.altered and seen:
@@ -44,7 +44,7 @@ def _families(after: Applied) -> dict[RunKey, list[Bought]]:
     return found
 
 
-def _on_hold(after: Applied, job: Bought) -> bool:
+def _on_hold(after: Applied, job: CreatedJob) -> bool:
     newer = job.by is not None and 0 <= after.by.commit < job.by.commit
     return newer or any(
         other.altered

@@ -191,9 +191,9 @@ class Wire(httpx.BaseTransport):
                 drip = _Drip(body, lambda: self._process.wait(self._delays.timeout))
                 return httpx.Response(answer.status, stream=drip, request=request)
             case _:
-                told = lies.tell(fault, sent, answer, dice=self._dice, record=self._record)
-                self.listings.on_answer(sent, told, fault)
-                return _response(told, request)
+                reported = lies.tell(fault, sent, answer, dice=self._dice, record=self._record)
+                self.listings.on_answer(sent, reported, fault)
+                return _response(reported, request)
 
     def _plain(
         self,

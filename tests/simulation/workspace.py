@@ -19,7 +19,7 @@ from reconciler.sandbox.lifecycle import Status
 from tests.simulation import buying, stopping
 from tests.simulation.accepted import Accepted
 from tests.simulation.baton import Baton
-from tests.simulation.history import PROJECT, Bought, History, RunRecord
+from tests.simulation.history import PROJECT, CreatedJob, History, RunRecord
 from tests.simulation.server import JOBS, LIVE, OK, Answer, Server
 
 IDENTITY: Final = (tags.PROJECT, tags.NAME, tags.WORK, tags.RUN)
@@ -117,7 +117,7 @@ class Workspace:
     def _created(self, sent: Sent, answer: Answer) -> Answer:
         metadata: dict[str, str] = msgspec.json.decode(sent.body, type=dict[str, Any]).get("metadata") or {}
         shown = answer.json()
-        job = _bought(shown["id"], metadata, self.baton.now, sent.by)
+        job = _created(shown["id"], metadata, self.baton.now, sent.by)
         if not self.peaceful:
             self._meet_fate(job, metadata)
         self.history.jobs[job.id] = job
@@ -138,7 +138,7 @@ class Workspace:
             answer = self.server.call("GET", f"{JOBS}/{job.id}")
         return answer
 
-    def _meet_fate(self, job: Bought, metadata: dict[str, str]) -> None:
+    def _meet_fate(self, job: CreatedJob, metadata: dict[str, str]) -> None:
         dice, climate = self.dice, self.climate
         if dice.random() < climate.lagging:
             job.shows_at = self.baton.now + dice.random() * climate.lag
@@ -217,10 +217,10 @@ def page_answer(rows: list[dict[str, Any]], *, total: int) -> Answer:
     return Answer(OK, (("Content-Type", "application/json"), ("Content-Length", str(len(body)))), body)
 
 
-def _bought(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | None) -> Bought:
+def _created(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | None) -> CreatedJob:
     run = dict(word.partition("=")[::2] for word in metadata.get(tags.RUN, "").split(" "))
     work = metadata.get(tags.WORK)
-    return Bought(
+    return CreatedJob(
         id=job_id,
         key=RunKey(work, run.get("rerun", "")) if work else None,
         name=metadata.get(tags.NAME, ""),
@@ -234,7 +234,7 @@ def _bought(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | No
     )
 
 
-def _key(job: Bought) -> str:
+def _key(job: CreatedJob) -> str:
     return f"{job.key.work[3:9]}/{job.key.rerun or '-'} attempt {job.attempt}" if job.key else "foreign"
 
 

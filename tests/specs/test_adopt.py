@@ -38,7 +38,7 @@ def test_a_spec_adopts_a_job_for_a_work(tmp_path: Path) -> None:
     assert (spec.adopt.job, spec.adopt.work) == (JOB, WORK)
 
 
-def test_without_a_work_the_problem_tells_the_digest_of_what_is_declared(tmp_path: Path) -> None:
+def test_without_a_work_the_problem_reports_the_digest_of_what_is_declared(tmp_path: Path) -> None:
     said, hint = refused(tmp_path, f"{PLAIN}adopt: {{job: {JOB}}}\n")
     assert said == "specs/s0.yaml:5:1: adopt: without `work` it says nothing of what the job has bought"
     (tmp_path / "specs/s0.yaml").write_text(PLAIN)
@@ -48,7 +48,7 @@ def test_without_a_work_the_problem_tells_the_digest_of_what_is_declared(tmp_pat
 
 def test_what_is_written_back_adopts_the_same(tmp_path: Path) -> None:
     (spec,) = loaded(tmp_path, f"{PLAIN}adopt: {{job: {JOB}, work: '{WORK}'}}\n").specs
-    (tmp_path / "specs/s0.yaml").write_text(to_yaml.documents([spec], "specs"))
+    (tmp_path / "specs/s0.yaml").write_text(to_yaml.dump_documents([spec], "specs"))
     (again,) = load(load_project(None, start=tmp_path), now=NOW).specs
     assert again.adopt == spec.adopt
     assert again.run_key == spec.run_key

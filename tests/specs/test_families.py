@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import SpecError
-from reconciler.model import JobSpec, Later
+from reconciler.model import JobSpec, NotYetStarted
 from reconciler.specs import period, to_yaml
 from reconciler.specs.load import load
 from tests.specs.make import LINE, NOW, loaded, problems, project, spec
@@ -102,7 +102,7 @@ def test_a_matrix_multiplies_and_excludes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "values", "told"),
+    ("field", "values", "reported"),
     [
         ("endpoint", "[/v1/ocr, /v1/embeddings]", {"/v1/ocr", "/v1/embeddings"}),
         ("model", "[a, b]", {"a", "b"}),
@@ -115,7 +115,7 @@ def test_a_matrix_multiplies_and_excludes(tmp_path: Path) -> None:
     ],
 )
 def test_a_matrix_varies_every_plain_field(
-    tmp_path: Path, field: str, values: str, told: set[object]
+    tmp_path: Path, field: str, values: str, reported: set[object]
 ) -> None:
     text = spec(
         name="c-{stem}-{rerun}",
@@ -136,7 +136,7 @@ def test_a_matrix_varies_every_plain_field(
     for at, chosen in enumerate(value):
         one = text.replace(values, f"[{chosen}]").replace("[1, 2, 3, 4]", f"[{at}]")
         (job,) = loaded(tmp_path, {"a.yaml": one, **nights("1")}).specs
-        assert getattr(job, field) in told
+        assert getattr(job, field) in reported
 
 
 class TestMistakes:
@@ -204,11 +204,11 @@ class TestMistakes:
             (spec(rerun="[1]"), "5:8", "rerun: must be text or a whole number, not a list"),
         ],
     )  # fmt: skip
-    def test_is_told_once_at_its_place(self, tmp_path: Path, text: str, where: str, message: str) -> None:
+    def test_is_reported_once_at_its_place(self, tmp_path: Path, text: str, where: str, message: str) -> None:
         found = said(tmp_path, {"a.yaml": text, **nights("1", "2")})
         assert [it[:2] for it in found] == [(f"specs/a.yaml:{where}", message)]
 
-    def test_equal_files_would_buy_the_same_twice(self, tmp_path: Path) -> None:
+    def test_equal_files_would_create_the_same_twice(self, tmp_path: Path) -> None:
         ((_, message, hint),) = said(tmp_path, {"a.yaml": NIGHTLY, "n/1.jsonl": LINE, "n/2.jsonl": LINE})
         assert message == "nightly-2: both this and `nightly-1` (specs/a.yaml:1) buy the same 1 request"
         assert hint.startswith("remove one of two equal files")
@@ -227,7 +227,7 @@ class TestMistakes:
             "name: `nightly-1` is declared at specs/a.yaml:1 already",
         )
 
-    def test_a_file_with_mistakes_is_told_at_its_lines(self, tmp_path: Path) -> None:
+    def test_a_file_with_mistakes_is_reported_at_its_lines(self, tmp_path: Path) -> None:
         found = said(tmp_path, {"a.yaml": NIGHTLY, "n/1.jsonl": "{}\n"})
         assert {where for where, _, _ in found} == {"specs/n/1.jsonl:1"}
 
@@ -276,7 +276,7 @@ class TestDefaults:
             "model": ("specs/_defaults.yaml", 2)
         }
 
-    def test_a_mistake_is_told_once_where_it_was_written(self, tmp_path: Path) -> None:
+    def test_a_mistake_is_reported_once_where_it_was_written(self, tmp_path: Path) -> None:
         files = {
             "_defaults.yaml": "endpoint: nope\nname: x\ntimeuot_hours: 2\n",
             "a.yaml": spec(endpoint=None),
@@ -346,7 +346,7 @@ class TestPeriods:
         )
         before = load(place, now=at("2026-11-24T23:59:59", "Europe/Paris"))
         assert before.specs == ()
-        assert before.later == {"one": Later(begins="2026-11-25, Europe/Paris")}
+        assert before.later == {"one": NotYetStarted(begins="2026-11-25, Europe/Paris")}
         (warning,) = before.warnings
         assert warning.message == "begins on 2026-11-25; until then nothing is bought"
         after = load(place, now=at("2026-11-25T00:00:00", "Europe/Paris"))
@@ -436,7 +436,7 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
     )
     before = load(place, now=NOW).specs
     assert len(before) == 1 + len(files) * len(models)
-    text = to_yaml.documents(before, "specs")
+    text = to_yaml.dump_documents(before, "specs")
     (root / "specs/x/a.yaml").unlink()
     (root / "specs/b.yaml").write_text(text, encoding="utf-8", newline="")
     after = load(place, now=NOW).specs

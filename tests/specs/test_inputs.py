@@ -18,7 +18,7 @@ from reconciler.model import InputFile
 from reconciler.settings import Limits
 from reconciler.specs.inputs import blocks
 from reconciler.specs.inputs import reader as inputs
-from reconciler.specs.inputs.diagnose import why
+from reconciler.specs.inputs.diagnose import diagnose_line
 from reconciler.specs.inputs.reader import Checked, InputReader, check
 
 HUGE = "a number too large for most readers of JSON"
@@ -34,7 +34,7 @@ def checked(folder: Path, data: bytes, limits: Limits | None = None) -> Checked:
     return check(path, "a.jsonl", limits or Limits())
 
 
-def told(folder: Path, data: bytes, limits: Limits | None = None) -> list[tuple[str, str]]:
+def reported(folder: Path, data: bytes, limits: Limits | None = None) -> list[tuple[str, str]]:
     return [(problem.where, problem.message) for problem in checked(folder, data, limits).problems]
 
 
@@ -64,7 +64,7 @@ def test_a_good_file_is_counted_and_hashed(tmp_path: Path, data: bytes) -> None:
     ],
 )
 def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
-    assert told(tmp_path, line.encode()) == []
+    assert reported(tmp_path, line.encode()) == []
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_what_is_wrong_and_where(tmp_path: Path, data: bytes, where: str, messag
     assert not problem.excerpt, "what an input says is never shown"
 
 
-def test_crlf_is_told_once_with_the_line_that_mends_it(tmp_path: Path) -> None:
+def test_crlf_is_reported_once_with_the_line_that_mends_it(tmp_path: Path) -> None:
     (problem,) = checked(tmp_path, (GOOD + NEXT).replace(b"\n", b"\r\n")).problems
     assert "`*.jsonl -text`" in problem.hint
 
 
-def test_several_things_wrong_in_one_line_are_all_told(tmp_path: Path) -> None:
-    assert told(tmp_path, b"\xef\xbb\xbf" + b'{"body":[]}\n') == [
+def test_several_things_wrong_in_one_line_are_all_reported(tmp_path: Path) -> None:
+    assert reported(tmp_path, b"\xef\xbb\xbf" + b'{"body":[]}\n') == [
         ("a.jsonl", "the file begins with a byte order mark"),
         ("a.jsonl:1", "`body` is not an object"),
         ("a.jsonl:1", "`custom_id` is missing"),
@@ -165,7 +165,7 @@ def test_several_things_wrong_in_one_line_are_all_told(tmp_path: Path) -> None:
 
 def test_twenty_problems_are_shown_and_the_others_counted_by_kind(tmp_path: Path) -> None:
     data = GOOD + b"[]\n" * 100 + b"\n" * 7 + GOOD * 3 + b'{"custom_id":"","body":{}}\n'
-    shown = told(tmp_path, data)
+    shown = reported(tmp_path, data)
     assert len(shown) == 21
     assert shown[:20] == [(f"a.jsonl:{line}", "not an object") for line in range(2, 22)]
     where, rest = shown[20]
@@ -178,7 +178,7 @@ def test_twenty_problems_are_shown_and_the_others_counted_by_kind(tmp_path: Path
 
 @pytest.mark.parametrize("line", [b"\n", b"[]\n", GOOD], ids=["nothing", "no object", "the same id"])
 def test_reading_ends_where_there_are_more_problems_than_anybody_counts(tmp_path: Path, line: bytes) -> None:
-    *_, (where, rest) = told(tmp_path, line * 30_000)
+    *_, (where, rest) = reported(tmp_path, line * 30_000)
     assert where == f"a.jsonl:{22 if line == GOOD else 21}"
     assert re.match(r"and 9,9\d\d more|and 10,\d\d\d more", rest)
     assert rest.endswith("; then the reading ended")
@@ -193,14 +193,14 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_line_over_the_limit_ends_the_reading(tmp_path: Path) -> None:
-    assert told(tmp_path, GOOD + NEXT + b"[]\n", Limits(line_bytes=30)) == [
+    assert reported(tmp_path, GOOD + NEXT + b"[]\n", Limits(line_bytes=30)) == [
         ("a.jsonl:2", "the line is too long: more than 30 bytes")
     ]
 
 
 def test_a_huge_line_is_not_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK", 10)
-    assert told(tmp_path, b"x" * 10_000, Limits(line_bytes=30)) == [
+    assert reported(tmp_path, b"x" * 10_000, Limits(line_bytes=30)) == [
         ("a.jsonl:1", "the line is too long: more than 30 bytes")
     ]
 
@@ -299,13 +299,13 @@ def is_request(line: bytes) -> bool:
 @given(lines | st.binary(max_size=30).filter(lambda data: b"\n" not in data and not data.endswith(b"\r")))
 @example(b'{"custom_id":"1","body":{"a":"\\udc00"}}')
 def test_a_line_is_taken_exactly_where_the_standard_library_takes_it(tmp_path: Path, line: bytes) -> None:
-    wrong = told(tmp_path, line + b"\n")
+    wrong = reported(tmp_path, line + b"\n")
     assert (not wrong) == is_request(line)
 
 
 @given(st.binary(max_size=200))
 def test_why_never_fails_and_is_never_silent_about_what_is_refused(line: bytes) -> None:
-    found = list(why(1, line))
+    found = list(diagnose_line(1, line))
     try:
         msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -343,10 +343,10 @@ def test_a_file_of_several_blocks_has_the_digest_of_its_bytes(tmp_path: Path) ->
 
 
 def test_a_hundred_levels_are_taken(tmp_path: Path) -> None:
-    assert told(tmp_path, b'{"custom_id":"1","body":{"a":' + b"[" * 100 + b"]" * 100 + b"}}") == []
+    assert reported(tmp_path, b'{"custom_id":"1","body":{"a":' + b"[" * 100 + b"]" * 100 + b"}}") == []
 
 
-def test_a_line_of_64_megabytes_is_taken_and_a_bad_one_told(tmp_path: Path) -> None:
+def test_a_line_of_64_megabytes_is_taken_and_a_bad_one_reported(tmp_path: Path) -> None:
     text = b"x" * 64_000_000
-    assert told(tmp_path, b'{"custom_id":"1","body":{"document":"' + text + b'"}}\n') == []
-    assert told(tmp_path, text) == [("a.jsonl:1:1", "not JSON from here on")]
+    assert reported(tmp_path, b'{"custom_id":"1","body":{"document":"' + text + b'"}}\n') == []
+    assert reported(tmp_path, text) == [("a.jsonl:1:1", "not JSON from here on")]

@@ -30,7 +30,7 @@ def test_nothing_declared_is_nothing_wrong(tmp_path: Path) -> None:
     assert (result.specs, result.selected, result.warnings) == ((), None, ())
 
 
-def test_two_hundred_specs_with_sixty_mistakes_tell_all_of_them_at_once(tmp_path: Path) -> None:
+def test_two_hundred_specs_with_sixty_mistakes_report_all_of_them_at_once(tmp_path: Path) -> None:
     files, expected = corpus(200 - len(MISTAKES))
     assert sum(path.endswith(".yaml") for path in files) == 200
     assert len(expected) == len(MISTAKES) >= 60
@@ -232,7 +232,7 @@ def test_one_piece_of_work_twice_names_both_and_what_to_do(tmp_path: Path) -> No
     assert problem.hint == "change `rerun` in one of them, or remove one"
 
 
-def test_uploaded_work_twice_is_told_without_a_number(tmp_path: Path) -> None:
+def test_uploaded_work_twice_is_reported_without_a_number(tmp_path: Path) -> None:
     files = {"a.yaml": spec(input_files=f"[{ID}]"), "b.yaml": spec(name="two", input_files=f"[{ID.upper()}]")}
     (problem,) = problems(tmp_path, files)
     assert problem.message == "two: both this and `one` (specs/a.yaml:1) buy the same work"
@@ -259,12 +259,12 @@ def test_a_custom_id_in_files_of_two_jobs_is_none(tmp_path: Path) -> None:
     assert not problems(tmp_path, files)
 
 
-def test_a_bad_input_of_two_specs_is_told_once(tmp_path: Path) -> None:
+def test_a_bad_input_of_two_specs_is_reported_once(tmp_path: Path) -> None:
     files = {"a.yaml": SPEC, "b.yaml": spec(name="two", rerun="2"), "data.jsonl": "[]\n"}
     assert said(tmp_path, files) == [("specs/data.jsonl:1", "not an object")]
 
 
-def test_too_many_requests_are_told_at_the_field(tmp_path: Path) -> None:
+def test_too_many_requests_are_reported_at_the_field(tmp_path: Path) -> None:
     files = {"a.yaml": spec(input_files="[data.jsonl, more.jsonl]"), "more.jsonl": LINE.replace("1", "2")}
     settings = "limits: {requests_per_job: 1, inline_requests: 1}\n"
     assert said(tmp_path / "1", files, settings) == [
@@ -434,7 +434,7 @@ class TestSelection:
         assert message in str(caught.value)
         assert hint in caught.value.hint
 
-    def test_mistakes_elsewhere_are_told_all_the_same(self, tmp_path: Path) -> None:
+    def test_mistakes_elsewhere_are_reported_all_the_same(self, tmp_path: Path) -> None:
         place = project(tmp_path, {**self.FILES, "e.yaml": "name: e\n"})
         with pytest.raises(SpecError):
             load(place, [tmp_path / "specs/a.yaml"], now=NOW)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.specs.inputs.paths import NoInputError, Paths, uploaded_id
+from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 
 FILES = (
     "specs/a.jsonl",
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def found(root: Path, entry: str) -> list[str]:
-    paths = Paths(str(root)).named(entry, folder=str(root / "specs"))
+    paths = PathResolver(str(root)).named(entry, folder=str(root / "specs"))
     return [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
 
 
@@ -165,6 +165,6 @@ def test_many_stars_take_no_longer_than_a_few(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "x.jsonl").touch()
     entry = "**/*/" * 10 + "x.jsonl"
-    assert Paths(str(tmp_path)).named(entry, folder=str(tmp_path)) == [str(deep / "x.jsonl")]
+    assert PathResolver(str(tmp_path)).named(entry, folder=str(tmp_path)) == [str(deep / "x.jsonl")]
     with pytest.raises(NoInputError):
-        Paths(str(tmp_path)).named(entry.replace("x.", "y."), folder=str(tmp_path))
+        PathResolver(str(tmp_path)).named(entry.replace("x.", "y."), folder=str(tmp_path))

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, Source, tags
+from reconciler.model import Declared, Job, JobSpec, Observed, OwnedJob, Phase, Source, tags
 from reconciler.planning.actions import Create
 from reconciler.planning.planner import plan
 from reconciler.settings import Limits
 from reconciler.specs import period
 from reconciler.specs.inputs.job_inputs import Inputs
-from reconciler.specs.job import declares
+from reconciler.specs.job import jobs_of_document
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import Source as Text
+from reconciler.specs.yaml.source import SourceFile as Text
 from tests.specs.make import project, spec
 from tests.specs.test_families import ZONES
 
@@ -29,33 +29,33 @@ APPLIES = 75
 LENGTH = {"day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
 
 
-class Bought:
+class CreatedJob:
     """What has been bought, each job with the time at which it ends."""
 
     def __init__(self) -> None:
         self.jobs: list[tuple[JobSpec, int, float]] = []
 
     def apply(self, declared: JobSpec, now: float, lasts: float) -> None:
-        observed = Observed(ours=tuple(self._seen(number, now) for number in range(len(self.jobs))))
+        observed = Observed(owned=tuple(self._seen(number, now) for number in range(len(self.jobs))))
         wanted = plan(Declared(specs=(declared,)), observed, Memory(), now=now)
         for create in wanted.of(Create):
             self.jobs.append((create.spec, int(now), now + lasts))
 
-    def _seen(self, number: int, now: float) -> Ours:
-        bought, created_at, ends = self.jobs[number]
-        written = tags.tags_of(bought, project="p", attempt=1, op=f"op{number:06}", source=Source())
+    def _seen(self, number: int, now: float) -> OwnedJob:
+        created, created_at, ends = self.jobs[number]
+        written = tags.tags_of(created, project="p", attempt=1, op=f"op{number:06}", source=Source())
         phase = Phase.SUCCEEDED if now >= ends else Phase.ACTIVE
         job = Job(
             id=f"{number:08}",
             phase=phase,
             status="",
-            endpoint=bought.endpoint,
-            model=bought.model,
+            endpoint=created.endpoint,
+            model=created.model,
             metadata=tags.write(written),
             created_at=created_at,
         )
         found = tags.read(job)
-        assert isinstance(found, Ours)
+        assert isinstance(found, OwnedJob)
         return found
 
 
@@ -68,7 +68,7 @@ class Bought:
     st.sampled_from([0.0, 0.5, 1.7]),
     st.randoms(use_true_random=False),
 )
-def test_three_thousand_applies_around_borders_buy_each_period_once(  # noqa: PLR0917 - hypothesis gives them
+def test_three_thousand_applies_around_borders_create_each_period_once(  # noqa: PLR0917 - hypothesis gives them
     tmp_path_factory: pytest.TempPathFactory,
     zone: str,
     every: str,
@@ -80,15 +80,15 @@ def test_three_thousand_applies_around_borders_buy_each_period_once(  # noqa: PL
     text = spec(rerun=f"{{every: {every}, zone: {zone}}}")
     place = project(root, {"a.yaml": text})
     (document,), _ = read(Text("specs/a.yaml", text), Limits())
-    inputs, bought, visited = Inputs(place), Bought(), set()
+    inputs, created, visited = Inputs(place), CreatedJob(), set()
     known = period.zone_of(zone)
     assert known is not None
     moments = sorted(around + chance.uniform(-2, 2) * LENGTH[every] for _ in range(APPLIES))
     for now in moments:
-        (declared,) = declares(document, inputs, Limits(), now=now).specs
+        (declared,) = jobs_of_document(document, inputs, Limits(), now=now).specs
         visited.add(period.name_of(period.day_of(now, known), every))
-        bought.apply(declared, now, lasts * LENGTH[every])
-    reruns = [it.rerun for it, _, _ in bought.jobs]
+        created.apply(declared, now, lasts * LENGTH[every])
+    reruns = [it.rerun for it, _, _ in created.jobs]
     assert len(reruns) == len(set(reruns)), "none is bought twice"
     assert set(reruns) <= visited
     if not lasts:

@@ -82,7 +82,7 @@ def test_a_work_tree_whose_git_is_a_file_ends_the_search_too(tmp_path: Path) -> 
         load_project(None, start=tmp_path / "tree")
 
 
-def test_a_missing_file_is_told_with_the_lines_to_write(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_the_lines_to_write(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     with pytest.raises(ReconcilerError) as caught:
         load_project(None, start=tmp_path)
@@ -177,7 +177,7 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
         ("project: [\n", "reconciler.yaml:1:10", "a `[` or `{` that is not closed", "close it"),
     ],
 )
-def test_mistakes_are_told_with_their_place(
+def test_mistakes_are_reported_with_their_place(
     tmp_path: Path, text: str, where: str, message: str, hint: str
 ) -> None:
     ((found_where, found_message, found_hint),) = refused(tmp_path, text)

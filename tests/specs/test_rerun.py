@@ -13,7 +13,7 @@ from reconciler.specs import rerun
 from reconciler.specs.load import load
 from reconciler.specs.project import load_project
 from reconciler.specs.yaml import reader
-from reconciler.specs.yaml.source import Source
+from reconciler.specs.yaml.source import SourceFile
 from tests.helpers.make import modest
 
 NOW = 1_790_000_000.0
@@ -165,7 +165,7 @@ def test_what_is_not_edited_is_said_and_the_file_stays(tmp_path: Path, text: str
     assert (specs / "a.yaml").read_text() == text
 
 
-def test_one_of_a_family_would_buy_all_of_it_again(tmp_path: Path) -> None:
+def test_one_of_a_family_would_create_all_of_it_again(tmp_path: Path) -> None:
     text = "name: '{stem}'\nendpoint: /v1/chat/completions\nmodel: m\nfor_each: {files: ['*.jsonl']}\n"
     project_of(tmp_path, a=text)
     with pytest.raises(UsageError, match=r"of a family \(specs/a\.yaml:1 makes 2 jobs\)"):
@@ -173,7 +173,7 @@ def test_one_of_a_family_would_buy_all_of_it_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("matrix", ["{model: [m1]}", "{model: [m1, m2]}", "{model: [m1], rerun: [1, 2]}"])
-def test_one_of_a_matrix_would_buy_all_of_it_again(tmp_path: Path, matrix: str) -> None:
+def test_one_of_a_matrix_would_create_all_of_it_again(tmp_path: Path, matrix: str) -> None:
     text = f"name: 'c-{{model}}'\n{REST}matrix: {matrix}\n".replace("model: m\n", "")
     text = text.replace("{model}", "{model}-{rerun}") if "rerun" in matrix else text
     project_of(tmp_path, a=text)
@@ -283,7 +283,7 @@ def test_whatever_stands_around_it_stays(
 ) -> None:
     rest = [line for line in below if line not in above or line in "\n# rerun: 1\n"]
     text = "".join(["name: a\n", *above, REST, piece, *rest]).replace("\n", ending)
-    source = Source("a.yaml", text)
+    source = SourceFile("a.yaml", text)
     (document,) = reader.read(source, Limits())[0]
     after = to or "8"
     changed = rerun._changed(document, after)

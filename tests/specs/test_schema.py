@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 
 from reconciler.settings import Settings
 from reconciler.specs.load import load
-from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
 from reconciler.specs.schema.json_schema import defaults_schema, job_schema, settings_schema
-from reconciler.specs.schema.vocabulary import MISPLACED
+from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
 from tests.specs.make import NOW, document, documents, project
 from tools.generate.reference import EXAMPLE, SETTINGS_EXAMPLE
 from tools.generate.spec_schemas import generated
@@ -130,7 +130,7 @@ jobs = mutated(GOOD, optional_fields) | near_values
 @example({**GOOD, "rerun": 2.0})
 @example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
 def test_a_document_is_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), JobFields, job_schema, MISPLACED)
+    verdict = convert_or_explain(document(value), JobFields, job_schema, MISPLACED_FIELD_HINTS)
     assert isinstance(verdict, JobFields) == JOB.is_valid(value)
     if isinstance(verdict, list):
         assert verdict, "what is refused is refused for a reason"
@@ -153,7 +153,7 @@ guards = st.dictionaries(
     mutated({"project": "demo", "specs": "specs"}, {"base_url": words, "limits": limits, "guards": guards})
 )
 def test_settings_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), Settings, settings_schema, {})
+    verdict = convert_or_explain(document(value), Settings, settings_schema, {})
     assert isinstance(verdict, Settings) == SETTINGS.is_valid(value)
     assert verdict
 
@@ -194,7 +194,7 @@ def test_the_schemas_are_json_schemas() -> None:
 @settings(max_examples=200)
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
 def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
-    verdict = accept(document(value), defaults_model(), defaults_schema, {})
+    verdict = convert_or_explain(document(value), defaults_model(), defaults_schema, {})
     assert (not isinstance(verdict, list)) == Draft202012Validator(defaults_schema()).is_valid(value)
 
 
@@ -215,4 +215,4 @@ def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
     (spec,) = load(place, now=NOW).specs
     assert spec.name == "ticket-classes"
     (found,), _ = documents(SETTINGS_EXAMPLE)
-    assert isinstance(accept(found, Settings, settings_schema, {}), Settings)
+    assert isinstance(convert_or_explain(found, Settings, settings_schema, {}), Settings)

@@ -12,10 +12,10 @@ from yaml.scanner import ScannerError
 
 from reconciler.errors import Problem
 from reconciler.settings import Limits
-from reconciler.specs.yaml.messages import UNSEEN
+from reconciler.specs.yaml.messages import INVISIBLE
 from reconciler.specs.yaml.parser import FASTEST, EventParser, PureParser
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import Source, decode
+from reconciler.specs.yaml.source import SourceFile, decode
 from tests.specs.make import documents
 
 Parser = Callable[[str], EventParser]
@@ -23,14 +23,14 @@ BOTH = pytest.mark.parametrize("parser", [FASTEST, PureParser], ids=["libyaml", 
 
 
 def values(text: str, parser: Parser = FASTEST) -> list[Any]:
-    found, stopped = read(Source("x.yaml", text), Limits(), parser=parser)
+    found, stopped = read(SourceFile("x.yaml", text), Limits(), parser=parser)
     assert not stopped
     assert not [problem for document in found for problem in document.problems]
     return [document.value for document in found]
 
 
 def refusals(text: str, parser: Parser = FASTEST, limits: Limits | None = None) -> list[Problem]:
-    found, stopped = read(Source("x.yaml", text), limits or Limits(), parser=parser)
+    found, stopped = read(SourceFile("x.yaml", text), limits or Limits(), parser=parser)
     return sorted([*(problem for document in found for problem in document.problems), *stopped])
 
 
@@ -198,7 +198,7 @@ def test_a_file_that_nests_too_deep_ends_in_a_message(parts: list[str], parser: 
 @BOTH
 def test_what_stands_before_a_nest_too_deep_is_kept(parser: Parser) -> None:
     found, stopped = read(
-        Source("x.yaml", "a: 1\n---\nb: 1\nb: 2\nc: " + "[" * 5000), Limits(), parser=parser
+        SourceFile("x.yaml", "a: 1\n---\nb: 1\nb: 2\nc: " + "[" * 5000), Limits(), parser=parser
     )
     assert [document.value for document in found] == [{"a": 1}]
     assert [(problem.line, problem.column) for problem in stopped] == [(4, 1), (5, 67)]
@@ -218,7 +218,7 @@ def test_a_parser_that_reads_fewer_levels_than_ours_ends_in_a_message_too() -> N
                 )
             return self._whole.get_event()
 
-    found, (problem,) = read(Source("x.yaml", "a: 1\nb: [[1]]"), Limits(), parser=Shallow)
+    found, (problem,) = read(SourceFile("x.yaml", "a: 1\nb: [[1]]"), Limits(), parser=Shallow)
     assert found == []
     assert (problem.where, problem.message) == ("x.yaml:2:4", "more levels deep than the YAML parser reads")
 
@@ -299,7 +299,7 @@ def test_every_value_has_its_place_and_its_text() -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     source = decode("x.yaml", b"\xef\xbb\xbfa: 1\n")
-    assert isinstance(source, Source)
+    assert isinstance(source, SourceFile)
     found, _ = read(source, Limits())
     assert found[0].value == {"a": 1}
     assert found[0].place(("a",)) == (0, 3)
@@ -322,7 +322,7 @@ def test_bytes_that_are_not_utf_8_are_refused(data: bytes, where: str, message: 
 
 
 seen_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8).filter(
-    lambda text: not UNSEEN.search(text)
+    lambda text: not INVISIBLE.search(text)
 )
 numbers = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
@@ -346,7 +346,7 @@ def test_json_reads_as_itself(value: object) -> None:
 def test_no_text_ends_in_anything_but_problems(text: bytes | str) -> None:
     data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     source = decode("x.yaml", data)
-    if isinstance(source, Source):
+    if isinstance(source, SourceFile):
         for parser in (FASTEST, PureParser):
             found, stopped = read(source, Limits(), parser=parser)
             for problem in [*stopped, *(problem for document in found for problem in document.problems)]:

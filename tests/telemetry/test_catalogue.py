@@ -29,7 +29,7 @@ STARTED = {
 
 
 @dataclass(frozen=True)
-class Told:
+class LogCall:
     """One call of a log in the source."""
 
     where: str
@@ -39,14 +39,14 @@ class Told:
     """False where `**facts` hides some fields."""
 
 
-def calls() -> Iterator[Told]:
+def calls() -> Iterator[LogCall]:
     """Find every call of something named `log`, and within the log itself of `self`."""
     for path in sorted(PACKAGE.rglob("*.py")):
         within = ("log", "self") if path.name == "logs.py" else ("log",)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _name(node.func) in within and node.args:
                 words = [it.value for it in ast.walk(node.args[0]) if isinstance(it, ast.Constant)]
-                yield Told(
+                yield LogCall(
                     where=f"{path.relative_to(PACKAGE.parent).as_posix()}:{node.lineno}",
                     events=tuple(word for word in words if isinstance(word, str)),
                     fields=frozenset(keyword.arg for keyword in node.keywords if keyword.arg),
@@ -58,27 +58,27 @@ def _name(function: ast.expr) -> str:
     return str(getattr(function, "id", getattr(function, "attr", "")))
 
 
-def wrong(told: Told) -> Iterator[str]:
-    if not told.events:
-        yield f"{told.where}: the event's name is not a constant"
-    for event in told.events:
+def wrong(reported: LogCall) -> Iterator[str]:
+    if not reported.events:
+        yield f"{reported.where}: the event's name is not a constant"
+    for event in reported.events:
         fields = EVENTS[event].fields if event in EVENTS else {}
-        needed = {key for key, field in fields.items() if not field.optional} if told.whole else set()
+        needed = {key for key, field in fields.items() if not field.optional} if reported.whole else set()
         if event not in EVENTS:
-            yield f"{told.where}: {event} is not in the catalogue"
-        elif told.fields - fields.keys() or needed - told.fields:
-            yield f"{told.where}: {event} has {sorted(fields)}, not {sorted(told.fields)}"
+            yield f"{reported.where}: {event} is not in the catalogue"
+        elif reported.fields - fields.keys() or needed - reported.fields:
+            yield f"{reported.where}: {event} has {sorted(fields)}, not {sorted(reported.fields)}"
 
 
 def test_every_call_names_constant_events_of_the_catalogue_with_their_fields() -> None:
     found = list(calls())
     assert len(found) > 10
-    assert [line for told in found for line in wrong(told)] == []
+    assert [line for reported in found for line in wrong(reported)] == []
 
 
-def test_every_event_of_the_catalogue_is_told_somewhere() -> None:
-    told = {event for call in calls() for event in call.events}
-    assert EVENTS.keys() == told
+def test_every_event_of_the_catalogue_is_reported_somewhere() -> None:
+    reported = {event for call in calls() for event in call.events}
+    assert EVENTS.keys() == reported
 
 
 @pytest.mark.parametrize("event", EVENTS)

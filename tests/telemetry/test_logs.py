@@ -109,7 +109,7 @@ def test_reasons_and_exit_codes_are_plain_values(open_it: Open, stream: io.Strin
     assert finished["exit_code"] == 5
 
 
-def test_an_event_below_the_level_is_not_told(open_it: Open, stream: io.StringIO) -> None:
+def test_an_event_below_the_level_is_not_reported(open_it: Open, stream: io.StringIO) -> None:
     log = open_it(level="warning")
     log("apply.started", decisions=1)
     log("run.interrupted", signal="SIGINT")
@@ -209,7 +209,7 @@ class Broken(io.StringIO):
         raise OSError(28, "No space left on device")
 
 
-def test_a_log_that_cannot_be_written_stops_nothing_and_tells_the_others(
+def test_a_log_that_cannot_be_written_stops_nothing_and_reports_the_others(
     open_it: Open, tmp_path: Path
 ) -> None:
     file = tmp_path / "run.jsonl"

@@ -20,7 +20,7 @@ def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
     return Stage(tmp_path, capsys)
 
 
-def told(stage: Stage, *argv: str) -> list[dict[str, Any]]:
+def reported(stage: Stage, *argv: str) -> list[dict[str, Any]]:
     """Run a command with a log file and return its events; stderr, at the same level, holds the same ones."""
     file = stage.root.parent / f"{stage.root.name}.jsonl"
     file.unlink(missing_ok=True)
@@ -35,9 +35,9 @@ def names(lines: list[dict[str, Any]]) -> list[str]:
     return [line["event"] for line in lines if line["event"] != "request.sent"]
 
 
-def test_a_first_apply_tells_each_step_once(stage: Stage) -> None:
+def test_a_first_apply_reports_each_step_once(stage: Stage) -> None:
     stage.spec("nightly")
-    lines = told(stage, "apply", "--yes")
+    lines = reported(stage, "apply", "--yes")
     seen = names(lines)
     assert seen[:3] == ["specs.loaded", "jobs.listed", "plan.computed"]
     assert [seen.count(event) for event in ("input.uploaded", "job.created", "apply.finished")] == [1, 1, 1]
@@ -48,7 +48,7 @@ def test_a_first_apply_tells_each_step_once(stage: Stage) -> None:
 def test_every_line_of_a_run_names_the_run(stage: Stage) -> None:
     stage.spec("nightly")
     commit = stage.commit("a spec")
-    first, second = told(stage, "apply", "--yes"), told(stage, "plan")
+    first, second = reported(stage, "apply", "--yes"), reported(stage, "plan")
     for lines in (first, second):
         assert len({tuple(line[key] for key in BOUND) for line in lines}) == 1
     assert first[0]["run_id"] != second[0]["run_id"]
@@ -56,30 +56,30 @@ def test_every_line_of_a_run_names_the_run(stage: Stage) -> None:
     assert first[0]["commit"] == commit
 
 
-def test_a_lost_answer_tells_that_it_was_lost_and_found(stage: Stage) -> None:
+def test_a_lost_answer_reports_that_it_was_lost_and_found(stage: Stage) -> None:
     stage.spec("nightly")
     stage.faults.append(Fault("POST", JOBS, 502, when="after"))
-    lines = told(stage, "apply", "--yes")
+    lines = reported(stage, "apply", "--yes")
     seen = names(lines)
-    assert seen.index("request.failed") < seen.index("job.create_unknown") < seen.index("job.adopted")
-    ops = {line["op"] for line in lines if line["event"] in ("job.create_unknown", "job.adopted")}
+    assert seen.index("request.failed") < seen.index("job.create_unknown") < seen.index("job.recovered")
+    ops = {line["op"] for line in lines if line["event"] in ("job.create_unknown", "job.recovered")}
     assert len(ops) == 1
 
 
-def test_refusals_and_failures_are_told(stage: Stage) -> None:
+def test_refusals_and_failures_are_reported(stage: Stage) -> None:
     for name in ("one", "two", "three", "four"):
         stage.spec(name, requests=500)
-    told(stage, "apply", "--yes")
+    reported(stage, "apply", "--yes")
     for name in ("one", "two", "three", "four"):
         (stage.root / f"specs/{name}.yaml").unlink()
         (stage.root / f"specs/data/{name}.jsonl").unlink()
     stage.spec("five")
-    assert "guard.refused" in names(told(stage, "apply", "--yes"))
+    assert "guard.refused" in names(reported(stage, "apply", "--yes"))
     stage.faults += [
         Fault("POST", JOBS, 422, body=b'{"detail": "unknown model"}'),
         Fault("POST", rf"{JOBS}/.*/cancel", 422, body=b'{"detail": "not now"}'),
     ]
-    seen = names(told(stage, "apply", "--yes", "--max-cancel-share", "1"))
+    seen = names(reported(stage, "apply", "--yes", "--max-cancel-share", "1"))
     assert {"job.create_failed", "job.cancelled", "job.cancel_failed", "apply.finished"} <= set(seen)
 
 
@@ -87,7 +87,7 @@ def test_no_event_holds_a_prompt(stage: Stage) -> None:
     stage.spec("nightly")
     stage.lines("specs/data/nightly.jsonl", 3, text=PROMPT)
     stage.faults.append(Fault("POST", JOBS, 502, when="after"))
-    assert PROMPT not in str(told(stage, "apply", "--yes"))
+    assert PROMPT not in str(reported(stage, "apply", "--yes"))
 
 
 def test_a_plan_on_stdout_is_never_mixed_with_events(stage: Stage) -> None:

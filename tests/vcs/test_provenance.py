@@ -11,7 +11,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from reconciler.model import Checkout, Source, tags
-from reconciler.vcs.provenance import named, source
+from reconciler.vcs.provenance import detect_source, normalize_repository_url
 from tests.helpers.make import PROJECT, modest, spec
 
 HERE = Checkout(commit="c0ffee", branch="main")
@@ -113,10 +113,10 @@ CASES: dict[str, tuple[Checkout, str, Mapping[str, str], Source]] = {
 
 
 @pytest.mark.parametrize(("checkout", "origin", "variables", "expected"), CASES.values(), ids=list(CASES))
-def test_each_machine_tells_who_buys_from_where(
+def test_each_machine_reports_who_creates_from_where(
     checkout: Checkout, origin: str, variables: Mapping[str, str], expected: Source
 ) -> None:
-    assert source(checkout, origin, variables) == expected
+    assert detect_source(checkout, origin, variables) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_each_machine_tells_who_buys_from_where(
     ],
 )
 def test_a_repository_is_named_without_any_secret(url: str, name: str) -> None:
-    assert named(url) == name
-    assert "secret" not in named(url)
+    assert normalize_repository_url(url) == name
+    assert "secret" not in normalize_repository_url(url)
 
 
 @modest
@@ -145,7 +145,7 @@ def test_a_repository_is_named_without_any_secret(url: str, name: str) -> None:
 def test_whatever_an_environment_holds_the_tag_keeps_its_limits_and_the_commit(
     variables: Mapping[str, str], origin: str
 ) -> None:
-    found = source(HERE, origin, variables)
+    found = detect_source(HERE, origin, variables)
     made = tags.tags_of(spec(), project=PROJECT, attempt=1, op="0" * 24, source=found)
     value = tags.write(made)[tags.SOURCE]
     assert value.startswith("commit=c0ffee")

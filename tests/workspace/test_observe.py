@@ -15,13 +15,13 @@ from msgspec import structs
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError, OutcomeUnknownError
 from reconciler.api.values import JobPage
-from reconciler.context import Run
-from reconciler.environment import World
+from reconciler.context import RunContext
+from reconciler.environment import Environment
 from reconciler.errors import ListingError
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, Phase, tags
 from reconciler.settings import Limits
-from reconciler.workspace.listing import PAGE_SIZE, TRIES, list_all, whole
+from reconciler.workspace.listing import MAX_TRIES, PAGE_SIZE, list_all, whole
 from reconciler.workspace.observe import Watched, sort_out, with_remembered
 from tests.helpers.fakes import Stage, run_in, sequentially
 from tests.helpers.make import (
@@ -102,8 +102,8 @@ class Pages(Reader):
         raise NotFoundError("404: no such job", status=404)
 
 
-def looking(world: World, reader: Reader) -> Run[Reader]:
-    return run_in(world, reader, limits=Limits(reads_in_flight=4))
+def looking(env: Environment, reader: Reader) -> RunContext[Reader]:
+    return run_in(env, reader, limits=Limits(reads_in_flight=4))
 
 
 def listed(reader: Reader, stage: Stage | None = None) -> list[str]:
@@ -128,7 +128,7 @@ def test_pages_are_read_side_by_side_and_the_one_behind_a_full_last_page_after_t
     count: int, rounds: list[list[int]]
 ) -> None:
     spread = Mock(side_effect=sequentially)
-    whole(run_in(replace(Stage().world(), spread=spread), Pages(some_jobs(count))))
+    whole(run_in(replace(Stage().world(), map_concurrently=spread), Pages(some_jobs(count))))
     assert [list(call.args[1]) for call in spread.call_args_list] == rounds
 
 
@@ -216,7 +216,7 @@ def test_a_list_that_keeps_shrinking_is_refused() -> None:
     with pytest.raises(ListingError, match="incomplete") as caught:
         listed(reader, stage)
     assert caught.value.hint
-    assert stage.log.names == ["jobs.list_incomplete"] * (TRIES - 1)
+    assert stage.log.names == ["jobs.list_incomplete"] * (MAX_TRIES - 1)
 
 
 def shifted(number: int, page: JobPage) -> JobPage:
@@ -266,9 +266,9 @@ def test_a_list_that_adds_up_the_second_time_is_taken(tamper: Tamper) -> None:
     assert len(listed(reader)) == 250
 
 
-def backwards(do: Callable[[Any], Any], items: Sequence[Any], *, at_once: int) -> list[Any]:
+def backwards(do: Callable[[Any], Any], items: Sequence[Any], *, max_workers: int) -> list[Any]:
     """Read the last page first, as may happen side by side."""
-    order = items[::-1] if at_once > 1 else items
+    order = items[::-1] if max_workers > 1 else items
     found = {item: do(item) for item in order}
     return [found[item] for item in items]
 
@@ -280,8 +280,8 @@ def test_a_job_that_shows_late_among_older_ones_hides_none() -> None:
         if number == 2:  # page 2 was read, page 1 is next, and ends with what page 2 began with
             jobs.insert(150, late)
 
-    world = replace(Stage().world(), spread=backwards)
-    found = list_all(looking(world, Pages(jobs, before=show)))
+    env = replace(Stage().world(), map_concurrently=backwards)
+    found = list_all(looking(env, Pages(jobs, before=show)))
     assert {it.id for it in found} == {it.id for it in jobs}
 
 
@@ -292,8 +292,8 @@ def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() 
     def make(number: int) -> None:
         jobs.append(structs.replace(jobs[0], id=f"new{number}", created_at=jobs[-1].created_at + 1))
 
-    world = replace(Stage().world(), spread=backwards)
-    assert there <= {it.id for it in list_all(looking(world, Pages(jobs, before=make)))}
+    env = replace(Stage().world(), map_concurrently=backwards)
+    assert there <= {it.id for it in list_all(looking(env, Pages(jobs, before=make)))}
 
 
 def test_a_row_that_stands_twice_does_not_make_the_pages_larger() -> None:
@@ -364,7 +364,7 @@ def test_whatever_is_deleted_meanwhile_nothing_else_is_missed(
 def looked(reader: Reader, known: Memory) -> tuple[list[str], frozenset[str]]:
     run = looking(Stage().world(), reader)
     seen = with_remembered(run, WATCHED, known, whole(run))
-    return [it.job.id for it in seen.ours], seen.gone
+    return [it.job.id for it in seen.owned], seen.missing_ids
 
 
 def test_without_a_memory_nothing_is_asked_for() -> None:
@@ -434,13 +434,13 @@ def test_jobs_are_sorted_by_what_they_are_to_us() -> None:
         job(A, "j9", altered={tags.PROJECT: 7}),
         structs.replace(job(A, "j0"), metadata={}),
     )
-    seen = sort_out(jobs, WATCHED, gone=frozenset({"g1"}))
-    assert [it.job.id for it in seen.ours] == ["j1", "j2"]
-    assert [(it.job.id, it.newer) for it in seen.unreadable] == [("j3", False), ("j4", True)]
-    assert [(it.job.id, it.project, it.name) for it in seen.elsewhere] == [("j5", "other", "a")]
-    assert seen.gone == {"g1"}
+    seen = sort_out(jobs, WATCHED, missing_ids=frozenset({"g1"}))
+    assert [it.job.id for it in seen.owned] == ["j1", "j2"]
+    assert [(it.job.id, it.from_newer_version) for it in seen.unreadable] == [("j3", False), ("j4", True)]
+    assert [(it.job.id, it.project, it.name) for it in seen.other_projects] == [("j5", "other", "a")]
+    assert seen.missing_ids == {"g1"}
     assert seen.total == 10
-    assert seen.ours[0].tags.op == op_of("j1")
+    assert seen.owned[0].tags.op == op_of("j1")
 
 
 def test_a_project_is_ours_to_the_letter() -> None:
@@ -448,8 +448,8 @@ def test_a_project_is_ours_to_the_letter() -> None:
         job(A, f"j{at}", project=word) for at, word in enumerate(("Search", "search ", "sear", "search2"))
     )
     seen = sort_out(jobs, WATCHED)
-    assert seen.ours == ()
-    assert len(seen.elsewhere) == 4
+    assert seen.owned == ()
+    assert len(seen.other_projects) == 4
 
 
 def test_of_a_job_that_stands_on_two_pages_the_last_counts() -> None:

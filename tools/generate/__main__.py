@@ -19,9 +19,9 @@ def main() -> int:
         for path in write(GENERATED):
             sys.stdout.write(f"wrote {path}\n")
         return 0
-    found = [told for row in GENERATED if (told := difference(row))]
-    for told in found:
-        sys.stdout.write(f"{told}\n\n")
+    found = [line for row in GENERATED if (line := difference(row))]
+    for line in found:
+        sys.stdout.write(f"{line}\n\n")
     sys.stdout.write(
         f"{len(found)} of {len(GENERATED)} files are not current: run python -m tools.generate\n"
         if found

@@ -34,7 +34,7 @@ _RECIPES: Final = """\
 
 ```sh
 # what was bought, and why
-jq -r 'select(.event == "job.created" or .event == "job.adopted") | [.name, .job_id, .reason] | @tsv' run.jsonl
+jq -r 'select(.event == "job.created" or .event == "job.recovered") | [.name, .job_id, .reason] | @tsv' run.jsonl
 # everything that needs a look
 jq -c 'select(.level == "warning" or .level == "error")' run.jsonl
 # one job, through every run

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from reconciler.settings import Limits
-from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import Schema, job_schema, settings_schema
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED
+from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import Source
+from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.suggest import KINDS, either
 from tools.generate import reference_text
 
@@ -197,8 +197,8 @@ def _mistakes() -> str:
     rows = ["### What is said about mistakes", "", "| written | said | hint |", "|---|---|---|"]
     for line in _MISTAKES:
         others = [good for name, good in _GOOD.items() if name != line.partition(":")[0]]
-        documents, _ = read(Source("x.yaml", "\n".join([line, *others])), Limits())
-        wrong = accept(documents[0], JobFields, job_schema, MISPLACED)
-        said = wrong if isinstance(wrong, list) else []
-        rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in said]
+        documents, _ = read(SourceFile("x.yaml", "\n".join([line, *others])), Limits())
+        wrong = convert_or_explain(documents[0], JobFields, job_schema, MISPLACED_FIELD_HINTS)
+        listed = wrong if isinstance(wrong, list) else []
+        rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in listed]
     return "\n".join(rows)

@@ -47,7 +47,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
         record.Record,
         statistics.StatsDoc,
         statistics.GroupDoc,
-        timeline.StoryDoc,
+        timeline.TimelineDoc,
         timeline.EntryDoc,
     ),
     "verify": (audit.VerifyDoc,),
@@ -57,7 +57,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "doctor": (reports.DoctorDoc,),
     "outputs": (reports.PullDoc,),
     "end": (reports.EndDoc,),
-    "summary": (result_summary.Summary,),
+    "summary": (result_summary.ResultSummary,),
     "prune": (reports.PruneDoc,),
 }
 """What each schema describes: one of these types."""

@@ -11,11 +11,11 @@ import click
 
 from reconciler.cli.commands.wait import timeout
 from reconciler.cli.params import options
-from reconciler.cli.params.guard_options import Consent, consents
+from reconciler.cli.params.guard_options import GuardOptions, guard_options
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
     from reconciler.model import Names
 
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     help="Go on until every job has ended: retry as the specs ask for, buy what was held once there is room.",
 )
 @timeout
-@consents
+@guard_options
 @options.common
 @click.pass_obj
 def apply(
-    world: World,
+    env: Environment,
     *,
     paths: tuple[Path, ...],
     names: Names,
@@ -48,7 +48,7 @@ def apply(
     fail_on_attention: bool,
     wait: bool,
     timeout: float | None,
-    consent: Consent,
+    overrides: GuardOptions,
     common: options.Common,
 ) -> int:
     """Create what is missing, and cancel what was removed.
@@ -62,45 +62,47 @@ def apply(
     """
     from reconciler.cli.commands.show import read_plan
     from reconciler.cli.output.comment import telling_errors
-    from reconciler.cli.output.confirmation import Shape
-    from reconciler.cli.session.apply_flow import Applying
-    from reconciler.cli.session.apply_wait import Shown
-    from reconciler.cli.session.load_declared import declared, selected_by
-    from reconciler.cli.session.session import lasting, writing
+    from reconciler.cli.output.confirmation import OutputOptions
+    from reconciler.cli.session.apply_flow import ApplyFlow
+    from reconciler.cli.session.apply_wait import RoundReporter
+    from reconciler.cli.session.load_declared import load_declared, select_saved
+    from reconciler.cli.session.session import long_lived, writing
     from reconciler.cli.session.signals import interrupts
 
-    began = world.now()
+    began = env.now()
     if timeout is not None and not wait:
         raise UsageError("--timeout is for --wait", hint="add --wait")
-    file = plan_file(world.cwd, paths, names)
-    telling = partial(telling_errors, world, comment, form=form, what="apply")
+    file = plan_file(env.cwd, paths, names)
+    telling = partial(telling_errors, env, comment, form=form, what="apply")
     with telling():
-        saved = read_plan(world.cwd, file) if file else None
+        saved = read_plan(env.cwd, file) if file else None
     ask = not yes and saved is None
-    if ask and not world.terminal("stdin"):
+    if ask and not env.terminal("stdin"):
         raise UsageError(
             "apply asks before it buys, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
-    opened = lasting if wait else writing
-    with telling(), interrupts(world) as interrupted, opened(common, world, consent) as run:
-        said = selected_by(saved, declared(run, ())) if saved else declared(run, paths, names)
-        applying = Applying(
+    opened = long_lived if wait else writing
+    with telling(), interrupts(env) as interrupted, opened(common, env, overrides) as run:
+        declaration = (
+            select_saved(saved, load_declared(run, ())) if saved else load_declared(run, paths, names)
+        )
+        applying = ApplyFlow(
             run=run,
             interrupted=interrupted,
-            declared=said,
+            declared=declaration,
             saved=saved,
             ask=ask,
             wait=wait,
-            shown=Shown(world=world, shape=Shape(form=form, everything=everything, comment=comment)),
+            reporter=RoundReporter(
+                env=env, output=OutputOptions(form=form, everything=everything, comment=comment)
+            ),
             began=began,
         )
-        situation, outcomes = applying.first()
-        end = applying.rest(situation, outcomes, timeout)
-        code = applying.tell(
-            situation, end, applying.code(situation, end, fail_on_attention=fail_on_attention)
-        )
-        applying.tell_ends(end.view.situation if end.view else situation)
+        planned, outcomes = applying.first()
+        end = applying.rest(planned, outcomes, timeout)
+        code = applying.report(planned, end, applying.code(planned, end, fail_on_attention=fail_on_attention))
+        applying.notify(end.state.planned if end.state else planned)
     return code
 
 

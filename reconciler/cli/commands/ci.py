@@ -18,40 +18,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.output.streams import say
-from reconciler.cli.session.github_job import Job, annotate, environment
+from reconciler.cli.output.streams import write_stdout
+from reconciler.cli.session.github_job import GithubJob, annotate, environment
 from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
 
 
 @click.command()
 @click.argument("command", type=click.Choice(["validate", "plan", "apply"]))
 @click.pass_obj
-def ci(world: World, *, command: str) -> int:
+def ci(env: Environment, *, command: str) -> int:
     """Run in GitHub Actions: what the action in .github/actions/reconciler does.
 
     Reads the event and the action's inputs from the environment, and writes annotations, the step's page and its
     outputs. plan keeps plan.json and writes one comment on the pull request; apply applies the plan of the pull request
     that was merged, or, where there is none, what is declared.
     """
-    job = Job.on(world)
+    job = GithubJob.on(env)
     try:
         code = {"validate": validate, "plan": plan, "apply": apply}[command](job)
     except ReconcilerError as error:
         annotate("error", f"{error} ({error.hint})")
         code = error.exit_code
-    job.tell("exit-code", int(code))
+    job.set_output("exit-code", int(code))
     return code
 
 
-def validate(job: Job) -> int:
+def validate(job: GithubJob) -> int:
     """Check the specs: no key, no token."""
     return run(job, "validate", "--format", "github", key=False)
 
 
-def plan(job: Job) -> int:
+def plan(job: GithubJob) -> int:
     """Plan, keep the plan, and comment where the token may: not on pull requests of forks."""
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
     given = ["plan", "-o", str(file), "--format", "github", "--comment", str(comment)]
@@ -70,8 +70,8 @@ def plan(job: Job) -> int:
         return code
     number = int(pull["number"])
     if file.exists():
-        job.tell("plan", file)
-        job.tell("plan-name", job.artifact("plan", number))
+        job.set_output("plan", file)
+        job.set_output("plan-name", job.artifact("plan", number))
     own = (pull["head"].get("repo") or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if own and comment.exists():
         write(job, number, comment.read_text(encoding="utf-8"), about=str(pull["head"]["sha"]))
@@ -85,7 +85,7 @@ def refused(file: Path) -> bool:
     return bool(plan_file.decode(file.read_bytes()).guards)
 
 
-def apply(job: Job) -> int:
+def apply(job: GithubJob) -> int:
     """Apply the merged pull request's plan, or what is declared; tell it; keep a snapshot."""
     pull = merged(job)
     file = None if pull is None else kept_plan(job, pull)
@@ -100,18 +100,18 @@ def apply(job: Job) -> int:
             else f"There was no plan of {head[:7]}: what is declared was to be applied, held by the guards."
         )
         write(job, int(pull["number"]), f"{comment.read_text(encoding='utf-8')}\n{how}\n", about=head)
-    if job.world.stop.is_set():
+    if job.env.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
     if not failed:
-        job.tell("observed", seen)
-        job.tell("observed-name", job.artifact("observed"))
+        job.set_output("observed", seen)
+        job.set_output("observed-name", job.artifact("observed"))
     to = job.environ.get("RECONCILER_OUTPUTS", "")
     fetched = run(job, "outputs", "pull", "--to", to, annotated=False) if to else ExitCode.OK
     return code or failed or fetched
 
 
-def merged(job: Job) -> Mapping[str, Any] | None:
+def merged(job: GithubJob) -> Mapping[str, Any] | None:
     """Return the pull request that this push merged.
 
     Raises:
@@ -122,7 +122,7 @@ def merged(job: Job) -> Mapping[str, Any] | None:
     return job.github.merged(job.environ.get("GITHUB_SHA", ""))
 
 
-def kept_plan(job: Job, pull: Mapping[str, Any]) -> Path | None:
+def kept_plan(job: GithubJob, pull: Mapping[str, Any]) -> Path | None:
     """Return the plan that was made of the last commit of a pull request.
 
     Raises:
@@ -133,7 +133,7 @@ def kept_plan(job: Job, pull: Mapping[str, Any]) -> Path | None:
     return save(job.folder / "plan.json", job.github.file(found[0])) if found else None
 
 
-def snapshot(job: Job) -> Path | None:
+def snapshot(job: GithubJob) -> Path | None:
     """Return the latest snapshot that a run on the default branch kept.
 
     Raises:
@@ -150,7 +150,7 @@ def save(path: Path, data: bytes) -> Path:
     return path
 
 
-def write(job: Job, number: int, text: str, *, about: str) -> None:
+def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
     """Write the pull request's comment, and say where the run is; without the right to, go on."""
     from reconciler.vcs.github import GitHubError
 
@@ -163,7 +163,7 @@ def write(job: Job, number: int, text: str, *, about: str) -> None:
         annotate("warning", f"the comment was not written: {error}")
 
 
-def run(job: Job, *words: str, key: bool = True, annotated: bool = True) -> int:
+def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -> int:
     """Run one command, in this process, so that a signal reaches whoever is buying.
 
     Args:
@@ -175,16 +175,16 @@ def run(job: Job, *words: str, key: bool = True, annotated: bool = True) -> int:
     """
     from reconciler.cli import main
 
-    until = f"{job.world.random.getrandbits(128):032x}"
+    until = f"{job.env.random.getrandbits(128):032x}"
     config = job.environ.get("RECONCILER_CONFIG", "")
-    world = replace(job.world, environ=environment(job, key=key))
+    env = replace(job.env, environ=environment(job, key=key))
     kept = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    say(f"::stop-commands::{until}\n")
+    write_stdout(f"::stop-commands::{until}\n")
     with redirect_stdout(kept):
-        code = main.run([*words, *(["--config", config] if config else [])], world)
+        code = main.run([*words, *(["--config", config] if config else [])], env)
     kept.flush()
     text = kept.buffer.getvalue()
-    say(b"" if annotated else text)
-    say(f"::{until}::\n")
-    say(text if annotated else b"")
+    write_stdout(b"" if annotated else text)
+    write_stdout(f"::{until}::\n")
+    write_stdout(text if annotated else b"")
     return code

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import aside, say
+from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Writer
     from reconciler.api.values import File
-    from reconciler.context import Run
-    from reconciler.environment import World
+    from reconciler.context import RunContext
+    from reconciler.environment import Environment
 
 
 @click.group()
@@ -27,7 +27,7 @@ def files() -> None:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def prune(world: World, *, yes: bool, form: str, common: options.Common) -> int:
+def prune(env: Environment, *, yes: bool, form: str, common: options.Common) -> int:
     """List the uploads of this tool that no live job needs, and with --yes delete them.
 
     Only uploads that are named by their content, as this tool names them, are ever looked at. Those of jobs that are
@@ -37,20 +37,20 @@ def prune(world: World, *, yes: bool, form: str, common: options.Common) -> int:
     from reconciler.cli.session.signals import interrupts
 
     if not yes:
-        with reading(common, world) as reader:
+        with reading(common, env) as reader:
             found = unneeded(reader)
-        say(shown(found, form=form))
+        write_stdout(shown(found, form=form))
         return ExitCode.OK
-    with interrupts(world) as interrupted, writing(common, world) as run:
+    with interrupts(env) as interrupted, writing(common, env) as run:
         found = unneeded(run)
-        deleted = [file for file in found if not world.stop.is_set() and delete(run, file)]
-    say(shown(found, deleted, form=form))
+        deleted = [file for file in found if not env.stop.is_set() and delete(run, file)]
+    write_stdout(shown(found, deleted, form=form))
     failed = len(deleted) < len(found)
     ended = (ExitCode.PARTIAL if deleted else ExitCode.FAILED) if failed else ExitCode.OK
     return first_that_holds({ended} | interrupted.codes)
 
 
-def unneeded(run: Run) -> list[File]:  # type: ignore[type-arg]  # a reader's or a writer's
+def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a reader's or a writer's
     """Return our uploads that nothing needs, the oldest first.
 
     Raises:
@@ -63,30 +63,30 @@ def unneeded(run: Run) -> list[File]:  # type: ignore[type-arg]  # a reader's or
 
     named = {
         part.id
-        for spec in load(run.project, now=run.world.now()).specs
+        for spec in load(run.project, now=run.env.now()).specs
         for part in spec.inputs
         if isinstance(part, UploadedFile)
     }
     uploads = list(
-        upload_index.ours(run.api)
+        upload_index.list_uploads(run.api)
     )  # before the jobs: what is created meanwhile uses what is listed here
     jobs = listing.list_all(run)
-    return upload_index.unneeded(uploads, jobs, named, now=run.world.now())
+    return upload_index.unneeded(uploads, jobs, named, now=run.env.now())
 
 
-def delete(run: Run[Writer], file: File) -> bool:
+def delete(run: RunContext[Writer], file: File) -> bool:
     """Delete one upload; False where that failed, which is said."""
     from reconciler.api.errors import NotFoundError
-    from reconciler.cli.output.errors import told
+    from reconciler.cli.output.errors import error_text
 
     try:
         run.api.delete_file(file.id)
     except NotFoundError:  # somebody else did
         return True
     except ReconcilerError as error:
-        aside(told(error, colour=run.world.colour("stderr")))
+        write_stderr(error_text(error, colour=run.env.colour("stderr")))
         return False
-    run.world.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
+    run.env.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
     return True
 
 
@@ -121,9 +121,9 @@ def line(file: File) -> str:
 
 def summary(found: list[File], what: str) -> str:
     """Return how many there are."""
-    from reconciler.text.plural import count
+    from reconciler.text.plural import pluralize
     from reconciler.text.units import size
 
     if not found:
         return "no upload to delete: each is needed by a spec or a live job, or younger than an hour\n"
-    return f"{count(len(found), 'upload')}, {size(sum(file.size or 0 for file in found))} · {what}\n"
+    return f"{pluralize(len(found), 'upload')}, {size(sum(file.size or 0 for file in found))} · {what}\n"

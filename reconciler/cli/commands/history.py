@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import say
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import MOMENT, unix
+from reconciler.cli.params.time_types import TIMESTAMP, unix
 from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
-    from reconciler.runs.history_sources import Sources
+    from reconciler.environment import Environment
+    from reconciler.runs.history_sources import HistorySources
 
 _FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 
@@ -50,8 +50,10 @@ results = click.option(
 @click.argument("name", required=False)
 @click.option("--name", "names", multiple=True, metavar="GLOB", help="Only these names; may be repeated.")
 @click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only these; may be repeated.")
-@click.option("--since", type=MOMENT, metavar="WHEN", help="Created then or later: 2026-11, 2026-11-01, 7d.")
-@click.option("--until", type=MOMENT, metavar="WHEN", help="Created before.")
+@click.option(
+    "--since", type=TIMESTAMP, metavar="WHEN", help="Created then or later: 2026-11, 2026-11-01, 7d."
+)
+@click.option("--until", type=TIMESTAMP, metavar="WHEN", help="Created before.")
 @click.option(
     "--commit", default="", metavar="COMMIT", help="Bought from this commit; its beginning will do."
 )
@@ -63,7 +65,7 @@ results = click.option(
 @options.common
 @click.pass_obj
 def show(
-    world: World,
+    env: Environment,
     *,
     name: str | None,
     names: tuple[str, ...],
@@ -85,10 +87,10 @@ def show(
     """
     from reconciler.cli.output import history_output
     from reconciler.cli.session import history_sources
-    from reconciler.history.filters import Wish, chosen
+    from reconciler.history.filters import HistoryFilter, filter_records
 
-    now = world.now()
-    wish = Wish(
+    now = env.now()
+    wish = HistoryFilter(
         names=names,
         statuses=statuses,
         since=unix(since, now),
@@ -96,16 +98,18 @@ def show(
         commit=commit,
         actor=actor,
     )
-    if name is not None and (stats or wish != Wish()):
+    if name is not None and (stats or wish != HistoryFilter()):
         raise UsageError(
             "NAME tells one spec's whole story, without filters or --stats",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = history_sources.read(common, world, offline=offline, results=results)
+    found = history_sources.read(common, env, offline=offline, results=results)
     if name is not None:
-        return tell_story(world, found, name, form=form)
-    records = chosen(found.records, wish)
-    say(history_output.stats(found, records, form) if stats else history_output.table(found, records, form))
+        return write_timeline(env, found, name, form=form)
+    records = filter_records(found.records, wish)
+    write_stdout(
+        history_output.stats(found, records, form) if stats else history_output.table(found, records, form)
+    )
     return ExitCode.OK
 
 
@@ -114,7 +118,7 @@ def show(
 @options.output_format("text", "json", "markdown")
 @options.common
 @click.pass_obj
-def verify(world: World, *, offline: bool, form: str, common: options.Common) -> int:
+def verify(env: Environment, *, offline: bool, form: str, common: options.Common) -> int:
     """Compare ledger, list and git, and say what does not add up; exit 6 where something is wrong.
 
     A job that nobody declared, a record that vanished, a commit that is not in the repository, a ledger whose past was
@@ -124,12 +128,12 @@ def verify(world: World, *, offline: bool, form: str, common: options.Common) ->
     from reconciler.cli.session import history_sources
     from reconciler.cli.session.history_audit import verified
 
-    report = verified(common, world, history_sources.read(common, world, offline=offline))
-    say(history_output.verification(report, form))
+    report = verified(common, env, history_sources.read(common, env, offline=offline))
+    write_stdout(history_output.verification(report, form))
     return ExitCode(report.exit_code)
 
 
-def tell_story(world: World, found: Sources, name: str, *, form: str) -> int:
+def write_timeline(env: Environment, found: HistorySources, name: str, *, form: str) -> int:
     """Write one spec's story.
 
     Raises:
@@ -141,13 +145,13 @@ def tell_story(world: World, found: Sources, name: str, *, form: str) -> int:
     from reconciler.history import timeline
     from reconciler.text.suggest import nearest
 
-    place = declared_at(world, found.project, name)
-    entries = timeline.told(name, place.works, found.records, found.ledger.lines, place.commits)
+    place = declared_at(env, found.project, name)
+    entries = timeline.timeline_entries(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:
         near = nearest(name, {record.name for record in found.records})
         raise ReconcilerError(
             f"nothing is known of a job called {name}", hint=f"did you mean {near}?" if near else ""
         )
     files = tuple(dict.fromkeys(commit.path for commit in place.commits)) or place.files
-    say(history_output.story(found, name, files, entries, form))
+    write_stdout(history_output.story(found, name, files, entries, form))
     return ExitCode.OK

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import say
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
-    from reconciler.specs.from_jobs import Skipped
+    from reconciler.environment import Environment
+    from reconciler.specs.from_jobs import SkippedJob
     from reconciler.specs.project import Project
     from reconciler.specs.scaffold import Placed
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--no-workflows", is_flag=True, help="Write no workflows for GitHub.")
 @options.common
 @click.pass_obj
-def init(world: World, *, from_workspace: bool, no_workflows: bool, common: options.Common) -> int:
+def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: options.Common) -> int:
     """Write reconciler.yaml, an example spec with data, schemas for editors, workflows, and lines for git.
 
     Nothing that is there is overwritten; what differs is said. A second run changes nothing.
@@ -36,12 +36,12 @@ def init(world: World, *, from_workspace: bool, no_workflows: bool, common: opti
     from reconciler.cli.session.target import open_project
     from reconciler.specs import scaffold
     from reconciler.specs.project import find
-    from reconciler.text.plural import count
+    from reconciler.text.plural import pluralize
     from reconciler.text.sanitize import clean
     from reconciler.vcs import git
 
-    found = world.cwd / common.config if common.config else find(world.cwd)
-    root = found.parent if found else world.cwd
+    found = env.cwd / common.config if common.config else find(env.cwd)
+    root = found.parent if found else env.cwd
     top = git.toplevel(root)
     done: list[Placed] = []
     if found is None:
@@ -52,29 +52,31 @@ def init(world: World, *, from_workspace: bool, no_workflows: bool, common: opti
                 root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin))
             )
         )
-    project = open_project(common, world)
+    project = open_project(common, env)
     done += (scaffold.place(project.root, scaffold.schema(name)) for name in scaffold.SCHEMAS)
     with_workflows = not no_workflows and top in (None, project.root)
     if with_workflows:
         done += (scaffold.place(project.root, wanted) for wanted in scaffold.workflows())
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
         done.append(scaffold.place_lines(project.root, scaffold.WantedLines(path, lines)))
-    say(clean(f"Project {project.settings.project} in {project.root}") + "\n")
-    say("".join(told(done)))  # before the workspace is asked: what was written is said whatever comes of that
+    write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
+    write_stdout(
+        "".join(describe(done))
+    )  # before the workspace is asked: what was written is said whatever comes of that
     rest: list[Placed] = []
     if from_workspace:
-        rest, skipped = adopt(world, common)
-        say("".join(clean(f"  = job {it.job.id} has no spec: {it.why}") + "\n" for it in skipped))
+        rest, skipped = adopt(env, common)
+        write_stdout("".join(clean(f"  = job {it.job.id} has no spec: {it.why}") + "\n" for it in skipped))
     if not has_specs(project):
         specs = project.relative(str(project.spec_root))
         rest += (scaffold.place(project.root, wanted) for wanted in scaffold.example(specs))
-    say("".join(told(rest)))
+    write_stdout("".join(describe(rest)))
     if not (with_workflows or no_workflows):
-        say(clean(f"  = no workflows: {project.root} is not the repository's root, {top}") + "\n")
+        write_stdout(clean(f"  = no workflows: {project.root} is not the repository's root, {top}") + "\n")
     same = sum(it.did == "kept" and not it.why for it in (*done, *rest))
-    say(f"  {count(same, 'file')} in place already\n" if same else "")
+    write_stdout(f"  {pluralize(same, 'file')} in place already\n" if same else "")
     steps = next_steps(project, adopted=from_workspace, in_git=top is not None, workflows=with_workflows)
-    say("".join(f"{line}\n" for line in steps))
+    write_stdout("".join(f"{line}\n" for line in steps))
     return ExitCode.OK
 
 
@@ -86,7 +88,7 @@ def has_specs(project: Project) -> bool:
     return folder.is_dir() and bool(Listing(str(folder), str(project.root)).specs)
 
 
-def adopt(world: World, common: options.Common) -> tuple[list[Placed], Sequence[Skipped]]:
+def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Sequence[SkippedJob]]:
     """Write a spec for each job that runs and carries no tags.
 
     Raises:
@@ -101,9 +103,9 @@ def adopt(world: World, common: options.Common) -> tuple[list[Placed], Sequence[
     from reconciler.specs.load import load
     from reconciler.workspace import listing
 
-    with reading(common, world) as run:
+    with reading(common, env) as run:
         project = run.project
-        declared = load(project, now=world.now()).specs if has_specs(project) else ()
+        declared = load(project, now=env.now()).specs if has_specs(project) else ()
         listed = listing.list_all(run)
     theirs = (job for job in listed if job.phase is Phase.ACTIVE and tags.project_of(job) is None)
     specs = project.relative(str(project.spec_root))
@@ -116,7 +118,7 @@ def adopt(world: World, common: options.Common) -> tuple[list[Placed], Sequence[
 SIGNS = {"wrote": "+", "added": "~", "kept": "="}
 
 
-def told(done: Sequence[Placed]) -> Iterator[str]:
+def describe(done: Sequence[Placed]) -> Iterator[str]:
     """Yield what was written, and what was kept although it differs, a line each."""
     from reconciler.text.sanitize import clean
 

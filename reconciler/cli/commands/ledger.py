@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import say
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
     from reconciler.ledger.file import FileLedger
     from reconciler.ledger.git import SharedLedger
 
@@ -25,29 +25,29 @@ def ledger() -> None:
 @options.output_format("text", "jsonl")
 @options.common
 @click.pass_obj
-def show(world: World, *, form: str, common: options.Common) -> int:
+def show(env: Environment, *, form: str, common: options.Common) -> int:
     """Show every line, the oldest first."""
     from reconciler.ledger.lines import encode
     from reconciler.render.ledger_view import ledger_text
 
-    local, shared = ledgers(common, world)
+    local, shared = ledgers(common, env)
     lines = dict.fromkeys(local.read())
     if shared and not common.local_ledger:
         lines.update(dict.fromkeys(shared.read(shared.fetch())))
-    told = sorted(lines, key=lambda line: line.at)
-    text = "".join(f"{encode(line)}\n" for line in told) if form == "jsonl" else ledger_text(told)
-    say(text)
+    ordered = sorted(lines, key=lambda line: line.at)
+    text = "".join(f"{encode(line)}\n" for line in ordered) if form == "jsonl" else ledger_text(ordered)
+    write_stdout(text)
     return ExitCode.OK
 
 
 @ledger.command()
 @options.common
 @click.pass_obj
-def pull(world: World, *, common: options.Common) -> int:
+def pull(env: Environment, *, common: options.Common) -> int:
     """Fetch the shared ledger into this host's."""
-    from reconciler.text.plural import count
+    from reconciler.text.plural import pluralize
 
-    local, shared = ledgers(common, world)
+    local, shared = ledgers(common, env)
     if shared is None:
         raise ReconcilerError(
             "this ledger is not shared",
@@ -56,15 +56,15 @@ def pull(world: World, *, common: options.Common) -> int:
     known = set(local.read())
     new = [line for line in shared.read(shared.fetch()) if line not in known]
     local.append(*new)
-    say(f"{count(len(new), 'new line')}\n")
+    write_stdout(f"{pluralize(len(new), 'new line')}\n")
     return ExitCode.OK
 
 
-def ledgers(common: options.Common, world: World) -> tuple[FileLedger, SharedLedger | None]:
+def ledgers(common: options.Common, env: Environment) -> tuple[FileLedger, SharedLedger | None]:
     """Return the target's ledgers; the API is not asked."""
     from reconciler.cli.session.ledgers import local_ledger, shared_ledger
     from reconciler.cli.session.target import open_project, target_of
 
-    project = open_project(common, world)
-    target = target_of(common, world, project)
-    return local_ledger(project, target), shared_ledger(project, target, world)
+    project = open_project(common, env)
+    target = target_of(common, env, project)
+    return local_ledger(project, target), shared_ledger(project, target, env)

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import aside, say
+from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import SpecError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader
-    from reconciler.context import Run
-    from reconciler.environment import World
-    from reconciler.model import JobSpec, Ours
+    from reconciler.context import RunContext
+    from reconciler.environment import Environment
+    from reconciler.model import JobSpec, OwnedJob
     from reconciler.results.pull import Puller
-    from reconciler.results.store import Store
+    from reconciler.results.store import ResultStore
 
 
 @click.group()
@@ -37,7 +37,9 @@ def outputs() -> None:
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def pull(world: World, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common) -> int:
+def pull(
+    env: Environment, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common
+) -> int:
     """Fetch the results of every ended job, however it ended, and join them with its inputs.
 
     NAMES or globs of names select jobs; those that specs adopt are among them. What is there already is not fetched
@@ -49,34 +51,36 @@ def pull(world: World, *, names: tuple[str, ...], to: str | None, form: str, com
     from reconciler.render.results_view import pull_text
     from reconciler.results.report import exit_codes, pull_doc
 
-    with interrupts(world) as interrupted, reading(common, world, lasting=True) as run:
+    with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
         jobs = chosen(run, specs, names)
-        over = [ours for ours in jobs if ours.phase.ended]
+        over = [owned for owned in jobs if owned.phase.ended]
         store = destination(run, to)
-        interrupted.be_careful()
+        interrupted.enter_graceful_shutdown()
         endings = puller(run, store, specs).pull(over)
-        for heard in sorted(interrupted.codes):
-            run.world.log("run.interrupted", signal=signal_name(heard))
+        for signalled in sorted(interrupted.codes):
+            run.env.log("run.interrupted", signal=signal_name(signalled))
         code = first_that_holds(exit_codes(endings) | interrupted.codes)
         target = run.target
     report = pull_doc(endings, target=target, store=store, running=len(jobs) - len(over), code=code)
-    say(pretty(report) if form == "json" else pull_text(report, target, colour=world.colour("stdout")))
+    write_stdout(pretty(report) if form == "json" else pull_text(report, target, colour=env.colour("stdout")))
     return code
 
 
-def declared(run: Run[Reader]) -> tuple[JobSpec, ...]:
+def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
     """Return the specs, for their input files and names; none where they hold mistakes, which is said."""
     from reconciler.specs.load import load
 
     try:
-        return load(run.project, now=run.world.now()).specs
+        return load(run.project, now=run.env.now()).specs
     except SpecError as error:
-        aside(f"note: {error}: inputs are taken from the workspace (reconciler validate says what is wrong)")
+        write_stderr(
+            f"note: {error}: inputs are taken from the workspace (reconciler validate says what is wrong)"
+        )
         return ()
 
 
-def chosen(run: Run[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[Ours]:
+def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
     """Return the jobs of this project, and those it adopts, whose name, then or now, is asked for, by name and age.
 
     Raises:
@@ -87,11 +91,11 @@ def chosen(run: Run[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> 
     from reconciler.workspace import listing, observe
 
     jobs = listing.list_all(run)
-    adopted = adoption.named(specs)
+    adopted = adoption.adopted_ids(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
-    ours = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
+    owned = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
     now = {key: spec.name for spec in specs for key in spec.run_keys}
-    known = {spec.name for spec in specs} | {each.tags.name for each in ours}
+    known = {spec.name for spec in specs} | {each.tags.name for each in owned}
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):
             near = nearest(name, sorted(known))
@@ -99,7 +103,7 @@ def chosen(run: Run[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> 
     return sorted(
         (
             each
-            for each in ours
+            for each in owned
             if not names
             or any(
                 fnmatchcase(name, glob)
@@ -111,7 +115,7 @@ def chosen(run: Run[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> 
     )
 
 
-def destination(run: Run[Reader], to: str | None) -> Store:
+def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
     """Return where results go. A folder that is made inside the project is kept out of git, as data mostly is.
 
     Raises:
@@ -128,23 +132,28 @@ def destination(run: Run[Reader], to: str | None) -> Store:
         if not (root / result_summary.DESTINATION).exists():
             make_own(root / result_summary.DESTINATION)
         return store_at(result_summary.DESTINATION, start=root, staging=staging)
-    place = run.world.cwd / to
+    place = run.env.cwd / to
     if "://" not in to and not place.exists() and files.within(str(place.resolve()), str(root)):
         make_own(place)
-    return store_at(to, start=run.world.cwd, staging=staging)
+    return store_at(to, start=run.env.cwd, staging=staging)
 
 
-def puller(run: Run[Reader], store: Store, specs: Sequence[JobSpec]) -> Puller:
+def puller(run: RunContext[Reader], store: ResultStore, specs: Sequence[JobSpec]) -> Puller:
     """Return what fetches."""
     from reconciler.results.inputs import by_inputs
-    from reconciler.results.job_download import Bringer
-    from reconciler.results.leases import Clerk, Holder
+    from reconciler.results.job_download import JobDownloader
+    from reconciler.results.leases import Holder, LeaseManager
     from reconciler.results.pull import Puller
 
-    world = run.world
-    me = Holder(run_id=run.world.run_id, host=world.name, pid=world.pid)
-    clerk = Clerk(
-        store=store, me=me, running=world.runs, now=world.now, monotonic=world.monotonic, sleep=world.sleep
+    env = run.env
+    me = Holder(run_id=run.env.run_id, host=env.name, pid=env.pid)
+    leases = LeaseManager(
+        store=store,
+        me=me,
+        is_process_alive=env.is_process_alive,
+        now=env.now,
+        monotonic=env.monotonic,
+        sleep=env.sleep,
     )
-    bringer = Bringer(run=run, store=store, declared=by_inputs(specs))
-    return Puller(run=run, clerk=clerk, bringer=bringer)
+    downloader = JobDownloader(run=run, store=store, declared=by_inputs(specs))
+    return Puller(run=run, leases=leases, downloader=downloader)

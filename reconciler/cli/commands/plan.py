@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.params import options
-from reconciler.cli.params.guard_options import Consent, consents
+from reconciler.cli.params.guard_options import GuardOptions, guard_options
 from reconciler.cli.params.options import quoted
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
     from reconciler.model import Names
     from reconciler.plans.document import PlanDoc
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 @options.everything
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
-@consents
+@guard_options
 @options.common
 @click.pass_obj
 def plan(
-    world: World,
+    env: Environment,
     *,
     paths: tuple[Path, ...],
     names: Names,
@@ -49,7 +49,7 @@ def plan(
     comment: Path | None,
     detailed_exitcode: bool,
     fail_on_attention: bool,
-    consent: Consent,
+    overrides: GuardOptions,
     common: options.Common,
 ) -> int:
     """Show what apply would do, and why.
@@ -59,26 +59,26 @@ def plan(
     """
     from reconciler.cli.output.comment import telling_errors
     from reconciler.cli.output.files import save
-    from reconciler.cli.output.plan_output import plan_bytes, tell
+    from reconciler.cli.output.plan_output import plan_bytes, write_plan
     from reconciler.cli.session.load_declared import gather, gather_from
     from reconciler.cli.session.session import offline, reading
 
     if out == Path("-"):
         raise UsageError("-o takes a file", hint="for the plan on stdout: --format json")
-    with telling_errors(world, comment, form=form, what="plan"):
+    with telling_errors(env, comment, form=form, what="plan"):
         if observed is None:
-            with reading(common, world, consent) as run:
+            with reading(common, env, overrides) as run:
                 document = gather(run, paths, names).document
         else:
-            with offline(common, world, consent) as run:
+            with offline(common, env, overrides) as run:
                 document = gather_from(run, observed, paths, names).document
         if out is not None:
-            save(world.cwd / out, plan_bytes(document))
-    flags = (*common.flags, *consent.flags)
+            save(env.cwd / out, plan_bytes(document))
+    flags = (*common.flags, *overrides.flags)
     from_ = () if observed is None else (f"--observed {quoted(observed)}",)
     selection = (*map(quoted, paths), *options.name_flags(names), *from_)
     step = next_step(document, selection, out, flags)
-    tell(world, document, form=form, next_step=step, everything=everything, comment=comment)
+    write_plan(env, document, form=form, next_step=step, everything=everything, comment=comment)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

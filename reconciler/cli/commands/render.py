@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import aside, say
+from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
     from reconciler.model import Names
 
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.names
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
 @click.pass_obj
-def render(world: World, *, paths: tuple[Path, ...], names: Names, config: Path | None) -> int:
+def render(env: Environment, *, paths: tuple[Path, ...], names: Names, config: Path | None) -> int:
     """Print the specs with families, matrices, periods and defaults written out, one plain document a job.
 
     In a file directly in the spec folder, in place of the others, they declare the same jobs.
@@ -30,10 +30,10 @@ def render(world: World, *, paths: tuple[Path, ...], names: Names, config: Path 
     from reconciler.specs.load import load
     from reconciler.specs.project import load_project
 
-    project = load_project(config and world.cwd / config, start=world.cwd)
-    loaded = load(project, [world.cwd / path for path in paths], now=world.now(), names=names)
+    project = load_project(config and env.cwd / config, start=env.cwd)
+    loaded = load(project, [env.cwd / path for path in paths], now=env.now(), names=names)
     if loaded.warnings:
-        aside(problems_text(loaded.warnings, colour=world.colour("stderr")))
+        write_stderr(problems_text(loaded.warnings, colour=env.colour("stderr")))
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
-    say(to_yaml.documents(chosen, project.relative(str(project.spec_root))))
+    write_stdout(to_yaml.dump_documents(chosen, project.relative(str(project.spec_root))))
     return 0

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import say
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
 
 
 @click.command()
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="VALUE", help="The new value.  [default: one more than there is]")
 @click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
 @click.pass_obj
-def rerun(world: World, *, name: str, to: str | None, config: Path | None) -> int:
+def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -> int:
     """Ask for the work of a job once more: change `rerun` in its YAML file, and nothing else there.
 
     Comments, quoting and line breaks stay. Nothing is bought before the change is applied. Where `_defaults.yaml` gives
@@ -31,15 +31,17 @@ def rerun(world: World, *, name: str, to: str | None, config: Path | None) -> in
     from reconciler.specs.project import load_project
     from reconciler.text.sanitize import clean
 
-    project = load_project(config and world.cwd / config, start=world.cwd)
-    loaded = load(project, now=world.now())
+    project = load_project(config and env.cwd / config, start=env.cwd)
+    loaded = load(project, now=env.now())
     change = edits.edit(project, loaded.specs, loaded.later, name, to)
     edits.write(project, change)
     instead = f" (in place of {change.overrides})" if change.overrides else ""
-    say(
+    write_stdout(
         clean(f"{change.path}:{change.line}: rerun: {change.before or 'none'} -> {change.after}{instead}")
         + "\n"
     )
     settings = f" --config {options.quoted(config)}" if config else ""
-    say(clean(f"Look at what it buys, then commit it: reconciler plan --only {name}{settings}") + "\n")
+    write_stdout(
+        clean(f"Look at what it buys, then commit it: reconciler plan --only {name}{settings}") + "\n"
+    )
     return ExitCode.OK

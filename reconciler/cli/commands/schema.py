@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 import reconciler
-from reconciler.cli.output.streams import say
+from reconciler.cli.output.streams import write_stdout
 
 NAMES: Final = (
     "job",
@@ -36,7 +36,7 @@ NAMES: Final = (
 @click.argument("name", type=click.Choice(NAMES), default="job")
 def schema(name: str) -> int:
     """Print a JSON Schema: of a spec (job), its defaults, reconciler.yaml (reconciler), of what commands write."""
-    say(read_schema(name))
+    write_stdout(read_schema(name))
     return 0
 
 

@@ -12,7 +12,7 @@ from reconciler.cli.params import options
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
     from reconciler.plans.document import PlanDoc
 
 
@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @click.pass_obj
 def show(
-    world: World, *, file: Path, form: str, everything: bool, detailed_exitcode: bool, fail_on_attention: bool
+    env: Environment,
+    *,
+    file: Path,
+    form: str,
+    everything: bool,
+    detailed_exitcode: bool,
+    fail_on_attention: bool,
 ) -> int:
     """Show a saved plan."""
-    from reconciler.cli.output.plan_output import tell
+    from reconciler.cli.output.plan_output import write_plan
 
-    document = read_plan(world.cwd, file)
-    tell(world, document, form=form, everything=everything)
+    document = read_plan(env.cwd, file)
+    write_plan(env, document, form=form, everything=everything)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

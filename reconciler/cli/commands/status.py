@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from reconciler.cli.output.streams import say
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import SPAN
+from reconciler.cli.params.time_types import DURATION
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.documents.reports import StatusDoc
-    from reconciler.environment import World
+    from reconciler.environment import Environment
     from reconciler.model import Names
 
 HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
@@ -29,13 +29,18 @@ HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 @options.everything
 @click.option("--watch", is_flag=True, help="Draw it again and again, until Ctrl-C; on a terminal.")
 @click.option(
-    "--interval", type=SPAN, default="5s", show_default=True, metavar="SPAN", help="Between two looks."
+    "--interval",
+    type=DURATION,
+    default="5s",
+    show_default=True,
+    metavar="DURATION",
+    help="Between two looks.",
 )
 @click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
 @options.common
 @click.pass_obj
 def status(
-    world: World,
+    env: Environment,
     *,
     paths: tuple[Path, ...],
     names: Names,
@@ -47,19 +52,19 @@ def status(
     common: options.Common,
 ) -> int:
     """Show every declared job as it stands."""
-    if watch and (form != "text" or not world.terminal("stdout")):
+    if watch and (form != "text" or not env.terminal("stdout")):
         raise UsageError(
             "--watch draws on a terminal", hint="without one, wait for the end: reconciler wait --format json"
         )
     report = None
-    for report in reports(world, paths, names, common, seconds=interval if watch else None):
-        write(report, world=world, form=form, everything=everything, redraw=watch)
+    for report in reports(env, paths, names, common, seconds=interval if watch else None):
+        write(report, env=env, form=form, everything=everything, redraw=watch)
     attention = report is not None and any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())
 
 
 def reports(
-    world: World,
+    env: Environment,
     paths: tuple[Path, ...],
     names: Names,
     common: options.Common,
@@ -72,27 +77,27 @@ def reports(
     from reconciler.cli.session.signals import interrupts
     from reconciler.render.status_view import status_doc
 
-    with interrupts(world), reading(common, world, lasting=seconds is not None) as run:
+    with interrupts(env), reading(common, env, without_deadline=seconds is not None) as run:
         while True:
             found = gather(run, paths, names)
             yield status_doc(found.document, found.declared.later, found.declared.selected)
             if seconds is None:
                 return
-            world.sleep(max(0.2, seconds))
+            env.sleep(max(0.2, seconds))
 
 
-def write(report: StatusDoc, *, world: World, form: str, everything: bool, redraw: bool) -> None:
+def write(report: StatusDoc, *, env: Environment, form: str, everything: bool, redraw: bool) -> None:
     """Write a status to stdout."""
     from reconciler.documents.reports import pretty
     from reconciler.render.status_view import status_markdown, status_text
     from reconciler.text.timestamps import rfc3339
 
-    now = world.now()
+    now = env.now()
     match form:
         case "json":
-            say(pretty(report))
+            write_stdout(pretty(report))
         case "markdown":
-            say(status_markdown(report, now=now, everything=everything))
+            write_stdout(status_markdown(report, now=now, everything=everything))
         case _:
             text = status_text(report, now=now, everything=everything)
-            say(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C ends\n\n{text}" if redraw else text)
+            write_stdout(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C ends\n\n{text}" if redraw else text)

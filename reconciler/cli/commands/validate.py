@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import aside, say
+from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
 
 
 @click.command()
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @options.no_cache
 @options.output_format("text", "json", "github")
 @click.pass_obj
-def validate(world: World, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str) -> int:
+def validate(
+    env: Environment, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str
+) -> int:
     """Check the specs and their inputs, offline, and tell every problem at once.
 
     --format github writes the annotations of GitHub's workflow commands, which a pull request shows beside its lines.
@@ -37,26 +39,26 @@ def validate(world: World, *, paths: tuple[Path, ...], config: Path | None, no_c
     from reconciler.specs.project import load_project
 
     try:
-        project = load_project(config and world.cwd / config, start=world.cwd)
+        project = load_project(config and env.cwd / config, start=env.cwd)
         loaded = load(
             replace(project, cache=not no_cache),
-            [world.cwd / path for path in paths],
-            now=world.now(),
-            progress=on_terminal(world),
+            [env.cwd / path for path in paths],
+            now=env.now(),
+            progress=on_terminal(env),
         )
     except SpecError as error:
         if form == "text":
             raise
         if form == "github":
-            say(problems_github(error.problems))
-            aside(count_line(error.problems))
+            write_stdout(problems_github(error.problems))
+            write_stderr(count_line(error.problems))
             return ExitCode.FAILED
-        say(pretty(validation_doc((), error.problems)))
+        write_stdout(pretty(validation_doc((), error.problems)))
         return ExitCode.FAILED
     if form == "github":
-        say(problems_github(loaded.warnings))
+        write_stdout(problems_github(loaded.warnings))
     elif form == "json":
-        say(pretty(validation_doc(loaded.specs, loaded.warnings)))
+        write_stdout(pretty(validation_doc(loaded.specs, loaded.warnings)))
     else:
-        say(validation_text(loaded, colour=world.colour("stdout")))
+        write_stdout(validation_text(loaded, colour=env.colour("stdout")))
     return ExitCode.OK

@@ -8,15 +8,18 @@ import click
 
 from reconciler.cli.output.wait_output import wait_doc, write
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import SPAN
+from reconciler.cli.params.time_types import DURATION
 from reconciler.cli.session.wait_events import log_finished
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
 
 timeout = click.option(
-    "--timeout", type=SPAN, metavar="SPAN", help="Stop waiting after so long (90, 30m, 2h, 1d): exit 6."
+    "--timeout",
+    type=DURATION,
+    metavar="DURATION",
+    help="Stop waiting after so long (90, 30m, 2h, 1d): exit 6.",
 )
 
 
@@ -28,7 +31,7 @@ timeout = click.option(
 @options.common
 @click.pass_obj
 def wait(
-    world: World,
+    env: Environment,
     *,
     names: tuple[str, ...],
     timeout: float | None,
@@ -43,23 +46,23 @@ def wait(
     jobs of days, let an hourly apply look after them instead of a runner that waits.
     """
     from reconciler.cli.output.job_bars import job_bars
-    from reconciler.cli.session.load_declared import declared
+    from reconciler.cli.session.load_declared import load_declared
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts
     from reconciler.model import Names
     from reconciler.runs.gather import gather
-    from reconciler.runs.wait import Patience, until_ended
+    from reconciler.runs.wait import PollPolicy, wait_until_ended
 
-    with interrupts(world), reading(common, world, lasting=True) as run:
-        said = declared(run, (), Names(only=names))
-        with job_bars(world) as show:
-            view = until_ended(
+    with interrupts(env), reading(common, env, without_deadline=True) as run:
+        declaration = load_declared(run, (), Names(only=names))
+        with job_bars(env) as show:
+            state = wait_until_ended(
                 run,
-                lambda: gather(run, said),
-                Patience(timeout_seconds=timeout),
+                lambda: gather(run, declaration),
+                PollPolicy(timeout_seconds=timeout),
                 show,
             )
-        log_finished(run, view)
-    code = ExitCode.OK if view.well else ExitCode.ATTENTION
-    write(wait_doc(view, code), now=world.now(), form=form, everything=everything)
+        log_finished(run, state)
+    code = ExitCode.OK if state.all_succeeded else ExitCode.ATTENTION
+    write(wait_doc(state, code), now=env.now(), form=form, everything=everything)
     return code

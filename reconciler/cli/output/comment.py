@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.errors import GuardError, ReconcilerError, UsageError
 
 SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """Names the file whose Markdown GitHub shows on the page of a step."""
 
 
-def publish(world: World, text: str, comment: Path | None, *, form: str) -> None:
+def publish(env: Environment, text: str, comment: Path | None, *, form: str) -> None:
     """Write Markdown where it was asked for: to a file, and with `--format github` to the step's page.
 
     Raises:
@@ -23,8 +23,8 @@ def publish(world: World, text: str, comment: Path | None, *, form: str) -> None
     from reconciler.cli.output.files import save
 
     if comment is not None:
-        save(world.cwd / comment, text.encode())
-    page = world.environ.get(SUMMARY)
+        save(env.cwd / comment, text.encode())
+    page = env.environ.get(SUMMARY)
     if form == "github" and page:
         try:
             with Path(page).open("a", encoding="utf-8") as file:
@@ -37,7 +37,7 @@ def publish(world: World, text: str, comment: Path | None, *, form: str) -> None
 
 
 @contextmanager
-def telling_errors(world: World, comment: Path | None, *, form: str, what: str) -> Iterator[None]:
+def telling_errors(env: Environment, comment: Path | None, *, form: str, what: str) -> Iterator[None]:
     """Tell in the comment, on the step's page and in annotations what ended a command; the error goes on its way.
 
     What a guard refuses stands in the plan that was shown.
@@ -47,11 +47,11 @@ def telling_errors(world: World, comment: Path | None, *, form: str, what: str) 
     except (GuardError, UsageError):
         raise
     except ReconcilerError as error:
-        from reconciler.cli.output.streams import say
+        from reconciler.cli.output.streams import write_stdout
         from reconciler.render.github import error_github
         from reconciler.render.markdown import error_markdown
 
         if form == "github":
-            say(error_github(error))
-        publish(world, error_markdown(error, what=what), comment, form=form)
+            write_stdout(error_github(error))
+        publish(env, error_markdown(error, what=what), comment, form=form)
         raise

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.cli.output.plan_output import tell, tell_outcomes
+from reconciler.cli.output.plan_output import write_outcomes, write_plan
 from reconciler.cli.params.options import confirmed
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, GuardError
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.plan_view import totals
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class OutputOptions:
     """How a run is told."""
 
     form: str
@@ -26,37 +26,37 @@ class Shape:
     """A file for Markdown, beside stdout."""
 
 
-def show_and_ask(
-    world: World, situation: Situation, shape: Shape, *, ask: bool, then: Sequence[str] = ()
+def show_and_confirm(
+    env: Environment, planned: PlannedRun, output: OutputOptions, *, ask: bool, then: Sequence[str] = ()
 ) -> bool:
     """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
 
     The comment is about the outcomes; where a guard refuses there are none, and it is about the plan.
 
     Args:
-        world: what the process has.
-        situation: what was decided.
-        shape: how it is told.
+        env: what the process has.
+        planned: what was decided.
+        output: how it is told.
         ask: whether a person is asked.
         then: lines that say what follows.
 
     Raises:
         GuardError: at least one guard refuses.
     """
-    document, refused = situation.document, bool(situation.refusals)
-    if shape.form == "json" and refused:
-        tell_outcomes(world, document, (), form=shape.form, code=ExitCode.GUARD)
-    if shape.form in ("text", "markdown") or refused:
-        tell(
-            world,
+    document, refused = planned.document, bool(planned.refusals)
+    if output.form == "json" and refused:
+        write_outcomes(env, document, (), form=output.form, code=ExitCode.GUARD)
+    if output.form in ("text", "markdown") or refused:
+        write_plan(
+            env,
             document,
-            form="" if shape.form == "json" else shape.form,
-            told=(*situation.told, *then),
-            everything=shape.everything,
-            comment=shape.comment if refused else None,
+            form="" if output.form == "json" else output.form,
+            remarks=(*planned.remarks, *then),
+            everything=output.everything,
+            comment=output.comment if refused else None,
         )
     if refused:
-        first, *more = situation.refusals
+        first, *more = planned.refusals
         also = f" ({len(more)} more above)" if more else ""
         raise GuardError(f"nothing was done: {first.message}{also}", hint=first.hint)
     if not ask or not document.pending:

@@ -6,7 +6,7 @@ from reconciler.errors import ReconcilerError, SpecError
 from reconciler.text.sanitize import clean
 
 
-def told(error: ReconcilerError, *, colour: bool) -> str:
+def error_text(error: ReconcilerError, *, colour: bool) -> str:
     """Return what happened, to what, and what to do next."""
     if isinstance(error, SpecError):
         from reconciler.render.problems import problems_text

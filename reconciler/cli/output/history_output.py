@@ -10,16 +10,16 @@ from reconciler.documents.reports import pretty
 from reconciler.history import statistics as numbers
 from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record
-from reconciler.history.timeline import EntryDoc, StoryDoc
-from reconciler.render import history_view as words
+from reconciler.history.timeline import EntryDoc, TimelineDoc
+from reconciler.render import history_view
 from reconciler.render.tables import table_csv, table_markdown, table_text
 from reconciler.render.timeline_view import STORY_HEAD, story_rows
-from reconciler.runs.history_sources import Sources
-from reconciler.text.plural import count
+from reconciler.runs.history_sources import HistorySources
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
 
-def table(found: Sources, records: Sequence[Record], form: str) -> str | bytes:
+def table(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
     """Return records."""
     match form:
         case "json":
@@ -34,20 +34,20 @@ def table(found: Sources, records: Sequence[Record], form: str) -> str | bytes:
         case "jsonl":
             return _lines(records)
         case "csv":
-            return table_csv(words.csv_head(), words.csv_rows(records))
+            return table_csv(history_view.csv_head(), history_view.csv_rows(records))
         case "markdown":
-            return table_markdown(words.HEAD, words.rows(records))
+            return table_markdown(history_view.HEAD, history_view.rows(records))
         case _:
-            told = table_text(words.HEAD, words.rows(records)) + words.footer(records)
-            return told if records else _nothing(found)
+            text = table_text(history_view.HEAD, history_view.rows(records)) + history_view.footer(records)
+            return text if records else _nothing(found)
 
 
-def _nothing(found: Sources) -> str:
+def _nothing(found: HistorySources) -> str:
     known = f"; the ledger knows {len(found.records):,}" if found.offline else ""
     return clean(f"no such job of project {found.target.project}{known}") + "\n"
 
 
-def stats(found: Sources, records: Sequence[Record], form: str) -> str | bytes:
+def stats(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
     """Return the numbers of records."""
     groups = numbers.groups(records)
     match form:
@@ -63,21 +63,21 @@ def stats(found: Sources, records: Sequence[Record], form: str) -> str | bytes:
         case "jsonl":
             return _lines(groups)
         case "csv":
-            return table_csv(words.stats_csv_head(), words.stats_csv_rows(groups))
+            return table_csv(history_view.stats_csv_head(), history_view.stats_csv_rows(groups))
         case "markdown":
-            return table_markdown(words.STATS_HEAD, words.stats_rows(groups))
+            return table_markdown(history_view.STATS_HEAD, history_view.stats_rows(groups))
         case _:
-            return table_text(words.STATS_HEAD, words.stats_rows(groups))
+            return table_text(history_view.STATS_HEAD, history_view.stats_rows(groups))
 
 
 def story(
-    found: Sources, name: str, files: Sequence[str], entries: Sequence[EntryDoc], form: str
+    found: HistorySources, name: str, files: Sequence[str], entries: Sequence[EntryDoc], form: str
 ) -> str | bytes:
     """Return one spec's story."""
     match form:
         case "json":
             return pretty(
-                StoryDoc(
+                TimelineDoc(
                     project=found.target.project,
                     base_url=found.target.base_url,
                     offline=found.offline,
@@ -105,8 +105,12 @@ def verification(report: VerifyDoc, form: str) -> str | bytes:
     ]
     head = ("", "CHECK", "NAME", "JOB", "WHAT", "HINT")
     wrong = sum(it.severity == "wrong" for it in report.findings)
-    looked = [count(report.jobs, "job"), count(report.lines, "ledger line"), count(report.commits, "commit")]
-    verdict = count(wrong, "thing does", "things do") + " not add up" if wrong else "everything adds up"
+    looked = [
+        pluralize(report.jobs, "job"),
+        pluralize(report.lines, "ledger line"),
+        pluralize(report.commits, "commit"),
+    ]
+    verdict = pluralize(wrong, "thing does", "things do") + " not add up" if wrong else "everything adds up"
     aside = "; the list of jobs was not read" if report.offline else ""
     last = f"{', '.join(looked)}: {verdict}{aside}\n"
     match form:

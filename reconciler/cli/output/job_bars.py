@@ -7,71 +7,73 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from reconciler.cli.output.terminal import console, drawable
-from reconciler.environment import World
+from reconciler.cli.output.terminal import console, supports_cursor
+from reconciler.environment import Environment
 from reconciler.model import Job, Phase
-from reconciler.plans.name_status import Progress, progress, together
-from reconciler.runs.wait import View
-from reconciler.text.plural import age, count
+from reconciler.plans.name_status import JobProgress, aggregate, job_progress
+from reconciler.runs.wait import WaitState
+from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-MOST: Final = 12
+MAX_BARS: Final = 12
 """So many jobs have a bar of their own, the slowest first."""
 WIDTH: Final = 24
 
 
-def _nothing(_: View) -> None:
+def _nothing(_: WaitState) -> None:
     """Show nothing: events tell it."""
 
 
 @contextmanager
-def job_bars(world: World) -> Iterator[Callable[[View], object]]:
+def job_bars(env: Environment) -> Iterator[Callable[[WaitState], object]]:
     """Yield what shows a view on stderr where that is a terminal; the bars are gone in the end."""
-    if not drawable(world):
+    if not supports_cursor(env):
         yield _nothing
         return
     from rich.live import Live
 
-    screen = console(sys.stderr, colour=world.colour("stderr"))
+    screen = console(sys.stderr, colour=env.colour("stderr"))
     with Live(console=screen, transient=True, auto_refresh=False) as live:
 
-        def show(view: View) -> None:
-            live.update(_table(view, world.now()), refresh=True)
+        def show(state: WaitState) -> None:
+            live.update(_table(state, env.now()), refresh=True)
 
         yield show
 
 
-def parts(view: View, now: float) -> list[Progress]:
+def parts(state: WaitState, now: float) -> list[JobProgress]:
     """Return how far each job is that is waited for, the one that takes longest first."""
-    found = [progress(name, view.jobs[job], now) for job, name in view.awaited.items() if job in view.jobs]
+    found = [
+        job_progress(name, state.jobs[job], now) for job, name in state.awaited.items() if job in state.jobs
+    ]
     return sorted(found, key=lambda it: (-(it.seconds_left or 0), it.share, it.name))
 
 
-def _table(view: View, now: float) -> Table:
+def _table(state: WaitState, now: float) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    found = parts(view, now)
+    found = parts(state, now)
     if not found:
         return Table.grid()
-    shown, more = found[:MOST], found[MOST:]
-    queued = sum(it.phase is Phase.ACTIVE and it.started_at is None for it in _awaited(view))
+    shown, more = found[:MAX_BARS], found[MAX_BARS:]
+    queued = sum(it.phase is Phase.ACTIVE and it.started_at is None for it in _awaited(state))
     table = Table.grid(padding=(0, 2))
-    whole = together(found, f"{count(len(found), 'job')}{f', {queued:,} queued' if queued else ''}")
-    lines = [*shown, together(more, f"{len(more):,} more")] if more else shown
+    whole = aggregate(found, f"{pluralize(len(found), 'job')}{f', {queued:,} queued' if queued else ''}")
+    lines = [*shown, aggregate(more, f"{len(more):,} more")] if more else shown
     for line in [*lines, whole] if len(lines) > 1 else lines:
         table.add_row(*map(Text, cells(line)))
     return table
 
 
-def _awaited(view: View) -> list[Job]:
-    return [view.jobs[job] for job in view.awaited if job in view.jobs]
+def _awaited(state: WaitState) -> list[Job]:
+    return [state.jobs[job] for job in state.awaited if job in state.jobs]
 
 
-def cells(it: Progress) -> tuple[str, str, str, str, str]:
+def cells(it: JobProgress) -> tuple[str, str, str, str, str]:
     """Return a bar's name, the bar, what is done, what failed, and the time that is left."""
     full = round(it.share * WIDTH)
     return (

@@ -11,26 +11,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
-from reconciler.cli.output.terminal import console, drawable
-from reconciler.telemetry.progress import UNWATCHED, Progress, Work
-from reconciler.text.plural import count
+from reconciler.cli.output.terminal import console, supports_cursor
+from reconciler.telemetry.progress import UNWATCHED, Progress, ProgressKind
+from reconciler.text.plural import pluralize
 from reconciler.text.units import size, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Screen
 
-    from reconciler.environment import Log, World
+    from reconciler.environment import Environment, Log
 
-PATIENCE_SECONDS: Final = 0.5
+DELAY_SECONDS: Final = 0.5
 """What is over by then is not worth a bar."""
 FRAME_SECONDS: Final = 0.1
-BEAT_SECONDS: Final = 10.0
+EVENT_SECONDS: Final = 10.0
 """Between two events about the same work."""
-TITLES: Final[dict[Work, str]] = {"checking": "Checking", "uploading": "Uploading", "writing": "Writing"}
+TITLES: Final[dict[ProgressKind, str]] = {
+    "checking": "Checking",
+    "uploading": "Uploading",
+    "writing": "Writing",
+}
 
 
 @dataclass(slots=True)
-class Tally:
+class ProgressCount:
     """One kind of work."""
 
     began: float
@@ -44,20 +48,20 @@ class Tally:
         return max(self.done, self.expected)
 
 
-def words(work: Work, tally: Tally, now: float) -> str:
+def words(kind: ProgressKind, counted: ProgressCount, now: float) -> str:
     """Return how much of it is done, how fast it goes, and how long it will take at that rate."""
-    rate = tally.done / (now - tally.began) if now > tally.began else 0.0
-    if work == "writing":
-        parts = [f"{tally.done:,} of {count(tally.total, 'write')}", f"{rate:.1f}/s"]
+    rate = counted.done / (now - counted.began) if now > counted.began else 0.0
+    if kind == "writing":
+        parts = [f"{counted.done:,} of {pluralize(counted.total, 'write')}", f"{rate:.1f}/s"]
     else:
-        parts = [f"{size(tally.done)} of {size(tally.total)}", f"{size(round(rate))}/s"]
-    left = tally.total - tally.done
+        parts = [f"{size(counted.done)} of {size(counted.total)}", f"{size(round(rate))}/s"]
+    left = counted.total - counted.done
     if left and rate:
         parts.append(f"{span(left / rate)} left")
     return " · ".join(parts)
 
 
-class _Tallies:
+class _ProgressCounts:
     """Counts, from any thread, and shows what it has counted where it is time for it."""
 
     watched: Final = True
@@ -67,28 +71,28 @@ class _Tallies:
         self._pause = pause
         self._next: float | None = None
         self._lock = threading.RLock()
-        self._tallies: dict[Work, Tally] = {}
+        self._tallies: dict[ProgressKind, ProgressCount] = {}
 
-    def expect(self, work: Work, amount: int) -> None:
+    def expect(self, kind: ProgressKind, amount: int) -> None:
         """Count what is to be done."""
         with self._lock:
-            self._of(work).expected += amount
+            self._of(kind).expected += amount
 
-    def advance(self, work: Work, amount: int) -> None:
+    def advance(self, kind: ProgressKind, amount: int) -> None:
         """Count what is done."""
         with self._lock:
-            self._of(work).done += amount
+            self._of(kind).done += amount
             now = self._monotonic()
             if self._next is not None and now >= self._next:
                 self._show(now)
                 self._next = self._monotonic() + self._pause
 
-    def _of(self, work: Work) -> Tally:
-        if work not in self._tallies:
-            self._tallies[work] = Tally(began=self._monotonic())
+    def _of(self, kind: ProgressKind) -> ProgressCount:
+        if kind not in self._tallies:
+            self._tallies[kind] = ProgressCount(began=self._monotonic())
             if self._next is None:
                 self._next = self._monotonic() + self._first()
-        return self._tallies[work]
+        return self._tallies[kind]
 
     def _first(self) -> float:
         return self._pause
@@ -103,21 +107,23 @@ class _Tallies:
             self._next = None
 
 
-class Beats(_Tallies):
+class ProgressEvents(_ProgressCounts):
     """Tells an event now and then."""
 
     def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
-        super().__init__(monotonic, BEAT_SECONDS)
+        super().__init__(monotonic, EVENT_SECONDS)
         self.log = log
 
     def _show(self, now: float) -> None:
-        for work, tally in self._tallies.items():
-            if tally.done < tally.total:
-                elapsed = round((now - tally.began) * 1000)
-                self.log("work.progressed", work=work, done=tally.done, total=tally.total, elapsed_ms=elapsed)
+        for kind, counted in self._tallies.items():
+            if counted.done < counted.total:
+                elapsed = round((now - counted.began) * 1000)
+                self.log(
+                    "progress.reported", kind=kind, done=counted.done, total=counted.total, elapsed_ms=elapsed
+                )
 
 
-class Bars(_Tallies):
+class ProgressBars(_ProgressCounts):
     """Draws a bar for each kind of work at the bottom of the terminal, and wipes it off before anything else is said.
 
     Args:
@@ -133,22 +139,22 @@ class Bars(_Tallies):
         self._screen: Screen | None = None
 
     def _first(self) -> float:
-        return PATIENCE_SECONDS
+        return DELAY_SECONDS
 
     def _show(self, now: float) -> None:
         if self._screen is None:
             self._screen = _screen(self._stream, colour=self._colour)
             self._screen.start()
-        for work, tally in self._tallies.items():
-            known = next((task.id for task in self._screen.tasks if task.description == TITLES[work]), None)
-            told = words(work, tally, now)
+        for kind, counted in self._tallies.items():
+            known = next((task.id for task in self._screen.tasks if task.description == TITLES[kind]), None)
+            text = words(kind, counted, now)
             if known is None:
-                self._screen.add_task(TITLES[work], completed=tally.done, total=tally.total, words=told)
+                self._screen.add_task(TITLES[kind], completed=counted.done, total=counted.total, words=text)
             else:
-                self._screen.update(known, completed=tally.done, total=tally.total, words=told)
+                self._screen.update(known, completed=counted.done, total=counted.total, words=text)
         self._screen.refresh()
 
-    def wipe(self) -> None:
+    def clear(self) -> None:
         """Leave the terminal as if there had been no bars; the next ones are drawn anew."""
         with self._lock:
             screen, self._screen = self._screen, None
@@ -158,23 +164,23 @@ class Bars(_Tallies):
     def end(self) -> None:
         """Wipe the bars off."""
         with self._lock:
-            self.wipe()
+            self.clear()
             super().end()
 
-    def beside(self) -> TextIO:
+    def stream(self) -> TextIO:
         """Return the terminal, for others to write to."""
-        return cast("TextIO", _Beside(self._stream, self))
+        return cast("TextIO", _ClearingStream(self._stream, self))
 
 
-class _Beside:
+class _ClearingStream:
     """A stream that wipes the bars off before it is written to."""
 
-    def __init__(self, stream: TextIO, bars: Bars) -> None:
+    def __init__(self, stream: TextIO, bars: ProgressBars) -> None:
         self._stream = stream
         self._bars = bars
 
     def write(self, text: str) -> int:
-        self._bars.wipe()
+        self._bars.clear()
         return self._stream.write(text)
 
     def flush(self) -> None:
@@ -202,13 +208,13 @@ def _screen(stream: TextIO, *, colour: bool) -> Screen:
     )
 
 
-def work_bars(world: World) -> Bars | None:
+def work_bars(env: Environment) -> ProgressBars | None:
     """Return what draws on the terminal, None where stderr is none, or one that cannot move its cursor."""
-    if not drawable(world):
+    if not supports_cursor(env):
         return None
-    return Bars(sys.stderr, world.monotonic, colour=world.colour("stderr"))
+    return ProgressBars(sys.stderr, env.monotonic, colour=env.colour("stderr"))
 
 
-def on_terminal(world: World) -> Progress:
+def on_terminal(env: Environment) -> Progress:
     """Return bars where there is a terminal, and nothing elsewhere: for commands that keep no log."""
-    return work_bars(world) or UNWATCHED
+    return work_bars(env) or UNWATCHED

@@ -17,7 +17,7 @@ from reconciler.model import Job, JobSpec, tags
 from reconciler.render.problems import problems_text
 from reconciler.render.tables import table_text
 from reconciler.specs.load import Loaded
-from reconciler.text.plural import age, count
+from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
 
@@ -48,12 +48,15 @@ def _encodable(text: str) -> str:
 
 def validation_text(loaded: Loaded, *, colour: bool) -> str:
     """Return what a check found, for a reader."""
-    told = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
+    warnings = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
-    requests = count(sum(spec.requests or 0 for spec in chosen), "request")
+    requests = pluralize(sum(spec.requests or 0 for spec in chosen), "request")
     if loaded.selected is None:
-        return f"{told}{count(len(chosen), 'spec')} valid, {requests}\n"
-    return f"{told}{count(len(chosen), 'spec')} selected, {requests}; all {len(loaded.specs):,} specs are valid\n"
+        return f"{warnings}{pluralize(len(chosen), 'spec')} valid, {requests}\n"
+    return (
+        f"{warnings}{pluralize(len(chosen), 'spec')} selected, {requests}; all "
+        f"{len(loaded.specs):,} specs are valid\n"
+    )
 
 
 def listed(job: Job) -> ListedJob:

@@ -12,7 +12,7 @@ import click
 from reconciler.errors import ReconcilerError
 
 
-def ready() -> None:
+def configure_streams() -> None:
     """Make both streams fit to be written.
 
     They write UTF-8 whatever the console's code page is, and escape what cannot be encoded. A stream that whoever
@@ -26,16 +26,16 @@ def ready() -> None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def done() -> None:
+def flush_streams() -> None:
     """Write what the streams still hold, so that Python has nothing to complain of when it ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
-            _mute(stream)
+            _redirect_to_devnull(stream)
 
 
-def say(text: str | bytes) -> None:
+def write_stdout(text: str | bytes) -> None:
     """Write a result to stdout as it is. Where nobody reads on (`reconciler plan | head`), the rest is dropped.
 
     Raises:
@@ -44,25 +44,25 @@ def say(text: str | bytes) -> None:
     try:
         click.echo(text, nl=False, color=True)
     except BrokenPipeError:
-        _mute(sys.stdout)
+        _redirect_to_devnull(sys.stdout)
     except OSError as error:
-        _mute(sys.stdout)
+        _redirect_to_devnull(sys.stdout)
         raise ReconcilerError(
             f"stdout cannot be written: {error.strerror}", hint="free the disk, or send the result elsewhere"
         ) from error
 
 
-def aside(text: str) -> None:
+def write_stderr(text: str) -> None:
     """Write a line for people to stderr, if that is possible."""
     try:
         click.echo(text, err=True, color=True)
     except OSError:
-        _mute(sys.stderr)
+        _redirect_to_devnull(sys.stderr)
 
 
-def _mute(stream: TextIO) -> None:
+def _redirect_to_devnull(stream: TextIO) -> None:
     """What the stream still holds, and all that comes, goes nowhere; else Python complains when it ends."""
     with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, stream.fileno())
+        os.close(devnull)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reconciler.environment import World
+    from reconciler.environment import Environment
 
 
-def drawable(world: World) -> bool:
+def supports_cursor(env: Environment) -> bool:
     """Whether stderr is a terminal that can move its cursor."""
-    return world.terminal("stderr") and world.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    return env.terminal("stderr") and env.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def console(stream: TextIO, *, colour: bool) -> Console:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from reconciler.planning.guards import Allowed
+    from reconciler.planning.guards import GuardOverrides
     from reconciler.settings import Guards
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class GuardOptions:
     """What the command line allows beyond the settings."""
 
     limits: Mapping[str, object] = field(default_factory=dict)
@@ -38,14 +38,14 @@ class Consent:
             *(f"--allow-{name.replace('_', '-')}" for name, allowed in self.allow.items() if allowed),
         )
 
-    def allowed(self, guards: Guards) -> Allowed:
+    def overrides(self, guards: Guards) -> GuardOverrides:
         """Return what the guards may let pass: what the settings allow, and what the command line adds."""
-        from reconciler.planning.guards import Allowed
+        from reconciler.planning.guards import GuardOverrides
 
-        return Allowed(
+        return GuardOverrides(
             empty=guards.allow_empty or self.allow.get("empty", False),
             other_workspace=guards.allow_other_workspace or self.allow.get("other_workspace", False),
-            bought_elsewhere=guards.allow_bought_elsewhere or self.allow.get("bought_elsewhere", False),
+            created_elsewhere=guards.allow_created_elsewhere or self.allow.get("created_elsewhere", False),
         )
 
 
@@ -96,16 +96,16 @@ _ALLOWED: Final = {
         is_flag=True,
         help="Allow a workspace that shows none of the remembered jobs.",
     ),
-    "bought_elsewhere": click.option(
-        "--allow-bought-elsewhere",
+    "created_elsewhere": click.option(
+        "--allow-created-elsewhere",
         is_flag=True,
         help="Allow buying what another project of the workspace has bought.",
     ),
 }
 
 
-def consents(command: _F) -> _F:
-    """Add the guards' options; the command gets them as one value, `consent`."""
+def guard_options(command: _F) -> _F:
+    """Add the guards' options; the command gets them as one value, `overrides`."""
 
     @functools.wraps(command)
     def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
@@ -114,7 +114,7 @@ def consents(command: _F) -> _F:
         given = {
             name: None if value == "none" else value for name, value in limits.items() if value is not None
         }
-        return command(*args, consent=Consent(limits=given, allow=allow), **kwargs)
+        return command(*args, overrides=GuardOptions(limits=given, allow=allow), **kwargs)
 
     for option in reversed([*_LIMITS.values(), *_ALLOWED.values()]):
         collected = option(collected)

@@ -9,11 +9,11 @@ from typing import Final
 import click
 
 _SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_SPAN: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(s|min|m|h|d|w)?", re.IGNORECASE)
+_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(s|min|m|h|d|w)?", re.IGNORECASE)
 _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
-class Span(click.ParamType[float]):
+class DurationParam(click.ParamType[float]):
     """A span of time in seconds: `90`, `30m`, `2h`, `1d`."""
 
     name = "span"
@@ -26,13 +26,13 @@ class Span(click.ParamType[float]):
         """
         if isinstance(value, float):
             return value
-        seconds = _span(str(value))
+        seconds = _duration(str(value))
         if seconds is None:
             self.fail(f"{value!r} is no span of time, such as 90, 30m, 2h or 1d.", param, ctx)
         return seconds
 
 
-class Moment(click.ParamType[float | dt.timedelta]):
+class TimestampParam(click.ParamType[float | dt.timedelta]):
     """A moment: `2026-11`, `2026-11-01`, `2026-11-01T12:00Z`, or how long ago: `7d`. Without a zone it is UTC."""
 
     name = "moment"
@@ -48,7 +48,7 @@ class Moment(click.ParamType[float | dt.timedelta]):
         if isinstance(value, float | dt.timedelta):
             return value
         text = str(value).strip()
-        seconds = _span(text) if text[-1:].isalpha() and text[-1:] not in "zZ" else None
+        seconds = _duration(text) if text[-1:].isalpha() and text[-1:] not in "zZ" else None
         if seconds is not None:
             return dt.timedelta(seconds=seconds)
         try:
@@ -58,8 +58,8 @@ class Moment(click.ParamType[float | dt.timedelta]):
         return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).timestamp()
 
 
-def _span(text: str) -> float | None:
-    found = _SPAN.fullmatch(text.strip())
+def _duration(text: str) -> float | None:
+    found = _DURATION.fullmatch(text.strip())
     return float(found[1]) * _SECONDS[(found[2] or "s").lower()] if found else None
 
 
@@ -68,5 +68,5 @@ def unix(moment: float | dt.timedelta | None, now: float) -> float | None:
     return now - moment.total_seconds() if isinstance(moment, dt.timedelta) else moment
 
 
-SPAN: Final = Span()
-MOMENT: Final = Moment()
+DURATION: Final = DurationParam()
+TIMESTAMP: Final = TimestampParam()

@@ -8,28 +8,28 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 from reconciler.api.client import Writer
-from reconciler.cli.output.confirmation import show_and_ask
-from reconciler.cli.output.plan_output import tell_outcomes
-from reconciler.cli.output.streams import aside
-from reconciler.cli.session.apply_wait import End, Shown, announced, follow
-from reconciler.cli.session.notify import tell_ends
+from reconciler.cli.output.confirmation import show_and_confirm
+from reconciler.cli.output.plan_output import write_outcomes
+from reconciler.cli.output.streams import write_stderr
+from reconciler.cli.session.apply_wait import RoundReporter, WaitResult, follow, later_rounds_notice
+from reconciler.cli.session.notify import send_notifications
 from reconciler.cli.session.session import locked
 from reconciler.cli.session.signals import Interrupts, signal_name
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.errors import ExitCode, GuardError, ReconcilerError, first_that_holds
-from reconciler.ledger.lock import HeldError
+from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import reconcile
 
 
 @dataclass(kw_only=True)
-class Applying:
+class ApplyFlow:
     """One apply on its way."""
 
-    run: Run[Writer]
+    run: RunContext[Writer]
     """It holds the lock, or, where this waits, takes it for each round."""
     interrupted: Interrupts
     declared: Declared
@@ -40,14 +40,14 @@ class Applying:
     """Whether a person is asked."""
     wait: bool
     """Whether it goes on until every job has ended."""
-    shown: Shown
+    reporter: RoundReporter
     began: float
     """Unix seconds: before anything was read."""
-    seen: Situation | None = None
+    last_shown: PlannedRun | None = None
     """What was last shown."""
-    agreed: bool = False
+    approved: bool = False
 
-    def first(self) -> tuple[Situation, tuple[Outcome, ...]]:
+    def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
         """Decide, show, ask, do.
 
         Raises:
@@ -55,91 +55,91 @@ class Applying:
         """
         try:
             with self._locked():
-                return reconcile.apply(self.run, self.declared, self._agree, saved=self.saved)
+                return reconcile.apply(self.run, self.declared, self._approve, saved=self.saved)
         except GuardError:
-            if self.seen is not None:
-                self.tell_ends(self.seen)
+            if self.last_shown is not None:
+                self.notify(self.last_shown)
             raise
 
-    def _agree(self, situation: Situation) -> bool:
-        self.seen = situation
-        then = announced(situation, self.saved) if self.wait else ()
-        self.agreed = show_and_ask(self.run.world, situation, self.shown.shape, ask=self.ask, then=then)
-        return self.agreed and self.interrupted.be_careful()
+    def _approve(self, planned: PlannedRun) -> bool:
+        self.last_shown = planned
+        then = later_rounds_notice(planned, self.saved) if self.wait else ()
+        self.approved = show_and_confirm(self.run.env, planned, self.reporter.output, ask=self.ask, then=then)
+        return self.approved and self.interrupted.enter_graceful_shutdown()
 
-    def rest(self, situation: Situation, outcomes: tuple[Outcome, ...], timeout: float | None) -> End:
+    def rest(self, planned: PlannedRun, outcomes: tuple[Outcome, ...], timeout: float | None) -> WaitResult:
         """Go on, where that was asked for and agreed to, until every job has ended, or for so many seconds."""
-        if not (self.wait and self.agreed):
-            return End(outcomes=outcomes)
-        self.interrupted.be_careful()
-        self.shown.round(situation, outcomes)
+        if not (self.wait and self.approved):
+            return WaitResult(outcomes=outcomes)
+        self.interrupted.enter_graceful_shutdown()
+        self.reporter.round(planned, outcomes)
         return follow(
             self.run,
             self.declared,
-            agreed=(self.seen or situation).plan,
-            first=(situation, outcomes),
+            approved=(self.last_shown or planned).plan,
+            first=(planned, outcomes),
             saved=self.saved,
-            shown=self.shown,
+            reporter=self.reporter,
             timeout=timeout,
         )
 
-    def code(self, situation: Situation, end: End, *, fail_on_attention: bool) -> ExitCode:
+    def code(self, planned: PlannedRun, result: WaitResult, *, fail_on_attention: bool) -> ExitCode:
         """Return how the command ends, and log it."""
-        holds = exit_codes(end.outcomes) | self.interrupted.codes | end.codes
-        for heard in sorted(self.interrupted.codes):
-            self.run.world.log("run.interrupted", signal=signal_name(heard))
-        if fail_on_attention and situation.plan.attention:
+        holds = exit_codes(result.outcomes) | self.interrupted.codes | result.codes
+        for signalled in sorted(self.interrupted.codes):
+            self.run.env.log("run.interrupted", signal=signal_name(signalled))
+        if fail_on_attention and planned.plan.attention:
             holds.add(ExitCode.ATTENTION)
         code = first_that_holds(holds)
-        if end.outcomes:
-            log_finished(self.run, end.outcomes, code)
+        if result.outcomes:
+            log_finished(self.run, result.outcomes, code)
         return code
 
-    def tell(self, situation: Situation, end: End, code: ExitCode) -> ExitCode:
+    def report(self, planned: PlannedRun, result: WaitResult, code: ExitCode) -> ExitCode:
         """Say what was done; return how the command ends where even that fails: what was done is done."""
         try:
-            if end.view is not None:
-                self.shown.end(situation, end.outcomes, end.view, code)
-            told_already = end.view is not None or self.shown.rounds
-            tell_outcomes(
-                self.run.world,
-                situation.document,
-                end.outcomes,
-                form="" if told_already else self.shown.shape.form,
+            if result.state is not None:
+                self.reporter.end(planned, result.outcomes, result.state, code)
+            already_reported = result.state is not None or self.reporter.rounds
+            write_outcomes(
+                self.run.env,
+                planned.document,
+                result.outcomes,
+                form="" if already_reported else self.reporter.output.form,
                 code=code,
-                everything=self.shown.shape.everything,
-                comment=self.shown.shape.comment,
-                told=situation.told,
+                everything=self.reporter.output.everything,
+                comment=self.reporter.output.comment,
+                remarks=planned.remarks,
             )
         except ReconcilerError as error:
-            from reconciler.cli.output.errors import told
+            from reconciler.cli.output.errors import error_text
 
-            aside(told(error, colour=self.run.world.colour("stderr")))
-            return first_that_holds({code, ExitCode.PARTIAL if end.outcomes else ExitCode.FAILED})
+            write_stderr(error_text(error, colour=self.run.env.colour("stderr")))
+            return first_that_holds({code, ExitCode.PARTIAL if result.outcomes else ExitCode.FAILED})
         return code
 
-    def tell_ends(self, situation: Situation) -> None:
+    def notify(self, planned: PlannedRun) -> None:
         """Tell the ends of jobs to `on_end`; where another apply holds the lock, that one tells them."""
-        self.interrupted.be_careful()
-        with suppress(HeldError), self._locked():
-            tell_ends(self.run, situation.observed.ours, since=self.began)
+        self.interrupted.enter_graceful_shutdown()
+        with suppress(LockHeldError), self._locked():
+            send_notifications(self.run, planned.observed.owned, since=self.began)
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.run) if self.wait else nullcontext()
 
 
-def log_finished(run: Run[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
+def log_finished(run: RunContext[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
     """Tell the end of an apply in numbers."""
     kinds = Counter(type(outcome) for outcome in outcomes)
-    world = run.world
-    world.log(
+    env = run.env
+    env.log(
         "apply.finished",
         created=kinds[Created],
-        adopted=sum(isinstance(outcome, Created) and outcome.adopted for outcome in outcomes),
+        recovered=sum(isinstance(outcome, Created) and outcome.recovered for outcome in outcomes),
         cancelled=kinds[Cancelled],
         failed=kinds[Failed],
         unknown=kinds[Unknown],
         skipped=kinds[Skipped],
         exit_code=int(code),
-        elapsed_ms=round((world.monotonic() - run.began) * 1000),
+        elapsed_ms=round((env.monotonic() - run.began) * 1000),
     )

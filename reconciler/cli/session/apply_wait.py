@@ -6,34 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.api.client import Writer
-from reconciler.cli.output.confirmation import Shape
+from reconciler.cli.output.confirmation import OutputOptions
 from reconciler.cli.output.job_bars import job_bars
-from reconciler.cli.output.plan_output import tell_outcomes
-from reconciler.cli.output.streams import aside, say
+from reconciler.cli.output.plan_output import write_outcomes
+from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.output.wait_output import wait_doc, write
 from reconciler.cli.session.session import locked
 from reconciler.cli.session.wait_events import log_finished
-from reconciler.context import Run
+from reconciler.context import RunContext
 from reconciler.documents.reports import ApplyDoc, pretty
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Declared
 from reconciler.planning.actions import Plan
-from reconciler.plans.approval import agreed_to
+from reconciler.plans.approval import approval_of
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
-from reconciler.plans.planned_run import Situation
+from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.outcome_view import outcome_doc
-from reconciler.runs.apply_loop import Rounds, requests_of
-from reconciler.runs.wait import Patience, View, until_ended
-from reconciler.text.plural import count
+from reconciler.runs.apply_loop import ApplyLoop, requests_of
+from reconciler.runs.wait import PollPolicy, WaitState, wait_until_ended
+from reconciler.text.plural import pluralize
 
 
 @dataclass(frozen=True, kw_only=True)
-class End:
+class WaitResult:
     """What came of the waiting."""
 
-    view: View | None = None
+    state: WaitState | None = None
     """None where nothing was waited for, or where waiting broke off."""
     outcomes: tuple[Outcome, ...] = ()
     """Of all rounds."""
@@ -41,96 +41,100 @@ class End:
 
 
 @dataclass(kw_only=True)
-class Shown:
+class RoundReporter:
     """What stdout gets of the rounds: each as it is done, or one JSON document in the end."""
 
-    world: World
-    shape: Shape
+    env: Environment
+    output: OutputOptions
     rounds: int = 0
     """How many have been written."""
 
-    def round(self, situation: Situation, outcomes: Sequence[Outcome]) -> None:
+    def round(self, planned: PlannedRun, outcomes: Sequence[Outcome]) -> None:
         """Write what one round has done."""
-        if self.shape.form == "json" or not outcomes:
+        if self.output.form == "json" or not outcomes:
             return
         self.rounds += 1
-        tell_outcomes(
-            self.world,
-            situation.document,
+        write_outcomes(
+            self.env,
+            planned.document,
             outcomes,
-            form=self.shape.form,
+            form=self.output.form,
             code=ExitCode.OK,
-            everything=self.shape.everything,
+            everything=self.output.everything,
         )
 
-    def end(self, situation: Situation, outcomes: Sequence[Outcome], view: View, code: ExitCode) -> None:
+    def end(self, planned: PlannedRun, outcomes: Sequence[Outcome], state: WaitState, code: ExitCode) -> None:
         """Write how everything stood in the end."""
-        report = wait_doc(view, code)
-        if self.shape.form != "json":
-            say("\n")
-            write(report, now=self.world.now(), form=self.shape.form, everything=self.shape.everything)
+        report = wait_doc(state, code)
+        if self.output.form != "json":
+            write_stdout("\n")
+            write(report, now=self.env.now(), form=self.output.form, everything=self.output.everything)
             return
-        told = tuple(map(outcome_doc, outcomes))
-        say(pretty(ApplyDoc(plan=situation.document, outcomes=told, exit_code=int(code), waited=report)))
+        documents = tuple(map(outcome_doc, outcomes))
+        write_stdout(
+            pretty(ApplyDoc(plan=planned.document, outcomes=documents, exit_code=int(code), waited=report))
+        )
 
 
-def announced(situation: Situation, saved: PlanDoc | None) -> tuple[str, ...]:
+def later_rounds_notice(planned: PlannedRun, saved: PlanDoc | None) -> tuple[str, ...]:
     """Return what a reader should know before agreeing: what later rounds may buy."""
-    held = agreed_to(situation.plan, saved).names_held
+    held = approval_of(planned.plan, saved).names_held
     waits = "then waits for every job, and tries again what fails as far as `retry` in its spec says"
     if not held:
         return (waits,)
     requests = sum(
-        it.spec.requests or 0 for it in situation.plan.decisions if it.name in held and it.spec is not None
+        it.spec.requests or 0 for it in planned.plan.decisions if it.name in held and it.spec is not None
     )
-    later = f"{count(len(held), 'job')} on hold for room ({count(requests, 'request')})"
+    later = f"{pluralize(len(held), 'job')} on hold for room ({pluralize(requests, 'request')})"
     return (f"{waits}; buys {later} once there is some",)
 
 
 def follow(
-    run: Run[Writer],
+    run: RunContext[Writer],
     declared: Declared,
     *,
-    agreed: Plan,
-    first: tuple[Situation, tuple[Outcome, ...]],
+    approved: Plan,
+    first: tuple[PlannedRun, tuple[Outcome, ...]],
     saved: PlanDoc | None,
-    shown: Shown,
+    reporter: RoundReporter,
     timeout: float | None,
-) -> End:
+) -> WaitResult:
     """Wait, and go on with retries and what was held up, until nothing is left to do.
 
     Args:
         run: opened to last.
         declared: what git said in the first place.
-        agreed: what was shown and agreed to.
+        approved: what was shown and agreed to.
         first: the first round, and what came of it.
         saved: the plan file, where one was applied.
-        shown: gets each round.
+        reporter: gets each round.
         timeout: seconds.
     """
-    situation, outcomes = first
-    rounds = Rounds(
+    planned, outcomes = first
+    rounds = ApplyLoop(
         run=run,
         declared=declared,
-        agreement=agreed_to(agreed, saved, done=situation.plan),
-        bought=requests_of(situation.plan),
+        approval=approval_of(approved, saved, done=planned.plan),
+        requests_submitted=requests_of(planned.plan),
         locked=lambda: locked(run),
-        tell=shown.round,
+        report=reporter.round,
         outcomes=outcomes,
     )
-    patience = Patience(timeout_seconds=timeout)
-    view = None
+    policy = PollPolicy(timeout_seconds=timeout)
+    state = None
     try:
-        with job_bars(run.world) as show:
-            view = until_ended(run, rounds.look, patience, show, lambda: rounds.agreement.names_held)
+        with job_bars(run.env) as show:
+            state = wait_until_ended(run, rounds.run_round, policy, show, lambda: rounds.approval.names_held)
     except ReconcilerError as error:
-        from reconciler.cli.output.errors import told
+        from reconciler.cli.output.errors import error_text
 
-        aside(told(error, colour=run.world.colour("stderr")))
+        write_stderr(error_text(error, colour=run.env.colour("stderr")))
         code = ExitCode.PARTIAL if rounds.outcomes else ExitCode.FAILED
-        return End(outcomes=rounds.outcomes, codes=frozenset({code}))
+        return WaitResult(outcomes=rounds.outcomes, codes=frozenset({code}))
     for refusal in rounds.refusals:
-        aside(f"refused by {refusal.guard} in a later round: {refusal.message}\n  hint: {refusal.hint}")
-    log_finished(run, view)
-    codes = frozenset() if view.well else frozenset({ExitCode.ATTENTION})
-    return End(view=view, outcomes=rounds.outcomes, codes=codes)
+        write_stderr(
+            f"refused by {refusal.guard} in a later round: {refusal.message}\n  hint: {refusal.hint}"
+        )
+    log_finished(run, state)
+    codes = frozenset() if state.all_succeeded else frozenset({ExitCode.ATTENTION})
+    return WaitResult(state=state, outcomes=rounds.outcomes, codes=codes)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.api.http import Observer
-from reconciler.api.key import Key, read_key
+from reconciler.api.key import ApiKey, read_key
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
 from reconciler.cli.params.options import Common
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
 from reconciler.specs.project import STATE, Project
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.environment import Log
 
 
-def key(common: Common, world: World, target: Target) -> Key:
+def key(common: Common, env: Environment, target: Target) -> ApiKey:
     """Return the key that the target asks for.
 
     Raises:
@@ -30,8 +30,8 @@ def key(common: Common, world: World, target: Target) -> Key:
     if target.sandbox:
         from reconciler.sandbox import BUILT_IN_KEY
 
-        return Key(BUILT_IN_KEY)
-    return read_key(environ=world.environ, file=common.api_key_file and world.cwd / common.api_key_file)
+        return ApiKey(BUILT_IN_KEY)
+    return read_key(environ=env.environ, file=common.api_key_file and env.cwd / common.api_key_file)
 
 
 def sandbox_db(project: Project) -> Path:
@@ -39,7 +39,7 @@ def sandbox_db(project: Project) -> Path:
     return project.root / STATE / "sandbox" / "sandbox.db"
 
 
-def transport(world: World, project: Project, target: Target, stack: ExitStack) -> Transport:
+def transport(env: Environment, project: Project, target: Target, stack: ExitStack) -> Transport:
     """Return what carries requests: the network, or the embedded sandbox, which closes with `stack`.
 
     Raises:
@@ -53,8 +53,8 @@ def transport(world: World, project: Project, target: Target, stack: ExitStack) 
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.store import Store
     store = stack.enter_context(Store(sandbox_db(project)))
-    speed = sandbox_speed(world)
-    return wsgi_transport(make_app(store, now=world.now, speed=speed, ids=world.uuid))
+    speed = sandbox_speed(env)
+    return wsgi_transport(make_app(store, now=env.now, speed=speed, ids=env.uuid))
 
 
 @contextmanager
@@ -73,13 +73,13 @@ def sandbox_installed() -> Iterator[None]:
         ) from error
 
 
-def sandbox_speed(world: World) -> float:
+def sandbox_speed(env: Environment) -> float:
     """Return how many times faster than life the embedded sandbox works.
 
     Raises:
         UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
     """
-    text = world.environ.get("RECONCILER_SANDBOX_SPEED", "1")
+    text = env.environ.get("RECONCILER_SANDBOX_SPEED", "1")
     try:
         speed = float(text)
     except ValueError:
@@ -91,12 +91,12 @@ def sandbox_speed(world: World) -> float:
     return speed
 
 
-def observer(log: Log, ear: Observer | None) -> Observer:
-    """Return what logs every request, and tells `ear` of it."""
+def observer(log: Log, on_request: Observer | None) -> Observer:
+    """Return what logs every request, and tells `on_request` of it."""
 
-    def heard(record: RequestRecord) -> None:
-        if ear is not None:
-            ear(record)
+    def report(record: RequestRecord) -> None:
+        if on_request is not None:
+            on_request(record)
         facts = {
             "method": record.method,
             "path": record.path,
@@ -109,4 +109,4 @@ def observer(log: Log, ear: Observer | None) -> Observer:
         else:
             log("request.sent", **facts)
 
-    return heard
+    return report

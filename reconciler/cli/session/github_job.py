@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.cli.output.streams import say
+from reconciler.cli.output.streams import write_stdout
 from reconciler.errors import ReconcilerError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.environment import World
+    from reconciler.environment import Environment
     from reconciler.vcs.github import GitHub
 
 NEEDED: Final = (
@@ -30,10 +30,10 @@ FILES: Final = ("plan.json", "comment.md", "observed.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class GithubJob:
     """What GitHub and the action's inputs say."""
 
-    world: World
+    env: Environment
     name: str
     """Tells environments apart, "" where there is one."""
     event: Mapping[str, Any]
@@ -41,13 +41,13 @@ class Job:
     """For files of this run."""
 
     @classmethod
-    def on(cls, world: World) -> Job:
+    def on(cls, env: Environment) -> GithubJob:
         """Read what GitHub says.
 
         Raises:
             UsageError: this is no job of GitHub Actions, or an input is wrong.
         """
-        it = world.environ
+        it = env.environ
         missing = [name for name in NEEDED if not it.get(name)]
         if missing:
             raise UsageError(
@@ -65,12 +65,12 @@ class Job:
                 (folder / left).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             raise ReconcilerError(f"the event of this run cannot be read: {error}") from error
-        return cls(world=world, name=name, event=event, folder=folder)
+        return cls(env=env, name=name, event=event, folder=folder)
 
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment of the job."""
-        return self.world.environ
+        return self.env.environ
 
     @cached_property
     def github(self) -> GitHub:
@@ -81,20 +81,20 @@ class Job:
             api=self.environ.get("GITHUB_API_URL", "https://api.github.com"),
             repository=self.environ["GITHUB_REPOSITORY"],
             token=self.environ.get("RECONCILER_TOKEN", ""),
-            sleep=self.world.sleep,
+            sleep=self.env.sleep,
         )
 
     def artifact(self, kind: str, *more: int) -> str:
         """Return an artifact's name: `plan-17`, `observed`, `plan-staging-17`."""
         return "-".join(str(part) for part in (kind, self.name, *more) if part)
 
-    def tell(self, name: str, value: object) -> None:
+    def set_output(self, name: str, value: object) -> None:
         """Set an output of the step."""
         with Path(self.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
             file.write(f"{name}={value}\n")
 
 
-def environment(job: Job, *, key: bool) -> dict[str, str]:
+def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     """Return what the command sees: not the token itself, but git that may use it; the key where it is needed."""
     given = {name: value for name, value in job.environ.items() if name != "RECONCILER_TOKEN"}
     if not (key and given.get("MISTRAL_API_KEY")):
@@ -102,7 +102,7 @@ def environment(job: Job, *, key: bool) -> dict[str, str]:
     token = job.environ.get("RECONCILER_TOKEN", "")
     if token and key:
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        say(f"::add-mask::{basic}\n")
+        write_stdout(f"::add-mask::{basic}\n")
         given |= {
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"http.{job.environ['GITHUB_SERVER_URL']}/.extraheader",
@@ -115,4 +115,4 @@ def annotate(kind: Any, text: str) -> None:  # noqa: ANN401  a word of render.gi
     """Say what went wrong beside the tool itself."""
     from reconciler.render.github import annotation
 
-    say(annotation(kind, text))
+    write_stdout(annotation(kind, text))

@@ -9,25 +9,25 @@ from pathlib import Path
 
 from reconciler.cli.params.options import Common
 from reconciler.cli.session.ledgers import local_ledger, shared_ledger
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.audit import Evidence, VerifyDoc, findings
 from reconciler.ledger.lines import CancelIntended, CreateIntended
-from reconciler.model import Ours, tags
-from reconciler.runs.history_sources import Sources
+from reconciler.model import OwnedJob, tags
+from reconciler.runs.history_sources import HistorySources
 from reconciler.specs.load import load
 from reconciler.specs.project import Project, load_project
 from reconciler.vcs import git
 
 
-def verified(common: Common, world: World, found: Sources) -> VerifyDoc:
+def verified(common: Common, env: Environment, found: HistorySources) -> VerifyDoc:
     """Compare everything.
 
     Raises:
         LedgerError: the shared ledger's history cannot be read.
     """
     root = found.project.root
-    told, lines = found.ledger.told, found.ledger.lines
+    index, lines = found.ledger.index, found.ledger.lines
     commits = frozenset(
         line.commit for line in lines if isinstance(line, CreateIntended | CancelIntended)
     ) | frozenset(record.commit for record in found.records if record.commit)
@@ -35,19 +35,19 @@ def verified(common: Common, world: World, found: Sources) -> VerifyDoc:
     strangers = [
         read
         for job in found.jobs or ()
-        if isinstance(read := tags.read(job), Ours)
-        and job.id not in told.created
-        and job.id not in told.ended
-        and read.tags.op not in told.intents
+        if isinstance(read := tags.read(job), OwnedJob)
+        and job.id not in index.created
+        and job.id not in index.ended
+        and read.tags.op not in index.intents
     ]
     result = findings(
         Evidence(
-            ledger=told,
+            ledger=index,
             jobs=found.jobs,
             records=found.records,
             settled=found.settled,
             project=found.target.project,
-            past=past(common, world, found),
+            changed_past=changed_past(common, env, found),
             unread=local_ledger(found.project, found.target).unread(),
             missing=known.missing,
             unreachable=known.unreachable,
@@ -68,27 +68,27 @@ def verified(common: Common, world: World, found: Sources) -> VerifyDoc:
     )
 
 
-def past(common: Common, world: World, found: Sources) -> list[str]:
+def changed_past(common: Common, env: Environment, found: HistorySources) -> list[str]:
     """Return how the past of the shared ledger was changed."""
-    shared = shared_ledger(found.project, found.target, world)
-    return [] if shared is None or common.local_ledger else shared.past(shared.fetched())
+    shared = shared_ledger(found.project, found.target, env)
+    return [] if shared is None or common.local_ledger else shared.problems_in_the_past(shared.fetched())
 
 
-def declared(project: Project, jobs: Iterable[Ours], missing: Iterable[str]) -> Mapping[str, bool | None]:
+def declared(project: Project, jobs: Iterable[OwnedJob], missing: Iterable[str]) -> Mapping[str, bool | None]:
     """Return of each job whether the commit that it names declares it; None where nobody can tell."""
-    by_commit: dict[str, list[Ours]] = defaultdict(list)
+    by_commit: dict[str, list[OwnedJob]] = defaultdict(list)
     found: dict[str, bool | None] = {}
     gone = frozenset(missing)
-    for ours in jobs:
-        commit = ours.tags.source.commit
-        found[ours.job.id] = None
-        if commit and commit not in gone and not ours.tags.source.dirty:
-            by_commit[commit].append(ours)
+    for owned in jobs:
+        commit = owned.tags.source.commit
+        found[owned.job.id] = None
+        if commit and commit not in gone and not owned.tags.source.dirty:
+            by_commit[commit].append(owned)
     for commit, several in sorted(by_commit.items()):
         with tempfile.TemporaryDirectory() as folder:
             names = _declared_in(project, commit, Path(folder), now=several[0].job.created_at)
-        for ours in several if names is not None else ():
-            found[ours.job.id] = bool(names and {ours.tags.name, ours.tags.run_key.work} & names)
+        for owned in several if names is not None else ():
+            found[owned.job.id] = bool(names and {owned.tags.name, owned.tags.run_key.work} & names)
     return found
 
 

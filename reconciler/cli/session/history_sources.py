@@ -8,25 +8,25 @@ from reconciler.cli.params.options import Common
 from reconciler.cli.session.ledgers import local_ledger, shared_ledger
 from reconciler.cli.session.target import open_project, target_of
 from reconciler.documents import result_summary
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.history import merge
-from reconciler.history.from_ledger import heard
+from reconciler.history.from_ledger import read_ledger
 from reconciler.results import local_summaries
-from reconciler.runs.history_sources import Sources
+from reconciler.runs.history_sources import HistorySources
 
 
 def read(
     common: Common,
-    world: World,
+    env: Environment,
     *,
     offline: bool,
     results: Path | None = None,
-) -> Sources:
+) -> HistorySources:
     """Read all sources.
 
     Args:
         common: the common options.
-        world: what the process has.
+        env: what the process has.
         offline: whether the API and the remote are left aside: no key, no network.
         results: where results were pulled to; None for where they go by themselves.
 
@@ -35,27 +35,27 @@ def read(
         LedgerError: the ledger cannot be read.
         ApiError: the API could not be read.
     """
-    project = open_project(common, world)
-    target = target_of(common, world, project)
-    jobs, settled = None, world.now()
+    project = open_project(common, env)
+    target = target_of(common, env, project)
+    jobs, settled = None, env.now()
     if offline:
-        local, shared = local_ledger(project, target), shared_ledger(project, target, world)
+        local, shared = local_ledger(project, target), shared_ledger(project, target, env)
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
         lines = tuple(dict.fromkeys((*fetched, *local.read()))) if fetched else local.read()
     else:
         from reconciler.cli.session.session import reading
         from reconciler.workspace import listing
 
-        with reading(common, world) as run:
+        with reading(common, env) as run:
             settled -= run.limits.settle_seconds
-            lines = run.world.ledger.read()
+            lines = run.env.ledger.read()
             jobs = listing.list_all(run)
-    ledger = heard(lines)
+    ledger = read_ledger(lines)
     if jobs is not None:
-        jobs = merge.ours(jobs, target.project, ledger.records)
-    folder = world.cwd / results if results else project.root / result_summary.DESTINATION
-    pulled = local_summaries.read_all(folder)
-    return Sources(
+        jobs = merge.owned_jobs(jobs, target.project, ledger.records)
+    folder = env.cwd / results if results else project.root / result_summary.DESTINATION
+    pulled = local_summaries.read_summaries(folder)
+    return HistorySources(
         project=project,
         target=target,
         ledger=ledger,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.model import Target
@@ -14,7 +14,7 @@ def local_ledger(project: Project, target: Target) -> FileLedger:
     return FileLedger(project.root / STATE / target.folder)
 
 
-def shared_ledger(project: Project, target: Target, world: World) -> SharedLedger | None:
+def shared_ledger(project: Project, target: Target, env: Environment) -> SharedLedger | None:
     """Return this target's ledger in the ref of the repository's remote, None where the settings ask for none."""
     if project.settings.ledger != "git" or target.sandbox:
         return None
@@ -22,6 +22,6 @@ def shared_ledger(project: Project, target: Target, world: World) -> SharedLedge
         repository=project.root,
         remote=project.settings.ledger_remote,
         folder=target.folder,
-        environ=world.environ,
-        now=world.now,
+        environ=env.environ,
+        now=env.now,
     )

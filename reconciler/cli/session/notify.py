@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.api.client import Writer
-from reconciler.context import Run
+from reconciler.context import RunContext
 
 if TYPE_CHECKING:
-    from reconciler.model import Ours
-    from reconciler.notifications.deliver import Call
+    from reconciler.model import OwnedJob
+    from reconciler.notifications.deliver import SendNotification
 
 
-def tell_ends(run: Run[Writer], jobs: Sequence[Ours], *, since: float) -> None:
+def send_notifications(run: RunContext[Writer], jobs: Sequence[OwnedJob], *, since: float) -> None:
     """Tell the ends that are due; whatever comes of it, nothing is raised.
 
     Args:
@@ -24,32 +24,32 @@ def tell_ends(run: Run[Writer], jobs: Sequence[Ours], *, since: float) -> None:
         jobs: ours, as the run has seen them.
         since: when the run began, Unix seconds.
     """
-    call = call_of(run)
-    if call is None or run.world.stop.is_set():
+    call = notification_sender(run)
+    if call is None or run.env.stop.is_set():
         return
-    from reconciler.notifications.deliver import Teller
+    from reconciler.notifications.deliver import Notifier
 
-    Teller(
+    Notifier(
         run=run,
-        call=call,
+        send=call,
         timeout_seconds=run.project.settings.on_end.timeout_seconds,
         since=since,
-    ).tell(jobs)
+    ).deliver(jobs)
 
 
-def call_of(run: Run[Writer]) -> Call | None:
+def notification_sender(run: RunContext[Writer]) -> SendNotification | None:
     """Return what tells one end, None where the settings name nobody."""
-    on_end, world = run.project.settings.on_end, run.world
+    on_end, env = run.project.settings.on_end, run.env
     command, webhook, seconds = on_end.command, on_end.webhook, on_end.timeout_seconds
     if command:
         from reconciler.notifications import command as hook
 
-        environ = hook.environment(world.environ, run.redact)
-        return lambda said: run.redact(
-            hook.run(command, said, folder=run.project.root, environ=environ, timeout_seconds=seconds)
+        environ = hook.environment(env.environ, run.redact)
+        return lambda body: run.redact(
+            hook.run(command, body, folder=run.project.root, environ=environ, timeout_seconds=seconds)
         )
     if webhook:
         from reconciler.api.webhook import post
 
-        return lambda said: post(webhook, said, timeout_seconds=seconds)
+        return lambda body: post(webhook, body, timeout_seconds=seconds)
     return None

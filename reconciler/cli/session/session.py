@@ -11,19 +11,19 @@ import msgspec
 
 from reconciler.api.client import Reader, Writer
 from reconciler.api.http import Observer
-from reconciler.api.key import Key
+from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.transport import Nowhere
-from reconciler.cli.output.progress_bars import Beats, work_bars
-from reconciler.cli.params.guard_options import Consent
+from reconciler.api.transport import OfflineTransport
+from reconciler.cli.output.progress_bars import ProgressEvents, work_bars
+from reconciler.cli.params.guard_options import GuardOptions
 from reconciler.cli.params.options import Common
 from reconciler.cli.session import connect
 from reconciler.cli.session.ledgers import local_ledger, shared_ledger
 from reconciler.cli.session.target import open_project, target_of
-from reconciler.context import ApiT, Run
-from reconciler.environment import Ledger, World
+from reconciler.context import ApiT, RunContext
+from reconciler.environment import Environment, Ledger
 from reconciler.ledger import lock
-from reconciler.ledger.replicated import JointLedger
+from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.specs.project import STATE, make_own
 from reconciler.telemetry.logs import open_log
 from reconciler.vcs import git, provenance
@@ -32,145 +32,163 @@ from reconciler.vcs import git, provenance
 @contextmanager
 def reading(
     common: Common,
-    world: World,
-    consent: Consent | None = None,
+    env: Environment,
+    overrides: GuardOptions | None = None,
     *,
-    ear: Observer | None = None,
-    lasting: bool = False,
-) -> Iterator[Run[Reader]]:
+    on_request: Observer | None = None,
+    without_deadline: bool = False,
+) -> Iterator[RunContext[Reader]]:
     """Open a session that cannot write to the API.
 
     Args:
         common: the common options.
-        world: what the process has.
-        consent: what the command line allows the guards to let pass.
-        ear: hears of every request, beside the log.
-        lasting: for what may take longer than the deadline of a run.
+        env: what the process has.
+        overrides: what the command line allows the guards to let pass.
+        on_request: hears of every request, beside the log.
+        without_deadline: for what may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
-        yield _open(Reader, common, world, consent or Consent(), stack, ear=ear, lasting=lasting)
+        yield _open(
+            Reader,
+            common,
+            env,
+            overrides or GuardOptions(),
+            stack,
+            on_request=on_request,
+            without_deadline=without_deadline,
+        )
 
 
 @contextmanager
-def offline(common: Common, world: World, consent: Consent | None = None) -> Iterator[Run[Reader]]:
+def offline(
+    common: Common, env: Environment, overrides: GuardOptions | None = None
+) -> Iterator[RunContext[Reader]]:
     """Open a session that needs no key and reaches neither the API nor a shared ledger."""
     with ExitStack() as stack:
-        yield _open(Reader, common, world, consent or Consent(), stack, nowhere=True)
+        yield _open(Reader, common, env, overrides or GuardOptions(), stack, offline=True)
 
 
 @contextmanager
 def writing(
-    common: Common, world: World, consent: Consent | None = None, *, ear: Observer | None = None
-) -> Iterator[Run[Writer]]:
+    common: Common,
+    env: Environment,
+    overrides: GuardOptions | None = None,
+    *,
+    on_request: Observer | None = None,
+) -> Iterator[RunContext[Writer]]:
     """Open a session that may write, and hold the target's lock. The arguments are those of `reading`.
 
     Raises:
         LedgerError: another process on this host writes to the same target.
     """
     with ExitStack() as stack:
-        run = _open(Writer, common, world, consent or Consent(), stack, ear=ear)
+        run = _open(Writer, common, env, overrides or GuardOptions(), stack, on_request=on_request)
         stack.enter_context(locked(run))
         yield run
 
 
 @contextmanager
-def lasting(common: Common, world: World, consent: Consent | None = None) -> Iterator[Run[Writer]]:
+def long_lived(
+    common: Common, env: Environment, overrides: GuardOptions | None = None
+) -> Iterator[RunContext[Writer]]:
     """Open a session that may write whenever it has the target's lock (`locked`), and that may last for days."""
     with ExitStack() as stack:
-        yield _open(Writer, common, world, consent or Consent(), stack, lasting=True)
+        yield _open(Writer, common, env, overrides or GuardOptions(), stack, without_deadline=True)
 
 
 @contextmanager
-def locked(run: Run[Writer]) -> Iterator[None]:
+def locked(run: RunContext[Writer]) -> Iterator[None]:
     """Hold the target's lock.
 
     Raises:
         HeldError: another process on this host writes to the same target.
     """
-    holder = f"run {run.world.run_id} on {run.world.name}"
-    with lock.held(run.folder, holder=holder):
+    holder = f"run {run.env.run_id} on {run.env.name}"
+    with lock.hold_lock(run.folder, holder=holder):
         yield
 
 
 def _open(
     kind: type[ApiT],
     common: Common,
-    world: World,
-    consent: Consent,
+    env: Environment,
+    overrides: GuardOptions,
     stack: ExitStack,
     *,
-    ear: Observer | None = None,
-    nowhere: bool = False,
-    lasting: bool = False,
-) -> Run[ApiT]:
-    project = open_project(common, world)
-    target = target_of(common, world, project)
+    on_request: Observer | None = None,
+    offline: bool = False,
+    without_deadline: bool = False,
+) -> RunContext[ApiT]:
+    project = open_project(common, env)
+    target = target_of(common, env, project)
     limits = project.settings.limits
     if target.sandbox:  # what is created shows at once, and nothing arrives late
         limits = msgspec.structs.replace(limits, settle_seconds=0.0)
-    if (target.sandbox and not nowhere) or kind is Writer:
+    if (target.sandbox and not offline) or kind is Writer:
         with suppress(OSError):  # whoever needs the folder says what is wrong with it
             make_own(project.root / STATE)
     checkout = git.checkout(project.root, project.spec_root)
-    source = provenance.source(checkout, git.origin(project.root), world.environ)
+    source = provenance.detect_source(checkout, git.origin(project.root), env.environ)
     checkout = msgspec.structs.replace(
         checkout, branch=source.branch
     )  # CI checks out a commit, and knows of which branch
-    run_id = f"{world.random.getrandbits(48):012x}"
-    drawn = work_bars(world)
+    run_id = f"{env.random.getrandbits(48):012x}"
+    drawn = work_bars(env)
     log = stack.enter_context(
         open_log(
-            stream=drawn.beside() if drawn else None,
+            stream=drawn.stream() if drawn else None,
             style=common.log_format,
-            level=common.log_level or ("warning" if world.terminal("stderr") else "info"),
-            file=common.log_file and world.cwd / common.log_file,
-            now=world.now,
-            colour=world.colour("stderr"),
-            strict=world.strict,
+            level=common.log_level or ("warning" if env.terminal("stderr") else "info"),
+            file=common.log_file and env.cwd / common.log_file,
+            now=env.now,
+            colour=env.colour("stderr"),
+            strict=env.strict,
             bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
         )
     )
     retrier = Retrier(
-        RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
-        rng=world.random,
-        monotonic=world.monotonic,
-        sleep=world.sleep,
+        RetryPolicy(deadline_seconds=None if without_deadline else limits.deadline_seconds),
+        rng=env.random,
+        monotonic=env.monotonic,
+        sleep=env.sleep,
     )
-    key = Key("none") if nowhere else connect.key(common, world, target)
+    key = ApiKey("none") if offline else connect.key(common, env, target)
     api = kind(
         base_url=target.base_url,
         key=key,
-        transport=world.through(Nowhere() if nowhere else connect.transport(world, project, target, stack)),
+        transport=env.wrap_transport(
+            OfflineTransport() if offline else connect.transport(env, project, target, stack)
+        ),
         timeout_seconds=limits.timeout_seconds,
         retry=retrier,
-        on_request=connect.observer(log, ear),
+        on_request=connect.observer(log, on_request),
     )
     stack.callback(api.close)
     if drawn:
         stack.callback(drawn.end)
     local = local_ledger(project, target)
     record: Ledger = local
-    shared = None if nowhere else shared_ledger(project, target, world)
+    shared = None if offline else shared_ledger(project, target, env)
     if shared and common.local_ledger:
         log("ledger.local_only", remote=shared.remote)
     elif shared:
-        record = JointLedger(local, shared, run_id=run_id, now=world.now, sleep=world.sleep)
+        record = ReplicatedLedger(local, shared, run_id=run_id, now=env.now, sleep=env.sleep)
     opened = replace(
-        world, log=log, ledger=record, progress=drawn or Beats(log, world.monotonic), run_id=run_id
+        env, log=log, ledger=record, progress=drawn or ProgressEvents(log, env.monotonic), run_id=run_id
     )
-    return Run(
+    return RunContext(
         api=api,
         retrier=retrier,
-        world=opened,
+        env=opened,
         project=project,
         target=target,
         limits=limits,
-        guards=consent.settings(project.settings.guards),
-        allowed=consent.allowed(project.settings.guards),
+        guards=overrides.settings(project.settings.guards),
+        overrides=overrides.overrides(project.settings.guards),
         checkout=checkout,
         ancestry=partial(git.ancestry, project.root),
         source=source,
         folder=local.path.parent,
-        began=world.monotonic(),
+        began=env.monotonic(),
         redact=key.redact,
     )

@@ -17,8 +17,8 @@ from typing import Final
 
 import click
 
-from reconciler.cli.output.streams import aside
-from reconciler.environment import World
+from reconciler.cli.output.streams import write_stderr
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode
 
 CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
@@ -28,11 +28,11 @@ class Interrupts:
     """The signals that a run has heard.
 
     Args:
-        world: what is told that nothing new is to be begun.
+        env: what is told that nothing new is to be begun.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, env: Environment) -> None:
+        self._world = env
         self._careful = False
         self._heard: list[ExitCode] = []
 
@@ -41,12 +41,12 @@ class Interrupts:
         """The exit codes that they ask for."""
         return set(self._heard)
 
-    def be_careful(self) -> bool:
+    def enter_graceful_shutdown(self) -> bool:
         """From now on the first signal lets what is in flight end. Return True, for the end of a condition."""
         self._careful = True
         return True
 
-    def hear(self, number: int, _frame: FrameType | None) -> None:
+    def handle(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal.
 
         Raises:
@@ -64,20 +64,20 @@ class Interrupts:
 
 
 @contextmanager
-def interrupts(world: World) -> Iterator[Interrupts]:
+def interrupts(env: Environment) -> Iterator[Interrupts]:
     """Catch signals for as long as the block runs."""
-    heard = Interrupts(world)
+    interrupts = Interrupts(env)
     if threading.current_thread() is not threading.main_thread():
-        yield heard
+        yield interrupts
         return
-    before = {number: signal.signal(number, heard.hear) for number in CODES}
+    before = {number: signal.signal(number, interrupts.handle) for number in CODES}
     try:
-        yield heard
+        yield interrupts
     except (KeyboardInterrupt, click.Abort):  # the latter where a prompt was interrupted
-        if not heard.codes:
+        if not interrupts.codes:
             raise
-        aside("interrupted; nothing was done")
-        raise click.exceptions.Exit(max(heard.codes)) from None
+        write_stderr("interrupted; nothing was done")
+        raise click.exceptions.Exit(max(interrupts.codes)) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -85,4 +85,4 @@ def interrupts(world: World) -> Iterator[Interrupts]:
 
 def signal_name(code: ExitCode) -> str:
     """Return the signal that an exit code stands for."""
-    return next(number.name for number, asked in CODES.items() if asked is code)
+    return next(number.name for number, known in CODES.items() if known is code)

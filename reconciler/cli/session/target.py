@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from reconciler.api.loopback import is_loopback
 from reconciler.cli.params.options import Common
-from reconciler.environment import World
+from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
 from reconciler.settings import API
@@ -20,18 +20,18 @@ ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
-def open_project(common: Common, world: World) -> Project:
+def open_project(common: Common, env: Environment) -> Project:
     """Find and read `reconciler.yaml`.
 
     Raises:
         ReconcilerError: what this tool remembers comes with the checkout.
     """
-    project = load_project(common.config and world.cwd / common.config, start=world.cwd)
+    project = load_project(common.config and env.cwd / common.config, start=env.cwd)
     check_own(project)
     return replace(project, cache=not common.no_cache)
 
 
-def target_of(common: Common, world: World, project: Project) -> Target:
+def target_of(common: Common, env: Environment, project: Project) -> Target:
     """Return which API to talk to: a flag beats the environment, which beats the file.
 
     Raises:
@@ -43,17 +43,17 @@ def target_of(common: Common, world: World, project: Project) -> Target:
         raise UsageError("--sandbox and --base-url exclude each other", hint="leave one of them out")
     sandbox = common.sandbox
     if sandbox is None and not common.base_url:
-        sandbox = world.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
+        sandbox = env.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
     if sandbox:
         return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
-    base_url = common.base_url or world.environ.get("MISTRAL_BASE_URL")
+    base_url = common.base_url or env.environ.get("MISTRAL_BASE_URL")
     if not base_url:
         base_url = project.settings.base_url
-        check_host(base_url, project, world)
+        check_host(base_url, project, env)
     return Target(base_url=base_url.rstrip("/"), project=name)
 
 
-def check_host(base_url: str, project: Project, world: World) -> None:
+def check_host(base_url: str, project: Project, env: Environment) -> None:
     """Refuse to let a pull request decide where CI sends the key.
 
     Raises:
@@ -62,7 +62,7 @@ def check_host(base_url: str, project: Project, world: World) -> None:
     there = urlsplit(base_url).hostname or ""
     if base_url == API or is_loopback(there):
         return
-    if any(world.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
+    if any(env.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
         raise ReconcilerError(
             f"{project.config_path.name} sends the API key to {there}; on CI a file in git alone does not decide that",
             hint=f"if it is meant, set MISTRAL_BASE_URL={base_url} in the workflow",

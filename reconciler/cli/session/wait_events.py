@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.context import Run
-    from reconciler.runs.wait import View
+    from reconciler.context import RunContext
+    from reconciler.runs.wait import WaitState
 
 
-def log_finished(run: Run, view: View) -> None:  # type: ignore[type-arg]  # a reader's or a writer's
+def log_finished(run: RunContext, state: WaitState) -> None:  # type: ignore[type-arg]  # a reader's or a writer's
     """Tell the end of the waiting in numbers."""
     from collections import Counter
 
-    from reconciler.plans.name_status import Stand
+    from reconciler.plans.name_status import Readiness
 
-    world, stands = run.world, Counter(view.stands.values())
-    world.log(
+    env, stands = run.env, Counter(state.readiness.values())
+    env.log(
         "wait.finished",
-        done=stands[Stand.DONE],
-        attention=stands[Stand.ATTENTION],
-        pending=stands[Stand.PENDING],
-        running=stands[Stand.RUNNING],
-        timed_out=int(view.timed_out),
-        elapsed_ms=round((world.monotonic() - run.began) * 1000),
+        done=stands[Readiness.DONE],
+        attention=stands[Readiness.ATTENTION],
+        pending=stands[Readiness.PENDING],
+        running=stands[Readiness.RUNNING],
+        timed_out=int(state.timed_out),
+        elapsed_ms=round((env.monotonic() - run.began) * 1000),
     )

@@ -12,11 +12,11 @@ from reconciler.planning.standing import Standing
     Standing.UNREADABLE,
     "our tags on a job of the name cannot be read",
     "Hold `unreadable`, for the whole name (attention)",
-    applies=lambda case: any(not it.newer for it in case.unreadable_that_matter),
+    applies=lambda case: any(not it.from_newer_version for it in case.unreadable_that_matter),
 )
 def unreadable(case: Case) -> Actions:
     """Somebody altered a job's tags, so which work it did is not known."""
-    job = next(it for it in case.unreadable_that_matter if not it.newer)
+    job = next(it for it in case.unreadable_that_matter if not it.from_newer_version)
     hint = f"look at it with `reconciler jobs get {job.job.id}`"
     return (Hold(job=job.job, reason=Reason.UNREADABLE, detail=job.problem, hint=hint, attention=True),)
 
@@ -26,7 +26,7 @@ def unreadable(case: Case) -> Actions:
     "a newer tool wrote a job of the name, and no other tags are unreadable",
     "Hold `newer_tool`, for the whole name (attention)",
     applies=lambda case: (
-        bool(case.unreadable_that_matter) and all(it.newer for it in case.unreadable_that_matter)
+        bool(case.unreadable_that_matter) and all(it.from_newer_version for it in case.unreadable_that_matter)
     ),
 )
 def newer_tool(case: Case) -> Actions:
@@ -59,14 +59,14 @@ def unknown_status(case: Case) -> Actions:
 )
 def other_history(case: Case) -> Actions:
     """This checkout is older than the job, or of another branch, so it must not cancel the job."""
-    ours = next(filter(case.foreign_commit, case.to_cancel))
-    commit = ours.tags.source.commit[:10]
-    if case.lineage is None:
+    owned = next(filter(case.foreign_commit, case.to_cancel))
+    commit = owned.tags.source.commit[:10]
+    if case.contained_commits is None:
         detail = f"bought from commit {commit}, and this folder is not a git checkout"
     else:
         detail = f"bought from commit {commit}, which this checkout does not contain"
     hint = (
         "update the checkout (in CI: fetch-depth: 0), "
-        f"or cancel it by hand: reconciler jobs cancel {ours.job.id}"
+        f"or cancel it by hand: reconciler jobs cancel {owned.job.id}"
     )
-    return (Hold(job=ours.job, reason=Reason.OTHER_HISTORY, detail=detail, hint=hint),)
+    return (Hold(job=owned.job, reason=Reason.OTHER_HISTORY, detail=detail, hint=hint),)

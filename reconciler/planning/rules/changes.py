@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.model import InputFile, JobSpec, Ours, digests, tags
+from reconciler.model import InputFile, JobSpec, OwnedJob, digests, tags
 from reconciler.planning.actions import Change
 from reconciler.planning.case import Case
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
 
-def bought_before(case: Case) -> Ours | None:
+def submitted_before(case: Case) -> OwnedJob | None:
     """Return the last job of the name that did other work, or the same under another rerun, if only as another name."""
     return max(
-        (ours for ours in case.jobs if ours.tags.run_key not in case.run_keys),
-        key=lambda ours: ours.job.age_key,
+        (owned for owned in case.jobs if owned.tags.run_key not in case.run_keys),
+        key=lambda owned: owned.job.age_key,
         default=case.same_work_as,
     )
 
@@ -23,7 +23,7 @@ MAX_NAMED: Final = 3
 """So many changed input files are named; of more, the number is told."""
 
 
-def changes(before: Ours, spec: JobSpec) -> tuple[Change, ...]:
+def changes(before: OwnedJob, spec: JobSpec) -> tuple[Change, ...]:
     """Return which parts of the work differ between a job and a spec."""
     job = before.job
     found = [
@@ -44,16 +44,16 @@ def changes(before: Ours, spec: JobSpec) -> tuple[Change, ...]:
 
 
 def _count(requests: int | None) -> str:
-    return "unknown" if requests is None else count(requests, "request")
+    return "unknown" if requests is None else pluralize(requests, "request")
 
 
-def _inputs(before: Ours, spec: JobSpec) -> str:
+def _inputs(before: OwnedJob, spec: JobSpec) -> str:
     files = [
         part.path
         for part in spec.inputs
-        if isinstance(part, InputFile) and tags.short(part.identity) not in before.tags.parts
+        if isinstance(part, InputFile) and tags.digest_prefix(part.identity) not in before.tags.input_prefixes
     ]
-    if not before.tags.parts or not files:
+    if not before.tags.input_prefixes or not files:
         return _count(spec.requests)
     named = ", ".join(files) if len(files) <= MAX_NAMED else f"{len(files):,} files"
     return f"{_count(spec.requests)}: {named} changed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.planning.actions import Action, Change, Create, Hold, Reason
 from reconciler.planning.case import Case
-from reconciler.planning.rules.changes import bought_before, changes
+from reconciler.planning.rules.changes import changes, submitted_before
 from reconciler.planning.rules.other_work import waited_for
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
@@ -81,7 +81,7 @@ def retry(case: Case) -> Actions:
 )
 def not_submitted(case: Case) -> Actions:
     """This work was never submitted under any name, or under another `rerun`."""
-    before = bought_before(case)
+    before = submitted_before(case)
     if before is None or case.spec is None:
         return _create(case, Reason.NEW)
     if case.same_work(before):

@@ -30,7 +30,7 @@ def unsettled(case: Case) -> Actions:
 )
 def succeeded(case: Case) -> Actions:
     """The answers exist; a job that still runs for them is waste."""
-    done = (ours.job for ours in case.wanted_in(Phase.SUCCEEDED))
+    done = (owned.job for owned in case.wanted_in(Phase.SUCCEEDED))
     job = min(done, key=lambda job: (job.failed_requests, job.age_key))
     total = max(job.total_requests, job.answered_requests)
     allowed = case.spec.max_failed if case.spec else 0.0
@@ -48,7 +48,7 @@ def succeeded(case: Case) -> Actions:
 )
 def running(case: Case) -> Actions:
     """The oldest stays, so that two runners that see the same twins agree."""
-    job = min((ours.job for ours in case.wanted_in(Phase.ACTIVE)), key=lambda job: job.age_key)
+    job = min((owned.job for owned in case.wanted_in(Phase.ACTIVE)), key=lambda job: job.age_key)
     return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case, job))
 
 
@@ -58,9 +58,9 @@ def _unless_adopted(reason: Reason, case: Case, job: Job) -> Reason:
 
 def _duplicates(case: Case, kept: Job) -> tuple[Cancel, ...]:
     return tuple(
-        Cancel(ours=ours, reason=Reason.DUPLICATE, twin=kept)
-        for ours in case.wanted_in(Phase.ACTIVE)
-        if ours.job.id != kept.id and not ours.adopted
+        Cancel(owned=owned, reason=Reason.DUPLICATE, duplicate_of=kept)
+        for owned in case.wanted_in(Phase.ACTIVE)
+        if owned.job.id != kept.id and not owned.adopted
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.model import Job, Ours, Phase
+from reconciler.model import Job, OwnedJob, Phase
 from reconciler.planning.actions import Action, Cancel, Keep, Reason
 from reconciler.planning.case import Case
 
@@ -18,14 +18,14 @@ OUTCOME: Final = (
 
 def other_work(case: Case) -> tuple[Action, ...]:
     """Replace the old work, or let it end first: a rerun, or `on_change: finish`."""
-    doomed = {ours.job.id for ours in case.to_cancel}
-    staying = tuple(ours for ours in case.jobs if ours.job.id not in doomed)
+    doomed = {owned.job.id for owned in case.to_cancel}
+    staying = tuple(owned for owned in case.jobs if owned.job.id not in doomed)
     return tuple(
-        Cancel(ours=ours, reason=Reason.SUPERSEDED)
-        if ours.job.id in doomed
-        else duplicate(ours, staying)
-        or Keep(job=ours.job, reason=Reason.RUNNING, detail="the next run waits for it")
-        for ours in case.other_active
+        Cancel(owned=owned, reason=Reason.SUPERSEDED)
+        if owned.job.id in doomed
+        else duplicate(owned, staying)
+        or Keep(job=owned.job, reason=Reason.RUNNING, detail="the next run waits for it")
+        for owned in case.other_active
     )
 
 
@@ -34,16 +34,16 @@ def waited_for(case: Case) -> Job | None:
     return next((action.job for action in other_work(case) if isinstance(action, Keep)), None)
 
 
-def duplicate(ours: Ours, among: tuple[Ours, ...]) -> Cancel | None:
+def duplicate(owned: OwnedJob, among: tuple[OwnedJob, ...]) -> Cancel | None:
     """Return the cancel of a live job if another job of its run key has its answers already, or is older and runs.
 
     So two runners that see the same twins agree which one stays. An adopted job is never cancelled.
     """
-    twins = [it for it in among if it.tags.run_key == ours.tags.run_key]
+    twins = [it for it in among if it.tags.run_key == owned.tags.run_key]
     done = [it.job for it in twins if it.phase is Phase.SUCCEEDED]
     live = [it.job for it in twins if it.phase is Phase.ACTIVE]
     stays = min(done, key=lambda job: (job.failed_requests, job.age_key), default=None)
     stays = stays or min(live, key=lambda job: job.age_key)
-    if ours.adopted or ours.job.id == stays.id:
+    if owned.adopted or owned.job.id == stays.id:
         return None
-    return Cancel(ours=ours, reason=Reason.DUPLICATE, twin=stays)
+    return Cancel(owned=owned, reason=Reason.DUPLICATE, duplicate_of=stays)

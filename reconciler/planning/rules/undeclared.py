@@ -22,8 +22,8 @@ def undeclared(case: Case) -> bool:
 )
 def suspended(case: Case) -> Actions:
     """The spec stays, its work stops."""
-    cancels = tuple(Cancel(ours=ours, reason=Reason.SUSPENDED) for ours in case.to_cancel)
-    adopted = next((ours.job for ours in case.active if ours.adopted), None)
+    cancels = tuple(Cancel(owned=owned, reason=Reason.SUSPENDED) for owned in case.to_cancel)
+    adopted = next((owned.job for owned in case.active if owned.adopted), None)
     if adopted is not None:
         detail = f"the adopted job {adopted.short_id} runs on: only what carries our tags is cancelled"
         hint = f"to stop it: reconciler jobs cancel --foreign {adopted.id}"
@@ -40,13 +40,13 @@ def suspended(case: Case) -> Actions:
 )
 def removed(case: Case) -> Actions:
     """The spec is gone; the job's own tag remembers what the spec wanted then."""
-    doomed = {ours.job.id for ours in case.to_cancel}
-    staying = tuple(ours for ours in case.jobs if ours.job.id not in doomed)
+    doomed = {owned.job.id for owned in case.to_cancel}
+    staying = tuple(owned for owned in case.jobs if owned.job.id not in doomed)
     return tuple(
-        Cancel(ours=ours, reason=Reason.REMOVED)
-        if ours.job.id in doomed
-        else duplicate(ours, staying) or Hold(job=ours.job, reason=Reason.KEPT)
-        for ours in case.active
+        Cancel(owned=owned, reason=Reason.REMOVED)
+        if owned.job.id in doomed
+        else duplicate(owned, staying) or Hold(job=owned.job, reason=Reason.KEPT)
+        for owned in case.active
     )
 
 
@@ -58,7 +58,9 @@ def removed(case: Case) -> Actions:
 )
 def renamed(case: Case) -> Actions:
     """A rename submits nothing and cancels nothing."""
-    return tuple(Keep(job=ours.job, reason=Reason.RENAMED, detail=f"now {name}") for ours, name in case.moved)
+    return tuple(
+        Keep(job=owned.job, reason=Reason.RENAMED, detail=f"now {name}") for owned, name in case.moved
+    )
 
 
 @rule(

@@ -18,7 +18,7 @@ BLOCK: Final = 4 * 1024 * 1024
 
 PIECE: Final = range(8 * 1024, 128 * 1024)
 """Bytes of a piece: enough to be worth a call, few enough for the processor's cache."""
-AT_ONCE: Final = 256
+MAX_PIECES_TOGETHER: Final = 256
 """Lines of a piece, roughly."""
 
 Text: TypeAlias = "bytes | bytearray"
@@ -57,7 +57,7 @@ class Blocks:
         stream: the open file.
         longest: bytes of a line at most.
         hashed: whether the digest is wanted.
-        heard: is told how many bytes more were read.
+        on_progress: is told how many bytes more were read.
 
     Attributes:
         sha256: of what was read, once the reading is over.
@@ -69,12 +69,12 @@ class Blocks:
         longest: int,
         *,
         hashed: bool = True,
-        heard: Callable[[int], object] = _nobody,
+        on_progress: Callable[[int], object] = _nobody,
     ) -> None:
         self._stream = stream
         self._longest = longest
         self._hashed = hashed
-        self._heard = heard
+        self._on_progress = on_progress
         self.sha256 = ""
 
     def __iter__(self) -> Iterator[Text]:
@@ -83,15 +83,17 @@ class Blocks:
             return
         digest = hashlib.sha256()
         with ThreadPoolExecutor(1) as pool:  # makes its thread with the first block that is handed over
-            yield from self._pieces(self._beside(pool, digest.update))
+            yield from self._pieces(self._hash_concurrently(pool, digest.update))
         self.sha256 = digest.hexdigest()
 
     def _read(self) -> Iterator[bytes]:
         while block := self._stream.read(BLOCK):
             yield block
-            self._heard(len(block))
+            self._on_progress(len(block))
 
-    def _beside(self, pool: ThreadPoolExecutor, update: Callable[[bytes], None]) -> Iterator[bytes]:
+    def _hash_concurrently(
+        self, pool: ThreadPoolExecutor, update: Callable[[bytes], None]
+    ) -> Iterator[bytes]:
         """Hash each block beside the work on its lines: hashlib lets go of the interpreter's lock."""
         for block in self._read():
             if len(block) < BLOCK:  # not worth a thread
@@ -112,7 +114,7 @@ class Blocks:
                 yield rest
                 rest = bytearray()
             first = block.find(b"\n", begin) - begin
-            size = min(max(first * AT_ONCE, PIECE.start), PIECE.stop)
+            size = min(max(first * MAX_PIECES_TOGETHER, PIECE.start), PIECE.stop)
             while begin <= last:
                 end = block.rfind(b"\n", begin, begin + size)
                 if end < 0:

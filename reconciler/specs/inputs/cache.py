@@ -18,17 +18,17 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from reconciler.specs.inputs.requirements import Facts
+from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
 
 VERSION: Final = 2
 """Of the checks, too: with a new one every file is read again."""
 NAME: Final = "inputs.cache"
-WORTH: Final = 1_000_000
+MIN_CACHED_BYTES: Final = 1_000_000
 """Bytes: a smaller file is read as quickly as it is looked up."""
 RACY_NS: Final = 2_000_000_000
 """Some file systems count in steps of two seconds."""
-_MOST: Final = 10_000
+_MAX_ENTRIES: Final = 10_000
 
 Stamp: TypeAlias = "tuple[int, int, int, int]"
 """Size, mtime and ctime in nanoseconds, and inode."""
@@ -42,13 +42,13 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     requests: int
     longest: int
     """No line has more bytes."""
-    everywhere: tuple[str, ...]
+    fields_in_all_lines: tuple[str, ...]
     models: tuple[str, ...]
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> FileFacts:
         """What is known of all its lines together."""
-        return Facts(frozenset(self.everywhere), frozenset(self.models))
+        return FileFacts(frozenset(self.fields_in_all_lines), frozenset(self.models))
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ class InputCache:
         racy_ns: how much older than now a file has to be.
     """
 
-    def __init__(self, folder: Path | None, *, worth: int = WORTH, racy_ns: int = RACY_NS) -> None:
+    def __init__(self, folder: Path | None, *, worth: int = MIN_CACHED_BYTES, racy_ns: int = RACY_NS) -> None:
         self._folder = folder
         self._worth = worth
         self._racy_ns = racy_ns
@@ -134,8 +134,8 @@ class InputCache:
         """Write it where something is new. That it cannot be written is nobody's concern."""
         if self._own is None or self._folder is None:
             return
-        entries = dict(list(self._entries.items())[-_MOST:])
-        stored = _Stored(VERSION, entries, sorted(self._apart)[-_MOST:])
+        entries = dict(list(self._entries.items())[-_MAX_ENTRIES:])
+        stored = _Stored(VERSION, entries, sorted(self._apart)[-_MAX_ENTRIES:])
         data = msgspec.json.encode(stored)
         with suppress(OSError):
             self._own.path.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)

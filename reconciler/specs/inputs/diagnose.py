@@ -17,9 +17,9 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from reconciler.specs.inputs.blocks import Text
-from reconciler.specs.inputs.findings import Finding, Kind
+from reconciler.specs.inputs.findings import Finding, FindingKind
 
-LONGEST: Final = 500_000
+MAX_LENGTH: Final = 500_000
 """Bytes of a line that is decoded whole: decoded, a line takes many times its size."""
 _KEYS: Final = frozenset({"custom_id", "body"})
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
@@ -41,7 +41,7 @@ class _Object(dict[str, Any]):
         self.whole = len(self) == len(pairs)
 
 
-def why(number: int, line: Text) -> Iterator[Finding]:
+def diagnose_line(number: int, line: Text) -> Iterator[Finding]:
     """Yield what is wrong with a line that was refused, or that is suspected to repeat a key.
 
     Args:
@@ -49,14 +49,14 @@ def why(number: int, line: Text) -> Iterator[Finding]:
         line: its bytes, without the line feed.
     """
     if number == 1 and line.startswith(BOM_UTF8):
-        yield Finding(Kind.BOM)
+        yield Finding(FindingKind.BOM)
         line = line.removeprefix(BOM_UTF8)
-    if len(line) > LONGEST:
+    if len(line) > MAX_LENGTH:
         yield from _of_long(number, line)
     elif not line.strip():
-        yield Finding(Kind.EMPTY_LINE, number)
+        yield Finding(FindingKind.EMPTY_LINE, number)
     elif b"\x00" in line:
-        yield Finding(Kind.NUL, number, line.index(b"\x00") + 1)
+        yield Finding(FindingKind.NUL, number, line.index(b"\x00") + 1)
     else:
         yield from _of_text(number, line)
 
@@ -66,14 +66,14 @@ def _of_long(number: int, line: Text) -> Iterator[Finding]:
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
-        yield Finding(Kind.NOT_AN_OBJECT, number)
+        yield Finding(FindingKind.NOT_AN_OBJECT, number)
     except msgspec.DecodeError as error:
         at = _BYTE.search(str(error))
-        yield Finding(Kind.NOT_JSON, number, int(at[1]) + 1 if at else len(line))
+        yield Finding(FindingKind.NOT_JSON, number, int(at[1]) + 1 if at else len(line))
     except RecursionError:
-        yield Finding(Kind.TOO_DEEP, number)
+        yield Finding(FindingKind.TOO_DEEP, number)
     except UnicodeDecodeError:
-        yield Finding(Kind.NOT_UTF8, number)
+        yield Finding(FindingKind.NOT_UTF8, number)
     else:
         yield from _of_long_object(number, line)
 
@@ -82,17 +82,17 @@ def _of_long_object(number: int, line: Text) -> Iterator[Finding]:
     try:
         check_utf8(line)
     except UnicodeDecodeError:
-        yield Finding(Kind.NOT_UTF8, number)
+        yield Finding(FindingKind.NOT_UTF8, number)
     else:
-        yield Finding(Kind.REFUSED, number)
+        yield Finding(FindingKind.REFUSED, number)
 
 
 def check_utf8(line: Text) -> None:
     """Raise UnicodeDecodeError where a long line is not UTF-8; a piece at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     whole = memoryview(line)
-    for at in range(0, len(line), LONGEST):
-        decoder.decode(whole[at : at + LONGEST])
+    for at in range(0, len(line), MAX_LENGTH):
+        decoder.decode(whole[at : at + MAX_LENGTH])
     decoder.decode(b"", final=True)
 
 
@@ -107,23 +107,23 @@ def _of_text(number: int, line: Text) -> Iterator[Finding]:
         )
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
-        yield Finding(Kind.NOT_UTF8, number, len(line[: error.start].decode()) + 1)
+        yield Finding(FindingKind.NOT_UTF8, number, len(line[: error.start].decode()) + 1)
     except UnicodeEncodeError:
-        yield Finding(Kind.HALF_CHARACTER, number)
+        yield Finding(FindingKind.HALF_CHARACTER, number)
     except _NotANumberError:
-        yield Finding(Kind.NOT_A_NUMBER, number)
+        yield Finding(FindingKind.NOT_A_NUMBER, number)
     except _TooLargeError:
-        yield Finding(Kind.HUGE_NUMBER, number)
+        yield Finding(FindingKind.HUGE_NUMBER, number)
     except json.JSONDecodeError as error:
-        kind = Kind.TWO_VALUES if error.msg == "Extra data" else Kind.NOT_JSON
+        kind = FindingKind.TWO_VALUES if error.msg == "Extra data" else FindingKind.NOT_JSON
         yield Finding(kind, number, error.colno)
     except RecursionError:
-        yield Finding(Kind.TOO_DEEP, number)
+        yield Finding(FindingKind.TOO_DEEP, number)
     except ValueError:
-        yield Finding(Kind.REFUSED, number)
+        yield Finding(FindingKind.REFUSED, number)
     else:
         if not _is_whole(value):
-            yield Finding(Kind.SAME_KEY, number)
+            yield Finding(FindingKind.SAME_KEY, number)
         yield from _of_value(number, value)
 
 
@@ -162,17 +162,17 @@ def _is_whole(value: object) -> bool:
 
 def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - JSON
     if not isinstance(value, dict):
-        yield Finding(Kind.NOT_AN_OBJECT, number)
+        yield Finding(FindingKind.NOT_AN_OBJECT, number)
         return
     if "body" not in value:
-        yield Finding(Kind.NO_BODY, number)
+        yield Finding(FindingKind.NO_BODY, number)
     elif not isinstance(value["body"], dict):
-        yield Finding(Kind.BAD_BODY, number)
+        yield Finding(FindingKind.BAD_BODY, number)
     if "custom_id" not in value:
-        yield Finding(Kind.NO_ID, number)
+        yield Finding(FindingKind.NO_ID, number)
     elif not isinstance(value["custom_id"], str):
-        yield Finding(Kind.BAD_ID, number)
+        yield Finding(FindingKind.BAD_ID, number)
     elif not value["custom_id"]:
-        yield Finding(Kind.EMPTY_ID, number)
+        yield Finding(FindingKind.EMPTY_ID, number)
     if value.keys() - _KEYS:
-        yield Finding(Kind.UNKNOWN_KEY, number)
+        yield Finding(FindingKind.UNKNOWN_KEY, number)

@@ -15,16 +15,16 @@ from msgspec import Struct
 
 from reconciler.errors import Problem
 
-MOST: Final = 20
+MAX_LISTED_PROBLEMS: Final = 20
 """Findings of one file that are shown."""
-COUNTED: Final = 10_000
+MAX_COUNTED_PROBLEMS: Final = 10_000
 """Findings of one file that are counted: a file of line feeds alone must not keep anybody for minutes."""
 
 _ONE_LINE: Final = 'a line is one request: `{"custom_id": "1", "body": {…}}`'
 _ID: Final = "answers are found by it: give each request its own"
 
 
-class Kind(Enum):
+class FindingKind(Enum):
     """A kind of finding: what it says, and the next step."""
 
     BOM = "the file begins with a byte order mark", "save it as UTF-8 without one"
@@ -70,14 +70,14 @@ class Kind(Enum):
         self.hint = hint
 
 
-_OF_THE_FILE: Final = frozenset({Kind.BOM, Kind.CRLF})
+_OF_THE_FILE: Final = frozenset({FindingKind.BOM, FindingKind.CRLF})
 """Told once, however many lines have it."""
 
 
 class Finding(Struct, frozen=True):
     """One thing wrong in one line."""
 
-    kind: Kind
+    kind: FindingKind
     line: int = 0
     column: int = 0
     more: str = ""
@@ -92,21 +92,21 @@ class Findings:
     def __init__(self, path: str) -> None:
         self._path = path
         self._found: list[Finding] = []
-        self._rest: Counter[Kind] = Counter()
+        self._rest: Counter[FindingKind] = Counter()
         self._rest_from = 0
         self._number = 0
 
     @property
     def full(self) -> bool:
         """Whether reading on would tell nothing worth knowing."""
-        return self._number >= COUNTED
+        return self._number >= MAX_COUNTED_PROBLEMS
 
     def add(self, finding: Finding) -> None:
         """Take one more finding."""
         if finding.kind in _OF_THE_FILE and any(known.kind is finding.kind for known in self._found):
             return
         self._number += 1
-        if len(self._found) < MOST:
+        if len(self._found) < MAX_LISTED_PROBLEMS:
             self._found.append(finding)
         else:
             self._rest[finding.kind] += 1

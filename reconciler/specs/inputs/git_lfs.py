@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Final
 
-LARGEST: Final = 1024
+MAX_POINTER_BYTES: Final = 1024
 """Bytes of a pointer at most, by its specification."""
 _POINTER: Final = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
@@ -23,8 +23,8 @@ def read(stream: BinaryIO, size: int) -> tuple[str, int] | None:
         stream: the open file, at its beginning; it is left there.
         size: its bytes.
     """
-    if size >= LARGEST:
+    if size >= MAX_POINTER_BYTES:
         return None
-    found = _POINTER.fullmatch(stream.read(LARGEST))
+    found = _POINTER.fullmatch(stream.read(MAX_POINTER_BYTES))
     stream.seek(0)
     return (found["oid"].decode(), int(found["size"])) if found else None

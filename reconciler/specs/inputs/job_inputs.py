@@ -8,13 +8,13 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests
 from reconciler.specs.inputs.cache import InputCache
-from reconciler.specs.inputs.paths import NoInputError, Paths, uploaded_id
+from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 from reconciler.specs.inputs.reader import InputReader
-from reconciler.specs.inputs.requirements import Demands
+from reconciler.specs.inputs.requirements import Requirements
 from reconciler.specs.project import STATE, Project
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.telemetry.progress import UNWATCHED, Progress
-from reconciler.text.plural import count
+from reconciler.text.plural import pluralize
 
 
 class Inputs:
@@ -23,7 +23,7 @@ class Inputs:
     def __init__(self, project: Project, progress: Progress = UNWATCHED) -> None:
         self._project = project
         self._root = str(project.root)
-        self._paths = Paths(self._root)
+        self._paths = PathResolver(self._root)
         cache = InputCache(project.root / STATE if project.cache else None)
         self._reader = InputReader(project.root, project.settings.limits, cache, progress)
 
@@ -66,14 +66,14 @@ class Inputs:
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
         checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
         problems = [problem for part in checked for problem in part.problems]
-        demands = _demands(document)
-        problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
+        demands = _requirements(document)
+        problems += [problem for path in paths for problem in self._reader.violations(path, demands)]
         if len(paths) > 1:
             problems += self._reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:
-            message = f"input_files: {count(requests, 'request')}, at most {most:,} in a job"
+            message = f"input_files: {pluralize(requests, 'request')}, at most {most:,} in a job"
             problems.append(_problem(document, ("input_files",), message, "split the job"))
         return [part.file for part in checked], problems
 
@@ -85,7 +85,7 @@ class Inputs:
         problems = list(_same_ids(document, value))
         most = self._project.settings.limits.inline_requests
         if len(value) > most:
-            message = f"requests: {count(len(value), 'request')}, at most {most:,} in a spec"
+            message = f"requests: {pluralize(len(value), 'request')}, at most {most:,} in a spec"
             hint = "write them into a file, and name it in `input_files`"
             problems.append(_problem(document, ("requests",), message, hint))
         try:
@@ -94,7 +94,7 @@ class Inputs:
             problems += _unsafe_numbers(document, value)
             return [], problems
         if not problems:
-            problems += _unmet(document, value)
+            problems += _violations(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
     def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
@@ -140,22 +140,22 @@ def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
             yield _problem(document, ("requests", at, "custom_id"), message, "give each request its own")
 
 
-def _demands(document: Document) -> Demands:
+def _requirements(document: Document) -> Requirements:
     """Return what a document asks of its requests, as far as it is usable."""
     endpoint, model = document.value.get("endpoint"), document.value.get("model")
-    return Demands(
+    return Requirements(
         endpoint if isinstance(endpoint, str) else "",
         model if isinstance(model, str) and "agent_id" not in document.value else None,
     )
 
 
-def _unmet(document: Document, requests: list[Any]) -> Iterator[Problem]:
-    demands = _demands(document)
+def _violations(document: Document, requests: list[Any]) -> Iterator[Problem]:
+    demands = _requirements(document)
     for at, request in enumerate(requests):
         if not isinstance(request, dict) or not request.get("custom_id"):
             continue  # told already
         body = request.get("body")
-        for finding in demands.unmet(at, body) if isinstance(body, dict) else ():
+        for finding in demands.violations(at, body) if isinstance(body, dict) else ():
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
             yield _problem(document, ("requests", at, "body"), message, finding.kind.hint)
 

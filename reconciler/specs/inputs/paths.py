@@ -57,7 +57,7 @@ def _check_spelling(entry: str) -> None:
         raise NoInputError("a path with invisible characters", "rename the file")
 
 
-class Paths:
+class PathResolver:
     """Finds the files that entries name. Remembers where folders lead to, so make one for each load."""
 
     def __init__(self, root: str) -> None:

@@ -23,8 +23,8 @@ from reconciler.settings import Limits
 from reconciler.specs.inputs import git_lfs
 from reconciler.specs.inputs.blocks import Blocks, open_regular
 from reconciler.specs.inputs.cache import Entry, InputCache
-from reconciler.specs.inputs.findings import Finding, Findings, Kind
-from reconciler.specs.inputs.requirements import NOTHING_KNOWN, Demands, Facts
+from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
+from reconciler.specs.inputs.requirements import NOTHING_KNOWN, FileFacts, Requirements
 from reconciler.specs.inputs.scan import Scan, requests, scan
 from reconciler.telemetry.progress import UNWATCHED, Progress
 
@@ -41,7 +41,7 @@ class Checked(Struct, frozen=True):
     """No line has more bytes."""
     marked: bool = False
     """Whether `marks` were asked for."""
-    facts: Facts = NOTHING_KNOWN
+    facts: FileFacts = NOTHING_KNOWN
 
 
 class InputReader:
@@ -97,7 +97,7 @@ class InputReader:
                 found, file=structs.replace(found.file, requests=self._cache.requests(found.file.sha256))
             )
         if stamp and found.file.requests is not None and not found.problems:
-            facts = tuple(sorted(found.facts.everywhere)), tuple(sorted(found.facts.models))
+            facts = tuple(sorted(found.facts.fields_in_all_lines)), tuple(sorted(found.facts.models))
             self._cache.put(path, Entry(stamp, found.file.sha256, found.file.requests, found.longest, *facts))
         return found
 
@@ -106,14 +106,14 @@ class InputReader:
         """Every file that was read."""
         return frozenset(self._known)
 
-    def unmet(self, path: str, demands: Demands) -> tuple[Problem, ...]:
+    def violations(self, path: str, requirements: Requirements) -> tuple[Problem, ...]:
         """Return where a file that is otherwise in order lacks what a job asks of it."""
         checked, findings = self.read(path), Findings(path)
-        if checked.problems or demands.met(checked.facts):
+        if checked.problems or requirements.met(checked.facts):
             return ()
         with self._lines(path, findings) as lines:
             for number, _, body in lines:
-                for finding in demands.unmet(number, body):
+                for finding in requirements.violations(number, body):
                     findings.add(finding)
                 if findings.full:
                     break
@@ -148,7 +148,7 @@ class InputReader:
                     if hash(custom_id) in suspects:
                         used = first.setdefault(custom_id, f"{path}:{number}")
                         if not used.startswith(f"{path}:"):
-                            findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
+                            findings.add(Finding(FindingKind.SAME_ID, number, custom_id=custom_id))
             problems += findings.problems(first)
         return problems
 
@@ -184,15 +184,17 @@ def check(
             if pointed:
                 return _pointer(path, *pointed, limits)
             if size > limits.file_bytes:
-                findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+                findings.add(
+                    Finding(FindingKind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}")
+                )
             else:
-                blocks = Blocks(stream, limits.line_bytes, heard=partial(progress.advance, "checking"))
+                blocks = Blocks(stream, limits.line_bytes, on_progress=partial(progress.advance, "checking"))
                 found = scan(blocks, limits.line_bytes, findings, marked=marked)
                 sha256 = blocks.sha256
                 first = _first_uses(stream, findings.repeated, limits)
             after = os.fstat(stream.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                findings.add(Finding(Kind.CHANGED))
+                findings.add(Finding(FindingKind.CHANGED))
     except OSError as error:
         findings.add(_unreadable(error))
     result = InputFile(path=path, sha256=sha256, size=size, requests=found.requests)
@@ -205,13 +207,13 @@ def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:
     """Take a pointer for its content, which nobody has read."""
     findings = Findings(path)
     if size > limits.file_bytes:
-        findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+        findings.add(Finding(FindingKind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
     file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
     return Checked(file, findings.problems({}), array("q"))
 
 
 def _unreadable(error: OSError) -> Finding:
-    return Finding(Kind.UNREADABLE, more=f": {error.strerror}")
+    return Finding(FindingKind.UNREADABLE, more=f": {error.strerror}")
 
 
 def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dict[str, str]:

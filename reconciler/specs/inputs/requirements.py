@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from reconciler.specs.inputs.findings import Finding, Kind
+from reconciler.specs.inputs.findings import Finding, FindingKind
 
 REQUIRED: Final[Mapping[str, str]] = {
     "/v1/chat/classifications": "input",
@@ -32,33 +32,33 @@ require `model` too, which the job names. AudioTranscriptionRequest requires not
 FIELDS: Final = frozenset(REQUIRED.values())
 
 
-class Facts(Struct, frozen=True):
+class FileFacts(Struct, frozen=True):
     """What is known of all lines of a file together."""
 
-    everywhere: frozenset[str] = FIELDS
+    fields_in_all_lines: frozenset[str] = FIELDS
     """Those of `FIELDS` that the body of every line has."""
     models: frozenset[str] = frozenset()
     """The models that bodies name, a few of them where they are many; "" for one that is no text."""
 
 
-NOTHING_KNOWN: Final = Facts()
+NOTHING_KNOWN: Final = FileFacts()
 
 
-class Demands(Struct, frozen=True):
+class Requirements(Struct, frozen=True):
     """What one job asks."""
 
     endpoint: str = ""
     model: str | None = None
     """None where the job names an agent, or nothing usable."""
 
-    def met(self, facts: Facts) -> bool:
+    def met(self, facts: FileFacts) -> bool:
         """Tell whether a file with these facts meets them in every line."""
         field = REQUIRED.get(self.endpoint)
-        return (field is None or field in facts.everywhere) and (
+        return (field is None or field in facts.fields_in_all_lines) and (
             self.model is None or facts.models <= {self.model}
         )
 
-    def unmet(self, number: int, body: Mapping[str, Any]) -> Iterator[Finding]:
+    def violations(self, number: int, body: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield what a line lacks.
 
         Args:
@@ -67,6 +67,6 @@ class Demands(Struct, frozen=True):
         """
         field, model = REQUIRED.get(self.endpoint), body.get("model")
         if field is not None and field not in body:
-            yield Finding(Kind.LACKS, number, more=f": `{field}`, which {self.endpoint} requires")
+            yield Finding(FindingKind.LACKS, number, more=f": `{field}`, which {self.endpoint} requires")
         if self.model is not None and model is not None and model != self.model:
-            yield Finding(Kind.OTHER_MODEL, number, more=f", `{self.model}`")
+            yield Finding(FindingKind.OTHER_MODEL, number, more=f", `{self.model}`")

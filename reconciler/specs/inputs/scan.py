@@ -15,13 +15,13 @@ import msgspec
 from msgspec import Struct, field
 
 from reconciler.specs.inputs.blocks import Text, split
-from reconciler.specs.inputs.diagnose import LONGEST, check_utf8, why
-from reconciler.specs.inputs.findings import Finding, Findings, Kind
-from reconciler.specs.inputs.requirements import FIELDS, NOTHING_KNOWN, Facts
+from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line
+from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
+from reconciler.specs.inputs.requirements import FIELDS, NOTHING_KNOWN, FileFacts
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _MODELS: Final = 20
-_FEW: Final = 32
+_MAX_MODELS: Final = 32
 """Lines that are decoded at a time: Python keeps so many freed objects of a kind at hand for the next ones."""
 
 
@@ -54,7 +54,7 @@ _Request: TypeAlias = "tuple[str, Mapping[str, Any]]"
 _decode: Final = msgspec.json.Decoder(_Line).decode
 _decode_long: Final = msgspec.json.Decoder(_LongLine).decode
 _encode: Final = msgspec.json.Encoder().encode
-REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _DIGITS: Final = 309
 """From so many digits on a whole number is beyond a double."""
@@ -73,7 +73,7 @@ class Scan(Struct):
     """A hash of each custom_id, where they were asked for: enough to suspect that two files share one."""
     longest: int = 0
     """No line has more bytes."""
-    facts: Facts = NOTHING_KNOWN
+    facts: FileFacts = NOTHING_KNOWN
 
 
 def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: bool = False) -> Scan:
@@ -87,30 +87,30 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
     """
     seen = _Seen(findings)
     for text in texts:
-        found = plain(text, seen.everywhere) if len(text) <= min(longest, LONGEST) else None
+        found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
         if found is not None:
             seen.take(found, len(text))
-        elif not _closely(text, longest, seen):
+        elif not _check_line_by_line(text, longest, seen):
             break
         if findings.full:
             break
     if not seen.number:
-        findings.add(Finding(Kind.EMPTY_FILE))
-    facts = Facts(seen.everywhere, frozenset(seen.models))
+        findings.add(Finding(FindingKind.EMPTY_FILE))
+    facts = FileFacts(seen.everywhere, frozenset(seen.models))
     marks = array("q", map(hash, seen.ids) if marked else ())
     return Scan(requests=seen.number, marks=marks, longest=seen.longest, facts=facts)
 
 
-class _Plain(Struct):
+class _Batch(Struct):
     """What some good lines hold."""
 
     ids: list[str] = field(default_factory=list)
-    everywhere: frozenset[str] = FIELDS
+    fields_in_all_lines: frozenset[str] = FIELDS
     """Those of `FIELDS` that all their bodies have."""
     models: set[str] = field(default_factory=set)
 
 
-def plain(text: Text, fields: frozenset[str] = FIELDS) -> _Plain | None:
+def decode_batch(text: Text, fields: frozenset[str] = FIELDS) -> _Batch | None:
     """Return what some lines hold, None where one is no request or asks for a closer look.
 
     Decoders forget the first of two equal keys, and say nothing of it. What was decoded is therefore encoded again:
@@ -120,18 +120,18 @@ def plain(text: Text, fields: frozenset[str] = FIELDS) -> _Plain | None:
         text: the lines.
         fields: those of which it matters whether all bodies have them.
     """
-    lines, found, marks = split(text), _Plain(everywhere=fields), 0
+    lines, found, marks = split(text), _Batch(fields_in_all_lines=fields), 0
     try:
-        for at in range(0, len(lines), _FEW):
-            rows = [*map(_decode, lines[at : at + _FEW])]
+        for at in range(0, len(lines), _MAX_MODELS):
+            rows = [*map(_decode, lines[at : at + _MAX_MODELS])]
             marks += _encode(rows).count(b'"')
             found.ids += [row.custom_id for row in rows]
             bodies = [row.body for row in rows]
-            for name in found.everywhere:
+            for name in found.fields_in_all_lines:
                 if False in [name in body for body in bodies]:
-                    found.everywhere -= {name}
+                    found.fields_in_all_lines -= {name}
             found.models |= {name for body in bodies if "model" in body for name in _model(body)}
-    except REFUSED:
+    except DECODE_ERRORS:
         return None
     if marks != text.count(b'"') + (text.count(rb"\u0022") if b"\\" in text else 0) or b"\r" in text:
         return None
@@ -155,11 +155,11 @@ class _Seen:
         self.everywhere = FIELDS
         self.models: set[str] = set()
 
-    def take(self, found: _Plain, longest: int) -> None:
+    def take(self, found: _Batch, longest: int) -> None:
         """Take good lines, none of which has more bytes than that."""
         self._once(found.ids)
         self.longest = max(self.longest, longest)
-        self.everywhere &= found.everywhere
+        self.everywhere &= found.fields_in_all_lines
         self.models.update(list(found.models)[: _MODELS - len(self.models)])
 
     def _once(self, ids: list[str]) -> None:
@@ -171,27 +171,27 @@ class _Seen:
         if len(known) < fresh:
             for number, custom_id in enumerate(ids, self.number + 1):
                 if custom_id in earlier:
-                    self.findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
+                    self.findings.add(Finding(FindingKind.SAME_ID, number, custom_id=custom_id))
                 earlier.add(custom_id)
         self.number += len(ids)
 
 
-def _closely(text: Text, longest: int, seen: _Seen) -> bool:
+def _check_line_by_line(text: Text, longest: int, seen: _Seen) -> bool:
     """Look at lines one by one; False where one of them is so long that the reading ends."""
     for line in split(text):
         number = seen.number + 1
         if len(line) > longest:
             seen.number = number
-            seen.findings.add(Finding(Kind.TOO_LONG, number, more=f": more than {longest:,} bytes"))
+            seen.findings.add(Finding(FindingKind.TOO_LONG, number, more=f": more than {longest:,} bytes"))
             return False
         if line.endswith(b"\r"):
-            seen.findings.add(Finding(Kind.CRLF, number))
-        taken, found = _judged(number, line)
+            seen.findings.add(Finding(FindingKind.CRLF, number))
+        taken, found = _check_line(number, line)
         for finding in found:
             seen.findings.add(finding)
         if taken and not found:
             custom_id, body = taken
-            seen.take(_Plain([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
+            seen.take(_Batch([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
         else:
             seen.number = number
         if seen.findings.full:
@@ -199,15 +199,15 @@ def _closely(text: Text, longest: int, seen: _Seen) -> bool:
     return True
 
 
-def _judged(number: int, line: Text) -> tuple[_Request | None, tuple[Finding, ...]]:
+def _check_line(number: int, line: Text) -> tuple[_Request | None, tuple[Finding, ...]]:
     """Return what a line holds, as far as the decoder takes it, and what is wrong with it."""
     try:
         taken = request(line)
-    except REFUSED:
-        return None, tuple(why(number, line)) or (Finding(Kind.REFUSED, number),)
-    if len(line) > LONGEST or plain(line):
+    except DECODE_ERRORS:
+        return None, tuple(diagnose_line(number, line)) or (Finding(FindingKind.REFUSED, number),)
+    if len(line) > MAX_LENGTH or decode_batch(line):
         return taken, ()
-    return taken, tuple(why(number, line))
+    return taken, tuple(diagnose_line(number, line))
 
 
 def request(line: Text) -> _Request:
@@ -216,7 +216,7 @@ def request(line: Text) -> _Request:
     Raises:
         REFUSED: it is no request.
     """
-    if len(line) <= LONGEST:
+    if len(line) <= MAX_LENGTH:
         short = _decode(line)
         return short.custom_id, short.body
     long = _decode_long(line)
@@ -238,6 +238,6 @@ def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any
             number += 1
             try:
                 custom_id, body = request(line)
-            except REFUSED:
+            except DECODE_ERRORS:
                 continue
             yield number, custom_id, body

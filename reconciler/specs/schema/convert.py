@@ -14,7 +14,7 @@ from reconciler.specs.yaml.tree import Document
 Model = TypeVar("Model", bound=msgspec.Struct)
 
 
-def accept(
+def convert_or_explain(
     document: Document, model: type[Model], schema: Callable[[], Schema], misplaced: Mapping[str, str]
 ) -> Model | list[Problem]:
     """Return the document's value as `model`, or what is wrong with it beyond what reading it found already.
@@ -32,17 +32,17 @@ def accept(
     problems = explain(document, schema(), misplaced)
     if problems or document.problems:
         return problems
-    return msgspec.convert(whole(document.value), model)
+    return msgspec.convert(integral_floats_to_int(document.value), model)
 
 
-def whole(value: Any) -> Any:  # noqa: ANN401 - JSON
+def integral_floats_to_int(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return `value` with numbers like 24.0 as integers: to JSON Schema, and to RFC 8785, they are one."""
     match value:
         case float() if value.is_integer():
             return int(value)
         case dict():
-            return {key: whole(item) for key, item in value.items()}
+            return {key: integral_floats_to_int(item) for key, item in value.items()}
         case list():
-            return [whole(item) for item in value]
+            return [integral_floats_to_int(item) for item in value]
         case _:
             return value

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.errors import Problem
     from reconciler.specs.yaml.tree import Document, Path
 
-Told = tuple[str, str]
+MessageAndHint = tuple[str, str]
 """What is wrong, and the next step."""
 
 _REMOVE: Final = "give it a value, or remove the line"
@@ -50,7 +50,7 @@ class _Mistake:
     """One thing to tell, and where in the document it stands."""
 
     path: Path
-    told: Told
+    problem: MessageAndHint
     at_key: bool = False
     """True where the key is wrong, not its value."""
     absence: bool = False
@@ -93,7 +93,7 @@ def _violation(error: ValidationError) -> _Violation:
 
 def _placed(document: Document, mistake: _Mistake) -> Problem:
     place = document.key_place(mistake.path) if mistake.at_key else document.place(mistake.path)
-    name, (message, hint) = dotted(mistake.path), mistake.told
+    name, (message, hint) = dotted(mistake.path), mistake.problem
     prompts = mistake.path[:1] == ("requests",)
     if mistake.path == ("requests",) and hint.startswith("write a list"):
         hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never the text that stands there
@@ -104,12 +104,12 @@ def _placed(document: Document, mistake: _Mistake) -> Problem:
 
 def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:  # noqa: C901 - one branch a keyword
     if found.of_key:
-        yield _Mistake((*found.path, found.value), _tell(found), at_key=True)
+        yield _Mistake((*found.path, found.value), _describe(found), at_key=True)
     elif found.keyword == "additionalProperties":
         for key in found.value:
             if key not in found.here["properties"]:
-                told = _unknown(key, found, schema, misplaced)
-                yield _Mistake((*found.path, key), told, at_key=True)
+                problem = _unknown(key, found, schema, misplaced)
+                yield _Mistake((*found.path, key), problem, at_key=True)
     elif found.keyword == "required":
         for name in found.wanted:
             if name not in found.value:
@@ -120,7 +120,7 @@ def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -
     elif found.keyword == "anyOf" and isinstance(found.value, dict | list):
         yield from _inside(found, schema, misplaced)
     else:
-        yield _Mistake(found.path, _tell(found))
+        yield _Mistake(found.path, _describe(found))
 
 
 def _inside(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:
@@ -129,7 +129,7 @@ def _inside(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> 
     for inner in inside:
         yield from _mistakes(inner, schema, misplaced)
     if not inside:
-        yield _Mistake(found.path, _tell(found))
+        yield _Mistake(found.path, _describe(found))
 
 
 def _field_of(branch: Schema) -> Path:
@@ -145,8 +145,8 @@ def _not_one(found: _Violation, fields: list[Path], schema: Schema) -> _Mistake:
         (field for field in fields if _holds(found.value, field)), key=lambda field: order.index(field[0])
     )
     if there:
-        told = f"stands here beside `{dotted(there[0])}`", f"keep one of them: {either(names)}"
-        return _Mistake((*found.path, *there[-1]), told, at_key=True)
+        problem = f"stands here beside `{dotted(there[0])}`", f"keep one of them: {either(names)}"
+        return _Mistake((*found.path, *there[-1]), problem, at_key=True)
     if len(names) == 1:
         return _Mistake(found.path, _missing(names[0], schema), absence=True)
     missing = either([f"`{name}`" for name in names])
@@ -161,7 +161,7 @@ def _holds(value: Any, field: Path) -> bool:  # noqa: ANN401 - JSON
     return True
 
 
-def _unknown(key: str, found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Told:
+def _unknown(key: str, found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> MessageAndHint:
     message, top = "unknown field", not found.path
     if top and key in misplaced:
         return message, misplaced[key]
@@ -180,18 +180,18 @@ def _inner(field: Schema, schema: Schema) -> Schema:
     return found
 
 
-def _missing(name: str, here: Schema) -> Told:
+def _missing(name: str, here: Schema) -> MessageAndHint:
     examples = here["properties"][name].get("examples")
     return f"`{name}` is missing", f"add `{name}: {examples[0]}`" if examples else f"add `{name}`"
 
 
-def _tell(found: _Violation) -> Told:
+def _describe(found: _Violation) -> MessageAndHint:
     if found.keyword == "anyOf":
         # Of several permitted types, tell about the one that was written.
         fitting = next((inner for inner in found.branches if inner.keyword != "type"), None)
-        return _tell(fitting) if fitting else _type(found.value, _types(found.wanted))
-    tell = _TELL.get(found.keyword)
-    return tell(found) if tell else ("not permitted here", "")
+        return _describe(fitting) if fitting else _type(found.value, _types(found.wanted))
+    describe = _DESCRIBERS.get(found.keyword)
+    return describe(found) if describe else ("not permitted here", "")
 
 
 def _types(branches: list[Schema]) -> list[str]:
@@ -199,7 +199,7 @@ def _types(branches: list[Schema]) -> list[str]:
     return [branch["type"] for branch in branches if "type" in branch]
 
 
-def _type(value: object, wanted: list[str]) -> Told:
+def _type(value: object, wanted: list[str]) -> MessageAndHint:
     # Every whole number is a number: saying both would only confuse.
     names = [
         KINDS[name] for name in wanted if name != "null" and not (name == "integer" and "number" in wanted)
@@ -225,12 +225,12 @@ def _type_hint(value: object, wanted: list[str]) -> str:
             return ""
 
 
-def _enum(value: object, wanted: list[str]) -> Told:
+def _enum(value: object, wanted: list[str]) -> MessageAndHint:
     choices = either([f"`{name}`" for name in wanted])
     return f"must be {choices}", did_you_mean(value, wanted, "") if isinstance(value, str) else ""
 
 
-def _range(here: Schema) -> Told:
+def _range(here: Schema) -> MessageAndHint:
     low, high = here.get("minimum"), here.get("maximum")
     if "exclusiveMinimum" in here:
         return f"must be more than {here['exclusiveMinimum']:,}" + (f", at most {high:,}" if high else ""), ""
@@ -239,7 +239,7 @@ def _range(here: Schema) -> Told:
     return f"must be {low:,} to {high:,}", ""
 
 
-_TELL: Final[dict[str, Callable[[_Violation], Told]]] = {
+_DESCRIBERS: Final[dict[str, Callable[[_Violation], MessageAndHint]]] = {
     "type": lambda found: _type(
         found.value, found.wanted if isinstance(found.wanted, list) else [found.wanted]
     ),

@@ -17,7 +17,7 @@ from reconciler.specs.schema.types import (
     Paths,
     RerunText,
     Share,
-    told,
+    schema_message,
 )
 
 _SOME = Meta(min_length=1)
@@ -92,7 +92,7 @@ class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             pattern=r"^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)" + END,
             description="The time zone whose calendar counts, by its name in the tz database.",
             examples=["Europe/Paris"],
-            extra_json_schema=told(
+            extra_json_schema=schema_message(
                 "not a time zone", "its name in the tz database, such as `Europe/Paris`, or UTC"
             ),
         ),
@@ -102,7 +102,7 @@ class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             str,
             Meta(
                 pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}" + END,
-                extra_json_schema=told("not a date", "write it as `2026-11-23`"),
+                extra_json_schema=schema_message("not a date", "write it as `2026-11-23`"),
             ),
         ]
         | UnsetType,

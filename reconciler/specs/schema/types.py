@@ -20,7 +20,7 @@ OF_FILES: Final = ("stem", "dir", "path")
 _NAME_PART: Final = rf"(?:[a-z0-9._-]|\{{(?:{'|'.join((*OF_FILES, *PLAIN))})\}})"
 
 
-def told(message: str, hint: str) -> dict[str, str]:
+def schema_message(message: str, hint: str) -> dict[str, str]:
     """Return what is said, and the next step, as a schema holds them."""
     return {"errorMessage": message, "x-hint": hint}
 
@@ -31,7 +31,7 @@ Name = Annotated[
     str,
     Meta(
         pattern=rf"^(?![._-]){_NAME_PART}{{1,100}}" + END,
-        extra_json_schema=told("not a name", NAME_RULE),
+        extra_json_schema=schema_message("not a name", NAME_RULE),
     ),
 ]
 """A name, or one with placeholders; how long and of what it is once they are filled is checked then."""
@@ -40,32 +40,37 @@ Endpoint = Annotated[
     str,
     Meta(
         pattern=r"^/v1/[!-~]+" + END,
-        extra_json_schema=told("not an endpoint", "a path such as `/v1/chat/completions`"),
+        extra_json_schema=schema_message("not an endpoint", "a path such as `/v1/chat/completions`"),
     ),
 ]
 ModelName = Annotated[
     str,
     Meta(
         pattern=_WORD,
-        extra_json_schema=told("not a model name", "one word, such as `mistral-small-latest`"),
+        extra_json_schema=schema_message("not a model name", "one word, such as `mistral-small-latest`"),
     ),
 ]
 AgentId = Annotated[
-    str, Meta(pattern=_WORD, extra_json_schema=told("not an agent's id", "one word, as the API shows it"))
+    str,
+    Meta(
+        pattern=_WORD, extra_json_schema=schema_message("not an agent's id", "one word, as the API shows it")
+    ),
 ]
 JobId = Annotated[
     str,
     Meta(
         max_length=100,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*" + END,
-        extra_json_schema=told("not a job's id", "as `reconciler jobs list --all` shows it in JSON"),
+        extra_json_schema=schema_message(
+            "not a job's id", "as `reconciler jobs list --all` shows it in JSON"
+        ),
     ),
 ]
 WorkDigest = Annotated[
     str,
     Meta(
         pattern=r"^v[1-9][0-9]{0,3}:[0-9a-f]{64}" + END,
-        extra_json_schema=told("not a work digest", "leave it out, and the problem tells it"),
+        extra_json_schema=schema_message("not a work digest", "leave it out, and the problem tells it"),
     ),
 ]
 Paths = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
@@ -75,7 +80,7 @@ MetadataKey = Annotated[
         min_length=1,
         max_length=32,
         pattern=r"^(?!reconciler\.)",
-        extra_json_schema=told("reserved", "keys that begin with `reconciler.` are the tool's own"),
+        extra_json_schema=schema_message("reserved", "keys that begin with `reconciler.` are the tool's own"),
     ),
 ]
 MetadataText = Annotated[str, Meta(min_length=1, max_length=512)]
@@ -84,7 +89,9 @@ RerunText = Annotated[
     Meta(
         max_length=64,
         pattern=r"^[ -~]*" + END,
-        extra_json_schema=told("not plain ASCII on one line", "use letters, digits and punctuation"),
+        extra_json_schema=schema_message(
+            "not plain ASCII on one line", "use letters, digits and punctuation"
+        ),
     ),
 ]
 Hours = Annotated[int, Meta(ge=1, le=168)]

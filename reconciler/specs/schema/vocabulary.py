@@ -33,7 +33,7 @@ _BODY_FIELDS: Final = (
     *("reasoning_effort", "response_format", "safe_prompt", "seed", "stop", "store", "stream", "suffix"),
     *("temperature", "timestamp_granularities", "tool_choice", "tools", "top_p"),
 )
-MISPLACED: Final = {
+MISPLACED_FIELD_HINTS: Final = {
     **dict.fromkeys(_BODY_FIELDS, "it is part of a request: write it into the `body` of each line"),
     "completion_window": "write `timeout_hours`, in hours",
 }

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 import yaml
 
-from reconciler.specs.yaml.source import START, Place, Source
+from reconciler.specs.yaml.source import START, Place, SourceFile
 
-UNSEEN: Final = re.compile(
+INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 """Characters that may not stand in a spec: YAML refuses most and takes others for line breaks, and those that turn the
@@ -22,7 +22,7 @@ reading direction around show a reviewer another text than the one that is read 
 WRITE_CHARACTER: Final = "write the character itself, or `\\U0001F600` in place of two `\\u`"
 
 
-class Told(NamedTuple):
+class ParserMessage(NamedTuple):
     """Where, what, and the next step."""
 
     place: Place
@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 
 class _Row(NamedTuple):
-    said: str
+    parser_text: str
     """Part of what the parser says, in its context or its problem."""
     message: str
     hint: str
@@ -95,26 +95,26 @@ _ROWS: Final = (
 _CANNOT_BEGIN: Final = "cannot start any token"
 
 
-def told(source: Source, error: yaml.YAMLError) -> Told:
+def parser_message(source: SourceFile, error: yaml.YAMLError) -> ParserMessage:
     """Return what to say about what the parser raised."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        unseen = UNSEEN.search(source.text)
+        unseen = INVISIBLE.search(source.text)
         return unseen_at(source, unseen) if unseen else _otherwise(START)
     place = Place(error.problem_mark.line, error.problem_mark.column)
-    said = f"{error.context} {error.problem}"
-    if _CANNOT_BEGIN in said:
+    parser_text = f"{error.context} {error.problem}"
+    if _CANNOT_BEGIN in parser_text:
         return _cannot_begin(source, place)
     end = source.place_of(max(0, len(source.text.rstrip()) - 1))
-    if "flow node" in said and place >= end:
-        return Told(end, "a `[` or `{` that is not closed", "close it")
-    row = next((row for row in _ROWS if row.said in said), None)
+    if "flow node" in parser_text and place >= end:
+        return ParserMessage(end, "a `[` or `{` that is not closed", "close it")
+    row = next((row for row in _ROWS if row.parser_text in parser_text), None)
     if row is None:
         return _otherwise(place)
     opening = error.context_mark if row.at_opening else None
-    return Told(Place(opening.line, opening.column) if opening else place, row.message, row.hint)
+    return ParserMessage(Place(opening.line, opening.column) if opening else place, row.message, row.hint)
 
 
-def too_deep_at(source: Source, error: yaml.YAMLError) -> int:
+def too_deep_at(source: SourceFile, error: yaml.YAMLError) -> int:
     """Return the offset at which libyaml stopped because of its own count of levels, 0 for another error.
 
     libyaml 0.2.6 reads 1,000 levels, more than `limits.spec_depth` may be. It looks ahead for a `:`, so that it
@@ -126,21 +126,21 @@ def too_deep_at(source: Source, error: yaml.YAMLError) -> int:
     return end if _TOO_DEEP in f"{error.problem}" and end < len(source.text) else 0
 
 
-def unseen_at(source: Source, found: re.Match[str]) -> Told:
+def unseen_at(source: SourceFile, found: re.Match[str]) -> ParserMessage:
     """Return what to say about a character that may not stand in a spec."""
     code = f"{ord(found[0]):04x}"
     message = f"the invisible character U+{code.upper()} may not stand in a spec"
-    return Told(
+    return ParserMessage(
         source.place_of(found.start()), message, f'remove it, or write `"\\u{code}"` where it is meant'
     )
 
 
-def _cannot_begin(source: Source, place: Place) -> Told:
+def _cannot_begin(source: SourceFile, place: Place) -> ParserMessage:
     character = source.line(place)[place.column : place.column + 1]
     if character == "\t":
-        return Told(place, "a tab in the indentation", "indent with spaces")
-    return Told(place, f"a value cannot begin with `{character}`", "put it in quotes")
+        return ParserMessage(place, "a tab in the indentation", "indent with spaces")
+    return ParserMessage(place, f"a value cannot begin with `{character}`", "put it in quotes")
 
 
-def _otherwise(place: Place) -> Told:
-    return Told(place, "not YAML from here on", "put text with special characters in quotes")
+def _otherwise(place: Place) -> ParserMessage:
+    return ParserMessage(place, "not YAML from here on", "put text with special characters in quotes")

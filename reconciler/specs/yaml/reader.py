@@ -35,17 +35,17 @@ from reconciler.errors import Problem
 from reconciler.settings import Limits
 from reconciler.specs.yaml import messages, scalars
 from reconciler.specs.yaml.parser import FASTEST, EventParser
-from reconciler.specs.yaml.source import Source
+from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import Document, Fields, Items, Node, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is meant"
 
 
 def read(
-    source: Source, limits: Limits, *, parser: Callable[[str], EventParser] = FASTEST
+    source: SourceFile, limits: Limits, *, parser: Callable[[str], EventParser] = FASTEST
 ) -> tuple[list[Document], list[Problem]]:
     """Return the documents of a file that hold anything, and what ended the reading early, if anything did."""
-    if not source.text.isascii() and (unseen := messages.UNSEEN.search(source.text)):
+    if not source.text.isascii() and (unseen := messages.INVISIBLE.search(source.text)):
         place, message, hint = messages.unseen_at(source, unseen)
         return [], [source.problem(place, message, hint=hint)]
     tree = _Tree(source, limits)
@@ -55,10 +55,10 @@ def read(
         return tree.found, [*tree.problems, stop.problem]
     except yaml.YAMLError as error:
         if end := messages.too_deep_at(source, error):
-            found, stopped = read(Source(source.path, source.text[:end]), limits, parser=parser)
+            found, stopped = read(SourceFile(source.path, source.text[:end]), limits, parser=parser)
             if stopped:
                 return found, stopped
-        place, message, hint = messages.told(source, error)
+        place, message, hint = messages.parser_message(source, error)
         return tree.found, [*tree.problems, source.problem(place, message, hint=hint)]
     return tree.found, []
 
@@ -80,7 +80,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 class _Tree:
     """Builds documents from events."""
 
-    def __init__(self, source: Source, limits: Limits) -> None:
+    def __init__(self, source: SourceFile, limits: Limits) -> None:
         self._source = source
         self._limits = limits
         self._count = 0

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 Scalar: TypeAlias = "bool | int | float | str | None"
 
-LONGEST_NUMBER: Final = 64
+MAX_NUMBER_LENGTH: Final = 64
 """Characters of an unquoted number. Longer ones are ids or hostile, and neither is a number."""
 
 WORDS: Final[dict[str, Scalar]] = {
@@ -61,7 +61,7 @@ def _number(text: str) -> Scalar:
     kind = found.lastgroup or ""
     if kind == "no_json":
         raise NotAValueError(f"{text} is not a number that JSON can hold")
-    if len(text) > LONGEST_NUMBER:
+    if len(text) > MAX_NUMBER_LENGTH:
         raise NotAValueError(f"a number of {len(text):,} digits")
     if kind in _BASES:
         return int(found[kind], _BASES[kind])

@@ -23,7 +23,7 @@ class Place(NamedTuple):
 START: Final = Place(0, 0)
 
 
-class Source:
+class SourceFile:
     """The text of one file.
 
     Attributes:
@@ -80,11 +80,11 @@ class Source:
         return Place(len(before) - 1, len(before[-1]))
 
 
-def decode(path: str, data: bytes) -> Source | Problem:
+def decode(path: str, data: bytes) -> SourceFile | Problem:
     """Return the text of a file, or the problem that keeps it from being text."""
     body = data.removeprefix(BOM_UTF8)
     try:
-        return Source(path, body.decode())
+        return SourceFile(path, body.decode())
     except UnicodeDecodeError as error:
         if data.startswith(_UTF16_MARKS):
             return Problem(path=path, message="the file is UTF-16, not UTF-8", hint="save it as UTF-8")

@@ -13,7 +13,7 @@ import yaml
 from msgspec import Struct
 
 from reconciler.errors import Problem
-from reconciler.specs.yaml.source import START, Place, Source
+from reconciler.specs.yaml.source import START, Place, SourceFile
 
 Step: TypeAlias = "str | int"
 Path: TypeAlias = tuple[Step, ...]
@@ -59,7 +59,7 @@ Node: TypeAlias = "Fields | Items | yaml.ScalarEvent"
 class Document(Struct, frozen=True):
     """One document of a file."""
 
-    source: Source
+    source: SourceFile
     node: Node
     value: Any
     """dict, list, str, int, float, bool or None, nested."""
@@ -67,7 +67,7 @@ class Document(Struct, frozen=True):
     """What reading it found; the value is still good for further checks."""
     incomplete: bool
     """True where a key had to be left out of the value: nothing can be said to be missing."""
-    sources: Mapping[Path, Source] = {}
+    sources: Mapping[Path, SourceFile] = {}
     """Where the values stand that another file gave."""
 
     @property
@@ -106,7 +106,7 @@ class Document(Struct, frozen=True):
             return place_of(parent.parts[str(path[-1])][0])
         return self.place(path)
 
-    def source_of(self, path: Path) -> Source:
+    def source_of(self, path: Path) -> SourceFile:
         """Return the file in which the value at `path` was written."""
         while path and path not in self.sources:
             path = path[:-1]

@@ -13,7 +13,7 @@ from typing import Final
 from reconciler.telemetry.events import deciding, doing, ending, running
 from reconciler.telemetry.events.fields import BOUND, HEAD, LEVELS, Event, Field, Level
 
-__all__ = ["BOUND", "EVENTS", "HEAD", "LEVELS", "Event", "Field", "Level", "complaint"]
+__all__ = ["BOUND", "EVENTS", "HEAD", "LEVELS", "Event", "Field", "Level", "validate_event"]
 
 EVENTS: Final[Mapping[str, Event]] = {
     **deciding.EVENTS,
@@ -24,19 +24,19 @@ EVENTS: Final[Mapping[str, Event]] = {
 """Every event, in the order of a run."""
 
 
-def complaint(event: str, facts: Mapping[str, object]) -> str:
+def validate_event(event: str, facts: Mapping[str, object]) -> str:
     """Return how an event differs from the catalogue, "" where it does not."""
     known = EVENTS.get(event)
     if known is None:
         return f"{event} is not in the catalogue of events"
-    told = {key for key, value in facts.items() if value is not None}
-    missing = {key for key, field in known.fields.items() if not field.optional} - told
+    given = {key for key, value in facts.items() if value is not None}
+    missing = {key for key, field in known.fields.items() if not field.optional} - given
     wrong = [f"no {key}" for key in sorted(missing)]
     wrong += [f"{key} is not in the catalogue" for key in sorted(facts.keys() - known.fields.keys())]
     wrong += [
         f"{key} is no {field.type}: {facts[key]!r}"
         for key, field in known.fields.items()
-        if key in told and not _fits(field, facts[key])
+        if key in given and not _fits(field, facts[key])
     ]
     return f"{event}: {'; '.join(wrong)}" if wrong else ""
 

@@ -19,7 +19,7 @@ from reconciler.telemetry.events.fields import (
     text,
 )
 
-BOUGHT: Final[Mapping[str, Field]] = {
+CREATED: Final[Mapping[str, Field]] = {
     "name": NAME,
     "job_id": JOB,
     "op": OP,
@@ -69,17 +69,17 @@ EVENTS: Final[Mapping[str, Event]] = {
         "An upload that was to be used again is gone; its content is sent again.",
         {"file_id": text("The id of the upload that is gone.")},
     ),
-    "input.uploads_unknown": Event(
+    "uploads.list_failed": Event(
         "warning",
         "The list of uploads could not be read, so nothing is used again.",
         {"error": ERROR},
     ),
-    "input.upload_unread": Event(
+    "upload.verify_failed": Event(
         "warning",
         "An upload could not be read back, so its content is sent again.",
         {"file_id": text("Its id."), "error": ERROR},
     ),
-    "input.upload_forged": Event(
+    "upload.content_mismatch": Event(
         "error",
         "An upload is not the content that it is named after: somebody else made it. It is not used.",
         {
@@ -88,11 +88,11 @@ EVENTS: Final[Mapping[str, Event]] = {
             "sha256": text("Of its bytes, in hexadecimal."),
         },
     ),
-    "work.progressed": Event(
+    "progress.reported": Event(
         "info",
         "Long work goes on; told every ten seconds where there is no terminal to draw bars on.",
         {
-            "work": text("What goes on: `checking`, `uploading` or `writing`."),
+            "kind": text("What goes on: `checking`, `uploading` or `writing`."),
             "done": count("Bytes that were checked or uploaded; creates and cancels that were made."),
             "total": count("How many there are, as far as it is known."),
             "elapsed_ms": ELAPSED,
@@ -103,13 +103,15 @@ EVENTS: Final[Mapping[str, Event]] = {
         "Sending an input file failed, and it is sent again.",
         {"path": PATH, "error": ERROR},
     ),
-    "job.created": Event("info", "A job was created.", BOUGHT),
+    "job.created": Event("info", "A job was created.", CREATED),
     "job.create_unknown": Event(
         "warning",
         "The answer to a create was lost: the job is looked for by its op, and not created blindly again.",
         {"name": NAME, "op": OP, "error": ERROR},
     ),
-    "job.adopted": Event("warning", "A job whose answer was lost was found by its op: it is ours.", BOUGHT),
+    "job.recovered": Event(
+        "warning", "A job whose answer was lost was found by its op: it is ours.", CREATED
+    ),
     "job.create_failed": Event("error", "A job was certainly not created.", {"name": NAME, "error": ERROR}),
     "job.tags_altered": Event(
         "error",
@@ -135,7 +137,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         "Jobs that were created do not show in the list yet: a later run without the ledger could miss them.",
         {"job_ids": Field("strings", "Their ids.")},
     ),
-    "apply.not_settled": Event(
+    "apply.duplicate_check_failed": Event(
         "warning",
         "What was created could not be looked at once more: a duplicate would be cancelled by the next apply.",
         {"error": ERROR},
@@ -145,7 +147,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         "The plan was carried out, as far as it could be.",
         {
             "created": count("Jobs that were created."),
-            "adopted": count("Jobs among them whose answer was lost and that were found."),
+            "recovered": count("Jobs among them whose answer was lost and that were found."),
             "cancelled": count("Jobs that were cancelled."),
             "failed": count("Actions that certainly had no effect."),
             "unknown": count("Actions of which nobody can tell yet."),

@@ -19,7 +19,7 @@ EVENTS: Final[Mapping[str, Event]] = {
             "failed": count("How many failed."),
         },
     ),
-    "wait.look_failed": Event(
+    "wait.poll_failed": Event(
         "warning",
         "The jobs that are waited for could not be looked at; waiting goes on.",
         {"error": ERROR, "failures": count("How many looks in a row failed.")},
@@ -36,13 +36,13 @@ EVENTS: Final[Mapping[str, Event]] = {
             "elapsed_ms": ELAPSED,
         },
     ),
-    "ends.telling_began": Event(
+    "notifications.enabled": Event(
         "info",
         "Ends of jobs are told to `on_end` from here on; those before are not, and neither is anything where each "
         "run has a ledger of its own.",
         {},
     ),
-    "end.told": Event(
+    "notification.delivered": Event(
         "info",
         "The end of a job was told to `on_end`.",
         {
@@ -52,12 +52,12 @@ EVENTS: Final[Mapping[str, Event]] = {
             "elapsed_ms": ELAPSED,
         },
     ),
-    "end.not_told": Event(
+    "notification.failed": Event(
         "warning",
         "A call of `on_end` failed; the end is told again by the next apply.",
         {"name": NAME, "job_id": JOB, "error": ERROR, "failures": count("How often it has failed.")},
     ),
-    "end.given_up": Event(
+    "notification.abandoned": Event(
         "error",
         "Calls of `on_end` failed too often; the end is not told again.",
         {"name": NAME, "job_id": JOB, "error": ERROR, "failures": count("How often it has failed.")},
@@ -106,7 +106,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         "The results of a job could not be fetched; the next pull goes on.",
         {"name": NAME, "job_id": JOB, "error": ERROR},
     ),
-    "results.waited_for": Event(
+    "results.waiting_for_lease": Event(
         "info",
         "Other runners are fetching results: they are waited for, and taken over from where they stop.",
         {

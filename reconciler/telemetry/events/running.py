@@ -36,10 +36,10 @@ EVENTS: Final[Mapping[str, Event]] = {
         "Outcomes could not be pushed to the shared ledger; the next run on this host pushes them.",
         {"error": ERROR},
     ),
-    "ledger.raced": Event(
+    "ledger.conflict": Event(
         "info", "Another runner wrote to the shared ledger first: everything is read and planned again.", {}
     ),
-    "run.found_interrupted": Event(
+    "run.previous_interrupted": Event(
         "warning",
         "An earlier run ended without saying what became of its creates; they are looked for by their ops.",
         {"earlier_run_id": text("That run."), "creates": count("Creates without an outcome.")},
