@@ -27,13 +27,12 @@ from reconciler.cli.main import run
 SPECS = 200
 KEPT = Path(__file__).with_name("calls.json")
 PART = {
-    "specs": "load",
-    "api": "list",
-    "listing.py": "list",
-    "observe.py": "list",
-    "tags.py": "list",
-    "planner.py": "decide",
-    "rules": "decide",
+    "specs/": "load",
+    "api/": "list",
+    "workspace/": "list",
+    "model/tags.py": "list",
+    "planning/planner.py": "decide",
+    "planning/rules/": "decide",
 }
 
 
@@ -47,7 +46,9 @@ def counted(argv: list[str]) -> Counter[str]:
             path = frame.f_code.co_filename
             found["all"] += 1
             if path.startswith(package):
-                found[PART.get(path.removeprefix(package).partition(os.sep)[0], "the rest")] += 1
+                inside = path.removeprefix(package).replace(os.sep, "/")
+                part = (it for place, it in PART.items() if inside.startswith(place))
+                found[next(part, "the rest")] += 1
 
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):

@@ -28,8 +28,8 @@ from typing import Final
 import msgspec
 
 from reconciler.settings import Limits
-from reconciler.specs import scan
-from reconciler.specs.inputs import check
+from reconciler.specs.inputs import scan
+from reconciler.specs.inputs.reader import check
 
 ROUNDS: Final = 3
 MEGABYTE: Final = 1_000_000

@@ -19,13 +19,13 @@ import workspace
 from measure import Row
 from mistralai.client import Mistral
 
-from reconciler import listing
 from reconciler.api.client import Reader
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.transport import https_transport
-from reconciler.cli.host import side_by_side
+from reconciler.environment import side_by_side
 from reconciler.settings import Limits
+from reconciler.workspace import listing
 
 JOBS = 10_000
 DELAY = 0.05

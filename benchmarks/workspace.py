@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler import tags
-from reconciler.model import JobSpec, Source
+from reconciler.model import JobSpec, Source, tags
 from reconciler.specs.load import load
 from reconciler.specs.project import load_project
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from reconciler.counting import count
+from reconciler.text.plural import count
 
 
 class ExitCode(IntEnum):

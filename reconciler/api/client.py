@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from reconciler.api import calls, wire
 from reconciler.api.calls import Call
-from reconciler.api.exchange import Exchange, Observer
+from reconciler.api.http import Exchange, Observer
 from reconciler.api.upload import Outgoing
 from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
-from reconciler.counting import count
 from reconciler.errors import ReconcilerError
+from reconciler.text.plural import count
 
 
 class Outgoing:

@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from reconciler import __version__
-from reconciler.api import address, verdict
+from reconciler.api import address, classify
 from reconciler.api.transport import https_transport
 from reconciler.errors import ReconcilerError
 
@@ -57,4 +57,4 @@ def _post(url: str, said: bytes, timeout_seconds: float) -> str:
     except ReconcilerError as error:
         return f"{place.host}: {error}"
     except httpx.HTTPError as error:
-        return f"{place.host}: {verdict.of_exception(error).told}"
+        return f"{place.host}: {classify.of_exception(error).told}"

@@ -16,11 +16,11 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from reconciler.api import telling
+from reconciler.api import error_text
 from reconciler.api.errors import FROM_A_PROXY, MalformedAnswerError
 from reconciler.api.values import CreateJob, File, FilePage, JobPage
 from reconciler.model import Job, Phase
-from reconciler.render.clean import clean
+from reconciler.text.sanitize import clean
 
 PHASES: Final = {
     "QUEUED": Phase.ACTIVE,
@@ -238,7 +238,7 @@ def _decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
             return decoder.decode(_mended(body))
         if isinstance(error, msgspec.ValidationError):
             raise MalformedAnswerError(f"the answer is not what the API describes: {error}") from None
-        if telling.is_html(body):
+        if error_text.is_html(body):
             raise MalformedAnswerError("the answer is an HTML page", hint=FROM_A_PROXY) from None
         raise MalformedAnswerError(f"the answer is no JSON: {error}", transient=True) from None
 

@@ -12,30 +12,34 @@ from typing import Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.host import Host
-from reconciler.cli.say import aside, done, ready
-from reconciler.errors import ExitCode, ReconcilerError, SpecError
-from reconciler.render.clean import clean
+from reconciler.cli.output.errors import told
+from reconciler.cli.output.streams import aside, done, ready
+from reconciler.environment import World
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.text.sanitize import clean
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "init": ("reconciler.cli.init:init", "Write reconciler.yaml, an example, schemas, workflows."),
-    "validate": ("reconciler.cli.validate:validate", "Check the specs and their inputs, offline."),
-    "render": ("reconciler.cli.render:render", "Print the specs with families and defaults written out."),
-    "plan": ("reconciler.cli.plan:plan", "Show what apply would do, and why."),
-    "show": ("reconciler.cli.show:show", "Show a saved plan."),
-    "apply": ("reconciler.cli.apply:apply", "Create what is missing, cancel what was removed."),
-    "status": ("reconciler.cli.status:status", "Show every declared job as it stands."),
-    "rerun": ("reconciler.cli.rerun:rerun", "Ask for the work of a job once more."),
-    "wait": ("reconciler.cli.wait:wait", "Wait until declared jobs have ended."),
-    "history": ("reconciler.cli.history:history", "Tell what ever happened to our jobs."),
-    "outputs": ("reconciler.cli.outputs:outputs", "Fetch the results of ended jobs."),
-    "jobs": ("reconciler.cli.jobs:jobs", "Look at the jobs of the workspace, stop one."),
-    "files": ("reconciler.cli.files:files", "Look at the input files that this tool uploaded."),
-    "doctor": ("reconciler.cli.doctor:doctor", "Check key, host, clock, git and ledger."),
-    "ledger": ("reconciler.cli.ledger:ledger", "Look at the ledger, and fetch the shared one."),
-    "ci": ("reconciler.cli.ci:ci", "Run in GitHub Actions."),
-    "schema": ("reconciler.cli.schema:schema", "Print a JSON Schema."),
-    "sandbox": ("reconciler.cli.sandbox:sandbox", "Serve or empty the stand-in for the API."),
+    "init": ("reconciler.cli.commands.init:init", "Write reconciler.yaml, an example, schemas, workflows."),
+    "validate": ("reconciler.cli.commands.validate:validate", "Check the specs and their inputs, offline."),
+    "render": (
+        "reconciler.cli.commands.render:render",
+        "Print the specs with families and defaults written out.",
+    ),
+    "plan": ("reconciler.cli.commands.plan:plan", "Show what apply would do, and why."),
+    "show": ("reconciler.cli.commands.show:show", "Show a saved plan."),
+    "apply": ("reconciler.cli.commands.apply:apply", "Create what is missing, cancel what was removed."),
+    "status": ("reconciler.cli.commands.status:status", "Show every declared job as it stands."),
+    "rerun": ("reconciler.cli.commands.rerun:rerun", "Ask for the work of a job once more."),
+    "wait": ("reconciler.cli.commands.wait:wait", "Wait until declared jobs have ended."),
+    "history": ("reconciler.cli.commands.history:history", "Tell what ever happened to our jobs."),
+    "outputs": ("reconciler.cli.commands.outputs:outputs", "Fetch the results of ended jobs."),
+    "jobs": ("reconciler.cli.commands.jobs:jobs", "Look at the jobs of the workspace, stop one."),
+    "files": ("reconciler.cli.commands.files:files", "Look at the input files that this tool uploaded."),
+    "doctor": ("reconciler.cli.commands.doctor:doctor", "Check key, host, clock, git and ledger."),
+    "ledger": ("reconciler.cli.commands.ledger:ledger", "Look at the ledger, and fetch the shared one."),
+    "ci": ("reconciler.cli.commands.ci:ci", "Run in GitHub Actions."),
+    "schema": ("reconciler.cli.commands.schema:schema", "Print a JSON Schema."),
+    "sandbox": ("reconciler.cli.commands.sandbox:sandbox", "Serve or empty the stand-in for the API."),
 }
 """Commands in the order of a day's work, each with where it lives and what it does: `--help` imports none of them."""
 
@@ -88,30 +92,30 @@ def cli() -> None:
     """
 
 
-def run(argv: Sequence[str], host: Host | None = None) -> int:
+def run(argv: Sequence[str], world: World | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
         argv: the arguments, without the program's name.
-        host: the machine; None for the real one.
+        world: what the process has; None for the real one.
     """
     ready()
-    if host is not None:
-        return _run(argv, host)
+    if world is not None:
+        return _run(argv, world)
     stop = threading.Event()
     try:
-        host = Host(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)
+        world = World(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)
     except OSError as error:
         aside(f"error: the current folder cannot be used: {error.strerror}")
         return ExitCode.FAILED
-    code = _run(argv, host)
+    code = _run(argv, world)
     done()
     return code
 
 
-def _run(argv: Sequence[str], host: Host) -> int:
+def _run(argv: Sequence[str], world: World) -> int:
     try:
-        code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=host)
+        code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=world)
         return int(code or ExitCode.OK)
     except click.ClickException as error:
         return _usage(error)
@@ -119,25 +123,13 @@ def _run(argv: Sequence[str], host: Host) -> int:
         aside("interrupted")
         return ExitCode.INTERRUPTED
     except ReconcilerError as error:
-        aside(told(error, colour=host.colour("stderr")))
+        aside(told(error, colour=world.colour("stderr")))
         return error.exit_code
     except SystemExit:  # click's own answer when nobody reads on: `reconciler --help | head`
         return ExitCode.OK
     except OSError as error:
         aside(f"error: {clean(f'{error.filename}: ' if error.filename else '')}{error.strerror or error}")
         return ExitCode.FAILED
-
-
-def told(error: ReconcilerError, *, colour: bool) -> str:
-    """Return what happened, to what, and what to do next."""
-    if isinstance(error, SpecError):
-        from reconciler.render.problems import problems_text
-
-        return problems_text(error.problems, colour=colour)
-    label = "\x1b[1;31merror:\x1b[0m" if colour else "error:"
-    message = "\n  ".join(map(clean, str(error).splitlines()))
-    hint = "\n    ".join(map(clean, error.hint.splitlines()))
-    return f"{label} {message}" + (f"\n  hint: {hint}" if hint else "")
 
 
 def _usage(error: click.ClickException) -> int:

@@ -1,6 +1,6 @@
-"""What ever happened to our jobs: the list of jobs, the ledger, pulled results and git, put together. Pure.
+"""The history of this project's jobs: list of jobs, ledger, pulled results and git, merged. Pure.
 
-`record` is one job as all sources know it, `told` sorts the ledger's lines, `rows` puts the sources together, `choose`
-filters, `stats` counts, `story` tells one spec's course, `verify` says what does not add up. Whoever calls has read
-everything; nothing here does.
+`record` is one job as all sources know it, `ledger_index` sorts the ledger's lines, `merge` joins the sources,
+`filters` selects, `statistics` counts, `timeline` shows one spec's course, `audit` reports what does not add up. The
+caller reads everything; nothing here does.
 """

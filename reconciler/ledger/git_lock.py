@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from reconciler.counting import age
 from reconciler.errors import LedgerError
+from reconciler.text.plural import age
 
 STALE_SECONDS: Final = 60.0
 """No command that this tool gives to git holds a lock for so long."""

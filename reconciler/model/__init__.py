@@ -28,7 +28,7 @@ from reconciler.model.jobs import (
     Job,
     Phase,
 )
-from reconciler.model.ours import (
+from reconciler.model.owned import (
     TAG_PREFIX,
     Elsewhere,
     Observed,

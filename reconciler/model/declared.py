@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from reconciler import digests
+from reconciler.model import digests
 from reconciler.model.jobs import Phase
 
 

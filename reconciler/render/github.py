@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
-from reconciler.document import PlanDoc
 from reconciler.errors import Problem, ReconcilerError, SpecError
-from reconciler.outcomes import Cancelled, Created, Outcome
-from reconciler.render import folded, plan_words
-from reconciler.render.clean import clean
-from reconciler.render.outcome_words import outcome_row
+from reconciler.plans.document import PlanDoc
+from reconciler.plans.outcomes import Cancelled, Created, Outcome
+from reconciler.render import grouping, plan_view
+from reconciler.render.outcome_view import outcome_row
+from reconciler.text.sanitize import clean
 
 Kind: TypeAlias = Literal["error", "warning", "notice"]
 
@@ -60,13 +60,13 @@ def _plan(plan: PlanDoc, told: Sequence[str], *, everything: bool) -> Iterator[t
     for guard in plan.guards:
         title = f"refused by {guard.guard}"
         yield "error", annotation("error", f"{guard.message} ({guard.hint})", title=title)
-    for row in folded.rows(plan, everything=everything):
+    for row in grouping.rows(plan, everything=everything):
         kind: Kind = "warning" if row.attention else "notice"
         title = f"{'look at' if row.verb == 'look' else row.verb} {row.name}"
         yield kind, annotation(kind, " · ".join(row.facts), title=title, **_place(row.declared_at))
     for line in told:
         yield "notice", annotation("notice", line)
-    yield "notice", annotation("notice", plan_words.header(plan), title=plan_words.verdict(plan))
+    yield "notice", annotation("notice", plan_view.header(plan), title=plan_view.verdict(plan))
 
 
 def _outcomes(outcomes: Sequence[Outcome], places: Mapping[str, str]) -> Iterator[tuple[Kind, str]]:

@@ -10,15 +10,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from reconciler.counting import count
-from reconciler.document import HoldDoc, KeepDoc, MeasureDoc, PlanDoc
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.outcomes import Outcome
-from reconciler.render import folded, plan_words
-from reconciler.render.attention import look_first
-from reconciler.render.clean import clean
-from reconciler.render.outcome_words import OutcomeRow, summary
-from reconciler.render.plan_words import Row
+from reconciler.plans.document import HoldDoc, KeepDoc, MeasureDoc, PlanDoc
+from reconciler.plans.outcomes import Outcome
+from reconciler.render import grouping, plan_view
+from reconciler.render.highlights import look_first
+from reconciler.render.outcome_view import OutcomeRow, summary
+from reconciler.render.plan_view import Row
+from reconciler.text.plural import count
+from reconciler.text.sanitize import clean
 
 MOST_BYTES: Final = 60_000
 """A comment on GitHub holds 65,536 characters; some room is left for who posts it."""
@@ -46,7 +46,7 @@ def plan_markdown(plan: PlanDoc, told: Sequence[str] = (), *, everything: bool =
         told: lines that belong to it.
         everything: whether families are opened.
     """
-    rows = folded.rows(plan, everything=everything)
+    rows = grouping.rows(plan, everything=everything)
     return _fitting(lambda cut: _plan(plan, rows, told, cut))
 
 
@@ -60,7 +60,7 @@ def apply_markdown(
 ) -> str:
     """Return what an apply did, with what it was told to leave alone, and the plan folded: one comment for all."""
     verdict = f"{plan.target.project}: {summary(outcomes)}"
-    planned = folded.rows(plan)
+    planned = grouping.rows(plan)
 
     def parts(cut: _Cut) -> Iterator[str]:
         yield from (f"### {escape(verdict)}", "")
@@ -109,9 +109,9 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], told: Sequence[str], cut: _Cut) ->
     main = [row for row in rows if row.pending or not (row.attention or row.standing)]
     others = [row for row in rows if row.attention and not row.pending]
     yield from (
-        f"### {cut.cell(plan_words.verdict(plan))}",
+        f"### {cut.cell(plan_view.verdict(plan))}",
         "",
-        cut.cell(" · ".join(filter(None, [plan_words.header(plan), plan_words.uploads(plan)]))),
+        cut.cell(" · ".join(filter(None, [plan_view.header(plan), plan_view.uploads(plan)]))),
     )
     yield from _list(look_first(plan, rows), cut, title="**Look first**")
     if main:
@@ -120,11 +120,11 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], told: Sequence[str], cut: _Cut) ->
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
     if measured := [escape(_measure(it)) for it in plan.measures if it.value]:
         yield from ("", f"Guards: {' · '.join(measured)}")
-    if selection := plan_words.selection(plan):
+    if selection := plan_view.selection(plan):
         yield from ("", escape(selection))
     yield from _list(told, cut)
-    if folded.is_folded(plan, rows):
-        yield from ("", escape(folded.OPEN))
+    if grouping.is_folded(plan, rows):
+        yield from ("", escape(grouping.OPEN))
     different = [row for row in rows if row.changes or row.notes]
     yield from _folded_part(f"Field differences and notes ({len(different):,})", _differences(different, cut))
     why = [
@@ -135,7 +135,7 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], told: Sequence[str], cut: _Cut) ->
         _table(["", "| name | why |", "|---|---|"], why, cut),
     )
     yield from _folded_part(
-        f"Unchanged: {plan_words.unchanged(plan).partition(': ')[2] or 'on hold'}",
+        f"Unchanged: {plan_view.unchanged(plan).partition(': ')[2] or 'on hold'}",
         _table(["", "| name | why | job |", "|---|---|---|"], _unchanged(plan, cut), cut),
     )
 
@@ -155,7 +155,7 @@ def _cells(row: Row, cut: _Cut) -> list[str]:
 
 def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
     """Return a line for each job that stays; those that are cut off anyway are not made."""
-    told = [(decision, plan_words.row(decision)) for decision in plan.decisions if not decision.pending]
+    told = [(decision, plan_view.row(decision)) for decision in plan.decisions if not decision.pending]
     quiet = [
         (decision, action)
         for decision, row in told
@@ -166,8 +166,8 @@ def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
     shown = [
         [
             cut.cell(decision.name),
-            cut.cell(" · note: ".join((plan_words.reason_words(action.reason), *decision.notes))),
-            cut.cell(plan_words.job(action.job) if action.job else ""),
+            cut.cell(" · note: ".join((plan_view.reason_words(action.reason), *decision.notes))),
+            cut.cell(plan_view.job(action.job) if action.job else ""),
         ]
         for decision, action in quiet[: cut.rows]
     ]

@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reconciler.counting import count
 from reconciler.errors import Problem
-from reconciler.render.clean import clean
+from reconciler.text.plural import count
+from reconciler.text.sanitize import clean
 
 _WINDOW: Final = 96
 """Columns of a line that are shown."""

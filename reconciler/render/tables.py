@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reconciler.render.clean import clean
 from reconciler.render.markdown import escape
+from reconciler.text.sanitize import clean
 
 _FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Spreadsheets take a cell that begins so, or with the full-width forms, for a formula (OWASP, CSV injection)."""

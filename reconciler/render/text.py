@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from reconciler.document import PlanDoc
-from reconciler.outcomes import Outcome
-from reconciler.render import folded, plan_words
-from reconciler.render.clean import clean
-from reconciler.render.outcome_words import OutcomeRow, summary
+from reconciler.plans.document import PlanDoc
+from reconciler.plans.outcomes import Outcome
+from reconciler.render import grouping, plan_view
+from reconciler.render.outcome_view import OutcomeRow, summary
+from reconciler.text.sanitize import clean
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "look": "!"}
 COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
@@ -31,13 +31,13 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
         next_step: the exact command that applies it, "" where there is none to name.
         everything: whether families are opened.
     """
-    rows = folded.rows(plan, everything=everything)
-    header, same = plan_words.header(plan), plan_words.unchanged(plan)
-    selected = plan_words.selection(plan)
+    rows = grouping.rows(plan, everything=everything)
+    header, same = plan_view.header(plan), plan_view.unchanged(plan)
+    selected = plan_view.selection(plan)
     if not rows:
         told = "; ".join(filter(None, [selected, same or "nothing is declared"]))
         return f"No changes. {header} · {told}\n" + "".join(
-            f"  note: {note}\n" for note in folded.notes(plan, everything=everything)
+            f"  note: {note}\n" for note in grouping.notes(plan, everything=everything)
         )
     width = min(WIDEST_NAME, max(len(row.name) for row in rows))
     lines = [header, ""]
@@ -49,9 +49,9 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
         )
         lines += [f"      {line}" for line in row.below]
     lines += [f"  {line}" for line in (same, selected) if line]
-    lines += [f"  note: {note}" for note in folded.notes(plan, everything=everything)]
-    lines += [f"  {folded.OPEN}"] if folded.is_folded(plan, rows) else []
-    totals = plan_words.totals(plan)
+    lines += [f"  note: {note}" for note in grouping.notes(plan, everything=everything)]
+    lines += [f"  {grouping.OPEN}"] if grouping.is_folded(plan, rows) else []
+    totals = plan_view.totals(plan)
     if totals:
         lines += ["", totals]
     lines += [

@@ -1,6 +1,6 @@
-"""The results of ended jobs: fetched once, whole, into a tree by name and run, and joined with what was asked.
+"""The results of ended jobs: downloaded once, into a tree by name and run, and joined with their inputs.
 
-`places` names the tree, `store` is where it stands (a folder, or through `objects` an object store), `claims` lets one
-runner have a job to itself, `fetch` brings a file, `questions` finds the inputs, `join` puts answers beside them, and
-`pull` does all of it for many jobs.
+`paths` names the tree, `store` is where it is (a folder, or through `object_store` an object store), `leases` gives one
+runner exclusive access to a job, `download` fetches a file, `inputs` finds the inputs, `join` joins results with them,
+and `pull` does all of it for many jobs.
 """

@@ -17,10 +17,10 @@ import msgspec
 
 from reconciler.results import answers
 from reconciler.results.answers import Usage
-from reconciler.results.fetch import PART, Digest, Fetched, read
+from reconciler.results.download import PART, Digest, Fetched, read
+from reconciler.results.heartbeat import Beat
 from reconciler.results.lines import blocks
 from reconciler.results.spool import Spool
-from reconciler.results.stopping import Beat
 
 SPOOL: Final = ".spool"
 """What the name of the results ends in while they are collected."""

@@ -7,14 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from reconciler.api.client import Reader
+from reconciler.context import Run
+from reconciler.documents.result_summary import Summary
 from reconciler.errors import ReconcilerError
 from reconciler.model import Ours
-from reconciler.results.bring import Bringer
-from reconciler.results.claims import Clerk, Holder
-from reconciler.results.places import folder_of
-from reconciler.results.stopping import LostError, StoppedError
-from reconciler.summary import Summary
-from reconciler.world import World
+from reconciler.results.heartbeat import StoppedError
+from reconciler.results.job_download import Bringer
+from reconciler.results.leases import Clerk, Holder, LostError
+from reconciler.results.paths import folder_of
 
 PAUSE_SECONDS: Final = 2.0
 """Between two looks at what another runner is fetching."""
@@ -65,10 +66,9 @@ class Held:
 class Puller:
     """What it takes to fetch the results of many jobs."""
 
-    world: World
+    run: Run[Reader]
     clerk: Clerk
     bringer: Bringer
-    at_once: int
 
     def pull(self, jobs: Sequence[Ours]) -> tuple[Ending, ...]:
         """Fetch the results of ended jobs that are not there yet, and wait for those that others are fetching.
@@ -82,20 +82,20 @@ class Puller:
         }
         waiting = [ours for ours in jobs if ours.job.id not in endings]
         while waiting:
-            found = self.world.spread(self.one, waiting, at_once=self.at_once)
+            found = self.run.world.spread(self.one, waiting, at_once=self.run.limits.downloads_in_flight)
             held = [each for each in found if isinstance(each, Held)]
             endings.update({each.ours.job.id: each for each in found if not isinstance(each, Held)})
             waiting = [each.ours for each in held]
             if held:
                 by = held[0].by
-                self.world.log("results.waited_for", jobs=len(held), host=by.host, other_run_id=by.run_id)
-                self.world.sleep(PAUSE_SECONDS)
+                self.run.world.log("results.waited_for", jobs=len(held), host=by.host, other_run_id=by.run_id)
+                self.run.world.sleep(PAUSE_SECONDS)
         return tuple(endings[ours.job.id] for ours in jobs)
 
     def one(self, ours: Ours) -> Ending | Held:
         """Fetch the results of one job, whatever comes of it."""
         try:
-            if self.world.stop.is_set():
+            if self.run.world.stop.is_set():
                 raise StoppedError  # noqa: TRY301 - as whoever is at work says it
             return self._claimed(ours)
         except StoppedError:
@@ -109,7 +109,7 @@ class Puller:
             )
         except ReconcilerError as error:
             failure = error
-        self.world.log("results.failed", name=ours.tags.name, job_id=ours.job.id, error=str(failure))
+        self.run.world.log("results.failed", name=ours.tags.name, job_id=ours.job.id, error=str(failure))
         return Failed(ours=ours, error=failure)
 
     def _claimed(self, ours: Ours) -> Ending | Held:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
+from reconciler.documents.reports import PullDoc, PulledJob
+from reconciler.documents.result_summary import lossy
 from reconciler.errors import ExitCode
 from reconciler.model import Target
-from reconciler.render.clean import clean
-from reconciler.reports import PullDoc, PulledJob
-from reconciler.results.places import folder_of
+from reconciler.results.paths import folder_of
 from reconciler.results.pull import Ending, Failed, Present, Pulled, Stopped
 from reconciler.results.store import Store
-from reconciler.summary import lossy
+from reconciler.text.sanitize import clean
 
 
 def pull_doc(

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from reconciler import summary
+from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 
 
@@ -67,13 +67,15 @@ class Folder:
 
     def finished(self, folders: Sequence[str]) -> frozenset[str]:
         """Return those of the folders that hold a summary."""
-        return frozenset(folder for folder in folders if (self._root / folder / summary.NAME).is_file())
+        return frozenset(
+            folder for folder in folders if (self._root / folder / result_summary.NAME).is_file()
+        )
 
     def read(self, path: str) -> bytes | None:
         """Return a small file's content, None where there is none."""
         try:
             with (self._root / path).open("rb") as file:
-                return file.read(summary.LARGEST)
+                return file.read(result_summary.LARGEST)
         except FileNotFoundError:
             return None
 
@@ -159,7 +161,7 @@ def store_at(to: str, *, start: Path, staging: Path) -> Store:
     if scheme in ("file", "local"):
         return Folder(Path(rest), shown=to.rstrip("/"))
     try:
-        from reconciler.results.objects import Objects  # noqa: PLC0415 - the package is an extra
+        from reconciler.results.object_store import Objects  # noqa: PLC0415 - the package is an extra
     except ModuleNotFoundError as error:
         raise ReconcilerError(
             f"{scheme}:// needs the package {error.name}",

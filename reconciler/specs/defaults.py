@@ -8,11 +8,11 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from reconciler.errors import Problem
-from reconciler.specs.accept import accept
-from reconciler.specs.fields import JobFields, defaults_model
-from reconciler.specs.known import MISPLACED
-from reconciler.specs.schema import defaults_schema
-from reconciler.specs.yaml_tree import Document, Fields, Path
+from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.job_fields import JobFields, defaults_model
+from reconciler.specs.schema.json_schema import defaults_schema
+from reconciler.specs.schema.vocabulary import MISPLACED
+from reconciler.specs.yaml.tree import Document, Fields, Path
 
 NAME: Final = "_defaults.yaml"
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
-from reconciler.counting import count
 from reconciler.errors import Problem
 from reconciler.settings import NAME_PATTERN, NAME_RULE
-from reconciler.specs.accept import whole
-from reconciler.specs.field_types import OF_FILES, PLAIN
-from reconciler.specs.fields import JobFields
-from reconciler.specs.words import did_you_mean, some
-from reconciler.specs.yaml_tree import Document, Path
+from reconciler.specs.schema.convert import whole
+from reconciler.specs.schema.job_fields import JobFields
+from reconciler.specs.schema.types import OF_FILES, PLAIN
+from reconciler.specs.yaml.tree import Document, Path
+from reconciler.text.plural import count
+from reconciler.text.suggest import did_you_mean, some
 
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 _NAME: Final = re.compile(NAME_PATTERN)

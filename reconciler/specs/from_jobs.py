@@ -14,16 +14,17 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from reconciler.counting import count
 from reconciler.model import TAG_PREFIX, Adopt, Job, JobSpec, Position, RunKey, UploadedFile
 from reconciler.settings import Limits
-from reconciler.specs import plain, yaml_reader
-from reconciler.specs.accept import accept
-from reconciler.specs.fields import JobFields
-from reconciler.specs.known import MISPLACED
-from reconciler.specs.paths import uploaded_id
-from reconciler.specs.schema import job_schema
-from reconciler.specs.source import Source
+from reconciler.specs import to_yaml
+from reconciler.specs.inputs.paths import uploaded_id
+from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.job_fields import JobFields
+from reconciler.specs.schema.json_schema import job_schema
+from reconciler.specs.schema.vocabulary import MISPLACED
+from reconciler.specs.yaml import reader
+from reconciler.specs.yaml.source import Source
+from reconciler.text.plural import count
 
 _KEY_LENGTH: Final = 32
 _VALUE_LENGTH: Final = 512
@@ -160,13 +161,13 @@ def _text(job: Job, spec: JobSpec, schema: str) -> str:
         f"# yaml-language-server: $schema={schema}\n"
         f"# Adopted by `reconciler init --from-workspace`: job {job.id}, made without this tool.\n"
         "# The API does not show its timeout; a next run takes 24 hours unless `timeout_hours` says otherwise.\n"
-        f"{more}{plain.body(spec, '')}"
+        f"{more}{to_yaml.body(spec, '')}"
     )
 
 
 def _refused(text: str) -> str:
     """Say why a document is no spec, "" where it is one."""
-    documents, problems = yaml_reader.read(Source("spec.yaml", text), Limits())
+    documents, problems = reader.read(Source("spec.yaml", text), Limits())
     for document in documents[:1]:
         accepted = accept(document, JobFields, job_schema, MISPLACED)
         problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]

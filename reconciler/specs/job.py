@@ -12,20 +12,19 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from reconciler import digests
 from reconciler.errors import Problem
-from reconciler.model import Adopt, Input, JobSpec, Later, Phase, Position, Retry
+from reconciler.model import Adopt, Input, JobSpec, Later, Phase, Position, Retry, digests
 from reconciler.settings import Limits
 from reconciler.specs import families, period
-from reconciler.specs.accept import accept
 from reconciler.specs.families import Variant
-from reconciler.specs.family_fields import PeriodFields
-from reconciler.specs.fields import AdoptFields, JobFields
-from reconciler.specs.job_inputs import Inputs
-from reconciler.specs.known import KNOWN_ENDPOINTS, MISPLACED
-from reconciler.specs.schema import job_schema
-from reconciler.specs.words import did_you_mean
-from reconciler.specs.yaml_tree import Document, Path
+from reconciler.specs.inputs.job_inputs import Inputs
+from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.family_fields import PeriodFields
+from reconciler.specs.schema.job_fields import AdoptFields, JobFields
+from reconciler.specs.schema.json_schema import job_schema
+from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED
+from reconciler.specs.yaml.tree import Document, Path
+from reconciler.text.suggest import did_you_mean
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
 """Fields whose change buys again."""

@@ -15,19 +15,20 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.counting import count
 from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.model import EVERY_JOB, JobSpec, Later, Names
-from reconciler.progress import UNWATCHED, Progress
-from reconciler.render.clean import clean
-from reconciler.specs import defaults, files, selection, yaml_reader
+from reconciler.specs import defaults, files, selection
+from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.job import declares
-from reconciler.specs.job_inputs import Inputs
 from reconciler.specs.project import CONFIG_NAME, Project
-from reconciler.specs.source import Source, decode
-from reconciler.specs.taken import Taken
-from reconciler.specs.unnamed import unnamed
-from reconciler.specs.yaml_tree import Document
+from reconciler.specs.uniqueness import Taken
+from reconciler.specs.unused_files import unnamed
+from reconciler.specs.yaml import reader
+from reconciler.specs.yaml.source import Source, decode
+from reconciler.specs.yaml.tree import Document
+from reconciler.telemetry.progress import UNWATCHED, Progress
+from reconciler.text.plural import count
+from reconciler.text.sanitize import clean
 
 _MOST: Final = 100
 """Problems of one file that are shown."""
@@ -189,7 +190,7 @@ class _Loader:
         try:
             return files.read(path, most)
         except files.TooLargeError:
-            message, hint = f"larger than {most:,} bytes", yaml_reader.RAISE.format("spec_bytes")
+            message, hint = f"larger than {most:,} bytes", reader.RAISE.format("spec_bytes")
         except OSError as error:
             message, hint = f"cannot be read: {error.strerror}", ""
         self.problems.append(Problem(path=self._project.relative(path), message=message, hint=hint))
@@ -200,7 +201,7 @@ class _Loader:
         source = decode(self._project.relative(path), data)
         if not isinstance(source, Source):
             return [], [source]
-        documents, problems = yaml_reader.read(source, self._limits)
+        documents, problems = reader.read(source, self._limits)
         if not documents and not problems:
             hint = "remove it, or write a spec into it"
             self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))

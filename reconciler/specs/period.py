@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from reconciler.specs.words import nearest
+from reconciler.text.suggest import nearest
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -16,11 +16,11 @@ from typing import Final
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Limits, Settings
 from reconciler.specs import files
-from reconciler.specs.accept import accept
-from reconciler.specs.schema import settings_schema
-from reconciler.specs.source import START, Source, decode
-from reconciler.specs.yaml_reader import read
-from reconciler.specs.yaml_tree import Document
+from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.json_schema import settings_schema
+from reconciler.specs.yaml.reader import read
+from reconciler.specs.yaml.source import START, Source, decode
+from reconciler.specs.yaml.tree import Document
 
 CONFIG_NAME: Final = "reconciler.yaml"
 STATE: Final = ".reconciler"

@@ -15,16 +15,17 @@ from typing import Any, Final
 
 import yaml
 
-from reconciler.counting import count
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import JobSpec
-from reconciler.render.clean import clean
 from reconciler.settings import Limits
-from reconciler.specs import files, plain, yaml_reader
+from reconciler.specs import files, to_yaml
 from reconciler.specs.project import Project
-from reconciler.specs.source import Place, Source, decode
-from reconciler.specs.words import nearest
-from reconciler.specs.yaml_tree import Document, Fields, place_of
+from reconciler.specs.yaml import reader
+from reconciler.specs.yaml.source import Place, Source, decode
+from reconciler.specs.yaml.tree import Document, Fields, place_of
+from reconciler.text.plural import count
+from reconciler.text.sanitize import clean
+from reconciler.text.suggest import nearest
 
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _FITS: Final = re.compile(r"[ -~]{1,64}")
@@ -115,7 +116,7 @@ def _document(project: Project, spec: JobSpec) -> tuple[Document, bytes]:
     path, limits = spec.declared_at.path, project.settings.limits
     data = files.read(project.root / path, limits.spec_bytes)
     source = decode(path, data)
-    documents = yaml_reader.read(source, limits)[0] if isinstance(source, Source) else []
+    documents = reader.read(source, limits)[0] if isinstance(source, Source) else []
     for document in documents:
         if isinstance(document.value, dict) and document.value.get("name") == spec.name:
             return document, data
@@ -126,7 +127,7 @@ def _period_at(project: Project, path: str) -> bool:
     """Whether a `_defaults.yaml` gives a calendar and no value."""
     limits = project.settings.limits
     source = decode(path, files.read(project.root / path, limits.spec_bytes))
-    documents = yaml_reader.read(source, limits)[0] if isinstance(source, Source) else []
+    documents = reader.read(source, limits)[0] if isinstance(source, Source) else []
     return any(isinstance(it.value, dict) and isinstance(it.value.get("rerun"), dict) for it in documents)
 
 
@@ -185,8 +186,8 @@ def _written(value: str, quote: str | None) -> str:
     if quote == "'":
         return "'" + value.replace("'", "''") + "'"
     if quote == '"':
-        return plain.quoted(value)
-    return value if _NUMBER.fullmatch(value) and str(int(value)) == value else plain.scalar(value)
+        return to_yaml.quoted(value)
+    return value if _NUMBER.fullmatch(value) and str(int(value)) == value else to_yaml.scalar(value)
 
 
 def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of whichever parser
@@ -208,7 +209,7 @@ def _verified(source: Source, text: str, name: str, after: str, limits: Limits) 
     Raises:
         ReconcilerError: something else has changed: an alias, a block of text, YAML that we did not foresee.
     """
-    was, now = (yaml_reader.read(Source(source.path, it), limits) for it in (source.text, text))
+    was, now = (reader.read(Source(source.path, it), limits) for it in (source.text, text))
     place: Place | None = None
     same = len(was[0]) == len(now[0]) and not now[1]
     for old, new in zip(*(found[0] for found in (was, now)), strict=False):

@@ -16,7 +16,7 @@ from reconciler.errors import UsageError
 from reconciler.model import JobSpec, Names
 from reconciler.specs import files
 from reconciler.specs.project import Project
-from reconciler.specs.words import nearest
+from reconciler.text.suggest import nearest
 
 
 def scope(project: Project, paths: Sequence[Path]) -> tuple[Path, ...] | None:

@@ -17,7 +17,7 @@ from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError
 from reconciler.api.transport import https_transport
 from reconciler.api.values import RequestRecord
-from reconciler.render.clean import clean
+from reconciler.text.sanitize import clean
 
 from .server import Behaviour, Server, answers, sends, then_resets
 from .stage import CREATE, FILE_ID, JOB_ID, ONE_ATTEMPT, SECRET, Broken, Script, job, writer

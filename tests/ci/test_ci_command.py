@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.github import Artifact, GitHub, GitHubError
+from reconciler.vcs.github import Artifact, GitHub, GitHubError
 from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
 from tests.cli.stage import Stage
 
@@ -169,10 +169,10 @@ def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(st
 
 
 def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
-    from reconciler.cli.ci_job import Job, environment
+    from reconciler.cli.session.github_job import Job, environment
 
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
-    here = Job.on(stage.host([]))
+    here = Job.on(stage.world([]))
     token = stage.environ["RECONCILER_TOKEN"]
     for key in (True, False):
         seen = environment(here, key=key)

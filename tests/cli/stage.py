@@ -1,6 +1,6 @@
 """A stage for scenarios: a project folder, the real command line, the embedded sandbox, a virtual clock, faults.
 
-Nothing of ours is patched. The host is another value: its clock moves only when told to, its randomness is seeded,
+Nothing of ours is patched. The world is another value: its clock moves only when told to, its randomness is seeded,
 and its transport records every request and may lose, delay or refuse some.
 """
 
@@ -22,8 +22,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from reconciler.cli.host import Host
 from reconciler.cli.main import run
+from reconciler.environment import World
 from tests.helpers.events import check_lines
 
 _T = TypeVar("_T")
@@ -220,9 +220,9 @@ class Stage:
         self._ids += 1
         return f"{self._ids:08x}-0000-4000-8000-000000000000"
 
-    def host(self, sent: list[Sent]) -> Host:
-        """Return the machine that commands run on."""
-        return Host(
+    def world(self, sent: list[Sent]) -> World:
+        """Return what commands take from the process."""
+        return World(
             environ=self.environ,
             cwd=self.root,
             now=lambda: self.clock,
@@ -236,11 +236,11 @@ class Stage:
             strict=True,
         )
 
-    def run(self, *argv: str, host: Callable[[Host], Host] = lambda host: host) -> Result:
+    def run(self, *argv: str, world: Callable[[World], World] = lambda world: world) -> Result:
         """Run one command."""
         sent: list[Sent] = []
         self.capsys.readouterr()
-        code = run(argv, host(self.host(sent)))
+        code = run(argv, world(self.world(sent)))
         out, err = self.capsys.readouterr()
         check_lines("\n".join(line for line in err.splitlines() if line.startswith("{")))
         if self.forgetful:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler import git
 from reconciler.model import Ancestry
+from reconciler.vcs import git
 from tests.cli.stage import Fault, Stage
 
 JOBS = "/v1/batch/jobs"
@@ -225,7 +225,7 @@ def test_cancel_of_a_job_that_ended_meanwhile_is_a_success(stage: Stage) -> None
 
     from dataclasses import replace
 
-    result = stage.run("apply", "--yes", host=lambda host: replace(host, now=jump))
+    result = stage.run("apply", "--yes", world=lambda world: replace(world, now=jump))
     assert result.code == 0
     assert "had ended" in result.out
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from reconciler.cli.host import Host, in_background
+from reconciler.environment import World, in_background
 from tests.cli.stage import Stage
 
 
@@ -46,10 +46,10 @@ def test_mistakes_are_told_without_waiting_for_the_list(stage: Stage) -> None:
     stage.write("specs/a.yaml", "name: [")
     silent = Silent()
 
-    def host(plain: Host) -> Host:
+    def world(plain: World) -> World:
         return replace(plain, beside=in_background, through=lambda _: silent)
 
-    result = stage.run("plan", host=host)
+    result = stage.run("plan", world=world)
     still_silent = not silent.over.is_set()
     silent.over.set()
     assert still_silent
@@ -61,7 +61,7 @@ def test_a_plan_is_the_same_whether_the_list_was_read_beside_or_after(stage: Sta
     stage.spec("a")
     stage.run("apply", "--yes")
     stage.spec("b")
-    beside = stage.run("plan", host=lambda host: replace(host, beside=in_background))
+    beside = stage.run("plan", world=lambda world: replace(world, beside=in_background))
     assert beside.out == stage.run("plan").out
 
 
@@ -70,9 +70,9 @@ def test_what_the_list_met_is_told_as_ever(stage: Stage) -> None:
     silent = Silent()
     silent.over.set()
 
-    def host(plain: Host) -> Host:
+    def world(plain: World) -> World:
         return replace(plain, beside=in_background, through=lambda _: silent)
 
-    result = stage.run("plan", host=host)
+    result = stage.run("plan", world=world)
     assert result.code == 1
     assert "GET /v1/batch/jobs" in result.err

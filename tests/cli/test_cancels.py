@@ -181,7 +181,7 @@ def test_a_cancel_whose_apply_was_killed_before_it_was_sent_does_not_excuse_a_pe
     stage.run("apply", "--yes")
     stage.spec("tickets", requests=500, suspend=True)
     with pytest.raises(Killed):
-        stage.run("apply", "--yes", host=lambda host: replace(host, through=Dies))
+        stage.run("apply", "--yes", world=lambda world: replace(world, through=Dies))
     stage.cancel_in_console(first_job(stage))
     stage.advance(60)
     stage.spec("tickets", requests=500)
@@ -219,7 +219,7 @@ def test_a_person_who_cancels_while_the_plan_is_read_has_cancelled(stage: Stage)
                 stage.cancel_in_console(job_id)
             return answer
 
-    result = stage.run("apply", "--yes", host=lambda host: replace(host, through=CancelsAfterTheList))
+    result = stage.run("apply", "--yes", world=lambda world: replace(world, through=CancelsAfterTheList))
     assert result.code == 0
     stage.advance(60)
     stage.spec("tickets", requests=500)

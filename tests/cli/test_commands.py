@@ -15,9 +15,9 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.cli.host import Host
+from reconciler.cli.commands.schema import NAMES
 from reconciler.cli.main import COMMANDS, cli
-from reconciler.cli.schema import NAMES
+from reconciler.environment import World
 from tests.cli.schemas import FOLDER, conforming
 from tests.cli.stage import UNSTEADY, Fault, Stage
 
@@ -543,14 +543,14 @@ def test_settings_are_found_from_below_and_paths_are_from_here(stage: Stage) -> 
     stage.spec("deep", file="a/b/deep", input_files=["../../data/deep.jsonl"])
     stage.spec("one")
 
-    def below(host: Host) -> Host:
+    def below(world: World) -> World:
         from dataclasses import replace
 
-        return replace(host, cwd=stage.root / "specs/a/b")
+        return replace(world, cwd=stage.root / "specs/a/b")
 
-    assert "2 to create" in stage.run("plan", host=below).out
-    assert "1 spec selected" in stage.run("plan", "deep.yaml", host=below).out
-    assert stage.run("plan", "-o", "plan.json", host=below).code == 0
+    assert "2 to create" in stage.run("plan", world=below).out
+    assert "1 spec selected" in stage.run("plan", "deep.yaml", world=below).out
+    assert stage.run("plan", "-o", "plan.json", world=below).code == 0
     assert (stage.root / "specs/a/b/plan.json").exists()
 
 
@@ -568,14 +568,14 @@ def test_other_settings_file_is_another_environment(stage: Stage) -> None:
     assert "production.yaml" in missing.err
 
 
-def reached(stage: Stage, *argv: str, host: str = "") -> str:
+def reached(stage: Stage, *argv: str, world: str = "") -> str:
     """Return the host that a plan was made on, from its own header."""
     stage.faults.append(Fault("GET", JOBS, 200, body=b'{"object":"list","total":0}'))
     result = stage.run("plan", *argv)
     assert result.code == 0, result.err
     found = re.search(r"shop on (\S+)", result.out)
     assert found
-    return found[1] + host
+    return found[1] + world
 
 
 def test_base_url_is_the_flags_then_the_environments_then_the_files(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.host import Host
+from reconciler.environment import World
 from tests.cli.stage import Fault, Result, Stage
 from tests.cli.test_guards import bought, remove, settings
 
@@ -241,8 +241,8 @@ def test_apply_whose_comment_is_lost_says_so_and_what_was_done(stage: Stage) -> 
 def test_hosts_need_no_step_page(stage: Stage) -> None:
     stage.spec("one")
 
-    def bare(host: Host) -> Host:
-        assert "GITHUB_STEP_SUMMARY" not in host.environ
-        return host
+    def bare(world: World) -> World:
+        assert "GITHUB_STEP_SUMMARY" not in world.environ
+        return world
 
-    assert stage.run("plan", "--format", "github", host=bare).code == 0
+    assert stage.run("plan", "--format", "github", world=bare).code == 0

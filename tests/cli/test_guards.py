@@ -331,8 +331,8 @@ def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage)
 def test_every_guard_has_its_setting_its_option_and_its_case() -> None:
     import msgspec
 
-    from reconciler.cli.consent import consents
-    from reconciler.guards import GUARDS
+    from reconciler.cli.params.guard_options import consents
+    from reconciler.planning.guards import GUARDS
     from reconciler.settings import Guards
 
     @consents

@@ -151,7 +151,7 @@ MEASURE = """
 import json, os, sys
 from pathlib import Path
 from reconciler.settings import Limits
-from reconciler.specs.inputs import check
+from reconciler.specs.inputs.reader import check
 for path in sys.argv[1:]:
     child = os.fork()
     if not child:

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler import scaffold
 from reconciler.sandbox import BUILT_IN_KEY
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
+from reconciler.specs import scaffold
 
 from .stage import Fault, Result, Stage
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.digests import sha256
-from reconciler.specs.input_cache import Entry, InputCache
+from reconciler.model.digests import sha256
+from reconciler.specs.inputs.cache import Entry, InputCache
 from tests.cli.schemas import conforming
 from tests.cli.stage import Fault, Stage
 

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler import summary
-from reconciler.cli.host import Host
-from reconciler.results.shelf import read_all
+from reconciler.documents import result_summary
+from reconciler.environment import World
+from reconciler.results.local_summaries import read_all
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
@@ -98,7 +98,7 @@ def test_files_are_what_the_workspace_holds_and_the_summary_says_so(mixed: Stage
         said = conforming("summary", (folder / "summary.json").read_text(encoding="utf-8"))
         assert said == pulled["summary"]
         assert sorted(path.name for path in folder.iterdir()) == sorted(
-            [*(file["path"] for file in said["files"]), summary.NAME]
+            [*(file["path"] for file in said["files"]), result_summary.NAME]
         )
         for file in said["files"]:
             data = (folder / file["path"]).read_bytes()
@@ -298,8 +298,8 @@ class Rewriting(httpx.BaseTransport):
         self._inner.close()
 
 
-def rewriting(content: Callable[[bytes], bytes]) -> Callable[[Host], Host]:
-    return lambda host: replace(host, through=lambda inner: Rewriting(host.through(inner), content))
+def rewriting(content: Callable[[bytes], bytes]) -> Callable[[World], World]:
+    return lambda world: replace(world, through=lambda inner: Rewriting(world.through(inner), content))
 
 
 def test_lines_that_cannot_be_used_are_counted_and_need_attention(
@@ -314,7 +314,7 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
         assert stranger != lines[0]
         return b"\n".join([*lines[1:], stranger, lines[1], b"nonsense", b"\xff", b"[" * 9999]) + b"\n" * 800
 
-    result = stage.run("outputs", "pull", host=rewriting(damaged))
+    result = stage.run("outputs", "pull", world=rewriting(damaged))
     assert result.code == 6
     assert "\x1b" not in result.out
     golden(result)
@@ -341,7 +341,7 @@ def test_requests_that_nobody_checked_here_may_ask_twice_and_the_first_answer_co
     stage.spec("a", requests=5)
     ended(stage)
     stage.lines("specs/data/a.jsonl", 2, text="changed, so the requests come from the workspace")
-    result = stage.run("outputs", "pull", host=rewriting(content))
+    result = stage.run("outputs", "pull", world=rewriting(content))
     (found,) = read_all(stage.root / "outputs").values()
     assert (result.code, found.inputs) == (6, "uploaded")
     assert (found.requests.ok, found.trouble.repeated) == (3001, 1)
@@ -370,7 +370,7 @@ def test_results_go_to_an_object_store(stage: Stage) -> None:
     fs = fsspec.filesystem("memory")
     names = sorted(name.rpartition("/")[2] for name in fs.ls(path.partition("//")[2], detail=False))
     assert names == ["output.jsonl", "results.jsonl", "summary.json"]
-    assert summary.decode(fs.cat_file(path + "/summary.json")) is not None
+    assert result_summary.decode(fs.cat_file(path + "/summary.json")) is not None
     second, report = pull(stage, "--to", "memory://bucket/results")
     assert [job["state"] for job in report["jobs"]] == ["present"]
     assert not [sent for sent in second.sent if "/files/" in sent.path]
@@ -382,14 +382,14 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
         stage.spec(name)
     ended(stage)
 
-    def stopping(host: Host) -> Host:
+    def stopping(world: World) -> World:
         def content(data: bytes) -> bytes:
-            host.stop.set()
+            world.stop.set()
             return data
 
-        return rewriting(content)(host)
+        return rewriting(content)(world)
 
-    result, report = pull(stage, host=stopping)
+    result, report = pull(stage, world=stopping)
     assert {job["state"] for job in report["jobs"]} == {"stopped"}
     assert len([sent for sent in result.sent if re.fullmatch(CONTENT, sent.path)]) == 1
     assert not list((stage.root / "outputs").rglob("claim-*"))
@@ -399,7 +399,7 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
 def test_a_summary_of_a_newer_version_is_none_that_we_read(tmp_path: Path) -> None:
     folder = tmp_path / "name/run/job"
     folder.mkdir(parents=True)
-    (folder / summary.NAME).write_bytes(b'{"v": 2}')
+    (folder / result_summary.NAME).write_bytes(b'{"v": 2}')
     (tmp_path / "name/run/other").mkdir()
-    (tmp_path / "name/run/other" / summary.NAME).write_bytes(b"\xff")
+    (tmp_path / "name/run/other" / result_summary.NAME).write_bytes(b"\xff")
     assert read_all(tmp_path) == {}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.cli.host import Host
+from reconciler.environment import World
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
@@ -18,15 +18,15 @@ JOBS = "/v1/batch/jobs"
 ESCAPE = "\x1b["
 
 
-class Terminal(Host):
+class Terminal(World):
     """A host whose streams are terminals."""
 
     def terminal(self, stream: str) -> bool:
         return bool(stream)
 
 
-def on_a_terminal(host: Host) -> Host:
-    return Terminal(**{field.name: getattr(host, field.name) for field in dataclasses.fields(host)})
+def on_a_terminal(world: World) -> World:
+    return Terminal(**{field.name: getattr(world, field.name) for field in dataclasses.fields(world)})
 
 
 def remove(stage: Stage, name: str) -> None:
@@ -159,8 +159,8 @@ def test_colour_is_for_terminals_and_who_forces_it(
 ) -> None:
     stage.spec("tickets")
     stage.environ.update(environ)
-    host = on_a_terminal if terminal else lambda host: host
-    result = stage.run("plan", host=host)
+    world = on_a_terminal if terminal else lambda world: world
+    result = stage.run("plan", world=world)
     assert (ESCAPE in result.out) is coloured
     plain = re.sub(r"\x1b\[[0-9;]*m", "", result.out)
     assert "  + create  tickets  new · 3 requests" in plain
@@ -171,7 +171,7 @@ def test_colour_is_for_terminals_and_who_forces_it(
 def test_machines_get_no_colour_even_where_it_is_forced(stage: Stage, form: str) -> None:
     stage.spec("tickets")
     stage.environ["FORCE_COLOR"] = "1"
-    assert ESCAPE not in stage.run("plan", "--format", form, host=on_a_terminal).out
+    assert ESCAPE not in stage.run("plan", "--format", form, world=on_a_terminal).out
 
 
 def test_forced_colour_reaches_errors_too(stage: Stage) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.host import Host
-from reconciler.cli.progress import BEAT_SECONDS, Bars, Beats, Tally, words
+from reconciler.cli.output.progress_bars import BEAT_SECONDS, Bars, Beats, Tally, words
+from reconciler.environment import World
 from tests.cli.stage import Stage
 from tests.helpers.events import Recorder
 
@@ -71,7 +71,7 @@ def test_writes_are_counted_and_not_measured() -> None:
 
 def test_what_is_over_at_once_draws_nothing_and_imports_nothing() -> None:
     script = (
-        "import sys, io; from reconciler.cli.progress import Bars\n"
+        "import sys, io; from reconciler.cli.output.progress_bars import Bars\n"
         "bars = Bars(io.StringIO(), lambda: 1.0)\n"
         "bars.expect('checking', 5); bars.advance('checking', 5); bars.end()\n"
         "assert 'rich' not in sys.modules and bars._stream.getvalue() == ''"
@@ -140,38 +140,38 @@ def test_elsewhere_an_event_is_told_now_and_then() -> None:
     assert len(log.of("work.progressed")) == 3
 
 
-class Terminal(Host):
+class Terminal(World):
     """A host whose stderr is a terminal."""
 
     def terminal(self, stream: str) -> bool:
         return stream == "stderr"
 
 
-def slowly(stage: Stage) -> Callable[[Host], Host]:
+def slowly(stage: Stage) -> Callable[[World], World]:
     """Let a second pass whenever somebody looks at the clock."""
 
     def ticking() -> float:
         stage.clock += 1
         return stage.clock
 
-    def host(plain: Host) -> Host:
+    def world(plain: World) -> World:
         given = {field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)}
         return Terminal(**{**given, "monotonic": ticking})
 
-    return host
+    return world
 
 
 def test_checking_uploading_and_writing_are_drawn_on_a_terminal(stage: Stage) -> None:
     stage.spec("one", requests=2000)
     stage.spec("two")
-    result = stage.run("apply", "--yes", host=slowly(stage))
+    result = stage.run("apply", "--yes", world=slowly(stage))
     drawn = ESCAPES.sub("", result.err)
     assert result.code == 0
     for title in ("Checking", "Uploading", "Writing"):
         assert re.search(rf"{title} .*/s", drawn), drawn
     assert "left" in drawn
     assert result.out == stage_out(result.out), "stdout is the product alone"
-    assert re.search("Checking .* MB|kB", ESCAPES.sub("", stage.run("validate", host=slowly(stage)).err))
+    assert re.search("Checking .* MB|kB", ESCAPES.sub("", stage.run("validate", world=slowly(stage)).err))
 
 
 def stage_out(text: str) -> str:
@@ -182,7 +182,7 @@ def stage_out(text: str) -> str:
 def test_nothing_is_drawn_where_the_cursor_cannot_be_moved(stage: Stage, environ: dict[str, str]) -> None:
     stage.spec("one", requests=2000)
     stage.environ.update(environ)
-    result = stage.run("apply", "--yes", host=slowly(stage))
+    result = stage.run("apply", "--yes", world=slowly(stage))
     assert result.code == 0
     assert "Checking" not in result.err
 
@@ -207,7 +207,8 @@ def test_a_real_terminal_shows_the_bar_while_a_large_file_is_checked(tmp_path: P
     (tmp_path / "specs/a.jsonl").write_bytes(b"".join(line % number for number in range(2500)))
     ours, theirs = pty.openpty()
     script = (
-        "from reconciler.cli import progress; progress.PATIENCE_SECONDS = 0.0; progress.FRAME_SECONDS = 0.0\n"
+        "from reconciler.cli.output import progress_bars\n"
+        "progress_bars.PATIENCE_SECONDS = progress_bars.FRAME_SECONDS = 0.0\n"
         "from reconciler.__main__ import main; import sys; sys.argv = ['reconciler', 'validate']; main()"
     )
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": os.pathsep.join(sys.path)}

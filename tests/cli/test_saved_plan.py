@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.cli.host import Host
+from reconciler.environment import World
 from tests.cli.schemas import conforming
 from tests.cli.stage import Fault, Result, Stage
 
@@ -361,10 +361,10 @@ def test_plan_written_through_a_link_leaves_the_link_a_link(stage: Stage) -> Non
     assert "tickets" in stage.run("show", "elsewhere/plan.json").out
 
 
-def nowhere(root: Path) -> Callable[[Host], Host]:
+def nowhere(root: Path) -> Callable[[World], World]:
     """A machine with an empty folder and nothing in its environment, from which nothing can be asked."""
     root.mkdir()
-    return lambda _: Host(environ={}, cwd=root)
+    return lambda _: World(environ={}, cwd=root)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
@@ -373,7 +373,7 @@ def test_plan_is_shown_where_there_is_no_key_no_config_no_specs_and_no_network(
 ) -> None:
     planned = busy.run("plan", "--format", form)
     shutil.copy(busy.root / "plan.json", tmp_path / "carried.json")
-    result = busy.run("show", "../carried.json", "--format", form, host=nowhere(tmp_path / "empty"))
+    result = busy.run("show", "../carried.json", "--format", form, world=nowhere(tmp_path / "empty"))
     assert result.code == 0
     assert result.err == ""
     if form == "json":
@@ -482,5 +482,5 @@ def test_plan_file_with_anything_anywhere_gives_no_traceback(busy: Stage, data: 
     (busy.root / "plan.json").write_bytes(sealed(plan))
     for form in ("text", "markdown", "json"):
         assert busy.run("show", "plan.json", "--format", form).code in (0, 1)
-    result = busy.run("apply", "plan.json", host=lambda host: host)
+    result = busy.run("apply", "plan.json", world=lambda world: world)
     assert result.code in (0, 1, 4)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler import planfile
+from reconciler.plans import plan_file
 
 from .stage import Result, Stage
 from .test_init import by_hand
@@ -222,11 +222,11 @@ def alter(data: bytes) -> bytes:
 
 
 def other_target(data: bytes) -> bytes:
-    document = planfile.decode(data)
+    document = plan_file.decode(data)
     import msgspec
 
     target = msgspec.structs.replace(document.target, project="other")
-    return planfile.encode(msgspec.structs.replace(document, target=target))
+    return plan_file.encode(msgspec.structs.replace(document, target=target))
 
 
 def other_work(data: bytes) -> bytes:
@@ -268,8 +268,8 @@ def test_a_plan_that_was_forged_whole_does_only_what_is_declared(attacked: Stage
             action["work"] = "v1:" + "0" * 64
     import msgspec
 
-    forged = msgspec.convert(document, type(planfile.decode(path.read_bytes())))
-    path.write_bytes(planfile.encode(forged))
+    forged = msgspec.convert(document, type(plan_file.decode(path.read_bytes())))
+    path.write_bytes(plan_file.encode(forged))
     refused = attacked.run("apply", "plan.json")
     assert (refused.code, refused.writes) == (4, [])
     assert "the saved plan no longer holds" in refused.err

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler.cli.host import Host
+from reconciler.environment import World
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
@@ -155,10 +155,10 @@ def test_runner_that_was_overtaken_plans_again_and_buys_nothing_twice(team: Team
         if not overtaken:
             overtaken.append(second.run("apply", "--yes"))
 
-    def host(host: Host) -> Host:
-        return replace(host, through=lambda inner: Before(host.through(inner), overtake))
+    def world(world: World) -> World:
+        return replace(world, through=lambda inner: Before(world.through(inner), overtake))
 
-    result = team.first.run("apply", "--yes", host=host)
+    result = team.first.run("apply", "--yes", world=world)
     assert overtaken[0].code == 0
     assert (result.code, creates(result)) == (0, [])
     assert len(team.first.jobs()) == 1
@@ -348,7 +348,7 @@ def test_a_lock_that_a_running_git_may_hold_is_waited_for(team: Team, tmp_path: 
     def sleep(_: float) -> None:
         path.unlink(missing_ok=True)
 
-    result = second.run("apply", "--yes", host=lambda host: replace(host, sleep=sleep))
+    result = second.run("apply", "--yes", world=lambda world: replace(world, sleep=sleep))
     assert (result.code, len(creates(result))) == (0, 1), result.err
 
 

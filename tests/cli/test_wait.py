@@ -8,24 +8,24 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.cli.host import Host
+from reconciler.environment import World
 from tests.cli.schemas import conforming
 from tests.cli.stage import UNSTEADY, Fault, Result, Stage
 
 JOBS = "/v1/batch/jobs"
 
 
-class Terminal(Host):
+class Terminal(World):
     """A machine whose streams are terminals."""
 
     def terminal(self, stream: str) -> bool:
         return stream != "stdin"
 
 
-def on_terminal(host: Host) -> Host:
-    facts = {name: getattr(host, name) for name in Host.__dataclass_fields__}
+def on_terminal(world: World) -> World:
+    facts = {name: getattr(world, name) for name in World.__dataclass_fields__}
     return Terminal(
-        **{**facts, "environ": {**host.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}}
+        **{**facts, "environ": {**world.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}}
     )
 
 
@@ -70,10 +70,10 @@ def test_intervals_differ_between_runners(stage: Stage) -> None:
             mine.append(seconds)
             stage.advance(seconds)
 
-        def host(given: Host, sleep: Callable[[float], None] = sleep) -> Host:
+        def world(given: World, sleep: Callable[[float], None] = sleep) -> World:
             return replace(given, sleep=sleep)
 
-        assert stage.run("wait", host=host).code == 0
+        assert stage.run("wait", world=world).code == 0
         stage.clock = clock
     assert slept[0] != slept[1]
     for pauses in slept:
@@ -114,7 +114,7 @@ def test_a_timeout_ends_though_no_clock_counts_its_last_instant(stage: Stage) ->
         assert len(pauses) < 100
         stage.advance(seconds if len(pauses) < 3 else max(0.0, seconds - 1e-4))
 
-    result = stage.run("wait", "--timeout", "10s", host=lambda host: replace(host, sleep=sleep))
+    result = stage.run("wait", "--timeout", "10s", world=lambda world: replace(world, sleep=sleep))
     assert result.code == 6
 
 
@@ -246,7 +246,7 @@ def test_specs_that_are_edited_meanwhile_are_for_the_next_apply(stage: Stage) ->
         stage.spec("broken", model="mistral-small-latest")
         stage.advance(seconds)
 
-    result = stage.run("apply", "--yes", "--wait", host=lambda host: replace(host, sleep=sleep))
+    result = stage.run("apply", "--yes", "--wait", world=lambda world: replace(world, sleep=sleep))
     assert result.code == 6
     assert [str(job["model"]) for job in stage.jobs()] == ["sandbox-unknown-x"] * 2
 
@@ -262,9 +262,9 @@ def test_a_person_who_stops_a_job_meanwhile_is_heeded(stage: Stage) -> None:
         if not asked:
             from reconciler.cli.main import run
 
-            asked.append(run(["jobs", "cancel", str(job["id"]), "--yes"], stage.host([])))
+            asked.append(run(["jobs", "cancel", str(job["id"]), "--yes"], stage.world([])))
 
-    result = stage.run("apply", "--yes", "--wait", host=lambda host: replace(host, sleep=sleep))
+    result = stage.run("apply", "--yes", "--wait", world=lambda world: replace(world, sleep=sleep))
     assert (asked, result.code, result.writes) == ([0], 6, [])  # nobody held the lock, and nothing was bought
     assert [str(it["status"]) for it in stage.jobs()] == ["CANCELLED"]
 
@@ -303,10 +303,10 @@ def test_who_answers_no_waits_for_nothing(stage: Stage, monkeypatch: pytest.Monk
         def terminal(self, stream: str) -> bool:
             return stream == "stdin"
 
-    def host(given: Host) -> Host:
-        return Asked(**{name: getattr(given, name) for name in Host.__dataclass_fields__})
+    def world(given: World) -> World:
+        return Asked(**{name: getattr(given, name) for name in World.__dataclass_fields__})
 
-    result = stage.run("apply", "--wait", host=host)
+    result = stage.run("apply", "--wait", world=world)
     assert (result.code, result.writes, stage.jobs()) == (0, [], [])
 
 
@@ -317,7 +317,7 @@ def test_bars_show_what_is_answered_failed_and_left(stage: Stage) -> None:
     stage.spec("slow", requests=2000)
     stage.spec("steady", requests=1000)
     stage.run("apply", "--yes", "--log-level", "error")
-    result = stage.run("wait", "--log-level", "error", host=on_terminal)
+    result = stage.run("wait", "--log-level", "error", world=on_terminal)
     assert result.code == 0
     assert " of 2,000" in result.err
     assert " left" in result.err
@@ -343,7 +343,7 @@ def test_watch_draws_again_until_it_is_stopped(stage: Stage) -> None:
             raise KeyboardInterrupt
 
     result = stage.run(
-        "status", "--watch", "--interval", "10", host=lambda host: replace(on_terminal(host), sleep=sleep)
+        "status", "--watch", "--interval", "10", world=lambda world: replace(on_terminal(world), sleep=sleep)
     )
     assert result.code == 130
     screens = result.out.split("\x1b[H\x1b[J")[1:]

@@ -18,8 +18,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-PREFIX: Final = "reconciler.specs."
-CHECKER: Final = ("blocks", "demands", "findings", "inputs", "lines", "pointers", "scan")
+PREFIX: Final = "reconciler.specs.inputs."
+CHECKER: Final = ("blocks", "diagnose", "findings", "git_lfs", "reader", "requirements", "scan")
 """The modules whose branches count."""
 GOOD: Final = b'{"custom_id":"1","body":{"a":[1,"\\ud83d\\ude00"]}}'
 SEEDS: Final = (
@@ -49,20 +49,20 @@ def fuzzer() -> tuple[Any, Any]:
     try:
         atheris = importlib.import_module("atheris")
     except ImportError:
-        return None, importlib.import_module(f"{PREFIX}inputs")
+        return None, importlib.import_module(f"{PREFIX}reader")
     for name in CHECKER:  # what was imported plain is imported anew
         sys.modules.pop(PREFIX + name, None)
     with atheris.instrument_imports(
         include=[PREFIX + name for name in CHECKER], enable_loader_override=False
     ):
-        return atheris, importlib.import_module(f"{PREFIX}inputs")
+        return atheris, importlib.import_module(f"{PREFIX}reader")
 
 
 class Target:
     """The property, for one checker.
 
     Args:
-        inputs: the module `reconciler.specs.inputs`.
+        inputs: the module `reconciler.specs.inputs.reader`.
         folder: where files are written.
     """
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.specs import inputs
+from reconciler.specs.inputs import reader
 from tests.fuzz import fuzz_inputs
 from tests.fuzz.fuzz_inputs import GOOD, SEEDS, Target, seeded
 
-target = Target(inputs, Path(tempfile.mkdtemp()))
+target = Target(reader, Path(tempfile.mkdtemp()))
 
 
 @settings(max_examples=300)

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler import planfile
-from reconciler.document import FORMAT_VERSION, CreateDoc, DecisionDoc, PlanDoc, SummaryDoc, TargetDoc
-from reconciler.generate import GENERATED, ROOT, Generated, difference, markdown, planner_pages, write
-from reconciler.planner import RULES
+from reconciler.planning.planner import RULES
+from reconciler.plans import plan_file
+from reconciler.plans.document import FORMAT_VERSION, CreateDoc, DecisionDoc, PlanDoc, SummaryDoc, TargetDoc
+from tools.generate import GENERATED, ROOT, Generated, difference, markdown, planner_pages, write
 
 
 @pytest.mark.parametrize("row", GENERATED, ids=lambda row: row.path)
@@ -51,7 +51,11 @@ def test_a_missing_last_line_break_is_a_difference_too(tmp_path: Path) -> None:
 
 def test_the_check_says_that_all_is_current() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "reconciler.generate", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tools.generate", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, f"{len(GENERATED)} generated files are current\n")
 
@@ -88,7 +92,7 @@ def test_a_saved_plan_is_as_its_schema_says() -> None:
         ),
     )
     schema = json.loads((ROOT / "schemas/plan.schema.json").read_text(encoding="utf-8"))
-    saved = msgspec.json.decode(planfile.encode(document))
+    saved = msgspec.json.decode(plan_file.encode(document))
     assert not list(Draft202012Validator(schema).iter_errors(saved))
     saved["plan"]["decisions"][0]["actions"][0]["action"] = "explode"
     assert list(Draft202012Validator(schema).iter_errors(saved))

@@ -10,8 +10,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from reconciler.events import EVENTS, complaint
-from reconciler.generate import event_pages
+from reconciler.telemetry.events import EVENTS, complaint
+from tools.generate import event_pages
 
 
 @cache

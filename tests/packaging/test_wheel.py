@@ -9,14 +9,14 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from reconciler import __version__
-from reconciler.scaffold import WORKFLOWS
+from reconciler.specs.scaffold import WORKFLOWS
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,9 +119,3 @@ def test_a_repository_is_begun_from_the_wheel(installed: Installed) -> None:
     for path in (*WORKFLOWS, "schemas/job.schema.json"):
         assert (home / path).read_bytes() == (ROOT / path).read_bytes()
     assert "+ create  example  new · 3 requests" in there.run("reconciler", "plan", "--sandbox")
-
-
-def test_an_installed_package_generates_nothing(installed: Installed) -> None:
-    command: Callable[..., str] = installed.run
-    with pytest.raises(AssertionError, match="is not a clone of the repository"):
-        command("python", "-m", "reconciler.generate", "--check")

@@ -57,10 +57,10 @@ def test_the_recipes_on_a_history_do_what_they_say(
 
 
 def test_every_check_of_verify_is_on_the_page() -> None:
-    from reconciler.history import verify
+    from reconciler.history import audit
 
     page = PAGE.read_text(encoding="utf-8").split("## Verify\n")[1].split("## Recipes\n")[0]
-    source = Path(verify.__file__).read_text(encoding="utf-8")
+    source = Path(audit.__file__).read_text(encoding="utf-8")
     named = [line.split()[0] for line in source.split('"""')[1].splitlines()[3:] if line.strip()]
     assert named
     assert all(f"| `{check}` |" in page for check in named)

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from reconciler.results import answers
 from reconciler.results.answers import Usage
-from reconciler.results.fetch import PART
+from reconciler.results.download import PART
+from reconciler.results.heartbeat import StoppedError
 from reconciler.results.join import AT_ONCE, SHOWN, Joined, Sources, join
 from reconciler.results.spool import Spool
-from reconciler.results.stopping import StoppedError
 from tests.results.make import answer, asked, error, joined, text
 
 

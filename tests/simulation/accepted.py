@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reconciler.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.model import Adopt, JobSpec, RunKey
+from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.history import Bought, History, RunRecord
 from tests.simulation.process import START

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.actions import Reason
-from reconciler.document import CreateDoc, HoldDoc, PlanDoc
 from reconciler.ledger.lines import CreateIntended
+from reconciler.planning.actions import Reason
+from reconciler.plans.document import CreateDoc, HoldDoc, PlanDoc
 from tests.simulation.accepted import Accepted, actions
 from tests.simulation.server import FAILED
 

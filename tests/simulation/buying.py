@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from reconciler.document import CreateDoc
+from reconciler.plans.document import CreateDoc
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions, second
 from tests.simulation.adopting import (

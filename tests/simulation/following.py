@@ -6,15 +6,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from reconciler.actions import Plan
-from reconciler.agreement import agreed_to
 from reconciler.api.client import Writer
-from reconciler.document import PlanDoc
-from reconciler.outcomes import Outcome
-from reconciler.rounds import Rounds, requests_of
-from reconciler.run import Run
-from reconciler.situation import Situation
-from reconciler.wait import Patience, until_ended
+from reconciler.context import Run
+from reconciler.planning.actions import Plan
+from reconciler.plans.approval import agreed_to
+from reconciler.plans.document import PlanDoc
+from reconciler.plans.outcomes import Outcome
+from reconciler.plans.planned_run import Situation
+from reconciler.runs.apply_loop import Rounds, requests_of
+from reconciler.runs.wait import Patience, until_ended
 from tests.simulation.history import RunRecord
 
 

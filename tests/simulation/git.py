@@ -9,7 +9,6 @@ from typing import Final, TypeAlias
 
 from msgspec import structs
 
-from reconciler import digests
 from reconciler.model import (
     Adopt,
     Ancestry,
@@ -21,6 +20,7 @@ from reconciler.model import (
     Position,
     Retry,
     UploadedFile,
+    digests,
 )
 from tests.simulation.history import Bought
 from tests.simulation.server import UPLOADS

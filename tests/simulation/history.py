@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.document import PlanDoc
 from reconciler.ledger.lines import CancelIntended, Line
 from reconciler.model import Declared, RunKey
-from reconciler.outcomes import Outcome
+from reconciler.plans.document import PlanDoc
+from reconciler.plans.outcomes import Outcome
 from reconciler.sandbox.lifecycle import Status
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.joint import JointLedger
+from reconciler.ledger.git import RacedError, SharedLedger
 from reconciler.ledger.lines import Line, decode, encode
-from reconciler.ledger.shared import RacedError, SharedLedger
+from reconciler.ledger.replicated import JointLedger
 from tests.simulation.process import Process
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reconciler import tags
+from reconciler.model import tags
 from tests.simulation.faults import Fault
 from tests.simulation.history import RunRecord
 from tests.simulation.server import Answer

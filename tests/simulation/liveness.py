@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reconciler.actions import Hold, Reason
 from reconciler.ledger.lines import CancelEnded, Created, CreateIntended, Ended, TellingBegan
 from reconciler.model import JobSpec, Phase, RunKey
-from reconciler.outcomes import Cancelled, Failed, Skipped
-from reconciler.outcomes import Created as Was
+from reconciler.planning.actions import Hold, Reason
+from reconciler.plans.outcomes import Cancelled, Failed, Skipped
+from reconciler.plans.outcomes import Created as Was
+from reconciler.plans.planned_run import Situation
 from reconciler.sandbox.lifecycle import Status
-from reconciler.situation import Situation
 from tests.simulation.history import PROJECT, Bought
 from tests.simulation.machines import Luck
 from tests.simulation.process import START

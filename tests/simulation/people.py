@@ -8,8 +8,7 @@ from typing import Final
 
 import msgspec
 
-from reconciler import tags
-from reconciler.model import InlineRequests, JobSpec, RunKey, Source, UploadedFile
+from reconciler.model import InlineRequests, JobSpec, RunKey, Source, UploadedFile, tags
 from tests.simulation.history import PROJECT, Bought
 from tests.simulation.server import JOBS, LIVE, OK
 from tests.simulation.workspace import Sent, Workspace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from reconciler.wait import Patience
+from reconciler.runs.wait import Patience
 from tests.simulation import liveness
 from tests.simulation.detours import Detour
 from tests.simulation.faults import Hostile

@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
-from reconciler.events import complaint
-from reconciler.world import Ledger, World
+from reconciler.environment import Ledger, World
+from reconciler.telemetry.events import complaint
 from tests.simulation.baton import Baton
 
 T = TypeVar("T")
@@ -96,6 +97,8 @@ class Process:
     def world(self, ledger: Ledger) -> World:
         """Return what the code under test sees of the machine."""
         return World(
+            environ={},
+            cwd=Path("nowhere"),
             now=self.now,
             monotonic=self.monotonic,
             sleep=self.sleep,
@@ -149,3 +152,7 @@ class Process:
         """Whether the run was asked to stop."""
         self.alive()
         return self.stopped_at is not None and self.steps >= self.stopped_at
+
+    def set(self) -> None:
+        """Ask the run to stop now."""
+        self.stopped_at = self.steps

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from reconciler import listing, observe
-from reconciler.actions import Create as Order
-from reconciler.actions import Reason
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RateLimitedError, UnreachableError
-from reconciler.create import Purchase, prepare
+from reconciler.context import Run
+from reconciler.execution.create import Purchase, prepare
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile
-from reconciler.run import Run
+from reconciler.planning.actions import Create as Order
+from reconciler.planning.actions import Reason
 from reconciler.settings import Limits
+from reconciler.workspace import listing, observe
 from tests.simulation.faults import Hostile
 from tests.simulation.git import NAMES, WORKS, Commit
 from tests.simulation.machines import Luck, Runner

@@ -8,14 +8,14 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from reconciler.api.client import Writer
-from reconciler.guards import Allowed
+from reconciler.context import Run
+from reconciler.environment import Ledger
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Declared
-from reconciler.run import Run
+from reconciler.planning.guards import Allowed
+from reconciler.plans.planned_run import Situation
+from reconciler.runs.wait import Patience
 from reconciler.settings import Guards
-from reconciler.situation import Situation
-from reconciler.wait import Patience
-from reconciler.world import Ledger
 from tests.simulation.baton import Baton
 from tests.simulation.following import Waiting
 from tests.simulation.git import Git

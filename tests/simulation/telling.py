@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from reconciler.documents.reports import EndDoc
 from reconciler.ledger.lines import EndTold, decode
-from reconciler.reports import EndDoc
 from tests.simulation.history import History, RunRecord
 from tests.simulation.process import Process
 

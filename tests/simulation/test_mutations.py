@@ -17,7 +17,7 @@ def test_a_safeguard_stands_where_the_mutation_looks_for_it(mutation: Mutation) 
 
 def test_a_mutation_that_finds_nothing_to_alter_is_an_error() -> None:
     with pytest.raises(ValueError, match="holds its text 0 times"):
-        seen(Mutation("nothing", "create.py", "no such text", ""))
+        seen(Mutation("nothing", "execution/create.py", "no such text", ""))
 
 
 @pytest.mark.parametrize("name", ["no durable intent", "ids are not remembered"])

@@ -10,21 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler import gather, planfile, reconcile
 from reconciler.api.client import Writer
 from reconciler.api.key import Key
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.document import PlanDoc
+from reconciler.context import Run
+from reconciler.environment import Ledger
 from reconciler.errors import GuardError, ReconcilerError
-from reconciler.guards import Allowed
-from reconciler.hooks.tell import Teller
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
 from reconciler.ledger.lock import HeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
-from reconciler.run import Run
-from reconciler.settings import Guards, Limits
-from reconciler.situation import Situation
-from reconciler.world import Ledger
+from reconciler.notifications.deliver import Teller
+from reconciler.planning.guards import Allowed
+from reconciler.plans import plan_file
+from reconciler.plans.document import PlanDoc
+from reconciler.plans.planned_run import Situation
+from reconciler.runs import gather, reconcile
+from reconciler.settings import Guards, Limits, Settings
+from reconciler.specs.project import Project
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
@@ -33,6 +35,13 @@ from tests.simulation.telling import TIMEOUT, OnEnd
 from tests.simulation.twins import Applied, at_most_one_live_after_the_next_apply
 from tests.simulation.wire import Wire
 
+NOWHERE: Final = Path("nowhere")
+A_PROJECT: Final = Project(
+    root=NOWHERE,
+    config_path=NOWHERE / "reconciler.yaml",
+    settings=Settings(project=PROJECT),
+    spec_root=NOWHERE / "specs",
+)
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
 ALLOWED: Final = Allowed(empty=True, other_workspace=True, bought_elsewhere=True)
 GENEROUS: Final = Guards(max_cancels=100, max_cancel_share=1.0)
@@ -130,7 +139,7 @@ class Tool:
 
         def make() -> str:
             situation = gather.gather(self._run(order), self._record.declared)
-            made.append(planfile.encode(situation.document))
+            made.append(plan_file.encode(situation.document))
             return "planned"
 
         self._until_it_ends(make)
@@ -149,7 +158,7 @@ class Tool:
         """Apply, and wait where that is wished; return what was decided last, None where it ended otherwise."""
         shown: list[Situation] = []
         last: list[Situation] = []
-        saved = None if order.saved is None else planfile.decode(order.saved)
+        saved = None if order.saved is None else plan_file.decode(order.saved)
         self._record.agreed, self._record.saved = saved, saved is not None
 
         def agree(situation: Situation) -> bool:
@@ -171,7 +180,7 @@ class Tool:
                 end = follow(waiting, run, agreed=agreed, first=first, saved=saved, record=self._record)
                 last.append(end)
             with suppress(HeldError), waiting.locked() if waiting else nullcontext():
-                self._tell(last[-1], since=began)
+                self._tell(run, last[-1], since=began)
             done = [outcome for said in self._record.said for outcome in said.outcomes]
             return ", ".join(f"{type(outcome).__name__} {outcome.name}" for outcome in done) or "nothing done"
 
@@ -184,12 +193,12 @@ class Tool:
             after = Applied(workspace.history, workspace.server, record)
             workspace.history.ask([at_most_one_live_after_the_next_apply], after, record.name)
 
-    def _tell(self, situation: Situation, *, since: float) -> None:
+    def _tell(self, run: Run[Writer], situation: Situation, *, since: float) -> None:
         """Tell the ends that are due."""
         if self._on_end and not self._process.is_set():
-            Teller(
-                world=self._world, target=TARGET, call=self._on_end, timeout_seconds=TIMEOUT, since=since
-            ).tell(situation.observed.ours)
+            Teller(run=run, call=self._on_end, timeout_seconds=TIMEOUT, since=since).tell(
+                situation.observed.ours
+            )
 
     def _agreed(self, document: PlanDoc, order: Order) -> None:
         if order.agrees and self._record.agreed is None:
@@ -225,6 +234,7 @@ class Tool:
             api=self._writer,
             retrier=self._retrier,
             world=self._world,
+            project=A_PROJECT,
             target=TARGET,
             limits=self._limits,
             guards=order.guards,
@@ -232,7 +242,9 @@ class Tool:
             checkout=Checkout(commit=order.commit_id),
             ancestry=self._ancestry(order),
             source=Source(commit=order.commit_id, actor="ada"),
-            root=Path("nowhere"),
+            folder=NOWHERE,
+            began=0.0,
+            redact=str,
         )
 
 

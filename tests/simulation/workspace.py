@@ -14,8 +14,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from reconciler import tags
-from reconciler.model import RunKey
+from reconciler.model import RunKey, tags
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation import buying, stopping
 from tests.simulation.accepted import Accepted

@@ -12,9 +12,9 @@ from reconciler.errors import Problem, SpecError
 from reconciler.settings import Limits
 from reconciler.specs.load import Loaded, load
 from reconciler.specs.project import Project, load_project
-from reconciler.specs.source import Source, decode
-from reconciler.specs.yaml_reader import read
-from reconciler.specs.yaml_tree import Document
+from reconciler.specs.yaml.reader import read
+from reconciler.specs.yaml.source import Source, decode
+from reconciler.specs.yaml.tree import Document
 
 NOW = 1_795_392_000.0
 """2026-11-23 00:00 UTC, a Monday."""

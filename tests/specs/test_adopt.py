@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import SpecError
-from reconciler.specs import plain
+from reconciler.specs import to_yaml
 from reconciler.specs.load import Loaded, load
 from reconciler.specs.project import load_project
 
@@ -48,7 +48,7 @@ def test_without_a_work_the_problem_tells_the_digest_of_what_is_declared(tmp_pat
 
 def test_what_is_written_back_adopts_the_same(tmp_path: Path) -> None:
     (spec,) = loaded(tmp_path, f"{PLAIN}adopt: {{job: {JOB}, work: '{WORK}'}}\n").specs
-    (tmp_path / "specs/s0.yaml").write_text(plain.documents([spec], "specs"))
+    (tmp_path / "specs/s0.yaml").write_text(to_yaml.documents([spec], "specs"))
     (again,) = load(load_project(None, start=tmp_path), now=NOW).specs
     assert again.adopt == spec.adopt
     assert again.run_key == spec.run_key

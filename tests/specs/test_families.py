@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import SpecError
 from reconciler.model import JobSpec, Later
-from reconciler.specs import period, plain
+from reconciler.specs import period, to_yaml
 from reconciler.specs.load import load
 from tests.specs.make import LINE, NOW, loaded, problems, project, spec
 
@@ -421,7 +421,7 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
     family = "".join(
         f"---\nname: {f'f{at}-{{model}}' if re.fullmatch(r'[a-z0-9._-]+', model) else f'g{at}-{number}'}\n"
         f"endpoint: /v1/embeddings\nfor_each: {{files: {json.dumps([glob.escape(path)])}}}\n"
-        f"metadata: {plain.scalar({**labels, 'from': '{stem} of {dir}: {path}'})}\n"
+        f"metadata: {to_yaml.scalar({**labels, 'from': '{stem} of {dir}: {path}'})}\n"
         f"matrix: {{model: {json.dumps([model])}}}\n{more}"
         for at, path in enumerate(sorted(named))
         for number, model in enumerate(sorted(models))
@@ -429,14 +429,14 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
     inline = spec(
         name="inline",
         input_files=None,
-        requests=plain.scalar([{"custom_id": "1", "body": {"input": "x", "x": body}}]),
+        requests=to_yaml.scalar([{"custom_id": "1", "body": {"input": "x", "x": body}}]),
     )
     place = project(
         root, {"x/a.yaml": family, "b.yaml": inline + more, **{f"x/{k}": v for k, v in named.items()}}
     )
     before = load(place, now=NOW).specs
     assert len(before) == 1 + len(files) * len(models)
-    text = plain.documents(before, "specs")
+    text = to_yaml.documents(before, "specs")
     (root / "specs/x/a.yaml").unlink()
     (root / "specs/b.yaml").write_text(text, encoding="utf-8", newline="")
     after = load(place, now=NOW).specs

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.settings import Limits
-from reconciler.specs import inputs
-from reconciler.specs.input_cache import NAME, InputCache
-from reconciler.specs.inputs import Checked, InputReader
+from reconciler.specs.inputs import reader as inputs
+from reconciler.specs.inputs.cache import NAME, InputCache
+from reconciler.specs.inputs.reader import Checked, InputReader
 
 GOOD = b'{"custom_id":"1","body":{"n":1}}\n'
 OTHER = b'{"custom_id":"2","body":{"n":2}}\n'

@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs import blocks, inputs
-from reconciler.specs.inputs import Checked, InputReader, check
-from reconciler.specs.lines import why
+from reconciler.specs.inputs import blocks
+from reconciler.specs.inputs import reader as inputs
+from reconciler.specs.inputs.diagnose import why
+from reconciler.specs.inputs.reader import Checked, InputReader, check
 
 HUGE = "a number too large for most readers of JSON"
 TWICE = "a key stands twice in one object"

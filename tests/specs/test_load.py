@@ -9,9 +9,8 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler import digests
 from reconciler.errors import ReconcilerError, SpecError, UsageError
-from reconciler.model import InlineRequests, InputFile, Phase, Position, Retry, UploadedFile
+from reconciler.model import InlineRequests, InputFile, Phase, Position, Retry, UploadedFile, digests
 from reconciler.specs.load import load
 from reconciler.specs.project import Project
 from tests.specs.make import LINE, NOW, SPEC, loaded, problems, project, spec

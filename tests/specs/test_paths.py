@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.specs.paths import NoInputError, Paths, uploaded_id
+from reconciler.specs.inputs.paths import NoInputError, Paths, uploaded_id
 
 FILES = (
     "specs/a.jsonl",

@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler import tags
-from reconciler.actions import Create
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, Source
-from reconciler.planner import plan
+from reconciler.model import Declared, Job, JobSpec, Observed, Ours, Phase, Source, tags
+from reconciler.planning.actions import Create
+from reconciler.planning.planner import plan
 from reconciler.settings import Limits
 from reconciler.specs import period
+from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.job import declares
-from reconciler.specs.job_inputs import Inputs
-from reconciler.specs.source import Source as Text
-from reconciler.specs.yaml_reader import read
+from reconciler.specs.yaml.reader import read
+from reconciler.specs.yaml.source import Source as Text
 from tests.specs.make import project, spec
 from tests.specs.test_families import ZONES
 

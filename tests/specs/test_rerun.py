@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.settings import Limits
-from reconciler.specs import rerun, yaml_reader
+from reconciler.specs import rerun
 from reconciler.specs.load import load
 from reconciler.specs.project import load_project
-from reconciler.specs.source import Source
-from tests.core.make import modest
+from reconciler.specs.yaml import reader
+from reconciler.specs.yaml.source import Source
+from tests.helpers.make import modest
 
 NOW = 1_790_000_000.0
 LINE = '{"custom_id":"1","body":{"messages":[]}}\n'
@@ -283,7 +284,7 @@ def test_whatever_stands_around_it_stays(
     rest = [line for line in below if line not in above or line in "\n# rerun: 1\n"]
     text = "".join(["name: a\n", *above, REST, piece, *rest]).replace("\n", ending)
     source = Source("a.yaml", text)
-    (document,) = yaml_reader.read(source, Limits())[0]
+    (document,) = reader.read(source, Limits())[0]
     after = to or "8"
     changed = rerun._changed(document, after)
     line = rerun._verified(source, changed, "a", after, Limits())

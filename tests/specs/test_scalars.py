@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.specs.scalars import NotAValueError, may_be_other_than_text, resolve
+from reconciler.specs.yaml.scalars import NotAValueError, may_be_other_than_text, resolve
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from reconciler.settings import Settings
-from reconciler.specs.accept import accept
-from reconciler.specs.fields import JobFields, defaults_model
-from reconciler.specs.generate import generated
-from reconciler.specs.known import MISPLACED
 from reconciler.specs.load import load
-from reconciler.specs.reference import EXAMPLE, SETTINGS_EXAMPLE
-from reconciler.specs.schema import defaults_schema, job_schema, settings_schema
+from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.job_fields import JobFields, defaults_model
+from reconciler.specs.schema.json_schema import defaults_schema, job_schema, settings_schema
+from reconciler.specs.schema.vocabulary import MISPLACED
 from tests.specs.make import NOW, document, documents, project
+from tools.generate.reference import EXAMPLE, SETTINGS_EXAMPLE
+from tools.generate.spec_schemas import generated
 
 CLONE = Path(__file__).parents[2]
 
@@ -200,9 +200,7 @@ def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> 
 
 @pytest.mark.parametrize("path", generated())
 def test_what_is_generated_is_current(path: str) -> None:
-    assert (CLONE / path).read_text(encoding="utf-8") == generated()[path], (
-        "run python -m reconciler.generate"
-    )
+    assert (CLONE / path).read_text(encoding="utf-8") == generated()[path], "run python -m tools.generate"
 
 
 def test_the_reference_shows_every_field_and_limit() -> None:

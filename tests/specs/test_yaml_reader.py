@@ -12,10 +12,10 @@ from yaml.scanner import ScannerError
 
 from reconciler.errors import Problem
 from reconciler.settings import Limits
-from reconciler.specs.source import Source, decode
-from reconciler.specs.yaml_parser import FASTEST, EventParser, PureParser
-from reconciler.specs.yaml_reader import read
-from reconciler.specs.yaml_words import UNSEEN
+from reconciler.specs.yaml.messages import UNSEEN
+from reconciler.specs.yaml.parser import FASTEST, EventParser, PureParser
+from reconciler.specs.yaml.reader import read
+from reconciler.specs.yaml.source import Source, decode
 from tests.specs.make import documents
 
 Parser = Callable[[str], EventParser]

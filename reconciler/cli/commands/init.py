@@ -1,0 +1,142 @@
+"""`reconciler init`: what a repository needs to begin with, and specs for jobs that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.output.streams import say
+from reconciler.cli.params import options
+from reconciler.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconciler.environment import World
+    from reconciler.specs.from_jobs import Skipped
+    from reconciler.specs.project import Project
+    from reconciler.specs.scaffold import Placed
+
+
+@click.command()
+@click.option(
+    "--from-workspace",
+    is_flag=True,
+    help="Write a spec for each job that is queued or running and carries no tags of this tool: the spec adopts it.",
+)
+@click.option("--no-workflows", is_flag=True, help="Write no workflows for GitHub.")
+@options.common
+@click.pass_obj
+def init(world: World, *, from_workspace: bool, no_workflows: bool, common: options.Common) -> int:
+    """Write reconciler.yaml, an example spec with data, schemas for editors, workflows, and lines for git.
+
+    Nothing that is there is overwritten; what differs is said. A second run changes nothing.
+    """
+    from reconciler.cli.session.target import open_project
+    from reconciler.specs import scaffold
+    from reconciler.specs.project import find
+    from reconciler.text.plural import count
+    from reconciler.text.sanitize import clean
+    from reconciler.vcs import git
+
+    found = world.cwd / common.config if common.config else find(world.cwd)
+    root = found.parent if found else world.cwd
+    top = git.toplevel(root)
+    done: list[Placed] = []
+    if found is None:
+        origin = git.origin(root)
+        name = scaffold.project_name(origin, root.resolve())
+        done.append(
+            scaffold.place(
+                root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin))
+            )
+        )
+    project = open_project(common, world)
+    done += (scaffold.place(project.root, scaffold.schema(name)) for name in scaffold.SCHEMAS)
+    with_workflows = not no_workflows and top in (None, project.root)
+    if with_workflows:
+        done += (scaffold.place(project.root, wanted) for wanted in scaffold.workflows())
+    for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
+        done.append(scaffold.place_lines(project.root, scaffold.WantedLines(path, lines)))
+    say(clean(f"Project {project.settings.project} in {project.root}") + "\n")
+    say("".join(told(done)))  # before the workspace is asked: what was written is said whatever comes of that
+    rest: list[Placed] = []
+    if from_workspace:
+        rest, skipped = adopt(world, common)
+        say("".join(clean(f"  = job {it.job.id} has no spec: {it.why}") + "\n" for it in skipped))
+    if not has_specs(project):
+        specs = project.relative(str(project.spec_root))
+        rest += (scaffold.place(project.root, wanted) for wanted in scaffold.example(specs))
+    say("".join(told(rest)))
+    if not (with_workflows or no_workflows):
+        say(clean(f"  = no workflows: {project.root} is not the repository's root, {top}") + "\n")
+    same = sum(it.did == "kept" and not it.why for it in (*done, *rest))
+    say(f"  {count(same, 'file')} in place already\n" if same else "")
+    steps = next_steps(project, adopted=from_workspace, in_git=top is not None, workflows=with_workflows)
+    say("".join(f"{line}\n" for line in steps))
+    return ExitCode.OK
+
+
+def has_specs(project: Project) -> bool:
+    """Whether anything is declared already."""
+    from reconciler.specs.files import Listing
+
+    folder = project.spec_root
+    return folder.is_dir() and bool(Listing(str(folder), str(project.root)).specs)
+
+
+def adopt(world: World, common: options.Common) -> tuple[list[Placed], Sequence[Skipped]]:
+    """Write a spec for each job that runs and carries no tags.
+
+    Raises:
+        SpecError: the specs that are there hold mistakes.
+        ListingError: the list of jobs could not be read whole.
+        ApiError: the API could not be read.
+    """
+    from reconciler.cli.session.session import reading
+    from reconciler.model import Phase, tags
+    from reconciler.specs import scaffold
+    from reconciler.specs.from_jobs import drafts
+    from reconciler.specs.load import load
+    from reconciler.workspace import listing
+
+    with reading(common, world) as run:
+        project = run.project
+        declared = load(project, now=world.now()).specs if has_specs(project) else ()
+        listed = listing.list_all(run)
+    theirs = (job for job in listed if job.phase is Phase.ACTIVE and tags.project_of(job) is None)
+    specs = project.relative(str(project.spec_root))
+    up = "../" * len(Path(specs).parts)
+    found, skipped = drafts(theirs, declared, schema=f"{up}schemas/job.schema.json")
+    wanted = (scaffold.Wanted(f"{specs}/{it.name}.yaml", it.text.encode()) for it in found)
+    return [scaffold.place(project.root, it) for it in wanted], skipped
+
+
+SIGNS = {"wrote": "+", "added": "~", "kept": "="}
+
+
+def told(done: Sequence[Placed]) -> Iterator[str]:
+    """Yield what was written, and what was kept although it differs, a line each."""
+    from reconciler.text.sanitize import clean
+
+    for it in done:
+        if it.did != "kept" or it.why:
+            yield clean(f"  {SIGNS[it.did]} {it.path}" + (f": {it.why}" if it.why else "")) + "\n"
+
+
+def next_steps(project: Project, *, adopted: bool, in_git: bool, workflows: bool) -> Iterator[str]:
+    """Yield what to do next."""
+    yield "\nNext:"
+    if adopted:
+        yield "  reconciler plan               no changes: what runs is adopted"
+    else:
+        yield "  reconciler plan --sandbox     what would be bought, in the sandbox: no key, and nothing is bought"
+    if not in_git:
+        yield "  git init                      a plan is reviewed where its specs are"
+    yield "  git add --all && git commit"
+    if not adopted:
+        yield "  export MISTRAL_API_KEY=…      then `reconciler plan` for the real workspace"
+    if workflows:
+        yield "On GitHub: set the secret MISTRAL_API_KEY; a pull request is then planned, and applied once merged."
+    yield f"`project: {project.settings.project}` names your jobs: change it before the first apply, or never."

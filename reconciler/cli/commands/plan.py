@@ -1,0 +1,104 @@
+"""`reconciler plan`: what would be done, and why. Buys and cancels nothing; writes the files that it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.params import options
+from reconciler.cli.params.guard_options import Consent, consents
+from reconciler.cli.params.options import quoted
+from reconciler.errors import ExitCode, UsageError, first_that_holds
+
+if TYPE_CHECKING:
+    from reconciler.environment import World
+    from reconciler.model import Names
+    from reconciler.plans.document import PlanDoc
+
+
+@click.command()
+@options.paths
+@options.names
+@click.option("-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan; apply takes it.")
+@click.option(
+    "--observed",
+    type=options.PATH,
+    metavar="FILE",
+    help="Plan against a snapshot (`jobs snapshot`) instead of the workspace: no key, no network.",
+)
+@options.output_format("text", "json", "markdown", "github")
+@options.comment
+@options.everything
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
+@click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
+@consents
+@options.common
+@click.pass_obj
+def plan(
+    world: World,
+    *,
+    paths: tuple[Path, ...],
+    names: Names,
+    everything: bool,
+    out: Path | None,
+    observed: Path | None,
+    form: str,
+    comment: Path | None,
+    detailed_exitcode: bool,
+    fail_on_attention: bool,
+    consent: Consent,
+    common: options.Common,
+) -> int:
+    """Show what apply would do, and why.
+
+    SPECS, files or folders below the spec root, --only and --exclude select what is considered; what is not selected
+    is left alone. What is no longer declared is cancelled only where the whole spec root is considered.
+    """
+    from reconciler.cli.output.comment import telling_errors
+    from reconciler.cli.output.files import save
+    from reconciler.cli.output.plan_output import plan_bytes, tell
+    from reconciler.cli.session.load_declared import gather, gather_from
+    from reconciler.cli.session.session import offline, reading
+
+    if out == Path("-"):
+        raise UsageError("-o takes a file", hint="for the plan on stdout: --format json")
+    with telling_errors(world, comment, form=form, what="plan"):
+        if observed is None:
+            with reading(common, world, consent) as run:
+                document = gather(run, paths, names).document
+        else:
+            with offline(common, world, consent) as run:
+                document = gather_from(run, observed, paths, names).document
+        if out is not None:
+            save(world.cwd / out, plan_bytes(document))
+    flags = (*common.flags, *consent.flags)
+    from_ = () if observed is None else (f"--observed {quoted(observed)}",)
+    selection = (*map(quoted, paths), *options.name_flags(names), *from_)
+    step = next_step(document, selection, out, flags)
+    tell(world, document, form=form, next_step=step, everything=everything, comment=comment)
+    return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
+
+
+def next_step(document: PlanDoc, selection: Sequence[str], out: Path | None, flags: Sequence[str]) -> str:
+    """Return the exact command that applies this plan, "" where a guard refuses it."""
+    if document.guards:
+        return ""
+    if out is not None:
+        command = ("reconciler apply", quoted(out), *flags)
+        return f"Saved. Apply exactly this: {' '.join(command)}"
+    save = ("reconciler plan", *selection, "-o plan.json", *flags)
+    command = ("reconciler apply plan.json", *flags)
+    return f"Apply exactly this: {' '.join(save)} && {' '.join(command)}"
+
+
+def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:
+    """Return how a command that only shows a plan ends."""
+    holds = set()
+    if detailed_exitcode and document.pending:
+        holds.add(ExitCode.PENDING)
+    if fail_on_attention and document.summary.attention:
+        holds.add(ExitCode.ATTENTION)
+    return first_that_holds(holds)

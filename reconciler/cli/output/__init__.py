@@ -1,0 +1,1 @@
+"""What commands write: results on stdout, messages and progress on stderr."""

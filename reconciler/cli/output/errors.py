@@ -1,0 +1,18 @@
+"""An error as text for the terminal."""
+
+from __future__ import annotations
+
+from reconciler.errors import ReconcilerError, SpecError
+from reconciler.text.sanitize import clean
+
+
+def told(error: ReconcilerError, *, colour: bool) -> str:
+    """Return what happened, to what, and what to do next."""
+    if isinstance(error, SpecError):
+        from reconciler.render.problems import problems_text
+
+        return problems_text(error.problems, colour=colour)
+    label = "\x1b[1;31merror:\x1b[0m" if colour else "error:"
+    message = "\n  ".join(map(clean, str(error).splitlines()))
+    hint = "\n    ".join(map(clean, error.hint.splitlines()))
+    return f"{label} {message}" + (f"\n  hint: {hint}" if hint else "")

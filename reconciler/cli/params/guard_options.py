@@ -1,0 +1,121 @@
+"""The options that override a guard: each its own, and no flag for all."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from reconciler.planning.guards import Allowed
+    from reconciler.settings import Guards
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the command line allows beyond the settings."""
+
+    limits: Mapping[str, object] = field(default_factory=dict)
+    allow: Mapping[str, bool] = field(default_factory=dict)
+
+    def settings(self, guards: Guards) -> Guards:
+        """Return the guards' settings with the command line's in front."""
+        import msgspec
+
+        return msgspec.structs.replace(guards, **self.limits)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options that say the same."""
+        limits = ((name, "none" if value is None else value) for name, value in self.limits.items())
+        return (
+            *(f"--{name.replace('_', '-')} {value}" for name, value in limits),
+            *(f"--allow-{name.replace('_', '-')}" for name, allowed in self.allow.items() if allowed),
+        )
+
+    def allowed(self, guards: Guards) -> Allowed:
+        """Return what the guards may let pass: what the settings allow, and what the command line adds."""
+        from reconciler.planning.guards import Allowed
+
+        return Allowed(
+            empty=guards.allow_empty or self.allow.get("empty", False),
+            other_workspace=guards.allow_other_workspace or self.allow.get("other_workspace", False),
+            bought_elsewhere=guards.allow_bought_elsewhere or self.allow.get("bought_elsewhere", False),
+        )
+
+
+def budget(text: str) -> int | str:
+    """Read a number of requests, or `none` for no budget.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    digits = text.replace(",", "").replace("_", "")
+    if digits != "none" and not digits.isdecimal():
+        raise click.BadParameter(f"{text!r} is neither a number of requests nor `none`.")
+    return digits if digits == "none" else int(digits)
+
+
+_LIMITS: Final = {
+    "max_cancels": click.option(
+        "--max-cancels", type=click.IntRange(0), metavar="N", help="Allow up to N cancels."
+    ),
+    "max_cancel_share": click.option(
+        "--max-cancel-share",
+        type=click.FloatRange(0, 1),
+        metavar="X",
+        help="Allow cancelling up to this share (0 to 1) of the active jobs.",
+    ),
+    "max_new_requests": click.option(
+        "--max-new-requests", type=budget, metavar="N|none", help="Allow buying up to N requests."
+    ),
+    "max_requests_per_day": click.option(
+        "--max-requests-per-day",
+        type=budget,
+        metavar="N|none",
+        help="Allow having bought up to N requests within 24 hours.",
+    ),
+    "max_lost_answers": click.option(
+        "--max-lost-answers",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Allow cancelling jobs that have answered up to N requests.",
+    ),
+}
+_ALLOWED: Final = {
+    "empty": click.option(
+        "--allow-empty", is_flag=True, help="Allow cancelling everything when nothing is declared."
+    ),
+    "other_workspace": click.option(
+        "--allow-other-workspace",
+        is_flag=True,
+        help="Allow a workspace that shows none of the remembered jobs.",
+    ),
+    "bought_elsewhere": click.option(
+        "--allow-bought-elsewhere",
+        is_flag=True,
+        help="Allow buying what another project of the workspace has bought.",
+    ),
+}
+
+
+def consents(command: _F) -> _F:
+    """Add the guards' options; the command gets them as one value, `consent`."""
+
+    @functools.wraps(command)
+    def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
+        limits = {name: kwargs.pop(name) for name in _LIMITS}
+        allow = {name: kwargs.pop(f"allow_{name}") for name in _ALLOWED}
+        given = {
+            name: None if value == "none" else value for name, value in limits.items() if value is not None
+        }
+        return command(*args, consent=Consent(limits=given, allow=allow), **kwargs)
+
+    for option in reversed([*_LIMITS.values(), *_ALLOWED.values()]):
+        collected = option(collected)
+    return collected  # type: ignore[return-value]  # click keeps the function's type to itself

@@ -1,0 +1,1 @@
+"""What a command works with: project, target, API, ledger, and the steps that commands share."""

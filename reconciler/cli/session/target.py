@@ -1,0 +1,82 @@
+"""Which project, and which API it talks to: a flag beats the environment, which beats the file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from reconciler.api.loopback import is_loopback
+from reconciler.cli.params.options import Common
+from reconciler.environment import World
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.model import Target
+from reconciler.settings import API
+from reconciler.specs.project import STATE, Project, load_project
+from reconciler.vcs import git
+
+SANDBOX_URL: Final = "http://localhost"
+ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
+TRUE: Final = frozenset({"1", "true", "yes", "on"})
+
+
+def open_project(common: Common, world: World) -> Project:
+    """Find and read `reconciler.yaml`.
+
+    Raises:
+        ReconcilerError: what this tool remembers comes with the checkout.
+    """
+    project = load_project(common.config and world.cwd / common.config, start=world.cwd)
+    check_own(project)
+    return replace(project, cache=not common.no_cache)
+
+
+def target_of(common: Common, world: World, project: Project) -> Target:
+    """Return which API to talk to: a flag beats the environment, which beats the file.
+
+    Raises:
+        UsageError: `--sandbox` and `--base-url` together.
+        ReconcilerError: on CI, a file in git alone sends the key to another host.
+    """
+    name = project.settings.project
+    if common.sandbox and common.base_url:
+        raise UsageError("--sandbox and --base-url exclude each other", hint="leave one of them out")
+    sandbox = common.sandbox
+    if sandbox is None and not common.base_url:
+        sandbox = world.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
+    if sandbox:
+        return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
+    base_url = common.base_url or world.environ.get("MISTRAL_BASE_URL")
+    if not base_url:
+        base_url = project.settings.base_url
+        check_host(base_url, project, world)
+    return Target(base_url=base_url.rstrip("/"), project=name)
+
+
+def check_host(base_url: str, project: Project, world: World) -> None:
+    """Refuse to let a pull request decide where CI sends the key.
+
+    Raises:
+        ReconcilerError: the settings name a host that neither the tool nor whoever set up CI knows of.
+    """
+    there = urlsplit(base_url).hostname or ""
+    if base_url == API or is_loopback(there):
+        return
+    if any(world.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
+        raise ReconcilerError(
+            f"{project.config_path.name} sends the API key to {there}; on CI a file in git alone does not decide that",
+            hint=f"if it is meant, set MISTRAL_BASE_URL={base_url} in the workflow",
+        )
+
+
+def check_own(project: Project) -> None:
+    """Refuse a ledger that comes with the checkout: a pull request could write what we remember.
+
+    Raises:
+        ReconcilerError: git holds files of our own folder.
+    """
+    if git.tracked(project.root, STATE):
+        raise ReconcilerError(
+            f"git holds {STATE}/, so a pull request could forge what this tool remembers",
+            hint=f"take it out: git rm -r --cached {STATE}, and commit that",
+        )

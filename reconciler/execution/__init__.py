@@ -1,0 +1,1 @@
+"""Carries out a plan: uploads, creates, cancels, and the search for duplicates."""

@@ -1,0 +1,241 @@
+"""Input files on their way to the workspace: each content once, whichever run or spec needs it, and streamed.
+
+An upload is named by its content, so one that is there already is found by its name and used again. The list of
+uploads is read once a run, and only ever to find: what it does not show is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from reconciler.api.client import Writer
+from reconciler.api.errors import ApiError, NotFoundError
+from reconciler.api.values import File, Upload
+from reconciler.context import Run
+from reconciler.errors import ReconcilerError
+from reconciler.model import InputFile, JobSpec, UploadedFile
+from reconciler.specs.inputs.blocks import BLOCK, open_regular
+from reconciler.text.plural import count
+from reconciler.workspace import upload_index
+
+
+class InputChangedError(ReconcilerError):
+    """A file is not what was planned."""
+
+
+class Uploads:
+    """The uploads of one run, shared by its threads.
+
+    Args:
+        run: what to work with.
+    """
+
+    def __init__(self, run: Run[Writer]) -> None:
+        self._run = run
+        self._world = run.world
+        self._wishes = run.project.settings.uploads
+        self._mutex = threading.Lock()
+        self._done: dict[str, Future[str]] = {}
+        self._listing: Future[dict[str, list[File]]] | None = None
+        self._reused: dict[str, str] = {}
+        """The ids of uploads of earlier runs that are used again, each with its content."""
+        self._gone: set[str] = set()
+        """The ids of those that were not there any more: the list is older than that."""
+
+    def expect(self, specs: Iterable[JobSpec]) -> None:
+        """Tell how much there may be to send."""
+        files = {
+            part.sha256: part.size for spec in specs for part in spec.inputs if isinstance(part, InputFile)
+        }
+        if files:
+            self._world.progress.expect("uploading", sum(files.values()))
+
+    def ids(self, spec: JobSpec) -> tuple[str, ...]:
+        """Return the file ids for a spec's inputs, uploading what the workspace does not hold yet.
+
+        Raises:
+            InputChangedError: a file's bytes are not those that were planned; its upload is deleted again.
+            ApiError: it could not be sent.
+            ReconcilerError: its content is not here.
+        """
+        files = [part for part in spec.inputs if isinstance(part, InputFile)]
+        uploaded = [part.id for part in spec.inputs if isinstance(part, UploadedFile)]
+        return (*(self._once(part) for part in files), *uploaded)
+
+    def vanished(self, ids: Iterable[str]) -> bool:
+        """Tell whether any of these uploads of earlier runs is gone, and forget those: the next `ids` sends them.
+
+        Raises:
+            ApiError: nobody can tell.
+        """
+        gone = [file_id for file_id in ids if file_id in self._reused and self._is_gone(file_id)]
+        for file_id in gone:
+            with self._mutex:
+                self._done.pop(self._reused.pop(file_id, ""), None)
+                self._gone.add(file_id)
+            self._world.log("input.upload_vanished", file_id=file_id)
+        return bool(gone)
+
+    def _is_gone(self, file_id: str) -> bool:
+        try:
+            file = self._run.api.get_file(file_id)
+        except NotFoundError:
+            return True
+        return file.deleted or not upload_index.lives(file, self._world.now())
+
+    def _once(self, part: InputFile) -> str:
+        with self._mutex:
+            ticket = self._done.get(part.sha256)
+            mine = ticket is None
+            if ticket is None:
+                ticket = self._done[part.sha256] = Future()
+        if mine:
+            try:
+                ticket.set_result(self._found(part) or self._upload(part))
+            except BaseException as error:
+                with self._mutex:
+                    del self._done[part.sha256]
+                ticket.set_exception(error)
+                raise
+        return ticket.result()
+
+    def _found(self, part: InputFile) -> str | None:
+        """Return the id of an upload of this content, None where there is none that will do."""
+        if not self._wishes.reuse:
+            return None
+        until = self._world.now() + self._wishes.reuse_hours * 3600
+        for file in self._listed().get(upload_index.name_of(part.sha256), ()):
+            if file.id in self._gone or not upload_index.holds(
+                file, part, until=until, visibility=self._wishes.visibility
+            ):
+                continue
+            if self._wishes.verify and not self._is_content(file, part):
+                continue
+            with self._mutex:
+                self._reused[file.id] = part.sha256
+            facts = {"path": part.path, "sha256": part.sha256, "bytes": part.size, "file_id": file.id}
+            self._world.log("input.reused", **facts)
+            self._world.progress.expect("uploading", -part.size)
+            return file.id
+        return None
+
+    def _is_content(self, file: File, part: InputFile) -> bool:
+        """Read an upload back and tell whether it is what its name says."""
+        digest = hashlib.sha256()
+        try:
+            with self._run.api.file_content(file.id) as pieces:
+                for piece in pieces:
+                    digest.update(piece)
+        except ApiError as error:  # sending it again is no harm
+            self._world.log("input.upload_unread", file_id=file.id, error=str(error))
+            return False
+        found = digest.hexdigest()
+        if found != part.sha256:
+            self._world.log("input.upload_forged", file_id=file.id, filename=file.filename, sha256=found)
+        return found == part.sha256
+
+    def _listed(self) -> dict[str, list[File]]:
+        """Return our uploads by name, read once; none where they cannot be read: sending again is no harm."""
+        with self._mutex:
+            ticket, mine = self._listing, self._listing is None
+            if ticket is None:
+                ticket = self._listing = Future()
+        if mine:
+            found: dict[str, list[File]] = {}
+            try:
+                for file in upload_index.ours(self._run.api):
+                    found.setdefault(file.filename, []).append(file)
+            except ApiError as error:
+                self._world.log("input.uploads_unknown", error=str(error))
+            finally:
+                ticket.set_result(found)
+        return ticket.result()
+
+    def _upload(self, part: InputFile) -> str:
+        began = self._world.monotonic()
+        path = self._run.project.root / part.path
+        if part.pointer:
+            raise ReconcilerError(
+                f"{part.path} is a Git LFS pointer, and its content is not here",
+                hint=f'git lfs pull --include "{part.path}"',
+            )
+        with _opened(path, part) as content:
+            if (size := os.fstat(content.fileno()).st_size) != part.size:
+                raise _changed(
+                    part, f"{count(size, 'byte')} instead of {part.size:,}; it has sha256 {_digest(content)}"
+                )
+            sent = self._send(part, content)
+        if sent.sha256 != part.sha256:
+            with suppress(ReconcilerError):  # it is no use to anybody, and harms nobody
+                self._run.api.delete_file(sent.file.id)
+            raise _changed(part, f"it has sha256 {sent.sha256}")
+        self._world.log(
+            "input.uploaded",
+            path=part.path,
+            sha256=part.sha256,
+            bytes=part.size,
+            file_id=sent.file.id,
+            elapsed_ms=round((self._world.monotonic() - began) * 1000),
+        )
+        return sent.file.id
+
+    def _send(self, part: InputFile, content: BinaryIO) -> Upload:
+        """Half an upload costs nothing: it is sent again, when and as often as the API and the run's retries allow."""
+        attempt, progress = 1, self._world.progress
+        while True:
+            content.seek(0)
+            sent = 0
+
+            def heard(amount: int) -> None:
+                nonlocal sent
+                sent += amount
+                progress.advance("uploading", amount)
+
+            try:
+                return self._run.api.upload_file(
+                    filename=upload_index.name_of(part.sha256),
+                    content=content,
+                    size=part.size,
+                    expiry_hours=self._wishes.expiry_hours,
+                    visibility=self._wishes.visibility,
+                    heard=heard,
+                )
+            except ApiError as error:
+                progress.advance("uploading", -sent)
+                if self._world.stop.is_set():
+                    raise
+                self._run.retrier.wait(error, attempt=attempt)
+                self._world.log("input.upload_repeated", path=part.path, error=str(error))
+                if self._world.stop.is_set():  # while it waited
+                    raise
+                attempt += 1
+
+
+def _opened(path: Path, part: InputFile) -> BinaryIO:
+    try:
+        return open_regular(path)
+    except OSError as error:
+        raise ReconcilerError(
+            f"{part.path} cannot be read: {error.strerror}", hint="make it readable, then plan again"
+        ) from error
+
+
+def _digest(content: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := content.read(BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _changed(part: InputFile, found: str) -> InputChangedError:
+    return InputChangedError(
+        f"{part.path} changed after it was planned: it was sha256 {part.sha256}, now {found}",
+        hint="plan again",
+    )

@@ -1,0 +1,192 @@
+"""One spec's story in order: what was committed, bought, refused, cancelled, and how each job ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from reconciler.history.record import LEDGER, LIST, Record
+from reconciler.ledger.lines import (
+    CancelEnded,
+    CancelIntended,
+    Created,
+    CreateIntended,
+    CreateRefused,
+    CreateUnknown,
+    Line,
+)
+from reconciler.model.commit import Commit
+from reconciler.text.plural import count
+
+What = Literal[
+    "committed",
+    "bought",
+    "create_refused",
+    "create_unknown",
+    "started",
+    "cancel_asked",
+    "cancel_refused",
+    "ended",
+]
+
+
+class EntryDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened."""
+
+    at: int
+    """Unix seconds: the server's clock for jobs, the writer's for what the ledger took down, the author's in git."""
+    what: What
+    source: Literal["git", "ledger", "list", "list+ledger"]
+    job_id: str | None = None
+    detail: str = ""
+    commit: str | None = None
+    actor: str | None = None
+    run_url: str | None = None
+
+
+class StoryDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """What `history NAME --format json` writes; `--format jsonl` writes its entries, one a line."""
+
+    project: str
+    base_url: str
+    offline: bool
+    """True where the list of jobs was not read."""
+    name: str
+    files: tuple[str, ...]
+    """The spec's file, and what it was called before, as git knows them."""
+    entries: tuple[EntryDoc, ...]
+    """In order of time."""
+
+
+def told(
+    name: str,
+    works: frozenset[str],
+    records: Iterable[Record],
+    lines: Iterable[Line],
+    commits: Iterable[Commit],
+) -> tuple[EntryDoc, ...]:
+    """Return everything that is known to have happened to one name, in order.
+
+    Args:
+        name: the spec's.
+        works: the work digests that it declares now: a job of that work is its job, whatever it was bought as.
+        records: of the whole history.
+        lines: of the whole ledger.
+        commits: those that changed its file.
+    """
+    found = [_committed(commit) for commit in commits]
+    mine = [record for record in records if record.name == name or (record.work or "") in works]
+    for record in mine:
+        found += _of_job(name, record)
+    found += _of_lines(name, {record.job_id for record in mine}, lines)
+    return tuple(sorted(found, key=lambda it: (it.at, _ORDER[it.what], it.job_id or "", it.detail)))
+
+
+_ORDER = {
+    what: at
+    for at, what in enumerate(
+        (
+            "committed",
+            "create_refused",
+            "create_unknown",
+            "bought",
+            "started",
+            "cancel_asked",
+            "cancel_refused",
+            "ended",
+        )
+    )
+}
+
+
+def _committed(commit: Commit) -> EntryDoc:
+    return EntryDoc(
+        at=commit.at,
+        what="committed",
+        source="git",
+        detail=commit.subject,
+        commit=commit.id,
+        actor=commit.author,
+    )
+
+
+def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
+    if it.created_at is None or it.job_id is None:
+        return
+    source: Literal["list", "ledger", "list+ledger"] = (
+        "list+ledger" if {LIST, LEDGER} <= set(it.sources) else "list" if LIST in it.sources else "ledger"
+    )
+    number = count(it.total_requests, "request") if it.total_requests is not None else "requests unknown"
+    facts = [it.reason, f"attempt {it.attempt}" if it.attempt is not None else None, number, it.model]
+    facts += [f"rerun {it.rerun}" if it.rerun else None, f"as {it.name}" if it.name != name else None]
+    yield EntryDoc(
+        at=it.created_at,
+        what="bought",
+        source=source,
+        job_id=it.job_id,
+        detail=" · ".join(filter(None, facts)),
+        commit=it.commit,
+        actor=it.actor,
+        run_url=it.run_url,
+    )
+    if it.started_at is not None:
+        yield EntryDoc(at=it.started_at, what="started", source=source, job_id=it.job_id)
+    if it.completed_at is not None:
+        numbers = [it.status or "?", _said(it.succeeded_requests, "ok"), _said(it.failed_requests, "failed")]
+        numbers.append(_said(it.total_tokens, "tokens"))
+        detail = " · ".join(numbers)
+        yield EntryDoc(at=it.completed_at, what="ended", source=source, job_id=it.job_id, detail=detail)
+
+
+def _said(number: int | None, noun: str) -> str:
+    return f"? {noun}" if number is None else f"{number:,} {noun}"
+
+
+def _of_lines(name: str, jobs: set[str | None], lines: Iterable[Line]) -> Iterator[EntryDoc]:
+    """Yield what the ledger alone can tell: creates that came to nothing, and who asked for a cancel."""
+    known = tuple(lines)
+    intents = {it.op: it for it in known if isinstance(it, CreateIntended) and it.name == name}
+    for lost in _came_to_nothing(known):
+        if intent := intents.get(lost.op):
+            yield EntryDoc(
+                at=int(lost.at),
+                what="create_refused" if isinstance(lost, CreateRefused) else "create_unknown",
+                source="ledger",
+                detail=f"{intent.reason} · attempt {intent.attempt} · {lost.error}",
+                commit=intent.commit or None,
+                actor=intent.actor or None,
+                run_url=intent.run_url or None,
+            )
+    for line in known:
+        if isinstance(line, CancelIntended) and line.job_id in jobs:
+            yield EntryDoc(
+                at=int(line.at),
+                what="cancel_asked",
+                source="ledger",
+                job_id=line.job_id,
+                detail=line.reason,
+                commit=line.commit or None,
+                actor=line.actor or None,
+                run_url=line.run_url or None,
+            )
+        elif isinstance(line, CancelEnded) and line.error and line.job_id in jobs:
+            at = int(line.at)
+            yield EntryDoc(
+                at=at, what="cancel_refused", source="ledger", job_id=line.job_id, detail=line.error
+            )
+
+
+def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUnknown]:
+    """Return what is known of each create without a job: why it was refused, or else that nobody knows."""
+    found: dict[str, CreateRefused | CreateUnknown] = {}
+    created = set()
+    for line in lines:
+        if isinstance(line, Created):
+            created.add(line.op)
+        elif isinstance(line, CreateRefused):
+            found[line.op] = line
+        elif isinstance(line, CreateUnknown):
+            found.setdefault(line.op, line)
+    return [line for op, line in found.items() if op not in created]

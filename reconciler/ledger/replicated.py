@@ -1,0 +1,121 @@
+"""This host's ledger and the shared one as one: read together, claimed before buying, published after.
+
+The file on this host stays the first to know (durable before anything is sent); the ref in the remote is what other
+hosts and fresh clones see. Both hold the same lines, and they merge by union.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from reconciler.errors import LedgerError
+from reconciler.ledger.file import FileLedger
+from reconciler.ledger.git import RacedError, SharedLedger
+from reconciler.ledger.git_lock import LockedError
+from reconciler.ledger.lines import Line
+
+TRIES: Final = 10
+"""So often it is tried again because others push or fetch at the same time."""
+PAUSE_SECONDS: Final = 0.2
+
+_T = TypeVar("_T")
+
+
+class JointLedger:
+    """A ledger that other hosts see.
+
+    Args:
+        local: this host's file.
+        shared: the ref in the remote.
+        run_id: named in the commits.
+        now: wall clock, Unix seconds.
+        sleep: waits between two pushes.
+    """
+
+    def __init__(
+        self,
+        local: FileLedger,
+        shared: SharedLedger,
+        *,
+        run_id: str,
+        now: Callable[[], float],
+        sleep: Callable[[float], object],
+    ) -> None:
+        self._local = local
+        self._shared = shared
+        self._run_id = run_id
+        self._now = now
+        self._sleep = sleep
+        self._tip = ""
+
+    def read(self) -> tuple[Line, ...]:
+        """Fetch, and return what the remote and this host know.
+
+        Raises:
+            LedgerError: the remote cannot be reached, or a newer version of this tool wrote.
+        """
+        self._tip = self._unlocked(self._shared.fetch)
+        return tuple(dict.fromkeys((*self._shared.read(self._tip), *self._local.read())))
+
+    def append(self, *lines: Line) -> None:
+        """Record lines durably on this host; `publish` lets others see them."""
+        self._local.append(*lines)
+
+    def claim(self, lines: Sequence[Line]) -> bool:
+        """Push intents on top of what was read.
+
+        Returns:
+            False where another runner pushed since `read`.
+
+        Raises:
+            LedgerError: they could not be pushed.
+        """
+        if not lines:
+            return True
+        try:
+            self._push([*self._local.read(), *lines], f"{len(lines)} intents of run {self._run_id}")
+        except RacedError:
+            return False
+        self._local.append(*lines)
+        return True
+
+    def publish(self) -> None:
+        """Push what this host knows and the remote does not; facts need no lock, only patience.
+
+        Raises:
+            LedgerError: the remote cannot be reached; the next run publishes what this one could not.
+        """
+        for attempt in range(TRIES):
+            try:
+                self._push(self._local.read(), f"outcomes of run {self._run_id}")
+            except RacedError:
+                self._sleep(PAUSE_SECONDS * (attempt + 1))
+                self._tip = self._unlocked(self._shared.fetch)
+            else:
+                return
+        raise LedgerError(
+            f"others pushed to the shared ledger first, {TRIES} times in a row",
+            hint="the next run publishes what this one could not",
+        )
+
+    def _push(self, lines: Sequence[Line], message: str) -> None:
+        month = dt.datetime.fromtimestamp(self._now(), dt.UTC).strftime("%Y-%m")
+        tip = self._tip
+        self._tip = self._unlocked(lambda: self._shared.push(tip, lines, part=month, message=message))
+
+    def _unlocked(self, do: Callable[[], _T]) -> _T:
+        """Do something with git; while a git that may still be running has locked what is written, try again.
+
+        Raises:
+            LockedError: the lock file is too old for that, or is there after the last try.
+        """
+        for attempt in range(1, TRIES):
+            try:
+                return do()
+            except LockedError as error:
+                if not error.may_pass:
+                    raise
+            self._sleep(PAUSE_SECONDS * attempt)
+        return do()

@@ -1,0 +1,17 @@
+"""A commit of the repository, as a value."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Commit(Struct, frozen=True, kw_only=True):
+    """A commit that changed a spec's file."""
+
+    id: str
+    at: int
+    """Unix seconds, the author's clock."""
+    author: str
+    subject: str
+    path: str
+    """What the file was called then, relative to the repository."""

@@ -1,0 +1,206 @@
+"""Our metadata tags, both directions: `write` makes them, `read` understands them.
+
+Seven pairs, because the number of pairs that the API takes is documented nowhere; a key holds at most 32
+characters and a value at most 512 (OpenAPI description, CreateBatchJobRequest.metadata). The tags are the
+state: whoever has the key can rebuild everything from the list of jobs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final, Literal
+from urllib.parse import quote, unquote
+
+from reconciler.model import TAG_PREFIX, Job, JobSpec, Ours, RunKey, Source, Tags, Unreadable, digests
+
+VERSION: Final = 1
+"""The version of the tag format. A larger one in a job was written by a newer tool."""
+
+MAX_VALUE: Final = 512
+PART_LENGTH: Final = 8
+LEFT_OUT: Final = ("repo", "branch", "run", "actor")
+"""What gives way, in this order, where the parts of a source do not fit: the run's URL names the repository too."""
+
+PROJECT: Final = TAG_PREFIX + "project"
+NAME: Final = TAG_PREFIX + "name"
+WORK: Final = TAG_PREFIX + "work"
+INPUTS: Final = TAG_PREFIX + "inputs"
+SETTINGS: Final = TAG_PREFIX + "settings"
+RUN: Final = TAG_PREFIX + "run"
+SOURCE: Final = TAG_PREFIX + "source"
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
+_OP: Final = re.compile(r"[0-9a-z]{8,64}")
+
+
+def tags_of(
+    spec: JobSpec, *, project: str, attempt: int, op: str, source: Source, over: Iterable[str] = ()
+) -> Tags:
+    """Return the tags that a job created for `spec` will carry; `over` has the ids of the jobs that it replaces."""
+    return Tags(
+        project=project,
+        name=spec.name,
+        run_key=spec.run_key,
+        inputs=digests.inputs_v1(part.identity for part in spec.inputs),
+        requests=spec.requests,
+        parts=frozenset(short(part.identity) for part in spec.inputs),
+        settings=spec.settings,
+        attempt=attempt,
+        op=op,
+        on_remove=spec.on_remove,
+        over=frozenset(over),
+        source=source,
+    )
+
+
+def short(identity: str) -> str:
+    """Return the first characters of an input's digest or id, enough to tell what changed."""
+    return identity.partition(":")[2][:PART_LENGTH]
+
+
+def write(tags: Tags) -> dict[str, str]:
+    """Return the metadata pairs for `tags`; parts that do not fit are left out, identity never."""
+    inputs = tags.inputs if tags.requests is None else f"{tags.inputs} requests={tags.requests}"
+    parts = ",".join(sorted(tags.parts))
+    run = {
+        "v": str(VERSION),
+        "attempt": str(tags.attempt),
+        "op": tags.op,
+        "rerun": tags.run_key.rerun,
+        "on_remove": tags.on_remove,
+    }
+    run["over"] = _over(tags.over, room=MAX_VALUE - len(_join(run)))
+    pairs = {
+        PROJECT: tags.project,
+        NAME: tags.name,
+        WORK: tags.run_key.work,
+        INPUTS: inputs if len(inputs) + len(parts) + 7 > MAX_VALUE else f"{inputs} parts={parts}",
+        SETTINGS: tags.settings,
+        RUN: _join(run),
+        SOURCE: _join(_source(tags.source)),
+    }
+    return {key: value for key, value in pairs.items() if value}
+
+
+def _over(ids: Iterable[str], *, room: int) -> str:
+    """Join the ids of replaced jobs as far as there is room. A missing id only leads to a hold later."""
+    text = ""
+    for job_id in sorted(ids):
+        longer = f"{text},{job_id}" if text else job_id
+        if len(_join({"over": longer})) + 1 <= room:
+            text = longer
+    return text
+
+
+def _source(source: Source) -> dict[str, str]:
+    """Fit the source into one value: what is left out first stands first in `LEFT_OUT`; the commit stays."""
+    words = {
+        "commit": source.commit,
+        "dirty": "yes" if source.dirty else "",
+        "branch": source.branch,
+        "actor": source.actor,
+        "repo": source.repository,
+        "run": source.run_url,
+    }
+    for leave_out in LEFT_OUT:
+        if len(_join(words)) > MAX_VALUE:
+            words[leave_out] = ""
+    return words
+
+
+def _join(words: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={quote(value, safe=':/@+,')}" for key, value in words.items() if value)
+
+
+def _split(text: str) -> dict[str, str]:
+    words = [word.partition("=") for word in text.split(" ") if "=" in word]
+    if "%" not in text:
+        return {key: value for key, _, value in words}
+    return {key: unquote(value) for key, _, value in words}
+
+
+def project_of(job: Job) -> str | None:
+    """Return the project that a job's tags name, None for a job without our tags."""
+    project = job.metadata.get(PROJECT)
+    return project if isinstance(project, str) else None
+
+
+def read(job: Job) -> Ours | Unreadable:
+    """Understand the tags of a job that carries a project's tag."""
+    pairs = {key: value for key, value in job.metadata.items() if isinstance(value, str)}
+    name, work = pairs.get(NAME, ""), pairs.get(WORK, "")
+    run = _split(pairs.get(RUN, ""))
+    known_name = name if _NAME.fullmatch(name) else None
+    known_work = _DIGEST.fullmatch(work)
+    known_key = RunKey(work, run.get("rerun", "")) if known_work else None
+    version = run.get("v", "")
+    if version.isdecimal() and (len(version) > PART_LENGTH or int(version) > VERSION):
+        problem, newer = (
+            f"written by a newer version of this tool (tags version {version[:PART_LENGTH]})",
+            True,
+        )
+    elif known_key and digests.version_of(work) not in digests.WORK_DIGESTS:
+        problem, newer = f"its work digest is of a newer version ({digests.version_of(work)})", True
+    elif not known_name or not known_key or version != str(VERSION):
+        bad = RUN if known_name and known_work else WORK if known_name else NAME
+        problem, newer = f"its tag {bad} is missing or altered", False
+    else:
+        tags = _tags(pairs, run, name=known_name, run_key=known_key)
+        if tags:
+            return Ours(job, tags)
+        problem, newer = f"its tag {RUN} is altered", False
+    return Unreadable(job=job, name=known_name, run_key=known_key, newer=newer, problem=problem)
+
+
+def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:
+    attempt, on_remove = run.get("attempt", ""), _on_remove(run.get("on_remove", ""))
+    if not (attempt.isdecimal() and len(attempt) <= PART_LENGTH and int(attempt) > 0 and on_remove):
+        return None
+    if not _OP.fullmatch(run.get("op", "")):
+        return None
+    inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
+    return Tags(
+        project=pairs[PROJECT],
+        name=name,
+        run_key=run_key,
+        inputs=inputs,
+        requests=requests,
+        parts=parts,
+        settings=pairs.get(SETTINGS, ""),
+        attempt=int(attempt),
+        op=run["op"],
+        on_remove=on_remove,
+        over=frozenset(filter(None, run.get("over", "").split(","))),
+        source=_source_of(pairs.get(SOURCE, "")),
+    )
+
+
+@lru_cache(maxsize=10_000)  # every run of a spec carries the same
+def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
+    """Read the digest of the inputs, the number of requests and the parts."""
+    digest, _, rest = text.partition(" ")
+    words = _split(rest)
+    requests = words.get("requests", "")
+    known = requests.isdecimal() and len(requests) <= PART_LENGTH * 2
+    parts = frozenset(filter(None, words.get("parts", "").split(",")))
+    return digest, int(requests) if known else None, parts
+
+
+@lru_cache(maxsize=1000)  # every job of an apply carries the same
+def _source_of(text: str) -> Source:
+    source = _split(text)
+    return Source(
+        commit=source.get("commit", ""),
+        dirty=source.get("dirty") == "yes",
+        branch=source.get("branch", ""),
+        actor=source.get("actor", ""),
+        repository=source.get("repo", ""),
+        run_url=source.get("run", ""),
+    )
+
+
+def _on_remove(word: str) -> Literal["cancel", "keep"] | None:
+    return "cancel" if word == "cancel" else "keep" if word == "keep" else None

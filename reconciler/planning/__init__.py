@@ -1,0 +1,1 @@
+"""Decides what to do with each job, from specs, workspace and ledger. Pure."""

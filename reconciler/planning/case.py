@@ -1,0 +1,241 @@
+"""The case of one name: everything a rule may look at, and what follows from it about the wanted work. Pure.
+
+The facts about the wanted work build on each other, each with its whole condition:
+
+    at_rest       nothing of it is queued, running or stopping, nothing has succeeded, no create may still take effect
+    accounted_for at rest, and what became of every job that the ledger or a spec knows is known
+    open_again    accounted for, and no person has to decide first
+    restorable, retryable, not_submitted
+                  open again, and there is work to create; at most one of them holds
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+from reconciler.ledger.lines import CreateIntended
+from reconciler.ledger.memory import Remembered
+from reconciler.model import Ours, Phase
+from reconciler.planning.jobs_of_name import JobsOfName
+
+OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
+"""Reasons of our own cancels that may be undone; a cancelled duplicate is never one of them."""
+DUPLICATE: Final = "duplicate"
+BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
+"""Phases of a job that ended by itself and has not succeeded."""
+
+
+class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
+    """What is known about one name, and what follows about the work that it wants."""
+
+    @cached_property
+    def wanted(self) -> tuple[Ours, ...]:
+        """The jobs of the wanted run key, less those that were cancelled as duplicates."""
+        return tuple(ours for ours in self.of_run_key if not self._cancelled_duplicate(ours))
+
+    @cached_property
+    def of_run_key(self) -> tuple[Ours, ...]:
+        """The jobs of the wanted run key."""
+        return tuple(ours for ours in self.jobs if ours.tags.run_key in self.run_keys)
+
+    def _cancelled_duplicate(self, ours: Ours) -> bool:
+        return ours.phase is Phase.CANCELLED and self.memory.cancels.get(ours.job.id) == DUPLICATE
+
+    def wanted_in(self, *phases: Phase) -> tuple[Ours, ...]:
+        """Return the jobs of the wanted run key in one of `phases`."""
+        return tuple(ours for ours in self.wanted if ours.phase in phases)
+
+    @cached_property
+    def succeeded(self) -> bool:
+        """Whether a job of the wanted work has succeeded."""
+        return bool(self.wanted_in(Phase.SUCCEEDED))
+
+    @cached_property
+    def running(self) -> bool:
+        """Whether a job of the wanted work is queued or running, and none has succeeded."""
+        return not self.succeeded and bool(self.wanted_in(Phase.ACTIVE))
+
+    @cached_property
+    def unsettled(self) -> CreateIntended | None:
+        """A create of the wanted work that may still take effect, if no job of it runs or has succeeded."""
+        if self.succeeded or self.running:
+            return None
+        for key in sorted(self.run_keys):
+            for intent in self.memory.open_by_run_key.get(key, ()):
+                if intent.op not in self.seen_ops and self.now < self.memory.settles_at(intent):
+                    return intent
+        return None
+
+    @cached_property
+    def stopping(self) -> bool:
+        """Whether a job of the wanted work is being cancelled, and no other runs, has succeeded or may appear."""
+        live = self.succeeded or self.running or self.unsettled is not None
+        return not live and bool(self.wanted_in(Phase.STOPPING))
+
+    @cached_property
+    def at_rest(self) -> bool:
+        """Whether the wanted work has neither an answer nor a job that may still give one."""
+        live = self.succeeded or self.running or self.stopping or self.unsettled is not None
+        return self.declared and not live
+
+    # What memory knows.
+
+    @cached_property
+    def newest(self) -> Ours | None:
+        """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
+        return max(self.wanted, key=rank, default=None)
+
+    @cached_property
+    def remembered(self) -> tuple[Remembered, ...]:
+        """What memory knows of the wanted work."""
+        return tuple(known for key in sorted(self.run_keys) for known in self.memory.by_run_key.get(key, ()))
+
+    @cached_property
+    def remembered_gone(self) -> tuple[Remembered, ...]:
+        """The remembered jobs whose records are gone."""
+        return tuple(known for known in self.remembered if known.job_id in self.gone)
+
+    @cached_property
+    def success_gone(self) -> Remembered | None:
+        """A remembered job that had succeeded and whose record is gone."""
+        return next((it for it in self.remembered_gone if it.phase is Phase.SUCCEEDED), None)
+
+    @cached_property
+    def lost(self) -> Remembered | None:
+        """A remembered job whose record is gone, that is no earlier attempt, and whose end nobody can explain."""
+        # A restored job carries the attempt of the one that was cancelled, so an equal number is no earlier one.
+        listed = max((ours.tags.attempt for ours in self.wanted), default=0)
+        for known in self.remembered_gone:
+            explained = known.phase in (Phase.SUCCEEDED, *BROKEN) or self.cancelled_by_us(known)
+            if known.attempt >= listed and not explained:
+                return known
+        return None
+
+    @cached_property
+    def accounted_for(self) -> bool:
+        """Whether the wanted work is at rest, and every job that a spec or the ledger vouches for is explained."""
+        return self.at_rest and not self.not_adopted and self.success_gone is None and self.lost is None
+
+    @cached_property
+    def failures(self) -> int:
+        """How many attempts at the wanted work have failed: those that are listed or remembered, or what tags count.
+
+        Records may be deleted, so neither knows all; and twins carry the same number, so that says too little. What
+        was deleted before anybody saw it end counts as failed, unless we stopped it.
+        """
+        found = {ours.job.id: ours.tags.attempt for ours in self.wanted_in(*BROKEN)}
+        found |= {
+            known.job_id: known.attempt
+            for known in self.remembered
+            if known.phase in BROKEN or (known.phase is None and self._vanished(known))
+        }
+        return max(len(found), *found.values(), 0)
+
+    def _vanished(self, known: Remembered) -> bool:
+        return known.job_id in self.gone and not self.cancelled_by_us(known)
+
+    # Who stopped it.
+
+    def cancelled_by_us(self, known: Remembered) -> bool:
+        """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
+        return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {DUPLICATE}
+
+    def stopped_by_us(self, ours: Ours) -> bool:
+        """Whether this tool cancelled a job as removed, suspended or superseded.
+
+        The ledger says so. Only for a job that the ledger does not know, the tag of the job that replaced it does. A
+        cancel that was intended and is not known to have been accepted proves nothing, and neither does anything
+        that happened later. An adopted job is never cancelled by this tool.
+        """
+        if any(it.adopted for it in self.jobs if it.job.id == ours.job.id):
+            return False
+        if self.memory.knows(ours.job.id, ours.tags.op):
+            return self.memory.cancels.get(ours.job.id) in OUR_CANCELS
+        return ours.job.id in self.replaced
+
+    @cached_property
+    def stopped_by_a_person(self) -> Ours | None:
+        """The newest job that was cancelled and not by us.
+
+        If the ledger knows the job, it counts even if a younger twin went on. Of other jobs only the newest attempt
+        counts: who cancelled an older one is not known, and the tool did create the work again. An adopted job that
+        came later was not created for the spec, so it does not count as a newer attempt.
+        """
+        since = max((rank(ours) for ours in self.wanted if not ours.adopted), default=None)
+        stopped = [
+            ours
+            for ours in self.wanted_in(Phase.CANCELLED)
+            if (since is None or rank(ours) >= since or self.memory.knows(ours.job.id, ours.tags.op))
+            and not self.stopped_by_us(ours)
+        ]
+        return max(stopped, key=rank, default=None)
+
+    @cached_property
+    def partly_answered(self) -> Ours | None:
+        """A job that failed or timed out with answers inside."""
+        return next((ours for ours in self.wanted_in(*BROKEN) if ours.job.succeeded_requests > 0), None)
+
+    # What may be created.
+
+    @cached_property
+    def open_again(self) -> bool:
+        """Whether all that happened is known and no person has to decide before more is created."""
+        return self.accounted_for and self.stopped_by_a_person is None and self.partly_answered is None
+
+    @cached_property
+    def attempts_left(self) -> bool:
+        """Whether the wanted work has failed less often than its spec allows."""
+        return self.spec is not None and self.failures < self.spec.retry.max_attempts
+
+    @cached_property
+    def restorable(self) -> bool:
+        """Whether the newest attempt was cancelled by us, and not as a duplicate, and attempts are left."""
+        if not self.open_again or not self.attempts_left:
+            return False
+        if self.newest is not None:
+            return self.newest.phase is Phase.CANCELLED
+        return any(
+            known.phase in (None, Phase.CANCELLED)  # otherwise the cancel came too late
+            and self.memory.cancels.get(known.job_id) in OUR_CANCELS
+            for known in self.remembered_gone
+        )
+
+    @cached_property
+    def failed(self) -> bool:
+        """Whether the wanted work has failed, and was not cancelled by us since."""
+        return self.open_again and not self.restorable and self.failures > 0
+
+    @cached_property
+    def retryable(self) -> bool:
+        """Whether the wanted work has failed in a way that the spec retries, and attempts are left."""
+        if not self.failed or self.spec is None:
+            return False
+        phase = self.newest.phase if self.newest else self._remembered_failure()
+        return phase in self.spec.retry.on and self.attempts_left
+
+    def _remembered_failure(self) -> Phase | None:
+        ended = [known for known in self.remembered if known.phase not in (None, Phase.CANCELLED)]
+        return max(((known.attempt, known.phase) for known in ended if known.phase), default=(0, None))[1]
+
+    @cached_property
+    def not_submitted(self) -> bool:
+        """Whether no job of the wanted work is left to speak of: none listed, none remembered as failed or ours."""
+        return self.open_again and not self.restorable and not self.failed and not self.of_run_key
+
+    @property
+    def to_create(self) -> bool:
+        """Whether the wanted work would be created, unless something is in the way."""
+        return self.restorable or self.retryable or self.not_submitted
+
+    @cached_property
+    def newer_checkout(self) -> Ours | None:
+        """The last job of this name, if it was created from a commit that came after this checkout."""
+        created = (ours for ours in self.jobs if not ours.adopted)
+        last = max(created, key=lambda ours: ours.job.age_key, default=None)
+        return last if last is not None and last.tags.source.commit in self.newer else None
+
+
+def rank(ours: Ours) -> tuple[int, int, str]:
+    """Sort attempts at one piece of work, the oldest first."""
+    return (ours.job.created_at, ours.tags.attempt, ours.job.id)

@@ -1,0 +1,247 @@
+"""Guards: checks that refuse a dangerous plan, with its numbers, each with its own setting and its own override.
+
+Pure, like the planner. A guard speaks only where the plan would write; the plan is shown before any guard refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.ledger.memory import Memory
+from reconciler.model import Declared, Observed, Phase
+from reconciler.planning.actions import Cancel, Create, Plan
+from reconciler.settings import Guards
+from reconciler.text.plural import DAY, count
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why a plan is not applied."""
+
+    guard: str
+    message: str
+    hint: str
+    """The override, and the setting where there is one."""
+
+
+class Measure(Struct, frozen=True, kw_only=True):
+    """What a guard counts in a plan, beside the most that it lets pass."""
+
+    guard: str
+    value: float
+    limit: float
+
+
+class Allowed(Struct, frozen=True, kw_only=True):
+    """What the settings, or the reader of the plan on the command line, have agreed to."""
+
+    empty: bool = False
+    other_workspace: bool = False
+    bought_elsewhere: bool = False
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """A plan with all that the guards weigh it against."""
+
+    plan: Plan
+    declared: Declared
+    observed: Observed
+    memory: Memory
+    settings: Guards
+    allowed: Allowed
+    now: float = 0.0
+    """Wall clock, Unix seconds."""
+
+    @property
+    def cancels(self) -> tuple[Cancel, ...]:
+        """The cancels that lose something: duplicates do not."""
+        return tuple(cancel for cancel in self.plan.of(Cancel) if cancel.twin is None)
+
+    @property
+    def active(self) -> int:
+        """Our live jobs."""
+        return sum(ours.phase is Phase.ACTIVE for ours in self.observed.ours)
+
+    @property
+    def lost_answers(self) -> int:
+        """What the jobs to be cancelled have answered."""
+        return sum(cancel.ours.job.completed_requests for cancel in self.cancels)
+
+    @property
+    def requests(self) -> int:
+        """What the plan buys, as far as it is known."""
+        return sum(create.spec.requests or 0 for create in self.plan.of(Create))
+
+    @property
+    def bought_today(self) -> int:
+        """Requests of our jobs that are younger than a day."""
+        since = self.now - DAY
+        recent = [ours for ours in self.observed.ours if ours.job.created_at > since]
+        return sum(ours.requests or 0 for ours in recent)
+
+
+SHARE_COUNTS_FROM: Final = 3
+"""So few cancels are never refused for their share."""
+
+
+def empty(proposal: Proposal) -> Refusal | None:
+    """Refuse to cancel everything because nothing is declared."""
+    if proposal.allowed.empty or proposal.declared.specs or not proposal.cancels:
+        return None
+    return Refusal(
+        guard="empty",
+        message=f"nothing is declared while {proposal.active:,} of our jobs are active",
+        hint="if everything is to be cancelled, pass --allow-empty, or set guards.allow_empty",
+    )
+
+
+def cancels(proposal: Proposal) -> Refusal | None:
+    """Refuse more cancels than a number."""
+    number, limit = len(proposal.cancels), proposal.settings.max_cancels
+    if number <= limit:
+        return None
+    return Refusal(
+        guard="max_cancels",
+        message=f"the plan cancels {count(number, 'job')}, more than {limit:,}",
+        hint=f"pass --max-cancels {number}, or set guards.max_cancels",
+    )
+
+
+def cancel_share(proposal: Proposal) -> Refusal | None:
+    """Refuse to cancel a large share of what is active."""
+    number, active, limit = len(proposal.cancels), proposal.active, proposal.settings.max_cancel_share
+    if number < SHARE_COUNTS_FROM or number <= active * limit:
+        return None
+    return Refusal(
+        guard="max_cancel_share",
+        message=f"the plan cancels {number:,} of {active:,} active jobs, more than {limit:.0%}",
+        hint="pass --max-cancel-share 1, or set guards.max_cancel_share",
+    )
+
+
+def new_requests(proposal: Proposal) -> Refusal | None:
+    """Refuse to buy more requests than a budget; what cannot be counted is over it."""
+    limit = proposal.settings.max_new_requests
+    if limit is None:
+        return None
+    sizes = [create.spec.requests for create in proposal.plan.of(Create)]
+    known, unknown = sum(size for size in sizes if size is not None), sizes.count(None)
+    if known <= limit and not unknown:
+        return None
+    beside = f" and {count(unknown, 'job')} of unknown size" if unknown else ""
+    return Refusal(
+        guard="max_new_requests",
+        message=f"the plan buys {count(known, 'request')}{beside}, more than {limit:,}",
+        hint=f"pass --max-new-requests {known}, or set guards.max_new_requests"
+        if not unknown
+        else "pass --max-new-requests none, or set guards.max_new_requests to null",
+    )
+
+
+def requests_per_day(proposal: Proposal) -> Refusal | None:
+    """Refuse to buy more within 24 hours than a limit: the list tells, whichever runner bought it."""
+    limit = proposal.settings.max_requests_per_day
+    new = proposal.requests
+    if limit is None or not new:
+        return None
+    bought = proposal.bought_today
+    if bought + new <= limit:
+        return None
+    return Refusal(
+        guard="max_requests_per_day",
+        message=f"the plan buys {count(new, 'request')} beside {bought:,} of the last 24 hours, more than {limit:,}",
+        hint=f"pass --max-requests-per-day {bought + new}, or set guards.max_requests_per_day",
+    )
+
+
+def lost_answers(proposal: Proposal) -> Refusal | None:
+    """Refuse to throw away more answers of running jobs than a limit."""
+    lost, limit = proposal.lost_answers, proposal.settings.max_lost_answers
+    if lost <= limit:
+        return None
+    return Refusal(
+        guard="max_lost_answers",
+        message=f"the plan cancels jobs that have answered {count(lost, 'request')}, more than {limit:,}",
+        hint=f"pass --max-lost-answers {lost}, or set guards.max_lost_answers",
+    )
+
+
+def other_workspace(proposal: Proposal) -> Refusal | None:
+    """Refuse a workspace that shows none of the jobs that memory knows, unless they are new and only the list lags."""
+    memory, observed = proposal.memory, proposal.observed
+    known, recent = memory.jobs.keys(), memory.recent(observed.began)
+    late = recent - observed.gone if observed.at is None else recent  # a snapshot asks for no job by its id
+    seen = {ours.job.id for ours in observed.ours} | {it.job.id for it in observed.unreadable}
+    if proposal.allowed.other_workspace or known <= late or known & seen:
+        return None
+    shows = "does not show the one job" if len(known) == 1 else f"shows none of the {len(known):,} jobs"
+    wait = f"new jobs may show late: run again in {memory.settle_seconds:g} s; " if known <= recent else ""
+    return Refusal(
+        guard="other_workspace",
+        message=f"this workspace {shows} that the ledger remembers",
+        hint=f"check that the key is of the right workspace; {wait}if the jobs were deleted, "
+        "pass --allow-other-workspace, or set guards.allow_other_workspace",
+    )
+
+
+def bought_elsewhere(proposal: Proposal) -> Refusal | None:
+    """Refuse what is live or done under another project: renaming a project would buy everything again."""
+    if proposal.allowed.bought_elsewhere:
+        return None
+    wanted = {key: create.spec for create in proposal.plan.of(Create) for key in create.spec.run_keys}
+    found = [
+        other
+        for other in proposal.observed.elsewhere
+        if other.run_key in wanted and other.job.phase in (Phase.ACTIVE, Phase.SUCCEEDED, Phase.UNKNOWN)
+    ]
+    if not found:
+        return None
+    names = sorted({wanted[other.run_key].name for other in found})
+    projects = sorted({other.project for other in found})
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return Refusal(
+        guard="bought_elsewhere",
+        message=f"the work of {names[0]}{more} is already bought under project {', '.join(projects)}",
+        hint="if the project was renamed, undo that in reconciler.yaml; "
+        "to buy it here too, pass --allow-bought-elsewhere, or set guards.allow_bought_elsewhere",
+    )
+
+
+GUARDS: Final[tuple[Callable[[Proposal], Refusal | None], ...]] = (
+    empty,
+    cancels,
+    cancel_share,
+    new_requests,
+    requests_per_day,
+    lost_answers,
+    other_workspace,
+    bought_elsewhere,
+)
+
+
+def refusals(proposal: Proposal) -> tuple[Refusal, ...]:
+    """Return every guard's refusal; none where the plan would write nothing."""
+    if not proposal.plan.pending:
+        return ()
+    return tuple(refusal for guard in GUARDS if (refusal := guard(proposal)))
+
+
+def measures(proposal: Proposal) -> tuple[Measure, ...]:
+    """Return what the guards that have a limit count in a plan that would write; none in one that would not."""
+    if not proposal.plan.pending:
+        return ()
+    number, active, given = len(proposal.cancels), proposal.active, proposal.settings
+    found = [Measure(guard="max_cancels", value=number, limit=given.max_cancels)]
+    if number >= SHARE_COUNTS_FROM:
+        found.append(
+            Measure(guard="max_cancel_share", value=number / max(1, active), limit=given.max_cancel_share)
+        )
+    found.append(Measure(guard="max_lost_answers", value=proposal.lost_answers, limit=given.max_lost_answers))
+    if given.max_new_requests is not None:
+        found.append(Measure(guard="max_new_requests", value=proposal.requests, limit=given.max_new_requests))
+    if given.max_requests_per_day is not None:
+        value = proposal.bought_today + proposal.requests
+        found.append(Measure(guard="max_requests_per_day", value=value, limit=given.max_requests_per_day))
+    return tuple(found)

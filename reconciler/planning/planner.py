@@ -1,0 +1,243 @@
+"""plan(): what is declared, what is there, what is remembered, and the time: the decision about every name.
+
+Pure: no client, clock, logger or environment. Exactly one rule of the table applies to a name. Beside a rule about
+the wanted work, live jobs of other work under the name are decided as well.
+
+0  our tags on a job of the name cannot be read
+     -> Hold `unreadable`, for the whole name (attention)
+0  a newer tool wrote a job of the name, and no other tags are unreadable
+     -> Hold `newer_tool`, for the whole name (attention)
+0  all tags can be read, and any job of the name has an unknown status
+     -> Hold `unknown_status`, for the whole name (attention)
+0  all jobs are understood, and something to cancel or replace was created from a commit that is not
+   HEAD or an ancestor
+     -> Hold `other_history`, for the whole name
+1  suspended
+     -> Cancel every ACTIVE job of the name `suspended`, less an adopted one; otherwise Hold
+        `suspended`
+1  not declared, ACTIVE
+     -> Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several of one run key
+        Cancel all but one `duplicate`
+1  not declared, not ACTIVE, a declared spec wants the run key of a job with this name
+     -> Keep `renamed`: it is that spec's job
+1  not declared, anything else
+     -> nothing: history, never deleted
+2  a job of the wanted work SUCCEEDED
+     -> Keep `succeeded`, or `adopted` (attention when the share of failed requests exceeds
+        `max_failed`); ACTIVE twins: Cancel `duplicate`
+2  a job of the wanted work is ACTIVE, and none SUCCEEDED
+     -> Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`
+2  a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED
+     -> Hold `unsettled`, until when
+2  a job of the wanted work is STOPPING, none is ACTIVE or SUCCEEDED, and no create is unsettled
+     -> Hold `stopping`
+2  the work is at rest, and the job that the spec adopts for it is gone, another's, or did other
+   work
+     -> Hold `not_adopted` (attention)
+2  the work is at rest, and memory knows a job of it that SUCCEEDED: the list does not, GET says 404
+     -> Keep `record_gone`
+2  the work is at rest, and memory knows a later job of it with an unexplained end: the list does
+   not, GET says 404
+     -> Hold `record_gone` (attention)
+3  every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED,
+   not by us
+     -> Hold `cancelled` (attention): cancelled outside this tool's records, for example in the
+        console
+3  every job is accounted for, no person stopped the newest, and one FAILED or TIMED_OUT with
+   answers inside
+     -> Hold `partial` (attention): a retry would buy them again
+3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
+     -> Hold `failed` (attention), with the API's own error
+3  all that is left of the work was cancelled as a duplicate, and the job that it was a duplicate of
+   is gone
+     -> Hold `record_gone` (attention)
+4  the work is to be created, and the last job of the name comes from a commit that contains HEAD
+     -> Hold `checkout_behind`: this checkout is older than the job
+4  the work is to be created, and a live job of other work has to end first
+     -> Hold `waiting`
+4  the newest attempt was CANCELLED by us, as removed, suspended or superseded, and attempts are
+   left
+     -> Create `restored`
+4  FAILED or TIMED_OUT without answers, listed in retry.on, and attempts are left
+     -> Create `retry`
+4  no job of this run key is known
+     -> Create `new`, `changed` (which part: inputs, model, …) or `rerun`
+5  an ACTIVE job of other work, or of the same work and another rerun
+     -> other work and `on_change: replace`: Cancel `superseded`, beside whatever is decided about
+        the wanted work; otherwise, and if it is adopted, Keep it `running`, and what would be
+        created is Hold `waiting`; of several of one run key that would stay, Cancel all but one
+        `duplicate`
+
+Only if the complete spec root was loaded can a name be "not declared". A job belongs to the spec that wants its run
+key, whatever it was called, and otherwise to the name in its tags. Jobs without our project's tag do not exist here.
+Input order never matters.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Final
+
+from reconciler.ledger.memory import Memory
+from reconciler.model import Declared, JobSpec, Observed, Ours, Phase
+from reconciler.planning import glob_growth
+from reconciler.planning.actions import Action, Create, Decision, Keep, Plan, Reason
+from reconciler.planning.case import Case
+from reconciler.planning.cases import cases
+from reconciler.planning.rules import blocked, create, existing, held, other_work, undeclared
+from reconciler.planning.rules.changes import bought_before
+from reconciler.planning.rules.rule import Rule
+
+BLOCKED: Final = (blocked.unreadable, blocked.newer_tool, blocked.unknown_status, blocked.other_history)
+UNDECLARED: Final = (undeclared.suspended, undeclared.removed, undeclared.renamed, undeclared.history)
+EXISTING: Final = (
+    existing.succeeded,
+    existing.running,
+    existing.unsettled,
+    existing.stopping,
+    existing.not_adopted,
+    existing.success_gone,
+    existing.record_gone,
+)
+HELD: Final = (held.cancelled, held.partial, held.failed, held.original_gone)
+CREATED: Final = (
+    create.checkout_behind,
+    create.waiting,
+    create.restored,
+    create.retry,
+    create.not_submitted,
+)
+WANTED: Final = (EXISTING, HELD, CREATED)
+TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNDECLARED, *WANTED)
+"""Every rule. The table above and `docs/planner.md` are generated from it."""
+WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
+"""The standings beside which live jobs of other work are decided."""
+RULES: Final = tuple(rule for part in TABLE for rule in part)
+
+OVERDUE_AFTER: Final = 3600
+"""A job may outlive its timeout by so many seconds before a note says so."""
+
+
+def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Plan:
+    """Decide about every name.
+
+    Args:
+        declared: what git says.
+        observed: the whole workspace, sorted by what it is to us.
+        memory: what the ledger remembers; `Memory()` without one.
+        now: wall clock, Unix seconds.
+    """
+    decisions, not_considered = [], 0
+    for case in cases(declared, observed, memory, now=now):
+        if not _considered(case, declared):
+            not_considered += sum(not ours.adopted for ours in case.jobs)
+        elif (decision := decide(case)).actions:
+            decisions.append(decision)
+    return Plan(decisions=tuple(decisions), not_considered=not_considered)
+
+
+def _considered(case: Case, declared: Declared) -> bool:
+    if case.name in declared.later:
+        return False
+    return declared.selected is None or (case.spec is not None and case.name in declared.selected)
+
+
+def decide(case: Case) -> Decision:
+    """Decide about one name."""
+    rule = rule_for(case)
+    actions = rule.decide(case)
+    if rule.standing in WANTED_STANDINGS:
+        actions += other_work.other_work(case)
+    return Decision(
+        name=case.name,
+        spec=case.spec,
+        standing=rule.standing,
+        actions=actions,
+        notes=tuple(notes(case, actions)),
+    )
+
+
+def rule_for(case: Case) -> Rule:
+    """Return the one rule that applies to a name."""
+    return next(rule for rule in RULES if rule.applies(case))
+
+
+def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
+    """Say what deserves a word and changes nothing."""
+    if case.spec is None:
+        return []
+    found = []
+    if any(isinstance(action, Create) for action in actions):
+        found += [
+            f"{path} is not committed: a run elsewhere will not see it so"
+            for path in case.spec.files
+            if path in case.uncommitted
+        ]
+        found += _notes_on_defaults(case.spec, actions)
+        found += _notes_on_name(case, actions)
+        found += _notes_on_growth(case, case.spec, actions)
+        found += _notes_on_adopt(case.spec)
+    kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
+    for ours in case.wanted:
+        if ours.job.id in kept:
+            found += _notes_on(case, ours)
+    return found
+
+
+def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
+    """Say where a change that buys again was written, if not in the spec."""
+    changed = [change.field for action in actions if isinstance(action, Create) for change in action.changes]
+    places = {field: spec.defaults[field] for field in changed if field in spec.defaults}
+    return [f"{field} is written in {at.path}:{at.line}" for field, at in places.items()]
+
+
+def _notes_on_name(case: Case, actions: tuple[Action, ...]) -> list[str]:
+    """Say under which other name the same work was bought before."""
+    again = any(isinstance(action, Create) and action.reason is Reason.RERUN for action in actions)
+    before = bought_before(case) if again else None
+    return [f"bought before as {before.tags.name}"] if before and before.tags.name != case.name else []
+
+
+def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
+    """Say where all that was bought is bought again for a few parts more."""
+    changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
+    before = bought_before(case) if changed else None
+    return [note] if before and (note := glob_growth.note(before, spec)) else []
+
+
+def _notes_on_adopt(spec: JobSpec) -> list[str]:
+    """Say that what a spec adopts is other work than it declares."""
+    if spec.adopt is None or spec.adopt.work in {key.work for key in spec.run_keys}:
+        return []
+    return [
+        f"`adopt` names other work ({spec.adopt.work[:11]}) than is declared now ({spec.run_key.work[:11]})"
+    ]
+
+
+def _notes_on(case: Case, ours: Ours) -> list[str]:
+    if case.spec is None:
+        return []
+    found = []
+    if ours.tags.name != case.name:
+        found.append(f"bought as {ours.tags.name}")
+    if ours.tags.settings != case.spec.settings and not ours.adopted:
+        found.append(
+            "settings changed (metadata, timeout_hours or on_remove): takes effect with the next run"
+        )
+    if ours.phase is Phase.ACTIVE:
+        if ours.tags.on_remove != case.spec.on_remove and not ours.adopted:
+            found.append(f"the running job still carries on_remove={ours.tags.on_remove}")
+        if case.now > ours.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
+            found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
+    return found
+
+
+def table() -> str:
+    """Return the table of cases and outcomes as it is in this module's docstring."""
+    lines = []
+    parts = [[(rule.case, rule.outcome) for rule in part] for part in TABLE]
+    for number, part in enumerate((*parts, [(other_work.CASE, other_work.OUTCOME)])):
+        for case, outcome in part:
+            lines += textwrap.wrap(f"{number}  {case}", 100, subsequent_indent="   ")
+            lines += textwrap.wrap(outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
+    return "\n".join(lines)

@@ -1,0 +1,130 @@
+"""What fits into the workspace: creates beyond the quota of pending requests are held, in order of name.
+
+Pure, and after the planner: a plan goes in, a plan comes out. The API refuses a job that does not fit, so it is better
+not to send it. What is pending is a lower bound, since jobs show no total until the API has validated them.
+
+    the job does not fit among what is pending now
+        -> Hold `quota`; a later apply takes it
+    it does not fit even into an empty workspace
+        -> Hold `quota` (attention)
+    it replaces a job, and fits once that one is gone
+        -> Cancel the old one `superseded` first; the new one is created once it has stopped
+    it replaces a job, and fits in neither way
+        -> Hold `quota`, and Keep the old one `running`; of twins the oldest, Cancel the others `duplicate`
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reconciler.model import Ours, Pending
+from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
+from reconciler.planning.rules.other_work import duplicate
+from reconciler.planning.standing import Standing
+from reconciler.text.plural import count
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """How many requests may be pending."""
+
+    workspace: int
+    """Everybody's together."""
+    project: int | None = None
+    """Ours; None for no limit of our own."""
+
+    def lacks(self, pending: Pending, requests: int) -> str:
+        """Say what so many more requests exceed; "" where they fit."""
+        if self.project is not None and pending.ours + requests > self.project:
+            return (
+                f"{count(requests, 'request')} beside {pending.ours:,} pending of ours are more than the "
+                f"{self.project:,} of limits.max_pending"
+            )
+        if pending.ours + pending.others + requests > self.workspace:
+            others = f"{pending.ours:,} of ours and {pending.others:,} of others"
+            new = count(requests, "request")
+            return f"{new} beside {others} pending are more than the workspace's {self.workspace:,}"
+        return ""
+
+
+def fit(plan: Plan, pending: Pending, room: Room) -> Plan:
+    """Hold the creates that do not fit.
+
+    Args:
+        plan: as it was decided, sorted by name.
+        pending: what the workspace works on.
+        room: how much it may.
+    """
+    decisions = []
+    for decision in plan.decisions:
+        requests = sum(create.spec.requests or 0 for create in decision.of(Create))
+        lacks = room.lacks(pending, requests) if requests else ""
+        if not lacks:
+            decisions.append(decision)
+            pending = replace(pending, ours=pending.ours + requests)
+        elif freed := _freed(decision, requests, pending, room):
+            decisions.append(_in_turn(decision, lacks))
+            # Others may be created before the old one has stopped: for them there is the lesser room of both.
+            pending = replace(pending, ours=pending.ours + max(0, requests - freed))
+        else:
+            decisions.append(_held(decision, never=bool(room.lacks(Pending(), requests)), lacks=lacks))
+    return replace(plan, decisions=tuple(decisions))
+
+
+def _replaced(decision: Decision) -> list[Cancel]:
+    return [cancel for cancel in decision.of(Cancel) if cancel.reason is Reason.SUPERSEDED]
+
+
+def _freed(decision: Decision, requests: int, pending: Pending, room: Room) -> int:
+    """Return how many pending requests end with what is replaced, 0 where that is not room enough."""
+    freed = min(sum(left(cancel.ours) or 0 for cancel in _replaced(decision)), pending.ours)
+    return 0 if room.lacks(replace(pending, ours=pending.ours - freed), requests) else freed
+
+
+def _in_turn(decision: Decision, lacks: str) -> Decision:
+    """Cancel what is replaced first."""
+    replaced = _replaced(decision)
+    actions = tuple(
+        replace(action, first=True) if isinstance(action, Cancel) and action in replaced else action
+        for action in decision.actions
+    )
+    note = f"{lacks}, so what it replaces is cancelled before it is created"
+    return replace(decision, actions=actions, notes=(*decision.notes, note))
+
+
+def _held(decision: Decision, *, never: bool, lacks: str) -> Decision:
+    """Hold the create, and keep what it would replace: of twins the oldest.
+
+    Args:
+        decision: about one name.
+        never: whether not even an empty workspace has room for it.
+        lacks: what is exceeded.
+    """
+    hold = Hold(
+        reason=Reason.QUOTA,
+        detail=lacks,
+        hint="split the job, or raise the limit where the API allows more"
+        if never
+        else "run again once some of them are answered",
+        attention=never,
+    )
+    replaced = _replaced(decision)
+    staying = tuple(cancel.ours for cancel in replaced)
+    actions: list[Action] = []
+    for action in decision.actions:
+        if isinstance(action, Create):
+            actions.append(hold)
+        elif isinstance(action, Cancel) and action in replaced:
+            kept = Keep(
+                job=action.ours.job, reason=Reason.RUNNING, detail="what would replace it does not fit"
+            )
+            actions.append(duplicate(action.ours, staying) or kept)
+        else:
+            actions.append(action)
+    return replace(decision, standing=Standing.NO_ROOM, actions=tuple(actions))
+
+
+def left(ours: Ours) -> int | None:
+    """Return how many requests of a live job of ours are still to be answered; None where nobody knows."""
+    total = ours.requests
+    return None if total is None else max(0, total - ours.job.completed_requests)

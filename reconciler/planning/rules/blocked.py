@@ -1,0 +1,72 @@
+"""Names that this run must not touch."""
+
+from __future__ import annotations
+
+from reconciler.planning.actions import Hold, Reason
+from reconciler.planning.case import Case
+from reconciler.planning.rules.rule import Actions, rule
+from reconciler.planning.standing import Standing
+
+
+@rule(
+    Standing.UNREADABLE,
+    "our tags on a job of the name cannot be read",
+    "Hold `unreadable`, for the whole name (attention)",
+    applies=lambda case: any(not it.newer for it in case.unreadable_that_matter),
+)
+def unreadable(case: Case) -> Actions:
+    """Somebody altered a job's tags, so which work it did is not known."""
+    job = next(it for it in case.unreadable_that_matter if not it.newer)
+    hint = f"look at it with `reconciler jobs get {job.job.id}`"
+    return (Hold(job=job.job, reason=Reason.UNREADABLE, detail=job.problem, hint=hint, attention=True),)
+
+
+@rule(
+    Standing.NEWER_TOOL,
+    "a newer tool wrote a job of the name, and no other tags are unreadable",
+    "Hold `newer_tool`, for the whole name (attention)",
+    applies=lambda case: (
+        bool(case.unreadable_that_matter) and all(it.newer for it in case.unreadable_that_matter)
+    ),
+)
+def newer_tool(case: Case) -> Actions:
+    """A comparison with tags that are not understood would submit again what was submitted already."""
+    job = case.unreadable_that_matter[0]
+    hint = "upgrade mistral-batch-reconciler"
+    return (Hold(job=job.job, reason=Reason.NEWER_TOOL, detail=job.problem, hint=hint, attention=True),)
+
+
+@rule(
+    Standing.UNKNOWN_STATUS,
+    "all tags can be read, and any job of the name has an unknown status",
+    "Hold `unknown_status`, for the whole name (attention)",
+    applies=lambda case: not case.unreadable_that_matter and bool(case.of_unknown_status),
+)
+def unknown_status(case: Case) -> Actions:
+    """A status that a later API added may mean that the job runs, or that it has ended."""
+    job = case.of_unknown_status[0].job
+    detail = f"the API says {job.status}"
+    hint = "upgrade mistral-batch-reconciler, or wait until the job has ended"
+    return (Hold(job=job, reason=Reason.UNKNOWN_STATUS, detail=detail, hint=hint, attention=True),)
+
+
+@rule(
+    Standing.OTHER_HISTORY,
+    "all jobs are understood, and something to cancel or replace was created from a commit that is not HEAD or an "
+    "ancestor",
+    "Hold `other_history`, for the whole name",
+    applies=lambda case: case.untouchable and not case.unreadable_that_matter and not case.of_unknown_status,
+)
+def other_history(case: Case) -> Actions:
+    """This checkout is older than the job, or of another branch, so it must not cancel the job."""
+    ours = next(filter(case.foreign_commit, case.to_cancel))
+    commit = ours.tags.source.commit[:10]
+    if case.lineage is None:
+        detail = f"bought from commit {commit}, and this folder is not a git checkout"
+    else:
+        detail = f"bought from commit {commit}, which this checkout does not contain"
+    hint = (
+        "update the checkout (in CI: fetch-depth: 0), "
+        f"or cancel it by hand: reconciler jobs cancel {ours.job.id}"
+    )
+    return (Hold(job=ours.job, reason=Reason.OTHER_HISTORY, detail=detail, hint=hint),)

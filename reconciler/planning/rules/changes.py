@@ -1,0 +1,59 @@
+"""Which part of the work differs from what was bought before. For readers only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reconciler.model import InputFile, JobSpec, Ours, digests, tags
+from reconciler.planning.actions import Change
+from reconciler.planning.case import Case
+from reconciler.text.plural import count
+
+
+def bought_before(case: Case) -> Ours | None:
+    """Return the last job of the name that did other work, or the same under another rerun, if only as another name."""
+    return max(
+        (ours for ours in case.jobs if ours.tags.run_key not in case.run_keys),
+        key=lambda ours: ours.job.age_key,
+        default=case.same_work_as,
+    )
+
+
+MAX_NAMED: Final = 3
+"""So many changed input files are named; of more, the number is told."""
+
+
+def changes(before: Ours, spec: JobSpec) -> tuple[Change, ...]:
+    """Return which parts of the work differ between a job and a spec."""
+    job = before.job
+    found = [
+        Change(field, old or "none", new or "none")
+        for field, old, new in (
+            ("endpoint", job.endpoint, spec.endpoint),
+            ("model", job.model, spec.model),
+            ("agent_id", job.agent_id, spec.agent_id),
+        )
+        if old != new
+    ]
+    known = not (before.adopted and found)  # of an adopted job's inputs nobody knows whether they are others
+    if known and before.tags.inputs != digests.inputs_v1(part.identity for part in spec.inputs):
+        found.append(Change("inputs", _count(before.tags.requests), _inputs(before, spec)))
+    if before.tags.run_key.rerun != spec.rerun:
+        found.append(Change("rerun", before.tags.run_key.rerun or "none", spec.rerun or "none"))
+    return tuple(found) or (Change("work", before.tags.run_key.work[:11], spec.run_key.work[:11]),)
+
+
+def _count(requests: int | None) -> str:
+    return "unknown" if requests is None else count(requests, "request")
+
+
+def _inputs(before: Ours, spec: JobSpec) -> str:
+    files = [
+        part.path
+        for part in spec.inputs
+        if isinstance(part, InputFile) and tags.short(part.identity) not in before.tags.parts
+    ]
+    if not before.tags.parts or not files:
+        return _count(spec.requests)
+    named = ", ".join(files) if len(files) <= MAX_NAMED else f"{len(files):,} files"
+    return f"{_count(spec.requests)}: {named} changed"

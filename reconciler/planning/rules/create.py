@@ -1,0 +1,96 @@
+"""The wanted work is to be created: because nothing is in the way, or once what is in the way is gone."""
+
+from __future__ import annotations
+
+from reconciler.planning.actions import Action, Change, Create, Hold, Reason
+from reconciler.planning.case import Case
+from reconciler.planning.rules.changes import bought_before, changes
+from reconciler.planning.rules.other_work import waited_for
+from reconciler.planning.rules.rule import Actions, rule
+from reconciler.planning.standing import Standing
+
+
+def free(case: Case) -> bool:
+    """Whether nothing is in the way of a create."""
+    return case.newer_checkout is None and waited_for(case) is None
+
+
+@rule(
+    Standing.CHECKOUT_BEHIND,
+    "the work is to be created, and the last job of the name comes from a commit that contains HEAD",
+    "Hold `checkout_behind`: this checkout is older than the job",
+    applies=lambda case: case.to_create and case.newer_checkout is not None,
+)
+def checkout_behind(case: Case) -> Actions:
+    """An old checkout submits nothing for a name that a newer one has submitted."""
+    last = case.newer_checkout
+    if last is None:
+        return ()
+    commit = last.tags.source.commit[:10]
+    detail = f"job {last.job.short_id} was bought from commit {commit}, which came later"
+    hint = "update the checkout, then plan again"
+    return (Hold(job=last.job, reason=Reason.CHECKOUT_BEHIND, detail=detail, hint=hint),)
+
+
+@rule(
+    Standing.WAITING,
+    "the work is to be created, and a live job of other work has to end first",
+    "Hold `waiting`",
+    applies=lambda case: case.to_create and case.newer_checkout is None and waited_for(case) is not None,
+)
+def waiting(case: Case) -> Actions:
+    """A rerun, and with `on_change: finish` new work, starts after the job before it."""
+    blocker = waited_for(case)
+    detail = f"for job {blocker.short_id} to end" if blocker else ""
+    return (Hold(job=blocker, reason=Reason.WAITING, detail=detail),)
+
+
+@rule(
+    Standing.RESTORED,
+    "the newest attempt was CANCELLED by us, as removed, suspended or superseded, and attempts are left",
+    "Create `restored`",
+    applies=lambda case: case.restorable and free(case),
+)
+def restored(case: Case) -> Actions:
+    """The spec came back, and so does its work."""
+    if case.spec is None:
+        return ()
+    # The number of what was stopped, though an adopted job before it may count no more: numbers never fall, or
+    # `record_gone` would take this job, once it is deleted, for an earlier one.
+    stopped = case.newest.tags.attempt if case.newest else 0
+    attempt = min(max(case.failures + 1, stopped), case.spec.retry.max_attempts)
+    return (Create(spec=case.spec, attempt=attempt, reason=Reason.RESTORED),)
+
+
+@rule(
+    Standing.RETRY,
+    "FAILED or TIMED_OUT without answers, listed in retry.on, and attempts are left",
+    "Create `retry`",
+    applies=lambda case: case.retryable and free(case),
+)
+def retry(case: Case) -> Actions:
+    """Only what the spec asks to retry, and only so often."""
+    return _create(case, Reason.RETRY)
+
+
+@rule(
+    Standing.NOT_SUBMITTED,
+    "no job of this run key is known",
+    "Create `new`, `changed` (which part: inputs, model, …) or `rerun`",
+    applies=lambda case: case.not_submitted and free(case),
+)
+def not_submitted(case: Case) -> Actions:
+    """This work was never submitted under any name, or under another `rerun`."""
+    before = bought_before(case)
+    if before is None or case.spec is None:
+        return _create(case, Reason.NEW)
+    if case.same_work(before):
+        change = Change("rerun", before.tags.run_key.rerun or "none", case.spec.rerun or "none")
+        return _create(case, Reason.RERUN, change)
+    return _create(case, Reason.CHANGED, *changes(before, case.spec))
+
+
+def _create(case: Case, reason: Reason, *changed: Change) -> tuple[Action, ...]:
+    if case.spec is None:
+        return ()
+    return (Create(spec=case.spec, attempt=case.failures + 1, reason=reason, changes=changed),)

@@ -1,0 +1,121 @@
+"""The wanted work has a job, or may have one: nothing is created."""
+
+from __future__ import annotations
+
+from reconciler.model import Job, Phase
+from reconciler.planning.actions import Cancel, Hold, Keep, Reason
+from reconciler.planning.case import Case
+from reconciler.planning.rules.rule import Actions, rule
+from reconciler.planning.standing import Standing
+
+
+@rule(
+    Standing.UNSETTLED,
+    "a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED",
+    "Hold `unsettled`, until when",
+    applies=lambda case: case.declared and case.unsettled is not None,
+)
+def unsettled(case: Case) -> Actions:
+    """The answer to a create was lost, so the job may still appear; nothing is created before that is known."""
+    until = case.memory.settles_at(case.unsettled) if case.unsettled else None
+    return (Hold(reason=Reason.UNSETTLED, hint="run again after that", until=until),)
+
+
+@rule(
+    Standing.SUCCEEDED,
+    "a job of the wanted work SUCCEEDED",
+    "Keep `succeeded`, or `adopted` (attention when the share of failed requests exceeds `max_failed`); "
+    "ACTIVE twins: Cancel `duplicate`",
+    applies=lambda case: case.declared and case.succeeded,
+)
+def succeeded(case: Case) -> Actions:
+    """The answers exist; a job that still runs for them is waste."""
+    done = (ours.job for ours in case.wanted_in(Phase.SUCCEEDED))
+    job = min(done, key=lambda job: (job.failed_requests, job.age_key))
+    total = max(job.total_requests, job.answered_requests)
+    allowed = case.spec.max_failed if case.spec else 0.0
+    bad = total > 0 and job.failed_requests / total > allowed
+    detail = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
+    reason = _unless_adopted(Reason.SUCCEEDED, case, job)
+    return (Keep(job=job, reason=reason, detail=detail, attention=bad), *_duplicates(case, job))
+
+
+@rule(
+    Standing.RUNNING,
+    "a job of the wanted work is ACTIVE, and none SUCCEEDED",
+    "Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`",
+    applies=lambda case: case.declared and case.running,
+)
+def running(case: Case) -> Actions:
+    """The oldest stays, so that two runners that see the same twins agree."""
+    job = min((ours.job for ours in case.wanted_in(Phase.ACTIVE)), key=lambda job: job.age_key)
+    return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case, job))
+
+
+def _unless_adopted(reason: Reason, case: Case, job: Job) -> Reason:
+    return Reason.ADOPTED if any(it.adopted for it in case.wanted if it.job.id == job.id) else reason
+
+
+def _duplicates(case: Case, kept: Job) -> tuple[Cancel, ...]:
+    return tuple(
+        Cancel(ours=ours, reason=Reason.DUPLICATE, twin=kept)
+        for ours in case.wanted_in(Phase.ACTIVE)
+        if ours.job.id != kept.id and not ours.adopted
+    )
+
+
+@rule(
+    Standing.STOPPING,
+    "a job of the wanted work is STOPPING, none is ACTIVE or SUCCEEDED, and no create is unsettled",
+    "Hold `stopping`",
+    applies=lambda case: case.declared and case.stopping,
+)
+def stopping(case: Case) -> Actions:
+    """What comes next is decided once it has stopped."""
+    return (Hold(job=case.wanted_in(Phase.STOPPING)[0].job, reason=Reason.STOPPING),)
+
+
+@rule(
+    Standing.NOT_ADOPTED,
+    "the work is at rest, and the job that the spec adopts for it is gone, another's, or did other work",
+    "Hold `not_adopted` (attention)",
+    applies=lambda case: case.at_rest and bool(case.not_adopted),
+)
+def not_adopted(case: Case) -> Actions:
+    """The author of `adopt` believes that the work exists: before it is created again, a person has to look."""
+    hint = "check the id, and whose workspace the key opens; to buy the work, remove `adopt`"
+    return (Hold(reason=Reason.NOT_ADOPTED, detail=case.not_adopted, hint=hint, attention=True),)
+
+
+@rule(
+    Standing.SUCCESS_GONE,
+    "the work is at rest, and memory knows a job of it that SUCCEEDED: the list does not, GET says 404",
+    "Keep `record_gone`",
+    applies=lambda case: case.at_rest and not case.not_adopted and case.success_gone is not None,
+)
+def success_gone(case: Case) -> Actions:
+    """A deleted record is no reason to pay again."""
+    known = case.success_gone
+    detail = f"job {known.job_id[:8]} had succeeded" if known else ""
+    return (Keep(job=None, reason=Reason.RECORD_GONE, detail=detail),)
+
+
+@rule(
+    Standing.RECORD_GONE,
+    "the work is at rest, and memory knows a later job of it with an unexplained end: the list does not, GET says 404",
+    "Hold `record_gone` (attention)",
+    applies=lambda case: (
+        case.at_rest and not case.not_adopted and case.success_gone is None and case.lost is not None
+    ),
+)
+def record_gone(case: Case) -> Actions:
+    """What became of it cannot be read any more, so a person decides."""
+    known = case.lost
+    stopped = known is not None and known.phase is Phase.CANCELLED
+    before = "after somebody had stopped it" if stopped else "before it was seen to end"
+    detail = f"job {known.job_id[:8]} was deleted {before}" if known else ""
+    hint = (
+        "check that the key opens the workspace that it was bought in; "
+        "if its answers are lost, change `rerun` to buy them again"
+    )
+    return (Hold(reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)

@@ -1,0 +1,37 @@
+"""What a rule is: a row of the planner's table, with the whole condition of its case and the actions for it.
+
+The conditions exclude each other: exactly one rule applies to a name, so their order has no meaning. `case` and
+`outcome` are the words that a reader sees, in the planner's docstring and in `docs/planner.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from reconciler.planning.actions import Action
+from reconciler.planning.case import Case
+from reconciler.planning.standing import Standing
+
+Actions: TypeAlias = "tuple[Action, ...]"
+Condition: TypeAlias = Callable[[Case], bool]
+
+
+class Rule(Struct, frozen=True):
+    """One row of the table."""
+
+    standing: Standing
+    case: str
+    outcome: str
+    applies: Condition
+    decide: Callable[[Case], Actions]
+    """Call it only if the rule applies."""
+
+
+def rule(
+    standing: Standing, case: str, outcome: str, *, applies: Condition
+) -> Callable[[Callable[[Case], Actions]], Rule]:
+    """Make a rule of the function that returns its actions."""
+    return lambda decide: Rule(standing, case, outcome, applies, decide)

@@ -1,0 +1,44 @@
+"""What a name stands at: one of a fixed list of cases. The planner decides by it; `status` and `wait` show it.
+
+Each standing belongs to one rule (`reconciler.planning.rules`), and exactly one rule applies to each name.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """Where a name stands. `docs/planner.md` has the case and the outcome of each."""
+
+    # The whole name is untouchable.
+    UNREADABLE = "unreadable"
+    NEWER_TOOL = "newer_tool"
+    UNKNOWN_STATUS = "unknown_status"
+    OTHER_HISTORY = "other_history"
+    # Nothing is wanted of the name.
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    HISTORY = "history"
+    # The wanted work has a job, or may have one.
+    UNSETTLED = "unsettled"
+    SUCCEEDED = "succeeded"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    NOT_ADOPTED = "not_adopted"
+    SUCCESS_GONE = "success_gone"
+    RECORD_GONE = "record_gone"
+    # The wanted work has ended, and a person decides.
+    CANCELLED = "cancelled"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    ORIGINAL_GONE = "original_gone"
+    # The wanted work is to be created, and something is in the way.
+    CHECKOUT_BEHIND = "checkout_behind"
+    WAITING = "waiting"
+    NO_ROOM = "no_room"
+    # The wanted work is created.
+    RESTORED = "restored"
+    RETRY = "retry"
+    NOT_SUBMITTED = "not_submitted"

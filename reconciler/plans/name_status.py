@@ -1,0 +1,124 @@
+"""How far each name is from its end, by its standing in a plan. Pure.
+
+A name that a person has to look at is ATTENTION whatever its standing, unless it only waits for a status that is not
+known. `READINESS` lists the standings that wait for something; all others wait for an apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from reconciler.model import Job
+from reconciler.planning.standing import Standing
+from reconciler.plans.document import CreateDoc, DecisionDoc
+
+
+class Stand(StrEnum):
+    """How far a name is from its end."""
+
+    DONE = "done"
+    RUNNING = "running"
+    PENDING = "pending"
+    ATTENTION = "attention"
+    IDLE = "idle"
+
+
+READINESS: Final = {
+    Standing.SUCCEEDED: Stand.DONE,
+    Standing.SUCCESS_GONE: Stand.DONE,
+    Standing.RUNNING: Stand.RUNNING,
+    Standing.STOPPING: Stand.RUNNING,
+    Standing.WAITING: Stand.RUNNING,
+    Standing.UNSETTLED: Stand.RUNNING,
+    Standing.SUSPENDED: Stand.IDLE,
+}
+"""The standings that need no apply."""
+
+
+def stand(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Stand:
+    """Return how far one name is.
+
+    Args:
+        decision: what would be done about it.
+        held: names that the quota holds up and that whoever waits may buy once there is room.
+    """
+    standing = Standing(decision.standing)
+    has_room_later = standing is Standing.NO_ROOM and decision.name in held and not decision.attention
+    if standing is Standing.UNKNOWN_STATUS or has_room_later:
+        return Stand.RUNNING
+    if decision.attention:
+        return Stand.ATTENTION
+    if standing is Standing.SUSPENDED and decision.pending:
+        return Stand.PENDING
+    return READINESS.get(standing, Stand.PENDING)
+
+
+def stands(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()) -> Mapping[str, Stand]:
+    """Return how far every declared name is."""
+    return {it.name: stand(it, held) for it in decisions if it.declared_at}
+
+
+def awaited(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()) -> Mapping[str, str]:
+    """Return the jobs whose end is waited for: job id to name. A hold that no job explains has none."""
+    return {
+        action.job.id: it.name
+        for it in decisions
+        if it.declared_at and stand(it, held) is Stand.RUNNING
+        for action in it.actions[:1]
+        if not isinstance(action, CreateDoc) and action.job is not None
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far one job, or several together, have come."""
+
+    name: str
+    completed: int
+    failed: int
+    total: int | None
+    """None, or nothing to divide by, until the API has counted."""
+    seconds_left: float | None
+    """As the pace so far promises; None where there is none yet."""
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 to 1; 0 where the total is not known."""
+        return min(1.0, self.completed / self.total) if self.total else 0.0
+
+
+def progress(name: str, job: Job, now: float) -> Progress:
+    """Return how far a job has come.
+
+    Args:
+        name: what it is called here.
+        job: as the API returned it.
+        now: wall clock, Unix seconds.
+    """
+    total = max(job.total_requests, job.completed_requests) or None
+    left = None
+    if job.started_at is not None and total and job.completed_requests and now > job.started_at:
+        left = (now - job.started_at) / job.completed_requests * (total - job.completed_requests)
+    return Progress(
+        name=name,
+        completed=job.completed_requests,
+        failed=job.failed_requests,
+        total=total,
+        seconds_left=left,
+    )
+
+
+def together(parts: Iterable[Progress], name: str) -> Progress:
+    """Return several as one: they run side by side, so the slowest says when all are done."""
+    found = tuple(parts)
+    left = [it.seconds_left for it in found if it.seconds_left is not None]
+    return Progress(
+        name=name,
+        completed=sum(it.completed for it in found),
+        failed=sum(it.failed for it in found),
+        total=None if any(it.total is None for it in found) else sum(it.total or 0 for it in found) or None,
+        seconds_left=max(left) if left else None,
+    )

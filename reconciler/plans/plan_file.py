@@ -1,0 +1,195 @@
+"""Plans as files: make a document of a plan, save it, load it. `staleness` defends against malice: it plans again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, assert_never
+
+import msgspec
+
+import reconciler
+from reconciler.errors import ReconcilerError
+from reconciler.model import Checkout, Declared, InputFile, Job, Observed, Target
+from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
+from reconciler.planning.guards import Measure, Refusal
+from reconciler.plans import checksum_envelope
+from reconciler.plans.document import (
+    FORMAT_VERSION,
+    ActionDoc,
+    CancelDoc,
+    ChangeDoc,
+    CreateDoc,
+    DecisionDoc,
+    GuardDoc,
+    HoldDoc,
+    JobDoc,
+    KeepDoc,
+    MeasureDoc,
+    PlanDoc,
+    SummaryDoc,
+    TargetDoc,
+    UploadDoc,
+)
+from reconciler.text.timestamps import rfc3339
+
+
+def of(
+    plan: Plan,
+    *,
+    target: Target,
+    checkout: Checkout,
+    declared: Declared,
+    observed: Observed,
+    refusals: Sequence[Refusal],
+    measures: Sequence[Measure] = (),
+    now: float,
+) -> PlanDoc:
+    """Make a document of a plan. Pure."""
+    return PlanDoc(
+        format_version=FORMAT_VERSION,
+        tool_version=reconciler.__version__,
+        created_at=rfc3339(now),
+        target=TargetDoc.of(target),
+        commit=checkout.commit,
+        branch=checkout.branch,
+        dirty=checkout.dirty,
+        jobs_read=observed.total,
+        observed_at=None if observed.at is None else rfc3339(observed.at),
+        jobs_ours=len(observed.ours) + len(observed.unreadable),
+        selected=None if declared.selected is None else len(declared.selected),
+        not_considered=plan.not_considered,
+        summary=_summary(plan),
+        guards=tuple(GuardDoc(guard=it.guard, message=it.message, hint=it.hint) for it in refusals),
+        measures=tuple(
+            MeasureDoc(guard=it.guard, value=float(it.value), limit=float(it.limit)) for it in measures
+        ),
+        decisions=tuple(_decision(decision) for decision in plan.decisions),
+    )
+
+
+def _summary(plan: Plan) -> SummaryDoc:
+    creates, cancels = plan.of(Create), plan.of(Cancel)
+    replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
+    requests = [create.spec.requests for create in creates]
+    inputs = (part for create in creates for part in create.spec.inputs)
+    files = {part.sha256: part.size for part in inputs if isinstance(part, InputFile)}
+    return SummaryDoc(
+        create=len(creates) - len(replaced),
+        replace=len(replaced),
+        cancel=len(cancels) - sum(len(decision.of(Cancel)) for decision in replaced),
+        hold=sum(not decision.pending and bool(decision.of(Hold)) for decision in plan.decisions),
+        unchanged=sum(not decision.pending and not decision.of(Hold) for decision in plan.decisions),
+        attention=sum(decision.attention for decision in plan.decisions),
+        requests=sum(count for count in requests if count is not None),
+        requests_unknown=requests.count(None),
+        lost_answers=sum(cancel.ours.job.completed_requests for cancel in cancels),
+        upload_bytes=sum(files.values()),
+    )
+
+
+def _decision(decision: Decision) -> DecisionDoc:
+    at = decision.spec.declared_at if decision.spec else None
+    return DecisionDoc(
+        name=decision.name,
+        declared_at=f"{at.path}:{at.line}" if at else "",
+        family=decision.spec.family if decision.spec else "",
+        standing=decision.standing,
+        actions=tuple(_action(action) for action in decision.actions),
+        notes=decision.notes,
+    )
+
+
+LIVE: Final = "the job is queued or running"
+
+
+def _not_bought(attempt: int) -> str:
+    failed = f", but {attempt - 1} that failed" if attempt > 1 else ""
+    return f"no job has this work and rerun{failed}"
+
+
+def _action(action: Action) -> ActionDoc:
+    match action:
+        case Create():
+            files = [part for part in action.spec.inputs if isinstance(part, InputFile)]
+            return CreateDoc(
+                reason=action.reason,
+                precondition=_not_bought(action.attempt),
+                work=action.spec.run_key.work,
+                rerun=action.spec.run_key.rerun,
+                attempt=action.attempt,
+                requests=action.spec.requests,
+                uploads=tuple(
+                    UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)
+                    for file in sorted(files, key=lambda file: file.path)
+                ),
+                changes=tuple(
+                    ChangeDoc(field=change.field, before=change.before, after=change.after)
+                    for change in action.changes
+                ),
+            )
+        case Cancel():
+            return CancelDoc(
+                reason=action.reason, precondition=LIVE, job=_job(action.ours.job), first=action.first
+            )
+        case Keep():
+            return KeepDoc(
+                reason=action.reason,
+                job=_job(action.job) if action.job else None,
+                detail=action.detail,
+                attention=action.attention,
+            )
+        case Hold():
+            return HoldDoc(
+                reason=action.reason,
+                job=_job(action.job) if action.job else None,
+                detail=action.detail,
+                hint=action.hint,
+                attention=action.attention,
+                until=action.until,
+            )
+        case _:
+            assert_never(action)
+
+
+def _job(job: Job) -> JobDoc:
+    return msgspec.convert(job, JobDoc, from_attributes=True)
+
+
+def encode(document: PlanDoc) -> bytes:
+    """Return the bytes of a plan file: indented JSON, with the digest of the document in front."""
+    return checksum_envelope.seal("plan", msgspec.json.encode(document, order="deterministic"))
+
+
+HINT: Final = "make it again: reconciler plan -o plan.json"
+
+
+def decode(data: bytes) -> PlanDoc:
+    """Read a plan file.
+
+    Raises:
+        ReconcilerError: it is no plan file, is of another major version, was altered after it was saved, or names
+            files outside of the project.
+    """
+    body = checksum_envelope.unseal("plan", data, version=FORMAT_VERSION, hint=HINT)
+    try:
+        document = msgspec.json.decode(body, type=PlanDoc)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise ReconcilerError(f"the plan file does not hold a whole plan: {error}", hint=HINT) from error
+    for path in _paths(document):
+        if _leads_out(path):
+            raise ReconcilerError(f"the plan file names a file outside of the project: {path}", hint=HINT)
+    return document
+
+
+def _paths(document: PlanDoc) -> Iterator[str]:
+    for decision in document.decisions:
+        yield decision.declared_at
+        for create in decision.of(CreateDoc):
+            for upload in create.uploads:
+                yield upload.path
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a path is none beneath the project root, on any system."""
+    return re.match(r"([A-Za-z]:)?[/\\]", path) is not None or ".." in re.split(r"[/\\]", path)

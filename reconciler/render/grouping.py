@@ -1,0 +1,171 @@
+"""A plan's lines with families folded: `backfill-* (13 of 3,000)` stands for thirteen lines that say the same.
+
+Folded is what one spec declares and what is decided alike; what differs by more than its numbers, and what needs a
+person for reasons of its own, keeps its line. `--all` opens everything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, PlanDoc
+from reconciler.plans.outcomes import Cancelled, Created, Outcome
+from reconciler.render import plan_view
+from reconciler.render.outcome_view import OutcomeRow, outcome_row
+from reconciler.render.plan_view import Row
+from reconciler.text.plural import count
+from reconciler.text.sanitize import clean
+from reconciler.text.units import size
+
+FROM: Final = 4
+"""So many lines of a family become one; fewer are no burden."""
+
+OPEN: Final = "families are folded: --all lists every job"
+
+
+class Family(NamedTuple):
+    """The jobs of one spec."""
+
+    declared_at: str
+    label: str
+
+
+def of(decision: DecisionDoc) -> Family | None:
+    """Return the family of a decision, None for a spec of one job."""
+    return Family(decision.declared_at, decision.family) if decision.family else None
+
+
+def called(label: str, number: int, total: int) -> str:
+    """Return `backfill-* (13 of 3,000)`."""
+    return f"{label} ({number:,} of {total:,})"
+
+
+def rows(plan: PlanDoc, *, everything: bool = False) -> list[Row]:
+    """Return a line for each decision that has one, those of a family together.
+
+    Args:
+        plan: the document.
+        everything: whether families are opened.
+    """
+    told = [(decision, row) for decision in plan.decisions if (row := plan_view.row(decision)) is not None]
+    groups: dict[Hashable, list[tuple[DecisionDoc, Row]]] = defaultdict(list)
+    for decision, row in told:
+        alone = everything or not decision.family
+        groups[decision.name if alone else _alike(decision, row)].append((decision, row))
+    totals = Counter(map(of, plan.decisions))
+    found: list[Row] = []
+    for group in groups.values():
+        if len(group) < FROM:
+            found += [row for _, row in group]
+        else:
+            found.append(_folded(group, totals))
+    return sorted(found, key=lambda row: row.name)
+
+
+def is_folded(plan: PlanDoc, shown: Sequence[Row]) -> bool:
+    """Whether lines stand for several decisions."""
+    return len(shown) < sum(plan_view.row(decision) is not None for decision in plan.decisions)
+
+
+def _alike(decision: DecisionDoc, row: Row) -> Hashable:
+    """Return what two decisions of a family must share to be told as one."""
+    creates = tuple(
+        (it.reason, it.attempt, tuple(change for change in it.changes if change.field != "inputs"))
+        for it in decision.of(CreateDoc)
+    )
+    cancels = tuple((it.reason, it.first) for it in decision.of(CancelDoc))
+    holds = tuple(
+        (it.reason, it.hint, it.until, it.detail if it.attention else "") for it in decision.of(HoldDoc)
+    )
+    quiet = creates or cancels or holds
+    return of(decision), row.verb, row.attention, creates, cancels, holds, quiet or row.facts
+
+
+def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | None, int]) -> Row:
+    decisions = [decision for decision, _ in group]
+    first, row = group[0]
+    creates = [create for decision in decisions for create in decision.of(CreateDoc)]
+    cancels = [cancel.job for decision in decisions for cancel in decision.of(CancelDoc)]
+    why: tuple[str, ...] = row.why[:1] if creates or cancels else _common(row.why for _, row in group)
+    answered = sum(job.completed_requests for job in cancels)
+    now = f"{count(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
+    if cancels and not creates:
+        why, now = (plan_view.reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
+    changes, notes = _common(row.changes for _, row in group), _common(row.notes for _, row in group)
+    more = sum(len(row.changes) + len(row.notes) for _, row in group) - (len(changes) + len(notes)) * len(
+        group
+    )
+    return Row(
+        verb=row.verb,
+        name=clean(called(first.family, len(group), totals[of(first)])),
+        why=tuple(map(clean, why)),
+        requests=_requests(creates),
+        uploads=_uploads(creates),
+        now=now,
+        first=row.first,
+        changes=(*changes, *((f"{count(more, 'line')} more, with --all",) if more else ())),
+        notes=notes,
+        attention=row.attention,
+        declared_at=row.declared_at,
+        standing=row.standing,
+    )
+
+
+def _requests(creates: Sequence[CreateDoc]) -> str:
+    known = [create.requests for create in creates if create.requests is not None]
+    facts = [count(sum(known), "request")] if known else []
+    if len(known) < len(creates):
+        facts.append(f"{count(len(creates) - len(known), 'job')} of unknown size")
+    return " and ".join(facts)
+
+
+def _uploads(creates: Sequence[CreateDoc]) -> str:
+    uploads = {upload.sha256: upload.bytes for create in creates for upload in create.uploads}
+    return f"uploads {count(len(uploads), 'file')} ({size(sum(uploads.values()))})" if uploads else ""
+
+
+def _common(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return what stands in all of the lines, in its order."""
+    first, *rest = lines
+    kept = set(first).intersection(*rest)
+    return tuple(line for line in first if line in kept)
+
+
+def notes(plan: PlanDoc, *, everything: bool = False) -> list[str]:
+    """Return the notes on what stays, those that a family shares once."""
+    groups: dict[tuple[Hashable, str], list[DecisionDoc]] = defaultdict(list)
+    totals = Counter(map(of, plan.decisions))
+    for decision in plan.decisions:
+        if plan_view.row(decision) is None:
+            for note in decision.notes:
+                groups[decision.name if everything else of(decision) or decision.name, note].append(decision)
+    found = []
+    for (_, note), group in groups.items():
+        if len(group) < FROM:
+            found += [clean(f"{decision.name}: {note}") for decision in group]
+        else:
+            found.append(clean(f"{called(group[0].family, len(group), totals[of(group[0])])}: {note}"))
+    return sorted(found)
+
+
+def outcomes(done: Sequence[Outcome], plan: PlanDoc, *, everything: bool = False) -> list[OutcomeRow]:
+    """Return a line for each outcome; what went well is told once a family, what did not one by one."""
+    families = {} if everything else {it.name: of(it) for it in plan.decisions}
+    totals = Counter(map(of, plan.decisions))
+    groups: dict[Hashable, list[Outcome]] = defaultdict(list)
+    for at, outcome in enumerate(done):
+        family = families.get(outcome.name)
+        well = isinstance(outcome, Created | Cancelled)
+        groups[(family, outcome_row(outcome).verb) if family and well else at].append(outcome)
+    found = []
+    for key, group in groups.items():
+        family = key[0] if isinstance(key, tuple) else None
+        if family is None or len(group) < FROM:
+            found += [outcome_row(outcome) for outcome in group]
+            continue
+        row = outcome_row(group[0])
+        name = clean(called(family.label, len(group), totals[family]))
+        found.append(OutcomeRow(row.sign, row.verb, name, count(len(group), "job")))
+    return found

@@ -1,0 +1,82 @@
+"""What an apply did, in words: a row for each outcome and the line that sums them up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import assert_never
+
+from msgspec import Struct
+
+from reconciler.documents.reports import OutcomeDoc
+from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
+from reconciler.text.sanitize import clean
+from reconciler.text.timestamps import rfc3339
+
+
+class OutcomeRow(Struct, frozen=True):
+    """One line of a report."""
+
+    sign: str
+    verb: str
+    name: str
+    fact: str
+    hint: str = ""
+
+
+def outcome_row(outcome: Outcome) -> OutcomeRow:
+    """Return the line of an outcome."""
+    match outcome:
+        case Created():
+            fact = (
+                f"{outcome.job.id} (its answer was lost; found by its op)"
+                if outcome.adopted
+                else outcome.job.id
+            )
+            return OutcomeRow("+", "created", outcome.name, fact)
+        case Cancelled():
+            fact = f"{outcome.job.id}, {outcome.job.status}"
+            if outcome.too_late:
+                return OutcomeRow("-", "had ended", outcome.name, fact)
+            return OutcomeRow("-", "cancelled", outcome.name, fact)
+        case Failed():
+            return OutcomeRow(
+                "!",
+                f"{outcome.action} failed",
+                outcome.name,
+                clean(str(outcome.error)),
+                clean(outcome.error.hint),
+            )
+        case Unknown():
+            until = f"run again after {rfc3339(outcome.until)}" if outcome.until else "run again"
+            return OutcomeRow("?", "unknown", outcome.name, clean(str(outcome.error)), until)
+        case Skipped():
+            return OutcomeRow("!", "not done", outcome.name, f"{outcome.action}: {outcome.why}")
+        case _:
+            assert_never(outcome)
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """Return the outcomes in numbers: `3 created, 1 cancelled, 1 failed`."""
+    counts = Counter(_kind(outcome) for outcome in outcomes)
+    order = ("created", "cancelled", "had ended", "failed", "unknown", "not done")
+    return ", ".join(f"{counts[kind]:,} {kind}" for kind in order if counts[kind]) or "nothing to do"
+
+
+def outcome_doc(outcome: Outcome) -> OutcomeDoc:
+    """Return an outcome for a machine."""
+    row = outcome_row(outcome)
+    job = outcome.job if isinstance(outcome, Created | Cancelled) else None
+    return OutcomeDoc(
+        name=outcome.name,
+        outcome=row.verb.replace(" ", "_"),
+        job_id=job.id if job else None,
+        status=job.status if job else None,
+        adopted=isinstance(outcome, Created) and outcome.adopted,
+        message="" if job else row.fact,
+        hint=row.hint,
+    )
+
+
+def _kind(outcome: Outcome) -> str:
+    return "failed" if isinstance(outcome, Failed) else outcome_row(outcome).verb

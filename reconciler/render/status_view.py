@@ -1,0 +1,151 @@
+"""Every declared job as it stands: values made of a plan, and their text."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Final
+
+from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc
+from reconciler.model import Later
+from reconciler.planning.standing import Standing
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
+from reconciler.render import grouping
+from reconciler.render.plan_view import reason_words
+from reconciler.render.tables import table_markdown, table_text
+from reconciler.text.plural import age, count
+
+HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "FAILED", "AGE", "WHY")
+LATER: Final = "later"
+"""The reason of a job whose first period has not begun."""
+_OF_OTHERS: Final = frozenset(
+    {
+        Standing.WAITING,
+        Standing.OTHER_HISTORY,
+        Standing.CHECKOUT_BEHIND,
+        Standing.NO_ROOM,
+        Standing.UNSETTLED,
+    }
+)
+"""Standings in which the job of the hold is not the wanted one: its status is not the name's."""
+
+_WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value: "suspended"}
+"""The state to show for a standing that has no job."""
+
+
+def status_doc(plan: PlanDoc, later: Mapping[str, Later], selected: frozenset[str] | None) -> StatusDoc:
+    """Return every declared job as it stands.
+
+    Args:
+        plan: what would be done.
+        later: the jobs whose first period has not begun.
+        selected: the names that were asked for, None for all.
+    """
+    rows = [_row(decision) for decision in plan.decisions if decision.declared_at]
+    rows += [
+        StatusRow(
+            name=name,
+            family=it.family,
+            state="not yet",
+            reason=LATER,
+            job=None,
+            attention=False,
+            detail=f"begins {it.begins}",
+        )
+        for name, it in later.items()
+        if selected is None or name in selected
+    ]
+    return StatusDoc(
+        project=plan.target.project,
+        base_url=plan.target.base_url,
+        sandbox=plan.target.sandbox,
+        rows=tuple(sorted(rows, key=lambda row: row.name)),
+    )
+
+
+def _row(decision: DecisionDoc) -> StatusRow:
+    """The wanted work comes first among a decision's actions: it is what the name stands for."""
+    action = decision.actions[0]
+    replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
+    job = replaced if isinstance(action, CreateDoc) else action.job
+    detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else ""
+    if isinstance(action, CreateDoc):
+        state = "to replace" if replaced else "to create"
+    elif isinstance(action, HoldDoc) and (job is None or decision.standing in _OF_OTHERS):
+        state = _WITHOUT_JOB.get(decision.standing, "on hold")
+    else:
+        state = job.status if job else "record gone"
+    return StatusRow(
+        name=decision.name,
+        family=decision.family,
+        state=state,
+        reason=action.reason,
+        job=job,
+        attention=decision.attention,
+        detail=detail,
+    )
+
+
+def status_text(report: StatusDoc, *, now: float, everything: bool = False) -> str:
+    """Return a table; a family's jobs that are in one state are one line unless `everything` is asked for."""
+    rows = _rows(report, now, everything=everything)
+    return table_text(HEAD, rows) if rows else "nothing is declared\n"
+
+
+def status_markdown(report: StatusDoc, *, now: float, everything: bool = False) -> str:
+    """Return the same as Markdown."""
+    return table_markdown(HEAD, _rows(report, now, everything=everything))
+
+
+def _rows(report: StatusDoc, now: float, *, everything: bool) -> list[tuple[str, ...]]:
+    return [_cells(row, now) for row in report.rows] if everything else list(_folded(report.rows, now))
+
+
+def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each row, and of a family's rows that are in one state together, where the first stood."""
+    totals = Counter(row.family for row in rows)
+    groups: dict[Hashable, list[StatusRow]] = defaultdict(list)
+    for row in rows:
+        alike = (row.family, row.state, row.reason, row.attention, row.detail if row.attention else "")
+        groups[alike if row.family else row.name].append(row)
+    for group in groups.values():
+        if len(group) < grouping.FROM:
+            yield from (_cells(row, now) for row in group)
+            continue
+        first = group[0]
+        jobs = [row.job for row in group if row.job]
+        total = sum(max(job.total_requests, job.completed_requests) for job in jobs)
+        answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "-"
+        failed = f"{sum(job.failed_requests for job in jobs):,}" if jobs else "-"
+        ages = (age(now - min(job.created_at for job in jobs)) if jobs else "-",)
+        name = grouping.called(first.family, len(group), totals[first.family])
+        _, state, *_, why = _cells(first, now)
+        yield (name, state, count(len(jobs), "job") if jobs else "-", answered, failed, *ages, why)
+
+
+def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
+    sign = "! " if row.attention else ""
+    why = ": ".join(filter(None, [reason_words(row.reason), row.detail]))
+    return (row.name, sign + row.state, *_job_cells(row.job, now), why)
+
+
+def _job_cells(job: JobDoc | None, now: float) -> tuple[str, ...]:
+    if job is None:
+        return ("-", "-", "-", "-")
+    total = max(job.total_requests, job.completed_requests)
+    answered = f"{job.completed_requests:,} of {total:,}" if total else "?"
+    return (job.id[:8], answered, f"{job.failed_requests:,}", age(now - job.created_at))
+
+
+def waited(report: WaitDoc) -> str:
+    """Return the end of a wait in one line: `3 done, 1 needs attention`."""
+    stands = Counter(report.stands.values())
+    words = {
+        "done": "done",
+        "attention": "to look at",
+        "pending": "for the next apply",
+        "running": "still running",
+        "idle": "not wanted now",
+    }
+    told = ", ".join(f"{stands[it]:,} {word}" for it, word in words.items() if stands[it])
+    return f"timed out: {told}" if report.timed_out else told or "nothing is declared"

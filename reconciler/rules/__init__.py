@@ -1,1 +1,0 @@
-"""The rules of the planner, a module a step. The order is in `planner`."""

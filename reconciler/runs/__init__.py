@@ -1,0 +1,1 @@
+"""A whole run: gather, plan, apply, wait."""

@@ -1,0 +1,1 @@
+"""Input files: find them, read them once, check every line."""

@@ -1,0 +1,178 @@
+"""Why a line of an input file was refused.
+
+The fast decoder says only that a line is bad. Here the line is read again, slowly, with the standard library's
+lenient one, to say why.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import re
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from reconciler.specs.inputs.blocks import Text
+from reconciler.specs.inputs.findings import Finding, Kind
+
+LONGEST: Final = 500_000
+"""Bytes of a line that is decoded whole: decoded, a line takes many times its size."""
+_KEYS: Final = frozenset({"custom_id", "body"})
+_BYTE: Final = re.compile(r"\(byte (\d+)\)")
+
+
+class _NotANumberError(ValueError):
+    pass
+
+
+class _TooLargeError(ValueError):
+    pass
+
+
+class _Object(dict[str, Any]):
+    """An object that knows whether it was written without repeated keys."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.whole = len(self) == len(pairs)
+
+
+def why(number: int, line: Text) -> Iterator[Finding]:
+    """Yield what is wrong with a line that was refused, or that is suspected to repeat a key.
+
+    Args:
+        number: the line's, 1-based.
+        line: its bytes, without the line feed.
+    """
+    if number == 1 and line.startswith(BOM_UTF8):
+        yield Finding(Kind.BOM)
+        line = line.removeprefix(BOM_UTF8)
+    if len(line) > LONGEST:
+        yield from _of_long(number, line)
+    elif not line.strip():
+        yield Finding(Kind.EMPTY_LINE, number)
+    elif b"\x00" in line:
+        yield Finding(Kind.NUL, number, line.index(b"\x00") + 1)
+    else:
+        yield from _of_text(number, line)
+
+
+def _of_long(number: int, line: Text) -> Iterator[Finding]:
+    """The fast decoder's own words have to do: in other ways a long line takes too much memory."""
+    try:
+        msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        yield Finding(Kind.NOT_AN_OBJECT, number)
+    except msgspec.DecodeError as error:
+        at = _BYTE.search(str(error))
+        yield Finding(Kind.NOT_JSON, number, int(at[1]) + 1 if at else len(line))
+    except RecursionError:
+        yield Finding(Kind.TOO_DEEP, number)
+    except UnicodeDecodeError:
+        yield Finding(Kind.NOT_UTF8, number)
+    else:
+        yield from _of_long_object(number, line)
+
+
+def _of_long_object(number: int, line: Text) -> Iterator[Finding]:
+    try:
+        check_utf8(line)
+    except UnicodeDecodeError:
+        yield Finding(Kind.NOT_UTF8, number)
+    else:
+        yield Finding(Kind.REFUSED, number)
+
+
+def check_utf8(line: Text) -> None:
+    """Raise UnicodeDecodeError where a long line is not UTF-8; a piece at a time."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    whole = memoryview(line)
+    for at in range(0, len(line), LONGEST):
+        decoder.decode(whole[at : at + LONGEST])
+    decoder.decode(b"", final=True)
+
+
+def _of_text(number: int, line: Text) -> Iterator[Finding]:
+    try:
+        value = json.loads(
+            line.decode(),
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_kept,
+            object_pairs_hook=_Object,
+        )
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        yield Finding(Kind.NOT_UTF8, number, len(line[: error.start].decode()) + 1)
+    except UnicodeEncodeError:
+        yield Finding(Kind.HALF_CHARACTER, number)
+    except _NotANumberError:
+        yield Finding(Kind.NOT_A_NUMBER, number)
+    except _TooLargeError:
+        yield Finding(Kind.HUGE_NUMBER, number)
+    except json.JSONDecodeError as error:
+        kind = Kind.TWO_VALUES if error.msg == "Extra data" else Kind.NOT_JSON
+        yield Finding(kind, number, error.colno)
+    except RecursionError:
+        yield Finding(Kind.TOO_DEEP, number)
+    except ValueError:
+        yield Finding(Kind.REFUSED, number)
+    else:
+        if not _is_whole(value):
+            yield Finding(Kind.SAME_KEY, number)
+        yield from _of_value(number, value)
+
+
+def _refuse(_: str) -> NoReturn:
+    raise _NotANumberError
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _TooLargeError
+    return number
+
+
+def _kept(text: str) -> int:
+    try:
+        float(number := int(text))
+    except (ValueError, OverflowError):  # more digits than Python converts, or than a double reaches
+        raise _TooLargeError from None
+    return number
+
+
+def _is_whole(value: object) -> bool:
+    """Tell whether no object in a value was written with a key twice."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, _Object):
+            if not item.whole:
+                return False
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return True
+
+
+def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - JSON
+    if not isinstance(value, dict):
+        yield Finding(Kind.NOT_AN_OBJECT, number)
+        return
+    if "body" not in value:
+        yield Finding(Kind.NO_BODY, number)
+    elif not isinstance(value["body"], dict):
+        yield Finding(Kind.BAD_BODY, number)
+    if "custom_id" not in value:
+        yield Finding(Kind.NO_ID, number)
+    elif not isinstance(value["custom_id"], str):
+        yield Finding(Kind.BAD_ID, number)
+    elif not value["custom_id"]:
+        yield Finding(Kind.EMPTY_ID, number)
+    if value.keys() - _KEYS:
+        yield Finding(Kind.UNKNOWN_KEY, number)

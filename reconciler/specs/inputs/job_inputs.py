@@ -1,0 +1,177 @@
+"""The inputs that one document names, as far as they can be made out, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.errors import Problem
+from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests
+from reconciler.specs.inputs.cache import InputCache
+from reconciler.specs.inputs.paths import NoInputError, Paths, uploaded_id
+from reconciler.specs.inputs.reader import InputReader
+from reconciler.specs.inputs.requirements import Demands
+from reconciler.specs.project import STATE, Project
+from reconciler.specs.yaml.tree import Document, Path, dotted
+from reconciler.telemetry.progress import UNWATCHED, Progress
+from reconciler.text.plural import count
+
+
+class Inputs:
+    """Finds, reads and checks the inputs of documents, each file once."""
+
+    def __init__(self, project: Project, progress: Progress = UNWATCHED) -> None:
+        self._project = project
+        self._root = str(project.root)
+        self._paths = Paths(self._root)
+        cache = InputCache(project.root / STATE if project.cache else None)
+        self._reader = InputReader(project.root, project.settings.limits, cache, progress)
+
+    def save(self) -> None:
+        """Remember for later runs what was read."""
+        self._reader.save()
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every file that was read, relative to the root."""
+        return self._reader.paths
+
+    def each(self, document: Document) -> tuple[list[str], list[Problem]]:
+        """Return the files under `for_each`, relative to the root and sorted, and the problems with naming them."""
+        if "for_each" not in document.value:
+            return [], []
+        named, problems = self._named(document, ("for_each", "files"))
+        uploaded = sorted(name for name, is_id in named.items() if is_id)
+        if uploaded:
+            message, hint = f"for_each.files: {uploaded[0]} is no file here", "name its id in `input_files`"
+            problems.append(_problem(document, ("for_each", "files"), message, hint))
+        return sorted(named), problems
+
+    def files(self, document: Document, path: str | None = None) -> tuple[list[Input], list[Problem]]:
+        """Return the inputs under `input_files`, sorted by identity, and the problems with them.
+
+        Args:
+            document: the spec.
+            path: the one input where `for_each` gives it, relative to the root.
+        """
+        named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
+        found: list[Input] = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]
+        paths = [name for name, uploaded in named.items() if not uploaded]
+        if paths:
+            checked, wrong = self._checked(document, sorted(paths))
+            found += checked
+            problems += wrong
+        return sorted(found, key=lambda part: part.identity), problems
+
+    def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
+        checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
+        problems = [problem for part in checked for problem in part.problems]
+        demands = _demands(document)
+        problems += [problem for path in paths for problem in self._reader.unmet(path, demands)]
+        if len(paths) > 1:
+            problems += self._reader.shared_ids(paths)
+        requests = sum(part.file.requests or 0 for part in checked)
+        most = self._project.settings.limits.requests_per_job
+        if requests > most:
+            message = f"input_files: {count(requests, 'request')}, at most {most:,} in a job"
+            problems.append(_problem(document, ("input_files",), message, "split the job"))
+        return [part.file for part in checked], problems
+
+    def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
+        """Return the input under `requests`, and the problems with it beyond those of its fields."""
+        value = document.value.get("requests")
+        if not isinstance(value, list) or not value:
+            return [], []
+        problems = list(_same_ids(document, value))
+        most = self._project.settings.limits.inline_requests
+        if len(value) > most:
+            message = f"requests: {count(len(value), 'request')}, at most {most:,} in a spec"
+            hint = "write them into a file, and name it in `input_files`"
+            problems.append(_problem(document, ("requests",), message, hint))
+        try:
+            body = digests.canonical(value)
+        except ValueError:
+            problems += _unsafe_numbers(document, value)
+            return [], problems
+        if not problems:
+            problems += _unmet(document, value)
+        return [InlineRequests(body=body, count=len(value))], problems
+
+    def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
+        """Return the files, relative to the root, and the ids that are named; True for an id."""
+        found: dict[str, bool] = {}
+        problems: list[Problem] = []
+        if where[0] not in document.value:
+            return found, problems
+        folder = f"{self._root}/{document.source.path.rpartition('/')[0]}"
+        for at, entry in _texts(document.at(where)):
+            place: Path = (*where, at)
+            uploaded = uploaded_id(entry)
+            try:
+                paths = [] if uploaded else self._paths.named(entry, folder=folder)
+            except NoInputError as error:
+                problems.append(_problem(document, place, f"`{entry}`: {error}", error.hint))
+                continue
+            names = [uploaded] if uploaded else list(map(self._project.relative, paths))
+            if not found.keys().isdisjoint(names):
+                again = next(name for name in names if name in found)
+                message = f"`{entry}`: {again} is named twice"
+                hint = "the job would buy its requests twice: name it once"
+                problems.append(_problem(document, place, message, hint))
+            found |= dict.fromkeys(names, uploaded is not None)
+        return found, problems
+
+
+def _texts(value: object) -> Iterator[tuple[int, str]]:
+    entries = enumerate(value) if isinstance(value, list) else ()
+    return ((at, entry) for at, entry in entries if isinstance(entry, str) and entry)
+
+
+def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for at, request in enumerate(requests):
+        custom_id = request.get("custom_id") if isinstance(request, dict) else None
+        if not isinstance(custom_id, str):
+            continue
+        used = first.setdefault(custom_id, at)
+        if used != at:
+            line = document.place(("requests", used, "custom_id")).line + 1
+            message = f"requests[{at}].custom_id: used before, in line {line}"
+            yield _problem(document, ("requests", at, "custom_id"), message, "give each request its own")
+
+
+def _demands(document: Document) -> Demands:
+    """Return what a document asks of its requests, as far as it is usable."""
+    endpoint, model = document.value.get("endpoint"), document.value.get("model")
+    return Demands(
+        endpoint if isinstance(endpoint, str) else "",
+        model if isinstance(model, str) and "agent_id" not in document.value else None,
+    )
+
+
+def _unmet(document: Document, requests: list[Any]) -> Iterator[Problem]:
+    demands = _demands(document)
+    for at, request in enumerate(requests):
+        if not isinstance(request, dict) or not request.get("custom_id"):
+            continue  # told already
+        body = request.get("body")
+        for finding in demands.unmet(at, body) if isinstance(body, dict) else ():
+            message = f"requests[{at}]: {finding.kind.message}{finding.more}"
+            yield _problem(document, ("requests", at, "body"), message, finding.kind.hint)
+
+
+def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:
+    """Yield a problem for each whole number that not every reader of JSON keeps exactly."""
+    waiting: list[tuple[Path, Any]] = [(("requests",), value)]
+    while waiting:
+        path, item = waiting.pop()
+        if isinstance(item, dict | list):
+            steps = item.items() if isinstance(item, dict) else enumerate(item)
+            waiting.extend(((*path, step), inner) for step, inner in steps)
+        elif isinstance(item, int) and abs(item) > digests.MAX_SAFE_INTEGER:
+            message = f"{dotted(path)}: too large to be kept exactly"
+            yield _problem(document, path, message, "put it in quotes if it is an id")
+
+
+def _problem(document: Document, path: Path, message: str, hint: str) -> Problem:
+    return document.source.problem(document.place(path), message, hint=hint, show=path[0] != "requests")

@@ -1,0 +1,186 @@
+"""What an entry of `input_files` names: an uploaded file's id, a path, or a glob.
+
+Paths and globs are relative to the spec's own folder, are written with forward slashes, and lead to regular files
+inside the project once links are followed. A glob's `*`, `?` and `[…]` stand for part of one name, `**` for any
+number of folders; names that begin with a dot are matched only by a dot.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+from typing import Final
+
+from reconciler.specs import files
+from reconciler.text.suggest import nearest, some
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MAGIC: Final = re.compile(r"[*?[]")
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_NOT_NAMES: Final = frozenset({"", ".", ".."})
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+class NoInputError(Exception):
+    """An entry that names no input.
+
+    Attributes:
+        hint: the next step.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def uploaded_id(entry: str) -> str | None:
+    """Return the id of an uploaded file, None where the entry is a path."""
+    return entry.lower() if _ID.fullmatch(entry) else None
+
+
+def _check_spelling(entry: str) -> None:
+    if _SCHEME.match(entry):
+        raise NoInputError(
+            "a URL is not an input", "download it into the project, or upload it and name its id"
+        )
+    if "\\" in entry or _DRIVE.match(entry):
+        raise NoInputError(
+            "not a path that works everywhere", "write it relative to this file, with forward slashes"
+        )
+    if entry.startswith(("/", "~")):
+        raise NoInputError("an absolute path", "write it relative to this file")
+    if not entry.isprintable():
+        raise NoInputError("a path with invisible characters", "rename the file")
+
+
+class Paths:
+    """Finds the files that entries name. Remembers where folders lead to, so make one for each load."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        """The project's folder, absolute, links followed."""
+        self._folders: dict[str, str] = {}
+        """Each folder, and where it leads to."""
+
+    def named(self, entry: str, *, folder: str) -> list[str]:
+        """Return the files that an entry names, absolute, links followed, sorted.
+
+        Args:
+            entry: a path or a glob.
+            folder: the spec's folder, absolute.
+
+        Raises:
+            NoInputError: it names none, or one that may not be read.
+        """
+        _check_spelling(entry)
+        if not _MAGIC.search(entry):
+            return [self._regular(f"{folder}/{entry}", entry)]
+        steps = entry.split("/")
+        literal = next(at for at, step in enumerate(steps) if _MAGIC.search(step))
+        base = self._inside(os.path.realpath("/".join([folder, *steps[:literal]])))
+        if steps[-1] == "**":
+            steps.append("*")
+        found = sorted({self._regular(path, entry) for path in _matches(base, steps[literal:])})
+        if not found:
+            raise NoInputError("matches no file", _files_in(base))
+        return found
+
+    def _inside(self, path: str) -> str:
+        if not files.within(path, self._root):
+            raise NoInputError(
+                "leads out of the project", "keep inputs beneath the folder of reconciler.yaml"
+            )
+        return path
+
+    def _regular(self, path: str, entry: str) -> str:
+        """Return the regular file that a path leads to."""
+        folder, name = os.path.split(path)
+        if not name.isprintable():
+            raise NoInputError("a file name with invisible characters", "rename the file")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        target = f"{self._inside(self._folders[folder])}{os.sep}{name}"
+        try:
+            mode = os.lstat(target).st_mode
+            if S_ISLNK(mode) or name in _NOT_NAMES:
+                target = self._inside(os.path.realpath(target))
+                mode = Path(target).stat().st_mode
+        except FileNotFoundError:
+            raise NoInputError("no such file", _nearest_file(Path(folder), name)) from None
+        except OSError as error:
+            raise NoInputError(f"cannot be read: {error.strerror}") from None
+        if S_ISDIR(mode):
+            raise NoInputError("a folder", f"name its files: `{entry.rstrip('/')}/*.jsonl`")
+        if not S_ISREG(mode):
+            raise NoInputError("not a regular file")
+        return target
+
+
+def _matches(folder: str, steps: list[str]) -> Iterator[str]:
+    """Yield the files and links beneath a folder that the steps of a glob fit.
+
+    Each folder is looked at once for each step: several `**` would otherwise take time that grows with every one.
+    """
+    waiting = [(folder, 0)]
+    seen = set(waiting)
+    while waiting:
+        here, at = waiting.pop()
+        for found in _step(here, steps, at):
+            if isinstance(found, str):
+                yield found
+            elif found not in seen:
+                seen.add(found)
+                waiting.append(found)
+
+
+def _step(folder: str, steps: list[str], at: int) -> Iterator[str | tuple[str, int]]:
+    """Yield what one step of a glob finds in a folder: files, or folders and the step to go on with."""
+    step, last = steps[at], at + 1 == len(steps)
+    if step == "**":
+        yield folder, at + 1
+    for entry in _entries(folder):
+        hidden = entry.name.startswith(".")
+        if step == "**" and not hidden and entry.is_dir(follow_symlinks=False):
+            yield entry.path, at
+        elif step != "**" and fnmatchcase(entry.name, step) and (not hidden or step.startswith(".")):
+            if not last and entry.is_dir():
+                yield entry.path, at + 1
+            elif last and not entry.is_dir():
+                yield entry.path
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise NoInputError(f"a folder on its way cannot be read: {error.strerror}") from None
+
+
+def _nearest_file(folder: Path, name: str) -> str:
+    names = _names(folder)
+    if names is None:
+        return "its folder does not exist either"
+    found = nearest(name, names)
+    return f"did you mean `{found}`?" if found else _contents(names)
+
+
+def _files_in(folder: str) -> str:
+    names = _names(Path(folder))
+    return "its folder does not exist" if names is None else _contents(names)
+
+
+def _names(folder: Path) -> list[str] | None:
+    try:
+        return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return None
+
+
+def _contents(names: list[str]) -> str:
+    return f"in its folder: {some(names)}" if names else "its folder is empty"

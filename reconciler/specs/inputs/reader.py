@@ -1,0 +1,225 @@
+"""JSONL input files: read once, as a stream, for their digest, their requests, and all that is wrong with them.
+
+A malformed line that the provider finds after hours in a queue is the dearest mistake there is, so every line is
+checked here. What a line says never appears in a problem, since it may be anybody's text; where it stands does.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from msgspec import Struct, structs
+from msgspec.structs import replace
+
+from reconciler.errors import Problem
+from reconciler.model import InputFile
+from reconciler.settings import Limits
+from reconciler.specs.inputs import git_lfs
+from reconciler.specs.inputs.blocks import Blocks, open_regular
+from reconciler.specs.inputs.cache import Entry, InputCache
+from reconciler.specs.inputs.findings import Finding, Findings, Kind
+from reconciler.specs.inputs.requirements import NOTHING_KNOWN, Demands, Facts
+from reconciler.specs.inputs.scan import Scan, requests, scan
+from reconciler.telemetry.progress import UNWATCHED, Progress
+
+
+class Checked(Struct, frozen=True):
+    """An input file that was read."""
+
+    file: InputFile
+    problems: tuple[Problem, ...]
+    """With any of these, reading may have ended early, and `file` is not to be used."""
+    marks: array[int]
+    """A hash of each custom_id, where they were asked for: enough to suspect that two files share one."""
+    longest: int = 0
+    """No line has more bytes."""
+    marked: bool = False
+    """Whether `marks` were asked for."""
+    facts: Facts = NOTHING_KNOWN
+
+
+class InputReader:
+    """Reads input files, each of them once."""
+
+    def __init__(
+        self,
+        root: Path,
+        limits: Limits,
+        cache: InputCache | None = None,
+        progress: Progress = UNWATCHED,
+    ) -> None:
+        self._root = root
+        self._limits = limits
+        self._cache = cache or InputCache(None)
+        self._progress = progress
+        self._known: dict[str, Checked] = {}
+
+    def read(self, path: str, *, marked: bool = False) -> Checked:
+        """Return what was found in a file.
+
+        Args:
+            path: relative to the root, with forward slashes.
+            marked: whether its marks may be wanted; where it need not be read there are none yet.
+        """
+        if path not in self._known:
+            self._known[path] = self._remembered(path) or self._read(path, marked=marked)
+        return self._known[path]
+
+    def save(self) -> None:
+        """Remember for later runs what was read."""
+        self._cache.save()
+
+    def _remembered(self, path: str) -> Checked | None:
+        """Return what the cache knows of a file that has not changed and keeps today's limits."""
+        entry = self._cache.get(path, self._cache.stamp(self._root / path))
+        if (
+            entry is None
+            or entry.longest > self._limits.line_bytes
+            or entry.stamp[0] > self._limits.file_bytes
+        ):
+            return None
+        file = InputFile(path=path, sha256=entry.sha256, size=entry.stamp[0], requests=entry.requests)
+        self._progress.advance("checking", file.size)
+        return Checked(file, (), array("q"), entry.longest, facts=entry.facts)
+
+    def _read(self, path: str, *, marked: bool) -> Checked:
+        """Read a file, and remember it for later runs where nothing is wrong with it."""
+        stamp = self._cache.stamp(self._root / path)
+        found = check(self._root / path, path, self._limits, marked=marked, progress=self._progress)
+        if found.file.pointer:
+            return replace(
+                found, file=structs.replace(found.file, requests=self._cache.requests(found.file.sha256))
+            )
+        if stamp and found.file.requests is not None and not found.problems:
+            facts = tuple(sorted(found.facts.everywhere)), tuple(sorted(found.facts.models))
+            self._cache.put(path, Entry(stamp, found.file.sha256, found.file.requests, found.longest, *facts))
+        return found
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every file that was read."""
+        return frozenset(self._known)
+
+    def unmet(self, path: str, demands: Demands) -> tuple[Problem, ...]:
+        """Return where a file that is otherwise in order lacks what a job asks of it."""
+        checked, findings = self.read(path), Findings(path)
+        if checked.problems or demands.met(checked.facts):
+            return ()
+        with self._lines(path, findings) as lines:
+            for number, _, body in lines:
+                for finding in demands.unmet(number, body):
+                    findings.add(finding)
+                if findings.full:
+                    break
+        return findings.problems({})
+
+    def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
+        """Return the uses of a custom_id that a file before this one, of the same job, has used already."""
+        digests = [self.read(path).file.sha256 for path in paths]
+        if len(paths) <= 1 or self._cache.are_apart(digests):
+            return []
+        seen: set[int] = set()
+        suspects: set[int] = set()
+        for path in paths:
+            if not self._known[path].marked:
+                self._known[path] = self._read(path, marked=True)
+            marks = set(self._known[path].marks)
+            suspects |= seen & marks
+            seen |= marks
+        problems = self._confirmed(paths, suspects) if suspects else []
+        if not problems and not any(it.problems or it.file.pointer for it in map(self.read, paths)):
+            self._cache.put_apart(digests)
+        return problems
+
+    def _confirmed(self, paths: Sequence[str], suspects: set[int]) -> list[Problem]:
+        """Read the ids again: two of them may have one hash."""
+        first: dict[str, str] = {}
+        problems: list[Problem] = []
+        for path in paths:
+            findings = Findings(path)
+            with self._lines(path, findings) as lines:
+                for number, custom_id, _ in lines:
+                    if hash(custom_id) in suspects:
+                        used = first.setdefault(custom_id, f"{path}:{number}")
+                        if not used.startswith(f"{path}:"):
+                            findings.add(Finding(Kind.SAME_ID, number, custom_id=custom_id))
+            problems += findings.problems(first)
+        return problems
+
+    @contextmanager
+    def _lines(self, path: str, findings: Findings) -> Iterator[Iterator[tuple[int, str, Mapping[str, Any]]]]:
+        """Read the good lines of a file once more."""
+        try:
+            with open_regular(self._root / path) as stream:
+                yield requests(Blocks(stream, self._limits.line_bytes, hashed=False))
+        except OSError as error:
+            findings.add(_unreadable(error))
+
+
+def check(
+    file: Path, path: str, limits: Limits, *, marked: bool = False, progress: Progress = UNWATCHED
+) -> Checked:
+    """Read a file in one pass. Memory is bounded, but for its longest line and its custom_ids.
+
+    Args:
+        file: where it is.
+        path: what it is called in problems.
+        limits: how large it and its lines may be.
+        marked: whether marks are wanted.
+        progress: is told of what was read.
+    """
+    findings, found, sha256, size = Findings(path), Scan(), "", 0
+    first: dict[str, str] = {}
+    try:
+        with open_regular(file) as stream:
+            before = os.fstat(stream.fileno())
+            size = before.st_size
+            pointed = git_lfs.read(stream, size)
+            if pointed:
+                return _pointer(path, *pointed, limits)
+            if size > limits.file_bytes:
+                findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+            else:
+                blocks = Blocks(stream, limits.line_bytes, heard=partial(progress.advance, "checking"))
+                found = scan(blocks, limits.line_bytes, findings, marked=marked)
+                sha256 = blocks.sha256
+                first = _first_uses(stream, findings.repeated, limits)
+            after = os.fstat(stream.fileno())
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                findings.add(Finding(Kind.CHANGED))
+    except OSError as error:
+        findings.add(_unreadable(error))
+    result = InputFile(path=path, sha256=sha256, size=size, requests=found.requests)
+    return Checked(
+        result, findings.problems(first), found.marks, found.longest, marked=marked, facts=found.facts
+    )
+
+
+def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:
+    """Take a pointer for its content, which nobody has read."""
+    findings = Findings(path)
+    if size > limits.file_bytes:
+        findings.add(Finding(Kind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+    file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
+    return Checked(file, findings.problems({}), array("q"))
+
+
+def _unreadable(error: OSError) -> Finding:
+    return Finding(Kind.UNREADABLE, more=f": {error.strerror}")
+
+
+def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dict[str, str]:
+    """Return where each custom_id that is used twice is used first."""
+    first: dict[str, str] = {}
+    if wanted:
+        stream.seek(0)
+        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes, hashed=False)):
+            if custom_id in wanted:
+                first.setdefault(custom_id, f"line {number}")
+    return first

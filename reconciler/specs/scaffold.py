@@ -1,0 +1,192 @@
+"""What a repository needs to begin with: settings, an example, schemas for editors, workflows, lines for git.
+
+Nothing that is there is overwritten, and a second run finds all of it in place. The workflows are this repository's
+own: the package carries the very files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import reconciler
+from reconciler.specs import files
+from reconciler.specs.from_jobs import slug
+
+WORKFLOWS: Final = (
+    ".github/workflows/plan.yml",
+    ".github/workflows/apply.yml",
+    ".github/actions/reconciler/action.yml",
+)
+"""Relative to a repository's root; in the package they lie beneath `templates`."""
+SCHEMAS: Final = ("job", "defaults", "reconciler")
+_OF_A_SPEC: Final = re.compile(rb"""^["' {]*endpoint["']?:\s*["']?/v1/""", re.MULTILINE)
+IGNORED: Final = (".reconciler/",)
+ATTRIBUTES: Final = ("*.jsonl -text",)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that should be there."""
+
+    path: str
+    """Relative to the root, with forward slashes."""
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLines:
+    """Lines that should stand in a file."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of a file."""
+
+    path: str
+    did: Literal["wrote", "added", "kept"]
+    why: str = ""
+    """Where it was kept although it is not what we would write."""
+
+
+def project_name(origin: str, folder: Path) -> str:
+    """Return a project's name after its repository, or else after its folder."""
+    repository = re.split(r"[/:]", origin.rstrip("/"))[-1].removesuffix(".git") if origin else ""
+    return slug(repository) or slug(folder.name) or "batch"
+
+
+def spec_folder(root: Path) -> str:
+    """Return where specs go: `specs`, unless a folder of that name holds YAML of another kind."""
+    found = [path for path in (root / "specs").rglob("*.y*ml") if path.is_file()]
+    ours = any(_OF_A_SPEC.search(path.read_bytes()) for path in found)
+    return "specs" if ours or not found else "batch-specs"
+
+
+def settings(name: str, *, specs: str, shared: bool) -> Wanted:
+    """Return `reconciler.yaml`.
+
+    Args:
+        name: the project's.
+        specs: the folder of the specs.
+        shared: whether there is a remote that can hold the ledger.
+    """
+    folder = "" if specs == "specs" else f"specs: {specs}\n"
+    ledger = (
+        "# Every runner sees what the others have done: the record is kept in a ref of the remote `origin`.\n"
+        "ledger: git\n"
+        if shared
+        else "# Once there is a remote `origin`, every runner can see what the others have done:\n# ledger: git\n"
+    )
+    text = (
+        "# yaml-language-server: $schema=schemas/reconciler.schema.json\n"
+        "# Names the jobs that belong to this repository. Choose it before the first apply and never change it:\n"
+        "# under another name everything is bought again.\n"
+        f"project: {name}\n{folder}{ledger}"
+    )
+    return Wanted("reconciler.yaml", text.encode())
+
+
+def example(folder: str) -> tuple[Wanted, ...]:
+    """Return a spec and its data. `folder` is the spec root, relative to the project's."""
+    up = "../" * len(Path(folder).parts)
+    spec = (
+        f"# yaml-language-server: $schema={up}schemas/job.schema.json\n"
+        "# Three questions, answered in one batch. Change it, or remove it together with its data.\n"
+        "name: example\n"
+        "endpoint: /v1/chat/completions\n"
+        "model: mistral-small-latest\n"
+        "input_files:\n"
+        "  - data/example.jsonl\n"
+        "metadata: {purpose: example}\n"
+        "timeout_hours: 24\n"
+    )
+    questions = ("What is a batch job?", "What does idempotent mean?", "Why are plans reviewed?")
+    lines = (
+        f'{{"custom_id": "question-{at}", "body": {{"max_tokens": 200, "messages": '
+        f'[{{"role": "user", "content": "{question}"}}]}}}}\n'
+        for at, question in enumerate(questions, 1)
+    )
+    return (
+        Wanted(f"{folder}/example.yaml", spec.encode()),
+        Wanted(f"{folder}/data/example.jsonl", "".join(lines).encode()),
+    )
+
+
+def carried(path: str) -> bytes:
+    """Return a file that the package carries, or in a clone the file itself."""
+    package = Path(reconciler.__file__).parent
+    installed = package / "templates" / path
+    return (installed if installed.exists() else package.parent / path).read_bytes()
+
+
+def schema(name: str) -> Wanted:
+    """Return a schema for editors."""
+    package = Path(reconciler.__file__).parent
+    file = f"{name}.schema.json"
+    installed = package / "schemas" / file
+    here = installed if installed.exists() else package.parent / "schemas" / file
+    return Wanted(f"schemas/{file}", here.read_bytes())
+
+
+def workflows() -> Iterator[Wanted]:
+    """Yield the workflows and the action that they use."""
+    return (Wanted(path, carried(path)) for path in WORKFLOWS)
+
+
+def place(root: Path, wanted: Wanted) -> Placed:
+    """Write a file where there is none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = root / wanted.path
+    away = _leads_away(root, target)
+    if away:
+        return Placed(wanted.path, "kept", away)
+    if os.path.lexists(target):
+        same = target.is_file() and _text(target.read_bytes()) == _text(wanted.content)
+        return Placed(wanted.path, "kept", "" if same else "it is there already, and differs from ours")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as file:
+        file.write(wanted.content)
+    return Placed(wanted.path, "wrote")
+
+
+def _text(data: bytes) -> bytes:
+    """A checkout may have other line breaks than we write."""
+    return data.replace(b"\r\n", b"\n")
+
+
+def place_lines(root: Path, wanted: WantedLines) -> Placed:
+    """Add lines at the end of a file where it lacks them; what stands there stays.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = root / wanted.path
+    if not os.path.lexists(target):
+        return place(root, Wanted(wanted.path, "".join(f"{line}\n" for line in wanted.lines).encode()))
+    if target.is_symlink() or not target.is_file():
+        return Placed(wanted.path, "kept", f"it is no plain file: add to it `{', '.join(wanted.lines)}`")
+    data = target.read_bytes()
+    there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
+    missing = [line for line in wanted.lines if line.strip("/") not in there]
+    if not missing:
+        return Placed(wanted.path, "kept")
+    end = b"\r\n" if b"\r\n" in data else b"\n"
+    glue = b"" if not data or data.endswith(b"\n") else end
+    files.replace(str(target), data + glue + b"".join(line.encode() + end for line in missing))
+    return Placed(wanted.path, "added", f"`{', '.join(missing)}`")
+
+
+def _leads_away(root: Path, target: Path) -> str:
+    """Say that a link on the way to a file leads out of the project."""
+    parent = os.path.realpath(target.parent)
+    return "" if files.within(parent, os.path.realpath(root)) else "its folder leads out of the project"

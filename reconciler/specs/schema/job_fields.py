@@ -1,0 +1,232 @@
+"""The one model of a spec document: which fields there are, of what type, and within what bounds.
+
+`msgspec` accepts or refuses a document by it; the JSON Schema (for editors, and for telling every mistake of a
+refused document) and the reference page are generated from it. Field names are the API's own where it has the
+field. A field's description is its text in all three places; `errorMessage` and `x-hint` are what a person reads
+who got it wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
+from msgspec.structs import fields
+
+from reconciler.settings import NAME_RULE
+from reconciler.specs.schema.family_fields import ForEachFields, MatrixFields, PeriodFields
+from reconciler.specs.schema.types import (
+    AgentId,
+    Endpoint,
+    Hours,
+    JobId,
+    MetadataKey,
+    MetadataText,
+    ModelName,
+    Name,
+    OnChange,
+    OnRemove,
+    Paths,
+    RerunText,
+    Share,
+    WorkDigest,
+)
+from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
+
+_RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
+
+_OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix", "adopt"})
+"""Fields that each spec writes itself."""
+
+
+class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One request that stands in the spec itself."""
+
+    custom_id: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Names the request; its answer is found by it. Unique in the job.",
+            examples=["ticket-17"],
+        ),
+    ]
+    body: Annotated[
+        dict[str, Any],
+        Meta(description="The request, as the endpoint takes it. `model` may be left out."),
+    ]
+
+
+class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When failed work is bought again without anybody asking."""
+
+    max_attempts: Annotated[int, Meta(ge=1, le=10, description="Jobs in all, the first among them.")] = 1
+    on: Annotated[
+        list[_RetryStatus],
+        Meta(
+            min_length=1,
+            description="The API's status after which another attempt is made.",
+            extra_json_schema={"default": ["FAILED", "TIMEOUT_EXCEEDED"]},
+        ),
+    ] = field(default_factory=lambda: ["FAILED", "TIMEOUT_EXCEEDED"])
+
+
+class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A job without tags that counts as this spec's own."""
+
+    job: Annotated[JobId, Meta(description="Its id.", examples=["4fb29d1c-0000-4000-8000-000000000000"])]
+    work: Annotated[
+        WorkDigest | UnsetType,
+        Meta(
+            description="The digest of what it has bought. Left out, it is a problem whose hint tells the digest of "
+            "what the spec declares now: to write it is to vouch that the job did that.",
+        ),
+    ] = UNSET
+
+
+class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A spec: one job, or a family of them."""
+
+    EXACTLY_ONE: ClassVar = (
+        ("endpoint", "matrix.endpoint"),
+        ("model", "agent_id", "matrix.model", "matrix.agent_id"),
+        ("input_files", "requests", "for_each"),
+    )
+    """Of each group a spec holds one field, never several and never none."""
+
+    name: Annotated[
+        Name,
+        Meta(
+            description="Names the job in plans, folders and tables; unique in the project, ignoring case. It "
+            f"is not part of the work's identity: a job may be renamed while it runs. {NAME_RULE}. With "
+            "`for_each` or `matrix` it holds [placeholders](#families).",
+            examples=["ticket-classes"],
+        ),
+    ]
+    endpoint: Annotated[
+        Endpoint | UnsetType,
+        Meta(
+            description="The API's endpoint that answers every request of the job.",
+            examples=[
+                "/v1/chat/completions",
+                *(path for path in KNOWN_ENDPOINTS if "/chat/comp" not in path),
+            ],
+        ),
+    ] = UNSET
+    model: Annotated[
+        ModelName | UnsetType,
+        Meta(
+            description="The model that answers. Either this or `agent_id`.",
+            examples=["mistral-small-latest"],
+        ),
+    ] = UNSET
+    agent_id: Annotated[
+        AgentId | UnsetType,
+        Meta(description="The agent that answers, in place of a model."),
+    ] = UNSET
+    input_files: Annotated[
+        Paths | UnsetType,
+        Meta(
+            description="Where the requests are: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) "
+            "relative to this file, or ids of files that were uploaded already. Either this, `requests` or `for_each`.",
+            examples=[["data/questions.jsonl"], ["data/2026-*/*.jsonl"]],
+        ),
+    ] = UNSET
+    requests: Annotated[
+        Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
+        Meta(
+            description="The requests themselves, for small jobs. At most `limits.inline_requests`.",
+            examples=[[{"custom_id": "1", "body": {"input": "Bonjour"}}]],
+        ),
+    ] = UNSET
+    for_each: Annotated[
+        ForEachFields | UnsetType, Meta(description="Makes one job for each file: see [families](#families).")
+    ] = UNSET
+    matrix: Annotated[
+        MatrixFields | UnsetType,
+        Meta(description="Makes one job for each combination of values: see [families](#families)."),
+    ] = UNSET
+    metadata: Annotated[
+        dict[MetadataKey, MetadataText | int | float | bool],
+        Meta(
+            description="Your own labels, written into the job. Values are stored as text, exactly as "
+            "written: `1.10` stays `1.10`. A change buys nothing and takes effect with the next run.",
+            examples=[{"team": "search"}],
+        ),
+    ] = {}
+    timeout_hours: Annotated[
+        Hours,
+        Meta(
+            description="Hours after which the API gives the job up. A change buys nothing and takes effect "
+            "with the next run.",
+        ),
+    ] = 24
+    rerun: Annotated[
+        RerunText | int | PeriodFields | None,
+        Meta(
+            description="Change it to buy the same work again. Absent, null and empty are one; otherwise "
+            "the text counts as it is written. A mapping lets the calendar change it.",
+            examples=[2, "2026-11", {"every": "week", "zone": "Europe/Paris"}],
+        ),
+    ] = None
+    suspend: Annotated[
+        bool, Meta(description="True cancels the job where it is running, and creates none.")
+    ] = False
+    retry: Annotated[
+        RetryFields, Meta(description="When failed work is bought again without anybody asking.")
+    ] = RetryFields()
+    on_change: Annotated[
+        OnChange,
+        Meta(
+            description="What becomes of a running job when its work changes here: `replace` cancels it once "
+            "the new job is created, `finish` lets it end first."
+        ),
+    ] = "replace"
+    on_remove: Annotated[
+        OnRemove,
+        Meta(
+            description="What becomes of a running job when its spec is removed. With `for_each` the default "
+            "is `keep`: that a file is rotated away cancels nothing."
+        ),
+    ] = "cancel"
+    max_failed: Annotated[
+        Share,
+        Meta(description="Share of failed requests above which a success needs attention."),
+    ] = 0.0
+    adopt: Annotated[
+        AdoptFields | UnsetType,
+        Meta(
+            description="A job that was made without this tool and counts as this spec's: see "
+            "[jobs that are there already](#jobs-that-are-there-already)."
+        ),
+    ] = UNSET
+
+    def __post_init__(self) -> None:
+        """Hold the rule that the types cannot express.
+
+        Raises:
+            ValueError: several fields of a group are there, or none.
+        """
+        for own, varied in _GROUPS:
+            held = [getattr(self, name) for name in own]
+            if self.matrix is not UNSET:
+                held += [getattr(self.matrix, name) for name in varied]
+            if len(held) - held.count(UNSET) != 1:
+                raise ValueError(f"exactly one of {', '.join(own)}")
+
+
+_GROUPS: Final = [
+    ([it for it in group if "." not in it], [it.partition(".")[2] for it in group if "." in it])
+    for group in JobFields.EXACTLY_ONE
+]
+"""Of each group the fields of a spec, and those of its matrix."""
+
+
+def defaults_model() -> type[Struct]:
+    """Return the model of a `_defaults.yaml`: every field of a spec that is not the spec's own, none required."""
+    return defstruct(
+        "DefaultsFields",
+        [(it.name, it.type, UNSET) for it in fields(JobFields) if it.name not in _OWN],
+        kw_only=True,
+        frozen=True,
+        forbid_unknown_fields=True,
+    )

@@ -1,0 +1,62 @@
+"""JSON Schemas (2020-12) of a spec and of `reconciler.yaml`, generated from their models.
+
+`msgspec` writes the schema of the types; what is added here is what a class says beside them (`EXACTLY_ONE`).
+An editor reads the schemas, and `explain` finds with them every mistake of a document that was refused.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from reconciler.settings import Settings
+from reconciler.specs.schema.job_fields import JobFields, defaults_model
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+Schema = dict[str, Any]
+
+
+@cache
+def job_schema() -> Schema:
+    """Return the JSON Schema of a spec document."""
+    return _schema(JobFields, "A batch job, declared for reconciler")
+
+
+@cache
+def defaults_schema() -> Schema:
+    """Return the JSON Schema of a `_defaults.yaml`."""
+    return _schema(defaults_model(), "Defaults for the specs of a folder")
+
+
+@cache
+def settings_schema() -> Schema:
+    """Return the JSON Schema of `reconciler.yaml`."""
+    return _schema(Settings, "Settings of reconciler")
+
+
+SCHEMAS: Final = {"job": job_schema, "defaults": defaults_schema, "reconciler": settings_schema}
+"""Each schema by the name under which it is published: `schemas/<name>.schema.json`."""
+
+
+def _schema(model: type[msgspec.Struct], title: str) -> Schema:
+    whole = msgspec.json.schema(model)
+    definitions: Schema = whole["$defs"]
+    for definition in definitions.values():
+        definition.pop("title", None)
+        if not definition["required"]:
+            del definition["required"]
+    top = definitions.pop(model.__name__)
+    groups = getattr(model, "EXACTLY_ONE", ())
+    if groups:
+        top["allOf"] = [{"oneOf": [_present(name) for name in group]} for group in groups]
+    return {"$schema": DIALECT, **top, "title": title, "$defs": definitions}
+
+
+def _present(name: str) -> Schema:
+    """Return the schema of a mapping that holds a field; `matrix.model` is the field of a field."""
+    outer, _, inner = name.partition(".")
+    within = {"type": "object", "required": [inner]}
+    return {"required": [outer], **({"properties": {outer: within}} if inner else {})}

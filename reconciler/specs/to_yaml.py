@@ -1,0 +1,114 @@
+"""Jobs back to YAML: the plain specs that families, matrices, periods and defaults come to.
+
+What is written loads to the same run keys and settings. Text is quoted wherever a reader of YAML could take it for
+something else, and whatever is invisible is escaped.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from reconciler.model import InlineRequests, Input, InputFile, JobSpec, Phase, Retry, UploadedFile
+from reconciler.model.digests import MAX_SAFE_INTEGER
+from reconciler.specs.inputs.paths import uploaded_id
+from reconciler.specs.yaml.scalars import may_be_other_than_text
+
+_BARE: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
+_PHASES: Final = {Phase.FAILED: "FAILED", Phase.TIMED_OUT: "TIMEOUT_EXCEEDED"}
+
+
+def documents(specs: Iterable[JobSpec], folder: str) -> str:
+    """Return specs as YAML documents in one text.
+
+    Args:
+        specs: what to write.
+        folder: where the text is meant to lie, relative to the root: paths of inputs are relative to it.
+    """
+    return "---\n".join("".join(_lines(spec, folder)) for spec in specs)
+
+
+def _lines(spec: JobSpec, folder: str) -> Iterator[str]:
+    yield f"# {_comment(spec.declared_at.path)}:{spec.declared_at.line}\n"
+    yield body(spec, folder)
+
+
+def body(spec: JobSpec, folder: str) -> str:
+    """Return the fields of one spec, a line each."""
+    return "".join(f"{name}: {scalar(value)}\n" for name, value in _fields(spec, folder))
+
+
+def _comment(text: str) -> str:
+    return quoted(text)[1:-1]
+
+
+def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that differ from what is meant where nothing is written."""
+    yield from (("name", spec.name), ("endpoint", spec.endpoint))
+    yield ("agent_id", spec.agent_id) if spec.model is None else ("model", spec.model)
+    yield from _inputs(spec.inputs, folder)
+    blank = JobSpec(name="", endpoint="", inputs=(), declared_at=spec.declared_at)
+    for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove", "max_failed"):
+        value = getattr(spec, name)
+        if value != getattr(blank, name):
+            yield name, value
+    if spec.adopt:
+        yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
+    if spec.retry != Retry():
+        on = sorted(_PHASES[phase] for phase in spec.retry.on)
+        yield "retry", {"max_attempts": spec.retry.max_attempts, "on": on}
+
+
+def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
+    named = []
+    for part in inputs:
+        match part:
+            case InlineRequests():
+                yield "requests", json.loads(part.body)
+            case UploadedFile():
+                named.append(part.id)
+            case InputFile():
+                named.append(_path(posixpath.relpath(part.path, folder)))
+    if named:
+        yield "input_files", sorted(named)
+
+
+def _path(path: str) -> str:
+    """Return a path that is read as one: neither as a glob nor as an uploaded file's id."""
+    return glob.escape(f"./{path}" if uploaded_id(path) else path)
+
+
+def scalar(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return a value as YAML on one line."""
+    match value:
+        case str():
+            plain = _BARE.fullmatch(value) and not may_be_other_than_text(value)
+            return value if plain else quoted(value)
+        case Mapping():
+            return "{" + ", ".join(f"{scalar(key)}: {scalar(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(scalar, value)) + "]"
+        case bool() | None:
+            return json.dumps(value)
+        case int() if abs(value) > MAX_SAFE_INTEGER:  # canonical JSON writes 1e20 as a whole number
+            return repr(float(value))
+        case _:
+            return repr(value)
+
+
+def quoted(text: str) -> str:
+    """Return text in double quotes."""
+    return '"' + "".join(map(_character, text)) + '"'
+
+
+def _character(it: str) -> str:
+    if it in '"\\':
+        return f"\\{it}"
+    if it.isprintable():
+        return it
+    number = f"{ord(it):x}"
+    return f"\\u{number:0>4}" if len(number) <= 4 else f"\\U{number:0>8}"  # noqa: PLR2004 - digits of \\u

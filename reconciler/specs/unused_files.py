@@ -1,0 +1,40 @@
+"""Files in the spec root that no spec names: most likely forgotten, so they are worth a word."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from reconciler.errors import Problem
+from reconciler.specs.project import Project
+from reconciler.text.plural import count
+from reconciler.text.suggest import some
+
+_APART: Final = 3
+"""Files of one folder that no spec names and that are told one by one; more are told together."""
+
+
+def unnamed(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:
+    """Yield a warning for each file that no spec names, or one for a folder of them."""
+    lone = [
+        project.relative(path)
+        for path in others
+        if project.relative(path) not in named and project.relative(os.path.realpath(path)) not in named
+    ]
+    for folder, names in _by_folder(lone).items():
+        hint = "name it in `input_files`, or move it out of the spec folder"
+        if len(names) <= _APART:
+            for path in names:
+                yield Problem(path=path, message="no spec names this file", hint=hint, warning=True)
+        else:
+            files_here = some([path.rpartition("/")[2] for path in names])
+            message = f"no spec names {count(len(names), 'file')} here: {files_here}"
+            yield Problem(path=folder, message=message, hint=hint.replace(" it ", " them "), warning=True)
+
+
+def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        found.setdefault(path.rpartition("/")[0], []).append(path)
+    return found

@@ -1,0 +1,1 @@
+"""YAML text to a tree whose nodes know their position in the file."""

@@ -1,0 +1,134 @@
+"""A YAML document as read: plain values, and beside them where each was written.
+
+A scalar's node is the parser's own event, which holds its text as written and its mark. Only collections need a
+node of ours, so remembering every position costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias, final
+
+import yaml
+from msgspec import Struct
+
+from reconciler.errors import Problem
+from reconciler.specs.yaml.source import START, Place, Source
+
+Step: TypeAlias = "str | int"
+Path: TypeAlias = tuple[Step, ...]
+"""A way into a document: `("input_files", 0)`."""
+
+
+def dotted(path: Path) -> str:
+    """Return `requests[0].custom_id` for ("requests", 0, "custom_id")."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+@final
+class Fields(Struct):
+    """A mapping."""
+
+    event: yaml.Event
+    value: dict[str, Any] = {}
+    parts: dict[str, tuple[yaml.NodeEvent, Node]] = {}
+    """The event of each key and the node of its value."""
+
+    def children(self) -> Iterator[Node]:
+        """Yield the nodes of the values."""
+        return (node for _, node in self.parts.values())
+
+
+@final
+class Items(Struct):
+    """A list."""
+
+    event: yaml.Event
+    value: list[Any] = []
+    parts: list[Node] = []
+
+    def children(self) -> Iterator[Node]:
+        """Yield the nodes of the items."""
+        return iter(self.parts)
+
+
+Node: TypeAlias = "Fields | Items | yaml.ScalarEvent"
+
+
+class Document(Struct, frozen=True):
+    """One document of a file."""
+
+    source: Source
+    node: Node
+    value: Any
+    """dict, list, str, int, float, bool or None, nested."""
+    problems: tuple[Problem, ...]
+    """What reading it found; the value is still good for further checks."""
+    incomplete: bool
+    """True where a key had to be left out of the value: nothing can be said to be missing."""
+    sources: Mapping[Path, Source] = {}
+    """Where the values stand that another file gave."""
+
+    @property
+    def line(self) -> int:
+        """The line, 1-based, on which the content begins."""
+        return self.place(()).line + 1
+
+    def find(self, path: Path) -> Node | None:
+        """Return the node at `path`, None where nothing was written."""
+        node: Node | None = self.node
+        for step in path:
+            if isinstance(node, Fields) and isinstance(step, str):
+                node = node.parts[step][1] if step in node.parts else None
+            elif isinstance(node, Items) and isinstance(step, int):
+                node = node.parts[step]
+            else:
+                return None
+        return node
+
+    def at(self, path: Path) -> Any:  # noqa: ANN401 - JSON
+        """Return the value at `path` of fields, None where there is none."""
+        value = self.value
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
+
+    def place(self, path: Path) -> Place:
+        """Return where the value at `path` stands, or else the nearest thing around it."""
+        node = self.find(path)
+        return _place(node) if node is not None else self.place(path[:-1]) if path else START
+
+    def key_place(self, path: Path) -> Place:
+        """Return where the key of the value at `path` stands."""
+        parent = self.find(path[:-1])
+        if isinstance(parent, Fields) and path[-1] in parent.parts:
+            return place_of(parent.parts[str(path[-1])][0])
+        return self.place(path)
+
+    def source_of(self, path: Path) -> Source:
+        """Return the file in which the value at `path` was written."""
+        while path and path not in self.sources:
+            path = path[:-1]
+        return self.sources.get(path, self.source)
+
+    def texts(self, path: Path) -> dict[str, str]:
+        """Return the scalars of the mapping at `path` as they were written; nothing where there is none."""
+        node = self.find(path)
+        parts = node.parts.items() if isinstance(node, Fields) else ()
+        return {key: part.value for key, (_, part) in parts if isinstance(part, yaml.ScalarEvent)}
+
+    def text(self, path: Path) -> str:
+        """Return the scalar at `path` as it was written, "" where there is none."""
+        node = self.find(path)
+        return node.value if isinstance(node, yaml.ScalarEvent) else ""
+
+
+def place_of(event: yaml.Event) -> Place:
+    """Return where the text of an event begins."""
+    mark = event.start_mark
+    return Place(mark.line, mark.column) if mark else START
+
+
+def _place(node: Node) -> Place:
+    return place_of(node if isinstance(node, yaml.ScalarEvent) else node.event)

@@ -1,0 +1,51 @@
+"""The catalogue of events: every name that the log may hold, with its level, its meaning and its fields.
+
+A name is dotted, in the past tense and constant; what differs from one time to the next stands in the fields. The
+catalogue decides an event's level and the order of its fields. `schemas/event.schema.json` and `docs/events.md` are
+generated from it, and tests hold every call of a log to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from reconciler.telemetry.events import deciding, doing, ending, running
+from reconciler.telemetry.events.fields import BOUND, HEAD, LEVELS, Event, Field, Level
+
+__all__ = ["BOUND", "EVENTS", "HEAD", "LEVELS", "Event", "Field", "Level", "complaint"]
+
+EVENTS: Final[Mapping[str, Event]] = {
+    **deciding.EVENTS,
+    **doing.EVENTS,
+    **ending.EVENTS,
+    **running.EVENTS,
+}
+"""Every event, in the order of a run."""
+
+
+def complaint(event: str, facts: Mapping[str, object]) -> str:
+    """Return how an event differs from the catalogue, "" where it does not."""
+    known = EVENTS.get(event)
+    if known is None:
+        return f"{event} is not in the catalogue of events"
+    told = {key for key, value in facts.items() if value is not None}
+    missing = {key for key, field in known.fields.items() if not field.optional} - told
+    wrong = [f"no {key}" for key in sorted(missing)]
+    wrong += [f"{key} is not in the catalogue" for key in sorted(facts.keys() - known.fields.keys())]
+    wrong += [
+        f"{key} is no {field.type}: {facts[key]!r}"
+        for key, field in known.fields.items()
+        if key in told and not _fits(field, facts[key])
+    ]
+    return f"{event}: {'; '.join(wrong)}" if wrong else ""
+
+
+def _fits(field: Field, value: object) -> bool:
+    match field.type:
+        case "string":
+            return isinstance(value, str)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "strings":
+            return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)

@@ -1,0 +1,1 @@
+"""Text for readers: counts, units, timestamps, suggestions, and removal of control characters. Pure."""

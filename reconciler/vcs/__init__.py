@@ -1,0 +1,1 @@
+"""What git, GitHub and GitLab know about the checkout."""

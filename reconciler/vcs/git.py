@@ -1,0 +1,207 @@
+"""What git knows: the commit that is checked out, what differs from it, and which commits it contains.
+
+Through git's own command line, which reads and never writes here. Outside of a checkout, or without git, every
+answer is empty and nothing fails: then jobs carry no commit, and a job that carries one is not ours to stop.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.errors import ReconcilerError
+from reconciler.model import Ancestry, Checkout
+from reconciler.model.commit import Commit
+from reconciler.text.sanitize import clean
+from reconciler.vcs import git_environment
+
+TIMEOUT_SECONDS: Final = 60
+MANY: Final = 32
+"""Of more commits, git is asked for the whole history at once."""
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
+"""A commit by its whole name. A tag in the workspace may say `HEAD`, or the name of a branch: to git, too, a commit."""
+
+
+def checkout(root: Path, spec_root: Path) -> Checkout:
+    """Return where the project stands in git's history.
+
+    Args:
+        root: the project root.
+        spec_root: below it a file that git does not know counts as a difference, elsewhere it does not.
+
+    Raises:
+        ReconcilerError: git refuses to look, because the folder belongs to somebody else.
+    """
+    done = _run(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if done is not None and b"dubious ownership" in done.stderr:
+        raise ReconcilerError(
+            f"git does not trust {root}: it belongs to another user",
+            hint=f"git config --global --add safe.directory {root}",
+        )
+    if done is None or done.returncode:
+        return Checkout()
+    commit = done.stdout.decode().strip()
+    branch = _git(root, "symbolic-ref", "--short", "--quiet", "HEAD") or ""
+    shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true"
+    return Checkout(commit=commit, branch=branch, uncommitted=uncommitted(root, spec_root), shallow=shallow)
+
+
+def uncommitted(root: Path, spec_root: Path) -> frozenset[str]:
+    """Return the files that differ from the commit, relative to the root.
+
+    Of files that git does not know, only those among the specs count: a saved plan makes no checkout dirty.
+    """
+    told = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
+    prefix = _git(root, "rev-parse", "--show-prefix") or ""
+    specs = f"{spec_root.relative_to(root).as_posix()}/" if spec_root != root else ""
+    rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (told or "").split("\0") if row)
+    return frozenset(
+        path
+        for state, path in rows
+        if not path.startswith(".reconciler/") and (state != "??" or path.startswith(specs))
+    )
+
+
+def toplevel(root: Path) -> Path | None:
+    """Return the root of the repository that a folder lies in, None outside of git."""
+    told = _git(root, "rev-parse", "--show-toplevel")
+    return Path(told) if told else None
+
+
+def origin(root: Path) -> str:
+    """Return the URL of the remote `origin`, "" where there is none."""
+    return _git(root, "config", "--get", "remote.origin.url") or ""
+
+
+def tracked(root: Path, folder: str) -> bool:
+    """Whether git holds anything of a folder, or the folder itself as a link."""
+    return bool(_git(root, "ls-files", "-z", "--", folder))
+
+
+def ancestry(root: Path, commits: Iterable[str]) -> Ancestry:
+    """Return which of some commits HEAD contains, and which contain HEAD."""
+    asked = frozenset(filter(_COMMIT, commits))
+    older = _contained(root, asked)
+    return Ancestry() if older is None else Ancestry(contained=older, newer=_newer(root, asked - older))
+
+
+def _contained(root: Path, asked: frozenset[str]) -> frozenset[str] | None:
+    """Return those commits that are HEAD or its ancestors; None outside of a checkout.
+
+    A shallow clone does not know its ancestors: a commit it lacks is not contained.
+    """
+    if _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+        return None
+    if len(asked) > MANY:
+        return asked & frozenset((_git(root, "rev-list", "HEAD") or "").split())
+    return frozenset(commit for commit in asked if _is_ancestor(root, commit, "HEAD"))
+
+
+def _newer(root: Path, asked: frozenset[str]) -> frozenset[str]:
+    """Return those commits that contain HEAD and are not it: they came later.
+
+    What the clone does not have is not among them.
+    """
+    return frozenset(commit for commit in asked if _is_ancestor(root, "HEAD", commit)) - {
+        _git(root, "rev-parse", "HEAD") or ""
+    }
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """Which commits the repository does not have, and which no branch or tag of it contains."""
+
+    missing: frozenset[str] = frozenset()
+    unreachable: frozenset[str] = frozenset()
+
+
+def reachable(root: Path, commits: Iterable[str]) -> Reach:
+    """Return which of some commits cannot be found in the repository. Outside of one, nothing can be told."""
+    asked = frozenset(commit for commit in commits if commit.isalnum())
+    there = _git(root, "rev-list", "--all", "HEAD")
+    if not asked or there is None:
+        return Reach()
+    lost = asked - frozenset(there.split())
+    missing = frozenset(it for it in lost if _git(root, "cat-file", "-e", f"{it}^{{commit}}") is None)
+    return Reach(missing=missing, unreachable=lost - missing)
+
+
+def export(root: Path, commit: str, folder: Path) -> bool:
+    """Write the project as it was at a commit into a folder; False where git cannot."""
+    import tarfile  # noqa: PLC0415 - few commands look back
+
+    done = _run(root, "archive", "--format=tar", commit) if commit.isalnum() else None
+    if done is None or done.returncode:
+        return False
+    try:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+    except (OSError, tarfile.TarError):  # such as a link that leads out of the project
+        return False
+    return True
+
+
+def commits_of(root: Path, files: Iterable[str]) -> tuple[Commit, ...]:
+    """Return the commits that changed files, under whatever names they had, the newest first; each once.
+
+    Args:
+        root: the project root.
+        files: relative to it.
+    """
+    found: dict[str, Commit] = {}
+    for file in files:
+        told = _git(
+            root, "-c", "core.quotePath=false", "log", "--follow", "--name-only", "--relative",
+            "--format=%x1e%H%x1f%at%x1f%an%x1f%s", "--", file,
+        )  # fmt: skip
+        for part in (told or "").split("\x1e")[1:]:
+            head, _, names = part.partition("\n")
+            commit, at, author, subject = (clean(word) for word in head.split("\x1f", 3))
+            path = clean(next(filter(None, names.split("\n")), file))
+            found.setdefault(commit, Commit(id=commit, at=int(at), author=author, subject=subject, path=path))
+    return tuple(sorted(found.values(), key=lambda commit: -commit.at))
+
+
+def files_declaring(root: Path, name: str, *, below: str) -> tuple[str, ...]:
+    """Return the files whose text has ever said `name: <name>`, relative to the root; those of a family never do.
+
+    Args:
+        root: the project root.
+        name: the spec's.
+        below: the folder of the specs, relative to the root.
+    """
+    line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
+    told = _git(
+        root, "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative",
+        "--format=", "--", below,
+    )  # fmt: skip
+    return tuple(dict.fromkeys(filter(None, (told or "").split("\n"))))
+
+
+def _is_ancestor(root: Path, older: str, younger: str) -> bool:
+    return _git(root, "merge-base", "--is-ancestor", older, younger) is not None
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints, None where it fails or is not there."""
+    done = _run(root, *arguments)
+    return None if done is None or done.returncode else done.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
+def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    try:
+        return subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
+            ["git", *arguments],  # noqa: S607  git is where PATH says
+            cwd=root,
+            env=git_environment.environ(),
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None

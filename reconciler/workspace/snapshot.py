@@ -1,0 +1,166 @@
+"""A snapshot: the workspace as one run saw it, in a file, so that a plan can be made elsewhere and without a key.
+
+It holds what a plan needs and nothing else: the jobs that this tool has bought, with the tool's own tags and not the
+users' metadata; of everybody else's jobs only their number and what they have pending; and the ledger's lines. No
+prompts, no answers, no key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+import reconciler
+from reconciler.api import wire
+from reconciler.errors import ReconcilerError
+from reconciler.ledger import lines
+from reconciler.ledger.lines import Line
+from reconciler.ledger.memory import Memory, remember
+from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Target, tags
+from reconciler.plans import checksum_envelope
+from reconciler.plans.document import TargetDoc
+from reconciler.text.sanitize import clean
+from reconciler.text.timestamps import rfc3339
+from reconciler.workspace import observe
+
+FORMAT_VERSION: Final = "1.0"
+"""Readers ignore fields they do not know within a major version, and refuse another major version."""
+HINT: Final = "make it again: reconciler jobs snapshot observed.json"
+MAX_ERROR: Final = 500
+"""Characters of what the API says went wrong with a job."""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of everything in a snapshot."""
+
+
+class SnapshotDoc(_Part, frozen=True, kw_only=True):
+    """The workspace as one run saw it."""
+
+    format_version: str
+    tool_version: str
+    created_at: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    """RFC 3339, UTC: when the jobs had been read."""
+    target: TargetDoc
+    jobs: tuple[wire.BatchJob, ...]
+    """Jobs that this tool has bought, of any project, or that a spec adopts. Of the metadata, only our tags."""
+    other_jobs: wire.Count = 0
+    """Jobs without tags of this tool."""
+    other_pending: wire.Count = 0
+    """Requests that those are still to answer."""
+    ledger: tuple[str, ...] = ()
+    """The ledger's lines, as the ledger writes them."""
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A snapshot that was read: what a look would return, but for what is wanted."""
+
+    at: float
+    """Unix seconds: when the jobs had been read."""
+    jobs: tuple[Job, ...]
+    other_jobs: int
+    other_pending: int
+    ledger: tuple[Line, ...]
+
+    def memory(self, *, settle_seconds: float) -> Memory:
+        """Return what the ledger remembered."""
+        return remember(self.ledger, settle_seconds=settle_seconds)
+
+    def observed(self, watched: observe.Watched, memory: Memory) -> Observed:
+        """Sort the jobs by what they are to us. What the ledger remembers and the list did not show is gone."""
+        shown = {job.id for job in self.jobs}
+        found = observe.sort_out(
+            self.jobs,
+            watched,
+            gone=frozenset(memory.jobs.keys() - shown),
+            known=observe.by_memory(memory, self.jobs),
+        )
+        pending = Pending(ours=found.pending.ours, others=found.pending.others + self.other_pending)
+        return structs.replace(
+            found, total=found.total + self.other_jobs, pending=pending, began=self.at, at=self.at
+        )
+
+
+def of(
+    jobs: Sequence[Job],
+    ledger: Sequence[Line],
+    *,
+    target: Target,
+    now: float,
+    adopted: frozenset[str] = frozenset(),
+) -> SnapshotDoc:
+    """Make a snapshot of a whole list and a ledger; of strangers' jobs only those that specs adopt. Pure."""
+    known = remember(ledger, settle_seconds=0).jobs.keys() | adopted
+    ours = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
+    watched = observe.Watched(project=target.project, wanted=frozenset())
+    kept = {job.id for job in ours}
+    others = [job for job in jobs if job.id not in kept]
+    return SnapshotDoc(
+        format_version=FORMAT_VERSION,
+        tool_version=reconciler.__version__,
+        created_at=rfc3339(now),
+        target=TargetDoc.of(target),
+        jobs=tuple(map(_written, ours)),
+        other_jobs=len(others),
+        other_pending=observe.sort_out(others, watched).pending.others,
+        ledger=tuple(map(lines.encode, ledger)),
+    )
+
+
+def encode(document: SnapshotDoc) -> bytes:
+    """Return the bytes of a snapshot file."""
+    return checksum_envelope.seal("snapshot", msgspec.json.encode(document, order="deterministic"))
+
+
+def decode(data: bytes, target: Target) -> Snapshot:
+    """Read a snapshot file of a target.
+
+    Raises:
+        ReconcilerError: it is none, is of another major version, was altered, or is of another target.
+        LedgerError: a newer version of this tool wrote the ledger in it.
+    """
+    body = checksum_envelope.unseal("snapshot", data, version=FORMAT_VERSION, hint=HINT)
+    try:
+        document = msgspec.json.decode(body, type=SnapshotDoc)
+        at = dt.datetime.fromisoformat(document.created_at).timestamp()
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+        raise ReconcilerError(
+            f"the snapshot file does not hold a whole snapshot: {error}", hint=HINT
+        ) from error
+    made_of = document.target.value
+    if made_of != target:
+        raise ReconcilerError(
+            f"the snapshot is of project {made_of.project} on {made_of.host}, "
+            f"and this is project {target.project} on {target.host}",
+            hint="use a snapshot of this project and this API, or check --config and --base-url",
+        )
+    return Snapshot(
+        at=at,
+        jobs=tuple(sorted((job.fold() for job in document.jobs), key=lambda job: job.age_key)),
+        other_jobs=document.other_jobs,
+        other_pending=document.other_pending,
+        ledger=tuple(line for row in document.ledger if (line := lines.decode(row)) is not None),
+    )
+
+
+def _is_tag(key: str) -> bool:
+    return key.startswith(TAG_PREFIX)
+
+
+def _written(job: Job) -> wire.BatchJob:
+    errors = [{"message": error[:MAX_ERROR]} for error in job.errors]
+    kept = structs.replace(job, output_file=None, error_file=None)
+    return msgspec.convert(
+        structs.asdict(kept) | {"metadata": _tags(job.metadata), "errors": errors}, wire.BatchJob
+    )
+
+
+def _tags(metadata: Mapping[str, object]) -> dict[str, str]:
+    """Return our tags. What cleaning would alter stays unreadable: a snapshot must not make sense of nonsense."""
+    found = {key: str(value) for key, value in metadata.items() if _is_tag(key)}
+    texts = {key: value if clean(value) == value else f"\ufffd{clean(value)}" for key, value in found.items()}
+    return {clean(key): value[: tags.MAX_VALUE] for key, value in texts.items()}

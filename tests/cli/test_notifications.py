@@ -1,0 +1,372 @@
+"""`on_end`: told once, by `apply` alone, whatever the hook does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.notifications.deliver import AT_ONCE, ENOUGH
+from tests.cli.processes import POSIX, Shop, finish, gated
+from tests.cli.schemas import validator
+from tests.cli.stage import Result, Stage
+
+needs_ledger = pytest.mark.needs_ledger("without a ledger telling begins anew with every run")
+HEARD = """\
+import os, sys
+with open("heard.jsonl", "a") as file:
+    file.write(sys.stdin.read() + "\\n")
+with open("environ", "w") as file:
+    file.write(repr(dict(os.environ)))
+sys.exit(int(open("code").read() or 0) if os.path.exists("code") else 0)
+"""
+
+
+def hook(stage: Stage, **more: object) -> None:
+    """Have ends told to a program that writes them down."""
+    stage.write("hear.py", HEARD)
+    on_end = {"command": [sys.executable, "hear.py"], **more}
+    stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
+
+
+def heard(stage: Stage) -> list[dict[str, Any]]:
+    """Return what was told, each held to its schema."""
+    path = stage.root / "heard.jsonl"
+    told = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    for each in told:
+        assert not list(validator("end").iter_errors(each))
+    return told
+
+
+def told(result: Result) -> list[object]:
+    """Return what became of ends, as events."""
+    return [event["event"] for event in result.events if str(event["event"]).startswith("end")]
+
+
+def apply(stage: Stage, *argv: str) -> Result:
+    result = stage.run("apply", "--yes", *argv)
+    assert result.code == 0
+    return result
+
+
+@needs_ledger
+def test_an_end_is_told_once_with_its_numbers(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("a", requests=4)
+    assert told(apply(stage)) == ["ends.telling_began"]
+    stage.advance(60)
+    assert told(apply(stage)) == ["end.told"]
+    assert told(apply(stage)) == []
+    (end,) = heard(stage)
+    (job,) = stage.jobs()
+    assert end["job_id"] == job["id"]
+    assert end["id"] == f"{job['id']}:SUCCESS"
+    assert end["text"] == "shop: a ended, SUCCESS (4 ok)"
+    assert end["requests"] == {"total": 4, "ok": 4, "failed": 0, "missing": 0}
+    assert (end["status"], end["phase"], end["name"]) == ("SUCCESS", "SUCCEEDED", "a")
+
+
+@needs_ledger
+def test_every_way_to_end_is_told(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("fine")
+    stage.spec("unknown", model="sandbox-unknown")
+    stage.spec("stuck", model="sandbox-stuck", timeout_hours=1)
+    stage.spec("stopped", requests=500)
+    apply(stage)
+    stage.advance(3)
+    stopped = next(job["id"] for job in stage.jobs() if job["name"] == "stopped")
+    stage.run("jobs", "cancel", "--yes", stopped)
+    stage.advance(7200)
+    apply(stage)
+    assert {end["name"]: end["phase"] for end in heard(stage)} == {
+        "fine": "SUCCEEDED",
+        "unknown": "FAILED",
+        "stuck": "TIMED_OUT",
+        "stopped": "CANCELLED",
+    }
+    assert "unknown model" in next(end["text"] for end in heard(stage) if end["name"] == "unknown")
+
+
+@needs_ledger
+def test_what_ended_before_anybody_wanted_to_know_is_not_told(stage: Stage) -> None:
+    stage.spec("before")
+    apply(stage)
+    stage.advance(60)
+    hook(stage)
+    stage.spec("after")
+    apply(stage)
+    stage.advance(60)
+    apply(stage)
+    assert [end["name"] for end in heard(stage)] == ["after"]
+
+
+@needs_ledger
+def test_a_hook_that_fails_is_told_again_by_the_next_apply_and_hurts_nothing(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("a")
+    apply(stage)
+    stage.advance(60)
+    stage.write("code", "3")
+    failed = apply(stage)
+    assert told(failed) == ["end.not_told"]
+    assert [event["error"] for event in failed.events if event["event"] == "end.not_told"] == ["exit code 3"]
+    stage.write("code", "0")
+    assert told(apply(stage)) == ["end.told"]
+    assert told(apply(stage)) == []
+    assert len(heard(stage)) == 2
+    assert len({end["id"] for end in heard(stage)}) == 1
+
+
+@needs_ledger
+def test_a_hook_that_fails_without_end_is_given_up(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("a")
+    apply(stage)
+    stage.advance(60)
+    stage.write("code", "3")
+    outcomes = [told(apply(stage)) for _ in range(21)]
+    assert outcomes == [["end.not_told"]] * 19 + [["end.given_up"], []]
+
+
+@needs_ledger
+def test_a_receiver_that_is_down_is_not_asked_for_each_end(stage: Stage) -> None:
+    hook(stage)
+    for number in range(AT_ONCE + 3):
+        stage.spec(f"job-{number:02}")
+    apply(stage)
+    stage.advance(60)
+    stage.write("code", "1")
+    assert told(apply(stage)) == ["end.not_told"] * ENOUGH
+    stage.write("code", "0")
+    stage.advance(3600)
+    assert told(apply(stage)) == ["end.told"] * (AT_ONCE + 3)
+    assert set(Counter(end["id"] for end in heard(stage)).values()) == {1, 2}
+
+
+@needs_ledger
+@POSIX
+def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\n")
+    command = ["sh", "-c", "sleep 60 & echo $! > pid; sleep 60"]
+    on_end = {"command": command, "timeout_seconds": 0.5}
+    stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
+    stage.spec("a")
+    apply(stage)
+    stage.advance(60)
+    errors = [event.get("error") for event in apply(stage).events if event["event"] == "end.not_told"]
+    assert errors == ["it did not end within 0.5 s"]
+    child = (stage.root / "pid").read_text().strip()
+    state = subprocess.run(["ps", "-o", "stat=", "-p", child], capture_output=True, text=True, check=False)
+    assert state.stdout.strip()[:1] in ("", "Z")
+
+
+@needs_ledger
+@pytest.mark.parametrize("command", [["no-such-program"], [""], ["a\0b"], ["."]])
+def test_a_command_that_cannot_be_run_is_told(stage: Stage, command: list[str]) -> None:
+    stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps({'command': command})}\n")
+    stage.spec("a")
+    first = stage.run("apply", "--yes")
+    if command == [""]:
+        assert first.code == 1
+        return
+    stage.advance(60)
+    assert told(apply(stage)) == ["end.not_told"]
+
+
+@needs_ledger
+def test_a_hook_sees_no_key_and_what_it_says_is_cleaned(stage: Stage) -> None:
+    hook(stage)
+    secret = "sk-Zq7xN0tAReAlKeY42"  # noqa: S105 - made up
+    stage.environ |= {"MISTRAL_API_KEY": secret, "COPY": f"Bearer {secret}", "KEPT": "yes"}
+    stage.spec("a")
+    apply(stage)
+    stage.advance(60)
+    apply(stage)
+    environ = (stage.root / "environ").read_text()
+    assert secret not in environ
+    assert "'KEPT': 'yes'" in environ
+
+
+@needs_ledger
+def test_only_apply_calls_a_hook(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("a")
+    apply(stage)
+    stage.advance(60)
+    for argv in (["plan"], ["validate"], ["status"], ["outputs", "pull"], ["plan", "-o", "plan.json"]):
+        assert stage.run(*argv).code == 0
+    assert heard(stage) == []
+
+
+@needs_ledger
+def test_ends_are_told_though_a_guard_refuses_the_plan(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("a")
+    stage.spec("b", requests=5000)
+    apply(stage)
+    stage.advance(30)
+    for path in (stage.root / "specs").glob("*.yaml"):
+        path.unlink()
+    refused = stage.run("apply", "--yes")
+    assert refused.code == 3
+    assert [end["name"] for end in heard(stage)] == ["a"]
+
+
+def test_a_command_and_a_webhook_are_one_too_many(stage: Stage, golden: Any) -> None:  # noqa: ANN401 - a fixture
+    on_end = {"command": ["true"], "webhook": "https://example.org/hook"}
+    stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
+    result = stage.run("validate")
+    assert result.code == 1
+    golden(result)
+
+
+@pytest.mark.parametrize(
+    "webhook",
+    [
+        "http://example.org/hook",
+        "ftp://x",
+        "https://user:word@example.org/",
+        "hook",
+        "https://a b",
+        "https://x/#f",
+    ],
+)
+def test_an_address_that_nothing_may_be_posted_to_is_refused(stage: Stage, webhook: str) -> None:
+    stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps({'webhook': webhook})}\n")
+    result = stage.run("validate")
+    assert result.code == 1
+    assert "on_end.webhook" in result.err
+
+
+class Receiver:
+    """Hears what is posted, and answers as it is told to."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
+                self.send_response(outer.status)
+                if outer.status == 302:
+                    self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/services/secret-token?x=y"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.server.shutdown()
+        thread.join()
+        receiver.server.server_close()
+
+
+@needs_ledger
+def test_a_webhook_gets_the_end_without_the_key_and_again_until_it_says_yes(
+    stage: Stage, receiver: Receiver
+) -> None:
+    stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps({'webhook': receiver.url})}\n")
+    stage.spec("a")
+    apply(stage)
+    stage.advance(60)
+    for status, event in ((503, "end.not_told"), (302, "end.not_told"), (204, "end.told")):
+        receiver.status = status
+        result = apply(stage)
+        assert told(result) == [event]
+        assert "secret-token" not in result.err
+    assert told(apply(stage)) == []
+    assert len(receiver.bodies) == 3
+    assert not list(validator("end").iter_errors(receiver.bodies[0]))
+    assert receiver.headers[0]["content-type"] == "application/json"
+    assert "authorization" not in receiver.headers[0]
+
+
+@needs_ledger
+def test_a_webhook_that_nobody_answers_hurts_nothing(stage: Stage) -> None:
+    on_end = {"webhook": "http://127.0.0.1:9/", "timeout_seconds": 5}
+    stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
+    stage.spec("a")
+    apply(stage)
+    stage.advance(60)
+    result = apply(stage)
+    (error,) = [str(event["error"]) for event in result.events if event["event"] == "end.not_told"]
+    assert error.startswith("127.0.0.1: connection refused")
+
+
+def git(folder: Path, *argv: str) -> None:
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    subprocess.run(["git", *who, *argv], cwd=folder, check=True, capture_output=True)
+
+
+def many(count: int, tmp_path: Path) -> None:
+    """Fresh clones with a shared ledger, all at once: each end is told by one of them."""
+    with gated(tmp_path, speed=float("inf")) as (_, url):
+        first = Shop(tmp_path / "first", url)
+        hear = "import sys; open(sys.argv[1], 'ab', 0).write(sys.stdin.buffer.read() + b'\\n')"
+        on_end = {"command": [sys.executable, "-c", hear, str(tmp_path / "heard.jsonl")]}
+        first.write(
+            "reconciler.yaml",
+            "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n" + f"on_end: {json.dumps(on_end)}\n",
+        )
+        first.write(".gitignore", ".reconciler/\n")
+        names = first.specs(4)
+        for name in names:
+            path = first.root / f"specs/{name}.yaml"
+            path.write_text(path.read_text().replace("sandbox-stuck", "m"))
+        git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+        git(first.root, "init", "--quiet", "-b", "main")
+        git(first.root, "add", ".")
+        git(first.root, "commit", "--quiet", "-m", "Specs")
+        git(first.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+        git(first.root, "push", "--quiet", "origin", "HEAD:main")
+        done = first.run("apply", "--yes")
+        assert done.code == 0, done.err
+        shops = []
+        for number in range(count):
+            git(tmp_path, "clone", "--quiet", "--branch", "main", "origin.git", f"clone-{number}")
+            settings = (first.root / "reconciler.yaml").read_text()
+            shop = Shop(tmp_path / f"clone-{number}", url)
+            shop.write("reconciler.yaml", settings)
+            shops.append(shop)
+        outcomes = [finish(process) for process in [shop.start("apply", "--yes") for shop in shops]]
+        assert [done.code for done in outcomes] == [0] * count, [done.err for done in outcomes]
+        ends = [json.loads(line) for line in (tmp_path / "heard.jsonl").read_text().splitlines()]
+        assert Counter(end["name"] for end in ends) == dict.fromkeys(names, 1)
+
+
+@POSIX
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_each_end_is_told_by_one_of_many_fresh_clones(tmp_path: Path) -> None:
+    many(3, tmp_path)
+
+
+@POSIX
+@pytest.mark.long
+def test_each_end_is_told_by_one_of_ten_fresh_clones(tmp_path: Path) -> None:
+    many(10, tmp_path)

@@ -1,0 +1,316 @@
+"""Makers: a spec, a job or a memory in as few words as a row of a table has room for.
+
+A job is what the API returns. Its tags are written by the code under test, so that a row reads "a running job of this
+spec" and never spells out a digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, TypedDict, Unpack
+
+from hypothesis import settings
+from msgspec.structs import replace
+
+from reconciler.ledger.lines import CancelEnded, CancelIntended, Created, CreateIntended, Ended, Line
+from reconciler.ledger.memory import Memory, remember
+from reconciler.model import (
+    Adopt,
+    Declared,
+    Input,
+    InputFile,
+    Job,
+    JobSpec,
+    Observed,
+    Ours,
+    Phase,
+    Position,
+    Retry,
+    Source,
+    UploadedFile,
+    tags,
+)
+from reconciler.planning.actions import Action, Cancel, Create, Hold, Keep, Plan
+from reconciler.workspace.observe import Watched, sort_out
+
+NOW: Final = 1_800_000_000.0
+PROJECT: Final = "search"
+HEAD: Final = "c0ffee"
+"""The commit that this checkout is at."""
+NOTHING: Final[Mapping[str, None]] = {}
+ELSEWHERE: Final = "badcafe"
+"""A commit that this checkout does not contain."""
+
+ACTIVE: Final = Phase.ACTIVE
+STOPPING: Final = Phase.STOPPING
+SUCCEEDED: Final = Phase.SUCCEEDED
+FAILED: Final = Phase.FAILED
+TIMED_OUT: Final = Phase.TIMED_OUT
+CANCELLED: Final = Phase.CANCELLED
+UNKNOWN: Final = Phase.UNKNOWN
+
+STATUS: Final = {
+    ACTIVE: "RUNNING",
+    STOPPING: "CANCELLATION_REQUESTED",
+    SUCCEEDED: "SUCCESS",
+    FAILED: "FAILED",
+    TIMED_OUT: "TIMEOUT_EXCEEDED",
+    CANCELLED: "CANCELLED",
+    UNKNOWN: "PAUSED",
+}
+
+modest: Final = settings(max_examples=100, deadline=None)
+"""How hard Hypothesis tries. No deadline: the machine may be busy."""
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_of(work: str, *, requests: int = 10) -> InputFile:
+    return InputFile(path=f"data/{work}.jsonl", sha256=sha(work), size=len(work), requests=requests)
+
+
+class SpecFacts(TypedDict, total=False):
+    """Fields of a spec."""
+
+    endpoint: str
+    model: str | None
+    agent_id: str | None
+    inputs: tuple[Input, ...]
+    metadata: Mapping[str, str]
+    timeout_hours: int
+    suspend: bool
+    retry: Retry
+    on_change: Literal["replace", "finish"]
+    on_remove: Literal["cancel", "keep"]
+    max_failed: float
+
+
+def spec(name: str = "a", work: str = "w1", rerun: str = "", **more: Unpack[SpecFacts]) -> JobSpec:
+    """A spec whose one input file is named after its work."""
+    plain = JobSpec(
+        name=name,
+        rerun=rerun,
+        endpoint="/v1/chat/completions",
+        model="mistral-small-latest",
+        inputs=(file_of(work),),
+        declared_at=Position(path=f"specs/{name}.yaml", line=1),
+    )
+    return replace(plain, **more)
+
+
+def retrying(times: int, *on: Phase) -> Retry:
+    return Retry(max_attempts=times, on=frozenset(on or (FAILED, TIMED_OUT)))
+
+
+def hidden(name: str = "a") -> JobSpec:
+    """A spec whose input is an uploaded file: nobody here knows how many requests it holds."""
+    return spec(name, inputs=(UploadedFile(id="0f9d1b6e-0000-4000-8000-000000000001"),))
+
+
+def op_of(job_id: str) -> str:
+    """The op that made a job."""
+    return f"{job_id:0>8}".replace("-", "0")
+
+
+class JobFacts(TypedDict, total=False):
+    """Fields of a job."""
+
+    status: str
+    errors: tuple[str, ...]
+    total_requests: int
+    completed_requests: int
+    succeeded_requests: int
+    failed_requests: int
+
+
+class Written(JobFacts, total=False):
+    """How a job came to be."""
+
+    attempt: int
+    age: int
+    commit: str
+    project: str
+    on_remove: Literal["cancel", "keep"] | None
+    op: str | None
+
+
+def job(
+    of: JobSpec,
+    job_id: str = "j1",
+    phase: Phase = ACTIVE,
+    *,
+    attempt: int = 1,
+    age: int = 600,
+    commit: str = HEAD,
+    project: str = PROJECT,
+    on_remove: Literal["cancel", "keep"] | None = None,
+    op: str | None = None,
+    over: Iterable[str] = (),
+    altered: Mapping[str, object | None] = NOTHING,
+    **more: Unpack[JobFacts],
+) -> Job:
+    """A job that was created for a spec.
+
+    Args:
+        of: the spec as it was then.
+        job_id: names it.
+        phase: where it is in its life.
+        attempt: in its tags.
+        age: seconds before `NOW` at which it was created.
+        commit: in its tags.
+        project: in its tags.
+        on_remove: in its tags; the spec's own where None.
+        op: in its tags.
+        over: in its tags: the jobs that it replaced.
+        altered: metadata that somebody changed afterwards; None deletes a key.
+        more: other fields of the job.
+    """
+    written = tags.tags_of(
+        of,
+        project=project,
+        attempt=attempt,
+        op=op or op_of(job_id),
+        source=Source(commit=commit),
+        over=over,
+    )
+    pairs: dict[str, object] = dict(tags.write(replace(written, on_remove=on_remove or of.on_remove)))
+    pairs |= {key: value for key, value in altered.items() if value is not None}
+    plain = Job(
+        id=job_id,
+        phase=phase,
+        status=STATUS[phase],
+        endpoint=of.endpoint,
+        model=of.model,
+        agent_id=of.agent_id,
+        total_requests=of.requests or 0,
+        created_at=int(NOW) - age,
+        metadata={key: value for key, value in pairs.items() if altered.get(key, value) is not None},
+    )
+    return replace(plain, **more)
+
+
+def untagged(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
+    """A job that somebody made by hand for the same work: it carries none of our tags."""
+    return replace(job(of, job_id, phase, **more), metadata={"made": "by hand"})
+
+
+def adopting(of: JobSpec, job_id: str = "j1", *, work: JobSpec | None = None) -> JobSpec:
+    """A spec that adopts a job, for its own work or for that of another spec."""
+    return replace(of, adopt=Adopt(job=job_id, work=(work or of).run_key.work))
+
+
+def newer(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
+    """A job whose tags a newer version of this tool wrote."""
+    run = str(job(of, job_id).metadata[tags.RUN]).replace("v=1", "v=2")
+    return job(of, job_id, phase, altered={tags.RUN: run}, **more)
+
+
+def broken(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
+    """A job whose tag with the attempt and the op was damaged."""
+    return job(of, job_id, phase, altered={tags.RUN: "v=1 attempt=1"}, **more)
+
+
+def seen(specs: Iterable[JobSpec], *jobs: Job, gone: Iterable[str] = ()) -> Observed:
+    """The workspace as a run with these specs sees it."""
+    specs = tuple(specs)
+    wanted = frozenset(key for it in specs for key in it.run_keys)
+    adopted = frozenset(it.adopt.job for it in specs if it.adopt)
+    return sort_out(jobs, Watched(project=PROJECT, wanted=wanted, adopted=adopted), gone=frozenset(gone))
+
+
+def ours(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Ours:
+    """A job of ours with its tags read."""
+    read = tags.read(job(of, job_id, phase, **more))
+    assert isinstance(read, Ours)
+    return read
+
+
+def declared(
+    *specs: JobSpec,
+    selected: Iterable[str] | None = None,
+    lineage: Iterable[str] | None = (HEAD,),
+    uncommitted: Iterable[str] = (),
+    newer: Iterable[str] = (),
+) -> Declared:
+    return Declared(
+        specs=specs,
+        selected=None if selected is None else frozenset(selected),
+        lineage=None if lineage is None else frozenset(lineage),
+        uncommitted=frozenset(uncommitted),
+        newer=frozenset(newer),
+    )
+
+
+def intended(of: JobSpec, op: str, *, at: float = NOW, attempt: int = 1) -> CreateIntended:
+    return CreateIntended(
+        at=at,
+        run_id="r1",
+        op=op,
+        name=of.name,
+        work=of.run_key.work,
+        rerun=of.rerun,
+        attempt=attempt,
+        reason="new",
+    )
+
+
+def created(of: JobSpec, job_id: str, *, at: float = NOW, attempt: int = 1) -> Created:
+    return Created(
+        at=at,
+        run_id="r1",
+        op=op_of(job_id),
+        job_id=job_id,
+        name=of.name,
+        work=of.run_key.work,
+        rerun=of.rerun,
+        attempt=attempt,
+    )
+
+
+def ended(of: JobSpec, job_id: str, phase: Phase, *, at: float = NOW, attempt: int = 1) -> Ended:
+    return Ended(
+        at=at,
+        run_id="r1",
+        job_id=job_id,
+        name=of.name,
+        work=of.run_key.work,
+        rerun=of.rerun,
+        attempt=attempt,
+        phase=phase,
+    )
+
+
+def meant(job_id: str, reason: str, *, at: float = NOW, run_id: str = "r1") -> CancelIntended:
+    """A cancel that may never have been sent."""
+    return CancelIntended(at=at, run_id=run_id, job_id=job_id, name="a", reason=reason)
+
+
+def stopped(job_id: str, reason: str, *, at: float = NOW, run_id: str = "r1") -> tuple[Line, Line]:
+    """A cancel that the API accepted."""
+    took = CancelEnded(at=at + 1, run_id=run_id, job_id=job_id, status="CANCELLATION_REQUESTED")
+    return meant(job_id, reason, at=at, run_id=run_id), took
+
+
+def memory(*lines: Line) -> Memory:
+    return remember(lines, settle_seconds=60)
+
+
+def said(action: Action) -> str:
+    """An action in a few words; `!` where a person should look."""
+    match action:
+        case Create():
+            return f"create {action.reason} {action.attempt}"
+        case Cancel():
+            return f"cancel {action.ours.job.id} {action.reason}"
+        case Keep():
+            return f"keep {action.job.id if action.job else '-'} {action.reason}{'!' * action.attention}"
+        case Hold():
+            return f"hold {action.job.id if action.job else '-'} {action.reason}{'!' * action.attention}"
+
+
+def told(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """A plan in a few words a name."""
+    return {decision.name: tuple(map(said, decision.actions)) for decision in plan.decisions}

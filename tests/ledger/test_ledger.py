@@ -1,0 +1,642 @@
+"""The ledger: what was durable is read back, what was torn is not believed, and order tells nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+import reconciler
+from reconciler.errors import LedgerError
+from reconciler.ledger import lock
+from reconciler.ledger.file import NAME, FileLedger
+from reconciler.ledger.lines import (
+    CancelEnded,
+    CancelIntended,
+    Created,
+    CreateIntended,
+    CreateRefused,
+    CreateUnknown,
+    EndClaimed,
+    Ended,
+    EndTold,
+    Line,
+    TellingBegan,
+    blocks,
+    decode,
+    encode,
+)
+from reconciler.ledger.memory import Memory, Remembered, remember
+from reconciler.model import Phase, RunKey
+from tests.helpers.make import (
+    FAILED,
+    NOW,
+    SUCCEEDED,
+    UNKNOWN,
+    created,
+    ended,
+    intended,
+    meant,
+    modest,
+    op_of,
+    spec,
+    stopped,
+)
+
+INTENDED: Final = CreateIntended(
+    at=1.5, run_id="r1", op="o1", name="a", work="v1:00", rerun="", attempt=1, reason="new"
+)
+CLAIM: Final = replace(INTENDED, lease=900.0)
+CREATED: Final = Created(
+    at=2, run_id="r1", op="o1", job_id="j1", name="a", work="v1:00", rerun="2", attempt=1
+)
+INTENDED_IN_FULL: Final = replace(INTENDED, commit="c0ffee", actor="Zoë", run_url="https://ci.example.com/7")
+ABOUT: Final = '"name": "a", "work": "v1:00"'
+EACH: Final[dict[str, Line]] = {
+    f'{{"v": 1, "kind": "create_intended", "at": 1.5, "run_id": "r1", "op": "o1", {ABOUT}, "rerun": "", '
+    '"attempt": 1, "reason": "new"}': INTENDED,
+    f'{{"v": 1, "kind": "create_intended", "at": 1.5, "run_id": "r1", "op": "o1", {ABOUT}, "rerun": "", '
+    '"attempt": 1, "reason": "new", "commit": "c0ffee", "actor": "Zoë", '
+    '"run_url": "https://ci.example.com/7"}': INTENDED_IN_FULL,
+    f'{{"v": 1, "kind": "create_intended", "at": 1.5, "run_id": "r1", "op": "o1", {ABOUT}, "rerun": "", '
+    '"attempt": 1, "reason": "new", "lease": 900.0}': CLAIM,
+    f'{{"v": 1, "kind": "created", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", {ABOUT}, "rerun": "2", '
+    '"attempt": 1}': CREATED,
+    f'{{"v": 1, "kind": "created", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", {ABOUT}, "rerun": "2", '
+    '"attempt": 1, "adopted": true}': replace(CREATED, adopted=True),
+    '{"v": 1, "kind": "create_refused", "at": 3, "run_id": "r1", "op": "o1", "error": "422"}': CreateRefused(
+        at=3, run_id="r1", op="o1", error="422"
+    ),
+    '{"v": 1, "kind": "create_unknown", "at": 3, "run_id": "r1", "op": "o1", "error": "502"}': CreateUnknown(
+        at=3, run_id="r1", op="o1", error="502"
+    ),
+    '{"v": 1, "kind": "cancel_intended", "at": 4, "run_id": "r1", "job_id": "j1", "name": "a", '
+    '"reason": "removed"}': CancelIntended(at=4, run_id="r1", job_id="j1", name="a", reason="removed"),
+    '{"v": 1, "kind": "cancel_ended", "at": 5, "run_id": "r1", "job_id": "j1", '
+    '"status": "CANCELLED"}': CancelEnded(at=5, run_id="r1", job_id="j1", status="CANCELLED"),
+    f'{{"v": 1, "kind": "ended", "at": 6, "run_id": "r1", "job_id": "j1", {ABOUT}, "rerun": "", "attempt": 1, '
+    '"phase": "SUCCEEDED"}': Ended(
+        at=6, run_id="r1", job_id="j1", name="a", work="v1:00", rerun="", attempt=1, phase="SUCCEEDED"
+    ),
+    f'{{"v": 1, "kind": "created", "at": 2, "run_id": "r1", "op": "o1", "job_id": "j1", {ABOUT}, "rerun": "2", '
+    '"attempt": 1, "endpoint": "/v1/ocr", "model": "m", "requests": 3, "created_at": 2}': replace(
+        CREATED, endpoint="/v1/ocr", model="m", requests=3, created_at=2
+    ),
+    f'{{"v": 1, "kind": "ended", "at": 6, "run_id": "r1", "job_id": "j1", {ABOUT}, "rerun": "", "attempt": 1, '
+    '"phase": "SUCCEEDED", "status": "SUCCESS", "endpoint": "/v1/ocr", "model": "m", "created_at": 2, '
+    '"started_at": 3, "completed_at": 4, "requests": 3, "succeeded": 3, "failed": 0}': Ended(
+        at=6,
+        run_id="r1",
+        job_id="j1",
+        name="a",
+        work="v1:00",
+        rerun="",
+        attempt=1,
+        phase="SUCCEEDED",
+        status="SUCCESS",
+        endpoint="/v1/ocr",
+        model="m",
+        created_at=2,
+        started_at=3,
+        completed_at=4,
+        requests=3,
+        succeeded=3,
+        failed=0,
+    ),
+    '{"v": 1, "kind": "telling_began", "at": 7, "run_id": "r1"}': TellingBegan(at=7, run_id="r1"),
+    '{"v": 1, "kind": "end_claimed", "at": 8, "run_id": "r1", "job_id": "j1", "lease": 60.0}': EndClaimed(
+        at=8, run_id="r1", job_id="j1", lease=60.0
+    ),
+    '{"v": 1, "kind": "end_told", "at": 9, "run_id": "r1", "job_id": "j1", "error": "exit code 1"}': EndTold(
+        at=9, run_id="r1", job_id="j1", error="exit code 1"
+    ),
+}
+
+ats: Final = st.integers(0, 3) | st.sampled_from((0.5, 1.5))
+ids: Final = st.sampled_from(("x1", "x2"))
+words: Final = st.sampled_from(("a", "b"))
+attempts: Final = st.integers(1, 2)
+phases: Final = st.sampled_from(("SUCCEEDED", "FAILED", "MELTED"))
+reasons: Final = st.sampled_from(("removed", "duplicate", "by_hand"))
+
+
+def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
+    """Lines about few things, so that they meet."""
+    said = {"at": ats, "run_id": text}
+    about = {"name": text, "work": text, "rerun": text, "attempt": attempts}
+    source = {"commit": text, "actor": text, "run_url": text}
+    return st.one_of(
+        st.builds(CreateIntended, **said, **about, **source, op=ids, reason=text, lease=ats),
+        st.builds(Created, **said, **about, op=ids, job_id=ids, adopted=st.booleans()),
+        st.builds(CreateRefused, **said, op=ids, error=text),
+        st.builds(CreateUnknown, **said, op=ids, error=text),
+        st.builds(CancelIntended, **said, **source, job_id=ids, name=text, reason=reasons),
+        st.builds(CancelEnded, **said, job_id=ids, status=text, error=st.just("") | text),
+        st.builds(Ended, **said, **about, job_id=ids, phase=phases),
+        st.builds(TellingBegan, **said),
+        st.builds(EndClaimed, **said, job_id=ids, lease=ats),
+        st.builds(EndTold, **said, job_id=ids, error=st.just("") | text),
+    )
+
+
+anything: Final = st.text(st.characters(codec="utf-8"), max_size=20)
+
+# Lines.
+
+
+@pytest.mark.parametrize(("text", "line"), EACH.items())
+def test_the_form_of_each_line_is_pinned(text: str, line: Line) -> None:
+    assert encode(line) == text
+    assert decode(text) == line
+
+
+def test_every_kind_of_line_is_pinned() -> None:
+    assert {type(line) for line in EACH.values()} == set(Line.__args__)
+
+
+@modest
+@given(lines(anything))
+def test_a_line_is_read_as_it_was_written(line: Line) -> None:
+    text = encode(line)
+    assert "\n" not in text
+    assert decode(text) == line
+
+
+@modest
+@given(lines(anything), st.data())
+def test_a_line_that_is_cut_is_no_line(line: Line, data: st.DataObject) -> None:
+    text = encode(line)
+    assert decode(text[: data.draw(st.integers(0, len(text) - 1))]) is None
+
+
+def test_fields_of_a_later_version_are_ignored() -> None:
+    assert decode(encode(CREATED)[:-1] + ', "colour": "green"}') == CREATED
+
+
+def test_fields_that_are_left_out_have_their_default() -> None:
+    line = decode(encode(INTENDED))
+    assert isinstance(line, CreateIntended)
+    assert (line.commit, line.actor, line.run_url) == ("", "", "")
+
+
+GARBAGE: Final = {
+    "nothing": "",
+    "a word": "hello",
+    "null": "null",
+    "a number": "7",
+    "a list": "[]",
+    "an empty object": "{}",
+    "another kind": '{"v": 1, "kind": "melted"}',
+    "a kind that is no word": '{"v": 1, "kind": ["created"]}',
+    "no version": encode(CREATED).replace('"v": 1, ', ""),
+    "version nought": encode(CREATED).replace('"v": 1', '"v": 0'),
+    "a version that is a word": encode(CREATED).replace('"v": 1', '"v": "1"'),
+    "a field is missing": encode(CREATED).replace('"op": "o1", ', ""),
+    "a number where a word belongs": encode(CREATED).replace('"o1"', "1"),
+    "a word where a number belongs": encode(CREATED).replace('"attempt": 1', '"attempt": "1"'),
+    "a truth where a number belongs": encode(CREATED).replace('"attempt": 1', '"attempt": true'),
+    "a fraction where a count belongs": encode(CREATED).replace('"attempt": 1', '"attempt": 1.0'),
+    "null where a word belongs": encode(CREATED).replace('"o1"', "null"),
+    "no number at all": encode(CREATED).replace('"at": 2', '"at": NaN'),
+    "an endless number": encode(CREATED).replace('"at": 2', '"at": Infinity'),
+    "an endless integer": encode(CREATED).replace('"at": 2', f'"at": {"9" * 400}'),
+    "an integer of too many digits": encode(CREATED).replace('"at": 2', f'"at": {"9" * 5000}'),
+    "two lines in one": encode(CREATED) * 2,
+    "very deep": "[" * 100_000,
+    "NUL bytes": "\0" * 100,
+}
+
+
+@pytest.mark.parametrize("text", GARBAGE.values(), ids=GARBAGE.keys())
+def test_garbage_is_no_line(text: str) -> None:
+    assert decode(text) is None
+
+
+json_texts: Final = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers(max_value=1) | st.text(max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from(("v", "kind", "at", "op")), inner),
+).map(json.dumps)
+
+
+@modest
+@given(st.text() | json_texts)
+def test_no_text_of_this_version_raises(text: str) -> None:
+    assert decode(text) is None
+
+
+@modest
+@given(
+    rows=st.lists(
+        st.one_of(lines(anything).map(encode), st.text(st.characters(codec="utf-8", exclude_characters="\n")))
+    ),
+    tail=st.booleans(),
+    block=st.integers(1, 400),
+)
+def test_a_ledger_that_is_read_in_blocks_holds_the_lines_that_stand_in_it(
+    rows: list[str], tail: bool, block: int
+) -> None:
+    data = "\n".join([*rows, ""] if tail else rows).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.ledger.lines._BLOCK", block)
+        read = [line for some in blocks(io.BytesIO(data)) for line in some]
+        assert read == [line for row in rows if (line := decode(row))]
+
+
+def test_a_line_of_a_newer_version_is_refused_and_not_ignored() -> None:
+    with pytest.raises(LedgerError, match="newer version") as caught:
+        decode('{"v": 2, "kind": "anything"}')
+    assert "upgrade" in caught.value.hint
+
+
+# Memory.
+
+A: Final = spec("a")
+
+
+def fold(*several: Line) -> Memory:
+    return remember(several, settle_seconds=60)
+
+
+@modest
+@given(st.lists(lines(), max_size=8), st.randoms(use_true_random=False), st.data())
+def test_neither_order_nor_repetition_of_lines_tells_anything(
+    some: list[Line], random: Random, data: st.DataObject
+) -> None:
+    again = [*some, *(data.draw(st.lists(st.sampled_from(some))) if some else ())]
+    random.shuffle(again)
+    assert fold(*again) == fold(*some)
+
+
+@modest
+@given(st.lists(lines(), max_size=6), st.lists(lines(), max_size=6))
+def test_two_ledgers_merge_by_union(mine: list[Line], theirs: list[Line]) -> None:
+    assert fold(*mine, *theirs) == fold(*theirs, *mine)
+
+
+def test_nothing_is_remembered_of_nothing() -> None:
+    assert remember((), settle_seconds=60) == Memory()
+
+
+def test_an_intent_without_an_outcome_is_open() -> None:
+    intent = intended(A, "o1", at=100)
+    assert fold(intent).open_creates == (intent,)
+    assert fold(intent).open_by_run_key == {A.run_key: (intent,)}
+    assert fold(intent).settles_at(intent) == 160
+
+
+@pytest.mark.parametrize(
+    "outcome", [replace(CREATED, op="o1"), CreateRefused(at=9, run_id="r1", op="o1", error="422")]
+)
+def test_an_outcome_closes_an_intent(outcome: Line) -> None:
+    assert fold(intended(A, "o1"), outcome).open_creates == ()
+
+
+def test_an_outcome_of_another_op_closes_nothing() -> None:
+    intent = intended(A, "o1")
+    assert fold(intent, replace(CREATED, op="o2")).open_creates == (intent,)
+
+
+def test_the_latest_send_of_an_op_counts() -> None:
+    first, second = intended(A, "o1", at=100), intended(A, "o1", at=150)
+    assert [it.at for it in fold(second, first).open_creates] == [150]
+
+
+def test_a_lost_answer_keeps_an_intent_open_from_when_it_was_lost() -> None:
+    lost = CreateUnknown(at=130, run_id="r1", op="o1", error="502")
+    assert [it.at for it in fold(intended(A, "o1", at=100), lost).open_creates] == [130]
+    assert [it.at for it in fold(intended(A, "o1", at=140), lost).open_creates] == [140]
+
+
+def test_a_claim_may_still_be_sent_until_its_lease_is_over() -> None:
+    claim = replace(intended(A, "o1", at=100), lease=900)
+    assert [it.at for it in fold(claim).open_creates] == [1000]
+    assert [it.at for it in fold(claim, intended(A, "o1", at=150)).open_creates] == [1000]
+
+
+def test_a_run_that_has_given_up_ends_its_lease() -> None:
+    claim = replace(intended(A, "o1", at=100), lease=900)
+    lost = CreateUnknown(at=150, run_id="r1", op="o1", error="502")
+    assert [it.at for it in fold(claim, intended(A, "o1", at=140), lost).open_creates] == [150]
+
+
+def test_a_claim_that_was_taken_back_is_not_open() -> None:
+    claim = replace(intended(A, "o1", at=100), lease=900)
+    assert fold(claim, CreateRefused(at=101, run_id="r1", op="o1", error="not sent")).open_creates == ()
+
+
+def test_a_created_job_is_remembered_without_an_end() -> None:
+    assert fold(created(A, "j1", attempt=2)).jobs == {
+        "j1": Remembered(
+            job_id="j1", name="a", run_key=A.run_key, attempt=2, at=NOW, op=op_of("j1"), phase=None
+        )
+    }
+
+
+def test_an_end_is_remembered_whether_or_not_we_created_the_job() -> None:
+    for several in ((ended(A, "j1", FAILED),), (ended(A, "j1", FAILED), created(A, "j1"))):
+        assert fold(*several).jobs["j1"].phase is FAILED
+
+
+def test_an_end_in_words_of_a_later_version_is_unknown() -> None:
+    assert fold(replace(ended(A, "j1", FAILED), phase="MELTED")).jobs["j1"].phase is UNKNOWN
+
+
+def test_the_last_word_about_an_end_counts() -> None:
+    early, late = ended(A, "j1", UNKNOWN, at=1), ended(A, "j1", SUCCEEDED, at=2)
+    assert fold(late, early).jobs["j1"].phase is SUCCEEDED
+
+
+def test_the_reason_of_the_cancel_that_was_accepted_counts() -> None:
+    early, late = meant("j1", "by_hand", at=1, run_id="r0"), stopped("j1", "removed", at=2)
+    assert fold(*late, early).cancels == {"j1": "removed"}
+
+
+def test_of_two_cancels_that_were_accepted_the_first_one_stopped_the_job() -> None:
+    early, late = stopped("j1", "by_hand", at=1, run_id="r0"), stopped("j1", "removed", at=2)
+    assert fold(*late, *early).cancels == {"j1": "by_hand"}
+
+
+def test_a_cancel_whose_outcome_is_not_known_does_not_count() -> None:
+    found = fold(meant("j1", "removed"))
+    assert found.cancels == {}
+    assert found.open_cancels == {"j1"}
+    assert found.knows("j1", "op")
+
+
+def test_a_cancel_that_was_refused_does_not_count() -> None:
+    refused = CancelEnded(at=2, run_id="r1", job_id="j1", error="409")
+    assert fold(meant("j1", "removed"), refused).cancels == {}
+
+
+def test_a_cancel_that_was_refused_once_and_then_took_effect_counts() -> None:
+    refused = CancelEnded(at=2, run_id="r1", job_id="j1", error="409")
+    took = CancelEnded(at=3, run_id="r1", job_id="j1", status="CANCELLATION_REQUESTED")
+    assert fold(meant("j1", "removed"), refused, took).cancels == {"j1": "removed"}
+
+
+def test_jobs_are_found_by_their_run_key() -> None:
+    other = spec("b", "w2")
+    memory = fold(created(A, "j2"), created(A, "j1"), created(other, "j3"))
+    assert {key: [it.job_id for it in known] for key, known in memory.by_run_key.items()} == {
+        A.run_key: ["j1", "j2"],
+        other.run_key: ["j3"],
+    }
+    assert RunKey("v1:", "") not in memory.by_run_key
+
+
+# The file.
+
+
+def test_a_ledger_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert FileLedger(tmp_path / "none").read() == ()
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
+    ledger = FileLedger(tmp_path / "deep" / "er")
+    ledger.append(INTENDED)
+    ledger.append(CREATED, replace(CREATED, job_id="j2"))
+    assert FileLedger(tmp_path / "deep" / "er").read() == (INTENDED, CREATED, replace(CREATED, job_id="j2"))
+
+
+def test_appending_nothing_makes_nothing(tmp_path: Path) -> None:
+    FileLedger(tmp_path / "none").append()
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_line_is_durable_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bytes] = []
+    fsync = os.fsync
+
+    def note(file: int) -> None:
+        fsync(file)
+        synced.append((tmp_path / NAME).read_bytes())
+
+    monkeypatch.setattr(os, "fsync", note)
+    FileLedger(tmp_path).append(INTENDED)
+    first = len(synced)
+    assert first >= 1
+    assert synced[0] == f"{encode(INTENDED)}\n".encode()
+    FileLedger(tmp_path).append(CREATED)
+    assert synced[first] == f"{encode(INTENDED)}\n{encode(CREATED)}\n".encode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders can be synced on POSIX only")
+def test_a_new_ledgers_name_is_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(stat.S_ISDIR(os.fstat(file).st_mode)))
+    FileLedger(tmp_path).append(INTENDED)
+    FileLedger(tmp_path).append(CREATED)
+    assert synced == [False, True, False]
+
+
+def test_a_last_line_that_is_torn_at_any_byte_costs_only_itself(tmp_path: Path) -> None:
+    whole = replace(CREATED, name="Zoë")
+    size = len(encode(whole).encode()) + 1
+    for kept in range(size + 1):
+        folder = tmp_path / str(kept)
+        ledger = FileLedger(folder)
+        ledger.append(INTENDED, whole)
+        with ledger.path.open("r+b") as file:
+            file.truncate(ledger.path.stat().st_size - size + kept)
+        survives = (whole,) if kept >= size - 1 else ()  # the line feed alone may be missing
+        assert ledger.read() == (INTENDED, *survives), kept
+        ledger.append(CREATED)
+        assert ledger.read() == (INTENDED, *survives, CREATED), kept
+
+
+def test_garbage_between_lines_costs_only_itself(tmp_path: Path) -> None:
+    ledger = FileLedger(tmp_path)
+    ledger.append(INTENDED)
+    with ledger.path.open("ab") as file:
+        file.write(b"\xff\xfe garbage \0\r\n<<<<<<< HEAD\n\n{}\n")
+    ledger.append(CREATED)
+    assert ledger.read() == (INTENDED, CREATED)
+
+
+def test_a_ledger_with_windows_line_ends_is_read(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(f"{encode(INTENDED)}\r\n{encode(CREATED)}\r\n".encode())
+    assert FileLedger(tmp_path).read() == (INTENDED, CREATED)
+
+
+def test_line_separators_of_unicode_do_not_end_a_line(tmp_path: Path) -> None:
+    odd = replace(INTENDED, actor="a\u2028b\u0085c\u000bd\re")
+    FileLedger(tmp_path).append(odd, CREATED)
+    assert FileLedger(tmp_path).read() == (odd, CREATED)
+
+
+def test_a_newer_tools_ledger_is_refused(tmp_path: Path) -> None:
+    ledger = FileLedger(tmp_path)
+    ledger.append(INTENDED)
+    with ledger.path.open("a") as file:
+        file.write('{"v": 2, "kind": "create_planned"}\n')
+    with pytest.raises(LedgerError, match="newer version"):
+        ledger.read()
+
+
+def test_a_ledger_that_cannot_be_read_is_an_error_and_not_an_absence(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(LedgerError, match="cannot be read") as caught:
+        FileLedger(tmp_path).read()
+    assert caught.value.hint
+
+
+def test_a_ledger_whose_folder_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LedgerError, match="cannot be written") as caught:
+        FileLedger(tmp_path / "file" / "target").append(INTENDED)
+    assert "nothing is bought" in caught.value.hint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / NAME).symlink_to("/dev/full")
+    with pytest.raises(LedgerError, match="No space left"):
+        FileLedger(tmp_path).append(INTENDED)
+
+
+FULL: Final = """
+import resource, sys
+from pathlib import Path
+from reconciler.errors import LedgerError
+from reconciler.ledger.file import FileLedger
+from reconciler.ledger.lines import CreateRefused
+ledger = FileLedger(Path(sys.argv[1]))
+ledger.append(CreateRefused(at=1, run_id="r1", op="o1", error="x"))
+size = ledger.path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, resource.RLIM_INFINITY))
+try:
+    ledger.append(CreateRefused(at=2, run_id="r1", op="o2", error="x"))
+except LedgerError as error:
+    print(type(error).__name__)
+assert ledger.path.stat().st_size == size + 10
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+ledger.append(CreateRefused(at=3, run_id="r1", op="o3", error="x"))
+print(*(line.op for line in ledger.read()))
+"""
+
+
+def python(code: str, *args: str) -> subprocess.Popen[str]:
+    root = str(Path(reconciler.__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *args],
+        env=os.environ | {"PYTHONPATH": root},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only POSIX bounds the size of files")
+def test_a_disk_that_fills_up_within_a_line_costs_that_line(tmp_path: Path) -> None:
+    with python(FULL, str(tmp_path)) as process:
+        told, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert told.split() == ["LedgerError", "o1", "o3"]
+
+
+def test_many_threads_may_append(tmp_path: Path) -> None:
+    ledger = FileLedger(tmp_path)
+    some = [replace(CREATED, job_id=f"j{at}") for at in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ledger.append, some))
+    read = ledger.read()
+    assert len(read) == 200
+    assert set(read) == set(some)
+
+
+# The lock.
+
+HOLDING: Final = """
+import sys
+from pathlib import Path
+from reconciler.ledger import lock
+with lock.held(Path(sys.argv[1]), holder="run r1 on host h, process 7"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock."""
+    with python(HOLDING, str(folder)) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_lock_that_another_process_holds_is_refused_and_told(tmp_path: Path) -> None:
+    with holding(tmp_path):
+        with (
+            pytest.raises(LedgerError, match="run r1 on host h, process 7"),
+            lock.held(tmp_path, holder="me"),
+        ):
+            pass
+        with pytest.raises(LedgerError, match="run r1"), lock.held(tmp_path, holder="me"):
+            pass
+
+
+def test_a_lock_goes_with_the_process_that_held_it(tmp_path: Path) -> None:
+    with holding(tmp_path) as process:
+        process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+        process.wait(timeout=30)
+        with lock.held(tmp_path, holder="me"):
+            assert b"me" in (tmp_path / lock.NAME).read_bytes()
+
+
+def test_a_lock_is_released_when_its_block_ends(tmp_path: Path) -> None:
+    with lock.held(tmp_path / "new", holder="a long description of the first holder"):
+        pass
+    with lock.held(tmp_path / "new", holder="second"):
+        assert (tmp_path / "new" / lock.NAME).read_bytes() == b"\0second"
+
+
+def test_a_lock_is_released_when_its_block_fails(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), lock.held(tmp_path, holder="first"):
+        raise ZeroDivisionError
+    with lock.held(tmp_path, holder="second"):
+        pass
+
+
+def test_a_lock_excludes_its_own_process_too(tmp_path: Path) -> None:
+    with (
+        lock.held(tmp_path, holder="first"),
+        pytest.raises(LedgerError, match="first"),
+        lock.held(tmp_path, holder="second"),
+    ):
+        pass
+
+
+def test_locks_of_two_targets_do_not_meet(tmp_path: Path) -> None:
+    with lock.held(tmp_path / "one", holder="first"), lock.held(tmp_path / "two", holder="second"):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LedgerError, match="cannot be made"), lock.held(tmp_path / "file", holder="me"):
+        pass
+
+
+def test_every_phase_can_be_remembered() -> None:
+    for phase in Phase:
+        assert fold(ended(A, "j1", phase)).jobs["j1"].phase is phase

@@ -1,0 +1,352 @@
+"""Tags are the state of the tool: they must come back as they went, and be distrusted where they do not."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from reconciler.model import InputFile, Job, Ours, RunKey, Source, Tags, Unreadable, digests, tags
+from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, modest, newer, sha, spec
+
+KEYS: Final = (
+    tags.PROJECT,
+    tags.NAME,
+    tags.WORK,
+    tags.INPUTS,
+    tags.SETTINGS,
+    tags.RUN,
+    tags.SOURCE,
+)
+NAMED: Final = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,99}", fullmatch=True)
+PRINTABLE: Final = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=64)
+DIGESTS: Final = st.binary(min_size=32, max_size=32).map(lambda raw: f"v1:{raw.hex()}")
+ANYTHING: Final = st.text(st.characters(codec="utf-8"), max_size=600)
+
+sources: Final = st.builds(
+    Source,
+    commit=st.sampled_from(("", "c" * 40, "c" * 64)),
+    dirty=st.booleans(),
+    branch=ANYTHING,
+    actor=ANYTHING,
+    repository=ANYTHING,
+    run_url=ANYTHING | st.just("https://ci.example.com/run?id=7&x=é " * 20),
+)
+some_tags: Final = st.builds(
+    Tags,
+    project=NAMED,
+    name=NAMED,
+    run_key=st.builds(RunKey, DIGESTS, PRINTABLE),
+    inputs=DIGESTS,
+    requests=st.none() | st.integers(0, 10**15),
+    parts=st.frozensets(st.from_regex(r"[0-9a-f]{8}", fullmatch=True), max_size=80),
+    settings=DIGESTS,
+    attempt=st.integers(1, 99_999_999),
+    op=st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
+    on_remove=st.sampled_from(("cancel", "keep")),
+    source=sources,
+)
+
+
+def with_metadata(pairs: dict[str, object]) -> Job:
+    return replace(job(spec()), metadata=pairs)
+
+
+@modest
+@given(some_tags)
+def test_identity_survives_writing_and_reading(written: Tags) -> None:
+    read = tags.read(with_metadata(dict(tags.write(written))))
+    assert isinstance(read, Ours)
+    cut = replace(read.tags, parts=written.parts, source=written.source)
+    assert cut == written
+    assert read.tags.parts in (written.parts, frozenset())
+
+
+@modest
+@given(some_tags)
+def test_the_source_is_read_as_it_was_written_or_left_out_where_it_does_not_fit(written: Tags) -> None:
+    read = tags.read(with_metadata(dict(tags.write(written))))
+    assert isinstance(read, Ours)
+    source = read.tags.source
+    assert (source.commit, source.dirty) == (written.source.commit, written.source.dirty)
+    assert source.actor in (written.source.actor, "")
+    assert source.run_url in (written.source.run_url, "")
+    assert source.branch in (written.source.branch, "")
+    assert source.repository in (written.source.repository, "")
+    parts = ("repository", "branch", "run_url", "actor")
+    written_parts = [part for part in parts if getattr(written.source, part)]
+    kept = [getattr(source, part) == getattr(written.source, part) for part in written_parts]
+    assert kept == sorted(kept), "what gives way first is gone before anything else"
+
+
+@modest
+@given(some_tags)
+def test_tags_keep_the_limits_of_the_api(written: Tags) -> None:
+    pairs = tags.write(written)
+    assert set(pairs) <= set(KEYS)
+    assert all(len(key) <= 32 for key in pairs)
+    assert all(0 < len(value) <= 512 for value in pairs.values())
+    assert all(value.isascii() and value.isprintable() for value in pairs.values())
+
+
+def test_tags_are_exactly_seven_pairs() -> None:
+    assert set(job(spec()).metadata) == set(KEYS)
+
+
+def test_the_longest_identity_fits() -> None:
+    longest = spec("n" * 100, rerun=" " * 64, on_remove="cancel")
+    made = tags.tags_of(longest, project="p" * 100, attempt=10, op="f" * 24, source=Source(commit="c" * 64))
+    pairs = tags.write(made)
+    assert max(map(len, pairs.values())) <= 512
+    read = tags.read(with_metadata(dict(pairs)))
+    assert isinstance(read, Ours)
+    assert read.tags == made
+
+
+def test_a_short_source_is_written_in_words() -> None:
+    source = Source(commit=HEAD, dirty=True, actor="Zoë", run_url="https://ci.example.com/runs/7")
+    made = tags.tags_of(spec(), project=PROJECT, attempt=1, op="0" * 24, source=source)
+    assert tags.write(made)[tags.SOURCE] == (
+        f"commit={HEAD} dirty=yes actor=Zo%C3%AB run=https://ci.example.com/runs/7"
+    )
+
+
+def test_branch_and_repository_stand_beside_them() -> None:
+    source = Source(commit=HEAD, branch="feat/x y", actor="ada", repository="github.com/acme/shop")
+    made = tags.tags_of(spec(), project=PROJECT, attempt=1, op="0" * 24, source=source)
+    assert tags.write(made)[tags.SOURCE] == (
+        f"commit={HEAD} branch=feat/x%20y actor=ada repo=github.com/acme/shop"
+    )
+
+
+def test_the_run_url_gives_way_before_the_actor() -> None:
+    source = Source(commit=HEAD, actor="a" * 300, run_url="u" * 300)
+    made = tags.tags_of(spec(), project=PROJECT, attempt=1, op="0" * 24, source=source)
+    assert tags.write(made)[tags.SOURCE] == f"commit={HEAD} actor={'a' * 300}"
+    both = replace(made, source=replace(source, actor="a" * 600))
+    assert tags.write(both)[tags.SOURCE] == f"commit={HEAD}"
+
+
+def test_the_parts_of_few_inputs_are_written_and_of_many_left_out() -> None:
+    few = spec(inputs=tuple(file_of(f"f{at}") for at in range(40)))
+    many = spec(inputs=tuple(file_of(f"f{at}") for at in range(60)))
+    for it, kept in ((few, 40), (many, 0)):
+        made = tags.tags_of(it, project=PROJECT, attempt=1, op="0" * 24, source=Source())
+        read = tags.read(with_metadata(dict(tags.write(made))))
+        assert isinstance(read, Ours)
+        assert len(read.tags.parts) == kept
+        assert read.tags.requests == it.requests
+
+
+def test_the_parts_are_left_out_only_where_they_do_not_fit() -> None:
+    lengths = []
+    for count in range(1, 70):
+        it = spec(inputs=tuple(file_of(f"f{at}", requests=1) for at in range(count)))
+        made = tags.tags_of(it, project=PROJECT, attempt=1, op="0" * 24, source=Source())
+        value = tags.write(made)[tags.INPUTS]
+        whole = f"{made.inputs} requests={count} parts={','.join(sorted(made.parts))}"
+        assert value == (whole if len(whole) <= 512 else f"{made.inputs} requests={count}")
+        lengths.append(len(whole))
+    assert min(lengths) < 512 < max(lengths)
+
+
+def test_an_unknown_number_of_requests_stays_unknown() -> None:
+    read = tags.read(job(hidden()))
+    assert isinstance(read, Ours)
+    assert read.tags.requests is None
+
+
+def test_the_pairs_are_pinned() -> None:
+    """Jobs that carry them run for days and are found by them: a change of form is a new version."""
+    digest = "0" * 64
+    made = Tags(
+        project="search",
+        name="nightly",
+        run_key=RunKey(f"v1:{digest}", "2026-11 b=1"),
+        inputs=f"v1:{digest}",
+        requests=12,
+        parts=frozenset({"bbbbbbbb", "aaaaaaaa"}),
+        settings=f"v1:{digest}",
+        attempt=2,
+        op="0123456789abcdef01234567",
+        on_remove="keep",
+        source=Source(commit="c0ffee", actor="ada"),
+    )
+    assert tags.write(made) == {
+        "reconciler.project": "search",
+        "reconciler.name": "nightly",
+        "reconciler.work": f"v1:{digest}",
+        "reconciler.inputs": f"v1:{digest} requests=12 parts=aaaaaaaa,bbbbbbbb",
+        "reconciler.settings": f"v1:{digest}",
+        "reconciler.run": "v=1 attempt=2 op=0123456789abcdef01234567 rerun=2026-11%20b%3D1 on_remove=keep",
+        "reconciler.source": "commit=c0ffee actor=ada",
+    }
+
+
+# What cannot be understood.
+
+RUN: Final = "v=1 attempt=1 op=00000001 on_remove=cancel"
+
+ALTERED: Final = {
+    "no name": (tags.NAME, None),
+    "a name in capitals": (tags.NAME, "Nightly"),
+    "an empty name": (tags.NAME, ""),
+    "a name that is too long": (tags.NAME, "n" * 101),
+    "a name with a line feed": (tags.NAME, "a\n"),
+    "a name that is no text": (tags.NAME, 7),
+    "no work": (tags.WORK, None),
+    "work in capitals": (tags.WORK, "v1:" + sha("w1").upper()),
+    "work that is cut": (tags.WORK, ("v1:" + sha("w1"))[:-1]),
+    "work without a version": (tags.WORK, sha("w1")),
+    "work that is no text": (tags.WORK, ["v1"]),
+    "no run": (tags.RUN, None),
+    "an empty run": (tags.RUN, ""),
+    "a run that is no text": (tags.RUN, {"v": 1}),
+    "a run without a version": (tags.RUN, RUN.removeprefix("v=1 ")),
+    "version nought": (tags.RUN, RUN.replace("v=1", "v=0")),
+    "a version that is no number": (tags.RUN, RUN.replace("v=1", "v=1.0")),
+    "a run without an attempt": (tags.RUN, RUN.replace("attempt=1 ", "")),
+    "attempt nought": (tags.RUN, RUN.replace("attempt=1", "attempt=0")),
+    "a negative attempt": (tags.RUN, RUN.replace("attempt=1", "attempt=-1")),
+    "an attempt without end": (tags.RUN, RUN.replace("attempt=1", f"attempt={'9' * 5000}")),
+    "a run without an op": (tags.RUN, RUN.replace("op=00000001 ", "")),
+    "an op that is cut": (tags.RUN, RUN.replace("op=00000001", "op=0000")),
+    "an op with a space": (tags.RUN, RUN.replace("op=00000001", "op=0000%200001")),
+    "a run without on_remove": (tags.RUN, RUN.replace(" on_remove=cancel", "")),
+    "an unknown on_remove": (tags.RUN, RUN.replace("on_remove=cancel", "on_remove=perhaps")),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), ALTERED.values(), ids=ALTERED.keys())
+def test_altered_tags_are_unreadable(key: str, value: object) -> None:
+    read = tags.read(job(spec(), altered={key: value}))
+    assert isinstance(read, Unreadable)
+    assert not read.newer
+    assert key in read.problem
+
+
+def test_tags_before_they_are_altered_are_readable() -> None:
+    """Otherwise the table above would prove nothing."""
+    assert isinstance(tags.read(job(spec(), altered={tags.RUN: RUN})), Ours)
+
+
+def test_an_unreadable_job_keeps_what_can_be_read() -> None:
+    read = tags.read(broken(spec("a", rerun="2")))
+    assert isinstance(read, Unreadable)
+    assert read.name == "a"
+    assert read.run_key == RunKey(spec("a").run_key.work, "")
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {tags.RUN: "v=2"},
+        {tags.RUN: f"v={'9' * 5000} attempt=1"},
+        {tags.WORK: "v2:" + sha("w1")},
+        {tags.WORK: "v1234:" + sha("w1")},
+        {tags.RUN: "v=2", tags.NAME: None, tags.WORK: None},
+    ],
+    ids=["tags", "tags of a far future", "digest", "digest of a far future", "nothing else"],
+)
+def test_a_newer_tools_tags_are_called_newer(altered: dict[str, object | None]) -> None:
+    read = tags.read(job(spec(), altered=altered))
+    assert isinstance(read, Unreadable)
+    assert read.newer
+
+
+def test_a_newer_tools_job_keeps_its_name_and_its_work() -> None:
+    read = tags.read(newer(spec("a")))
+    assert isinstance(read, Unreadable)
+    assert (read.name, read.run_key) == ("a", spec("a").run_key)
+
+
+@pytest.mark.parametrize("key", [tags.INPUTS, tags.SETTINGS, tags.SOURCE])
+def test_what_is_only_for_readers_may_be_lost(key: str) -> None:
+    read = tags.read(job(spec(), altered={key: None}))
+    assert isinstance(read, Ours)
+    assert read.tags.run_key == spec().run_key
+
+
+def test_a_job_without_a_project_is_nobodys() -> None:
+    assert tags.project_of(job(spec(), altered={tags.PROJECT: None})) is None
+    assert tags.project_of(job(spec(), altered={tags.PROJECT: 7})) is None
+    assert tags.project_of(job(spec())) == PROJECT
+
+
+noise: Final = (
+    st.none()
+    | st.integers()
+    | ANYTHING
+    | st.lists(ANYTHING, max_size=2)
+    | st.builds(
+        " ".join,
+        st.lists(
+            st.sampled_from(
+                (
+                    "v=1",
+                    "v=2",
+                    "v=",
+                    "v=²",
+                    "v=٣",
+                    "attempt=1",
+                    "attempt=²",
+                    "attempt=٣",
+                    "op=00000001",
+                    "op=%ff",
+                    "rerun=%",
+                    "rerun=%E2%82",
+                    "on_remove=keep",
+                    "requests=9",
+                    "requests=²",
+                    "parts=,,",
+                    "=",
+                    "dirty=yes",
+                )
+            )
+        ),
+    )
+    | DIGESTS
+)
+
+
+@modest
+@given(st.dictionaries(st.sampled_from(KEYS[1:]), noise), noise.filter(lambda it: isinstance(it, str)))
+def test_no_metadata_raises(pairs: dict[str, object], project: object) -> None:
+    read = tags.read(with_metadata({tags.PROJECT: project, **pairs}))
+    if isinstance(read, Ours):
+        assert read.tags.attempt > 0
+        assert read.tags.project == project
+    else:
+        assert read.problem
+
+
+@modest
+@given(some_tags, st.sampled_from((tags.NAME, tags.WORK, tags.RUN)), st.data())
+def test_a_cut_tag_is_unreadable_or_means_the_same(written: Tags, key: str, data: st.DataObject) -> None:
+    """A server that cuts values must not make one job look like another's."""
+    pairs = tags.write(written)
+    pairs[key] = pairs[key][: data.draw(st.integers(0, len(pairs[key]) - 1))]
+    read = tags.read(with_metadata(dict(pairs)))
+    if key == tags.NAME and isinstance(read, Ours):
+        assert read.tags.run_key == written.run_key
+    else:
+        assert isinstance(read, Unreadable)
+
+
+@pytest.mark.parametrize("word", ["cancel", "keep"])
+def test_on_remove_travels_with_the_job(word: Literal["cancel", "keep"]) -> None:
+    read = tags.read(job(spec(on_remove=word), "j1", ACTIVE))
+    assert isinstance(read, Ours)
+    assert read.tags.on_remove == word
+
+
+def test_the_short_form_of_an_input_tells_files_apart() -> None:
+    part = InputFile(path="x", sha256=sha("x"), size=1, requests=1)
+    assert tags.short(part.identity) == sha("x")[:8]
+    assert (
+        digests.version_of(tags.tags_of(spec(), project="p", attempt=1, op="0" * 8, source=Source()).inputs)
+        == "v1"
+    )

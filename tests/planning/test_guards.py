@@ -1,0 +1,382 @@
+"""Guards: each just under its limit, at it and just over it."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from reconciler.ledger.lines import Created, Line
+from reconciler.model import Job, JobSpec, Phase
+from reconciler.planning import guards
+from reconciler.planning.actions import Cancel
+from reconciler.planning.guards import GUARDS, Allowed, Proposal, Refusal, refusals
+from reconciler.planning.planner import plan
+from reconciler.settings import Guards
+from tests.helpers.make import (
+    ACTIVE,
+    CANCELLED,
+    FAILED,
+    NOW,
+    STOPPING,
+    SUCCEEDED,
+    TIMED_OUT,
+    UNKNOWN,
+    broken,
+    created,
+    declared,
+    ended,
+    file_of,
+    hidden,
+    job,
+    memory,
+    seen,
+    spec,
+)
+
+A = spec("a")
+
+
+def proposal(
+    *jobs: Job,
+    specs: tuple[JobSpec, ...] = (A,),
+    settings: Guards = Guards(max_cancels=1000, max_cancel_share=1.0),  # noqa: B008 -- frozen
+    allowed: Allowed = Allowed(),  # noqa: B008 -- frozen
+    lines: tuple[Line, ...] = (),
+    gone: tuple[str, ...] = (),
+) -> Proposal:
+    asked, remembered = declared(*specs), memory(*lines)
+    observed = structs.replace(seen(specs, *jobs, gone=gone), began=NOW)
+    return Proposal(
+        plan=plan(asked, observed, remembered, now=NOW),
+        declared=asked,
+        observed=observed,
+        memory=remembered,
+        settings=settings,
+        allowed=allowed,
+    )
+
+
+def names(weighed: Proposal) -> list[str]:
+    return [refusal.guard for refusal in refusals(weighed)]
+
+
+def known(of: JobSpec, job_id: str, *, age: float = 3_600) -> Created:
+    """A job that the ledger of this host saw created so many seconds before the list was read."""
+    return created(of, job_id, at=NOW - age)
+
+
+def running(count: int, *, of: str = "old", answered: int = 0) -> tuple[Job, ...]:
+    """Live jobs, each of a name that nobody declares."""
+    return tuple(
+        job(spec(f"{of}{at}", f"{of}{at}"), f"{of}-{at}", completed_requests=answered) for at in range(count)
+    )
+
+
+def kept(count: int) -> tuple[tuple[JobSpec, ...], tuple[Job, ...]]:
+    """Declared names with a live job each."""
+    specs = tuple(spec(f"kept{at}", f"kept{at}") for at in range(count))
+    return specs, tuple(job(it, f"kept-{at}") for at, it in enumerate(specs))
+
+
+def test_an_ordinary_plan_is_not_refused() -> None:
+    assert refusals(proposal()) == ()
+
+
+def test_every_guard_has_its_own_name() -> None:
+    assert len({guard.__name__ for guard in GUARDS}) == len(GUARDS) == 8
+
+
+# Nothing is declared.
+
+
+def test_declaring_nothing_is_refused_while_a_job_is_active() -> None:
+    (refusal,) = refusals(proposal(*running(2), specs=()))
+    assert refusal == Refusal(
+        guard="empty",
+        message="nothing is declared while 2 of our jobs are active",
+        hint="if everything is to be cancelled, pass --allow-empty, or set guards.allow_empty",
+    )
+
+
+def test_declaring_one_spec_is_not_declaring_nothing() -> None:
+    assert names(proposal(*running(2))) == []
+
+
+def test_declaring_nothing_is_allowed_where_asked() -> None:
+    assert names(proposal(*running(2), specs=(), allowed=Allowed(empty=True))) == []
+
+
+def test_declaring_nothing_where_nothing_runs_is_no_matter() -> None:
+    assert names(proposal(job(A, "j1", SUCCEEDED), specs=())) == []
+
+
+# How many cancels.
+
+
+@pytest.mark.parametrize(("count", "refused"), [(9, False), (10, False), (11, True)])
+def test_more_cancels_than_the_limit_are_refused(count: int, *, refused: bool) -> None:
+    weighed = proposal(*running(count), settings=Guards(max_cancel_share=1.0))
+    assert names(weighed) == ["max_cancels"] * refused
+
+
+def test_too_many_cancels_are_told_with_their_number() -> None:
+    (refusal,) = refusals(proposal(*running(11), settings=Guards(max_cancel_share=1.0)))
+    assert refusal.message == "the plan cancels 11 jobs, more than 10"
+    assert refusal.hint == "pass --max-cancels 11, or set guards.max_cancels"
+
+
+def test_a_limit_of_no_cancels_refuses_the_first() -> None:
+    assert names(proposal(*running(1), settings=Guards(max_cancels=0))) == ["max_cancels"]
+
+
+# Which share of what is active.
+
+
+@pytest.mark.parametrize(
+    ("cancels", "stay", "refused"),
+    [
+        (2, 0, False),  # all of what is active, and so few that the share says nothing
+        (3, 4, False),
+        (3, 3, False),  # exactly half
+        (4, 3, True),
+        (3, 2, True),
+        (3, 0, True),
+    ],
+)
+def test_a_large_share_of_what_is_active_is_refused(cancels: int, stay: int, *, refused: bool) -> None:
+    specs, jobs = kept(stay)
+    weighed = proposal(*running(cancels), *jobs, specs=(A, *specs), settings=Guards())
+    assert names(weighed) == ["max_cancel_share"] * refused
+
+
+def test_only_active_jobs_make_the_share() -> None:
+    idle = tuple(
+        job(spec("idle"), f"i{at}", phase)
+        for at, phase in enumerate((SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, STOPPING, UNKNOWN))
+    )
+    assert names(proposal(*running(3), *idle, settings=Guards())) == ["max_cancel_share"]
+
+
+def test_a_share_of_one_allows_everything() -> None:
+    assert names(proposal(*running(5), settings=Guards(max_cancel_share=1.0))) == []
+
+
+# How many requests are bought.
+
+
+@pytest.mark.parametrize(
+    ("limit", "refused"), [(11, False), (10, False), (9, True), (0, True), (None, False)]
+)
+def test_more_new_requests_than_the_budget_are_refused(limit: int | None, *, refused: bool) -> None:
+    assert names(proposal(settings=Guards(max_new_requests=limit))) == ["max_new_requests"] * refused
+
+
+def test_the_requests_of_all_creates_are_one_sum() -> None:
+    specs = (A, spec("b", inputs=(file_of("x", requests=5), file_of("y", requests=6))))
+    (refusal,) = refusals(proposal(specs=specs, settings=Guards(max_new_requests=20)))
+    assert refusal.message == "the plan buys 21 requests, more than 20"
+    assert refusal.hint == "pass --max-new-requests 21, or set guards.max_new_requests"
+
+
+def test_requests_that_nobody_can_count_are_over_every_budget() -> None:
+    (refusal,) = refusals(proposal(specs=(A, hidden("b")), settings=Guards(max_new_requests=10**9)))
+    assert refusal.message == "the plan buys 10 requests and 1 job of unknown size, more than 1,000,000,000"
+    assert refusal.hint == "pass --max-new-requests none, or set guards.max_new_requests to null"
+
+
+def test_what_is_bought_already_is_not_in_the_budget() -> None:
+    b = spec("b", "w2")
+    assert names(proposal(job(A), specs=(A, b), settings=Guards(max_new_requests=10))) == []
+
+
+# How many answers are lost.
+
+
+@pytest.mark.parametrize(("answered", "refused"), [(4_999, False), (5_000, False), (5_001, True)])
+def test_losing_more_answers_than_the_limit_is_refused(answered: int, *, refused: bool) -> None:
+    weighed = proposal(*running(2, answered=answered))
+    assert names(weighed) == ["max_lost_answers"] * refused
+
+
+def test_lost_answers_are_told_with_their_number() -> None:
+    (refusal,) = refusals(proposal(*running(2, answered=6_000)))
+    assert refusal.message == "the plan cancels jobs that have answered 12,000 requests, more than 10,000"
+    assert refusal.hint == "pass --max-lost-answers 12000, or set guards.max_lost_answers"
+
+
+# Another workspace.
+
+
+def test_a_workspace_that_shows_none_of_the_remembered_jobs_is_refused() -> None:
+    lines = (known(spec("x", "w8"), "g1"), known(spec("y", "w9"), "g2"))
+    (refusal,) = refusals(proposal(lines=lines))
+    assert refusal.guard == "other_workspace"
+    assert "none of the 2 jobs" in refusal.message
+    assert "--allow-other-workspace" in refusal.hint
+
+
+def test_one_remembered_job_is_enough_to_know_the_workspace() -> None:
+    other = spec("x", "w8")
+    lines = (known(other, "g1"), known(other, "j1"))
+    assert names(proposal(job(other, "j1", SUCCEEDED), lines=lines)) == []
+
+
+def test_an_unreadable_job_is_enough_to_know_the_workspace() -> None:
+    other = spec("x", "w8")
+    assert names(proposal(broken(other, "j1", SUCCEEDED), lines=(known(other, "j1"),))) == []
+
+
+def test_jobs_of_another_project_do_not_make_it_our_workspace() -> None:
+    other = job(spec("x", "w8"), "j9", project="other")
+    assert names(proposal(other, lines=(known(A, "g1"),), specs=(spec("b", "w2"),))) == ["other_workspace"]
+
+
+def test_another_workspace_is_allowed_where_asked() -> None:
+    lines = (known(spec("x", "w8"), "g1"),)
+    assert names(proposal(lines=lines, allowed=Allowed(other_workspace=True))) == []
+
+
+def test_without_a_memory_every_workspace_is_as_good_as_another() -> None:
+    assert names(proposal(job(spec("x", "w8"), "j9", project="other"))) == []
+
+
+@pytest.mark.parametrize(
+    ("ages", "refused"),
+    [
+        ((0,), False),
+        ((59,), False),
+        ((60,), True),
+        ((61,), True),
+        ((0, 30, 59), False),
+        ((0, 30, 60), True),
+        ((-5,), False),  # the clock of another host is ahead
+    ],
+)
+def test_a_job_that_is_younger_than_the_lists_lag_does_not_show_that_the_workspace_is_another(
+    ages: tuple[float, ...], *, refused: bool
+) -> None:
+    lines = tuple(known(spec("x", "w8"), f"g{at}", age=age) for at, age in enumerate(ages))
+    assert names(proposal(lines=lines)) == ["other_workspace"] * refused
+
+
+def test_a_young_job_that_get_does_not_know_either_may_be_of_another_workspace() -> None:
+    """A wrong key is refused from the first second on, and a record that lags is told to be one."""
+    lines = (known(spec("x", "w8"), "g1", age=0), known(spec("y", "w9"), "g2", age=59))
+    assert names(proposal(lines=lines, gone=("g1",))) == ["other_workspace"]
+    (refusal,) = refusals(proposal(lines=lines, gone=("g1", "g2")))
+    assert "none of the 2 jobs" in refusal.message
+    assert "new jobs may show late: run again in 60 s" in refusal.hint
+    (refusal,) = refusals(proposal(lines=(*lines, known(A, "g3")), gone=("g1", "g2")))
+    assert "run again" not in refusal.hint
+
+
+def test_a_snapshot_of_a_list_that_lags_is_not_of_another_workspace() -> None:
+    weighed = proposal(lines=(known(spec("x", "w8"), "g1", age=0),), gone=("g1",))
+    observed = structs.replace(weighed.observed, at=NOW)
+    assert names(structs.replace(weighed, observed=observed)) == []
+
+
+@pytest.mark.parametrize("server", [-86_400, 0, 86_400])
+@pytest.mark.parametrize(("age", "refused"), [(59, False), (60, True)])
+def test_the_servers_clock_does_not_say_how_old_a_known_job_is(
+    server: int, age: float, *, refused: bool
+) -> None:
+    line = structs.replace(known(spec("x", "w8"), "g1", age=age), created_at=int(NOW) + server)
+    assert names(proposal(lines=(line,))) == ["other_workspace"] * refused
+
+
+def test_a_young_job_that_is_shown_is_enough_to_know_the_workspace() -> None:
+    other = spec("x", "w8")
+    lines = (known(other, "g1"), known(other, "j1", age=1))
+    assert names(proposal(job(other, "j1", SUCCEEDED, age=1), lines=lines)) == []
+
+
+def test_a_known_job_is_as_old_as_its_first_line() -> None:
+    other = spec("x", "w8")
+    lines = (ended(other, "g1", SUCCEEDED, at=NOW), known(other, "g1", age=60))
+    assert names(proposal(lines=lines)) == ["other_workspace"]
+
+
+# Bought under another project.
+
+
+@pytest.mark.parametrize("phase", [ACTIVE, SUCCEEDED])
+def test_work_that_lives_under_another_project_is_refused(phase: Phase) -> None:
+    other = job(A, "j1", phase, project="renamed")
+    (refusal,) = refusals(proposal(other))
+    assert refusal.guard == "bought_elsewhere"
+    assert refusal.message == "the work of a is already bought under project renamed"
+    assert "--allow-bought-elsewhere" in refusal.hint
+
+
+@pytest.mark.parametrize("phase", [FAILED, TIMED_OUT, CANCELLED, STOPPING])
+def test_work_that_came_to_nothing_under_another_project_is_no_matter(phase: Phase) -> None:
+    assert names(proposal(job(A, "j1", phase, project="renamed"))) == []
+
+
+def test_other_work_of_another_project_is_no_matter() -> None:
+    assert names(proposal(job(spec("a", "w9"), project="renamed"))) == []
+
+
+def test_work_under_another_project_is_no_matter_where_it_is_not_bought_here() -> None:
+    b = spec("b", "w2")
+    weighed = proposal(job(A), job(A, "j2", project="renamed"), specs=(A, b))
+    assert names(weighed) == []
+
+
+def test_many_works_under_other_projects_are_told_in_one_sentence() -> None:
+    b, c = spec("b", "w2"), spec("c", "w3")
+    jobs = (job(A, "j1", project="one"), job(b, "j2", project="two"), job(c, "j3", project="one"))
+    (refusal,) = refusals(proposal(*jobs, specs=(A, b, c)))
+    assert refusal.message == "the work of a and 2 more is already bought under project one, two"
+
+
+def test_buying_it_here_too_is_allowed_where_asked() -> None:
+    weighed = proposal(job(A, project="renamed"), allowed=Allowed(bought_elsewhere=True))
+    assert names(weighed) == []
+
+
+# All of them.
+
+
+def test_duplicates_count_in_no_cancel_guard() -> None:
+    twins = tuple(job(A, f"j{at:02}", completed_requests=9_000) for at in range(20))
+    weighed = proposal(*twins, settings=Guards(max_cancels=0, max_cancel_share=0.0, max_lost_answers=0))
+    assert len(weighed.plan.of(Cancel)) == 19
+    assert names(weighed) == []
+
+
+def test_guards_are_silent_where_nothing_is_pending() -> None:
+    other = spec("x", "w8")
+    weighed = proposal(
+        job(A, "j1"),
+        job(A, "j2", project="renamed"),
+        settings=Guards(max_cancels=0, max_cancel_share=0.0, max_new_requests=0, max_lost_answers=0),
+        lines=(known(other, "g1"),),
+    )
+    assert not weighed.plan.pending
+    assert refusals(weighed) == ()
+    assert guards.other_workspace(weighed)  # would speak, were it asked
+
+
+def test_several_guards_may_refuse_one_plan() -> None:
+    weighed = proposal(
+        *running(11, answered=1_000),
+        specs=(),
+        settings=Guards(),
+        lines=(known(spec("x", "w8"), "g1"),),
+    )
+    assert names(weighed) == [
+        "empty",
+        "max_cancels",
+        "max_cancel_share",
+        "max_lost_answers",
+        "other_workspace",
+    ]
+
+
+def test_every_refusal_names_its_override() -> None:
+    weighed = proposal(
+        *running(11, answered=1_000), specs=(), settings=Guards(), lines=(known(spec("x", "w8"), "g1"),)
+    )
+    assert all("--" in refusal.hint for refusal in refusals(weighed))

@@ -1,0 +1,1253 @@
+"""The planner's table, row by row: what is declared, what is there, what is remembered, what is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from msgspec import structs
+
+from reconciler.ledger.lines import CancelEnded
+from reconciler.ledger.memory import Memory
+from reconciler.model import InlineRequests, Job, JobSpec, RunKey, digests, tags
+from reconciler.planning import planner
+from reconciler.planning.actions import REASONS, Change, Create, Hold, Plan, Reason
+from reconciler.planning.case import Case
+from reconciler.planning.cases import cases
+from reconciler.planning.planner import RULES, plan, rule_for
+from reconciler.planning.standing import Standing
+from tests.helpers.make import (
+    CANCELLED,
+    ELSEWHERE,
+    FAILED,
+    HEAD,
+    NOW,
+    STOPPING,
+    SUCCEEDED,
+    TIMED_OUT,
+    UNKNOWN,
+    adopting,
+    broken,
+    created,
+    declared,
+    ended,
+    file_of,
+    hidden,
+    intended,
+    job,
+    meant,
+    memory,
+    newer,
+    retrying,
+    seen,
+    sha,
+    spec,
+    stopped,
+    told,
+    untagged,
+)
+
+A, B = spec("a"), spec("b", "w2")
+OLD = spec("a", "w0")
+"""What `a` declared before."""
+AGAIN = spec("a", rerun="2")
+AGAIN_ELSEWHERE = spec("again", rerun="2")
+TWICE = spec("a", retry=retrying(2))
+KEEPING = spec("a", on_remove="keep")
+FINISHING = spec("a", on_change="finish")
+SUSPENDED = spec("a", suspend=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row: a situation and the decisions about it, as `make.told` words them."""
+
+    specs: tuple[JobSpec, ...] = (A,)
+    jobs: tuple[Job, ...] = ()
+    memory: Memory = field(default_factory=Memory)
+    gone: tuple[str, ...] = ()
+    lineage: tuple[str, ...] | None = (HEAD,)
+    later: tuple[str, ...] = ()
+    expected: Mapping[str, tuple[str, ...]]
+
+    def plan(self, *, now: float = NOW) -> Plan:
+        observed = seen(self.specs, *self.jobs, gone=self.gone)
+        return plan(
+            declared(*self.specs, lineage=self.lineage, newer=self.later), observed, self.memory, now=now
+        )
+
+    def cases(self) -> list[Case]:
+        """The case of each name."""
+        asked = declared(*self.specs, lineage=self.lineage, newer=self.later)
+        observed = seen(self.specs, *self.jobs, gone=self.gone)
+        return list(cases(asked, observed, self.memory, now=NOW))
+
+
+def test_nothing_to_do() -> None:
+    assert Row(specs=(), expected={}).plan() == Plan(decisions=())
+    running = Row(specs=(A, B), jobs=(job(A), job(B, "j2", SUCCEEDED)), expected={}).plan()
+    assert told(running) == {"a": ("keep j1 running",), "b": ("keep j2 succeeded",)}
+    assert not running.pending
+    assert not running.attention
+
+
+UNTOUCHABLE = {
+    "a job with damaged tags makes its name untouchable": Row(
+        jobs=(broken(A), job(OLD, "j2")), expected={"a": ("hold j1 unreadable!",)}
+    ),
+    "a damaged job that has ended still holds a declared name": Row(
+        jobs=(broken(A, "j1", FAILED),), expected={"a": ("hold j1 unreadable!",)}
+    ),
+    "a damaged live job of a name that nobody declares is held": Row(
+        specs=(), jobs=(broken(A),), expected={"a": ("hold j1 unreadable!",)}
+    ),
+    "a damaged job of the past is history where nobody declares its name": Row(
+        specs=(), jobs=(broken(A, "j1", SUCCEEDED),), expected={}
+    ),
+    "a damaged job whose very name is lost is told under its id": Row(
+        specs=(B,),
+        jobs=(job(A, altered={tags.NAME: "?", tags.RUN: None}), job(B, "j2")),
+        expected={"b": ("keep j2 running",), "job-j1": ("hold j1 unreadable!",)},
+    ),
+    "a damaged job holds the name it carries and the name that wants its work": Row(
+        specs=(A, B),
+        jobs=(job(A, altered={tags.NAME: "b", tags.RUN: "v=1 attempt=0 op=00000001"}), job(B, "j2")),
+        expected={"a": ("hold j1 unreadable!",), "b": ("hold j1 unreadable!",)},
+    ),
+    "a damaged job whose name and run are lost holds the name that wants its work": Row(
+        specs=(A, AGAIN_ELSEWHERE, B),
+        jobs=(job(A, altered={tags.NAME: None, tags.RUN: None}), job(B, "j2")),
+        expected={
+            "a": ("hold j1 unreadable!",),
+            "again": ("hold j1 unreadable!",),
+            "b": ("keep j2 running",),
+        },
+    ),
+    "a damaged rerun does not hide whose work it is": Row(
+        specs=(AGAIN_ELSEWHERE,),
+        jobs=(job(AGAIN_ELSEWHERE, altered={tags.NAME: "other", tags.RUN: "v=1 attempt=1"}),),
+        expected={"again": ("hold j1 unreadable!",), "other": ("hold j1 unreadable!",)},
+    ),
+    "a newer tool's job makes its name untouchable": Row(
+        jobs=(newer(A), job(OLD, "j2")), expected={"a": ("hold j1 newer_tool!",)}
+    ),
+    "a newer tool's live job of a name that nobody declares is held": Row(
+        specs=(), jobs=(newer(A),), expected={"a": ("hold j1 newer_tool!",)}
+    ),
+    "a work digest of the future is a newer tool's": Row(
+        jobs=(job(A, altered={tags.WORK: "v2:" + sha("w1")}),), expected={"a": ("hold j1 newer_tool!",)}
+    ),
+    "damaged tags are told before a newer tool": Row(
+        jobs=(newer(A), broken(A, "j2")), expected={"a": ("hold j2 unreadable!",)}
+    ),
+    "a status of the future makes its name untouchable": Row(
+        jobs=(job(A, "j1", UNKNOWN), job(OLD, "j2"), job(A, "j3")),
+        expected={"a": ("hold j1 unknown_status!",)},
+    ),
+    "a status of the future holds a name that nobody declares": Row(
+        specs=(), jobs=(job(A, "j1", UNKNOWN), job(A, "j2")), expected={"a": ("hold j1 unknown_status!",)}
+    ),
+    "a status of the future follows a rename": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, "j1", UNKNOWN),),
+        expected={"a": ("keep j1 renamed",), "b": ("hold j1 unknown_status!",)},
+    ),
+}
+
+HISTORY = {
+    "a job of another branch is not removed": Row(
+        specs=(), jobs=(job(A, commit=ELSEWHERE),), expected={"a": ("hold j1 other_history",)}
+    ),
+    "a job of this very commit is removed": Row(
+        specs=(), jobs=(job(A, commit=HEAD),), expected={"a": ("cancel j1 removed",)}
+    ),
+    "a job bought from no commit is removed": Row(
+        specs=(), jobs=(job(A, commit=""),), expected={"a": ("cancel j1 removed",)}
+    ),
+    "outside of git a job bought from a commit is not removed": Row(
+        specs=(), jobs=(job(A),), lineage=None, expected={"a": ("hold j1 other_history",)}
+    ),
+    "outside of git a job bought outside of git is removed": Row(
+        specs=(), jobs=(job(A, commit=""),), lineage=None, expected={"a": ("cancel j1 removed",)}
+    ),
+    "one job of another branch holds its name's other jobs too": Row(
+        specs=(),
+        jobs=(job(A), job(OLD, "j2", commit=ELSEWHERE)),
+        expected={"a": ("hold j2 other_history",)},
+    ),
+    "a job of another branch is not superseded, and its work is not replaced": Row(
+        jobs=(job(OLD, commit=ELSEWHERE),), expected={"a": ("hold j1 other_history",)}
+    ),
+    "a job of another branch is not suspended": Row(
+        specs=(SUSPENDED,), jobs=(job(A, commit=ELSEWHERE),), expected={"a": ("hold j1 other_history",)}
+    ),
+    "a job of another branch that runs the wanted work is simply kept": Row(
+        jobs=(job(A, commit=ELSEWHERE),), expected={"a": ("keep j1 running",)}
+    ),
+    "a job of another branch may finish": Row(
+        specs=(FINISHING,),
+        jobs=(job(OLD, commit=ELSEWHERE),),
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "a checkout that is older than the last job of the name buys nothing": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED, commit="later"),),
+        later=("later",),
+        expected={"a": ("hold j1 checkout_behind",)},
+    ),
+    "a commit that nobody knows, such as a squashed one, is no reason not to buy": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED, commit="squashed"),),
+        expected={"a": ("create changed 1",)},
+    ),
+    "what a later commit has bought of the wanted work is kept": Row(
+        jobs=(job(A, "j1", SUCCEEDED, commit="later"),),
+        later=("later",),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "a duplicate of another branch is cancelled all the same": Row(
+        jobs=(job(A, age=700), job(A, "j2", commit=ELSEWHERE)),
+        expected={"a": ("keep j1 running", "cancel j2 duplicate")},
+    ),
+    "a kept job of another branch is held as kept": Row(
+        specs=(), jobs=(job(KEEPING, commit=ELSEWHERE),), expected={"a": ("hold j1 kept",)}
+    ),
+    "a job of another branch that has ended stands in nobody's way": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED, commit=ELSEWHERE),), expected={"a": ("create changed 1",)}
+    ),
+}
+
+UNWANTED = {
+    "suspending cancels every live job of the name": Row(
+        specs=(SUSPENDED,),
+        jobs=(job(A), job(OLD, "j2"), job(AGAIN, "j3"), job(A, "j4", SUCCEEDED)),
+        expected={"a": ("cancel j1 suspended", "cancel j2 suspended", "cancel j3 suspended")},
+    ),
+    "a suspended spec without a live job is held": Row(
+        specs=(SUSPENDED,), expected={"a": ("hold - suspended",)}
+    ),
+    "a suspended spec waits for nothing while its job stops": Row(
+        specs=(SUSPENDED,), jobs=(job(A, "j1", STOPPING),), expected={"a": ("hold - suspended",)}
+    ),
+    "suspending reaches a job that was bought under another name": Row(
+        specs=(spec("b", suspend=True),),
+        jobs=(job(A),),
+        expected={"a": ("keep j1 renamed",), "b": ("cancel j1 suspended",)},
+    ),
+    "what is no longer declared is cancelled": Row(
+        specs=(B,),
+        jobs=(job(A), job(B, "j2")),
+        expected={"a": ("cancel j1 removed",), "b": ("keep j2 running",)},
+    ),
+    "what is no longer declared and stopping already is left alone": Row(
+        specs=(), jobs=(job(A, "j1", STOPPING),), expected={}
+    ),
+    "what has ended is history": Row(
+        specs=(),
+        jobs=tuple(
+            job(A, f"j{at}", phase) for at, phase in enumerate((SUCCEEDED, FAILED, TIMED_OUT, CANCELLED))
+        ),
+        expected={},
+    ),
+    "the job's own tag decides whether it is kept": Row(
+        specs=(), jobs=(job(KEEPING), job(OLD, "j2")), expected={"a": ("hold j1 kept", "cancel j2 removed")}
+    ),
+    "a rename buys nothing and cancels nothing": Row(
+        specs=(spec("b"),), jobs=(job(A),), expected={"a": ("keep j1 renamed",), "b": ("keep j1 running",)}
+    ),
+    "a renamed spec whose work is asked for again is a rerun": Row(
+        specs=(AGAIN_ELSEWHERE,), jobs=(job(A, "j1", SUCCEEDED),), expected={"again": ("create rerun 1",)}
+    ),
+    "a renamed spec's success is still its success": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, "j1", SUCCEEDED),),
+        expected={"a": ("keep j1 renamed",), "b": ("keep j1 succeeded",)},
+    ),
+    "a name that was renamed away is cancelled in what nobody wants": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, age=700), job(OLD, "j2")),
+        expected={"a": ("cancel j2 removed",), "b": ("keep j1 running",)},
+    ),
+    "swapping two names buys nothing and cancels nothing": Row(
+        specs=(spec("a", "w2"), spec("b", "w1")),
+        jobs=(job(A), job(B, "j2", SUCCEEDED)),
+        expected={"a": ("keep j2 succeeded",), "b": ("keep j1 running",)},
+    ),
+    "a rename with a change is a removal and a new job": Row(
+        specs=(spec("b", "w9"),),
+        jobs=(job(A),),
+        expected={"a": ("cancel j1 removed",), "b": ("create new 1",)},
+    ),
+    "a renamed failure keeps its attempts": Row(
+        specs=(spec("b", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", FAILED, attempt=2)),
+        expected={"a": ("keep j1 renamed", "keep j2 renamed"), "b": ("create retry 3",)},
+    ),
+    "a renamed failure has no more attempts than before": Row(
+        specs=(spec("b", retry=retrying(2)),),
+        jobs=(job(A, "j1", FAILED, attempt=2),),
+        expected={"a": ("keep j1 renamed",), "b": ("hold j1 failed!",)},
+    ),
+    "work that another spec took over is that spec's even where it has its own job": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, age=700), job(spec("b", "w0"), "j2")),
+        expected={"a": ("keep j1 renamed",), "b": ("keep j1 running", "cancel j2 superseded")},
+    ),
+    "a name that changes hands leaves both jobs alone": Row(
+        specs=(A, spec("b", "w0")),
+        jobs=(job(OLD), job(A, "j2")),
+        expected={"a": ("keep j2 running",), "b": ("keep j1 running",)},
+    ),
+}
+
+OTHER_WORK = {
+    "changed work replaces what runs": Row(
+        jobs=(job(OLD),), expected={"a": ("create changed 1", "cancel j1 superseded")}
+    ),
+    "changed work leaves what has ended": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED), job(OLD, "j2", STOPPING)), expected={"a": ("create changed 1",)}
+    ),
+    "changed work replaces everything that runs": Row(
+        jobs=(job(OLD), job(spec("a", "w8"), "j2")),
+        expected={"a": ("create changed 1", "cancel j1 superseded", "cancel j2 superseded")},
+    ),
+    "with on_change finish the running job ends first": Row(
+        specs=(FINISHING,), jobs=(job(OLD),), expected={"a": ("hold j1 waiting", "keep j1 running")}
+    ),
+    "with on_change finish the new work is bought once the old has ended": Row(
+        specs=(FINISHING,), jobs=(job(OLD, "j1", SUCCEEDED),), expected={"a": ("create changed 1",)}
+    ),
+    "with on_change finish both may run": Row(
+        specs=(FINISHING,),
+        jobs=(job(OLD), job(A, "j2")),
+        expected={"a": ("keep j2 running", "keep j1 running")},
+    ),
+    "a rerun waits for the run that is under way": Row(
+        specs=(AGAIN,), jobs=(job(A),), expected={"a": ("hold j1 waiting", "keep j1 running")}
+    ),
+    "a rerun follows a success": Row(
+        specs=(AGAIN,), jobs=(job(A, "j1", SUCCEEDED),), expected={"a": ("create rerun 1",)}
+    ),
+    "a rerun follows a failure as its first attempt": Row(
+        specs=(AGAIN,), jobs=(job(A, "j1", FAILED, attempt=3),), expected={"a": ("create rerun 1",)}
+    ),
+    "a rerun follows what a person stopped": Row(
+        specs=(AGAIN,), jobs=(job(A, "j1", CANCELLED),), expected={"a": ("create rerun 1",)}
+    ),
+    "a rerun waits for the run under way and stops other work": Row(
+        specs=(AGAIN,),
+        jobs=(job(A), job(OLD, "j2")),
+        expected={"a": ("hold j1 waiting", "keep j1 running", "cancel j2 superseded")},
+    ),
+    "two reruns of the same work may both run": Row(
+        specs=(AGAIN,),
+        jobs=(job(A), job(AGAIN, "j2")),
+        expected={"a": ("keep j2 running", "keep j1 running")},
+    ),
+    "going back to work that has succeeded buys nothing": Row(
+        jobs=(job(A, "j1", SUCCEEDED), job(spec("a", "w9"), "j2", SUCCEEDED)),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "going back to work that has succeeded stops the newer work": Row(
+        jobs=(job(A, "j1", SUCCEEDED), job(spec("a", "w9"), "j2")),
+        expected={"a": ("keep j1 succeeded", "cancel j2 superseded")},
+    ),
+}
+
+DUPLICATES = {
+    "of two live twins the older stays": Row(
+        jobs=(job(A, "j1", age=500), job(A, "j2", age=501)),
+        expected={"a": ("keep j2 running", "cancel j1 duplicate")},
+    ),
+    "of twins of one second the smaller id stays": Row(
+        jobs=(job(A, "j3"), job(A, "j2"), job(A, "j1")),
+        expected={"a": ("keep j1 running", "cancel j2 duplicate", "cancel j3 duplicate")},
+    ),
+    "twins under two names are twins": Row(
+        jobs=(job(spec("b"), "j1", age=601), job(A, "j2")),
+        expected={"a": ("keep j1 running", "cancel j2 duplicate"), "b": ("keep j1 renamed",)},
+    ),
+    "a live twin of a success is waste": Row(
+        jobs=(job(A, "j1", age=900), job(A, "j2", SUCCEEDED)),
+        expected={"a": ("keep j2 succeeded", "cancel j1 duplicate")},
+    ),
+    "of two successes the better one stands": Row(
+        jobs=(job(A, "j1", SUCCEEDED, failed_requests=2), job(A, "j2", SUCCEEDED, failed_requests=0)),
+        expected={"a": ("keep j2 succeeded",)},
+    ),
+    "a twin that is stopping is no duplicate any more": Row(
+        jobs=(job(A), job(A, "j2", STOPPING)), expected={"a": ("keep j1 running",)}
+    ),
+    "a cancelled duplicate is not an attempt that a person stopped": Row(
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED)),
+        memory=memory(*stopped("j2", "duplicate")),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a cancelled duplicate does not hinder the retry of its twin": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED)),
+        memory=memory(*stopped("j2", "duplicate")),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a cancelled duplicate whose twin is gone proves that the work was bought": Row(
+        jobs=(job(A, "j2", CANCELLED),),
+        memory=memory(*stopped("j2", "duplicate")),
+        expected={"a": ("hold j2 record_gone!",)},
+    ),
+    "a cancelled duplicate is not restored": Row(
+        jobs=(job(A, "j1", CANCELLED), job(A, "j2", CANCELLED)),
+        memory=memory(*stopped("j2", "duplicate")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+}
+
+SETTLING = {
+    "a create whose outcome is not known holds its work": Row(
+        memory=memory(intended(A, "00000009", at=NOW - 59)), expected={"a": ("hold - unsettled",)}
+    ),
+    "a create that has settled without a job is made again": Row(
+        memory=memory(intended(A, "00000009", at=NOW - 60)), expected={"a": ("create new 1",)}
+    ),
+    "a lost create that shows in the list is settled": Row(
+        jobs=(job(A, "j1", FAILED, op="00000009"),),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a lost create that shows in the list may be retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED, op="00000009"),),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("create retry 2",)},
+    ),
+    "an unsettled retry holds the next one": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(intended(A, "00000009", attempt=2)),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "an unsettled create of work that runs is no matter": Row(
+        jobs=(job(A),), memory=memory(intended(A, "00000009")), expected={"a": ("keep j1 running",)}
+    ),
+    "an unsettled create of work that succeeded is no matter": Row(
+        jobs=(job(A, "j1", SUCCEEDED),),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "an unsettled create of other work is no matter": Row(
+        memory=memory(intended(OLD, "00000009")), expected={"a": ("create new 1",)}
+    ),
+    "an unsettled create follows its work to another name": Row(
+        specs=(spec("b"),), memory=memory(intended(A, "00000009")), expected={"b": ("hold - unsettled",)}
+    ),
+    "a job that is stopping is waited for": Row(
+        jobs=(job(A, "j1", STOPPING),), expected={"a": ("hold j1 stopping",)}
+    ),
+    "a retry waits for a twin that is stopping": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", STOPPING)),
+        expected={"a": ("hold j2 stopping",)},
+    ),
+}
+
+TWINS_OF_OLD_WORK = {
+    "of twins that a rerun waits for the oldest stays": Row(
+        specs=(AGAIN,),
+        jobs=(job(A, "j1", age=900), job(A, "j2"), job(A, "j3", age=300)),
+        expected={
+            "a": ("hold j1 waiting", "keep j1 running", "cancel j2 duplicate", "cancel j3 duplicate"),
+        },
+    ),
+    "of twins that changed work waits for the oldest stays": Row(
+        specs=(FINISHING,),
+        jobs=(job(OLD, "j2", age=300), job(OLD, "j1", age=900)),
+        expected={"a": ("hold j1 waiting", "keep j1 running", "cancel j2 duplicate")},
+    ),
+    "twins of two old reruns are told apart": Row(
+        specs=(spec("a", rerun="3"),),
+        jobs=(job(A, "j1", age=900), job(AGAIN, "j2", age=800), job(A, "j3"), job(AGAIN, "j4", age=10)),
+        expected={
+            "a": (
+                "hold j1 waiting",
+                "keep j1 running",
+                "keep j2 running",
+                "cancel j3 duplicate",
+                "cancel j4 duplicate",
+            )
+        },
+    ),
+    "a twin of old work that has succeeded is not waited for": Row(
+        specs=(AGAIN,),
+        jobs=(job(A, "j1", SUCCEEDED, age=900), job(A, "j2")),
+        expected={"a": ("create rerun 1", "cancel j2 duplicate")},
+    ),
+    "twins of work that is replaced are superseded, both": Row(
+        jobs=(job(OLD, "j1", age=900), job(OLD, "j2")),
+        expected={"a": ("create changed 1", "cancel j1 superseded", "cancel j2 superseded")},
+    ),
+    "of twins that nobody declares and that are kept the oldest stays": Row(
+        specs=(),
+        jobs=(job(KEEPING, "j1", age=900), job(KEEPING, "j2")),
+        expected={"a": ("hold j1 kept", "cancel j2 duplicate")},
+    ),
+    "a twin that is cancelled as removed is no reason to cancel the one that is kept": Row(
+        specs=(),
+        jobs=(job(A, "j1", age=900), job(KEEPING, "j2")),
+        expected={"a": ("cancel j1 removed", "hold j2 kept")},
+    ),
+}
+
+FORGOTTEN = {
+    "a success whose record is gone is still a success": Row(
+        memory=memory(created(A, "j1"), ended(A, "j1", SUCCEEDED)),
+        gone=("j1",),
+        expected={"a": ("keep - record_gone",)},
+    ),
+    "a job whose record is gone before it ended is not bought again": Row(
+        memory=memory(created(A, "j1")), gone=("j1",), expected={"a": ("hold - record_gone!",)}
+    ),
+    "a failure whose record is gone counts as an attempt": Row(
+        specs=(TWICE,),
+        memory=memory(created(A, "j1"), ended(A, "j1", FAILED)),
+        gone=("j1",),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a failure whose record is gone leaves no attempt": Row(
+        memory=memory(ended(A, "j1", FAILED)), gone=("j1",), expected={"a": ("hold - failed!",)}
+    ),
+    "a job that we cancelled and whose record is gone is restored": Row(
+        memory=memory(created(A, "j1"), *stopped("j1", "suspended")),
+        gone=("j1",),
+        expected={"a": ("create restored 1",)},
+    ),
+    "a job that we meant to cancel, perhaps in vain, and whose record is gone is not restored": Row(
+        memory=memory(created(A, "j1"), meant("j1", "suspended")),
+        gone=("j1",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "a job that we meant to cancel and that was seen cancelled may have been stopped by a person": Row(
+        memory=memory(created(A, "j1"), meant("j1", "suspended"), ended(A, "j1", CANCELLED)),
+        gone=("j1",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "a job that a person cancelled with this tool and whose record is gone is not restored": Row(
+        memory=memory(created(A, "j1"), *stopped("j1", "by_hand")),
+        gone=("j1",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "a duplicate that we cancelled and whose record is gone is nothing": Row(
+        jobs=(job(A, "j2", FAILED),),
+        memory=memory(created(A, "j1"), *stopped("j1", "duplicate")),
+        gone=("j1",),
+        expected={"a": ("hold j2 failed!",)},
+    ),
+    "a success that our cancel came too late for is a success when its record is gone": Row(
+        memory=memory(created(A, "j1"), *stopped("j1", "superseded"), ended(A, "j1", SUCCEEDED)),
+        gone=("j1",),
+        expected={"a": ("keep - record_gone",)},
+    ),
+    "a failure that our cancel came too late for is an attempt when its record is gone": Row(
+        memory=memory(created(A, "j1"), *stopped("j1", "suspended"), ended(A, "j1", FAILED)),
+        gone=("j1",),
+        expected={"a": ("hold - failed!",)},
+    ),
+    "a restored job whose record is gone is not bought a third time": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(created(A, "j1"), *stopped("j1", "suspended"), created(A, "j2")),
+        gone=("j2",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "an earlier attempt whose record is gone is no matter": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j2", FAILED, attempt=2),),
+        memory=memory(created(A, "j1")),
+        gone=("j1",),
+        expected={"a": ("create retry 3",)},
+    ),
+    "a later attempt whose record is gone is not made again": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(created(A, "j2", attempt=2)),
+        gone=("j2",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
+    "a record that is gone does not matter while its twin runs": Row(
+        jobs=(job(A),), memory=memory(created(A, "j2")), gone=("j2",), expected={"a": ("keep j1 running",)}
+    ),
+    "a record of other work that is gone is no matter": Row(
+        memory=memory(created(OLD, "j1")), gone=("j1",), expected={"a": ("create new 1",)}
+    ),
+}
+
+CANCELS = {
+    "what a person stopped stays stopped": Row(
+        jobs=(job(A, "j1", CANCELLED),), expected={"a": ("hold j1 cancelled!",)}
+    ),
+    "what a person stopped with this tool stays stopped": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED)),
+        memory=memory(*stopped("j1", "by_hand")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "what we removed comes back when it is declared again": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(*stopped("j1", "removed")),
+        expected={"a": ("create restored 1",)},
+    ),
+    "what we suspended comes back": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(*stopped("j1", "suspended")),
+        expected={"a": ("create restored 1",)},
+    ),
+    "what we superseded comes back when the work comes back": Row(
+        jobs=(job(A, "j1", CANCELLED), job(OLD, "j2")),
+        memory=memory(*stopped("j1", "superseded")),
+        expected={"a": ("create restored 1", "cancel j2 superseded")},
+    ),
+    "without a ledger the tag of the job that replaced it shows that we stopped it": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
+        expected={"a": ("create restored 1",)},
+    ),
+    "without a ledger the tag counts under whatever name the replacement was created": Row(
+        specs=(spec("b"),),
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j0", "j1"))),
+        expected={"a": ("keep j1 renamed",), "b": ("create restored 1",)},
+    ),
+    "a ledger that only saw the end of a job does not know who stopped it, and its replacement's tag does": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
+        memory=memory(ended(A, "j1", CANCELLED)),
+        expected={"a": ("create restored 1",)},
+    ),
+    "without a ledger a later job of other work proves nothing": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a later job of other work proves nothing of a job that the ledger knows": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100)),
+        memory=memory(created(A, "j1"), created(OLD, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a later rerun and back again proves nothing": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(AGAIN, "j2", SUCCEEDED, age=100)),
+        memory=memory(created(A, "j1"), created(AGAIN, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "what a person stopped stays stopped under another spec's name": Row(
+        specs=(spec("b"), spec("c", "w3")),
+        jobs=(
+            job(A, "j1", CANCELLED, age=900),
+            job(OLD, "j2", SUCCEEDED, age=100),
+            job(spec("c", "w3"), "j3"),
+        ),
+        memory=memory(created(A, "j1"), created(OLD, "j2")),
+        expected={"a": ("keep j1 renamed",), "b": ("hold j1 cancelled!",), "c": ("keep j3 running",)},
+    ),
+    "a tag that says it replaced a job proves nothing if the ledger knows the job": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
+        memory=memory(created(A, "j1"), created(OLD, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "nor if the ledger knows only the intent to create it": Row(
+        jobs=(
+            job(A, "j1", CANCELLED, age=900, op="00000009"),
+            job(OLD, "j2", SUCCEEDED, age=100, over=("j1",)),
+        ),
+        memory=memory(intended(A, "00000009")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a cancel of ours that was intended and perhaps never sent proves nothing": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(created(A, "j1"), meant("j1", "suspended")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "nor does it prove anything if that is all that the ledger has about the job": Row(
+        jobs=(job(A, "j1", CANCELLED, age=900), job(OLD, "j2", SUCCEEDED, age=100, over=("j1",))),
+        memory=memory(meant("j1", "superseded")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a job whose cancel failed, and that has stopped all the same, may have been stopped by a person": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(
+            created(A, "j1"),
+            meant("j1", "suspended"),
+            CancelEnded(at=NOW, run_id="r1", job_id="j1", status="CANCELLED", error="503"),
+        ),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a cancel by hand that the API accepted is a person's, whatever was intended later": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(*stopped("j1", "by_hand", run_id="r0"), meant("j1", "removed", at=NOW + 9)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a duplicate that we perhaps cancelled in vain may have been stopped by a person": Row(
+        jobs=(job(A, "j1", FAILED, age=900), job(A, "j2", CANCELLED)),
+        memory=memory(created(A, "j2"), meant("j2", "duplicate")),
+        expected={"a": ("hold j2 cancelled!",)},
+    ),
+    "what comes back carries the attempt of what was stopped, whatever has become of those before it": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j2", CANCELLED, attempt=2),),
+        memory=memory(*stopped("j2", "removed")),
+        expected={"a": ("create restored 2",)},
+    ),
+    "what comes back carries no more than the most attempts": Row(
+        jobs=(job(A, "j2", CANCELLED, attempt=2),),
+        memory=memory(*stopped("j2", "removed")),
+        expected={"a": ("create restored 1",)},
+    ),
+    "without a ledger an earlier job of other work shows nothing": Row(
+        jobs=(job(A, "j1", CANCELLED, age=100), job(OLD, "j2", SUCCEEDED, age=900)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "without a ledger a later job of another name shows nothing": Row(
+        specs=(A, B),
+        jobs=(job(A, "j1", CANCELLED, age=900), job(spec("b", "w7"), "j2", age=1), job(B, "j3")),
+        expected={
+            "a": ("hold j1 cancelled!",),
+            "b": ("keep j3 running", "cancel j2 superseded"),
+        },
+    ),
+    "a cancel of ours that was refused did not stop it": Row(
+        jobs=(job(A, "j1", CANCELLED),),
+        memory=memory(meant("j1", "removed"), CancelEnded(at=NOW, run_id="r1", job_id="j1", error="409")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "the newest attempt counts, not an older one that a person stopped": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", CANCELLED), job(A, "j2", FAILED, attempt=2)),
+        expected={"a": ("create retry 3",)},
+    ),
+    "a person stopped the work even if a younger twin of the job failed": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", CANCELLED, age=900), job(A, "j2", FAILED, age=800)),
+        memory=memory(created(A, "j1"), created(A, "j2")),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "a retry that a person stopped stays stopped": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
+        expected={"a": ("hold j2 cancelled!",)},
+    ),
+    "what was restored and then stopped by a person stays stopped": Row(
+        jobs=(job(A, "j1", CANCELLED, attempt=3, age=900), job(A, "j2", CANCELLED, age=100)),
+        memory=memory(*stopped("j1", "suspended")),
+        expected={"a": ("hold j2 cancelled!",)},
+    ),
+    "what was restored and then failed is not restored again": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", CANCELLED, attempt=3, age=900), job(A, "j2", FAILED, age=100)),
+        memory=memory(*stopped("j1", "suspended")),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a retry that we suspended comes back as the same attempt": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
+        memory=memory(*stopped("j2", "suspended")),
+        expected={"a": ("create restored 2",)},
+    ),
+    "a retry that we suspended does not come back where no attempt is left": Row(
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
+        memory=memory(*stopped("j2", "suspended")),
+        expected={"a": ("hold j2 failed!",)},
+    ),
+}
+
+FAILURES = {
+    "a failure is told once its one attempt is used": Row(
+        jobs=(job(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "a failure is retried while attempts are left": Row(
+        specs=(TWICE,), jobs=(job(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
+    ),
+    "a timeout is retried while attempts are left": Row(
+        specs=(TWICE,), jobs=(job(A, "j1", TIMED_OUT),), expected={"a": ("create retry 2",)}
+    ),
+    "a failure that is not listed is not retried": Row(
+        specs=(spec("a", retry=retrying(3, TIMED_OUT)),),
+        jobs=(job(A, "j1", FAILED),),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a timeout that is not listed is not retried": Row(
+        specs=(spec("a", retry=retrying(3, FAILED)),),
+        jobs=(job(A, "j1", TIMED_OUT),),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "the attempts in the tags count": Row(
+        specs=(TWICE,), jobs=(job(A, "j1", FAILED, attempt=2),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "the failed jobs count where the tags say less": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", FAILED)),
+        expected={"a": ("hold j2 failed!",)},
+    ),
+    "the attempts in memory count": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(ended(A, "j0", FAILED, attempt=2)),
+        gone=("j0",),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "a failed job and its failed twin, whose record is gone, are two attempts": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(ended(A, "j0", FAILED)),
+        gone=("j0",),
+        expected={"a": ("hold j1 failed!",)},
+    ),
+    "what was deleted before anybody saw it end counts beside the attempts of another runner": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j2", FAILED), job(A, "j3", FAILED, attempt=2)),
+        memory=memory(created(A, "j1")),
+        gone=("j1",),
+        expected={"a": ("hold j3 failed!",)},
+    ),
+    "what we cancelled before it was deleted is no failed attempt": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j2", FAILED), job(A, "j3", FAILED, attempt=2)),
+        memory=memory(created(A, "j1"), *stopped("j1", "removed")),
+        gone=("j1",),
+        expected={"a": ("create retry 3",)},
+    ),
+    "a failed job that the ledger remembers too is one attempt": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(ended(A, "j1", FAILED)),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a failure of another rerun is no attempt": Row(
+        specs=(spec("a", rerun="2", retry=retrying(2)),),
+        jobs=(job(A, "j1", FAILED, age=900), job(AGAIN, "j2", FAILED)),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a failure with answers inside is not retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED, succeeded_requests=1),),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "a timeout with answers inside is not retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", TIMED_OUT, succeeded_requests=9),),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "an early attempt with answers inside stops later retries": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED, succeeded_requests=5), job(A, "j2", FAILED, attempt=2)),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "a failure whose every answer failed is retried": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED, failed_requests=9, completed_requests=9),),
+        expected={"a": ("create retry 2",)},
+    ),
+    "a success wants attention where too many requests failed": Row(
+        jobs=(job(A, "j1", SUCCEEDED, failed_requests=1),), expected={"a": ("keep j1 succeeded!",)}
+    ),
+    "a success is good enough at exactly max_failed": Row(
+        specs=(spec("a", max_failed=0.1),),
+        jobs=(job(A, "j1", SUCCEEDED, failed_requests=1),),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "nothing was ever bought": Row(expected={"a": ("create new 1",)}),
+    "work of unknown size can be bought": Row(specs=(hidden(),), expected={"a": ("create new 1",)}),
+    "another project's jobs are none of ours": Row(
+        jobs=(job(A, project="other"), job(OLD, "j2", project="other")), expected={"a": ("create new 1",)}
+    ),
+    "jobs without our tags are none of ours": Row(
+        jobs=(job(A, altered=dict.fromkeys((tags.PROJECT, tags.NAME, tags.WORK, tags.RUN))),),
+        expected={"a": ("create new 1",)},
+    ),
+}
+
+BY_HAND = untagged(A)
+OF_A = adopting(A)
+FOREIGN = "11111111"
+
+ADOPTED = {
+    "an adopted job that runs is the job of its work": Row(
+        specs=(OF_A,), jobs=(BY_HAND,), expected={"a": ("keep j1 adopted",)}
+    ),
+    "an adopted job that has succeeded is the job of its work": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", SUCCEEDED),), expected={"a": ("keep j1 adopted",)}
+    ),
+    "an adopted success with too many failures needs a person": Row(
+        specs=(OF_A,),
+        jobs=(untagged(A, "j1", SUCCEEDED, failed_requests=1, succeeded_requests=9),),
+        expected={"a": ("keep j1 adopted!",)},
+    ),
+    "an adopted failure counts as the first attempt": Row(
+        specs=(adopting(TWICE),), jobs=(untagged(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
+    ),
+    "an adopted failure is told once no attempt is left": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "an adopted job that a person stopped stays stopped, whatever came after it": Row(
+        specs=(OF_A,),
+        jobs=(untagged(A, "j1", CANCELLED), job(OLD, "j2", SUCCEEDED, age=60)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "what a person stopped stays stopped, whatever is adopted that came after it": Row(
+        specs=(adopting(A, "j2", work=OLD),),
+        jobs=(job(A, "j1", CANCELLED, age=900), untagged(OLD, "j2", SUCCEEDED, age=60)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "an adopted job that is being stopped is waited for": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", STOPPING),), expected={"a": ("hold j1 stopping",)}
+    ),
+    "an adopted job of an unknown status makes its name untouchable": Row(
+        specs=(OF_A,), jobs=(untagged(A, "j1", UNKNOWN),), expected={"a": ("hold j1 unknown_status!",)}
+    ),
+    "a job of ours that runs comes before an adopted one, older or not": Row(
+        specs=(OF_A,), jobs=(untagged(A, age=900), job(A, "j2")), expected={"a": ("keep j2 running",)}
+    ),
+    "a job of ours that has succeeded comes before an adopted one": Row(
+        specs=(OF_A,), jobs=(BY_HAND, job(A, "j2", SUCCEEDED)), expected={"a": ("keep j2 succeeded",)}
+    ),
+    "an adopted job that runs comes before one of ours that failed": Row(
+        specs=(adopting(TWICE),), jobs=(BY_HAND, job(A, "j2", FAILED)), expected={"a": ("keep j1 adopted",)}
+    ),
+    "changed work waits for the adopted job and does not stop it": Row(
+        specs=(adopting(A, work=OLD),),
+        jobs=(untagged(OLD),),
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "changed work is bought once the adopted job has ended": Row(
+        specs=(adopting(A, work=OLD),),
+        jobs=(untagged(OLD, "j1", SUCCEEDED),),
+        expected={"a": ("create changed 1",)},
+    ),
+    "a rerun waits for the adopted job": Row(
+        specs=(adopting(AGAIN),), jobs=(BY_HAND,), expected={"a": ("hold j1 waiting", "keep j1 running")}
+    ),
+    "a rerun is bought once the adopted job has ended": Row(
+        specs=(adopting(AGAIN),), jobs=(untagged(A, "j1", SUCCEEDED),), expected={"a": ("create rerun 1",)}
+    ),
+    "a suspended spec does not stop the job that it adopts": Row(
+        specs=(adopting(SUSPENDED),), jobs=(BY_HAND,), expected={"a": ("hold j1 suspended",)}
+    ),
+    "a suspended spec stops what is ours beside the job that it adopts": Row(
+        specs=(adopting(SUSPENDED),),
+        jobs=(BY_HAND, job(OLD, "j2")),
+        expected={"a": ("cancel j2 suspended", "hold j1 suspended")},
+    ),
+    "an adopted failure that came later undoes no person's cancel": Row(
+        specs=(adopting(TWICE, "j2"),),
+        jobs=(job(A, "j1", CANCELLED, age=900), untagged(A, "j2", FAILED, age=600)),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "an adopted failure undoes no person's cancel of another adopted job": Row(
+        specs=(adopting(TWICE, "j2"), adopting(spec("b", rerun="2"), "j1", work=A)),
+        jobs=(untagged(A, "j1", CANCELLED, age=900), untagged(A, "j2", FAILED, age=600)),
+        expected={"a": ("hold j1 cancelled!",), "b": ("create new 1",)},
+    ),
+    "an adopted job whose spec is gone does not exist": Row(specs=(), jobs=(BY_HAND,), expected={}),
+    "an adopted job that is not there buys nothing": Row(
+        specs=(OF_A,), expected={"a": ("hold - not_adopted!",)}
+    ),
+    "an adopted job of another project buys nothing": Row(
+        specs=(OF_A,), jobs=(job(A, project="other"),), expected={"a": ("hold - not_adopted!",)}
+    ),
+    "a job of ours that did other work is not adopted": Row(
+        specs=(OF_A, B), jobs=(job(B),), expected={"a": ("hold - not_adopted!",), "b": ("keep j1 running",)}
+    ),
+    "to adopt what is ours already changes nothing": Row(
+        specs=(adopting(TWICE),), jobs=(job(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
+    ),
+    "a job of another model is not adopted": Row(
+        specs=(OF_A,),
+        jobs=(structs.replace(BY_HAND, model="other"),),
+        expected={"a": ("hold - not_adopted!",)},
+    ),
+    "a job of another endpoint is not adopted": Row(
+        specs=(OF_A,),
+        jobs=(structs.replace(BY_HAND, endpoint="/v1/ocr"),),
+        expected={"a": ("hold - not_adopted!",)},
+    ),
+    "a job of another number of requests is not adopted": Row(
+        specs=(OF_A,),
+        jobs=(structs.replace(BY_HAND, total_requests=11),),
+        expected={"a": ("hold - not_adopted!",)},
+    ),
+    "a job of other uploaded files is not adopted": Row(
+        specs=(adopting(hidden()),),
+        jobs=(structs.replace(untagged(hidden()), input_files=(FOREIGN,)),),
+        expected={"a": ("hold - not_adopted!",)},
+    ),
+    "an adopted job that is gone is no matter once one of ours has done its work": Row(
+        specs=(OF_A,), jobs=(job(A, "j2", SUCCEEDED),), expected={"a": ("keep j2 succeeded",)}
+    ),
+    "an adopted job that is gone is no matter once other work is declared": Row(
+        specs=(adopting(A, work=OLD),), expected={"a": ("create new 1",)}
+    ),
+    "a job that one spec adopts counts for the spec that declares its work": Row(
+        specs=(adopting(spec("b", "w2"), work=A), A),
+        jobs=(BY_HAND,),
+        expected={"a": ("keep j1 adopted",), "b": ("create new 1",)},
+    ),
+}
+
+TABLE = (
+    ADOPTED
+    | UNTOUCHABLE
+    | HISTORY
+    | UNWANTED
+    | OTHER_WORK
+    | DUPLICATES
+    | SETTLING
+    | TWINS_OF_OLD_WORK
+    | FORGOTTEN
+    | CANCELS
+    | FAILURES
+)
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_the_table(row: Row) -> None:
+    assert told(row.plan()) == row.expected
+
+
+def test_the_table_reaches_every_reason() -> None:
+    reached = {
+        word.rstrip("!")
+        for row in TABLE.values()
+        for said in row.expected.values()
+        for word in " ".join(said).split()
+    }
+    assert set(Reason) - {Reason.QUOTA} <= reached, "the quota has tests of its own"
+
+
+def test_the_table_reaches_every_rule() -> None:
+    reached = {rule_for(case).standing for row in TABLE.values() for case in row.cases()}
+    assert reached == {rule.standing for rule in RULES}
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_exactly_one_rule_applies_to_a_name(row: Row) -> None:
+    for case in row.cases():
+        assert len([rule.standing for rule in RULES if rule.applies(case)]) == 1
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(REASONS) == set(Reason)
+    assert all(REASONS.values())
+
+
+def test_every_rule_has_a_standing_of_its_own_and_says_what_it_does() -> None:
+    assert {rule.standing for rule in RULES} == set(Standing) - {Standing.NO_ROOM}, (
+        "the quota has its own tests"
+    )
+    assert len({rule.standing for rule in RULES}) == len(RULES)
+    assert all(rule.case and rule.outcome and rule.decide.__doc__ for rule in RULES)
+
+
+def test_the_docstring_draws_the_table() -> None:
+    assert planner.table() in (planner.__doc__ or "")
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+def test_whatever_has_a_hold_that_a_person_must_see_tells_what_to_do(row: Row) -> None:
+    holds = row.plan().of(Hold)
+    assert all(hold.hint for hold in holds if hold.attention)
+
+
+# Selections.
+
+
+def test_a_selection_decides_only_what_was_asked_for() -> None:
+    jobs = (job(OLD), job(spec("gone", "w5"), "j2"), job(spec("b", "w9"), "j3"))
+    decided = plan(declared(A, B, selected=["b"]), seen((A, B), *jobs), Memory(), now=NOW)
+    assert told(decided) == {"b": ("create changed 1", "cancel j3 superseded")}
+    assert decided.not_considered == 2
+
+
+def test_a_selection_removes_nothing() -> None:
+    gone = spec("gone", "w5")
+    decided = plan(declared(A, selected=["a", "gone"]), seen((A,), job(gone)), Memory(), now=NOW)
+    assert told(decided) == {"a": ("create new 1",)}
+    assert decided.not_considered == 1
+
+
+def test_a_selection_knows_the_specs_that_were_not_asked_for() -> None:
+    renamed = spec("b")
+    decided = plan(declared(renamed, selected=[]), seen((renamed,), job(A)), Memory(), now=NOW)
+    assert told(decided) == {}
+    decided = plan(declared(renamed, selected=["b"]), seen((renamed,), job(A)), Memory(), now=NOW)
+    assert told(decided) == {"b": ("keep j1 running",)}
+
+
+# What a decision says.
+
+
+def notes(
+    *specs: JobSpec, jobs: tuple[Job, ...], now: float = NOW, uncommitted: tuple[str, ...] = ()
+) -> dict[str, tuple[str, ...]]:
+    decided = plan(declared(*specs, uncommitted=uncommitted), seen(specs, *jobs), Memory(), now=now)
+    return {decision.name: decision.notes for decision in decided.decisions if decision.notes}
+
+
+def test_changed_settings_are_a_note_and_buy_nothing() -> None:
+    labelled = spec("a", metadata={"team": "search"})
+    assert notes(labelled, jobs=(job(A),)) == {
+        "a": ("settings changed (metadata, timeout_hours or on_remove): takes effect with the next run",)
+    }
+    assert notes(labelled, jobs=(job(labelled),)) == {}
+
+
+def test_a_running_job_that_carries_another_on_remove_is_a_note() -> None:
+    carried = "the running job still carries on_remove=cancel"
+    assert carried in notes(KEEPING, jobs=(job(A),))["a"]
+    assert carried not in notes(KEEPING, jobs=(job(A, "j1", SUCCEEDED),))["a"]
+
+
+def test_a_job_past_its_timeout_by_more_than_an_hour_is_a_note() -> None:
+    late = NOW - 600 + 25 * 3600
+    assert notes(A, jobs=(job(A),), now=late) == {}
+    assert notes(A, jobs=(job(A),), now=late + 1) == {"a": ("past its timeout of 24 h by more than an hour",)}
+    assert notes(A, jobs=(job(A, "j1", SUCCEEDED),), now=late + 1) == {}
+
+
+def test_a_renamed_job_says_what_it_was_bought_as() -> None:
+    assert notes(spec("b"), jobs=(job(A),)) == {"b": ("bought as a",)}
+    assert notes(AGAIN_ELSEWHERE, jobs=(job(A, "j1", SUCCEEDED),)) == {"again": ("bought before as a",)}
+
+
+def test_what_a_create_reads_and_git_does_not_hold_is_a_note() -> None:
+    unseen = "is not committed: a run elsewhere will not see it so"
+    files = ("data/w1.jsonl", "specs/a.yaml", "data/other.jsonl")
+    assert notes(A, jobs=(), uncommitted=files) == {
+        "a": (f"specs/a.yaml {unseen}", f"data/w1.jsonl {unseen}")
+    }
+    assert notes(A, jobs=(job(A),), uncommitted=files) == {}
+
+
+def create_of(*specs: JobSpec, jobs: tuple[Job, ...]) -> Create:
+    (create,) = plan(declared(*specs), seen(specs, *jobs), Memory(), now=NOW).of(Create)
+    return create
+
+
+def test_a_change_says_which_file_changed() -> None:
+    assert create_of(A, jobs=(job(OLD),)).changes == (
+        Change("inputs", "10 requests", "10 requests: data/w1.jsonl changed"),
+    )
+
+
+def test_a_change_of_many_files_says_how_many() -> None:
+    four = spec("a", inputs=tuple(file_of(f"f{at}", requests=1) for at in range(4)))
+    assert create_of(four, jobs=(job(OLD),)).changes == (
+        Change("inputs", "10 requests", "4 requests: 4 files changed"),
+    )
+
+
+def test_a_file_that_is_no_longer_an_input_is_a_change_of_the_inputs() -> None:
+    both = spec("a", inputs=(file_of("w0"), file_of("w1")))
+    assert create_of(A, jobs=(job(both),)).changes == (Change("inputs", "20 requests", "10 requests"),)
+
+
+def test_a_change_from_what_nobody_could_count_says_so() -> None:
+    assert create_of(A, jobs=(job(hidden()),)).changes == (
+        Change("inputs", "unknown", "10 requests: data/w1.jsonl changed"),
+    )
+
+
+def test_a_change_says_every_part_that_changed() -> None:
+    other = spec("a", rerun="2", endpoint="/v1/embeddings", model=None, agent_id="ag-1")
+    assert create_of(other, jobs=(job(A, "j1", SUCCEEDED),)).changes == (
+        Change("endpoint", "/v1/chat/completions", "/v1/embeddings"),
+        Change("model", "mistral-small-latest", "none"),
+        Change("agent_id", "none", "ag-1"),
+        Change("rerun", "none", "2"),
+    )
+
+
+def test_a_rerun_says_from_which_to_which() -> None:
+    assert create_of(AGAIN, jobs=(job(A, "j1", SUCCEEDED),)).changes == (Change("rerun", "none", "2"),)
+    assert create_of(A, jobs=(job(AGAIN, "j1", SUCCEEDED),)).changes == (Change("rerun", "2", "none"),)
+
+
+def test_a_change_is_told_against_the_newest_job() -> None:
+    newest = spec("a", "w9", rerun="7")
+    jobs = (job(newest, "j1", SUCCEEDED, age=1), job(OLD, "j2", SUCCEEDED, age=2))
+    assert create_of(A, jobs=jobs).changes[-1] == Change("rerun", "7", "none")
+
+
+def test_one_inline_request_is_one_request() -> None:
+    inline = spec("a", inputs=(InlineRequests(body=b"[]", count=1),))
+    assert create_of(inline, jobs=(job(OLD),)).changes == (Change("inputs", "10 requests", "1 request"),)
+
+
+def test_work_that_differs_only_in_its_digest_is_still_told() -> None:
+    other = job(A, altered={tags.WORK: "v1:" + sha("?")})
+    (change,) = create_of(A, jobs=(other,)).changes
+    assert change.field == "work"
+
+
+def test_an_unsettled_hold_says_until_when() -> None:
+    (hold,) = Row(memory=memory(intended(A, "00000009", at=NOW - 20)), expected={}).plan().of(Hold)
+    assert hold.until == NOW + 40
+
+
+def test_a_failure_says_what_the_api_says() -> None:
+    (hold,) = (
+        Row(jobs=(job(A, "j1", FAILED, errors=("no such model", "twice")),), expected={}).plan().of(Hold)
+    )
+    assert hold.detail == "failed 1 of 1 attempts: no such model; twice"
+
+
+def test_a_last_timeout_is_called_one() -> None:
+    (hold,) = Row(jobs=(job(A, "j1", TIMED_OUT),), expected={}).plan().of(Hold)
+    assert hold.detail == "failed 1 of 1 attempts, the last by its timeout"
+
+
+def test_another_history_says_which_commit_and_what_to_do() -> None:
+    (hold,) = Row(specs=(), jobs=(job(A, commit=ELSEWHERE),), expected={}).plan().of(Hold)
+    assert hold.detail == f"bought from commit {ELSEWHERE}, which this checkout does not contain"
+    assert "reconciler jobs cancel j1" in hold.hint
+    (hold,) = Row(specs=(), jobs=(job(A),), lineage=None, expected={}).plan().of(Hold)
+    assert hold.detail == f"bought from commit {HEAD}, and this folder is not a git checkout"
+
+
+# More than one version of the work digest.
+
+
+def second(**facts: object) -> str:
+    """A second form of the work digest."""
+    return f"v2:{sha(repr(sorted(facts.items())))}"
+
+
+@pytest.fixture
+def two_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(digests.WORK_DIGESTS, "v2", second)
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_a_spec_is_compared_under_the_version_that_a_job_carries() -> None:
+    written = job(A, altered={tags.WORK: A.work("v1")})
+    wanted = spec("a")
+    assert wanted.run_key == RunKey(wanted.work("v2"), "")
+    assert wanted.run_key.work.startswith("v2:")
+    assert told(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
+        "a": ("keep j1 running",)
+    }
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_twins_of_two_digest_versions_are_twins() -> None:
+    wanted = spec("a")
+    jobs = (job(wanted, "j1", age=700, altered={tags.WORK: wanted.work("v1")}), job(wanted, "j2"))
+    assert told(plan(declared(wanted), seen((wanted,), *jobs), Memory(), now=NOW)) == {
+        "a": ("keep j1 running", "cancel j2 duplicate")
+    }
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_an_unsettled_create_counts_under_the_version_that_it_was_made_with() -> None:
+    wanted = spec("a")
+    lost = structs.replace(intended(wanted, "00000009"), work=wanted.work("v1"))
+    assert told(plan(declared(wanted), seen((wanted,)), memory(lost), now=NOW)) == {
+        "a": ("hold - unsettled",)
+    }
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_a_rerun_is_a_rerun_across_digest_versions() -> None:
+    wanted = spec("a", rerun="2")
+    written = job(spec("a"), "j1", SUCCEEDED, altered={tags.WORK: wanted.work("v1")})
+    assert told(plan(declared(wanted), seen((wanted,), written), Memory(), now=NOW)) == {
+        "a": ("create rerun 1",)
+    }

@@ -1,0 +1,276 @@
+"""What holds of every plan, whatever is declared, there and remembered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+from random import Random
+from typing import TypeVar
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from reconciler.model import Phase, RunKey, tags
+from reconciler.planning.actions import Cancel, Create, Decision, Hold, Reason
+from reconciler.planning.cases import cases
+from reconciler.planning.planner import RULES, rule_for
+from reconciler.planning.standing import Standing
+from tests.helpers.make import (
+    ACTIVE,
+    CANCELLED,
+    FAILED,
+    STOPPING,
+    SUCCEEDED,
+    TIMED_OUT,
+    declared,
+    memory,
+    modest,
+    said,
+    told,
+)
+from tests.helpers.worlds import NAMES, World, after, days, worlds
+
+T = TypeVar("T")
+
+
+@modest
+@given(worlds())
+def test_every_declared_name_is_decided_exactly_once(world: World) -> None:
+    plan = world.plan()
+    for decision in plan.decisions:
+        for action in decision.actions:
+            event(" ".join(said(action).split()[0::2]))
+    names = [decision.name for decision in plan.decisions]
+    assert names == sorted(set(names))
+    assert {it.name for it in world.specs} <= set(names)
+    assert all(decision.actions for decision in plan.decisions)
+
+
+@modest
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_order_of_the_input_never_matters(world: World, random: Random) -> None:
+    def shuffled(items: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(random.sample(items, len(items)))
+
+    other = replace(
+        world, specs=shuffled(world.specs), jobs=shuffled(world.jobs), lines=shuffled(world.lines)
+    )
+    assert other.plan() == world.plan()
+
+
+@modest
+@given(worlds())
+def test_only_live_jobs_of_ours_are_cancelled_and_each_once(world: World) -> None:
+    ours = {it.job.id: it for it in world.observed.ours}
+    cancelled = [cancel.ours.job.id for cancel in world.plan().of(Cancel)]
+    assert len(cancelled) == len(set(cancelled))
+    assert all(ours[job_id].phase is ACTIVE for job_id in cancelled)
+
+
+@modest
+@given(worlds())
+def test_nothing_is_cancelled_that_this_checkout_does_not_know_unless_it_is_a_duplicate(world: World) -> None:
+    for cancel in world.plan().of(Cancel):
+        commit = cancel.ours.tags.source.commit
+        known = not commit or commit in (world.lineage or ())
+        assert known or cancel.reason is Reason.DUPLICATE
+
+
+@modest
+@given(worlds())
+def test_nothing_is_bought_that_is_bought_or_may_be(world: World) -> None:
+    bought = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
+    live = (ACTIVE, SUCCEEDED, STOPPING, Phase.UNKNOWN)
+    held = {it.tags.run_key for it in world.observed.ours if it.phase in live}
+    ops = {it.tags.op for it in world.observed.ours}
+    for intent in memory(*world.lines).open_creates:
+        if intent.op not in ops and world.now < intent.at + 60:
+            held.add(RunKey(intent.work, intent.rerun))
+    assert not bought & held
+    damaged = {it.run_key.work for it in world.observed.unreadable if it.run_key}
+    assert not {key.work for key in bought} & damaged
+
+
+@modest
+@given(worlds())
+def test_no_work_is_bought_twice_in_one_plan(world: World) -> None:
+    bought = Counter(create.spec.run_key for create in world.plan().of(Create))
+    assert all(times == 1 for times in bought.values())
+
+
+@modest
+@given(worlds())
+def test_attempts_never_exceed_what_the_spec_allows(world: World) -> None:
+    for create in world.plan().of(Create):
+        assert 1 <= create.attempt <= create.spec.retry.max_attempts
+
+
+@modest
+@given(worlds())
+def test_a_cancelled_duplicate_leaves_an_older_job_or_a_success(world: World) -> None:
+    plan = world.plan()
+    cancelled = {cancel.ours.job.id for cancel in plan.of(Cancel)}
+    keys = {it.job.id: it.tags.run_key for it in world.observed.ours}
+    for cancel in plan.of(Cancel):
+        if cancel.reason is Reason.DUPLICATE:
+            twin = cancel.twin
+            assert twin is not None
+            assert twin in world.jobs
+            assert twin.id not in cancelled
+            assert keys.get(twin.id, cancel.ours.tags.run_key) == cancel.ours.tags.run_key
+            assert twin.phase is SUCCEEDED or (
+                twin.phase is ACTIVE and twin.age_key < cancel.ours.job.age_key
+            )
+
+
+@modest
+@given(worlds())
+def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_wanted(world: World) -> None:
+    plan = world.plan()
+    cancelled = {cancel.ours.job.id for cancel in plan.of(Cancel)}
+    untouched = {
+        decision.name
+        for decision in plan.decisions
+        if {it.reason for it in decision.of(Hold)}
+        & {Reason.UNREADABLE, Reason.NEWER_TOOL, Reason.UNKNOWN_STATUS, Reason.OTHER_HISTORY}
+    }
+    names = {decision.name for decision in plan.decisions} - untouched
+    live = Counter(
+        (it.tags.name, it.tags.run_key)
+        for it in world.observed.ours
+        if it.phase is ACTIVE and it.tags.name in names and it.job.id not in cancelled
+    )
+    assert all(number == 1 for number in live.values()), live
+
+
+@modest
+@given(worlds(), st.frozensets(st.sampled_from((*NAMES, "nobody"))))
+def test_a_selection_decides_what_the_whole_plan_decides_and_removes_nothing(
+    world: World, selected: frozenset[str]
+) -> None:
+    whole = {decision.name: decision for decision in world.plan().decisions}
+    part = world.plan(selected=selected)
+    known = {it.name for it in world.specs}
+    assert {decision.name for decision in part.decisions} == selected & known
+    assert all(decision == whole[decision.name] for decision in part.decisions)
+    assert all(cancel.reason is not Reason.REMOVED for cancel in part.of(Cancel))
+    considered = sum(_jobs(world, decision) for decision in part.decisions)
+    assert part.not_considered == len(world.observed.ours) - considered
+
+
+def _jobs(world: World, decision: Decision) -> int:
+    """How many jobs belong to a name: those of its work, and those that carry it and are nobody else's."""
+    owner = {key: it.name for it in world.specs for key in it.run_keys}
+    return sum(owner.get(it.tags.run_key, it.tags.name) == decision.name for it in world.observed.ours)
+
+
+@modest
+@given(worlds(), st.sampled_from((STOPPING, CANCELLED)))
+def test_one_apply_is_enough(world: World, cancelled: Phase) -> None:
+    plan = world.plan()
+    event(f"pending: {plan.pending}")
+    then = after(world, plan, cancelled=cancelled).plan()
+    assert not then.pending, told(then)
+
+
+@modest
+@given(worlds(), st.data())
+def test_half_an_apply_is_made_whole_by_the_next(world: World, data: st.DataObject) -> None:
+    plan = world.plan()
+    begun = structs.replace(
+        plan, decisions=tuple(decision for decision in plan.decisions if data.draw(st.booleans()))
+    )
+    between = after(world, begun)
+    whole = after(between, between.plan())
+    assert not whole.plan().pending
+    assert len(whole.jobs) == len(after(world, plan).jobs)
+
+
+@modest
+@given(worlds())
+def test_whatever_succeeds_is_bought_once_and_then_there_is_peace(world: World) -> None:
+    plans = [plan for _, plan in islice(days(world, SUCCEEDED), 5)]
+    bought = Counter(create.spec.run_key for plan in plans for create in plan.of(Create))
+    assert all(times == 1 for times in bought.values())
+    assert not plans[-1].pending
+
+
+@modest
+@given(worlds(), st.sampled_from((FAILED, TIMED_OUT)))
+def test_whatever_always_fails_is_bought_as_often_as_the_spec_allows(world: World, end: Phase) -> None:
+    plans = [plan for _, plan in islice(days(world, end), 7)]
+    bought = Counter(create.spec.name for plan in plans for create in plan.of(Create))
+    for it in world.specs:
+        allowed = it.retry.max_attempts if end in it.retry.on else 1
+        assert bought[it.name] <= allowed
+    assert not plans[-1].pending
+
+
+@modest
+@given(worlds())
+def test_an_adopted_job_is_never_cancelled_and_makes_nothing_of_ours_be_cancelled(world: World) -> None:
+    without = replace(world, specs=tuple(structs.replace(it, adopt=None) for it in world.specs))
+    adopted = {it.adopt.job for it in world.specs if it.adopt} - {it.job.id for it in world.observed.ours}
+    cancelled = {cancel.ours.job.id for cancel in world.plan().of(Cancel)}
+    event(f"adopted: {len(adopted)}")
+    assert not cancelled & adopted
+    assert cancelled <= {cancel.ours.job.id for cancel in without.plan().of(Cancel)}
+
+
+@modest
+@given(worlds())
+def test_an_adopted_job_counts_as_the_job_of_its_work(world: World) -> None:
+    untagged = {it.id: it for it in world.jobs if tags.project_of(it) is None}
+    bought = {create.spec.run_key for create in world.plan().of(Create)}
+    for it in world.specs:
+        if it.adopt and (job := untagged.get(it.adopt.job)) and job.phase in (ACTIVE, STOPPING, SUCCEEDED):
+            event(f"adopted {job.phase}")
+            assert RunKey(it.adopt.work, "") not in bought
+
+
+@modest
+@given(worlds())
+def test_a_job_that_is_to_be_adopted_and_is_not_there_buys_nothing(world: World) -> None:
+    there = {it.id for it in world.jobs}
+    bought = {create.spec.run_key for create in world.plan().of(Create)}
+    for it in world.specs:
+        if it.adopt and it.adopt.job not in there:
+            assert RunKey(it.adopt.work, "") not in bought
+
+
+def test_a_hold_alone_is_not_a_pending_change() -> None:
+    @settings(modest, derandomize=True)
+    @given(worlds())
+    def check(world: World) -> None:
+        for decision in world.plan().decisions:
+            writes = any(isinstance(action, Create | Cancel) for action in decision.actions)
+            assert decision.pending is writes
+
+    check()
+
+
+def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
+    reasons: set[str] = set()
+    standings: set[str] = set()
+
+    @settings(modest, max_examples=400, derandomize=True, database=None)
+    @given(worlds())
+    def look(world: World) -> None:
+        reasons.update(action.reason for decision in world.plan().decisions for action in decision.actions)
+        asked = declared(*world.specs, lineage=world.lineage)
+        for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
+            standings.add(rule_for(case).standing)
+
+    look()
+    assert reasons == set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}, "these have tests of their own"
+    assert standings == {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
+
+
+@modest
+@given(worlds())
+def test_exactly_one_rule_applies_to_each_name(world: World) -> None:
+    asked = declared(*world.specs, lineage=world.lineage)
+    for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
+        assert len([rule.standing for rule in RULES if rule.applies(case)]) == 1

@@ -1,0 +1,326 @@
+"""What of a saved plan still holds when it is applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from reconciler.errors import ExitCode, StalePlanError
+from reconciler.model import Checkout, Job, JobSpec, Phase, Target
+from reconciler.planning.actions import Cancel, Create, Plan
+from reconciler.plans import plan_file
+from reconciler.plans.document import PlanDoc
+from reconciler.plans.staleness import Reduced, check_target, reduced
+from tests.helpers.make import (
+    ACTIVE,
+    CANCELLED,
+    FAILED,
+    PROJECT,
+    STOPPING,
+    SUCCEEDED,
+    TIMED_OUT,
+    UNKNOWN,
+    broken,
+    created,
+    declared,
+    ended,
+    file_of,
+    intended,
+    job,
+    modest,
+    retrying,
+    spec,
+    told,
+)
+from tests.helpers.worlds import World, after, worlds
+
+TARGET = Target(base_url="https://api.mistral.ai", project=PROJECT)
+A, OLD = spec("a"), spec("a", "w0")
+
+
+def saved(world: World) -> PlanDoc:
+    """The plan of a world, as it comes back from a file."""
+    document = plan_file.of(
+        world.plan(),
+        target=TARGET,
+        checkout=Checkout(),
+        declared=declared(*world.specs),
+        observed=world.observed,
+        refusals=(),
+        now=world.now,
+    )
+    return plan_file.decode(plan_file.encode(document))
+
+
+def world(*jobs: Job, specs: tuple[JobSpec, ...] = (A,)) -> World:
+    return World(specs=specs, jobs=jobs)
+
+
+def applied(before: World, now: World) -> Reduced:
+    """What is left to do now of the plan that was made before, if it holds.
+
+    Raises:
+        StalePlanError: it does not.
+    """
+    left = reduced(saved(before), now.plan(), now.observed)
+    if left.broken:
+        raise StalePlanError("; ".join(left.broken), hint="plan again")
+    return left
+
+
+def whole(left: Reduced) -> bool:
+    return (left.satisfied, left.extra) == ((), ())
+
+
+def test_a_plan_that_wants_nothing_holds_for_ever() -> None:
+    left = applied(world(job(A)), world(job(A, "j1", SUCCEEDED)))
+    assert whole(left)
+    assert not left.plan.pending
+
+
+@modest
+@given(worlds())
+def test_a_plan_holds_whole_while_the_world_stands_still(it: World) -> None:
+    left = applied(it, it)
+    assert whole(left)
+    assert left.plan == it.plan()
+
+
+@modest
+@given(worlds())
+def test_a_plan_that_was_applied_is_satisfied(it: World) -> None:
+    then = after(it, it.plan())
+    left = applied(it, then)
+    assert not left.plan.pending
+    assert len(left.satisfied) == len(it.plan().of(Create)) + len(it.plan().of(Cancel))
+
+
+def actions(plan: Plan) -> set[tuple[object, ...]]:
+    """What a plan does, without its reasons."""
+    return {
+        (decision.name, action.spec.run_key, action.attempt)
+        if isinstance(action, Create)
+        else (decision.name, action.ours.job.id)
+        for decision in plan.decisions
+        for action in decision.actions
+        if isinstance(action, Create | Cancel)
+    }
+
+
+@modest
+@given(worlds(), st.data())
+def test_only_what_both_plans_hold_is_done(before: World, data: st.DataObject) -> None:
+    other = data.draw(worlds())
+    now = replace(
+        before,
+        specs=data.draw(st.sampled_from((before.specs, before.specs[1:], other.specs))),
+        jobs=tuple(data.draw(st.sampled_from((it, _on(it), _on(it, FAILED)))) for it in before.jobs),
+    )
+    promised, wanted = actions(before.plan()), actions(now.plan())
+    try:
+        left = applied(before, now)
+    except StalePlanError:
+        event("stale")
+        assert promised - wanted
+    else:
+        event(f"done: {left.plan.pending}, satisfied: {bool(left.satisfied)}, extra: {bool(left.extra)}")
+        assert actions(left.plan) == promised & wanted
+        assert len(left.satisfied) == len(promised - wanted)
+        assert len(left.extra) == len(wanted - promised)
+
+
+def _on(it: Job, end: Phase = SUCCEEDED) -> Job:
+    """A job a day later."""
+    phase = {ACTIVE: end, STOPPING: CANCELLED}.get(it.phase, it.phase)
+    return structs.replace(it, phase=phase, status=phase.value)
+
+
+# Jobs that run on.
+
+
+def test_a_job_that_runs_on_does_not_make_a_plan_stale() -> None:
+    before = world(job(OLD, status="QUEUED"))
+    left = applied(before, world(job(OLD, status="RUNNING", completed_requests=5)))
+    assert whole(left)
+    assert told(left.plan) == {"a": ("create changed 1", "cancel j1 superseded")}
+
+
+def test_a_job_that_runs_on_beside_the_plan_does_not_make_it_stale() -> None:
+    b = spec("b", "w2")
+    left = applied(world(job(b), specs=(A, b)), world(job(b, "j1", SUCCEEDED), specs=(A, b)))
+    assert whole(left)
+    assert told(left.plan)["a"] == ("create new 1",)
+
+
+# Progress.
+
+
+@pytest.mark.parametrize(("phase", "word"), [(ACTIVE, "running"), (SUCCEEDED, "succeeded")])
+def test_work_that_somebody_bought_meanwhile_is_skipped(phase: Phase, word: str) -> None:
+    left = applied(world(), world(job(A, "j1", phase)))
+    assert left.satisfied == (f"create a: already bought, {word}",)
+    assert not left.plan.pending
+
+
+def test_work_that_was_bought_under_another_name_is_skipped() -> None:
+    left = applied(world(), world(job(A), specs=(spec("b"),)))
+    assert left.satisfied == ("create a: already bought, running",)
+
+
+def test_work_whose_success_was_deleted_is_skipped() -> None:
+    now = replace(world(), lines=(created(A, "j1"), ended(A, "j1", SUCCEEDED)), gone=frozenset({"j1"}))
+    assert applied(world(), now).satisfied == ("create a: already bought, record_gone",)
+
+
+@pytest.mark.parametrize("phase", [STOPPING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED])
+def test_a_job_that_ended_meanwhile_needs_no_cancel(phase: Phase) -> None:
+    left = applied(world(job(A), specs=()), world(job(A, "j1", phase), specs=()))
+    assert left.satisfied == ("cancel a: it no longer runs",)
+    assert not left.plan.pending
+
+
+def test_a_job_whose_record_is_gone_needs_no_cancel() -> None:
+    left = applied(world(job(A), specs=()), world(specs=()))
+    assert left.satisfied == ("cancel a: it no longer runs",)
+
+
+def test_the_other_half_of_a_replacement_is_still_done() -> None:
+    before = world(job(OLD, age=900))
+    left = applied(before, world(job(OLD, age=900), job(A, "j2")))
+    assert left.satisfied == ("create a: already bought, running",)
+    assert told(left.plan) == {"a": ("keep j2 running", "cancel j1 superseded")}
+
+
+# What no longer holds.
+
+FAILING = spec("a", retry=retrying(2))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "instead"),
+    [
+        (world(), world(job(A, "j1", CANCELLED)), "create a: now hold (cancelled)"),
+        (world(), world(job(A, "j1", FAILED)), "create a: now hold (failed)"),
+        (world(), world(specs=(spec("a", suspend=True),)), "create a: now hold (suspended)"),
+        (world(), world(specs=()), "create a: nothing is to be done about it now"),
+        (
+            world(),
+            world(specs=(spec("a", "w9"),)),
+            f"create a: now create (new, work {spec('a', 'w9').run_key.work[:11]}, attempt 1)",
+        ),
+        (
+            world(specs=(FAILING,)),
+            world(job(A, "j1", FAILED), specs=(FAILING,)),
+            f"create a: now create (retry, work {A.run_key.work[:11]}, attempt 2)",
+        ),
+        (
+            world(),
+            replace(world(), lines=(intended(A, "00000009"),)),
+            "create a: now hold (unsettled)",
+        ),
+        (world(job(A), specs=()), world(job(A)), "cancel a: now keep (running)"),
+        (
+            world(job(A, "j1", age=900), job(A, "j2")),
+            world(job(A, "j1", FAILED, age=900), job(A, "j2")),
+            "cancel a: now keep (running)",
+        ),
+        (world(job(A), specs=()), world(broken(A), specs=()), "cancel a: now hold (unreadable)"),
+        (
+            world(job(A), specs=()),
+            world(job(A, "j1", UNKNOWN), specs=()),
+            "cancel a: now hold (unknown_status)",
+        ),
+        (
+            world(job(A), specs=()),
+            replace(world(job(A), specs=()), lineage=None),
+            "cancel a: now hold (other_history)",
+        ),
+        (
+            world(job(A), specs=()),
+            world(job(A), specs=(spec("b"),)),
+            "cancel a: now keep (renamed)",
+        ),
+        (
+            world(specs=(spec("a", on_change="finish"),)),
+            world(job(OLD), specs=(spec("a", on_change="finish"),)),
+            "create a: now hold (waiting), keep (running)",
+        ),
+        (
+            world(specs=(spec("a", rerun="2"),)),
+            world(job(A), specs=(spec("a", rerun="2"),)),
+            "create a: now hold (waiting), keep (running)",
+        ),
+    ],
+)
+def test_a_saved_action_that_no_longer_holds_is_told_with_what_is_planned_instead(
+    before: World, now: World, instead: str
+) -> None:
+    with pytest.raises(StalePlanError) as caught:
+        applied(before, now)
+    assert str(caught.value) == instead
+
+
+def test_everything_that_no_longer_holds_is_told_at_once() -> None:
+    b = spec("b", "w2")
+    before, now = world(specs=(A, b)), world(job(A, "j1", FAILED), job(b, "j2", CANCELLED), specs=(A, b))
+    with pytest.raises(
+        StalePlanError, match=r"create a: now hold \(failed\); create b: now hold \(cancelled\)"
+    ):
+        applied(before, now)
+
+
+# What only the fresh plan holds.
+
+
+def test_an_action_that_nobody_read_is_listed_and_left_alone() -> None:
+    b, gone = spec("b", "w2"), job(spec("gone", "w9"), "j9")
+    before, now = world(gone, specs=(A, spec("gone", "w9"))), world(gone, specs=(A, b))
+    left = applied(before, now)
+    assert left.extra == ("cancel gone", "create b")
+    assert told(left.plan) == {"a": ("create new 1",)}
+    assert left.satisfied == ()
+
+
+def test_a_cancel_of_another_job_of_the_same_name_is_not_the_one_that_was_read() -> None:
+    left = applied(world(job(A), specs=()), world(job(A, "j2"), specs=()))
+    assert left.extra == ("cancel a",)
+    assert not left.plan.pending
+
+
+# Targets.
+
+
+def test_a_plan_may_be_applied_where_it_was_made_for() -> None:
+    check_target(saved(world()), TARGET)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        structs.replace(TARGET, project="other"),
+        structs.replace(TARGET, base_url="https://eu.example.com"),
+        structs.replace(TARGET, sandbox=True),
+    ],
+)
+def test_a_plan_for_another_target_is_refused(other: Target) -> None:
+    with pytest.raises(StalePlanError, match=r"was made for project search on api\.mistral\.ai") as caught:
+        check_target(saved(world()), other)
+    assert caught.value.exit_code is ExitCode.STALE
+
+
+def test_a_plan_to_create_first_does_not_hold_where_there_is_room_for_one_alone() -> None:
+    new = spec("a", inputs=(file_of("other", requests=700),))
+    before = world(job(A), specs=(new,))
+    fresh = before.plan()
+    (decision,) = fresh.decisions
+    actions = tuple(
+        structs.replace(it, first=True) if isinstance(it, Cancel) else it for it in decision.actions
+    )
+    ahead = structs.replace(fresh, decisions=(structs.replace(decision, actions=actions),))
+    assert reduced(saved(before), ahead, before.observed).broken == (
+        "cancel a: now before what replaces it is created, for lack of room",
+    )

@@ -1,0 +1,153 @@
+"""Claims: one runner has a folder to itself, and of one that is gone the next takes over."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from reconciler.documents import result_summary
+from reconciler.results.leases import LEASE_SECONDS, RENEW_SECONDS, Claim, Clerk, Holder, LostError
+from reconciler.results.store import Folder, Store
+
+HERE = "name/run/job"
+
+
+@dataclass
+class Site:
+    """A destination, a clock, and the processes of one host that run."""
+
+    store: Store
+    now: float = 1_790_000_000.0
+    running: set[int] = field(default_factory=set)
+
+    def clerk(self, run_id: str, *, host: str = "here", pid: int = 1) -> Clerk:
+        return Clerk(
+            store=self.store,
+            me=Holder(run_id=run_id, host=host, pid=pid),
+            running=lambda pid: pid in self.running,
+            now=lambda: self.now,
+            monotonic=lambda: self.now,
+            sleep=self.sleep,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(params=["folder", "memory"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    if request.param == "folder":
+        return Site(Folder(tmp_path))
+    pytest.importorskip("fsspec")
+    from reconciler.results.object_store import Objects
+
+    return Site(Objects(f"memory://claims/{tmp_path.name}", staging=tmp_path))
+
+
+def claimed(clerk: Clerk) -> Claim:
+    claim = clerk.claim(HERE)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def test_who_comes_second_learns_who_was_first(site: Site) -> None:
+    claimed(site.clerk("first", host="there"))
+    held = site.clerk("second").claim(HERE)
+    assert isinstance(held, Holder)
+    assert (held.run_id, held.host) == ("first", "there")
+
+
+def test_what_was_given_up_is_free(site: Site) -> None:
+    claimed(site.clerk("first", host="there")).release()
+    claimed(site.clerk("second"))
+    assert site.store.names(HERE) == ("claim-1",)
+
+
+def test_what_is_finished_is_not_claimed(site: Site) -> None:
+    site.store.replace(f"{HERE}/{result_summary.NAME}", b"{}")
+    assert site.clerk("second").claim(HERE) is None
+    assert site.store.names(HERE) == (result_summary.NAME,)
+
+
+def test_a_holder_on_another_host_is_believed_until_its_time_is_over(site: Site) -> None:
+    claimed(site.clerk("first", host="there"))
+    site.now += LEASE_SECONDS - 1
+    assert isinstance(site.clerk("second").claim(HERE), Holder)
+    site.now += 2
+    claimed(site.clerk("second")).release()
+    assert site.store.names(HERE) == ()
+
+
+def test_a_holder_that_works_renews_its_claim(site: Site) -> None:
+    claim = claimed(site.clerk("first", host="there"))
+    for _ in range(20):
+        site.now += RENEW_SECONDS
+        claim.renew()
+    assert isinstance(site.clerk("second").claim(HERE), Holder)
+
+
+def test_a_process_of_this_host_that_does_not_run_any_more_holds_nothing(site: Site) -> None:
+    claimed(site.clerk("first", pid=41))
+    site.running = {41}
+    assert isinstance(site.clerk("second", pid=42).claim(HERE), Holder)
+    site.running = set()
+    claimed(site.clerk("second", pid=42))
+
+
+def test_an_earlier_process_with_our_own_number_is_gone(site: Site) -> None:
+    claimed(site.clerk("first", pid=41))
+    site.running = {41}
+    claimed(site.clerk("second", pid=41))
+
+
+def test_who_was_taken_for_gone_finds_out(site: Site) -> None:
+    slow = claimed(site.clerk("slow", host="there"))
+    slow.check()
+    site.now += LEASE_SECONDS + 1
+    claimed(site.clerk("quick"))
+    with pytest.raises(LostError) as lost:
+        slow.check()
+    assert lost.value.to.run_id == "quick"
+    slow.release()
+    assert site.store.names(HERE) == ("claim-2",)
+
+
+def test_a_claim_that_cannot_be_understood_holds_nothing_for_long(site: Site) -> None:
+    site.store.create(f"{HERE}/claim-1", b"")
+    began = site.now
+    claimed(site.clerk("second"))
+    assert site.now > began
+
+
+def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
+    site = Site(Folder(tmp_path), running=set(range(100)))
+    start = threading.Barrier(8)
+
+    def claim(number: int) -> Claim | Holder | None:
+        start.wait()
+        return site.clerk(f"run-{number}", pid=number).claim(HERE)
+
+    for round_ in range(10):
+        with ThreadPoolExecutor(8) as pool:
+            found = [each for each in pool.map(claim, range(8)) if isinstance(each, Claim)]
+        assert len(found) == 1, round_
+        found[0].release()
+
+
+def test_of_many_who_take_over_at_once_one_gets_it(tmp_path: Path) -> None:
+    for round_ in range(10):
+        site = Site(Folder(tmp_path / str(round_)), running=set(range(100)))
+        claimed(site.clerk("dead", pid=1000))
+        start = threading.Barrier(8)
+
+        def claim(number: int, site: Site = site, start: threading.Barrier = start) -> object:
+            start.wait()
+            return site.clerk(f"run-{number}", pid=number).claim(HERE)
+
+        with ThreadPoolExecutor(8) as pool:
+            found = [each for each in pool.map(claim, range(8)) if isinstance(each, Claim)]
+        assert len(found) == 1

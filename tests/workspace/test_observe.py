@@ -1,0 +1,462 @@
+"""The list of jobs: whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from reconciler.api.client import Reader
+from reconciler.api.errors import NotFoundError, OutcomeUnknownError
+from reconciler.api.values import JobPage
+from reconciler.context import Run
+from reconciler.environment import World
+from reconciler.errors import ListingError
+from reconciler.ledger.memory import Memory
+from reconciler.model import Job, Phase, tags
+from reconciler.settings import Limits
+from reconciler.workspace.listing import PAGE_SIZE, TRIES, list_all, whole
+from reconciler.workspace.observe import Watched, sort_out, with_remembered
+from tests.helpers.fakes import Stage, run_in, sequentially
+from tests.helpers.make import (
+    FAILED,
+    NOW,
+    PROJECT,
+    SUCCEEDED,
+    broken,
+    created,
+    ended,
+    job,
+    memory,
+    modest,
+    newer,
+    op_of,
+    spec,
+    stopped,
+)
+
+A: Final = spec("a")
+WATCHED: Final = Watched(project=PROJECT, wanted=frozenset(A.run_keys))
+Tamper = Callable[[int, JobPage], JobPage]
+
+
+def some_jobs(count: int) -> list[Job]:
+    return [structs.replace(job(A, f"j{at:05}", age=100_000 - at), metadata={}) for at in range(count)]
+
+
+class Pages(Reader):
+    """A list of jobs that is handed out in pages, and what goes wrong with it.
+
+    Args:
+        jobs: the oldest first.
+        cap: the largest page that the server hands out.
+        before: runs before each request and may change the list; it is given the number of the request.
+        tamper: changes an answer; it is given the number of the request.
+        also: jobs that only GET knows.
+    """
+
+    def __init__(
+        self,
+        jobs: list[Job],
+        *,
+        cap: int = 10**9,
+        before: Callable[[int], None] = lambda _: None,
+        tamper: Tamper = lambda _, page: page,
+        also: tuple[Job, ...] = (),
+    ) -> None:
+        self.jobs = jobs
+        self.asked: list[tuple[int, int]] = []
+        self.got: list[str] = []
+        self._cap = cap
+        self._before = before
+        self._tamper = tamper
+        self._also = also
+
+    def list_jobs(
+        self,
+        *,
+        page: int,
+        page_size: int = 100,
+        order_by: Literal["created", "-created"] = "created",
+        **_: object,
+    ) -> JobPage:
+        assert order_by == "created"  # what is created meanwhile must not shift the pages
+        number = len(self.asked)
+        self.asked.append((page, page_size))
+        self._before(number)
+        size = min(page_size, self._cap)
+        found = tuple(self.jobs[page * size : (page + 1) * size])
+        return self._tamper(number, JobPage(jobs=found, total=len(self.jobs)))
+
+    def get_job(self, job_id: str) -> Job:
+        self.got.append(job_id)
+        for it in self._also:
+            if it.id == job_id:
+                return it
+        raise NotFoundError("404: no such job", status=404)
+
+
+def looking(world: World, reader: Reader) -> Run[Reader]:
+    return run_in(world, reader, limits=Limits(reads_in_flight=4))
+
+
+def listed(reader: Reader, stage: Stage | None = None) -> list[str]:
+    return [it.id for it in list_all(looking((stage or Stage()).world(), reader))]
+
+
+# Whole lists.
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200, 250, 1000])
+def test_a_list_of_any_length_is_read_whole(count: int) -> None:
+    reader = Pages(some_jobs(count))
+    assert listed(reader) == [it.id for it in reader.jobs]
+    assert len(reader.asked) == count // PAGE_SIZE + 1  # behind a full page there may be another
+
+
+@pytest.mark.parametrize(
+    ("count", "rounds"),
+    [(100, [[1]]), (250, [[1, 2]]), (300, [[1, 2], [3]]), (1000, [[*range(1, 10)], [10]])],
+)
+def test_pages_are_read_side_by_side_and_the_one_behind_a_full_last_page_after_them(
+    count: int, rounds: list[list[int]]
+) -> None:
+    spread = Mock(side_effect=sequentially)
+    whole(run_in(replace(Stage().world(), spread=spread), Pages(some_jobs(count))))
+    assert [list(call.args[1]) for call in spread.call_args_list] == rounds
+
+
+@pytest.mark.parametrize("cap", [1, 7, 20, 50, 99, 100, 1000])
+def test_a_server_that_hands_out_smaller_pages_is_read_whole(cap: int) -> None:
+    reader = Pages(some_jobs(205), cap=cap)
+    assert listed(reader) == [it.id for it in reader.jobs]
+
+
+def test_a_server_that_hands_out_smaller_pages_is_asked_for_no_more_than_it_gives() -> None:
+    reader = Pages(some_jobs(205), cap=50)
+    listed(reader)
+    assert reader.asked == [(0, 100), *((at, 50) for at in range(5))]
+
+
+def test_a_list_is_sorted_by_age_whatever_the_server_does() -> None:
+    jobs = some_jobs(150)
+    assert listed(Pages(jobs[::-1])) == [it.id for it in jobs]
+
+
+def test_jobs_that_are_created_meanwhile_are_read_too() -> None:
+    jobs, more = some_jobs(250), some_jobs(420)[250:]
+
+    def grow(number: int) -> None:
+        if number == 2:
+            jobs.extend(more)
+
+    reader = Pages(jobs, before=grow)
+    assert listed(reader) == [it.id for it in jobs]
+    assert len(jobs) == 420
+    assert len(reader.asked) == 5
+
+
+def test_one_job_that_is_created_at_the_border_of_a_page_is_read() -> None:
+    jobs, more = some_jobs(200), some_jobs(201)[200:]
+
+    def grow(number: int) -> None:
+        if number == 1:
+            jobs.extend(more)
+
+    assert len(listed(Pages(jobs, before=grow))) == 201
+
+
+@modest
+@given(st.integers(0, 350), st.integers(1, 120), st.integers(0, 5), st.integers(0, 150))
+def test_a_list_that_only_grows_is_read_whole(count: int, cap: int, when: int, extra: int) -> None:
+    everything = some_jobs(count + extra)
+    jobs = everything[:count]
+
+    def grow(number: int) -> None:
+        if number == when:
+            jobs.extend(everything[count:])
+
+    reader = Pages(jobs, cap=cap, before=grow)
+    found = listed(reader)
+    assert found[:count] == [it.id for it in everything[:count]]
+    assert found in ([it.id for it in everything[:count]], [it.id for it in everything])
+
+
+# Lists that are not whole.
+
+
+def test_a_job_that_is_deleted_meanwhile_makes_the_list_be_read_again() -> None:
+    jobs, stage = some_jobs(250), Stage()
+
+    def shrink(number: int) -> None:
+        if number == 1:
+            del jobs[3]
+
+    reader = Pages(jobs, before=shrink)
+    assert listed(reader, stage) == [it.id for it in jobs]
+    assert len(jobs) == 249
+    assert stage.log.names == ["jobs.list_incomplete", "jobs.listed"]
+    assert stage.clock.slept == [0.5]
+
+
+def test_a_list_that_keeps_shrinking_is_refused() -> None:
+    jobs, stage = some_jobs(250), Stage()
+
+    def shrink(number: int) -> None:
+        if number % 3:
+            del jobs[3]
+
+    reader = Pages(jobs, before=shrink)
+    with pytest.raises(ListingError, match="incomplete") as caught:
+        listed(reader, stage)
+    assert caught.value.hint
+    assert stage.log.names == ["jobs.list_incomplete"] * (TRIES - 1)
+
+
+def shifted(number: int, page: JobPage) -> JobPage:
+    """The second page begins with what the first one ended with."""
+    return replace(page, jobs=(*some_jobs(100)[-1:], *page.jobs[:-1])) if number % 3 == 1 else page
+
+
+def dropped(number: int, page: JobPage) -> JobPage:
+    """The second page lacks a job."""
+    return replace(page, jobs=page.jobs[1:]) if number % 3 == 1 else page
+
+
+def emptied(number: int, page: JobPage) -> JobPage:
+    return replace(page, jobs=()) if number % 3 == 1 else page
+
+
+def counted_too_high(_: int, page: JobPage) -> JobPage:
+    return replace(page, total=page.total + 1)
+
+
+def counted_lower_and_lower(number: int, page: JobPage) -> JobPage:
+    return replace(page, total=page.total - number % 3)
+
+
+def short_with_a_low_count(number: int, page: JobPage) -> JobPage:
+    """A page comes short, and the total agrees."""
+    return replace(page, jobs=page.jobs[:-1] if number % 3 == 1 else page.jobs, total=page.total - 1)
+
+
+@pytest.mark.parametrize(
+    "tamper", [shifted, dropped, emptied, counted_too_high, counted_lower_and_lower, short_with_a_low_count]
+)
+def test_a_list_that_does_not_add_up_is_refused(tamper: Tamper) -> None:
+    reader = Pages(some_jobs(250), tamper=tamper)
+    with pytest.raises(ListingError, match=r"\(3 tries\)"):
+        listed(reader)
+
+
+@pytest.mark.parametrize(
+    "tamper", [shifted, dropped, emptied, counted_lower_and_lower, short_with_a_low_count]
+)
+def test_a_list_that_adds_up_the_second_time_is_taken(tamper: Tamper) -> None:
+    def once(number: int, page: JobPage) -> JobPage:
+        return tamper(number, page) if number < 3 else page
+
+    reader = Pages(some_jobs(250), tamper=once)
+    assert len(listed(reader)) == 250
+
+
+def backwards(do: Callable[[Any], Any], items: Sequence[Any], *, at_once: int) -> list[Any]:
+    """Read the last page first, as may happen side by side."""
+    order = items[::-1] if at_once > 1 else items
+    found = {item: do(item) for item in order}
+    return [found[item] for item in items]
+
+
+def test_a_job_that_shows_late_among_older_ones_hides_none() -> None:
+    jobs, late = some_jobs(250), structs.replace(some_jobs(1)[0], id="late", created_at=1)
+
+    def show(number: int) -> None:
+        if number == 2:  # page 2 was read, page 1 is next, and ends with what page 2 began with
+            jobs.insert(150, late)
+
+    world = replace(Stage().world(), spread=backwards)
+    found = list_all(looking(world, Pages(jobs, before=show)))
+    assert {it.id for it in found} == {it.id for it in jobs}
+
+
+def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() -> None:
+    jobs = some_jobs(250)
+    there = {it.id for it in jobs}
+
+    def make(number: int) -> None:
+        jobs.append(structs.replace(jobs[0], id=f"new{number}", created_at=jobs[-1].created_at + 1))
+
+    world = replace(Stage().world(), spread=backwards)
+    assert there <= {it.id for it in list_all(looking(world, Pages(jobs, before=make)))}
+
+
+def test_a_row_that_stands_twice_does_not_make_the_pages_larger() -> None:
+    jobs = some_jobs(4)
+
+    def lie(number: int, page: JobPage) -> JobPage:
+        if number == 0:
+            return JobPage(jobs=(*page.jobs, page.jobs[-1]), total=3)
+        return replace(page, total=2) if number == 1 else page
+
+    reader = Pages(jobs, cap=3, tamper=lie)
+    listed(reader)
+    assert reader.asked == [(0, 100)]  # three jobs, of a total of three
+
+
+def test_a_list_with_repeated_jobs_holds_each_once() -> None:
+    def repeat(_: int, page: JobPage) -> JobPage:
+        return replace(page, jobs=(*page.jobs, *page.jobs[:3]))
+
+    assert len(listed(Pages(some_jobs(250), tamper=repeat))) == 250
+
+
+def test_nothing_with_a_total_is_not_an_empty_workspace() -> None:
+    with pytest.raises(ListingError, match="0 jobs on 1 page, of a total of 7"):
+        listed(Pages([], tamper=lambda _, page: replace(page, total=7)))
+
+
+def test_a_total_without_end_does_not_ask_without_end() -> None:
+    """A server that counts wrongly is refused after a bounded number of requests."""
+    reader = Pages(some_jobs(5), tamper=lambda _, page: replace(page, total=10**12))
+    with pytest.raises(ListingError, match="of a total of 1,000,000,000,000"):
+        listed(reader)
+    assert len(reader.asked) < 1000
+
+
+def test_a_page_that_cannot_be_had_is_no_empty_page() -> None:
+    def fail(number: int) -> None:
+        if number == 1:
+            raise OutcomeUnknownError("502: Bad Gateway", status=502)
+
+    with pytest.raises(OutcomeUnknownError):
+        listed(Pages(some_jobs(250), before=fail))
+
+
+@modest
+@given(st.integers(0, 250), st.lists(st.integers(0, 249), max_size=4), st.integers(0, 4))
+def test_whatever_is_deleted_meanwhile_nothing_else_is_missed(
+    count: int, deleted: list[int], when: int
+) -> None:
+    jobs = some_jobs(count)
+
+    def shrink(number: int) -> None:
+        if number == when:
+            for at in deleted:
+                if at < len(jobs):
+                    del jobs[at]
+
+    try:
+        found = listed(Pages(jobs, before=shrink))
+    except ListingError:
+        return
+    assert {it.id for it in jobs} <= set(found)
+
+
+# What the ledger remembers beyond the list.
+
+
+def looked(reader: Reader, known: Memory) -> tuple[list[str], frozenset[str]]:
+    run = looking(Stage().world(), reader)
+    seen = with_remembered(run, WATCHED, known, whole(run))
+    return [it.job.id for it in seen.ours], seen.gone
+
+
+def test_without_a_memory_nothing_is_asked_for() -> None:
+    reader = Pages([job(A)])
+    assert looked(reader, Memory()) == (["j1"], frozenset())
+    assert reader.got == []
+
+
+def test_a_remembered_job_that_the_list_does_not_show_yet_is_found() -> None:
+    reader = Pages([], also=(job(A, "j7"),))
+    assert looked(reader, memory(created(A, "j7"))) == (["j7"], frozenset())
+
+
+def test_a_remembered_job_that_nobody_knows_is_gone() -> None:
+    reader = Pages([job(A)], also=())
+    assert looked(reader, memory(created(A, "j7"), created(A, "j8"))) == (["j1"], frozenset({"j7", "j8"}))
+    assert reader.got == ["j7", "j8"]
+
+
+def test_a_remembered_job_that_the_list_shows_is_not_asked_for() -> None:
+    reader = Pages([job(A, "j7")])
+    assert looked(reader, memory(created(A, "j7"), ended(A, "j7", SUCCEEDED))) == (["j7"], frozenset())
+    assert reader.got == []
+
+
+def test_a_remembered_job_of_work_that_nobody_wants_is_not_asked_for() -> None:
+    reader = Pages([])
+    old = created(spec("x", "w9"), "j7", at=NOW - 60)
+    assert looked(reader, memory(old, *stopped("j8", "removed"))) == (
+        [],
+        frozenset(),
+    )
+    assert reader.got == []
+
+
+@pytest.mark.parametrize("age", [0, 59])
+def test_a_job_that_the_list_may_not_show_yet_is_asked_for_whatever_its_work(age: float) -> None:
+    """What was created seconds ago is cancelled, waited for or left alone like any other job."""
+    other = spec("x", "w9")
+    young = created(other, "j7", at=NOW - age)
+    assert looked(Pages([], also=(job(other, "j7"),)), memory(young)) == (["j7"], frozenset())
+    assert looked(Pages([]), memory(young)) == ([], frozenset({"j7"}))
+
+
+def test_a_remembered_job_that_cannot_be_asked_for_is_not_gone() -> None:
+    class Broken(Pages):
+        def get_job(self, job_id: str) -> Job:
+            raise OutcomeUnknownError(f"502: {job_id}", status=502)
+
+    with pytest.raises(OutcomeUnknownError):
+        looked(Broken([]), memory(created(A, "j7")))
+
+
+# What each job is to us.
+
+
+def test_jobs_are_sorted_by_what_they_are_to_us() -> None:
+    jobs = (
+        job(A, "j1"),
+        job(spec("b", "w2"), "j2", FAILED),
+        broken(A, "j3"),
+        newer(A, "j4"),
+        job(A, "j5", project="other"),
+        job(spec("b", "w2"), "j6", project="other"),
+        broken(A, "j7", project="other"),
+        job(A, "j8", altered={tags.PROJECT: None}),
+        job(A, "j9", altered={tags.PROJECT: 7}),
+        structs.replace(job(A, "j0"), metadata={}),
+    )
+    seen = sort_out(jobs, WATCHED, gone=frozenset({"g1"}))
+    assert [it.job.id for it in seen.ours] == ["j1", "j2"]
+    assert [(it.job.id, it.newer) for it in seen.unreadable] == [("j3", False), ("j4", True)]
+    assert [(it.job.id, it.project, it.name) for it in seen.elsewhere] == [("j5", "other", "a")]
+    assert seen.gone == {"g1"}
+    assert seen.total == 10
+    assert seen.ours[0].tags.op == op_of("j1")
+
+
+def test_a_project_is_ours_to_the_letter() -> None:
+    jobs = tuple(
+        job(A, f"j{at}", project=word) for at, word in enumerate(("Search", "search ", "sear", "search2"))
+    )
+    seen = sort_out(jobs, WATCHED)
+    assert seen.ours == ()
+    assert len(seen.elsewhere) == 4
+
+
+def test_of_a_job_that_stands_on_two_pages_the_last_counts() -> None:
+    first, *others = some_jobs(250)
+    running, done = structs.replace(first, phase=Phase.ACTIVE), structs.replace(first, phase=SUCCEEDED)
+    pages = [JobPage(jobs=tuple(some), total=250) for some in ((running, *others[:99]), others[99:199])]
+    pages.append(JobPage(jobs=(*others[199:], done), total=250))
+    listed = whole(looking(Stage().world(), Pages([], tamper=lambda at, _: pages[at])))
+    assert [it.phase for it in listed.jobs if it.id == first.id] == [SUCCEEDED]
+    assert len(listed.jobs) == 250

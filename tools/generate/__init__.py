@@ -1,0 +1,83 @@
+"""Everything in this repository that a program writes: `python -m tools.generate`, `--check` to compare only.
+
+One row a file. A rule, an event or an exit code is written once, in the code that acts on it; pages and schemas are
+made from there, and a test holds each to be current. To add one, write a function that returns its text and add a
+row.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.specs.schema.json_schema import SCHEMAS
+from tools.generate import (
+    cli_page,
+    event_pages,
+    exit_code_page,
+    layout_page,
+    planner_pages,
+    report_schemas,
+)
+from tools.generate import spec_schemas as specs
+
+ROOT: Final = Path(__file__).parents[2]
+"""The clone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One file and the function that returns its text."""
+
+    path: str
+    """Relative to the clone, with forward slashes."""
+    text: Callable[[], str]
+
+
+def _of_specs(path: str) -> Callable[[], str]:
+    return lambda: specs.generated()[path]
+
+
+GENERATED: Final = (
+    Generated("reconciler/planning/planner.py", planner_pages.docstring),
+    Generated("docs/cli.md", cli_page.page),
+    Generated("docs/development.md", layout_page.page),
+    Generated("docs/planner.md", planner_pages.page),
+    Generated("docs/events.md", event_pages.page),
+    Generated("docs/exit-codes.md", exit_code_page.page),
+    Generated("schemas/event.schema.json", event_pages.schema),
+    *(
+        Generated(f"schemas/{name}.schema.json", report_schemas.schema(name))
+        for name in report_schemas.SHAPES
+    ),
+    *(
+        Generated(path, _of_specs(path))
+        for path in ("docs/spec.md", *(f"schemas/{name}.schema.json" for name in SCHEMAS))
+    ),
+)
+
+
+def difference(row: Generated, root: Path = ROOT) -> str:
+    """Return how a file differs from what it should be, "" where it does not."""
+    path = root / row.path
+    found = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = row.text()
+    if found == text:
+        return ""
+    lines = difflib.unified_diff(found.splitlines(), text.splitlines(), row.path, "generated", lineterm="")
+    return "\n".join(lines) or f"{row.path}: differs in its last line break"
+
+
+def write(rows: Iterable[Generated], root: Path = ROOT) -> list[str]:
+    """Write what is not current and return its paths."""
+    written = []
+    for row in rows:
+        if difference(row, root):
+            path = root / row.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(row.text(), encoding="utf-8", newline="\n")
+            written.append(row.path)
+    return written

@@ -1,0 +1,34 @@
+"""`python -m tools.generate`: write what is not current. `--check`: say what is not, and exit 1."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tools.generate import GENERATED, difference, write
+
+
+def main() -> int:
+    """Write or compare, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 where a file is not current"
+    )
+    check = parser.parse_args().check
+    if not check:
+        for path in write(GENERATED):
+            sys.stdout.write(f"wrote {path}\n")
+        return 0
+    found = [told for row in GENERATED if (told := difference(row))]
+    for told in found:
+        sys.stdout.write(f"{told}\n\n")
+    sys.stdout.write(
+        f"{len(found)} of {len(GENERATED)} files are not current: run python -m tools.generate\n"
+        if found
+        else f"{len(GENERATED)} generated files are current\n"
+    )
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

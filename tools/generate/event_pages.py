@@ -1,0 +1,141 @@
+"""`docs/events.md` and `schemas/event.schema.json`, from the catalogue of events."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.telemetry.events import BOUND, EVENTS, HEAD, Event, Field
+from reconciler.telemetry.logs import open_log
+from tools.generate import markdown
+
+_INTRODUCTION: Final = """\
+# Events
+
+What a run did, one event a unit of work, on stderr: pretty on a terminal, one JSON object a line elsewhere.
+`--log-format console` and `--log-format json` choose. stdout holds what a command is asked for and never an event.
+
+- `--log-level` is the least important level that stderr shows.
+- `--log-file FILE` appends JSON lines to a file, beside stderr and always of every level: whoever keeps a file wants
+  to know afterwards. One line is one event, for `jq` or any log collector.
+- The pretty style leaves out the facts of the run (`run_id`, `project`, `commit`), since they are the same on every
+  line, and removes what could act on a terminal. JSON lines are ASCII: what is not stands in them as `\\uXXXX`.
+- A log that cannot be written never stops a run.
+
+An event's name, its level and its fields are constant within a major version; events and fields may be added. A field
+that is not known is left out, never null. Keys, prompts and the contents of files are in no event.
+`schemas/event.schema.json` (`reconciler schema event`) describes a line to a program.
+"""
+
+_RECIPES: Final = """\
+## Questions to a log file
+
+```sh
+# what was bought, and why
+jq -r 'select(.event == "job.created" or .event == "job.adopted") | [.name, .job_id, .reason] | @tsv' run.jsonl
+# everything that needs a look
+jq -c 'select(.level == "warning" or .level == "error")' run.jsonl
+# one job, through every run
+jq -c 'select(.name == "nightly")' run.jsonl
+```
+"""
+
+_EXAMPLE: Final[Mapping[str, object]] = {
+    "name": "nightly",
+    "job_id": "4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f",
+    "op": "5d41402abc4b2a76b9719d91",
+    "reason": "new",
+    "attempt": 1,
+    "requests": 12_000,
+    "elapsed_ms": 412,
+}
+
+
+def page() -> str:
+    """Return the page."""
+    return markdown.page(
+        _INTRODUCTION,
+        "## Every line",
+        _fields(HEAD),
+        "then the facts of the event, and in the end those of the run:",
+        _fields(BOUND),
+        f"```json\n{_example()}```",
+        "## The events",
+        markdown.table(
+            ["event", "level", "meaning"],
+            ([f"[`{name}`](#{_anchor(name)})", it.level, it.meaning] for name, it in EVENTS.items()),
+        ),
+        *(part for name, event in EVENTS.items() for part in _section(name, event)),
+        _RECIPES,
+        source="`reconciler/telemetry/events/`",
+    )
+
+
+def _anchor(name: str) -> str:
+    return name.replace(".", "")
+
+
+def _section(name: str, event: Event) -> tuple[str, ...]:
+    return (f"### {name}", f"{event.level.capitalize()}. {event.meaning}", _fields(event.fields))
+
+
+def _fields(fields: Mapping[str, Field]) -> str:
+    words = {"string": "string", "integer": "integer", "strings": "array of strings"}
+    rows = (
+        [f"`{key}`", words[field.type] + (", optional" if field.optional else ""), field.meaning]
+        for key, field in fields.items()
+    )
+    return markdown.table(["field", "type", "meaning"], rows)
+
+
+def _example() -> str:
+    """A line as the log writes it."""
+    bound = {"run_id": "9c1185a5c5e9", "project": "search-batch", "commit": "a41c9e2" + "0" * 33}
+    text = io.StringIO()
+    with open_log(
+        style="json",
+        level="info",
+        file=None,
+        now=lambda: 1_793_000_000.123,
+        bound=bound,
+        stream=text,
+        strict=True,
+    ) as log:
+        log("job.created", **_EXAMPLE)
+    return text.getvalue()
+
+
+def schema() -> str:
+    """Return the schema of a line."""
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of the log",
+        "description": "One event of a run of reconciler, as --log-format json and --log-file write it.",
+        "type": "object",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in EVENTS],
+        "$defs": {name: _definition(name, event) for name, event in EVENTS.items()},
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _definition(name: str, event: Event) -> dict[str, Any]:
+    fields = {**HEAD, **event.fields, **BOUND}
+    properties = {key: _property(field) for key, field in fields.items()}
+    properties["at"]["pattern"] = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
+    properties["level"]["const"] = event.level
+    properties["event"]["const"] = name
+    return {
+        "description": event.meaning,
+        "type": "object",
+        "properties": properties,
+        "required": [key for key, field in fields.items() if not field.optional],
+        "additionalProperties": False,
+    }
+
+
+def _property(field: Field) -> dict[str, Any]:
+    if field.type == "strings":
+        return {"type": "array", "items": {"type": "string"}, "description": field.meaning}
+    return {"type": field.type, "description": field.meaning}

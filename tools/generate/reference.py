@@ -1,0 +1,204 @@
+"""The reference page of specs and settings, written from the schemas.
+
+Types, bounds, defaults, meanings and refusals come from the one model; what stands here in words is what no schema
+can say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from reconciler.settings import Limits
+from reconciler.specs.schema.convert import accept
+from reconciler.specs.schema.job_fields import JobFields
+from reconciler.specs.schema.json_schema import Schema, job_schema, settings_schema
+from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED
+from reconciler.specs.yaml.reader import read
+from reconciler.specs.yaml.source import Source
+from reconciler.text.suggest import KINDS, either
+from tools.generate import reference_text
+
+EXAMPLE: Final = """\
+# yaml-language-server: $schema=../schemas/job.schema.json
+name: ticket-classes
+endpoint: /v1/chat/completions
+model: mistral-small-latest
+input_files:
+  - data/questions.jsonl
+metadata: {team: search}
+timeout_hours: 24
+
+# all optional
+rerun: 2
+suspend: false
+retry: {max_attempts: 3, on: [FAILED, TIMEOUT_EXCEEDED]}
+on_change: replace
+on_remove: cancel
+max_failed: 0
+"""
+"""A spec with every usual field; a test loads it."""
+
+SETTINGS_EXAMPLE: Final = """\
+# yaml-language-server: $schema=schemas/reconciler.schema.json
+project: search-batch
+specs: specs
+guards: {max_new_requests: 100000}
+"""
+
+
+_GOOD: Final = {
+    "name": "name: ticket-classes",
+    "endpoint": "endpoint: /v1/chat/completions",
+    "model": "model: mistral-small-latest",
+    "input_files": "input_files: [data/questions.jsonl]",
+}
+_MISTAKES: Final = (
+    "name: Ticket Classes",
+    "endpoint: chat/completions",
+    "model: mistral small",
+    "agent_id: ag-17",
+    "input_files: data/questions.jsonl",
+    "temperature: 0.3",
+    "timeuot_hours: 12",
+    'timeout_hours: "12"',
+    "timeout_hours: 200",
+    "rerun: 1.5",
+    "suspend: yes",
+    "metadata: {team: }",
+    "metadata: {reconciler.team: search}",
+    "max_attempts: 3",
+    "retry: {on: [FAIL]}",
+    "retry: {on_remove: keep}",
+    "on_remove: canceled",
+    "max_failed: 5",
+)
+"""Lines as people write them; the page shows what is said about each."""
+
+
+def page() -> str:
+    """Return `docs/spec.md`."""
+    job, settings = job_schema(), settings_schema()
+    blocks = [
+        reference_text.HEAD,
+        f"```yaml\n{EXAMPLE}```",
+        "## Fields",
+        *_fields(job, job),
+        f"The endpoints that the API documents for batches: {', '.join(f'`{path}`' for path in KNOWN_ENDPOINTS)}.",
+        *(
+            block
+            for name in ("retry", "requests", "for_each", "matrix", "rerun", "adopt")
+            for block in _inner(name, job)
+        ),
+        _mistakes(),
+        reference_text.FAMILIES,
+        reference_text.DEFAULTS,
+        reference_text.EFFECTS,
+        reference_text.INPUTS,
+        reference_text.ADOPT,
+        reference_text.TOGETHER,
+        reference_text.YAML,
+        reference_text.SETTINGS,
+        f"```yaml\n{SETTINGS_EXAMPLE}```",
+        *_fields(settings, settings),
+        *(block for name in ("limits", "guards") for block in _inner(name, settings)),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _inner(name: str, schema: Schema) -> Iterator[str]:
+    field = schema["properties"][name]
+    branch = next((it for it in field.get("anyOf", ()) if "$ref" in it), field)
+    inner = _resolved(branch.get("items", branch), schema)
+    yield f"### Fields of `{name}`"
+    yield _table(inner, schema)
+
+
+def _fields(whole: Schema, schema: Schema) -> Iterator[str]:
+    yield _table(whole, schema)
+    refusals = [line for name, field in whole["properties"].items() for line in _refusals(name, field)]
+    if refusals:
+        yield "Refused, beyond a wrong type or a value out of bounds:"
+        yield "\n".join(refusals)
+
+
+def _table(whole: Schema, schema: Schema) -> str:
+    rows = ["| field | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in whole["properties"].items():
+        default = _default(name, field, whole)
+        rows.append(f"| `{name}` | {_type(field, schema)} | {default} | {_cell(field['description'])} |")
+    return "\n".join(rows)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _default(name: str, field: Schema, whole: Schema) -> str:
+    if name in whole.get("required", ()):
+        return "required"
+    group = next((group for group in JobFields.EXACTLY_ONE if name in group), ())
+    if whole["properties"].keys() >= {"name", "endpoint"} and group:
+        plain = [f"`{other}`" for other in group if "." not in other]
+        return "required" if len(plain) == 1 else f"one of {either(plain)}"
+    default = field.get("default")
+    if "$ref" in field and default is not None:
+        return "see below"
+    if default in ({}, [], None):
+        return "none"
+    return f"`{json.dumps(default)}`"
+
+
+def _type(field: Schema, schema: Schema) -> str:
+    if "anyOf" in field:
+        names = [branch.get("type") for branch in field["anyOf"]]
+        wanted = [
+            branch for branch in field["anyOf"] if branch.get("type") != "integer" or "number" not in names
+        ]
+        return either([_type(branch, schema) for branch in wanted])
+    if "enum" in field:
+        return either([f"`{value}`" for value in field["enum"]])
+    name = "mapping" if "$ref" in field else KINDS[field["type"]].removeprefix("a ")
+    if "items" in field:
+        items = field["items"]
+        if "$ref" in items:
+            return "list of requests" if items["$ref"].endswith("RequestFields") else "list of mappings"
+        return f"list of {_type(items, schema)}"
+    if isinstance(field.get("additionalProperties"), dict):
+        return f"mapping to {_type(field['additionalProperties'], schema)}"
+    return name + _bounds(field)
+
+
+def _bounds(field: Schema) -> str:
+    low, high = field.get("minimum"), field.get("maximum")
+    if "exclusiveMinimum" in field:
+        return f" above {field['exclusiveMinimum']:,}" + (f", at most {high:,}" if high is not None else "")
+    if low is not None:
+        return f", {low:,} to {high:,}" if high is not None else f", {low:,} or more"
+    if "maxLength" in field:
+        return f" of {field.get('minLength', 0)} to {field['maxLength']} characters"
+    return ""
+
+
+def _refusals(name: str, field: Any) -> Iterator[str]:  # noqa: ANN401 - a schema, or true
+    places = [field, *field.get("anyOf", ()), field.get("propertyNames", {})]
+    for place in places:
+        if "errorMessage" in place:
+            yield f"- `{name}`: {place['errorMessage']} ({place['x-hint']})"
+
+
+def _resolved(field: Schema, schema: Schema) -> Schema:
+    found: Schema = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _mistakes() -> str:
+    rows = ["### What is said about mistakes", "", "| written | said | hint |", "|---|---|---|"]
+    for line in _MISTAKES:
+        others = [good for name, good in _GOOD.items() if name != line.partition(":")[0]]
+        documents, _ = read(Source("x.yaml", "\n".join([line, *others])), Limits())
+        wrong = accept(documents[0], JobFields, job_schema, MISPLACED)
+        said = wrong if isinstance(wrong, list) else []
+        rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in said]
+    return "\n".join(rows)

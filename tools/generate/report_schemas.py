@@ -1,0 +1,127 @@
+"""The schemas of what commands write, from the types of their documents."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from reconciler.api import wire
+from reconciler.documents import reports, result_summary
+from reconciler.history import audit, record, statistics, timeline
+from reconciler.plans import document
+from reconciler.plans.document import PlanDoc
+from reconciler.workspace import snapshot
+from reconciler.workspace.snapshot import SnapshotDoc
+
+
+class PlanFile(Struct, frozen=True, kw_only=True):
+    """A saved plan, as `plan -o` and `--format json` write it and `show` and `apply` read it."""
+
+    digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    """Of the plan as JSON without white space: it detects corruption."""
+    plan: PlanDoc
+
+
+class SnapshotFile(Struct, frozen=True, kw_only=True):
+    """A snapshot of the workspace, as `jobs snapshot` writes it and `plan --observed` reads it."""
+
+    digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    """Of the snapshot as JSON without white space: it detects corruption."""
+    snapshot: SnapshotDoc
+
+
+SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
+    "plan": (PlanFile,),
+    "snapshot": (SnapshotFile,),
+    "apply": (reports.ApplyDoc,),
+    "wait": (reports.WaitDoc,),
+    "history": (
+        record.HistoryDoc,
+        record.Record,
+        statistics.StatsDoc,
+        statistics.GroupDoc,
+        timeline.StoryDoc,
+        timeline.EntryDoc,
+    ),
+    "verify": (audit.VerifyDoc,),
+    "status": (reports.StatusDoc,),
+    "jobs": (reports.JobListDoc, reports.ListedJob),
+    "validate": (reports.ValidateDoc,),
+    "doctor": (reports.DoctorDoc,),
+    "outputs": (reports.PullDoc,),
+    "end": (reports.EndDoc,),
+    "summary": (result_summary.Summary,),
+    "prune": (reports.PruneDoc,),
+}
+"""What each schema describes: one of these types."""
+TITLES: Final[Mapping[str, str]] = {
+    "summary": "The summary beside a job's results",
+    "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
+    "verify": "What `reconciler history verify` writes as JSON",
+    "end": "What `on_end` is told of a job's end",
+}
+"""What is no command's answer."""
+_COMMANDS: Final = {"prune": "files prune"}
+"""What writes it, where that is called otherwise."""
+
+
+def schema(name: str) -> Callable[[], str]:
+    """Return what makes a schema of `SHAPES`. Fields may be added within a major version: none is forbidden."""
+    return lambda: _text(name)
+
+
+def _text(name: str) -> str:
+    shapes = SHAPES[name]
+    tops, definitions = msgspec.json.schema_components(shapes, ref_template="#/$defs/{name}")
+    explained = {key: docs for module in _MODULES for key, docs in _field_docs(Path(module)).items()}
+    for title, definition in definitions.items():
+        for field, meaning in explained.get(title, {}).items():
+            definition["properties"][field].setdefault("description", meaning)
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": TITLES.get(name, f"What `reconciler {_COMMANDS.get(name, name)}` writes as JSON"),
+        **(tops[0] if len(tops) == 1 else {"anyOf": list(tops)}),
+        "$defs": definitions,
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+_MODULES: Final = (
+    document.__file__,
+    reports.__file__,
+    snapshot.__file__,
+    result_summary.__file__,
+    wire.__file__,
+    __file__,
+    record.__file__,
+    statistics.__file__,
+    timeline.__file__,
+    audit.__file__,
+)
+"""Where the types of documents are."""
+
+
+def _field_docs(module: Path) -> dict[str, dict[str, str]]:
+    """Return the docstrings that stand beneath the fields of each class, which Python itself forgets."""
+    classes = (
+        it for it in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(it, ast.ClassDef)
+    )
+    return {
+        shape.name: {
+            field.target.id: text.value.value
+            for field, text in pairwise(shape.body)
+            if isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        }
+        for shape in classes
+    }
