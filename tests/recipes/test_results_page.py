@@ -58,7 +58,7 @@ DATA: dict[str, tuple[Callable[[Stage], None], str]] = {
     "With jq": (pulled, "jq"),
     "With DuckDB": (pulled, "duckdb"),
     "With pandas": (pulled, "pandas"),
-    "Told when a job ends": (declared, ""),
+    "Notifications": (declared, ""),
 }
 """What each section begins with, and the program or package that it needs."""
 
