@@ -1,4 +1,4 @@
-"""What `reconciler.yaml` may say: who we are, where the specs lie, and every limit the tool keeps.
+"""The fields of `reconciler.yaml`: the project's name, the spec folder, and every limit.
 
 The provider's documentation contradicts itself on several limits and states others nowhere, so each one is a
 setting, and its description says where the default comes from. The JSON Schema of the file and its part of the
@@ -29,7 +29,7 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How large, how many, how long."""
+    """Limits on sizes, counts and times."""
 
     file_bytes: Annotated[
         Count,
@@ -37,7 +37,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 512_000_000
     line_bytes: Annotated[
         Count,
-        Meta(description="Bytes of one line of an input file. Ours: a scanned document is one line."),
+        Meta(description="Bytes of one line of an input file. Tool default: a scanned document is one line."),
     ] = 96_000_000
     requests_per_job: Annotated[
         Count,
@@ -49,60 +49,71 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 10_000
     jobs_per_spec: Annotated[
         Count,
-        Meta(description="Jobs that `for_each` and `matrix` of one spec may make. Ours."),
+        Meta(description="Jobs that `for_each` and `matrix` of one spec may make. Tool default."),
     ] = 10_000
     max_workspace_pending: Annotated[
         Count,
         Meta(
-            description="Requests that a workspace may have pending. The API's documentation: 1,000,000. What does "
-            "not fit is held for a later apply."
+            description="Requests that a workspace may have pending. The API's documentation: 1,000,000. A create "
+            "that does not fit is held for a later apply."
         ),
     ] = 1_000_000
     max_pending: Annotated[
         Count | None,
         Meta(
-            description="Requests that this project may have pending, so that others find room; null for all."
+            description="Requests that this project may have pending, so that other projects have capacity; null "
+            "for no limit."
         ),
     ] = None
     in_flight: Annotated[
         Count,
-        Meta(le=64, description="Writes to the API side by side. Ours: it stays below usual rate limits."),
+        Meta(
+            le=64, description="Concurrent writes to the API. Tool default: it stays below usual rate limits."
+        ),
     ] = 8
     reads_in_flight: Annotated[
         Count,
-        Meta(le=64, description="Reads from the API side by side. Ours: a long list reads 12 times faster."),
+        Meta(
+            le=64,
+            description="Concurrent reads from the API. Tool default: it reads a long list 12 times faster.",
+        ),
     ] = 16
     downloads_in_flight: Annotated[
         Count,
-        Meta(le=64, description="Jobs whose results are fetched side by side. Ours: more fill no line."),
+        Meta(
+            le=64, description="Jobs downloaded concurrently. Tool default: more do not increase throughput."
+        ),
     ] = 4
     timeout_seconds: Annotated[
         float,
-        Meta(gt=0, le=3600, description="How long one call to the API may take. Ours."),
+        Meta(gt=0, le=3600, description="Seconds that one call to the API may take. Tool default."),
     ] = 60.0
     deadline_seconds: Annotated[
         float,
-        Meta(gt=0, description="How long all the waiting and repeating of one run may take. Ours."),
+        Meta(gt=0, description="Seconds that all waits and retries of one run may take. Tool default."),
     ] = 900.0
     settle_seconds: Annotated[
         float,
         Meta(
             ge=0,
-            description="How long after a lost answer a job may still appear in the list; until then its "
-            "absence means nothing. Ours: the API documents no bound.",
+            description="Seconds after a lost response during which the job may still appear in the list; until "
+            "then its absence proves nothing. Tool default: the API documents no bound.",
         ),
     ] = 60.0
     spec_bytes: Annotated[
         Count,
-        Meta(description="Bytes of one YAML file. Ours: a file larger than this is hardly a spec."),
+        Meta(description="Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec."),
     ] = 1_000_000
     spec_depth: Annotated[
         Count,
-        Meta(le=200, description="How deep a YAML file may nest. Ours: it keeps hostile files harmless."),
+        Meta(
+            le=200,
+            description="Levels of nesting in a YAML file. Tool default: a limit against hostile files.",
+        ),
     ] = 64
     spec_nodes: Annotated[
         Count,
-        Meta(description="Values in one YAML file, aliases expanded. Ours, for the same reason."),
+        Meta(description="Values in one YAML file, aliases expanded. Tool default, for the same reason."),
     ] = 100_000
 
 
@@ -112,34 +123,36 @@ class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     expiry_hours: Annotated[
         Count | None,
         Meta(
-            description="After so many hours the API deletes an upload; null leaves that to the API (30 days). "
-            "More than `reuse_hours`, unless nothing is used again."
+            description="Hours after which the API deletes an upload; null leaves that to the API (30 days). "
+            "Must be more than `reuse_hours`, unless `reuse` is false."
         ),
     ] = None
     visibility: Annotated[
         Literal["workspace", "user"] | None,
-        Meta(description="Who sees an upload; null leaves that to the API (the workspace)."),
+        Meta(description="Who can see an upload; null leaves that to the API (the workspace)."),
     ] = None
     reuse: Annotated[
         bool,
-        Meta(description="Whether an upload of the same content that is there already is used again."),
+        Meta(description="Whether to reuse an existing upload with the same content."),
     ] = True
     verify: Annotated[
         bool,
         Meta(
-            description="Whether an upload of an earlier run is read back and hashed before it is used again. "
-            "Otherwise its name (the SHA-256 of its content), size and count of lines are trusted, which whoever "
-            "may write to the workspace can make up."
+            description="Whether to read back and hash an upload of an earlier run before reusing it. Otherwise "
+            "its name (the SHA-256 of its content), size and line count are trusted; anyone who can write to the "
+            "workspace can fake them."
         ),
     ] = False
     reuse_hours: Annotated[
         Annotated[int, Meta(ge=0)],
-        Meta(description="Hours that an upload must have left to be used again. Ours: the longest timeout."),
+        Meta(
+            description="Hours that an upload must have left to be reused. Tool default: the longest timeout."
+        ),
     ] = 168
 
 
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a plan may do before it is refused with numbers. Each has an override on the command line."""
+    """Limits above which a plan is refused, with the numbers. Each has an override on the command line."""
 
     max_cancels: Annotated[int, Meta(ge=0, description="Cancels in one plan; duplicates do not count.")] = 10
     max_cancel_share: Annotated[
@@ -148,27 +161,27 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0.5
     max_new_requests: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        Meta(description="Requests that one plan may buy; null for no budget."),
+        Meta(description="Requests that one plan may submit; null for no budget."),
     ] = None
     max_requests_per_day: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(
-            description="Requests that this project may buy within 24 hours, counted from its jobs in the "
-            "workspace: it stops what changes again and again. null for no limit."
+            description="Requests that this project may submit within 24 hours, counted from its jobs in the "
+            "workspace: a stop for specs that keep changing. null for no limit."
         ),
     ] = None
     max_lost_answers: Annotated[
         int,
-        Meta(ge=0, description="Answers of running jobs that the cancels of one plan may throw away."),
+        Meta(ge=0, description="Answers of running jobs that the cancels of one plan may discard."),
     ] = 10_000
     allow_empty: Annotated[
-        bool, Meta(description="Whether everything may be cancelled because nothing is declared.")
+        bool, Meta(description="Whether a plan may cancel every job because no spec is declared.")
     ] = False
     allow_other_workspace: Annotated[
-        bool, Meta(description="Whether a workspace may show none of the jobs that the ledger remembers.")
+        bool, Meta(description="Whether to go on if the workspace shows none of the jobs in the ledger.")
     ] = False
     allow_created_elsewhere: Annotated[
-        bool, Meta(description="Whether work may be bought that another project of the workspace has bought.")
+        bool, Meta(description="Whether to submit work that another project of the workspace has submitted.")
     ] = False
 
 
@@ -180,13 +193,13 @@ WEBHOOK_PATTERN: Final = (
 
 
 class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whom `apply` tells, once, that a job has ended: a command or a webhook."""
+    """A command or a webhook that `apply` notifies once when a job has ended."""
 
     command: Annotated[
         Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None,
         Meta(
-            description="A program and its arguments, run beside this file without a shell and without the key; "
-            "the end is JSON on its standard input, and exit code 0 means that it was heard."
+            description="A program and its arguments, run in the folder of this file without a shell and without "
+            "the API key. It receives JSON on standard input; exit code 0 means that it was delivered."
         ),
     ] = None
     webhook: Annotated[
@@ -201,11 +214,13 @@ class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ),
         ]
         | None,
-        Meta(description="Where the end is posted to as JSON; an answer of 2xx means that it was heard."),
+        Meta(
+            description="A URL that receives the JSON as a POST; a 2xx response means that it was delivered."
+        ),
     ] = None
-    timeout_seconds: Annotated[float, Meta(gt=0, le=600, description="How long one call may take. Ours.")] = (
-        30.0
-    )
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="Seconds that one delivery may take. Tool default.")
+    ] = 30.0
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -215,8 +230,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(
             pattern=NAME_PATTERN,
-            description="The owner of the jobs: written into every job, it says which ones are ours. Choose "
-            f"it once; under another name everything would be bought again. {NAME_RULE}.",
+            description="Identifies your jobs: it is written into every job. Set it before the first apply; "
+            f"changing it later resubmits everything. {NAME_RULE}.",
             extra_json_schema={"errorMessage": "not a project name", "x-hint": NAME_RULE},
         ),
     ]
@@ -228,8 +243,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(
             pattern=BASE_URL_PATTERN,
-            description="Where the API is. https only, except for a server on this machine. On CI another host than "
-            "Mistral's has to be named in MISTRAL_BASE_URL: a file in git alone does not decide where the key goes.",
+            description="The API's base URL. https only, except for a server on this machine. On CI, a host other "
+            "than Mistral's must also be set in MISTRAL_BASE_URL: a file in git alone cannot send the key elsewhere.",
             extra_json_schema={
                 "errorMessage": "not a base URL",
                 "x-hint": "`https://host`, or `http://localhost:port` for a server on this machine",
@@ -239,8 +254,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ledger: Annotated[
         Literal["local", "git"],
         Meta(
-            description="Where the record of what was intended and what came of it is kept: on this host, or also "
-            "in a ref of the repository's remote, where every runner and every fresh clone sees it."
+            description="Where to keep the record of intended actions and their outcomes: on this host, or also in "
+            "a ref of the repository's remote, which every runner and every fresh clone can read."
         ),
     ] = "local"
     ledger_remote: Annotated[
@@ -253,10 +268,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "origin"
     on_end: Annotated[
         OnEnd,
-        Meta(description="Whom `apply`, and nothing else, tells once that a job has ended."),
+        Meta(description="Notification sent once per ended job; only `apply` sends it."),
     ] = OnEnd()
-    limits: Annotated[Limits, Meta(description="How large, how many, how long.")] = Limits()
+    limits: Annotated[Limits, Meta(description="Limits on sizes, counts and times.")] = Limits()
     uploads: Annotated[UploadSettings, Meta(description="How input files are kept in the workspace.")] = (
         UploadSettings()
     )
-    guards: Annotated[Guards, Meta(description="What a plan may do before it is refused.")] = Guards()
+    guards: Annotated[Guards, Meta(description="Limits above which a plan is refused.")] = Guards()

@@ -1,1 +1,1 @@
-"""Specs: YAML text with positions in, checked `JobSpec`s out."""
+"""Specs: read YAML with positions, and return checked `JobSpec`s."""

@@ -1,4 +1,4 @@
-"""`_defaults.yaml`: fields for every spec in its folder and below. What is written nearest to a spec wins."""
+"""`_defaults.yaml`: fields for every spec in its folder and below. The value nearest to a spec wins."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _MISPLACED: Final = {
     "name": "each spec has its own",
     **dict.fromkeys(
         ("input_files", "requests", "for_each", "matrix", "adopt"),
-        "write it into the spec: it says which jobs there are",
+        "write it in the spec: it determines the jobs",
     ),
 }
 _MODEL: Final = defaults_model()
 
 
 def check(document: Document) -> list[Problem]:
-    """Return what is wrong with a `_defaults.yaml`."""
+    """Return the problems of a `_defaults.yaml`."""
     accepted = convert_or_explain(document, _MODEL, defaults_schema, _MISPLACED)
     return [*document.problems, *(accepted if isinstance(accepted, list) else ())]
 
 
 def merge_defaults(near: Document, far: Document) -> Document:
-    """Return a document with the fields that it does not write itself taken from another, metadata by key."""
+    """Return `near` with its missing fields taken from `far`; metadata is merged by key."""
     if not isinstance(near.node, Fields) or not isinstance(far.node, Fields):
         return near
     hidden = _hidden(near.value)
@@ -56,7 +56,7 @@ def merge_defaults(near: Document, far: Document) -> Document:
         sources |= {
             (*inner, name): far.source_of((*inner, name)) for name in theirs.parts if name not in mine.parts
         }
-    elif "metadata" in taken:  # it came whole, and may be made of several files
+    elif "metadata" in taken:  # taken as a whole, and possibly merged from several files
         sources |= {path: source for path, source in far.sources.items() if path[:1] == inner}
     return replace(
         near,
@@ -68,7 +68,7 @@ def merge_defaults(near: Document, far: Document) -> Document:
 
 
 def _hidden(value: dict[str, Any]) -> set[str]:
-    """Return the fields that a spec decides about under another name: a model hides an agent, a matrix its fields."""
+    """Return the fields that other fields of a spec exclude: `model` excludes `agent_id`, a matrix its fields."""
     matrix = value.get("matrix")
     varied = set(matrix) if isinstance(matrix, dict) else set()
     written = set(value) | {f"matrix.{name}" for name in varied}
@@ -77,7 +77,7 @@ def _hidden(value: dict[str, Any]) -> set[str]:
 
 
 class DefaultsTree:
-    """The defaults of folders, and what they give to the specs beneath them.
+    """The defaults of folders, and their effect on the specs below.
 
     Args:
         root: the folder of all specs, absolute.
@@ -89,11 +89,11 @@ class DefaultsTree:
         """By folder, absolute."""
 
     def add(self, path: str, document: Document) -> None:
-        """Take what a `_defaults.yaml` says."""
+        """Register a `_defaults.yaml`."""
         self._found[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
 
     def apply(self, document: Document, path: str) -> Document:
-        """Lay a spec over the defaults of its folder, and that over those of the folders around it."""
+        """Merge a spec with the defaults of its folder and of the folders above, the nearest first."""
         while self._found and path != self._root:
             path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
             if path in self._found:

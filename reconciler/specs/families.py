@@ -1,7 +1,7 @@
-"""One spec to its jobs: one a file, one a combination of values, both multiplied. Pure.
+"""Expand one spec to its jobs: one per file, per combination of values, or per pair of both. Pure.
 
-A variant is what tells one job of a family from the others. Placeholders in the name and in metadata stand for
-plain text that the spec or a file's path holds; there are no expressions, and nothing of the environment.
+Placeholders in the name and in metadata are replaced by plain text from the spec or a file's path; there are no
+expressions and no environment variables.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class ExpandedJob(Struct, frozen=True, kw_only=True):
 
     name: str
     words: Mapping[str, str] = {}
-    """What each placeholder stands for."""
+    """The text of each placeholder."""
     values: Mapping[str, Any] = {}
-    """The fields that the matrix gives."""
+    """The fields that the matrix sets."""
     file: str | None = None
-    """The one input, relative to the root; None where the spec names the inputs itself."""
+    """The only input, relative to the root; None if the spec names the inputs itself."""
 
     def text(self, template: str) -> str:
         """Fill the placeholders of a text."""
@@ -43,13 +43,13 @@ class ExpandedJob(Struct, frozen=True, kw_only=True):
 
     @property
     def origin(self) -> str:
-        """Which one it is: its file, and its values."""
+        """What distinguishes it in its family: its file and its values."""
         values = [f"{name}={self.words[name]}" for name in self.values]
         return ", ".join(filter(None, [self.file or "", *values]))
 
 
 def family_pattern(template: str) -> str:
-    """Return what a family is called: `backfill-*`."""
+    """Return a family's name pattern: `backfill-*`."""
     return _PLACEHOLDER.sub("*", template)
 
 
@@ -61,13 +61,13 @@ def is_family(fields: JobFields) -> bool:
 def expand(
     document: Document, fields: JobFields, files: Sequence[str], most: int
 ) -> tuple[list[ExpandedJob], list[Problem]]:
-    """Return the jobs of a spec, sorted by name, and what is wrong with making them.
+    """Return the jobs of a spec, sorted by name, and the problems with expanding it.
 
     Args:
         document: the spec.
         fields: its checked value.
-        files: what `for_each` names, relative to the root.
-        most: so many jobs a spec may make.
+        files: the files that `for_each` names, relative to the root.
+        most: maximum number of jobs of one spec.
     """
     if not is_family(fields) and "{" not in fields.name:
         return [ExpandedJob(name=fields.name)], []
@@ -81,8 +81,8 @@ def expand(
     for values in _varied(fields).values():
         size *= len(values)
     if size > most:
-        message = f"makes {pluralize(size, 'job')}, at most {most:,} a spec"
-        hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is meant"
+        message = f"makes {pluralize(size, 'job')}; at most {most:,} per spec"
+        hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is intended"
         return [], [_problem(document, ("for_each" if files else "matrix",), message, hint)]
     combinations, problems = _combinations(document, fields)
     each: Sequence[str | None] = files or [None]
@@ -128,12 +128,12 @@ def _combinations(
         wanted = _given(entry)
         left = [values for values in every if not _holds(values, wanted)]
         if len(left) == len(every):
-            message = f"matrix.exclude[{at}]: leaves nothing out"
-            hint = "name values as they stand in the matrix; a combination holds all of them"
+            message = f"matrix.exclude[{at}]: excludes nothing"
+            hint = "use values of the matrix; an entry excludes combinations that have all of its values"
             problems.append(_problem(document, ("matrix", "exclude", at), message, hint))
         every = left
     if not every and not problems:
-        problems.append(_problem(document, ("matrix", "exclude"), "matrix.exclude: leaves no job", ""))
+        problems.append(_problem(document, ("matrix", "exclude"), "matrix.exclude: excludes every job", ""))
     return every, problems
 
 
@@ -145,52 +145,52 @@ def _holds(values: Mapping[str, tuple[Any, str]], wanted: Mapping[str, Any]) -> 
 
 
 def _unknown(document: Document, known: Sequence[str], *, family: bool) -> Iterator[Problem]:
-    """Yield a problem for each placeholder that stands for nothing; metadata of a plain spec is just text."""
+    """Yield a problem for each unknown placeholder; metadata of a plain spec has none."""
     metadata = document.value.get("metadata", {}) if family else {}
     templates: dict[Path, Any] = {("name",): document.value["name"]}
     templates |= {("metadata", key): value for key, value in metadata.items()}
     for path, template in templates.items():
         for word in _PLACEHOLDER.findall(template) if isinstance(template, str) else ():
             if word not in known:
-                message = f"{'.'.join(map(str, path))}: nothing gives `{{{word}}}` a value here"
-                has = f"here are {some([f'{{{name}}}' for name in known], 20)}"
+                message = f"{'.'.join(map(str, path))}: unknown placeholder `{{{word}}}`"
+                has = f"the placeholders here are {some([f'{{{name}}}' for name in known], 20)}"
                 if not family:
-                    has = "only `for_each` and `matrix` give placeholders"
+                    has = "only a spec with `for_each` or `matrix` has placeholders"
                 yield _problem(document, path, message, did_you_mean(word, known, has))
 
 
 def _overruled(document: Document, fields: JobFields) -> Iterator[Problem]:
-    """Yield a problem for each field that stands both in the spec and in its matrix."""
+    """Yield a problem for each field that is both in the spec and in its matrix."""
     for name in _varied(fields):
         if name in document.value:
-            message = f"matrix.{name}: stands here beside `{name}`"
-            hint = "keep one of them: a matrix gives every job its value"
+            message = f"matrix.{name}: cannot be combined with `{name}`"
+            hint = "keep one of them: the matrix sets the value of every job"
             place = document.key_place(("matrix", name))
             yield document.source.problem(place, message, hint=hint)
 
 
 def _names(document: Document, found: Iterable[ExpandedJob], known: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each name that is none, or that two jobs would have."""
+    """Yield a problem for each invalid name, and for each name that two jobs would have."""
     template = document.value["name"]
     first: dict[str, ExpandedJob] = {}
     for variant in found:
         if not _NAME.search(variant.name):
-            message = f"name: {variant.origin} makes `{variant.name}`, which is no name"
+            message = f"name: {variant.origin} produces `{variant.name}`, which is not a valid name"
             yield _problem(document, ("name",), message, _better(template, variant))
         other = first.setdefault(variant.name, variant)
         if other is not variant:
-            message = f"name: `{variant.name}` is made twice, of {other.origin} and of {variant.origin}"
+            message = f"name: {other.origin} and {variant.origin} both produce the name `{variant.name}`"
             yield _problem(document, ("name",), message, _apart(template, known, other, variant))
 
 
 def _better(template: str, variant: ExpandedJob) -> str:
-    """Return how a name that is none could become one."""
+    """Return a hint that makes an invalid name valid."""
     used = [word for word in _PLACEHOLDER.findall(template) if not _fits(variant.words[word])]
     if "path" in used:
-        return "write `{dir}-{stem}` in place of `{path}`: " + NAME_RULE
+        return "write `{dir}-{stem}` instead of `{path}`: " + NAME_RULE
     if {"stem", "dir"} & set(used):
         return f"rename {variant.file}: {NAME_RULE}"
-    bad = f"leave `{{{used[0]}}}` out of the name: " if used else ""
+    bad = f"remove `{{{used[0]}}}` from the name: " if used else ""
     return bad + NAME_RULE
 
 
@@ -199,7 +199,7 @@ def _fits(text: str) -> bool:
 
 
 def _apart(template: str, known: Sequence[str], one: ExpandedJob, other: ExpandedJob) -> str:
-    """Return the placeholder that would tell two jobs apart."""
+    """Return a hint that gives two jobs different names: a placeholder to add, if there is one."""
     telling = [
         name
         for name in sorted(known, key=lambda name: (name == "path", name))
@@ -209,8 +209,8 @@ def _apart(template: str, known: Sequence[str], one: ExpandedJob, other: Expande
     if fitting:
         return f"add `{{{fitting[0]}}}`: `{template}-{{{fitting[0]}}}`"
     if one.file != other.file:
-        return "rename one of the files, or give each folder a spec of its own"
-    return "remove the value that stands there twice, or write a spec for each"
+        return "rename one of the files, or write a spec for each folder"
+    return "remove the duplicate value, or write a spec for each"
 
 
 def _problem(document: Document, path: Path, message: str, hint: str) -> Problem:

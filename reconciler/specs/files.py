@@ -1,7 +1,7 @@
-"""The file system, as far as specs need it: what lies in the spec root, and what is in a file.
+"""File system access for specs: list the spec root, read and replace files.
 
-Absence of a spec may cancel a job, so nothing is passed over in silence: a folder that cannot be read, a link that
-leads nowhere or out of the project is a problem, not a gap.
+A missing spec may cancel a job, so nothing is skipped silently: a folder that cannot be read and a link to a missing
+file or out of the project are problems.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Final, NamedTuple
 
 SPEC_SUFFIXES: Final = (".yaml", ".yml")
 NOTES_SUFFIX: Final = ".md"
-"""Files for readers: they may lie beside specs without any spec naming them."""
+"""Documentation: no warning if no spec names such a file."""
 
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
-"""Windows would otherwise translate line ends."""
+"""Without it, Windows translates line endings."""
 _PIECE: Final = 1 << 15
 
 
 class TooLargeError(Exception):
-    """A file holds more than a limit."""
+    """A file is larger than a limit."""
 
 
 def within(path: str, folder: str) -> bool:
-    """Tell whether `path` is `folder` or beneath it; both absolute, links followed."""
+    """Return whether `path` is `folder` or below it; both absolute, links followed."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 class Unfit(NamedTuple):
-    """Something in the spec root that cannot be taken as it is."""
+    """An entry of the spec root that cannot be used."""
 
     path: str
     message: str
@@ -40,19 +40,19 @@ class Unfit(NamedTuple):
 
 
 class Listing:
-    """What lies beneath the spec root. Hidden files and folders are not looked at."""
+    """The files below the spec root, except hidden files and folders."""
 
     def __init__(self, folder: str, root: str) -> None:
-        """List `folder`, which lies in the project `root`; both absolute, links followed."""
+        """List `folder`, which is inside the project `root`; both absolute, links followed."""
         self.specs: list[str] = []
         """YAML files, absolute, sorted."""
         self.others: list[str] = []
-        """What is neither YAML nor Markdown, absolute, sorted."""
+        """Files that are neither YAML nor Markdown, absolute, sorted."""
         self.unfit: list[Unfit] = []
         self._folder = folder
         self._root = root
         self._linked: set[str] = set()
-        """Folders outside `folder` that a link led to."""
+        """Folders outside `folder` that were reached by a link."""
         self._waiting = [folder]
         while self._waiting:
             here = self._waiting.pop()
@@ -78,19 +78,19 @@ class Listing:
 
     def _link(self, path: str, target: str) -> None:
         if not within(target, self._root):
-            hint = "put what it leads to into the project"
+            hint = "move its target into the project"
             self.unfit.append(Unfit(path, "a link that leads out of the project", hint))
         elif not os.path.isdir(target):  # noqa: PTH112 - a Path for every link is no clearer
             self._file(path, regular=os.path.isfile(target))  # noqa: PTH113 - likewise
         elif within(self._folder, target):
-            self.unfit.append(Unfit(path, "a link to a folder that it lies in itself", "remove it"))
+            self.unfit.append(Unfit(path, "a link to a folder that contains it", "remove it"))
         elif target not in self._linked and not within(target, self._folder):
             self._linked.add(target)
             self._waiting.append(path)
 
     def _file(self, path: str, *, regular: bool) -> None:
         if not regular:
-            self.unfit.append(Unfit(path, "not a file, or a link that leads nowhere", "remove it"))
+            self.unfit.append(Unfit(path, "not a regular file, or a broken link", "remove it"))
         elif path.endswith(SPEC_SUFFIXES):
             self.specs.append(path)
         elif not path.endswith(NOTES_SUFFIX):
@@ -98,7 +98,7 @@ class Listing:
 
 
 def size(path: str) -> int:
-    """Return the bytes of a file, 0 where nobody can tell."""
+    """Return the size of a file in bytes, 0 if it cannot be read."""
     try:
         return os.stat(path).st_size  # noqa: PTH116 - likewise
     except OSError:
@@ -106,7 +106,7 @@ def size(path: str) -> int:
 
 
 def replace(path: str, data: bytes) -> None:
-    """Put a file with other bytes in the place of one, whole or not at all; its permissions stay.
+    """Replace a file's content atomically, keeping its permissions.
 
     Raises:
         OSError: it cannot be written.
@@ -128,10 +128,10 @@ def read(path: str | Path, limit: int) -> bytes:
     """Return the bytes of a file.
 
     Raises:
-        TooLargeError: there are more than `limit`.
+        TooLargeError: the file has more than `limit` bytes.
         OSError: it cannot be read.
     """
-    # The file descriptor itself: to make a Path and a buffer costs more than to read a small file.
+    # A plain file descriptor: creating a Path and a buffer takes longer than reading a small file.
     descriptor = os.open(path, os.O_RDONLY | _BINARY)
     try:
         found = b""

@@ -1,7 +1,7 @@
-"""Specs of jobs that are there already: each adopts its job, so that nothing is bought again. Pure.
+"""Specs for existing jobs: each adopts its job, so that its work is not submitted again. Pure.
 
-What a job shows was written by whoever made it, so it is taken as text: quoted, held to the schema of a spec, and
-left out where it does not fit. A job that no spec can say is told, with the reason.
+The fields of a job are untrusted text of its creator: they are quoted, checked with the schema of a spec, and omitted
+if they do not fit. A job that a spec cannot express is reported with the reason.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KEY_LENGTH: Final = 32
 _VALUE_LENGTH: Final = 512
 _NAME_LENGTH: Final = 80
 _CALLED: Final = ("name", "job_name", "title")
-"""Metadata keys under which people name their jobs."""
+"""Metadata keys that usually hold a job's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +57,9 @@ def drafts(
     """Return a spec for each job, and the jobs that get none.
 
     Args:
-        jobs: what to adopt.
-        declared: the specs that are there already: their names, work and adopted jobs are taken.
-        schema: the path of the schema for editors, as the specs will see it.
+        jobs: the jobs to adopt.
+        declared: the existing specs: their names, work and adopted jobs cannot be used again.
+        schema: the path of the schema for editors, relative to the new specs.
     """
     specs = tuple(declared)
     names = {spec.name.casefold() for spec in specs}
@@ -81,7 +81,7 @@ def drafts(
         other = works.get(spec.run_key)
         if other is not None:
             adopt = f"adopt: {{job: {job.id}, work: {spec.run_key.work}}}"
-            skipped.append(SkippedJob(job=job, why=f"{other} declares its work: write {adopt} there"))
+            skipped.append(SkippedJob(job=job, why=f"{other} declares its work: add {adopt} there"))
             continue
         text = _text(job, spec, schema)
         wrong = _refused(text)
@@ -95,14 +95,14 @@ def drafts(
 
 
 def _spec(job: Job, names: set[str]) -> JobSpec | str:
-    """Return what a job declares, or why nothing can."""
+    """Return the spec of a job, or why there can be none."""
     if not job.input_files:
         return "its requests were sent inline, and the API does not show them"
     ids = [uploaded_id(file) for file in job.input_files]
     if None in ids:
-        return "its input files have no ids that a spec can name"
+        return "the ids of its input files are not valid in a spec"
     if (job.model is None) == (job.agent_id is None):
-        return "the API shows no model of it, or both a model and an agent"
+        return "the API shows neither a model nor an agent, or both"
     parts = sorted((UploadedFile(id=file) for file in ids if file), key=lambda part: part.identity)
     plain_spec = JobSpec(
         name=_name(job, names),
@@ -121,7 +121,7 @@ def _adopting(spec: JobSpec, job: Job) -> JobSpec:
 
 
 def _name(job: Job, names: set[str]) -> str:
-    """Return a name that nobody has: as its maker called it, or after its model."""
+    """Return an unused name: from the job's metadata, or else from its model."""
     called = (job.metadata.get(key) for key in _CALLED)
     given = next((slug(it) for it in called if isinstance(it, str) and slug(it)), "")
     if given and given not in names:
@@ -134,12 +134,12 @@ def _name(job: Job, names: set[str]) -> str:
 
 
 def slug(text: str) -> str:
-    """Return text as a name: small letters, digits, `.`, `_` and `-`; "" where nothing of it is left."""
+    """Return text as a name of lowercase letters, digits, `.`, `_` and `-`; "" if no character is left."""
     return re.sub(r"[^a-z0-9._]+", "-", text.lower())[:_NAME_LENGTH].strip("-._")
 
 
 def _metadata(pairs: Mapping[str, object]) -> dict[str, str]:
-    """Return the pairs that a spec can hold, as text."""
+    """Return the pairs that are valid in a spec, as text."""
     texts = {key: _as_text(value) for key, value in sorted(pairs.items())}
     return {
         key: text
@@ -156,17 +156,21 @@ def _as_text(value: object) -> str:
 
 def _text(job: Job, spec: JobSpec, schema: str) -> str:
     left = len(job.metadata) - len(spec.metadata)
-    more = f"# Left out of its metadata: {pluralize(left, 'pair')} that a spec cannot hold.\n" if left else ""
+    more = (
+        f"# Omitted from its metadata: {pluralize(left, 'pair')} that are not valid in a spec.\n"
+        if left
+        else ""
+    )
     return (
         f"# yaml-language-server: $schema={schema}\n"
-        f"# Adopted by `reconciler init --from-workspace`: job {job.id}, made without this tool.\n"
-        "# The API does not show its timeout; a next run takes 24 hours unless `timeout_hours` says otherwise.\n"
+        f"# Adopted by `reconciler init --from-workspace`: job {job.id}, created without this tool.\n"
+        "# The API does not show its timeout; the next job has 24 hours unless `timeout_hours` is set.\n"
         f"{more}{to_yaml.body(spec, '')}"
     )
 
 
 def _refused(text: str) -> str:
-    """Say why a document is no spec, "" where it is one."""
+    """Return why a document is not a valid spec, "" if it is."""
     documents, problems = reader.read(SourceFile("spec.yaml", text), Limits())
     for document in documents[:1]:
         accepted = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)

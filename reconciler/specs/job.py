@@ -1,6 +1,6 @@
-"""One document to its `JobSpec`s, with their inputs found, read and checked.
+"""Turn one document into its `JobSpec`s: find, read and check their inputs.
 
-Whatever is wrong with some fields, the others are looked at as well: all problems of a spec come at once.
+A mistake in one field does not stop the checks of the others: all problems of a spec are reported at once.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from reconciler.specs.yaml.tree import Document, Path
 from reconciler.text.suggest import did_you_mean
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
-"""Fields whose change buys again."""
+"""Fields whose change submits the work again."""
 
 _PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
 class DocumentResult(Struct, frozen=True, kw_only=True):
-    """What one document declares."""
+    """The jobs of one document."""
 
     specs: tuple[JobSpec, ...] = ()
     later: Mapping[str, NotYetStarted] = {}
     """The jobs whose first period has not begun, by name."""
     problems: tuple[Problem, ...] = ()
-    """And warnings."""
+    """Errors and warnings."""
 
 
 def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now: float) -> DocumentResult:
-    """Return the jobs that a document declares, none where it is not usable.
+    """Return the jobs that a document declares, none if it has errors.
 
     Args:
         document: a spec, with its defaults.
-        inputs: where input files are found, read and checked.
-        limits: how many jobs one spec may make.
-        now: Unix seconds, for a `rerun` that the calendar changes.
+        inputs: finds, reads and checks input files.
+        limits: for the maximum number of jobs per spec.
+        now: Unix seconds, for a `rerun` with a period.
     """
     fields = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)
     problems = [*document.problems]
@@ -90,7 +90,7 @@ def _wrong(problems: Sequence[Problem]) -> bool:
 
 
 def _rerun(document: Document, fields: JobFields, now: float) -> tuple[str | None, list[Problem]]:
-    """Return the run that is due, None where the first has not begun."""
+    """Return the value of `rerun`, None if the first period has not begun."""
     match fields.rerun:
         case None:
             return "", []
@@ -108,7 +108,7 @@ def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str |
 
     zone = period.zone_of(wanted.zone)
     if zone is None:
-        return problem("zone", "rerun.zone: not in the tz database of this machine", period.like(wanted.zone))
+        return problem("zone", "rerun.zone: not in this machine's tz database", period.like(wanted.zone))
     today = period.day_of(now, zone)
     if wanted.start is not UNSET:
         try:
@@ -116,21 +116,23 @@ def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str |
         except ValueError:
             return problem("start", "rerun.start: no such day", "")
         if today < start:
-            message = f"begins on {start}; until then nothing is bought"
-            return problem("start", message, f"it is {today} in {wanted.zone}", warning=True)
+            message = f"begins on {start}; until then nothing is submitted"
+            return problem("start", message, f"today is {today} in {wanted.zone}", warning=True)
     return period.name_of(today, wanted.every), []
 
 
 def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> Iterator[Problem]:
-    """Yield what is wrong with `adopt` beyond its form."""
+    """Yield the problems with `adopt` that its schema does not find."""
     if fields.adopt is UNSET or not specs:
         return
     work = fields.adopt.work
     if families.is_family(fields):
-        yield _at_adopt(document, "adopt: stands in a family of jobs", "give the job a spec of its own")
+        yield _at_adopt(
+            document, "adopt: not possible in a family of jobs", "write a separate spec for the job"
+        )
     elif work is UNSET:
-        hint = f"if it did what this spec declares: `work: {specs[0].run_key.work}`"
-        yield _at_adopt(document, "adopt: without `work` it says nothing of what the job has bought", hint)
+        hint = f"if the job did the work that this spec declares, add `work: {specs[0].run_key.work}`"
+        yield _at_adopt(document, "adopt: `work` is missing", hint)
     elif digests.version_of(work) not in digests.WORK_DIGESTS:
         yield _at_adopt(
             document, "adopt.work: a digest of a newer version", "upgrade mistral-batch-reconciler"
@@ -145,9 +147,9 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
     endpoint = document.value.get("endpoint")
     if not isinstance(endpoint, str) or not endpoint.startswith("/v1/") or endpoint in KNOWN_ENDPOINTS:
         return []
-    hint = did_you_mean(endpoint, KNOWN_ENDPOINTS, "it is sent as it stands; the API may know it")
+    hint = did_you_mean(endpoint, KNOWN_ENDPOINTS, "it is sent unchanged; the API may know it")
     place = document.place(("endpoint",))
-    message = "endpoint: not among those that the API documents"
+    message = "endpoint: not documented by the API"
     source = document.source_of(("endpoint",))
     return [source.problem(place, message, hint=hint, warning=True)]
 

@@ -1,8 +1,7 @@
-"""All specs of a project, or all that is wrong with them.
+"""Load all specs of a project, or report all their problems.
 
-The whole spec root is always read, whatever was asked for: a name or a piece of work may be declared elsewhere,
-and only who has seen everything may say that something is absent. Paths narrow what is acted upon, not what is
-read.
+The whole spec root is always read, even if a command selects a part of it: a name or work may be declared elsewhere,
+and only a complete load shows that a spec was removed. Paths narrow what a command acts on, not what is read.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
 _MAX_PROBLEMS: Final = 100
-"""Problems of one file that are shown."""
+"""Maximum number of problems shown per file."""
 _DEFAULTS: Final = f"{os.sep}{defaults.NAME}"
 _CONFIG: Final = f"{os.sep}{CONFIG_NAME}"
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
-    """What git declares, checked."""
+    """The checked specs of a project."""
 
     specs: tuple[JobSpec, ...]
     """Every spec of the project, sorted by name."""
     selected: frozenset[str] | None
-    """The names that were asked for; None for all."""
+    """The selected names; None for all."""
     later: Mapping[str, NotYetStarted] = field(default_factory=dict)
-    """The jobs whose first period has not begun, by name: they are not among the specs, and not absent."""
+    """The jobs whose first period has not begun, by name: they are not in `specs`, but they are declared."""
     warnings: tuple[Problem, ...]
 
 
@@ -59,21 +58,21 @@ def load(
     """Read, check and return every spec of a project.
 
     Args:
-        project: where they are.
-        paths: what to select; nothing for everything.
-        now: Unix seconds, for specs whose `rerun` the calendar changes.
-        names: globs that narrow it by name.
-        progress: is told of the input files that are checked.
+        project: the project to load.
+        paths: the files or folders to select; empty for all.
+        now: Unix seconds, for specs with a period.
+        names: globs that narrow the selection by name.
+        progress: receives the progress of checking input files.
 
     Raises:
         UsageError: a path does not exist, or selects nothing.
         ReconcilerError: there is no spec folder.
-        SpecError: something is wrong; carries all problems of all files.
+        SpecError: there are errors; carries all problems of all files.
     """
     narrowed = selection.scope(project, paths)
     if not project.spec_root.is_dir():
         raise ReconcilerError(
-            f"there is no folder {project.settings.specs} beside {project.config_path.name}",
+            f"the folder {project.settings.specs} does not exist beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
     loader = _Loader(project, now, progress)
@@ -92,7 +91,7 @@ def load(
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort problems, each once, and of a file with very many count those at the end."""
+    """Sort problems, remove duplicates, and replace those above a file's maximum by their count."""
     shown: list[Problem] = []
     for path, group in groupby(sorted(set(problems)), key=lambda problem: problem.path):
         found = list(group)
@@ -105,7 +104,7 @@ def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 class _Loader:
-    """Reads a spec root, and remembers what must not be declared twice."""
+    """Reads a spec root, and checks across specs that names and work are unique."""
 
     def __init__(self, project: Project, now: float, progress: Progress) -> None:
         self._project = project
@@ -120,17 +119,17 @@ class _Loader:
         self.problems: list[Problem] = []
 
     def save(self) -> None:
-        """Remember for later runs what was read."""
+        """Cache the results for later runs."""
         self._inputs.save()
 
     def specs(self) -> list[JobSpec]:
-        """Return every usable spec; what is wrong gathers in `problems`."""
+        """Return every usable spec; add the problems of others to `problems`."""
         found = files.Listing(str(self._project.spec_root), str(self._project.root))
         for path, message, hint in found.unfit:
             self.problems.append(
                 Problem(path=clean(self._project.relative(path)), message=message, hint=hint)
             )
-        if self._progress.watched:  # most of these are inputs
+        if self._progress.watched:  # most of these files are inputs
             self._progress.expect("checking", sum(map(files.size, found.others)))
         for path in found.specs:
             if path.endswith(_DEFAULTS):
@@ -180,14 +179,14 @@ class _Loader:
         self.problems += problems
         if len(documents) > 1:
             place = documents[1].place(())
-            hint = "one for the specs of this folder; put others into folders of their own"
+            hint = "keep one; defaults for other specs belong in the folder of those specs"
             self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
             self._defaults.add(path, document)
 
     def _data(self, path: str) -> bytes | None:
-        """Return the bytes of a file; None where it cannot be had, which is a problem."""
+        """Return the bytes of a file; None if it cannot be read, after adding a problem."""
         most = self._limits.spec_bytes
         try:
             return files.read(path, most)
@@ -205,7 +204,7 @@ class _Loader:
             return [], [source]
         documents, problems = reader.read(source, self._limits)
         if not documents and not problems:
-            hint = "remove it, or write a spec into it"
+            hint = "remove it, or write a spec in it"
             self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
         return documents, problems
 

@@ -1,7 +1,7 @@
-"""A `rerun` that the calendar changes: the name of the period that a moment lies in.
+"""Periods for `rerun`: the name of the period of a given time.
 
-A pure function of the moment and the tz database. Within a zone the name may return to the period before only where
-clocks are set back across midnight, and that period's work is bought already.
+The name depends only on the time and the tz database. Within a zone it can go back to the previous period only if the
+clocks are set back across midnight; the work of that period has been submitted by then.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ def name_of(day: dt.date, every: str) -> str:
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """Return a zone of the tz database, None where it holds none of that name."""
+    """Return a zone of the tz database, None if there is none of that name."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - only specs with a period need it
 
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # a folder of the database, on some systems
+    except (KeyError, ValueError, OSError):  # OSError: on some systems, for a folder of the database
         return None
 
 
 def like(name: str) -> str:
-    """Return a hint for a zone that is not known."""
+    """Return a hint for an unknown zone."""
     from zoneinfo import available_timezones  # noqa: PLC0415 - likewise
 
     found = nearest(name, available_timezones())
-    return f"did you mean `{found}`?" if found else "its name in the tz database, such as `Europe/Paris`"
+    return f"did you mean `{found}`?" if found else "use a name of the tz database, such as `Europe/Paris`"
 
 
 def day_of(now: float, zone: ZoneInfo) -> dt.date:
-    """Return the calendar day of a moment.
+    """Return the calendar day of a time.
 
     Args:
         now: Unix seconds.
-        zone: whose calendar.
+        zone: the time zone of the calendar.
     """
     return dt.datetime.fromtimestamp(now, zone).date()

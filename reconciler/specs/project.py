@@ -1,8 +1,7 @@
-"""Where the project is and what its `reconciler.yaml` says.
+"""Find the project and read its `reconciler.yaml`.
 
-The file is looked for from the current folder upwards, as git looks for its own; a repository's root is the
-highest place. Flags and the environment come on top of it in the command line's own code, by
-`dataclasses.replace` and `msgspec.structs.replace`.
+The search for the file goes from the current folder upwards to the repository's root. Flags and the environment
+override its settings in the code of the command line, by `dataclasses.replace` and `msgspec.structs.replace`.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from reconciler.specs.yaml.tree import Document
 
 CONFIG_NAME: Final = "reconciler.yaml"
 STATE: Final = ".reconciler"
-"""The tool's own folder beside it; not for git."""
+"""The tool's own folder beside the settings file; ignored by git."""
 
 _WRITE_ONE: Final = (
-    f"run `reconciler init` in the repository's root, or write {CONFIG_NAME} there:\n"
+    f"run `reconciler init` in the repository's root, or create {CONFIG_NAME} there:\n"
     "    project: my-team\n    specs: specs"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A folder with a `reconciler.yaml`, and what stands in it."""
+    """A folder with a `reconciler.yaml`, and its settings."""
 
     root: Path
     """The folder of the file, links followed. Nothing outside it is read."""
@@ -43,21 +42,21 @@ class Project:
     spec_root: Path
     """The folder of the specs, links followed."""
     cache: bool = True
-    """Whether what earlier runs remember of input files is used."""
+    """Whether to use the cache of input files from earlier runs."""
 
     def relative(self, path: str) -> str:
-        """Return an absolute path as problems show it: relative to the root, with forward slashes."""
+        """Return an absolute path relative to the root, with forward slashes, as problems show it."""
         root = str(self.root).rstrip(os.sep) + os.sep
         shown = path.removeprefix(root) if path.startswith(root) else os.path.relpath(path, root)
         return shown.replace(os.sep, "/")
 
 
 def load_project(config: Path | None, *, start: Path) -> Project:
-    """Return the project that `start` lies in, or the one whose settings `config` holds.
+    """Return the project that contains `start`, or the project of the settings file `config`.
 
     Raises:
         ReconcilerError: there is no such file.
-        SpecError: it holds mistakes; carries all of them.
+        SpecError: it has mistakes; carries all of them.
     """
     path = _config_path(config, start)
     root = path.parent
@@ -75,22 +74,22 @@ def load_project(config: Path | None, *, start: Path) -> Project:
         problem = source.problem(
             document.place(("specs",)),
             "specs: leads out of the project",
-            hint=f"name a folder beneath the one of {path.name}",
+            hint=f"name a folder below the folder of {path.name}",
         )
         raise SpecError((problem,))
     if settings.on_end.command and settings.on_end.webhook:
         problem = source.problem(
             document.place(("on_end",)),
-            "on_end: a command and a webhook",
-            hint="name one of them; a command can do both",
+            "on_end: cannot have both `command` and `webhook`",
+            hint="keep one of them; a command can also call a webhook",
         )
         raise SpecError((problem,))
     uploads = settings.uploads
     if uploads.reuse and uploads.expiry_hours is not None and uploads.expiry_hours <= uploads.reuse_hours:
         problem = source.problem(
             document.place(("uploads", "expiry_hours")),
-            f"uploads.expiry_hours: not more than the {uploads.reuse_hours} of reuse_hours, so that no upload "
-            "would ever be used again",
+            f"uploads.expiry_hours: must be more than `reuse_hours` ({uploads.reuse_hours}); otherwise no upload "
+            "is ever reused",
             hint="lower `reuse_hours`, or set `reuse: false`",
         )
         raise SpecError((problem,))
@@ -98,7 +97,7 @@ def load_project(config: Path | None, *, start: Path) -> Project:
 
 
 def find(start: Path) -> Path | None:
-    """Return the nearest `reconciler.yaml` from a folder upwards, None where a repository has none."""
+    """Return the nearest `reconciler.yaml` from a folder upwards to the repository's root, None if there is none."""
     for folder in _upwards(Path(os.path.realpath(start))):
         if (folder / CONFIG_NAME).is_file():
             return folder / CONFIG_NAME
@@ -109,7 +108,7 @@ def _config_path(config: Path | None, start: Path) -> Path:
     if config is not None:
         if not config.is_file():
             raise ReconcilerError(
-                f"there is no file {config}", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name)
+                f"{config} does not exist", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name)
             )
         return Path(os.path.realpath(config.parent)) / config.name
     found = find(start)
@@ -130,7 +129,7 @@ def _settings(source: SourceFile) -> tuple[Settings, Document]:
     if not problems and len(documents) != 1:
         place = documents[1].place(()) if documents else START
         found = "more than one document" if documents else "empty"
-        problems = [source.problem(place, found, hint="it holds one mapping: `project: my-team`")]
+        problems = [source.problem(place, found, hint="write one mapping: `project: my-team`")]
     for document in documents[:1]:
         problems.extend(document.problems)
         accepted = convert_or_explain(document, Settings, settings_schema, {})
@@ -141,10 +140,10 @@ def _settings(source: SourceFile) -> tuple[Settings, Document]:
 
 
 def make_own(folder: Path) -> None:
-    """Make the tool's own folder where it is missing, and keep it out of git.
+    """Create the tool's own folder if it is missing, with a `.gitignore` that excludes it.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     ignore = folder / ".gitignore"
     if not ignore.exists():

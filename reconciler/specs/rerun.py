@@ -1,7 +1,7 @@
-"""Ask for the same work once more: change `rerun` in the YAML file, where git and its readers see it.
+"""Submit the same work again: change `rerun` in the YAML file, so that the change is in git.
 
-Text is edited and nothing else of the file: comments, quoting, line breaks and the other documents stay byte for byte.
-What came of it is read again before it is written, and must differ from before in this one value.
+Only this text of the file is edited: comments, quoting, line breaks and the other documents stay byte for byte. The
+edited text is parsed before it is written, and must differ from the old one in this value only.
 """
 
 from __future__ import annotations
@@ -30,59 +30,59 @@ from reconciler.text.suggest import nearest
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _FITS: Final = re.compile(r"[ -~]{1,64}")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
-_BY_HAND: Final = "change it there by hand"
+_BY_HAND: Final = "edit the file by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A file with another `rerun` in it."""
+    """A file with a changed `rerun`."""
 
     path: str
     """Relative to the project root, with forward slashes."""
     line: int
-    """1-based, where `rerun` stands now."""
+    """The line of `rerun` after the edit, 1-based."""
     before: str
-    """"" where there was none."""
+    """"" if there was none."""
     after: str
     data: bytes
     """The whole file."""
     overrides: str = ""
-    """`file:line` of the defaults that gave the value before; "" where the spec did."""
+    """`file:line` of the defaults that set the old value; "" if the spec did."""
 
 
 def edit(
     project: Project, specs: Sequence[JobSpec], later: Collection[str], name: str, to: str | None
 ) -> Edit:
-    """Return the file of a spec with the next `rerun`. Writes nothing.
+    """Return the edited file of a spec. Writes nothing.
 
     Args:
-        project: where the file is.
-        specs: everything that is declared.
+        project: the project of the spec.
+        specs: all declared specs.
         later: names whose first period has not begun.
-        name: whose work is wanted once more.
-        to: the value; None for one more than there is.
+        name: the job to submit again.
+        to: the new value; None for the old number plus one.
 
     Raises:
-        UsageError: nothing declared is called so, or it is one of a family, or the calendar changes its `rerun`, or
-            the next value is not known.
-        ReconcilerError: the file is written in a way that is not edited here.
+        UsageError: no declared job has this name, or it is in a family, or its `rerun` is a period, or there is no
+            next value.
+        ReconcilerError: the file's syntax is not supported.
     """
     spec = _find(specs, later, name)
     at = f"{spec.declared_at.path}:{spec.declared_at.line}"
     if spec.family:
         alike = sum(other.declared_at == spec.declared_at for other in specs)
         raise UsageError(
-            f"{name} is of a family ({at} makes {pluralize(alike, 'job')}), and a `rerun` there would "
-            "buy all of it again",
-            hint=f"if that is meant, {_BY_HAND}; for this job alone, give it a spec of its own",
+            f"{name} is in a family ({at} makes {pluralize(alike, 'job')}); a change of `rerun` there would "
+            "submit all of them again",
+            hint=f"if this is intended, {_BY_HAND}; for this job alone, write a separate spec",
         )
     document, data = _document(project, spec)
     given = spec.defaults.get("rerun")
     if isinstance(document.value.get("rerun"), dict) or (given and _period_at(project, given.path)):
         where = f"{given.path}:{given.line}" if given else at
         raise UsageError(
-            f"the calendar changes the `rerun` of {name} ({where})",
-            hint=f"wait for the next period, or {_BY_HAND}: a plain value in place of the mapping",
+            f"the `rerun` of {name} is a period ({where})",
+            hint=f"wait for the next period, or {_BY_HAND}: write a plain value instead of the mapping",
         )
     after = _next(spec, at, to)
     edited = _changed(document, after)
@@ -103,17 +103,21 @@ def _find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpe
     if found is not None:
         return found
     if name in later:
-        raise UsageError(f"the calendar changes the `rerun` of {name}, and its first period has not begun")
+        raise UsageError(f"the `rerun` of {name} is a period, and the first one has not begun")
     family = next((spec for spec in specs if spec.family == name), None)
     if family is not None:
         at = f"{family.declared_at.path}:{family.declared_at.line}"
-        raise UsageError(f"{name} is a family of jobs ({at})", hint=f"to buy all of it again, {_BY_HAND}")
+        raise UsageError(
+            f"{name} is a family of jobs ({at})", hint=f"to submit all of them again, {_BY_HAND}"
+        )
     near = nearest(name, [spec.name for spec in specs])
-    raise UsageError(f"no declared job is called {clean(name)}", hint=f"did you mean {near}?" if near else "")
+    raise UsageError(
+        f"no declared job has the name {clean(name)}", hint=f"did you mean {near}?" if near else ""
+    )
 
 
 def _document(project: Project, spec: JobSpec) -> tuple[Document, bytes]:
-    """Read the file of a spec once more, and return its document."""
+    """Read the file of a spec again, and return its document."""
     path, limits = spec.declared_at.path, project.settings.limits
     data = files.read(project.root / path, limits.spec_bytes)
     source = decode(path, data)
@@ -121,11 +125,11 @@ def _document(project: Project, spec: JobSpec) -> tuple[Document, bytes]:
     for document in documents:
         if isinstance(document.value, dict) and document.value.get("name") == spec.name:
             return document, data
-    raise ReconcilerError(f"{path} has changed while it was read", hint="run again")
+    raise ReconcilerError(f"{path} changed while it was read", hint="run again")
 
 
 def _period_at(project: Project, path: str) -> bool:
-    """Whether a `_defaults.yaml` gives a calendar and no value."""
+    """Return whether a `_defaults.yaml` sets a period, not a value."""
     limits = project.settings.limits
     source = decode(path, files.read(project.root / path, limits.spec_bytes))
     documents = reader.read(source, limits)[0] if isinstance(source, SourceFile) else []
@@ -136,22 +140,22 @@ def _next(spec: JobSpec, at: str, to: str | None) -> str:
     if to is None:
         if not _NUMBER.fullmatch(spec.rerun or "0"):
             raise UsageError(
-                f"{spec.name} has `rerun: {spec.rerun}` ({at}), which has no next one",
-                hint=f"name it: reconciler rerun {spec.name} --to VALUE",
+                f"{spec.name} has `rerun: {spec.rerun}` ({at}), which is not a number to increase",
+                hint=f"give the next value: reconciler rerun {spec.name} --to VALUE",
             )
         return str(int(spec.rerun or "0") + 1)
     if not _FITS.fullmatch(to):
         raise UsageError(
-            f"--to {clean(to)!r} is no `rerun`",
-            hint="1 to 64 letters, digits, spaces and punctuation of ASCII",
+            f"--to {clean(to)!r} is not valid for `rerun`",
+            hint="use 1 to 64 ASCII letters, digits, spaces and punctuation",
         )
     if to == spec.rerun:
-        raise UsageError(f"{spec.name} has `rerun: {to}` already ({at})", hint="name another value")
+        raise UsageError(f"{spec.name} already has `rerun: {to}` ({at})", hint="use another value")
     return to
 
 
 def _changed(document: Document, after: str) -> str:
-    """Return the file's text with `after` in place of the value, or with a field more."""
+    """Return the file's text with `after` as the value of `rerun`, adding the field if it is missing."""
     text, node = document.source.text, document.node
     if not isinstance(node, Fields):
         raise _not_edited(document.source)
@@ -161,14 +165,14 @@ def _changed(document: Document, after: str) -> str:
     if not isinstance(value, yaml.ScalarEvent) or value.style in ("|", ">"):
         raise _not_edited(document.source)
     start, end = _offset(text, value.start_mark), _offset(text, value.end_mark)
-    if start == end:  # `rerun:` and nothing behind it
+    if start == end:  # `rerun:` without a value
         start = end = text.index(":", _offset(text, key.end_mark)) + 1
         return f"{text[:start]} {_written(after, None)}{text[end:]}"
     return text[:start] + _written(after, text[start]) + text[end:]
 
 
 def _inserted(text: str, node: Fields, after: str) -> str:
-    """Put the field behind the name: every spec has one."""
+    """Insert the field after `name`, which every spec has."""
     key, value = node.parts["name"]
     behind = _offset(text, value.end_mark if isinstance(value, yaml.ScalarEvent) else key.end_mark)
     start = _offset(text, key.start_mark)
@@ -183,7 +187,7 @@ def _inserted(text: str, node: Fields, after: str) -> str:
 
 
 def _written(value: str, quote: str | None) -> str:
-    """Return a value as YAML, in the quotes that stood there."""
+    """Return a value as YAML, in the same quotes as the old one."""
     if quote == "'":
         return "'" + value.replace("'", "''") + "'"
     if quote == '"':
@@ -191,8 +195,8 @@ def _written(value: str, quote: str | None) -> str:
     return value if _NUMBER.fullmatch(value) and str(int(value)) == value else to_yaml.scalar(value)
 
 
-def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of whichever parser
-    """Return where a mark is: lines and columns are counted alike by every parser, offsets are not."""
+def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of either parser
+    """Return the offset of a mark, from its line and column: the parsers count offsets differently."""
     if mark is None:
         return 0
     at = 0
@@ -205,10 +209,10 @@ def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of whichever 
 
 
 def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limits) -> int:
-    """Return the line of `rerun` in the edited text, once all else in it is found to be as it was.
+    """Return the line of `rerun` in the edited text, after checking that nothing else has changed.
 
     Raises:
-        ReconcilerError: something else has changed: an alias, a block of text, YAML that we did not foresee.
+        ReconcilerError: something else has changed: an alias, a block of text, unsupported YAML.
     """
     was, now = (reader.read(SourceFile(source.path, it), limits) for it in (source.text, text))
     place: Place | None = None
@@ -225,9 +229,7 @@ def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limi
 
 
 def _not_edited(source: SourceFile) -> ReconcilerError:
-    return ReconcilerError(
-        f"{source.path}: `rerun` is written in a way that is not edited here", hint=_BY_HAND
-    )
+    return ReconcilerError(f"{source.path}: cannot edit `rerun` in this YAML syntax", hint=_BY_HAND)
 
 
 def _rest(document: Document) -> dict[str, object]:
@@ -236,7 +238,7 @@ def _rest(document: Document) -> dict[str, object]:
 
 
 def write(project: Project, change: Edit) -> None:
-    """Put the edited file in the place of the old one, whole or not at all.
+    """Replace the file with the edited one, atomically.
 
     Raises:
         OSError: it cannot be written.

@@ -1,7 +1,7 @@
-"""What a repository needs to begin with: settings, an example, schemas for editors, workflows, lines for git.
+"""The initial files of a repository: settings, an example, schemas for editors, workflows, lines for git.
 
-Nothing that is there is overwritten, and a second run finds all of it in place. The workflows are this repository's
-own: the package carries the very files.
+Existing files are never overwritten, and a second run changes nothing. The workflows are those of this repository:
+the package includes the same files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORKFLOWS: Final = (
     ".github/workflows/apply.yml",
     ".github/actions/reconciler/action.yml",
 )
-"""Relative to a repository's root; in the package they lie beneath `templates`."""
+"""Relative to a repository's root; in the package, to `templates`."""
 SCHEMAS: Final = ("job", "defaults", "reconciler")
 _OF_A_SPEC: Final = re.compile(rb"""^["' {]*endpoint["']?:\s*["']?/v1/""", re.MULTILINE)
 IGNORED: Final = (".reconciler/",)
@@ -31,7 +31,7 @@ ATTRIBUTES: Final = ("*.jsonl -text",)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file that should be there."""
+    """A file that should exist."""
 
     path: str
     """Relative to the root, with forward slashes."""
@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class WantedLines:
-    """Lines that should stand in a file."""
+    """Lines that a file should contain."""
 
     path: str
     lines: tuple[str, ...]
@@ -48,22 +48,22 @@ class WantedLines:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What became of a file."""
+    """The outcome for one file."""
 
     path: str
     did: Literal["wrote", "added", "kept"]
     why: str = ""
-    """Where it was kept although it is not what we would write."""
+    """Why a file that differs was kept."""
 
 
 def project_name(origin: str, folder: Path) -> str:
-    """Return a project's name after its repository, or else after its folder."""
+    """Return a project's name, derived from its repository or else from its folder."""
     repository = re.split(r"[/:]", origin.rstrip("/"))[-1].removesuffix(".git") if origin else ""
     return slug(repository) or slug(folder.name) or "batch"
 
 
 def spec_folder(root: Path) -> str:
-    """Return where specs go: `specs`, unless a folder of that name holds YAML of another kind."""
+    """Return the spec folder: `specs`, unless it contains only other YAML."""
     found = [path for path in (root / "specs").rglob("*.y*ml") if path.is_file()]
     ours = any(_OF_A_SPEC.search(path.read_bytes()) for path in found)
     return "specs" if ours or not found else "batch-specs"
@@ -73,32 +73,30 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
     """Return `reconciler.yaml`.
 
     Args:
-        name: the project's.
+        name: the project's name.
         specs: the folder of the specs.
-        shared: whether there is a remote that can hold the ledger.
+        shared: whether a remote can hold the ledger.
     """
     folder = "" if specs == "specs" else f"specs: {specs}\n"
     ledger = (
-        "# Every runner sees what the others have done: the record is kept in a ref of the remote `origin`.\n"
-        "ledger: git\n"
+        "# Shares the record of actions between runners, in a ref of the remote `origin`.\nledger: git\n"
         if shared
-        else "# Once there is a remote `origin`, every runner can see what the others have done:\n# ledger: git\n"
+        else "# With a remote `origin`, this shares the record of actions between runners:\n# ledger: git\n"
     )
     text = (
         "# yaml-language-server: $schema=schemas/reconciler.schema.json\n"
-        "# Names the jobs that belong to this repository. Choose it before the first apply and never change it:\n"
-        "# under another name everything is bought again.\n"
+        "# Identifies your jobs. Set it before the first apply; changing it later resubmits everything.\n"
         f"project: {name}\n{folder}{ledger}"
     )
     return Wanted("reconciler.yaml", text.encode())
 
 
 def example(folder: str) -> tuple[Wanted, ...]:
-    """Return a spec and its data. `folder` is the spec root, relative to the project's."""
+    """Return a spec and its data. `folder` is the spec root, relative to the project's root."""
     up = "../" * len(Path(folder).parts)
     spec = (
         f"# yaml-language-server: $schema={up}schemas/job.schema.json\n"
-        "# Three questions, answered in one batch. Change it, or remove it together with its data.\n"
+        "# Answers three questions in one batch. Edit this file, or remove it and its data.\n"
         "name: example\n"
         "endpoint: /v1/chat/completions\n"
         "model: mistral-small-latest\n"
@@ -120,7 +118,7 @@ def example(folder: str) -> tuple[Wanted, ...]:
 
 
 def carried(path: str) -> bytes:
-    """Return a file that the package carries, or in a clone the file itself."""
+    """Return a file from the package's templates, or in a clone the file itself."""
     package = Path(reconciler.__file__).parent
     installed = package / "templates" / path
     return (installed if installed.exists() else package.parent / path).read_bytes()
@@ -136,12 +134,12 @@ def schema(name: str) -> Wanted:
 
 
 def workflows() -> Iterator[Wanted]:
-    """Yield the workflows and the action that they use."""
+    """Yield the workflows and their action."""
     return (Wanted(path, carried(path)) for path in WORKFLOWS)
 
 
 def place(root: Path, wanted: Wanted) -> Placed:
-    """Write a file where there is none.
+    """Write a file if it does not exist.
 
     Raises:
         OSError: it cannot be written.
@@ -152,7 +150,7 @@ def place(root: Path, wanted: Wanted) -> Placed:
         return Placed(wanted.path, "kept", away)
     if os.path.lexists(target):
         same = target.is_file() and _text(target.read_bytes()) == _text(wanted.content)
-        return Placed(wanted.path, "kept", "" if same else "it is there already, and differs from ours")
+        return Placed(wanted.path, "kept", "" if same else "it already exists with other content")
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("xb") as file:
         file.write(wanted.content)
@@ -160,12 +158,12 @@ def place(root: Path, wanted: Wanted) -> Placed:
 
 
 def _text(data: bytes) -> bytes:
-    """A checkout may have other line breaks than we write."""
+    """Normalize line breaks: a checkout may have others than the template."""
     return data.replace(b"\r\n", b"\n")
 
 
 def place_lines(root: Path, wanted: WantedLines) -> Placed:
-    """Add lines at the end of a file where it lacks them; what stands there stays.
+    """Append the missing lines to a file; its existing lines stay.
 
     Raises:
         OSError: it cannot be written.
@@ -174,7 +172,7 @@ def place_lines(root: Path, wanted: WantedLines) -> Placed:
     if not os.path.lexists(target):
         return place(root, Wanted(wanted.path, "".join(f"{line}\n" for line in wanted.lines).encode()))
     if target.is_symlink() or not target.is_file():
-        return Placed(wanted.path, "kept", f"it is no plain file: add to it `{', '.join(wanted.lines)}`")
+        return Placed(wanted.path, "kept", f"it is not a regular file; add `{', '.join(wanted.lines)}` to it")
     data = target.read_bytes()
     there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
     missing = [line for line in wanted.lines if line.strip("/") not in there]
@@ -187,6 +185,6 @@ def place_lines(root: Path, wanted: WantedLines) -> Placed:
 
 
 def _leads_away(root: Path, target: Path) -> str:
-    """Say that a link on the way to a file leads out of the project."""
+    """Return why a file must not be written if a link on its path leads out of the project, else ""."""
     parent = os.path.realpath(target.parent)
     return "" if files.within(parent, os.path.realpath(root)) else "its folder leads out of the project"

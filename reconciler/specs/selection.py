@@ -1,8 +1,8 @@
-"""Which of the specs a command is about, when it was given paths or globs of names.
+"""Select specs by the paths and globs of names of a command.
 
-A path selects what is declared in that file or beneath that folder, a glob the jobs whose names it fits; given both,
-what both select. `--exclude` takes names away from that. None of them ever makes anything absent: what is not
-selected is left as it is.
+A path selects the jobs declared in that file or below that folder, a glob the jobs whose names match; with both, a job
+must match both. `--exclude` removes names from the selection. A job that is not selected is left as it is: it never
+counts as removed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from reconciler.text.suggest import nearest
 
 
 def scope(project: Project, paths: Sequence[Path]) -> tuple[Path, ...] | None:
-    """Return the paths that narrow the selection; None where the whole spec root is meant.
+    """Return the paths that narrow the selection; None if they include the whole spec root.
 
     Raises:
-        UsageError: a path does not exist, or holds no specs of this project.
+        UsageError: a path does not exist, or is not in the spec folder of this project.
     """
     for path in paths:
         _check(project, path)
@@ -36,7 +36,9 @@ def _check(project: Project, path: Path) -> None:
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         found = nearest(path.name, names)
-        raise UsageError(f"there is no {path}", hint=f"did you mean {path.parent / found}?" if found else "")
+        raise UsageError(
+            f"{path} does not exist", hint=f"did you mean {path.parent / found}?" if found else ""
+        )
     target = os.path.realpath(path)
     root = str(project.spec_root)
     if not files.within(target, root) and not files.within(root, target):
@@ -54,10 +56,10 @@ def selected(
     *,
     later: Collection[str] = (),
 ) -> frozenset[str] | None:
-    """Return the names that `narrowed` and `names` select, None for all; a glob may also fit what begins later.
+    """Return the names that `narrowed` and `names` select, None for all; a glob may also match a name in `later`.
 
     Raises:
-        UsageError: a path or a glob fits nothing, or nothing is left.
+        UsageError: a path or a glob matches nothing, or no job is left.
     """
     here = None if narrowed is None else _declared_in(project, specs, narrowed)
     if not names:
@@ -66,19 +68,22 @@ def selected(
     found = _fitting(known, names.only) if names.only else known
     left = found - _fitting(known, names.exclude)
     if not left:
-        raise UsageError("--exclude leaves no job", hint="leave it out, or name fewer")
+        raise UsageError("--exclude excludes every job", hint="remove it, or exclude fewer")
     return left
 
 
 def _fitting(known: frozenset[str], globs: Iterable[str]) -> frozenset[str]:
-    """Return the names that fit; a glob that fits none is a slip, and might buy what was meant to be left out."""
+    """Return the names that match.
+
+    A glob that matches nothing is an error: it is probably a typo, and could submit jobs that should be excluded.
+    """
     found: set[str] = set()
     for glob in globs:
         fitting = {name for name in known if fnmatchcase(name, glob)}
         if not fitting:
             near = nearest(glob, known)
             raise UsageError(
-                f"no declared job is called {glob}", hint=f"did you mean {near}?" if near else ""
+                f"no declared job has the name {glob}", hint=f"did you mean {near}?" if near else ""
             )
         found |= fitting
     return frozenset(found)

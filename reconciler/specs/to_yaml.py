@@ -1,7 +1,7 @@
-"""Jobs back to YAML: the plain specs that families, matrices, periods and defaults come to.
+"""Write jobs as YAML: plain specs, with families, matrices, periods and defaults resolved.
 
-What is written loads to the same run keys and settings. Text is quoted wherever a reader of YAML could take it for
-something else, and whatever is invisible is escaped.
+Loading the output gives the same run keys and settings. Text is quoted if a YAML reader could read it as another type,
+and invisible characters are escaped.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def dump_documents(specs: Iterable[JobSpec], folder: str) -> str:
     """Return specs as YAML documents in one text.
 
     Args:
-        specs: what to write.
-        folder: where the text is meant to lie, relative to the root: paths of inputs are relative to it.
+        specs: the specs to write.
+        folder: the folder of the new file, relative to the root: paths of inputs are relative to it.
     """
     return "---\n".join("".join(_lines(spec, folder)) for spec in specs)
 
@@ -38,7 +38,7 @@ def _lines(spec: JobSpec, folder: str) -> Iterator[str]:
 
 
 def body(spec: JobSpec, folder: str) -> str:
-    """Return the fields of one spec, a line each."""
+    """Return the fields of one spec, one per line."""
     return "".join(f"{name}: {scalar(value)}\n" for name, value in _fields(spec, folder))
 
 
@@ -47,7 +47,7 @@ def _comment(text: str) -> str:
 
 
 def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
-    """Yield the fields that differ from what is meant where nothing is written."""
+    """Yield the fields that differ from their default."""
     yield from (("name", spec.name), ("endpoint", spec.endpoint))
     yield ("agent_id", spec.agent_id) if spec.model is None else ("model", spec.model)
     yield from _inputs(spec.inputs, folder)
@@ -78,7 +78,7 @@ def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
 
 
 def _path(path: str) -> str:
-    """Return a path that is read as one: neither as a glob nor as an uploaded file's id."""
+    """Return a path, escaped so that it is not read as a glob or as an uploaded file's id."""
     return glob.escape(f"./{path}" if uploaded_id(path) else path)
 
 

@@ -1,4 +1,4 @@
-"""What must not be declared twice: a name, a piece of work, and a job that is adopted."""
+"""Check that no two specs have the same name, declare the same work or adopt the same job."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from reconciler.text.plural import pluralize
 
 
 class UniquenessCheck:
-    """What was declared so far, and where."""
+    """The names, work and adopted jobs of the specs so far."""
 
     def __init__(self) -> None:
         self._names: dict[str, tuple[str, int]] = {}
-        """The file and line of each, ignoring case."""
+        """The file and line of each name, in lower case."""
         self._work: dict[RunKey, JobSpec] = {}
         self._adopted: dict[str, JobSpec] = {}
 
     def register_name(self, document: Document, name: str, *, line: int) -> Problem | None:
-        """Take a name, which stands in `line`; return the problem where another document has it."""
+        """Register a name, declared on `line`; return a problem if another document has it."""
         here = (document.source.path, line)
         first = self._names.setdefault(name.casefold(), here)
         if first == here:
             return None
-        message = f"name: `{name}` is declared at {first[0]}:{first[1]} already"
+        message = f"name: `{name}` is already declared at {first[0]}:{first[1]}"
         return document.source.problem(document.place(("name",)), message, hint="rename one of them")
 
     def register_work(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
-        """Take the work of a spec, and the job that it adopts; yield a problem for what is taken."""
+        """Register the work of a spec and the job that it adopts; yield a problem if another spec has them."""
         holder = self._work.setdefault(spec.run_key, spec)
         if holder is not spec:
             here, first = _describe(spec), _describe(holder)
             work = "work" if spec.requests is None else pluralize(spec.requests, "request")
-            message = f"{spec.name}: both this and {first} buy the same {work}"
+            message = f"{spec.name}: this and {first} submit the same {work}"
             hint = "change `rerun` in one of them, or remove one"
             if spec.family and first.endswith(here.removeprefix(f"`{spec.name}`")):
-                hint = "remove one of two equal files; of a matrix, only {} make other work".format(
+                hint = "remove one of two equal files; in a matrix, only {} make different work".format(
                     "`endpoint`, `model`, `agent_id` and `rerun`"
                 )
             yield document.source.problem(document.place(("name",)), message, hint=hint)
         other = self._adopted.setdefault(spec.adopt.job, spec) if spec.adopt else spec
         if other is not spec:
             place = document.place(("adopt", "job"))
-            message = f"adopt: {_describe(other)} adopts this job already"
-            yield document.source.problem(place, message, hint="a job did one piece of work")
+            message = f"adopt: {_describe(other)} already adopts this job"
+            yield document.source.problem(place, message, hint="remove one: only one spec can adopt a job")
 
 
 def _describe(spec: JobSpec) -> str:

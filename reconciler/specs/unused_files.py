@@ -1,4 +1,4 @@
-"""Files in the spec root that no spec names: most likely forgotten, so they are worth a word."""
+"""Warn about files in the spec root that no spec names: they are probably forgotten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.text.plural import pluralize
 from reconciler.text.suggest import some
 
 _APART: Final = 3
-"""Files of one folder that no spec names and that are told one by one; more are told together."""
+"""Up to this many unused files of a folder have a warning each; more have one together."""
 
 
 def unused_files(project: Project, others: Sequence[str], named: frozenset[str]) -> Iterator[Problem]:

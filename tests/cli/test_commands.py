@@ -308,7 +308,7 @@ def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
     assert result.code == 1
     assert result.out.splitlines() == [
         (
-            "::error file=specs/data/one.jsonl,line=2::not an object (a line is one request: "
+            "::error file=specs/data/one.jsonl,line=2::not an object (each line is one request: "
             '`{"custom_id": "1", "body": {…}}`)'
         ),
         (
@@ -523,7 +523,7 @@ def test_no_settings_file_is_reported_with_what_to_write(stage: Stage, tmp_path:
         assert (result.code, result.out) == (1, "")
         assert f"error: no reconciler.yaml in {tmp_path} or above it" in result.err
         assert (
-            "  hint: run `reconciler init` in the repository's root, or write reconciler.yaml there:\n"
+            "  hint: run `reconciler init` in the repository's root, or create reconciler.yaml there:\n"
             "        project: my-team" in result.err
         )
 

@@ -138,8 +138,8 @@ def test_nothing_that_is_there_is_overwritten(bare: Stage) -> None:
     found = contents(bare.root)
     added = {".gitattributes": b"*.png binary\r\n*.md text\r\n*.jsonl -text\r\n"}
     assert {path: found[path] for path in mine} == mine | added
-    assert "  = .github/workflows/plan.yml: it is there already, and differs from ours\n" in done.out
-    assert "  = schemas/job.schema.json: it is there already, and differs from ours\n" in done.out
+    assert "  = .github/workflows/plan.yml: it already exists with other content\n" in done.out
+    assert "  = schemas/job.schema.json: it already exists with other content\n" in done.out
     assert "  ~ .gitattributes: `*.jsonl -text`\n" in done.out
     assert not [path for path in found if "example" in path]
 
@@ -168,7 +168,7 @@ def test_nothing_is_written_through_a_link(bare: Stage, tmp_path: Path) -> None:
     assert [path.name for path in outside.iterdir()] == ["rc"]
     assert (outside / "rc").read_text() == "mine\n"
     assert done.out.count("its folder leads out of the project") == 3
-    assert "= .gitignore: it is no plain file: add to it `.reconciler/`" in done.out
+    assert "= .gitignore: it is not a regular file; add `.reconciler/` to it" in done.out
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_two_jobs_of_one_work_become_one_spec(bare: Stage) -> None:
     twin = by_hand(bare, input_files=[file])
     done = bare.run("init", "--from-workspace")
     assert list(specs_of(bare)) == ["one"]
-    assert f"job {twin} has no spec: `one` (specs/one.yaml:4) declares its work: write adopt: " in done.out
+    assert f"job {twin} has no spec: `one` (specs/one.yaml:4) declares its work: add adopt: " in done.out
 
 
 def test_jobs_of_others_and_jobs_that_have_ended_are_left_out(bare: Stage) -> None:

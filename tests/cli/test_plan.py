@@ -176,7 +176,7 @@ def test_machines_get_no_colour_even_where_it_is_forced(stage: Stage, form: str)
 
 def test_forced_colour_reaches_errors_too(stage: Stage) -> None:
     stage.environ["FORCE_COLOR"] = "1"
-    assert "\x1b[1;31merror:\x1b[0m there is no folder specs" in stage.run("plan").err
+    assert "\x1b[1;31merror:\x1b[0m the folder specs does not exist" in stage.run("plan").err
 
 
 def test_detailed_exit_code_reports_pending_changes_alone(stage: Stage) -> None:

@@ -53,8 +53,8 @@ def spec(name: str, more: str) -> str:
 
 ATTACKS = (
     Attack("read a file outside", "up.yaml", spec("up", "input_files: [../../secret.jsonl]\n"), "leads out of the project"),
-    Attack("read a file outside", "abs.yaml", spec("abs", "input_files: [/etc/passwd]\n"), "an absolute path"),
-    Attack("read a file outside", "home.yaml", spec("home", "input_files: [~/.netrc]\n"), "an absolute path"),
+    Attack("read a file outside", "abs.yaml", spec("abs", "input_files: [/etc/passwd]\n"), "an absolute path is not allowed"),
+    Attack("read a file outside", "home.yaml", spec("home", "input_files: [~/.netrc]\n"), "an absolute path is not allowed"),
     Attack("read a file outside", "glob.yaml", spec("glob", "input_files: ['../../*.jsonl']\n"), "leads out of the project"),
     Attack("fetch a URL", "url.yaml", spec("url", "input_files: ['http://169.254.169.254/token']\n"), "a URL is not an input"),
     Attack("link to a file outside", "data/link.jsonl", "../../../secret.jsonl", "a link that leads out of the project", link=True),
@@ -64,15 +64,15 @@ ATTACKS = (
            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
            + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]\n" for at in range(1, 12)),
            "more than 100,000 values in one file, aliases expanded"),
-    Attack("nest without end", "deep.yaml", "[" * 60_000, "more than 64 levels deep"),
+    Attack("nest without end", "deep.yaml", "[" * 60_000, "more than 64 levels of nesting"),
     Attack("fill the memory", "large.yaml", "# " + "x" * 1_000_001, "larger than 1,000,000 bytes"),
-    Attack("fill the memory", "digits.yaml", spec("digits", f"timeout_hours: {'9' * 6000}\n{REQUESTS}"), "a number of 6,000 digits"),
+    Attack("fill the memory", "digits.yaml", spec("digits", f"timeout_hours: {'9' * 6000}\n{REQUESTS}"), "a number of 6,000 characters"),
     Attack("keep the runner busy", "stars.yaml", spec("stars", f"input_files: ['{'**/*/' * 12}x.jsonl']\n"), "matches no file"),
-    Attack("run code by a tag", "tag.yaml", spec("tag", f"metadata: !!python/object/apply:os.system [id]\n{REQUESTS}"), "a tag (`!…`) is not taken"),
-    Attack("say one thing to the reviewer", "twice.yaml", spec("twice", f"model: n\n{REQUESTS}"), "`model` stands here twice"),
-    Attack("say one thing to the reviewer", "merge.yaml", spec("merge", f"<<: {{model: n}}\n{REQUESTS}"), "the merge key `<<` is not taken"),
-    Attack("say one thing to the reviewer", "bidi.yaml", spec("bidi", f"metadata: {{a: 'x\u202ey'}}\n{REQUESTS}"), "the invisible character U+202E may not stand in a spec"),
-    Attack("forge our tags", "tags.yaml", spec("tags", f"metadata: {{reconciler.project: other}}\n{REQUESTS}"), "the tool's own"),
+    Attack("run code by a tag", "tag.yaml", spec("tag", f"metadata: !!python/object/apply:os.system [id]\n{REQUESTS}"), "tags (`!…`) are not supported"),
+    Attack("say one thing to the reviewer", "twice.yaml", spec("twice", f"model: n\n{REQUESTS}"), "duplicate key `model`"),
+    Attack("say one thing to the reviewer", "merge.yaml", spec("merge", f"<<: {{model: n}}\n{REQUESTS}"), "the merge key `<<` is not supported"),
+    Attack("say one thing to the reviewer", "bidi.yaml", spec("bidi", f"metadata: {{a: 'x\u202ey'}}\n{REQUESTS}"), "the invisible character U+202E is not allowed"),
+    Attack("forge our tags", "tags.yaml", spec("tags", f"metadata: {{reconciler.project: other}}\n{REQUESTS}"), "belong to the tool"),
     Attack("draw on the terminal", "esc.yaml", spec('"\\e[31mred"', REQUESTS), "not a name"),
     Attack("draw on the terminal", "data/\x1b[31mred.jsonl", "{}\n", "invisible characters"),
     Attack("command the runner", "data/::set-output name=x::y.jsonl", "{}\n", "custom_id"),
@@ -81,7 +81,7 @@ ATTACKS = (
     Attack("read the environment", "field.yaml", spec("field", f"api_key: x\n{REQUESTS}"), "unknown field"),
     Attack("reach another path of the API", "path.yaml", spec("path", f"adopt: {{job: ../../files, work: x}}\n{REQUESTS}"), "not a job's id"),
     Attack("pass a name for another", "case.yaml", spec("Tickets", REQUESTS), "not a name"),
-    Attack("buy one work twice", "again.yaml", spec("again", REQUESTS) + "---\n" + spec("more", REQUESTS), "buy the same 1 request"),
+    Attack("buy one work twice", "again.yaml", spec("again", REQUESTS) + "---\n" + spec("more", REQUESTS), "submit the same 1 request"),
     Attack("hide lines in an input", "data/lines.jsonl", '{"custom_id": "a", "body": {}}\r{"custom_id": "b", "body": {}}\n', "data/lines.jsonl:1"),
 )  # fmt: skip
 """What `validate` refuses, in one run."""

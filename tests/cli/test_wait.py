@@ -89,7 +89,7 @@ def test_wait_names_some_and_says_which_it_does_not_know(stage: Stage) -> None:
     assert (result.code, stands(result)) == (0, {"nightly-1": "done", "nightly-2": "done"})
     wrong = stage.run("wait", "nightlies")
     assert wrong.code == 64
-    assert "no declared job is called nightlies" in wrong.err
+    assert "no declared job has the name nightlies" in wrong.err
 
 
 def test_the_timeout_is_6_and_the_jobs_run_on(stage: Stage) -> None:

@@ -47,9 +47,12 @@ MISTAKES: Final = (
     field_wrong(1, 1, "`endpoint` is missing", endpoint=None),
     field_wrong(1, 1, "`model` or `agent_id` is missing", model=None),
     field_wrong(1, 1, "`input_files`, `requests` or `for_each` is missing", input_files=None),
-    field_wrong(6, 1, "agent_id: stands here beside `model`", agent_id="ag-1"),
+    field_wrong(6, 1, "agent_id: cannot be combined with `model`", agent_id="ag-1"),
     text_wrong(
-        6, 1, "requests: stands here beside `input_files`", 'requests: [{custom_id: "1", body: {input: x}}]\n'
+        6,
+        1,
+        "requests: cannot be combined with `input_files`",
+        'requests: [{custom_id: "1", body: {input: x}}]\n',
     ),
     field_wrong(6, 1, "timeuot_hours: unknown field", timeuot_hours="12"),
     field_wrong(6, 1, "temperature: unknown field", temperature="0.3"),
@@ -90,13 +93,13 @@ MISTAKES: Final = (
     # input files
     field_wrong(4, 15, "`dtaa.jsonl`: no such file", input_files="[dtaa.jsonl]"),
     field_wrong(4, 15, "`none-*.jsonl`: matches no file", input_files="['none-*.jsonl']"),
-    field_wrong(4, 15, "`/etc/passwd`: an absolute path", input_files="[/etc/passwd]"),
+    field_wrong(4, 15, "`/etc/passwd`: an absolute path is not allowed", input_files="[/etc/passwd]"),
     field_wrong(4, 15, "`../../x.jsonl`: leads out of the project", input_files="[../../x.jsonl]"),
     field_wrong(4, 15, "`.`: a folder", input_files="[.]"),
     field_wrong(
         4, 27, "`./data.jsonl`: specs/data.jsonl is named twice", input_files="[data.jsonl, ./data.jsonl]"
     ),
-    input_wrong("specs/NAME.jsonl:2:15", "not JSON from here on", LINE.encode() + b'{"custom_id": 2'[:-1]),
+    input_wrong("specs/NAME.jsonl:2:15", "not valid JSON", LINE.encode() + b'{"custom_id": 2'[:-1]),
     input_wrong("specs/NAME.jsonl", "the file is empty", b""),
     input_wrong("specs/NAME.jsonl:1", "the lines end in CRLF", LINE.encode().replace(b"\n", b"\r\n")),
     input_wrong("specs/NAME.jsonl:2", "`custom_id` was used before, in line 1", LINE.encode() * 2),
@@ -107,22 +110,22 @@ MISTAKES: Final = (
     Mistake(
         INLINE + "requests:\n  - {custom_id: '1', body: {}}\n  - {custom_id: '1', body: {}}\n",
         "…:7:17",
-        "requests[1].custom_id: used before, in line 6",
+        "requests[1].custom_id: already used on line 6",
     ),
     Mistake(
         INLINE + "requests:\n  - {custom_id: '1', body: {seed: 9007199254740993}}\n",
         "…:6:35",
-        "requests[0].body.seed: too large to be kept exactly",
+        "requests[0].body.seed: too large for every JSON reader to keep exactly",
     ),
     # YAML
-    text_wrong(6, 1, "`model` stands here twice, first in line 3", "model: other\n"),
+    text_wrong(6, 1, "duplicate key `model`, first on line 3", "model: other\n"),
     text_wrong(6, 1, "a field's name must be text", "1: one\n"),
-    text_wrong(6, 13, "a tag (`!…`) is not taken", "max_failed: !!int 0\n"),
-    text_wrong(6, 1, "the merge key `<<` is not taken", "<<: {suspend: true}\n"),
-    text_wrong(6, 13, ".nan is not a number that JSON can hold", "max_failed: .nan\n"),
-    text_wrong(6, 11, "nothing before this is called `&base`", "metadata: *base\n"),
-    text_wrong(6, 8, "a `{` that is not closed, or a missing `,`", "retry: {max_attempts: 2\n"),
-    text_wrong(6, 71, "more than 64 levels deep", f"retry: {'[' * 70}{']' * 70}\n"),
+    text_wrong(6, 13, "tags (`!…`) are not supported", "max_failed: !!int 0\n"),
+    text_wrong(6, 1, "the merge key `<<` is not supported", "<<: {suspend: true}\n"),
+    text_wrong(6, 13, ".nan is not a number in JSON", "max_failed: .nan\n"),
+    text_wrong(6, 11, "unknown anchor `base`", "metadata: *base\n"),
+    text_wrong(6, 8, "missing `}` or `,`", "retry: {max_attempts: 2\n"),
+    text_wrong(6, 71, "more than 64 levels of nesting", f"retry: {'[' * 70}{']' * 70}\n"),
     Mistake(b"name: NAME\nmodel: \xff\n", "…:2:8", "the byte 0xff at offset 23 is not UTF-8"),
     Mistake("- name: NAME\n", "…:1:1", "must be a mapping, not a list"),
     Mistake(f"name: NAME\n#{'x' * 1_000_000}\n", "…", "larger than 1,000,000 bytes"),
@@ -130,12 +133,12 @@ MISTAKES: Final = (
     Mistake(
         spec(name="good-000", rerun="RERUN"),
         "…:1:7",
-        "name: `good-000` is declared at specs/good-000.yaml:1 already",
+        "name: `good-000` is already declared at specs/good-000.yaml:1",
     ),
     Mistake(
         spec(name="NAME", rerun="r-good-001"),
         "…:1:7",
-        "NAME: both this and `good-001` (specs/good-001.yaml:1) buy the same 1 request",
+        "NAME: this and `good-001` (specs/good-001.yaml:1) submit the same 1 request",
     ),
 )
 

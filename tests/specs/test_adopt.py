@@ -40,10 +40,10 @@ def test_a_spec_adopts_a_job_for_a_work(tmp_path: Path) -> None:
 
 def test_without_a_work_the_problem_reports_the_digest_of_what_is_declared(tmp_path: Path) -> None:
     said, hint = refused(tmp_path, f"{PLAIN}adopt: {{job: {JOB}}}\n")
-    assert said == "specs/s0.yaml:5:1: adopt: without `work` it says nothing of what the job has bought"
+    assert said == "specs/s0.yaml:5:1: adopt: `work` is missing"
     (tmp_path / "specs/s0.yaml").write_text(PLAIN)
     (spec,) = load(load_project(None, start=tmp_path), now=NOW).specs
-    assert hint == f"if it did what this spec declares: `work: {spec.run_key.work}`"
+    assert hint == f"if the job did the work that this spec declares, add `work: {spec.run_key.work}`"
 
 
 def test_what_is_written_back_adopts_the_same(tmp_path: Path) -> None:
@@ -63,19 +63,19 @@ def test_a_digest_of_a_newer_version_asks_for_an_upgrade(tmp_path: Path) -> None
 def test_a_family_adopts_nothing(tmp_path: Path) -> None:
     text = PLAIN.replace("name: a", "name: 'a-{model}'").replace("model: m\n", "matrix: {model: [m, n]}\n")
     said, _ = refused(tmp_path, f"{text}adopt: {{job: {JOB}, work: '{WORK}'}}\n")
-    assert "adopt: stands in a family of jobs" in said
+    assert "adopt: not possible in a family of jobs" in said
 
 
 def test_defaults_adopt_nothing(tmp_path: Path) -> None:
     said, hint = refused(tmp_path, PLAIN, _defaults=f"adopt: {{job: {JOB}, work: '{WORK}'}}\n")
     assert said.startswith("specs/_defaults.yaml:1:1: adopt")
-    assert "write it into the spec" in hint
+    assert "write it in the spec" in hint
 
 
 def test_a_job_is_adopted_by_one_spec(tmp_path: Path) -> None:
     adopt = f"adopt: {{job: {JOB}, work: '{WORK}'}}\n"
     said, _ = refused(tmp_path, PLAIN + adopt, OTHER + adopt)
-    assert said == "specs/s1.yaml:5:14: adopt: `a` (specs/s0.yaml:1) adopts this job already"
+    assert said == "specs/s1.yaml:5:14: adopt: `a` (specs/s0.yaml:1) already adopts this job"
 
 
 @pytest.mark.parametrize(

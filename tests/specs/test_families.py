@@ -130,7 +130,7 @@ def test_a_matrix_varies_every_plain_field(
             else {}
         ),
     )
-    found = [it for it in said(tmp_path, {"a.yaml": text, **nights("1")}) if "made twice" in it[1]]
+    found = [it for it in said(tmp_path, {"a.yaml": text, **nights("1")}) if "both produce the name" in it[1]]
     assert len(found) == 4, "each value, with each rerun"
     value = values.strip("[]").split(", ")
     for at, chosen in enumerate(value):
@@ -146,7 +146,7 @@ class TestMistakes:
         assert said(tmp_path, files) == [
             (
                 "specs/a.yaml:1:7",
-                "name: `nightly-1` is made twice, of specs/n/en/1.jsonl and of specs/n/fr/1.jsonl",
+                "name: specs/n/en/1.jsonl and specs/n/fr/1.jsonl both produce the name `nightly-1`",
                 "add `{dir}`: `nightly-{stem}-{dir}`",
             )
         ]
@@ -156,7 +156,7 @@ class TestMistakes:
         assert said(tmp_path, {"a.yaml": text}) == [
             (
                 "specs/a.yaml:1:7",
-                "name: `c` is made twice, of model=a and of model=b",
+                "name: model=a and model=b both produce the name `c`",
                 "add `{model}`: `c-{model}`",
             )
         ]
@@ -165,30 +165,30 @@ class TestMistakes:
         ((where, message, hint),) = said(tmp_path, {"a.yaml": NIGHTLY, **nights("Ärger")})
         assert (where, message) == (
             "specs/a.yaml:1:7",
-            "name: specs/n/Ärger.jsonl makes `nightly-Ärger`, which is no name",
+            "name: specs/n/Ärger.jsonl produces `nightly-Ärger`, which is not a valid name",
         )
         assert hint.startswith("rename specs/n/Ärger.jsonl")
 
     def test_a_path_in_a_name_is_mended_by_folder_and_stem(self, tmp_path: Path) -> None:
         text = NIGHTLY.replace("{stem}", "{path}")
         ((_, _, hint),) = said(tmp_path, {"a.yaml": text, **nights("1")})
-        assert hint.startswith("write `{dir}-{stem}` in place of `{path}`")
+        assert hint.startswith("write `{dir}-{stem}` instead of `{path}`")
 
     @pytest.mark.parametrize(
         ("text", "where", "message"),
         [
-            (spec(name="x-{stem}"), "1:7", "name: nothing gives `{stem}` a value here"),
-            (NIGHTLY.replace("stem", "model"), "1:7", "name: nothing gives `{model}` a value here"),
+            (spec(name="x-{stem}"), "1:7", "name: unknown placeholder `{stem}`"),
+            (NIGHTLY.replace("stem", "model"), "1:7", "name: unknown placeholder `{model}`"),
             (NIGHTLY.replace("{stem}", "{nope}"), "1:7", "name: not a name"),
-            (NIGHTLY + 'metadata: {a: "{USER}{steam}"}\n', "5:15", "metadata.a: nothing gives `{steam}` a value here"),
-            (NIGHTLY + "input_files: [data.jsonl]\n", "5:1", "input_files: stands here beside `for_each`"),
-            (NIGHTLY + "matrix: {model: [a]}\n", "5:10", "matrix.model: stands here beside `model`"),
-            (NIGHTLY + "rerun: 1\nmatrix: {rerun: [1]}\n", "6:10", "matrix.rerun: stands here beside `rerun`"),
+            (NIGHTLY + 'metadata: {a: "{USER}{steam}"}\n', "5:15", "metadata.a: unknown placeholder `{steam}`"),
+            (NIGHTLY + "input_files: [data.jsonl]\n", "5:1", "input_files: cannot be combined with `for_each`"),
+            (NIGHTLY + "matrix: {model: [a]}\n", "5:10", "matrix.model: cannot be combined with `model`"),
+            (NIGHTLY + "rerun: 1\nmatrix: {rerun: [1]}\n", "6:10", "matrix.rerun: cannot be combined with `rerun`"),
             (NIGHTLY + "matrix: {timeout_hours: []}\n", "5:25", "matrix.timeout_hours: an empty list"),
             (NIGHTLY + "matrix: {suspend: [x]}\n", "5:20", "matrix.suspend[0]: must be true or false, not text"),
             (NIGHTLY + "matrix: {team: [1]}\n", "5:10", "matrix.team: unknown field"),
-            (BY_RERUN + "{rerun: [1], exclude: [{rerun: 2}]}\n", "5:32", "matrix.exclude[0]: leaves nothing out"),
-            (BY_RERUN + "{rerun: [1], exclude: [{rerun: 1}]}\n", "5:31", "matrix.exclude: leaves no job"),
+            (BY_RERUN + "{rerun: [1], exclude: [{rerun: 2}]}\n", "5:32", "matrix.exclude[0]: excludes nothing"),
+            (BY_RERUN + "{rerun: [1], exclude: [{rerun: 1}]}\n", "5:31", "matrix.exclude: excludes every job"),
             (NIGHTLY.replace("[n/*.jsonl]", "n"), "4:19", "for_each.files: must be a list, not text"),
             (NIGHTLY.replace("n/*", "m/*"), "4:20", "`m/*.jsonl`: matches no file"),
             (spec(rerun="{every: year}"), "5:16", "rerun.every: must be `day`, `month` or `week`"),
@@ -197,7 +197,7 @@ class TestMistakes:
             (
                 spec(rerun="{every: day, zone: Europe/Pariss}"),
                 "5:27",
-                "rerun.zone: not in the tz database of this machine",
+                "rerun.zone: not in this machine's tz database",
             ),
             (spec(rerun="{every: day, start: 23.11.2026}"), "5:28", "rerun.start: not a date"),
             (spec(rerun="{every: day, start: 2026-02-30}"), "5:28", "rerun.start: no such day"),
@@ -210,13 +210,13 @@ class TestMistakes:
 
     def test_equal_files_would_create_the_same_twice(self, tmp_path: Path) -> None:
         ((_, message, hint),) = said(tmp_path, {"a.yaml": NIGHTLY, "n/1.jsonl": LINE, "n/2.jsonl": LINE})
-        assert message == "nightly-2: both this and `nightly-1` (specs/a.yaml:1) buy the same 1 request"
+        assert message == "nightly-2: this and `nightly-1` (specs/a.yaml:1) submit the same 1 request"
         assert hint.startswith("remove one of two equal files")
 
     def test_too_many_jobs_are_refused_before_they_are_made(self, tmp_path: Path) -> None:
         text = spec(name="x-{rerun}", matrix="{rerun: [1, 2, 3], timeout_hours: [1, 2]}")
         ((_, message, hint),) = said(tmp_path, {"a.yaml": text}, "limits: {jobs_per_spec: 5}\n")
-        assert message == "makes 6 jobs, at most 5 a spec"
+        assert message == "makes 6 jobs; at most 5 per spec"
         assert "jobs_per_spec" in hint
 
     def test_a_name_of_a_family_clashes_with_a_plain_one(self, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ class TestMistakes:
         ((where, message, _),) = said(tmp_path, files)
         assert (where, message) == (
             "specs/b.yaml:1:7",
-            "name: `nightly-1` is declared at specs/a.yaml:1 already",
+            "name: `nightly-1` is already declared at specs/a.yaml:1",
         )
 
     def test_a_file_with_mistakes_is_reported_at_its_lines(self, tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ class TestPeriods:
         assert before.specs == ()
         assert before.later == {"one": NotYetStarted(begins="2026-11-25, Europe/Paris")}
         (warning,) = before.warnings
-        assert warning.message == "begins on 2026-11-25; until then nothing is bought"
+        assert warning.message == "begins on 2026-11-25; until then nothing is submitted"
         after = load(place, now=at("2026-11-25T00:00:00", "Europe/Paris"))
         assert ([it.rerun for it in after.specs], after.later) == (["2026-W48"], {})
 

@@ -21,9 +21,9 @@ from reconciler.specs.inputs import reader as inputs
 from reconciler.specs.inputs.diagnose import diagnose_line
 from reconciler.specs.inputs.reader import Checked, InputReader, check
 
-HUGE = "a number too large for most readers of JSON"
-TWICE = "a key stands twice in one object"
-BESIDE = "a key beside `custom_id` and `body`"
+HUGE = "a number too large for most JSON readers"
+TWICE = "a duplicate key in one object"
+BESIDE = "a key other than `custom_id` and `body`"
 GOOD = b'{"custom_id":"1","body":{}}\n'
 NEXT = b'{"custom_id":"2","body":{"a":[1,{"b":null}]}}\n'
 
@@ -79,11 +79,11 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
         (GOOD + NEXT.replace(b"\n", b"\r\n"), "a.jsonl:2", "the lines end in CRLF"),
         (GOOD + b'{"custom_id":"2","body":{"x":"\xff"}}', "a.jsonl:2:31", "not UTF-8"),
         ('{"custom_id":"é'.encode() + b'\xff","body":{}}', "a.jsonl:1:16", "not UTF-8"),
-        (b'{"custom_id":"1","body":{}', "a.jsonl:1:27", "not JSON from here on"),
-        (b'{"custom_id":"1" "body":{}}', "a.jsonl:1:18", "not JSON from here on"),
-        (b"{'custom_id':'1','body':{}}", "a.jsonl:1:2", "not JSON from here on"),
-        (b'{"custom_id":"1","body":{"a":"\x01"}}', "a.jsonl:1:31", "not JSON from here on"),
-        (b'{"custom_id":"1","body":{"a":01}}', "a.jsonl:1:31", "not JSON from here on"),
+        (b'{"custom_id":"1","body":{}', "a.jsonl:1:27", "not valid JSON"),
+        (b'{"custom_id":"1" "body":{}}', "a.jsonl:1:18", "not valid JSON"),
+        (b"{'custom_id':'1','body':{}}", "a.jsonl:1:2", "not valid JSON"),
+        (b'{"custom_id":"1","body":{"a":"\x01"}}', "a.jsonl:1:31", "not valid JSON"),
+        (b'{"custom_id":"1","body":{"a":01}}', "a.jsonl:1:31", "not valid JSON"),
         (b'{"custom_id":"1","body":{}}\x00', "a.jsonl:1:28", "a NUL character"),
         (b"\x00" * 40, "a.jsonl:1:1", "a NUL character"),
         (b'{"custom_id":"1","body":{"a":1e400}}', "a.jsonl:1", HUGE),
@@ -101,12 +101,12 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
         (
             b'{"custom_id":"1","body":{}' + b',"a":{}' * 300_000 + b"}",
             "a.jsonl:1",
-            "not a request, or not JSON",
+            "not a request, or not valid JSON",
         ),
-        (b'{"custom_id":"1","body":"' + b"x" * 3_000_000, "a.jsonl:1:3000025", "not JSON from here on"),
+        (b'{"custom_id":"1","body":"' + b"x" * 3_000_000, "a.jsonl:1:3000025", "not valid JSON"),
         (b'{"custom_id":"1","body":{"a":"' + b"x" * 3_000_000 + b'\xff"}}', "a.jsonl:1", "not UTF-8"),
         (b"[" + b'"x",' * 500_000 + b"1]", "a.jsonl:1", "not an object"),
-        (b'{"custom_id":"1","body":{}}{}', "a.jsonl:1:28", "more than one value"),
+        (b'{"custom_id":"1","body":{}}{}', "a.jsonl:1:28", "more than one value on the line"),
         (b'{"custom_id":"1","body":{"a":NaN}}', "a.jsonl:1", "NaN and Infinity are not JSON"),
         (b'{"custom_id":"1","body":{"a":-Infinity}}', "a.jsonl:1", "NaN and Infinity are not JSON"),
         (
@@ -124,8 +124,8 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
             "a.jsonl:1",
             "half a character (a lone surrogate such as `\\ud83d`)",
         ),
-        (b'{"custom_id":"1","body":' + b'{"a":' * 100_000, "a.jsonl:1", "nests too deep"),
-        (b'{"custom_id":"1","body":{"a":' + b"[" * 100_000, "a.jsonl:1", "nests too deep"),
+        (b'{"custom_id":"1","body":' + b'{"a":' * 100_000, "a.jsonl:1", "nested too deeply"),
+        (b'{"custom_id":"1","body":{"a":' + b"[" * 100_000, "a.jsonl:1", "nested too deeply"),
         (b"[]", "a.jsonl:1", "not an object"),
         (b"null", "a.jsonl:1", "not an object"),
         (b'"x"', "a.jsonl:1", "not an object"),
@@ -140,7 +140,11 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
         (GOOD + NEXT + GOOD, "a.jsonl:3", "`custom_id` was used before, in line 1"),
         (GOOD + b'{"custom_id":"\\u0031","body":{}}', "a.jsonl:2", "`custom_id` was used before, in line 1"),
         (b'{"custom_id":"1","body":{"n":' + b"1" * 5000 + b"}, }", "a.jsonl:1", HUGE),
-        (b'{"custom_id":"1","body":[' + b"1," * 600_000 + b"1]}", "a.jsonl:1", "not a request, or not JSON"),
+        (
+            b'{"custom_id":"1","body":[' + b"1," * 600_000 + b"1]}",
+            "a.jsonl:1",
+            "not a request, or not valid JSON",
+        ),
     ],
 )
 def test_what_is_wrong_and_where(tmp_path: Path, data: bytes, where: str, message: str) -> None:
@@ -171,7 +175,7 @@ def test_twenty_problems_are_shown_and_the_others_counted_by_kind(tmp_path: Path
     where, rest = shown[20]
     assert where == "a.jsonl:22"
     assert rest == (
-        "and 91 more from here on: not an object (80), an empty line (7), `custom_id` was used before (3), "
+        "91 more problems from here on: not an object (80), an empty line (7), `custom_id` was used before (3), "
         "`custom_id` is empty (1)"
     )
 
@@ -180,8 +184,8 @@ def test_twenty_problems_are_shown_and_the_others_counted_by_kind(tmp_path: Path
 def test_reading_ends_where_there_are_more_problems_than_anybody_counts(tmp_path: Path, line: bytes) -> None:
     *_, (where, rest) = reported(tmp_path, line * 30_000)
     assert where == f"a.jsonl:{22 if line == GOOD else 21}"
-    assert re.match(r"and 9,9\d\d more|and 10,\d\d\d more", rest)
-    assert rest.endswith("; then the reading ended")
+    assert re.match(r"9,9\d\d more|10,\d\d\d more", rest)
+    assert rest.endswith(". Stopped reading")
 
 
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
@@ -349,4 +353,4 @@ def test_a_hundred_levels_are_taken(tmp_path: Path) -> None:
 def test_a_line_of_64_megabytes_is_taken_and_a_bad_one_reported(tmp_path: Path) -> None:
     text = b"x" * 64_000_000
     assert reported(tmp_path, b'{"custom_id":"1","body":{"document":"' + text + b'"}}\n') == []
-    assert reported(tmp_path, text) == [("a.jsonl:1:1", "not JSON from here on")]
+    assert reported(tmp_path, text) == [("a.jsonl:1:1", "not valid JSON")]

@@ -148,7 +148,7 @@ def test_an_unknown_endpoint_is_a_warning_with_the_nearest(tmp_path: Path) -> No
     result = loaded(tmp_path, {"a.yaml": spec(endpoint="/v1/embedings")})
     (warning,) = result.warnings
     assert (warning.where, warning.warning) == ("specs/a.yaml:2:11", True)
-    assert warning.message == "endpoint: not among those that the API documents"
+    assert warning.message == "endpoint: not documented by the API"
     assert warning.hint == "did you mean `/v1/embeddings`?"
     assert result.specs[0].endpoint == "/v1/embedings"
 
@@ -205,7 +205,7 @@ def test_a_mistake_hides_no_other(tmp_path: Path) -> None:
         ("specs/a.yaml:4:15", "`missing.jsonl`: no such file"),
         ("specs/a.yaml:5:13", "max_failed: must be 0 to 1"),
         ("specs/a.yaml:6:1", "nmae: unknown field"),
-        ("specs/a.yaml:8:1", "`suspend` stands here twice, first in line 7"),
+        ("specs/a.yaml:8:1", "duplicate key `suspend`, first on line 7"),
         ("specs/a.yaml:10:1", "`endpoint` is missing"),
         ("specs/a.yaml:10:1", "`model` or `agent_id` is missing"),
         ("specs/a.yaml:11:35", "requests[0].body: must be a mapping, not a whole number"),
@@ -216,26 +216,26 @@ def test_what_was_left_out_is_not_said_to_be_missing(tmp_path: Path) -> None:
     text = "base: &base {endpoint: /v1/ocr, model: m}\n<<: *base\nname: a\ninput_files: [data.jsonl]\n"
     assert said(tmp_path, {"a.yaml": text}) == [
         ("specs/a.yaml:1:1", "base: unknown field"),
-        ("specs/a.yaml:2:1", "the merge key `<<` is not taken"),
+        ("specs/a.yaml:2:1", "the merge key `<<` is not supported"),
     ]
 
 
 def test_one_name_twice_names_both_places_ignoring_case(tmp_path: Path) -> None:
     found = said(tmp_path, {"a.yaml": spec(rerun="1"), "b.yaml": f"\n{spec(name='One', rerun='2')}"})
-    assert ("specs/b.yaml:2:7", "name: `One` is declared at specs/a.yaml:1 already") in found
+    assert ("specs/b.yaml:2:7", "name: `One` is already declared at specs/a.yaml:1") in found
 
 
 def test_one_piece_of_work_twice_names_both_and_what_to_do(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, {"a.yaml": SPEC, "b.yaml": f"\n{spec(name='two', metadata='{a: b}')}"})
     assert problem.where == "specs/b.yaml:2:7"
-    assert problem.message == "two: both this and `one` (specs/a.yaml:1) buy the same 1 request"
+    assert problem.message == "two: this and `one` (specs/a.yaml:1) submit the same 1 request"
     assert problem.hint == "change `rerun` in one of them, or remove one"
 
 
 def test_uploaded_work_twice_is_reported_without_a_number(tmp_path: Path) -> None:
     files = {"a.yaml": spec(input_files=f"[{ID}]"), "b.yaml": spec(name="two", input_files=f"[{ID.upper()}]")}
     (problem,) = problems(tmp_path, files)
-    assert problem.message == "two: both this and `one` (specs/a.yaml:1) buy the same work"
+    assert problem.message == "two: this and `one` (specs/a.yaml:1) submit the same work"
 
 
 def test_an_id_named_twice_is_a_problem(tmp_path: Path) -> None:
@@ -268,11 +268,11 @@ def test_too_many_requests_are_reported_at_the_field(tmp_path: Path) -> None:
     files = {"a.yaml": spec(input_files="[data.jsonl, more.jsonl]"), "more.jsonl": LINE.replace("1", "2")}
     settings = "limits: {requests_per_job: 1, inline_requests: 1}\n"
     assert said(tmp_path / "1", files, settings) == [
-        ("specs/a.yaml:4:14", "input_files: 2 requests, at most 1 in a job")
+        ("specs/a.yaml:4:14", "input_files: 2 requests; at most 1 per job")
     ]
     inline = spec(input_files=None) + "requests:\n- {custom_id: a, body: {}}\n- {custom_id: b, body: {}}\n"
     assert said(tmp_path / "2", {"a.yaml": inline}, settings) == [
-        ("specs/a.yaml:5:1", "requests: 2 requests, at most 1 in a spec")
+        ("specs/a.yaml:5:1", "requests: 2 requests; at most 1 in a spec")
     ]
 
 
@@ -310,7 +310,7 @@ def test_hidden_files_and_the_settings_are_no_specs(tmp_path: Path) -> None:
 
 def test_a_missing_spec_folder_is_an_error_and_not_an_empty_one(tmp_path: Path) -> None:
     place = project(tmp_path, {}, "specs: jobs\n")
-    with pytest.raises(ReconcilerError, match=r"there is no folder jobs beside reconciler\.yaml"):
+    with pytest.raises(ReconcilerError, match=r"the folder jobs does not exist beside reconciler\.yaml"):
         load(place, now=NOW)
 
 
@@ -337,11 +337,11 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     [
         ("out", "/", "a link that leads out of the project"),
         ("out.yaml", "/etc/hosts", "a link that leads out of the project"),
-        ("up", "..", "a link to a folder that it lies in itself"),
-        ("again", ".", "a link to a folder that it lies in itself"),
-        ("gone", "missing", "not a file, or a link that leads nowhere"),
-        ("gone.yaml", "missing.yaml", "not a file, or a link that leads nowhere"),
-        ("loop.yaml", "loop.yaml", "not a file, or a link that leads nowhere"),
+        ("up", "..", "a link to a folder that contains it"),
+        ("again", ".", "a link to a folder that contains it"),
+        ("gone", "missing", "not a regular file, or a broken link"),
+        ("gone.yaml", "missing.yaml", "not a regular file, or a broken link"),
+        ("loop.yaml", "loop.yaml", "not a regular file, or a broken link"),
     ],
 )
 def test_a_link_that_may_hide_a_spec_is_a_problem(
@@ -356,7 +356,7 @@ def test_a_link_that_may_hide_a_spec_is_a_problem(
 def test_a_named_pipe_among_the_specs_is_a_problem_and_not_opened(tmp_path: Path) -> None:
     place = project(tmp_path, {"a.yaml": SPEC})
     os.mkfifo(tmp_path / "specs/b.yaml")
-    assert unfit(place) == [("specs/b.yaml", "not a file, or a link that leads nowhere")]
+    assert unfit(place) == [("specs/b.yaml", "not a regular file, or a broken link")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
@@ -415,8 +415,8 @@ class TestSelection:
     @pytest.mark.parametrize(
         ("path", "message", "hint"),
         [
-            ("specs/b.yaml", "there is no ", "did you mean "),
-            ("nowhere/at/all", "there is no ", ""),
+            ("specs/b.yaml", "does not exist", "did you mean "),
+            ("nowhere/at/all", "does not exist", ""),
             ("reconciler.yaml", "is not in this project's spec folder", "its specs are in specs/"),
             ("other", "is not in this project's spec folder", "its specs are in specs/"),
             ("specs/data.jsonl", "is not a spec", "specs end in .yaml or .yml"),

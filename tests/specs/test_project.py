@@ -49,7 +49,7 @@ def test_uploads_that_expire_before_they_may_be_used_again_are_refused(tmp_path:
     assert refused(tmp_path, text) == [
         (
             "reconciler.yaml:3:17",
-            "uploads.expiry_hours: not more than the 168 of reuse_hours, so that no upload would ever be used again",
+            "uploads.expiry_hours: must be more than `reuse_hours` (168); otherwise no upload is ever reused",
             "lower `reuse_hours`, or set `reuse: false`",
         )
     ]
@@ -94,9 +94,9 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
     other = write(tmp_path / "prod.yaml", "project: prod\n")
     project = load_project(other, start=Path("/"))
     assert (project.settings.project, project.config_path.name) == ("prod", "prod.yaml")
-    with pytest.raises(ReconcilerError, match=r"there is no file .*missing.yaml") as caught:
+    with pytest.raises(ReconcilerError, match=r"missing.yaml does not exist") as caught:
         load_project(tmp_path / "missing.yaml", start=tmp_path)
-    assert "write missing.yaml" in caught.value.hint
+    assert "create missing.yaml" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
         (
             "project: a\nproject: b\n",
             "reconciler.yaml:2:1",
-            "`project` stands here twice, first in line 1",
-            "leave one",
+            "duplicate key `project`, first on line 1",
+            "remove one",
         ),
-        ("project: [\n", "reconciler.yaml:1:10", "a `[` or `{` that is not closed", "close it"),
+        ("project: [\n", "reconciler.yaml:1:10", "missing `]` or `}`", "close the list or mapping"),
     ],
 )
 def test_mistakes_are_reported_with_their_place(

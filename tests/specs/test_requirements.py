@@ -41,15 +41,15 @@ def lines(*bodies: str) -> str:
 def test_every_line_without_the_endpoints_field_is_named(tmp_path: Path) -> None:
     data = lines('{"input":"a"}', "{}", '{"input":null}', '{"messages":[]}')
     assert [(it.where, it.message) for it in problems(tmp_path, {"a.yaml": spec(), "data.jsonl": data})] == [
-        ("specs/data.jsonl:2", "the body lacks a field: `input`, which /v1/embeddings requires"),
-        ("specs/data.jsonl:4", "the body lacks a field: `input`, which /v1/embeddings requires"),
+        ("specs/data.jsonl:2", "`body` lacks a field: `input`, which /v1/embeddings requires"),
+        ("specs/data.jsonl:4", "`body` lacks a field: `input`, which /v1/embeddings requires"),
     ]
 
 
 def test_of_many_lines_that_lack_it_twenty_are_named_and_the_others_counted(tmp_path: Path) -> None:
     found = problems(tmp_path, {"a.yaml": spec(), "data.jsonl": lines(*["{}"] * 100)})
     assert len(found) == 21
-    assert found[-1].message == "and 80 more from here on: the body lacks a field (80)"
+    assert found[-1].message == "80 more problems from here on: `body` lacks a field (80)"
 
 
 def test_another_model_in_a_body_is_named(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_inline_requests_are_asked_too(tmp_path: Path) -> None:
     text += "  - {custom_id: b, body: {n: 1}}\n"
     assert [(it.where, it.message) for it in problems(tmp_path, {"a.yaml": text})] == [
         ("specs/a.yaml:5:26", "requests[0]: `body.model` is not the job's model, `mistral-embed`"),
-        ("specs/a.yaml:6:26", "requests[1]: the body lacks a field: `input`, which /v1/embeddings requires"),
+        ("specs/a.yaml:6:26", "requests[1]: `body` lacks a field: `input`, which /v1/embeddings requires"),
     ]
 
 
@@ -89,7 +89,7 @@ def test_a_long_line_is_asked_without_being_decoded(tmp_path: Path) -> None:
     found = problems(tmp_path, {"a.yaml": spec(), "data.jsonl": lines(good, bad)})
     assert [(it.where, it.message.partition(":")[0]) for it in found] == [
         ("specs/data.jsonl:2", "`body.model` is not the job's model, `mistral-embed`"),
-        ("specs/data.jsonl:2", "the body lacks a field"),
+        ("specs/data.jsonl:2", "`body` lacks a field"),
     ]
 
 

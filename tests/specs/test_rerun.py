@@ -151,10 +151,13 @@ def test_the_value_changes_and_nothing_else(
 @pytest.mark.parametrize(
     ("text", "said"),
     {
-        "a word has no next one": (f"name: a\n{REST}rerun: 2026-11\n", "has no next one"),
-        "a calendar": (f"name: a\n{REST}rerun: {{every: week}}\n", "the calendar changes"),
-        "an alias": (f"name: a\n{REST}timeout_hours: &n 2\nrerun: *n\n", "not edited here"),
-        "a block of text": (f"name: a\n{REST}rerun: >-\n  2\n", "not edited here"),
+        "a word is not a number to increase": (
+            f"name: a\n{REST}rerun: 2026-11\n",
+            "is not a number to increase",
+        ),
+        "a calendar": (f"name: a\n{REST}rerun: {{every: week}}\n", "is a period"),
+        "an alias": (f"name: a\n{REST}timeout_hours: &n 2\nrerun: *n\n", "cannot edit `rerun`"),
+        "a block of text": (f"name: a\n{REST}rerun: >-\n  2\n", "cannot edit `rerun`"),
     }.values(),
 )
 def test_what_is_not_edited_is_said_and_the_file_stays(tmp_path: Path, text: str, said: str) -> None:
@@ -168,7 +171,7 @@ def test_what_is_not_edited_is_said_and_the_file_stays(tmp_path: Path, text: str
 def test_one_of_a_family_would_create_all_of_it_again(tmp_path: Path) -> None:
     text = "name: '{stem}'\nendpoint: /v1/chat/completions\nmodel: m\nfor_each: {files: ['*.jsonl']}\n"
     project_of(tmp_path, a=text)
-    with pytest.raises(UsageError, match=r"of a family \(specs/a\.yaml:1 makes 2 jobs\)"):
+    with pytest.raises(UsageError, match=r"in a family \(specs/a\.yaml:1 makes 2 jobs\)"):
         edited(tmp_path, "one")
 
 
@@ -177,7 +180,7 @@ def test_one_of_a_matrix_would_create_all_of_it_again(tmp_path: Path, matrix: st
     text = f"name: 'c-{{model}}'\n{REST}matrix: {matrix}\n".replace("model: m\n", "")
     text = text.replace("{model}", "{model}-{rerun}") if "rerun" in matrix else text
     project_of(tmp_path, a=text)
-    with pytest.raises(UsageError, match="of a family"):
+    with pytest.raises(UsageError, match="in a family"):
         edited(tmp_path, "c-m1-1" if "rerun" in matrix else "c-m1")
 
 
@@ -190,7 +193,7 @@ def test_a_family_is_not_edited_by_its_common_name(tmp_path: Path) -> None:
 
 def test_a_period_that_has_not_begun_is_said(tmp_path: Path) -> None:
     project_of(tmp_path, a=f"name: a\n{REST}rerun: {{every: week, start: 2999-01-01}}\n")
-    with pytest.raises(UsageError, match="its first period has not begun"):
+    with pytest.raises(UsageError, match="the first one has not begun"):
         edited(tmp_path)
 
 
@@ -211,7 +214,7 @@ def test_a_value_of_the_defaults_is_overridden_in_the_spec(tmp_path: Path) -> No
 
 def test_a_calendar_of_the_defaults_is_not_overridden(tmp_path: Path) -> None:
     project_of(tmp_path, a=f"name: a\n{REST}", _defaults="rerun: {every: week}\n")
-    with pytest.raises(UsageError, match=r"the calendar changes the `rerun` of a \(specs/_defaults.yaml:1\)"):
+    with pytest.raises(UsageError, match=r"the `rerun` of a is a period \(specs/_defaults.yaml:1\)"):
         edited(tmp_path)
 
 

@@ -80,72 +80,72 @@ def test_what_is_read(text: str, value: object, parser: Parser) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
-        ("a: 1\nb: 2\na: 3", 3, 1, "`a` stands here twice, first in line 1"),
-        ("x: {a: 1, a: 2}", 1, 11, "`a` stands here twice"),
+        ("a: 1\nb: 2\na: 3", 3, 1, "duplicate key `a`, first on line 1"),
+        ("x: {a: 1, a: 2}", 1, 11, "duplicate key `a`"),
         ("1: x", 1, 1, "a field's name must be text"),
         ("true: x", 1, 1, "a field's name must be text"),
         ("~: x", 1, 1, "a field's name must be text"),
         ("? [a]\n: x", 1, 3, "a field's name must be text"),
         ("? {a: b}\n: x", 1, 3, "a field's name must be text"),
         ("a: &k x\n*k : y", 2, 1, "a field's name must be text"),
-        ("a: !!str 5", 1, 4, "a tag (`!…`) is not taken"),
-        ("a: ! 5", 1, 4, "a tag (`!…`) is not taken"),
-        ("a: !Foo {b: c}", 1, 4, "a tag (`!…`) is not taken"),
-        ("a: !<x> [b]", 1, 4, "a tag (`!…`) is not taken"),
-        ("a: !!python/object/apply:os.system [ls]", 1, 4, "a tag (`!…`) is not taken"),
-        ("a: !undefined!x y", 1, 4, "a tag (`!…`)"),
-        ("b: &b {c: 1}\na:\n  <<: *b", 3, 3, "the merge key `<<` is not taken"),
-        ("a: .inf", 1, 4, ".inf is not a number that JSON can hold"),
+        ("a: !!str 5", 1, 4, "tags (`!…`) are not supported"),
+        ("a: ! 5", 1, 4, "tags (`!…`) are not supported"),
+        ("a: !Foo {b: c}", 1, 4, "tags (`!…`) are not supported"),
+        ("a: !<x> [b]", 1, 4, "tags (`!…`) are not supported"),
+        ("a: !!python/object/apply:os.system [ls]", 1, 4, "tags (`!…`) are not supported"),
+        ("a: !undefined!x y", 1, 4, "tags (`!…`)"),
+        ("b: &b {c: 1}\na:\n  <<: *b", 3, 3, "the merge key `<<` is not supported"),
+        ("a: .inf", 1, 4, ".inf is not a number in JSON"),
         ("a: [1, -.INF]", 1, 8, "-.INF is not a number"),
         ("a: .nan", 1, 4, ".nan is not a number"),
         ("a: 1e999", 1, 4, "1e999 is too large"),
-        ("a: " + "7" * 65, 1, 4, "a number of 65 digits"),
-        ("a: *b", 1, 4, "nothing before this is called `&b`"),
-        ("a: &a [*a]", 1, 8, "nothing before this is called `&a`"),
-        ("a: 1\n---\nb: *x\n---\nc: &x 1", 3, 4, "nothing before this is called `&x`"),
-        ("%YAML 1.1\n---\na: 1", 1, 1, "a directive"),
-        ("%TAG ! tag:x,2000:\n---\na: 1", 1, 1, "a directive"),
-        ("%YAML 2.0\n---\na: 1", 1, 1, "another version of YAML"),
+        ("a: " + "7" * 65, 1, 4, "a number of 65 characters"),
+        ("a: *b", 1, 4, "unknown anchor `b`"),
+        ("a: &a [*a]", 1, 8, "unknown anchor `a`"),
+        ("a: 1\n---\nb: *x\n---\nc: &x 1", 3, 4, "unknown anchor `x`"),
+        ("%YAML 1.1\n---\na: 1", 1, 1, "directives"),
+        ("%TAG ! tag:x,2000:\n---\na: 1", 1, 1, "directives"),
+        ("%YAML 2.0\n---\na: 1", 1, 1, "unsupported version of YAML"),
         ("a: \x01", 1, 4, "the invisible character U+0001"),
         ("a: b\nc: x\x7fy", 2, 5, "the invisible character U+007F"),
         ("a: é\x1b[31m", 1, 5, "the invisible character U+001B"),
         ("a: x\x85y", 1, 5, "the invisible character U+0085"),
         ("a: x\u2028y", 1, 5, "the invisible character U+2028"),
         ("a: x\u202ey", 1, 5, "the invisible character U+202E"),
-        ('a: "\\ud800"', 1, None, "an escape that is not a character"),
-        ('a: "x\\ud83d\\ude00"', 1, None, "an escape that is not a character"),
-        ('a: "\\U00110000"', 1, 7, "an escape that is not a character"),
-        ('a: "\\UFFFFFFFF"', 1, 7, "an escape that is not a character"),
-        ('a: "C:\\users"', 1, 9, "an escape without all of its digits"),
-        ('a: "\\xg0"', 1, 7, "an escape without all of its digits"),
-        ('a: "\\q"', 1, None, "an escape that YAML does not know"),
-        ('a: "b\n---\nc"', 1, 4, "a quote that is not closed before `---`"),
-        ("a: ? b", 1, 4, "a `?` that cannot stand here"),
-        ("a: 'b", 1, 4, "a quote that is never closed"),
-        ("a: b: c", 1, 5, "a `:` that cannot stand here"),
-        ("a: 1\n b: 2", 2, 3, "a `:` that cannot stand here"),
-        ("a\nb: 1", 2, 2, "a `:` that cannot stand here"),
+        ('a: "\\ud800"', 1, None, "an escape that is not a valid character"),
+        ('a: "x\\ud83d\\ude00"', 1, None, "an escape that is not a valid character"),
+        ('a: "\\U00110000"', 1, 7, "an escape that is not a valid character"),
+        ('a: "\\UFFFFFFFF"', 1, 7, "an escape that is not a valid character"),
+        ('a: "C:\\users"', 1, 9, "an escape with too few digits"),
+        ('a: "\\xg0"', 1, 7, "an escape with too few digits"),
+        ('a: "\\q"', 1, None, "unknown escape"),
+        ('a: "b\n---\nc"', 1, 4, "missing closing quote before `---`"),
+        ("a: ? b", 1, 4, "unexpected `?`"),
+        ("a: 'b", 1, 4, "missing closing quote"),
+        ("a: b: c", 1, 5, "unexpected `:`"),
+        ("a: 1\n b: 2", 2, 3, "unexpected `:`"),
+        ("a\nb: 1", 2, 2, "unexpected `:`"),
         ("a: @x", 1, 4, "a value cannot begin with `@`"),
         ("a: `x`", 1, 4, "a value cannot begin with ```"),
         ("a: %x", 1, 4, "a value cannot begin with `%`"),
         ("a:\n\t- b", 2, 1, "a tab in the indentation"),
         ("a: b\n\tc", 2, 1, "a tab in the indentation"),
         ("a: |\n\tb", 2, 1, "a tab in the indentation"),
-        ("a: [1, 2", 1, 4, "a `[` that is not closed"),
-        ("a: {b: c", 1, 4, "a `{` that is not closed"),
-        ("a: {b:\n\n", 1, 6, "a `[` or `{` that is not closed"),
-        ("a: }", 1, 4, "a value cannot begin here"),
-        ("- a\nb: 1", 2, 1, "this does not continue"),
-        ("a:\n  - b\n - c", 3, 2, "this does not continue"),
-        ("a: 'x' y", 1, 8, "this does not continue"),
-        ("a: - b", 1, 4, "a list item cannot begin on this line"),
-        ("a: |x\n  b", 1, 5, "text after `|` or `>`"),
-        ("a: *.jsonl", 1, None, "`*` begins an alias and needs a name"),
-        ("a: & b", 1, None, "`&` begins an anchor and needs a name"),
-        ("a: 1\nb\n", 2, 1, "a field without its `:`"),
-        ('"a"\n"b"', 2, 1, "a document cannot begin here without `---`"),
-        ("a: 1\n... b", 2, 5, "a document cannot begin here without `---`"),
-        ("a: 1\n...\nb: 2\nc: 3", 3, 1, "a document cannot begin here without `---`"),
+        ("a: [1, 2", 1, 4, "missing `]` or `,`"),
+        ("a: {b: c", 1, 4, "missing `}` or `,`"),
+        ("a: {b:\n\n", 1, 6, "missing `]` or `}`"),
+        ("a: }", 1, 4, "expected a value"),
+        ("- a\nb: 1", 2, 1, "unexpected text"),
+        ("a:\n  - b\n - c", 3, 2, "unexpected text"),
+        ("a: 'x' y", 1, 8, "unexpected text"),
+        ("a: - b", 1, 4, "unexpected list item"),
+        ("a: |x\n  b", 1, 5, "unexpected text after `|` or `>`"),
+        ("a: *.jsonl", 1, None, "`*` begins an alias, but no name follows"),
+        ("a: & b", 1, None, "`&` begins an anchor, but no name follows"),
+        ("a: 1\nb\n", 2, 1, "missing `:` after a field"),
+        ('"a"\n"b"', 2, 1, "unexpected text after the end of the document"),
+        ("a: 1\n... b", 2, 5, "unexpected text after the end of the document"),
+        ("a: 1\n...\nb: 2\nc: 3", 3, 1, "unexpected text after the end of the document"),
     ],
 )
 def test_what_is_refused_and_where(
@@ -163,7 +163,7 @@ def test_what_is_refused_and_where(
 
 def test_an_unknown_directive_is_refused_by_libyaml() -> None:
     (problem,) = refusals("%FOO x\n---\na: 1")
-    assert problem.message == "a directive that YAML does not know"
+    assert problem.message == "unknown directive"
 
 
 DEEP = {
@@ -188,8 +188,8 @@ DEEP = {
 def test_a_file_that_nests_too_deep_ends_in_a_message(parts: list[str], parser: Parser) -> None:
     """Our limit is what the message names, also if libyaml's own (since 0.2.6) stops the reading first."""
     (problem,) = refusals("".join(parts), parser)
-    assert problem.message == "more than 64 levels deep"
-    assert problem.hint == "raise `limits.spec_depth` in reconciler.yaml if this is meant"
+    assert problem.message == "more than 64 levels of nesting"
+    assert problem.hint == "raise `limits.spec_depth` in reconciler.yaml if this is intended"
     before = "".join(parts[:64]) + " " * (len(parts[64]) - len(parts[64].lstrip(" ")))
     assert problem.line == 1 + before.count("\n")
     assert problem.column == len(before) - before.rfind("\n")
@@ -220,7 +220,7 @@ def test_a_parser_that_reads_fewer_levels_than_ours_ends_in_a_message_too() -> N
 
     found, (problem,) = read(SourceFile("x.yaml", "a: 1\nb: [[1]]"), Limits(), parser=Shallow)
     assert found == []
-    assert (problem.where, problem.message) == ("x.yaml:2:4", "more levels deep than the YAML parser reads")
+    assert (problem.where, problem.message) == ("x.yaml:2:4", "nested too deeply for the YAML parser")
 
 
 def test_the_depth_limit_is_exact() -> None:
@@ -233,7 +233,7 @@ def test_the_depth_limit_is_exact() -> None:
 
 def test_aliases_cannot_build_what_is_too_deep() -> None:
     rows = ["a0: &a0 [1]", *(f"a{n}: &a{n} [[[[*a{n - 1}]]]]" for n in range(1, 30))]
-    assert [problem.message for problem in refusals("\n".join(rows))] == ["more than 64 levels deep"]
+    assert [problem.message for problem in refusals("\n".join(rows))] == ["more than 64 levels of nesting"]
 
 
 @BOTH

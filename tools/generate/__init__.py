@@ -1,8 +1,8 @@
-"""Everything in this repository that a program writes: `python -m tools.generate`, `--check` to compare only.
+"""All generated files of the repository: `python -m tools.generate` writes them, `--check` only compares.
 
-One row a file. A rule, an event or an exit code is written once, in the code that acts on it; pages and schemas are
-made from there, and a test holds each to be current. To add one, write a function that returns its text and add a
-row.
+One row per file. A rule, an event or an exit code is defined once, in the code that uses it; pages and schemas are
+generated from there, and a test checks that each is current. To add a file, write a function that returns its text
+and add a row.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ GENERATED: Final = (
 
 
 def difference(row: Generated, root: Path = ROOT) -> str:
-    """Return how a file differs from what it should be, "" where it does not."""
+    """Return the diff between a file and its generated text, "" if they are equal."""
     path = root / row.path
     found = path.read_text(encoding="utf-8") if path.exists() else ""
     text = row.text()
@@ -72,7 +72,7 @@ def difference(row: Generated, root: Path = ROOT) -> str:
 
 
 def write(rows: Iterable[Generated], root: Path = ROOT) -> list[str]:
-    """Write what is not current and return its paths."""
+    """Write the files that are not current and return their paths."""
     written = []
     for row in rows:
         if difference(row, root):

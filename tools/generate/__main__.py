@@ -1,4 +1,4 @@
-"""`python -m tools.generate`: write what is not current. `--check`: say what is not, and exit 1."""
+"""`python -m tools.generate`: write the files that are not current. `--check`: list them and exit 1."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from tools.generate import GENERATED, difference, write
 def main() -> int:
     """Write or compare, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 where a file is not current"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not current")
     check = parser.parse_args().check
     if not check:
         for path in write(GENERATED):

@@ -1,4 +1,4 @@
-"""`docs/cli.md`, from the commands themselves. Not from click's help text, whose layout changes with its versions."""
+"""`docs/cli.md`, from the command objects: the layout of click's help text changes between versions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _INTRODUCTION: Final = """\
 # The command line
 
 `reconciler` is also installed as `mistral-batch-reconciler`, so that `uvx mistral-batch-reconciler plan` and
-`pipx run mistral-batch-reconciler plan` find it. Options stand after the command's name. A flag beats the environment,
-which beats `reconciler.yaml`; the project's name is never a flag. How a command ends: [exit codes](exit-codes.md).
+`pipx run mistral-batch-reconciler plan` find it. Write options after the command's name. A flag overrides the
+environment, and the environment overrides `reconciler.yaml`; the project's name is never a flag. See also
+[exit codes](exit-codes.md).
 """
 
 _COMMON: Final = frozenset(field.name for field in fields(Common))

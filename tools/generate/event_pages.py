@@ -14,30 +14,31 @@ from tools.generate import markdown
 _INTRODUCTION: Final = """\
 # Events
 
-What a run did, one event a unit of work, on stderr: pretty on a terminal, one JSON object a line elsewhere.
-`--log-format console` and `--log-format json` choose. stdout holds what a command is asked for and never an event.
+A run writes one event per unit of work to stderr: as readable text on a terminal, otherwise as one JSON object per
+line. `--log-format console` and `--log-format json` select the format. stdout contains the command's output and never
+an event.
 
-- `--log-level` is the least important level that stderr shows.
-- `--log-file FILE` appends JSON lines to a file, beside stderr and always of every level: whoever keeps a file wants
-  to know afterwards. One line is one event, for `jq` or any log collector.
-- The pretty style leaves out the facts of the run (`run_id`, `project`, `commit`), since they are the same on every
-  line, and removes what could act on a terminal. JSON lines are ASCII: what is not stands in them as `\\uXXXX`.
-- A log that cannot be written never stops a run.
+- `--log-level` is the minimum level that stderr shows.
+- `--log-file FILE` also appends JSON lines of every level to a file, one event per line, for `jq` or any log
+  collector.
+- The console format omits the fields of the run (`run_id`, `project`, `commit`), which are the same on every line, and
+  removes control characters. JSON lines are ASCII: other characters are escaped as `\\uXXXX`.
+- A run continues if it cannot write its log.
 
-An event's name, its level and its fields are constant within a major version; events and fields may be added. A field
-that is not known is left out, never null. Keys, prompts and the contents of files are in no event.
-`schemas/event.schema.json` (`reconciler schema event`) describes a line to a program.
+An event's name, level and fields are stable within a major version; new events and fields may be added. An unknown
+field is omitted, never null. No event contains keys, prompts or the contents of files.
+`schemas/event.schema.json` (`reconciler schema event`) is the schema of a line.
 """
 
 _RECIPES: Final = """\
-## Questions to a log file
+## Queries for a log file
 
 ```sh
-# what was bought, and why
+# which jobs were created, and why
 jq -r 'select(.event == "job.created" or .event == "job.recovered") | [.name, .job_id, .reason] | @tsv' run.jsonl
-# everything that needs a look
+# all warnings and errors
 jq -c 'select(.level == "warning" or .level == "error")' run.jsonl
-# one job, through every run
+# one job, across all runs
 jq -c 'select(.name == "nightly")' run.jsonl
 ```
 """
@@ -59,7 +60,7 @@ def page() -> str:
         _INTRODUCTION,
         "## Every line",
         _fields(HEAD),
-        "then the facts of the event, and in the end those of the run:",
+        "then the fields of the event, and at the end those of the run:",
         _fields(BOUND),
         f"```json\n{_example()}```",
         "## The events",
@@ -91,7 +92,7 @@ def _fields(fields: Mapping[str, Field]) -> str:
 
 
 def _example() -> str:
-    """A line as the log writes it."""
+    """Return a line as the log writes it."""
     bound = {"run_id": "9c1185a5c5e9", "project": "search-batch", "commit": "a41c9e2" + "0" * 33}
     text = io.StringIO()
     with open_log(

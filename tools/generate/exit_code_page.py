@@ -10,15 +10,15 @@ from tools.generate import markdown
 _INTRODUCTION: Final = """\
 # Exit codes
 
-How a command ends, for scripts and CI. Where several hold, the first of this table wins: a run that was interrupted
-after half of its work ends with 130, and one that bought something and failed at something else with 5.
+The exit codes of commands, for scripts and CI. If several apply, the first in this table wins: a run that was
+interrupted after half of its work ends with 130, and one that did some of its actions and failed at others with 5.
 """
 
 _USE: Final = """\
-`plan` ends with 0 whether or not there is something to do, unless `--detailed-exitcode` asks, and whether or not a
-guard would refuse it: that is told in the plan, and `apply` is what ends with 3. After an `apply`, 0 means done; 5, 130
-and 143 mean that something may have been written: run again, and the new run goes on from there, since what was bought
-is never bought twice. Every other code means that nothing was written.
+`plan` ends with 0 whether or not there are changes, unless `--detailed-exitcode` is set. It also ends with 0 if a guard
+would refuse the plan: the plan shows the refusal, and `apply` ends with 3. After an `apply`, 0 means that everything is
+done. 5, 130 and 143 mean that some changes may have been made: run `apply` again to continue; it never submits the same
+request twice. Every other code means that nothing was changed.
 """
 
 

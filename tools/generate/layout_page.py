@@ -16,7 +16,7 @@ _BLOCK: Final = re.compile(r"(?<=<!-- layout -->\n).*?(?=<!-- /layout -->)", re.
 
 
 def page() -> str:
-    """Return `docs/development.md` with its layout as the package is.
+    """Return `docs/development.md` with the current layout of the package.
 
     Raises:
         ValueError: the page has no place for the layout.

@@ -1,4 +1,4 @@
-"""The few words of Markdown that generated pages need."""
+"""The Markdown that generated pages need."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def _cell(text: str) -> str:
 
 
 def page(*parts: str, source: str) -> str:
-    """Return a page of paragraphs that says where it comes from."""
+    """Return a page of paragraphs, with a comment that names its source."""
     note = f"<!-- Generated from {source}: change it there, then run `python -m tools.generate`. -->"
     return "\n\n".join([note, *(part.strip("\n") for part in parts)]) + "\n"

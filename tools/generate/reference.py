@@ -1,7 +1,6 @@
 """The reference page of specs and settings, written from the schemas.
 
-Types, bounds, defaults, meanings and refusals come from the one model; what stands here in words is what no schema
-can say.
+Types, bounds, defaults, meanings and messages come from the schemas; `reference_text` has the rest.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ on_change: replace
 on_remove: cancel
 max_failed: 0
 """
-"""A spec with every usual field; a test loads it."""
+"""A spec with every common field; a test loads it."""
 
 SETTINGS_EXAMPLE: Final = """\
 # yaml-language-server: $schema=schemas/reconciler.schema.json
@@ -74,7 +73,7 @@ _MISTAKES: Final = (
     "on_remove: canceled",
     "max_failed: 5",
 )
-"""Lines as people write them; the page shows what is said about each."""
+"""Lines with a common mistake; the page shows the message for each."""
 
 
 def page() -> str:
@@ -119,7 +118,7 @@ def _fields(whole: Schema, schema: Schema) -> Iterator[str]:
     yield _table(whole, schema)
     refusals = [line for name, field in whole["properties"].items() for line in _refusals(name, field)]
     if refusals:
-        yield "Refused, beyond a wrong type or a value out of bounds:"
+        yield "Messages for a value of the right type and within bounds that is not valid:"
         yield "\n".join(refusals)
 
 
@@ -194,7 +193,7 @@ def _resolved(field: Schema, schema: Schema) -> Schema:
 
 
 def _mistakes() -> str:
-    rows = ["### What is said about mistakes", "", "| written | said | hint |", "|---|---|---|"]
+    rows = ["### Common mistakes", "", "| line | message | hint |", "|---|---|---|"]
     for line in _MISTAKES:
         others = [good for name, good in _GOOD.items() if name != line.partition(":")[0]]
         documents, _ = read(SourceFile("x.yaml", "\n".join([line, *others])), Limits())

@@ -1,4 +1,4 @@
-"""The parts of the reference page that no schema can say."""
+"""The parts of the reference page that a schema cannot express."""
 
 from typing import Final
 
@@ -8,20 +8,20 @@ HEAD: Final = """\
 
 # Specs
 
-A spec is a YAML document that declares one batch job, or a [family](#families) of them. Specs lie in the project's
-spec folder (`specs/` unless `reconciler.yaml` says otherwise), in files that end in `.yaml` or `.yml`, in as many
-folders as you like; a file holds several when they are divided by `---`. Where a spec lies, and what its file is
-called, has no meaning, [`_defaults.yaml`](#_defaultsyaml) excepted.
+A spec is a YAML document that declares one batch job, or a [family](#families) of jobs. Specs are in the project's
+spec folder (`specs/` unless `reconciler.yaml` sets another) and its subfolders, in files that end in `.yaml` or
+`.yml`. One file can hold several specs, separated by `---`. A spec's location and file name do not matter, except for
+[`_defaults.yaml`](#_defaultsyaml).
 
-The first line below gives editors completion and checking; the schema is in `schemas/job.schema.json`, and
-`reconciler schema` prints it. `reconciler validate` checks everything on this page without a key and without the
-network, and tells every problem of every file at once: file, line, column, and what to do."""
+The first line of the example enables completion and checks in editors. The schema is in `schemas/job.schema.json`;
+`reconciler schema` prints it. `reconciler validate` checks everything on this page without an API key or a network. It
+reports all problems of all files at once, each with file, line, column and a hint."""
 
 FAMILIES: Final = """\
 ## Families
 
-One spec may declare many jobs. They are made when specs are read, before anything is compared: each is a job as if it
-had a spec of its own, and `reconciler render` prints those specs.
+One spec can declare many jobs. The tool expands a family when it reads the specs: each job is treated as if it had its
+own spec, and `reconciler render` prints these specs.
 
 ```yaml
 name: nightly-{stem}
@@ -31,10 +31,10 @@ for_each: {files: [data/nightly/*.jsonl]}
 metadata: {night: "{stem}"}
 ```
 
-`for_each` makes one job a file, and the file is that job's one input: it stands in place of `input_files`. One more
-file is one more job, and the others stay as they are; a glob in `input_files` that grows is other work, and all of it
-is bought again. `on_remove` is `keep` here unless it is written: a file that is rotated away cancels nothing. A glob
-that matches nothing is a problem, as everywhere.
+`for_each` makes one job per file. The file is the only input of its job, and `for_each` replaces `input_files`. A new
+file adds a job and leaves the others unchanged. In contrast, if a glob in `input_files` matches a new file, the work of
+the job changes and all of it is submitted again. With `for_each`, `on_remove` defaults to `keep`, so rotating a file
+away cancels nothing. A glob that matches no file is an error, as everywhere.
 
 ```yaml
 name: compare-{model}-{rerun}
@@ -46,51 +46,52 @@ matrix:
   exclude: [{model: mistral-large-latest, rerun: 2}]
 ```
 
-`matrix` makes one job for each combination of values; with `for_each` both multiply. A field stands in the spec or in
-its matrix, not in both. Only `endpoint`, `model`, `agent_id` and `rerun` make other work: values of the others alone
-would buy the same twice, which is refused.
+`matrix` makes one job for each combination of values; with `for_each`, one for each file and combination. Write a field
+in the spec or in its matrix, not in both. Only `endpoint`, `model`, `agent_id` and `rerun` make different work. Two
+combinations that differ only in other fields would submit the same work twice, which is an error.
 
-**Placeholders** stand in `name` and in the values of `metadata`, and nowhere else; there are no expressions:
+Use **placeholders** in `name` and in the values of `metadata`; other fields do not support them. There are no
+expressions:
 
-| placeholder | with | stands for |
+| placeholder | with | value |
 |---|---|---|
-| `{stem}` | `for_each` | the file's name without its ending: `2026-11-23` for `data/nightly/2026-11-23.jsonl` |
-| `{dir}` | `for_each` | the name of the folder that holds the file: `nightly` |
-| `{path}` | `for_each` | the whole path, relative to the project: for `metadata`, since a name holds no `/` |
+| `{stem}` | `for_each` | the file's name without its extension: `2026-11-23` for `data/nightly/2026-11-23.jsonl` |
+| `{dir}` | `for_each` | the name of the file's folder: `nightly` |
+| `{path}` | `for_each` | the whole path, relative to the project: for `metadata`, since a name cannot contain `/` |
 | `{model}`, `{rerun}`, … | `matrix` | the value of that field, as written |
 
-The names must be names, and unique; nothing is replaced to make them so. An error names the file, or both, and the
-placeholder that mends it. `limits.jobs_per_spec` bounds a family.
+Each resulting name must be valid and unique; the tool does not replace characters to make it so. An error names the
+files and suggests a placeholder. `limits.jobs_per_spec` limits the size of a family.
 
-**Periods.** `rerun: {every: week, zone: Europe/Paris, start: 2026-11-23}` asks for the same work once a week: `rerun`
-is the name of the week in which the command runs, by the calendar of that zone, and `2026-W48` written by hand is the
-same. However often it runs, each period is bought once; a period in which nothing ran is not made up for. While the
-job of the period before is still running, the next waits for it. Before `start` nothing is bought, and no job of that
-name is cancelled; a warning says so. What the clock of the runner says counts, so a saved plan from before a border
-is stale after it."""
+**Periods.** `rerun: {every: week, zone: Europe/Paris, start: 2026-11-23}` submits the same work once a week: `rerun` is
+the name of the week in which the command runs, by the calendar of that zone. Writing `2026-W48` by hand has the same
+effect. Each period is submitted once, however often `apply` runs. If `apply` does not run in a period, that period is
+skipped. While the job of the previous period is running, the next one waits for it. Before `start`, no job of that
+name is created or cancelled, and a warning is shown. The runner's clock decides the period, so a plan saved in one
+period is stale in the next."""
 
 DEFAULTS: Final = """\
 ## `_defaults.yaml`
 
-A file of this name gives fields to every spec in its folder and below; it declares no job itself. It holds the fields
-above except `name`, `input_files`, `requests`, `for_each` and `matrix`. What is written nearest to the spec wins,
-field by field; `metadata` alone is merged, key by key. A spec with `agent_id` takes no `model` from it, nor the other
-way round, and no field that its matrix holds. Its schema is in `schemas/defaults.schema.json`.
+A file with this name sets fields for every spec in its folder and below; it declares no job itself. It can set the
+fields above except `name`, `input_files`, `requests`, `for_each`, `matrix` and `adopt`. The value nearest to the spec
+wins, field by field; only `metadata` is merged, key by key. A spec with `agent_id` takes no `model` from it, nor the
+other way round, and a spec takes no field that its matrix sets. The schema is in `schemas/defaults.schema.json`.
 
-A change there is a change of every spec that takes the field: the plan names each job that is bought again, and the
-file and the line where the new value was written."""
+A change in it changes every spec that takes the field: the plan lists each job that is submitted again, and the file
+and line of the new value."""
 
 EFFECTS: Final = """\
 ## What a change does
 
-| what changed | what happens |
+| change | effect |
 |---|---|
-| `endpoint`, `model`, `agent_id`, the contents of the inputs | it is other work: it is bought, and `on_change` says \
-what becomes of the running job |
-| `rerun` | the same work is bought again, once the job that is running has ended; `reconciler rerun NAME` changes it |
-| `metadata`, `timeout_hours`, `on_remove` | nothing is bought; the next job carries it |
-| `suspend`, `retry`, `on_change`, `max_failed` | it holds from the next plan on |
-| `name`, the place of the spec, the names and the order of input files | nothing: the work is the same |"""
+| `endpoint`, `model`, `agent_id`, the contents of the inputs | the work is different: it is submitted, and \
+`on_change` decides about the running job |
+| `rerun` | the same work is submitted again, once the running job has ended; `reconciler rerun NAME` changes it |
+| `metadata`, `timeout_hours`, `on_remove` | nothing is submitted; the next job carries it |
+| `suspend`, `retry`, `on_change`, `max_failed` | it applies from the next plan on |
+| `name`, the location of the spec, the names and the order of input files | none: the work is the same |"""
 
 INPUTS: Final = """\
 ## Inputs
@@ -98,13 +99,13 @@ INPUTS: Final = """\
 An entry of `input_files` is one of three:
 
 - **a path**, relative to the spec's own folder, with forward slashes: `data/questions.jsonl`, `../common/a.jsonl`;
-- **a glob**: `*`, `?` and `[a-z]` stand for part of one name, `**` for any number of folders. Names that begin with
-  a dot are matched only by a dot. A glob that matches nothing is a problem; the order of the matches means nothing;
-- **the id of an uploaded file** (a UUID). Its content is not looked at, and its requests are not counted.
+- **a glob**: `*`, `?` and `[a-z]` match part of one name, `**` any number of folders. Only a pattern that begins with
+  a dot matches names that begin with a dot. A glob that matches no file is an error; the order of matches is ignored;
+- **the id of an uploaded file** (a UUID). Its content is not read, and its requests are not counted.
 
-A path must lead to a regular file inside the project (the folder of `reconciler.yaml`), also after following links.
-No file may be named twice in one job. Files are identified by their bytes, so keep git from changing them: put
-`*.jsonl -text` into `.gitattributes`.
+A path must lead to a regular file inside the project (the folder of `reconciler.yaml`), also after links are followed.
+A job cannot name a file twice. Files are identified by their bytes, so prevent git from changing line endings: add
+`*.jsonl -text` to `.gitattributes`.
 
 Each line of a file is one request:
 
@@ -112,79 +113,81 @@ Each line of a file is one request:
 {"custom_id": "ticket-17", "body": {"messages": [{"role": "user", "content": "Bonjour"}]}}
 ```
 
-Every line is checked before anything is sent: a JSON object, `body` an object, `custom_id` text that is not empty
-and that no other line of the job uses, UTF-8 without a byte order mark, lines that end in LF, no empty line, no NaN
-or Infinity, no half surrogate pair, and the sizes under [`limits`](#fields-of-limits). Of one file the first 20
-problems are shown and the others counted. What a line says is never shown.
+Every line is checked before anything is sent. It must be a JSON object whose `body` is an object and whose `custom_id`
+is text that is not empty and not used by another line of the job. Files must be UTF-8 without a byte order mark and
+have lines that end in LF, no empty line, no NaN or Infinity, no lone surrogate, and sizes within
+[`limits`](#fields-of-limits). The first 20 problems of a file are shown and the others counted. Line contents are never
+printed.
 
-Requests in the spec itself (`requests`) obey the same rules. Their numbers must be ones that every JSON reader keeps
-exactly: whole numbers up to 9007199254740991; put ids in quotes."""
+The same rules apply to requests in the spec itself (`requests`). Whole numbers there can be at most 9007199254740991,
+since not every JSON reader keeps larger ones exactly; put ids in quotes."""
 
 ADOPT: Final = """\
-## Jobs that are there already
+## Adopting existing jobs
 
-A job that was made by hand or by another program carries none of our tags, so nothing says what it has bought. A spec
-can vouch for it:
+A job that was created by hand or by another program has no tags of this tool, so its work is unknown. A spec can
+declare it:
 
 ```yaml
 adopt: {job: 4fb29d1c-…, work: "v1:…"}
 ```
 
-Leave `work` out, and `reconciler validate` tells the digest of what the spec declares. `reconciler init
---from-workspace` writes such specs for the jobs that run there.
+If you omit `work`, `reconciler validate` shows the digest of the work that the spec declares. `reconciler init
+--from-workspace` writes such specs for the running jobs of the workspace.
 
-- **It counts** as the first job of that work, without a `rerun`: while it runs and once it has succeeded, the work is
-  not bought. Where it failed, `retry` and `rerun` do what they always do. A job of ours that does the same work, or has
-  done it, comes first.
-- **What the API shows of it has to agree**: endpoint, model, number of requests and, where the spec names uploaded
-  files, their ids. Where it does not agree, where the job is not there, or where it carries the tags of another
-  project, nothing is bought: Hold `not_adopted` says what is wrong.
-- **When the spec changes**, `work` no longer is what the spec declares, and the new work is bought as any other change
-  is; while the adopted job still runs, that waits for its end. Then `adopt` has done its part and can go.
-- **It is never cancelled from here**, neither by `suspend` nor by a change nor when its spec is removed: nothing in the
-  workspace says that it is ours, and a spec alone must not stop what others started. `reconciler jobs cancel --foreign`
-  does.
-- **Its results** are pulled like any other's. `history` does not know it: it tells of jobs that carry our tags, or
-  stand in the ledger.
-- One job, one spec; not in a family, not in `_defaults.yaml`."""
+- **The job counts** as the first job of that work, without a `rerun`: while it runs and after it has succeeded, the
+  work is not submitted. If it failed, `retry` and `rerun` apply as usual. A job of this project with the same work
+  takes precedence.
+- **The job must match the spec** in endpoint, model, number of requests and, if the spec names uploaded files, their
+  ids. If it does not match, does not exist or has the tags of another project, nothing is submitted: Hold `not_adopted`
+  gives the reason.
+- **If the spec changes**, `work` is no longer the work that the spec declares, and the new work is submitted like any
+  other change, after the adopted job has ended. You can then remove `adopt`.
+- **The tool never cancels the job**, neither for `suspend` nor for a change nor if its spec is removed: nothing in the
+  workspace shows that the project owns it, and a spec alone must not stop the jobs of others. To cancel it, run
+  `reconciler jobs cancel --foreign`.
+- **Its results** are pulled like those of any other job. `history` does not list it: `history` shows jobs with the
+  project's tags and jobs in the ledger.
+- One spec can adopt one job, and two specs cannot adopt the same job. `adopt` is an error in a family and in
+  `_defaults.yaml`."""
 
 TOGETHER: Final = """\
-## All specs together
+## Rules across specs
 
-What one spec's schema cannot say, and is checked all the same:
+These rules are checked in addition to the schema:
 
-- `name` is unique in the project, ignoring case, and so is every name that a family makes;
-- no two specs declare the same work with the same `rerun`: both would buy it. The error names both; change `rerun`
-  in one, or remove one;
-- `metadata` and `rerun` are stored as the text that was written, so `1.10` and `1.1` differ; an unquoted number is
-  at most 64 characters long;
-- an `endpoint` that the API does not document is a warning, since the API grows;
-- so is a file in the spec folder that no spec names, Markdown (`.md`) and hidden files excepted, and a YAML file that
-  declares nothing. A `reconciler.yaml` in the spec folder is not read as a spec;
-- links are followed. One that leads out of the project, nowhere, or to a folder that it lies in itself is a problem,
-  and so are a folder that cannot be read and a name with invisible characters: nothing is passed over in silence.
+- every `name`, including those of a family, is unique in the project, ignoring case;
+- two specs cannot declare the same work with the same `rerun`: both would submit it. The error names both; change
+  `rerun` in one, or remove one;
+- `metadata` and `rerun` are stored as the text in the file, so `1.10` and `1.1` differ; an unquoted number has at most
+  64 characters;
+- an `endpoint` that the API does not document is a warning, since the API may add endpoints;
+- a file in the spec folder that no spec names is a warning, except Markdown (`.md`) and hidden files; so is a YAML file
+  that declares nothing. A `reconciler.yaml` in the spec folder is not read as a spec;
+- links are followed. A link that leads out of the project, to a missing file or to a folder that contains it is an
+  error. So are a folder that cannot be read and a name with invisible characters: nothing is skipped silently.
 
-The whole spec folder is read at all times. A path given to a command selects what is declared there; it never makes
-another spec absent."""
+Every command reads the whole spec folder. A path on the command line selects the jobs declared there; it never makes
+another spec count as removed."""
 
 YAML: Final = """\
-## YAML as it is read here
+## The YAML dialect
 
-YAML 1.2 with its core schema, in UTF-8:
+Specs are YAML 1.2 with the core schema, in UTF-8:
 
 - only `true` and `false` (also `True`, `TRUE`, …) are booleans; `yes`, `no`, `on` and `off` are text;
 - `012` is twelve, `0o14` and `0xC` are twelve as well, `1e3` is a number;
 - dates, times such as `12:30:45`, and versions such as `1.2.3` are text;
 - empty, `~` and `null` are null.
 
-Refused, because readers disagree about them or because they have no place in a declaration: a key that stands twice
-in one mapping, keys that are not text, tags (`!…`), merge keys (`<<`), `.inf` and `.nan`, directives (`%…`) other
-than `%YAML 1.2`, invisible characters, and files larger, deeper or with more values (aliases expanded) than
-[`limits`](#fields-of-limits) say. Anchors and aliases within one document are taken."""
+These are errors, because YAML readers disagree about them or a spec does not need them: duplicate keys in a mapping,
+keys that are not text, tags (`!…`), merge keys (`<<`), `.inf` and `.nan`, directives (`%…`) other than `%YAML 1.2`,
+invisible characters, and files that exceed the size, depth or number of values (aliases expanded) under
+[`limits`](#fields-of-limits). Anchors and aliases within one document are allowed."""
 
 SETTINGS: Final = """\
 ## reconciler.yaml
 
-Lies in the root of the project, is found from any folder beneath it, and may be chosen with `--config` (another
-environment, for example, with another `project` and another key). A flag beats the environment, the environment beats
-the file. Its schema is in `schemas/reconciler.schema.json`."""
+The settings file is in the root of the project. Commands find it from any folder below. `--config` selects another
+file, for example for another environment with another `project` and another key. A flag overrides the environment,
+and the environment overrides the file. The schema is in `schemas/reconciler.schema.json`."""

@@ -1,4 +1,4 @@
-"""The schemas of what commands write, from the types of their documents."""
+"""The schemas of the JSON that commands write, from the types of the documents."""
 
 from __future__ import annotations
 
@@ -60,20 +60,20 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "summary": (result_summary.ResultSummary,),
     "prune": (reports.PruneDoc,),
 }
-"""What each schema describes: one of these types."""
+"""The types that each schema describes: a document is one of them."""
 TITLES: Final[Mapping[str, str]] = {
     "summary": "The summary beside a job's results",
     "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
     "verify": "What `reconciler history verify` writes as JSON",
-    "end": "What `on_end` is told of a job's end",
+    "end": "What `on_end` sends when a job has ended",
 }
-"""What is no command's answer."""
+"""Titles of documents that are not simply a command's output."""
 _COMMANDS: Final = {"prune": "files prune"}
-"""What writes it, where that is called otherwise."""
+"""The command that writes a document, if it has another name."""
 
 
 def schema(name: str) -> Callable[[], str]:
-    """Return what makes a schema of `SHAPES`. Fields may be added within a major version: none is forbidden."""
+    """Return a function that makes a schema of `SHAPES`. It allows unknown fields: a minor version may add some."""
     return lambda: _text(name)
 
 
@@ -105,11 +105,11 @@ _MODULES: Final = (
     timeline.__file__,
     audit.__file__,
 )
-"""Where the types of documents are."""
+"""The modules that define the types of documents."""
 
 
 def _field_docs(module: Path) -> dict[str, dict[str, str]]:
-    """Return the docstrings that stand beneath the fields of each class, which Python itself forgets."""
+    """Return the docstrings below the fields of each class, which Python does not keep."""
     classes = (
         it for it in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(it, ast.ClassDef)
     )

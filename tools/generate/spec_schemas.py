@@ -1,4 +1,4 @@
-"""What is generated from the models of specs and settings: their schemas, and the reference page."""
+"""The schemas and the reference page, generated from the models of specs and settings."""
 
 from __future__ import annotations
 

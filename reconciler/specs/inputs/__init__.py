@@ -1,1 +1,1 @@
-"""Input files: find them, read them once, check every line."""
+"""Input files: find them, read each once, check every line."""

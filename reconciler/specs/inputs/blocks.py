@@ -1,6 +1,7 @@
-"""A file as pieces of whole lines, read once and hashed on the way, in memory that its longest line bounds.
+"""Read a file once as pieces of whole lines, and hash it; memory is bounded by its longest line.
 
-Only regular files are opened: a pipe would make a run wait for ever, whatever the path led to a moment ago.
+Only regular files are opened: reading a pipe could block forever. The check is on the open file, since the path may
+change after an earlier check.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from stat import S_ISREG
 from typing import BinaryIO, Final, TypeAlias
 
 BLOCK: Final = 4 * 1024 * 1024
-"""Bytes that are read and hashed at a time. Smaller ones make the hashing thread wait for the interpreter's lock."""
+"""Bytes read and hashed at a time. With smaller blocks the hashing thread waits for the interpreter's lock."""
 
 PIECE: Final = range(8 * 1024, 128 * 1024)
-"""Bytes of a piece: enough to be worth a call, few enough for the processor's cache."""
+"""Bytes of a piece: large enough to amortize a call, small enough for the processor's cache."""
 MAX_PIECES_TOGETHER: Final = 256
-"""Lines of a piece, roughly."""
+"""Approximate number of lines in a piece."""
 
 Text: TypeAlias = "bytes | bytearray"
-"""One line or more of them, without the last one's line feed."""
+"""One or more lines, without the final line feed."""
 
 
 def split(text: Text) -> list[Text]:
@@ -34,33 +35,33 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a file for reading bytes.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, or is not a regular file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    stream = os.fdopen(os.open(path, flags), "rb", buffering=0)  # itself refuses a folder
+    stream = os.fdopen(os.open(path, flags), "rb", buffering=0)  # raises for a folder
     if not S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
         raise OSError(0, "not a regular file", str(path))
     return stream
 
 
-def _nobody(_: int) -> None:
+def _ignore(_: int) -> None:
     pass
 
 
 class Blocks:
-    """The lines of one open file, some at a time.
+    """The lines of one open file, several at a time.
 
-    A line longer than `longest` is cut and ends the reading.
+    A line longer than `longest` is truncated, and reading stops.
 
     Args:
         stream: the open file.
-        longest: bytes of a line at most.
-        hashed: whether the digest is wanted.
-        on_progress: is told how many bytes more were read.
+        longest: maximum bytes of a line.
+        hashed: whether to compute the digest.
+        on_progress: called with the number of bytes just read.
 
     Attributes:
-        sha256: of what was read, once the reading is over.
+        sha256: the digest, available after the last piece.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Blocks:
         longest: int,
         *,
         hashed: bool = True,
-        on_progress: Callable[[int], object] = _nobody,
+        on_progress: Callable[[int], object] = _ignore,
     ) -> None:
         self._stream = stream
         self._longest = longest
@@ -82,7 +83,7 @@ class Blocks:
             yield from self._pieces(self._read())
             return
         digest = hashlib.sha256()
-        with ThreadPoolExecutor(1) as pool:  # makes its thread with the first block that is handed over
+        with ThreadPoolExecutor(1) as pool:  # starts its thread with the first submitted block
             yield from self._pieces(self._hash_concurrently(pool, digest.update))
         self.sha256 = digest.hexdigest()
 
@@ -94,7 +95,7 @@ class Blocks:
     def _hash_concurrently(
         self, pool: ThreadPoolExecutor, update: Callable[[bytes], None]
     ) -> Iterator[bytes]:
-        """Hash each block beside the work on its lines: hashlib lets go of the interpreter's lock."""
+        """Hash each block in a thread while its lines are processed: hashlib releases the interpreter's lock."""
         for block in self._read():
             if len(block) < BLOCK:  # not worth a thread
                 update(block)

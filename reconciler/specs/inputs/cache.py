@@ -1,9 +1,9 @@
-"""What is known of input files that have not changed since: a cache beside the ledger, and never the truth.
+"""Cache of the results for unchanged input files, stored beside the ledger. Deleting it is always safe.
 
-A file counts as unchanged while size, mtime, ctime and inode are what they were. That alone would miss a change within
-one tick of the file system's clock, so a file is remembered only where it was at rest before it was read, which is
-git's rule for its index (https://git-scm.com/docs/racy-git): both of its times are older than a file that the cache
-writes itself before it looks. Whatever is wrong with the cache, it is no cache; deleting it costs a reading.
+A file counts as unchanged while its size, mtime, ctime and inode are the same. That alone would miss a change within
+one tick of the file system's clock. So a file is cached only if both of its times are older than those of a file that
+the cache itself writes first, which is git's rule for its index (https://git-scm.com/docs/racy-git). A damaged cache
+is ignored; then the files are read again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
 
 VERSION: Final = 2
-"""Of the checks, too: with a new one every file is read again."""
+"""Version of the format and of the checks: after a change every file is read again."""
 NAME: Final = "inputs.cache"
 MIN_CACHED_BYTES: Final = 1_000_000
-"""Bytes: a smaller file is read as quickly as it is looked up."""
+"""Smaller files are not cached: reading them takes no longer than a lookup."""
 RACY_NS: Final = 2_000_000_000
-"""Some file systems count in steps of two seconds."""
+"""Minimum age of a file in nanoseconds: some file systems have a resolution of two seconds."""
 _MAX_ENTRIES: Final = 10_000
 
 Stamp: TypeAlias = "tuple[int, int, int, int]"
@@ -35,19 +35,19 @@ Stamp: TypeAlias = "tuple[int, int, int, int]"
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """A file that was read, and in which nothing was wrong."""
+    """A file that was read and has no problems."""
 
     stamp: Stamp
     sha256: str
     requests: int
     longest: int
-    """No line has more bytes."""
+    """Upper bound of the bytes of a line."""
     fields_in_all_lines: tuple[str, ...]
     models: tuple[str, ...]
 
     @property
     def facts(self) -> FileFacts:
-        """What is known of all its lines together."""
+        """The facts of the file as a whole."""
         return FileFacts(frozenset(self.fields_in_all_lines), frozenset(self.models))
 
 
@@ -55,23 +55,23 @@ class _Stored(msgspec.Struct, frozen=True):
     version: int
     entries: dict[str, Entry]
     apart: list[str]
-    """Sets of contents, each as one digest, that share no custom_id."""
+    """Sets of files that share no custom_id, each as one digest of their contents."""
 
 
 class _Own(Struct, frozen=True):
-    """The cache's own new file: its time is the file system's now."""
+    """A file that the cache has just written: its time is the current time of the file system."""
 
     path: Path
     made_ns: int
 
 
 class InputCache:
-    """Remembers files between runs.
+    """Keeps the results of input files between runs.
 
     Args:
-        folder: where it lies; None for no cache.
-        worth: bytes of a file from which on it is remembered.
-        racy_ns: how much older than now a file has to be.
+        folder: the folder of the cache; None for no cache.
+        worth: minimum size of a cached file, in bytes.
+        racy_ns: minimum age of a cached file, in nanoseconds.
     """
 
     def __init__(self, folder: Path | None, *, worth: int = MIN_CACHED_BYTES, racy_ns: int = RACY_NS) -> None:
@@ -84,7 +84,7 @@ class InputCache:
         self._own: _Own | None = None
 
     def stamp(self, file: Path) -> Stamp | None:
-        """Return what a file looks like now, before it is read; None where it is not to be remembered."""
+        """Return the stamp of a file before it is read; None if it is not to be cached."""
         try:
             found = file.stat()
         except OSError:
@@ -92,7 +92,7 @@ class InputCache:
         return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino) if self._folder else None
 
     def get(self, path: str, stamp: Stamp | None) -> Entry | None:
-        """Return what is known of a file that looks so; None where it has to be read."""
+        """Return the entry of an unchanged file; None if it must be read."""
         entry = self._entries.get(path)
         if entry is None or entry.stamp != stamp:
             self._begin(stamp)
@@ -100,7 +100,7 @@ class InputCache:
         return entry
 
     def put(self, path: str, entry: Entry) -> None:
-        """Remember a file that was read after `get`, where it was at rest before that."""
+        """Cache a file that was read after `get`, if it was old enough by then."""
         size, *times, _ = entry.stamp
         if self._own and size >= self._worth and max(times) < self._own.made_ns - self._racy_ns:
             self._entries.pop(path, None)
@@ -109,19 +109,19 @@ class InputCache:
             self._entries.pop(path, None)
 
     def requests(self, sha256: str) -> int | None:
-        """Return how many requests a content holds that was once read here; None where nobody knows."""
+        """Return the number of requests in a known content; None if it is not cached."""
         return next((it.requests for it in self._entries.values() if it.sha256 == sha256), None)
 
     def are_apart(self, digests: Iterable[str]) -> bool:
-        """Tell whether it is known that these contents share no custom_id."""
+        """Return whether these contents are known to share no custom_id."""
         return _together(digests) in self._apart
 
     def put_apart(self, digests: Iterable[str]) -> None:
-        """Remember that these contents share no custom_id."""
+        """Record that these contents share no custom_id."""
         self._apart.add(_together(digests))
 
     def _begin(self, stamp: Stamp | None) -> None:
-        """Ask the file system for the time, once, before the first file that is worth it is read."""
+        """Get the file system's time, once, before the first file to cache is read."""
         if self._own or self._folder is None or stamp is None or stamp[0] < self._worth:
             return
         path = self._folder / f".{NAME}.{os.getpid()}"
@@ -131,7 +131,7 @@ class InputCache:
             self._own = _Own(path, path.stat().st_mtime_ns)
 
     def save(self) -> None:
-        """Write it where something is new. That it cannot be written is nobody's concern."""
+        """Write the cache if anything changed. Failure to write is ignored."""
         if self._own is None or self._folder is None:
             return
         entries = dict(list(self._entries.items())[-_MAX_ENTRIES:])

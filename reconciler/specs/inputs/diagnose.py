@@ -1,7 +1,7 @@
-"""Why a line of an input file was refused.
+"""Find out why a line of an input file was refused.
 
-The fast decoder says only that a line is bad. Here the line is read again, slowly, with the standard library's
-lenient one, to say why.
+The fast decoder reports only that a line is invalid. This module decodes the line again with the slower, lenient
+decoder of the standard library, to find the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.specs.inputs.blocks import Text
 from reconciler.specs.inputs.findings import Finding, FindingKind
 
 MAX_LENGTH: Final = 500_000
-"""Bytes of a line that is decoded whole: decoded, a line takes many times its size."""
+"""Bytes up to which a line is decoded as a whole: a decoded line takes many times its size in memory."""
 _KEYS: Final = frozenset({"custom_id", "body"})
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
@@ -34,7 +34,7 @@ class _TooLargeError(ValueError):
 
 
 class _Object(dict[str, Any]):
-    """An object that knows whether it was written without repeated keys."""
+    """An object that records whether it was written without repeated keys."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -42,10 +42,10 @@ class _Object(dict[str, Any]):
 
 
 def diagnose_line(number: int, line: Text) -> Iterator[Finding]:
-    """Yield what is wrong with a line that was refused, or that is suspected to repeat a key.
+    """Yield the findings for a line that was refused, or that may repeat a key.
 
     Args:
-        number: the line's, 1-based.
+        number: the line number, 1-based.
         line: its bytes, without the line feed.
     """
     if number == 1 and line.startswith(BOM_UTF8):
@@ -62,7 +62,7 @@ def diagnose_line(number: int, line: Text) -> Iterator[Finding]:
 
 
 def _of_long(number: int, line: Text) -> Iterator[Finding]:
-    """The fast decoder's own words have to do: in other ways a long line takes too much memory."""
+    """Use the message of the fast decoder: other ways take too much memory for a long line."""
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
@@ -88,7 +88,7 @@ def _of_long_object(number: int, line: Text) -> Iterator[Finding]:
 
 
 def check_utf8(line: Text) -> None:
-    """Raise UnicodeDecodeError where a long line is not UTF-8; a piece at a time."""
+    """Raise UnicodeDecodeError if a long line is not UTF-8. Decodes a piece at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     whole = memoryview(line)
     for at in range(0, len(line), MAX_LENGTH):
@@ -147,7 +147,7 @@ def _kept(text: str) -> int:
 
 
 def _is_whole(value: object) -> bool:
-    """Tell whether no object in a value was written with a key twice."""
+    """Return whether no object in a value repeats a key."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

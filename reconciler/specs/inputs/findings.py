@@ -1,7 +1,6 @@
-"""What is wrong with the lines of one input file: the first of it line by line, the rest counted by kind.
+"""Problems with the lines of one input file: the first are listed, the rest counted by kind.
 
-A file of a million lines can hold a million mistakes, mostly one mistake a million times. No finding repeats what
-a line says.
+A file of a million lines can have a million mistakes, mostly the same one. No finding repeats the contents of a line.
 """
 
 from __future__ import annotations
@@ -14,45 +13,49 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.errors import Problem
+from reconciler.text.plural import pluralize
 
 MAX_LISTED_PROBLEMS: Final = 20
-"""Findings of one file that are shown."""
+"""Findings of one file that are listed."""
 MAX_COUNTED_PROBLEMS: Final = 10_000
-"""Findings of one file that are counted: a file of line feeds alone must not keep anybody for minutes."""
+"""Stop after this many findings in a file: a file of empty lines would otherwise take minutes."""
 
-_ONE_LINE: Final = 'a line is one request: `{"custom_id": "1", "body": {…}}`'
-_ID: Final = "answers are found by it: give each request its own"
+_ONE_LINE: Final = 'each line is one request: `{"custom_id": "1", "body": {…}}`'
+_ID: Final = "it identifies the answer: give each request a unique one"
 
 
 class FindingKind(Enum):
-    """A kind of finding: what it says, and the next step."""
+    """A kind of finding: its message and its hint."""
 
-    BOM = "the file begins with a byte order mark", "save it as UTF-8 without one"
+    BOM = "the file begins with a byte order mark", "save the file as UTF-8 without a byte order mark"
     CRLF = (
         "the lines end in CRLF",
         "save the file with LF; in .gitattributes, `*.jsonl -text` keeps git from changing it",
     )
-    EMPTY_FILE = "the file is empty", "write one line a request"
+    EMPTY_FILE = "the file is empty", "write one request per line"
     EMPTY_LINE = "an empty line", "remove it"
     NOT_UTF8 = "not UTF-8", "save the file as UTF-8"
-    NOT_JSON = "not JSON from here on", _ONE_LINE
-    TWO_VALUES = "more than one value", _ONE_LINE
+    NOT_JSON = "not valid JSON", _ONE_LINE
+    TWO_VALUES = "more than one value on the line", _ONE_LINE
     NOT_A_NUMBER = "NaN and Infinity are not JSON", "write a number or null"
-    HUGE_NUMBER = "a number too large for most readers of JSON", "put it in quotes if it is an id"
+    HUGE_NUMBER = "a number too large for most JSON readers", "put it in quotes if it is an id"
     NUL = "a NUL character", "remove it; JSON writes it as `\\u0000`"
-    SAME_KEY = "a key stands twice in one object", "remove one of them: which one counts, each reader decides"
-    UNKNOWN_KEY = (
-        "a key beside `custom_id` and `body`",
-        "remove it; the job names endpoint and model, and every parameter belongs in `body`",
+    SAME_KEY = (
+        "a duplicate key in one object",
+        "remove one of them: JSON readers disagree on which one counts",
     )
-    LACKS = "the body lacks a field", "without it the API refuses the request"
+    UNKNOWN_KEY = (
+        "a key other than `custom_id` and `body`",
+        "remove it; endpoint and model belong in the spec, and parameters in `body`",
+    )
+    LACKS = "`body` lacks a field", "the API rejects a request without it"
     OTHER_MODEL = (
         "`body.model` is not the job's model",
-        "leave `model` out of the body, or declare a job for it: a job has one model",
+        "remove `model` from `body`, or declare another job for it: a job has one model",
     )
     HALF_CHARACTER = "half a character (a lone surrogate such as `\\ud83d`)", "write the whole character"
-    TOO_DEEP = "nests too deep", "flatten it"
-    REFUSED = "not a request, or not JSON", _ONE_LINE
+    TOO_DEEP = "nested too deeply", "flatten it"
+    REFUSED = "not a request, or not valid JSON", _ONE_LINE
     NOT_AN_OBJECT = "not an object", _ONE_LINE
     NO_BODY = "`body` is missing", _ONE_LINE
     BAD_BODY = "`body` is not an object", _ONE_LINE
@@ -60,10 +63,10 @@ class FindingKind(Enum):
     BAD_ID = "`custom_id` is not text", "put it in quotes"
     EMPTY_ID = "`custom_id` is empty", _ID
     SAME_ID = "`custom_id` was used before", _ID
-    TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if it is meant"
+    TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if this is intended"
     TOO_LARGE = "the file is too large", "split it, or raise `limits.file_bytes` in reconciler.yaml"
     UNREADABLE = "the file cannot be read", ""
-    CHANGED = "the file changed while it was read", "run again once it is at rest"
+    CHANGED = "the file changed while it was read", "run again once it no longer changes"
 
     def __init__(self, message: str, hint: str) -> None:
         self.message = message
@@ -71,23 +74,23 @@ class FindingKind(Enum):
 
 
 _OF_THE_FILE: Final = frozenset({FindingKind.BOM, FindingKind.CRLF})
-"""Told once, however many lines have it."""
+"""Kinds that are reported once per file."""
 
 
 class Finding(Struct, frozen=True):
-    """One thing wrong in one line."""
+    """One problem in one line."""
 
     kind: FindingKind
     line: int = 0
     column: int = 0
     more: str = ""
-    """What is added to the message."""
+    """Text to append to the message."""
     custom_id: str | None = None
-    """For SAME_ID: which; it is looked up, never shown."""
+    """For SAME_ID: the id, to look up its first use; never shown."""
 
 
 class Findings:
-    """Collects what is wrong in one file, in the order of its lines."""
+    """Collects the findings of one file, in the order of its lines."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -98,11 +101,11 @@ class Findings:
 
     @property
     def full(self) -> bool:
-        """Whether reading on would tell nothing worth knowing."""
+        """Whether there are so many findings that reading can stop."""
         return self._number >= MAX_COUNTED_PROBLEMS
 
     def add(self, finding: Finding) -> None:
-        """Take one more finding."""
+        """Add a finding."""
         if finding.kind in _OF_THE_FILE and any(known.kind is finding.kind for known in self._found):
             return
         self._number += 1
@@ -114,21 +117,21 @@ class Findings:
 
     @property
     def repeated(self) -> frozenset[str]:
-        """The custom_ids whose first use has to be named."""
+        """The repeated custom_ids among the listed findings."""
         return frozenset(known.custom_id for known in self._found if known.custom_id is not None)
 
     def problems(self, first_uses: Mapping[str, str]) -> tuple[Problem, ...]:
         """Return the problems to show.
 
         Args:
-            first_uses: where each of `repeated` was used first.
+            first_uses: the location of the first use of each id in `repeated`.
         """
         shown = tuple(self._problem(finding, first_uses) for finding in self._found)
         if not self._rest:
             return shown
         kinds = ", ".join(f"{kind.message} ({number:,})" for kind, number in self._rest.most_common())
-        ended = "; then the reading ended" if self.full else ""
-        message = f"and {self._rest.total():,} more from here on: {kinds}{ended}"
+        ended = ". Stopped reading" if self.full else ""
+        message = f"{pluralize(self._rest.total(), 'more problem')} from here on: {kinds}{ended}"
         return (*shown, Problem(path=self._path, line=self._rest_from, message=message))
 
     def _problem(self, finding: Finding, first_uses: Mapping[str, str]) -> Problem:

@@ -1,4 +1,4 @@
-"""The inputs that one document names, as far as they can be made out, and what is wrong with them."""
+"""The inputs that one document names, and the problems with them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Inputs:
         self._reader = InputReader(project.root, project.settings.limits, cache, progress)
 
     def save(self) -> None:
-        """Remember for later runs what was read."""
+        """Cache the results for later runs."""
         self._reader.save()
 
     @property
@@ -37,13 +37,16 @@ class Inputs:
         return self._reader.paths
 
     def each(self, document: Document) -> tuple[list[str], list[Problem]]:
-        """Return the files under `for_each`, relative to the root and sorted, and the problems with naming them."""
+        """Return the files under `for_each`, relative to the root and sorted, and the problems with its entries."""
         if "for_each" not in document.value:
             return [], []
         named, problems = self._named(document, ("for_each", "files"))
         uploaded = sorted(name for name, is_id in named.items() if is_id)
         if uploaded:
-            message, hint = f"for_each.files: {uploaded[0]} is no file here", "name its id in `input_files`"
+            message, hint = (
+                f"for_each.files: {uploaded[0]} is the id of an uploaded file",
+                "use `input_files` for it",
+            )
             problems.append(_problem(document, ("for_each", "files"), message, hint))
         return sorted(named), problems
 
@@ -52,7 +55,7 @@ class Inputs:
 
         Args:
             document: the spec.
-            path: the one input where `for_each` gives it, relative to the root.
+            path: the job's only input if it comes from `for_each`, relative to the root.
         """
         named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
         found: list[Input] = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]
@@ -73,20 +76,20 @@ class Inputs:
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:
-            message = f"input_files: {pluralize(requests, 'request')}, at most {most:,} in a job"
+            message = f"input_files: {pluralize(requests, 'request')}; at most {most:,} per job"
             problems.append(_problem(document, ("input_files",), message, "split the job"))
         return [part.file for part in checked], problems
 
     def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
-        """Return the input under `requests`, and the problems with it beyond those of its fields."""
+        """Return the input under `requests`, and the problems that its schema does not find."""
         value = document.value.get("requests")
         if not isinstance(value, list) or not value:
             return [], []
         problems = list(_same_ids(document, value))
         most = self._project.settings.limits.inline_requests
         if len(value) > most:
-            message = f"requests: {pluralize(len(value), 'request')}, at most {most:,} in a spec"
-            hint = "write them into a file, and name it in `input_files`"
+            message = f"requests: {pluralize(len(value), 'request')}; at most {most:,} in a spec"
+            hint = "write them to a file and name it in `input_files`"
             problems.append(_problem(document, ("requests",), message, hint))
         try:
             body = digests.canonical(value)
@@ -98,7 +101,7 @@ class Inputs:
         return [InlineRequests(body=body, count=len(value))], problems
 
     def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
-        """Return the files, relative to the root, and the ids that are named; True for an id."""
+        """Return the named files, relative to the root, and ids of uploaded files; True for an id."""
         found: dict[str, bool] = {}
         problems: list[Problem] = []
         if where[0] not in document.value:
@@ -116,7 +119,7 @@ class Inputs:
             if not found.keys().isdisjoint(names):
                 again = next(name for name in names if name in found)
                 message = f"`{entry}`: {again} is named twice"
-                hint = "the job would buy its requests twice: name it once"
+                hint = "name it once: the job would submit its requests twice"
                 problems.append(_problem(document, place, message, hint))
             found |= dict.fromkeys(names, uploaded is not None)
         return found, problems
@@ -136,12 +139,12 @@ def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
         used = first.setdefault(custom_id, at)
         if used != at:
             line = document.place(("requests", used, "custom_id")).line + 1
-            message = f"requests[{at}].custom_id: used before, in line {line}"
-            yield _problem(document, ("requests", at, "custom_id"), message, "give each request its own")
+            message = f"requests[{at}].custom_id: already used on line {line}"
+            yield _problem(document, ("requests", at, "custom_id"), message, "give each request a unique one")
 
 
 def _requirements(document: Document) -> Requirements:
-    """Return what a document asks of its requests, as far as it is usable."""
+    """Return the requirements of a document, from the fields that are usable."""
     endpoint, model = document.value.get("endpoint"), document.value.get("model")
     return Requirements(
         endpoint if isinstance(endpoint, str) else "",
@@ -153,7 +156,7 @@ def _violations(document: Document, requests: list[Any]) -> Iterator[Problem]:
     demands = _requirements(document)
     for at, request in enumerate(requests):
         if not isinstance(request, dict) or not request.get("custom_id"):
-            continue  # told already
+            continue  # already reported
         body = request.get("body")
         for finding in demands.violations(at, body) if isinstance(body, dict) else ():
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
@@ -161,7 +164,7 @@ def _violations(document: Document, requests: list[Any]) -> Iterator[Problem]:
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:
-    """Yield a problem for each whole number that not every reader of JSON keeps exactly."""
+    """Yield a problem for each whole number that not every JSON reader keeps exactly."""
     waiting: list[tuple[Path, Any]] = [(("requests",), value)]
     while waiting:
         path, item = waiting.pop()
@@ -169,7 +172,7 @@ def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:
             steps = item.items() if isinstance(item, dict) else enumerate(item)
             waiting.extend(((*path, step), inner) for step, inner in steps)
         elif isinstance(item, int) and abs(item) > digests.MAX_SAFE_INTEGER:
-            message = f"{dotted(path)}: too large to be kept exactly"
+            message = f"{dotted(path)}: too large for every JSON reader to keep exactly"
             yield _problem(document, path, message, "put it in quotes if it is an id")
 
 

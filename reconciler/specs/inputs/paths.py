@@ -1,8 +1,8 @@
-"""What an entry of `input_files` names: an uploaded file's id, a path, or a glob.
+"""Resolve an entry of `input_files`: an uploaded file's id, a path, or a glob.
 
-Paths and globs are relative to the spec's own folder, are written with forward slashes, and lead to regular files
-inside the project once links are followed. A glob's `*`, `?` and `[…]` stand for part of one name, `**` for any
-number of folders; names that begin with a dot are matched only by a dot.
+Paths and globs are relative to the spec's own folder, use forward slashes, and must lead to regular files inside the
+project after links are followed. A glob's `*`, `?` and `[…]` match part of one name, `**` any number of folders; only
+a pattern that begins with a dot matches names that do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class NoInputError(Exception):
-    """An entry that names no input.
+    """An entry does not name a usable input.
 
     Attributes:
         hint: the next step.
@@ -38,7 +38,7 @@ class NoInputError(Exception):
 
 
 def uploaded_id(entry: str) -> str | None:
-    """Return the id of an uploaded file, None where the entry is a path."""
+    """Return the id of an uploaded file, None if the entry is a path."""
     return entry.lower() if _ID.fullmatch(entry) else None
 
 
@@ -48,23 +48,21 @@ def _check_spelling(entry: str) -> None:
             "a URL is not an input", "download it into the project, or upload it and name its id"
         )
     if "\\" in entry or _DRIVE.match(entry):
-        raise NoInputError(
-            "not a path that works everywhere", "write it relative to this file, with forward slashes"
-        )
+        raise NoInputError("not a portable path", "write it relative to this file, with forward slashes")
     if entry.startswith(("/", "~")):
-        raise NoInputError("an absolute path", "write it relative to this file")
+        raise NoInputError("an absolute path is not allowed", "write it relative to this file")
     if not entry.isprintable():
         raise NoInputError("a path with invisible characters", "rename the file")
 
 
 class PathResolver:
-    """Finds the files that entries name. Remembers where folders lead to, so make one for each load."""
+    """Finds the files that entries name. Caches the targets of folders, so create one for each load."""
 
     def __init__(self, root: str) -> None:
         self._root = root
         """The project's folder, absolute, links followed."""
         self._folders: dict[str, str] = {}
-        """Each folder, and where it leads to."""
+        """Each folder and its real path."""
 
     def named(self, entry: str, *, folder: str) -> list[str]:
         """Return the files that an entry names, absolute, links followed, sorted.
@@ -74,7 +72,7 @@ class PathResolver:
             folder: the spec's folder, absolute.
 
         Raises:
-            NoInputError: it names none, or one that may not be read.
+            NoInputError: it names no file, or one that cannot be used.
         """
         _check_spelling(entry)
         if not _MAGIC.search(entry):
@@ -91,9 +89,7 @@ class PathResolver:
 
     def _inside(self, path: str) -> str:
         if not files.within(path, self._root):
-            raise NoInputError(
-                "leads out of the project", "keep inputs beneath the folder of reconciler.yaml"
-            )
+            raise NoInputError("leads out of the project", "keep inputs below the folder of reconciler.yaml")
         return path
 
     def _regular(self, path: str, entry: str) -> str:
@@ -121,9 +117,9 @@ class PathResolver:
 
 
 def _matches(folder: str, steps: list[str]) -> Iterator[str]:
-    """Yield the files and links beneath a folder that the steps of a glob fit.
+    """Yield the files and links below a folder that match the steps of a glob.
 
-    Each folder is looked at once for each step: several `**` would otherwise take time that grows with every one.
+    Each folder is visited at most once per step: otherwise the time would grow with every `**`.
     """
     waiting = [(folder, 0)]
     seen = set(waiting)
@@ -138,7 +134,7 @@ def _matches(folder: str, steps: list[str]) -> Iterator[str]:
 
 
 def _step(folder: str, steps: list[str], at: int) -> Iterator[str | tuple[str, int]]:
-    """Yield what one step of a glob finds in a folder: files, or folders and the step to go on with."""
+    """Yield the matches of one step of a glob in a folder: files, or folders with the next step."""
     step, last = steps[at], at + 1 == len(steps)
     if step == "**":
         yield folder, at + 1
@@ -159,7 +155,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise NoInputError(f"a folder on its way cannot be read: {error.strerror}") from None
+        raise NoInputError(f"a folder on the path cannot be read: {error.strerror}") from None
 
 
 def _nearest_file(folder: Path, name: str) -> str:

@@ -1,7 +1,7 @@
-"""JSONL input files: read once, as a stream, for their digest, their requests, and all that is wrong with them.
+"""JSONL input files: read each once, as a stream, for its digest, its number of requests, and its problems.
 
-A malformed line that the provider finds after hours in a queue is the dearest mistake there is, so every line is
-checked here. What a line says never appears in a problem, since it may be anybody's text; where it stands does.
+A malformed line found by the provider after hours in the queue is the most expensive mistake, so every line is
+checked here. A problem shows the position of a line but never its contents, which may be confidential.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Checked(Struct, frozen=True):
 
     file: InputFile
     problems: tuple[Problem, ...]
-    """With any of these, reading may have ended early, and `file` is not to be used."""
+    """If there are any, reading may have stopped early, and `file` must not be used."""
     marks: array[int]
-    """A hash of each custom_id, where they were asked for: enough to suspect that two files share one."""
+    """A hash of each custom_id, if requested: two files with a common hash may share an id."""
     longest: int = 0
-    """No line has more bytes."""
+    """Upper bound of the bytes of a line."""
     marked: bool = False
-    """Whether `marks` were asked for."""
+    """Whether `marks` were requested."""
     facts: FileFacts = NOTHING_KNOWN
 
 
 class InputReader:
-    """Reads input files, each of them once."""
+    """Reads input files, each once."""
 
     def __init__(
         self,
@@ -61,22 +61,22 @@ class InputReader:
         self._known: dict[str, Checked] = {}
 
     def read(self, path: str, *, marked: bool = False) -> Checked:
-        """Return what was found in a file.
+        """Return the result for a file.
 
         Args:
             path: relative to the root, with forward slashes.
-            marked: whether its marks may be wanted; where it need not be read there are none yet.
+            marked: whether to compute `marks`; a cached file has none.
         """
         if path not in self._known:
             self._known[path] = self._remembered(path) or self._read(path, marked=marked)
         return self._known[path]
 
     def save(self) -> None:
-        """Remember for later runs what was read."""
+        """Cache the results for later runs."""
         self._cache.save()
 
     def _remembered(self, path: str) -> Checked | None:
-        """Return what the cache knows of a file that has not changed and keeps today's limits."""
+        """Return the cached result of a file that has not changed and is within the current limits."""
         entry = self._cache.get(path, self._cache.stamp(self._root / path))
         if (
             entry is None
@@ -89,7 +89,7 @@ class InputReader:
         return Checked(file, (), array("q"), entry.longest, facts=entry.facts)
 
     def _read(self, path: str, *, marked: bool) -> Checked:
-        """Read a file, and remember it for later runs where nothing is wrong with it."""
+        """Read a file, and cache the result if it has no problems."""
         stamp = self._cache.stamp(self._root / path)
         found = check(self._root / path, path, self._limits, marked=marked, progress=self._progress)
         if found.file.pointer:
@@ -107,7 +107,7 @@ class InputReader:
         return frozenset(self._known)
 
     def violations(self, path: str, requirements: Requirements) -> tuple[Problem, ...]:
-        """Return where a file that is otherwise in order lacks what a job asks of it."""
+        """Return the lines of an otherwise valid file that do not meet a job's requirements."""
         checked, findings = self.read(path), Findings(path)
         if checked.problems or requirements.met(checked.facts):
             return ()
@@ -120,7 +120,7 @@ class InputReader:
         return findings.problems({})
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
-        """Return the uses of a custom_id that a file before this one, of the same job, has used already."""
+        """Return the problems with custom_ids that an earlier file of the same job already uses."""
         digests = [self.read(path).file.sha256 for path in paths]
         if len(paths) <= 1 or self._cache.are_apart(digests):
             return []
@@ -138,7 +138,7 @@ class InputReader:
         return problems
 
     def _confirmed(self, paths: Sequence[str], suspects: set[int]) -> list[Problem]:
-        """Read the ids again: two of them may have one hash."""
+        """Compare the ids themselves: different ids may have the same hash."""
         first: dict[str, str] = {}
         problems: list[Problem] = []
         for path in paths:
@@ -154,7 +154,7 @@ class InputReader:
 
     @contextmanager
     def _lines(self, path: str, findings: Findings) -> Iterator[Iterator[tuple[int, str, Mapping[str, Any]]]]:
-        """Read the good lines of a file once more."""
+        """Read the valid lines of a file again."""
         try:
             with open_regular(self._root / path) as stream:
                 yield requests(Blocks(stream, self._limits.line_bytes, hashed=False))
@@ -165,14 +165,14 @@ class InputReader:
 def check(
     file: Path, path: str, limits: Limits, *, marked: bool = False, progress: Progress = UNWATCHED
 ) -> Checked:
-    """Read a file in one pass. Memory is bounded, but for its longest line and its custom_ids.
+    """Read a file in one pass. Memory grows only with its longest line and its custom_ids.
 
     Args:
-        file: where it is.
-        path: what it is called in problems.
-        limits: how large it and its lines may be.
-        marked: whether marks are wanted.
-        progress: is told of what was read.
+        file: the file to read.
+        path: its path in problems.
+        limits: the maximum size of the file and of its lines.
+        marked: whether to compute `marks`.
+        progress: receives the number of bytes read.
     """
     findings, found, sha256, size = Findings(path), Scan(), "", 0
     first: dict[str, str] = {}
@@ -204,7 +204,7 @@ def check(
 
 
 def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:
-    """Take a pointer for its content, which nobody has read."""
+    """Return the result for a Git LFS pointer: its content is not available, so no line is checked."""
     findings = Findings(path)
     if size > limits.file_bytes:
         findings.add(Finding(FindingKind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
@@ -217,7 +217,7 @@ def _unreadable(error: OSError) -> Finding:
 
 
 def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dict[str, str]:
-    """Return where each custom_id that is used twice is used first."""
+    """Return the line of the first use of each repeated custom_id."""
     first: dict[str, str] = {}
     if wanted:
         stream.seek(0)

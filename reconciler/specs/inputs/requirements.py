@@ -1,7 +1,7 @@
-"""What a job asks of every line of its inputs, beyond being a request: its endpoint's own fields, and its one model.
+"""Requirements of a job for every line of its inputs: the fields of its endpoint, and its model.
 
-A line without them is sure to be refused, hours later. Of a file, a few facts are enough to know that it meets them,
-whichever jobs name it; only where it does not is it read again, to name the lines.
+The API would reject a line that violates them, hours later. A few facts about a file are enough to decide whether it
+meets them, for any job; only a file that does not is read again, to report the lines.
 """
 
 from __future__ import annotations
@@ -26,44 +26,44 @@ REQUIRED: Final[Mapping[str, str]] = {
 }
 """The field that the body of each endpoint must have. Source: `required` in the request schemas of Mistral's OpenAPI
 description (ChatClassificationRequest, ChatCompletionRequest, ChatModerationRequest, ClassificationRequest,
-ConversationRequest, EmbeddingRequest, FIMCompletionRequest, OCRRequest); a test holds it to the official SDK's. They
-require `model` too, which the job names. AudioTranscriptionRequest requires nothing else."""
+ConversationRequest, EmbeddingRequest, FIMCompletionRequest, OCRRequest); a test compares it with the official SDK. They
+also require `model`, which the job names. AudioTranscriptionRequest requires nothing else."""
 
 FIELDS: Final = frozenset(REQUIRED.values())
 
 
 class FileFacts(Struct, frozen=True):
-    """What is known of all lines of a file together."""
+    """Facts about all lines of a file together."""
 
     fields_in_all_lines: frozenset[str] = FIELDS
-    """Those of `FIELDS` that the body of every line has."""
+    """The members of `FIELDS` that every body has."""
     models: frozenset[str] = frozenset()
-    """The models that bodies name, a few of them where they are many; "" for one that is no text."""
+    """The models that bodies name, at most a few; "" for one that is not text."""
 
 
 NOTHING_KNOWN: Final = FileFacts()
 
 
 class Requirements(Struct, frozen=True):
-    """What one job asks."""
+    """The requirements of one job."""
 
     endpoint: str = ""
     model: str | None = None
-    """None where the job names an agent, or nothing usable."""
+    """None if the job names an agent, or no usable model."""
 
     def met(self, facts: FileFacts) -> bool:
-        """Tell whether a file with these facts meets them in every line."""
+        """Return whether every line of a file with these facts meets them."""
         field = REQUIRED.get(self.endpoint)
         return (field is None or field in facts.fields_in_all_lines) and (
             self.model is None or facts.models <= {self.model}
         )
 
     def violations(self, number: int, body: Mapping[str, Any]) -> Iterator[Finding]:
-        """Yield what a line lacks.
+        """Yield the violations in a line.
 
         Args:
-            number: the line's.
-            body: the request.
+            number: the line number.
+            body: the request body.
         """
         field, model = REQUIRED.get(self.endpoint), body.get("model")
         if field is not None and field not in body:

@@ -1,7 +1,7 @@
-"""The lines of one input file, each decoded strictly and once, and what they amount to.
+"""Check the lines of one input file: decode each strictly, count them and collect their ids.
 
-Some lines at a time are decoded, and taken where nothing about them asks for a closer look, which is how almost all
-of them are read; only where something does are they looked at one by one.
+Lines are decoded in batches. A batch without anything suspicious is accepted as a whole, which is the normal case;
+otherwise its lines are checked one by one.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from reconciler.specs.inputs.requirements import FIELDS, NOTHING_KNOWN, FileFact
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _MODELS: Final = 20
 _MAX_MODELS: Final = 32
-"""Lines that are decoded at a time: Python keeps so many freed objects of a kind at hand for the next ones."""
+"""Lines decoded at a time: Python keeps about this many freed objects of a type for reuse."""
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """One request. Its body is decoded whole: to skip it would let pass what is no UTF-8, and 1e400."""
+    """One request. Its body is decoded, not skipped: skipping would accept invalid UTF-8 and 1e400."""
 
     custom_id: _Id
     body: dict[str, Any]
 
 
 class _Body(msgspec.Struct):
-    """The body of a long line, which decoded would take many times its size: checked as JSON, and skipped."""
+    """The body of a long line: checked as JSON and skipped, since decoding takes many times its size."""
 
     messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     input: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -57,22 +57,22 @@ _encode: Final = msgspec.json.Encoder().encode
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _DIGITS: Final = 309
-"""From so many digits on a whole number is beyond a double."""
+"""A whole number with at least this many digits is too large for a double."""
 _STEP: Final = 50
-"""Every fiftieth byte is looked at: among so many digits in a row there are six of those."""
+"""Only every fiftieth byte is checked first: a run of `_DIGITS` digits contains six of them."""
 _RUN: Final = b"0" * (_DIGITS // _STEP)
 _ZEROS: Final = bytes(ord("0") if byte in b"0123456789" else 0 for byte in range(256))
 _HUGE: Final = re.compile(rb"[0-9]{%d}" % _DIGITS)
 
 
 class Scan(Struct):
-    """What was found in the lines."""
+    """The result for the lines of a file."""
 
     requests: int = 0
     marks: array[int] = field(default_factory=lambda: array("q"))
-    """A hash of each custom_id, where they were asked for: enough to suspect that two files share one."""
+    """A hash of each custom_id, if requested: two files with a common hash may share an id."""
     longest: int = 0
-    """No line has more bytes."""
+    """Upper bound of the bytes of a line."""
     facts: FileFacts = NOTHING_KNOWN
 
 
@@ -80,10 +80,10 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
     """Check every line.
 
     Args:
-        texts: the lines, some at a time.
-        longest: bytes of a line at most; a longer one ends the reading.
-        findings: takes what is wrong.
-        marked: whether `marks` are wanted.
+        texts: the lines, several at a time.
+        longest: maximum bytes of a line; reading stops at a longer one.
+        findings: receives the problems.
+        marked: whether to compute `marks`.
     """
     seen = _Seen(findings)
     for text in texts:
@@ -102,23 +102,23 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
 
 
 class _Batch(Struct):
-    """What some good lines hold."""
+    """The contents of a batch of valid lines."""
 
     ids: list[str] = field(default_factory=list)
     fields_in_all_lines: frozenset[str] = FIELDS
-    """Those of `FIELDS` that all their bodies have."""
+    """The members of `FIELDS` that all their bodies have."""
     models: set[str] = field(default_factory=set)
 
 
 def decode_batch(text: Text, fields: frozenset[str] = FIELDS) -> _Batch | None:
-    """Return what some lines hold, None where one is no request or asks for a closer look.
+    """Return the contents of a batch of lines, None if one is invalid or suspicious.
 
-    Decoders forget the first of two equal keys, and say nothing of it. What was decoded is therefore encoded again:
-    the same strings have as many quotation marks, whatever the blanks and escapes between them.
+    Decoders silently drop the first of two equal keys. The decoded lines are therefore encoded again, and the quotation
+    marks compared: their number does not depend on white space and escapes.
 
     Args:
         text: the lines.
-        fields: those of which it matters whether all bodies have them.
+        fields: the fields to look for in all bodies.
     """
     lines, found, marks = split(text), _Batch(fields_in_all_lines=fields), 0
     try:
@@ -139,13 +139,13 @@ def decode_batch(text: Text, fields: frozenset[str] = FIELDS) -> _Batch | None:
 
 
 def _model(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the model that a body names, none where it names none, and "" for one that is no text."""
+    """Return the model that a body names, if any; "" for one that is not text."""
     model = body.get("model")
     return () if model is None else (model if isinstance(model, str) else "",)
 
 
 class _Seen:
-    """What the lines up to here amount to."""
+    """The totals of the lines so far."""
 
     def __init__(self, findings: Findings) -> None:
         self.number = 0
@@ -156,14 +156,14 @@ class _Seen:
         self.models: set[str] = set()
 
     def take(self, found: _Batch, longest: int) -> None:
-        """Take good lines, none of which has more bytes than that."""
+        """Add a batch of valid lines; `longest` is an upper bound of their bytes."""
         self._once(found.ids)
         self.longest = max(self.longest, longest)
         self.everywhere &= found.fields_in_all_lines
         self.models.update(list(found.models)[: _MODELS - len(self.models)])
 
     def _once(self, ids: list[str]) -> None:
-        """Count requests, and tell the ids that were used before."""
+        """Count requests, and report ids that were used before."""
         known = self.ids
         earlier: set[str] = set() if known.isdisjoint(ids) else known.intersection(ids)
         fresh = len(known) + len(ids)
@@ -177,7 +177,7 @@ class _Seen:
 
 
 def _check_line_by_line(text: Text, longest: int, seen: _Seen) -> bool:
-    """Look at lines one by one; False where one of them is so long that the reading ends."""
+    """Check lines one by one; return False if one is too long, which stops the reading."""
     for line in split(text):
         number = seen.number + 1
         if len(line) > longest:
@@ -200,7 +200,7 @@ def _check_line_by_line(text: Text, longest: int, seen: _Seen) -> bool:
 
 
 def _check_line(number: int, line: Text) -> tuple[_Request | None, tuple[Finding, ...]]:
-    """Return what a line holds, as far as the decoder takes it, and what is wrong with it."""
+    """Return the contents of a line, if it can be decoded, and its problems."""
     try:
         taken = request(line)
     except DECODE_ERRORS:
@@ -211,17 +211,17 @@ def _check_line(number: int, line: Text) -> tuple[_Request | None, tuple[Finding
 
 
 def request(line: Text) -> _Request:
-    """Return a line's custom_id and body; of the body of a long line, only the fields that are looked at.
+    """Return a line's custom_id and body; for a long line, only the fields of the body that are checked.
 
     Raises:
-        REFUSED: it is no request.
+        DECODE_ERRORS: it is not a request.
     """
     if len(line) <= MAX_LENGTH:
         short = _decode(line)
         return short.custom_id, short.body
     long = _decode_long(line)
     if not line.isascii():
-        check_utf8(line)  # the decoder does not look into what it skips
+        check_utf8(line)  # the decoder does not check skipped values
     return long.custom_id, {key: True if key in FIELDS else value for key, value in _given(long.body)}
 
 
@@ -231,7 +231,7 @@ def _given(body: _Body) -> Iterator[tuple[str, Any]]:
 
 
 def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-    """Yield the number, the custom_id and the body of every good line."""
+    """Yield the number, the custom_id and the body of every valid line."""
     number = 0
     for text in texts:
         for line in split(text):

@@ -1,4 +1,4 @@
-"""A document and a model in, the model's value or every mistake out."""
+"""Convert a document to a model, or return every mistake in it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Model = TypeVar("Model", bound=msgspec.Struct)
 def convert_or_explain(
     document: Document, model: type[Model], schema: Callable[[], Schema], misplaced: Mapping[str, str]
 ) -> Model | list[Problem]:
-    """Return the document's value as `model`, or what is wrong with it beyond what reading it found already.
+    """Return the document's value as `model`, or its problems except those in `document.problems`.
 
     Args:
-        document: what was read.
-        model: what it is meant to be.
-        schema: makes the model's schema, which takes milliseconds and which only a refused document needs.
-        misplaced: hints for fields that people write where they do not belong.
+        document: the document.
+        model: the type to convert it to.
+        schema: returns the model's schema; called only for a refused document, since it takes milliseconds.
+        misplaced: hints for fields that belong elsewhere.
     """
     try:
         return msgspec.convert(document.value, model)
@@ -36,7 +36,7 @@ def convert_or_explain(
 
 
 def integral_floats_to_int(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return `value` with numbers like 24.0 as integers: to JSON Schema, and to RFC 8785, they are one."""
+    """Return `value` with numbers like 24.0 as integers: JSON Schema and RFC 8785 do not distinguish them."""
     match value:
         case float() if value.is_integer():
             return int(value)

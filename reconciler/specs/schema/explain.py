@@ -1,8 +1,8 @@
-"""Every mistake of a refused document, in our own words and at its place.
+"""Every mistake of a refused document, in plain words and with its position.
 
-`jsonschema` knows all violations of the schema and says them in the language of schemas; each keyword is told
-here for the person who wrote the YAML. Runs only for a document that was refused, and only then is `jsonschema`
-imported (it takes longer than reading a thousand good specs).
+`jsonschema` finds all violations of the schema but describes them in the terms of schemas; this module describes
+each keyword for the author of the YAML. It runs only for a refused document, and only then imports `jsonschema`
+(the import takes longer than reading a thousand good specs).
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ if TYPE_CHECKING:
     from reconciler.specs.yaml.tree import Document, Path
 
 MessageAndHint = tuple[str, str]
-"""What is wrong, and the next step."""
+"""The message and the hint of a problem."""
 
 _REMOVE: Final = "give it a value, or remove the line"
 
 
 @dataclass(frozen=True, slots=True)
 class _Violation:
-    """One keyword of the schema that does not hold: what jsonschema says, folded out of its own types."""
+    """One violated keyword of the schema, converted from the types of jsonschema."""
 
     path: Path
     keyword: str
     wanted: Any
     """The keyword's own value."""
     value: Any
-    """What was written instead."""
+    """The value in the document."""
     here: Schema
     """The schema that holds the keyword."""
     of_key: bool
     branches: tuple[_Violation, ...]
-    """For `anyOf`: why each branch refused."""
+    """For `anyOf`: the violation of each branch."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Mistake:
-    """One thing to tell, and where in the document it stands."""
+    """One mistake, and its position in the document."""
 
     path: Path
     problem: MessageAndHint
     at_key: bool = False
-    """True where the key is wrong, not its value."""
+    """True if the key is wrong, not its value."""
     absence: bool = False
-    """True where something is missing."""
+    """True if something is missing."""
 
 
 def explain(document: Document, schema: Schema, misplaced: Mapping[str, str]) -> list[Problem]:
     """Return every mistake that `schema` finds in a document.
 
     Args:
-        document: what was refused.
+        document: the refused document.
         schema: the schema of the whole document.
-        misplaced: hints for names that do not belong here, though elsewhere.
+        misplaced: hints for fields that belong elsewhere.
     """
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - see the module's docstring
 
@@ -96,7 +96,7 @@ def _placed(document: Document, mistake: _Mistake) -> Problem:
     name, (message, hint) = dotted(mistake.path), mistake.problem
     prompts = mistake.path[:1] == ("requests",)
     if mistake.path == ("requests",) and hint.startswith("write a list"):
-        hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never the text that stands there
+        hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never repeat the text: it may be a prompt
     return document.source_of(mistake.path).problem(
         place, f"{name}: {message}" if name else message, hint=hint, show=not prompts
     )
@@ -124,7 +124,7 @@ def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -
 
 
 def _inside(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:
-    """Yield what is wrong within a mapping or list, by the type that permits one; else that none is permitted."""
+    """Yield the mistakes inside a mapping or list if a branch permits one; otherwise one mistake for the value."""
     inside = [inner for inner in found.branches if inner.keyword != "type" or inner.path != found.path]
     for inner in inside:
         yield from _mistakes(inner, schema, misplaced)
@@ -133,7 +133,7 @@ def _inside(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> 
 
 
 def _field_of(branch: Schema) -> Path:
-    """Return the field that a branch of a `oneOf` wants; see `schema`."""
+    """Return the field that a branch of a `oneOf` requires; see `json_schema`."""
     outer = branch["required"][0]
     return (outer, *branch.get("properties", {}).get(outer, {}).get("required", ()))
 
@@ -145,12 +145,12 @@ def _not_one(found: _Violation, fields: list[Path], schema: Schema) -> _Mistake:
         (field for field in fields if _holds(found.value, field)), key=lambda field: order.index(field[0])
     )
     if there:
-        problem = f"stands here beside `{dotted(there[0])}`", f"keep one of them: {either(names)}"
+        problem = f"cannot be combined with `{dotted(there[0])}`", f"keep one of them: {either(names)}"
         return _Mistake((*found.path, *there[-1]), problem, at_key=True)
     if len(names) == 1:
         return _Mistake(found.path, _missing(names[0], schema), absence=True)
     missing = either([f"`{name}`" for name in names])
-    return _Mistake(found.path, (f"{missing} is missing", "a spec holds exactly one of them"), absence=True)
+    return _Mistake(found.path, (f"{missing} is missing", "a spec needs exactly one of them"), absence=True)
 
 
 def _holds(value: Any, field: Path) -> bool:  # noqa: ANN401 - JSON
@@ -187,7 +187,7 @@ def _missing(name: str, here: Schema) -> MessageAndHint:
 
 def _describe(found: _Violation) -> MessageAndHint:
     if found.keyword == "anyOf":
-        # Of several permitted types, tell about the one that was written.
+        # Of several permitted types, describe the one that the value has.
         fitting = next((inner for inner in found.branches if inner.keyword != "type"), None)
         return _describe(fitting) if fitting else _type(found.value, _types(found.wanted))
     describe = _DESCRIBERS.get(found.keyword)
@@ -195,12 +195,12 @@ def _describe(found: _Violation) -> MessageAndHint:
 
 
 def _types(branches: list[Schema]) -> list[str]:
-    # A mapping among several types is for the reader who looks for it: others wrote a value that is wrong.
+    # Do not suggest a mapping among several types: most authors meant a plain value.
     return [branch["type"] for branch in branches if "type" in branch]
 
 
 def _type(value: object, wanted: list[str]) -> MessageAndHint:
-    # Every whole number is a number: saying both would only confuse.
+    # Every whole number is a number: do not list both.
     names = [
         KINDS[name] for name in wanted if name != "null" and not (name == "integer" and "number" in wanted)
     ]
@@ -216,7 +216,7 @@ def _type_hint(value: object, wanted: list[str]) -> str:
         case str() if wanted == ["array"]:
             return f"write a list: `[{value}]`"
         case str() if re.fullmatch(r"[-+]?[0-9.]+", value):
-            return "leave the quotes out"
+            return "remove the quotes"
         case bool() | int() | float() if "string" in wanted:
             return "put it in quotes"
         case _ if wanted == ["object"]:

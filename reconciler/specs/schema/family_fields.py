@@ -1,4 +1,4 @@
-"""The fields that make many jobs of one spec: a job a file, a job a combination of values, a run a period."""
+"""The fields that make several jobs of one spec: one per file, per combination of values, or per period."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     files: Annotated[
         Paths,
         Meta(
-            description="JSONL files, as paths or globs relative to this file. Each is the one input of a job.",
+            description="JSONL files, as paths or globs relative to this file. Each is the only input of one job.",
             examples=[["data/nightly/*.jsonl"]],
         ),
     ]
 
 
 class ExcludeFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Values of a matrix; combinations that hold all of them are left out."""
+    """Values of a matrix; combinations with all of them are excluded."""
 
     endpoint: Endpoint | UnsetType = UNSET
     model: ModelName | UnsetType = UNSET
@@ -68,15 +68,15 @@ class MatrixFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     exclude: Annotated[
         list[ExcludeFields],
         Meta(
-            description="Combinations to leave out: each entry names values, and what holds all of them is "
-            "left out. An entry that leaves nothing out is a mistake.",
+            description="Combinations to exclude: each entry names values, and excludes the combinations that have "
+            "all of them. An entry that excludes nothing is an error.",
             examples=[[{"model": "mistral-large-latest", "endpoint": "/v1/ocr"}]],
         ),
     ] = []
 
 
 class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A `rerun` that the calendar changes."""
+    """A `rerun` whose value is the current period."""
 
     every: Annotated[
         Literal["day", "week", "month"],
@@ -90,7 +90,7 @@ class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         str,
         Meta(
             pattern=r"^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)" + END,
-            description="The time zone whose calendar counts, by its name in the tz database.",
+            description="The time zone of the calendar, by its name in the tz database.",
             examples=["Europe/Paris"],
             extra_json_schema=schema_message(
                 "not a time zone", "its name in the tz database, such as `Europe/Paris`, or UTC"
@@ -107,7 +107,7 @@ class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         ]
         | UnsetType,
         Meta(
-            description="The first day. Before it nothing is bought, and nothing of this name is cancelled.",
+            description="The first day. Before it, no job of this name is created or cancelled.",
             examples=["2026-11-23"],
         ),
     ] = UNSET

@@ -1,9 +1,8 @@
 """The one model of a spec document: which fields there are, of what type, and within what bounds.
 
-`msgspec` accepts or refuses a document by it; the JSON Schema (for editors, and for telling every mistake of a
-refused document) and the reference page are generated from it. Field names are the API's own where it has the
-field. A field's description is its text in all three places; `errorMessage` and `x-hint` are what a person reads
-who got it wrong.
+`msgspec` accepts or refuses a document by it; the JSON Schema (for editors, and for reporting every mistake of a
+refused document) and the reference page are generated from it. Field names are the API's own if it has the field.
+A field's description is its text in all three places; `errorMessage` and `x-hint` are the message for a wrong value.
 """
 
 from __future__ import annotations
@@ -36,49 +35,51 @@ from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
 _RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
 
 _OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix", "adopt"})
-"""Fields that each spec writes itself."""
+"""Fields that `_defaults.yaml` cannot give."""
 
 
 class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One request that stands in the spec itself."""
+    """One request written in the spec itself."""
 
     custom_id: Annotated[
         str,
         Meta(
             min_length=1,
-            description="Names the request; its answer is found by it. Unique in the job.",
+            description="Identifies the request and its answer. Unique in the job.",
             examples=["ticket-17"],
         ),
     ]
     body: Annotated[
         dict[str, Any],
-        Meta(description="The request, as the endpoint takes it. `model` may be left out."),
+        Meta(description="The request body that the endpoint expects. `model` may be omitted."),
     ]
 
 
 class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When failed work is bought again without anybody asking."""
+    """When failed work is submitted again automatically."""
 
-    max_attempts: Annotated[int, Meta(ge=1, le=10, description="Jobs in all, the first among them.")] = 1
+    max_attempts: Annotated[
+        int, Meta(ge=1, le=10, description="Maximum number of jobs for the work, including the first.")
+    ] = 1
     on: Annotated[
         list[_RetryStatus],
         Meta(
             min_length=1,
-            description="The API's status after which another attempt is made.",
+            description="Statuses of the API after which another attempt is made.",
             extra_json_schema={"default": ["FAILED", "TIMEOUT_EXCEEDED"]},
         ),
     ] = field(default_factory=lambda: ["FAILED", "TIMEOUT_EXCEEDED"])
 
 
 class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A job without tags that counts as this spec's own."""
+    """A job without tags that counts as this spec's job."""
 
     job: Annotated[JobId, Meta(description="Its id.", examples=["4fb29d1c-0000-4000-8000-000000000000"])]
     work: Annotated[
         WorkDigest | UnsetType,
         Meta(
-            description="The digest of what it has bought. Left out, it is a problem whose hint tells the digest of "
-            "what the spec declares now: to write it is to vouch that the job did that.",
+            description="The digest of the job's work. If it is missing, the error's hint shows the digest of the "
+            "work that the spec declares now. Writing it confirms that the job did this work.",
         ),
     ] = UNSET
 
@@ -91,14 +92,14 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ("model", "agent_id", "matrix.model", "matrix.agent_id"),
         ("input_files", "requests", "for_each"),
     )
-    """Of each group a spec holds one field, never several and never none."""
+    """A spec holds exactly one field of each group."""
 
     name: Annotated[
         Name,
         Meta(
-            description="Names the job in plans, folders and tables; unique in the project, ignoring case. It "
+            description="The job's name in plans, folders and tables; unique in the project, ignoring case. It "
             f"is not part of the work's identity: a job may be renamed while it runs. {NAME_RULE}. With "
-            "`for_each` or `matrix` it holds [placeholders](#families).",
+            "`for_each` or `matrix` it contains [placeholders](#families).",
             examples=["ticket-classes"],
         ),
     ]
@@ -126,8 +127,8 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     input_files: Annotated[
         Paths | UnsetType,
         Meta(
-            description="Where the requests are: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) "
-            "relative to this file, or ids of files that were uploaded already. Either this, `requests` or `for_each`.",
+            description="The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this "
+            "file, or ids of uploaded files. Either this, `requests` or `for_each`.",
             examples=[["data/questions.jsonl"], ["data/2026-*/*.jsonl"]],
         ),
     ] = UNSET
@@ -149,62 +150,62 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dict[MetadataKey, MetadataText | int | float | bool],
         Meta(
             description="Your own labels, written into the job. Values are stored as text, exactly as "
-            "written: `1.10` stays `1.10`. A change buys nothing and takes effect with the next run.",
+            "written: `1.10` stays `1.10`. A change submits nothing and takes effect with the next job.",
             examples=[{"team": "search"}],
         ),
     ] = {}
     timeout_hours: Annotated[
         Hours,
         Meta(
-            description="Hours after which the API gives the job up. A change buys nothing and takes effect "
-            "with the next run.",
+            description="Hours after which the API stops the job. A change submits nothing and takes effect "
+            "with the next job.",
         ),
     ] = 24
     rerun: Annotated[
         RerunText | int | PeriodFields | None,
         Meta(
-            description="Change it to buy the same work again. Absent, null and empty are one; otherwise "
-            "the text counts as it is written. A mapping lets the calendar change it.",
+            description="Change it to submit the same work again. Absent, null and empty are the same; otherwise "
+            "the text counts as written. With a mapping, the calendar changes it.",
             examples=[2, "2026-11", {"every": "week", "zone": "Europe/Paris"}],
         ),
     ] = None
     suspend: Annotated[
-        bool, Meta(description="True cancels the job where it is running, and creates none.")
+        bool, Meta(description="If true, a running job is cancelled and no job is created.")
     ] = False
-    retry: Annotated[
-        RetryFields, Meta(description="When failed work is bought again without anybody asking.")
-    ] = RetryFields()
+    retry: Annotated[RetryFields, Meta(description="When failed work is submitted again automatically.")] = (
+        RetryFields()
+    )
     on_change: Annotated[
         OnChange,
         Meta(
-            description="What becomes of a running job when its work changes here: `replace` cancels it once "
-            "the new job is created, `finish` lets it end first."
+            description="What to do with a running job if the spec's work changes: `replace` cancels it once the "
+            "new job is created, `finish` lets it end first."
         ),
     ] = "replace"
     on_remove: Annotated[
         OnRemove,
         Meta(
-            description="What becomes of a running job when its spec is removed. With `for_each` the default "
-            "is `keep`: that a file is rotated away cancels nothing."
+            description="What to do with a running job if its spec is removed. With `for_each` the default is "
+            "`keep`: rotating a file away cancels nothing."
         ),
     ] = "cancel"
     max_failed: Annotated[
         Share,
-        Meta(description="Share of failed requests above which a success needs attention."),
+        Meta(description="Share of failed requests above which a succeeded job needs attention."),
     ] = 0.0
     adopt: Annotated[
         AdoptFields | UnsetType,
         Meta(
-            description="A job that was made without this tool and counts as this spec's: see "
-            "[jobs that are there already](#jobs-that-are-there-already)."
+            description="A job that was created without this tool and counts as this spec's job: see "
+            "[adopting existing jobs](#adopting-existing-jobs)."
         ),
     ] = UNSET
 
     def __post_init__(self) -> None:
-        """Hold the rule that the types cannot express.
+        """Check the rule that the types cannot express.
 
         Raises:
-            ValueError: several fields of a group are there, or none.
+            ValueError: a group has no field, or more than one.
         """
         for own, varied in _GROUPS:
             held = [getattr(self, name) for name in own]
@@ -218,11 +219,11 @@ _GROUPS: Final = [
     ([it for it in group if "." not in it], [it.partition(".")[2] for it in group if "." in it])
     for group in JobFields.EXACTLY_ONE
 ]
-"""Of each group the fields of a spec, and those of its matrix."""
+"""For each group: the fields of a spec, and those of its matrix."""
 
 
 def defaults_model() -> type[Struct]:
-    """Return the model of a `_defaults.yaml`: every field of a spec that is not the spec's own, none required."""
+    """Return the model of a `_defaults.yaml`: every field of a spec except `_OWN`, none required."""
     return defstruct(
         "DefaultsFields",
         [(it.name, it.type, UNSET) for it in fields(JobFields) if it.name not in _OWN],

@@ -1,7 +1,7 @@
 """JSON Schemas (2020-12) of a spec and of `reconciler.yaml`, generated from their models.
 
-`msgspec` writes the schema of the types; what is added here is what a class says beside them (`EXACTLY_ONE`).
-An editor reads the schemas, and `explain` finds with them every mistake of a document that was refused.
+`msgspec` writes the schema of the types; this module adds the `EXACTLY_ONE` groups of a class. Editors read the
+schemas, and `explain` uses them to find every mistake of a refused document.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def settings_schema() -> Schema:
 
 
 SCHEMAS: Final = {"job": job_schema, "defaults": defaults_schema, "reconciler": settings_schema}
-"""Each schema by the name under which it is published: `schemas/<name>.schema.json`."""
+"""Each schema by its published name: `schemas/<name>.schema.json`."""
 
 
 def _schema(model: type[msgspec.Struct], title: str) -> Schema:
@@ -56,7 +56,7 @@ def _schema(model: type[msgspec.Struct], title: str) -> Schema:
 
 
 def _present(name: str) -> Schema:
-    """Return the schema of a mapping that holds a field; `matrix.model` is the field of a field."""
+    """Return the schema of a mapping with a field; `matrix.model` is a nested field."""
     outer, _, inner = name.partition(".")
     within = {"type": "object", "required": [inner]}
     return {"required": [outer], **({"properties": {outer: within}} if inner else {})}

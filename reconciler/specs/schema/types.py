@@ -1,4 +1,4 @@
-"""The types that the fields of a spec are made of, each with what a person reads who got it wrong."""
+"""The types of a spec's fields, each with the message for a wrong value."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ PLAIN: Final = (
     *("endpoint", "model", "agent_id", "timeout_hours", "rerun"),
     *("suspend", "on_change", "on_remove", "max_failed"),
 )
-"""The fields that hold one plain value: a matrix varies them, and `{field}` stands for their value."""
+"""The fields with one plain value: a matrix can vary them, and `{field}` is their placeholder."""
 
 OF_FILES: Final = ("stem", "dir", "path")
-"""What `for_each` gives names and metadata."""
+"""The placeholders that `for_each` provides."""
 
 _NAME_PART: Final = rf"(?:[a-z0-9._-]|\{{(?:{'|'.join((*OF_FILES, *PLAIN))})\}})"
 
 
 def schema_message(message: str, hint: str) -> dict[str, str]:
-    """Return what is said, and the next step, as a schema holds them."""
+    """Return the message and the hint for a wrong value as keywords of a schema."""
     return {"errorMessage": message, "x-hint": hint}
 
 
@@ -34,7 +34,7 @@ Name = Annotated[
         extra_json_schema=schema_message("not a name", NAME_RULE),
     ),
 ]
-"""A name, or one with placeholders; how long and of what it is once they are filled is checked then."""
+"""A name, or a template with placeholders; the filled name is checked against `NAME_PATTERN` later."""
 
 Endpoint = Annotated[
     str,
@@ -70,7 +70,9 @@ WorkDigest = Annotated[
     str,
     Meta(
         pattern=r"^v[1-9][0-9]{0,3}:[0-9a-f]{64}" + END,
-        extra_json_schema=schema_message("not a work digest", "leave it out, and the problem tells it"),
+        extra_json_schema=schema_message(
+            "not a work digest", "remove the line; the next error shows the digest"
+        ),
     ),
 ]
 Paths = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
@@ -80,7 +82,7 @@ MetadataKey = Annotated[
         min_length=1,
         max_length=32,
         pattern=r"^(?!reconciler\.)",
-        extra_json_schema=schema_message("reserved", "keys that begin with `reconciler.` are the tool's own"),
+        extra_json_schema=schema_message("reserved", "keys that begin with `reconciler.` belong to the tool"),
     ),
 ]
 MetadataText = Annotated[str, Meta(min_length=1, max_length=512)]

@@ -1,4 +1,4 @@
-"""Names that people write in a spec and that are known: the API's endpoints, and fields that belong elsewhere."""
+"""Known names in a spec: the API's endpoints, and fields that belong elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KNOWN_ENDPOINTS: Final = (
     "/v1/moderations",
     "/v1/ocr",
 )
-"""The endpoints that the API documents for batches. More may come, so another one is a warning only."""
+"""The endpoints that the API documents for batches. The API may add more, so another one is only a warning."""
 
 _BODY_FIELDS: Final = (
     *(
@@ -37,4 +37,4 @@ MISPLACED_FIELD_HINTS: Final = {
     **dict.fromkeys(_BODY_FIELDS, "it is part of a request: write it into the `body` of each line"),
     "completion_window": "write `timeout_hours`, in hours",
 }
-"""Hints for names that people try at the top level of a spec."""
+"""Hints for fields that are often written at the top level of a spec by mistake."""

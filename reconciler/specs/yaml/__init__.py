@@ -1,1 +1,1 @@
-"""YAML text to a tree whose nodes know their position in the file."""
+"""Read YAML text into a tree whose nodes have positions."""

@@ -1,7 +1,7 @@
-"""What the YAML parser stumbled over, in our own words.
+"""Messages for errors of the YAML parser.
 
-libyaml and PyYAML's pure parser speak of indicators, tokens and contexts, and each in its own way. The table
-below says for both what a person wrote wrong and how to write it right.
+libyaml and PyYAML's pure parser report indicators, tokens and contexts, each in its own way. The table below maps
+the errors of both to what is wrong in the text and how to fix it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ from reconciler.specs.yaml.source import START, Place, SourceFile
 INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-"""Characters that may not stand in a spec: YAML refuses most and takes others for line breaks, and those that turn the
-reading direction around show a reviewer another text than the one that is read (https://trojansource.codes)."""
+"""Characters that a spec must not contain. YAML refuses most and treats others as line breaks; those that reverse the
+reading direction show a reviewer a different text from the one that is parsed (https://trojansource.codes)."""
 
-WRITE_CHARACTER: Final = "write the character itself, or `\\U0001F600` in place of two `\\u`"
+WRITE_CHARACTER: Final = "write the character itself, or `\\U0001F600` instead of two `\\u`"
+
+
+NOT_A_CHARACTER: Final = "an escape that is not a valid character"
+NO_TAGS: Final = "tags (`!…`) are not supported"
+REMOVE_TAG: Final = "remove it: a spec contains plain values only"
 
 
 class ParserMessage(NamedTuple):
-    """Where, what, and the next step."""
+    """The place, the message and the hint."""
 
     place: Place
     message: str
@@ -32,71 +37,74 @@ class ParserMessage(NamedTuple):
 
 class _Row(NamedTuple):
     parser_text: str
-    """Part of what the parser says, in its context or its problem."""
+    """A part of the parser's context or problem."""
     message: str
     hint: str
     at_opening: bool = False
-    """True where what was opened is to be shown, not where it was missed."""
+    """True to point at the opening character, not at the place where the closing one is missing."""
 
 
 _TOO_DEEP: Final = "maximum nesting"
 
 _ROWS: Final = (
-    _Row(_TOO_DEEP, "more levels deep than the YAML parser reads", "nest less"),
+    _Row(_TOO_DEEP, "nested too deeply for the YAML parser", "use fewer levels"),
     _Row(
         "mapping values are not allowed",
-        "a `:` that cannot stand here",
-        "put text that holds `: ` in quotes, and align a field with its neighbours",
+        "unexpected `:`",
+        "put text that contains `: ` in quotes, and align the field with the others",
     ),
     _Row(
         "sequence entries are not allowed",
-        "a list item cannot begin on this line",
-        "begin it on a line of its own",
+        "unexpected list item",
+        "begin the item on a new line",
     ),
-    _Row("mapping keys are not allowed", "a `?` that cannot stand here", "put the text in quotes"),
+    _Row("mapping keys are not allowed", "unexpected `?`", "put the text in quotes"),
     _Row("tab character", "a tab in the indentation", "indent with spaces"),
-    _Row("unknown escape", "an escape that YAML does not know", "write `\\\\` for a backslash, or use '…'"),
-    _Row("Unicode character escape", "an escape that is not a character", WRITE_CHARACTER),
-    _Row("an anchor", "`&` begins an anchor and needs a name", "put the text in quotes"),
-    _Row("an alias", "`*` begins an alias and needs a name", "put the text in quotes"),
-    _Row("unexpected end of stream", "a quote that is never closed", "close it", at_opening=True),
-    _Row("unexpected document", "a quote that is not closed before `---`", "close it", at_opening=True),
-    _Row("',' or ']'", "a `[` that is not closed, or a missing `,`", "close it with `]`", at_opening=True),
-    _Row("',' or '}'", "a `{` that is not closed, or a missing `,`", "close it with `}`", at_opening=True),
+    _Row("unknown escape", "unknown escape", "write `\\\\` for a backslash, or use single quotes"),
+    _Row("Unicode character escape", NOT_A_CHARACTER, WRITE_CHARACTER),
+    _Row("an anchor", "`&` begins an anchor, but no name follows", "put the text in quotes"),
+    _Row("an alias", "`*` begins an alias, but no name follows", "put the text in quotes"),
+    _Row("unexpected end of stream", "missing closing quote", "add it", at_opening=True),
+    _Row("unexpected document", "missing closing quote before `---`", "add it", at_opening=True),
+    _Row("',' or ']'", "missing `]` or `,`", "close the list with `]`", at_opening=True),
+    _Row("',' or '}'", "missing `}` or `,`", "close the mapping with `}`", at_opening=True),
     _Row(
-        "could not find expected ':'", "a field without its `:`", "write it as `name: value`", at_opening=True
+        "could not find expected ':'",
+        "missing `:` after a field",
+        "write it as `name: value`",
+        at_opening=True,
     ),
-    _Row("incompatible YAML", "another version of YAML", "leave the `%YAML` line out"),
-    _Row("directive", "a directive that YAML does not know", "leave the line that begins with `%` out"),
-    _Row("tag", "a tag (`!…`) is not taken", "leave it out: a spec holds plain values only"),
+    _Row("incompatible YAML", "unsupported version of YAML", "remove the `%YAML` line"),
+    _Row("directive", "unknown directive", "remove the line that begins with `%`"),
+    _Row("tag", NO_TAGS, REMOVE_TAG),
     _Row(
         "decimal number",
-        "an escape without all of its digits",
-        "write `\\\\` for a backslash, or use '…'",
+        "an escape with too few digits",
+        "write `\\\\` for a backslash, or use single quotes",
     ),
-    _Row("node content", "a value cannot begin here", "put it in quotes"),
+    _Row("node content", "expected a value", "put text with special characters in quotes"),
     _Row(
         "<document start>",
-        "a document cannot begin here without `---`",
-        "write `---` on the line above, or check the brackets and the indentation",
+        "unexpected text after the end of the document",
+        "check the brackets and the indentation, or begin a new document with `---` on the line above",
     ),
-    _Row("block scalar", "text after `|` or `>`", "begin the text on the next line"),
+    _Row("block scalar", "unexpected text after `|` or `>`", "begin the text on the next line"),
     _Row(
         "'-' indicator",
-        "this does not continue the list above it",
-        "begin it with `- `, or check the indentation",
+        "unexpected text in a list",
+        "begin the item with `- `, or check the indentation",
     ),
     _Row(
         "block",
-        "this does not continue what stands above it",
-        "check the indentation, or put the text in quotes",
+        "unexpected text",
+        "put the whole value in quotes, or check the indentation",
     ),
 )
 _CANNOT_BEGIN: Final = "cannot start any token"
 
 
 def parser_message(source: SourceFile, error: yaml.YAMLError) -> ParserMessage:
-    """Return what to say about what the parser raised."""
+    """Return the message for an error of the parser."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         unseen = INVISIBLE.search(source.text)
         return unseen_at(source, unseen) if unseen else _otherwise(START)
@@ -106,7 +114,7 @@ def parser_message(source: SourceFile, error: yaml.YAMLError) -> ParserMessage:
         return _cannot_begin(source, place)
     end = source.place_of(max(0, len(source.text.rstrip()) - 1))
     if "flow node" in parser_text and place >= end:
-        return ParserMessage(end, "a `[` or `{` that is not closed", "close it")
+        return ParserMessage(end, "missing `]` or `}`", "close the list or mapping")
     row = next((row for row in _ROWS if row.parser_text in parser_text), None)
     if row is None:
         return _otherwise(place)
@@ -115,10 +123,10 @@ def parser_message(source: SourceFile, error: yaml.YAMLError) -> ParserMessage:
 
 
 def too_deep_at(source: SourceFile, error: yaml.YAMLError) -> int:
-    """Return the offset at which libyaml stopped because of its own count of levels, 0 for another error.
+    """Return the offset at which libyaml stopped because of its own limit on levels, 0 for another error.
 
-    libyaml 0.2.6 reads 1,000 levels, more than `limits.spec_depth` may be. It looks ahead for a `:`, so that it
-    can stop before it has given the events from which we count. Of the text before the offset it gives all events.
+    libyaml 0.2.6 reads 1,000 levels, more than the maximum of `limits.spec_depth`. It looks ahead for a `:`, so it
+    can stop before it returns the events whose levels are counted. For the text before the offset it returns them all.
     """
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return 0
@@ -127,11 +135,11 @@ def too_deep_at(source: SourceFile, error: yaml.YAMLError) -> int:
 
 
 def unseen_at(source: SourceFile, found: re.Match[str]) -> ParserMessage:
-    """Return what to say about a character that may not stand in a spec."""
+    """Return the message for a character that a spec must not contain."""
     code = f"{ord(found[0]):04x}"
-    message = f"the invisible character U+{code.upper()} may not stand in a spec"
+    message = f"the invisible character U+{code.upper()} is not allowed"
     return ParserMessage(
-        source.place_of(found.start()), message, f'remove it, or write `"\\u{code}"` where it is meant'
+        source.place_of(found.start()), message, f'remove it, or write `"\\u{code}"` if it is intended'
     )
 
 
@@ -143,4 +151,4 @@ def _cannot_begin(source: SourceFile, place: Place) -> ParserMessage:
 
 
 def _otherwise(place: Place) -> ParserMessage:
-    return ParserMessage(place, "not YAML from here on", "put text with special characters in quotes")
+    return ParserMessage(place, "not valid YAML from here on", "put text with special characters in quotes")

@@ -1,4 +1,4 @@
-"""PyYAML's two parsers behind one name: libyaml's, and the pure one where PyYAML was built without it."""
+"""One interface for PyYAML's two parsers: libyaml's, and the pure one if PyYAML was built without libyaml."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
 BEYOND_UNICODE: Final = "found invalid Unicode character escape code"
-"""libyaml's words."""
+"""The message of libyaml."""
 
 
 class EventParser(Protocol):
-    """What both can do."""
+    """The common interface."""
 
     def get_event(self) -> Any:  # noqa: ANN401 - PyYAML's events share no useful class
         """Return the next event, None after the last."""
 
 
 class PureParser(Reader, Scanner, Parser):
-    """The pure one: 15 times slower, the same events."""
+    """The pure parser: the same events, 15 times slower."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -32,7 +32,7 @@ class PureParser(Reader, Scanner, Parser):
         """Return the next event, None after the last.
 
         Raises:
-            ScannerError: also if an escape names a number beyond Unicode, for which PyYAML raises what `chr` does.
+            ScannerError: also for an escape beyond Unicode, for which PyYAML raises the exceptions of `chr`.
         """
         try:
             return super().get_event()  # type: ignore[no-untyped-call]

@@ -1,12 +1,12 @@
-"""YAML text to values with their positions, strictly.
+"""Read YAML text strictly, as values with positions.
 
-A spec decides about money, so what is read must be what was meant: YAML 1.2's core schema (`no` is text), and
-nothing that means different things to different readers. Duplicate keys, keys that are not text, tags and merge
-keys are problems; so are a file that nests too deep and aliases that multiply beyond a limit.
+A spec decides what is submitted and paid for, so its YAML must be unambiguous: YAML 1.2's core schema (`no` is text),
+and nothing that YAML readers interpret differently. Duplicate keys, keys that are not text, tags and merge keys are
+problems; so are a file that is nested too deeply and aliases that expand beyond a limit.
 
-The parser (libyaml, where PyYAML was built with it) gives events, and the tree is built from them here, with a
-stack of its own. PyYAML's composer in C recurses instead, and 60 KB of `[` end the process with a segmentation
-fault; events do not recurse, and the depth is counted as they come.
+The parser (libyaml, if PyYAML was built with it) returns events, and this module builds the tree from them with its
+own stack. PyYAML's composer in C recurses, so 60 KB of `[` would end the process with a segmentation fault. Events
+need no recursion, and the depth is counted on the way.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from reconciler.specs.yaml.parser import FASTEST, EventParser
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import Document, Fields, Items, Node, place_of
 
-RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is meant"
+RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is intended"
 
 
 def read(
     source: SourceFile, limits: Limits, *, parser: Callable[[str], EventParser] = FASTEST
 ) -> tuple[list[Document], list[Problem]]:
-    """Return the documents of a file that hold anything, and what ended the reading early, if anything did."""
+    """Return the documents of a file that are not empty, and the problem that stopped reading, if any."""
     if not source.text.isascii() and (unseen := messages.INVISIBLE.search(source.text)):
         place, message, hint = messages.unseen_at(source, unseen)
         return [], [source.problem(place, message, hint=hint)]
@@ -72,7 +72,7 @@ class _StopError(Exception):
 
 
 _REFUSED: Final = ScalarEvent(None, None, (True, False), "")
-"""Stands for a key that is left out, together with its value."""
+"""Sentinel for a key that was rejected; its value is skipped too."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -84,29 +84,29 @@ class _Tree:
         self._source = source
         self._limits = limits
         self._count = 0
-        """Values so far, aliases expanded; collections that are still open are not counted."""
+        """Values so far, aliases expanded; open collections are not counted."""
         self._anchors: dict[str, tuple[Node, Any]] = {}
         self._incomplete = False
         self.found: list[Document] = []
-        """Each document that holds anything."""
+        """The documents that are not empty."""
         self.problems: list[Problem] = []
-        """What was found in the document that is being read."""
+        """The problems of the current document."""
 
     def read(self, parser: EventParser) -> None:  # noqa: C901, PLR0912 - see below
-        """Find the documents.
+        """Read the documents.
 
-        One loop, and calls only in the rarer cases: a call for every event would cost as much as the parser.
+        One loop with calls only in rare cases: a call for every event would take as long as the parser.
         """
         outer: list[tuple[Fields | Items, ScalarEvent | None]] = []
         root: Fields | Items = Items(DocumentStartEvent())
         inside = root
         key: ScalarEvent | None = None
         node: Node
-        most = 3 * self._limits.spec_nodes + 2  # no value gives more events, and the file two
+        most = 3 * self._limits.spec_nodes + 2  # at most three events per value, and two for the file
         text = self._source.text
         plain = (
             text.isascii() and "\\" not in text and "&" not in text and "!" not in text
-        )  # so is every value
+        )  # then every value is plain, too
         words, first = scalars.WORDS, scalars.FIRST
         events = iter(parser.get_event, None)
         for event in islice(events, most):
@@ -154,7 +154,7 @@ class _Tree:
         self._anchors, self._incomplete = {}, False
         if event.version not in {None, (1, 2)} or event.tags:
             self._problem(
-                event, "a directive (`%…`) is not taken", "leave it out: a spec is YAML 1.2 without tags"
+                event, "directives (`%…`) are not supported", "remove it: a spec is YAML 1.2 without tags"
             )
         return Items(event)
 
@@ -168,14 +168,14 @@ class _Tree:
         try:
             return scalars.resolve(event.value)
         except scalars.NotAValueError as error:
-            self._problem(event, str(error), "put it in quotes if it is meant as text")
+            self._problem(event, str(error), "put it in quotes if it is text")
             return event.value
 
     def _unusual(self, event: ScalarEvent) -> scalars.Scalar:
         if event.tag is not None:
             self._tagged(event)
         if _SURROGATE.search(event.value):
-            self._stop(event, "an escape that is not a character", messages.WRITE_CHARACTER)
+            self._stop(event, messages.NOT_A_CHARACTER, messages.WRITE_CHARACTER)
         value = self._plain(event) if event.tag is None and event.implicit[0] else event.value
         if event.anchor is not None:
             self._anchors[event.anchor] = (event, value)
@@ -196,8 +196,8 @@ class _Tree:
     def _alias(self, event: AliasEvent, depth: int) -> tuple[Node, Any]:
         target = self._anchors.get(event.anchor or "")
         if target is None:
-            message = f"nothing before this is called `&{event.anchor}`"
-            self._problem(event, message, "name the value first, or put the text in quotes")
+            message = f"unknown anchor `{event.anchor}`"
+            self._problem(event, message, f"define `&{event.anchor}` above, or put the text in quotes")
             return ScalarEvent(None, None, (True, False), "", event.start_mark), None
         waiting = [(target[0], depth)]
         while waiting:
@@ -214,13 +214,11 @@ class _Tree:
         if type(event) is ScalarEvent and type(value) is str:
             if value in parent.parts:
                 first = place_of(parent.parts[value][0]).line + 1
-                self._problem(
-                    event, f"`{value}` stands here twice, first in line {first}", "leave one of them"
-                )
+                self._problem(event, f"duplicate key `{value}`, first on line {first}", "remove one of them")
                 return _REFUSED
             if value != "<<" or not event.implicit[0]:
                 return event
-            message, hint = "the merge key `<<` is not taken", "write the fields out"
+            message, hint = "the merge key `<<` is not supported", "write the fields out"
         else:
             message, hint = "a field's name must be text", "put it in quotes"
         self._incomplete = True
@@ -228,7 +226,7 @@ class _Tree:
         return _REFUSED
 
     def _tagged(self, event: NodeEvent) -> None:
-        self._problem(event, "a tag (`!…`) is not taken", "leave it out: a spec holds plain values only")
+        self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
 
     def _grow(self, event: Event, size: int) -> None:
         self._count += size
@@ -237,7 +235,9 @@ class _Tree:
             self._stop(event, message, RAISE.format("spec_nodes"))
 
     def _too_deep(self, event: Event) -> NoReturn:
-        self._stop(event, f"more than {self._limits.spec_depth} levels deep", RAISE.format("spec_depth"))
+        self._stop(
+            event, f"more than {self._limits.spec_depth} levels of nesting", RAISE.format("spec_depth")
+        )
 
     def _problem(self, event: Event, message: str, hint: str) -> None:
         self.problems.append(self._source.problem(place_of(event), message, hint=hint))

@@ -1,12 +1,12 @@
-"""What an unquoted word of YAML means, by the core schema of YAML 1.2.2 (section 10.3.2).
+"""Resolve an unquoted word of YAML by the core schema of YAML 1.2.2 (section 10.3.2).
 
     (nothing) null ~            null
     true false                  a boolean; `yes`, `no`, `on`, `off` are text
-    12 -3 012 0o14 0x1F         whole numbers; a leading zero means nothing
+    12 -3 012 0o14 0x1F         whole numbers; a leading zero is ignored
     1.5 1e3 .5                  numbers
     everything else             text: dates, 12:30:45, 1_000 and versions like 1.2.3 too
 
-JSON has no infinity and no NaN, and what we read becomes JSON, so `.inf` and `.nan` are refused.
+Values become JSON, which has no infinity and no NaN, so `.inf` and `.nan` are refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 Scalar: TypeAlias = "bool | int | float | str | None"
 
 MAX_NUMBER_LENGTH: Final = 64
-"""Characters of an unquoted number. Longer ones are ids or hostile, and neither is a number."""
+"""Maximum characters of an unquoted number. A longer one is an id or hostile input."""
 
 WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -26,7 +26,7 @@ WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 FIRST: Final = frozenset("0123456789+-.")
-"""What a number begins with: a word that begins otherwise, and is not among `WORDS`, is text."""
+"""The first characters of numbers: a word that begins otherwise, and is not in `WORDS`, is text."""
 _NUMBER: Final = re.compile(
     r"(?P<ten>[-+]?[0-9]+)|0o(?P<eight>[0-7]+)|0x(?P<sixteen>[0-9a-fA-F]+)"
     r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
@@ -36,16 +36,16 @@ _BASES: Final = {"ten": 10, "eight": 8, "sixteen": 16}
 
 
 class NotAValueError(ValueError):
-    """An unquoted word that means something JSON cannot hold. Its text says what."""
+    """An unquoted word is a value that JSON cannot represent. The text is the message."""
 
 
 def may_be_other_than_text(text: str) -> bool:
-    """Tell, quickly, whether `resolve` may return anything but `text` itself."""
+    """Return, quickly, whether `resolve` may return anything but `text` itself."""
     return text in WORDS or text[0] in FIRST
 
 
 def resolve(text: str) -> Scalar:
-    """Return what the unquoted word `text` means.
+    """Return the value of the unquoted word `text`.
 
     Raises:
         NotAValueError: infinity, NaN, or a number that cannot be kept.
@@ -60,9 +60,9 @@ def _number(text: str) -> Scalar:
         return text
     kind = found.lastgroup or ""
     if kind == "no_json":
-        raise NotAValueError(f"{text} is not a number that JSON can hold")
+        raise NotAValueError(f"{text} is not a number in JSON")
     if len(text) > MAX_NUMBER_LENGTH:
-        raise NotAValueError(f"a number of {len(text):,} digits")
+        raise NotAValueError(f"a number of {len(text):,} characters; at most {MAX_NUMBER_LENGTH}")
     if kind in _BASES:
         return int(found[kind], _BASES[kind])
     value = float(text)

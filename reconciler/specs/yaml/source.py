@@ -1,4 +1,4 @@
-"""A text file that a person wrote: decoded strictly, and able to say where in it something is wrong."""
+"""The text of a file: decoded strictly, with problems that show a position and an excerpt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UTF16_MARKS: Final = (BOM_UTF16_BE, BOM_UTF16_LE)
 
 
 class Place(NamedTuple):
-    """Where something stands in a text; both count from 0, as the parser does."""
+    """A position in a text; both count from 0, as in the parser."""
 
     line: int
     column: int
@@ -49,11 +49,11 @@ class SourceFile:
         """Return a problem of this file.
 
         Args:
-            place: where it stands; None for the file as a whole.
+            place: its position; None for the file as a whole.
             message: what is wrong.
             hint: the next step.
-            warning: True where the file is still usable.
-            show: False where the line must not be repeated (it may hold a prompt).
+            warning: True if the file is still usable.
+            show: False if the line must not be shown (it may contain a prompt).
         """
         if place is None:
             return Problem(path=self.path, message=message, hint=hint, warning=warning)
@@ -68,7 +68,7 @@ class SourceFile:
         )
 
     def _holds_prompts(self, line: int) -> bool:
-        """Whether a line stands beneath `requests:`, as far as its indentation tells without a parser."""
+        """Whether a line is below `requests:`, judged by its indentation without a parser."""
         for above in reversed(self.text.split("\n", line + 1)[: line + 1]):
             if above[:1] not in ("", " ", "\t", "#", "-", "\r"):
                 return above.startswith(("requests:", "{", "["))
@@ -81,7 +81,7 @@ class SourceFile:
 
 
 def decode(path: str, data: bytes) -> SourceFile | Problem:
-    """Return the text of a file, or the problem that keeps it from being text."""
+    """Return the text of a file, or a problem if it is not UTF-8."""
     body = data.removeprefix(BOM_UTF8)
     try:
         return SourceFile(path, body.decode())

@@ -1,7 +1,7 @@
-"""A YAML document as read: plain values, and beside them where each was written.
+"""A YAML document: plain values, and the position of each.
 
-A scalar's node is the parser's own event, which holds its text as written and its mark. Only collections need a
-node of ours, so remembering every position costs next to nothing.
+A scalar's node is the parser's own event, which has its text as written and its mark. Only collections need an extra
+node, so keeping every position costs next to nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.specs.yaml.source import START, Place, SourceFile
 
 Step: TypeAlias = "str | int"
 Path: TypeAlias = tuple[Step, ...]
-"""A way into a document: `("input_files", 0)`."""
+"""The path of a value in a document: `("input_files", 0)`."""
 
 
 def dotted(path: Path) -> str:
@@ -64,11 +64,11 @@ class Document(Struct, frozen=True):
     value: Any
     """dict, list, str, int, float, bool or None, nested."""
     problems: tuple[Problem, ...]
-    """What reading it found; the value is still good for further checks."""
+    """The problems found while reading; the value can still be checked further."""
     incomplete: bool
-    """True where a key had to be left out of the value: nothing can be said to be missing."""
+    """True if a key was rejected and omitted from the value: then no field can be reported as missing."""
     sources: Mapping[Path, SourceFile] = {}
-    """Where the values stand that another file gave."""
+    """The files of the values that come from another file."""
 
     @property
     def line(self) -> int:
@@ -76,7 +76,7 @@ class Document(Struct, frozen=True):
         return self.place(()).line + 1
 
     def find(self, path: Path) -> Node | None:
-        """Return the node at `path`, None where nothing was written."""
+        """Return the node at `path`, None if there is none."""
         node: Node | None = self.node
         for step in path:
             if isinstance(node, Fields) and isinstance(step, str):
@@ -88,44 +88,44 @@ class Document(Struct, frozen=True):
         return node
 
     def at(self, path: Path) -> Any:  # noqa: ANN401 - JSON
-        """Return the value at `path` of fields, None where there is none."""
+        """Return the value at `path` of fields, None if there is none."""
         value = self.value
         for step in path:
             value = value.get(step) if isinstance(value, dict) else None
         return value
 
     def place(self, path: Path) -> Place:
-        """Return where the value at `path` stands, or else the nearest thing around it."""
+        """Return the place of the value at `path`, or else of the nearest value around it."""
         node = self.find(path)
         return _place(node) if node is not None else self.place(path[:-1]) if path else START
 
     def key_place(self, path: Path) -> Place:
-        """Return where the key of the value at `path` stands."""
+        """Return the place of the key at `path`, or else of the value."""
         parent = self.find(path[:-1])
         if isinstance(parent, Fields) and path[-1] in parent.parts:
             return place_of(parent.parts[str(path[-1])][0])
         return self.place(path)
 
     def source_of(self, path: Path) -> SourceFile:
-        """Return the file in which the value at `path` was written."""
+        """Return the file of the value at `path`."""
         while path and path not in self.sources:
             path = path[:-1]
         return self.sources.get(path, self.source)
 
     def texts(self, path: Path) -> dict[str, str]:
-        """Return the scalars of the mapping at `path` as they were written; nothing where there is none."""
+        """Return the scalars of the mapping at `path` as written; empty if there is none."""
         node = self.find(path)
         parts = node.parts.items() if isinstance(node, Fields) else ()
         return {key: part.value for key, (_, part) in parts if isinstance(part, yaml.ScalarEvent)}
 
     def text(self, path: Path) -> str:
-        """Return the scalar at `path` as it was written, "" where there is none."""
+        """Return the scalar at `path` as written, "" if there is none."""
         node = self.find(path)
         return node.value if isinstance(node, yaml.ScalarEvent) else ""
 
 
 def place_of(event: yaml.Event) -> Place:
-    """Return where the text of an event begins."""
+    """Return the place where the text of an event begins."""
     mark = event.start_mark
     return Place(mark.line, mark.column) if mark else START
 
