@@ -31,9 +31,13 @@ def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[st
     """With one writer, and within the settle time, an attempt at a piece of work is bought once.
 
     Again only after this tool stopped the job of it, or the one that it was a duplicate of, for the sake of a spec that
-    was removed, suspended or changed. That a person stopped it is no reason.
+    was removed, suspended or changed. That a person stopped it is no reason, unless the run could not know it: for a
+    job that its ledger does not hold, the tag of the job that replaced it speaks. docs/guarantees.md names that case.
     """
-    twin_stopped = any(_stopped_for_a_spec(other) for other in create.others())
+    twin_stopped = any(
+        _stopped_for_a_spec(other) or (other.person_at is not None and _may_be_ours(create, other))
+        for other in create.others()
+    )
     for other in create.of_the_same_writer():
         stopped = _stopped_for_a_spec(other) or (twin_stopped and other.cancels)
         if other.attempt == create.job.attempt and not stopped:
