@@ -101,7 +101,7 @@ def page() -> str:
         reference_text.SETTINGS,
         f"```yaml\n{SETTINGS_EXAMPLE}```",
         *_fields(settings, settings),
-        *(block for name in ("limits", "guards") for block in _inner(name, settings)),
+        *(block for name in ("on_end", "limits", "uploads", "guards") for block in _inner(name, settings)),
     ]
     return "\n\n".join(blocks) + "\n"
 
