@@ -233,7 +233,7 @@ def test_a_result_file_that_is_not_there_just_after_the_end_is_asked_for_again(s
     first = stage.run("outputs", "pull")
     assert first.code == 1
     assert "output.jsonl of job 00000002" in first.out
-    assert "hint: the job has just ended: run again in a while" in first.out
+    assert "hint: the job has just ended: run again in a few minutes" in first.out
     assert "1 pulled" in stage.run("outputs", "pull").out
 
 
