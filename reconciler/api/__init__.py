@@ -1,15 +1,15 @@
-"""The API of Mistral AI as this tool needs it: batch jobs and files. The only place that speaks HTTP.
+"""The API of Mistral AI as far as this tool needs it: batch jobs and files. No other package sends HTTP to it.
 
-`client` holds what a command is given: a `Reader`, or a `Writer` where it may write. `wire` folds JSON into the
-values of `reconciler.model` and `values`, `errors` sorts what can go wrong by remedy, `retry` decides when
-asking again is worth it, `transport` makes the real connection or one into the process itself, `key` keeps the
-API key out of sight. Importing this package alone imports none of them.
+`client` has the classes that commands use: a `Reader`, or a `Writer` if the command may write. `wire` converts JSON
+to the values of `reconciler.model` and `values`, `errors` sorts errors by remedy, `retry` decides whether to
+retry, `transport` connects to the network or to an application in the process, `key` keeps the API key out of logs
+and messages. Importing this package alone imports none of them.
 """
 
 import sys
 from typing import Any
 
-# httpx imports its own command line, and rich with it, wherever rich is installed: 45 ms that nobody needs here. None
-# says that there is none, which is what it finds without its extra.
+# If rich is installed, httpx imports its own command line and rich with it: 45 ms for nothing. None marks the module
+# as missing, as it is without that extra of httpx.
 modules: dict[str, Any] = sys.modules
 modules.setdefault("httpx._main", None)

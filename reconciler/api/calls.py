@@ -1,4 +1,4 @@
-"""What can be asked of the API: paths, query parameters, and a request as a value."""
+"""Requests to the API as values: method, path, query and body."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ JOBS: Final = "/v1/batch/jobs"
 FILES: Final = "/v1/files"
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
-"""An id becomes a part of a path: no slash, no question mark, no `..`."""
+"""An id becomes part of a path: no slash, no question mark, no `..`."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A request, but for the host and the key."""
+    """A request, without the host and the key."""
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     content: bytes | None = None
-    """A body of JSON."""
+    """A JSON body."""
     form: Mapping[str, str] | None = None
-    """The fields of a form beside `files`."""
+    """The fields of a form, apart from `files`."""
     files: Mapping[str, Any] | None = None
-    """A file to be sent with the form, as httpx takes it."""
+    """The file to send with the form, in the shape that httpx takes."""
     least_seconds: float = 0.0
-    """A timeout, where the usual one is shorter."""
+    """Minimum timeout: used if the client's own is shorter."""
     start: int = 0
-    """How many bytes of the answer's body are here already; the API may send all of it all the same."""
+    """First byte of the file to ask for (`Range`). The API may send the whole file anyway."""
 
 
 def job_path(job_id: str, action: str = "") -> str:
@@ -54,7 +54,7 @@ def file_path(file_id: str, part: str = "") -> str:
 
 
 def given(**parameters: str | None) -> list[tuple[str, str]]:
-    """Return the parameters that have a value, as pairs."""
+    """Return the parameters that are not None, as pairs."""
     return [(name, value) for name, value in parameters.items() if value is not None]
 
 

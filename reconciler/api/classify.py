@@ -1,8 +1,8 @@
-"""From what HTTP shows (a status, a body, an exception of httpx) to an error of `errors`.
+"""Turn a status, a body or an exception of httpx into an error of `errors`.
 
-The line between "certainly not done" and "may have happened" is drawn here and nowhere else. Connecting, the
-TLS handshake, waiting for a free connection and a proxy's refusal come before the request is sent; whatever fails
-after that is unknown, even where the request was probably cut short.
+Only this module decides between "not carried out" and "may have been carried out". Connecting, the TLS handshake,
+waiting for a free connection and a proxy's refusal come before the request is sent. After any later failure the
+outcome is unknown, even if the request was probably cut short.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _NEVER_SENT: Final = (
 
 _PART: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
-_WRONG_HOST: Final = "check the base URL: the key goes to the configured host alone"
+_WRONG_HOST: Final = "check the base URL: the key is sent only to the configured host"
 
 
 def error_from_response(status: int, headers: httpx.Headers, body: bytes, *, points_to: str = "") -> ApiError:
-    """Class an answer that is no success.
+    """Return the error for an answer that is not a success.
 
     Args:
         status: the HTTP status, anything but 2xx.
         headers: of the answer.
         body: as much of it as could be read.
-        points_to: the host that a redirect names, "" for none.
+        points_to: the host that a redirect leads to, "" for none.
     """
     content_type = headers.get("content-type", "")
     text = f"{status}: {error_text.describe_error_body(body, status=status, content_type=content_type)}"
@@ -55,10 +55,13 @@ def error_from_response(status: int, headers: httpx.Headers, body: bytes, *, poi
     wait = retry_after(headers)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         if wait is not None:
-            hint = f"nothing was done: wait {math.ceil(wait):,} s and run the same command again"
+            seconds = math.ceil(wait)
+            hint = (
+                f"the API did not carry out the request: wait {seconds:,} s, then run the same command again"
+            )
         return RateLimitedError(text, hint=hint, status=status, transient=True, retry_after=wait)
     if httpx.codes.is_client_error(status) and status != httpx.codes.REQUEST_TIMEOUT:
-        # A proxy's page about a 404 says nothing about our job, so it is none of the classes that code relies on.
+        # A proxy's 404 page says nothing about our job, so it must not become a class that code acts on.
         kind = RejectedError if html else errors.CLASSES.get(status, RejectedError)
         return kind(text, hint=hint, status=status)
     if httpx.codes.is_redirect(status):
@@ -72,10 +75,10 @@ def error_from_response(status: int, headers: httpx.Headers, body: bytes, *, poi
 
 
 def retry_after(headers: httpx.Headers) -> float | None:
-    """Return the seconds that `Retry-After` asks for, None where it is absent or not understood.
+    """Return the seconds that `Retry-After` asks for, None if it is absent or not understood.
 
-    It is a number of seconds or a date (RFC 9110, section 10.2.3). A date is read against the answer's own `Date`,
-    so the clock of this machine may be wrong.
+    It is a number of seconds or a date (RFC 9110, section 10.2.3). A date is compared with the answer's own `Date`,
+    so a wrong clock on this machine does not matter.
     """
     value = headers.get("retry-after", "")
     try:
@@ -90,15 +93,15 @@ def retry_after(headers: httpx.Headers) -> float | None:
 
 
 def extent(status: int, headers: httpx.Headers, *, wanted: int) -> tuple[int, int | None]:
-    """Return where an answer's body begins in the whole, and the bytes of the whole where that is said.
+    """Return the offset of an answer's body in the file, and the size of the file if the answer has it.
 
     Args:
         status: the HTTP status, 2xx.
         headers: of the answer.
-        wanted: the byte from which on it was asked for.
+        wanted: the first byte that the request asked for.
 
     Raises:
-        MalformedAnswerError: it is a part, and not that one (RFC 9110, section 14.4).
+        MalformedAnswerError: it is a different part (RFC 9110, section 14.4).
     """
     encoded = headers.get("content-encoding", "identity").lower() != "identity"
     if status != httpx.codes.PARTIAL_CONTENT:
@@ -106,12 +109,12 @@ def extent(status: int, headers: httpx.Headers, *, wanted: int) -> tuple[int, in
         return 0, int(length) if length.isdecimal() and not encoded else None
     part = _PART.fullmatch(headers.get("content-range", ""))
     if encoded or part is None or int(part[1]) != wanted:
-        raise MalformedAnswerError("the API sent another part of the file than was asked for")
+        raise MalformedAnswerError("the API sent a different part of the file than requested")
     return wanted, None if part[2] == "*" else int(part[2])
 
 
 def served_at(headers: httpx.Headers) -> float | None:
-    """Return what the server's clock says (`Date`), Unix seconds; None where it does not say."""
+    """Return the answer's `Date`, Unix seconds by the server's clock; None if it has none."""
     try:
         return parsedate_to_datetime(headers.get("date", "")).timestamp()
     except (ValueError, TypeError, OverflowError):
@@ -119,7 +122,7 @@ def served_at(headers: httpx.Headers) -> float | None:
 
 
 def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
-    """Class a request that ended without a whole answer."""
+    """Return the error for a request without a complete answer."""
     timed_out = isinstance(error, httpx.TimeoutException)
     if isinstance(error, _NEVER_SENT):
         return _unsent(error, timed_out=timed_out)
@@ -129,11 +132,11 @@ def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
         case httpx.TimeoutException():
             what = "no answer in time"
         case httpx.InvalidURL():
-            return OutcomeUnknownError(f"a redirect to nowhere: {error}", hint=_WRONG_HOST)
+            return OutcomeUnknownError(f"a redirect to an invalid address: {error}", hint=_WRONG_HOST)
         case httpx.DecodingError():
-            what = f"the answer is compressed and damaged: {error}"
+            what = f"the compressed answer is damaged: {error}"
         case _:
-            what = f"the connection broke before the answer was whole: {error}"
+            what = f"the connection broke before the answer was complete: {error}"
     return OutcomeUnknownError(what, transient=True, timed_out=timed_out)
 
 
@@ -150,16 +153,16 @@ def _unsent(error: httpx.TransportError, *, timed_out: bool) -> UnreachableError
             hint = "check HTTPS_PROXY and NO_PROXY"
         case _, ssl.SSLCertVerificationError():
             what, transient = f"the server's certificate is not trusted: {cause.verify_message}", False
-            hint = "behind a proxy that opens TLS, name its certificate authority in SSL_CERT_FILE"
+            hint = "behind a proxy that intercepts TLS, set SSL_CERT_FILE to its certificate authority"
         case _, ssl.SSLError():
             what, transient = f"no TLS connection: {cause}", False
-            hint = "check HTTPS_PROXY, and that the base URL's port speaks HTTPS"
+            hint = "check HTTPS_PROXY, and that the base URL's port serves HTTPS"
         case _, socket.gaierror():
-            what = f"the host's name has no address: {cause.strerror}"
+            what = f"the host name cannot be resolved: {cause.strerror}"
             transient = cause.errno == socket.EAI_AGAIN
             hint = "check the spelling of the base URL, and the network"
         case _, ConnectionRefusedError():
-            what = "connection refused: nothing listens there"
+            what = "connection refused: no server listens at the base URL"
             hint = "check the base URL's host and port: is the sandbox's server running?"
         case _:
             what = f"no connection: {cause}"
@@ -167,10 +170,10 @@ def _unsent(error: httpx.TransportError, *, timed_out: bool) -> UnreachableError
 
 
 def _cause(error: httpx.TransportError) -> BaseException:
-    """Return the operating system's or OpenSSL's own error, which httpcore and httpx wrap; else `error`.
+    """Return the error of the operating system or of OpenSSL that httpcore and httpx wrap; else `error`.
 
-    httpcore re-raises `from None`, so its wrapper holds the cause as a context. No context is followed further:
-    it may be whatever the caller was just handling.
+    httpcore re-raises `from None`, so its wrapper has the cause as a context. No context is followed further: it may
+    be an unrelated exception that the caller was handling.
     """
     wrapper = error.__cause__
     inner = wrapper and (wrapper.__cause__ or wrapper.__context__)

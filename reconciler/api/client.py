@@ -1,7 +1,7 @@
-"""The API's calls, one method each. A `Reader` cannot write; a command that must not write is given only that.
+"""The API's calls, one method each. A `Reader` cannot write; a command that must not write gets only a `Reader`.
 
-Reads and cancels are repeated within the retry policy. Creates, uploads and deletes are sent exactly once: a create
-that is blindly repeated after a lost answer buys the work twice, and only the caller can look before it repeats.
+Reads are repeated within the retry policy. Every write is sent exactly once: a create that is repeated blindly after
+a lost answer submits the work twice, and only the caller can check the outcome before it repeats.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 BASE_URL: Final = "https://api.mistral.ai"
 TIMEOUT_SECONDS: Final = 30.0
 UPLOAD_TIMEOUT_SECONDS: Final = 300.0
-"""How long the server may take over a piece of an upload, or over the answer once it has all of a large file."""
+"""Timeout for each piece of an upload, and for the answer after the server has received a large file."""
 
 
 class Reader:
     """Reads jobs and files. Threads may share it; it owns its transport and closes it.
 
     Args:
-        base_url: HTTPS, or this machine itself.
-        key: goes to that host alone; redirects are never followed.
-        transport: what carries requests.
+        base_url: HTTPS, or this machine.
+        key: sent only to that host; redirects are never followed.
+        transport: sends the requests.
         timeout_seconds: for connecting, for each piece sent or received, and for an answer's body as a whole.
-        retry: shared by everything that one run asks.
-        on_request: hears of every attempt at every request. What it raises is dropped.
+        retry: shared by all requests of a run.
+        on_request: called after every attempt at every request. Its exceptions are ignored.
 
     Raises:
-        ReconcilerError: the key may not be sent to that base URL. Every method raises `errors.ErrorResponse`.
+        ReconcilerError: the key may not be sent to that base URL. Every method raises `errors.ApiError`.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class Reader:
 
         Args:
             page: 0-based.
-            page_size: how many jobs a page holds; the API's upper limit is documented nowhere.
-            order_by: `created` puts the oldest first, so that what is created meanwhile does not shift pages.
-            metadata: only jobs with these pairs, which are sent as query parameters of their own names, as the
-                official SDK does. What the server makes of them is documented nowhere: never conclude from such a
-                list that something is absent.
+            page_size: how many jobs a page has; the API's upper limit is undocumented.
+            order_by: `created` puts the oldest first, so that new jobs do not shift the pages.
+            metadata: only jobs with these pairs. They are sent as query parameters of the same names, as the official
+                SDK does. How the server filters is undocumented: never conclude from such a list that a job does not
+                exist.
         """
         query = [("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by)]
         query += (metadata or {}).items()
@@ -120,8 +120,8 @@ class Reader:
 
         Args:
             page: 0-based.
-            page_size: how many files a page holds.
-            purpose: only files uploaded for it.
+            page_size: how many files a page has.
+            purpose: only files uploaded for this purpose.
             sample_type: `batch_request`, `batch_result`, `batch_error`, …; several mean any of them.
             source: `upload`, `repository` or `mistral`; several mean any of them.
         """
@@ -145,18 +145,18 @@ class Reader:
         """Open a file: `with reader.file_content(id) as pieces: …`, in constant memory.
 
         Raises:
-            ApiError: on opening, after retries; or from the iterator when the body breaks off. A connection that is
-                merely closed too early cannot always be told from the end: compare with `File.size`.
+            ApiError: on opening, after retries; or from the iterator if the body breaks off. A connection that closes
+                early does not always raise: compare the length with `File.size`.
         """
         return self._exchange.streamed(Call(method="GET", path=calls.file_path(file_id, "/content")))
 
     def file_from(self, file_id: str, *, start: int) -> AbstractContextManager[Content]:
-        """Open a file from a byte on: `with reader.file_from(id, start=size_of_what_is_here) as content: …`.
+        """Open a file at an offset: `with reader.file_from(id, start=bytes_already_here) as content: …`.
 
-        Whether the API continues is documented nowhere: look at `content.start`.
+        Whether the API honours the offset is undocumented: check `content.start`.
 
         Raises:
-            RejectedError: 416, where there are no such bytes.
+            RejectedError: 416, the file has no bytes from `start` on.
             ApiError: as for `file_content`.
         """
         return self._exchange.continued(
@@ -165,25 +165,25 @@ class Reader:
 
 
 class Writer(Reader):
-    """A reader that can also buy, stop, send and delete."""
+    """A reader that can also create, cancel, upload and delete."""
 
     def create_job(self, job: CreateJob) -> Job:
-        """Buy a job: one POST, never repeated here.
+        """Create a job: one POST, never repeated here.
 
         Raises:
-            UnreachableError: it never left; nothing was bought.
-            RateLimitedError: nothing was bought.
-            RejectedError: nothing was bought.
-            OutcomeUnknownError: it may have been bought. Look for it before anything else.
+            UnreachableError: the request was never sent; no job was created.
+            RateLimitedError: no job was created.
+            RejectedError: no job was created.
+            OutcomeUnknownError: the job may have been created. Look for it before anything else.
         """
         call = Call(method="POST", path=calls.JOBS, content=wire.write_create(job))
         return self._exchange.send_once(call, wire.read_job)
 
     def cancel_job(self, job_id: str) -> Job:
-        """Ask for a job to be stopped and return it as it is then. Not repeated: look at the job first.
+        """Request a job's cancellation and return the job from the answer. Not repeated: read the job first.
 
         Raises:
-            RejectedError: for one that has already ended, perhaps: what the API answers then is documented nowhere.
+            RejectedError: perhaps, for a job that has already ended: the API's answer to that is undocumented.
         """
         return self._exchange.send_once(
             Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job
@@ -199,21 +199,21 @@ class Writer(Reader):
         visibility: Literal["workspace", "user"] | None = None,
         on_progress: Callable[[int], object] | None = None,
     ) -> Upload:
-        """Send a file of batch requests, in constant memory and with its length announced; never repeated here.
+        """Upload a file of batch requests, in constant memory and with its length announced; never repeated here.
 
         Args:
-            filename: what the API shall call it.
+            filename: its name at the API.
             content: opened for reading bytes.
-            size: how many bytes of it are sent.
+            size: how many of its bytes to send.
             expiry_hours: after which the API deletes it; None leaves that to the API (30 days).
             visibility: who sees it; None leaves that to the API (the workspace).
-            on_progress: is told how many bytes more were handed over.
+            on_progress: called with the number of bytes of each piece.
 
         Returns:
-            The file and the hash of what was sent. Equal bytes sent twice become two files.
+            The file and the hash of the bytes sent. Equal bytes sent twice become two files.
 
         Raises:
-            ReconcilerError: the content ends before `size`, or cannot be read; the API keeps nothing of it.
+            ReconcilerError: the content ends before `size` or cannot be read; the API keeps no part of it.
         """
         outgoing = HashingReader(content, size=size, name=filename, on_progress=on_progress)
         form = [
@@ -230,7 +230,7 @@ class Writer(Reader):
         return Upload(file=self._exchange.send_once(call, wire.read_file), sha256=outgoing.sha256)
 
     def delete_file(self, file_id: str) -> bool:
-        """Delete a file; False where the API says that it did not."""
+        """Delete a file. Return False if the API says that it did not."""
         return self._exchange.send_once(
             Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted
         )

@@ -1,19 +1,19 @@
-r"""The body of an error answer, told in one sentence.
+r"""Turn the body of an error answer into one line.
 
-The API and what stands before it speak in many shapes; each has been met in the wild:
+The API, and the proxies and gateways before it, use many shapes. Each of these has been seen in practice:
 
-| shape | told as |
+| shape | shown as |
 |---|---|
 | `{"message": "Invalid model", "code": "unknown_model", …}` | Invalid model |
 | `{"detail": "Unauthorized"}` | Unauthorized |
 | `{"detail": [{"loc": ["body", "endpoint"], "msg": "Field required", "input": …}]}` | body.endpoint: Field required |
-| `{"message": {"detail": […]}}`, `{"message": […]}` | the same, from further inside |
+| `{"message": {"detail": […]}}`, `{"message": […]}` | the same, from the nested value |
 | `{"message": "{\"detail\": …}"}` | the same, from the JSON inside the string |
 | an HTML page | an HTML page, "502 Bad Gateway" |
 | other text | its beginning |
-| nothing, or nothing of the above | the status's own name |
+| nothing, or none of the above | the status's own name |
 
-`input` and everything else not named here is left out: it may repeat a prompt.
+`input` and all other keys are left out: they may repeat a prompt.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ import msgspec
 from reconciler.text.sanitize import clean
 
 _MESSAGE_KEYS: Final = ("detail", "message", "error", "errors", "title")
-"""Keys that hold text for people, the most precise first."""
+"""Keys whose text is for people, the most precise first."""
 
 _MAX_LISTED_ERRORS: Final = 5
-"""Mistakes of one request that are told; the rest is counted."""
+"""Errors of one request that are shown; the rest is counted."""
 
 MAX_LENGTH: Final = 300
-"""Characters of a foreign message that a reader is shown."""
+"""Characters shown of a message that is not ours."""
 
 _MAX_DEPTH: Final = 6
-"""How far into one another messages may be wrapped."""
+"""How deep messages may be nested."""
 
 _HEAD: Final = 8192
-"""Bytes of a page in which its title is looked for: the search is quadratic for a page that means ill."""
+"""Bytes of a page that are searched for its title: the search is quadratic for a malicious page."""
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
 def describe_error_body(body: bytes, *, status: int, content_type: str = "") -> str:
-    """Return what the body says, one line of any length; the name of `status` where it says nothing."""
+    """Return the body's message on one line of any length, or the name of `status` if it has none."""
     if is_html(body, content_type):
         title = _TITLE.search(body[:_HEAD].decode(errors="replace"))
         named = _line(html.unescape(title[1])) if title else ""
@@ -58,12 +58,12 @@ def describe_error_body(body: bytes, *, status: int, content_type: str = "") -> 
 
 
 def cut(text: str, longest: int = MAX_LENGTH) -> str:
-    """Return at most `longest` characters of `text`, with an ellipsis where something was left out."""
+    """Return at most `longest` characters of `text`, with an ellipsis if it was cut."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def is_html(body: bytes, content_type: str = "") -> bool:
-    """Tell whether an answer is a web page: nothing that the API itself would send."""
+    """Return whether an answer is a web page, which the API itself never sends."""
     start = body[:256].lstrip().lower()
     return start.startswith((b"<!doctype html", b"<html")) or (
         content_type.lower().startswith("text/html") and start.startswith(b"<")
@@ -107,7 +107,7 @@ def _extract_message(value: object, depth: int = 0) -> str:
 
 
 def _unwrapped(text: str, depth: int) -> str:
-    """Return what a message says that may itself be JSON."""
+    """Return the text of a message that may itself be JSON."""
     if not text.lstrip().startswith(("{", "[")):
         return text
     try:
@@ -117,7 +117,7 @@ def _unwrapped(text: str, depth: int) -> str:
 
 
 def _where(location: object) -> str:
-    """Return `body.requests.3.custom_id` for the list that FastAPI sends."""
+    """Return a path such as `body.requests.3.custom_id` for the list that FastAPI sends."""
     if not isinstance(location, list):
         return ""
     return ".".join(cut(str(part), 60) for part in location if isinstance(part, str | int))

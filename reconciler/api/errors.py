@@ -1,16 +1,16 @@
-"""What can go wrong between us and the API, sorted by what may be done about it.
+"""Errors of the API's client, sorted by remedy.
 
-A create is money, so the first question about a failure is not why but *whether it happened*:
+A create costs money, so the first question about a failure is whether the API carried the request out:
 
-| class | did the API do it? | remedy |
+| class | carried out? | remedy |
 |---|---|---|
-| `UnreachableError` | no: the request never left | mend the connection, then repeat |
+| `UnreachableError` | no: the request was never sent | fix the connection, then repeat |
 | `RateLimitedError` | no | wait, then repeat |
-| `RejectedError` | no, and it never will as it stands | change something |
-| `OutcomeUnknownError` | nobody can tell | look before repeating |
-| `MalformedAnswerError` | it answered, but not in words we know | look before repeating |
+| `RejectedError` | no, and a repeat fails the same way | change the request |
+| `OutcomeUnknownError` | unknown | check the outcome before repeating |
+| `MalformedAnswerError` | unknown: the answer cannot be read | check the outcome before repeating |
 
-Light: importing this module imports neither httpx nor msgspec.
+Importing this module imports neither httpx nor msgspec.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from reconciler.errors import ReconcilerError
 
 
 class ApiError(ReconcilerError):
-    """A request that did not end in an answer. `str` is one line: request, status, what the API says of it.
+    """A request that failed. `str` is one line: request, status and the API's message.
 
     Attributes:
-        text: what went wrong, cleaned and cut: `422: body.endpoint: Field required`.
-        request: method and path, "" before the client has added them.
-        status: the HTTP status, None where no answer came.
-        transient: True where the same request may well succeed a little later.
-        timed_out: True where time was lost; such a retry costs more.
-        retry_after: seconds that the API asks us to wait, None where it does not say.
+        text: the message, cleaned and cut: `422: body.endpoint: Field required`.
+        request: method and path, "" until the client adds them.
+        status: the HTTP status, None if no answer came.
+        transient: whether the same request may succeed a little later.
+        timed_out: whether the attempt ended in a timeout; its retry costs more.
+        retry_after: seconds that the API asks the client to wait, None if it does not.
         attempts: how often the request was sent, this failure included.
-        gave_up: why no further attempt was made, "" where the failure itself says it.
+        gave_up: why there was no further attempt, "" if the failure itself says it.
     """
 
     next_step: ClassVar[str] = ""
-    """The hint where the status has none of its own."""
+    """The hint, unless the status has its own."""
 
     def __init__(
         self,
@@ -65,76 +65,75 @@ class ApiError(ReconcilerError):
 
 
 class UnreachableError(ApiError):
-    """The request never left: no address, no connection, no trusted certificate. Certainly not done."""
+    """The request was never sent: no address, no connection, no trusted certificate. Not carried out."""
 
     next_step = "check the network and the base URL"
 
 
 class RateLimitedError(ApiError):
-    """429: too many requests. Certainly not done."""
+    """429: too many requests. Not carried out."""
 
-    next_step = "nothing was done: wait a minute and run the same command again"
+    next_step = "the API did not carry out the request: wait a minute, then run the same command again"
 
 
 class RejectedError(ApiError):
-    """The API refuses the request as it stands. Certainly not done."""
+    """The API rejects the request. Not carried out."""
 
-    next_step = "nothing was done: change what the API names, then try again"
+    next_step = "the API rejected the request: fix the value it names, then run the same command again"
 
 
 class AuthError(RejectedError):
     """401: the key is missing, wrong or revoked."""
 
     next_step = (
-        "check the key in MISTRAL_API_KEY or --api-key-file: it is missing, wrong, revoked or of another workspace "
+        "check the key in MISTRAL_API_KEY or --api-key-file: it is missing, wrong, revoked or for another workspace "
         "(with another workspace's key every job looks missing)"
     )
 
 
 class BillingError(RejectedError):
-    """402: the workspace may not buy batch jobs."""
+    """402: the workspace may not create batch jobs."""
 
     next_step = (
-        "nothing was bought: enable billing for batch jobs in the workspace's settings, then apply again"
+        "no job was created: enable billing for batch jobs in the workspace's settings, then apply again"
     )
 
 
 class NotFoundError(RejectedError):
-    """404: there is no such job or file in the key's workspace."""
+    """404: the key's workspace has no such job or file."""
 
-    next_step = "check the id, and that the key is of the workspace that owns it: no other key sees it"
+    next_step = "check the id, and that the key is for the workspace that owns it: no other key sees it"
 
 
 class OutcomeUnknownError(ApiError):
-    """The request left and no usable answer came: it may have happened."""
+    """The request was sent and no usable answer came: the API may have carried it out."""
 
-    next_step = "run the same command again: it looks at what is there before it does anything"
+    next_step = "run the same command again: it reads the workspace before it writes anything"
 
 
 class MalformedAnswerError(OutcomeUnknownError):
-    """An answer that is not what the API's description says. Of a write, nobody can tell what became of it."""
+    """An answer that does not match the API's description. The outcome of a write is unknown."""
 
     next_step = (
-        "look for a newer version of this tool; if there is none, something between here and the API alters its "
-        "answers"
+        "look for a newer version of this tool; if there is none, a proxy or gateway alters the API's answers"
     )
 
 
 CLASSES: Final[dict[int, type[RejectedError]]] = {401: AuthError, 402: BillingError, 404: NotFoundError}
-"""Statuses that code must tell apart from other rejections."""
+"""Statuses with a class of their own, because code handles them differently."""
 
 HINTS: Final = {
-    403: "the key may not do this: ask an administrator of the workspace for the right, or use another key",
-    407: "the proxy wants credentials: put them into HTTPS_PROXY",
-    409: "something else changed it meanwhile: look with `reconciler status`, then try again",
-    413: "it is larger than the API takes: split the input into several files",
+    403: "the key lacks the permission: ask an administrator of the workspace for it, or use another key",
+    407: "the proxy requires credentials: add them to HTTPS_PROXY",
+    409: "something else changed it meanwhile: check `reconciler status`, then run the command again",
+    413: "it is larger than the API accepts: split the input into several files",
 }
-"""Next steps of rejections that need no class of their own."""
+"""Hints for rejections without a class of their own."""
 
 FROM_A_PROXY: Final = (
-    "this is a web page and not the API: a proxy, a gateway or a sign-in page stands in between; "
+    "the answer is a web page: it comes from a proxy, a gateway or a sign-in page, not from the API; "
     "check the base URL and HTTPS_PROXY"
 )
 
 TRANSIENT: Final = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-"""Statuses after which the same read may well succeed; from 520 on they are those of Cloudflare's gateways."""
+"""Statuses after which the same read may succeed; those from 520 on are Cloudflare's."""

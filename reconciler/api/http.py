@@ -1,7 +1,7 @@
-"""One request, one answer: sending, reading within bounds, classing failures, telling the observer.
+"""Send a request, read its answer within limits, classify failures and report each attempt to the observer.
 
-The key enters the HTTP stack here and nowhere else. For the same reason errors of that stack are not chained to
-ours: its frames hold the Authorization header, and a log that records the variables of frames would show it.
+Only this module passes the key to the HTTP stack. Errors of that stack are not chained to ours: its frames hold the
+Authorization header, and a log that records the variables of frames would show it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ USER_AGENT: Final = f"mistral-batch-reconciler/{__version__}"
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Bytes of JSON, decompressed. A page of 1,000 jobs with full metadata is 5 MB."""
 MAX_ERROR_BYTES: Final = 64 * 1024
-"""Bytes of an error's body that are read."""
+"""Maximum number of bytes read of an error's body."""
 
 
 class Exchange:
-    """A connection to one host with one key. Threads may share it.
+    """An HTTP client for one host and one key. Threads may share it.
 
     Raises:
         ReconcilerError: the key may not be sent to that base URL.
@@ -75,28 +75,28 @@ class Exchange:
         self._http.close()
 
     def send_once(self, call: Call, understand: Callable[[bytes], T], *, attempt: int = 1) -> T:
-        """Send the request one time and return what `understand` makes of the answer's body.
+        """Send the request once and return the result of `understand` for the answer's body.
 
         Raises:
-            ApiError: of the class that says whether it may have happened.
+            ApiError: its class says whether the API may have carried the request out.
         """
         with self._answer(call, attempt) as answer:
             return understand(self._whole(answer, call))
 
     def send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
-        """Send a request that may be repeated, as often as the retry policy allows.
+        """Send a request that is safe to repeat, as often as the retry policy allows.
 
         Raises:
-            ApiError: the last attempt's.
+            ApiError: that of the last attempt.
         """
         return self._retry.call(lambda attempt: self.send_once(call, understand, attempt=attempt))
 
     @contextmanager
     def streamed(self, call: Call) -> Generator[Iterator[bytes]]:
-        """Open a request that may be repeated and hand out the answer's body in pieces.
+        """Open a request that is safe to repeat and yield the answer's body in pieces.
 
         Raises:
-            ApiError: on opening, after retries; or from the iterator when the body breaks off, without any.
+            ApiError: on opening, after retries; or from the iterator, without a retry, if the body breaks off.
         """
         with ExitStack() as stack:
             answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
@@ -104,10 +104,10 @@ class Exchange:
 
     @contextmanager
     def continued(self, call: Call) -> Generator[Content]:
-        """Do as `streamed` does, and say where in the whole body the pieces begin.
+        """Do as `streamed` does, and add the offset of the pieces in the whole body.
 
         Raises:
-            ApiError: as for `streamed`; `MalformedAnswerError` for a part that is not the one that was asked for.
+            ApiError: as for `streamed`; `MalformedAnswerError` for a part other than the requested one.
         """
         with ExitStack() as stack:
             answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
@@ -117,7 +117,7 @@ class Exchange:
 
     @contextmanager
     def _answer(self, call: Call, attempt: int) -> Generator[httpx.Response]:
-        """Hand out a successful answer, its body not yet read; the observer hears of it in the end."""
+        """Yield a successful answer before its body is read, and report the attempt to the observer afterwards."""
         began = self._retry.monotonic()
         status, failure, served_at = None, "", None
         try:
@@ -142,24 +142,24 @@ class Exchange:
                 error=failure,
             )
             if self._on_request:
-                with suppress(Exception):  # a full disk must not lose an answer that was paid for
+                with suppress(Exception):  # a log that cannot be written must not lose the answer to a create
                     self._on_request(record)
 
     @contextmanager
     def _translate_errors(self, call: Call) -> Generator[None]:
-        """Turn errors of httpx into ours, and give ours the name of the request and text that is fit to be shown."""
+        """Turn errors of httpx into ours, and add the request and a cleaned text to ours."""
         try:
             yield
-        except (httpx.HTTPError, httpx.InvalidURL) as error:  # the latter where a redirect points nowhere
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # InvalidURL: a redirect to an invalid address
             failure = classify.error_from_exception(error)
-            error.args = ()  # its text may repeat what was sent
+            error.args = ()  # its text may repeat the request
             raise self._annotate(failure, call) from None
         except ApiError as error:
             self._annotate(error, call)
             raise
 
     def _annotate(self, error: ApiError, call: Call) -> ApiError:
-        if not error.request:  # else it is the error of another request, on its way through
+        if not error.request:  # else another request raised it and has annotated it
             error.request = self._key.redact(f"{call.method} {call.path}")
             error.text = cut(self._key.redact(clean(error.text)))
             error.args = (error.text,)
@@ -181,7 +181,7 @@ class Exchange:
         return max(self._timeout, call.least_seconds)
 
     def _whole(self, answer: httpx.Response, call: Call) -> bytes:
-        """Read a body that must be small and quick; httpx's own timeout bounds each read, not their sum."""
+        """Read a body within limits of size and time: httpx's own timeout is for each read, not for their sum."""
         seconds = self._seconds(call)
         until = self._retry.monotonic() + seconds
         body = bytearray()
@@ -191,15 +191,15 @@ class Exchange:
                 raise MalformedAnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes")
             if self._retry.monotonic() > until:
                 raise OutcomeUnknownError(
-                    f"the answer was not whole after {seconds:g} s", transient=True, timed_out=True
+                    f"the answer was incomplete after {seconds:g} s", transient=True, timed_out=True
                 )
         return bytes(body)
 
     def _error_from_response(self, answer: httpx.Response) -> ApiError:
-        """Return the error for an answer that is no success."""
+        """Return the error for an answer that is not a success."""
         body = bytearray()
         until = self._retry.monotonic() + self._timeout
-        with suppress(httpx.HTTPError):  # the status says enough
+        with suppress(httpx.HTTPError):  # the status is enough
             for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > MAX_ERROR_BYTES or self._retry.monotonic() > until:
@@ -218,13 +218,13 @@ class Exchange:
 
 
 def _headers(call: Call) -> dict[str, str] | None:
-    if call.start:  # a part of what? Of the plain bytes, so they must not be compressed
+    if call.start:  # an offset in the plain bytes, so the answer must not be compressed
         return {"Range": f"bytes={call.start}-", "Accept-Encoding": "identity"}
     return None if call.content is None else {"Content-Type": "application/json"}
 
 
 class _Bearer(httpx.Auth):
-    """Adds the key to each request at the last moment, so that nothing of ours holds a header with it."""
+    """Adds the key to each request at the last moment, so that no object of ours holds a header with it."""
 
     def __init__(self, key: ApiKey) -> None:
         self._key = key

@@ -1,7 +1,7 @@
-"""The API key: where it is read, and a value that shows itself to nobody who does not ask.
+"""Read the API key, and hold it in a value that never prints it.
 
-A key is money. It comes from the environment or a file, never from the command line (other users of the machine
-can read that), and it is kept in a `ApiKey`, whose every printed form is `ApiKey(…)`.
+The key can spend money. It comes from the environment or a file, never from the command line, which other users of
+the machine can read. It is kept in an `ApiKey`, which prints as `Key(…)`.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Final, NoReturn
 from reconciler.errors import ReconcilerError
 
 VARIABLE: Final = "MISTRAL_API_KEY"
-"""The environment variable; the name that Mistral's own SDK reads."""
+"""The environment variable, the same that Mistral's SDK reads."""
 
 _MAX_FILE_BYTES: Final = 64 * 1024
-"""Bytes. Far more than a key, and little enough that a wrong path is noticed at once."""
+"""Bytes: far more than a key, and few enough that a wrong path fails at once."""
 
 _MIN_LENGTH: Final = 12
-"""Characters. A shorter one is no real key but a sandbox's, and may be a word of the language."""
+"""Characters. A shorter key is not redacted: it is a sandbox's key and may be an ordinary word."""
 
 _IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
-"""What a bearer token may hold on its way through an HTTP header: visible ASCII, no space."""
+"""A bearer token in an HTTP header: visible ASCII, no space."""
 
 
 class ApiKey:
-    """An API key. `str`, `repr` and formatting show `ApiKey(…)`; `reveal` is for the HTTP header alone.
+    """An API key. `str`, `repr` and formatting show `Key(…)`; only the HTTP header uses `reveal`.
 
     Args:
         secret: the key itself.
-        source: where it was found, for error messages.
+        source: where the key was read from, for error messages.
 
     Raises:
-        ReconcilerError: the key is empty or cannot stand in an HTTP header.
+        ReconcilerError: the key is empty or is not valid in an HTTP header.
     """
 
     __slots__ = ("_secret",)
@@ -44,38 +44,38 @@ class ApiKey:
             raise ReconcilerError(f"{source} is empty", hint=_HOW)
         if not _IN_A_HEADER.fullmatch(secret):
             raise ReconcilerError(
-                f"{source} holds a space, a line break or another character that no key has",
-                hint="give the key alone, without quotes, `Bearer` or a second line, as plain ASCII text",
+                f"{source} contains a space, a line break or another character that no key has",
+                hint="set only the key, as plain ASCII text: no quotes, no `Bearer`, no second line",
             )
         self._secret = secret
 
     def reveal(self) -> str:
-        """Return the key itself. What is done with it must not outlive the request."""
+        """Return the key itself. Do not keep it longer than the request."""
         return self._secret
 
     def redact(self, text: str) -> str:
-        """Return `text` without the key, should somebody have repeated it to us."""
+        """Return `text` with the key replaced: an answer or an error may repeat it."""
         return text if len(self._secret) < _MIN_LENGTH else text.replace(self._secret, "Key(…)")
 
     def __repr__(self) -> str:
         return "Key(…)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Key is not written anywhere")
+        raise TypeError("an API key cannot be pickled")
 
 
-_HOW: Final = f"set {VARIABLE}, or name a file that holds the key with --api-key-file"
+_HOW: Final = f"set {VARIABLE}, or pass a file that contains the key with --api-key-file"
 
 
 def read_key(*, environ: Mapping[str, str], file: Path | None) -> ApiKey:
-    """Read the key from `file` where one is named, else from `MISTRAL_API_KEY`.
+    """Read the key from `file` if there is one, else from `MISTRAL_API_KEY`.
 
     Args:
         environ: the environment of the process.
-        file: holds the key and at most one line break behind it. A FIFO will do: `--api-key-file <(pass mistral)`.
+        file: contains the key and at most one line break after it. May be a FIFO: `--api-key-file <(pass mistral)`.
 
     Raises:
-        ReconcilerError: there is no key, the file cannot be read, or it holds something that is no key.
+        ReconcilerError: there is no key, the file cannot be read, or its content is not a key.
     """
     if file is None:
         if VARIABLE not in environ:
@@ -90,5 +90,5 @@ def read_key(*, environ: Mapping[str, str], file: Path | None) -> ApiKey:
 
 
 def _line(text: str) -> str:
-    """Drop the one line break that editors and secret stores put behind a line."""
+    """Drop the one line break that editors and secret stores append."""
     return text.removesuffix("\n").removesuffix("\r")

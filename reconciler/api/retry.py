@@ -1,11 +1,11 @@
-"""When asking again is worth it, and how long to wait first.
+"""Decide whether to retry a request, and how long to wait first.
 
-For reads and cancels alone: they may be repeated without harm. One `Retrier` is made a run and shared by every
-thread of it. Three things bound it, so that an outage ends in a report and not in an hour of retries:
+Only for reads and cancels, which are safe to repeat. A run has one `Retrier`, shared by its threads. Three limits
+make an outage end in a report and not in an hour of retries:
 
 - attempts of one request (`max_attempts`);
-- a quota of the run: every retry takes tokens, a request that goes well in the end gives its own back, so scattered
-  faults cost nothing and an outage soon costs everything (the idea is that of the AWS SDKs' standard retry mode);
+- a quota of the run: every retry takes tokens, and a request that succeeds in the end returns its own. Scattered
+  faults cost nothing; an outage soon uses up the quota (as in the standard retry mode of the AWS SDKs);
 - a deadline of the run.
 """
 
@@ -26,36 +26,36 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How patient a run is."""
+    """The limits of a run's retries."""
 
     max_attempts: int = 5
-    """Of one request, the first among them. 1: never again."""
+    """Attempts of one request, the first included. 1: no retry."""
     base_seconds: float = 0.5
-    """The longest first wait; it doubles with every attempt."""
+    """Maximum of the first wait; it doubles with every attempt."""
     cap_seconds: float = 20.0
-    """The longest wait of our own choosing."""
+    """Maximum wait, unless the API asks for one."""
     retry_after_cap_seconds: float = 60.0
-    """The longest wait that the API may ask for."""
+    """Maximum wait if the API asks for one (`Retry-After`)."""
     quota: int = 500
     """Tokens of a run."""
     cost: int = 5
     """Tokens that a retry takes."""
     cost_after_timeout: int = 10
-    """Tokens that a retry takes where the failure had cost time as well."""
+    """Tokens that a retry takes after a timeout."""
     deadline_seconds: float | None = 900.0
-    """No wait ends later than this after the run began; None for a run that may last, such as waiting for jobs."""
+    """No wait ends later than this after the run began; None for a long-lived run, such as waiting for jobs."""
 
 
 def delay_seconds(policy: RetryPolicy, *, attempt: int, retry_after: float | None, chance: float) -> float:
     """Return how long to wait after the failure of attempt number `attempt`, the first being 1.
 
-    Without a word from the API: anything up to the doubling limit ("full jitter"), so that many clients do not come
-    back as one. With it: what it asks for, capped, and a little more for the same reason.
+    If the API asks for nothing: a random time up to the doubling limit ("full jitter"), so that many clients do not
+    retry at once. If it asks for a wait: that, capped, and a little more for the same reason.
 
     Args:
         policy: the limits.
         attempt: 1 for the first.
-        retry_after: seconds the API asks for, None where it does not.
+        retry_after: seconds that the API asks for, None if it does not.
         chance: in [0, 1), from a random source.
     """
     if retry_after is not None:
@@ -65,7 +65,7 @@ def delay_seconds(policy: RetryPolicy, *, attempt: int, retry_after: float | Non
 
 
 class Retrier:
-    """Repeats what may be repeated. Shared by the threads of one run.
+    """Repeats requests that are safe to repeat. Shared by the threads of one run.
 
     Args:
         policy: the limits.
@@ -91,7 +91,7 @@ class Retrier:
         self._began = monotonic()
 
     def call(self, once: Callable[[int], T]) -> T:
-        """Return what `once(attempt)` returns, asking again while its errors are transient.
+        """Return the result of `once(attempt)`, calling it again while its errors are transient.
 
         Raises:
             ApiError: the last failure, with the number of attempts and why there are no more.
@@ -108,7 +108,7 @@ class Retrier:
                 return answer
 
     def wait(self, error: ApiError, *, attempt: int) -> int:
-        """Wait before another attempt and return the tokens it took; raise `error` where none is due.
+        """Wait before another attempt and return the tokens it took; raise `error` if there is no further attempt.
 
         Args:
             error: the failure of the attempt.

@@ -1,6 +1,6 @@
-"""What carries requests: the network, or a function call into the sandbox.
+"""Transports for requests: the network, or function calls into the sandbox.
 
-Everything above takes an `httpx.BaseTransport`, so a simulation or a test passes its own.
+Callers take an `httpx.BaseTransport`, so a simulation or a test passes its own.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from reconciler.errors import ReconcilerError
 Transport: TypeAlias = httpx.BaseTransport
 
 CONNECTIONS: Final = 16
-"""How many requests can be under way at once."""
+"""Maximum number of concurrent requests."""
 
 
 def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transport:
-    """Return the network, for requests to `base_url` alone.
+    """Return a transport over the network, for requests to `base_url` only.
 
-    Reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
-    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key; to this
-    machine itself, where plain HTTP is allowed, no proxy is used.
+    It reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
+    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests
+    to this machine, which may use plain HTTP, never go through a proxy.
 
     Args:
-        base_url: where all requests will go.
-        connections: how many are kept open; make it as large as the number of threads.
+        base_url: the address of all requests.
+        connections: how many are kept open; at least the number of threads.
 
     Raises:
         ReconcilerError: the base URL, the proxy or the certificates cannot be used.
@@ -50,22 +50,22 @@ def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transpo
         )
     except (ValueError, ImportError, httpx.InvalidURL):  # ImportError: SOCKS needs one more package
         raise ReconcilerError(
-            "the proxy that the environment names cannot be used",
-            hint="set HTTPS_PROXY to something like http://proxy.example:3128, or leave it out",
+            "the proxy in the environment cannot be used",
+            hint="set HTTPS_PROXY to a URL such as http://proxy.example:3128, or unset it",
         ) from None  # the URL may hold credentials
 
 
 def wsgi_transport(app: Callable[..., Iterable[bytes]]) -> Transport:
     """Return a transport that calls a WSGI application in this process; the base URL may be `http://localhost`.
 
-    It knows no timeouts and holds whole bodies in memory. An exception of the application comes through as it is.
+    It has no timeouts and keeps whole bodies in memory. An exception of the application is raised unchanged.
     """
     application: Any = app  # httpx types the environment more narrowly than wsgiref does
     return httpx.WSGITransport(app=application)
 
 
 class OfflineTransport(httpx.BaseTransport):
-    """Carries nothing: for a run that works on what it was given and asks nobody."""
+    """Refuses every request: for a command that must not use the network."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Refuse.
@@ -73,7 +73,7 @@ class OfflineTransport(httpx.BaseTransport):
         Raises:
             ConnectError: always.
         """
-        raise httpx.ConnectError("this run asks nobody", request=request)
+        raise httpx.ConnectError("this command works offline", request=request)
 
 
 def _proxy(host: str) -> str | None:
@@ -85,10 +85,10 @@ def _proxy(host: str) -> str | None:
 
 
 def _trust() -> ssl.SSLContext:
-    """Return whom to trust: who the environment names, else the system's folder, else certifi's list.
+    """Return the certificates to trust: those of the environment, else the system's folder, else certifi's list.
 
-    A folder of hashed certificates is read when one is needed; a bundle is parsed whole before the first request,
-    which costs some 20 ms.
+    A folder of hashed certificates is read on demand; a bundle is parsed before the first request, which takes some
+    20 ms.
     """
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
@@ -99,13 +99,13 @@ def _trust() -> ssl.SSLContext:
         return ssl.create_default_context(cafile=file or None, capath=folder or None)
     except OSError as error:
         raise ReconcilerError(
-            f"the certificates to trust cannot be read: {error.strerror or error}",
-            hint="SSL_CERT_FILE names a PEM file, SSL_CERT_DIR a folder made by `openssl rehash`",
+            f"the trusted certificates cannot be read: {error.strerror or error}",
+            hint="set SSL_CERT_FILE to a PEM file, or SSL_CERT_DIR to a folder made by `openssl rehash`",
         ) from error
 
 
 def _system_folder() -> str | None:
-    """Return the system's folder of certificates, None where there is none or nothing hashed in it."""
+    """Return the system's folder of certificates, None if there is none or it has no hashed certificate."""
     folder = ssl.get_default_verify_paths().capath
     if folder:
         with suppress(OSError), os.scandir(folder) as entries:

@@ -1,4 +1,4 @@
-"""A file on its way out: read in pieces, hashed as it goes, never longer than announced."""
+"""A file being uploaded: read in pieces, hashed while it is read, never longer than announced."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from reconciler.text.plural import pluralize
 
 
 class HashingReader:
-    """What httpx's multipart encoder asks of a file, with a hash of what it was given.
+    """The part of a file that httpx's multipart encoder uses. It hashes the bytes that the encoder reads.
 
-    The length is announced before the first byte leaves. A file that has grown since is cut there, so its hash
-    differs from the planned one; a file that has become shorter ends the request, which the server then drops.
+    The length is announced before the first byte is sent. A file that has grown since is cut at that length, so its
+    hash differs from the planned one. A file that has shrunk ends the request, and the server drops the upload.
 
     Args:
-        file: opened for reading bytes; read from where it stands.
-        size: how many bytes are to be sent.
+        file: opened for reading bytes; read from its current position.
+        size: how many bytes to send.
         name: for error messages.
-        on_progress: is told of each piece's bytes.
+        on_progress: called with the number of bytes of each piece.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class HashingReader:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes read so far, lower-case hexadecimal."""
+        """SHA-256 of the bytes read so far, lower-case hexadecimal."""
         return self._hash.hexdigest()
 
     def tell(self) -> int:
-        """Return how far it has been read; with `seek` this is how the encoder learns the length."""
+        """Return how many bytes have been read. The encoder learns the length from `tell` and `seek`."""
         return self._size - self._left
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Return where `offset` would be. Nothing moves: the encoder only measures, and rewinds before it reads."""
+        """Return the position of `offset` without moving: the encoder only measures, then rewinds before it reads."""
         return self._size + offset if whence == os.SEEK_END else offset
 
     def read(self, most: int) -> bytes:
@@ -59,8 +59,8 @@ class HashingReader:
             raise ReconcilerError(f"{self._name}: cannot be read: {error.strerror}") from error
         if self._left and not piece:
             raise ReconcilerError(
-                f"{self._name}: became {pluralize(self._left, 'byte')} shorter while it was sent",
-                hint="leave input files alone during an apply, then apply again",
+                f"{self._name}: became {pluralize(self._left, 'byte')} shorter during the upload",
+                hint="do not change input files during an apply; apply again",
             )
         self._left -= len(piece)
         self._hash.update(piece)

@@ -1,4 +1,4 @@
-"""What goes into the client and comes out of it, beside `reconciler.model.Job`. Frozen values."""
+"""The client's parameters and results, apart from `reconciler.model.Job`. Frozen values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateJob:
-    """A job to be bought: the body of `POST /v1/batch/jobs`."""
+    """A job to create: the body of `POST /v1/batch/jobs`."""
 
     endpoint: str
     model: str | None = None
@@ -20,28 +20,28 @@ class CreateJob:
     input_files: tuple[str, ...] = ()
     """Ids of uploaded files."""
     requests: bytes | None = field(default=None, repr=False)
-    """Inline requests: a JSON list, sent exactly as it stands here."""
+    """Inline requests: a JSON list, sent byte for byte."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     timeout_hours: int = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
-    """One page of the list of jobs, in the order that was asked for."""
+    """One page of the list of jobs, in the requested order."""
 
     jobs: tuple[Job, ...]
     total: int
-    """How many jobs the whole list holds, as the API says with this page."""
+    """How many jobs the whole list has, as this page reports it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file in the workspace, as the API returns it. None where the API leaves something out."""
+    """A file in the workspace, as the API returns it. A field is None if the API omits it."""
 
     id: str
     filename: str
     created_at: int
-    """Unix seconds, the server's clock; so is `expires_at`."""
+    """Unix seconds by the server's clock, like `expires_at`."""
     size: int | None = None
     """Bytes."""
     purpose: str | None = None
@@ -58,12 +58,12 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """A file's bytes on their way."""
+    """A file's bytes while they arrive."""
 
     start: int
-    """Where in the file the pieces begin: 0 where the API does not continue."""
+    """Offset of the first piece in the file: 0 if the API sends the whole file."""
     size: int | None
-    """Bytes of the whole file, None where the answer does not say."""
+    """Bytes of the whole file, None if the answer does not say."""
     pieces: Iterator[bytes] = field(repr=False)
 
 
@@ -73,31 +73,31 @@ class FilePage:
 
     files: tuple[File, ...]
     total: int | None
-    """How many files the whole list holds; None where the API does not say."""
+    """How many files the whole list has; None if the API does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that was sent."""
+    """An uploaded file."""
 
     file: File
     sha256: str
-    """Of the bytes that went out, lower-case hexadecimal: to be compared with what was planned."""
+    """SHA-256 of the bytes sent, lower-case hexadecimal. Compare it with the planned one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
-    """One attempt at one request, for the log. Holds no query, no header and no body."""
+    """One attempt at one request, for the log. It has no query, no header and no body."""
 
     method: str
     path: str
     status: int | None
-    """None where no answer came."""
+    """None if no answer came."""
     elapsed_ms: int
     """From sending to the last byte of the answer."""
     attempt: int
     """1-based."""
     served_at: float | None = None
-    """What the server's clock says in the answer, Unix seconds; None where it does not say."""
+    """Time of the answer by the server's clock, Unix seconds; None if the answer has no `Date`."""
     error: str = ""
-    """The class of the error that the attempt ended in, "" where it went well."""
+    """Class name of the attempt's error, "" if it succeeded."""

@@ -1,4 +1,4 @@
-"""A document posted to somebody else's address: without the key, without redirects, HTTPS or this machine alone."""
+"""Post a JSON document to a webhook: without the API key, without redirects, over HTTPS or to this machine."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ HEADERS: Final = {
 def post(url: str, body: bytes, *, timeout_seconds: float) -> str:
     """Send a JSON document and return what went wrong, "" for an answer of 2xx. The answer's body is not read.
 
-    Nothing of the address but its host is ever repeated: the rest of it may be a secret.
+    Messages show only the host of the URL: the rest may be a secret.
 
     Args:
-        url: where to.
+        url: the webhook's address.
         body: the document.
-        timeout_seconds: for all of it.
+        timeout_seconds: for the whole exchange.
     """
     problems: list[str] = []
     thread = threading.Thread(
         target=lambda: problems.append(_post(url, body, timeout_seconds)), daemon=True, name="webhook"
     )
     thread.start()
-    thread.join(timeout_seconds)  # a server that sends a byte now and then must not keep us
+    thread.join(timeout_seconds)  # a slow trickle of bytes never exceeds httpx's timeout
     return problems[0] if problems else f"no answer within {timeout_seconds:g} s"
 
 
@@ -43,9 +43,9 @@ def _post(url: str, body: bytes, timeout_seconds: float) -> str:
         origin = str(place.copy_with(path="/", query=None, fragment=None, userinfo=b"")).rstrip("/")
         address.checked(origin)
     except (ReconcilerError, httpx.InvalidURL, ValueError):
-        return "its URL is no HTTPS address"
+        return "its URL is not an HTTPS address"
     if place.userinfo:
-        return "its URL holds credentials, which would be sent in the clear to whoever logs it"
+        return "its URL contains credentials, which logs on the way would record"
     try:
         with (
             httpx.Client(transport=https_transport(origin, connections=1), trust_env=False) as client,

@@ -1,8 +1,8 @@
-"""The API's JSON and our values, both directions side by side.
+"""Convert between the API's JSON and our values, in both directions.
 
-The shapes are those of Mistral's OpenAPI description (ListBatchJobsResponse, BatchJob, FileSchema,
-CreateBatchJobRequest). What it requires is required, whatever else is there is ignored, and what may be absent may
-be null as well. Where a body does not fit, all of it is refused: nothing is concluded from half of a list.
+The types follow Mistral's OpenAPI description (ListBatchJobsResponse, BatchJob, FileSchema, CreateBatchJobRequest).
+Fields that it requires are required, unknown fields are ignored, and an optional field may be null. A body that
+does not match is rejected as a whole: no decision may rest on half of a list.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ PHASES: Final = {
     "CANCELLATION_REQUESTED": Phase.STOPPING,
     "CANCELLED": Phase.CANCELLED,
 }
-"""Every status of the description (BatchJobStatus). Any other word is `Phase.UNKNOWN`: the list is open."""
+"""Every status of the description (BatchJobStatus). Any other status is `Phase.UNKNOWN`: Mistral may add some."""
 
 Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
-"""Unix seconds up to the year 9999: what every calendar can show."""
+"""Unix seconds up to the year 9999, the range of `datetime`."""
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
-"""Visible ASCII: an id stands in URLs, tables and logs, and is never altered."""
+"""Visible ASCII: ids appear unchanged in URLs, tables and logs."""
 
 
 MAX_DIGITS: Final = 40
-"""A longer number is read as text."""
+"""Digits: a longer number is read as text."""
 
 
 _shared: Final = lru_cache(maxsize=1000)(clean)
-"""Cleans what most jobs have in common, so that they share it in memory too."""
+"""Cleans values that most jobs have in common, and shares them in memory."""
 
 
 class BatchError(Struct, gc=False):
-    """What went wrong with a job, and how often."""
+    """An error of a job, and how often it occurred."""
 
     message: str
     count: int | None = 1
 
 
 class BatchJob(Struct, gc=False, omit_defaults=True):
-    """A job as the API shows it."""
+    """A job as the API returns it."""
 
     id: Id
     input_files: list[Id]
@@ -64,7 +64,7 @@ class BatchJob(Struct, gc=False, omit_defaults=True):
     errors: list[BatchError]
     status: str
     created_at: Time
-    """Unix seconds, the server's clock; so are the two others."""
+    """Unix seconds by the server's clock, like the two others."""
     total_requests: Count
     completed_requests: Count
     succeeded_requests: Count
@@ -78,7 +78,7 @@ class BatchJob(Struct, gc=False, omit_defaults=True):
     completed_at: Time | None = None
 
     def fold(self) -> Job:
-        """Return the job with its texts cleaned."""
+        """Return our value of the job, its texts cleaned."""
         return Job(
             id=self.id,
             phase=PHASES.get(self.status, Phase.UNKNOWN),
@@ -169,54 +169,54 @@ _DELETED: Final = msgspec.json.Decoder(_Deleted)
 
 
 def read_job(body: bytes) -> Job:
-    """Understand a BatchJob.
+    """Read a BatchJob.
 
     Raises:
-        MalformedAnswerError: it is none.
+        MalformedAnswerError: the body is not a BatchJob.
     """
     return _decoded(_JOB, body).fold()
 
 
 def read_job_page(body: bytes) -> JobPage:
-    """Understand a page of jobs; without `data` it is an empty one.
+    """Read a page of jobs; one without `data` is empty.
 
     Raises:
-        MalformedAnswerError: it is none, or a single job of it is none.
+        MalformedAnswerError: the body is not a page of jobs, or one of its jobs is malformed.
     """
     page = _decoded(_JOBS, body)
     return JobPage(jobs=tuple(job.fold() for job in page.data or ()), total=page.total)
 
 
 def read_file(body: bytes) -> File:
-    """Understand a file's description.
+    """Read a file's description.
 
     Raises:
-        MalformedAnswerError: it is none.
+        MalformedAnswerError: the body is not a file's description.
     """
     return _decoded(_FILE, body).fold()
 
 
 def read_file_page(body: bytes) -> FilePage:
-    """Understand a page of files.
+    """Read a page of files.
 
     Raises:
-        MalformedAnswerError: it is none, or a single file of it is none.
+        MalformedAnswerError: the body is not a page of files, or one of its files is malformed.
     """
     page = _decoded(_FILES, body)
     return FilePage(files=tuple(file.fold() for file in page.data or ()), total=page.total)
 
 
 def read_deleted(body: bytes) -> bool:
-    """Understand the answer to a DELETE: False where the API says that it did not, True for an empty one (204).
+    """Read the answer to a DELETE: False if the API says that it did not delete, True for an empty body (204).
 
     Raises:
-        MalformedAnswerError: it says neither.
+        MalformedAnswerError: the body is anything else.
     """
     return not body or _decoded(_DELETED, body).deleted is not False
 
 
 def write_create(job: CreateJob) -> bytes:
-    """Return the body of `POST /v1/batch/jobs`; inline requests stand in it exactly as given."""
+    """Return the body of `POST /v1/batch/jobs`, with inline requests byte for byte."""
     return msgspec.json.encode(
         _Create(
             endpoint=job.endpoint,
@@ -237,16 +237,16 @@ def _decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
         with suppress(ValueError, RecursionError):
             return decoder.decode(_mended(body))
         if isinstance(error, msgspec.ValidationError):
-            raise MalformedAnswerError(f"the answer is not what the API describes: {error}") from None
+            raise MalformedAnswerError(f"the answer does not match the API's description: {error}") from None
         if error_text.is_html(body):
             raise MalformedAnswerError("the answer is an HTML page", hint=FROM_A_PROXY) from None
-        raise MalformedAnswerError(f"the answer is no JSON: {error}", transient=True) from None
+        raise MalformedAnswerError(f"the answer is not JSON: {error}", transient=True) from None
 
 
 def _mended(body: bytes) -> bytes:
-    """Return JSON without what only lenient decoders take: a stranger's metadata must not hide everybody's jobs.
+    """Repair JSON that only lenient decoders accept: another project's metadata must not make the list unreadable.
 
-    Half a surrogate pair becomes a question mark, and a number that no double holds becomes its text.
+    Half of a surrogate pair becomes a question mark. A number too large for a double becomes its text.
     """
     value = json.loads(body, parse_float=_number, parse_int=_number, parse_constant=str)
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")

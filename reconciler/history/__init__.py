@@ -1,6 +1,6 @@
-"""The history of this project's jobs: list of jobs, ledger, pulled results and git, merged. Pure.
+"""The history of this project's jobs, merged from the list of jobs, the ledger, pulled results and git. Pure.
 
-`record` is one job as all sources know it, `ledger_index` sorts the ledger's lines, `merge` joins the sources,
-`filters` selects, `statistics` counts, `timeline` shows one spec's course, `audit` reports what does not add up. The
-caller reads everything; nothing here does.
+`record` is one job, `ledger_index` indexes the ledger's lines, `from_ledger` builds records from them, `merge` adds the
+other sources, `filters` selects records, `statistics` counts them, `timeline` lists the events of one spec, `audit`
+reports contradictions between the sources. The caller reads the sources.
 """

@@ -1,15 +1,15 @@
-"""What does not add up between the ledger, the list of jobs and git.
+"""Find contradictions between the ledger, the list of jobs and git.
 
-check              what is said
-past_changed       lines were taken out of the shared ledger, or its history was rewritten
-nobody_declared    a job with our tags that no ledger line knows and no commit declares
-vanished           the ledger saw a job, and the list does not show it after the settle time
-contradiction      the ledger and the job's tags, or its status, tell different things
-unreadable         a job's tags cannot be read, or were taken off
-twice              two jobs carry the op of one create
-no_intent          a job was created, and the line that must stand before it is missing
-commit_missing     a job was bought from a commit that the repository does not have
-not_a_line         the ledger on this host holds lines that this tool cannot read; a crash tears one, now and then
+check              finding
+past_changed       lines were removed from the shared ledger, or its history was rewritten
+nobody_declared    a job with our tags is in no ledger line, and its commit does not declare it
+vanished           the ledger has a job, and the list does not show it after the settle time
+contradiction      the ledger and the job's tags or status differ
+unreadable         a job's tags cannot be read, or were removed
+twice              two jobs have the op of one create
+no_intent          a job was created, and the ledger line that must precede it is missing
+commit_missing     a job was created from a commit that the repository does not have
+not_a_line         the ledger on this host has lines that this tool cannot read; a crash may leave one
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from reconciler.model import Job, OwnedJob, Unreadable, tags
 from reconciler.text.plural import pluralize
 
 MAX_NAMES_IN_MESSAGE: Final = 3
-"""So many names are told; of more, the number."""
+"""Maximum number of names in a message; the rest is counted."""
 
 
 class MismatchDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that does not add up."""
+    """One finding."""
 
     check: str
     severity: Literal["wrong", "note"]
-    """`note` where it cannot be told, or may well be so."""
+    """`note` if it may be harmless, or cannot be decided."""
     name: str
-    """The job's name; "" where it is about no one job, as is the id."""
+    """The job's name; like the id, "" if the finding is not about one job."""
     job_id: str
     detail: str
     hint: str
 
 
 class VerifyDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """What `history verify --format json` writes."""
+    """The output of `history verify --format json`."""
 
     project: str
     base_url: str
     offline: bool
-    """True where the list of jobs was not read, so that only ledger and git were compared."""
+    """True if the list of jobs was not read: only the ledger and git were compared."""
     jobs: int
-    """How many were looked at."""
+    """How many were checked."""
     lines: int
-    """Of the ledger."""
+    """How many lines the ledger has."""
     commits: int
     findings: tuple[MismatchDoc, ...]
     exit_code: int
@@ -62,31 +62,31 @@ class VerifyDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Everything that is compared."""
+    """The sources to compare."""
 
     ledger: LedgerIndex
     jobs: tuple[Job, ...] | None
-    """Ours; None where the list was not read."""
+    """Our jobs; None if the list was not read."""
     records: Sequence[Record]
     project: str
     settled: float
-    """Unix seconds: the list shows the jobs that the ledger saw created before this; younger ones may show later."""
+    """Unix seconds: the list must show a job that the ledger has as created before this; later ones may be missing."""
     changed_past: Sequence[str]
     """How the past of the shared ledger was changed."""
     unread: int = 0
-    """Lines of the ledger on this host that cannot be read."""
+    """Number of unreadable lines in the ledger on this host."""
     missing: Collection[str]
     """Commits that the repository does not have."""
     unreachable: Collection[str]
     """Commits that no branch or tag contains."""
     shallow: bool
-    """True where the clone does not know its ancestors, so that a missing commit says little."""
+    """True for a shallow clone, in which a missing commit proves little."""
     declared: Mapping[str, bool | None]
-    """Of jobs that no ledger line knows: whether their commit declares them; None where nobody can tell."""
+    """For jobs without a ledger line: whether their commit declares them; None if that cannot be decided."""
 
 
 def findings(known: Evidence) -> tuple[MismatchDoc, ...]:
-    """Return everything that does not add up, what is wrong first."""
+    """Return all findings; those with severity `wrong` first."""
     found = [*_changed_past(known), *_commits(known), *_intents(known)]
     if known.jobs is not None:
         read = {job.id: tags.read(job) for job in known.jobs}
@@ -113,10 +113,10 @@ def _finding(
 
 def _changed_past(known: Evidence) -> Iterator[MismatchDoc]:
     for problem in known.changed_past:
-        hint = "the tags in the workspace still hold; to see what this clone knew: git for-each-ref refs/reconciler"
+        hint = "the jobs' tags still work; for the lines that this clone had, see: git for-each-ref refs/reconciler"
         yield _finding("past_changed", problem, hint)
     if known.unread:
-        hint = "a crash tears the line that it interrupts, and no other: look at the file if there was none"
+        hint = "each crash leaves at most one incomplete line: if there was no crash, check the file"
         detail = f"{pluralize(known.unread, 'line')} of the ledger cannot be read"
         yield _finding("not_a_line", detail, hint, severity="note")
 
@@ -131,15 +131,15 @@ def _commits(known: Evidence) -> Iterator[MismatchDoc]:
         some = _some(sorted(names[commit]))
         if commit in known.missing and known.shallow:
             hint = "fetch the history (in GitHub's checkout action: fetch-depth: 0)"
-            detail = f"{commit[:10]}, from which {some} was bought, is not in this shallow clone"
+            detail = f"{commit[:10]}, from which {some} was created, is not in this shallow clone"
             yield _finding("commit_missing", detail, hint, severity="note")
         elif commit in known.missing:
-            hint = "its branch was deleted or rewritten, or was never pushed: what was bought cannot be read in git"
-            detail = f"{commit[:10]}, from which {some} was bought, is not in the repository"
+            hint = "its branch was deleted or rewritten, or was not pushed: git does not have that job's spec"
+            detail = f"{commit[:10]}, from which {some} was created, is not in the repository"
             yield _finding("commit_missing", detail, hint)
         elif commit in known.unreachable:
-            hint = "keep it by a tag, or git will delete it some day"
-            detail = f"{commit[:10]}, from which {some} was bought, is on no branch or tag"
+            hint = "add a tag to keep it, or git will delete it in time"
+            detail = f"{commit[:10]}, from which {some} was created, is on no branch or tag"
             yield _finding("commit_missing", detail, hint, severity="note")
 
 
@@ -155,8 +155,8 @@ def _some(names: Sequence[str]) -> str:
 def _intents(known: Evidence) -> Iterator[MismatchDoc]:
     for job_id, line in known.ledger.created.items():
         if line.op not in known.ledger.intents:
-            hint = "an intent is durable before anything is sent: a line was taken away"
-            detail = "the ledger says that it was created, and not that anybody meant to"
+            hint = "this tool writes the intent before it sends a create: a line was removed"
+            detail = "the ledger has a line for its creation, and no intent before it"
             yield _finding("no_intent", detail, hint, name=line.name, job_id=job_id)
 
 
@@ -164,11 +164,11 @@ def _vanished(known: Evidence, listed: Collection[str]) -> Iterator[MismatchDoc]
     recent = {job_id for job_id, line in known.ledger.created.items() if line.at > known.settled}
     for record in known.records:
         if record.job_id and record.job_id not in listed and record.job_id not in recent:
-            last = f"last heard of as {record.status}" if record.status else "never seen to end"
-            hint = "somebody deleted its record, the provider dropped it, or this is another workspace's key"
+            last = f"last seen as {record.status}" if record.status else "not seen to end"
+            hint = "a person or the provider deleted its record, or the API key is for another workspace"
             yield _finding(
                 "vanished",
-                f"the ledger knows it, {last}, and the list does not show it",
+                f"the ledger has it, {last}, and the list does not show it",
                 hint,
                 name=record.name,
                 job_id=record.job_id,
@@ -180,8 +180,8 @@ def _twice(read: Iterable[OwnedJob | Unreadable]) -> Iterator[MismatchDoc]:
     ops = Counter(it.tags.op for it in owned)
     for it in owned:
         if ops[it.tags.op] > 1:
-            detail = f"{ops[it.tags.op]} jobs carry the op of one create"
-            hint = "somebody copied the tags, or one create took effect twice"
+            detail = f"{ops[it.tags.op]} jobs have the op of one create"
+            hint = "the tags were copied, or the API carried out one create twice"
             yield _finding("twice", detail, hint, name=it.tags.name, job_id=it.job.id)
 
 
@@ -189,13 +189,12 @@ def _of_job(known: Evidence, job: Job, read: OwnedJob | Unreadable) -> Iterator[
     line = known.ledger.created.get(job.id) or known.ledger.ended.get(job.id)
     name = line.name if line else str(job.metadata.get(tags.NAME, ""))
     if tags.project_of(job) != known.project:
-        hint = "somebody altered its metadata; it is held, never touched"
-        yield _finding(
-            "unreadable", "it is ours by the ledger, and its tags deny that", hint, name=name, job_id=job.id
-        )
+        hint = "its metadata was altered; this tool holds it and does not touch it"
+        detail = "it is ours by the ledger, but not by its tags"
+        yield _finding("unreadable", detail, hint, name=name, job_id=job.id)
         return
     if isinstance(read, Unreadable):
-        hint = f"look at it: reconciler jobs get {job.id}"
+        hint = f"inspect it: reconciler jobs get {job.id}"
         yield _finding("unreadable", read.problem, hint, name=name, job_id=job.id)
         return
     if line is None and read.tags.op not in known.ledger.intents:
@@ -207,18 +206,18 @@ def _unknown(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
     declared = known.declared.get(it.job.id)
     commit = it.tags.source.commit[:10]
     if declared is False:
-        detail = f"no ledger line knows it, and commit {commit} declares no such job"
-        hint = f"somebody made it by hand with our tags; see who: reconciler jobs get {it.job.id}"
+        detail = f"it is in no ledger line, and commit {commit} does not declare it"
+        hint = f"it was created by hand with our tags; inspect it: reconciler jobs get {it.job.id}"
         yield _finding("nobody_declared", detail, hint, name=it.tags.name, job_id=it.job.id)
     elif declared is None:
-        why = f"commit {commit} is not here, or was not all there was" if commit else "it names no commit"
-        detail = f"no ledger line knows it, and {why}"
+        missing = f"commit {commit} is missing, or the checkout had uncommitted changes"
+        detail = f"it is in no ledger line, and {missing if commit else 'it has no commit'}"
         hint = "its ledger is on another host, or lost; with `ledger: git` all runners share one"
         yield _finding("nobody_declared", detail, hint, name=it.tags.name, job_id=it.job.id, severity="note")
 
 
 def _contradictions(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
-    """Compare what both know; what one leaves out, such as an actor for which a tag had no room, is no difference."""
+    """Compare the values that both have: one that is omitted, such as an actor too long for a tag, is no difference."""
     created, ended = known.ledger.created.get(it.job.id), known.ledger.ended.get(it.job.id)
     intent = known.ledger.intents.get(it.tags.op)
     pairs: list[tuple[str, str, str]] = []
@@ -244,5 +243,5 @@ def _contradictions(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
     for what, ledger, tag in dict.fromkeys(pairs):
         if ledger and tag and ledger != tag:
             detail = f"{what}: the ledger says {ledger[:60]}, the job {tag[:60]}"
-            hint = "one of them was altered after the fact"
+            hint = "one of them was altered afterwards"
             yield _finding("contradiction", detail, hint, name=it.tags.name, job_id=it.job.id)

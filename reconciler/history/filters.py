@@ -1,4 +1,4 @@
-"""Which records are asked for."""
+"""Select records."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from reconciler.history.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryFilter:
-    """What a record must meet; empty parts ask for nothing."""
+    """The conditions on a record; an empty one always holds."""
 
     names: tuple[str, ...] = ()
-    """Globs, any of which must fit."""
+    """Globs; the name must match one."""
     statuses: tuple[str, ...] = ()
-    """The API's words, in any case; any of them. `?` for those that nobody knows."""
+    """The API's statuses, in any case; the status must be one of them. `?` means an unknown status."""
     since: float | None = None
-    """Unix seconds: created then or later."""
+    """Unix seconds: created at that time or later."""
     until: float | None = None
-    """Unix seconds: created before."""
+    """Unix seconds: created before that time."""
     commit: str = ""
-    """How the commit begins."""
+    """Prefix of the commit."""
     actor: str = ""
-    """In any case."""
+    """The actor, in any case."""
 
 
 def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Record, ...]:
-    """Return the records that meet a wish, in their order."""
+    """Return the records that match the filter, in their order."""
     found = list(records)
     if wanted.names:
         fits = re.compile("|".join(map(translate, wanted.names))).match

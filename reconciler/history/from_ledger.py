@@ -1,4 +1,4 @@
-"""One record a job, as the ledger alone knows it."""
+"""Build one record per job from the ledger alone."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ STATUS: Final = {
     "TIMED_OUT": "TIMEOUT_EXCEEDED",
     "CANCELLED": "CANCELLED",
 }
-"""The API's words, for lines of older versions of this tool, which took down the phase alone."""
+"""The API's statuses by phase, for lines of older versions of this tool, which recorded only the phase."""
 ONLY_LEDGER: Final = (LEDGER,)
 NO_INTENT: Final = CreateIntended(at=0, run_id="", op="", name="", work="", rerun="", attempt=0, reason="")
-"""The intent of a create that the ledger did not take down."""
+"""The intent of a create without one in the ledger."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerView:
-    """A ledger, put together."""
+    """A ledger's lines, their index and the records built from them."""
 
     index: LedgerIndex
-    """What its lines are about."""
+    """The lines by op and by job id."""
     records: Mapping[str, Record]
     """By job id."""
     lines: tuple[Line, ...] = ()
@@ -35,7 +35,7 @@ class LedgerView:
 
 
 def read_ledger(lines: tuple[Line, ...]) -> LedgerView:
-    """Put together what a ledger tells of each job."""
+    """Index the lines of a ledger, and build a record for each job in it."""
     index = LedgerIndex()
     index.add(lines)
     records = {job_id: _record(job_id, index) for job_id in index.job_ids}
@@ -43,7 +43,7 @@ def read_ledger(lines: tuple[Line, ...]) -> LedgerView:
 
 
 def _record(job_id: str, index: LedgerIndex) -> Record:
-    """Return what the ledger alone knows of a job that it saw created or ended."""
+    """Return the record of a job that the ledger has as created or ended."""
     created, ended = index.created.get(job_id), index.ended.get(job_id)
     line = ended or index.created[job_id]
     intent = (created and index.intents.get(created.op)) or NO_INTENT
@@ -55,7 +55,7 @@ def _record(job_id: str, index: LedgerIndex) -> Record:
     if ended and ended.created_at is not None:
         at, began, over = ended.created_at, ended.started_at, ended.completed_at
         total, right, wrong = ended.requests, ended.succeeded, ended.failed
-    elif created:  # an older version of this tool took down its own clock alone
+    elif created:  # an older version of this tool recorded only its own clock
         at = int(created.at) if created.created_at is None else created.created_at
     if created and not total:
         total = created.requests

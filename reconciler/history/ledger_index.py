@@ -1,4 +1,4 @@
-"""What the ledger has told, by what it is about."""
+"""The ledger's lines, indexed by create and by job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Kind = TypeVar("_Kind", CreateIntended, CreateConfirmed, Ended, CancelIntended,
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerIndex:
-    """The ledger's lines, by what they are about. The same whatever the order of the lines."""
+    """The ledger's lines, by op and by job id. Independent of the order of the lines."""
 
     intents: dict[str, CreateIntended] = field(default_factory=dict)
     """By op."""
@@ -32,15 +32,15 @@ class LedgerIndex:
     cancels: dict[str, CancelIntended] = field(default_factory=dict)
     cancelled: dict[str, CancelEnded] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
-    """The ops of which an outcome is known."""
+    """The ops whose outcome is known."""
 
     @property
     def job_ids(self) -> tuple[str, ...]:
-        """Every job that the ledger saw created or ended, as it saw them: neighbours are quicker to read."""
+        """Every job that the ledger records as created or ended, in its order: lookups are faster for neighbours."""
         return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
 
     def add(self, lines: Iterable[Line]) -> None:
-        """Take in lines; of several about the same, the one that says most counts, then the last."""
+        """Add lines. Of several lines of a kind for one op or job, the most complete counts, then the latest."""
         for line in lines:
             if isinstance(line, CreateIntended):
                 _put(self.intents, line.op, line)
@@ -58,7 +58,7 @@ class LedgerIndex:
 
 
 def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
-    """Add a line; of two about the same, the weightier stays."""
+    """Add a line. Of two for the same key, the one with the greater weight stays."""
     known = lines.setdefault(about, line)
     if known != line and _weight(known) < _weight(line):
         lines[about] = line
@@ -67,14 +67,14 @@ def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
 def _weight(
     line: CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded,
 ) -> tuple[bool, float, float, str]:
-    """Of two lines the one that says more counts, then the later one; text decides between those of one moment.
+    """Return the rank of a line: the more complete line counts, then the later one, then the text decides.
 
-    Of two intents the first counts: that was when it was meant.
+    Of two intents the first counts: it was written before the create was sent.
     """
     match line:
         case CreateIntended():
             return True, -line.at, -line.lease, encode(line)
-        case CreateConfirmed() | Ended():  # lines of an older version of this tool say less
+        case CreateConfirmed() | Ended():  # lines of an older version of this tool have fewer fields
             return line.created_at is not None, line.at, 0, encode(line)
         case CancelEnded():
             return not line.error, line.at, 0, encode(line)

@@ -1,7 +1,7 @@
-"""The sources put together: one record a job.
+"""Merge the sources into one record per job.
 
-What the list shows is fresher than what the ledger took down, so it comes first; the ledger knows what no tag holds
-(why a job was created, who cancelled it) and what the API has forgotten; tokens are known from pulled results alone.
+The list is fresher than the ledger, so its values win. The ledger has facts that no tag has (why a job was created,
+who cancelled it) and jobs that the API has deleted. Only pulled results have tokens.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended
 from reconciler.model import Job, OwnedJob, Unreadable, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
-"""The statuses of jobs that somebody may have cancelled."""
+"""The statuses of jobs that may have been cancelled."""
 UNFINISHED: Final = (None, "CANCELLATION_REQUESTED")
-"""The statuses that pulled results know better: an accepted cancel may come too late."""
+"""The statuses that pulled results correct: an accepted cancel may come too late."""
 
 
 def owned_jobs(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
-    """Return the jobs that carry our project's tag, or that the ledger says are ours."""
+    """Return the jobs with our project's tag, and those that the ledger has as ours."""
     ids = set(known)
     return tuple(job for job in jobs if tags.project_of(job) == project or job.id in ids)
 
@@ -33,19 +33,19 @@ def owned_jobs(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> 
 def records(
     ledger: LedgerView, jobs: Iterable[Job] = (), summaries: Mapping[str, ResultSummary] | None = None
 ) -> tuple[Record, ...]:
-    """Return what is known of every job, the oldest first.
+    """Return the record of every job, the oldest first.
 
     Args:
-        ledger: what was intended and what came of it.
-        jobs: ours, of the list; none where it was not read.
-        summaries: of pulled results, by job id.
+        ledger: the ledger's records and lines.
+        jobs: our jobs in the list; empty if it was not read.
+        summaries: those of pulled results, by job id.
     """
     index, pulled, found = ledger.index, summaries or {}, dict(ledger.records)
     seen_ops = set()
     for job in jobs:
         found[job.id] = _with_list(found.get(job.id), job, tags.read(job), index)
         seen_ops.add(found[job.id].op)
-    for job_id in pulled.keys() & found.keys():  # results of another target may lie in the same folder
+    for job_id in pulled.keys() & found.keys():  # the folder may also have the results of another target
         found[job_id] = _with_results(found[job_id], pulled[job_id])
     for job_id in index.cancels.keys() & found.keys():
         found[job_id] = _with_cancel(found[job_id], index.cancels[job_id], index.cancelled.get(job_id))
@@ -82,7 +82,7 @@ def _unknown(intent: CreateIntended) -> Record:
 def _with_list(
     known: Record | None, job: Job, read: OwnedJob | Unreadable | None, index: LedgerIndex
 ) -> Record:
-    """Add what the list shows of a job: it is fresher than what the ledger took down."""
+    """Add the list's facts of a job, which are fresher than the ledger's."""
     facts = read.tags if isinstance(read, OwnedJob) else None
     record = known or Record(name=_name(job), job_id=job.id)
     record = replace(
@@ -139,7 +139,7 @@ def _name(job: Job) -> str:
 
 
 def _with_results(record: Record, summary: ResultSummary) -> Record:
-    """Add what pulled results tell: tokens, and how many requests, where nobody else knows."""
+    """Add the tokens of pulled results, and their numbers of requests if no other source has them."""
     tokens = summary.tokens if summary.tokens and summary.tokens.answers else None
     return replace(
         record,

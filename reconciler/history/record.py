@@ -1,4 +1,4 @@
-"""One job, as all sources together know it."""
+"""One job, merged from all sources."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ LEDGER: Final = "ledger"
 RESULTS: Final = "results"
 
 CREATE_UNKNOWN: Final = "CREATE_UNKNOWN"
-"""The status of a create whose outcome nobody has told yet: there may be a job."""
+"""The status of a create whose outcome is unknown: there may be a job."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One job of ours, or a create that may have become one. None, everywhere: nobody has told; it is never 0."""
+    """One job of this project, or a create that may have made one. None always means unknown, never 0."""
 
     name: str
-    """The name that it was bought under; "" where that cannot be read."""
+    """The name that it was created under; "" if that cannot be read."""
     attempt: int | None = None
-    """Which attempt at this work it is, the first being 1."""
+    """Number of the attempt at this work, from 1."""
     job_id: str | None = None
-    """None for a create whose outcome is not known."""
+    """None for a create whose outcome is unknown."""
     status: str | None = None
-    """The API's word, as last heard; `CREATE_UNKNOWN` for a create whose outcome is not known."""
+    """The last status seen, as the API writes it; `CREATE_UNKNOWN` for a create whose outcome is unknown."""
     endpoint: str | None = None
     model: str | None = None
-    """Or the agent's id."""
+    """The model, or the agent's id."""
     created_at: int | None = None
-    """Unix seconds, the server's clock; so are the two below."""
+    """Unix seconds by the server's clock, like the two fields below."""
     started_at: int | None = None
     completed_at: int | None = None
     queue_seconds: int | None = None
@@ -37,52 +37,52 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     run_seconds: int | None = None
     """From started to completed."""
     total_requests: int | None = None
-    """As the API counted them, or else as many as were bought."""
+    """As the API counts them, else the number submitted."""
     succeeded_requests: int | None = None
     failed_requests: int | None = None
     prompt_tokens: int | None = None
-    """Known once the results were pulled; so are the two below."""
+    """Known after the results are pulled, like the two fields below."""
     completion_tokens: int | None = None
     total_tokens: int | None = None
     commit: str | None = None
-    """The commit that it was bought from."""
+    """The commit that it was created from."""
     dirty: bool | None = None
-    """True where the work tree differed from the commit."""
+    """True if the work tree differed from the commit."""
     actor: str | None = None
-    """Who bought it."""
+    """Who created it."""
     run_url: str | None = None
-    """The CI run that bought it."""
+    """The CI run that created it."""
     reason: str | None = None
     """Why it was created; `docs/planner.md` lists the reasons."""
     cancel_reason: str | None = None
     """Why it was cancelled: a reason of the planner, or `by_hand`."""
     cancelled_by: str | None = None
     cancelled_at: int | None = None
-    """Unix seconds, the clock of whoever cancelled."""
+    """Unix seconds by the clock of the runner that cancelled it."""
     cancel_commit: str | None = None
     cancel_run_url: str | None = None
     rerun: str | None = None
     work: str | None = None
     """The work digest."""
     op: str | None = None
-    """Names the create, in the tags, the ledger and the events."""
+    """The id of the create in the tags, the ledger and the events."""
     run_id: str | None = None
-    """The run of this tool that bought it, as in the events."""
+    """The run of this tool that created it, as in the events."""
     sources: tuple[str, ...] = ()
-    """Who knows it: `list`, `ledger`, `results`."""
+    """The sources that have it: `list`, `ledger`, `results`."""
 
 
 class HistoryDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """What `history --format json` writes; `--format jsonl` writes its records, one a line."""
+    """The output of `history --format json`; `--format jsonl` writes its records, one per line."""
 
     project: str
     base_url: str
     offline: bool
-    """True where the list of jobs was not read."""
+    """True if the list of jobs was not read."""
     records: tuple[Record, ...]
-    """The oldest first."""
+    """In order of creation, oldest first."""
 
 
 def span(begin: int | None, end: int | None) -> int | None:
-    """Return the seconds from one moment to another, never less than none; None where one of them is not known."""
+    """Return the seconds between two times, at least 0; None if one of them is unknown."""
     return None if begin is None or end is None else max(0, end - begin)

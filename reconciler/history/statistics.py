@@ -1,4 +1,4 @@
-"""A history in numbers: of everything, of each name, each model and each month."""
+"""Statistics of a history: for all jobs, and for each name, model and month."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ SHARE: Final = 0.95
 
 
 class GroupDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs that have something in common, in numbers. None: not one of them is known."""
+    """Statistics of a group of jobs. None: the value is unknown for all of them."""
 
     by: Literal["all", "name", "model", "month"]
     key: str
-    """What they have in common; a month is that of their creation, UTC. `?` where it is not known."""
+    """The name, model or month (of creation, UTC) of the group. `?` if it is unknown."""
     jobs: int
     succeeded: int
     failed: int
     timed_out: int
     cancelled: int
     other: int
-    """Not ended, or of a status that is not known."""
+    """Not ended, or of an unknown status."""
     success_rate: float | None
-    """Succeeded among those that succeeded, failed or timed out, 0 to 1."""
+    """Share of succeeded jobs among those that succeeded, failed or timed out, 0 to 1."""
     queue_seconds_median: float | None
     queue_seconds_p95: float | None
-    """The smallest value that 95 of 100 do not exceed."""
+    """The smallest value that 95% of the jobs do not exceed."""
     run_seconds_median: float | None
     run_seconds_p95: float | None
     requests: int | None
-    """The sum of those that are known; so are the three below."""
+    """The sum of the known values, as in the three fields below."""
     requests_succeeded: int | None
     requests_failed: int | None
     tokens: int | None
     requests_unknown: int
-    """Jobs of which it is not known how many requests they hold; so are the three below."""
+    """Jobs whose number of requests is unknown; likewise the three fields below."""
     requests_succeeded_unknown: int
     requests_failed_unknown: int
     tokens_unknown: int
 
 
 class StatsDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """What `history --stats --format json` writes."""
+    """The output of `history --stats --format json`."""
 
     project: str
     base_url: str
     offline: bool
-    """True where the list of jobs was not read."""
+    """True if the list of jobs was not read."""
     groups: tuple[GroupDoc, ...]
-    """All, then each name, each model and each month, in order."""
+    """`all`, then the names, the models and the months, each in order."""
 
 
 _MONTH: Final = len("2026-11")
 Fact: TypeAlias = tuple[str | None, int | None, int | None, int | None, int | None, int | None, int | None]
-"""Of one record: status, seconds in the queue and at work, requests in all, right and wrong, tokens."""
+"""A record's status, queue and run seconds, requests (total, succeeded, failed) and tokens."""
 
 
 def groups(records: Iterable[Record]) -> tuple[GroupDoc, ...]:
@@ -145,7 +145,7 @@ def _sum(numbers: Sequence[int]) -> int | None:
 
 
 def median(ordered: Sequence[int]) -> float | None:
-    """Return the middle of sorted numbers, the mean of two where there are two."""
+    """Return the median of sorted numbers."""
     if not ordered:
         return None
     middle = len(ordered) // 2
@@ -153,5 +153,5 @@ def median(ordered: Sequence[int]) -> float | None:
 
 
 def percentile(ordered: Sequence[int], share: float) -> float | None:
-    """Return the smallest of sorted numbers that so large a share does not exceed (the nearest rank)."""
+    """Return the percentile of sorted numbers by the nearest-rank method; `share` is between 0 and 1."""
     return ordered[max(0, math.ceil(len(ordered) * share) - 1)] if ordered else None

@@ -1,4 +1,4 @@
-"""One spec's story in order: what was committed, bought, refused, cancelled, and how each job ended."""
+"""The timeline of one spec: its commits, creates, refusals and cancels, and the end of each job."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ What = Literal[
 
 
 class EntryDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened."""
+    """One entry of a timeline."""
 
     at: int
-    """Unix seconds: the server's clock for jobs, the writer's for what the ledger took down, the author's in git."""
+    """Unix seconds: by the server's clock for jobs, the runner's for ledger lines, the author's for commits."""
     what: What
     source: Literal["git", "ledger", "list", "list+ledger"]
     job_id: str | None = None
@@ -47,17 +47,17 @@ class EntryDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """What `history NAME --format json` writes; `--format jsonl` writes its entries, one a line."""
+    """The output of `history NAME --format json`; `--format jsonl` writes its entries, one per line."""
 
     project: str
     base_url: str
     offline: bool
-    """True where the list of jobs was not read."""
+    """True if the list of jobs was not read."""
     name: str
     files: tuple[str, ...]
-    """The spec's file, and what it was called before, as git knows them."""
+    """The spec's file and its earlier names, from git."""
     entries: tuple[EntryDoc, ...]
-    """In order of time."""
+    """In chronological order."""
 
 
 def timeline_entries(
@@ -67,14 +67,14 @@ def timeline_entries(
     lines: Iterable[Line],
     commits: Iterable[Commit],
 ) -> tuple[EntryDoc, ...]:
-    """Return everything that is known to have happened to one name, in order.
+    """Return the timeline of one name, in chronological order.
 
     Args:
-        name: the spec's.
-        works: the work digests that it declares now: a job of that work is its job, whatever it was bought as.
-        records: of the whole history.
-        lines: of the whole ledger.
-        commits: those that changed its file.
+        name: the spec's name.
+        works: the work digests that it declares now. A job with such a digest belongs to it under any name.
+        records: the whole history.
+        lines: the whole ledger.
+        commits: those that changed the spec's file.
     """
     found = [_committed(commit) for commit in commits]
     mine = [record for record in records if record.name == name or (record.work or "") in works]
@@ -149,7 +149,7 @@ def _counted(number: int | None, noun: str) -> str:
 
 
 def _of_lines(name: str, jobs: set[str | None], lines: Iterable[Line]) -> Iterator[EntryDoc]:
-    """Yield what the ledger alone can tell: creates that came to nothing, and who asked for a cancel."""
+    """Yield the entries that only the ledger has: creates without a job, and who requested a cancel."""
     known = tuple(lines)
     intents = {it.op: it for it in known if isinstance(it, CreateIntended) and it.name == name}
     for lost in _came_to_nothing(known):
@@ -183,7 +183,7 @@ def _of_lines(name: str, jobs: set[str | None], lines: Iterable[Line]) -> Iterat
 
 
 def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUnknown]:
-    """Return what is known of each create without a job: why it was refused, or else that nobody knows."""
+    """Return the line of each create without a job: its refusal, else its unknown outcome."""
     found: dict[str, CreateRefused | CreateUnknown] = {}
     created = set()
     for line in lines:

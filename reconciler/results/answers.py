@@ -1,8 +1,8 @@
-"""One line of a result file: what it says, and the line that the joined results get of it.
+"""Read a line of a result file, and write its line of the joined results.
 
-An answer is what the provider sends: `{"custom_id", "response": {"status_code", "body"}, "error"}`. A request failed
-when `error` is not null or `status_code` is 400 or more; the line's shape in the error file is documented nowhere, so
-there a line without either has failed as well. Bodies are not understood, only passed on as they are.
+The provider's line is `{"custom_id", "response": {"status_code", "body"}, "error"}`. A request failed if `error` is not
+null or `status_code` is 400 or more. The format of the error file is undocumented, so each of its lines is a failed
+request. Bodies are not parsed, apart from their token counts; they are copied.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 OK: Final = ""
 """The kind of a request that was answered."""
 NO_ANSWER: Final = "no_answer"
-"""The kind of a line that holds neither an answer nor an error."""
+"""The kind of a line with neither an answer nor an error."""
 ERROR: Final = "error"
 MISSING: Final = "missing"
 FIRST_FAILURE: Final = 400
@@ -36,7 +36,7 @@ class _Line(msgspec.Struct, gc=False):
 
 
 class _Loose(msgspec.Struct, gc=False):
-    """A line of which only the name of its request is understood."""
+    """A line of which only the custom_id can be read."""
 
     custom_id: str
 
@@ -63,7 +63,7 @@ DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens, summed."""
+    """Sums of tokens."""
 
     prompt: int = 0
     completion: int = 0
@@ -71,7 +71,7 @@ class Usage:
     answers: int = 0
 
     def add(self, body: msgspec.Raw) -> None:
-        """Add what an answer's body says, if it does."""
+        """Add the tokens in an answer's body, if it has any."""
         try:
             usage = decode_body(body).usage
         except DECODE_ERRORS:
@@ -85,17 +85,17 @@ class Usage:
 
 
 def understood(line: bytes, *, failed: bool) -> tuple[str, str, bytes, msgspec.Raw]:
-    """Return a line's custom_id, what came of the request, its line in the joined results, and the answer's body.
+    """Return a line's custom_id, the kind of its outcome, its line in the joined results, and the answer's body.
 
     Args:
         line: one line of a result file.
         failed: whether it is from the error file.
 
     Raises:
-        REFUSED: it is no answer to anything.
+        DECODE_ERRORS: the line is not an answer.
     """
     if not line.isascii():
-        line.decode()  # the decoder does not look into what it skips
+        line.decode()  # msgspec does not check the encoding of values that it skips
     try:
         answer = decode_line(line)
     except msgspec.ValidationError:
@@ -126,7 +126,7 @@ def _failed(answer: _Line, line: bytes) -> tuple[str, bytes]:
 
 
 def failure(custom_id: str, kind: str, status: int | None, detail: bytes) -> bytes:
-    """Return the line in the joined results of a request that was not answered."""
+    """Return the line in the joined results of a failed request."""
     parts = (
         b'{"custom_id":', encode(custom_id), b',"ok":false,"body":null,"error":{"kind":', encode(kind),
         b',"status_code":', encode(status), b',"detail":', detail, b"}}\n",

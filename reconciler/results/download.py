@@ -1,7 +1,7 @@
-"""One file of the workspace onto this machine: streamed, continued after a break or a kill, renamed when it is whole.
+"""Download one file of the workspace: in a stream, resumed after an interruption, renamed when it is complete.
 
-Result files never change, so what is here already is a beginning of the whole. Where the API does not continue (it
-is documented nowhere whether it does), the file is sent from its first byte again.
+Result files never change, so the bytes on this machine are the beginning of the file. Whether the API can resume is
+undocumented: if it cannot, it sends the file from its first byte again.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from reconciler.api.retry import Retrier
 from reconciler.results.heartbeat import Heartbeat
 
 PART: Final = ".part"
-"""What the name of a file that is not whole yet ends in."""
+"""Suffix of an incomplete file."""
 PIECE: Final = 1 << 20
-"""Bytes that are read at a time."""
+"""Bytes per read."""
 RANGE_NOT_SATISFIABLE: Final = 416
-"""There are no bytes from there on."""
+"""Status 416: the file has no bytes from the requested offset on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A whole file on this machine."""
+    """A complete file on this machine."""
 
     size: int
     """Bytes."""
     sha256: str
     lines: int
     resumed_at: int | None = None
-    """The byte at which the API continued; None where it sent the whole file, or nothing had to be sent."""
+    """The offset at which the API resumed; None if it sent the whole file, or nothing was missing."""
 
 
 class Digest:
-    """What is known of bytes that were written one after the other."""
+    """Size, hash and number of lines of bytes that are added piece by piece."""
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
@@ -54,7 +54,7 @@ class Digest:
         self._last = b"\n"
 
     def add(self, piece: bytes) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         if piece:
             self._sha256.update(piece)
             self.size += len(piece)
@@ -62,13 +62,13 @@ class Digest:
             self._last = piece[-1:]
 
     def result(self, *, resumed_at: int | None = None) -> Fetched:
-        """Return what the bytes amount to; a last line without its line feed is a line."""
+        """Return the totals; a last line without a line feed counts as a line."""
         lines = self._lines + (self._last != b"\n")
         return Fetched(size=self.size, sha256=self._sha256.hexdigest(), lines=lines, resumed_at=resumed_at)
 
 
 def read(path: Path, heartbeat: Heartbeat) -> Digest:
-    """Read a file that is here."""
+    """Read a local file."""
     digest = Digest()
     with path.open("rb", buffering=0) as file:
         while piece := file.read(PIECE):
@@ -78,19 +78,19 @@ def read(path: Path, heartbeat: Heartbeat) -> Digest:
 
 
 def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartbeat: Heartbeat) -> Fetched:
-    """Bring a file to its place.
+    """Download a file, unless it is present.
 
     Args:
-        reader: what to read with.
-        retrier: says whether and when a broken download goes on.
-        file_id: the file's.
-        place: where it is to be; beside it, with `PART` at the end, it is made.
-        heartbeat: called again and again; raises to end it all.
+        reader: the API client.
+        retrier: decides whether and when a broken download is resumed.
+        file_id: the file's id.
+        place: the path to write; until the file is complete, it has the suffix `PART`.
+        heartbeat: called regularly; raises to stop.
 
     Raises:
-        NotFoundError: the workspace does not have it, or no longer.
-        ApiError: it could not be had; what came of it stays for the next time.
-        OSError: it cannot be written.
+        NotFoundError: the workspace does not have the file, or no longer has it.
+        ApiError: the download failed; the bytes received stay for the next time.
+        OSError: the file cannot be written.
     """
     if place.exists():
         return read(place, heartbeat).result()
@@ -114,7 +114,7 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartb
 
 
 class Download:
-    """A file on its way, one try at a time."""
+    """A download, one attempt at a time."""
 
     def __init__(
         self, reader: Reader, file_id: str, part: Path, *, expected: int | None, heartbeat: Heartbeat
@@ -126,17 +126,17 @@ class Download:
         self._heartbeat = heartbeat
 
     def here(self) -> int:
-        """Return how many bytes of it are here."""
+        """Return how many bytes are on this machine."""
         try:
             return self._part.stat().st_size
         except FileNotFoundError:
             return 0
 
     def go_on(self) -> tuple[Digest, int | None]:
-        """Fetch what is missing, and return what the whole amounts to and where the API went on.
+        """Fetch the missing bytes. Return the totals of the whole file, and the offset at which the API resumed.
 
         Raises:
-            ApiError: it broke off; what came of it stays.
+            ApiError: the download broke off; the bytes received stay.
         """
         here = self.here()
         if here and here == self._expected:
@@ -152,12 +152,12 @@ class Download:
     def _receive(self, here: int) -> tuple[Digest, int | None]:
         with self._reader.file_from(self._file_id, start=here) as content:
             digest = read(self._part, self._heartbeat) if content.start else Digest()
-            if not content.start:  # a new file: whoever may still write to the old one spoils nothing
+            if not content.start:  # a new file, so that a runner still writing to the old one does no damage
                 self._part.unlink(missing_ok=True)
                 self._part.touch()
             with self._part.open(
                 "r+b", buffering=0
-            ) as file:  # not to its end, which such a one may have moved
+            ) as file:  # not "ab": such a runner may have moved the end
                 file.seek(content.start)
                 for piece in content.pieces:
                     _write(file.write, piece)

@@ -1,4 +1,4 @@
-"""What long work calls again and again, so that it can be ended and is seen to be alive."""
+"""The callback of long operations: it renews a lease and can stop the operation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Heartbeat: TypeAlias = Callable[[], None]
-"""Says that the work goes on. Raises `StoppedError` or `LeaseLostError` where it is not to."""
+"""Called regularly during an operation. Raises `StoppedError` or `LeaseLostError` to stop it."""
 
 
 class StoppedError(Exception):
-    """The run was asked to stop."""
+    """The run received a signal to stop."""

@@ -1,4 +1,4 @@
-"""The inputs of a job as files on this machine: the local ones where they are what was bought, else the uploads."""
+"""Find the inputs of a job as files on this machine: the local files if they are unchanged, else the uploads."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from reconciler.results.heartbeat import Heartbeat
 
 PIECE: Final = 1 << 20
 INPUT_PREFIX: Final = "asked-"
-"""What the names of inputs begin with that are made or fetched for the join; they are deleted after it."""
+"""Prefix of input files that are written or downloaded for the join and deleted after it."""
 
 FetchUpload: TypeAlias = Callable[[str], Path | None]
-"""Fetches an uploaded file; None where it is gone."""
+"""Downloads an uploaded file. Returns None if it no longer exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobInputs:
-    """What was asked, in order."""
+    """The files of a job's requests, in order."""
 
     origin: Literal["local", "uploaded", "none"]
     files: tuple[Path, ...] | None
-    """None where they are nowhere to be had."""
+    """None if they are not available."""
 
 
 NO_INPUTS: Final = JobInputs(origin="none", files=None)
 
 
 def by_inputs(specs: Sequence[JobSpec]) -> Mapping[str, JobSpec]:
-    """Return a spec for each digest of inputs that is declared now, as jobs carry it in their tags."""
+    """Return the declared specs by the digest of their inputs, which jobs have in their tags."""
     return {digests.inputs_v1(part.identity for part in spec.inputs): spec for spec in specs}
 
 
@@ -53,13 +53,13 @@ def find_inputs(
         owned: the job.
         declared: from `by_inputs`.
         root: the project root.
-        staging_dir: where files may be made; whoever calls deletes what is there in the end.
-        fetch_upload: fetches an upload.
-        heartbeat: called again and again.
+        staging_dir: where files may be written; the caller deletes them.
+        fetch_upload: downloads an upload.
+        heartbeat: called regularly.
 
     Raises:
         OSError: a file cannot be written.
-        ApiError: an upload could not be had, and is not gone.
+        ApiError: an upload could not be downloaded, for another reason than that it no longer exists.
     """
     spec = declared.get(owned.tags.inputs)
     if spec is not None:
@@ -113,7 +113,7 @@ def _local(
 
 
 def _unchanged(path: Path, sha256: str, heartbeat: Heartbeat) -> Path | None:
-    """Return the path where its content is what it was: read anew, since a pull may take long."""
+    """Return the path if its content still has the digest. The file is read again: a pull may take long."""
     digest = hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:

@@ -1,7 +1,7 @@
-"""The results of one job that is ours alone: its files fetched, joined, published, and marked with the summary.
+"""Download the results of one job under a lease: fetch its files, join them, publish them, write the summary.
 
-Whatever is interrupted leaves what it has got: a file that is whole has its name, one that is not goes on where it
-broke off, and only a folder with a summary is finished.
+An interrupted download keeps its files: a complete one has its final name, an incomplete one is resumed. Only a folder
+with a summary is finished.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from reconciler.results.paths import ERRORS, OUTPUT, RESULTS, safe_name
 from reconciler.results.store import ResultStore
 
 MAX_DELAY_SECONDS: Final = 3600.0
-"""So long after a job's end a file that is not there may still appear, and is asked for again."""
+"""For so long after a job's end a missing file may still appear, so a 404 is not final."""
 LOCK_TIMEOUT_SECONDS: Final = 10.0
-"""How long to wait for our turn to join before saying that we are alive."""
+"""How long to wait for the join lock before the next heartbeat."""
 
 Files: TypeAlias = Mapping[str, Fetched | None]
-"""The provider's files by our name for them; None for one that is gone."""
+"""The provider's files by our names; None for a file that the provider no longer has."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobDownloader:
-    """What it takes to bring the results of a job."""
+    """Downloads the results of a job."""
 
     run: RunContext[Reader]
     store: ResultStore
     declared: Mapping[str, JobSpec]
     """Specs by the digest of their inputs: `inputs.by_inputs`."""
     turn: threading.Lock = field(default_factory=threading.Lock)
-    """One join at a time: memory is that of one job, however many are fetched at once."""
+    """One join at a time, so that only one job's join uses memory."""
 
     def download(self, owned: OwnedJob, claim: Lease) -> ResultSummary:
         """Fetch, join and publish.
 
         Raises:
-            StoppedError: the run was asked to stop.
-            LostError: another runner has taken over.
-            ReconcilerError: a file could not be had.
+            StoppedError: the run received a signal to stop.
+            LeaseLostError: another runner has taken over.
+            ReconcilerError: a file could not be downloaded.
             OSError: the destination cannot be written.
         """
         began = self.run.env.monotonic()
@@ -86,15 +86,15 @@ class JobDownloader:
         return document
 
     def _file(self, owned: OwnedJob, file_id: str, place: Path, heartbeat: Heartbeat) -> Fetched | None:
-        """Fetch one result file; None where it is gone for good."""
+        """Fetch one result file. Return None if the provider no longer has it."""
         try:
             fetched = fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat)
         except NotFoundError as error:
             ended = owned.job.completed_at or owned.job.created_at
             if self.run.env.now() < ended + MAX_DELAY_SECONDS:
                 raise ReconcilerError(
-                    f"{place.name} of job {owned.job.id} is not there (yet)",
-                    hint="the job has just ended: run again in a while",
+                    f"{place.name} of job {owned.job.id} does not exist (yet)",
+                    hint="the job has just ended: run again in a few minutes",
                 ) from error
             self.run.env.log("results.gone", name=owned.tags.name, job_id=owned.job.id, file=place.name)
             return None
@@ -167,7 +167,7 @@ def _summary(
     *,
     now: float,
 ) -> ResultSummary:
-    """Say what came of it. Pure."""
+    """Return the summary. Pure."""
     ids = {OUTPUT: owned.job.output_file, ERRORS: owned.job.error_file}
     documents = [_document(name, ids[name], fetched) for name, fetched in files.items()]
     if results is not None:
@@ -210,7 +210,7 @@ def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDo
 
 
 def _requests(owned: OwnedJob, files: Files, joined: Joined | None) -> RequestsDoc:
-    """Count the requests: in the files where all are here, else as the API counts them."""
+    """Return the numbers of requests: counted in the files if all are present, else as the API counts them."""
     if joined is None or None in files.values():
         return RequestsDoc(
             total=owned.requests,

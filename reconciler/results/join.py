@@ -1,8 +1,8 @@
-"""Answers beside what was asked: the result files of a job joined with its inputs by custom_id, in input order.
+"""Join the result files of a job with its inputs by custom_id, in the order of the inputs.
 
-Two passes, each reading its files once: the first turns each answer into its line of the joined results and puts that
-on a spool, the second reads the inputs and takes each request's line from there. Memory is bounded by the number of
-requests, not by what they say: a million take some 200 MB.
+Two passes read each file once. The first turns each answer into its line of the joined results and writes it to a spool
+file. The second reads the inputs and takes each request's line from the spool. Memory depends on the number of requests
+and not on their size: a million take some 200 MB.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ from reconciler.results.lines import blocks
 from reconciler.results.spool import Spool
 
 SPOOL: Final = ".spool"
-"""What the name of the results ends in while they are collected."""
+"""Suffix of the spool file."""
 WRITE_BYTES: Final = 1 << 20
-"""Bytes that are written at a time, or one line more."""
+"""Bytes per write, exceeded by at most one line."""
 MAX_LISTED_MISSING: Final = 20
-"""So many missing custom_ids are named in the summary."""
+"""Maximum number of missing custom_ids in the summary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinSources:
-    """What is joined."""
+    """The files to join."""
 
     output: Path | None
     """The file of answers, if there is one."""
     errors: Path | None
     """The file of failed requests, if there is one."""
     inputs: Sequence[Path] | None
-    """The files of requests in their order; None where they are not to be had: then the answers keep theirs."""
+    """The files of requests in their order; None if they are not available: the answers then keep their own order."""
     longest: int
-    """Bytes of a line at most."""
+    """Maximum bytes of a line."""
 
     def answers(self) -> list[tuple[Path, bool]]:
-        """Return the result files, answers before errors, and of each whether it is the error file."""
+        """Return the result files, answers before errors, each with whether it is the error file."""
         files = ((self.output, False), (self.errors, True))
         return [(path, failed) for path, failed in files if path is not None]
 
 
 @dataclass(slots=True)
 class Joined:
-    """What the join amounts to."""
+    """The numbers of a join."""
 
     ok: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     """Failed requests by kind."""
     requests: int | None = None
-    """How many the inputs hold; None without inputs."""
+    """How many requests the inputs have; None without inputs."""
     missing: int = 0
     first_missing: list[str] = field(default_factory=list)
     malformed: int = 0
@@ -74,12 +74,12 @@ _decode_request: Final = msgspec.json.Decoder(_Request).decode
 
 
 def join(sources: JoinSources, results: Path, heartbeat: Heartbeat) -> tuple[Joined, Fetched]:
-    """Write the joined results, which appear whole or not at all.
+    """Write the joined results, completely or not at all.
 
     Args:
-        sources: what is joined.
+        sources: the files to join.
         results: the file to write.
-        heartbeat: called again and again; raises to end it all.
+        heartbeat: called regularly; raises to stop.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -113,7 +113,7 @@ def join(sources: JoinSources, results: Path, heartbeat: Heartbeat) -> tuple[Joi
 
 
 def _count(joined: Joined, kinds: Mapping[str, int]) -> None:
-    """Say what came of the requests that have an answer."""
+    """Set the numbers of answered and failed requests."""
     joined.ok = kinds.get(answers.OK, 0)
     joined.failures = {kind: count for kind, count in sorted(kinds.items()) if kind != answers.OK}
 
@@ -121,7 +121,7 @@ def _count(joined: Joined, kinds: Mapping[str, int]) -> None:
 def _collect(
     stream: BinaryIO, spool: Spool, joined: Joined, *, failed: bool, longest: int, heartbeat: Heartbeat
 ) -> None:
-    """Put the lines of one result file on the spool."""
+    """Add the lines of one result file to the spool."""
     understood, refused, add, null = answers.understood, answers.DECODE_ERRORS, spool.add, answers.NULL
     for lines in blocks(stream, longest=longest):
         heartbeat()
@@ -149,7 +149,7 @@ def _write(texts: Iterable[list[bytes]], results: Path, heartbeat: Heartbeat) ->
                 data = b"".join(lines)
                 if hashing is not None:
                     hashing.result()
-                hashing = pool.submit(digest.add, data)  # hashlib lets go of the interpreter's lock
+                hashing = pool.submit(digest.add, data)  # hashlib releases the GIL
                 rest = memoryview(data)
                 while rest:
                     rest = rest[file.write(rest) :]
@@ -162,7 +162,7 @@ def _write(texts: Iterable[list[bytes]], results: Path, heartbeat: Heartbeat) ->
 def _taken(
     inputs: Sequence[Path], take: Callable[[str], bytes | None], joined: Joined, longest: int
 ) -> Iterator[list[bytes]]:
-    """Yield the lines of the requests in their order, and count those that have none."""
+    """Yield the lines of the requests in their order, and count the requests without a line."""
     decode, requests = _decode_request, 0
     for path in inputs:
         with path.open("rb", buffering=0) as stream:
@@ -172,7 +172,7 @@ def _taken(
                 for line in lines:
                     try:
                         custom_id = decode(line).custom_id
-                    except answers.DECODE_ERRORS:  # such an input was refused when it was bought
+                    except answers.DECODE_ERRORS:  # the check before the create refuses such an input
                         continue
                     text = take(custom_id)
                     if text is None:

@@ -1,12 +1,12 @@
-"""One runner has a job to itself: claims beside the results, for runners that share nothing else.
+"""Give one runner exclusive access to a job's results, for runners that share only the destination.
 
-A claim is a file, `claim-1`, that only one of many can create. It says who holds it and until when, and is renewed
-while its holder works. Of a holder that is gone (its time is over, or it was a process of this very host that does
-not run any more) the next runner takes over by creating `claim-2`, which again only one can: nothing is renamed, so
-nobody takes away what somebody else has just taken. The highest number holds. Whoever lost it meanwhile finds out
-before it writes the summary, and what both wrote until then are the same bytes of a file that never changes.
+A claim is a file, `claim-1`, that only one runner can create. It names its holder and its expiry, and the holder renews
+it while it works. A claim is dead if it has expired, or if its holder is a process of this host that no longer runs.
+The next runner then takes over by creating `claim-2`, which again only one can do. No claim is renamed, so a runner
+cannot remove a claim that another has just created. The highest number is valid. A holder checks its claim before it
+writes the summary. Until then two runners may write the same file, but with the same bytes: result files never change.
 
-Clocks of hosts that share a destination may differ by less than the lease.
+The clocks of the hosts must differ by less than `LEASE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from reconciler.documents import result_summary
 from reconciler.results.store import ResultStore
 
 LEASE_SECONDS: Final = 300.0
-"""How long a claim holds without being renewed."""
+"""How long a claim is valid without a renewal."""
 RENEW_SECONDS: Final = 30.0
 MAX_READ_TRIES: Final = 5
 READ_RETRY_SECONDS: Final = 0.2
-"""A claim that cannot be understood is looked at again so often: it may just be being written."""
+"""Pause between reads of a claim that cannot be decoded: its holder may be writing it."""
 MAX_ACQUIRE_TRIES: Final = 100
-"""Against others who claim at the same time, one of whom succeeds each time."""
+"""Attempts against runners that claim at the same time. One of them succeeds each time."""
 
 _NAME: Final = re.compile(r"claim-([1-9][0-9]{0,8})")
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who works on a job's results."""
+    """The runner that works on a job's results."""
 
     run_id: str
     host: str
     pid: int
     until: float = 0.0
-    """Unix seconds, the holder's clock."""
+    """Expiry, Unix seconds by the holder's clock."""
 
 
 UNKNOWN_HOLDER: Final = Holder(run_id="?", host="?", pid=0)
@@ -48,12 +48,12 @@ UNKNOWN_HOLDER: Final = Holder(run_id="?", host="?", pid=0)
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseManager:
-    """What it takes to claim."""
+    """Acquires leases for one run."""
 
     store: ResultStore
     me: Holder
     is_process_alive: Callable[[int], bool]
-    """Whether a process of this host runs."""
+    """Returns whether a process of this host runs."""
     now: Callable[[], float]
     monotonic: Callable[[], float]
     sleep: Callable[[float], object]
@@ -62,7 +62,7 @@ class LeaseManager:
         """Claim a folder.
 
         Returns:
-            The claim; or who else holds it; or None where its summary is there: nothing is left to be done.
+            The lease; or the other holder; or None if the folder has a summary, so that nothing is left to do.
 
         Raises:
             OSError: the store cannot be read or written.
@@ -81,19 +81,19 @@ class LeaseManager:
         return UNKNOWN_HOLDER
 
     def highest(self, folder: str) -> int:
-        """Return the number of the claim that holds, 0 where there is none."""
+        """Return the number of the valid claim, 0 if there is none."""
         found = (_NAME.fullmatch(name) for name in self.store.names(folder))
         return max((int(match[1]) for match in found if match), default=0)
 
     def is_alive(self, holder: Holder) -> bool:
-        """Tell whether a holder may still be at work."""
+        """Return whether a holder may still be working."""
         if holder.host == self.me.host and holder.run_id != self.me.run_id:
             alive = holder.pid != self.me.pid and self.is_process_alive(holder.pid)
             return alive and holder.until > self.now()
         return holder.until > self.now()
 
     def holder(self, folder: str, number: int) -> Holder | None:
-        """Return whose claim it is, None where it is nobody's any more, or cannot be understood."""
+        """Return a claim's holder, None if the claim is gone or cannot be decoded."""
         for _ in range(MAX_READ_TRIES):
             data = self.store.read(f"{folder}/claim-{number}")
             try:
@@ -104,7 +104,7 @@ class LeaseManager:
 
 
 class Lease:
-    """A folder that this run has to itself."""
+    """Exclusive access to a folder."""
 
     def __init__(self, manager: LeaseManager, folder: str, number: int) -> None:
         self._manager = manager
@@ -114,32 +114,32 @@ class Lease:
 
     @property
     def path(self) -> str:
-        """The claim's own file."""
+        """The path of the claim."""
         return f"{self.folder}/claim-{self._number}"
 
     def data(self) -> bytes:
-        """Return what it says."""
+        """Return the content of the claim."""
         until = self._manager.now() + LEASE_SECONDS
         return msgspec.json.encode(msgspec.structs.replace(self._manager.me, until=until))
 
     def renew(self) -> None:
-        """Say that we are still at work, where it is time to."""
+        """Extend the claim if a renewal is due."""
         if self._manager.monotonic() - self._renewed >= RENEW_SECONDS:
             self._manager.store.replace(self.path, self.data())
             self._renewed = self._manager.monotonic()
 
     def check(self) -> None:
-        """Make sure that nobody has taken over.
+        """Check that no other runner has taken over.
 
         Raises:
-            LostError: somebody has.
+            LeaseLostError: another runner has.
         """
         highest = self._manager.highest(self.folder)
         if highest != self._number:
             raise LeaseLostError(self._manager.holder(self.folder, highest) or UNKNOWN_HOLDER)
 
     def release(self) -> None:
-        """Give it up, and remove the claims of those who are gone; ours last, so that none of them holds again."""
+        """Remove the claim and all dead ones before it. Ours is last, so that none of them becomes valid again."""
         for number in range(1, self._number + 1):
             self._manager.store.remove(f"{self.folder}/claim-{number}")
 
@@ -148,7 +148,7 @@ class LeaseLostError(Exception):
     """Another runner has taken over.
 
     Attributes:
-        to: who.
+        to: the other runner.
     """
 
     def __init__(self, to: Holder) -> None:

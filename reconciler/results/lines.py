@@ -1,4 +1,4 @@
-"""The lines of a file, many at a time, in memory that the longest line bounds; what is longer is skipped and said."""
+"""Read the lines of a file in blocks. Memory is bounded: a line over the limit is replaced by `TOO_LONG`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 BLOCK: Final = 1 << 20
-"""Bytes that are read at a time."""
+"""Bytes per read."""
 TOO_LONG: Final = b"\x00"
-"""Stands for a line that is longer than a line may be; no JSON begins so."""
+"""Replaces a line over the limit. No JSON text begins with this byte."""
 
 
 def blocks(stream: BinaryIO, *, longest: int) -> Iterator[list[bytes]]:
-    """Yield the lines of a stream without their line feeds, some at a time.
+    """Yield the lines of a stream without their line feeds, in blocks.
 
     Args:
         stream: opened for reading bytes.
-        longest: bytes of a line at most; `TOO_LONG` stands for a longer one.
+        longest: maximum bytes of a line; `TOO_LONG` replaces a longer one.
     """
     rest: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""What was pulled into a folder before: the summaries of all jobs in it."""
+"""Read the summaries of all jobs that were pulled into a folder."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from reconciler.documents.result_summary import MAX_SUMMARY_BYTES, NAME, ResultS
 
 
 def read_summaries(destination: Path) -> dict[str, ResultSummary]:
-    """Return every summary below a folder, by job id; what cannot be read or understood is left out.
+    """Return every summary below a folder, by job id; unreadable ones are skipped.
 
-    Of a job that is found twice, the first folder in order of name counts.
+    If two folders have the same job, the first in order of name counts.
     """
     found: dict[str, ResultSummary] = {}
     for path in sorted(destination.glob(f"*/*/*/{NAME}")):

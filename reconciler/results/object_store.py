@@ -1,9 +1,8 @@
-"""An object store as a place for results, through fsspec: one library, many stores, each with a package of its own.
+"""Store results in an object store, through fsspec and the package that it needs for the scheme.
 
-An object appears whole or not at all, so nothing has to be renamed there: files are made on this machine and sent
-when they are whole. A claim is a conditional create where the store's package has one (S3 and Google Cloud Storage
-do); elsewhere fsspec looks first and then writes, and two runners that begin within the same moment may both fetch a
-result, with the same bytes.
+An object appears completely or not at all, so files are written on this machine and uploaded when they are complete.
+A claim is a conditional create if the store's package supports it (S3 and Google Cloud Storage do). Otherwise fsspec
+checks and then writes, so two runners that start at the same moment may both download a result, with the same bytes.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ class ObjectStore:
     """A tree below the URL of an object store.
 
     Args:
-        url: such as `s3://bucket/outputs`; credentials come from where the store's package looks for them.
-        staging: a folder of this machine for files that are being made.
+        url: such as `s3://bucket/outputs`; the store's package finds the credentials.
+        staging: a folder of this machine for incomplete files.
 
     Raises:
         ReconcilerError: fsspec does not know the scheme, or its package is not installed.
@@ -40,13 +39,13 @@ class ObjectStore:
         except (ImportError, ValueError) as error:
             raise ReconcilerError(
                 f"{self.where} cannot be opened: {error}",
-                hint="install what fsspec needs for the scheme, such as s3fs for s3:// and gcsfs for gs://",
+                hint="install the package that fsspec needs for the scheme, such as s3fs for s3:// or gcsfs for gs://",
             ) from error
         self._fs = fs
         self._root = root.rstrip("/")
 
     def finished(self, folders: Sequence[str]) -> frozenset[str]:
-        """Return those of the folders that hold a summary: one listing, however many they are."""
+        """Return the folders that have a summary, with one listing for all."""
         if not folders:
             return frozenset()
         self._fs.invalidate_cache()
@@ -57,7 +56,7 @@ class ObjectStore:
         return frozenset(folder for folder in folders if folder in there)
 
     def read(self, path: str) -> bytes | None:
-        """Return a small object's content, None where there is none."""
+        """Return a small object's content, None if it does not exist."""
         try:
             data: bytes = self._fs.cat_file(f"{self._root}/{path}")
         except FileNotFoundError:
@@ -65,7 +64,7 @@ class ObjectStore:
         return data
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write an object that is not there yet."""
+        """Create an object. Return False if it exists."""
         try:
             self._fs.pipe_file(f"{self._root}/{path}", data, mode="create")
         except FileExistsError:
@@ -73,16 +72,16 @@ class ObjectStore:
         return True
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write an object."""
+        """Create or replace an object."""
         self._fs.pipe_file(f"{self._root}/{path}", data)
 
     def remove(self, path: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object if it exists."""
         with suppress(FileNotFoundError):
             self._fs.rm_file(f"{self._root}/{path}")
 
     def names(self, folder: str) -> tuple[str, ...]:
-        """Return the names in a folder, asked anew each time."""
+        """Return the names in a folder, without a cache."""
         self._fs.invalidate_cache()
         try:
             found: list[str] = self._fs.ls(f"{self._root}/{folder}", detail=False)
@@ -91,20 +90,20 @@ class ObjectStore:
         return tuple(sorted(path.rstrip("/").rpartition("/")[2] for path in found))
 
     def staging_dir(self, folder: str) -> Path:
-        """Return a folder of this machine."""
+        """Return the staging folder on this machine."""
         place = self._staging / folder
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     def publish(self, folder: str, names: Iterable[str]) -> None:
-        """Send whole files."""
+        """Upload complete files."""
         for name in names:
             self._fs.put_file(str(self._staging / folder / name), f"{self._root}/{folder}/{name}")
 
     def clear(self, folder: str) -> None:
-        """Delete what was made here: the store has it."""
+        """Delete the staging folder."""
         shutil.rmtree(self._staging / folder, ignore_errors=True)
 
     def path(self, folder: str) -> str:
-        """Return a folder as readers write it."""
+        """Return the URL of a folder."""
         return f"{self.where}/{folder}"

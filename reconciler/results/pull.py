@@ -1,4 +1,4 @@
-"""The results of many jobs, several at a time, each by one runner: claimed, brought, or waited for."""
+"""Pull the results of many jobs, several at a time. Only one runner downloads a job; the others wait."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from reconciler.results.leases import Holder, LeaseLostError, LeaseManager
 from reconciler.results.paths import folder_of
 
 PAUSE_SECONDS: Final = 2.0
-"""Between two looks at what another runner is fetching."""
+"""Seconds between two checks of a job that another runner is downloading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """The results were fetched."""
+    """The results were downloaded."""
 
     owned: OwnedJob
     summary: ResultSummary
@@ -31,14 +31,14 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """The results were there, or another runner fetched them meanwhile."""
+    """The results were present, or another runner downloaded them meanwhile."""
 
     owned: OwnedJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullFailed:
-    """The results could not be fetched; the next pull goes on."""
+    """The results could not be downloaded; the next pull continues."""
 
     owned: OwnedJob
     error: ReconcilerError
@@ -46,7 +46,7 @@ class PullFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """The run was asked to stop before this was done; the next pull goes on."""
+    """The run received a signal to stop before this was done; the next pull continues."""
 
     owned: OwnedJob
 
@@ -56,7 +56,7 @@ Ending: TypeAlias = Pulled | Present | PullFailed | Stopped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldByOther:
-    """Somebody else is fetching the results."""
+    """Another runner is downloading the results."""
 
     owned: OwnedJob
     by: Holder
@@ -64,17 +64,17 @@ class HeldByOther:
 
 @dataclass(frozen=True, kw_only=True)
 class Puller:
-    """What it takes to fetch the results of many jobs."""
+    """Downloads the results of many jobs."""
 
     run: RunContext[Reader]
     leases: LeaseManager
     downloader: JobDownloader
 
     def pull(self, jobs: Sequence[OwnedJob]) -> tuple[Ending, ...]:
-        """Fetch the results of ended jobs that are not there yet, and wait for those that others are fetching.
+        """Download the missing results of ended jobs, and wait for those that other runners are downloading.
 
         Raises:
-            OSError: the destination cannot be looked at.
+            OSError: the destination cannot be read.
         """
         there = self.leases.store.finished([folder_of(owned) for owned in jobs])
         endings: dict[str, Ending] = {
@@ -97,10 +97,10 @@ class Puller:
         return tuple(endings[owned.job.id] for owned in jobs)
 
     def one(self, owned: OwnedJob) -> Ending | HeldByOther:
-        """Fetch the results of one job, whatever comes of it."""
+        """Download the results of one job, and return every outcome as a value."""
         try:
             if self.run.env.stop.is_set():
-                raise StoppedError  # noqa: TRY301 - as whoever is at work says it
+                raise StoppedError  # noqa: TRY301 - the heartbeat raises the same
             return self._claimed(owned)
         except StoppedError:
             return Stopped(owned=owned)
@@ -109,7 +109,8 @@ class Puller:
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             failure = ReconcilerError(
-                f"{where}{error.strerror or error}", hint="mend the destination, then run again: it goes on"
+                f"{where}{error.strerror or error}",
+                hint="fix the destination and run again: the pull continues",
             )
         except ReconcilerError as error:
             failure = error
@@ -125,5 +126,5 @@ class Puller:
         try:
             return Pulled(owned=owned, summary=self.downloader.download(owned, claim))
         finally:
-            with suppress(OSError):  # then it ends with its time
+            with suppress(OSError):  # then it expires
                 claim.release()

@@ -1,4 +1,4 @@
-"""What came of a pull, as a document and as an exit code."""
+"""The outcome of a pull, as a document and as exit codes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.text.sanitize import clean
 def pull_doc(
     endings: Sequence[Ending], *, target: Target, store: ResultStore, running: int, code: ExitCode
 ) -> PullDoc:
-    """Return what `outputs pull` writes."""
+    """Return the output of `outputs pull`."""
     return PullDoc(
         project=target.project,
         base_url=target.base_url,
@@ -40,7 +40,7 @@ def _job(ending: Ending, store: ResultStore) -> PulledJob:
         case PullFailed():
             state, message, hint = "failed", clean(str(ending.error)), clean(ending.error.hint)
         case Stopped():
-            state, message = "stopped", "the run was asked to stop; the next pull goes on"
+            state, message = "stopped", "the run received a signal to stop; the next pull continues"
         case _:
             assert_never(ending)
     owned = ending.owned
@@ -57,7 +57,7 @@ def _job(ending: Ending, store: ResultStore) -> PulledJob:
 
 
 def exit_codes(endings: Sequence[Ending]) -> set[ExitCode]:
-    """Return what the endings ask for: failures, and what a person should know of what was fetched."""
+    """Return the exit codes of the endings: for failures, and for results that are gone or damaged."""
     pulled = [ending.summary for ending in endings if isinstance(ending, Pulled)]
     codes: set[ExitCode] = set()
     if any(isinstance(ending, PullFailed) for ending in endings):

@@ -1,7 +1,7 @@
-"""Lines of the joined results in the order of the answers, on disk, and where each of them stands.
+"""A temporary file with the lines of the joined results in the order of the answers, and an index of them.
 
-What is kept in memory of a line is a hash of its custom_id, its place and its kind: some 130 bytes, however long
-ids and answers are. Every line begins with its custom_id, so a hash that two ids share does no harm.
+Memory per line is a hash of its custom_id, its offset and its kind: some 130 bytes, regardless of the length of ids and
+answers. Every line begins with its custom_id, so a hash collision is detected.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import BinaryIO, Final
 from reconciler.results.answers import encode
 
 WINDOW: Final = 1 << 18
-"""Bytes around a line that are read with it, where the line before stood near."""
+"""Bytes that are read around a line if the previous one was near."""
 
 
 class Spool:
-    """Lines by custom_id.
+    """Lines on disk, indexed by custom_id.
 
     Args:
-        file: empty, for reading and writing, without a buffer.
-        mark: makes a number of an id.
+        file: an empty file, open for reading and writing, unbuffered.
+        mark: hashes an id.
     """
 
     def __init__(self, file: BinaryIO, mark: Callable[[str], int] = hash) -> None:
@@ -31,10 +31,10 @@ class Spool:
         self._mark = mark
         self._count = 0
         self._lines: list[bytes] = []
-        """What is not written yet."""
+        """Lines that are not written yet."""
         self._places: dict[int, int] = {}
         self._shared: dict[str, int] = {}
-        """Those whose hash another id has."""
+        """Ids whose hash an earlier id has."""
         self._starts = array("Q", [0])
         self._kinds = array("H")
         self._codes: dict[str, int] = {}
@@ -46,7 +46,7 @@ class Spool:
         return self._count
 
     def add(self, custom_id: str, kind: str, line: bytes) -> bool:
-        """Take a line, which begins with its custom_id; False where there is one of that id, and nothing is done."""
+        """Add a line, which begins with its custom_id. Return False, and add nothing, if the id has a line already."""
         at = self._count
         if self._places.setdefault(self._mark(custom_id), at) != at:
             self.flush()
@@ -61,7 +61,7 @@ class Spool:
         return True
 
     def flush(self) -> None:
-        """Write what was taken."""
+        """Write the lines added since the last call."""
         if self._lines:
             offsets = accumulate(map(len, self._lines), initial=self._starts.pop())
             self._starts.extend(offsets)
@@ -71,14 +71,14 @@ class Spool:
                 data = data[self._file.write(data) :]
 
     def place(self, custom_id: str) -> int | None:
-        """Return which line a custom_id has, None where it has none."""
+        """Return the number of a custom_id's line, None if it has none."""
         at = self._places.get(self._mark(custom_id))
         if at is None or begins(self.line(at), custom_id):
             return at
         return self._shared.get(custom_id)
 
     def pop_line(self, custom_id: str) -> bytes | None:
-        """Return a custom_id's line and mark it as used, None where there is none; once everything is written."""
+        """Return a custom_id's line and mark it as used, None if it has none. Call `finish_writing` first."""
         at = self._places.get(self._mark(custom_id))
         if at is None:
             return None
@@ -92,7 +92,7 @@ class Spool:
         return line
 
     def line(self, at: int) -> bytes:
-        """Return a line that was written."""
+        """Return a written line by its number."""
         start, end = self._starts[at], self._starts[at + 1]
         begin = self._from
         if begin <= start and end <= begin + len(self._window):
@@ -100,7 +100,7 @@ class Spool:
         return self._read(start, end)
 
     def _read(self, start: int, end: int) -> bytes:
-        """Read a line, and what stands around it where lines are asked for that stand near each other."""
+        """Read a line, and the bytes around it if the previous one was near."""
         near = abs(start - self._from) < 2 * WINDOW
         begin = max(0, start - WINDOW // 2) if near else start
         size = max(end, start + WINDOW) - begin if near else end - start
@@ -114,12 +114,12 @@ class Spool:
         return self._window[start - begin : end - begin]
 
     def finish_writing(self) -> None:
-        """Write the last lines: from here on they are taken."""
+        """Write the last lines, and begin to serve `pop_line`."""
         self.flush()
         self._popped = bytearray(len(self))
 
     def popped_by_kind(self) -> dict[str, int]:
-        """Count the lines that were taken, by kind."""
+        """Count the used lines by kind."""
         return self._named(Counter(compress(self._kinds, self._popped)))
 
     def all_by_kind(self) -> dict[str, int]:
@@ -134,7 +134,7 @@ _BEFORE: Final = len(b'{"custom_id":"')
 
 
 def begins(line: bytes, custom_id: str) -> bool:
-    """Tell whether a line of the joined results is that of a custom_id."""
-    if line.startswith(b'%b",' % custom_id.encode(), _BEFORE):  # as most ids are: nothing in them is escaped
+    """Return whether a line of the joined results is that of a custom_id."""
+    if line.startswith(b'%b",' % custom_id.encode(), _BEFORE):  # fast path: most ids need no escape
         return True
     return line.startswith(b'{"custom_id":%b,' % encode(custom_id))

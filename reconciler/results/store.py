@@ -1,4 +1,4 @@
-"""Where results stand, as far as fetching them needs to know: a folder here, or anything else that can do the same."""
+"""The interface of a store of results, and its implementation for a folder."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from reconciler.errors import ReconcilerError
 
 
 class ResultStore(Protocol):
-    """A tree of files by name. Paths are relative to its root and have forward slashes. Threads may share it.
+    """A tree of files. Paths are relative to its root and have forward slashes. Threads may share it.
 
-    Every method raises `OSError` where the place behind it fails.
+    Every method raises `OSError` if the store fails.
     """
 
     where: str
-    """Its root, for readers."""
+    """The root, as messages show it."""
 
     def finished(self, folders: Sequence[str]) -> frozenset[str]:
-        """Return those of the folders that hold a summary: everything is there and whole."""
+        """Return the folders that have a summary: their results are complete."""
 
     def read(self, path: str) -> bytes | None:
-        """Return a small file's content, None where there is none."""
+        """Return a small file's content, None if it does not exist."""
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a small file that is not there yet; False where it is, and nothing is changed then."""
+        """Create a small file. Return False, and change nothing, if it exists."""
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write a small file whole, whether it is there or not."""
+        """Create or replace a small file atomically."""
 
     def remove(self, path: str) -> None:
-        """Delete a file, if it is there."""
+        """Delete a file if it exists."""
 
     def names(self, folder: str) -> tuple[str, ...]:
-        """Return the names in a folder, none where there is no such folder."""
+        """Return the names in a folder, none if it does not exist."""
 
     def staging_dir(self, folder: str) -> Path:
-        """Return a folder of this machine in which the files of that folder are made; what was begun there stays."""
+        """Return a folder of this machine for the incomplete files of that folder. Its files stay for a later run."""
 
     def publish(self, folder: str, names: Iterable[str]) -> None:
-        """Bring whole files from the workshop to their place."""
+        """Move complete files from the staging folder to the store."""
 
     def clear(self, folder: str) -> None:
-        """Empty the workshop of what was published."""
+        """Delete the published files from the staging folder."""
 
     def path(self, folder: str) -> str:
-        """Return a folder as readers write it."""
+        """Return the path of a folder, as messages show it."""
 
 
 class FolderStore:
-    """A folder of this machine, or one that several mount. What is being made stands beside what is whole.
+    """A folder of this machine, or one that several machines mount. Incomplete files are in the same folder.
 
     Args:
-        root: the destination; made when the first file is written.
-        shown: how readers know it.
+        root: the destination; the first write creates it.
+        shown: the root as messages show it.
     """
 
     def __init__(self, root: Path, *, shown: str = "") -> None:
@@ -66,13 +66,13 @@ class FolderStore:
         self.where = shown or str(root)
 
     def finished(self, folders: Sequence[str]) -> frozenset[str]:
-        """Return those of the folders that hold a summary."""
+        """Return the folders that have a summary."""
         return frozenset(
             folder for folder in folders if (self._root / folder / result_summary.NAME).is_file()
         )
 
     def read(self, path: str) -> bytes | None:
-        """Return a small file's content, None where there is none."""
+        """Return a small file's content, None if it does not exist."""
         try:
             with (self._root / path).open("rb") as file:
                 return file.read(result_summary.MAX_SUMMARY_BYTES)
@@ -80,7 +80,7 @@ class FolderStore:
             return None
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a file that is not there yet, which one of many can; its content is there as soon as its name is."""
+        """Create a file together with its content: of several runners, one succeeds."""
         place = self._root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         with self._temporary(place, data) as temporary:
@@ -88,7 +88,7 @@ class FolderStore:
                 os.link(temporary, place)
             except FileExistsError:
                 return False
-            except OSError:  # a file system without links: for a moment the file is empty
+            except OSError:  # a file system without hard links: for a moment the file is empty
                 try:
                     with place.open("xb") as file:
                         file.write(data)
@@ -97,7 +97,7 @@ class FolderStore:
         return True
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write a file whole: beside its place, then renamed."""
+        """Write a temporary file in the same folder, then rename it."""
         place = self._root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         with self._temporary(place, data) as temporary:
@@ -117,7 +117,7 @@ class FolderStore:
                 temporary.unlink()
 
     def remove(self, path: str) -> None:
-        """Delete a file, if it is there."""
+        """Delete a file if it exists."""
         (self._root / path).unlink(missing_ok=True)
 
     def names(self, folder: str) -> tuple[str, ...]:
@@ -128,19 +128,19 @@ class FolderStore:
             return ()
 
     def staging_dir(self, folder: str) -> Path:
-        """Return the folder itself: what is made there is renamed into its place."""
+        """Return the folder itself: files are renamed when they are complete."""
         place = self._root / folder
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     def publish(self, folder: str, names: Iterable[str]) -> None:
-        """Do nothing: a file that is whole has its name."""
+        """Do nothing: the files are in their folder."""
 
     def clear(self, folder: str) -> None:
-        """Do nothing: the workshop is the place."""
+        """Do nothing: the staging folder is the store's."""
 
     def path(self, folder: str) -> str:
-        """Return a folder as readers write it."""
+        """Return the path of a folder, as messages show it."""
         return f"{self.where}/{folder}"
 
 
@@ -149,11 +149,11 @@ def store_at(to: str, *, start: Path, staging: Path) -> ResultStore:
 
     Args:
         to: a folder, or the URL of an object store.
-        start: what a relative folder is relative to.
-        staging: where files are made that go elsewhere.
+        start: the base of a relative folder.
+        staging: the folder for incomplete files of an object store.
 
     Raises:
-        ReconcilerError: it needs a package that is not installed, or cannot be understood.
+        ReconcilerError: it needs a package that is not installed, or is invalid.
     """
     scheme, separator, rest = to.partition("://")
     if not separator:
@@ -165,6 +165,6 @@ def store_at(to: str, *, start: Path, staging: Path) -> ResultStore:
     except ModuleNotFoundError as error:
         raise ReconcilerError(
             f"{scheme}:// needs the package {error.name}",
-            hint='pip install "mistral-batch-reconciler[objects]", and what fsspec needs for the scheme, such as s3fs',
+            hint='pip install "mistral-batch-reconciler[objects]", and the package for the scheme, such as s3fs',
         ) from error
     return ObjectStore(to, staging=staging)

@@ -1,4 +1,4 @@
-"""What the sandbox answers to one request, for each endpoint: the real shape, and plainly not a model's work."""
+"""The sandbox's answer to a request, by endpoint: in the real shape, and plainly not from a model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from reconciler.sandbox.inputs import Request
 Json = dict[str, Any]
 
 TEXT = "Sandbox answer: no model was called."
-"""Every answer that holds text holds this one."""
+"""The text of every answer that has text."""
 
 ASKED_TO_FAIL = f"Sandbox failure: the custom_id ends in {triggers.FAILING_REQUEST}."
-"""Every failed request says so."""
+"""The message of every failed request."""
 
 MODEL = "sandbox"
-"""The model of an answer where neither the job nor the request names one."""
+"""The model of an answer if neither the job nor the request has one."""
 
 _LABEL = "sandbox"
 _ZEROS = [0.0] * 8
@@ -32,7 +32,7 @@ _BYTES_A_TOKEN = 4
 def line(
     job_id: str, position: int, request: Request, *, endpoint: str, model: str | None, created: int
 ) -> Json:
-    """Return the line that one request gets, in the output file or, if it fails, in the error file."""
+    """Return the line of one request, in the output file or, if it fails, in the error file."""
     unique = uuid5(UUID(job_id), str(position))
     response, error = None, None
     if not triggers.is_failing(request.custom_id):
@@ -155,7 +155,7 @@ def _usage(call: _Call, answered: int) -> Json:
 
 
 def _inputs(call: _Call) -> int:
-    """Return how many results are due: a list of texts or of conversations gets one for each of its members."""
+    """Return the number of results: a list of texts or of conversations has one for each member."""
     given = call.body.get("input", call.body.get("inputs"))
     if not isinstance(given, list) or (given and isinstance(given[0], dict)):
         return 1
@@ -174,4 +174,4 @@ ENDPOINTS: Mapping[str, Callable[[_Call], Json]] = {
     "/v1/conversations": _conversation,
     "/v1/audio/transcriptions": _transcription,
 }
-"""Every endpoint that takes batches, with what answers for it."""
+"""Every endpoint that accepts batches, with the function that answers."""

@@ -1,4 +1,4 @@
-"""The sandbox as a WSGI application: which call goes to which handler, and who may call at all."""
+"""The sandbox as a WSGI application: routes and authentication."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def _uuid4() -> str:
 
 
 class _Request(Request):
-    """A request whose spooled uploads are closed with it, also when their sender breaks off halfway."""
+    """A request that closes its spooled uploads, also if the sender disconnects."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         super().__init__(environ)
         self._spooled = ExitStack()
 
-    def _get_file_stream(self, *about: Any, **more: Any) -> IO[bytes]:  # noqa: ANN401 - handed on as they are
+    def _get_file_stream(self, *about: Any, **more: Any) -> IO[bytes]:  # noqa: ANN401 - passed on unchanged
         return self._spooled.enter_context(super()._get_file_stream(*about, **more))
 
     def close(self) -> None:
@@ -68,14 +68,14 @@ def make_app(
 ) -> WSGIApplication:
     """Build the sandbox's application.
 
-    An exception that is no answer of the API is a bug and leaves the application as it is, so that a run inside
-    the process fails with its traceback.
+    The application does not catch other exceptions than error answers: they are bugs, and a run in the same process
+    fails with their traceback.
 
     Args:
         store: the state; the caller closes it.
         now: the wall clock, in Unix seconds.
-        speed: how many times faster than usual the jobs created here run; infinite: they end at once.
-        ids: makes the UUIDs of new jobs and files; random ones without it.
+        speed: how many times faster than normal new jobs run; if infinite, they end at once.
+        ids: returns the UUID of a new job or file; None for random ones.
 
     Raises:
         ValueError: the speed is not a number above zero.
@@ -105,7 +105,7 @@ def _answer(world: World, request: Request) -> Response:
 
 
 def _workspace(request: Request) -> str:
-    """Return the workspace of the caller's key: its hash, for the key itself is nobody's business."""
+    """Return the workspace of the caller's key: the hash of the key, so that the key is not stored."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise unauthorized()

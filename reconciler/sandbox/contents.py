@@ -1,4 +1,4 @@
-"""The bytes of files, in pieces: written once, read piece by piece, gone with the last file or job that needs them."""
+"""The contents of files in chunks, written once and deleted with the last file or job that uses them."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from reconciler.sandbox.inputs import InputSummary, split, summarise
 from reconciler.sandbox.store import Store
 
 CHUNK_BYTES = 1 << 20
-"""Size of a piece: what an upload or a download holds in memory."""
+"""Bytes of a chunk, the memory of an upload or a download."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A content that was just written."""
+    """A content that was written."""
 
     id: int
     size: int
     """Bytes."""
     signature: str
-    """The beginning of the SHA-256."""
+    """A prefix of the SHA-256."""
 
 
 def summary_of(stream: IO[bytes]) -> InputSummary:
-    """Read a stream of requests, and rewind it."""
+    """Summarise a stream of requests, and rewind it."""
     summary = summarise(stream)
     stream.seek(0)
     return summary
 
 
 def save(db: sqlite3.Connection, stream: IO[bytes], summary: InputSummary | None) -> Saved:
-    """Copy a stream into the database. Without a summary it can never be the input of a job."""
+    """Copy a stream into the database. A content without a summary cannot be the input of a job."""
     text = None if summary is None else msgspec.json.encode(summary).decode()
     (content,) = db.execute("INSERT INTO contents (summary) VALUES (?) RETURNING id", (text,)).fetchone()
     digest, size = hashlib.sha256(), 0
@@ -49,13 +49,13 @@ def save(db: sqlite3.Connection, stream: IO[bytes], summary: InputSummary | None
 
 
 def load_summary(db: sqlite3.Connection, content: int) -> InputSummary:
-    """Return what was found when the content of a file of requests was saved."""
+    """Return the summary that was saved with the content of a file of requests."""
     (text,) = db.execute("SELECT summary FROM contents WHERE id = ?", (content,)).fetchone()
     return msgspec.json.decode(text, type=InputSummary)
 
 
 def chunks(store: Store, content: int) -> Iterator[bytes]:
-    """Read a content; no connection is held between two pieces."""
+    """Read a content, without a connection between two chunks."""
     for position in count():
         with store.read() as db:
             piece = db.execute(
@@ -67,13 +67,13 @@ def chunks(store: Store, content: int) -> Iterator[bytes]:
 
 
 def lines(store: Store, contents: Sequence[int]) -> Iterator[bytes]:
-    """Read the lines of contents one after the other."""
+    """Read the lines of several contents in order."""
     for content in contents:
         yield from split(chunks(store, content))
 
 
 def sweep(db: sqlite3.Connection) -> None:
-    """Drop every content that no file and no job needs any more."""
+    """Delete every content that no file and no job uses."""
     db.execute(
         "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM files WHERE content = contents.id)"
         " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE content = contents.id)"

@@ -1,4 +1,4 @@
-"""Check the body of a create call, and refuse it the way the real API does: every problem, with its place."""
+"""Check the body of a create call, and report every problem with its location, as the real API does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIN_HOURS, MAX_HOURS, DEFAULT_HOURS = 1, 168, 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A create call that is well formed."""
+    """A well-formed create call."""
 
     endpoint: str
     model: str | None
@@ -28,16 +28,16 @@ class Draft:
     metadata: dict[str, str] | None
     timeout_hours: int
     input_files: list[str]
-    """Ids; empty when the requests come with the call."""
+    """File ids; empty for inline requests."""
     requests: list[dict[str, Any]]
-    """Inline requests; empty when they come from files."""
+    """Inline requests; empty for input files."""
 
 
 def read(raw: bytes) -> Draft:
     """Read the body of a create call.
 
     Raises:
-        ApiError: 422, with every problem.
+        ErrorResponse: 422, with every problem.
     """
     try:
         body = msgspec.json.decode(raw)
@@ -57,7 +57,7 @@ def _refusal(kind: str, message: str, given: object) -> ErrorResponse:
 
 
 class _Checker:
-    """Turns each field into its checked value, or into problems and something harmless."""
+    """Returns each field's checked value, or adds a problem and returns a harmless value."""
 
     def __init__(self) -> None:
         self.problems: list[ValidationProblem] = []

@@ -1,4 +1,4 @@
-"""Refusals in the shapes of the real API, which answers now like FastAPI, now in an envelope of its own."""
+"""Errors in the shapes of the real API, which uses both FastAPI's and its own."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ class ValidationProblem(msgspec.Struct, frozen=True):
     """One entry of a 422's `detail`."""
 
     type: str
-    """The name that pydantic gives to this kind of problem, such as `missing`."""
+    """Pydantic's name for the problem, such as `missing`."""
     loc: Sequence[str | int]
-    """Where: `body`, `query` or `path`, then names and positions."""
+    """The location: `body`, `query` or `path`, then names and positions."""
     msg: str
-    """What is wrong, for people."""
+    """The message."""
     input: Any
-    """What was given."""
+    """The rejected value."""
 
 
 def json_response(body: object, status: int = 200) -> Response:
-    """Return a value as a JSON answer."""
+    """Return a JSON answer."""
     return Response(msgspec.json.encode(body), status, content_type="application/json")
 
 
 class ErrorResponse(HTTPException):
-    """An answer that is not the one asked for. Raised anywhere, sent by the application."""
+    """An error answer. Handlers raise it, and the application sends it."""
 
     def __init__(self, status: int, body: object) -> None:
         super().__init__(response=json_response(body, status))
@@ -45,22 +45,22 @@ def unauthorized() -> ErrorResponse:
 
 
 def unprocessable(problems: Sequence[ValidationProblem]) -> ErrorResponse:
-    """Return the answer to a request that is not what its description says, with every problem at once."""
+    """Return the answer to a malformed request, with every problem."""
     return ErrorResponse(422, {"detail": problems})
 
 
 def not_found(kind: str, identifier: str) -> ErrorResponse:
-    """Return the answer to an id that this workspace does not know."""
+    """Return the answer to an id that this workspace does not have."""
     return _envelope(404, f"{kind} {identifier} not found.", param=None, code="not_found")
 
 
 def refused(message: str, *, param: str, code: str) -> ErrorResponse:
-    """Return the answer to a request that is well formed and still cannot be done."""
+    """Return the answer to a request that is well-formed and cannot be carried out."""
     return _envelope(400, message, param=param, code=code)
 
 
 def like_fastapi(error: HTTPException, environ: WSGIEnvironment) -> Response:
-    """Return the answer to what werkzeug refused by itself: an unknown path, a wrong method, a broken upload."""
+    """Return the answer to a request that werkzeug rejects: an unknown path, a wrong method, a broken upload."""
     response = Response.force_type(error.get_response(environ), environ)
     if not isinstance(error, ErrorResponse) and response.status_code >= HTTPStatus.BAD_REQUEST:
         response.data = msgspec.json.encode({"detail": error.name})

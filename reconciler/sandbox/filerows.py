@@ -1,7 +1,7 @@
-"""The table of files: uploads, and the results of jobs.
+"""The table of files: uploads and results of jobs.
 
-A job's result files are rows from the moment that the job is created, dated with its end: they show once that
-moment has come, so that no read ever has to write them.
+A job's result files have rows from its creation on, dated with its end. Reads show them from that time on, so that no
+read has to write.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ class FileRow:
     mimetype: str
     visibility: str
     created_at: float
-    """Unix seconds; of a job's results: when the job ends."""
+    """Unix seconds; for a job's results, the job's end."""
     expires_at: float | None = None
     num_lines: int | None = None
     bytes: int | None = None
-    """None for a job's results, which are made when they are read."""
+    """None for a job's results, which every read generates."""
     signature: str | None = None
     content: int | None = None
-    """Where the bytes of an upload are."""
+    """The content of an upload."""
     job: str | None = None
-    """The id of the job whose results these are."""
+    """The id of the job, for its results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFilter:
-    """Which files to list; None does not narrow."""
+    """Which files to list; None means no condition."""
 
     purpose: str | None
     search: str | None
-    """A part of the file's name, in any case."""
+    """A substring of the file's name, in any case."""
     sample_types: list[str] | None
     sources: list[str] | None
     mimetypes: list[str] | None
 
 
-# In all of the SQL, constants only: nothing from a request becomes a part of it.
+# The SQL is made of constants only: values of a request are always parameters.
 _VISIBLE = "(job IS NULL OR created_at <= :now) AND (expires_at IS NULL OR expires_at > :now)"
 _MATCHING = f"""
     FROM files WHERE workspace = :workspace AND {_VISIBLE}
@@ -78,7 +78,7 @@ def insert(db: sqlite3.Connection, workspace: str, file: FileRow) -> None:
 
 
 def foresee_results(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
-    """Put down the files that a job will leave behind, instead of what was foreseen for it before."""
+    """Write rows for the result files that a job will have, in place of those written before."""
     db.execute("DELETE FROM files WHERE job = ?", (job.id,))
     ends_at, _ = lifecycle.end(job.course)
     for result in results.files(job):
@@ -98,13 +98,13 @@ def foresee_results(db: sqlite3.Connection, workspace: str, job: JobRow) -> None
 
 
 def find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> FileRow | None:
-    """Return a file of this workspace that is there at `now`."""
+    """Return a file of this workspace that exists at `now`."""
     row = db.execute(_FIND, {"id": file_id, "workspace": workspace, "now": now}).fetchone()
     return None if row is None else _file(row)
 
 
 def workspace_of(db: sqlite3.Connection, file_id: str) -> str | None:
-    """Return the workspace that a file belongs to, for a caller without a key."""
+    """Return a file's workspace, for a caller without a key."""
     row = db.execute("SELECT workspace FROM files WHERE id = ?", (file_id,)).fetchone()
     return None if row is None else str(row["workspace"])
 
@@ -112,7 +112,7 @@ def workspace_of(db: sqlite3.Connection, file_id: str) -> str | None:
 def page(
     db: sqlite3.Connection, workspace: str, wanted: FileFilter, *, now: float, skip: int, size: int
 ) -> tuple[list[FileRow], int]:
-    """Return one page of the matching files, newest first, and how many match in all."""
+    """Return one page of the matching files, newest first, and the number of all matches."""
     values = {
         "workspace": workspace,
         "now": now,
@@ -129,7 +129,7 @@ def page(
 
 
 def delete(db: sqlite3.Connection, file_id: str) -> None:
-    """Drop a file."""
+    """Delete a file."""
     db.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 

@@ -21,10 +21,10 @@ from reconciler.sandbox.queries import Parameters, path_id
 from reconciler.sandbox.world import World
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
-"""Bytes of the largest upload that is taken."""
+"""Maximum bytes of an upload."""
 
 SIGNED_PATH = "/sandbox/files"
-"""Where signed URLs lead: outside of the API, and without a key."""
+"""The path of signed URLs: outside of the API, and without a key."""
 
 PURPOSES = ("fine-tune", "batch", "ocr")
 SAMPLE_TYPES = ("pretrain", "instruct", "batch_request", results.OUTPUT, results.ERRORS)
@@ -122,7 +122,7 @@ def sign_url(world: World, request: Request, workspace: str, file_id: str) -> Re
 
 
 def download_signed(world: World, request: Request, file_id: str) -> Response:
-    """Answer a signed URL: the signature stands for the key."""
+    """Answer a signed URL. The signature replaces the key."""
     expires = request.args.get("expires", "")
     with world.store.read() as db:
         workspace = filerows.workspace_of(db, path_id("file_id", file_id)) or ""
@@ -161,7 +161,7 @@ def _stream(world: World, workspace: str, file: FileRow) -> Iterator[bytes]:
 
 
 def _size(world: World, workspace: str, file: FileRow) -> int:
-    """Return a file's bytes; those of a job's results are counted once and remembered."""
+    """Return a file's size in bytes; that of a job's results is computed once and cached."""
     if file.bytes is not None:
         return file.bytes
     if file.id not in world.result_sizes:
@@ -180,7 +180,7 @@ def _signature(workspace: str, file_id: str, expires: str) -> str:
 
 
 def _shown(file: FileRow, size: int) -> dict[str, Any]:
-    """Return a file as the API shows it."""
+    """Return a file as the API returns it."""
     return {
         "id": file.id,
         "object": "file",

@@ -1,4 +1,4 @@
-"""Read the lines of an input file: what one request is, and what a whole file of them amounts to."""
+"""Read and summarise input files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from reconciler.sandbox import triggers
 
 NAMED_PROBLEMS = 10
-"""How many malformed lines of a file are named; the others are counted."""
+"""Maximum number of malformed lines that are listed; the others are counted."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -29,18 +29,18 @@ class InputError(msgspec.Struct, frozen=True):
 
 
 class InputSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file of requests amounts to."""
+    """Summary of a file of requests."""
 
     requests: int
-    """How many lines there are, blank ones left out."""
+    """Number of lines, without blank ones."""
     failing: list[int]
-    """Positions of the requests that will fail, ascending, from 0."""
+    """Positions of the requests that will fail, from 0, ascending."""
     problems: list[str]
     """The first malformed lines, each with its number."""
     malformed: int
     """How many lines are malformed."""
     model: str | None
-    """The model that the first request names."""
+    """The model of the first request."""
 
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -48,7 +48,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def summarise(lines: Iterable[bytes]) -> InputSummary:
-    """Read a file of requests once, keeping only what a job needs to know of it."""
+    """Read a file of requests once, and return its summary."""
     position, failing, problems, malformed, model = 0, list[int](), list[str](), 0, None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -71,12 +71,12 @@ def summarise(lines: Iterable[bytes]) -> InputSummary:
 
 
 def requests(lines: Iterable[bytes]) -> Iterator[Request]:
-    """Read the requests of a file that `summarise` found to be without a problem."""
+    """Read the requests of a file without malformed lines."""
     return (_decode(line) for line in lines if line.strip())
 
 
 def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a stream of bytes into its lines, without their ends."""
+    """Split a stream of bytes into lines, without their line feeds."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
@@ -87,19 +87,19 @@ def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class CombinedInput:
-    """All inputs of one job together."""
+    """All inputs of one job."""
 
     requests: int
     failing: list[int]
     """Positions in the job, ascending."""
     errors: list[InputError]
-    """Why the job cannot be run; empty when it can."""
+    """Why the job cannot run; empty if it can."""
     model: str | None
-    """The model that counts: the job's own, else the one that the first request names."""
+    """The effective model: the job's own, else that of the first request."""
 
 
 def combine(files: Sequence[tuple[str, InputSummary]], model: str | None) -> CombinedInput:
-    """Put the inputs of a job one after the other; each comes with the name that its errors are told under."""
+    """Combine the inputs of a job in order. Each has a name, which its errors show."""
     count, failing, errors = 0, list[int](), list[InputError]()
     for name, file in files:
         failing += [count + position for position in file.failing]
@@ -111,7 +111,7 @@ def combine(files: Sequence[tuple[str, InputSummary]], model: str | None) -> Com
     if triggers.is_unknown(counting):
         errors.append(InputError(f"unknown model: {counting}"))
     if count == 0:
-        errors.append(InputError("the input holds no requests"))
+        errors.append(InputError("the input has no requests"))
     return CombinedInput(count, failing, errors, counting)
 
 

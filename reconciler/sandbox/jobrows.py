@@ -1,4 +1,4 @@
-"""The table of jobs: each way to write it, each way to read it."""
+"""The table of jobs: every write and every read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.sandbox.lifecycle import Course
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
-    """A job as it was created, and cancelled: its state at any moment follows."""
+    """A job as it was created and perhaps cancelled. Its state at any time follows from that."""
 
     id: str
     endpoint: str
@@ -25,26 +25,26 @@ class JobRow:
     metadata: dict[str, str] | None
     input_files: list[str]
     errors: list[InputError]
-    """What validation will find; told once it has."""
+    """The errors of its validation, which the API shows after validation."""
     course: Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs to list; None does not narrow."""
+    """Which jobs to list; None means no condition."""
 
     model: str | None
     agent_id: str | None
     metadata: dict[str, str] | None
-    """Pairs that a job's metadata must hold."""
+    """Pairs that a job's metadata must have."""
     created_after: float | None
     statuses: list[str] | None
 
 
 COURSE_COLUMNS = ("created_at", "requests", "timeout_hours", "speed", "refused", "stuck", "cancelled_at")
-"""What decides a job's status."""
+"""The columns that decide a job's status."""
 
-# In all of the SQL, constants only: nothing from a request becomes a part of it.
+# The SQL is made of constants only: values of a request are always parameters.
 _MATCHING = f"""
     FROM jobs WHERE workspace = :workspace
     AND (:model IS NULL OR model = :model)
@@ -61,13 +61,13 @@ _OLDEST_FIRST = f"SELECT * {_MATCHING} ORDER BY created_at, seq LIMIT :size OFFS
 _NEWEST_FIRST = f"SELECT * {_MATCHING} ORDER BY created_at DESC, seq DESC LIMIT :size OFFSET :skip"
 
 
-def status(now: float, *columns: Any) -> str:  # noqa: ANN401 - whatever SQLite holds in them
-    """Be SQL's `job_status`, so that a list can be narrowed by a status that is written nowhere."""
+def status(now: float, *columns: Any) -> str:  # noqa: ANN401 - values of SQLite
+    """Implement the SQL function `job_status`: a list can be filtered by status, which is not stored."""
     return lifecycle.status(Course(**dict(zip(COURSE_COLUMNS, columns, strict=True))), now)
 
 
 def insert(db: sqlite3.Connection, workspace: str, job: JobRow, contents: Sequence[int]) -> None:
-    """Add a job that works through these contents, in this order."""
+    """Add a job with these contents as its inputs, in this order."""
     course = job.course
     values = {
         "id": job.id,
@@ -116,7 +116,7 @@ def page(
     skip: int,
     size: int,
 ) -> tuple[list[JobRow], int]:
-    """Return one page of the matching jobs, and how many match in all."""
+    """Return one page of the matching jobs, and the number of all matches."""
     values = {
         "workspace": workspace,
         "model": wanted.model,
@@ -134,18 +134,18 @@ def page(
 
 
 def contents(db: sqlite3.Connection, job_id: str) -> list[int]:
-    """Return the contents that a job works through, in order."""
+    """Return the contents of a job's inputs, in order."""
     rows = db.execute("SELECT content FROM job_inputs WHERE job = ? ORDER BY position", (job_id,))
     return [row["content"] for row in rows]
 
 
 def cancel(db: sqlite3.Connection, job_id: str, now: float) -> None:
-    """Note that a cancel arrived."""
+    """Record a cancel."""
     db.execute("UPDATE jobs SET cancelled_at = ? WHERE id = ?", (now, job_id))
 
 
 def delete(db: sqlite3.Connection, job_id: str) -> None:
-    """Drop a job and the files of its results."""
+    """Delete a job and its result files."""
     db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
 

@@ -42,7 +42,7 @@ def list_jobs(world: World, request: Request, workspace: str) -> Response:
         created_after=query.moment("created_after"),
         statuses=query.choices("status", list(lifecycle.Status)),
     )
-    query.boolean("created_by_me", default=False)  # a workspace has one user here: every job is by me
+    query.boolean("created_by_me", default=False)  # a sandbox workspace has one user, who created every job
     newest_first = query.choice("order_by", ("created", "-created"), "-created") == "-created"
     query.check()
     now = world.now()
@@ -60,7 +60,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
     if triggers.is_refused(draft.model):
         raise refused(f"Invalid model: {draft.model}", param="model", code="unknown_model")
     with world.store.write() as db:
-        now = world.now()  # inside, so that jobs are as old as the order in which they came
+        now = world.now()  # inside the transaction, so that creation times follow the order of the rows
         given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, draft, now)
         summaries = [(name, contents.load_summary(db, content)) for name, content in given]
         work = inputs.combine(summaries, draft.model)
@@ -135,7 +135,7 @@ def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow:
 
 
 def _metadata_filter(query: Parameters) -> dict[str, str]:
-    """Read `metadata` as JSON, and every undeclared parameter as a pair, which is how the official SDK sends them."""
+    """Read `metadata` as JSON, and every undeclared parameter as a pair, as the official SDK sends them."""
     wanted = {name: text for name, text in query.arguments.items() if name not in _LIST_PARAMETERS}
     given = query.text("metadata")
     if given is not None:
@@ -170,7 +170,7 @@ def _input_files(db: sqlite3.Connection, workspace: str, draft: Draft, now: floa
 
 
 def _shown(job: JobRow, now: float) -> dict[str, Any]:
-    """Return a job as the API shows it."""
+    """Return a job as the API returns it."""
     state = lifecycle.state(job.course, now)
     ended = state.ended_at is not None
     return {

@@ -1,7 +1,7 @@
-"""What has become of a job by now: a pure function of how it began, when it was cancelled, and the time.
+"""The state of a job: a pure function of how it was created, when it was cancelled, and the time.
 
-Nothing is written while a job goes on. Its whole course is fixed when it is created, and a cancel only cuts it
-short, so reading a job twice, from two processes, or after a week of nobody looking gives one story:
+Nothing is written while a job runs. Its course is fixed when it is created, and a cancel only cuts it short. So all
+reads agree, from any process and after any time:
 
     created --0.5 s--> validated --0.5 s--> started --20 ms a request--> SUCCESS
        |                   |                   |
@@ -21,16 +21,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 VALIDATED_AFTER = 0.5
-"""Seconds from creation until the requests are counted, or the job is found to be wrong."""
+"""Seconds from creation until the requests are counted, or the job fails validation."""
 
 STARTED_AFTER = 1.0
-"""Seconds from creation until the first request is worked on."""
+"""Seconds from creation until the first request is processed."""
 
 SECONDS_A_REQUEST = 0.02
 """Seconds that one request takes."""
 
 CANCELLED_AFTER = 0.5
-"""Seconds from a cancel until the job has stopped."""
+"""Seconds from a cancel until the job is CANCELLED."""
 
 
 class Status(StrEnum):
@@ -47,37 +47,37 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """All that decides how a job goes on."""
+    """All facts that decide a job's state over time."""
 
     created_at: float
     """Unix seconds."""
     requests: int
-    """How many requests the job holds."""
+    """How many requests the job has."""
     timeout_hours: int
-    """Hours from creation after which the job is given up."""
+    """Hours from creation until the job's timeout."""
     speed: float
-    """How many times faster than usual the job's clock runs; infinite: it ends at once."""
+    """How many times faster than normal the job runs; if infinite, it ends at once."""
     refused: bool = False
-    """Validation will find the job wrong: no request is ever worked on."""
+    """The job fails validation: no request is processed."""
     stuck: bool = False
-    """Half of the requests are answered and then nothing more."""
+    """Half of the requests are answered, and then no more."""
     failing: Sequence[int] = ()
     """Positions of the requests that fail, ascending."""
     cancelled_at: float | None = None
-    """When a cancel arrived, in Unix seconds. One that came after the end changes nothing."""
+    """When a cancel arrived, in Unix seconds. A cancel after the end has no effect."""
 
     def after(self, seconds: float) -> float:
-        """Return the moment that lies so many of the job's seconds after its creation."""
+        """Return the time that is so many of the job's seconds after its creation."""
         return self.created_at + seconds / self.speed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A job at one moment."""
+    """The state of a job at one time."""
 
     status: Status
     started_at: float | None
-    """When the first request was worked on; None before that, and for a job that never got there."""
+    """When the first request was processed; None before that."""
     ended_at: float | None
     """When the job ended; None before that."""
     total: int
@@ -89,12 +89,12 @@ class State:
 
     @property
     def completed(self) -> int:
-        """How many requests are done: the first so many of the job."""
+        """How many requests are processed. They are the job's first ones."""
         return self.succeeded + self.failed
 
 
 def state(course: Course, now: float) -> State:
-    """Return the job as it stands at `now`, in Unix seconds."""
+    """Return the state of the job at `now`, in Unix seconds."""
     ends_at, _ = end(course)
     seen = min(now, ends_at) if course.cancelled_at is None else min(now, ends_at, course.cancelled_at)
     completed = _completed(course, seen)
@@ -119,12 +119,12 @@ def end(course: Course) -> tuple[float, Status]:
 
 
 def final(course: Course) -> State:
-    """Return the job as it will be when it has ended, unless a cancel is still to come."""
+    """Return the state of the job after its end, unless a cancel is still to come."""
     return state(course, math.inf)
 
 
 def status(course: Course, now: float) -> Status:
-    """Return only the status at `now`."""
+    """Return the status at `now`."""
     ends_at, ending = end(course)
     if now >= ends_at:
         return ending

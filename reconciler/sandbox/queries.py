@@ -1,4 +1,4 @@
-"""Read parameters as the API declares them, and collect everything that is wrong with them."""
+"""Read parameters as the API declares them, and collect every problem."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
 MAX_PAGE = 1 << 31
 MAX_PAGE_SIZE = 10_000
-"""The real cap is unknown."""
+"""The real limit is unknown."""
 
 
 class Parameters:
-    """The query, or the form, of one request. Read what is declared, then call `check`.
+    """The query or the form of one request. Read all parameters, then call `check`.
 
     Args:
-        arguments: what came.
-        place: how problems name it, `query` or `body`.
+        arguments: the parameters of the request.
+        place: their location in problems, `query` or `body`.
     """
 
     def __init__(self, arguments: MultiDict[str, str], place: str = "query") -> None:
@@ -35,26 +35,26 @@ class Parameters:
         self.problems: list[ValidationProblem] = []
 
     def check(self) -> None:
-        """Refuse the request if anything was wrong.
+        """Raise if there was any problem.
 
         Raises:
-            ApiError: 422, with every problem.
+            ErrorResponse: 422, with every problem.
         """
         if self.problems:
             raise unprocessable(self.problems)
 
     def page(self) -> tuple[int, int]:
-        """Read `page` and `page_size`; return how many entries to skip and how many to send."""
+        """Read `page` and `page_size`. Return how many entries to skip and how many to return."""
         page = self.integer("page", 0, at_least=0, at_most=MAX_PAGE)
         size = self.integer("page_size", 100, at_least=1, at_most=MAX_PAGE_SIZE)
         return page * size, size
 
     def text(self, name: str) -> str | None:
-        """Read a parameter as it stands."""
+        """Read a text."""
         return self.arguments.get(name)
 
     def integer(self, name: str, default: T, *, at_least: int, at_most: int) -> int | T:
-        """Read a whole number within limits."""
+        """Read an integer within limits."""
         number = self._read(name, int, "int_parsing", "a valid integer", None)
         if number is None:
             return default
@@ -67,15 +67,15 @@ class Parameters:
         return number
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        """Read a switch, in any spelling that pydantic takes."""
+        """Read a boolean, in any spelling that pydantic accepts."""
         return self._read(name, _boolean, "bool_parsing", "a valid boolean", default)
 
     def moment(self, name: str) -> float | None:
-        """Read an RFC 3339 time as Unix seconds; one without an offset is taken as UTC."""
+        """Read an RFC 3339 time as Unix seconds; without an offset it is UTC."""
         return self._read(name, _moment, "datetime_parsing", "a valid datetime", None)
 
     def choice(self, name: str, choices: Collection[str], default: T) -> str | T:
-        """Read one of a few words."""
+        """Read one of several words."""
         given = self.arguments.get(name)
         if given is None:
             return default
@@ -84,7 +84,7 @@ class Parameters:
         return given
 
     def choices(self, name: str, choices: Collection[str]) -> list[str] | None:
-        """Read a parameter that may be repeated, each time one of a few words; None without any."""
+        """Read a repeatable parameter, each time one of several words; None if it is absent."""
         given = self.arguments.getlist(name)
         for position, word in enumerate(given):
             if word not in choices:
@@ -92,7 +92,7 @@ class Parameters:
         return given or None
 
     def refuse(self, name: str, kind: str, message: str, given: object, *position: int) -> None:
-        """Note that a parameter is wrong."""
+        """Add a problem of a parameter."""
         self.problems.append(ValidationProblem(kind, [self.place, name, *position], message, given))
 
     def _read(self, name: str, read: Callable[[str], T], kind: str, wanted: str, default: T) -> T:
@@ -107,10 +107,10 @@ class Parameters:
 
 
 def path_id(name: str, given: str) -> str:
-    """Return an id from a path as the store writes it.
+    """Return an id from a path in the store's spelling.
 
     Raises:
-        ApiError: 422, it is not a UUID.
+        ErrorResponse: 422, it is not a UUID.
     """
     try:
         return str(UUID(given))
@@ -120,7 +120,7 @@ def path_id(name: str, given: str) -> str:
 
 
 def one_of(choices: Iterable[str]) -> str:
-    """Say which words are taken: 'a', 'b' or 'c'."""
+    """List the allowed words: 'a', 'b' or 'c'."""
     *others, last = [repr(choice) for choice in choices]
     return f"{', '.join(others)} or {last}" if others else last
 

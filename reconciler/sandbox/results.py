@@ -1,4 +1,4 @@
-"""The result files of a job: which ones it will have, and their lines, made afresh at every read."""
+"""The result files of a job: which it will have, and their lines, which every read generates."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from reconciler.sandbox.inputs import Request
 from reconciler.sandbox.jobrows import JobRow
 
 OUTPUT = "batch_result"
-"""The API's sample type of the file with the answers."""
+"""The API's sample type for the file of answers."""
 
 ERRORS = "batch_error"
-"""The API's sample type of the file with the failed requests."""
+"""The API's sample type for the file of failed requests."""
 
 _BLOCK_LINES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """A file that a job leaves behind."""
+    """A result file of a job."""
 
     id: str
     filename: str
@@ -34,12 +34,12 @@ class ResultFile:
 
 
 def file_id(job_id: str, sample_type: str) -> str:
-    """Return the id of a job's result file, which is settled before the file exists."""
+    """Return the id of a job's result file, which is known before the file exists."""
     return str(uuid5(UUID(job_id), sample_type))
 
 
 def files(job: JobRow) -> list[ResultFile]:
-    """Return the files that the job will leave behind; one without a line does not come to be."""
+    """Return the result files that the job will have; there is no file without lines."""
     end = lifecycle.final(job.course)
     return [
         ResultFile(
@@ -59,7 +59,7 @@ def files(job: JobRow) -> list[ResultFile]:
 def lines(
     job: JobRow, requests: Iterable[Request], sample_types: Collection[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield what an ended job has to say in the files of these types, in the order of its requests."""
+    """Yield the lines of an ended job's result files of these types, in the order of its requests."""
     completed = islice(requests, lifecycle.final(job.course).completed)
     for position, request in enumerate(completed):
         if (ERRORS if triggers.is_failing(request.custom_id) else OUTPUT) in sample_types:
@@ -74,7 +74,7 @@ def lines(
 
 
 def encode(answered: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """Write lines as a file, in blocks, and turned round within each: the API promises no order either."""
+    """Encode lines in blocks, reversed within each block: the API does not guarantee an order either."""
     encoded = (msgspec.json.encode(line) + b"\n" for line in answered)
     while block := list(islice(encoded, _BLOCK_LINES)):
         yield b"".join(reversed(block))

@@ -1,4 +1,4 @@
-"""Serve the sandbox over HTTP, for tools that run outside of this process."""
+"""Serve the sandbox over HTTP, for other processes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _POLL_SECONDS = 0.05
 
 class _QuietHandler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing: stderr is for what went wrong."""
+        """Do nothing: stderr is for errors."""
 
 
 class Server:
-    """A sandbox on a port, listening from the start. Shut it down, or use it as a context manager."""
+    """A sandbox on a port. It listens at once. Call `shutdown`, or use it as a context manager."""
 
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Bound here, since werkzeug ends the process when a port is taken.
+        # Bind here: werkzeug ends the process if the port is in use.
         with socket.create_server((host, port), family=family, backlog=_WAITING_CONNECTIONS) as bound:
             self._server = make_server(
                 host, port, app, threaded=True, request_handler=_QuietHandler, fd=bound.fileno()
@@ -50,16 +50,16 @@ class Server:
         self._server.serve_forever(poll_interval=_POLL_SECONDS)
 
     def shutdown(self) -> None:
-        """Stop listening. Called from another thread than `serve_forever`; twice is harmless."""
+        """Stop listening. Call it from another thread than `serve_forever`; a second call does nothing."""
         with self._turn:
             self._closed = True
         if self._serving:
-            self._server.shutdown()  # would wait for ever if nothing was serving
+            self._server.shutdown()  # blocks for ever unless `serve_forever` runs
         self._server.server_close()
 
 
 def serve(app: WSGIApplication, host: str, port: int) -> Server:
-    """Open a port for the application; port 0 picks a free one. Call `serve_forever` on what comes back.
+    """Open a port for the application; port 0 picks a free one. Call `serve_forever` on the result.
 
     Raises:
         OSError: the address cannot be used.

@@ -1,4 +1,4 @@
-"""Where the sandbox keeps its state: one SQLite file, for any number of threads and processes at once."""
+"""The sandbox's state: one SQLite file, for any number of threads and processes at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.sandbox import jobrows
 
 SCHEMA_VERSION = 1
-"""Changes with the tables: an older file is refused, since a sandbox's state is not worth migrating."""
+"""Changes with the tables. A file of another version is refused: there are no migrations."""
 
 _WAIT_SECONDS = 60.0
 """How long a statement waits for another writer; storing the largest upload takes a few seconds."""
@@ -23,7 +23,7 @@ _KEPT_CONNECTIONS = 8
 _SCHEMA = """
 CREATE TABLE contents (
     id INTEGER PRIMARY KEY,
-    summary TEXT  -- what a file of requests amounts to, as JSON, or NULL for any other file
+    summary TEXT  -- of a file of requests, as JSON, or NULL for any other file
 );
 CREATE TABLE chunks (
     content INTEGER NOT NULL REFERENCES contents ON DELETE CASCADE,
@@ -68,10 +68,10 @@ CREATE TABLE files (
     source TEXT NOT NULL,
     mimetype TEXT NOT NULL,
     visibility TEXT NOT NULL,
-    created_at REAL NOT NULL,  -- of a job's results: when the job ends, which may lie ahead
+    created_at REAL NOT NULL,  -- for a job's results, the job's end, which may be in the future
     expires_at REAL,
     num_lines INTEGER,
-    bytes INTEGER,  -- NULL for a job's results, which are made when they are read
+    bytes INTEGER,  -- NULL for a job's results, which every read generates
     signature TEXT,
     content INTEGER REFERENCES contents,  -- of an upload
     job TEXT REFERENCES jobs (id) ON DELETE CASCADE  -- of a job's results
@@ -86,17 +86,17 @@ class Store:
     """The state of a sandbox. Close it, or use it as a context manager.
 
     Args:
-        path: the database's file; it and its folder are made when missing.
+        path: the database file; it and its folder are created if missing.
 
     Raises:
-        ReconcilerError: the path cannot hold a sandbox's state.
+        ReconcilerError: the path cannot be used for a sandbox's state.
     """
 
     def __init__(self, path: Path) -> None:
         if path.name == ":memory:":
             raise ReconcilerError(
-                "a sandbox cannot live in :memory:, which is another database for every connection",
-                hint="give it a file; a temporary one will do",
+                "a sandbox cannot use :memory:, which is a new database for every connection",
+                hint="pass a file, such as a temporary one",
             )
         self.path = path
         self._idle: list[sqlite3.Connection] = []
@@ -118,7 +118,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close every connection. Closing twice is harmless."""
+        """Close every connection. A second call does nothing."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -127,13 +127,13 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that sees one moment of the database and must not write."""
+        """Yield a connection with a consistent view of the database, for reads only."""
         with self._transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection whose changes come true together at the end, or not at all after an exception."""
+        """Yield a connection whose changes are committed together at the end, or rolled back after an exception."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
@@ -195,7 +195,7 @@ class Store:
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             elif version != SCHEMA_VERSION:
                 raise ReconcilerError(
-                    f"{self.path}: the state of another version's sandbox (schema {version}, "
-                    f"this version writes {SCHEMA_VERSION})",
-                    hint="remove it with `reconciler sandbox reset`, or give another --db",
+                    f"{self.path}: this state is of another version of the sandbox (schema {version}, "
+                    f"this version uses {SCHEMA_VERSION})",
+                    hint="delete it with `reconciler sandbox reset`, or pass another --db",
                 )

@@ -1,38 +1,38 @@
-"""Names that make the sandbox misbehave on purpose, so that every ending can be tried without luck.
+"""Names that make a job or a request fail on purpose, to try every outcome.
 
-The whole list is here; `docs/sandbox.md` tells it to users.
+`docs/sandbox.md` documents them for users.
 """
 
 from __future__ import annotations
 
 REFUSED_MODEL = "sandbox-refused"
-"""A job of a model that begins so is refused by the create call itself: 400, `unknown_model`."""
+"""Prefix of a model whose jobs are rejected by the create call: 400, `unknown_model`."""
 
 UNKNOWN_MODEL = "sandbox-unknown"
-"""A job of a model that begins so is created and then ends as FAILED, without answers."""
+"""Prefix of a model whose jobs are created and then end as FAILED, without answers."""
 
 STUCK_MODEL = "sandbox-stuck"
-"""A job of a model that begins so answers half of its requests, stands still, and runs into its timeout."""
+"""Prefix of a model whose jobs answer half of their requests and then nothing until their timeout."""
 
 FAILING_REQUEST = "!fail"
-"""A request whose `custom_id` ends so fails, and is found in the error file."""
+"""Suffix of the `custom_id` of a request that fails, with a line in the error file."""
 
 
 def is_refused(model: str | None) -> bool:
-    """Tell whether creating a job of this model is refused."""
+    """Return whether a create with this model is rejected."""
     return model is not None and model.startswith(REFUSED_MODEL)
 
 
 def is_unknown(model: str | None) -> bool:
-    """Tell whether a job of this model fails once it is looked at."""
+    """Return whether a job with this model fails validation."""
     return model is not None and model.startswith(UNKNOWN_MODEL)
 
 
 def is_stuck(model: str | None) -> bool:
-    """Tell whether a job of this model never finishes."""
+    """Return whether a job with this model never finishes."""
     return model is not None and model.startswith(STUCK_MODEL)
 
 
 def is_failing(custom_id: str | None) -> bool:
-    """Tell whether the request of this `custom_id` fails."""
+    """Return whether the request with this `custom_id` fails."""
     return custom_id is not None and custom_id.endswith(FAILING_REQUEST)

@@ -1,4 +1,4 @@
-"""What the handlers need that is not in the request."""
+"""What handlers need besides the request."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from reconciler.sandbox.store import Store
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The state and everything impure, made once for an application."""
+    """The state, the clock and the ids of an application."""
 
     store: Store
     now: Callable[[], float]
     """The wall clock, in Unix seconds."""
     ids: Callable[[], str]
-    """Makes the UUIDs of new jobs and files."""
+    """Returns the UUID of a new job or file."""
     speed: float
-    """How many times faster than usual a new job will run."""
+    """How many times faster than normal new jobs run."""
     result_sizes: dict[str, int] = field(default_factory=dict)
-    """Bytes of result files that were measured before: such a file never changes."""
+    """Sizes of result files in bytes, by id: result files never change."""

@@ -1,1 +1,1 @@
-"""Events, where they are written, and progress."""
+"""Events, the log that they are written to, and progress."""

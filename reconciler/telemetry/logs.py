@@ -1,12 +1,11 @@
-"""Where events go: stderr, pretty on a terminal and one JSON object a line elsewhere, and a file where one is named.
+"""Write events to stderr (formatted on a terminal, JSON lines otherwise) and, if requested, to a file.
 
 The level of an event and the order of its fields come from the catalogue in `events`; `run_id`, `project` and
-`commit` are bound to every line, from whatever thread it comes. A log never stops a run: an event that is not as the
-catalogue says is written as it is (tests ask for `strict`), and an output that cannot be written is dropped, which
-the others are told.
+`commit` are bound to every line, from any thread. The log never stops a run: an event that does not match the
+catalogue is written as it is (tests use `strict`), and an output that cannot be written is dropped, which the other
+outputs record.
 
-structlog does the rendering. It is imported with the first line that is written, since a run that has nothing to say
-should not pay for it.
+structlog renders the lines. It is imported for the first line, so that a run without events does not pay for it.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Style: TypeAlias = Literal["auto", "console", "json"]
 
 
 class UncataloguedEventError(Exception):
-    """An event is not as the catalogue says: a mistake in this program, raised in tests alone."""
+    """An event does not match the catalogue: a mistake in this program, raised only in tests."""
 
 
 def open_log(
@@ -49,14 +48,14 @@ def open_log(
     """Open the log of a run.
 
     Args:
-        style: `auto` is `console` where the stream is a terminal, and `json` elsewhere.
-        level: the least important events that the stream shows.
-        file: JSON lines are appended to it, of every level: whoever keeps a file wants to know afterwards.
+        style: `auto` is `console` if the stream is a terminal, `json` otherwise.
+        level: minimum level of the events on the stream.
+        file: gets JSON lines of every level, appended.
         now: the wall clock, Unix seconds.
-        bound: the facts of every line: those of `events.BOUND`.
+        bound: the fields of every line: those of `events.BOUND`.
         colour: whether the console style may use colours.
-        stream: where the diary goes; None for stderr.
-        strict: raise where an event is not as the catalogue says.
+        stream: the stream to write to; None for stderr.
+        strict: raise if an event does not match the catalogue.
 
     Raises:
         ReconcilerError: the file cannot be opened.
@@ -72,13 +71,13 @@ def open_log(
 
 
 class LogSink:
-    """A log that can be called and closed, from any thread.
+    """A log, for any thread.
 
     Args:
-        outputs: where lines go.
+        outputs: where lines are written.
         now: the wall clock, Unix seconds.
-        bound: the facts of every line.
-        strict: raise where an event is not as the catalogue says.
+        bound: the fields of every line.
+        strict: raise if an event does not match the catalogue.
     """
 
     def __init__(
@@ -91,10 +90,10 @@ class LogSink:
         self._lock = threading.RLock()
 
     def __call__(self, event: str, /, **facts: object) -> None:
-        """Tell that `event` happened. Not from a signal handler: it may interrupt a line that is being written.
+        """Write `event`. Not from a signal handler, which may interrupt the writing of a line.
 
         Raises:
-            UncataloguedEventError: it is not as the catalogue says, and this log is strict.
+            UncataloguedEventError: it does not match the catalogue, and this log is strict.
         """
         if self._strict and (wrong := validate_event(event, facts)):
             raise UncataloguedEventError(wrong)
@@ -118,7 +117,7 @@ class LogSink:
         output.close()
 
     def close(self) -> None:
-        """Close the file; what is told from now on is lost."""
+        """Close the file; later events are lost."""
         with self._lock:
             for output in tuple(self._outputs):
                 self._drop(output)
@@ -131,7 +130,7 @@ class LogSink:
 
 
 class _Output:
-    """One place that lines go to."""
+    """One stream or file that lines are written to."""
 
     def __init__(
         self,
@@ -163,7 +162,7 @@ class _Output:
             structlog.WriteLogger(self._stream),
             processors=[
                 _arranged,
-                # Without `ensure_ascii=False`: nothing in a line acts on whatever shows it.
+                # ASCII only, so that no character of a line can act on a terminal.
                 _console(colour=self._colour)
                 if self._pretty
                 else structlog.processors.JSONRenderer(default=str),
@@ -180,7 +179,7 @@ class _Output:
 
 
 def _arranged(_: object, level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put the fields in their order, as plain values, and leave out what is not known."""
+    """Put the fields in their order, as plain values, and omit those without a value."""
     event = line["event"]
     known = EVENTS[event].fields if event in EVENTS else {}
     order = dict.fromkeys([*HEAD, *known, *(key for key in line if key not in BOUND), *BOUND])
@@ -201,7 +200,7 @@ _EVENT_WIDTH: Final = 22
 
 
 def _console(*, colour: bool) -> Callable[[object, str, MutableMapping[str, Any]], str]:
-    """Lines for people. structlog's own renderer would wrap stdout in colorama on Windows."""
+    """Return a renderer for terminals. structlog's own would wrap stdout in colorama on Windows."""
 
     def paint(code: str, text: str) -> str:
         return f"{code}{text}{_RESET}" if colour else text
@@ -223,7 +222,7 @@ def _console(*, colour: bool) -> Callable[[object, str, MutableMapping[str, Any]
 
 
 def _shown(value: object) -> str:
-    """Text from outside, without what acts on a terminal; quoted where a space would hide its end."""
+    """Return a value without terminal control characters, quoted if it contains a space, a quote or `=`."""
     if isinstance(value, list | tuple):
         return ",".join(_shown(item) for item in value)
     text = clean(str(value))
@@ -236,5 +235,5 @@ def _opened(path: Path) -> TextIO:
     except OSError as error:
         raise ReconcilerError(
             f"the log file {path} cannot be written: {error.strerror}",
-            hint="name another with --log-file; its folder must exist",
+            hint="pass another file with --log-file; its folder must exist",
         ) from error

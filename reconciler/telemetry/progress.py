@@ -1,40 +1,40 @@
-"""How far long work has come: what does it tells, and whoever watches shows it. Nobody watches by default."""
+"""Progress of long operations. Producers report it; a display may show it. By default it is ignored."""
 
 from __future__ import annotations
 
 from typing import Final, Literal, Protocol, TypeAlias
 
 ProgressKind: TypeAlias = Literal["checking", "uploading", "writing"]
-"""Bytes of input files that are checked, bytes that are uploaded, creates and cancels."""
+"""Units: bytes of input files checked, bytes uploaded, creates and cancels."""
 
 
 class Progress(Protocol):
-    """Takes what is told, from any thread."""
+    """Receives progress, from any thread."""
 
     @property
     def watched(self) -> bool:
-        """Whether telling makes sense, where finding out what to tell costs something."""
+        """Whether anything shows progress, for a caller whose counting is expensive."""
 
     def expect(self, work: ProgressKind, amount: int) -> None:
-        """Tell that so much more is to be done; less than nothing where it need not be."""
+        """Add an amount to the total; negative if that much need not be done after all."""
 
     def advance(self, work: ProgressKind, amount: int) -> None:
-        """Tell that so much more is done; less than nothing where it is to be done again."""
+        """Add an amount to the finished work; negative if that much must be done again."""
 
     def end(self) -> None:
-        """Tell that nothing of it goes on."""
+        """Report that the work is over."""
 
 
 class Unwatched:
-    """Shows nothing."""
+    """Ignores progress."""
 
     watched: Final = False
 
     def expect(self, work: ProgressKind, amount: int) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def advance(self, work: ProgressKind, amount: int) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def end(self) -> None:
         """Do nothing."""

@@ -1,1 +1,1 @@
-"""What git, GitHub and GitLab know about the checkout."""
+"""The checkout, as git, GitHub and GitLab describe it."""

@@ -1,4 +1,4 @@
-"""The environment that git runs in: without key and token, and without what would point it at another repository."""
+"""The environment of git: without key and token, and without variables that select another repository."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL":
 
 
 def git_environment(*more: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment and `more`, less what git must not see; git asks nobody anything."""
+    """Return this process's environment and `more`, without the excluded variables. Git does not prompt."""
     merged = {name: value for part in (os.environ, *more) for name, value in part.items()}
     return {name: value for name, value in merged.items() if name not in EXCLUDED_VARIABLES} | QUIET

@@ -1,7 +1,7 @@
-"""The few things that are asked of GitHub: a merged pull request, an artifact, a comment.
+"""Calls of the GitHub API: a merged pull request, an artifact, a comment.
 
-With the standard library, since only `api` speaks to Mistral's host and this is another. The token goes to the API and
-not where it redirects to.
+They use the standard library: the client in `reconciler.api` is for Mistral's host only. The token is sent to the API
+and not to the target of a redirect.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ BROKEN: Final = 500
 
 
 class GitHubError(ReconcilerError):
-    """GitHub did not answer as hoped."""
+    """A call of the GitHub API failed."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, hint="run the job again; a 403 means that it lacks a permission")
+        super().__init__(message, hint="run the CI job again; a 403 means that it lacks a permission")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A file that a run kept."""
+    """An artifact of a workflow run."""
 
     id: int
     head_sha: str
-    """The commit of the branch that the run was about; for a pull request the last of its own."""
+    """The commit of the run's branch; for a pull request, the last commit of the pull request."""
     head_branch: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitHub:
-    """One repository, as a token sees it."""
+    """One repository, with the permissions of a token."""
 
     api: str
     repository: str
     """`owner/name`."""
     token: str
     sleep: Callable[[float], object]
-    """Waits between two tries."""
+    """Waits that many seconds between two tries."""
 
     def merged(self, sha: str) -> Mapping[str, Any] | None:
-        """Return the pull request that became this commit, None where none did."""
+        """Return the pull request whose merge created this commit, None if there is none."""
         pulls = self._json("GET", f"commits/{sha}/pulls")
         return next((it for it in pulls if it.get("merged_at") and it.get("merge_commit_sha") == sha), None)
 
     def artifacts(self, name: str) -> list[Artifact]:
-        """Return what runs of this repository's own branches kept under a name, the newest first.
+        """Return the artifacts with a name from runs of this repository's own branches, the newest first.
 
-        Runs of forks are left out: whoever opens a pull request there says what they keep.
+        Runs of forks are excluded: the author of their pull request decides what the artifact contains.
         """
         query = urllib.parse.urlencode({"name": name, "per_page": PAGE})
         found = self._json("GET", f"actions/artifacts?{query}")["artifacts"]
@@ -81,7 +81,7 @@ class GitHub:
         """Return the one file of an artifact.
 
         Raises:
-            GitHubError: it cannot be had, or holds something else.
+            GitHubError: it cannot be downloaded, or does not contain exactly one file.
         """
         data = self._ask("GET", f"actions/artifacts/{artifact.id}/zip")
         try:
@@ -90,15 +90,15 @@ class GitHub:
                 with archive.open(name) as file:
                     content = file.read(MAX_ARTIFACT_BYTES + 1)
         except (zipfile.BadZipFile, ValueError, RuntimeError, OSError) as error:
-            raise GitHubError(f"artifact {artifact.id} holds no single file: {error}") from error
+            raise GitHubError(f"artifact {artifact.id} does not contain exactly one file: {error}") from error
         if len(content) > MAX_ARTIFACT_BYTES:
             raise GitHubError(f"artifact {artifact.id} is too large")
         return content
 
     def comment(self, number: int, marker: str, text: str) -> None:
-        """Write the comment of a pull request that begins with a marker: change it, or post it where there is none.
+        """Update the comment of a pull request that begins with a marker, or post it if there is none.
 
-        Only a bot's comment is changed: everybody can write the marker.
+        Only a bot's comment is updated: anyone can write the marker.
         """
         body = {"body": f"{marker}\n{text}"}
         for page in range(1, MAX_PAGES + 1):
@@ -116,7 +116,7 @@ class GitHub:
         try:
             return json.loads(self._ask(method, path, body))
         except ValueError as error:
-            raise GitHubError(f"{method} {path}: no JSON came back") from error
+            raise GitHubError(f"{method} {path}: the answer is not JSON") from error
 
     def _ask(self, method: str, path: str, body: object = None) -> bytes:
         for attempt in range(1, MAX_TRIES + 1):

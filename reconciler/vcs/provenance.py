@@ -1,8 +1,8 @@
-"""Who buys from where: from git, and from the environment that GitHub and GitLab give their runners. Pure.
+"""Find out who submits jobs, and from which commit: from git and the variables of GitHub and GitLab runners. Pure.
 
-Only what is written in a job's tags for readers, and the commit, which decides whether a checkout is older than a
-job. What stands in an environment may have been chosen by whoever opened a pull request (a branch's name), so it is
-text and nothing else: cleaned, cut, and never part of an identity.
+The result goes into a job's tags, for readers. Only the commit has a use: it decides whether a checkout is older than
+a job. The author of a pull request may control some variables (a branch's name), so they are treated as text only:
+cleaned, cut, and never part of an identity.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from reconciler.model import Checkout, Source
 from reconciler.text.sanitize import clean
 
 MAX_LENGTH: Final = 200
-"""Characters of any one part; the tag holds 512 in all."""
+"""Characters of one part; the whole tag has 512."""
 _SCP: Final = re.compile(r"(?:[^@/]+@)?([^:/]{2,}):(?!//)(.+)")
 """`git@github.com:acme/shop.git`"""
 
 
 def detect_source(found: Checkout, origin: str, variables: Mapping[str, str]) -> Source:
-    """Return who buys from where.
+    """Return the source of a job: actor, commit, branch, repository and CI run.
 
     Args:
-        found: what git says of the checkout.
-        origin: the URL of the repository's remote, "" where there is none.
+        found: the checkout, from git.
+        origin: the URL of the repository's remote, "" if there is none.
         variables: the environment.
     """
     if variables.get("GITHUB_ACTIONS") == "true" or variables.get("GITHUB_RUN_ID"):
@@ -42,7 +42,7 @@ def detect_source(found: Checkout, origin: str, variables: Mapping[str, str]) ->
         branch=_cut(found.branch or branch),
         actor=_cut(actor or next((variables[name] for name in people if variables.get(name)), "")),
         repository=_cut(repository or normalize_repository_url(origin)),
-        run_url=clean(run_url),  # half of a URL leads nowhere: where it does not fit, the tag leaves it out
+        run_url=clean(run_url),  # not cut: half of a URL is useless, so the tag omits it if it does not fit
     )
 
 
@@ -53,7 +53,7 @@ def _github(variables: Mapping[str, str]) -> tuple[str, str, str, str]:
     ref = get("GITHUB_REF_NAME", "") if get("GITHUB_REF_TYPE", "branch") == "branch" else ""
     run = get("GITHUB_RUN_ID", "")
     return (
-        get("GITHUB_TRIGGERING_ACTOR") or get("GITHUB_ACTOR", ""),  # who started this run, a re-run included
+        get("GITHUB_TRIGGERING_ACTOR") or get("GITHUB_ACTOR", ""),  # the first is right for a re-run, too
         get("GITHUB_HEAD_REF") or ref,
         normalize_repository_url(f"{server}/{repository}") if repository else "",
         f"{server}/{repository}/actions/runs/{run}" if repository and run else "",

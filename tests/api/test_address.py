@@ -177,7 +177,7 @@ def test_unreadable_certificates_are_reported_with_a_next_step(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
-    with pytest.raises(ReconcilerError, match="certificates to trust") as caught:
+    with pytest.raises(ReconcilerError, match="trusted certificates") as caught:
         https_transport("https://api.example")
     assert "SSL_CERT_FILE" in caught.value.hint
 

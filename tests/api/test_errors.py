@@ -38,24 +38,24 @@ def refused(answer: httpx.Response | Exception) -> ApiError:
 @pytest.mark.parametrize(
     ("status", "kind", "next_step"),
     [
-        (400, RejectedError, "change what the API names"),
+        (400, RejectedError, "fix the value it names"),
         (401, AuthError, "MISTRAL_API_KEY"),
         (402, BillingError, "billing"),
-        (403, RejectedError, "may not do this"),
+        (403, RejectedError, "lacks the permission"),
         (404, NotFoundError, "workspace"),
         (407, RejectedError, "HTTPS_PROXY"),
         (409, RejectedError, "reconciler status"),
         (413, RejectedError, "split"),
-        (418, RejectedError, "change what the API names"),
-        (422, RejectedError, "change what the API names"),
+        (418, RejectedError, "fix the value it names"),
+        (422, RejectedError, "fix the value it names"),
         (429, RateLimitedError, "wait"),
-        (408, OutcomeUnknownError, "looks at what is there"),
-        (500, OutcomeUnknownError, "looks at what is there"),
-        (501, OutcomeUnknownError, "looks at what is there"),
-        (502, OutcomeUnknownError, "looks at what is there"),
-        (503, OutcomeUnknownError, "looks at what is there"),
-        (504, OutcomeUnknownError, "looks at what is there"),
-        (524, OutcomeUnknownError, "looks at what is there"),
+        (408, OutcomeUnknownError, "reads the workspace"),
+        (500, OutcomeUnknownError, "reads the workspace"),
+        (501, OutcomeUnknownError, "reads the workspace"),
+        (502, OutcomeUnknownError, "reads the workspace"),
+        (503, OutcomeUnknownError, "reads the workspace"),
+        (504, OutcomeUnknownError, "reads the workspace"),
+        (524, OutcomeUnknownError, "reads the workspace"),
         (304, OutcomeUnknownError, "base URL"),
     ],
 )
@@ -185,12 +185,12 @@ CERTIFICATE.verify_message = "self-signed certificate in certificate chain"
         ),
         (
             chained(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "Name or service not known")),
-            "the host's name has no address: Name or service not known",
+            "the host name cannot be resolved: Name or service not known",
             False,
         ),
         (
             chained(httpx.ConnectError("x"), socket.gaierror(socket.EAI_AGAIN, "Temporary failure")),
-            "the host's name has no address: Temporary failure",
+            "the host name cannot be resolved: Temporary failure",
             True,
         ),
         (chained(httpx.ConnectError("x"), CERTIFICATE), "not trusted: self-signed", False),
@@ -252,7 +252,7 @@ def test_an_answer_that_only_drips_is_given_up() -> None:
 
     with (
         writer(Script(httpx.Response(200, content=drip())), clock=clock, policy=ONE_ATTEMPT) as client,  # type: ignore[arg-type]
-        pytest.raises(OutcomeUnknownError, match="not whole after 5 s") as caught,
+        pytest.raises(OutcomeUnknownError, match="incomplete after 5 s") as caught,
     ):
         client.list_jobs(page=0)
     assert caught.value.timed_out

@@ -58,7 +58,7 @@ def test_a_refused_connection_never_sent_anything() -> None:
 def test_a_host_without_an_address_never_sent_anything() -> None:
     with client_of("https://nowhere.invalid") as client, pytest.raises(UnreachableError) as caught:
         client.create_job(CREATE)
-    assert "the host's name has no address" in str(caught.value)
+    assert "the host name cannot be resolved" in str(caught.value)
 
 
 def test_a_server_that_speaks_no_tls_never_got_the_key() -> None:

@@ -76,7 +76,7 @@ def test_expired_and_similar_ones_do_not_count(hub: Hub, tmp_path: Path) -> None
 def test_archive_that_holds_no_single_file_is_refused(hub: Hub, tmp_path: Path, data: bytes) -> None:
     keep(hub, tmp_path, "text")
     hub.artifacts[0]["data"] = data
-    with pytest.raises(GitHubError, match="holds no single file"):
+    with pytest.raises(GitHubError, match="does not contain exactly one file"):
         github(hub).file(Artifact(id=1, head_sha=HEAD, head_branch="topic"))
 
 
@@ -213,7 +213,7 @@ def test_where_nobody_knows_whether_there_is_a_plan_nothing_is_applied_in_its_pl
     hub.grants.clear()
     result = stage.run("ci", "apply")
     assert result.code == 1
-    assert f"::error::GET commits/{HEAD}/pulls: 401 Unauthorized (run the job again; " in result.out
+    assert f"::error::GET commits/{HEAD}/pulls: 401 Unauthorized (run the CI job again; " in result.out
     assert stage.jobs() == []
 
 

@@ -537,7 +537,7 @@ def test_no_key_is_reported_with_where_it_comes_from(stage: Stage, words: tuple[
     result = stage.run(*words)
     assert (result.code, result.out, result.sent) == (1, "", [])
     assert result.err == (
-        "error: no API key\n  hint: set MISTRAL_API_KEY, or name a file that holds the key with --api-key-file\n"
+        "error: no API key\n  hint: set MISTRAL_API_KEY, or pass a file that contains the key with --api-key-file\n"
     )
 
 
@@ -625,9 +625,9 @@ def test_sandbox_speed_that_is_none_is_reported(stage: Stage, speed: str) -> Non
     ("url", "reported"),
     [
         ("http://api.example", "the API key would cross the network unencrypted"),
-        ("https://me:secret@api.example", "the base URL holds credentials"),
+        ("https://me:secret@api.example", "the base URL contains credentials"),
         ("https://api.example/v1", "ends in /v1"),
-        ("https://api.example?key=1", "holds a query or a fragment"),
+        ("https://api.example?key=1", "contains a query or a fragment"),
         ("ftp://api.example", "is not an HTTPS address"),
         ("api.example", "is not an HTTPS address"),
     ],

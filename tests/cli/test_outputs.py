@@ -233,7 +233,7 @@ def test_a_result_file_that_is_not_there_just_after_the_end_is_asked_for_again(s
     first = stage.run("outputs", "pull")
     assert first.code == 1
     assert "output.jsonl of job 00000002" in first.out
-    assert "hint: the job has just ended: run again in a while" in first.out
+    assert "hint: the job has just ended: run again in a few minutes" in first.out
     assert "1 pulled" in stage.run("outputs", "pull").out
 
 
@@ -391,7 +391,7 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
 
         return rewriting(content)(env)
 
-    result, report = pull(stage, world=stopping)
+    result, report = pull(stage, env=stopping)
     assert {job["state"] for job in report["jobs"]} == {"stopped"}
     assert len([sent for sent in result.sent if re.fullmatch(CONTENT, sent.path)]) == 1
     assert not list((stage.root / "outputs").rglob("claim-*"))

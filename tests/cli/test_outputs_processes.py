@@ -184,7 +184,7 @@ def test_interrupted_it_ends_soon_and_says_that_it_goes_on(tap: tuple[Tap, Shop]
     app.flows.set()
     done = finish(process)
     assert done.code == 130
-    assert "the next pull goes on" in done.out
+    assert "the next pull continues" in done.out
     assert not list((shop.root / "outputs").rglob("claim-*"))
     assert shop.run("outputs", "pull").code == 0
     checked(shop.root / "outputs")

@@ -184,7 +184,7 @@ def test_an_empty_input_fails_the_job(api: Api, clock: Clock) -> None:
     job = api.created(input_files=[api.uploaded(b"\n\n")])
     clock.advance(1)
 
-    assert api.job(job)["errors"] == [{"message": "the input holds no requests", "count": 1}]
+    assert api.job(job)["errors"] == [{"message": "the input has no requests", "count": 1}]
 
 
 @pytest.mark.parametrize("where", ["job", "line"])

@@ -95,7 +95,7 @@ def test_a_failed_write_leaves_nothing(store: Store) -> None:
 
 
 def test_a_store_in_memory_is_refused() -> None:
-    with pytest.raises(ReconcilerError, match="cannot live in :memory:"):
+    with pytest.raises(ReconcilerError, match="cannot use :memory:"):
         Store(Path(":memory:"))
 
 

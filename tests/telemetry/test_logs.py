@@ -190,7 +190,7 @@ def test_a_strict_log_refuses_what_the_catalogue_does_not_know(open_it: Open) ->
         log("job.exploded")
     with pytest.raises(UncataloguedEventError, match="no error; colour is not in the catalogue"):
         log("job.create_failed", name="nightly", colour="red")
-    with pytest.raises(UncataloguedEventError, match="decisions is no integer: 'three'"):
+    with pytest.raises(UncataloguedEventError, match="decisions is not of type integer: 'three'"):
         log("apply.started", decisions="three")
 
 

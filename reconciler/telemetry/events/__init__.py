@@ -1,8 +1,8 @@
-"""The catalogue of events: every name that the log may hold, with its level, its meaning and its fields.
+"""The catalogue of events: every event name of the log, with its level, its meaning and its fields.
 
-A name is dotted, in the past tense and constant; what differs from one time to the next stands in the fields. The
-catalogue decides an event's level and the order of its fields. `schemas/event.schema.json` and `docs/events.md` are
-generated from it, and tests hold every call of a log to it.
+A name is dotted, in the past tense and constant; the fields have everything that varies. The catalogue decides an
+event's level and the order of its fields. `schemas/event.schema.json` and `docs/events.md` are generated from it,
+and tests check every logged event against it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVENTS: Final[Mapping[str, Event]] = {
 
 
 def validate_event(event: str, facts: Mapping[str, object]) -> str:
-    """Return how an event differs from the catalogue, "" where it does not."""
+    """Return how an event differs from the catalogue, "" if it does not."""
     known = EVENTS.get(event)
     if known is None:
         return f"{event} is not in the catalogue of events"
@@ -34,7 +34,7 @@ def validate_event(event: str, facts: Mapping[str, object]) -> str:
     wrong = [f"no {key}" for key in sorted(missing)]
     wrong += [f"{key} is not in the catalogue" for key in sorted(facts.keys() - known.fields.keys())]
     wrong += [
-        f"{key} is no {field.type}: {facts[key]!r}"
+        f"{key} is not of type {field.type}: {facts[key]!r}"
         for key, field in known.fields.items()
         if key in given and not _fits(field, facts[key])
     ]

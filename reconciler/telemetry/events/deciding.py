@@ -1,4 +1,4 @@
-"""What is declared, what is there, and what is to be done."""
+"""Events of planning: reading the specs and the workspace, and comparing them."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
     "jobs.listed": Event(
         "debug",
-        "The workspace's list of jobs was read whole.",
+        "The workspace's list of jobs was read to its end.",
         {
-            "jobs": count("How many jobs it holds, ours and others'."),
-            "pages": count("On how many pages."),
+            "jobs": count("How many jobs it has, ours and those of other projects."),
+            "pages": count("How many pages it has."),
             "elapsed_ms": ELAPSED,
         },
     ),
     "jobs.list_incomplete": Event(
         "warning",
-        "The list of jobs was not whole, and is read again: nothing is concluded from half a list.",
+        "The list of jobs was incomplete and is read again. No decision is based on an incomplete list.",
         {
-            "attempt": count("Which attempt failed, the first being 1."),
+            "attempt": count("Number of the failed attempt, from 1."),
             "problem": text("What was wrong with it."),
         },
     ),
     "plan.computed": Event(
         "info",
-        "What is declared was compared with what is there.",
+        "The specs were compared with the jobs in the workspace.",
         {
-            "create": count("Names to be created."),
-            "replace": count("Names whose job is created anew and whose old job is cancelled."),
-            "cancel": count("Names whose jobs are cancelled."),
-            "hold": count("Names that something holds up."),
-            "unchanged": count("Names about which nothing is to be done."),
-            "attention": count("Names that a person should look at."),
-            "requests": count("Requests that the plan buys, as far as they are known."),
+            "create": count("Names whose job will be created."),
+            "replace": count("Names whose job will be created again and whose old job will be cancelled."),
+            "cancel": count("Names whose jobs will be cancelled."),
+            "hold": count("Names that wait until something changes."),
+            "unchanged": count("Names that need no action."),
+            "attention": count("Names that need a person's attention."),
+            "requests": count("Requests that the plan submits, as far as their number is known."),
             "requests_unknown": count("Creates whose number of requests is not known."),
-            "lost_answers": count("Requests that the cancelled jobs have already answered."),
-            "upload_bytes": count("Bytes of the input files of what is bought, each content once."),
+            "lost_answers": count("Requests of the cancelled jobs that were already answered."),
+            "upload_bytes": count("Bytes of the new jobs' input files; equal files count once."),
         },
     ),
     "guard.refused": Event(
         "warning",
         "A guard refused the plan; nothing was written.",
-        {"guard": text("Which guard."), "message": text("Why, with numbers.")},
+        {"guard": text("The guard's name."), "message": text("Why, with numbers.")},
     ),
 }

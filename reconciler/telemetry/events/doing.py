@@ -1,4 +1,4 @@
-"""The plan carried out: uploads, creates, cancels."""
+"""Events of an apply: uploads, creates, cancels."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ CREATED: Final[Mapping[str, Field]] = {
     "job_id": JOB,
     "op": OP,
     "reason": text("Why it was created; `docs/planner.md` lists the reasons."),
-    "attempt": count("Which attempt at this work it is, the first being 1."),
-    "requests": maybe(count("How many requests it holds; left out where an uploaded file hides it.")),
+    "attempt": count("Number of the attempt at this work, from 1."),
+    "requests": maybe(count("How many requests it has; omitted if an uploaded file hides the number.")),
     "elapsed_ms": ELAPSED,
 }
 EVENTS: Final[Mapping[str, Event]] = {
     "apply.started": Event(
         "info",
-        "The plan is about to be carried out.",
-        {"decisions": count("Names about which something is to be written.")},
+        "The apply starts.",
+        {"decisions": count("Names for which the apply will write something.")},
     ),
     "input.uploaded": Event(
         "info",
-        "An input file was sent to the workspace.",
+        "An input file was uploaded to the workspace.",
         {
             "path": PATH,
-            "sha256": text("Of its bytes, in hexadecimal."),
+            "sha256": text("SHA-256 of its bytes, in hexadecimal."),
             "bytes": count("Its size."),
             "file_id": text("The uploaded file's id."),
             "elapsed_ms": ELAPSED,
@@ -50,82 +50,82 @@ EVENTS: Final[Mapping[str, Event]] = {
         "An upload that no live job needed was deleted.",
         {
             "file_id": text("Its id."),
-            "filename": text("What it was called: the digest of its content."),
-            "bytes": maybe(count("Its size; left out where the API does not say.")),
+            "filename": text("Its name: the digest of its content."),
+            "bytes": maybe(count("Its size; omitted if the API does not say.")),
         },
     ),
     "input.reused": Event(
         "info",
-        "An upload of the same content is there already, and is used again.",
+        "An existing upload with the same content is reused.",
         {
             "path": PATH,
-            "sha256": text("Of its bytes, in hexadecimal."),
+            "sha256": text("SHA-256 of its bytes, in hexadecimal."),
             "bytes": count("Its size."),
             "file_id": text("The uploaded file's id."),
         },
     ),
     "input.upload_vanished": Event(
         "warning",
-        "An upload that was to be used again is gone; its content is sent again.",
-        {"file_id": text("The id of the upload that is gone.")},
+        "An upload to reuse no longer exists; its content is uploaded again.",
+        {"file_id": text("Id of the missing upload.")},
     ),
     "uploads.list_failed": Event(
         "warning",
-        "The list of uploads could not be read, so nothing is used again.",
+        "The list of uploads could not be read, so no upload is reused.",
         {"error": ERROR},
     ),
     "upload.verify_failed": Event(
         "warning",
-        "An upload could not be read back, so its content is sent again.",
+        "An upload could not be read back for comparison, so its content is uploaded again.",
         {"file_id": text("Its id."), "error": ERROR},
     ),
     "upload.content_mismatch": Event(
         "error",
-        "An upload is not the content that it is named after: somebody else made it. It is not used.",
+        "An upload's content does not match the digest in its name: something else created it. It is not used.",
         {
             "file_id": text("Its id."),
-            "filename": text("What it is called."),
-            "sha256": text("Of its bytes, in hexadecimal."),
+            "filename": text("Its name."),
+            "sha256": text("SHA-256 of its bytes, in hexadecimal."),
         },
     ),
     "progress.reported": Event(
         "info",
-        "Long work goes on; told every ten seconds where there is no terminal to draw bars on.",
+        "A long operation goes on. Reported every ten seconds if there is no terminal for progress bars.",
         {
-            "kind": text("What goes on: `checking`, `uploading` or `writing`."),
-            "done": count("Bytes that were checked or uploaded; creates and cancels that were made."),
-            "total": count("How many there are, as far as it is known."),
+            "kind": text("The operation: `checking`, `uploading` or `writing`."),
+            "done": count("Bytes checked or uploaded, or creates and cancels sent."),
+            "total": count("The total, as far as it is known."),
             "elapsed_ms": ELAPSED,
         },
     ),
     "input.upload_repeated": Event(
         "warning",
-        "Sending an input file failed, and it is sent again.",
+        "The upload of an input file failed and is repeated.",
         {"path": PATH, "error": ERROR},
     ),
     "job.created": Event("info", "A job was created.", CREATED),
     "job.create_unknown": Event(
         "warning",
-        "The answer to a create was lost: the job is looked for by its op, and not created blindly again.",
+        "The answer to a create was lost: the job is searched for by its op, not created again blindly.",
         {"name": NAME, "op": OP, "error": ERROR},
     ),
     "job.recovered": Event(
-        "warning", "A job whose answer was lost was found by its op: it is ours.", CREATED
+        "warning", "A create's answer was lost, and its job was found by its op.", CREATED
     ),
-    "job.create_failed": Event("error", "A job was certainly not created.", {"name": NAME, "error": ERROR}),
+    "job.create_failed": Event("error", "A create failed; there is no job.", {"name": NAME, "error": ERROR}),
     "job.tags_altered": Event(
         "error",
-        "A job was created, and the API altered a tag that makes it ours: no more jobs are created.",
+        "A job was created, and the API altered a tag that identifies it as ours: no more jobs are created.",
         {"name": NAME, "job_id": JOB, "key": text("The metadata key.")},
     ),
     "job.cancelled": Event(
         "info",
-        "A job is stopping, or had ended before the cancel came.",
+        "A job is stopping, or had ended before the cancel arrived.",
         {
             "name": NAME,
             "job_id": JOB,
             "reason": text("Why; `docs/planner.md` lists the reasons."),
-            "status": text("The job's status now, in the API's words."),
+            "status": text("The job's new status, as the API writes it."),
             "answered": count("How many of its requests were answered."),
         },
     ),
@@ -134,25 +134,25 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
     "jobs.not_listed_yet": Event(
         "warning",
-        "Jobs that were created do not show in the list yet: a later run without the ledger could miss them.",
-        {"job_ids": Field("strings", "Their ids.")},
+        "Created jobs are not in the list yet: a later run without the ledger could miss them.",
+        {"job_ids": Field("strings", "The jobs' ids.")},
     ),
     "apply.duplicate_check_failed": Event(
         "warning",
-        "What was created could not be looked at once more: a duplicate would be cancelled by the next apply.",
+        "The created jobs could not be checked for duplicates; the next apply cancels a duplicate.",
         {"error": ERROR},
     ),
     "apply.finished": Event(
         "info",
-        "The plan was carried out, as far as it could be.",
+        "The apply is over.",
         {
             "created": count("Jobs that were created."),
-            "recovered": count("Jobs among them whose answer was lost and that were found."),
+            "recovered": count("Those of them whose answer was lost and that were found by their op."),
             "cancelled": count("Jobs that were cancelled."),
             "failed": count("Actions that certainly had no effect."),
-            "unknown": count("Actions of which nobody can tell yet."),
-            "skipped": count("Actions that were not begun."),
-            "exit_code": count("How the process will end; `docs/exit-codes.md` lists the codes."),
+            "unknown": count("Actions whose outcome is not known yet."),
+            "skipped": count("Actions that were not started."),
+            "exit_code": count("The exit code; `docs/exit-codes.md` lists the codes."),
             "elapsed_ms": ELAPSED,
         },
     ),

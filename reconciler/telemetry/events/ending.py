@@ -1,4 +1,4 @@
-"""Jobs that end: waited for, told, their results fetched."""
+"""Events of ended jobs: waiting, notifications, results."""
 
 from __future__ import annotations
 
@@ -10,85 +10,85 @@ from reconciler.telemetry.events.fields import ELAPSED, ERROR, JOB, NAME, Event,
 EVENTS: Final[Mapping[str, Event]] = {
     "job.ended": Event(
         "info",
-        "A job that is waited for was seen to have ended.",
+        "A job that a command waits for has ended.",
         {
             "name": NAME,
             "job_id": JOB,
-            "status": text("How, in the API's words."),
+            "status": text("Its status, as the API writes it."),
             "succeeded": count("How many of its requests succeeded."),
             "failed": count("How many failed."),
         },
     ),
     "wait.poll_failed": Event(
         "warning",
-        "The jobs that are waited for could not be looked at; waiting goes on.",
-        {"error": ERROR, "failures": count("How many looks in a row failed.")},
+        "The jobs could not be read; waiting goes on.",
+        {"error": ERROR, "failures": count("How many reads in a row failed.")},
     ),
     "wait.finished": Event(
         "info",
         "Waiting is over.",
         {
             "done": count("Names whose work has succeeded."),
-            "attention": count("Names that a person should look at."),
-            "pending": count("Names about which an apply would do something."),
-            "running": count("Names whose jobs go on."),
-            "timed_out": count("Whether the timeout ended it: 1 or 0."),
+            "attention": count("Names that need a person's attention."),
+            "pending": count("Names for which an apply would do something."),
+            "running": count("Names whose jobs still run."),
+            "timed_out": count("Whether the timeout ended the wait: 1 or 0."),
             "elapsed_ms": ELAPSED,
         },
     ),
     "notifications.enabled": Event(
         "info",
-        "Ends of jobs are told to `on_end` from here on; those before are not, and neither is anything where each "
-        "run has a ledger of its own.",
+        "From now on `on_end` is called for each job that ends. It is not called for jobs that ended before, nor "
+        "if each run has a ledger of its own.",
         {},
     ),
     "notification.delivered": Event(
         "info",
-        "The end of a job was told to `on_end`.",
+        "A call of `on_end` for an ended job succeeded.",
         {
             "name": NAME,
             "job_id": JOB,
-            "status": text("How it ended, in the API's words."),
+            "status": text("The job's status, as the API writes it."),
             "elapsed_ms": ELAPSED,
         },
     ),
     "notification.failed": Event(
         "warning",
-        "A call of `on_end` failed; the end is told again by the next apply.",
+        "A call of `on_end` failed; the next apply calls it again.",
         {"name": NAME, "job_id": JOB, "error": ERROR, "failures": count("How often it has failed.")},
     ),
     "notification.abandoned": Event(
         "error",
-        "Calls of `on_end` failed too often; the end is not told again.",
+        "Calls of `on_end` failed too often; it is not called again for this job.",
         {"name": NAME, "job_id": JOB, "error": ERROR, "failures": count("How often it has failed.")},
     ),
     "results.pulled": Event(
         "info",
-        "The results of an ended job were fetched, joined with its inputs, and are whole.",
+        "The results of an ended job were downloaded completely and joined with its inputs.",
         {
             "name": NAME,
             "job_id": JOB,
             "ok": count("Requests that were answered."),
             "failed": count("Requests that failed."),
-            "missing": maybe(count("Requests without a line; left out where their number is not known.")),
-            "bytes": count("Of the provider's files and the joined one."),
+            "missing": maybe(count("Requests without a line; omitted if their number is not known.")),
+            "bytes": count("Size of the provider's files and the joined one."),
             "elapsed_ms": ELAPSED,
         },
     ),
     "results.resumed": Event(
         "info",
-        "A download that an earlier run or a broken connection left went on where it had ended.",
+        "A download was resumed after an interrupted run or a broken connection.",
         {
             "name": NAME,
             "job_id": JOB,
-            "file": text("Which one."),
-            "at_byte": count("How many bytes were here already."),
+            "file": text("The file's name."),
+            "at_byte": count("How many bytes were already on this machine."),
         },
     ),
     "results.gone": Event(
         "warning",
-        "The provider does not have a result file any more.",
-        {"name": NAME, "job_id": JOB, "file": text("Which one.")},
+        "The provider no longer has a result file.",
+        {"name": NAME, "job_id": JOB, "file": text("The file's name.")},
     ),
     "results.damaged": Event(
         "warning",
@@ -96,23 +96,23 @@ EVENTS: Final[Mapping[str, Event]] = {
         {
             "name": NAME,
             "job_id": JOB,
-            "malformed": count("Lines that are no answer to anything."),
-            "repeated": count("Lines with a custom_id that an earlier line has."),
-            "unknown": count("Lines with a custom_id that the inputs do not have."),
+            "malformed": count("Lines that cannot be read as an answer."),
+            "repeated": count("Lines whose custom_id an earlier line has."),
+            "unknown": count("Lines whose custom_id is not in the inputs."),
         },
     ),
     "results.failed": Event(
         "error",
-        "The results of a job could not be fetched; the next pull goes on.",
+        "The results of a job could not be downloaded; the next pull continues.",
         {"name": NAME, "job_id": JOB, "error": ERROR},
     ),
     "results.waiting_for_lease": Event(
         "info",
-        "Other runners are fetching results: they are waited for, and taken over from where they stop.",
+        "Other runners are downloading results: this run waits, and takes over if they stop.",
         {
-            "jobs": count("Of how many jobs."),
-            "host": text("Where one of them runs."),
-            "other_run_id": text("Its run."),
+            "jobs": count("How many jobs' results."),
+            "host": text("The host of one of the runners."),
+            "other_run_id": text("The run id of that runner."),
         },
     ),
 }

@@ -1,4 +1,4 @@
-"""What an event is made of, and the facts that many events share."""
+"""The types of the catalogue, and the fields that many events share."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LEVELS: Final[tuple[Level, ...]] = ("debug", "info", "warning", "error")
 
 
 class Field(Struct, frozen=True):
-    """One fact of an event."""
+    """One field of an event."""
 
     type: Literal["string", "integer", "strings"]
     meaning: str
     optional: bool = False
-    """True where the fact may be unknown; it is left out then."""
+    """True if the value may be unknown. The field is then omitted."""
 
 
 class Event(Struct, frozen=True):
-    """One thing that can happen."""
+    """One kind of event."""
 
     level: Level
     meaning: str
@@ -30,37 +30,37 @@ class Event(Struct, frozen=True):
 
 
 def text(meaning: str) -> Field:
-    """Return a fact in words."""
+    """Return a text field."""
     return Field("string", meaning)
 
 
 def count(meaning: str) -> Field:
-    """Return a fact in numbers."""
+    """Return an integer field."""
     return Field("integer", meaning)
 
 
 def maybe(field: Field) -> Field:
-    """Return a fact that may be unknown."""
+    """Return a field that may be omitted."""
     return Field(field.type, field.meaning, optional=True)
 
 
 HEAD: Final[Mapping[str, Field]] = {
-    "at": text("When it happened: RFC 3339, UTC, milliseconds."),
-    "level": text("How important it is: debug, info, warning or error. Constant for an event."),
-    "event": text("What happened."),
+    "at": text("Time: RFC 3339, UTC, milliseconds."),
+    "level": text("Level: debug, info, warning or error. Constant for an event."),
+    "event": text("The event's name."),
 }
-"""What stands in front of every line."""
+"""The first fields of every line."""
 
 BOUND: Final[Mapping[str, Field]] = {
-    "run_id": text("The run of this tool, as in the ledger."),
-    "project": text("The owner of the jobs, as in `reconciler.yaml`."),
-    "commit": text("The commit that was checked out; empty outside of git."),
+    "run_id": text("The id of this tool's run, as in the ledger."),
+    "project": text("The project that owns the jobs, as in `reconciler.yaml`."),
+    "commit": text("The checked-out commit; empty outside of git."),
 }
-"""What stands at the end of every line: the same for all lines of a run, whatever thread wrote them."""
+"""The last fields of every line: the same for all lines of a run, from any thread."""
 
 NAME: Final = text("The job's name in the specs.")
 JOB: Final = text("The job's id.")
-OP: Final = text("The name of this one create, which the job's tags and the ledger carry too.")
-ERROR: Final = text("What went wrong.")
-ELAPSED: Final = count("How long it took, in milliseconds.")
+OP: Final = text("The id of this create, which is also in the job's tags and in the ledger.")
+ERROR: Final = text("The error message.")
+ELAPSED: Final = count("Duration in milliseconds.")
 PATH: Final = text("The file, relative to the project root.")

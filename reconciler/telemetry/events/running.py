@@ -1,4 +1,4 @@
-"""The run itself: its ledger, its log, its requests."""
+"""Events of a run itself: its ledger, its log, its requests."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ REQUEST: Final[Mapping[str, Field]] = {
     "path": text("The path, without the query."),
     "status": count("The HTTP status."),
     "elapsed_ms": count("From sending to the last byte of the answer, in milliseconds."),
-    "attempt": count("Which attempt at this request it is, the first being 1."),
+    "attempt": count("Number of the attempt at this request, from 1."),
 }
 
 EVENTS: Final[Mapping[str, Event]] = {
     "run.interrupted": Event(
         "warning",
-        "The run was asked to stop: what is in flight is finished, nothing new is begun.",
+        "The run received a signal to stop: it finishes requests in flight and starts no new ones.",
         {"signal": text("The signal's name.")},
     ),
     "ledger.degraded": Event(
         "warning",
-        "An outcome could not be written to the ledger; the tags in the workspace still tell it.",
+        "An outcome could not be written to the ledger; the jobs in the workspace still show it.",
         {"error": ERROR, "op": maybe(OP)},
     ),
     "ledger.local_only": Event(
         "warning",
-        "The shared ledger is left aside, as asked: other runners are not seen, and do not see this one.",
-        {"remote": text("The git remote that holds it.")},
+        "The shared ledger is not used, as requested: this run and other runners do not see each other.",
+        {"remote": text("The git remote of the shared ledger.")},
     ),
     "ledger.not_published": Event(
         "warning",
@@ -37,22 +37,22 @@ EVENTS: Final[Mapping[str, Event]] = {
         {"error": ERROR},
     ),
     "ledger.conflict": Event(
-        "info", "Another runner wrote to the shared ledger first: everything is read and planned again.", {}
+        "info", "Another runner wrote to the shared ledger first: this run reads and plans again.", {}
     ),
     "run.previous_interrupted": Event(
         "warning",
-        "An earlier run ended without saying what became of its creates; they are looked for by their ops.",
-        {"earlier_run_id": text("That run."), "creates": count("Creates without an outcome.")},
+        "An earlier run ended without recording the outcome of its creates; their jobs are searched for by op.",
+        {"earlier_run_id": text("The id of that run."), "creates": count("Creates without an outcome.")},
     ),
     "log.degraded": Event(
         "warning",
-        "One output of the log could not be written, and gets no more lines.",
-        {"output": text("Which one."), "error": ERROR},
+        "An output of the log could not be written and gets no more lines.",
+        {"output": text("The output's name."), "error": ERROR},
     ),
     "request.sent": Event("debug", "A request was answered.", REQUEST),
     "request.failed": Event(
         "warning",
-        "A request was refused or got no answer. Reads and cancels are tried again where that can help.",
-        {**REQUEST, "status": maybe(REQUEST["status"]), "error": text("The class of the error.")},
+        "A request was rejected or got no answer. Reads and cancels are retried if the error may be transient.",
+        {**REQUEST, "status": maybe(REQUEST["status"]), "error": text("The error's class name.")},
     ),
 }
