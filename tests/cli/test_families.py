@@ -173,6 +173,7 @@ def test_render_writes_plain_specs_that_declare_the_same(stage: Stage) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.thorough
 def test_three_thousand_files_are_three_thousand_jobs_in_a_comment(stage: Stage) -> None:
     nights(stage, 3000)
     document = json.loads(stage.run("plan", "--comment", "comment.md", "--format", "json").out)["plan"]

@@ -7,12 +7,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from tests.cli.stage import Stage
+from tests.helpers.thorough import thorough
+
+
+def sampled(cases: Iterable[str], *, leave: str) -> list[str | ParameterSet]:
+    """Return the cases, those whose names begin with `leave` marked thorough: they are large."""
+    return [thorough(case) if case.startswith(leave) else case for case in cases]
+
 
 GOOD = b'{"custom_id":"1","body":{"messages":[]}}\n'
 
@@ -47,7 +55,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("case", sampled(WRONG, leave="64 MB of"))
 def test_what_is_wrong_is_reported_in_its_own_words(stage: Stage, case: str) -> None:
     data, words = WRONG[case]
     stage.spec("one")
@@ -64,7 +72,7 @@ def test_what_is_wrong_is_reported_in_its_own_words(stage: Stage, case: str) -> 
         GOOD.rstrip(),
         body(b"[" * 100 + b"]" * 100),
         body(b"9" * 300),
-        body(b'"' + b"x" * 64_000_000 + b'"'),
+        thorough(body(b'"' + b"x" * 64_000_000 + b'"')),
     ],
     ids=["no final newline", "100 levels", "a huge integer", "64 MB of text"],
 )
@@ -147,6 +155,9 @@ HUNGRY: dict[str, tuple[bytes, int, bytes]] = {
 }
 """What a file begins with, and how often something is repeated after that."""
 
+QUICK = ("a line of brackets",)
+"""What the default run measures."""
+
 MEASURE = """
 import json, os, sys
 from pathlib import Path
@@ -172,7 +183,7 @@ def measured(*paths: Path) -> list[tuple[list[str], int]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measured as Linux counts")
-@pytest.mark.parametrize("case", HUNGRY)
+@pytest.mark.parametrize("case", [case if case in QUICK else thorough(case) for case in HUNGRY])
 def test_whatever_a_file_holds_its_longest_line_bounds_the_memory(tmp_path: Path, case: str) -> None:
     head, times, text = HUNGRY[case]
     path = tmp_path / "hungry.jsonl"
