@@ -33,8 +33,10 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(?:lies?|lay) (?:in|below|beside|beneath|at|on|under|there|beyond|outside|behind)\b", "is"),
     (r"(?:^|[.;:(—] )Where\b(?! (?:to|things|does|do|is|are|the \w+ (?:goes?|lives?))\b)", "If"),
     (
-        r"\bwhere (?:there|it|none|nothing|no|nobody|that|they|one|neither|this|not|either|someone) "
-        r"?(?:is|are|was|were|has|does|do|can|cannot|may|one|such)?\b(?= )",
+        (
+            r"\bwhere (?:there|it|none|nothing|no|nobody|that|they|one|neither|this|not|either|someone) "
+            r"?(?:is|are|was|were|has|does|do|can|cannot|may|one|such)?\b(?= )"
+        ),
         "if",
     ),
     (

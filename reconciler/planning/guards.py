@@ -212,7 +212,7 @@ def created_elsewhere(guard_input: GuardInput) -> Refusal | None:
         guard="created_elsewhere",
         message=f"the work of {names[0]}{more} is already bought under project {', '.join(projects)}",
         hint="if the project was renamed, undo that in reconciler.yaml; "
-        "to buy it here too, pass --allow-created-elsewhere, or set guards.allow_bought_elsewhere",
+        "to buy it here too, pass --allow-created-elsewhere, or set guards.allow_created_elsewhere",
     )
 
 

@@ -74,7 +74,7 @@ def apply_quota(plan: Plan, pending: Pending, quota: Quota) -> Plan:
 
 
 def _replaced(decision: Decision) -> list[Cancel]:
-    return [cancel for cancel in decision.of(Cancel) if cancel.reason is Reason.SUPERSEDED]
+    return [cancel for cancel in decision.of(Cancel) if cancel.duplicate_of is None]
 
 
 def _capacity_freed(decision: Decision, requests: int, pending: Pending, quota: Quota) -> int:

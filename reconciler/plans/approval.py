@@ -19,7 +19,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.model import RunKey
-from reconciler.planning.actions import Cancel, Create, Decision, Hold, Plan, Reason
+from reconciler.planning.actions import Cancel, Create, Decision, Plan
+from reconciler.planning.standing import Standing
 from reconciler.plans.document import CreateDoc, PlanDoc
 
 
@@ -57,19 +58,20 @@ class Approval(Struct, frozen=True, kw_only=True):
         done = (Attempt(NamedWork(it.spec.name, it.spec.run_key), it.attempt) for it in plan.of(Create))
         return replace(self, tried=self.tried | frozenset(done))
 
-    def allows(self, create: Create) -> bool:
-        """Whether a later round may buy this."""
+    def allows(self, create: Create, standing: Standing) -> bool:
+        """Whether a later round may create this job, of a name with that standing."""
         work = NamedWork(create.spec.name, create.spec.run_key)
         if Attempt(work, create.attempt) in self.tried:
             return False
-        return work in self.held or (work in self.works and create.reason is Reason.RETRY)
+        return work in self.held or (work in self.works and standing is Standing.RETRY)
 
     def restrict(self, plan: Plan) -> Plan:
         """Return a plan less everything that was not agreed to."""
         return replace(plan, decisions=tuple(map(self._restrict, plan.decisions)))
 
     def _restrict(self, decision: Decision) -> Decision:
-        whole = not decision.of(Cancel) and all(map(self.allows, decision.of(Create)))
+        allowed = (self.allows(create, decision.standing) for create in decision.of(Create))
+        whole = not decision.of(Cancel) and all(allowed)
         if whole or not decision.pending:
             return decision
         kept = tuple(it for it in decision.actions if not isinstance(it, Create | Cancel))
@@ -102,8 +104,4 @@ def approval_of(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None =
 
 def _held(plan: Plan) -> set[str]:
     """Return the names that wait for room."""
-    return {
-        it.name
-        for it in plan.decisions
-        if any(hold.reason is Reason.QUOTA and not hold.attention for hold in it.of(Hold))
-    }
+    return {it.name for it in plan.decisions if it.standing is Standing.NO_ROOM and not it.attention}

@@ -1,7 +1,7 @@
 """How far each name is from its end, by its standing in a plan. Pure.
 
-A name that a person has to look at is ATTENTION whatever its standing, unless it only waits for a status that is not
-known. `READINESS` lists the standings that wait for something; all others wait for an apply.
+`READINESS` has every standing. A name that a person has to look at is ATTENTION whatever its standing, unless it only
+waits for a status that is not known.
 """
 
 from __future__ import annotations
@@ -26,16 +26,34 @@ class Readiness(StrEnum):
     IDLE = "idle"
 
 
-READINESS: Final = {
+READINESS: Final[Mapping[Standing, Readiness]] = {
+    Standing.UNREADABLE: Readiness.ATTENTION,
+    Standing.NEWER_TOOL: Readiness.ATTENTION,
+    Standing.UNKNOWN_STATUS: Readiness.RUNNING,
+    Standing.OTHER_HISTORY: Readiness.PENDING,
+    Standing.SUSPENDED: Readiness.IDLE,
+    Standing.REMOVED: Readiness.PENDING,
+    Standing.RENAMED: Readiness.DONE,
+    Standing.HISTORY: Readiness.DONE,
+    Standing.UNSETTLED: Readiness.RUNNING,
     Standing.SUCCEEDED: Readiness.DONE,
-    Standing.SUCCESS_GONE: Readiness.DONE,
     Standing.RUNNING: Readiness.RUNNING,
     Standing.STOPPING: Readiness.RUNNING,
+    Standing.NOT_ADOPTED: Readiness.ATTENTION,
+    Standing.SUCCESS_GONE: Readiness.DONE,
+    Standing.RECORD_GONE: Readiness.ATTENTION,
+    Standing.CANCELLED: Readiness.ATTENTION,
+    Standing.PARTIAL: Readiness.ATTENTION,
+    Standing.FAILED: Readiness.ATTENTION,
+    Standing.ORIGINAL_GONE: Readiness.ATTENTION,
+    Standing.CHECKOUT_BEHIND: Readiness.PENDING,
     Standing.WAITING: Readiness.RUNNING,
-    Standing.UNSETTLED: Readiness.RUNNING,
-    Standing.SUSPENDED: Readiness.IDLE,
+    Standing.NO_ROOM: Readiness.PENDING,
+    Standing.RESTORED: Readiness.PENDING,
+    Standing.RETRY: Readiness.PENDING,
+    Standing.NOT_SUBMITTED: Readiness.PENDING,
 }
-"""The standings that need no apply."""
+"""How far a name of each standing is; PENDING waits for an apply."""
 
 
 def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:
@@ -53,7 +71,7 @@ def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Rea
         return Readiness.ATTENTION
     if standing is Standing.SUSPENDED and decision.pending:
         return Readiness.PENDING
-    return READINESS.get(standing, Readiness.PENDING)
+    return READINESS[standing]
 
 
 def readiness_by_name(

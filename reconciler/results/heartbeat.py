@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Heartbeat: TypeAlias = Callable[[], None]
-"""Says that the work goes on. Raises `StoppedError` or `LostError` where it is not to."""
+"""Says that the work goes on. Raises `StoppedError` or `LeaseLostError` where it is not to."""
 
 
 class StoppedError(Exception):

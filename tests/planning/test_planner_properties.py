@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 from typing import TypeVar
 
-from hypothesis import event, given, settings
+from hypothesis import event, given, seed, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -237,17 +237,19 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
     reasons: set[str] = set()
     standings: set[str] = set()
 
-    @settings(max_examples=800, derandomize=True, database=None)
-    @given(worlds())
     def look(world: World) -> None:
         reasons.update(action.reason for decision in world.plan().decisions for action in decision.actions)
         asked = declared(*world.specs, contained_commits=world.contained_commits)
         for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
             standings.add(rule_for(case).standing)
 
-    look()
-    assert reasons == set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}, "these have tests of their own"
-    assert standings == {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
+    every_reason = set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}  # these have tests of their own
+    every_standing = {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
+    for number in range(10):  # a rare one may need more worlds than a search makes with one seed
+        if (reasons, standings) != (every_reason, every_standing):
+            seed(number)(settings(max_examples=400, database=None)(given(worlds())(look)))()
+    assert reasons == every_reason
+    assert standings == every_standing
 
 
 @given(worlds())

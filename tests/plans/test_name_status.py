@@ -14,6 +14,7 @@ from reconciler.model import Job, OwnedJob, Phase
 from reconciler.model.tags import read
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.standing import Standing
+from reconciler.plans import name_status
 from reconciler.plans.approval import approval_of
 from reconciler.plans.document import ActionDoc, CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.name_status import Readiness, aggregate, job_progress, readiness
@@ -80,6 +81,10 @@ def test_the_standing_says_how_far_a_name_is(decision: DecisionDoc, expected: Re
     assert readiness(decision) is expected
 
 
+def test_every_standing_says_how_far_a_name_is() -> None:
+    assert set(name_status.READINESS) == set(Standing)
+
+
 def test_a_wait_goes_on_for_room_that_the_run_may_use() -> None:
     assert readiness(decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), {"a"}) is Readiness.RUNNING
     assert readiness(decided(Standing.NO_ROOM, LOOK), {"a"}) is Readiness.ATTENTION
@@ -139,7 +144,13 @@ def test_intervals_grow_to_a_limit_and_no_two_runners_agree() -> None:
 
 def decision(name: str, *actions: Action) -> Decision:
     it = {"a": A, "b": B}.get(name)
-    return Decision(name=name, spec=it, standing=Standing.NOT_SUBMITTED, actions=actions)
+    standings = {
+        Reason.RETRY: Standing.RETRY,
+        Reason.RESTORED: Standing.RESTORED,
+        Reason.QUOTA: Standing.NO_ROOM,
+    }
+    standing = standings.get(actions[0].reason, Standing.NOT_SUBMITTED)
+    return Decision(name=name, spec=it, standing=standing, actions=actions)
 
 
 def plan(*decisions: Decision) -> Plan:
