@@ -391,7 +391,7 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
 
         return rewriting(content)(env)
 
-    result, report = pull(stage, world=stopping)
+    result, report = pull(stage, env=stopping)
     assert {job["state"] for job in report["jobs"]} == {"stopped"}
     assert len([sent for sent in result.sent if re.fullmatch(CONTENT, sent.path)]) == 1
     assert not list((stage.root / "outputs").rglob("claim-*"))
