@@ -1,7 +1,7 @@
-"""What git knows: the commit that is checked out, what differs from it, and which commits it contains.
+"""Ask git for the checked-out commit, the files that differ from it, and the commits that it contains.
 
-Through git's own command line, which reads and never writes here. Outside of a checkout, or without git, every
-answer is empty and nothing fails: then jobs carry no commit, and a job that carries one is not ours to stop.
+This module runs git's command line and only reads. Outside of a checkout, or without git, every answer is empty and
+nothing fails. Jobs then carry no commit, and this tool does not stop a job that carries one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from reconciler.vcs import git_environment
 
 TIMEOUT_SECONDS: Final = 60
 MAX_COMMITS_PER_CALL: Final = 32
-"""Of more commits, git is asked for the whole history at once."""
+"""For more commits, one call reads the whole history."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
-"""A commit by its whole name. A tag in the workspace may say `HEAD`, or the name of a branch: to git, too, a commit."""
+"""A full commit hash. A job's tag may have any text, and git would also accept `HEAD` or the name of a branch."""
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """Which commits the repository does not have, and which no branch or tag of it contains."""
+    """Commits that the repository does not have, and commits that no branch or tag of it contains."""
 
     missing: frozenset[str] = frozenset()
     unreachable: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ class _Found(Struct, frozen=True, kw_only=True):
     inside: bool = False
     """Whether the folder is in a repository."""
     untrusted: bool = False
-    """Whether git refuses to look, because the folder belongs to another user."""
+    """Whether git refuses to work, because the folder belongs to another user."""
     commit: str = ""
     branch: str = ""
     prefix: str = ""
@@ -76,13 +76,13 @@ class Git:
         return _Found(inside=True, commit=commit, branch=branch, prefix=prefix, shallow=shallow == "true")
 
     def checkout(self, spec_root: Path) -> Checkout:
-        """Return where the project stands in git's history.
+        """Return the checked-out commit, its branch, and the files that differ from it.
 
         Args:
-            spec_root: below it a file that git does not know counts as a difference, elsewhere it does not.
+            spec_root: an untracked file counts as a difference only below this folder.
 
         Raises:
-            ReconcilerError: git refuses to look, because the folder belongs to somebody else.
+            ReconcilerError: git refuses to work, because the folder belongs to another user.
         """
         found = self._found
         if found.untrusted:
@@ -98,7 +98,7 @@ class Git:
     def uncommitted(self, spec_root: Path) -> frozenset[str]:
         """Return the files that differ from the commit, relative to the root.
 
-        Of files that git does not know, only those among the specs count: a saved plan makes no checkout dirty.
+        Untracked files count only among the specs: a saved plan does not make a checkout dirty.
         """
         listed = self._git(
             "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", "."
@@ -118,20 +118,20 @@ class Git:
         return self._found.shallow
 
     def toplevel(self) -> Path | None:
-        """Return the root of the repository that a folder lies in, None outside of git."""
+        """Return the root of the repository, None outside of git."""
         folder = self._git("rev-parse", "--show-toplevel")
         return Path(folder) if folder else None
 
     def origin(self) -> str:
-        """Return the URL of the remote `origin`, "" where there is none."""
+        """Return the URL of the remote `origin`, "" if there is none."""
         return self._git("config", "--get", "remote.origin.url") or ""
 
     def tracked(self, folder: str) -> bool:
-        """Whether git holds anything of a folder, or the folder itself as a link."""
+        """Return whether git tracks any file of a folder, or the folder itself as a link."""
         return bool(self._git("ls-files", "-z", "--", folder))
 
     def ancestry(self, commits: Iterable[str]) -> Ancestry:
-        """Return which of some commits HEAD contains, and which contain HEAD."""
+        """Return which of the commits HEAD contains, and which contain HEAD."""
         asked = frozenset(filter(_COMMIT, commits))
         older = self._contained(asked)
         return (
@@ -141,7 +141,7 @@ class Git:
         )
 
     def _contained(self, asked: frozenset[str]) -> frozenset[str] | None:
-        """Return those commits that are HEAD or its ancestors; None outside of a checkout.
+        """Return the commits that are HEAD or its ancestors; None outside of a checkout.
 
         A shallow clone does not know its ancestors: a commit it lacks is not contained.
         """
@@ -152,14 +152,14 @@ class Git:
         return frozenset(commit for commit in asked if self._is_ancestor(commit, "HEAD"))
 
     def _descendants(self, asked: frozenset[str]) -> frozenset[str]:
-        """Return those commits that contain HEAD and are not it: they came later.
+        """Return the commits that have HEAD as an ancestor.
 
-        What the clone does not have is not among them.
+        Commits that the clone does not have are not among them.
         """
         return frozenset(commit for commit in asked if self._is_ancestor("HEAD", commit))
 
     def reachable(self, commits: Iterable[str]) -> Reach:
-        """Return which of some commits cannot be found in the repository. Outside of one, nothing can be told."""
+        """Return which of the commits the repository has lost, or may lose. Outside of git the answer is empty."""
         asked = frozenset(commit for commit in commits if commit.isalnum())
         there = self._git("rev-list", "--all", "HEAD")
         if not asked or there is None:
@@ -169,8 +169,8 @@ class Git:
         return Reach(missing=missing, unreachable=lost - missing)
 
     def export(self, commit: str, folder: Path) -> bool:
-        """Write the project as it was at a commit into a folder; False where git cannot."""
-        import tarfile  # noqa: PLC0415 - few commands look back
+        """Write the project at a commit into a folder. Return False if git cannot."""
+        import tarfile  # noqa: PLC0415 - few commands need it
 
         done = self._run("archive", "--format=tar", commit) if commit.isalnum() else None
         if done is None or done.returncode:
@@ -178,12 +178,12 @@ class Git:
         try:
             with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
                 archive.extractall(folder, filter="data")
-        except (OSError, tarfile.TarError):  # such as a link that leads out of the project
+        except (OSError, tarfile.TarError):  # such as a link out of the project
             return False
         return True
 
     def commits_of(self, files: Iterable[str]) -> tuple[Commit, ...]:
-        """Return the commits that changed files, under whatever names they had, the newest first; each once.
+        """Return the commits that changed the files, renames included, the newest first; each once.
 
         Args:
             files: relative to the root.
@@ -204,7 +204,9 @@ class Git:
         return tuple(sorted(found.values(), key=lambda commit: -commit.at))
 
     def files_declaring(self, name: str, *, below: str) -> tuple[str, ...]:
-        """Return the files whose text has ever said `name: <name>`, relative to the root; those of a family never do.
+        """Return the files with the line `name: <name>` in any commit, relative to the root.
+
+        Jobs of a family have no such line.
 
         Args:
             name: the spec's.
@@ -221,7 +223,7 @@ class Git:
         return self._git("merge-base", "--is-ancestor", older, younger) is not None
 
     def _git(self, *arguments: str) -> str | None:
-        """Return what git prints, None where it fails or is not there."""
+        """Return git's output, None if it fails or is not installed."""
         done = self._run(*arguments)
         return (
             None if done is None or done.returncode else done.stdout.decode("utf-8", "replace").rstrip("\n")
@@ -233,7 +235,7 @@ class Git:
     def _start(self, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
         try:
             return subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
-                ["git", *arguments],  # noqa: S607  git is where PATH says
+                ["git", *arguments],  # noqa: S607  git is found through PATH
                 cwd=self.root,
                 env=git_environment.git_environment(),
                 capture_output=True,
