@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from reconciler.api.transport import Transport
     from reconciler.ledger.lines import Line
+    from reconciler.vcs.git import Git
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -181,6 +183,16 @@ def _uuid() -> str:
     return str(uuid.uuid4())
 
 
+def _open_git() -> Callable[[Path], Git]:
+    @cache
+    def opened(root: Path) -> Git:
+        from reconciler.vcs.git import Git
+
+        return Git(root)
+
+    return opened
+
+
 def _same(transport: Transport) -> Transport:
     return transport
 
@@ -206,6 +218,8 @@ class Environment:
     run_in_background: RunInBackground = in_background
     wrap_transport: Callable[[Transport], Transport] = _same
     """Wraps the HTTP transport: where tests put their faults and record requests."""
+    git: Callable[[Path], Git] = field(default_factory=_open_git)
+    """What git knows about a folder; of one folder, always the same value."""
     uuid: Callable[[], str] = _uuid
     """Names what the embedded sandbox makes."""
     stop: Stop = field(default_factory=threading.Event)

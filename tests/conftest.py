@@ -1,11 +1,13 @@
-"""`pytest --without-ledger`: every scenario of the command line with the ledger deleted after each command.
+"""Two options: `--thorough` runs every test, `--without-ledger` deletes the ledger after each command.
 
-The ledger is an aid, never the truth. What needs it is marked `needs_ledger`, with what happens without it.
+Without `--thorough`, tests marked `thorough` are left out and Hypothesis tries fewer examples. The ledger is an aid,
+never the truth: what needs it is marked `needs_ledger`, with what happens without it.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from contextlib import suppress
 
@@ -14,17 +16,25 @@ from hypothesis import settings
 
 from tests.cli.stage import Stage
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")  # a busy machine is no failure
+# No deadline: the machine may be busy.
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None, max_examples=200)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option."""
+    """Add the options."""
+    parser.addoption(
+        "--thorough", action="store_true", help="also run tests marked thorough, and try more examples"
+    )
     parser.addoption("--without-ledger", action="store_true", help="delete the ledger after every command")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell every stage."""
+    """Choose the Hypothesis profile before test modules are imported, and tell every stage about the ledger."""
+    thorough = config.getoption("--thorough")
+    settings.load_profile("thorough" if thorough else "quick")
+    if not thorough:  # no test pulls the plug, and waiting for the disk takes a tenth of the time
+        pytest.MonkeyPatch().setattr(os, "fsync", lambda _: None)
     Stage.forgetful = config.getoption("--without-ledger")
     if (
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -41,7 +51,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs the ledger, where there is none."""
+    """Leave out what is thorough unless it is asked for, and what needs the ledger if there is none."""
+    if not config.getoption("--thorough"):
+        thorough = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
     if not config.getoption("--without-ledger"):
         return
     for item in items:

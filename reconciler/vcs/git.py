@@ -7,9 +7,11 @@ nothing fails. Jobs then carry no commit, and this tool does not stop a job that
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -28,95 +30,6 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
 """A full commit hash. A job's tag may have any text, and git would also accept `HEAD` or the name of a branch."""
 
 
-def checkout(root: Path, spec_root: Path) -> Checkout:
-    """Return the checked-out commit, its branch, and the files that differ from it.
-
-    Args:
-        root: the project root.
-        spec_root: an untracked file counts as a difference only below this folder.
-
-    Raises:
-        ReconcilerError: git refuses to work, because the folder belongs to another user.
-    """
-    done = _run(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    if done is not None and b"dubious ownership" in done.stderr:
-        raise ReconcilerError(
-            f"git does not trust {root}: it belongs to another user",
-            hint=f"git config --global --add safe.directory {root}",
-        )
-    if done is None or done.returncode:
-        return Checkout()
-    commit = done.stdout.decode().strip()
-    branch = _git(root, "symbolic-ref", "--short", "--quiet", "HEAD") or ""
-    shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true"
-    return Checkout(commit=commit, branch=branch, uncommitted=uncommitted(root, spec_root), shallow=shallow)
-
-
-def uncommitted(root: Path, spec_root: Path) -> frozenset[str]:
-    """Return the files that differ from the commit, relative to the root.
-
-    Untracked files count only among the specs: a saved plan does not make a checkout dirty.
-    """
-    listed = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
-    prefix = _git(root, "rev-parse", "--show-prefix") or ""
-    specs = f"{spec_root.relative_to(root).as_posix()}/" if spec_root != root else ""
-    rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (listed or "").split("\0") if row)
-    return frozenset(
-        path
-        for state, path in rows
-        if not path.startswith(".reconciler/") and (state != "??" or path.startswith(specs))
-    )
-
-
-def toplevel(root: Path) -> Path | None:
-    """Return the root of the repository of a folder, None outside of git."""
-    folder = _git(root, "rev-parse", "--show-toplevel")
-    return Path(folder) if folder else None
-
-
-def origin(root: Path) -> str:
-    """Return the URL of the remote `origin`, "" if there is none."""
-    return _git(root, "config", "--get", "remote.origin.url") or ""
-
-
-def tracked(root: Path, folder: str) -> bool:
-    """Return whether git tracks any file of a folder, or the folder itself as a link."""
-    return bool(_git(root, "ls-files", "-z", "--", folder))
-
-
-def ancestry(root: Path, commits: Iterable[str]) -> Ancestry:
-    """Return which of the commits HEAD contains, and which contain HEAD."""
-    asked = frozenset(filter(_COMMIT, commits))
-    older = _contained(root, asked)
-    return (
-        Ancestry()
-        if older is None
-        else Ancestry(contained=older, descendants=_descendants(root, asked - older))
-    )
-
-
-def _contained(root: Path, asked: frozenset[str]) -> frozenset[str] | None:
-    """Return the commits that are HEAD or its ancestors; None outside of a checkout.
-
-    A shallow clone does not know its ancestors: a commit it lacks is not contained.
-    """
-    if _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
-        return None
-    if len(asked) > MAX_COMMITS_PER_CALL:
-        return asked & frozenset((_git(root, "rev-list", "HEAD") or "").split())
-    return frozenset(commit for commit in asked if _is_ancestor(root, commit, "HEAD"))
-
-
-def _descendants(root: Path, asked: frozenset[str]) -> frozenset[str]:
-    """Return the commits that have HEAD as an ancestor.
-
-    Commits that the clone does not have are not among them.
-    """
-    return frozenset(commit for commit in asked if _is_ancestor(root, "HEAD", commit)) - {
-        _git(root, "rev-parse", "HEAD") or ""
-    }
-
-
 class Reach(Struct, frozen=True, kw_only=True):
     """Commits that the repository does not have, and commits that no branch or tag of it contains."""
 
@@ -124,90 +37,210 @@ class Reach(Struct, frozen=True, kw_only=True):
     unreachable: frozenset[str] = frozenset()
 
 
-def reachable(root: Path, commits: Iterable[str]) -> Reach:
-    """Return which of the commits the repository has lost, or may lose. Outside of git the answer is empty."""
-    asked = frozenset(commit for commit in commits if commit.isalnum())
-    there = _git(root, "rev-list", "--all", "HEAD")
-    if not asked or there is None:
-        return Reach()
-    lost = asked - frozenset(there.split())
-    missing = frozenset(it for it in lost if _git(root, "cat-file", "-e", f"{it}^{{commit}}") is None)
-    return Reach(missing=missing, unreachable=lost - missing)
+class _Found(Struct, frozen=True, kw_only=True):
+    """What one call of git says about a folder; empty outside of git."""
+
+    inside: bool = False
+    """Whether the folder is in a repository."""
+    untrusted: bool = False
+    """Whether git refuses to work, because the folder belongs to another user."""
+    commit: str = ""
+    branch: str = ""
+    prefix: str = ""
+    """From the repository's root to the folder, with a slash at its end."""
+    shallow: bool = False
 
 
-def export(root: Path, commit: str, folder: Path) -> bool:
-    """Write the project at a commit into a folder. Return False if git cannot."""
-    import tarfile  # noqa: PLC0415 - few commands need it
+class Git:
+    """What git knows about the project root. HEAD is read once; outside of a repository no process starts."""
 
-    done = _run(root, "archive", "--format=tar", commit) if commit.isalnum() else None
-    if done is None or done.returncode:
-        return False
-    try:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(folder, filter="data")
-    except (OSError, tarfile.TarError):  # such as a link out of the project
-        return False
-    return True
+    def __init__(self, root: Path) -> None:
+        """Remember the root; nothing is read yet."""
+        self.root: Final = root
 
-
-def commits_of(root: Path, files: Iterable[str]) -> tuple[Commit, ...]:
-    """Return the commits that changed the files, renames included, the newest first; each once.
-
-    Args:
-        root: the project root.
-        files: relative to it.
-    """
-    found: dict[str, Commit] = {}
-    for file in files:
-        listed = _git(
-            root, "-c", "core.quotePath=false", "log", "--follow", "--name-only", "--relative",
-            "--format=%x1e%H%x1f%at%x1f%an%x1f%s", "--", file,
+    @cached_property
+    def _found(self) -> _Found:
+        here = Path(os.path.realpath(self.root))
+        if not any(os.path.lexists(folder / ".git") for folder in (here, *here.parents)):
+            return _Found()
+        done = self._start(
+            "rev-parse", "--is-shallow-repository", "--show-prefix", "HEAD^{commit}", "--symbolic-full-name", "HEAD"
         )  # fmt: skip
-        for part in (listed or "").split("\x1e")[1:]:
-            head, _, names = part.partition("\n")
-            commit, at, author, subject = (clean(word) for word in head.split("\x1f", 3))
-            path = clean(next(filter(None, names.split("\n")), file))
-            found.setdefault(commit, Commit(id=commit, at=int(at), author=author, subject=subject, path=path))
-    return tuple(sorted(found.values(), key=lambda commit: -commit.at))
+        if done is None or not done.stdout:
+            return _Found(untrusted=done is not None and b"dubious ownership" in done.stderr)
+        if done.returncode:  # no commit yet
+            return _Found(inside=True)
+        shallow, _, rest = done.stdout.decode("utf-8", "replace").removesuffix("\n").partition("\n")
+        prefix, commit, ref = rest.rsplit("\n", 2)
+        branch = ref.removeprefix("refs/heads/") if ref != "HEAD" else ""
+        return _Found(inside=True, commit=commit, branch=branch, prefix=prefix, shallow=shallow == "true")
 
+    def checkout(self, spec_root: Path) -> Checkout:
+        """Return the checked-out commit, its branch, and the files that differ from it.
 
-def files_declaring(root: Path, name: str, *, below: str) -> tuple[str, ...]:
-    """Return the files with the line `name: <name>` in any commit, relative to the root.
+        Args:
+            spec_root: an untracked file counts as a difference only below this folder.
 
-    Jobs of a family have no such line.
+        Raises:
+            ReconcilerError: git refuses to work, because the folder belongs to another user.
+        """
+        found = self._found
+        if found.untrusted:
+            raise ReconcilerError(
+                f"git does not trust {self.root}: it belongs to another user",
+                hint=f"git config --global --add safe.directory {self.root}",
+            )
+        if not found.commit:
+            return Checkout()
+        changed = self.uncommitted(spec_root)
+        return Checkout(commit=found.commit, branch=found.branch, uncommitted=changed, shallow=found.shallow)
 
-    Args:
-        root: the project root.
-        name: the spec's.
-        below: the folder of the specs, relative to the root.
-    """
-    line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
-    listed = _git(
-        root, "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative",
-        "--format=", "--", below,
-    )  # fmt: skip
-    return tuple(dict.fromkeys(filter(None, (listed or "").split("\n"))))
+    def uncommitted(self, spec_root: Path) -> frozenset[str]:
+        """Return the files that differ from the commit, relative to the root.
 
-
-def _is_ancestor(root: Path, older: str, younger: str) -> bool:
-    return _git(root, "merge-base", "--is-ancestor", older, younger) is not None
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """Return git's output, None if it fails or is not installed."""
-    done = _run(root, *arguments)
-    return None if done is None or done.returncode else done.stdout.decode("utf-8", "replace").rstrip("\n")
-
-
-def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
-    try:
-        return subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
-            ["git", *arguments],  # noqa: S607  git is found through PATH
-            cwd=root,
-            env=git_environment.git_environment(),
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
+        Untracked files count only among the specs: a saved plan does not make a checkout dirty.
+        """
+        listed = self._git(
+            "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", "."
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+        prefix = self._found.prefix
+        specs = f"{spec_root.relative_to(self.root).as_posix()}/" if spec_root != self.root else ""
+        rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (listed or "").split("\0") if row)
+        return frozenset(
+            path
+            for state, path in rows
+            if not path.startswith(".reconciler/") and (state != "??" or path.startswith(specs))
+        )
+
+    @property
+    def shallow(self) -> bool:
+        """Whether the clone does not know its ancestors."""
+        return self._found.shallow
+
+    def toplevel(self) -> Path | None:
+        """Return the root of the repository, None outside of git."""
+        folder = self._git("rev-parse", "--show-toplevel")
+        return Path(folder) if folder else None
+
+    def origin(self) -> str:
+        """Return the URL of the remote `origin`, "" if there is none."""
+        return self._git("config", "--get", "remote.origin.url") or ""
+
+    def tracked(self, folder: str) -> bool:
+        """Return whether git tracks any file of a folder, or the folder itself as a link."""
+        return bool(self._git("ls-files", "-z", "--", folder))
+
+    def ancestry(self, commits: Iterable[str]) -> Ancestry:
+        """Return which of the commits HEAD contains, and which contain HEAD."""
+        asked = frozenset(filter(_COMMIT, commits))
+        older = self._contained(asked)
+        return (
+            Ancestry()
+            if older is None
+            else Ancestry(contained=older, descendants=self._descendants(asked - older))
+        )
+
+    def _contained(self, asked: frozenset[str]) -> frozenset[str] | None:
+        """Return the commits that are HEAD or its ancestors; None outside of a checkout.
+
+        A shallow clone does not know its ancestors: a commit it lacks is not contained.
+        """
+        if not self._found.commit:
+            return None
+        if len(asked) > MAX_COMMITS_PER_CALL:
+            return asked & frozenset((self._git("rev-list", "HEAD") or "").split())
+        return frozenset(commit for commit in asked if self._is_ancestor(commit, "HEAD"))
+
+    def _descendants(self, asked: frozenset[str]) -> frozenset[str]:
+        """Return the commits that have HEAD as an ancestor.
+
+        Commits that the clone does not have are not among them.
+        """
+        return frozenset(commit for commit in asked if self._is_ancestor("HEAD", commit))
+
+    def reachable(self, commits: Iterable[str]) -> Reach:
+        """Return which of the commits the repository has lost, or may lose. Outside of git the answer is empty."""
+        asked = frozenset(commit for commit in commits if commit.isalnum())
+        there = self._git("rev-list", "--all", "HEAD")
+        if not asked or there is None:
+            return Reach()
+        lost = asked - frozenset(there.split())
+        missing = frozenset(it for it in lost if self._git("cat-file", "-e", f"{it}^{{commit}}") is None)
+        return Reach(missing=missing, unreachable=lost - missing)
+
+    def export(self, commit: str, folder: Path) -> bool:
+        """Write the project at a commit into a folder. Return False if git cannot."""
+        import tarfile  # noqa: PLC0415 - few commands need it
+
+        done = self._run("archive", "--format=tar", commit) if commit.isalnum() else None
+        if done is None or done.returncode:
+            return False
+        try:
+            with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+                archive.extractall(folder, filter="data")
+        except (OSError, tarfile.TarError):  # such as a link out of the project
+            return False
+        return True
+
+    def commits_of(self, files: Iterable[str]) -> tuple[Commit, ...]:
+        """Return the commits that changed the files, renames included, the newest first; each once.
+
+        Args:
+            files: relative to the root.
+        """
+        found: dict[str, Commit] = {}
+        for file in files:
+            listed = self._git(
+                "-c", "core.quotePath=false", "log", "--follow", "--name-only", "--relative",
+                "--format=%x1e%H%x1f%at%x1f%an%x1f%s", "--", file,
+            )  # fmt: skip
+            for part in (listed or "").split("\x1e")[1:]:
+                head, _, names = part.partition("\n")
+                commit, at, author, subject = (clean(word) for word in head.split("\x1f", 3))
+                path = clean(next(filter(None, names.split("\n")), file))
+                found.setdefault(
+                    commit, Commit(id=commit, at=int(at), author=author, subject=subject, path=path)
+                )
+        return tuple(sorted(found.values(), key=lambda commit: -commit.at))
+
+    def files_declaring(self, name: str, *, below: str) -> tuple[str, ...]:
+        """Return the files with the line `name: <name>` in any commit, relative to the root.
+
+        Jobs of a family have no such line.
+
+        Args:
+            name: the spec's.
+            below: the folder of the specs, relative to the root.
+        """
+        line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
+        listed = self._git(
+            "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative",
+            "--format=", "--", below,
+        )  # fmt: skip
+        return tuple(dict.fromkeys(filter(None, (listed or "").split("\n"))))
+
+    def _is_ancestor(self, older: str, younger: str) -> bool:
+        return self._git("merge-base", "--is-ancestor", older, younger) is not None
+
+    def _git(self, *arguments: str) -> str | None:
+        """Return git's output, None if it fails or is not installed."""
+        done = self._run(*arguments)
+        return (
+            None if done is None or done.returncode else done.stdout.decode("utf-8", "replace").rstrip("\n")
+        )
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+        return self._start(*arguments) if self._found.inside else None
+
+    def _start(self, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+        try:
+            return subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
+                ["git", *arguments],  # noqa: S607  git is found through PATH
+                cwd=self.root,
+                env=git_environment.git_environment(),
+                capture_output=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.api.client import Writer
@@ -60,7 +60,6 @@ def everything_about(error: BaseException) -> str:
     return repr(reported)
 
 
-@settings(max_examples=150)
 @given(status=STATUSES, headers=HEADERS, body=BODIES)
 def test_any_answer_becomes_a_value_or_our_error_without_the_key(
     status: int, headers: dict[str, str], body: bytes
@@ -149,7 +148,6 @@ def test_a_key_given_as_an_id_by_mistake_stays_out_of_errors_and_records() -> No
     assert SECRET not in f"{caught.value} {received}"
 
 
-@settings(max_examples=60)
 @given(
     st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 302 Found\r\nLocation: "]),
     st.binary(max_size=120),

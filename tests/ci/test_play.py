@@ -28,6 +28,7 @@ def settled(text: str) -> str:
     return text.replace("\u200b", "")
 
 
+@pytest.mark.thorough
 def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> None:  # noqa: PLR0915  a story
     story: list[tuple[str, str]] = []
 
@@ -115,6 +116,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     assert GOLDEN.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.thorough
 def test_pull_request_of_a_fork_sees_no_key_and_is_planned_against_the_snapshot(team: Team) -> None:
     team.spec("steady", 400)
     team.pushed(team.commit("the first spec"))

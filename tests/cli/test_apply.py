@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.model import Ancestry
-from reconciler.vcs import git
+from reconciler.vcs.git import Git
 from tests.cli.stage import Fault, Stage
 
 JOBS = "/v1/batch/jobs"
@@ -124,9 +124,9 @@ def test_only_its_whole_name_makes_a_commit_one_of_this_checkout(stage: Stage) -
     first = stage.commit("one")
     second = stage.commit("two")
     words = {first, first[:12], first.upper(), "HEAD", "main"}
-    assert git.ancestry(stage.root, words) == Ancestry(contained=frozenset({first}))
+    assert Git(stage.root).ancestry(words) == Ancestry(contained=frozenset({first}))
     stage.git("checkout", "--quiet", first)
-    assert git.ancestry(stage.root, {second, second[:12], "main"}) == Ancestry(
+    assert Git(stage.root).ancestry({second, second[:12], "main"}) == Ancestry(
         contained=frozenset(), descendants=frozenset({second})
     )
 

@@ -10,6 +10,7 @@ import pytest
 from reconciler.environment import Environment
 from tests.cli.stage import Fault, Result, Stage
 from tests.cli.test_guards import job_for, remove, settings
+from tests.helpers.thorough import thorough
 
 LIMIT = 65_536
 """What a comment on GitHub may hold, in characters; counted in bytes here, to be safe."""
@@ -104,7 +105,7 @@ def test_standing_holds_are_no_news_and_waiting_ones_are(stage: Stage) -> None:
     assert "| off | suspended |" in rest
 
 
-@pytest.mark.parametrize("count", [30, 3000])
+@pytest.mark.parametrize("count", [30, thorough(3000)])
 def test_comment_stays_below_the_limit_however_much_changes(stage: Stage, count: int) -> None:
     rows = "".join(
         f"---\nname: job-{number:04}{'x' * 80}\nendpoint: /v1/embeddings\nmodel: mistral-embed\n"

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.cli.stage import Stage
+from tests.helpers.thorough import thorough
 
 NIGHTLY = """\
 name: nightly-{stem}
@@ -135,7 +136,7 @@ def test_defaults_that_create_again_are_named_for_every_job(stage: Stage) -> Non
     assert plan.count("note: model is written in specs/_defaults.yaml:2") == 2
 
 
-@pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York"])
+@pytest.mark.parametrize("zone", ["Europe/Paris", thorough("America/New_York")])
 def test_a_week_is_created_once_however_often_one_applies(stage: Stage, zone: str) -> None:
     stage.environ["RECONCILER_SANDBOX_SPEED"] = "inf"
     stage.spec("weekly", rerun={"every": "week", "zone": zone})
@@ -173,6 +174,7 @@ def test_render_writes_plain_specs_that_declare_the_same(stage: Stage) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.thorough
 def test_three_thousand_files_are_three_thousand_jobs_in_a_comment(stage: Stage) -> None:
     nights(stage, 3000)
     document = json.loads(stage.run("plan", "--comment", "comment.md", "--format", "json").out)["plan"]

@@ -7,12 +7,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from tests.cli.stage import Stage
+from tests.helpers.thorough import thorough
+
+
+def sampled(cases: Iterable[str], *, leave: str) -> list[str | ParameterSet]:
+    """Return the cases, those whose names begin with `leave` marked thorough: they are large."""
+    return [thorough(case) if case.startswith(leave) else case for case in cases]
+
 
 GOOD = b'{"custom_id":"1","body":{"messages":[]}}\n'
 
@@ -21,6 +29,8 @@ def body(text: bytes) -> bytes:
     """A line whose body holds `text` as a value."""
     return b'{"custom_id":"1","body":{"messages":[],"x":' + text + b"}}\n"
 
+
+LARGE = 64_000_000
 
 WRONG: dict[str, tuple[bytes, str]] = {
     "truncated UTF-8": (body(b'"\xe6\xbc"'), "one.jsonl:1:45: not UTF-8"),
@@ -36,9 +46,9 @@ WRONG: dict[str, tuple[bytes, str]] = {
     "1e400": (body(b"1e400"), "one.jsonl:1: a number too large"),
     "an integer of 400 digits": (body(b"9" * 400), "one.jsonl:1: a number too large"),
     "an endless integer": (body(b"9" * 100_000), "one.jsonl:1: a number too large"),
-    "64 MB of nothing": (b"x" * 64_000_000, "one.jsonl:1:1: not valid JSON"),
-    "64 MB of brackets": (b"[" * 64_000_000, "one.jsonl:1: "),
-    "64 MB of blanks": (b" " * 64_000_000, "one.jsonl:1:"),
+    "64 MB of nothing": (b"x", "one.jsonl:1:1: not valid JSON"),
+    "64 MB of brackets": (b"[", "one.jsonl:1: "),
+    "64 MB of blanks": (b" ", "one.jsonl:1:"),
     "an empty file": (b"", "one.jsonl: the file is empty"),
     "NUL": (GOOD + b"\x00\n", "one.jsonl:2:1: a NUL character"),
     "a byte order mark": (b"\xef\xbb\xbf" + GOOD, "one.jsonl: the file begins with a byte order mark"),
@@ -47,9 +57,11 @@ WRONG: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("case", sampled(WRONG, leave="64 MB of"))
 def test_what_is_wrong_is_reported_in_its_own_words(stage: Stage, case: str) -> None:
     data, words = WRONG[case]
+    if case.startswith("64 MB"):
+        data *= LARGE
     stage.spec("one")
     (stage.root / "specs/data/one.jsonl").write_bytes(data)
     result = stage.run("validate")
@@ -61,16 +73,16 @@ def test_what_is_wrong_is_reported_in_its_own_words(stage: Stage, case: str) -> 
 @pytest.mark.parametrize(
     "data",
     [
-        GOOD.rstrip(),
-        body(b"[" * 100 + b"]" * 100),
-        body(b"9" * 300),
-        body(b'"' + b"x" * 64_000_000 + b'"'),
+        GOOD.rstrip,
+        lambda: body(b"[" * 100 + b"]" * 100),
+        lambda: body(b"9" * 300),
+        thorough(lambda: body(b'"' + b"x" * LARGE + b'"')),
     ],
     ids=["no final newline", "100 levels", "a huge integer", "64 MB of text"],
 )
-def test_what_is_odd_and_right_is_taken(stage: Stage, data: bytes) -> None:
+def test_what_is_odd_and_right_is_taken(stage: Stage, data: Callable[[], bytes]) -> None:
     stage.spec("one")
-    (stage.root / "specs/data/one.jsonl").write_bytes(data)
+    (stage.root / "specs/data/one.jsonl").write_bytes(data())
     result = stage.run("validate")
     assert result.code == 0, result.err
 
@@ -147,6 +159,9 @@ HUNGRY: dict[str, tuple[bytes, int, bytes]] = {
 }
 """What a file begins with, and how often something is repeated after that."""
 
+QUICK = ("a line of brackets",)
+"""What the default run measures."""
+
 MEASURE = """
 import json, os, sys
 from pathlib import Path
@@ -172,7 +187,7 @@ def measured(*paths: Path) -> list[tuple[list[str], int]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measured as Linux counts")
-@pytest.mark.parametrize("case", HUNGRY)
+@pytest.mark.parametrize("case", [case if case in QUICK else thorough(case) for case in HUNGRY])
 def test_whatever_a_file_holds_its_longest_line_bounds_the_memory(tmp_path: Path, case: str) -> None:
     head, times, text = HUNGRY[case]
     path = tmp_path / "hungry.jsonl"

@@ -14,7 +14,7 @@ from tests.cli.stage import Result, Stage
 from tests.specs.make import project
 from tests.specs.mistakes import MISTAKES, corpus
 
-fuzz = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 GOOD = """\
 # a comment

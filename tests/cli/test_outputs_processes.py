@@ -23,6 +23,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
 from tests.cli.processes import PATIENCE, POSIX, Shop, finish
+from tests.helpers.thorough import thorough
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -68,7 +69,7 @@ class Tap:
         self.whole[path] += 1
 
 
-@pytest.fixture(params=[True, False], ids=["continues", "restarts"])
+@pytest.fixture(params=[True, thorough(False)], ids=["continues", "restarts"])
 def tap(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Tap, Shop]]:
     with Store(tmp_path / "workspace.db") as store:
         app = Tap(make_app(store, now=time.time, speed=float("inf")), continues=request.param)
@@ -174,6 +175,7 @@ def test_ten_fresh_clones_with_one_destination_fetch_each_result_once(
 
 @POSIX
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.thorough
 def test_interrupted_it_ends_soon_and_says_that_it_goes_on(tap: tuple[Tap, Shop]) -> None:
     app, shop = tap
     job_for(shop, 1, REQUESTS)

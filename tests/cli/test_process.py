@@ -17,7 +17,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from mistralai.client import Mistral
+
+from tests.helpers.thorough import thorough
 
 from .processes import CREATE, JOBS, KEY, LIST, PATIENCE, POSIX, ROOT, UPLOAD, Gate, Shop, finish, gated
 
@@ -90,6 +91,7 @@ def test_second_apply_on_this_host_is_refused_while_the_first_is_at_work(gate: G
     assert shop.live() == names
 
 
+@pytest.mark.thorough
 def test_two_clones_at_once_leave_one_live_job_each_after_the_next_apply(
     gate: Gate, shop: Shop, tmp_path: Path
 ) -> None:
@@ -109,7 +111,7 @@ def test_two_clones_at_once_leave_one_live_job_each_after_the_next_apply(
 
 
 @POSIX
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), thorough(signal.SIGTERM, 143)])
 def test_signal_lets_what_is_in_flight_end_and_the_next_run_does_the_rest(
     gate: Gate, shop: Shop, number: signal.Signals, code: int
 ) -> None:
@@ -136,6 +138,7 @@ def test_signal_lets_what_is_in_flight_end_and_the_next_run_does_the_rest(
 
 
 @POSIX
+@pytest.mark.thorough
 def test_second_signal_leaves_at_once(gate: Gate, shop: Shop) -> None:
     shop.specs(1)
     gate.close(CREATE)
@@ -151,7 +154,7 @@ def test_second_signal_leaves_at_once(gate: Gate, shop: Shop) -> None:
 
 @POSIX
 @pytest.mark.parametrize(
-    ("command", "reads"), [(("apply", "--yes"), 0), (("apply", "--yes"), 1), (("plan",), 1)]
+    ("command", "reads"), [(("apply", "--yes"), 0), thorough(("apply", "--yes"), 1), thorough(("plan",), 1)]
 )
 def test_signal_while_nothing_was_sent_yet_ends_the_run_at_once(
     gate: Gate, shop: Shop, command: tuple[str, ...], reads: int
@@ -175,7 +178,7 @@ def test_signal_while_nothing_was_sent_yet_ends_the_run_at_once(
 
 
 @POSIX
-@pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("arrives", [True, thorough(False)])
 def test_killed_run_is_completed_by_the_next_without_duplicates(
     gate: Gate, shop: Shop, arrives: bool
 ) -> None:
@@ -209,7 +212,9 @@ def test_killed_run_is_completed_by_the_next_without_duplicates(
 
 
 @POSIX
-@pytest.mark.parametrize("whole", [False, True], ids=["half an upload", "an upload without an answer"])
+@pytest.mark.parametrize(
+    "whole", [thorough(False), True], ids=["half an upload", "an upload without an answer"]
+)
 def test_run_that_was_killed_while_it_uploads_leaves_no_job_and_the_next_makes_one(
     gate: Gate, shop: Shop, whole: bool
 ) -> None:
@@ -235,6 +240,8 @@ def test_run_that_was_killed_while_it_uploads_leaves_no_job_and_the_next_makes_o
     assert ("input.reused" in second.err) == whole, "what arrived is used, and half of it never was a file"
     (job,) = shop.jobs()
     assert job["name"] == name
+    from mistralai.client import Mistral  # only here: it takes a second
+
     with Mistral(api_key=KEY, server_url=shop.url) as sdk:
         (used,) = sdk.batch.jobs.get(job_id=job["id"]).input_files
         assert [used] == shop.uploads()
@@ -242,6 +249,7 @@ def test_run_that_was_killed_while_it_uploads_leaves_no_job_and_the_next_makes_o
     assert shop.run("plan", "--detailed-exitcode").code == 0
 
 
+@pytest.mark.thorough
 def test_ledger_that_a_crash_tore_is_read_to_its_last_whole_line(shop: Shop) -> None:
     names = shop.specs(2)
     assert shop.run("apply", "--yes").code == 0
@@ -260,7 +268,7 @@ def test_ledger_that_a_crash_tore_is_read_to_its_last_whole_line(shop: Shop) -> 
 @POSIX
 @pytest.mark.parametrize(
     "command",
-    ["plan --format json", "status", "schema event", "--help"],
+    ["plan --format json", thorough("status"), thorough("schema event"), thorough("--help")],
 )
 def test_reader_that_goes_away_is_no_error(shop: Shop, command: str) -> None:
     shop.specs(3, requests=2)
@@ -274,7 +282,7 @@ def test_reader_that_goes_away_is_no_error(shop: Shop, command: str) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("reader", ["true", "head -1"])
+@pytest.mark.parametrize("reader", ["true", thorough("head -1")])
 def test_apply_does_its_work_though_nobody_reads_what_it_says(shop: Shop, reader: str) -> None:
     names = shop.specs(2)
     script = f'"{sys.executable}" -m reconciler apply --yes | {reader}; exit "${{PIPESTATUS[0]}}"'
@@ -286,6 +294,7 @@ def test_apply_does_its_work_though_nobody_reads_what_it_says(shop: Shop, reader
 
 
 @POSIX
+@pytest.mark.thorough
 def test_exit_code_is_right_though_nobody_reads(shop: Shop) -> None:
     shop.specs(1)
     script = f'"{sys.executable}" -m reconciler plan --detailed-exitcode | true; exit "${{PIPESTATUS[0]}}"'
@@ -308,6 +317,7 @@ def test_full_disk_under_stdout_is_reported_before_anything_is_created(shop: Sho
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.thorough
 def test_full_disk_under_stderr_stops_nothing(shop: Shop) -> None:
     names = shop.specs(1)
     with Path("/dev/full").open("wb") as full:
@@ -317,7 +327,7 @@ def test_full_disk_under_stderr_stops_nothing(shop: Shop) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", [thorough(">&-"), thorough("2>&-"), "<&- >&- 2>&-"])
 def test_streams_that_are_closed_stop_nothing(shop: Shop, closed: str) -> None:
     names = shop.specs(1)
     script = f'"{sys.executable}" -m reconciler apply --yes {closed}'
@@ -332,8 +342,8 @@ def test_streams_that_are_closed_stop_nothing(shop: Shop, closed: str) -> None:
     "environ",
     [
         {"LC_ALL": "C", "PYTHONIOENCODING": ""},
-        {"PYTHONIOENCODING": "ascii:strict"},
-        {"PYTHONIOENCODING": "cp437", "TERM": "dumb", "COLUMNS": "20"},
+        thorough({"PYTHONIOENCODING": "ascii:strict"}),
+        thorough({"PYTHONIOENCODING": "cp437", "TERM": "dumb", "COLUMNS": "20"}),
     ],
     ids=str,
 )
@@ -401,10 +411,10 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
     ("answer", "code", "reported", "live"),
     [
         ("y\n", 0, "1 created", ["job-0"]),
-        ("n\n", 0, "Nothing was done.", []),
-        ("\n", 0, "Nothing was done.", []),
-        ("\x04", 0, "Nothing was done.", []),
-        ("\x03", 130, "interrupted; nothing was done", []),
+        thorough("n\n", 0, "Nothing was done.", []),
+        thorough("\n", 0, "Nothing was done.", []),
+        thorough("\x04", 0, "Nothing was done.", []),
+        thorough("\x03", 130, "interrupted; nothing was done", []),
     ],
     ids=["yes", "no", "nothing", "Ctrl-D", "Ctrl-C"],
 )
@@ -421,6 +431,7 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
 
 
 @POSIX
+@pytest.mark.thorough
 def test_cancel_by_hand_asks_on_a_terminal(shop: Shop) -> None:
     shop.specs(1)
     shop.run("apply", "--yes")
@@ -434,6 +445,7 @@ def test_cancel_by_hand_asks_on_a_terminal(shop: Shop) -> None:
 
 
 @POSIX
+@pytest.mark.thorough
 def test_no_change_is_one_line_on_a_terminal(shop: Shop) -> None:
     shop.specs(1)
     shop.run("apply", "--yes")
@@ -445,6 +457,8 @@ def test_no_change_is_one_line_on_a_terminal(shop: Shop) -> None:
 
 
 def test_job_that_this_tool_created_reads_back_through_the_official_sdk(shop: Shop) -> None:
+    from mistralai.client import Mistral  # only here: it takes a second
+
     shop.specs(1, requests=3)
     assert shop.run("apply", "--yes").code == 0
     with Mistral(api_key=KEY, server_url=shop.url) as sdk:

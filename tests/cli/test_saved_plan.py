@@ -464,7 +464,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(inner, (*path, key))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_plan_file_with_anything_anywhere_gives_no_traceback(busy: Stage, data: st.DataObject) -> None:
     if "whole" not in busy.environ:

@@ -18,6 +18,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
 from tests.cli.stage import Result, Sent, Stage
+from tests.helpers.thorough import thorough
 
 SETTINGS = "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n"
 
@@ -303,8 +304,20 @@ def says_what_to_do(result: Result, path: Path, name: str, *, age: str = "3 min"
     assert path.exists(), "a lock file is never deleted by this tool"
 
 
-@pytest.mark.parametrize("words", [("plan",), ("apply", "--yes"), ("ledger", "pull"), ("history",)])
-@pytest.mark.parametrize("ref", ["incoming", "fetched"])
+@pytest.mark.parametrize(
+    ("words", "ref"),
+    [
+        (("apply", "--yes"), "incoming"),
+        (("plan",), "fetched"),
+        thorough(("plan",), "incoming"),
+        thorough(("apply", "--yes"), "fetched"),
+        *(
+            thorough(words, ref)
+            for words in (("ledger", "pull"), ("history",))
+            for ref in ("incoming", "fetched")
+        ),
+    ],
+)
 def test_a_lock_in_the_clone_is_named_with_its_age_and_the_way_out(
     team: Team, words: tuple[str, ...], ref: str
 ) -> None:
@@ -339,7 +352,7 @@ def test_a_lock_in_a_remote_that_is_a_folder_is_named(team: Team, tmp_path: Path
     assert second.run("apply", "--yes").code == 0
 
 
-@pytest.mark.parametrize("seconds", [0, 59])
+@pytest.mark.parametrize("seconds", [thorough(0), 59])
 def test_a_lock_that_a_running_git_may_hold_is_waited_for(team: Team, tmp_path: Path, seconds: float) -> None:
     second = behind(team)
     second.spec("new")
@@ -377,7 +390,12 @@ def test_the_proof_of_a_rewritten_past_is_not_lost_at_a_lock(team: Team) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["refs/reconciler/incoming.lock", "refs/reconciler/fetched.lock", "packed-refs.lock", "shallow.lock"],
+    [
+        "refs/reconciler/incoming.lock",
+        thorough("refs/reconciler/fetched.lock"),
+        "packed-refs.lock",
+        thorough("shallow.lock"),
+    ],
 )
 def test_doctor_names_a_lock_before_anything_fails_at_it(team: Team, name: str) -> None:
     second = behind(team)
@@ -389,7 +407,9 @@ def test_doctor_names_a_lock_before_anything_fails_at_it(team: Team, name: str) 
     assert f"hint: if no git command is running, delete it: rm {path}" in reported
 
 
-@pytest.mark.parametrize("name", ["refs/reconciler/ledger.lock", "packed-refs.lock", "shallow.lock"])
+@pytest.mark.parametrize(
+    "name", ["refs/reconciler/ledger.lock", *map(thorough, ("packed-refs.lock", "shallow.lock"))]
+)
 def test_doctor_names_a_lock_in_a_remote_that_is_a_folder(team: Team, tmp_path: Path, name: str) -> None:
     second = behind(team)
     path = lock(second, tmp_path / "origin.git" / name)

@@ -80,6 +80,7 @@ def test_two_runners_with_the_shared_ledger_create_every_piece_of_work_once(tmp_
     with_the_shared_ledger(tmp_path)
 
 
+@pytest.mark.thorough
 def test_two_runners_without_a_ledger_in_common_leave_one_live_job_after_the_next_apply(
     tmp_path: Path,
 ) -> None:

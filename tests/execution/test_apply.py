@@ -43,7 +43,6 @@ from tests.helpers.make import (
     UNKNOWN,
     declared,
     job,
-    modest,
     seen,
     spec,
 )
@@ -217,7 +216,6 @@ def test_what_was_created_is_reported_with_its_job_and_its_op() -> None:
     )
 
 
-@modest
 @given(worlds())
 def test_every_create_and_cancel_of_a_plan_has_one_outcome(world: Generated) -> None:
     api = Api(Stage(), *world.jobs)

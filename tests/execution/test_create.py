@@ -46,7 +46,7 @@ from tests.helpers.fakes import (
     run,
     run_in,
 )
-from tests.helpers.make import HEAD, NOW, PROJECT, job, modest, spec
+from tests.helpers.make import HEAD, NOW, PROJECT, job, spec
 
 A: Final = spec("a", metadata={"team": "search"}, timeout_hours=7)
 SETTLE: Final = 60.0
@@ -487,7 +487,6 @@ fates = st.one_of(
 )
 
 
-@modest
 @given(st.lists(fates, max_size=6), st.integers(0, 6))
 def test_at_most_one_job_is_ever_made_and_nothing_that_exists_is_denied(
     several: list[Fate], stop_in: int

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypedDict, Unpack
 
-from hypothesis import settings
 from msgspec.structs import replace
 
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
@@ -59,9 +58,6 @@ STATUS: Final = {
     CANCELLED: "CANCELLED",
     UNKNOWN: "PAUSED",
 }
-
-modest: Final = settings(max_examples=100, deadline=None)
-"""How hard Hypothesis tries. No deadline: the machine may be busy."""
 
 
 def sha(text: str) -> str:

@@ -36,7 +36,6 @@ from tests.helpers.make import (
     ended,
     intended,
     job,
-    modest,
     spec,
     stopped,
 )
@@ -147,7 +146,6 @@ def test_of_two_ends_of_one_moment_the_same_one_counts_in_any_order() -> None:
     assert history(FULL, other) == history(other, FULL)
 
 
-@modest
 @given(st.lists(any_lines(), max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_lines_and_their_repetition_report_nothing(some: list[Line], dice: Random) -> None:
     again = [*some, *some[:3]]
@@ -172,7 +170,6 @@ def test_what_is_not_known_meets_no_wish_about_it() -> None:
     assert filter_records([unknown, known], HistoryFilter(statuses=("?",))) == (unknown, known)
 
 
-@modest
 @given(st.lists(st.integers(0, 10**6)))
 def test_median_and_percentile_are_those_of_the_textbook(numbers: list[int]) -> None:
     ordered = sorted(numbers)
@@ -196,7 +193,6 @@ records = st.builds(
 )
 
 
-@modest
 @given(st.lists(records, max_size=12))
 def test_the_groups_add_up_to_all(some: list[Record]) -> None:
     whole, *parts = stats.groups(some)
@@ -214,7 +210,6 @@ def test_the_groups_add_up_to_all(some: list[Record]) -> None:
 cells = st.lists(st.text(max_size=12), min_size=2, max_size=2)
 
 
-@modest
 @given(st.lists(cells, max_size=4))
 def test_no_cell_of_a_csv_becomes_a_formula_or_another_cell(some: list[list[str]]) -> None:
     found = list(csv.reader(io.StringIO(table_csv(("a", "b"), some))))
@@ -225,7 +220,6 @@ def test_no_cell_of_a_csv_becomes_a_formula_or_another_cell(some: list[list[str]
         )
 
 
-@modest
 @given(st.lists(cells, max_size=4))
 def test_every_row_stays_one_line(some: list[list[str]]) -> None:
     for text in (table_text(("a", "b"), some), table_markdown(("a", "b"), some)):

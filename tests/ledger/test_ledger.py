@@ -52,7 +52,6 @@ from tests.helpers.make import (
     ended,
     intended,
     meant,
-    modest,
     op_of,
     spec,
     stopped,
@@ -172,7 +171,6 @@ def test_every_kind_of_line_is_pinned() -> None:
     assert {type(line) for line in EACH.values()} == set(Line.__args__)
 
 
-@modest
 @given(lines(anything))
 def test_a_line_is_read_as_it_was_written(line: Line) -> None:
     text = encode(line)
@@ -180,7 +178,6 @@ def test_a_line_is_read_as_it_was_written(line: Line) -> None:
     assert decode(text) == line
 
 
-@modest
 @given(lines(anything), st.data())
 def test_a_line_that_is_cut_is_no_line(line: Line, data: st.DataObject) -> None:
     text = encode(line)
@@ -236,13 +233,11 @@ json_texts: Final = st.recursive(
 ).map(json.dumps)
 
 
-@modest
 @given(st.text() | json_texts)
 def test_no_text_of_this_version_raises(text: str) -> None:
     assert decode(text) is None
 
 
-@modest
 @given(
     rows=st.lists(
         st.one_of(lines(anything).map(encode), st.text(st.characters(codec="utf-8", exclude_characters="\n")))
@@ -275,7 +270,6 @@ def fold(*several: Line) -> Memory:
     return remember(several, settle_seconds=60)
 
 
-@modest
 @given(st.lists(lines(), max_size=8), st.randoms(use_true_random=False), st.data())
 def test_neither_order_nor_repetition_of_lines_reports_anything(
     some: list[Line], random: Random, data: st.DataObject
@@ -285,7 +279,6 @@ def test_neither_order_nor_repetition_of_lines_reports_anything(
     assert fold(*again) == fold(*some)
 
 
-@modest
 @given(st.lists(lines(), max_size=6), st.lists(lines(), max_size=6))
 def test_two_ledgers_merge_by_union(mine: list[Line], theirs: list[Line]) -> None:
     assert fold(*mine, *theirs) == fold(*theirs, *mine)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
 from reconciler.ledger.notifications import DeliveryState, read_notifications
-from tests.helpers.make import modest
 
 
 def claimed(run_id: str, at: float, lease: float = 60) -> NotificationClaimed:
@@ -36,7 +35,6 @@ def test_a_failure_on_a_host_whose_clock_is_ahead_takes_nobodys_claim() -> None:
     assert read_notifications(lines).deliveries["j1"] == DeliveryState(failures=1, claimed_until=200)
 
 
-@modest
 @given(
     st.lists(
         st.builds(claimed, st.sampled_from("ab"), st.integers(1, 9), st.integers(0, 9))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.model import InlineRequests, InputFile, JobSpec, UploadedFile, digests
 from reconciler.model.digests import MAX_SAFE_INTEGER, Json, canonical
-from tests.helpers.make import modest, sha, spec
+from tests.helpers.make import sha, spec
 
 # Golden vectors. A change to one of these numbers buys every job again: never bless them.
 
@@ -236,13 +236,11 @@ def test_every_digest_is_that_of_canonical_json(  # noqa: PLR0917 - hypothesis g
     assert made == digest_of({"timeout_hours": hours, "metadata": metadata, "on_remove": "keep"})
 
 
-@modest
 @given(values)
 def test_canonical_json_is_that_of_the_rfc8785_package(value: Json) -> None:
     assert canonical(value) == rfc8785.dumps(value)
 
 
-@modest
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_are_those_of_the_rfc8785_package(number: float) -> None:
     assert canonical(number) == rfc8785.dumps(number)
@@ -255,13 +253,11 @@ def read(text: bytes) -> Json:
     return value
 
 
-@modest
 @given(values)
 def test_canonical_json_means_what_it_spells(value: Json) -> None:
     assert read(canonical(value)) == value
 
 
-@modest
 @given(values)
 def test_canonical_json_has_one_spelling(value: Json) -> None:
     text = canonical(value)

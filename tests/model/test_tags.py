@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.model import InputFile, Job, OwnedJob, RunKey, Source, Tags, Unreadable, digests, tags
-from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, modest, newer, sha, spec
+from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, newer, sha, spec
 
 KEYS: Final = (
     tags.PROJECT,
@@ -55,7 +55,6 @@ def with_metadata(pairs: dict[str, object]) -> Job:
     return replace(job(spec()), metadata=pairs)
 
 
-@modest
 @given(some_tags)
 def test_identity_survives_writing_and_reading(written: Tags) -> None:
     read = tags.read(with_metadata(dict(tags.write(written))))
@@ -65,7 +64,6 @@ def test_identity_survives_writing_and_reading(written: Tags) -> None:
     assert read.tags.input_prefixes in (written.input_prefixes, frozenset())
 
 
-@modest
 @given(some_tags)
 def test_the_source_is_read_as_it_was_written_or_left_out_where_it_does_not_fit(written: Tags) -> None:
     read = tags.read(with_metadata(dict(tags.write(written))))
@@ -82,7 +80,6 @@ def test_the_source_is_read_as_it_was_written_or_left_out_where_it_does_not_fit(
     assert kept == sorted(kept), "what gives way first is gone before anything else"
 
 
-@modest
 @given(some_tags)
 def test_tags_keep_the_limits_of_the_api(written: Tags) -> None:
     pairs = tags.write(written)
@@ -312,7 +309,6 @@ noise: Final = (
 )
 
 
-@modest
 @given(st.dictionaries(st.sampled_from(KEYS[1:]), noise), noise.filter(lambda it: isinstance(it, str)))
 def test_no_metadata_raises(pairs: dict[str, object], project: object) -> None:
     read = tags.read(with_metadata({tags.PROJECT: project, **pairs}))
@@ -323,7 +319,6 @@ def test_no_metadata_raises(pairs: dict[str, object], project: object) -> None:
         assert read.problem
 
 
-@modest
 @given(some_tags, st.sampled_from((tags.NAME, tags.WORK, tags.RUN)), st.data())
 def test_a_cut_tag_is_unreadable_or_means_the_same(written: Tags, key: str, data: st.DataObject) -> None:
     """A server that cuts values must not make one job look like another's."""

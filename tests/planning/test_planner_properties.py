@@ -26,7 +26,6 @@ from tests.helpers.make import (
     TIMED_OUT,
     declared,
     memory,
-    modest,
     reported,
     said,
 )
@@ -35,7 +34,6 @@ from tests.helpers.worlds import NAMES, World, after, days, worlds
 T = TypeVar("T")
 
 
-@modest
 @given(worlds())
 def test_every_declared_name_is_decided_exactly_once(world: World) -> None:
     plan = world.plan()
@@ -48,7 +46,6 @@ def test_every_declared_name_is_decided_exactly_once(world: World) -> None:
     assert all(decision.actions for decision in plan.decisions)
 
 
-@modest
 @given(worlds(), st.randoms(use_true_random=False))
 def test_the_order_of_the_input_never_matters(world: World, random: Random) -> None:
     def shuffled(items: tuple[T, ...]) -> tuple[T, ...]:
@@ -60,7 +57,6 @@ def test_the_order_of_the_input_never_matters(world: World, random: Random) -> N
     assert other.plan() == world.plan()
 
 
-@modest
 @given(worlds())
 def test_only_live_jobs_of_ours_are_cancelled_and_each_once(world: World) -> None:
     ours = {it.job.id: it for it in world.observed.owned}
@@ -69,7 +65,6 @@ def test_only_live_jobs_of_ours_are_cancelled_and_each_once(world: World) -> Non
     assert all(ours[job_id].phase is ACTIVE for job_id in cancelled)
 
 
-@modest
 @given(worlds())
 def test_nothing_is_cancelled_that_this_checkout_does_not_know_unless_it_is_a_duplicate(world: World) -> None:
     for cancel in world.plan().of(Cancel):
@@ -78,7 +73,6 @@ def test_nothing_is_cancelled_that_this_checkout_does_not_know_unless_it_is_a_du
         assert known or cancel.reason is Reason.DUPLICATE
 
 
-@modest
 @given(worlds())
 def test_nothing_is_created_that_is_created_or_may_be(world: World) -> None:
     created = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
@@ -93,21 +87,18 @@ def test_nothing_is_created_that_is_created_or_may_be(world: World) -> None:
     assert not {key.work for key in created} & damaged
 
 
-@modest
 @given(worlds())
 def test_no_work_is_created_twice_in_one_plan(world: World) -> None:
     created = Counter(create.spec.run_key for create in world.plan().of(Create))
     assert all(times == 1 for times in created.values())
 
 
-@modest
 @given(worlds())
 def test_attempts_never_exceed_what_the_spec_allows(world: World) -> None:
     for create in world.plan().of(Create):
         assert 1 <= create.attempt <= create.spec.retry.max_attempts
 
 
-@modest
 @given(worlds())
 def test_a_cancelled_duplicate_leaves_an_older_job_or_a_success(world: World) -> None:
     plan = world.plan()
@@ -125,7 +116,6 @@ def test_a_cancelled_duplicate_leaves_an_older_job_or_a_success(world: World) ->
             )
 
 
-@modest
 @given(worlds())
 def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_wanted(world: World) -> None:
     plan = world.plan()
@@ -145,7 +135,6 @@ def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_want
     assert all(number == 1 for number in live.values()), live
 
 
-@modest
 @given(worlds(), st.frozensets(st.sampled_from((*NAMES, "nobody"))))
 def test_a_selection_decides_what_the_whole_plan_decides_and_removes_nothing(
     world: World, selected: frozenset[str]
@@ -166,7 +155,6 @@ def _jobs(world: World, decision: Decision) -> int:
     return sum(owner.get(it.tags.run_key, it.tags.name) == decision.name for it in world.observed.owned)
 
 
-@modest
 @given(worlds(), st.sampled_from((STOPPING, CANCELLED)))
 def test_one_apply_is_enough(world: World, cancelled: Phase) -> None:
     plan = world.plan()
@@ -175,7 +163,6 @@ def test_one_apply_is_enough(world: World, cancelled: Phase) -> None:
     assert not then.pending, reported(then)
 
 
-@modest
 @given(worlds(), st.data())
 def test_half_an_apply_is_made_whole_by_the_next(world: World, data: st.DataObject) -> None:
     plan = world.plan()
@@ -188,7 +175,6 @@ def test_half_an_apply_is_made_whole_by_the_next(world: World, data: st.DataObje
     assert len(whole.jobs) == len(after(world, plan).jobs)
 
 
-@modest
 @given(worlds())
 def test_whatever_succeeds_is_created_once_and_then_there_is_peace(world: World) -> None:
     plans = [plan for _, plan in islice(days(world, SUCCEEDED), 5)]
@@ -197,7 +183,6 @@ def test_whatever_succeeds_is_created_once_and_then_there_is_peace(world: World)
     assert not plans[-1].pending
 
 
-@modest
 @given(worlds(), st.sampled_from((FAILED, TIMED_OUT)))
 def test_whatever_always_fails_is_created_as_often_as_the_spec_allows(world: World, end: Phase) -> None:
     plans = [plan for _, plan in islice(days(world, end), 7)]
@@ -208,7 +193,6 @@ def test_whatever_always_fails_is_created_as_often_as_the_spec_allows(world: Wor
     assert not plans[-1].pending
 
 
-@modest
 @given(worlds())
 def test_an_adopted_job_is_never_cancelled_and_makes_nothing_of_ours_be_cancelled(world: World) -> None:
     without = replace(world, specs=tuple(structs.replace(it, adopt=None) for it in world.specs))
@@ -219,7 +203,6 @@ def test_an_adopted_job_is_never_cancelled_and_makes_nothing_of_ours_be_cancelle
     assert cancelled <= {cancel.owned.job.id for cancel in without.plan().of(Cancel)}
 
 
-@modest
 @given(worlds())
 def test_an_adopted_job_counts_as_the_job_of_its_work(world: World) -> None:
     untagged = {it.id: it for it in world.jobs if tags.project_of(it) is None}
@@ -230,7 +213,6 @@ def test_an_adopted_job_counts_as_the_job_of_its_work(world: World) -> None:
             assert RunKey(it.adopt.work, "") not in created
 
 
-@modest
 @given(worlds())
 def test_a_job_that_is_to_be_adopted_and_is_not_there_creates_nothing(world: World) -> None:
     there = {it.id for it in world.jobs}
@@ -241,7 +223,7 @@ def test_a_job_that_is_to_be_adopted_and_is_not_there_creates_nothing(world: Wor
 
 
 def test_a_hold_alone_is_not_a_pending_change() -> None:
-    @settings(modest, derandomize=True)
+    @settings(derandomize=True)
     @given(worlds())
     def check(world: World) -> None:
         for decision in world.plan().decisions:
@@ -265,12 +247,11 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
     every_standing = {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
     for number in range(10):  # a rare one may need more worlds than a search makes with one seed
         if (reasons, standings) != (every_reason, every_standing):
-            seed(number)(settings(modest, max_examples=400, database=None)(given(worlds())(look)))()
+            seed(number)(settings(max_examples=400, database=None)(given(worlds())(look)))()
     assert reasons == every_reason
     assert standings == every_standing
 
 
-@modest
 @given(worlds())
 def test_exactly_one_rule_applies_to_each_name(world: World) -> None:
     asked = declared(*world.specs, contained_commits=world.contained_commits)

@@ -13,7 +13,7 @@ from reconciler.planning.guards import GuardInput, GuardOverrides, refusals
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.settings import Guards
-from tests.helpers.make import NOW, SUCCEEDED, declared, file_of, job, modest, seen, spec
+from tests.helpers.make import NOW, SUCCEEDED, declared, file_of, job, seen, spec
 
 
 def of(name: str, requests: int) -> JobSpec:
@@ -106,7 +106,6 @@ def test_of_twins_that_a_replace_without_room_leaves_alone_the_oldest_stays() ->
     assert (cancel.owned.job.id, cancel.reason, cancel.duplicate_of) == ("j-2", Reason.DUPLICATE, keep.job)
 
 
-@modest
 @given(st.lists(st.integers(1, 1200), max_size=8), st.integers(0, 1200))
 def test_what_is_created_never_exceeds_the_quota(sizes: list[int], pending: int) -> None:
     specs = tuple(of(f"n{at}", size) for at, size in enumerate(sizes))

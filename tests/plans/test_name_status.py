@@ -19,7 +19,7 @@ from reconciler.plans.approval import approval_of
 from reconciler.plans.document import ActionDoc, CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.name_status import Readiness, aggregate, job_progress, readiness
 from reconciler.runs.wait import PollPolicy
-from tests.helpers.make import ACTIVE, NOW, job, modest, spec
+from tests.helpers.make import ACTIVE, NOW, job, spec
 
 JOB = JobDoc(id="j1", status="RUNNING")
 A, B = spec("a"), spec("b", "w2")
@@ -93,7 +93,6 @@ def test_a_wait_goes_on_for_room_that_the_run_may_use() -> None:
 counts = st.integers(0, 10**7)
 
 
-@modest
 @given(counts, counts, counts, st.none() | st.integers(0, 2 * int(NOW)), st.floats(0, 2 * NOW))
 def test_no_progress_divides_by_nought(
     total: int, completed: int, failed: int, started: int | None, now: float

@@ -31,7 +31,6 @@ from tests.helpers.make import (
     hidden,
     intended,
     job,
-    modest,
     retrying,
     spec,
 )
@@ -93,7 +92,6 @@ def test_a_saved_plan_is_loaded_as_it_was() -> None:
     assert decode(encode(saved)) == saved
 
 
-@modest
 @given(worlds(), st.booleans())
 def test_every_plan_survives_saving_and_loading(world: World, selected: bool) -> None:
     asked = declared(*world.specs, selected=["a"] if selected else None)
@@ -141,7 +139,6 @@ def test_a_file_with_any_byte_flipped_is_refused_or_means_the_same(flip: int) ->
     assert same <= data.count(b" ") + data.count(b"\n")  # nothing but white space may differ
 
 
-@modest
 @given(st.data())
 def test_a_file_with_a_piece_replaced_is_refused_or_means_the_same(data: st.DataObject) -> None:
     saved = document()
@@ -185,7 +182,6 @@ def test_what_is_no_plan_file_is_refused(data: bytes) -> None:
         decode(data)
 
 
-@modest
 @given(st.binary() | st.text().map(str.encode))
 def test_no_file_raises_anything_else(data: bytes) -> None:
     with pytest.raises(ReconcilerError):

@@ -31,7 +31,6 @@ from tests.helpers.make import (
     file_of,
     intended,
     job,
-    modest,
     reported,
     retrying,
     spec,
@@ -82,7 +81,6 @@ def test_a_plan_that_wants_nothing_holds_for_ever() -> None:
     assert not left.plan.pending
 
 
-@modest
 @given(worlds())
 def test_a_plan_holds_whole_while_the_world_stands_still(it: World) -> None:
     left = applied(it, it)
@@ -90,7 +88,6 @@ def test_a_plan_holds_whole_while_the_world_stands_still(it: World) -> None:
     assert left.plan == it.plan()
 
 
-@modest
 @given(worlds())
 def test_a_plan_that_was_applied_is_satisfied(it: World) -> None:
     then = after(it, it.plan())
@@ -111,7 +108,6 @@ def actions(plan: Plan) -> set[tuple[object, ...]]:
     }
 
 
-@modest
 @given(worlds(), st.data())
 def test_only_what_both_plans_hold_is_done(before: World, data: st.DataObject) -> None:
     other = data.draw(worlds())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -116,7 +116,6 @@ def check(text: str) -> None:
     assert not re.search(r"@\w|#\d|www\.", re.sub(r"&#?\w+;", "", page))
 
 
-@settings(max_examples=40)
 @given(plan=plans, times=st.sampled_from([1, 200]))
 def test_no_plan_is_too_long_or_says_more_than_we_mean(plan: PlanDoc, times: int) -> None:
     many = tuple(
@@ -136,14 +135,12 @@ def test_no_plan_is_too_long_or_says_more_than_we_mean(plan: PlanDoc, times: int
     check(plan_markdown(msgspec.structs.replace(plan, decisions=many)))
 
 
-@settings(max_examples=40)
 @given(plan=plans)
 def test_every_annotation_is_one_line(plan: PlanDoc) -> None:
     for line in plan_github(plan).splitlines():
         assert re.match(r"::(error|warning|notice)( [^\n]*)?::", line)
 
 
-@settings(max_examples=40)
 @given(messages=st.lists(words, max_size=400))
 def test_no_list_of_mistakes_is_too_long_either(messages: list[str]) -> None:
     problems = tuple(Problem(path=text, line=1, message=text, hint=text) for text in messages)

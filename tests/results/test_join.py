@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.results import answers
@@ -204,7 +204,6 @@ def answered(custom_id: str) -> str:
 MAKE: dict[str, Callable[[str], str]] = {"ok": answered, "http_500": refused, "error": error}
 
 
-@settings(max_examples=60)
 @given(
     st.lists(ids, unique=True, max_size=12),
     st.lists(st.tuples(ids, st.sampled_from(sorted(MAKE))), max_size=12),
@@ -348,7 +347,6 @@ def compare(folder: str, output: Sequence[str], errors: Sequence[str], inputs: S
     assert sorted(Path(folder).iterdir()) == sorted([*paths, results])
 
 
-@settings(max_examples=150)
 @given(
     st.lists(lines, max_size=12),
     st.lists(lines, max_size=6),

@@ -6,16 +6,19 @@ import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from mistralai.client import Mistral, errors
-from mistralai.client.models import BatchRequest, EmbeddingRequest, EmbeddingResponse
-from mistralai.extra.batch import BatchClient, BatchResult
 
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
+
+if TYPE_CHECKING:  # the SDK takes half a second: tests that use it import it
+    from mistralai.client import Mistral
+    from mistralai.client.models import EmbeddingRequest, EmbeddingResponse
+    from mistralai.extra.batch import BatchClient, BatchResult
 
 from .support import START, Clock, jsonl, requests, running
 
@@ -28,6 +31,8 @@ def url(store: Store, clock: Clock) -> Iterator[str]:
 
 @pytest.fixture
 def sdk(url: str) -> Iterator[Mistral]:
+    from mistralai.client import Mistral
+
     with Mistral(api_key="a-key", server_url=url) as sdk:
         yield sdk
 
@@ -72,6 +77,8 @@ def test_it_creates_gets_and_reads_a_job_from_a_file(sdk: Mistral, clock: Clock)
 
 
 def test_it_creates_an_inline_job_and_reads_its_outputs(sdk: Mistral, clock: Clock) -> None:
+    from mistralai.client.models import BatchRequest
+
     job = sdk.batch.jobs.create(
         endpoint="/v1/embeddings",
         model="mistral-embed",
@@ -85,6 +92,8 @@ def test_it_creates_an_inline_job_and_reads_its_outputs(sdk: Mistral, clock: Clo
 
 
 def test_it_lists_jobs_with_every_filter(sdk: Mistral, clock: Clock) -> None:
+    from mistralai.client.models import BatchRequest
+
     line = BatchRequest(body={})
     assert sdk.batch.jobs.list().data is None
     first = sdk.batch.jobs.create(
@@ -109,6 +118,9 @@ def test_it_lists_jobs_with_every_filter(sdk: Mistral, clock: Clock) -> None:
 
 
 def test_it_cancels_and_deletes_jobs(sdk: Mistral, clock: Clock) -> None:
+    from mistralai.client import errors
+    from mistralai.client.models import BatchRequest
+
     job = sdk.batch.jobs.create(endpoint="/v1/ocr", model="m", requests=[BatchRequest(body={})] * 100)
     clock.advance(2)
 
@@ -121,6 +133,9 @@ def test_it_cancels_and_deletes_jobs(sdk: Mistral, clock: Clock) -> None:
 
 
 def test_it_is_reported_what_is_wrong(sdk: Mistral, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mistralai.client import Mistral, errors
+    from mistralai.client.models import BatchRequest
+
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
     with pytest.raises(errors.SDKError, match="unknown_model"):
         sdk.batch.jobs.create(endpoint="/v1/ocr", model="sandbox-refused", requests=[BatchRequest(body={})])
@@ -131,6 +146,10 @@ def test_it_is_reported_what_is_wrong(sdk: Mistral, url: str, monkeypatch: pytes
 
 
 def test_its_batch_helper_runs_a_job_from_upload_to_typed_answers(store: Store) -> None:
+    from mistralai.client import Mistral
+    from mistralai.client.models import EmbeddingResponse
+    from mistralai.extra.batch import BatchClient
+
     ids = ["a", "b!fail", "c", "d!fail"]
     lines = jsonl(*({"custom_id": custom_id, "body": {"input": "text"}} for custom_id in ids))
 

@@ -195,7 +195,7 @@ MUTATIONS: Final = (
     Mutation(
         "a later round buys whatever the plan says",
         "plans/approval.py",
-        "return work in self.held or (work in self.works and create.reason is Reason.RETRY)",
+        "return work in self.held or (work in self.works and standing is Standing.RETRY)",
         "return True",
     ),
 )

@@ -18,7 +18,9 @@ from tests.simulation.server import Server
 from tests.simulation.tally import Tally
 
 CHUNK: Final = 25
-IN_THE_SUITE: Final = 1000
+QUICK: Final = 200
+"""Schedules of the default run."""
+THOROUGH: Final = 1000
 LONG: Final = 20_000
 
 
@@ -26,14 +28,20 @@ def assert_kept(found: Tally) -> None:
     assert not found.violations, "\n".join(found.lines())
 
 
-@pytest.mark.parametrize("start", range(0, IN_THE_SUITE, CHUNK))
+@pytest.mark.parametrize(
+    "start",
+    [
+        *range(0, QUICK, CHUNK),
+        *(pytest.param(start, marks=pytest.mark.thorough) for start in range(QUICK, THOROUGH, CHUNK)),
+    ],
+)
 def test_no_promise_is_broken(start: int) -> None:
     assert_kept(tally.run(range(start, start + CHUNK)))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("start", range(IN_THE_SUITE, LONG, 500))
+@pytest.mark.parametrize("start", range(THOROUGH, LONG, 500))
 def test_no_promise_is_broken_in_many_more_schedules(start: int) -> None:
     assert_kept(tally.run(range(start, start + 500)))
 

@@ -365,7 +365,6 @@ ZONES = """
 zones = st.sampled_from(ZONES.split())
 
 
-@settings(max_examples=300)
 @given(zones, st.sampled_from(["day", "week", "month"]), st.integers(1_000_000_000, 2_000_000_000))
 @example("Pacific/Apia", "day", 1_325_239_200)
 @example("America/St_Johns", "day", 1_194_145_200)
@@ -392,7 +391,6 @@ bodies = st.recursive(
 )
 
 
-@settings(max_examples=60)
 @given(
     st.sets(stems, min_size=1, max_size=3),
     st.dictionaries(texts.filter(lambda it: not it.startswith("reconciler.")), texts, max_size=2),

@@ -160,7 +160,7 @@ def test_a_pointer_has_the_requests_of_a_content_that_was_once_here(tmp_path: Pa
 STEPS = st.lists(st.sampled_from(["one", "two", "restore", "read", "tick", "replace"]), max_size=12)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 def test_no_change_is_ever_missed(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
     folder = tmp_path_factory.mktemp("cache")

@@ -299,7 +299,7 @@ def is_request(line: bytes) -> bool:
     return isinstance(custom_id, str) and custom_id != "" and isinstance(value.get("body"), dict)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines | st.binary(max_size=30).filter(lambda data: b"\n" not in data and not data.endswith(b"\r")))
 @example(b'{"custom_id":"1","body":{"a":"\\udc00"}}')
 def test_a_line_is_taken_exactly_where_the_standard_library_takes_it(tmp_path: Path, line: bytes) -> None:

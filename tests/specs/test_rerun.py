@@ -14,7 +14,6 @@ from reconciler.specs.load import load
 from reconciler.specs.project import load_project
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import SourceFile
-from tests.helpers.make import modest
 
 NOW = 1_790_000_000.0
 LINE = '{"custom_id":"1","body":{"messages":[]}}\n'
@@ -277,7 +276,6 @@ AROUND = st.lists(
 )
 
 
-@modest
 @given(
     AROUND, PIECES, AROUND, st.sampled_from(["\n", "\r\n"]), st.sampled_from([None, "x", "a b", "1.10", "no"])
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -117,7 +117,6 @@ optional_fields = {
 jobs = mutated(GOOD, optional_fields) | near_values
 
 
-@settings(max_examples=300)
 @given(jobs)
 @example({**GOOD, "timeout_hours": 24.0})
 @example({**GOOD, "matrix": {}})
@@ -148,7 +147,6 @@ guards = st.dictionaries(
 )
 
 
-@settings(max_examples=200)
 @given(
     mutated({"project": "demo", "specs": "specs"}, {"base_url": words, "limits": limits, "guards": guards})
 )
@@ -191,7 +189,6 @@ def test_the_schemas_are_json_schemas() -> None:
     Draft202012Validator.check_schema(defaults_schema())
 
 
-@settings(max_examples=200)
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
 def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
     verdict = convert_or_explain(document(value), defaults_model(), defaults_schema, {})

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.model import Checkout, Source, tags
 from reconciler.vcs.provenance import detect_source, normalize_repository_url
-from tests.helpers.make import PROJECT, modest, spec
+from tests.helpers.make import PROJECT, spec
 
 HERE = Checkout(commit="c0ffee", branch="main")
 DETACHED = replace(HERE, branch="")
@@ -140,7 +140,6 @@ def test_a_repository_is_named_without_any_secret(url: str, name: str) -> None:
     assert "secret" not in normalize_repository_url(url)
 
 
-@modest
 @given(st.dictionaries(st.sampled_from([*GITHUB, *GITLAB, "GITHUB_HEAD_REF"]), st.text()), st.text())
 def test_whatever_an_environment_holds_the_tag_keeps_its_limits_and_the_commit(
     variables: Mapping[str, str], origin: str

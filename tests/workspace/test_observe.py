@@ -34,7 +34,6 @@ from tests.helpers.make import (
     ended,
     job,
     memory,
-    modest,
     newer,
     op_of,
     spec,
@@ -172,7 +171,6 @@ def test_one_job_that_is_created_at_the_border_of_a_page_is_read() -> None:
     assert len(listed(Pages(jobs, before=grow))) == 201
 
 
-@modest
 @given(st.integers(0, 350), st.integers(1, 120), st.integers(0, 5), st.integers(0, 150))
 def test_a_list_that_only_grows_is_read_whole(count: int, cap: int, when: int, extra: int) -> None:
     everything = some_jobs(count + extra)
@@ -338,7 +336,6 @@ def test_a_page_that_cannot_be_had_is_no_empty_page() -> None:
         listed(Pages(some_jobs(250), before=fail))
 
 
-@modest
 @given(st.integers(0, 250), st.lists(st.integers(0, 249), max_size=4), st.integers(0, 4))
 def test_whatever_is_deleted_meanwhile_nothing_else_is_missed(
     count: int, deleted: list[int], when: int

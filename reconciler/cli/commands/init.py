@@ -38,14 +38,14 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
     from reconciler.specs.project import find
     from reconciler.text.plural import pluralize
     from reconciler.text.sanitize import clean
-    from reconciler.vcs import git
 
     found = env.cwd / common.config if common.config else find(env.cwd)
     root = found.parent if found else env.cwd
-    top = git.toplevel(root)
+    git = env.git(root)
+    top = git.toplevel()
     done: list[Placed] = []
     if found is None:
-        origin = git.origin(root)
+        origin = git.origin()
         name = scaffold.project_name(origin, root.resolve())
         done.append(
             scaffold.place(

@@ -11,7 +11,6 @@ from reconciler.model.commit import Commit
 from reconciler.settings import NAME_PATTERN
 from reconciler.specs.load import load
 from reconciler.specs.project import Project
-from reconciler.vcs import git
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +26,7 @@ class DeclarationHistory:
 
 def declared_at(env: Environment, project: Project, name: str) -> DeclarationHistory:
     """Look a name up in the specs, and its file in git; a spec that is gone is looked for by its text."""
+    git = env.git(project.root)
     try:
         specs = load(project, now=env.now()).specs
     except ReconcilerError:  # a story is told where specs are broken, too
@@ -35,11 +35,9 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
         if spec.name == name:
             files = (spec.declared_at.path,)
             works = frozenset(key.work for key in spec.run_keys)
-            return DeclarationHistory(
-                declared=True, files=files, works=works, commits=git.commits_of(project.root, files)
-            )
+            return DeclarationHistory(declared=True, files=files, works=works, commits=git.commits_of(files))
     if re.fullmatch(NAME_PATTERN, name) is None:
         return DeclarationHistory(declared=False)
     where = project.relative(str(project.spec_root))
-    gone = git.files_declaring(project.root, name, below=where)
-    return DeclarationHistory(declared=False, files=gone, commits=git.commits_of(project.root, gone))
+    gone = git.files_declaring(name, below=where)
+    return DeclarationHistory(declared=False, files=gone, commits=git.commits_of(gone))

@@ -17,7 +17,7 @@ from reconciler.model import OwnedJob, tags
 from reconciler.runs.history_sources import HistorySources
 from reconciler.specs.load import load
 from reconciler.specs.project import Project, load_project
-from reconciler.vcs import git
+from reconciler.vcs.git import Git
 
 
 def verified(common: Common, env: Environment, found: HistorySources) -> VerifyDoc:
@@ -26,12 +26,12 @@ def verified(common: Common, env: Environment, found: HistorySources) -> VerifyD
     Raises:
         LedgerError: the shared ledger's history cannot be read.
     """
-    root = found.project.root
+    git = env.git(found.project.root)
     index, lines = found.ledger.index, found.ledger.lines
     commits = frozenset(
         line.commit for line in lines if isinstance(line, CreateIntended | CancelIntended)
     ) | frozenset(record.commit for record in found.records if record.commit)
-    known = git.reachable(root, commits - {""})
+    known = git.reachable(commits - {""})
     strangers = [
         read
         for job in found.jobs or ()
@@ -51,8 +51,8 @@ def verified(common: Common, env: Environment, found: HistorySources) -> VerifyD
             unread=local_ledger(found.project, found.target).unread(),
             missing=known.missing,
             unreachable=known.unreachable,
-            shallow=git.checkout(root, found.project.spec_root).shallow,
-            declared=declared(found.project, strangers, known.missing),
+            shallow=git.shallow,
+            declared=declared(git, found.project, strangers, known.missing),
         )
     )
     wrong = any(finding.severity == "wrong" for finding in result)
@@ -74,7 +74,9 @@ def changed_past(common: Common, env: Environment, found: HistorySources) -> lis
     return [] if shared is None or common.local_ledger else shared.problems_in_the_past(shared.fetched())
 
 
-def declared(project: Project, jobs: Iterable[OwnedJob], missing: Iterable[str]) -> Mapping[str, bool | None]:
+def declared(
+    git: Git, project: Project, jobs: Iterable[OwnedJob], missing: Iterable[str]
+) -> Mapping[str, bool | None]:
     """Return of each job whether the commit that it names declares it; None where nobody can tell."""
     by_commit: dict[str, list[OwnedJob]] = defaultdict(list)
     found: dict[str, bool | None] = {}
@@ -86,15 +88,17 @@ def declared(project: Project, jobs: Iterable[OwnedJob], missing: Iterable[str])
             by_commit[commit].append(owned)
     for commit, several in sorted(by_commit.items()):
         with tempfile.TemporaryDirectory() as folder:
-            names = _declared_in(project, commit, Path(folder), now=several[0].job.created_at)
+            names = _declared_in(git, project, commit, Path(folder), now=several[0].job.created_at)
         for owned in several if names is not None else ():
             found[owned.job.id] = bool(names and {owned.tags.name, owned.tags.run_key.work} & names)
     return found
 
 
-def _declared_in(project: Project, commit: str, folder: Path, *, now: float) -> frozenset[str] | None:
+def _declared_in(
+    git: Git, project: Project, commit: str, folder: Path, *, now: float
+) -> frozenset[str] | None:
     """Return the names and the work that a commit declares; None where its specs cannot be read."""
-    if not git.export(project.root, commit, folder):
+    if not git.export(commit, folder):
         return None
     try:
         then = load_project(folder / project.config_path.name, start=folder)

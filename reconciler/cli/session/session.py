@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 
 import msgspec
 
@@ -26,7 +25,7 @@ from reconciler.ledger import lock
 from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.specs.project import STATE, make_own
 from reconciler.telemetry.logs import open_log
-from reconciler.vcs import git, provenance
+from reconciler.vcs import provenance
 
 
 @contextmanager
@@ -127,8 +126,9 @@ def _open(
     if (target.sandbox and not offline) or kind is Writer:
         with suppress(OSError):  # whoever needs the folder says what is wrong with it
             make_own(project.root / STATE)
-    checkout = git.checkout(project.root, project.spec_root)
-    source = provenance.detect_source(checkout, git.origin(project.root), env.environ)
+    git = env.git(project.root)
+    checkout = git.checkout(project.spec_root)
+    source = provenance.detect_source(checkout, git.origin(), env.environ)
     checkout = msgspec.structs.replace(
         checkout, branch=source.branch
     )  # CI checks out a commit, and knows of which branch
@@ -186,7 +186,7 @@ def _open(
         guards=overrides.settings(project.settings.guards),
         overrides=overrides.overrides(project.settings.guards),
         checkout=checkout,
-        ancestry=partial(git.ancestry, project.root),
+        ancestry=git.ancestry,
         source=source,
         folder=local.path.parent,
         began=env.monotonic(),

@@ -13,7 +13,6 @@ from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
 from reconciler.settings import API
 from reconciler.specs.project import STATE, Project, load_project
-from reconciler.vcs import git
 
 SANDBOX_URL: Final = "http://localhost"
 ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
@@ -27,7 +26,7 @@ def open_project(common: Common, env: Environment) -> Project:
         ReconcilerError: what this tool remembers comes with the checkout.
     """
     project = load_project(common.config and env.cwd / common.config, start=env.cwd)
-    check_own(project)
+    check_own(project, env)
     return replace(project, cache=not common.no_cache)
 
 
@@ -69,13 +68,13 @@ def check_host(base_url: str, project: Project, env: Environment) -> None:
         )
 
 
-def check_own(project: Project) -> None:
+def check_own(project: Project, env: Environment) -> None:
     """Refuse a ledger that comes with the checkout: a pull request could write what we remember.
 
     Raises:
         ReconcilerError: git holds files of our own folder.
     """
-    if git.tracked(project.root, STATE):
+    if env.git(project.root).tracked(STATE):
         raise ReconcilerError(
             f"git holds {STATE}/, so a pull request could forge what this tool remembers",
             hint=f"take it out: git rm -r --cached {STATE}, and commit that",
