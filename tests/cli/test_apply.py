@@ -201,7 +201,7 @@ def test_replacement_that_fails_cancels_nothing(stage: Stage) -> None:
     stage.faults.append(Fault("POST", JOBS, 422, body=b'{"detail":"no"}'))
     result = stage.run("apply", "--yes")
     assert result.code == 1
-    assert "what replaces it was not created" in result.out
+    assert "the job that replaces it was not created" in result.out
     assert stage.live() == ["tickets"]
 
 
