@@ -70,7 +70,7 @@ def test_refusal_is_in_the_verdict_and_has_its_numbers(stage: Stage) -> None:
         result, text = comment(stage, *argv)
         assert result.code == (0 if argv == ("plan",) else 3)
         assert text.startswith("### shop: refused by max_new_requests · buys 7 requests\n")
-        assert "- refused by max_new_requests: the plan buys 7 requests, more than 5; pass --max" in text
+        assert "- refused by max_new_requests: the plan submits 7 requests, more than 5; pass --max" in text
         assert "max_new_requests 7 of 5" in text
 
 

@@ -200,7 +200,7 @@ def test_a_project_that_is_renamed_creates_nothing_again(attacked: Stage) -> Non
     attacked.write("reconciler.yaml", "project: shop2\n")
     refused = attacked.run("apply", "--yes")
     assert (refused.code, refused.writes) == (3, [])
-    assert "the work of tickets is already bought under project shop" in refused.err
+    assert "the work of tickets was already submitted under project shop" in refused.err
     harmless(refused)
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 from typing import TypeVar
 
-from hypothesis import event, given, settings
+from hypothesis import event, given, seed, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -252,20 +252,23 @@ def test_a_hold_alone_is_not_a_pending_change() -> None:
 
 
 def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
+    all_reasons = set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}  # these have tests of their own
+    all_standings = {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
     reasons: set[str] = set()
     standings: set[str] = set()
 
-    @settings(modest, max_examples=400, derandomize=True, database=None)
-    @given(worlds())
     def look(world: World) -> None:
         reasons.update(action.reason for decision in world.plan().decisions for action in decision.actions)
         asked = declared(*world.specs, contained_commits=world.contained_commits)
         for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
             standings.add(rule_for(case).standing)
 
-    look()
-    assert reasons == set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}, "these have tests of their own"
-    assert standings == {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
+    # Hypothesis also draws from the literals of the package, so how soon the rarest is reached varies with them.
+    for number in range(20):
+        seed(number)(settings(modest, max_examples=400, database=None)(given(worlds())(look)))()
+        if (reasons, standings) == (all_reasons, all_standings):
+            break
+    assert (reasons, standings) == (all_reasons, all_standings)
 
 
 @modest

@@ -301,7 +301,7 @@ def test_a_decision_says_where_it_is_declared_and_its_notes() -> None:
     decisions = {it.name: it for it in document().decisions}
     assert decisions["a"].declared_at == "specs/a.yaml:1"
     assert decisions["gone"].declared_at == ""
-    assert decisions["f"].notes[0] == "bought as old"
+    assert decisions["f"].notes[0] == "submitted as old"
     assert decisions["a"].pending
     assert decisions["b"].attention
     assert not decisions["g"].pending
