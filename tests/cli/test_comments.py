@@ -159,7 +159,7 @@ def test_what_ended_a_command_is_reported_in_comment_page_and_annotations(stage:
     result, text = comment(stage, "apply", "plan.json", "--format", "github")
     assert result.code == 4
     assert text.startswith("### apply failed: the saved plan no longer holds, and nothing was done")
-    assert "- look at a fresh plan" in text
+    assert "- review a fresh plan" in text
     assert plain(page.read_text(encoding="utf-8")) == text
     assert result.out.startswith("::error::the saved plan no longer holds")
 

@@ -236,9 +236,9 @@ def other_work(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (alter, 1, "altered or cut"),
+        (alter, 1, "altered or truncated"),
         (lambda data: data[:-40], 1, "not a plan file"),
-        (other_work, 1, "altered or cut"),
+        (other_work, 1, "altered or truncated"),
         (other_target, 4, "the plan was made for project other"),
         (lambda _: b"[" * 100_000, 1, "not a plan file"),
     ],

@@ -159,7 +159,7 @@ def test_a_file_with_a_piece_replaced_is_refused_or_means_the_same(data: st.Data
 def test_a_plan_that_was_edited_is_refused(old: bytes, new: bytes) -> None:
     data = encode(document())
     assert old in data
-    with pytest.raises(ReconcilerError, match="altered or cut"):
+    with pytest.raises(ReconcilerError, match="altered or truncated"):
         decode(data.replace(old, new))
 
 
