@@ -212,7 +212,7 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 def test_another_major_version_is_refused(version: object) -> None:
     plan = opened(encode(document()))
     plan["format_version"] = version
-    with pytest.raises(ReconcilerError, match=r"format version|whole plan") as caught:
+    with pytest.raises(ReconcilerError, match=r"format version|complete plan") as caught:
         decode(resealed(plan))
     assert caught.value.hint
 
@@ -220,7 +220,7 @@ def test_another_major_version_is_refused(version: object) -> None:
 def test_an_action_of_a_later_version_is_refused() -> None:
     plan = opened(encode(document()))
     plan["decisions"][0]["actions"][0]["action"] = "pause"
-    with pytest.raises(ReconcilerError, match="whole plan"):
+    with pytest.raises(ReconcilerError, match="complete plan"):
         decode(resealed(plan))
 
 
@@ -228,7 +228,7 @@ def test_an_action_of_a_later_version_is_refused() -> None:
 def test_a_plan_without_a_part_is_refused(field: str) -> None:
     plan = opened(encode(document()))
     del plan[field]
-    with pytest.raises(ReconcilerError, match="whole plan"):
+    with pytest.raises(ReconcilerError, match="complete plan"):
         decode(resealed(plan))
 
 
