@@ -1,4 +1,4 @@
-"""What one run works with."""
+"""Everything that one run works with: API, environment, target and settings."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ ApiT = TypeVar("ApiT", bound=Reader)
 
 @dataclass(frozen=True, kw_only=True)
 class RunContext(Generic[ApiT]):
-    """What one run works with."""
+    """Everything that one run works with."""
 
     api: ApiT
     retrier: Retrier
-    """Bounds the repeating of what certainly did nothing, in reads and writes together."""
+    """Limits how often requests that certainly had no effect are sent again, in reads and writes together."""
     env: Environment
     project: Project
     target: Target
     limits: Limits
     guards: Guards
-    """With what the command line allows beyond the settings."""
+    """The settings, with the limits that the command line overrides."""
     overrides: GuardOverrides
     checkout: Checkout
     ancestry: Callable[[frozenset[str]], Ancestry]
-    """Says which of some commits the checkout contains, and which came after it."""
+    """Returns which of some commits the checkout contains, and which are its descendants."""
     source: Source
-    """Who creates, from where."""
+    """Written into the tags: who creates jobs, and from which commit and run."""
     folder: Path
-    """Where this target's ledger and lock are."""
+    """The folder of this target's ledger and lock."""
     began: float
     """On the monotonic clock."""
     redact: Callable[[str], str]
-    """Takes the API key out of a text."""
+    """Removes the API key from a text."""
     give_up_at: float = -math.inf
-    """On the monotonic clock: nothing is created after it. Until an apply has begun, nothing is created at all."""
+    """On the monotonic clock: no create is sent after it. Until an apply begins, none is sent at all."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
-    """The ops that an apply has claimed in the ledger, by the work that is to be created."""
+    """The ops that an apply has claimed in the ledger, by the run key to create."""

@@ -1,4 +1,4 @@
-"""Everything that is not pure, as one value: made in `cli`, passed down, replaced in tests and simulations."""
+"""Everything that is not pure, as one value. `cli` creates it; tests and simulations replace it."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ _R = TypeVar("_R")
 
 
 class Log(Protocol):
-    """Tells one event; `events.EVENTS` lists them all."""
+    """Logs one event; `events.EVENTS` lists them all."""
 
     def __call__(self, event: str, /, **facts: object) -> None:
-        """Tell that `event` happened."""
+        """Log that `event` happened."""
 
 
 class MapConcurrently(Protocol):
-    """Runs the same thing over many items, several at once."""
+    """Calls a function for many items, several at once."""
 
     def __call__(self, do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: int) -> list[_R]:
         """Return what `do` returns for each item, in the items' order."""
 
 
 class Ledger(Protocol):
-    """Where intents and outcomes are recorded."""
+    """Records intents and outcomes."""
 
     def read(self) -> tuple[Line, ...]:
-        """Return every line that is known now, other runners' among them where they share it.
+        """Return every known line, also those of other runners if the ledger is shared.
 
         Raises:
             LedgerError: it cannot be read.
         """
 
     def claim(self, lines: Sequence[Line]) -> bool:
-        """Record intents where other runners see them, before their turn has come.
+        """Record intents for other runners to see, before the creates are sent.
 
         Returns:
-            False where another runner wrote since `read`: read and plan again.
+            False if another runner wrote since `read`: read and plan again.
 
         Raises:
             LedgerError: they could not be recorded.
@@ -65,7 +65,7 @@ class Ledger(Protocol):
         """Let other runners see what was appended.
 
         Raises:
-            LedgerError: they cannot be told.
+            LedgerError: the lines could not be published.
         """
 
     def append(self, *lines: Line) -> None:
@@ -77,24 +77,24 @@ class Ledger(Protocol):
 
 
 class Stop(Protocol):
-    """Whether the run was asked to stop: nothing new is begun from then on."""
+    """Whether the run was asked to stop. From then on, nothing new is started."""
 
     def is_set(self) -> bool:
-        """Return True once it was."""
+        """Return whether the run was asked to stop."""
 
     def set(self) -> None:
-        """Ask it to stop."""
+        """Ask the run to stop."""
 
 
 class RunInBackground(Protocol):
-    """Runs something beside what comes next."""
+    """Runs a function concurrently with the code that follows."""
 
     def __call__(self, do: Callable[[], _R]) -> Callable[[], _R]:
-        """Return what waits for the end of `do`, and returns or raises what it did."""
+        """Return a function that waits for the end of `do`, and returns its result or raises its error."""
 
 
 class NoLedger:
-    """The ledger of a process that has not opened one: whoever needs it fails before anything is sent."""
+    """The ledger of a process that has not opened one. Its methods fail, before anything is sent."""
 
     def read(self) -> NoReturn:
         """Fail."""
@@ -114,7 +114,7 @@ class NoLedger:
 
 
 def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: int) -> list[_R]:
-    """Run `do` over the items in threads; one item, or one at once, needs none."""
+    """Call `do` for the items in threads; without a thread if there is one item or one worker."""
     if len(items) <= 1 or max_workers <= 1:
         return [do(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor
@@ -126,17 +126,17 @@ def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: in
         found = [future.result() for future in futures]
         whole = True
     except Exception:
-        whole = True  # what has begun ends, and the rest is not begun
+        whole = True  # wait for the calls that have started; the rest is cancelled
         raise
-    finally:  # after Ctrl-C nobody waits for the threads
+    finally:  # after Ctrl-C, do not wait for the threads
         pool.shutdown(wait=whole, cancel_futures=True)
     return found
 
 
 def in_background(do: Callable[[], _R]) -> Callable[[], _R]:
-    """Begin to run `do` beside what comes next; the function that is returned waits for what it returns or raises.
+    """Start `do` in a thread; the returned function waits for its result, or raises its error.
 
-    Where nobody asks for it, nobody waits for it: the process may end first.
+    If the result is never requested, the daemon thread may be killed when the process ends.
     """
     from concurrent.futures import Future
 
@@ -145,7 +145,7 @@ def in_background(do: Callable[[], _R]) -> Callable[[], _R]:
     def run() -> None:
         try:
             found.set_result(do())
-        except BaseException as error:  # noqa: BLE001 - whoever asks gets it
+        except BaseException as error:  # noqa: BLE001 - the caller of `result` gets it
             found.set_exception(error)
 
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
@@ -153,14 +153,14 @@ def in_background(do: Callable[[], _R]) -> Callable[[], _R]:
 
 
 def process_is_alive(pid: int) -> bool:
-    """Tell whether a process of this machine runs; where that cannot be asked harmlessly, it does."""
-    if os.name != "posix":  # there, signal 0 would be sent
+    """Return whether a process of this machine is running; True if that cannot be checked safely."""
+    if os.name != "posix":  # Windows would send signal 0
         return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is somebody else's
+    except OSError:  # it belongs to another user
         return True
     return True
 
@@ -203,7 +203,7 @@ def _ignored(event: str, /, **facts: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What a process has: environment, clocks, randomness, threads, terminal; log and ledger, once a run opens them."""
+    """The environment variables, clocks, randomness, threads and terminal of a process; log and ledger of a run."""
 
     environ: Mapping[str, str]
     cwd: Path
@@ -217,32 +217,32 @@ class Environment:
     map_concurrently: MapConcurrently = side_by_side
     run_in_background: RunInBackground = in_background
     wrap_transport: Callable[[Transport], Transport] = _same
-    """Wraps the HTTP transport: where tests put their faults and record requests."""
+    """Wraps the HTTP transport; tests inject faults and record requests with it."""
     git: Callable[[Path], Git] = field(default_factory=_open_git)
     """What git knows about a folder; of one folder, always the same value."""
     uuid: Callable[[], str] = _uuid
-    """Names what the embedded sandbox makes."""
+    """Returns the ids of the embedded sandbox."""
     stop: Stop = field(default_factory=threading.Event)
-    """Set by the first signal: nothing new is begun."""
+    """Set by the first signal: nothing new is started."""
 
     pid: int = field(default_factory=os.getpid)
     name: str = field(default_factory=_node)
-    """The machine's, as others know it."""
+    """The machine's host name."""
     is_process_alive: Callable[[int], bool] = process_is_alive
-    """Whether a process of this machine runs."""
+    """Whether a process of this machine is running."""
 
     strict: bool = False
-    """Whether an event that the catalogue does not know raises; in tests."""
+    """Whether an event that is not in the catalogue raises an error; in tests."""
 
     log: Log = _ignored
     ledger: Ledger = field(default_factory=NoLedger)
     progress: Progress = UNWATCHED
-    """Is told how far long work has come."""
+    """Receives the progress of long operations."""
     run_id: str = ""
-    """Names the run in every event and ledger line."""
+    """Identifies the run in every event and ledger line."""
 
     def new_op(self) -> str:
-        """Return a name for one create that no other run will choose."""
+        """Return a random name for one create, unique across runs."""
         return f"{self.random.getrandbits(96):024x}"
 
     def terminal(self, stream: str) -> bool:
@@ -251,7 +251,7 @@ class Environment:
         return handle is not None and handle.isatty()
 
     def colour(self, stream: str) -> bool:
-        """Whether a stream takes colours (https://no-color.org, https://force-color.org)."""
+        """Whether a stream shows colours (https://no-color.org, https://force-color.org)."""
         if self.environ.get("NO_COLOR"):
             return False
         return bool(self.environ.get("FORCE_COLOR")) or self.terminal(stream)

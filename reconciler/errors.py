@@ -1,7 +1,7 @@
-"""What can go wrong, sorted by what the reader can do about it, and the one table of exit codes.
+"""Error classes, by what the reader can do about them, and the table of exit codes.
 
-An error answers three questions: what happened, to what, and what to do next. Code raises these classes and
-catches only to add what the caller cannot know; `reconciler.cli.main` is the one place that prints them.
+An error answers three questions: what happened, to what, and what to do next. Code catches one only to add facts that
+the caller does not have; only `reconciler.cli.main` prints them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reconciler.text.plural import pluralize
 
 
 class ExitCode(IntEnum):
-    """How a command ends. Where several hold, the first of `EXIT_CODES` wins."""
+    """The exit code of a command. If several apply, the first of `EXIT_CODES` wins."""
 
     OK = 0
     FAILED = 1
@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
 EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.INTERRUPTED, "stopped by SIGINT (Ctrl-C)"),
     (ExitCode.TERMINATED, "stopped by SIGTERM"),
-    (ExitCode.PARTIAL, "something was written, and something else failed or is unknown"),
+    (ExitCode.PARTIAL, "something was written, and something else failed or has an unknown outcome"),
     (ExitCode.FAILED, "failed; nothing was written"),
     (ExitCode.GUARD, "a guard refused the plan; nothing was written"),
     (ExitCode.STALE, "the saved plan no longer holds; nothing was written"),
@@ -49,16 +49,16 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
 
 
 def first_that_holds(codes: set[ExitCode]) -> ExitCode:
-    """Return the exit code that wins where several hold: the earliest of `EXIT_CODES`."""
+    """Return the exit code that wins if several apply: the first of `EXIT_CODES`."""
     return next((code for code, _ in EXIT_CODES if code in codes), ExitCode.OK)
 
 
 class ReconcilerError(Exception):
-    """Something a person can act on. Printed without a traceback.
+    """An error that a person can act on. Printed without a traceback.
 
     Attributes:
-        hint: the next step, or "" where the message already says it.
-        exit_code: how the process ends when nothing was written before.
+        hint: the next step, or "" if the message already says it.
+        exit_code: the exit code if nothing was written before.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -69,7 +69,7 @@ class ReconcilerError(Exception):
 
 
 class UsageError(ReconcilerError):
-    """The command line asks for something that cannot be."""
+    """The command line is wrong."""
 
     exit_code = ExitCode.USAGE
 
@@ -81,36 +81,36 @@ class GuardError(ReconcilerError):
 
 
 class StalePlanError(ReconcilerError):
-    """What a saved plan relies on no longer holds."""
+    """A saved plan can no longer be applied."""
 
     exit_code = ExitCode.STALE
 
 
 class ListingError(ReconcilerError):
-    """The list of jobs could not be read whole, so nothing may be concluded from it."""
+    """The list of jobs could not be read completely, so nothing may be concluded from it."""
 
 
 class LedgerError(ReconcilerError):
-    """The ledger cannot be read, or an intent cannot be made durable, so nothing may be bought."""
+    """The ledger cannot be read, or an intent cannot be made durable, so no job may be created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Problem:
-    """One thing that is wrong in a file that a person wrote."""
+    """One mistake in a file that a person wrote."""
 
     path: str
     """The file, relative to the project root, with forward slashes."""
     line: int = 0
-    """1-based; 0 where the problem is the file's as a whole."""
+    """1-based; 0 if the problem concerns the whole file."""
     column: int = 0
-    """1-based; 0 where the line's as a whole."""
+    """1-based; 0 if the problem concerns the whole line."""
     message: str
     hint: str = ""
     """The next step, or ""."""
     excerpt: str = ""
-    """The line of text itself, for the caret; "" where there is none."""
+    """The line of text, shown with a caret; "" if there is none."""
     warning: bool = False
-    """True where the spec is still usable."""
+    """True if the spec is still usable."""
 
     @property
     def where(self) -> str:
@@ -119,7 +119,7 @@ class Problem:
 
 
 class SpecError(ReconcilerError):
-    """Specs, their inputs or `reconciler.yaml` hold mistakes; carries all of them.
+    """Specs, their inputs or `reconciler.yaml` have mistakes; the error has all of them.
 
     Attributes:
         problems: every problem found, sorted by file, line and column; warnings among them.

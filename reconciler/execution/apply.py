@@ -1,7 +1,7 @@
-"""Plan -> outcomes. No decisions: what is done is what the plan holds, and every part of it has an outcome.
+"""Carries out a plan and returns an outcome for each create and cancel. It decides nothing.
 
-The decisions run side by side, and one that fails does not stop the others. Within a decision creates come first,
-and what they replace is cancelled once the new job is known.
+Decisions run concurrently, and one that fails does not stop the others. Within a decision, creates come first; the jobs
+that they replace are cancelled once the new job is known.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from reconciler.api.errors import ApiError, OutcomeUnknownError
 from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.execution.cancel import cancel_job
-from reconciler.execution.create import (
-    FIRST_WAIT_SECONDS,
-    MAX_WAIT_SECONDS,
+from reconciler.execution.create import create_job_once
+from reconciler.execution.create_result import (
     CreateResult,
-    FileIds,
     JobCreated,
     NotSent,
     OutcomeUnknown,
     Rejected,
     TagsAltered,
-    create_job_once,
 )
+from reconciler.execution.lost_create import FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS
+from reconciler.execution.prepared_create import FileIds
 from reconciler.execution.uploads import Uploads
 from reconciler.model import JobSpec
 from reconciler.planning.actions import Cancel, Create, Decision, Plan
@@ -50,7 +49,7 @@ class Applier:
         self._altered = threading.Event()
 
     def apply(self, plan: Plan) -> tuple[Outcome, ...]:
-        """Do what the plan holds; one outcome for each create and cancel, in the plan's order."""
+        """Carry out a plan and return one outcome for each create and cancel, in the plan's order."""
         pending = [decision for decision in plan.decisions if decision.pending]
         self._uploads.expect(create.spec for create in plan.of(Create))
         self._env.progress.expect("writing", len(plan.of(Create)) + len(plan.of(Cancel)))
@@ -58,7 +57,7 @@ class Applier:
         return tuple(outcome for outcomes in done for outcome in outcomes)
 
     def _decision(self, decision: Decision) -> list[Outcome]:
-        """Create, then cancel; the other way round where there is no room for both."""
+        """Create, then cancel; cancel first if the workspace has no room for both."""
         creates, cancels = decision.of(Create), decision.of(Cancel)
         outcomes: list[Outcome] = []
         missing = ""
@@ -78,7 +77,7 @@ class Applier:
             outcomes.append(self._count_progress(skipped or self._create(create, over)))
         kept = any(not isinstance(outcome, Created | Cancelled) for outcome in outcomes)
         for cancel in cancels:
-            why = "what replaces it was not created"
+            why = "the job that replaces it was not created"
             skipped = Skipped(name=decision.name, action=CANCEL, why=why) if kept else None
             outcomes.append(self._count_progress(skipped or self._cancel(decision.name, cancel)))
         return outcomes
@@ -88,20 +87,20 @@ class Applier:
         return outcome
 
     def _upload_first(self, creates: Sequence[Create]) -> str:
-        """Send what is bought before anything is given up for it; return why that failed, "" where it did not."""
+        """Upload the inputs before a job is cancelled for the create; return why that failed, "" if it did not."""
         try:
             for create in creates:
                 self._uploads.ids(create.spec)
         except ReconcilerError as error:
-            return f"its input could not be sent: {error}"
+            return f"its input could not be uploaded: {error}"
         return ""
 
     def _wait_for_capacity(self, outcomes: list[Outcome]) -> str:
-        """Wait until what was cancelled first has stopped; return what still takes its room, "" for nothing."""
+        """Wait until the cancelled jobs have stopped; return why there is still no room, "" if there is."""
         wait = FIRST_WAIT_SECONDS
         for outcome in outcomes:
             if not isinstance(outcome, Cancelled):
-                return "there is no room for it, since what it replaces was not cancelled"
+                return "there is no room for it: the job that it replaces was not cancelled"
             job = outcome.job
             while not job.phase.ended:
                 left = self._run.give_up_at - self._env.monotonic()
@@ -112,7 +111,7 @@ class Applier:
                 try:
                     job = self._run.api.get_job(job.id)
                 except ApiError as error:
-                    return f"nobody can tell whether {job.short_id}, which it replaces, has stopped: {error}"
+                    return f"whether {job.short_id}, which it replaces, has stopped is unknown: {error}"
         return ""
 
     def _create(self, create: Create, over: tuple[str, ...]) -> Outcome:
@@ -157,7 +156,7 @@ class Applier:
         return self._run.ops.get(create.spec.run_key, "")
 
     def _create_once(self, create: Create, over: tuple[str, ...]) -> CreateResult:
-        """Buy; if that was refused because an upload of an earlier run is gone, send it and try once more."""
+        """Create the job; if the API refuses it because an earlier run's upload is gone, upload that and try again."""
         try:
             ids = self._uploads.ids(create.spec)
         except ReconcilerError as error:
@@ -167,7 +166,7 @@ class Applier:
         )
 
     def _renewed(self, spec: JobSpec, ids: FileIds) -> FileIds:
-        """Upload the inputs of a spec again that are gone; the ids stay the same if nobody can tell.
+        """Upload the inputs of a spec that are gone again; the ids stay the same if that cannot be determined.
 
         Raises:
             ReconcilerError: an input could not be uploaded.
@@ -194,5 +193,5 @@ class Applier:
 def _altered(result: TagsAltered) -> ReconcilerError:
     return ReconcilerError(
         f"job {result.job.id} was created, and the API altered its tag {result.key}",
-        hint="no more jobs are created: they could not be recognised later; please report this",
+        hint="no more jobs are created, because they could not be recognised later; please report this",
     )

@@ -1,9 +1,9 @@
-"""Cancelling one job, on the record, so that it is known later who stopped it.
+"""Cancels one job and records it, so that a later run knows who stopped the job.
 
-The job is read, the intent is durable in the ledger, and the cancel is sent. Only if the job was running just before,
-and the API accepted that very cancel, does the ledger say that this tool stopped the job. Otherwise somebody else may
-have, and a job that a person cancelled is not created again. So a cancel that fails is not repeated before the job was
-read once more.
+The tool reads the job, makes the intent durable in the ledger, and sends the cancel. The ledger says that this tool
+stopped the job only if the job was running just before and the API accepted the cancel. Otherwise a person may have
+stopped it, and a job that a person cancelled is not created again. A cancel that failed is therefore repeated only
+after the job was read once more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RUNNING: Final = (Phase.ACTIVE, Phase.UNKNOWN)
 
 
 def cancel_job(run: RunContext[Writer], job: Job, *, name: str, reason: str) -> Job:
-    """Cancel a job and return it as it is left. A job that has stopped already is returned as it is.
+    """Cancel a job and return its new state. A job that has already stopped is returned as it is.
 
     Raises:
         LedgerError: the intent could not be made durable, so nothing was sent.
@@ -51,10 +51,10 @@ def cancel_job(run: RunContext[Writer], job: Job, *, name: str, reason: str) -> 
 
 
 def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
-    """Send the cancel until it is accepted, the job has stopped otherwise, or no attempt is left.
+    """Send the cancel until the API accepts it, the job stops for another reason, or no attempt is left.
 
     Returns:
-        The job as it is left, and the last failure if no cancel of ours was accepted.
+        The job after the last attempt, and the last failure if the API accepted no cancel of ours.
 
     Raises:
         ApiError: the job runs on, or could not be read.
@@ -81,7 +81,7 @@ def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
 
 
 def _wait(run: RunContext[Writer], error: ApiError, *, attempt: int) -> bool:
-    """Wait before another attempt; return whether one is due."""
+    """Wait before another attempt; return whether to make one."""
     try:
         run.retrier.wait(error, attempt=attempt)
     except ApiError:
@@ -93,7 +93,7 @@ def _read_before(run: RunContext[Writer], job_id: str) -> Job:
     try:
         return run.api.get_job(job_id)
     except OutcomeUnknownError as error:  # of the read: no cancel was sent
-        message = f"not cancelled, since it could not be read: {error}"
+        message = f"not cancelled, because it could not be read: {error}"
         raise ReconcilerError(message, hint="run again") from error
 
 
@@ -113,13 +113,13 @@ def _intend(run: RunContext[Writer], job_id: str, *, name: str, reason: str) -> 
 
 
 def _record_refused(run: RunContext[Writer], job_id: str, failure: ApiError) -> None:
-    """Record a failure after which the job certainly runs on; otherwise the intent stays what is known."""
+    """Record a failure after which the job certainly continues; otherwise the intent stays open."""
     if not isinstance(failure, OutcomeUnknownError):
         _record(run, job_id, status="", error=str(failure))
 
 
 def _record(run: RunContext[Writer], job_id: str, *, status: str, error: str) -> None:
-    """Record what came of it. The cancel was sent: a ledger that fails now must not fail the run."""
+    """Record the outcome. The cancel was sent: a ledger that fails now must not fail the run."""
     env = run.env
     line = CancelEnded(at=env.now(), run_id=env.run_id, job_id=job_id, status=status, error=error)
     try:

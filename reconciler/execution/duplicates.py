@@ -1,7 +1,7 @@
-"""After the creates: wait until the list shows them, and settle what two runners bought at once.
+"""After the creates: wait until the list shows them, and cancel duplicates that two runners created at once.
 
-A later run without our ledger sees only the list, so this run ends when the list shows what it made. If another
-runner bought the same work meanwhile, the older job stays: of the younger ones, each run cancels its own.
+A later run without this ledger sees only the list, so this run ends when the list shows the jobs that it created. If
+another runner created the same work meanwhile, the older job stays, and each run cancels its own younger ones.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MAX_WAIT_SECONDS: Final = 8.0
 def until_listed(
     run: RunContext[ApiT], look: Callable[[], Observed], outcomes: Iterable[Outcome]
 ) -> Observed:
-    """Look at the workspace until every created job shows, at most for the settle time; return the last look.
+    """Read the workspace until it shows every created job, at most for the settle time; return the last result.
 
     Args:
         run: what to work with.
-        look: reads the workspace whole.
-        outcomes: what an apply did.
+        look: reads the whole workspace.
+        outcomes: those of an apply.
 
     Raises:
         ApiError: the workspace cannot be read.
@@ -53,7 +53,7 @@ def until_listed(
 
 
 def own_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Plan:
-    """Cut a plan down to the duplicates that this run made, where the job that stays is really there.
+    """Reduce a plan to the cancels of duplicates that this run created, if the job that stays really exists.
 
     Raises:
         ApiError: a job that would stay cannot be read.

@@ -1,4 +1,4 @@
-"""Creates are claimed in the ledger before anything is sent, and a claim is given back if its create was not sent."""
+"""Claims creates in the ledger before anything is sent, and gives back the claims of creates that were not sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.plans.outcomes import Failed, Outcome, Skipped
 
 
 def plan_intents(run: RunContext[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
-    """Name every create of a plan beforehand."""
+    """Return an intent with a new op for every create of a plan."""
     return tuple(
         CreateIntended(
             at=run.env.now(),
@@ -35,7 +35,7 @@ def plan_intents(run: RunContext[Writer], plan: Plan) -> tuple[CreateIntended, .
 def release(run: RunContext[Writer], outcomes: Sequence[Outcome]) -> None:
     """Give back the claims of creates that were not sent, so that no other run waits for them.
 
-    Whatever was sent has its outcome from `create`, or stays open because nobody knows it.
+    `create` records the outcome of a create that was sent; one with an unknown outcome stays open.
     """
     at, run_id = run.env.now(), run.env.run_id
     run.env.ledger.append(

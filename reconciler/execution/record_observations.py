@@ -1,4 +1,4 @@
-"""What the workspace shows and the ledger does not know yet is written down."""
+"""Records what the workspace shows and the ledger does not know yet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from reconciler.plans.planned_run import PlannedRun
 
 
 def record_observations(run: RunContext[ApiT], planned: PlannedRun) -> None:
-    """Write down what the workspace shows and the ledger does not know yet.
+    """Record what the workspace shows and the ledger does not know yet.
 
-    How jobs of ours have ended, for the day when the API forgets them; and what came of creates whose run was
-    interrupted before it could record it. Who stopped a job whose cancel was interrupted cannot be seen afterwards.
+    These are the ends of our jobs, in case the API deletes them later, and the outcomes of creates whose run was
+    interrupted before it could record them. Who stopped a job whose cancel was interrupted cannot be seen afterwards.
     """
     at, run_id = run.env.now(), run.env.run_id
     memory = planned.memory

@@ -1,7 +1,7 @@
-"""Input files on their way to the workspace: each content once, whichever run or spec needs it, and streamed.
+"""Uploads input files: each content once, whichever run or spec needs it, and streamed.
 
-An upload is named by its content, so one that is there already is found by its name and used again. The list of
-uploads is read once a run, and only ever to find: what it does not show is sent.
+An upload is named by the digest of its content, so an existing one is found by its name and used again. The list of
+uploads is read once per run. A file that the list does not show is uploaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reconciler.workspace import upload_index
 
 
 class InputChangedError(ReconcilerError):
-    """A file is not what was planned."""
+    """A file changed after it was planned."""
 
 
 class Uploads:
@@ -45,12 +45,12 @@ class Uploads:
         self._done: dict[str, Future[str]] = {}
         self._listing: Future[dict[str, list[File]]] | None = None
         self._reused: dict[str, str] = {}
-        """The ids of uploads of earlier runs that are used again, each with its content."""
+        """The ids of uploads of earlier runs that are used again, each with the digest of its content."""
         self._gone: set[str] = set()
-        """The ids of those that were not there any more: the list is older than that."""
+        """The ids of those that no longer exist, although the list shows them."""
 
     def expect(self, specs: Iterable[JobSpec]) -> None:
-        """Tell how much there may be to send."""
+        """Announce how many bytes there may be to send."""
         files = {
             part.sha256: part.size for spec in specs for part in spec.inputs if isinstance(part, InputFile)
         }
@@ -63,17 +63,17 @@ class Uploads:
         Raises:
             InputChangedError: a file's bytes are not those that were planned; its upload is deleted again.
             ApiError: it could not be sent.
-            ReconcilerError: its content is not here.
+            ReconcilerError: its content is not in this clone.
         """
         files = [part for part in spec.inputs if isinstance(part, InputFile)]
         uploaded = [part.id for part in spec.inputs if isinstance(part, UploadedFile)]
         return (*(self._once(part) for part in files), *uploaded)
 
     def forget_deleted(self, ids: Iterable[str]) -> bool:
-        """Tell whether any of these uploads of earlier runs is gone, and forget those: the next `ids` sends them.
+        """Return whether any of these uploads of earlier runs is gone, and forget those: the next `ids` uploads them.
 
         Raises:
-            ApiError: nobody can tell.
+            ApiError: an upload could not be read.
         """
         gone = [file_id for file_id in ids if file_id in self._reused and self._is_gone(file_id)]
         for file_id in gone:
@@ -107,7 +107,7 @@ class Uploads:
         return ticket.result()
 
     def _found(self, part: InputFile) -> str | None:
-        """Return the id of an upload of this content, None where there is none that will do."""
+        """Return the id of a usable upload of this content, None if there is none."""
         if not self._settings.reuse:
             return None
         until = self._env.now() + self._settings.reuse_hours * 3600
@@ -127,13 +127,13 @@ class Uploads:
         return None
 
     def _is_content(self, file: File, part: InputFile) -> bool:
-        """Read an upload back and tell whether it is what its name says."""
+        """Read an upload back and return whether its content has the digest in its name."""
         digest = hashlib.sha256()
         try:
             with self._run.api.file_content(file.id) as pieces:
                 for piece in pieces:
                     digest.update(piece)
-        except ApiError as error:  # sending it again is no harm
+        except ApiError as error:  # sending it again does no harm
             self._env.log("upload.verify_failed", file_id=file.id, error=str(error))
             return False
         found = digest.hexdigest()
@@ -142,7 +142,7 @@ class Uploads:
         return found == part.sha256
 
     def _listed(self) -> dict[str, list[File]]:
-        """Return our uploads by name, read once; none where they cannot be read: sending again is no harm."""
+        """Return our uploads by name, read once; none if they cannot be read, since sending again does no harm."""
         with self._mutex:
             ticket, mine = self._listing, self._listing is None
             if ticket is None:
@@ -163,7 +163,7 @@ class Uploads:
         path = self._run.project.root / part.path
         if part.pointer:
             raise ReconcilerError(
-                f"{part.path} is a Git LFS pointer, and its content is not here",
+                f"{part.path} is a Git LFS pointer, and its content is not in this clone",
                 hint=f'git lfs pull --include "{part.path}"',
             )
         with _opened(path, part) as content:
@@ -174,7 +174,7 @@ class Uploads:
                 )
             sent = self._send(part, content)
         if sent.sha256 != part.sha256:
-            with suppress(ReconcilerError):  # it is no use to anybody, and harms nobody
+            with suppress(ReconcilerError):  # it is useless and does no harm
                 self._run.api.delete_file(sent.file.id)
             raise _changed(part, f"it has sha256 {sent.sha256}")
         self._env.log(
@@ -188,7 +188,7 @@ class Uploads:
         return sent.file.id
 
     def _send(self, part: InputFile, content: BinaryIO) -> Upload:
-        """Half an upload costs nothing: it is sent again, when and as often as the API and the run's retries allow."""
+        """Send a file, again after a failure: half an upload costs nothing. API and retry limits bound the attempts."""
         attempt, progress = 1, self._env.progress
         while True:
             content.seek(0)

@@ -1,7 +1,7 @@
-"""The ledger on disk: one append-only file of JSON lines a target.
+"""The ledger on disk: one append-only file of JSON lines per target.
 
-Appending is durable (fsync) before it returns. A crash may tear the last line; the next append begins a new one and
-reading skips what is torn, which is safe because nothing is sent before its line is durable.
+An append is durable (fsync) before it returns. A crash may cut off the last line; the next append begins a new one, and
+reading skips the incomplete line. That is safe because nothing is sent before its line is durable.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class FileLedger:
     """One target's ledger file.
 
     Args:
-        folder: the target's folder, made when the first line is written.
+        folder: the target's folder, created with the first line.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class FileLedger:
         self._mutex = threading.Lock()
 
     def read(self) -> tuple[Line, ...]:
-        """Return every whole line, the oldest first; none where there is no ledger.
+        """Return every complete line, the oldest first; none if there is no ledger.
 
         Raises:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
@@ -43,11 +43,11 @@ class FileLedger:
         except OSError as error:
             raise LedgerError(
                 f"the ledger {self.path} cannot be read: {error.strerror}",
-                hint="make it readable; deleting it works too, with the weaker promise that the tags alone give",
+                hint="make it readable; or delete it, with weaker duplicate protection from the tags alone",
             ) from error
 
     def unread(self) -> int:
-        """Count the lines that `read` passes over: torn ones, and what was never one; 0 where there is no ledger.
+        """Count the lines that `read` skips because they are incomplete or not ours; 0 if there is no ledger.
 
         Raises:
             LedgerError: a newer version of this tool wrote some of it.
@@ -75,16 +75,16 @@ class FileLedger:
             except OSError as error:
                 raise LedgerError(
                     f"the ledger {self.path} cannot be written: {error.strerror}",
-                    hint="nothing is bought without a durable record of the intent; free or unlock the disk",
+                    hint="no job is created without a durable intent; free some disk space, or make the disk writable",
                 ) from error
 
     def claim(self, lines: Sequence[Line]) -> bool:
-        """Append what is claimed: on this host the lock claims everything, and each create appends its own intent."""
+        """Append lines except creates: on this host the lock is the claim, and each create appends its own intent."""
         self.append(*(line for line in lines if not isinstance(line, CreateIntended)))
         return True
 
     def publish(self) -> None:
-        """Do nothing: whoever holds the lock reads the same file."""
+        """Do nothing: other runners on this host read the same file."""
 
     def _write(self, data: bytes) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)

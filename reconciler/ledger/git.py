@@ -1,13 +1,13 @@
-"""The ledger shared without a server: a ref of the repository's remote, pushed to like any other.
+"""The shared ledger: a ref in the repository's remote. It needs no server.
 
-The push is lock and memory at once. A run fetches the ref, plans on what it says, and pushes its intents in one
-commit before it buys; a push that is not a fast-forward means that another run wrote meanwhile: fetch and plan
-again. Outcomes follow in one commit after. Nothing is ever forced, so the ref's history is the audit log. No work
-tree is touched, and a shallow clone will do. Git's own command line does it all.
+The push is both the lock and the record. A run fetches the ref, plans from it, and pushes its intents in one commit
+before it creates jobs. A push that is not a fast-forward means that another run wrote meanwhile: the run fetches and
+plans again. Outcomes follow in one commit afterwards. Pushes are never forced, so the ref's history is the audit log.
+The work tree is not touched, and a shallow clone is enough. Everything is done with the git command line.
 
-These commands write, and so make lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in the
-remote's repository. The index that a commit is made with is a temporary file. FETCH_HEAD and git's settings are not
-written, and `fetch` starts no maintenance.
+These commands write, and so create lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in
+the remote's repository. A commit is made with a temporary index. FETCH_HEAD and git's settings are not written, and
+`fetch` starts no maintenance.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from reconciler.vcs import git_environment
 
 REF: Final = "refs/reconciler/ledger"
 INCOMING: Final = "refs/reconciler/incoming"
-"""What this clone is fetching, until it is compared with what it knew."""
+"""The fetched commit, until it is compared with the one before."""
 TRACKING: Final = "refs/reconciler/fetched"
-"""Where this clone remembers what it fetched or pushed last."""
+"""The commit that this clone fetched or pushed last."""
 LOST: Final = "refs/reconciler/lost"
-"""Below it this clone keeps what it knew and the ref no longer contains: the proof that its past was changed."""
+"""Below it, this clone keeps commits that the ref no longer contains: the proof that its history was rewritten."""
 TIMEOUT_SECONDS: Final = 120
 _ASIDE: Final = ("warning:", "hint:")
-"""How lines of git begin that do not say why it failed; of the others the first does."""
+"""Prefixes of git's lines that are not the reason for a failure; the first other line is."""
 
 IDENTITY: Final = {
     f"GIT_{who}_{what}": value
@@ -51,7 +51,7 @@ class SharedLedger:
     """One target's lines in the shared ref.
 
     Args:
-        repository: a folder of the clone.
+        repository: a folder in the clone.
         remote: the remote's name.
         folder: the target's folder inside the ref's tree.
         environ: the process's environment.
@@ -65,7 +65,7 @@ class SharedLedger:
     now: Callable[[], float]
 
     def fetch(self) -> str:
-        """Fetch the ref and return its commit, "" where nobody has written yet.
+        """Fetch the ref and return its commit, "" if it does not exist yet.
 
         Raises:
             LedgerError: the remote cannot be reached, or (`LockedError`) a lock file of git is in the way.
@@ -80,7 +80,7 @@ class SharedLedger:
             )  # fmt: skip
             tip = self._git("rev-parse", "--verify", INCOMING, why="the ledger was not fetched").strip()
         if before and not self._contains(tip, before):
-            why = "the proof that the shared ledger's history was rewritten cannot be kept"
+            why = "the commit that the shared ledger lost cannot be kept as proof"
             self._git("update-ref", f"{LOST}/{before[:12]}", before, why=why)
         if before and not tip:
             self._git("update-ref", "-d", TRACKING, why="the ledger cannot be fetched")
@@ -89,11 +89,11 @@ class SharedLedger:
         return tip
 
     def problems_in_the_past(self, tip: str) -> list[str]:
-        """Return what is wrong with the past of the ref as of a commit: what was taken away or rewritten."""
+        """Return what is wrong with the history of the ref up to a commit: removed lines and rewritten commits."""
         changed = self.changed_past(tip) if tip else ""
-        taken = [f"commit {changed[:10]} of the shared ledger took lines away"] if changed else []
+        taken = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
         return taken + [
-            f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone knew"
+            f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
             for lost in self.lost(tip)
         ]
 
@@ -106,12 +106,12 @@ class SharedLedger:
         return tuple(commit for commit in found.split() if not self._contains(tip, commit))
 
     def fetched(self) -> str:
-        """Return the ref's commit at the last fetch or push, "" if there was none; the remote is not asked."""
+        """Return the ref's commit at the last fetch or push, "" if there was none. Does not contact the remote."""
         done = self._run("rev-parse", "--verify", "--quiet", TRACKING)
         return "" if done.returncode else done.stdout.decode().strip()
 
     def rows(self, tip: str) -> tuple[str, ...]:
-        """Return the lines' text as of a commit, the oldest first."""
+        """Return the text of the lines at a commit, the oldest first."""
         if not tip:
             return ()
         names = self._git(
@@ -124,7 +124,7 @@ class SharedLedger:
         return tuple(row for text in texts for row in text.split("\n") if row)
 
     def read(self, tip: str) -> tuple[Line, ...]:
-        """Return the lines as of a commit.
+        """Return the lines at a commit.
 
         Raises:
             LedgerError: a newer version of this tool wrote some.
@@ -135,13 +135,13 @@ class SharedLedger:
         """Add lines in one commit on top of `tip`, and return the new commit.
 
         Args:
-            tip: what was fetched, "" where the ref does not exist yet.
-            lines: what to add; those that stand there already are not added again.
+            tip: the fetched commit, "" if the ref does not exist yet.
+            lines: the lines to add; existing ones are not added again.
             part: the file's name, such as the month, so that files stay small.
             message: the commit's message.
 
         Raises:
-            RacedError: the remote has moved on: fetch, and plan again.
+            ConflictError: another run pushed first: fetch, and plan again.
             LockedError: a lock file of git is in the way, in the remote's repository.
             LedgerError: it cannot be pushed.
         """
@@ -159,11 +159,11 @@ class SharedLedger:
             raise error
         self._run(
             "update-ref", TRACKING, commit
-        )  # what is pushed is pushed; the next fetch says what is wrong
+        )  # the push succeeded; if this fails, the next fetch reports it
         return commit
 
     def locks(self) -> tuple[Lock, ...]:
-        """Return the lock files of git that this ledger finds in its way, now or when it will write.
+        """Return the lock files of git that would make this ledger's commands fail.
 
         Raises:
             LedgerError: git cannot be run.
@@ -175,7 +175,7 @@ class SharedLedger:
         return Locks(root=self.repository, remote=self.remote, now=self.now, run=self._run)
 
     def _commit(self, tip: str, rows: Sequence[str], *, path: str, message: str) -> str:
-        """Make a commit out of objects alone: neither index nor work tree of the clone takes part."""
+        """Make a commit without the index and the work tree of the clone."""
         why = "the ledger cannot be written"
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
@@ -193,7 +193,7 @@ class SharedLedger:
         return self._git("commit-tree", tree, *parents, "-m", message, why=why, extra=IDENTITY).strip()
 
     def changed_past(self, tip: str) -> str:
-        """Return the first commit of the ref that took something away, "" where the past is whole."""
+        """Return the first commit of the ref that removed lines, "" if none did."""
         history = self._git("rev-list", "--reverse", tip, why="the ledger's history is unreadable").split()
         before: tuple[str, ...] = ()
         for commit in history:
@@ -230,7 +230,7 @@ class SharedLedger:
             )
         except FileNotFoundError as error:
             raise LedgerError(
-                "`ledger: git` needs git, and it is not installed",
+                "`ledger: git` needs git, which is not installed",
                 hint="install git, or set `ledger: local`",
             ) from error
         except subprocess.TimeoutExpired as error:
@@ -246,6 +246,6 @@ class SharedLedger:
         reasons = [line for line in lines if line.strip() and not line.lower().startswith(_ASIDE)]
         return LedgerError(
             f"{why}: {reasons[0] if reasons else f'git ended with {done.returncode}'}",
-            hint="nothing was bought; check the remote and its credentials (`git ls-remote`), or go on with the "
-            "weaker promise: --local-ledger",
+            hint="no job was created; check the remote and its credentials (`git ls-remote`), or use --local-ledger "
+            "with weaker duplicate protection",
         )

@@ -1,8 +1,8 @@
 """The lock files that git leaves behind when it is killed.
 
-Git makes `<file>.lock` before it writes a file; while it is there, every other git that writes the same file fails.
-This tool never deletes one: a git that still needs it may run in another container, or on another host that shares
-the folder.
+Git creates `<file>.lock` before it writes a file. While the lock exists, every other git that writes the same file
+fails. This tool never deletes one: a git that still needs it may run in another container, or on another host that
+shares the folder.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from reconciler.errors import LedgerError
 from reconciler.text.plural import age
 
 STALE_SECONDS: Final = 60.0
-"""No command that this tool gives to git holds a lock for so long."""
+"""No git command of this tool holds a lock for that long."""
 _BESIDE_REFS: Final = ("packed-refs.lock", "shallow.lock")
-"""Lock files beside those of single refs: most commands do without them, and some fail."""
+"""Lock files other than those of single refs: they make only some commands fail."""
 _IN_THE_WAY: Final = re.compile(r"(remote: )?.*Unable to create '(.+\.lock)': File exists")
 
 
@@ -31,17 +31,17 @@ class Lock:
 
     path: Path
     name: str
-    """The path for a reader: relative to the project if it is inside."""
+    """The path to show: relative to the project if it is inside."""
     remote: str = ""
     """The remote whose repository it is in; "" if it is in this clone."""
     here: bool = True
     """False if the repository of the remote is not a folder of this machine."""
     seconds: float | None = None
-    """How old it is; None if it is not there, or not on this machine."""
+    """Its age; None if it does not exist, or is not on this machine."""
 
     @property
     def description(self) -> str:
-        """What is in the way, and since when."""
+        """The lock file and its age."""
         of = f" of the remote {self.remote}" if self.remote else ""
         since = f", {age(self.seconds)} old" if self.seconds is not None else ""
         return f"git's lock file {self.name}{of}{since}"
@@ -52,10 +52,10 @@ class Lock:
         if not self.here:
             return (
                 f"if no git command is running in the repository of {self.remote}, its administrator has to delete "
-                "the file; a git that was killed left it there"
+                "the file; a killed git left it behind"
             )
         if self.seconds is None:
-            return "the file is gone by now: run again"
+            return "the file no longer exists: run again"
         return f"if no git command is running, delete it: rm {shlex.quote(str(self.path))}"
 
 
@@ -76,7 +76,7 @@ class RunGit(Protocol):
     """Runs git in the clone."""
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        """Return what came of it."""
+        """Return the finished process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Locks:
     run: RunGit
 
     def in_the_way(self, output: str) -> Lock | None:
-        """Return the lock file that git names as the reason why it failed; None if it names none."""
+        """Return the lock file that git names as the reason for its failure; None if it names none."""
         match = _IN_THE_WAY.search(output)
         if match is None:
             return None
@@ -107,7 +107,7 @@ class Locks:
         return self._look(Path(match[2]), remote=self.remote)
 
     def found(self, *, known_here: str, theirs: str) -> tuple[Lock, ...]:
-        """Return the lock files that are there, as far as they can be seen from this machine.
+        """Return the lock files that exist, as far as this machine can see them.
 
         Args:
             known_here: a folder of refs in this clone, `refs/reconciler`.

@@ -1,4 +1,4 @@
-"""What a job shows, as lines: taken down while the API still knows it, for the day when it has forgotten."""
+"""Makes ledger lines from jobs, so that the facts remain after the API has deleted the jobs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def created(
     Args:
         job: as the API returned it.
         at: wall clock, Unix seconds.
-        run_id: who writes.
+        run_id: the run that writes the line.
         op: names the create.
         name: the spec's.
-        run_key: the work that was bought.
-        attempt: at this work, the first being 1.
-        requests: how many were bought, None where that is not known.
-        recovered: whether the answer was lost and the job was found by its op.
+        run_key: the work of the job.
+        attempt: the number of the attempt at this work, from 1.
+        requests: how many were submitted, None if that is not known.
+        recovered: whether the response was lost and the job was found by its op.
     """
     return CreateConfirmed(
         at=at,
@@ -49,7 +49,7 @@ def created(
 
 
 def ended(owned: OwnedJob, *, at: float, run_id: str) -> Ended:
-    """Return the line that says how a job has ended, with all that a history tells of it."""
+    """Return the line that says how a job has ended, with everything that `history` shows of it."""
     job, facts = owned.job, owned.tags
     return Ended(
         at=at,

@@ -1,6 +1,6 @@
-"""The ledger's lines: one JSON object each, versioned, understood in any order.
+"""The ledger's lines: one versioned JSON object each, in any order.
 
-Every line says what it is about by id (`op` for a create, `job_id` for the rest), so that two ledgers merge by union
+Every line refers to its subject by id (`op` for a create, `job_id` for the rest), so that two ledgers merge by union
 and a repeated line changes nothing.
 """
 
@@ -18,21 +18,21 @@ from reconciler.errors import LedgerError
 VERSION: Final = 1
 """The version of the line format. A larger one was written by a newer tool.
 
-Fields with a default may be added within a version: who does not know them reads past them.
+Fields with a default may be added within a version: older readers ignore them.
 """
 
 _END_OF_TIME: Final = 253_402_300_800
-"""The year 10000: what no calendar can show."""
+"""The year 10000, which `datetime` cannot represent."""
 
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, lt=_END_OF_TIME)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, lt=_END_OF_TIME)]
 
 
 class CreateIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_intended"):
-    """A create is about to be sent. Durable before the first byte leaves."""
+    """A create is about to be sent. The line is durable before the request is sent."""
 
     at: Seconds
-    """Wall clock of the writer, Unix seconds; so everywhere below."""
+    """Wall clock of the writer, Unix seconds, as in all lines below."""
     run_id: str
     op: str
     name: str
@@ -41,14 +41,14 @@ class CreateIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kin
     attempt: Count
     reason: str
     lease: Seconds = 0.0
-    """Seconds after `at` within which it may still be sent: a claim, made before its turn has come."""
+    """Seconds after `at` within which the create may still be sent, if the line is a claim."""
     commit: str = ""
     actor: str = ""
     run_url: str = ""
 
 
 class CreateConfirmed(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_confirmed"):
-    """The create took effect: answered, or found in the list by its op."""
+    """The create took effect: the API responded, or the list shows the job by its op."""
 
     at: Seconds
     run_id: str
@@ -59,13 +59,13 @@ class CreateConfirmed(Struct, frozen=True, kw_only=True, gc=False, tag_field="ki
     rerun: str
     attempt: Count
     recovered: bool = False
-    """True where the answer was lost and the job was found by its op."""
+    """True if the response was lost and the job was found by its op."""
     endpoint: str = ""
-    """"" where an older version of this tool wrote the line; None below."""
+    """"" if an older version of this tool wrote the line; None in the fields below."""
     model: str = ""
     """Or the agent's id."""
     requests: Count | None = None
-    """How many were bought; None where an uploaded file hides it, too."""
+    """How many were submitted; None also if an input is an uploaded file."""
     created_at: Count | None = None
     """The server's clock, Unix seconds."""
 
@@ -80,7 +80,7 @@ class CreateRefused(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind
 
 
 class CreateUnknown(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="create_unknown"):
-    """The create's outcome could not be found out in time."""
+    """The outcome of the create was not known in time."""
 
     at: Seconds
     run_id: str
@@ -102,19 +102,19 @@ class CancelIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kin
 
 
 class CancelEnded(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cancel_ended"):
-    """What came of a cancel. Without an error, the API accepted it while the job was running."""
+    """The outcome of a cancel. Without an error, the API accepted it while the job was running."""
 
     at: Seconds
     run_id: str
     job_id: str
     status: str = ""
-    """The API's word for how the job was left; "" if it could not be read."""
+    """The API's status of the job afterwards; "" if it could not be read."""
     error: str = ""
-    """Why it is not known that this cancel stopped the job, even if `status` says that the job has stopped."""
+    """Why this cancel may not have stopped the job, even if `status` says that it has stopped."""
 
 
 class Ended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="ended"):
-    """A job of ours was seen to have ended."""
+    """A run saw that a job of ours had ended."""
 
     at: Seconds
     run_id: str
@@ -125,16 +125,16 @@ class Ended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="
     attempt: Count
     phase: str
     status: str = ""
-    """The API's own word. "" where an older version of this tool wrote the line; so below, and None for numbers."""
+    """The API's status. If an older version of this tool wrote the line: "", and None for the numbers below."""
     endpoint: str = ""
     model: str = ""
     """Or the agent's id."""
     created_at: Count | None = None
-    """The server's clock, Unix seconds; so are the two below. None for what never happened, too."""
+    """The server's clock, Unix seconds, as in the two below; None also if it never happened."""
     started_at: Count | None = None
     completed_at: Count | None = None
     requests: Count | None = None
-    """How many the API counted, or else how many were bought."""
+    """How many the API counted, or else how many were submitted."""
     succeeded: Count | None = None
     failed: Count | None = None
 
@@ -142,7 +142,7 @@ class Ended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="
 class NotificationsEnabled(
     Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="notifications_enabled"
 ):
-    """From here on the ends of jobs are told to `on_end`; those before are not."""
+    """From here on, `on_end` is notified of ended jobs; not of those that ended before."""
 
     at: Seconds
     run_id: str
@@ -151,19 +151,19 @@ class NotificationsEnabled(
 class NotificationClaimed(
     Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="notification_claimed"
 ):
-    """The end of a job is about to be told to `on_end`, by this run and nobody else."""
+    """This run, and no other, is about to notify `on_end` of an ended job."""
 
     at: Seconds
     run_id: str
     job_id: str
     lease: Seconds
-    """Seconds after `at` for which the claim holds, unless an `NotificationDelivered` ends it before."""
+    """Seconds after `at` for which the claim is valid, unless a `NotificationDelivered` ends it before."""
 
 
 class NotificationDelivered(
     Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="notification_delivered"
 ):
-    """What came of telling it: nothing more to be done, or the error, after which it is told again."""
+    """The outcome of a notification: delivered, or an error, after which it is tried again."""
 
     at: Seconds
     run_id: str
@@ -186,14 +186,14 @@ Line: TypeAlias = (
 
 _DECODER: Final = msgspec.json.Decoder(Line)
 _USUAL: Final = f'{{"v": {VERSION}, "kind": "'
-"""How every line begins that this tool wrote."""
+"""The beginning of every line that this version writes."""
 _USUAL_BYTES: Final = _USUAL.encode()
 _BLOCK: Final = 1 << 17
-"""So many bytes of a ledger are looked at together: few enough for the processor's cache."""
+"""Bytes of a ledger that are decoded together: few enough for the processor's cache."""
 
 
 def encode(line: Line) -> str:
-    """Return the line's text, without the line feed; fields that have their default are left out."""
+    """Return the line's text, without the line feed; fields with their default are left out."""
     names, defaults = line.__struct_fields__, line.__struct_defaults__
     least = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
     facts = {name: getattr(line, name) for name in names}
@@ -203,10 +203,10 @@ def encode(line: Line) -> str:
 
 
 def decode(text: str) -> Line | None:
-    """Understand one line; None for what is not a whole line (torn by a crash, or not ours).
+    """Decode one line; None if it is not a complete line of ours.
 
     Raises:
-        LedgerError: a newer version of this tool wrote the line; ignoring it might buy work twice.
+        LedgerError: a newer version of this tool wrote the line; ignoring it might create a job twice.
     """
     if text.startswith(_USUAL):
         try:
@@ -217,7 +217,7 @@ def decode(text: str) -> Line | None:
             return line
     try:
         facts = json.loads(text)
-    except (ValueError, RecursionError):  # the latter: brackets without end
+    except (ValueError, RecursionError):  # RecursionError: endless brackets
         return None
     if not isinstance(facts, dict):
         return None
@@ -237,7 +237,7 @@ def decode(text: str) -> Line | None:
 
 
 def blocks(file: BinaryIO) -> Iterator[list[Line]]:
-    """Understand a ledger, some lines at a time: every whole line, in order.
+    """Decode a ledger, some lines at a time: every complete line, in order.
 
     Raises:
         LedgerError: a newer version of this tool wrote some of it.
@@ -251,7 +251,7 @@ def _decode_block(data: bytes) -> list[Line]:
     if data.startswith(_USUAL_BYTES) and data.endswith(b"\n"):
         try:
             lines: list[Line] = _DECODER.decode_lines(data)
-        except (ValueError, RecursionError):  # some line is none: look at each
+        except (ValueError, RecursionError):  # some line is not ours: decode each
             pass
         else:
             if len(lines) == data.count(b"\n" + _USUAL_BYTES) + 1 == data.count(b"\n"):

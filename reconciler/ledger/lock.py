@@ -1,4 +1,4 @@
-"""One writer at a time on this host: an operating-system lock, which a crash releases, unlike a pid file."""
+"""Allows one writer at a time on this host. A crash releases the operating-system lock, unlike a pid file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "lock"
 
 
 class LockHeldError(LedgerError):
-    """Another process has the lock: it goes with that process."""
+    """Another process holds the lock, until it ends."""
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
 
     Args:
         folder: the target's folder.
-        holder: who we are, written into the file for whoever finds it locked.
+        holder: describes this process; written into the file for other processes to show.
 
     Raises:
         LedgerError: another process holds it, or the folder cannot be written.
@@ -34,14 +34,14 @@ def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise LedgerError(
-            f"the lock {path} cannot be made: {error.strerror}",
-            hint="nothing is bought without a lock; make the folder writable",
+            f"the lock {path} cannot be created: {error.strerror}",
+            hint="no job is created without a lock; make the folder writable",
         ) from error
     try:
         if not _try_lock(file):
             raise LockHeldError(
-                f"another apply is at work on this target ({_holder(path)})",
-                hint="wait until it has ended; the lock goes with its process",
+                f"another apply is running on this target ({_holder(path)})",
+                hint="wait until it has ended; its process releases the lock",
             )
         with suppress(OSError):  # for readers only
             os.ftruncate(file, _TEXT_AT)
@@ -53,7 +53,7 @@ def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
 
 
 _TEXT_AT = 1
-"""Byte 0 is what gets locked: Windows would not let another process read it."""
+"""The text begins after byte 0, which is locked: Windows does not let another process read a locked byte."""
 
 
 def _holder(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Memory: the ledger as a frozen value, empty without one. The planner sees this and never a file."""
+"""Memory: the ledger as a frozen value, empty without a ledger. The planner reads this and never a file."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ class Remembered:
     run_key: RunKey
     attempt: int
     at: float
-    """Unix seconds, the clock of the host that wrote: when the ledger first saw it."""
+    """Unix seconds, the clock of the writing host: when the ledger first saw it."""
     op: str = ""
-    """Of its create; "" if the ledger only saw it end."""
+    """The op of its create; "" if the ledger only saw it end."""
     phase: Phase | None = None
-    """How it ended, None while that is not known."""
+    """How it ended, None if that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What is remembered about one target. All of it is true whatever the order of the lines."""
+    """What is remembered about one target. The order of the lines does not matter."""
 
     open_creates: tuple[CreateIntended, ...] = ()
-    """Creates that were claimed or sent and of which no outcome is known; `at` is when each may last be sent."""
+    """Creates that were claimed or sent and have no known outcome; `at` is the last time at which each may be sent."""
     jobs: Mapping[str, Remembered] = field(default_factory=dict)
     """By job id."""
     made: frozenset[str] = frozenset()
-    """The ids of the jobs that this ledger saw created, not only ended."""
+    """The ids of the jobs that this ledger saw being created."""
     cancels: Mapping[str, str] = field(default_factory=dict)
     """Our own cancels that the API accepted while the job was running: job id to reason."""
     open_cancels: frozenset[str] = frozenset()
-    """The jobs with an intended cancel that is not known to have been accepted: it may never have been sent."""
+    """The jobs with an intended cancel that is not known to be accepted: it may never have been sent."""
     settle_seconds: float = 60.0
     """How long after its intent a create may still take effect."""
 
@@ -78,7 +78,7 @@ class Memory:
         return dict(found)
 
     def knows(self, job_id: str, op: str) -> bool:
-        """Whether the ledger would also know of a cancel of ours: it saw the job created, or a cancel intended."""
+        """Return whether the ledger would have our cancel of a job: it saw the job created, or a cancel intended."""
         return (
             job_id in self.made
             or job_id in self.cancels
@@ -87,7 +87,7 @@ class Memory:
         )
 
     def settles_at(self, intent: CreateIntended) -> float:
-        """Return the Unix time after which an absence of the intended job means that it was never made."""
+        """Return the Unix time after which the absence of the intended job means that it was never created."""
         return intent.at + self.settle_seconds
 
     def recent(self, now: float) -> frozenset[str]:
@@ -100,7 +100,7 @@ class Memory:
         )
 
     def reopened(self, missing_ids: Collection[str], *, now: float) -> Memory:
-        """Count the creates of jobs that are recent and gone as open: the jobs may show yet."""
+        """Return the memory with the creates of recent, missing jobs as open: these jobs may still appear."""
         again = tuple(
             CreateIntended(
                 at=known.at,
@@ -126,7 +126,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     jobs: dict[str, Remembered] = {}
     cancels: list[CancelIntended | CancelEnded] = []
     made: set[str] = set()
-    # What was said last counts, in whatever order the lines of several hosts were put together.
+    # The latest line counts, in whatever order the lines of several hosts were merged.
     for line in sorted(lines, key=lambda line: (line.at, repr(line))):
         match line:
             case CreateIntended():
@@ -147,7 +147,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
             case NotificationsEnabled() | NotificationClaimed() | NotificationDelivered():
-                pass  # nothing that is told decides about a job: `ledger.telling`
+                pass  # notifications decide nothing about a job: `ledger.notifications`
             case _:
                 assert_never(line)
     accepted = _accepted(cancels)

@@ -1,4 +1,4 @@
-"""Which ends of jobs were told to `on_end`, as the ledger's lines say it."""
+"""Which notifications were delivered to `on_end`, from the ledger's lines."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDeliv
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryState:
-    """How far telling the end of one job has come."""
+    """The state of the notification of one ended job."""
 
     delivered: bool = False
     failures: int = 0
     claimed_until: float = 0.0
-    """Unix seconds until which a run has it to itself; 0 where none has."""
+    """Unix seconds until which a run has claimed it; 0 if none has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationLog:
-    """What was told. True whatever the order of the lines, and however often each is there."""
+    """All notifications. Neither the order nor the repetition of lines matters."""
 
     since: float | None = None
-    """When telling began, Unix seconds: ends before are not told. None where it never did."""
+    """Unix seconds: when notifications were enabled; jobs that ended before get none. None if they never were."""
     deliveries: Mapping[str, DeliveryState] = field(default_factory=dict)
-    """By job id, those that were claimed or told."""
+    """By job id: the notifications that were claimed or delivered."""
 
 
 def read_notifications(lines: Iterable[Line]) -> NotificationLog:
-    """Fold ledger lines into what was told.
+    """Fold ledger lines into the state of all notifications.
 
-    A failure gives back the claim of its own run and no other: the clocks of two hosts do not say which came first.
+    A failure releases only the claim of its own run, because the clocks of two hosts do not show which came first.
     """
     relevant = {
         line

@@ -1,7 +1,7 @@
-"""This host's ledger and the shared one as one: read together, claimed before buying, published after.
+"""This host's ledger and the shared one as one: claims are pushed before creates, outcomes afterwards.
 
-The file on this host stays the first to know (durable before anything is sent); the ref in the remote is what other
-hosts and fresh clones see. Both hold the same lines, and they merge by union.
+Every line is first made durable in the file on this host, before anything is sent; other hosts and fresh clones see the
+ref in the remote. Both have the same lines, and they merge by union.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.lines import Line
 
 MAX_TRIES: Final = 10
-"""So often it is tried again because others push or fetch at the same time."""
+"""How often a push is tried, because others push or fetch at the same time."""
 PAUSE_SECONDS: Final = 0.2
 
 _T = TypeVar("_T")
@@ -51,7 +51,7 @@ class ReplicatedLedger:
         self._tip = ""
 
     def read(self) -> tuple[Line, ...]:
-        """Fetch, and return what the remote and this host know.
+        """Fetch, and return the lines of the remote and of this host.
 
         Raises:
             LedgerError: the remote cannot be reached, or a newer version of this tool wrote.
@@ -67,7 +67,7 @@ class ReplicatedLedger:
         """Push intents on top of what was read.
 
         Returns:
-            False where another runner pushed since `read`.
+            False if another runner pushed since `read`.
 
         Raises:
             LedgerError: they could not be pushed.
@@ -82,7 +82,7 @@ class ReplicatedLedger:
         return True
 
     def publish(self) -> None:
-        """Push what this host knows and the remote does not; facts need no lock, only patience.
+        """Push the lines that the remote lacks. These are facts, so a conflict needs only a new try.
 
         Raises:
             LedgerError: the remote cannot be reached; the next run publishes what this one could not.
@@ -106,10 +106,10 @@ class ReplicatedLedger:
         self._tip = self._unlocked(lambda: self._shared.push(tip, lines, part=month, message=message))
 
     def _unlocked(self, do: Callable[[], _T]) -> _T:
-        """Do something with git; while a git that may still be running has locked what is written, try again.
+        """Call `do`; try again while a git that may still be running has locked the file.
 
         Raises:
-            LockedError: the lock file is too old for that, or is there after the last try.
+            LockedError: the lock file is too old for that, or still exists after the last try.
         """
         for attempt in range(1, MAX_TRIES):
             try:

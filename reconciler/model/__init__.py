@@ -1,7 +1,7 @@
-"""The nouns: what git declares (`JobSpec`), what the API returns (`Job`), what is ours of it (`OwnedJob`).
+"""The nouns: what git declares (`JobSpec`), what the API returns (`Job`), and what of it is ours (`OwnedJob`).
 
-Frozen values without behaviour beyond their own arithmetic. Everything outside (YAML, HTTP, metadata tags) is
-folded into these at the border and never seen past it.
+Frozen values. External formats (YAML, HTTP, metadata tags) become these values when they are read, and appear
+nowhere else.
 """
 
 from __future__ import annotations

@@ -14,4 +14,4 @@ class Commit(Struct, frozen=True, kw_only=True):
     author: str
     subject: str
     path: str
-    """What the file was called then, relative to the repository."""
+    """The path of the file at that commit, relative to the repository."""

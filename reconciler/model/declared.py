@@ -1,4 +1,4 @@
-"""What git declares: a `JobSpec` with its inputs read, and all of them with their checkout."""
+"""The declared specs: a `JobSpec` with its inputs read, and all of them with their checkout."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from reconciler.model.jobs import Phase
 
 
 class RunKey(NamedTuple):
-    """The identity of a piece of work that is bought once."""
+    """The identity of a piece of work, which is submitted once."""
 
     work: str
-    """The work digest, its version in front."""
+    """The work digest, with its version as a prefix."""
     rerun: str
-    """The spec's `rerun`; "" where it has none."""
+    """The spec's `rerun`; "" if it has none."""
 
 
 class Position(Struct, frozen=True, kw_only=True, gc=False):
-    """Where in a file something was written."""
+    """A position in a file."""
 
     path: str
     """Relative to the project root, with forward slashes."""
@@ -39,9 +39,9 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     size: int
     """Bytes."""
     requests: int | None
-    """None where only a pointer to the content is here."""
+    """None if this clone has only a pointer to the content."""
     pointer: bool = False
-    """True where a Git LFS pointer stands for the content."""
+    """True if the file is a Git LFS pointer to the content."""
 
     @property
     def identity(self) -> str:
@@ -50,7 +50,7 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
 
 
 class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
-    """A file that is already in the workspace, named by its id."""
+    """A file that is already in the workspace, given by its id."""
 
     id: str
 
@@ -61,7 +61,7 @@ class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
 
 
 class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
-    """Requests that stand in the spec itself."""
+    """Requests in the spec itself."""
 
     body: bytes
     """The list of requests as canonical JSON."""
@@ -77,20 +77,20 @@ Input: TypeAlias = InputFile | UploadedFile | InlineRequests
 
 
 class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How often failed work is bought again without anybody asking."""
+    """How often failed work is submitted again automatically."""
 
     max_attempts: int = 1
-    """Jobs in all, the first among them."""
+    """Jobs in total, including the first."""
     on: frozenset[Phase] = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 
 
 class Adopt(Struct, frozen=True, kw_only=True, gc=False):
-    """A job without tags that counts as a spec's own."""
+    """A job without tags that counts as the job of a spec."""
 
     job: str
     """Its id."""
     work: str
-    """The digest of the work that it has bought, as whoever wrote the spec vouches."""
+    """The digest of the work of that job, as the author of the spec states it."""
 
 
 class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
@@ -103,7 +103,7 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     inputs: tuple[Input, ...]
     """Sorted by identity: neither glob order nor file names matter."""
     metadata: Mapping[str, str] = {}
-    """The user's own, without our tags."""
+    """The user's metadata, without our tags."""
     timeout_hours: int = 24
     rerun: str = ""
     suspend: bool = False
@@ -115,9 +115,9 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     adopt: Adopt | None = None
     declared_at: Position
     family: str = ""
-    """What the jobs of one spec are called together (`backfill-*`); "" for a spec of one job. For readers only."""
+    """The name of all jobs of one spec together (`backfill-*`); "" for a spec of one job. For readers only."""
     defaults: Mapping[str, Position] = {}
-    """Where fields of the work were written that another file gives; for readers only."""
+    """The positions of fields of the work that come from another file. For readers only."""
 
     def work(self, version: str) -> str:
         """Digest the work in the form `version`, one of `digests.WORK_DIGESTS`."""
@@ -130,17 +130,17 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
 
     @cached_property
     def run_keys(self) -> tuple[RunKey, ...]:
-        """This work under every digest version that a job may carry, the one we write last."""
+        """The run key under every digest version that a job may have; the last is the one that new jobs get."""
         return tuple([RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS])
 
     @property
     def run_key(self) -> RunKey:
-        """The identity that a new job will carry."""
+        """The run key that a new job gets."""
         return self.run_keys[-1]
 
     @cached_property
     def settings(self) -> str:
-        """Digest of what accompanies the work and never buys anything."""
+        """Digest of the settings that accompany the work. A change of them submits nothing."""
         return digests.settings_v1(
             timeout_hours=self.timeout_hours, metadata=self.metadata, on_remove=self.on_remove
         )
@@ -155,13 +155,13 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
 
     @property
     def requests(self) -> int | None:
-        """How many requests the work holds; None where an uploaded file hides it."""
+        """How many requests the work has; None if an input is an uploaded file."""
         counts = [request_count(part) for part in self.inputs]
         return None if None in counts else sum(count for count in counts if count is not None)
 
 
 def request_count(part: Input) -> int | None:
-    """Return how many requests an input holds, None where nobody here has read it."""
+    """Return how many requests an input has, None if its content was not read here."""
     match part:
         case InputFile():
             return part.requests
@@ -172,14 +172,14 @@ def request_count(part: Input) -> int | None:
 
 
 class Checkout(Struct, frozen=True, kw_only=True):
-    """Where in git's history the specs stand; empty outside of git."""
+    """The commit that the specs come from; empty outside of git."""
 
     commit: str = ""
     branch: str = ""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit, relative to the project root."""
     shallow: bool = False
-    """True where the clone does not know its ancestors."""
+    """True if the clone does not have all ancestors."""
 
     @property
     def dirty(self) -> bool:
@@ -188,15 +188,15 @@ class Checkout(Struct, frozen=True, kw_only=True):
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """Which declared jobs a command is about, by globs of their names. It never makes anything absent."""
+    """Which declared jobs a command is limited to, by globs of their names. The other jobs still count as declared."""
 
     only: tuple[str, ...] = ()
-    """The jobs whose names fit one of these; nothing for every job."""
+    """Include jobs whose names match one of these; empty for every job."""
     exclude: tuple[str, ...] = ()
-    """Less those whose names fit one of these."""
+    """Exclude jobs whose names match one of these."""
 
     def __bool__(self) -> bool:
-        """Whether anything is narrowed."""
+        """Whether there is a limit."""
         return bool(self.only or self.exclude)
 
 
@@ -207,32 +207,32 @@ class NotYetStarted(Struct, frozen=True, kw_only=True):
     """A job whose first period has not begun. For readers."""
 
     begins: str
-    """The day, and the time zone whose day it is."""
+    """The day and its time zone."""
     family: str = ""
-    """What the jobs of its spec are called together; "" for a spec of one job."""
+    """The name of all jobs of its spec together; "" for a spec of one job."""
 
 
 class Ancestry(Struct, frozen=True, kw_only=True):
-    """What git knows of some commits."""
+    """How some commits relate to HEAD."""
 
     contained: frozenset[str] | None = None
     """Those that are HEAD or its ancestors; None outside of a checkout."""
     descendants: frozenset[str] = frozenset()
-    """Those that contain HEAD and are not it: this checkout is older than they are."""
+    """Those that contain HEAD, without HEAD itself: this checkout is older than they are."""
 
 
 class Declared(Struct, frozen=True, kw_only=True):
-    """What git says."""
+    """The specs of the project, and their checkout."""
 
     specs: tuple[JobSpec, ...] = ()
     """Every spec of the project, whether selected or not; names and run keys are unique."""
     selected: frozenset[str] | None = None
-    """The names that were asked for; None for all. Whatever is not selected is never absent."""
+    """The selected names; None for all. Names that are not selected still count as declared."""
     later: Mapping[str, NotYetStarted] = {}
-    """The jobs whose first period has not begun, by name: neither wanted yet nor absent."""
+    """The jobs whose first period has not begun, by name: not wanted yet, but declared."""
     contained_commits: frozenset[str] | None = None
     """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""
     descendant_commits: frozenset[str] = frozenset()
     """The commits, among those that jobs name, that contain HEAD: this checkout is older than they are."""
     uncommitted: frozenset[str] = frozenset()
-    """Files that differ from the commit: whoever checks it out will not see them."""
+    """Files that differ from the commit: other checkouts of it do not have these changes."""

@@ -1,8 +1,8 @@
 """Identity: what makes two declarations the same work.
 
-A digest decides whether money is spent, so its form is pinned: JSON canonicalised as RFC 8785, SHA-256, and the
-form's version in front (`v1:…`). A version's function is never changed and never removed; a new form is a new
-version, and a spec is compared with a job under the job's version. Golden vectors in the tests hold all of this.
+A digest decides whether money is spent, so its form is fixed: canonical JSON (RFC 8785), SHA-256, and the version as a
+prefix (`v1:…`). The function of a version is never changed or removed. A new form is a new version, and a spec is
+compared with a job under the job's version. Test vectors check all of this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 
 
 def canonical(value: Json) -> bytes:
-    """Return `value` as canonical JSON (RFC 8785): one value, one spelling.
+    """Return `value` as canonical JSON (RFC 8785): each value has exactly one form.
 
     Raises:
         ValueError: a number that RFC 8785 cannot represent (NaN, an infinity, an integer beyond 2**53 - 1) or
@@ -66,7 +66,7 @@ _PLAIN_ABOVE: Final = -7
 
 
 def _number(value: float) -> str:
-    """Spell a float as ECMAScript does (ECMA-262, Number::toString), which RFC 8785 asks for."""
+    """Format a float as ECMAScript does (ECMA-262, Number::toString), as RFC 8785 requires."""
     if not math.isfinite(value):
         raise ValueError(f"{value} is not a JSON number")
     if value == 0:
@@ -75,7 +75,7 @@ def _number(value: float) -> str:
     mantissa, _, exponent = f"{abs(value)!r}".partition("e")
     whole, _, fraction = mantissa.partition(".")
     fraction = "" if fraction == "0" else fraction
-    point = len(whole) + int(exponent or 0)  # where the decimal point stands in `digits`
+    point = len(whole) + int(exponent or 0)  # the position of the decimal point in `digits`
     digits = (whole + fraction).lstrip("0")
     point -= len(whole + fraction) - len(digits)
     digits = digits.rstrip("0")
@@ -94,8 +94,8 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-# The canonical form of what is digested here is written out: `canonical` would spell it the same way, in ten times the
-# time, and a plan digests every spec.
+# The functions below write the canonical form directly: `canonical` gives the same result in ten times the time, and a
+# plan digests every spec.
 
 
 def _v1(text: str) -> str:
@@ -107,7 +107,7 @@ def _text(value: str | None) -> str:
 
 
 def inputs_v1(inputs: Iterable[str]) -> str:
-    """Digest the inputs of a job, whatever their order and names.
+    """Digest the inputs of a job. Their order and names do not matter.
 
     Args:
         inputs: `sha256:<hex>` for a file's bytes, `file:<id>` for an uploaded file,
@@ -117,7 +117,7 @@ def inputs_v1(inputs: Iterable[str]) -> str:
 
 
 def work_v1(*, endpoint: str, model: str | None, agent_id: str | None, inputs: Iterable[str]) -> str:
-    """Digest the work: what is asked of whom. Equal digests buy the same answers."""
+    """Digest the work: the inputs, and the model or agent. Equal digests are the same work."""
     return _v1(
         f'{{"agent_id":{_text(agent_id)},"endpoint":{_text(endpoint)},'
         f'"inputs":{_text(inputs_v1(inputs))},"model":{_text(model)}}}'
@@ -125,7 +125,7 @@ def work_v1(*, endpoint: str, model: str | None, agent_id: str | None, inputs: I
 
 
 def settings_v1(*, timeout_hours: int, metadata: Mapping[str, str], on_remove: str) -> str:
-    """Digest what accompanies the work. A difference here never buys anything."""
+    """Digest the settings that accompany the work. A change of them submits nothing."""
     keys = sorted(metadata) if "".join(metadata).isascii() else sorted(metadata, key=_utf16)
     pairs = ",".join([f"{encode_basestring(key)}:{encode_basestring(metadata[key])}" for key in keys])
     return _v1(
@@ -134,9 +134,9 @@ def settings_v1(*, timeout_hours: int, metadata: Mapping[str, str], on_remove: s
 
 
 WORK_DIGESTS: Final = {"v1": work_v1}
-"""Every version of the work digest that a job may carry; the last is the one written."""
+"""Every version of the work digest that a job may have; new jobs get the last."""
 
 
 def version_of(digest: str) -> str:
-    """Return the version in front of a digest: `v1` of `v1:ab12…`."""
+    """Return the version prefix of a digest: `v1` of `v1:ab12…`."""
     return digest.partition(":")[0]

@@ -1,4 +1,4 @@
-"""What the API returns: a `Job` and where it is in its life."""
+"""What the API returns: a `Job` and its phase."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class Phase(StrEnum):
-    """Where a job is in its life, as far as a decision depends on it."""
+    """The state of a job, as far as a decision depends on it."""
 
     ACTIVE = "ACTIVE"
     """QUEUED or RUNNING: it costs money and can be cancelled."""
@@ -21,11 +21,11 @@ class Phase(StrEnum):
     TIMED_OUT = "TIMED_OUT"
     CANCELLED = "CANCELLED"
     UNKNOWN = "UNKNOWN"
-    """Any status this version does not know. Nothing is bought or cancelled on such ground."""
+    """Any status that this version does not know. It causes no create and no cancel."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing comes after it. An unknown status is no end."""
+        """Whether the phase is final. UNKNOWN is not."""
         return self in _ENDED
 
 
@@ -33,12 +33,12 @@ _ENDED: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase
 
 
 class Job(Struct, frozen=True, kw_only=True, gc=False):
-    """A batch job as the API returns it. `timeout_hours` is not among what it returns."""
+    """A batch job as the API returns it. The API does not return `timeout_hours`."""
 
     id: str
     phase: Phase
     status: str
-    """The API's own word for the phase, cleaned; for readers only."""
+    """The API's status, cleaned; for readers only."""
     endpoint: str
     model: str | None = None
     agent_id: str | None = None
@@ -47,9 +47,9 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     output_file: str | None = None
     error_file: str | None = None
     errors: tuple[str, ...] = ()
-    """What the API says went wrong, cleaned."""
+    """The API's error messages, cleaned."""
     created_at: int
-    """Unix seconds, the server's clock; so are the two below."""
+    """Unix seconds, the server's clock, as in the two below."""
     started_at: int | None = None
     completed_at: int | None = None
     total_requests: int = 0
@@ -65,10 +65,10 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def age_key(self) -> tuple[int, str]:
-        """Sorts the older first; of twins the smallest is kept."""
+        """Sort key: the oldest first. Of duplicates, the smallest stays."""
         return (self.created_at, self.id)
 
     @property
     def short_id(self) -> str:
-        """Enough of the id for a reader."""
+        """The first characters of the id, for readers."""
         return self.id[:8]

@@ -1,4 +1,4 @@
-"""What is ours of the jobs that are there, by the tags we wrote; and the workspace, read whole."""
+"""Our jobs, by the tags that this tool wrote, and the whole workspace."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
 
 TAG_PREFIX: Final = "reconciler."
-"""Metadata keys that begin so are ours; user metadata may not."""
+"""The prefix of our metadata keys; user metadata must not use it."""
 
 
 class Source(Struct, frozen=True, kw_only=True, gc=False):
-    """Who bought it from where. Empty parts are unknown."""
+    """Who created a job, and from where. Empty parts are unknown."""
 
     commit: str = ""
     dirty: bool = False
-    """True where the work tree differed from the commit."""
+    """True if the work tree differed from the commit."""
     branch: str = ""
     actor: str = ""
     repository: str = ""
@@ -29,7 +29,7 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Tags(Struct, frozen=True, kw_only=True, gc=False):
-    """What we wrote into a job's metadata: the state of the tool, readable by whoever has the key."""
+    """Our entries in a job's metadata: the state of the tool, readable with the API key."""
 
     project: str
     name: str
@@ -37,14 +37,14 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     inputs: str
     """Digest of the inputs alone, so that a change can say what changed."""
     requests: int | None = None
-    """How many requests were bought, None where unknown."""
+    """How many requests were submitted, None if unknown."""
     input_prefixes: frozenset[str] = frozenset()
-    """The first characters of each input's digest; empty where they did not fit."""
+    """The first characters of each input's digest; empty if they did not fit."""
     settings: str
     attempt: int
     """1 for the first job of a run key; failed jobs before it are counted."""
     op: str
-    """Names the one attempt to create this job, so that a lost answer can be looked up."""
+    """Identifies the create of this job, so that the job is found if the response was lost."""
     on_remove: Literal["cancel", "keep"]
     over: frozenset[str] = frozenset()
     """The ids of the jobs of other work that this one replaced: the tool cancelled them once this one existed."""
@@ -57,7 +57,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
     job: Job
     tags: Tags
     adopted: bool = False
-    """True where no tag is there and a spec says that the job counts: it is never cancelled from here."""
+    """True if the job has no tags and a spec adopts it. This tool never cancels it."""
 
     @property
     def phase(self) -> Phase:
@@ -66,7 +66,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
 
     @property
     def requests(self) -> int | None:
-        """How many requests the API counts, or else how many were bought; None if neither is known."""
+        """How many requests the API counts, or else how many were submitted; None if neither is known."""
         return self.job.total_requests or self.tags.requests
 
     @property
@@ -75,7 +75,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return None if self.requests is None else max(0, self.requests - self.job.answered_requests)
 
     def facts(self) -> dict[str, Any]:
-        """Return what documents hold of the job, by the names of their fields."""
+        """Return the fields of the job that documents have, by name."""
         return structs.asdict(self.job) | {
             "job_id": self.job.id,
             "project": self.tags.project,
@@ -87,15 +87,15 @@ class OwnedJob(Struct, frozen=True, gc=False):
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
-    """A job that carries our project's tag and yet cannot be understood."""
+    """A job of our project whose other tags cannot be read."""
 
     job: Job
     name: str | None
-    """None where even the name cannot be read."""
+    """None if the name cannot be read."""
     run_key: RunKey | None
-    """None where even the work cannot be read; its `rerun` may be damaged."""
+    """None if the work cannot be read; its `rerun` may be damaged."""
     from_newer_version: bool
-    """True where a newer version of this tool wrote the tags."""
+    """True if a newer version of this tool wrote the tags."""
     problem: str
 
 
@@ -109,7 +109,7 @@ class OtherProjectJob(Struct, frozen=True, kw_only=True):
 
 
 class Pending(Struct, frozen=True, kw_only=True):
-    """The requests that the workspace is still to answer: a lower bound, since new jobs show no total."""
+    """The requests without an answer yet: a lower bound, because new jobs show no total."""
 
     own: int = 0
     others: int = 0
@@ -117,27 +117,27 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 class Observed(Struct, frozen=True, kw_only=True):
-    """The workspace, read whole, sorted by what it is to us."""
+    """The whole workspace, sorted by owner."""
 
     owned: tuple[OwnedJob, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     other_projects: tuple[OtherProjectJob, ...] = ()
     adopted_candidates: tuple[Job, ...] = ()
-    """The jobs that specs adopt, as far as they are there, whoever's they are."""
+    """The jobs that specs adopt, if they exist, of any owner."""
     missing_ids: frozenset[str] = frozenset()
-    """Ids that memory knows, the list does not show, and GET answers with 404."""
+    """Ids that memory has, the list does not show, and for which GET returns 404."""
     total: int = 0
-    """How many jobs were read, everybody's."""
+    """How many jobs were read, of all projects."""
     pages: int = 1
-    """On how many pages the list stood: only one page is read in one moment."""
+    """How many pages the list had. Only a single page is a consistent view."""
     pending: Pending = Pending()
     read_started_at: float = 0.0
-    """Unix seconds, this machine's clock: when reading began. What settles later may show later than it was read."""
+    """Unix seconds, this machine's clock: when reading began. A create that settles later may be missing."""
     snapshot_taken_at: float | None = None
-    """Unix seconds: when they were read, where that was not just now but a snapshot tells it."""
+    """Unix seconds: when the jobs of a snapshot were read; None if there is no snapshot."""
 
     def merge_earlier(self, earlier: Observed) -> Observed:
-        """Add what an earlier look has seen and this one has not: it may have slipped between two pages."""
+        """Add the jobs that an earlier read saw and this one did not: they may have moved between two pages."""
         seen = self.missing_ids.union(
             *({it.job.id for it in of} for of in (self.owned, self.unreadable, self.other_projects))
         )
@@ -154,7 +154,7 @@ class Observed(Struct, frozen=True, kw_only=True):
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """Which workspace of which API."""
+    """The API and the project."""
 
     base_url: str
     project: str
@@ -162,11 +162,11 @@ class Target(Struct, frozen=True, kw_only=True):
 
     @property
     def host(self) -> str:
-        """For readers: `api.mistral.ai`, or `the sandbox`."""
+        """The host for readers: `api.mistral.ai`, or `the sandbox`."""
         return "the sandbox" if self.sandbox else self.base_url.partition("://")[2].rstrip("/")
 
     @property
     def folder(self) -> str:
-        """A path for what this tool keeps about the target, relative to its own folder."""
+        """The path of the target's data, relative to this tool's folder."""
         host = "sandbox" if self.sandbox else re.sub(r"[^a-z0-9.-]", "_", self.host.lower())
         return f"{host}/{self.project}"

@@ -1,8 +1,8 @@
-"""Our metadata tags, both directions: `write` makes them, `read` understands them.
+"""Our metadata tags: `write` creates them, `read` parses them.
 
-Seven pairs, because the number of pairs that the API takes is documented nowhere; a key holds at most 32
-characters and a value at most 512 (OpenAPI description, CreateBatchJobRequest.metadata). The tags are the
-state: whoever has the key can rebuild everything from the list of jobs.
+There are only seven pairs, because the maximum number of pairs is undocumented. A key has at most 32 characters and a
+value at most 512 (OpenAPI description, CreateBatchJobRequest.metadata). The tags are the state: it can be rebuilt from
+the list of jobs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION: Final = 1
 MAX_VALUE: Final = 512
 PART_LENGTH: Final = 8
 DROP_ORDER: Final = ("repo", "branch", "run", "actor")
-"""What gives way, in this order, where the parts of a source do not fit: the run's URL names the repository too."""
+"""The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
 
 PROJECT: Final = TAG_PREFIX + "project"
 NAME: Final = TAG_PREFIX + "name"
@@ -39,7 +39,7 @@ _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 def tags_of(
     spec: JobSpec, *, project: str, attempt: int, op: str, source: Source, over: Iterable[str] = ()
 ) -> Tags:
-    """Return the tags that a job created for `spec` will carry; `over` has the ids of the jobs that it replaces."""
+    """Return the tags of a job created for `spec`; `over` has the ids of the jobs that it replaces."""
     return Tags(
         project=project,
         name=spec.name,
@@ -57,12 +57,12 @@ def tags_of(
 
 
 def digest_prefix(identity: str) -> str:
-    """Return the first characters of an input's digest or id, enough to tell what changed."""
+    """Return the first characters of an input's digest or id, enough to see which input changed."""
     return identity.partition(":")[2][:PART_LENGTH]
 
 
 def write(tags: Tags) -> dict[str, str]:
-    """Return the metadata pairs for `tags`; parts that do not fit are left out, identity never."""
+    """Return the metadata pairs for `tags`. Parts that do not fit are dropped, but never the identity."""
     inputs = tags.inputs if tags.requests is None else f"{tags.inputs} requests={tags.requests}"
     parts = ",".join(sorted(tags.input_prefixes))
     run = {
@@ -86,7 +86,7 @@ def write(tags: Tags) -> dict[str, str]:
 
 
 def _over(ids: Iterable[str], *, room: int) -> str:
-    """Join the ids of replaced jobs as far as there is room. A missing id only leads to a hold later."""
+    """Join as many ids of replaced jobs as fit. A missing id only leads to a hold later."""
     text = ""
     for job_id in sorted(ids):
         longer = f"{text},{job_id}" if text else job_id
@@ -96,7 +96,7 @@ def _over(ids: Iterable[str], *, room: int) -> str:
 
 
 def _source(source: Source) -> dict[str, str]:
-    """Fit the source into one value: what is left out first stands first in `DROP_ORDER`; the commit stays."""
+    """Fit the source into one value: drop parts in the order of `DROP_ORDER`; the commit stays."""
     words = {
         "commit": source.commit,
         "dirty": "yes" if source.dirty else "",
@@ -129,7 +129,7 @@ def project_of(job: Job) -> str | None:
 
 
 def read(job: Job) -> OwnedJob | Unreadable:
-    """Understand the tags of a job that carries a project's tag."""
+    """Parse the tags of a job that has a project's tag."""
     pairs = {key: value for key, value in job.metadata.items() if isinstance(value, str)}
     name, work = pairs.get(NAME, ""), pairs.get(WORK, "")
     run = _split(pairs.get(RUN, ""))
@@ -144,7 +144,7 @@ def read(job: Job) -> OwnedJob | Unreadable:
         )
     elif known_key and digests.version_of(work) not in digests.WORK_DIGESTS:
         problem, from_newer_version = (
-            f"its work digest is of a newer version ({digests.version_of(work)})",
+            f"its work digest has a newer version ({digests.version_of(work)})",
             True,
         )
     elif not known_name or not known_key or version != str(VERSION):
@@ -183,7 +183,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
     )
 
 
-@lru_cache(maxsize=10_000)  # every run of a spec carries the same
+@lru_cache(maxsize=10_000)  # every job of a spec has the same
 def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
     """Read the digest of the inputs, the number of requests and the parts."""
     digest, _, rest = text.partition(" ")
@@ -194,7 +194,7 @@ def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
     return digest, int(requests) if known else None, parts
 
 
-@lru_cache(maxsize=1000)  # every job of an apply carries the same
+@lru_cache(maxsize=1000)  # every job of an apply has the same
 def _source_of(text: str) -> Source:
     source = _split(text)
     return Source(

@@ -1,7 +1,7 @@
-"""What can be decided: four actions, a reason for each, and the plan that holds them.
+"""The four actions of a plan, a reason for each, and the plan itself.
 
-An action is a frozen value with exactly what doing it needs; what will *not* be done (Keep, Hold) is in the plan as
-well. Doing looks at the class of an action, never at its reason: reasons are for readers.
+An action is a frozen value with exactly what `execution` needs. What will *not* be done (Keep, Hold) is in the plan as
+well. `execution` depends on the class of an action, never on its reason: reasons are for readers.
 """
 
 from __future__ import annotations
@@ -49,40 +49,40 @@ class Reason(StrEnum):
 
 
 REASONS: dict[Reason, str] = {
-    Reason.NEW: "declared, and never bought before",
-    Reason.CHANGED: "the work differs from what was bought under this name: inputs, model or endpoint",
-    Reason.RERUN: "the same work is asked for once more by another `rerun`",
-    Reason.RETRY: "the last attempt failed in a way that `retry.on` lists, and attempts are left",
-    Reason.RESTORED: "this tool had cancelled it, and it is declared again",
+    Reason.NEW: "declared, and never submitted before",
+    Reason.CHANGED: "the work differs from the last job of this name: inputs, model or endpoint",
+    Reason.RERUN: "`rerun` changed: the same work is submitted again",
+    Reason.RETRY: "the last attempt failed with a status that `retry.on` lists, and attempts are left",
+    Reason.RESTORED: "this tool cancelled it, and it is declared again",
     Reason.REMOVED: "no longer declared",
     Reason.SUPERSEDED: "the spec now declares other work",
     Reason.SUSPENDED: "the spec says `suspend: true`",
-    Reason.DUPLICATE: "the same work is bought twice; the older job, or the one that succeeded, stays",
+    Reason.DUPLICATE: "two jobs do the same work; the older one, or the one that succeeded, stays",
     Reason.RUNNING: "it is queued or running",
-    Reason.SUCCEEDED: "it has succeeded; its answers are paid for",
-    Reason.ADOPTED: "it carries no tags, and the spec's `adopt` says that it did this work, or does it",
-    Reason.NOT_ADOPTED: "the job that `adopt` names is not there, is another's, or did other work",
-    Reason.RENAMED: "another spec declares the same work now: the job is that spec's",
-    Reason.RECORD_GONE: "the API no longer knows the job that the ledger remembers",
-    Reason.UNREADABLE: "our tags on a job of this name cannot be read",
+    Reason.SUCCEEDED: "it has succeeded",
+    Reason.ADOPTED: "it has no tags, and the spec's `adopt` says that it does or did this work",
+    Reason.NOT_ADOPTED: "the job that `adopt` names does not exist, belongs to another project, or did other work",
+    Reason.RENAMED: "another spec now declares the same work, so the job belongs to that spec",
+    Reason.RECORD_GONE: "the ledger has a job that no longer exists in this workspace",
+    Reason.UNREADABLE: "the tags of a job of this name cannot be read",
     Reason.NEWER_TOOL: "a newer version of this tool wrote a job of this name",
     Reason.UNKNOWN_STATUS: "the API reports a status that this version does not know",
-    Reason.OTHER_HISTORY: "the job was bought from a commit that this checkout does not contain",
+    Reason.OTHER_HISTORY: "the job was created from a commit that this checkout does not contain",
     Reason.CHECKOUT_BEHIND: "the last job of this name was created from a commit that contains this checkout",
-    Reason.KEPT: "no longer declared, and `on_remove: keep` lets it run on",
+    Reason.KEPT: "no longer declared, and `on_remove: keep` lets it continue",
     Reason.WAITING: "a running job of this name has to end first",
-    Reason.UNSETTLED: "a create of this work was sent and its outcome is not known yet",
-    Reason.STOPPING: "its cancellation is under way",
+    Reason.UNSETTLED: "a create of this work was sent, and its outcome is not known yet",
+    Reason.STOPPING: "it is being cancelled",
     Reason.CANCELLED: "cancelled outside this tool's records, for example in the console",
-    Reason.PARTIAL: "it ended early with answers inside, which a retry would buy again",
+    Reason.PARTIAL: "it ended early with some answers, which a retry would submit and pay for again",
     Reason.FAILED: "it failed, and no attempt is left",
-    Reason.QUOTA: "so many requests are pending that the workspace, or this project's share, has no room for it",
+    Reason.QUOTA: "too many requests are pending: the workspace, or this project's share of it, has no room",
 }
-"""What each reason says. `docs/planner.md` lists them."""
+"""The explanation of each reason. `docs/planner.md` lists them."""
 
 
 class Change(Struct, frozen=True):
-    """One field of the work that differs from what was bought before."""
+    """One field of the work that differs from the job before."""
 
     field: str
     before: str
@@ -90,7 +90,7 @@ class Change(Struct, frozen=True):
 
 
 class Create(Struct, frozen=True, kw_only=True):
-    """Buy the work of `spec`."""
+    """Create a job for the work of `spec`."""
 
     spec: JobSpec
     attempt: int
@@ -99,39 +99,39 @@ class Create(Struct, frozen=True, kw_only=True):
 
 
 class Cancel(Struct, frozen=True, kw_only=True):
-    """Stop a job of ours that is queued or running."""
+    """Cancel a job of ours that is queued or running."""
 
     owned: OwnedJob
     reason: Reason
     duplicate_of: Job | None = None
-    """The job of the same work that stays, where this one is its duplicate: cancelling it loses nothing."""
+    """The job of the same work that stays, if this one is its duplicate: then the cancel loses nothing."""
     cancel_before_create: bool = False
-    """True where the workspace has no room for it beside what replaces it: that is created once this has stopped."""
+    """True if the workspace has no room for both jobs: the replacement is created once this one has stopped."""
 
 
 class Keep(Struct, frozen=True, kw_only=True):
-    """Leave things as they are: the work is bought."""
+    """Change nothing: the work was submitted."""
 
     job: Job | None
-    """None where the API has forgotten it."""
+    """None if the API no longer has it."""
     reason: Reason
     detail: str = ""
     attention: bool = False
-    """True where a person should look."""
+    """True if a person should look."""
 
 
 class Hold(Struct, frozen=True, kw_only=True):
-    """Do nothing although something is wanted, until the world or the spec changes."""
+    """Wait, although work is wanted, until the workspace, the ledger or the spec changes."""
 
     job: Job | None = None
-    """The job that stands in the way, where there is one."""
+    """The job that is in the way, if there is one."""
     reason: Reason
     detail: str = ""
     hint: str = ""
     """What a person can do about it."""
     attention: bool = False
     until: float | None = None
-    """Unix seconds after which the same question is decided otherwise, where that is known."""
+    """Unix seconds after which the decision changes, if that is known."""
 
 
 Action: TypeAlias = Create | Cancel | Keep | Hold
@@ -140,11 +140,11 @@ _A = TypeVar("_A", bound=Action)
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """All that is to be done about one name."""
+    """All actions for one name."""
 
     name: str
     spec: JobSpec | None
-    """None where the name is not declared."""
+    """None if the name is not declared."""
     standing: Standing
     actions: tuple[Action, ...]
     notes: tuple[str, ...] = ()
@@ -169,7 +169,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     decisions: tuple[Decision, ...]
     not_considered: int = 0
-    """Jobs of ours that a selection left out."""
+    """Jobs of ours that the selection leaves out."""
 
     @property
     def pending(self) -> bool:

@@ -1,10 +1,10 @@
-"""`adopt`: a job that carries no tags and counts as the job of a spec's work. Pure.
+"""`adopt`: a job without tags that counts as the job of a spec's work. Pure.
 
-The spec vouches for what the job has bought: `adopt.work` is the digest of that work, so a later change of the spec
-is a change, and buys as any other does. What the API shows of the job has to agree, or else nothing is bought and a
-person has to look. An adopted job counts as the first attempt without a `rerun`, and only as long as no job of ours
-does the same work or has done it: so a word in a spec never makes one of our jobs a duplicate. Nothing in the
-workspace says that it is ours, therefore it is never cancelled from here.
+The spec says which work the job does: `adopt.work` is the digest of that work, so a later change of the spec is a
+change, and creates a job as any other change does. If the job, as the API shows it, does not match, nothing is created
+and a person has to look. An adopted job counts as the first attempt without a `rerun`, and only while no job of ours
+does the same work or has done it: so `adopt` never makes one of our jobs a duplicate. Nothing in the workspace shows
+that an adopted job is ours, so this tool never cancels it.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from reconciler.model import (
 )
 
 COUNTED_PHASES: Final = frozenset({Phase.ACTIVE, Phase.STOPPING, Phase.SUCCEEDED, Phase.UNKNOWN})
-"""A job of ours in one of these does the work of an adopted one, or has done it."""
+"""If a job of ours with the same work is in one of these phases, the adopted job does not count."""
 
 
 class Adoption(Struct, frozen=True, kw_only=True):
-    """What came of one spec's `adopt`."""
+    """The result of one spec's `adopt`."""
 
     run_key: RunKey
     owned: OwnedJob | None = None
-    """The job, as if it had been bought for the spec."""
+    """The job, as if it had been created for the spec."""
     problem: str = ""
-    """Why it does not count where its work is wanted."""
+    """Why it does not count, although its work is wanted."""
 
 
 def adopted_ids(specs: Iterable[JobSpec]) -> frozenset[str]:
@@ -47,10 +47,10 @@ def adopted_ids(specs: Iterable[JobSpec]) -> frozenset[str]:
 
 
 def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoption, ...]:
-    """Return what comes of every `adopt`, in order of the specs' names.
+    """Return the result of every `adopt`, sorted by the specs' names.
 
     Args:
-        specs: what is declared, by name.
+        specs: the declared specs, by name.
         observed: the workspace.
     """
     wanted = {key: spec for spec in specs.values() for key in spec.run_keys}
@@ -65,7 +65,7 @@ def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoptio
         run_key = RunKey(it.work, "")
         job, spec = named.get(it.job), wanted.get(run_key)
         same = {run_key, *(spec.run_keys if spec else ())}
-        if same & done or tagged.get(it.job) in same:  # one that carries our tags counts by them
+        if same & done or tagged.get(it.job) in same:  # a job with our tags counts by them
             continue
         problem = _problem(
             it.job, job, spec, is_owned=it.job in tagged, snapshot=observed.snapshot_taken_at is not None
@@ -76,22 +76,22 @@ def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoptio
 
 
 def with_adopted(specs: Iterable[JobSpec], observed: Observed) -> tuple[OwnedJob, ...]:
-    """Return our jobs, and those that specs adopt and that count."""
+    """Return our jobs, and the adopted jobs that count."""
     found = adoptions({spec.name: spec for spec in specs}, observed)
     return (*observed.owned, *(it.owned for it in found if it.owned))
 
 
 def _problem(job_id: str, job: Job | None, spec: JobSpec | None, *, is_owned: bool, snapshot: bool) -> str:
-    """Say what is wrong with a job as the one that did the work of `spec`, "" where nothing is known to be."""
+    """Return why a job cannot be the one that did the work of `spec`, "" if nothing contradicts it."""
     short = job_id[:8]
-    if job is None:  # of strangers' jobs a snapshot holds only those that were adopted when it was made
-        unseen = f"the snapshot does not show job {short}; a plan with a key will tell"
+    if job is None:  # of foreign jobs, a snapshot has only those that were adopted when it was taken
+        unseen = f"the snapshot does not contain job {short}; a plan with an API key can check it"
         return unseen if snapshot else f"there is no job {short} in this workspace"
     if is_owned:
-        return f"job {short} carries tags of this project, and did other work"
+        return f"job {short} belongs to this project, and did other work"
     owner = tags.project_of(job)
     if owner is not None:
-        return f"job {short} carries tags of project {owner}"
+        return f"job {short} belongs to project {owner}"
     if spec is None:
         return ""
     given = {
@@ -103,21 +103,19 @@ def _problem(job_id: str, job: Job | None, spec: JobSpec | None, *, is_owned: bo
     }
     for field, (had, wants) in given.items():
         if had and wants and had != wants:
-            shown = (
-                ": its input files are others" if field == "input_files" else f": {field} {had}, not {wants}"
-            )
+            shown = ": its input files differ" if field == "input_files" else f": {field} {had}, not {wants}"
             return f"job {short} did other work than the spec declares{shown}"
     return ""
 
 
 def _uploaded(spec: JobSpec) -> frozenset[str]:
-    """Return the ids of a spec's inputs where all of them are uploaded files: then the API shows the same."""
+    """Return the ids of a spec's inputs if all of them are uploaded files, as the API shows them; else nothing."""
     ids = frozenset(part.id for part in spec.inputs if isinstance(part, UploadedFile))
     return ids if len(ids) == len(spec.inputs) else frozenset()
 
 
 def _tags(job: Job, name: str, run_key: RunKey) -> Tags:
-    """Return the tags that the job would carry."""
+    """Return the tags that the job would have."""
     return Tags(
         project="",
         name=name,

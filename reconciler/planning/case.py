@@ -1,9 +1,9 @@
-"""The case of one name: everything a rule may look at, and what follows from it about the wanted work. Pure.
+"""The case of one name: everything that a rule may use, and what follows from it about the wanted work. Pure.
 
 The facts about the wanted work build on each other, each with its whole condition:
 
     at_rest       nothing of it is queued, running or stopping, nothing has succeeded, no create may still take effect
-    accounted_for at rest, and what became of every job that the ledger or a spec knows is known
+    accounted_for at rest, and the end of every job that the ledger or a spec knows is explained
     open_again    accounted for, and no person has to decide first
     restorable, retryable, not_submitted
                   open again, and there is work to create; at most one of them holds
@@ -20,14 +20,14 @@ from reconciler.model import OwnedJob, Phase
 from reconciler.planning.jobs_of_name import JobsOfName
 
 OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
-"""Reasons of our own cancels that may be undone; a cancelled duplicate is never one of them."""
+"""Reasons of our own cancels that may be undone. A cancelled duplicate is never created again."""
 DUPLICATE: Final = "duplicate"
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
 """Phases of a job that ended by itself and has not succeeded."""
 
 
 class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
-    """What is known about one name, and what follows about the work that it wants."""
+    """The facts about one name, and what follows from them about its wanted work."""
 
     @cached_property
     def wanted(self) -> tuple[OwnedJob, ...]:
@@ -58,7 +58,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def unsettled(self) -> CreateIntended | None:
-        """A create of the wanted work that may still take effect, if no job of it runs or has succeeded."""
+        """A create of the wanted work that may still take effect; None if a job of it runs or has succeeded."""
         if self.succeeded or self.running:
             return None
         for key in sorted(self.run_keys):
@@ -69,13 +69,13 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def stopping(self) -> bool:
-        """Whether a job of the wanted work is being cancelled, and no other runs, has succeeded or may appear."""
+        """Whether a job of the wanted work is being cancelled, and no other runs, has succeeded or may still appear."""
         live = self.succeeded or self.running or self.unsettled is not None
         return not live and bool(self.wanted_in(Phase.STOPPING))
 
     @cached_property
     def at_rest(self) -> bool:
-        """Whether the wanted work has neither an answer nor a job that may still give one."""
+        """Whether the wanted work has neither succeeded nor a job that still may."""
         live = self.succeeded or self.running or self.stopping or self.unsettled is not None
         return self.declared and not live
 
@@ -88,7 +88,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def remembered(self) -> tuple[Remembered, ...]:
-        """What memory knows of the wanted work."""
+        """The remembered jobs of the wanted work."""
         return tuple(known for key in sorted(self.run_keys) for known in self.memory.by_run_key.get(key, ()))
 
     @cached_property
@@ -103,7 +103,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def lost(self) -> Remembered | None:
-        """A remembered job whose record is gone, that is no earlier attempt, and whose end nobody can explain."""
+        """A remembered job whose record is gone, that is no earlier attempt, and whose end is unexplained."""
         # A restored job carries the attempt of the one that was cancelled, so an equal number is no earlier one.
         listed = max((owned.tags.attempt for owned in self.wanted), default=0)
         for known in self.remembered_gone:
@@ -114,15 +114,15 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def accounted_for(self) -> bool:
-        """Whether the wanted work is at rest, and every job that a spec or the ledger vouches for is explained."""
+        """Whether the wanted work is at rest, and the end of every job that a spec or the ledger knows is explained."""
         return self.at_rest and not self.not_adopted and self.success_gone is None and self.lost is None
 
     @cached_property
     def failures(self) -> int:
-        """How many attempts at the wanted work have failed: those that are listed or remembered, or what tags count.
+        """How many attempts at the wanted work have failed: the failed jobs, or the highest attempt in their tags.
 
-        Records may be deleted, so neither knows all; and twins carry the same number, so that says too little. What
-        was deleted before anybody saw it end counts as failed, unless we stopped it.
+        Both are needed: records may be deleted, so counting jobs may miss some, and twins have the same attempt number.
+        A job that was deleted before a run saw its end counts as failed, unless this tool cancelled it.
         """
         found = {owned.job.id: owned.tags.attempt for owned in self.wanted_in(*BROKEN)}
         found |= {
@@ -173,14 +173,14 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def partly_answered(self) -> OwnedJob | None:
-        """A job that failed or timed out with answers inside."""
+        """A job that failed or timed out with some answers."""
         return next((owned for owned in self.wanted_in(*BROKEN) if owned.job.succeeded_requests > 0), None)
 
     # What may be created.
 
     @cached_property
     def open_again(self) -> bool:
-        """Whether all that happened is known and no person has to decide before more is created."""
+        """Whether all ends are explained, and no person has to decide before more is created."""
         return self.accounted_for and self.stopped_by_a_person is None and self.partly_answered is None
 
     @cached_property
@@ -220,7 +220,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def not_submitted(self) -> bool:
-        """Whether no job of the wanted work is left to speak of: none listed, none remembered as failed or ours."""
+        """Whether no job of the wanted work is listed, and none is remembered as failed or as cancelled by us."""
         return self.open_again and not self.restorable and not self.failed and not self.of_run_key
 
     @property

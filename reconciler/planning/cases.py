@@ -1,7 +1,7 @@
-"""Group what is declared, listed and remembered by spec name: one `Case` for each name.
+"""Groups declared specs, listed jobs and remembered jobs by spec name: one `Case` for each name.
 
-A job belongs to the spec that wants its run key, whatever the job's tags call it, and otherwise to the name in its
-tags. So neither a rename nor a swap of two names submits anything or cancels what another spec still wants.
+A job belongs to the spec that wants its run key, whatever name is in the job's tags, and otherwise to the name in its
+tags. So neither a rename nor a swap of two names submits anything or cancels a job that another spec still wants.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _same_work(spec: JobSpec, by_work: Mapping[str, OwnedJob]) -> OwnedJob | Non
 
 
 def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, list[Unreadable]]:
-    """File each job under every name it could belong to; under its id where no name can be read.
+    """Group jobs under every name that they could belong to; under their id if no name can be read.
 
     A damaged `rerun` must not hide whose work it is, so the work alone decides.
     """

@@ -1,6 +1,6 @@
-"""Guards: checks that refuse a dangerous plan, with its numbers, each with its own setting and its own override.
+"""Guards: checks that refuse a dangerous plan and show its numbers. Each has its own setting and its own override.
 
-Pure, like the planner. A guard speaks only where the plan would write; the plan is shown before any guard refuses.
+Pure, like the planner. A guard refuses only a plan that would write. The plan is shown before a guard refuses it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Refusal(Struct, frozen=True, kw_only=True):
     guard: str
     message: str
     hint: str
-    """The override, and the setting where there is one."""
+    """The override, and the setting if there is one."""
 
 
 class GuardReading(Struct, frozen=True, kw_only=True):
-    """What a guard counts in a plan, beside the most that it lets pass."""
+    """The number that a guard counts in a plan, and the largest that it allows."""
 
     guard: str
     value: float
@@ -35,7 +35,7 @@ class GuardReading(Struct, frozen=True, kw_only=True):
 
 
 class GuardOverrides(Struct, frozen=True, kw_only=True):
-    """What the settings, or the reader of the plan on the command line, have agreed to."""
+    """What the settings or the command line allow."""
 
     empty: bool = False
     other_workspace: bool = False
@@ -43,7 +43,7 @@ class GuardOverrides(Struct, frozen=True, kw_only=True):
 
 
 class GuardInput(Struct, frozen=True, kw_only=True):
-    """A plan with all that the guards weigh it against."""
+    """A plan with everything that the guards compare it with."""
 
     plan: Plan
     declared: Declared
@@ -56,22 +56,22 @@ class GuardInput(Struct, frozen=True, kw_only=True):
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:
-        """The cancels that lose something: duplicates do not."""
+        """The cancels that may lose answers: those of duplicates do not."""
         return tuple(cancel for cancel in self.plan.of(Cancel) if cancel.duplicate_of is None)
 
     @property
     def active(self) -> int:
-        """Our live jobs."""
+        """The number of our live jobs."""
         return sum(owned.phase is Phase.ACTIVE for owned in self.observed.owned)
 
     @property
     def lost_answers(self) -> int:
-        """What the jobs to be cancelled have answered."""
+        """The number of requests that the jobs to be cancelled have answered."""
         return sum(cancel.owned.job.completed_requests for cancel in self.cancels)
 
     @property
     def requests(self) -> int:
-        """What the plan buys, as far as it is known."""
+        """The number of requests that the plan submits, as far as it is known."""
         return sum(create.spec.requests or 0 for create in self.plan.of(Create))
 
     @property
@@ -83,7 +83,7 @@ class GuardInput(Struct, frozen=True, kw_only=True):
 
 
 MIN_CANCELS_FOR_SHARE: Final = 3
-"""So few cancels are never refused for their share."""
+"""Fewer cancels than this are never refused for their share."""
 
 
 def empty(guard_input: GuardInput) -> Refusal | None:
@@ -98,7 +98,7 @@ def empty(guard_input: GuardInput) -> Refusal | None:
 
 
 def cancels(guard_input: GuardInput) -> Refusal | None:
-    """Refuse more cancels than a number."""
+    """Refuse more cancels than a limit."""
     number, limit = len(guard_input.cancels), guard_input.settings.max_cancels
     if number <= limit:
         return None
@@ -110,7 +110,7 @@ def cancels(guard_input: GuardInput) -> Refusal | None:
 
 
 def cancel_share(guard_input: GuardInput) -> Refusal | None:
-    """Refuse to cancel a large share of what is active."""
+    """Refuse to cancel a large share of the active jobs."""
     number, active, limit = (
         len(guard_input.cancels),
         guard_input.active,
@@ -126,7 +126,7 @@ def cancel_share(guard_input: GuardInput) -> Refusal | None:
 
 
 def new_requests(guard_input: GuardInput) -> Refusal | None:
-    """Refuse to buy more requests than a budget; what cannot be counted is over it."""
+    """Refuse to submit more requests than a budget; a job of unknown size exceeds it."""
     limit = guard_input.settings.max_new_requests
     if limit is None:
         return None
@@ -137,7 +137,7 @@ def new_requests(guard_input: GuardInput) -> Refusal | None:
     also = f" and {pluralize(unknown, 'job')} of unknown size" if unknown else ""
     return Refusal(
         guard="max_new_requests",
-        message=f"the plan buys {pluralize(known, 'request')}{also}, more than {limit:,}",
+        message=f"the plan submits {pluralize(known, 'request')}{also}, more than {limit:,}",
         hint=f"pass --max-new-requests {known}, or set guards.max_new_requests"
         if not unknown
         else "pass --max-new-requests none, or set guards.max_new_requests to null",
@@ -145,24 +145,24 @@ def new_requests(guard_input: GuardInput) -> Refusal | None:
 
 
 def requests_per_day(guard_input: GuardInput) -> Refusal | None:
-    """Refuse to buy more within 24 hours than a limit: the list tells, whichever runner bought it."""
+    """Refuse to submit more within 24 hours than a limit, whichever runner submitted it: the list shows all."""
     limit = guard_input.settings.max_requests_per_day
     new = guard_input.requests
     if limit is None or not new:
         return None
-    bought = guard_input.submitted_today
-    if bought + new <= limit:
+    earlier = guard_input.submitted_today
+    if earlier + new <= limit:
         return None
     return Refusal(
         guard="max_requests_per_day",
-        message=f"the plan buys {pluralize(new, 'request')} beside {bought:,} of the last 24 hours, "
+        message=f"the plan submits {pluralize(new, 'request')} after {earlier:,} in the last 24 hours, "
         f"more than {limit:,}",
-        hint=f"pass --max-requests-per-day {bought + new}, or set guards.max_requests_per_day",
+        hint=f"pass --max-requests-per-day {earlier + new}, or set guards.max_requests_per_day",
     )
 
 
 def lost_answers(guard_input: GuardInput) -> Refusal | None:
-    """Refuse to throw away more answers of running jobs than a limit."""
+    """Refuse to lose more answers of running jobs than a limit."""
     lost, limit = guard_input.lost_answers, guard_input.settings.max_lost_answers
     if lost <= limit:
         return None
@@ -174,12 +174,12 @@ def lost_answers(guard_input: GuardInput) -> Refusal | None:
 
 
 def other_workspace(guard_input: GuardInput) -> Refusal | None:
-    """Refuse a workspace that shows none of the jobs that memory knows, unless they are new and only the list lags."""
+    """Refuse a workspace that shows none of the remembered jobs, unless they are new and the list may lag."""
     memory, observed = guard_input.memory, guard_input.observed
     known, recent = memory.jobs.keys(), memory.recent(observed.read_started_at)
     late = (
         recent - observed.missing_ids if observed.snapshot_taken_at is None else recent
-    )  # a snapshot asks for no job by its id
+    )  # with a snapshot, no job was read by its id
     seen = {owned.job.id for owned in observed.owned} | {it.job.id for it in observed.unreadable}
     if guard_input.overrides.other_workspace or known <= late or known & seen:
         return None
@@ -194,7 +194,7 @@ def other_workspace(guard_input: GuardInput) -> Refusal | None:
 
 
 def created_elsewhere(guard_input: GuardInput) -> Refusal | None:
-    """Refuse what is live or done under another project: renaming a project would buy everything again."""
+    """Refuse work that is live or done under another project: a renamed project would submit everything again."""
     if guard_input.overrides.created_elsewhere:
         return None
     wanted = {key: create.spec for create in guard_input.plan.of(Create) for key in create.spec.run_keys}
@@ -210,9 +210,9 @@ def created_elsewhere(guard_input: GuardInput) -> Refusal | None:
     more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
     return Refusal(
         guard="created_elsewhere",
-        message=f"the work of {names[0]}{more} is already bought under project {', '.join(projects)}",
+        message=f"the work of {names[0]}{more} was already submitted under project {', '.join(projects)}",
         hint="if the project was renamed, undo that in reconciler.yaml; "
-        "to buy it here too, pass --allow-created-elsewhere, or set guards.allow_created_elsewhere",
+        "to submit it here too, pass --allow-created-elsewhere, or set guards.allow_created_elsewhere",
     )
 
 
@@ -229,14 +229,14 @@ GUARDS: Final[tuple[Callable[[GuardInput], Refusal | None], ...]] = (
 
 
 def refusals(guard_input: GuardInput) -> tuple[Refusal, ...]:
-    """Return every guard's refusal; none where the plan would write nothing."""
+    """Return every guard's refusal; none if the plan would write nothing."""
     if not guard_input.plan.pending:
         return ()
     return tuple(refusal for guard in GUARDS if (refusal := guard(guard_input)))
 
 
 def guard_readings(guard_input: GuardInput) -> tuple[GuardReading, ...]:
-    """Return what the guards that have a limit count in a plan that would write; none in one that would not."""
+    """Return the readings of the guards that have a limit; none if the plan would write nothing."""
     if not guard_input.plan.pending:
         return ()
     number, active, given = len(guard_input.cancels), guard_input.active, guard_input.settings

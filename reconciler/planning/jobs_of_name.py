@@ -1,4 +1,4 @@
-"""What there is under one name: its spec, its jobs and what the ledger remembers. Pure."""
+"""One name: its spec, its jobs and what the ledger remembers of them. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.model import JobSpec, OwnedJob, Phase, RunKey, Unreadable
 
 
 class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
-    """What is known about one name."""
+    """The facts about one name."""
 
     name: str
     spec: JobSpec | None
@@ -22,7 +22,7 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
     not_adopted: str = ""
     """Why the job that a spec adopts for the wanted work does not count; "" if it counts or none is adopted."""
     moved: tuple[tuple[OwnedJob, str], ...] = ()
-    """Jobs that carry this name and belong to another spec, with that spec's name."""
+    """Jobs with this name in their tags that belong to another spec, with that spec's name."""
     same_work_as: OwnedJob | None = None
     """The last job that did the wanted work under another rerun and another name. For readers only."""
     memory: Memory
@@ -33,7 +33,7 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
     seen_ops: frozenset[str] = frozenset()
     """The ops of every job in the workspace."""
     replaced: frozenset[str] = frozenset()
-    """The ids of the jobs that a job in the workspace says it has replaced."""
+    """The ids of the jobs that other jobs' tags name as replaced."""
     now: float
     run_keys: frozenset[RunKey] = frozenset()
     """The wanted work, under every digest version."""
@@ -56,7 +56,7 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def unreadable_that_matter(self) -> tuple[Unreadable, ...]:
-        """The jobs with tags that cannot be read, less those that are history."""
+        """The jobs with tags that cannot be read, except ended ones of an undeclared name."""
         return tuple(it for it in self.unreadable if self.spec is not None or not it.job.phase.ended)
 
     @cached_property

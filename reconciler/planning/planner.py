@@ -1,55 +1,56 @@
-"""plan(): what is declared, what is there, what is remembered, and the time: the decision about every name.
+"""plan(): decides about every name, from the declared specs, the workspace, the ledger's memory and the time.
 
-Pure: no client, clock, logger or environment. Exactly one rule of the table applies to a name. Beside a rule about
+Pure: no client, clock, logger or environment. Exactly one rule of the table applies to a name. If that rule is about
 the wanted work, live jobs of other work under the name are decided as well.
 
-0  our tags on a job of the name cannot be read
+0  the tags of a job of the name cannot be read
      -> Hold `unreadable`, for the whole name (attention)
-0  a newer tool wrote a job of the name, and no other tags are unreadable
+0  a newer version of this tool created a job of the name, and no other tags are unreadable
      -> Hold `newer_tool`, for the whole name (attention)
-0  all tags can be read, and any job of the name has an unknown status
+0  all tags can be read, and a job of the name has an unknown status
      -> Hold `unknown_status`, for the whole name (attention)
 0  all jobs are understood, and something to cancel or replace was created from a commit that is not
    HEAD or an ancestor
      -> Hold `other_history`, for the whole name
 1  suspended
-     -> Cancel every ACTIVE job of the name `suspended`, less an adopted one; otherwise Hold
+     -> Cancel every ACTIVE job of the name `suspended`, except an adopted one; otherwise Hold
         `suspended`
 1  not declared, ACTIVE
-     -> Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several of one run key
-        Cancel all but one `duplicate`
+     -> Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several with the same run
+        key Cancel all but one `duplicate`
 1  not declared, not ACTIVE, a declared spec wants the run key of a job with this name
-     -> Keep `renamed`: it is that spec's job
+     -> Keep `renamed`: the job belongs to that spec
 1  not declared, anything else
      -> nothing: history, never deleted
 2  a job of the wanted work SUCCEEDED
-     -> Keep `succeeded`, or `adopted` (attention when the share of failed requests exceeds
+     -> Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds
         `max_failed`); ACTIVE twins: Cancel `duplicate`
 2  a job of the wanted work is ACTIVE, and none SUCCEEDED
      -> Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`
 2  a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED
-     -> Hold `unsettled`, until when
+     -> Hold `unsettled`, until the settle time has passed
 2  a job of the wanted work is STOPPING, none is ACTIVE or SUCCEEDED, and no create is unsettled
      -> Hold `stopping`
-2  the work is at rest, and the job that the spec adopts for it is gone, another's, or did other
-   work
+2  the work is at rest, and the job that the spec adopts for it is gone, belongs to another project,
+   or did other work
      -> Hold `not_adopted` (attention)
-2  the work is at rest, and memory knows a job of it that SUCCEEDED: the list does not, GET says 404
+2  the work is at rest, and the ledger has a job of it that SUCCEEDED and no longer exists (not
+   listed, GET returns 404)
      -> Keep `record_gone`
-2  the work is at rest, and memory knows a later job of it with an unexplained end: the list does
-   not, GET says 404
+2  the work is at rest, and the ledger has a later job of it that no longer exists (not listed, GET
+   returns 404) and whose end is unexplained
      -> Hold `record_gone` (attention)
 3  every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED,
-   not by us
+   but not by us
      -> Hold `cancelled` (attention): cancelled outside this tool's records, for example in the
         console
-3  every job is accounted for, no person stopped the newest, and one FAILED or TIMED_OUT with
-   answers inside
-     -> Hold `partial` (attention): a retry would buy them again
+3  every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some
+   answers
+     -> Hold `partial` (attention): a retry would submit them again
 3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
-     -> Hold `failed` (attention), with the API's own error
-3  all that is left of the work was cancelled as a duplicate, and the job that it was a duplicate of
-   is gone
+     -> Hold `failed` (attention), with the API's error
+3  all remaining jobs of the work were cancelled as duplicates, and the job that they duplicated is
+   gone
      -> Hold `record_gone` (attention)
 4  the work is to be created, and the last job of the name comes from a commit that contains HEAD
      -> Hold `checkout_behind`: this checkout is older than the job
@@ -63,14 +64,13 @@ the wanted work, live jobs of other work under the name are decided as well.
 4  no job of this run key is known
      -> Create `new`, `changed` (which part: inputs, model, …) or `rerun`
 5  an ACTIVE job of other work, or of the same work and another rerun
-     -> other work and `on_change: replace`: Cancel `superseded`, beside whatever is decided about
-        the wanted work; otherwise, and if it is adopted, Keep it `running`, and what would be
-        created is Hold `waiting`; of several of one run key that would stay, Cancel all but one
-        `duplicate`
+     -> other work and `on_change: replace`: Cancel `superseded`, in addition to the decision about
+        the wanted work; otherwise, and if it is adopted, Keep it `running`, and Hold a create
+        `waiting`; of several that would stay with the same run key, Cancel all but one `duplicate`
 
-Only if the complete spec root was loaded can a name be "not declared". A job belongs to the spec that wants its run
-key, whatever it was called, and otherwise to the name in its tags. Jobs without our project's tag do not exist here.
-Input order never matters.
+A name can be "not declared" only if the complete spec root was loaded. A job belongs to the spec that wants its run
+key, whatever its name was, and otherwise to the name in its tags. Jobs without our project's tag are ignored, except
+adopted ones. The order of the input does not matter.
 """
 
 from __future__ import annotations
@@ -111,19 +111,19 @@ WANTED: Final = (EXISTING, HELD, CREATED)
 TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNDECLARED, *WANTED)
 """Every rule. The table above and `docs/planner.md` are generated from it."""
 WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
-"""The standings beside which live jobs of other work are decided."""
+"""The standings in which live jobs of other work are decided as well."""
 RULES: Final = tuple(rule for part in TABLE for rule in part)
 
 OVERDUE_AFTER: Final = 3600
-"""A job may outlive its timeout by so many seconds before a note says so."""
+"""Seconds by which a job may exceed its timeout before a note says so."""
 
 
 def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Plan:
     """Decide about every name.
 
     Args:
-        declared: what git says.
-        observed: the whole workspace, sorted by what it is to us.
+        declared: the specs of the project, and the checkout.
+        observed: the whole workspace, sorted by owner.
         memory: what the ledger remembers; `Memory()` without one.
         now: wall clock, Unix seconds.
     """
@@ -163,13 +163,13 @@ def rule_for(case: Case) -> Rule:
 
 
 def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
-    """Say what deserves a word and changes nothing."""
+    """Return notes that change nothing about the decision."""
     if case.spec is None:
         return []
     found = []
     if any(isinstance(action, Create) for action in actions):
         found += [
-            f"{path} is not committed: a run elsewhere will not see it so"
+            f"{path} has uncommitted changes; other machines will not see them"
             for path in case.spec.files
             if path in case.uncommitted
         ]
@@ -185,32 +185,32 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
 
 
 def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
-    """Say where a change that buys again was written, if not in the spec."""
+    """Say in which file a change was made that resubmits the work, if not in the spec."""
     changed = [change.field for action in actions if isinstance(action, Create) for change in action.changes]
     places = {field: spec.defaults[field] for field in changed if field in spec.defaults}
-    return [f"{field} is written in {at.path}:{at.line}" for field, at in places.items()]
+    return [f"{field} is set in {at.path}:{at.line}" for field, at in places.items()]
 
 
 def _notes_on_name(case: Case, actions: tuple[Action, ...]) -> list[str]:
-    """Say under which other name the same work was bought before."""
+    """Say under which other name the same work was submitted before."""
     again = any(isinstance(action, Create) and action.reason is Reason.RERUN for action in actions)
     before = submitted_before(case) if again else None
-    return [f"bought before as {before.tags.name}"] if before and before.tags.name != case.name else []
+    return [f"submitted before as {before.tags.name}"] if before and before.tags.name != case.name else []
 
 
 def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
-    """Say where all that was bought is bought again for a few parts more."""
+    """Note when an input glob grew, so work that was already submitted will be submitted again."""
     changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
     before = submitted_before(case) if changed else None
     return [note] if before and (note := glob_growth.note(before, spec)) else []
 
 
 def _notes_on_adopt(spec: JobSpec) -> list[str]:
-    """Say that what a spec adopts is other work than it declares."""
+    """Say that a spec adopts a job of other work than it declares."""
     if spec.adopt is None or spec.adopt.work in {key.work for key in spec.run_keys}:
         return []
     return [
-        f"`adopt` names other work ({spec.adopt.work[:11]}) than is declared now ({spec.run_key.work[:11]})"
+        f"`adopt` names other work ({spec.adopt.work[:11]}) than the spec declares now ({spec.run_key.work[:11]})"
     ]
 
 
@@ -219,21 +219,21 @@ def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
         return []
     found = []
     if owned.tags.name != case.name:
-        found.append(f"bought as {owned.tags.name}")
+        found.append(f"submitted as {owned.tags.name}")
     if owned.tags.settings != case.spec.settings and not owned.adopted:
         found.append(
-            "settings changed (metadata, timeout_hours or on_remove): takes effect with the next run"
+            "settings changed (metadata, timeout_hours or on_remove): they take effect with the next job"
         )
     if owned.phase is Phase.ACTIVE:
         if owned.tags.on_remove != case.spec.on_remove and not owned.adopted:
-            found.append(f"the running job still carries on_remove={owned.tags.on_remove}")
+            found.append(f"the running job still has on_remove={owned.tags.on_remove}")
         if case.now > owned.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
             found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
     return found
 
 
 def table() -> str:
-    """Return the table of cases and outcomes as it is in this module's docstring."""
+    """Return the table of cases and outcomes for this module's docstring."""
     lines = []
     parts = [[(rule.case, rule.outcome) for rule in part] for part in TABLE]
     for number, part in enumerate((*parts, [(other_work.CASE, other_work.OUTCOME)])):

@@ -1,10 +1,10 @@
-"""What fits into the workspace: creates beyond the quota of pending requests are held, in order of name.
+"""Holds the creates that exceed the quota of pending requests, in order of name. Pure: a plan in, a plan out.
 
-Pure, and after the planner: a plan goes in, a plan comes out. The API refuses a job that does not fit, so it is better
-not to send it. What is pending is a lower bound, since jobs show no total until the API has validated them.
+The API refuses a job that exceeds its quota, so the tool does not send it. The number of pending requests is a lower
+bound, because a job shows no total until the API has validated it.
 
-    the job does not fit among what is pending now
-        -> Hold `quota`; a later apply takes it
+    the job does not fit beside the requests that are pending now
+        -> Hold `quota`; a later apply creates it
     it does not fit even into an empty workspace
         -> Hold `quota` (attention)
     it replaces a job, and fits once that one is gone
@@ -29,21 +29,21 @@ class Quota(Struct, frozen=True, kw_only=True):
     """How many requests may be pending."""
 
     workspace: int
-    """Everybody's together."""
+    """Of all projects together."""
     project: int | None = None
-    """Ours; None for no limit of our own."""
+    """Of this project; None for no limit of its own."""
 
     def exceeded_by(self, pending: Pending, requests: int) -> str:
-        """Say what so many more requests exceed; "" where they fit."""
+        """Return which limit that many more requests exceed, with numbers; "" if they fit."""
         if self.project is not None and pending.own + requests > self.project:
             return (
-                f"{pluralize(requests, 'request')} beside {pending.own:,} pending of ours are more than the "
-                f"{self.project:,} of limits.max_pending"
+                f"{pluralize(requests, 'request')} and {pending.own:,} pending requests of this project exceed "
+                f"limits.max_pending ({self.project:,})"
             )
         if pending.own + pending.others + requests > self.workspace:
-            others = f"{pending.own:,} of ours and {pending.others:,} of others"
+            others = f"{pending.own:,} of this project and {pending.others:,} of others"
             new = pluralize(requests, "request")
-            return f"{new} beside {others} pending are more than the workspace's {self.workspace:,}"
+            return f"{new} and the pending ones ({others}) exceed the workspace's limit of {self.workspace:,}"
         return ""
 
 
@@ -51,9 +51,9 @@ def apply_quota(plan: Plan, pending: Pending, quota: Quota) -> Plan:
     """Hold the creates that do not fit.
 
     Args:
-        plan: as it was decided, sorted by name.
-        pending: what the workspace works on.
-        quota: how much it may.
+        plan: the plan, sorted by name.
+        pending: the requests that are pending now.
+        quota: how many may be pending.
     """
     decisions = []
     for decision in plan.decisions:
@@ -64,7 +64,7 @@ def apply_quota(plan: Plan, pending: Pending, quota: Quota) -> Plan:
             pending = replace(pending, own=pending.own + requests)
         elif freed := _capacity_freed(decision, requests, pending, quota):
             decisions.append(_cancel_before_create(decision, exceeded))
-            # Others may be created before the old one has stopped: for them there is the lesser room of both.
+            # Others may be created before the old job has stopped, so they get the smaller room of before and after.
             pending = replace(pending, own=pending.own + max(0, requests - freed))
         else:
             decisions.append(
@@ -78,13 +78,13 @@ def _replaced(decision: Decision) -> list[Cancel]:
 
 
 def _capacity_freed(decision: Decision, requests: int, pending: Pending, quota: Quota) -> int:
-    """Return how many pending requests end with what is replaced, 0 where that is not room enough."""
+    """Return how many pending requests end with the replaced jobs, 0 if that does not make enough room."""
     freed = min(sum(remaining_requests(cancel.owned) or 0 for cancel in _replaced(decision)), pending.own)
     return 0 if quota.exceeded_by(replace(pending, own=pending.own - freed), requests) else freed
 
 
 def _cancel_before_create(decision: Decision, exceeded: str) -> Decision:
-    """Cancel what is replaced first."""
+    """Mark the replaced jobs to be cancelled before the create."""
     replaced = _replaced(decision)
     actions = tuple(
         replace(action, cancel_before_create=True)
@@ -92,24 +92,24 @@ def _cancel_before_create(decision: Decision, exceeded: str) -> Decision:
         else action
         for action in decision.actions
     )
-    note = f"{exceeded}, so what it replaces is cancelled before it is created"
+    note = f"{exceeded}, so the job that it replaces is cancelled first"
     return replace(decision, actions=actions, notes=(*decision.notes, note))
 
 
 def _held(decision: Decision, *, never: bool, exceeded: str) -> Decision:
-    """Hold the create, and keep what it would replace: of twins the oldest.
+    """Hold the create, and keep the job that it would replace; of twins, the oldest.
 
     Args:
         decision: about one name.
         never: whether not even an empty workspace has room for it.
-        exceeded: what is exceeded.
+        exceeded: which limit is exceeded, with numbers.
     """
     hold = Hold(
         reason=Reason.QUOTA,
         detail=exceeded,
-        hint="split the job, or raise the limit where the API allows more"
+        hint="split the job, or raise the limit if the API allows more"
         if never
-        else "run again once some of them are answered",
+        else "run again when some of them are answered",
         attention=never,
     )
     replaced = _replaced(decision)
@@ -120,7 +120,9 @@ def _held(decision: Decision, *, never: bool, exceeded: str) -> Decision:
             actions.append(hold)
         elif isinstance(action, Cancel) and action in replaced:
             kept = Keep(
-                job=action.owned.job, reason=Reason.RUNNING, detail="what would replace it does not fit"
+                job=action.owned.job,
+                reason=Reason.RUNNING,
+                detail="the job that would replace it does not fit",
             )
             actions.append(duplicate(action.owned, staying) or kept)
         else:
@@ -129,6 +131,6 @@ def _held(decision: Decision, *, never: bool, exceeded: str) -> Decision:
 
 
 def remaining_requests(owned: OwnedJob) -> int | None:
-    """Return how many requests of a live job of ours are still to be answered; None where nobody knows."""
+    """Return how many requests of a live job of ours have no answer yet; None if that is not known."""
     total = owned.requests
     return None if total is None else max(0, total - owned.job.completed_requests)

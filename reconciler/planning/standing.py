@@ -1,4 +1,4 @@
-"""What a name stands at: one of a fixed list of cases. The planner decides by it; `status` and `wait` show it.
+"""The standing of a name: one of a fixed list of cases. The planner decides by it; `status` and `wait` show it.
 
 Each standing belongs to one rule (`reconciler.planning.rules`), and exactly one rule applies to each name.
 """
@@ -9,14 +9,14 @@ from enum import StrEnum
 
 
 class Standing(StrEnum):
-    """Where a name stands. `docs/planner.md` has the case and the outcome of each."""
+    """The case that a name is in. `docs/planner.md` has the case and the outcome of each."""
 
-    # The whole name is untouchable.
+    # The whole name must not be touched.
     UNREADABLE = "unreadable"
     NEWER_TOOL = "newer_tool"
     UNKNOWN_STATUS = "unknown_status"
     OTHER_HISTORY = "other_history"
-    # Nothing is wanted of the name.
+    # No work is wanted under the name.
     SUSPENDED = "suspended"
     REMOVED = "removed"
     RENAMED = "renamed"
@@ -29,7 +29,7 @@ class Standing(StrEnum):
     NOT_ADOPTED = "not_adopted"
     SUCCESS_GONE = "success_gone"
     RECORD_GONE = "record_gone"
-    # The wanted work has ended, and a person decides.
+    # The wanted work has ended, and a person decides what comes next.
     CANCELLED = "cancelled"
     PARTIAL = "partial"
     FAILED = "failed"

@@ -1,1 +1,1 @@
-"""A plan as a document: saved, loaded, compared with a newer plan, and what came of it."""
+"""A plan as a document: saved, loaded, compared with a newer plan, and its outcomes."""

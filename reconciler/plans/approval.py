@@ -1,14 +1,14 @@
-"""What the later rounds of one run may buy, beyond the plan that was agreed to. Pure.
+"""What the later rounds of one run may create, beyond the approved plan. Pure.
 
-`apply --wait` plans again whenever something has changed. Whoever agreed saw the names and their work; so a later
-round buys nothing but that work, and of it only
+`apply --wait` plans again when something has changed. The person who approved the plan saw the names and their work, so
+a later round creates only that work, and of it only
 
-    a further attempt, as the spec's own `retry` asks for        Create `retry`
-    what the quota held up in the plan that was agreed to        any Create of that run key
+    a further attempt, as the spec's `retry` allows              Create `retry`
+    work that the quota held in the approved plan                any Create of that run key
 
-It never cancels, never takes part of a replacement, and never sends again what this run has sent once: a create that
-was refused, or whose answer was lost, is left to the next apply. A saved plan says no work for what it holds up, so
-of a saved plan only its creates are tried again.
+A later round never cancels, never does only a part of a replacement, and never sends again what this run has sent
+before: a create that was refused, or whose response was lost, is left to the next apply. A saved plan does not contain
+the work of its holds, so of a saved plan only the creates are tried again.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ from reconciler.plans.document import CreateDoc, PlanDoc
 
 
 class NamedWork(NamedTuple):
-    """A piece of work under its name."""
+    """A run key under its name."""
 
     name: str
     run_key: RunKey
 
 
 class Attempt(NamedTuple):
-    """One create that was planned."""
+    """One planned create."""
 
     work: NamedWork
     number: int
 
 
 class Approval(Struct, frozen=True, kw_only=True):
-    """What a person, or a saved plan, agreed to."""
+    """What a person, or a saved plan, approved."""
 
     works: frozenset[NamedWork] = frozenset()
-    """What may be tried again."""
+    """Work that may be tried again."""
     held: frozenset[NamedWork] = frozenset()
-    """What may be bought once there is room."""
+    """Work that may be created once there is room."""
     tried: frozenset[Attempt] = field(default_factory=frozenset)
-    """What this run has sent, or tried to."""
+    """Creates that this run has sent, or has tried to send."""
 
     @property
     def names_held(self) -> frozenset[str]:
-        """The names that the quota held up."""
+        """The names that the quota held."""
         return frozenset(work.name for work in self.held)
 
     def record_attempts(self, plan: Plan) -> Approval:
-        """Return the same after a plan was carried out."""
+        """Return the approval after a plan was carried out."""
         done = (Attempt(NamedWork(it.spec.name, it.spec.run_key), it.attempt) for it in plan.of(Create))
         return replace(self, tried=self.tried | frozenset(done))
 
@@ -66,7 +66,7 @@ class Approval(Struct, frozen=True, kw_only=True):
         return work in self.held or (work in self.works and standing is Standing.RETRY)
 
     def restrict(self, plan: Plan) -> Plan:
-        """Return a plan less everything that was not agreed to."""
+        """Return a plan without everything that was not approved."""
         return replace(plan, decisions=tuple(map(self._restrict, plan.decisions)))
 
     def _restrict(self, decision: Decision) -> Decision:
@@ -79,13 +79,13 @@ class Approval(Struct, frozen=True, kw_only=True):
 
 
 def approval_of(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None = None) -> Approval:
-    """Return what agreeing to a plan allows later.
+    """Return what the approval of a plan allows later.
 
     Args:
-        plan: what was shown and agreed to.
-        saved: the plan file that it was cut down to, where there was one.
-        done: what was left of it and carried out, where another runner had written first. What it holds up is bought
-            later only where `plan` would have bought it or held it up, too.
+        plan: the plan that was shown and approved.
+        saved: the plan file that it was reduced to, if there is one.
+        done: the part that was carried out, if another runner wrote first. Work that it holds may be created later only
+            if `plan` creates or holds it too.
     """
     done = done or plan
     if saved is not None:
@@ -96,8 +96,8 @@ def approval_of(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None =
         )
         return Approval(works=frozenset(creates)).record_attempts(done)
     works = {it.name: NamedWork(it.name, it.spec.run_key) for it in plan.decisions if it.spec is not None}
-    bought = {create.spec.name for create in plan.of(Create)}
-    names = _held(plan) | (_held(done) & bought)
+    created = {create.spec.name for create in plan.of(Create)}
+    names = _held(plan) | (_held(done) & created)
     held = (work for name, work in works.items() if name in names)
     return Approval(works=frozenset(works.values()), held=frozenset(held)).record_attempts(done)
 

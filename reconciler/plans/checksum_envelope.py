@@ -1,6 +1,7 @@
-"""Files that carry a digest of themselves: plans and snapshots.
+"""Files that contain a digest of themselves: plans and snapshots.
 
-The digest detects corruption and cut files. It is no defence against malice: whoever reads such a file looks again.
+The digest detects damaged and truncated files. It is no defence against malice: the code that reads such a file checks
+its content again.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import digests
 
 MAX_BYTES: Final = 256_000_000
-"""A file larger than this is none of ours."""
+"""A larger file was not written by this tool."""
 
 
 def wrap(kind: str, body: bytes) -> bytes:
     """Return the bytes of a file: indented JSON, with the digest of the body in front.
 
     Args:
-        kind: what the body is called in the file: `plan`, `snapshot`.
+        kind: the key of the body in the file: `plan`, `snapshot`.
         body: a JSON object without white space.
     """
     sealed = msgspec.json.encode({"digest": f"sha256:{digests.sha256(body)}", kind: msgspec.Raw(body)})
@@ -31,13 +32,13 @@ def unwrap(kind: str, data: bytes, *, version: str, hint: str) -> bytes:
     """Return the body of a file.
 
     Args:
-        kind: what the body is called in the file.
-        data: the file.
-        version: the format version that is understood: another minor one is, another major one is not.
-        hint: how to make such a file again.
+        kind: the key of the body in the file.
+        data: the content of the file.
+        version: the format version that this tool reads; another minor version is accepted, another major one is not.
+        hint: how to create such a file again.
 
     Raises:
-        ReconcilerError: it is no such file, is of another major version, or was altered after it was saved.
+        ReconcilerError: it is not such a file, has another major version, or was altered after it was saved.
     """
     if len(data) > MAX_BYTES:
         raise ReconcilerError(f"this is not a {kind} file: it is too large", hint=hint)
@@ -51,8 +52,8 @@ def unwrap(kind: str, data: bytes, *, version: str, hint: str) -> bytes:
     if found.partition(".")[0] != version.partition(".")[0]:
         raise ReconcilerError(
             f"this {kind} file has format version {found[:20]!r}, and this version reads {version}",
-            hint="use the version of the tool that made it, or " + hint,
+            hint="use the version of the tool that wrote it, or " + hint,
         )
     if digest != f"sha256:{digests.sha256(body)}":
-        raise ReconcilerError(f"the {kind} file was altered or cut after it was saved", hint=hint)
+        raise ReconcilerError(f"the {kind} file was altered or truncated after it was saved", hint=hint)
     return body

@@ -1,6 +1,6 @@
-"""The shape of a plan as a document: what every renderer shows and what a plan file holds.
+"""A plan as a document: what every renderer shows and what a plan file contains.
 
-`schemas/plan.schema.json` is generated from these types. `plan_file` makes documents of plans, writes and reads them.
+`schemas/plan.schema.json` is generated from these types. `plan_file` turns plans into documents, writes and reads them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 from reconciler.model import Target
 
 FORMAT_VERSION: Final = "1.0"
-"""Readers ignore fields they do not know within a major version, and refuse another major version."""
+"""Readers ignore unknown fields within a major version, and refuse another major version."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -20,7 +20,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChangeDoc(_Part, frozen=True, kw_only=True):
-    """One field of the work that differs from what was bought before."""
+    """One field of the work that differs from the job before."""
 
     field: str
     before: str
@@ -28,7 +28,7 @@ class ChangeDoc(_Part, frozen=True, kw_only=True):
 
 
 class UploadDoc(_Part, frozen=True, kw_only=True):
-    """A local file that a create sends."""
+    """A local file that a create uploads."""
 
     path: str
     sha256: str
@@ -47,34 +47,34 @@ class JobDoc(_Part, frozen=True, kw_only=True):
 
 
 class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="create"):
-    """Buy work. Holds as long as nobody has bought this run key."""
+    """Create a job. Valid while no job has this run key."""
 
     reason: str
     precondition: str = ""
-    """What must hold when it is applied, in words; apply looks for itself."""
+    """The condition for applying it, in words; `apply` checks for itself."""
     work: str
     rerun: str = ""
     attempt: int = 1
     requests: int | None = None
-    """None where an uploaded file hides it."""
+    """None if it is not known, because an input is an uploaded file."""
     uploads: tuple[UploadDoc, ...] = ()
     changes: tuple[ChangeDoc, ...] = ()
 
 
 class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cancel"):
-    """Stop a job. Holds as long as it is queued or running."""
+    """Cancel a job. Valid while it is queued or running."""
 
     reason: str
     precondition: str = ""
-    """What must hold when it is applied, in words; apply looks for itself."""
+    """The condition for applying it, in words; `apply` checks for itself."""
     job: JobDoc
-    """As it was before; afterwards it is cancelled."""
+    """The job before the cancel."""
     cancel_before_create: bool = False
-    """True where there is no room for it beside what replaces it: that is created once this has stopped."""
+    """True if the workspace has no room for both jobs: the replacement is created once this one has stopped."""
 
 
 class KeepDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="keep"):
-    """Leave things as they are."""
+    """Change nothing."""
 
     reason: str
     job: JobDoc | None = None
@@ -83,7 +83,7 @@ class KeepDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="keep"):
 
 
 class HoldDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="hold"):
-    """Do nothing although something is wanted."""
+    """Wait, although work is wanted."""
 
     reason: str
     job: JobDoc | None = None
@@ -98,15 +98,15 @@ _A = TypeVar("_A", bound=ActionDoc)
 
 
 class DecisionDoc(_Part, frozen=True, kw_only=True):
-    """All that is to be done about one name."""
+    """All actions for one name."""
 
     name: str
     declared_at: str = ""
-    """`file:line` of the spec; "" where the name is not declared."""
+    """`file:line` of the spec; "" if the name is not declared."""
     family: str = ""
-    """What the jobs of this spec are called together (`backfill-*`); "" for a spec of one job."""
+    """The name of all jobs of this spec together (`backfill-*`); "" for a spec of one job."""
     standing: str
-    """What the name stands at: `docs/planner.md` lists the cases."""
+    """The standing of the name: `docs/planner.md` lists them."""
     actions: tuple[ActionDoc, ...]
     notes: tuple[str, ...] = ()
 
@@ -126,7 +126,7 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
 
 
 class TargetDoc(_Part, frozen=True, kw_only=True):
-    """Which workspace of which API."""
+    """The API and the project."""
 
     base_url: str
     project: str
@@ -134,12 +134,12 @@ class TargetDoc(_Part, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, target: Target) -> TargetDoc:
-        """Write a target down."""
+        """Return a target as a document."""
         return cls(base_url=target.base_url, project=target.project, sandbox=target.sandbox)
 
     @property
     def value(self) -> Target:
-        """The target that was written down."""
+        """The target that this document describes."""
         return Target(base_url=self.base_url, project=self.project, sandbox=self.sandbox)
 
 
@@ -152,7 +152,7 @@ class GuardDoc(_Part, frozen=True, kw_only=True):
 
 
 class GuardReadingDoc(_Part, frozen=True, kw_only=True):
-    """What a guard counts in the plan, beside the most that it lets pass."""
+    """The number that a guard counts in the plan, and the largest that it allows."""
 
     guard: str
     value: float
@@ -169,17 +169,17 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     unchanged: int
     attention: int
     requests: int
-    """Requests that the plan buys, as far as they are known."""
+    """Requests that the plan submits, as far as they are known."""
     requests_unknown: int
     """Creates whose number of requests is not known."""
     lost_answers: int
     """Requests that the cancelled jobs have already answered."""
     upload_bytes: int = 0
-    """Bytes of the input files of what is bought, each content once. What the workspace holds already is not sent."""
+    """Bytes of the input files of all creates, each content once. Files that the workspace already has are not sent."""
 
 
 class PlanDoc(_Part, frozen=True, kw_only=True):
-    """A plan with all that its reader needs."""
+    """A plan with everything that its reader needs."""
 
     format_version: str
     tool_version: str
@@ -190,15 +190,15 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     branch: str = ""
     dirty: bool = False
     observed_at: str | None = None
-    """RFC 3339: when the jobs were read, where that was not when the plan was made."""
+    """RFC 3339: when the jobs were read, if the plan was made from a snapshot."""
     jobs_read: int = 0
     jobs_owned: int = 0
     selected: int | None = None
-    """How many specs a selection holds; None where all are considered."""
+    """How many specs are selected; None if all are."""
     not_considered: int = 0
     summary: SummaryDoc
     guards: tuple[GuardDoc, ...] = ()
-    """Those that refuse."""
+    """The guards that refuse the plan."""
     guard_readings: tuple[GuardReadingDoc, ...] = ()
     decisions: tuple[DecisionDoc, ...]
 

@@ -1,4 +1,4 @@
-"""How far each name is from its end, by its standing in a plan. Pure.
+"""How far each name is, by its standing in a plan. Pure.
 
 `READINESS` has every standing. A name that a person has to look at is ATTENTION whatever its standing, unless it only
 waits for a status that is not known.
@@ -17,7 +17,7 @@ from reconciler.plans.document import CreateDoc, DecisionDoc
 
 
 class Readiness(StrEnum):
-    """How far a name is from its end."""
+    """How far a name is."""
 
     DONE = "done"
     RUNNING = "running"
@@ -60,8 +60,8 @@ def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Rea
     """Return how far one name is.
 
     Args:
-        decision: what would be done about it.
-        held: names that the quota holds up and that whoever waits may buy once there is room.
+        decision: the decision about it.
+        held: names that the quota holds and that the waiting command may create once there is room.
     """
     standing = Standing(decision.standing)
     has_room_later = standing is Standing.NO_ROOM and decision.name in held and not decision.attention
@@ -82,7 +82,7 @@ def readiness_by_name(
 
 
 def awaited(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()) -> Mapping[str, str]:
-    """Return the jobs whose end is waited for: job id to name. A hold that no job explains has none."""
+    """Return the jobs to wait for: job id to name. A hold without a job has none."""
     return {
         action.job.id: it.name
         for it in decisions
@@ -94,27 +94,27 @@ def awaited(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """How far one job, or several together, have come."""
+    """The progress of one job, or of several together."""
 
     name: str
     completed: int
     failed: int
     total: int | None
-    """None, or nothing to divide by, until the API has counted."""
+    """None until the API has counted the requests."""
     seconds_left: float | None
-    """As the pace so far promises; None where there is none yet."""
+    """Estimated from the pace so far; None if nothing is completed yet."""
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1; 0 where the total is not known."""
+        """The completed share, 0 to 1; 0 if the total is not known."""
         return min(1.0, self.completed / self.total) if self.total else 0.0
 
 
 def job_progress(name: str, job: Job, now: float) -> JobProgress:
-    """Return how far a job has come.
+    """Return the progress of a job.
 
     Args:
-        name: what it is called here.
+        name: the name to show.
         job: as the API returned it.
         now: wall clock, Unix seconds.
     """
@@ -132,7 +132,7 @@ def job_progress(name: str, job: Job, now: float) -> JobProgress:
 
 
 def aggregate(parts: Iterable[JobProgress], name: str) -> JobProgress:
-    """Return several as one: they run side by side, so the slowest says when all are done."""
+    """Return several as one: they run concurrently, so the slowest one determines the time left."""
     found = tuple(parts)
     left = [it.seconds_left for it in found if it.seconds_left is not None]
     return JobProgress(

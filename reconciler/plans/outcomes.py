@@ -1,4 +1,4 @@
-"""What came of each action of a plan: values, for the renderers and for the exit code."""
+"""The outcome of each action of a plan, for the renderers and for the exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.model import Job, Phase
 
 
 class Created(Struct, frozen=True, kw_only=True):
-    """A job was made, or one whose answer was lost was found."""
+    """A job was created, or found after its response was lost."""
 
     name: str
     job: Job
@@ -21,7 +21,7 @@ class Created(Struct, frozen=True, kw_only=True):
 
 
 class Cancelled(Struct, frozen=True, kw_only=True):
-    """A job is stopping, or had ended before the cancel came."""
+    """A job is stopping, or had ended before the cancel arrived."""
 
     name: str
     job: Job
@@ -33,42 +33,42 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 
 
 class Failed(Struct, frozen=True, kw_only=True):
-    """An action certainly had no effect, or not the one that was wanted."""
+    """An action certainly had no effect, or not the intended one."""
 
     name: str
     action: str
     error: ReconcilerError
     job: Job | None = None
-    """The job that was made all the same, where the API altered its tags."""
+    """The job that was created nevertheless, if the API altered its tags."""
     unsent: str = ""
     """The op that was claimed for a create that was not sent; "" otherwise."""
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
-    """Nobody can tell yet whether an action had an effect."""
+    """Whether an action had an effect is not known yet."""
 
     name: str
     action: str
     error: ReconcilerError
     until: float | None
-    """Unix seconds after which a new run can tell; None where any time will do."""
+    """Unix seconds: a run after this time can determine the outcome; None if a run at any time can."""
 
 
 class Skipped(Struct, frozen=True, kw_only=True):
-    """An action was not begun."""
+    """An action was not started."""
 
     name: str
     action: str
     why: str
     unsent: str = ""
-    """The op that was claimed for a create, which was not sent; "" otherwise."""
+    """The op that was claimed for a create; "" for other actions."""
 
 
 Outcome: TypeAlias = Created | Cancelled | Failed | Unknown | Skipped
 
 
 def exit_codes(outcomes: Iterable[Outcome]) -> set[ExitCode]:
-    """Return what the outcomes say about how the command ends."""
+    """Return the exit codes that follow from the outcomes."""
     bad = wrote = False
     for outcome in outcomes:
         bad = bad or isinstance(outcome, Failed | Unknown | Skipped)

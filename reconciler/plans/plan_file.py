@@ -1,4 +1,7 @@
-"""Plans as files: make a document of a plan, save it, load it. `staleness` defends against malice: it plans again."""
+"""Turns a plan into a document, and a document into a file and back.
+
+`staleness` protects against a manipulated file: it plans again.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def plan_document(
     guard_readings: Sequence[GuardReading] = (),
     now: float,
 ) -> PlanDoc:
-    """Make a document of a plan. Pure."""
+    """Return a plan as a document. Pure."""
     return PlanDoc(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
@@ -105,7 +108,7 @@ LIVE: Final = "the job is queued or running"
 
 
 def _precondition_of_create(attempt: int) -> str:
-    failed = f", but {attempt - 1} that failed" if attempt > 1 else ""
+    failed = f", except {attempt - 1} that failed" if attempt > 1 else ""
     return f"no job has this work and rerun{failed}"
 
 
@@ -165,24 +168,26 @@ def encode(document: PlanDoc) -> bytes:
     return checksum_envelope.wrap("plan", msgspec.json.encode(document, order="deterministic"))
 
 
-HINT: Final = "make it again: reconciler plan -o plan.json"
+HINT: Final = "create it again: reconciler plan -o plan.json"
 
 
 def decode(data: bytes) -> PlanDoc:
     """Read a plan file.
 
     Raises:
-        ReconcilerError: it is no plan file, is of another major version, was altered after it was saved, or names
-            files outside of the project.
+        ReconcilerError: it is not a plan file, has another major version, was altered after it was saved, or names
+            files outside the project.
     """
     body = checksum_envelope.unwrap("plan", data, version=FORMAT_VERSION, hint=HINT)
     try:
         document = msgspec.json.decode(body, type=PlanDoc)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise ReconcilerError(f"the plan file does not hold a whole plan: {error}", hint=HINT) from error
+        raise ReconcilerError(
+            f"the plan file does not contain a complete plan: {error}", hint=HINT
+        ) from error
     for path in _paths(document):
         if _leads_out(path):
-            raise ReconcilerError(f"the plan file names a file outside of the project: {path}", hint=HINT)
+            raise ReconcilerError(f"the plan file names a file outside the project: {path}", hint=HINT)
     return document
 
 
@@ -195,5 +200,5 @@ def _paths(document: PlanDoc) -> Iterator[str]:
 
 
 def _leads_out(path: str) -> bool:
-    """Whether a path is none beneath the project root, on any system."""
+    """Return whether a path leads out of the project root, on any system."""
     return re.match(r"([A-Za-z]:)?[/\\]", path) is not None or ".." in re.split(r"[/\\]", path)

@@ -1,4 +1,4 @@
-"""What a run has gathered, and what it has decided."""
+"""The data that a run has gathered, and its plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.plans.document import PlanDoc
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """What was gathered, and what was decided."""
+    """The data that a run has gathered, and its plan."""
 
     declared: Declared
     observed: Observed
@@ -22,4 +22,4 @@ class PlannedRun:
     refusals: tuple[Refusal, ...]
     document: PlanDoc
     remarks: tuple[str, ...] = ()
-    """How a saved plan and this one differ harmlessly."""
+    """Harmless differences between a saved plan and this one."""

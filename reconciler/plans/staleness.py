@@ -1,9 +1,9 @@
-"""What of a saved plan still holds.
+"""Compares a saved plan with a fresh one.
 
-A saved plan is a promise about actions, not about the workspace. When it is applied, everything is gathered and
-planned again, and only what stands in both plans is done. A saved action that the fresh plan lacks is either
-satisfied (progress made it unnecessary: the job ended, somebody bought the work) or broken (the plan is stale). Jobs
-that merely run on never make a plan stale.
+A saved plan is a promise about actions, not about the workspace. `apply` gathers and plans again, and does only the
+actions that are in both plans. A saved action that the fresh plan lacks is either satisfied (no longer needed: the job
+ended, or another run created the work) or broken (the plan is stale). Progress of running jobs never makes a plan
+stale.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ ActionKey: TypeAlias = "tuple[str, ...]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlanResult:
-    """What a saved plan and a fresh one make of each other."""
+    """The result of comparing a saved plan with a fresh one."""
 
     plan: Plan
-    """The fresh plan, less the actions that the saved one does not hold."""
+    """The fresh plan, without the actions that the saved one does not have."""
     satisfied: tuple[str, ...]
-    """Saved actions that progress has made unnecessary."""
+    """Saved actions that are no longer needed."""
     broken: tuple[str, ...]
-    """Saved actions that neither hold nor are unnecessary, with what is planned instead; they are never done."""
+    """Saved actions that are needed and no longer planned, with what is planned instead; they are never done."""
     extra: tuple[str, ...]
-    """Actions that only the fresh plan holds; they are never done."""
+    """Actions that only the fresh plan has; they are never done."""
 
 
 def check_target(saved: PlanDoc, target: Target) -> None:
@@ -47,12 +47,12 @@ def check_target(saved: PlanDoc, target: Target) -> None:
         raise StalePlanError(
             f"the plan was made for project {made_for.project} on {made_for.host}, "
             f"and this is project {target.project} on {target.host}",
-            hint="apply it where it was made for, or plan again here",
+            hint="apply it in that project, or plan again here",
         )
 
 
 def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> SavedPlanResult:
-    """Cut a fresh plan down to what a saved one holds. Pure."""
+    """Reduce a fresh plan to the actions of a saved one. Pure."""
     promised = {
         _saved_key(decision.name, action): action
         for decision in saved.decisions
@@ -70,7 +70,9 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
     ahead = {cancel.owned.job.id for cancel in fresh.of(Cancel) if cancel.cancel_before_create}
     for key, action in promised.items():
         if isinstance(action, CancelDoc) and not action.cancel_before_create and action.job.id in ahead:
-            broken.append(f"cancel {key[1]}: now before what replaces it is created, for lack of room")
+            broken.append(
+                f"cancel {key[1]}: there is no room for both jobs, so it would now be cancelled before the create"
+            )
         elif key not in present:
             progress = _progress(action, fresh, observed)
             words = f"{_verb(key)} {key[1]}"
@@ -121,7 +123,7 @@ def _verb(key: ActionKey) -> str:
 
 
 def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) -> str:
-    """Say how the world has made a saved action unnecessary; "" where it has not."""
+    """Return why a saved action is no longer needed; "" if it is."""
     match action:
         case CreateDoc():
             key = RunKey(action.work, action.rerun)
@@ -135,7 +137,7 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
                 for keep in decision.of(Keep)
                 if keep.job is None or theirs.get(keep.job.id) in decision.spec.run_keys
             )
-            return next((f"already bought, {keep.reason}" for keep in keeps), "")
+            return next((f"already submitted, {keep.reason}" for keep in keeps), "")
         case CancelDoc():
             jobs = (*(it.job for it in observed.owned), *(it.job for it in observed.unreadable))
             live = {job.id for job in jobs if job.phase in (Phase.ACTIVE, Phase.UNKNOWN)}
@@ -145,15 +147,15 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
 
 
 def _instead(name: str, fresh: Plan) -> str:
-    """Say what the fresh plan says about a name."""
+    """Return what the fresh plan does about a name."""
     decision = next((decision for decision in fresh.decisions if decision.name == name), None)
     if decision is None:
-        return "nothing is to be done about it now"
+        return "now there is nothing to do"
     return "now " + ", ".join(_words(action) for action in decision.actions)
 
 
 def _changed(action: CreateDoc | CancelDoc, name: str, fresh: Plan) -> str:
-    """Name the input files of a create that are other bytes by now, with both digests."""
+    """Name the input files of a create whose content has changed, with both digests."""
     if isinstance(action, CancelDoc):
         return ""
     decision = next((decision for decision in fresh.decisions if decision.name == name), None)

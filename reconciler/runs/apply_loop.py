@@ -1,7 +1,7 @@
-"""The later rounds of one run: whenever something has changed, look, and buy what the agreement allows.
+"""The later rounds of one run: when something has changed, plan again and create what the approval allows.
 
-Each round goes the same way as an apply: the whole list, a fresh plan, the guards, a claim, a durable intent. The lock
-is held for a round and not while nothing happens, so that an hourly apply on the same host goes on.
+Each round takes the same steps as an apply: the whole list, a fresh plan, the guards, a claim, a durable intent. The
+lock is held only during a round, so that an hourly apply on the same host is not blocked.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from reconciler.settings import Guards
 
 @dataclass(kw_only=True)
 class ApplyLoop:
-    """What the rounds of one run share, and what came of them."""
+    """The rounds of one run, and their outcomes."""
 
     run: RunContext[Writer]
     declared: Declared
-    """As it was read in the first place: what is edited meanwhile is for the next apply."""
+    """The specs as they were read at the start; the next apply reads later edits."""
     approval: Approval
     requests_submitted: int
-    """Requests that this run has bought: a budget is for all of its rounds."""
+    """Requests that this run has submitted: a budget is for all of its rounds."""
     locked: Callable[[], AbstractContextManager[None]]
     report: Callable[[PlannedRun, tuple[Outcome, ...]], object]
-    """Is told what a round has done."""
+    """Called with the plan and the outcomes of each round."""
     outcomes: tuple[Outcome, ...] = ()
     refusals: list[Refusal] = field(default_factory=list)
-    """What the guards refused."""
+    """The refusals of all rounds."""
 
     def run_round(self) -> PlannedRun:
-        """Read everything, do what may be done now, and return how it stands.
+        """Read everything, do what the approval allows, and return the new plan.
 
         Raises:
             ListingError: the list of jobs could not be read whole.
@@ -59,7 +59,7 @@ class ApplyLoop:
                     reconcile.publish(self.run)
                     return planned
                 self._act()
-        except LockHeldError:  # somebody else applies: the next look tells what is left
+        except LockHeldError:  # another apply is running: the next round sees its result
             return self._gather()
         return self._gather()
 
@@ -71,7 +71,7 @@ class ApplyLoop:
         planned, outcomes = reconcile.apply(
             run, self.declared, lambda it: not it.refusals, approval=self.approval
         )
-        self.approval = self.approval.record_attempts(planned.plan)  # what was refused is not asked for again
+        self.approval = self.approval.record_attempts(planned.plan)  # a refused create is not tried again
         self.refusals += planned.refusals
         if outcomes:
             self.requests_submitted += requests_of(planned.plan)
@@ -88,5 +88,5 @@ class ApplyLoop:
 
 
 def requests_of(plan: Plan) -> int:
-    """Return how many requests a plan buys, as far as they are known."""
+    """Return how many requests a plan submits, as far as they are known."""
     return sum(create.spec.requests or 0 for create in plan.of(Create))

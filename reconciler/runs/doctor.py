@@ -1,8 +1,8 @@
-"""What can be found out about a set-up and about an API whose documentation leaves much open.
+"""Checks a set-up, and measures API behaviour that is undocumented.
 
-`examine` looks without buying anything. `experiment` buys one job of one request, stops it, and reports what nobody
-has documented: whether tags come back as they were sent, how long the list lags, what a second cancel answers, what
-the metadata filter does. Its job carries a project of its own, so that no plan ever sees it.
+`examine` creates nothing. `experiment` creates a job of one request, cancels it, and reports: whether tags come back as
+they were sent, how long the list lags, what a second cancel returns, and what the metadata filter does. The job has a
+project of its own, so that no plan includes it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ SKEW_SECONDS: Final = 30
 PATIENCE_SECONDS: Final = 120.0
 PAUSE_SECONDS: Final = 1.0
 PAIRS: Final = 16
-"""So many pairs of metadata the experiment sends: seven tags and the rest made up."""
+"""How many pairs of metadata the experiment sends: our tags, and made-up pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     check: str
     verdict: Verdict
@@ -44,17 +44,17 @@ class CheckResult:
 
 @dataclass(slots=True)
 class LastRequest:
-    """Remembers the last answer, for its clock and its time."""
+    """Keeps the record of the last request, for the server's clock and the elapsed time."""
 
     record: RequestRecord | None = None
 
     def __call__(self, record: RequestRecord) -> None:
-        """Hear of a request."""
+        """Store the record of the last request."""
         self.record = record
 
 
 def guarded(check: str, look: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
-    """Turn an error of a check into its finding: the others go on."""
+    """Turn an error of a check into its result, so that the other checks still run."""
     try:
         yield from look()
     except ReconcilerError as error:
@@ -62,7 +62,7 @@ def guarded(check: str, look: Callable[[], Iterator[CheckResult]]) -> Iterator[C
 
 
 def examine(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckResult]:
-    """Look at key, host, clock, list and ledger, and buy nothing."""
+    """Check key, host, clock, list and ledger. Creates nothing."""
     yield from guarded("host and key", lambda: _host(run, last_request))
     lists: list[tuple[Job, ...]] = []
     began = run.env.now()
@@ -81,11 +81,11 @@ def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckRes
     )
     served_at = answered.served_at if answered else None
     if served_at is None:
-        yield CheckResult(check="clock", verdict="note", detail="the server does not tell its time")
+        yield CheckResult(check="clock", verdict="note", detail="the server sends no time")
         return
     skew = run.env.now() - served_at
     verdict: Verdict = "ok" if abs(skew) <= SKEW_SECONDS else "warning"
-    hint = "" if verdict == "ok" else "set this machine's clock: settle times are reckoned by it"
+    hint = "" if verdict == "ok" else "set this machine's clock: settle times depend on it"
     yield CheckResult(check="clock", verdict=verdict, detail=f"{skew:+.0f} s from the server's", hint=hint)
 
 
@@ -100,23 +100,23 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Check
         detail=f"complete: {pluralize(len(jobs), 'job')}, {len(own_jobs):,} of this project",
     )
     largest = run.api.list_jobs(page=0, page_size=1000)
-    capped = f"a page of 1,000 was asked for, {len(largest.jobs):,} came, of {largest.total:,}"
+    capped = f"a page of 1,000 was requested; the API returned {len(largest.jobs):,} of {largest.total:,}"
     yield CheckResult(check="page size", verdict="note", detail=capped)
     if own_jobs:
         yield _filter(run, tags.PROJECT, run.target.project, expected=len(own_jobs), total=len(jobs))
 
 
 def _filter(run: RunContext[ApiT], key: str, value: str, *, expected: int, total: int) -> CheckResult:
-    """What the metadata filter does is documented nowhere; it is never relied on."""
+    """Report what the metadata filter does, which is undocumented. The tool never relies on it."""
     found = run.api.list_jobs(page=0, metadata={key: value}).total
     if found == expected:
-        found_text = "selects exactly, or selects nothing away" if expected == total else "selects exactly"
+        found_text = "selects exactly, or everything" if expected == total else "selects exactly"
     elif found == total:
         found_text = "is ignored"
     elif found == 0:
         found_text = "finds nothing"
     else:
-        found_text = f"finds {found:,}, where {expected:,} match"
+        found_text = f"finds {found:,}, although {expected:,} match"
     return CheckResult(check="metadata filter", verdict="note", detail=f"the bare parameter {found_text}")
 
 
@@ -137,7 +137,7 @@ def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: floa
             check="ledger",
             verdict="warning",
             detail=f"{detail}, and the list shows none of them",
-            hint="check that the key opens the workspace that they were bought in",
+            hint="check that the API key is for the right workspace",
         )
     elif memory.open_creates:
         ops = ", ".join(intent.name for intent in memory.open_creates)
@@ -145,14 +145,14 @@ def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: floa
             check="ledger",
             verdict="warning",
             detail=f"{detail}; creates without an outcome: {ops}",
-            hint="run `reconciler plan`: it says when each can be told",
+            hint="run `reconciler plan`: it shows when the outcome of each will be known",
         )
     else:
         yield CheckResult(check="ledger", verdict="ok", detail=detail)
 
 
 def experiment(run: RunContext[Writer], last_request: LastRequest, *, model: str) -> Iterator[CheckResult]:
-    """Buy one job of one request, stop it, and report what is documented nowhere."""
+    """Create a one-request job, cancel it, and report API behaviour that is undocumented."""
     yield from guarded("experiment", lambda: _experiment(run, last_request, model))
 
 
@@ -222,7 +222,7 @@ def _lag(run: RunContext[Writer], job: Job, created: float) -> CheckResult:
         if any(shown.id == job.id for shown in run.api.list_jobs(page=0, order_by="-created").jobs):
             seconds = run.env.monotonic() - created
             return CheckResult(
-                check="list lag", verdict="ok", detail=f"shown after {seconds:.1f} s, at look number {looks}"
+                check="list lag", verdict="ok", detail=f"shown after {seconds:.1f} s, in read number {looks}"
             )
         run.env.sleep(PAUSE_SECONDS)
     return CheckResult(

@@ -1,6 +1,6 @@
-"""Look at the world and decide: specs that were read, the ledger, the workspace, and what follows. Writes nothing.
+"""Reads ledger and workspace, and plans. Writes nothing.
 
-What it works on is a `RunContext`: the API, the world, the target and the settings. Nothing here knows of the command
+The input is a `RunContext`: the API, the environment, the target and the settings. Nothing here depends on the command
 line.
 """
 
@@ -30,7 +30,7 @@ from reconciler.workspace.snapshot import Snapshot
 def read_workspace(
     run: RunContext[ApiT], declared: Declared, memory: Memory, listed: Callable[[], Listed] | None = None
 ) -> Observed:
-    """Read the workspace whole.
+    """Read the whole workspace.
 
     Args:
         run: what to work with.
@@ -47,7 +47,7 @@ def read_workspace(
 
 
 def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:
-    """Return what makes a job interesting to a run."""
+    """Return which jobs a run looks for."""
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
     return observe.Watched(
         project=run.target.project, wanted=wanted, adopted=adoption.adopted_ids(declared.specs)
@@ -67,9 +67,9 @@ def gather(
         run: what to work with.
         declared: what git says.
         listed: returns the list, if it is being read already.
-        to_create: whether jobs are created by this plan. Then a list of several pages is read twice before a create
-            is planned, since a job may have slipped from one page to another; and the plan is not logged yet, since
-            it may still be cut down to what was agreed to.
+        to_create: whether this plan will be applied. Then a list of several pages is read twice before a create is
+            planned, because a job may have moved from one page to another; and the plan is not logged yet, because
+            it may still be reduced to the approved part.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -86,7 +86,7 @@ def gather(
 
 
 def load_memory(run: RunContext[ApiT]) -> Memory:
-    """Read the ledger, and tell of runs that were interrupted.
+    """Read the ledger, and log runs that were interrupted.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -99,17 +99,17 @@ def load_memory(run: RunContext[ApiT]) -> Memory:
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
-    """Decide on what a snapshot shows, and ask nobody. The arguments are those of `gather`."""
+    """Plan from a snapshot, without the API."""
     memory = taken.memory(settle_seconds=run.limits.settle_seconds)
     observed = taken.observed(watched_by(run, declared), memory)
     return log_plan(run, decide(run, declared, observed, memory))
 
 
 def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> PlannedRun:
-    """Plan, fit it into the quota, and ask the guards.
+    """Plan, apply the quota, and check the guards.
 
-    What counts is when the workspace began to be read: reading may take minutes, and a snapshot be of yesterday, and
-    what has settled only since then may have shown only since then.
+    The time of the plan is when reading began: reading may take minutes, and a snapshot may be of yesterday. A create
+    that has settled only since then may be missing from the list.
     """
     memory = memory.reopened(observed.missing_ids, now=observed.read_started_at)
     declared = with_ancestry(run, declared, observed)
@@ -121,7 +121,7 @@ def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory
 
 
 def with_ancestry(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
-    """Add what git knows of the commits from which jobs were created."""
+    """Add the ancestry of the commits from which jobs were created."""
     found = run.ancestry(commits_in_question(declared, observed))
     return replace(declared, contained_commits=found.contained, descendant_commits=found.descendants)
 
@@ -137,7 +137,7 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
 
 
 def log_plan(run: RunContext[ApiT], it: PlannedRun) -> PlannedRun:
-    """Log a plan in numbers, and what the guards refuse of it."""
+    """Log a plan in numbers, and the guards' refusals."""
     run.env.log("plan.computed", **msgspec.structs.asdict(it.document.summary))
     for refusal in it.refusals:
         run.env.log("guard.refused", guard=refusal.guard, message=refusal.message)
@@ -153,7 +153,7 @@ def planned_run(
     *,
     remarks: tuple[str, ...] = (),
 ) -> PlannedRun:
-    """Ask the guards about a plan, and tell all of it as a document."""
+    """Check the guards for a plan, and return it with its document."""
     guard_input = GuardInput(
         plan=decided,
         declared=declared,

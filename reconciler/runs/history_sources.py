@@ -1,4 +1,4 @@
-"""What a history is made of, as one value."""
+"""Everything that a history is made from, as one value."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class HistorySources:
     target: Target
     ledger: LedgerView
     jobs: tuple[Job, ...] | None
-    """Ours; None where the list was not read."""
+    """Our jobs; None if the list was not read."""
     settled: float
-    """Unix seconds: the list shows the jobs that were created before this. The younger ones may show later."""
+    """Unix seconds: the list shows the jobs that were created before this. Younger ones may appear later."""
     records: tuple[Record, ...]
-    """All of it put together."""
+    """The merged records."""
 
     @property
     def offline(self) -> bool:
-        """Whether the list was left aside."""
+        """Whether the list was not read."""
         return self.jobs is None

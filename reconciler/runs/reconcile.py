@@ -1,7 +1,7 @@
-"""One run, whole: look, decide, claim, do, settle. The commands add words to it, and the simulation adds faults.
+"""One whole run: gather, plan, claim, apply, check for duplicates.
 
-What it works on is a `RunContext`: the API, the world, the target and the settings. Nothing here knows of the command
-line.
+The input is a `RunContext`: the API, the environment, the target and the settings. Nothing here depends on the command
+line, so that the simulation runs the same code with faults.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import gather, log_plan, planned_run, read_workspace
 
 MAX_ROUNDS: Final = 8
-"""So often a plan is made again because another runner wrote first."""
+"""How often a run plans again because another runner wrote first."""
 
 
 def restrict_to_saved(run: RunContext[ApiT], planned: PlannedRun, saved: PlanDoc) -> PlannedRun:
-    """Cut a fresh plan down to a saved one, and say what differs harmlessly.
+    """Reduce a fresh plan to a saved one, and say which differences are harmless.
 
     Raises:
         StalePlanError: a saved action no longer holds, or the plan was made for another target.
@@ -44,19 +44,19 @@ def restrict_to_saved(run: RunContext[ApiT], planned: PlannedRun, saved: PlanDoc
     if result.broken:
         raise StalePlanError(
             "the saved plan no longer holds, and nothing was done: " + "; ".join(result.broken),
-            hint="look at a fresh plan, and save that: reconciler plan -o plan.json",
+            hint="review a fresh plan, and save it: reconciler plan -o plan.json",
         )
     return _restrict(run, planned, result)
 
 
 def restrict_to_remaining(run: RunContext[ApiT], planned: PlannedRun, approved: PlanDoc) -> PlannedRun:
-    """Cut a fresh plan down to what was agreed to, where another runner has done or begun some of it meanwhile."""
+    """Reduce a fresh plan to the approved actions that another runner has not done or begun meanwhile."""
     return _restrict(run, planned, staleness.reconcile_saved_plan(approved, planned.plan, planned.observed))
 
 
 def _restrict(run: RunContext[ApiT], planned: PlannedRun, result: SavedPlanResult) -> PlannedRun:
     remarks = [f"skipped, no longer needed: {line}" for line in result.satisfied]
-    remarks += [f"left to the runner that was first: {line}" for line in result.broken]
+    remarks += [f"left to the runner that wrote first: {line}" for line in result.broken]
     remarks += [f"not in the saved plan, left alone: {line}" for line in result.extra]
     return planned_run(
         run, planned.declared, planned.observed, planned.memory, result.plan, remarks=tuple(remarks)
@@ -64,7 +64,7 @@ def _restrict(run: RunContext[ApiT], planned: PlannedRun, result: SavedPlanResul
 
 
 def restrict_to_approved(run: RunContext[ApiT], planned: PlannedRun, approval: Approval) -> PlannedRun:
-    """Cut a fresh plan down to what a later round may do, and ask the guards about that."""
+    """Reduce a fresh plan to what a later round may do, and check the guards for that."""
     restricted = approval.restrict(planned.plan)
     return planned_run(run, planned.declared, planned.observed, planned.memory, restricted)
 
@@ -77,21 +77,21 @@ def apply(
     saved: PlanDoc | None = None,
     approval: Approval | None = None,
 ) -> tuple[PlannedRun, tuple[Outcome, ...]]:
-    """Carry out what is declared, or what a saved plan holds of it.
+    """Plan and carry out the declared specs, or the saved plan.
 
-    Where the ledger is shared and another runner writes first, everything is gathered and planned again, and of what
-    was agreed to the first time is done what is left: nothing else, and nothing that the other has begun.
+    If the ledger is shared and another runner writes first, the run gathers and plans again. Then it does only what is
+    left of the actions that were approved the first time: nothing else, and nothing that the other runner has begun.
 
     Args:
         run: what to work with.
         declared: what git says.
-        approve: shows the plan and asks; raises what the guards say.
-        saved: the plan that was agreed to beforehand.
-        approval: what a later round of the same run may do; nothing else is done.
+        approve: shows the plan and asks; raises an error if a guard refuses.
+        saved: the plan that was approved beforehand.
+        approval: what a later round of the same run may do. Nothing else is done.
 
     Raises:
         StalePlanError: a saved action no longer holds.
-        LedgerError: the ledger can be neither read nor written; nothing was bought.
+        LedgerError: the ledger cannot be read or written; nothing was created.
         ApiError: the API could not be read.
     """
     approved, first = False, None
@@ -107,7 +107,7 @@ def apply(
         log_plan(run, planned)
         approved = approved or approve(planned)
         outcomes: tuple[Outcome, ...] = ()
-        # The lease that others see counts from here, so our time does, however long the claiming takes.
+        # The lease that others see starts here, so our deadline does too, however long the claim takes.
         give_up_at = run.env.monotonic() + run.limits.deadline_seconds
         claims = intents.plan_intents(run, planned.plan) if approved else ()
         if run.env.ledger.claim(claims):
@@ -119,7 +119,7 @@ def apply(
         first = planned.document
     raise LedgerError(
         f"other runners wrote to the shared ledger first, {MAX_ROUNDS} times in a row",
-        hint="nothing was bought; run again, or let CI run one apply at a time",
+        hint="nothing was created; run again, or let CI run one apply at a time",
     )
 
 
@@ -134,7 +134,7 @@ def _carry_out(
         intents.release(run, outcomes)
         if any(isinstance(outcome, Created) for outcome in outcomes):
             outcomes += applier.apply(_duplicates(run, planned, outcomes))
-    except ReconcilerError as error:  # what was done is done; the next apply looks again
+    except ReconcilerError as error:  # the creates stay; the next apply checks again
         run.env.log("apply.duplicate_check_failed", error=str(error))
     finally:
         run.env.progress.end()
@@ -142,7 +142,7 @@ def _carry_out(
 
 
 def publish(run: RunContext[Writer]) -> None:
-    """Let other runners see what was recorded; where that fails, the next run does it."""
+    """Let other runners see what was recorded; if that fails, the next run does it."""
     try:
         run.env.ledger.publish()
     except LedgerError as error:  # the next run publishes what this one could not
@@ -150,7 +150,7 @@ def publish(run: RunContext[Writer]) -> None:
 
 
 def _duplicates(run: RunContext[Writer], planned: PlannedRun, outcomes: Sequence[Outcome]) -> Plan:
-    """Plan once more on what the list shows now, for the duplicates that this run has made."""
+    """Plan once more from the current list, to find duplicates that this run has created."""
     memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
     observed = until_listed(
         run,

@@ -1,8 +1,8 @@
-"""Waiting for jobs: one look at the newest pages of the list for all of them, at growing, jittered intervals.
+"""Waits for jobs: polls the newest pages of the list for all of them, at growing, jittered intervals.
 
-A full look (specs against the whole list) is taken at first and whenever a job that is waited for has ended or cannot
-be found; between, only the newest pages are read, as many as it takes to see each job. Waiting outlasts an outage of
-the API; what ends it is the end of every job, the timeout, a signal, or an error that no waiting mends.
+A full plan (specs against the whole list) is made at the start and whenever an awaited job has ended or cannot be
+found. In between, only the newest pages are read, as many as needed to see each job. Waiting outlasts an outage of the
+API; it ends with the last job, the timeout, a signal, or an error that waiting cannot resolve.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from reconciler.workspace import listing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPolicy:
-    """How often to look, and for how long."""
+    """How often to poll, and for how long."""
 
     first_seconds: float = 2.0
     factor: float = 1.5
-    """Each interval is so many times the one before."""
+    """Each interval is the one before times this."""
     most_seconds: float = 60.0
     jitter: float = 0.2
-    """Up to such a share is added to or taken from each, so that many runners do not ask at once."""
+    """Up to this share is added to or taken from each interval, so that many runners do not poll at once."""
     timeout_seconds: float | None = None
     failures: int = 10
-    """So many looks in a row may fail."""
+    """How many polls in a row may fail."""
 
     def pauses(self, random: Random) -> Iterator[float]:
-        """Yield the seconds before each look, without end."""
+        """Yield the seconds before each poll, without end."""
         seconds = self.first_seconds
         while True:
             yield seconds * random.uniform(1 - self.jitter, 1 + self.jitter)
@@ -46,13 +46,13 @@ class PollPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitState:
-    """How things stood at the last look."""
+    """The state at the last poll."""
 
     planned: PlannedRun
     held: frozenset[str] = frozenset()
-    """Names that the quota holds up and that this run buys once there is room."""
+    """Names that the quota holds and that this run will create once there is room."""
     jobs: Mapping[str, Job] = field(default_factory=dict)
-    """By id: ours, some of them fresher than the situation."""
+    """Our jobs by id, some of them newer than the plan."""
     timed_out: bool = False
 
     @property
@@ -62,12 +62,12 @@ class WaitState:
 
     @property
     def awaited(self) -> Mapping[str, str]:
-        """The jobs that are waited for: job id to name."""
+        """The awaited jobs: job id to name."""
         return name_status.awaited(self.planned.document.decisions, self.held)
 
     @property
     def all_succeeded(self) -> bool:
-        """Whether everything that is wanted has succeeded within what may fail."""
+        """Whether all wanted work has succeeded, with no more failed requests than allowed."""
         return not self.timed_out and set(self.readiness.values()) <= {Readiness.DONE, Readiness.IDLE}
 
 
@@ -78,18 +78,18 @@ def wait_until_ended(
     show: Callable[[WaitState], object],
     held: Callable[[], frozenset[str]] = frozenset,
 ) -> WaitState:
-    """Wait until nothing that is wanted goes on.
+    """Wait until no wanted work is running.
 
     Args:
         run: what to work with.
-        look: reads everything and decides; it may act on what it finds.
-        policy: how often, how long.
-        show: is shown every view.
-        held: the names that `look` will buy once there is room.
+        look: reads everything and plans; it may also act.
+        policy: how often to poll, and for how long.
+        show: called with every state.
+        held: the names that `look` will create once there is room.
 
     Raises:
         ApiError: the API refuses to be read, or could not be read many times in a row.
-        ListingError: likewise.
+        ListingError: the list was incomplete many times in a row.
     """
     began = run.env.monotonic()
     state = _state_of(look(), held())
@@ -121,7 +121,7 @@ def wait_until_ended(
 
 
 def _left(policy: PollPolicy, elapsed: float) -> float:
-    """Return the seconds that are left, in whole milliseconds: a clock may never notice a shorter sleep."""
+    """Return the seconds that are left, in whole milliseconds: a shorter sleep may not advance the clock."""
     if policy.timeout_seconds is None:
         return math.inf
     return math.ceil((policy.timeout_seconds - elapsed) * 1000) / 1000
@@ -138,10 +138,12 @@ def _state_of(planned: PlannedRun, held: frozenset[str]) -> WaitState:
 
 
 def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job] | None:
-    """Return the jobs that are waited for as they stand now; None where a full look is due."""
+    """Return the awaited jobs in their current state; None if a full plan is due."""
     ids: Collection[str] = state.awaited.keys()
     if len(ids) < sum(readiness is Readiness.RUNNING for readiness in state.readiness.values()):
-        return None  # something is waited for that no job explains: room, or a create whose outcome is open
+        return (
+            None  # some name waits for something other than a job: room, or a create with an unknown outcome
+        )
     fresh = listing.newest(run, ids)
     ended = [job for job in fresh.values() if job.phase.ended]
     for job in ended:

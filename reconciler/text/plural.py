@@ -9,7 +9,7 @@ DAY: Final = 86_400
 
 
 def pluralize(number: int, noun: str, plural: str = "") -> str:
-    """Return `1 job`, `1,200 jobs`; the plural is the noun with an s where none is given."""
+    """Return `1 job`, `1,200 jobs`; without `plural`, the noun with an s is used."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 

@@ -1,4 +1,4 @@
-"""Small words that messages are made of: kinds of values, lists, and the nearest known name."""
+"""Parts of messages: kinds of values, lists of words, and the nearest known name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CLOSE: Final = 0.6
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known name that `word` was probably meant to be, None where there is none."""
+    """Return the known name that `word` was probably meant to be, None if there is none."""
     import difflib  # noqa: PLC0415 - only wrong specs need it
 
     plain = {_plain(name): name for name in sorted(known)}
@@ -37,13 +37,13 @@ KINDS: Final = {
     "array": "a list",
     "object": "a mapping",
 }
-"""What a reader calls the types of JSON Schema."""
+"""Plain words for the types of JSON Schema."""
 
 _TYPES: Final = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"))
 
 
 def kind(value: object) -> str:
-    """Return what a value is, as a reader would say it."""
+    """Return the kind of a value in plain words."""
     return KINDS[next((name for a_type, name in _TYPES if isinstance(value, a_type)), "object")]
 
 
@@ -53,6 +53,6 @@ def either(words: Sequence[str]) -> str:
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first names, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Moments for readers and machines, as RFC 3339 writes them."""
+"""Times in RFC 3339 format, for readers and machines."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Literal
 
 
 def rfc3339(when: float, precision: Literal["seconds", "milliseconds"] = "seconds") -> str:
-    """Return Unix seconds as an RFC 3339 time in UTC; what is beyond the precision is cut off."""
+    """Return Unix seconds as an RFC 3339 time in UTC, truncated to the precision."""
     return dt.datetime.fromtimestamp(when, dt.UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"

@@ -1,4 +1,4 @@
-"""Small words that every renderer shares: sizes, times."""
+"""Sizes and durations as text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ UNITS: Final = ("bytes", "kB", "MB", "GB")
 
 
 def size(number: int) -> str:
-    """Return bytes for a reader: `4.1 MB`."""
+    """Return a number of bytes for a reader: `4.1 MB`."""
     value, unit = float(number), UNITS[0]
-    for unit in UNITS:  # noqa: B007  the last one stands
+    for unit in UNITS:  # noqa: B007  the last one stays
         if value < KILO:
             break
         value /= KILO
@@ -21,7 +21,7 @@ def size(number: int) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a span of time that passes before the reader's eyes: `1 min 5 s`."""
+    """Return a span of time with seconds, for progress: `1 min 5 s`."""
     whole = max(0, round(seconds))
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if 0 < minutes < 60 else age(whole)  # noqa: PLR2004  minutes of an hour

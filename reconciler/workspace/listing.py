@@ -1,12 +1,15 @@
-"""The list of jobs, read whole or not at all.
+"""Reads the complete list of jobs, or fails.
 
-Absence is never concluded from a partial list: a list counts as complete when the unique ids are at least the total
-on its last page, that page is not full, no other is short and the total did not shrink after the first page was read.
-Otherwise it is read again. A job that shows late, among older ones, moves those behind it to later pages; where these
-were read already, side by side, one is lost, and a total above what was found says so. Then too the list is read again,
-the last time page after page, where that shows a job twice and hides none. Where one record is deleted and another one
-made while pages are read, the total stays and a job may slip from one page to the page before it: whoever buys on the
-ground of several pages looks twice.
+The tool never concludes from a partial list that a job does not exist. A list is complete if it has at least as many
+unique ids as the total on its last page, the last page is not full, no other page is short, and the total did not
+shrink after the first page was read. Otherwise the list is read again.
+
+Pages are read concurrently. A job that appears late, among older ones, moves the jobs behind it to later pages. If
+those pages were already read, one job is missed, and the total is larger than the number of jobs found. Then the list
+is read again too, the last time page after page: so a moved job is seen twice and none is missed.
+
+If one record is deleted and another created while pages are read, the total stays the same, and a job may move to the
+page before it unseen. Before creates, a list of several pages is therefore read twice (`runs.gather`).
 """
 
 from __future__ import annotations
@@ -23,32 +26,32 @@ from reconciler.model import Job
 from reconciler.text.plural import pluralize
 
 PAGE_SIZE: Final = 100
-"""The API's default; its maximum is documented nowhere."""
+"""The API's default; its maximum is undocumented."""
 PAGES_AHEAD: Final = 128
-"""So many pages are asked for before the last of them is looked at: a wrong total must not ask without end."""
+"""How many pages are requested before the last one is checked: a wrong total must not cause endless requests."""
 MAX_TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.5
-"""Between two tries, so that whatever shifted the pages can come to rest."""
+"""Between two tries, so that the list can settle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The list, read whole."""
+    """The complete list."""
 
     jobs: tuple[Job, ...]
-    """All of them, the oldest first. Of a job that two rows show, the last row counts."""
+    """All jobs, the oldest first. If two rows show a job, the last row counts."""
     pages: int
-    """On how many pages it was read."""
+    """How many pages were read."""
     began: float
-    """Unix seconds: when reading it began."""
+    """Unix seconds: when reading began."""
 
 
 def list_all(run: RunContext[ApiT]) -> tuple[Job, ...]:
     """Return every job of the workspace, the oldest first.
 
     Raises:
-        ListingError: no complete list could be had.
-        ApiError: a page could not be had.
+        ListingError: no complete list could be read.
+        ApiError: a page could not be read.
     """
     return whole(run).jobs
 
@@ -57,8 +60,8 @@ def whole(run: RunContext[ApiT]) -> Listed:
     """Read every page of the list.
 
     Raises:
-        ListingError: no complete list could be had.
-        ApiError: a page could not be had.
+        ListingError: no complete list could be read.
+        ApiError: a page could not be read.
     """
     env = run.env
     since, began = env.now(), env.monotonic()
@@ -79,21 +82,21 @@ def whole(run: RunContext[ApiT]) -> Listed:
             return Listed(jobs=jobs, pages=len(pages), began=since)
     raise ListingError(
         f"the list of jobs is incomplete: {problem} ({MAX_TRIES} tries)",
-        hint="nothing is decided on half a list; run again in a moment",
+        hint="the tool decides nothing from an incomplete list; run again in a moment",
     )
 
 
 NEWEST_PAGES: Final = 10
-"""So many pages are looked through for jobs that are waited for; what lies deeper is found by a full look."""
+"""How many pages are searched for awaited jobs; a full plan finds those on later pages."""
 
 
 def newest(run: RunContext[ApiT], ids: Collection[str]) -> dict[str, Job]:
-    """Return those of some jobs that the newest pages show, as they stand now. Who is not among them may still exist.
+    """Return those of `ids` that are on the newest pages, in their current state. A missing id may still exist.
 
-    Jobs that are created meanwhile push others to the next page, where they are seen again: none is missed by that.
+    A job that is created meanwhile moves others to the next page and they are seen again, so none is missed.
 
     Raises:
-        ApiError: a page could not be had.
+        ApiError: a page could not be read.
     """
     found: dict[str, Job] = {}
     for page in range(NEWEST_PAGES):
@@ -105,16 +108,16 @@ def newest(run: RunContext[ApiT], ids: Collection[str]) -> dict[str, Job]:
 
 
 def _pages(run: RunContext[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
-    """Read every page, and tell their size; pages are read as long as the total, or a full page, asks for more."""
+    """Read pages until the total and the last page show that there are no more; return them and the page size."""
 
     def read(number: int) -> JobPage:
         return run.api.list_jobs(page=number, page_size=size)
 
     size = PAGE_SIZE
     pages = [read(0)]
-    first = len(_ids(pages))  # a row that stands there twice says nothing of the size
+    first = len(_ids(pages))  # without repeated rows, which do not count towards the page size
     if 0 < first < size and first != pages[0].total:
-        # The server hands out smaller pages than we asked for: go by its size from the start.
+        # The server returns smaller pages than requested: start again with its page size.
         size = first
         pages = [read(0)]
     known = len(_ids(pages))
@@ -127,10 +130,10 @@ def _pages(run: RunContext[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
 
 
 def _more(pages: list[JobPage], size: int) -> range:
-    """Return the pages to be read next. Behind a full last page there may be another, whatever the total says.
+    """Return the pages to read next. After a full last page there may be another, whatever the total says.
 
-    That one is asked for once the others are read, though it would be quicker beside them: what moved to later pages
-    meanwhile stands on it.
+    That page is read after the others, although reading it at the same time would be faster: it has the jobs that
+    moved to later pages meanwhile.
     """
     until = max(math.ceil(pages[-1].total / size), len(pages) + (len(pages[-1].jobs) >= size))
     return range(len(pages), min(until, len(pages) + PAGES_AHEAD))
@@ -141,22 +144,22 @@ def _ids(pages: Iterable[JobPage]) -> frozenset[str]:
 
 
 def _incomplete(pages: list[JobPage], unique: int, size: int, *, in_order: bool) -> str:
-    """Return what is wrong with a list, "" where nothing is.
+    """Return why a list is incomplete, "" if it is complete.
 
     Args:
         pages: all of them, in order.
-        unique: how many jobs stand there.
-        size: how many jobs each page but the last has to hold. A job that stands there twice is one.
-        in_order: whether each was read after the one before it.
+        unique: how many jobs they have.
+        size: how many jobs each page but the last must have. A repeated job counts once.
+        in_order: whether each page was read after the one before it.
     """
     total = pages[-1].total
     if unique < total:
         return f"{pluralize(unique, 'job')} on {pluralize(len(pages), 'page')}, of a total of {total:,}"
-    # Later pages are read side by side, so among them the order of totals says nothing: only the first came first.
+    # Later pages are read concurrently, so the order of their totals means nothing; only the first page came first.
     if any(page.total < pages[0].total for page in pages):
         return "the total shrank while the pages were read"
     if not in_order and any(page.total > unique for page in pages):
-        return "jobs showed up while the pages were read side by side"
+        return "jobs appeared while the pages were read concurrently"
     if any(len(_ids([page])) < size for page in pages[:-1]):
-        return "a page came short"
+        return "a page was too short"
     return ""

@@ -1,4 +1,4 @@
-"""The workspace, sorted by what each job is to us, with what the list does not show yet, or no longer."""
+"""Splits jobs into owned, foreign and unreadable, and reads remembered jobs that the list does not show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.workspace.listing import Listed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What makes a job interesting."""
+    """Which jobs a run looks for."""
 
     project: str
     wanted: frozenset[RunKey]
@@ -29,10 +29,10 @@ class Watched:
 
 
 def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, listed: Listed) -> Observed:
-    """Sort a list, and ask for the remembered and the adopted jobs that it does not show yet, or no longer.
+    """Sort a list by owner, and read the remembered and the adopted jobs that it does not show.
 
-    Of the remembered jobs it asks for those whose work is wanted, and for those that were created so recently that
-    the list may not show them yet.
+    Of the remembered jobs, those are read whose work is wanted, and those that are so new that the list may not show
+    them yet.
 
     Raises:
         ApiError: the API could not be read.
@@ -50,7 +50,7 @@ def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, lis
 
 
 def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
-    """Return what the ledger knows of jobs: by id, and by op where a run was interrupted before it heard the id."""
+    """Return what the ledger knows of jobs: by id, or by op if a run was interrupted before it received the id."""
     known = dict(memory.jobs)
     by_op = {f"op={intent.op}": intent for intent in memory.open_creates}
     for job in listed if by_op else ():
@@ -81,13 +81,14 @@ def sort_out(
     missing_ids: frozenset[str] = frozenset(),
     known: Mapping[str, Remembered] = MappingProxyType({}),
 ) -> Observed:
-    """Sort jobs by what they are to us. Pure.
+    """Split jobs into owned, foreign and unreadable. Pure.
 
     Args:
-        jobs: everybody's.
-        watched: whose jobs are ours.
-        missing_ids: ids that the API no longer knows.
-        known: ours by the ledger, by id. One whose tags deny that was tampered with, and is no stranger's job.
+        jobs: all jobs of the workspace.
+        watched: which of them a run looks for.
+        missing_ids: ids that the API no longer has.
+        known: our jobs according to the ledger, by id. If the tags of one say otherwise, they were altered: the job is
+            unreadable, not foreign.
     """
     owned: list[OwnedJob] = []
     unreadable: list[Unreadable] = []
@@ -132,7 +133,7 @@ def sort_out(
 
 
 def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:
-    """Say what the ledger knows of a job whose tags deny that it is ours."""
+    """Return a job of ours, by the ledger, whose tags were altered."""
     return Unreadable(
         job=job,
         name=remembered.name,
@@ -143,14 +144,14 @@ def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:
 
 
 def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
-    """Add what the ledger knows of a job to what its tags still tell."""
+    """Add what the ledger knows of a job to what its tags still show."""
     if remembered is None:
         return read
     return replace(read, name=read.name or remembered.name, run_key=read.run_key or remembered.run_key)
 
 
-def _pending(job: Job, bought: int | None) -> int:
-    """Return how many requests a job is still to answer, as far as its total or its tags show."""
+def _pending(job: Job, submitted: int | None) -> int:
+    """Return how many requests of a job have no answer yet, as far as its total or its tags show."""
     if job.phase.ended:
         return 0
-    return max(0, (job.total_requests or bought or 0) - job.completed_requests)
+    return max(0, (job.total_requests or submitted or 0) - job.completed_requests)

@@ -1,8 +1,8 @@
-"""A snapshot: the workspace as one run saw it, in a file, so that a plan can be made elsewhere and without a key.
+"""A snapshot: the workspace as one run saw it, in a file, for plans on another machine and without an API key.
 
-It holds what a plan needs and nothing else: the jobs that this tool has bought, with the tool's own tags and not the
-users' metadata; of everybody else's jobs only their number and what they have pending; and the ledger's lines. No
-prompts, no answers, no key.
+It has only what a plan needs: the jobs that this tool created, with the tool's own tags and without the users'
+metadata; the number and the pending requests of all other jobs; and the ledger's lines. It has no prompts, no answers
+and no key.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from reconciler.text.timestamps import rfc3339
 from reconciler.workspace import observe
 
 FORMAT_VERSION: Final = "1.0"
-"""Readers ignore fields they do not know within a major version, and refuse another major version."""
-HINT: Final = "make it again: reconciler jobs snapshot observed.json"
+"""Readers ignore unknown fields within a major version, and refuse another major version."""
+HINT: Final = "create it again: reconciler jobs snapshot observed.json"
 MAX_ERROR: Final = 500
-"""Characters of what the API says went wrong with a job."""
+"""Maximum characters of each error of a job."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,17 +47,17 @@ class SnapshotDoc(_Part, frozen=True, kw_only=True):
     """RFC 3339, UTC: when the jobs had been read."""
     target: TargetDoc
     jobs: tuple[wire.BatchJob, ...]
-    """Jobs that this tool has bought, of any project, or that a spec adopts. Of the metadata, only our tags."""
+    """Jobs that this tool created, of any project, or that a spec adopts. Of the metadata, only our tags."""
     other_jobs: wire.Count = 0
     """Jobs without tags of this tool."""
     other_pending: wire.Count = 0
-    """Requests that those are still to answer."""
+    """Requests of those jobs without an answer yet."""
     ledger: tuple[str, ...] = ()
     """The ledger's lines, as the ledger writes them."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """A snapshot that was read: what a look would return, but for what is wanted."""
+    """A snapshot that was read."""
 
     at: float
     """Unix seconds: when the jobs had been read."""
@@ -67,11 +67,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     ledger: tuple[Line, ...]
 
     def memory(self, *, settle_seconds: float) -> Memory:
-        """Return what the ledger remembered."""
+        """Return what the ledger in the snapshot remembers."""
         return remember(self.ledger, settle_seconds=settle_seconds)
 
     def observed(self, watched: observe.Watched, memory: Memory) -> Observed:
-        """Sort the jobs by what they are to us. What the ledger remembers and the list did not show is gone."""
+        """Split the jobs into owned, foreign and unreadable. Remembered jobs that the list lacks count as gone."""
         shown = {job.id for job in self.jobs}
         found = observe.sort_out(
             self.jobs,
@@ -97,7 +97,7 @@ def of(
     now: float,
     adopted: frozenset[str] = frozenset(),
 ) -> SnapshotDoc:
-    """Make a snapshot of a whole list and a ledger; of strangers' jobs only those that specs adopt. Pure."""
+    """Make a snapshot of a whole list and a ledger; of foreign jobs, only those that specs adopt. Pure."""
     known = remember(ledger, settle_seconds=0).jobs.keys() | adopted
     own_jobs = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
     watched = observe.Watched(project=target.project, wanted=frozenset())
@@ -124,7 +124,7 @@ def decode(data: bytes, target: Target) -> Snapshot:
     """Read a snapshot file of a target.
 
     Raises:
-        ReconcilerError: it is none, is of another major version, was altered, or is of another target.
+        ReconcilerError: it is not a snapshot file, has another major version, was altered, or is of another target.
         LedgerError: a newer version of this tool wrote the ledger in it.
     """
     body = checksum_envelope.unwrap("snapshot", data, version=FORMAT_VERSION, hint=HINT)
@@ -133,7 +133,7 @@ def decode(data: bytes, target: Target) -> Snapshot:
         at = dt.datetime.fromisoformat(document.created_at).timestamp()
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
         raise ReconcilerError(
-            f"the snapshot file does not hold a whole snapshot: {error}", hint=HINT
+            f"the snapshot file does not contain a complete snapshot: {error}", hint=HINT
         ) from error
     made_of = document.target.value
     if made_of != target:
@@ -164,7 +164,7 @@ def _written(job: Job) -> wire.BatchJob:
 
 
 def _tags(metadata: Mapping[str, object]) -> dict[str, str]:
-    """Return our tags. What cleaning would alter stays unreadable: a snapshot must not make sense of nonsense."""
+    """Return our tags. A tag that cleaning would alter is marked, so that it stays unreadable."""
     found = {key: str(value) for key, value in metadata.items() if _is_tag(key)}
     texts = {key: value if clean(value) == value else f"\ufffd{clean(value)}" for key, value in found.items()}
     return {clean(key): value[: tags.MAX_VALUE] for key, value in texts.items()}

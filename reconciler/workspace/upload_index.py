@@ -1,7 +1,8 @@
-"""Our uploads in the workspace: how they are named, how they are listed, and which of them holds what.
+"""Our uploads in the workspace: their names, their list, and which of them has which content.
 
-Whoever can write to the workspace can name a file as we do; the size and the count of lines are all that the API shows
-of its content. A workspace is one circle of trust, so that is taken; `uploads: {reuse: false}` takes nothing.
+Everyone who can write to the workspace can create a file with such a name, and the API shows only the size and the
+number of lines of its content. All users of a workspace are trusted, so that is enough. With `uploads: {reuse: false}`
+no existing upload is used.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from reconciler.model import InputFile, Job
 
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 1000
-"""So many pages are read at most: a server that never ends its list must not keep us."""
+"""Upper bound on pages, so that a server that never ends its list cannot block us."""
 FRESH_SECONDS: Final = 3600
-"""A younger upload may be another run's whose job is about to be created."""
+"""A younger upload may belong to another run that is about to create its job."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}\.jsonl")
 
 
 def name_of(sha256: str) -> str:
-    """Return what an upload of this content is called."""
+    """Return the name of an upload of this content."""
     return f"{sha256}.jsonl"
 
 
 def is_ours(file: File) -> bool:
-    """Tell whether a file is an upload of ours: by its name, and by nothing that speaks against it."""
+    """Return whether a file is an upload of ours: it has such a name, and no field says otherwise."""
     return (
         _NAME.fullmatch(file.filename) is not None
         and file.purpose in ("batch", None)
@@ -39,10 +40,10 @@ def is_ours(file: File) -> bool:
 
 
 def list_uploads(reader: Reader) -> Iterator[File]:
-    """Yield our uploads, each once. What is missing may still be there: pages shift while they are read.
+    """Yield our uploads, each once. A missing one may still exist: pages shift while they are read.
 
     Raises:
-        ApiError: a page could not be had.
+        ApiError: a page could not be read.
     """
     seen: set[str] = set()
     for page in range(MAX_PAGES):
@@ -67,8 +68,8 @@ def unneeded(
     """Return the uploads that nothing needs, the oldest first. Pure.
 
     Args:
-        uploads: ours.
-        jobs: everybody's: two projects may share a workspace, and an upload.
+        uploads: our uploads.
+        jobs: all jobs: two projects may share a workspace, and an upload.
         named: ids that specs name.
         now: Unix seconds.
     """
@@ -82,12 +83,12 @@ def unneeded(
 
 
 def not_expired(file: File, until: float) -> bool:
-    """Tell whether a file is there until then, as far as the API says."""
+    """Return whether a file exists until then, as far as the API says."""
     return file.expires_at is None or file.expires_at > until
 
 
 def matches(file: File, part: InputFile, *, until: float, visibility: str | None) -> bool:
-    """Tell whether an upload is this content, as far as the API shows it, and stays long enough."""
+    """Return whether an upload has this content, as far as the API shows it, and exists long enough."""
     return (
         file.filename == name_of(part.sha256)
         and file.size == part.size

@@ -70,7 +70,7 @@ def test_rename_move_and_reordered_inputs_do_nothing(stage: Stage) -> None:
     stage.write("specs/deep/two.yaml", f"name: two\n{fields}input_files: [../parts/*.jsonl]\n")
     result = stage.run("apply", "--yes")
     assert (result.code, result.writes) == (0, [])
-    assert "note: two: bought as one" in result.out
+    assert "note: two: submitted as one" in result.out
 
 
 def test_changed_metadata_creates_nothing_and_is_noted(stage: Stage) -> None:
@@ -103,7 +103,7 @@ def test_old_checkout_leaves_the_newer_job_alone_and_says_so(stage: Stage) -> No
     stage.git("checkout", "--quiet", before)
     result = stage.run("apply", "--yes")
     assert (result.code, result.writes) == (0, [])
-    assert f"bought from commit {after[:10]}, which this checkout does not contain" in result.out
+    assert f"created from commit {after[:10]}, which this checkout does not contain" in result.out
     assert stage.live() == ["new", "old"]
 
 
@@ -117,7 +117,7 @@ def test_old_checkout_creates_nothing_for_a_name_that_a_newer_one_has_created(st
     stage.git("checkout", "--quiet", before)
     result = stage.run("apply", "--yes")
     assert (result.code, result.writes) == (0, [])
-    assert "which came later" in result.out
+    assert "which is newer than this checkout" in result.out
 
 
 def test_only_its_whole_name_makes_a_commit_one_of_this_checkout(stage: Stage) -> None:
@@ -201,7 +201,7 @@ def test_replacement_that_fails_cancels_nothing(stage: Stage) -> None:
     stage.faults.append(Fault("POST", JOBS, 422, body=b'{"detail":"no"}'))
     result = stage.run("apply", "--yes")
     assert result.code == 1
-    assert "what replaces it was not created" in result.out
+    assert "the job that replaces it was not created" in result.out
     assert stage.live() == ["tickets"]
 
 

@@ -71,7 +71,7 @@ def test_refusal_is_in_the_verdict_and_has_its_numbers(stage: Stage) -> None:
         result, text = comment(stage, *argv)
         assert result.code == (0 if argv == ("plan",) else 3)
         assert text.startswith("### shop: refused by max_new_requests · buys 7 requests\n")
-        assert "- refused by max_new_requests: the plan buys 7 requests, more than 5; pass --max" in text
+        assert "- refused by max_new_requests: the plan submits 7 requests, more than 5; pass --max" in text
         assert "max_new_requests 7 of 5" in text
 
 
@@ -160,7 +160,7 @@ def test_what_ended_a_command_is_reported_in_comment_page_and_annotations(stage:
     result, text = comment(stage, "apply", "plan.json", "--format", "github")
     assert result.code == 4
     assert text.startswith("### apply failed: the saved plan no longer holds, and nothing was done")
-    assert "- look at a fresh plan" in text
+    assert "- review a fresh plan" in text
     assert plain(page.read_text(encoding="utf-8")) == text
     assert result.out.startswith("::error::the saved plan no longer holds")
 

@@ -36,7 +36,7 @@ def test_a_key_of_another_workspace_is_suspected(stage: Stage) -> None:
         file.unlink()
     reported = stage.run("doctor").out
     assert "remembers 1 job, and the list shows none of them" in reported
-    assert "check that the key opens the workspace that they were bought in" in reported
+    assert "check that the API key is for the right workspace" in reported
 
 
 def test_one_broken_part_does_not_hide_the_others(stage: Stage) -> None:

@@ -133,7 +133,7 @@ def test_defaults_that_create_again_are_named_for_every_job(stage: Stage) -> Non
     stage.write("specs/_defaults.yaml", "metadata: {team: a}\nmodel: two\n")
     plan = stage.run("plan").out
     assert plan.count("model: one -> two") == 2
-    assert plan.count("note: model is written in specs/_defaults.yaml:2") == 2
+    assert plan.count("note: model is set in specs/_defaults.yaml:2") == 2
 
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", thorough("America/New_York")])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from reconciler.settings import Guards
 from tests.cli.schemas import conforming
 from tests.cli.stage import Stage
 
@@ -87,16 +89,16 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
         two_thirds, "the plan cancels 3 of 5 active jobs, more than 50%", ("--max-cancel-share", "0.6"),
     ),
     "max_new_requests": (
-        over_budget, "the plan buys 7 requests, more than 5", ("--max-new-requests", "7"),
+        over_budget, "the plan submits 7 requests, more than 5", ("--max-new-requests", "7"),
     ),
     "max_new_requests of unknown size": (
         unknown_size,
-        "the plan buys 0 requests and 1 job of unknown size, more than 5",
+        "the plan submits 0 requests and 1 job of unknown size, more than 5",
         ("--max-new-requests", "none"),
     ),
     "max_requests_per_day": (
         busy_day,
-        "the plan buys 4 requests beside 3 of the last 24 hours, more than 6",
+        "the plan submits 4 requests after 3 in the last 24 hours, more than 6",
         ("--max-requests-per-day", "7"),
     ),
     "max_lost_answers": (
@@ -111,7 +113,7 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
     ),
     "created_elsewhere": (
         renamed_project,
-        "the work of job-00 and 1 more is already bought under project shop",
+        "the work of job-00 and 1 more was already submitted under project shop",
         ("--allow-created-elsewhere",),
     ),
 }  # fmt: skip
@@ -171,6 +173,8 @@ def test_plan_shows_the_refusal_and_offers_no_next_command(
     (refusal,) = conforming("plan", shown.out)["plan"]["guards"]
     assert (refusal["guard"], refusal["message"]) == (guard, message)
     assert override[0] in refusal["hint"]
+    (setting,) = re.findall(r"guards\.(\w+)", refusal["hint"])
+    assert setting in Guards.__struct_fields__
 
 
 def test_no_other_guards_option_helps(stage: Stage, case: tuple[str, str, tuple[str, ...]]) -> None:

@@ -293,7 +293,7 @@ def test_the_spec_of_an_adopted_job_never_stops_it(bare: Stage) -> None:
     path.write_text(text + "suspend: true\n")
     held = bare.run("apply", "--yes")
     assert held.writes == []
-    assert f"to stop it: reconciler jobs cancel --foreign {job}" in held.out
+    assert f"to cancel it: reconciler jobs cancel --foreign {job}" in held.out
     path.write_text(text.replace("model: mistral-small-latest", "model: mistral-large-latest"))
     waits = bare.run("apply", "--yes")
     assert waits.writes == []

@@ -183,7 +183,7 @@ def test_what_does_not_fit_into_the_workspace_waits_for_a_later_apply(stage: Sta
     first = stage.run("apply", "--yes")
     assert first.code == 0, first.err
     assert stage.live() == ["a"]
-    assert "5,000 of ours and 0 of others pending" in first.out
+    assert "5,000 of this project and 0 of others" in first.out
     stage.advance(100_000)
     stage.run("apply", "--yes")
     assert stage.live() == ["b"]

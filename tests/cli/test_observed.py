@@ -196,7 +196,7 @@ def test_file_that_is_not_what_was_saved_is_refused(seen: Stage, name: str) -> N
     result = keyless(seen, "plan", "--observed", "seen.json")
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("error: seen.json: ")
-    assert "  hint: make it again: reconciler jobs snapshot observed.json" in result.err
+    assert "  hint: create it again: reconciler jobs snapshot observed.json" in result.err
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_snapshot_with_nonsense_in_it_is_refused(seen: Stage, change: Callable[[
     altered(seen, lambda it: (change(it), None)[1])
     result = keyless(seen, "plan", "--observed", "seen.json")
     assert (result.code, result.out) == (1, "")
-    assert "does not hold a whole snapshot" in result.err
+    assert "does not contain a complete snapshot" in result.err
 
 
 def test_other_major_version_is_refused_and_a_later_minor_one_is_read(seen: Stage) -> None:

@@ -269,7 +269,7 @@ def test_next_command_that_a_plan_names_applies_exactly_that_plan(
 def test_no_next_command_is_named_where_a_guard_refuses(stage: Stage) -> None:
     stage.spec("one")
     result = stage.run("plan", "--max-new-requests", "2")
-    assert "refused by max_new_requests: the plan buys 3 requests, more than 2" in result.out
+    assert "refused by max_new_requests: the plan submits 3 requests, more than 2" in result.out
     assert "Apply exactly this" not in result.out
 
 
@@ -341,7 +341,10 @@ def test_uncommitted_and_untracked_files_are_noted_where_they_are_created(stage:
     stage.spec("new")
     result = stage.run("plan")
     assert "uncommitted changes" in result.out
-    assert "note: specs/data/tickets.jsonl is not committed: a run elsewhere will not see it so" in result.out
+    assert (
+        "note: specs/data/tickets.jsonl has uncommitted changes; other machines will not see them"
+        in result.out
+    )
     assert "note: specs/new.yaml is not committed" in result.out
     assert "note: specs/tickets.yaml" not in result.out
 

@@ -84,7 +84,7 @@ def test_second_apply_on_this_host_is_refused_while_the_first_is_at_work(gate: G
     gate.wait_for(CREATE, 1)
     second = shop.run("apply", "--yes")
     assert (second.code, second.out) == (1, "")
-    assert re.search(r"error: another apply is at work on this target \(run \w{12} on ", second.err)
+    assert re.search(r"error: another apply is running on this target \(run \w{12} on ", second.err)
     assert shop.run("plan").code == 0
     gate.open()
     assert finish(first).code == 0

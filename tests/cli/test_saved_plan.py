@@ -100,8 +100,8 @@ def test_plan_that_was_applied_already_does_nothing_and_says_why(busy: Stage) ->
     busy.advance(1)
     result = busy.run("apply", "plan.json")
     assert (result.code, result.writes) == (0, [])
-    assert "skipped, no longer needed: create coming: already bought, running" in result.out
-    assert "skipped, no longer needed: create changing: already bought, running" in result.out
+    assert "skipped, no longer needed: create coming: already submitted, running" in result.out
+    assert "skipped, no longer needed: create changing: already submitted, running" in result.out
 
 
 def test_job_that_somebody_else_cancelled_is_skipped(busy: Stage) -> None:
@@ -117,7 +117,7 @@ def test_work_that_somebody_else_created_meanwhile_is_not_created_again(busy: St
     busy.run("apply", "specs/coming.yaml", "--yes")
     result = busy.run("apply", "plan.json")
     assert (result.code, creates(result)) == (0, ["changing"])
-    assert "create coming: already bought, running" in result.out
+    assert "create coming: already submitted, running" in result.out
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
@@ -129,7 +129,7 @@ def test_input_that_changed_after_saving_makes_it_stale_and_nothing_is_written(
     assert (result.code, result.writes) == (4, [])
     assert "the saved plan no longer holds, and nothing was done" in result.err
     assert "create coming: now create (new, work v1:" in result.err
-    assert "look at a fresh plan" in result.err
+    assert "review a fresh plan" in result.err
     assert sorted(busy.live()) == ["changing", "going", "staying"]
 
 
@@ -157,7 +157,7 @@ def test_spec_that_went_after_saving_makes_its_create_stale(busy: Stage) -> None
     remove(busy, "coming")
     result = busy.run("apply", "plan.json")
     assert (result.code, result.writes) == (4, [])
-    assert "create coming: nothing is to be done about it now" in result.err
+    assert "create coming: now there is nothing to do" in result.err
 
 
 def test_attempt_that_failed_meanwhile_makes_its_repetition_stale(stage: Stage) -> None:
@@ -245,7 +245,7 @@ def test_file_that_is_not_what_was_saved_is_refused(busy: Stage, command: str, n
     result = busy.run(command, "plan.json")
     assert (result.code, result.out, result.sent) == (1, "", [])
     assert result.err.startswith("error: plan.json: ")
-    assert "  hint: make it again: reconciler plan -o plan.json" in result.err
+    assert "  hint: create it again: reconciler plan -o plan.json" in result.err
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_plan_that_names_files_outside_of_the_project_is_refused(busy: Stage, pa
     for command in ("show", "apply"):
         result = busy.run(command, "plan.json")
         assert (result.code, result.sent) == (1, [])
-        assert "the plan file names a file outside of the project: " in result.err
+        assert "the plan file names a file outside the project: " in result.err
 
 
 def test_saved_plan_holds_what_each_action_relies_on_and_what_was_there_before(busy: Stage) -> None:

@@ -200,7 +200,7 @@ def test_a_project_that_is_renamed_creates_nothing_again(attacked: Stage) -> Non
     attacked.write("reconciler.yaml", "project: shop2\n")
     refused = attacked.run("apply", "--yes")
     assert (refused.code, refused.writes) == (3, [])
-    assert "the work of tickets is already bought under project shop" in refused.err
+    assert "the work of tickets was already submitted under project shop" in refused.err
     harmless(refused)
 
 
@@ -236,9 +236,9 @@ def other_work(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (alter, 1, "altered or cut"),
+        (alter, 1, "altered or truncated"),
         (lambda data: data[:-40], 1, "not a plan file"),
-        (other_work, 1, "altered or cut"),
+        (other_work, 1, "altered or truncated"),
         (other_target, 4, "the plan was made for project other"),
         (lambda _: b"[" * 100_000, 1, "not a plan file"),
     ],

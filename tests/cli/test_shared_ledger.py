@@ -176,7 +176,7 @@ def test_lines_taken_from_the_shared_ledger_are_reported_without_the_api(team: T
     assert "0 new lines" in team.first.run("ledger", "pull").out
     result = team.first.run("history", "verify", "--offline")
     assert (result.code, result.sent) == (6, [])
-    assert f"commit {commit[:10]} of the shared ledger took lines away" in result.out
+    assert f"commit {commit[:10]} of the shared ledger removed lines" in result.out
 
 
 def test_history_is_the_same_in_a_fresh_clone_and_offline_as_of_the_last_fetch(team: Team) -> None:
@@ -257,7 +257,7 @@ def test_lines_taken_from_the_shared_ledger_are_missed_by_everybody(team: Team) 
     second = team.clone("second")
     result = second.run("history", "verify")
     assert result.code == 6
-    assert f"commit {commit[:10]} of the shared ledger took lines away" in result.out
+    assert f"commit {commit[:10]} of the shared ledger removed lines" in result.out
 
 
 def test_no_work_tree_and_no_index_is_touched(team: Team) -> None:

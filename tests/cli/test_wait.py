@@ -234,7 +234,9 @@ def test_a_budget_is_for_all_rounds(stage: Stage) -> None:
     stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 9}, requests=2)
     result = stage.run("apply", "--yes", "--wait")
     assert result.code == 6
-    assert "refused by max_new_requests in a later round: the plan buys 2 requests, more than 1" in result.err
+    assert (
+        "refused by max_new_requests in a later round: the plan submits 2 requests, more than 1" in result.err
+    )
     assert len(stage.jobs()) == 2
 
 

@@ -156,7 +156,7 @@ def test_nothing_is_cancelled_first_where_the_input_of_what_replaces_it_cannot_b
     outcomes = Applier(run(api)).apply(in_turn(api, spec("a", "w1")))
     assert reported(outcomes) == ["skipped create a", "skipped cancel a"]
     assert isinstance(outcomes[0], Skipped)
-    assert outcomes[0].why.startswith("its input could not be sent: ")
+    assert outcomes[0].why.startswith("its input could not be uploaded: ")
     assert api.sent("cancel") == []
 
 

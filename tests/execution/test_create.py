@@ -19,15 +19,14 @@ from reconciler.api.errors import (
 from reconciler.api.retry import RetryPolicy
 from reconciler.api.values import CreateJob
 from reconciler.errors import LedgerError
-from reconciler.execution.create import (
-    TOO_LATE,
+from reconciler.execution.create import TOO_LATE, create_job_once
+from reconciler.execution.create_result import (
     CreateResult,
     JobCreated,
     NotSent,
     OutcomeUnknown,
     Rejected,
     TagsAltered,
-    create_job_once,
 )
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateUnknown
 from reconciler.ledger.memory import remember

@@ -125,7 +125,7 @@ WAYS: Final = {
     "the run's time is over before it": Way(
         specs=(LOCAL,),
         after_agreeing=takes_long_to_upload,
-        lines=("claimed a", "refused a: not sent: the run's time is over, and nothing was sent"),
+        lines=("claimed a", "refused a: not sent: the run is out of time, and nothing was sent"),
     ),
     "its tags come back altered, and no other is sent": Way(
         specs=(A, B),
@@ -304,7 +304,7 @@ def test_a_replacement_that_is_never_begun_is_given_back() -> None:
     release(run(api), Applier(claimed).apply(in_turn(api, it)))
     assert words(api) == (
         "claimed a",
-        f"refused a: not sent: its input could not be sent: {unread}",
+        f"refused a: not sent: its input could not be uploaded: {unread}",
     )
     assert api.sent("POST") == api.sent("cancel") == []
 

@@ -60,7 +60,7 @@ def test_a_lock_of_the_clone_is_reported_with_its_age(
 def test_a_lock_that_is_gone_by_now_needs_nothing_but_another_try(tmp_path: Path) -> None:
     lock = locks(tmp_path).in_the_way(HERE.format(tmp_path / "gone.lock"))
     assert lock
-    assert lock.hint == "the file is gone by now: run again"
+    assert lock.hint == "the file no longer exists: run again"
     assert LockedError("why", lock).may_pass
 
 

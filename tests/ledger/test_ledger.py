@@ -496,7 +496,7 @@ def test_a_ledger_whose_folder_cannot_be_made_is_an_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LedgerError, match="cannot be written") as caught:
         FileLedger(tmp_path / "file" / "target").append(INTENDED)
-    assert "nothing is bought" in caught.value.hint
+    assert "no job is created" in caught.value.hint
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
@@ -629,7 +629,10 @@ def test_locks_of_two_targets_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(LedgerError, match="cannot be made"), lock.hold_lock(tmp_path / "file", holder="me"):
+    with (
+        pytest.raises(LedgerError, match="cannot be created"),
+        lock.hold_lock(tmp_path / "file", holder="me"),
+    ):
         pass
 
 

@@ -174,13 +174,15 @@ def test_more_new_requests_than_the_budget_are_refused(limit: int | None, *, ref
 def test_the_requests_of_all_creates_are_one_sum() -> None:
     specs = (A, spec("b", inputs=(file_of("x", requests=5), file_of("y", requests=6))))
     (refusal,) = refusals(proposal(specs=specs, settings=Guards(max_new_requests=20)))
-    assert refusal.message == "the plan buys 21 requests, more than 20"
+    assert refusal.message == "the plan submits 21 requests, more than 20"
     assert refusal.hint == "pass --max-new-requests 21, or set guards.max_new_requests"
 
 
 def test_requests_that_nobody_can_count_are_over_every_budget() -> None:
     (refusal,) = refusals(proposal(specs=(A, hidden("b")), settings=Guards(max_new_requests=10**9)))
-    assert refusal.message == "the plan buys 10 requests and 1 job of unknown size, more than 1,000,000,000"
+    assert (
+        refusal.message == "the plan submits 10 requests and 1 job of unknown size, more than 1,000,000,000"
+    )
     assert refusal.hint == "pass --max-new-requests none, or set guards.max_new_requests to null"
 
 
@@ -305,7 +307,7 @@ def test_work_that_lives_under_another_project_is_refused(phase: Phase) -> None:
     other = job(A, "j1", phase, project="renamed")
     (refusal,) = refusals(proposal(other))
     assert refusal.guard == "created_elsewhere"
-    assert refusal.message == "the work of a is already bought under project renamed"
+    assert refusal.message == "the work of a was already submitted under project renamed"
     assert "--allow-created-elsewhere" in refusal.hint
 
 
@@ -328,7 +330,7 @@ def test_many_works_under_other_projects_are_reported_in_one_sentence() -> None:
     b, c = spec("b", "w2"), spec("c", "w3")
     jobs = (job(A, "j1", project="one"), job(b, "j2", project="two"), job(c, "j3", project="one"))
     (refusal,) = refusals(proposal(*jobs, specs=(A, b, c)))
-    assert refusal.message == "the work of a and 2 more is already bought under project one, two"
+    assert refusal.message == "the work of a and 2 more was already submitted under project one, two"
 
 
 def test_creating_it_here_too_is_allowed_where_asked() -> None:

@@ -1087,13 +1087,13 @@ def notes(
 def test_changed_settings_are_a_note_and_create_nothing() -> None:
     labelled = spec("a", metadata={"team": "search"})
     assert notes(labelled, jobs=(job(A),)) == {
-        "a": ("settings changed (metadata, timeout_hours or on_remove): takes effect with the next run",)
+        "a": ("settings changed (metadata, timeout_hours or on_remove): they take effect with the next job",)
     }
     assert notes(labelled, jobs=(job(labelled),)) == {}
 
 
 def test_a_running_job_that_carries_another_on_remove_is_a_note() -> None:
-    carried = "the running job still carries on_remove=cancel"
+    carried = "the running job still has on_remove=cancel"
     assert carried in notes(KEEPING, jobs=(job(A),))["a"]
     assert carried not in notes(KEEPING, jobs=(job(A, "j1", SUCCEEDED),))["a"]
 
@@ -1106,12 +1106,12 @@ def test_a_job_past_its_timeout_by_more_than_an_hour_is_a_note() -> None:
 
 
 def test_a_renamed_job_says_what_it_was_created_as() -> None:
-    assert notes(spec("b"), jobs=(job(A),)) == {"b": ("bought as a",)}
-    assert notes(AGAIN_ELSEWHERE, jobs=(job(A, "j1", SUCCEEDED),)) == {"again": ("bought before as a",)}
+    assert notes(spec("b"), jobs=(job(A),)) == {"b": ("submitted as a",)}
+    assert notes(AGAIN_ELSEWHERE, jobs=(job(A, "j1", SUCCEEDED),)) == {"again": ("submitted before as a",)}
 
 
 def test_what_a_create_reads_and_git_does_not_hold_is_a_note() -> None:
-    unseen = "is not committed: a run elsewhere will not see it so"
+    unseen = "has uncommitted changes; other machines will not see them"
     files = ("data/w1.jsonl", "specs/a.yaml", "data/other.jsonl")
     assert notes(A, jobs=(), uncommitted=files) == {
         "a": (f"specs/a.yaml {unseen}", f"data/w1.jsonl {unseen}")
@@ -1185,6 +1185,19 @@ def test_an_unsettled_hold_says_until_when() -> None:
     assert hold.until == NOW + 40
 
 
+@pytest.mark.parametrize("jobs", [(job(A, "j1", SUCCEEDED),), ()], ids=["listed", "deleted"])
+def test_a_suspended_name_whose_work_has_succeeded_says_so_and_offers_no_run(jobs: tuple[Job, ...]) -> None:
+    known = memory(created(A, "j1"), ended(A, "j1", SUCCEEDED))
+    row = Row(specs=(SUSPENDED,), jobs=jobs, memory=known, gone=() if jobs else ("j1",), expected={})
+    (hold,) = row.plan().of(Hold)
+    assert (hold.reason, hold.detail, hold.hint) == (Reason.SUSPENDED, "job j1 has succeeded", "")
+
+
+def test_a_suspended_name_whose_work_has_not_succeeded_says_how_to_run_it() -> None:
+    (hold,) = Row(specs=(SUSPENDED,), jobs=(job(A, "j1", CANCELLED),), expected={}).plan().of(Hold)
+    assert (hold.detail, hold.hint) == ("", "set `suspend: false` to let it run")
+
+
 def test_a_failure_says_what_the_api_says() -> None:
     (hold,) = (
         Row(jobs=(job(A, "j1", FAILED, errors=("no such model", "twice")),), expected={}).plan().of(Hold)
@@ -1199,10 +1212,10 @@ def test_a_last_timeout_is_called_one() -> None:
 
 def test_another_history_says_which_commit_and_what_to_do() -> None:
     (hold,) = Row(specs=(), jobs=(job(A, commit=ELSEWHERE),), expected={}).plan().of(Hold)
-    assert hold.detail == f"bought from commit {ELSEWHERE}, which this checkout does not contain"
+    assert hold.detail == f"created from commit {ELSEWHERE}, which this checkout does not contain"
     assert "reconciler jobs cancel j1" in hold.hint
     (hold,) = Row(specs=(), jobs=(job(A),), contained_commits=None, expected={}).plan().of(Hold)
-    assert hold.detail == f"bought from commit {HEAD}, and this folder is not a git checkout"
+    assert hold.detail == f"created from commit {HEAD}, and this folder is not a git checkout"
 
 
 # More than one version of the work digest.

@@ -43,7 +43,7 @@ def test_what_does_not_fit_is_held_in_order_of_name_and_what_is_small_enough_goe
     (hold,) = made.of(Hold)
     assert (hold.reason, hold.attention) == (Reason.QUOTA, False)
     assert hold.detail == (
-        "600 requests beside 600 of ours and 0 of others pending are more than the workspace's 1,000"
+        "600 requests and the pending ones (600 of this project and 0 of others) exceed the workspace's limit of 1,000"
     )
 
 
@@ -52,7 +52,7 @@ def test_pending_requests_of_strangers_count_and_are_shown_apart() -> None:
     mine = job(of("a", 300), "j-2")
     made = fitted((of("a", 300), of("b", 200)), stranger, mine)
     (hold,) = decision(made, "b").of(Hold)
-    assert "beside 300 of ours and 600 of others pending" in hold.detail
+    assert "(300 of this project and 600 of others)" in hold.detail
 
 
 def test_what_has_ended_is_not_pending() -> None:
@@ -78,8 +78,8 @@ def test_a_replace_that_fits_only_afterwards_cancels_first_and_says_so() -> None
     assert made.of(Cancel)[0].cancel_before_create
     (note,) = made.notes
     assert note == (
-        "700 requests beside 600 of ours and 0 of others pending are more than the workspace's 1,000, so what it "
-        "replaces is cancelled before it is created"
+        "700 requests and the pending ones (600 of this project and 0 of others) exceed the workspace's limit of "
+        "1,000, so the job that it replaces is cancelled first"
     )
 
 

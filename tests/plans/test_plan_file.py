@@ -156,7 +156,7 @@ def test_a_file_with_a_piece_replaced_is_refused_or_means_the_same(data: st.Data
 def test_a_plan_that_was_edited_is_refused(old: bytes, new: bytes) -> None:
     data = encode(document())
     assert old in data
-    with pytest.raises(ReconcilerError, match="altered or cut"):
+    with pytest.raises(ReconcilerError, match="altered or truncated"):
         decode(data.replace(old, new))
 
 
@@ -208,7 +208,7 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 def test_another_major_version_is_refused(version: object) -> None:
     plan = opened(encode(document()))
     plan["format_version"] = version
-    with pytest.raises(ReconcilerError, match=r"format version|whole plan") as caught:
+    with pytest.raises(ReconcilerError, match=r"format version|complete plan") as caught:
         decode(resealed(plan))
     assert caught.value.hint
 
@@ -216,7 +216,7 @@ def test_another_major_version_is_refused(version: object) -> None:
 def test_an_action_of_a_later_version_is_refused() -> None:
     plan = opened(encode(document()))
     plan["decisions"][0]["actions"][0]["action"] = "pause"
-    with pytest.raises(ReconcilerError, match="whole plan"):
+    with pytest.raises(ReconcilerError, match="complete plan"):
         decode(resealed(plan))
 
 
@@ -224,7 +224,7 @@ def test_an_action_of_a_later_version_is_refused() -> None:
 def test_a_plan_without_a_part_is_refused(field: str) -> None:
     plan = opened(encode(document()))
     del plan[field]
-    with pytest.raises(ReconcilerError, match="whole plan"):
+    with pytest.raises(ReconcilerError, match="complete plan"):
         decode(resealed(plan))
 
 
@@ -297,7 +297,7 @@ def test_a_decision_says_where_it_is_declared_and_its_notes() -> None:
     decisions = {it.name: it for it in document().decisions}
     assert decisions["a"].declared_at == "specs/a.yaml:1"
     assert decisions["gone"].declared_at == ""
-    assert decisions["f"].notes[0] == "bought as old"
+    assert decisions["f"].notes[0] == "submitted as old"
     assert decisions["a"].pending
     assert decisions["b"].attention
     assert not decisions["g"].pending

@@ -158,18 +158,18 @@ def test_a_job_that_runs_on_beside_the_plan_does_not_make_it_stale() -> None:
 @pytest.mark.parametrize(("phase", "word"), [(ACTIVE, "running"), (SUCCEEDED, "succeeded")])
 def test_work_that_somebody_created_meanwhile_is_skipped(phase: Phase, word: str) -> None:
     left = applied(world(), world(job(A, "j1", phase)))
-    assert left.satisfied == (f"create a: already bought, {word}",)
+    assert left.satisfied == (f"create a: already submitted, {word}",)
     assert not left.plan.pending
 
 
 def test_work_that_was_created_under_another_name_is_skipped() -> None:
     left = applied(world(), world(job(A), specs=(spec("b"),)))
-    assert left.satisfied == ("create a: already bought, running",)
+    assert left.satisfied == ("create a: already submitted, running",)
 
 
 def test_work_whose_success_was_deleted_is_skipped() -> None:
     now = replace(world(), lines=(created(A, "j1"), ended(A, "j1", SUCCEEDED)), gone=frozenset({"j1"}))
-    assert applied(world(), now).satisfied == ("create a: already bought, record_gone",)
+    assert applied(world(), now).satisfied == ("create a: already submitted, record_gone",)
 
 
 @pytest.mark.parametrize("phase", [STOPPING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED])
@@ -187,7 +187,7 @@ def test_a_job_whose_record_is_gone_needs_no_cancel() -> None:
 def test_the_other_half_of_a_replacement_is_still_done() -> None:
     before = world(job(OLD, age=900))
     left = applied(before, world(job(OLD, age=900), job(A, "j2")))
-    assert left.satisfied == ("create a: already bought, running",)
+    assert left.satisfied == ("create a: already submitted, running",)
     assert reported(left.plan) == {"a": ("keep j2 running", "cancel j1 superseded")}
 
 
@@ -202,7 +202,7 @@ FAILING = spec("a", retry=retrying(2))
         (world(), world(job(A, "j1", CANCELLED)), "create a: now hold (cancelled)"),
         (world(), world(job(A, "j1", FAILED)), "create a: now hold (failed)"),
         (world(), world(specs=(spec("a", suspend=True),)), "create a: now hold (suspended)"),
-        (world(), world(specs=()), "create a: nothing is to be done about it now"),
+        (world(), world(specs=()), "create a: now there is nothing to do"),
         (
             world(),
             world(specs=(spec("a", "w9"),)),
@@ -319,5 +319,5 @@ def test_a_plan_to_create_first_does_not_hold_where_there_is_room_for_one_alone(
     )
     ahead = structs.replace(fresh, decisions=(structs.replace(decision, actions=actions),))
     assert reconcile_saved_plan(saved(before), ahead, before.observed).broken == (
-        "cancel a: now before what replaces it is created, for lack of room",
+        "cancel a: there is no room for both jobs, so it would now be cancelled before the create",
     )

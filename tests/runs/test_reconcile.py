@@ -305,7 +305,7 @@ def test_what_another_runner_has_begun_is_left_to_it_and_the_rest_is_done() -> N
     planned, outcomes = applied_with(api, A, B)
     assert [it.name for it in outcomes] == ["b"]
     assert names(api) == ["b"]
-    assert planned.remarks == ("left to the runner that was first: create a: now hold (unsettled)",)
+    assert planned.remarks == ("left to the runner that wrote first: create a: now hold (unsettled)",)
 
 
 def test_a_saved_plan_that_no_longer_holds_does_nothing() -> None:

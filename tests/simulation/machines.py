@@ -74,7 +74,7 @@ class Lock:
                 break
             self.baton.sleep(10.0)
         if self._taken:
-            raise LockHeldError("another apply is at work on this target")
+            raise LockHeldError("another apply is running on this target")
         self._taken = self.used
         try:
             yield

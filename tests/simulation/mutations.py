@@ -40,8 +40,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no look-up by op",
-        "execution/create.py",
-        'return f"op={prepared.op}" in str(job.metadata.get(tags.RUN, "")).split(" ")',
+        "execution/lost_create.py",
+        'return f"op={op}" in str(job.metadata.get(tags.RUN, "")).split(" ")',
         "return False",
     ),
     Mutation(
@@ -64,7 +64,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no settle time in the run itself",
-        "execution/create.py",
+        "execution/lost_create.py",
         "left = began + run.limits.settle_seconds - env.monotonic()",
         "left = 0.0",
     ),

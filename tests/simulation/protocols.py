@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RateLimitedError, UnreachableError
 from reconciler.context import RunContext
-from reconciler.execution.create import PreparedCreate, prepare
+from reconciler.execution.prepared_create import PreparedCreate, prepare
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile

@@ -15,55 +15,56 @@ from tools.generate import markdown
 _INTRODUCTION: Final = """\
 # What the planner decides
 
-The planner compares the specs in git with the jobs in the workspace and the records in the ledger. For each name it
-decides to **create** a job, **cancel** one, **keep** things as they are, or **hold**: wait until something changes. It
-is a pure function: the same specs, jobs, ledger and time give the same plan, byte for byte, in any order.
+The planner compares what git declares with what the workspace holds and what the ledger remembers, and decides about
+every name: **create** a job, **cancel** one, **keep** things as they are, or **hold**: wait until something changes.
+It is a pure function: the same specs, jobs, memory and time give the same plan, byte for byte, whatever their order.
 
 Exactly one rule applies to each name: the conditions exclude each other, so the order of the tables does not matter.
 The name of the rule is the *standing* of the name, which the plan's JSON, `status` and `wait` use as well. A job
-belongs to the spec that declares its work, under any name, and otherwise to the name in its tags: so a rename submits
-nothing. The planner ignores jobs of other projects. A name is "not declared" only if the complete spec root was loaded:
-a path on the command line is a selection.
+belongs to the spec that wants its work, whatever its name was when it was created, and otherwise to the name in its
+tags: so a rename submits nothing. The planner ignores jobs of other projects. A name can be "not declared" only if the
+complete spec root was loaded: a path on the command line is a selection.
 """
 
 _PARTS: Final = (
     "Names that this run must not touch",
-    "Names without wanted work",
+    "Names under which no work is wanted",
     "The wanted work has a job, or may have one",
     "The wanted work has ended and needs a decision",
     "The wanted work is to be created",
 )
-_BESIDE: Final = "In addition: live jobs of other work"
+_BESIDE: Final = "In addition to the wanted work: live jobs of other work"
 
 _PHASES: Final = """\
 The planner maps the statuses of the API to phases: {phases}. ACTIVE is queued or running,
 STOPPING a requested cancellation, and UNKNOWN any status that this version does not know. *The wanted work* is a run
-key: the digest of endpoint, model and inputs, and `rerun`. "By us" means that the ledger records that the API accepted
-the tool's cancel while the job was running; for a job that is not in the ledger, that the tag of its replacement
-records the cancel. A cancel as `duplicate` never counts.
+key: the digest of endpoint, model and inputs, and `rerun`. "By us" means that the ledger says that the API accepted our
+cancel while the job was running, or, for a job that the ledger does not know, that the tags of its replacement name it.
+A cancel as `duplicate` never counts as one. *At rest* means that no job of the work is live or has succeeded, and no
+create of it may still take effect; *accounted for*, that in addition the end of every known job of it is explained.
 """
 
 _QUOTA: Final = """\
 ## Quota
 
-Afterwards the planner checks the creates, in order of name, against the pending requests that the workspace
-(`limits.max_workspace_pending`) and this project (`limits.max_pending`) may have. The number of pending requests is a
-lower bound: a job shows no total until the API has validated it, and only the project's own jobs have it in their tags.
-A create that does not fit becomes Hold `quota`, and a later apply creates it; one that would not fit into an empty
-workspace needs attention. If a create replaces a job and fits only without that job, the old job is cancelled first,
-and the new one is created in the same apply once the old one has stopped. If it does not fit even then, the old job
-stays.
+After the rules, the planner checks the creates, in order of name, against the number of requests that the workspace may
+have pending (`limits.max_workspace_pending`) and that this project may (`limits.max_pending`). The number of pending
+requests is a lower bound: a job shows no total until the API has validated it, and only our jobs have it in their tags.
+A create that does not fit is Hold `quota`, and a later apply creates it; one that would not fit into an empty workspace
+needs a person. If it replaces a job and fits once that job is gone, the old job is cancelled first, and the same apply
+creates the new one once the old one has stopped. If it does not fit then either, the old job stays, and of twins the
+oldest. The standing of a name whose create is held is `no_room`.
 """
 
 _REASONS: Final = """\
 ## Reasons
 
-Every action has a reason. Reasons are for readers only: `apply` does not depend on them.
+Every action has a reason. Reasons are for readers: `apply` depends on the action alone.
 """
 
 _ATTENTION: Final = """\
-A hold is not a pending change. A hold marked *attention* waits for a person; `--fail-on-attention` makes it
-an [exit code](exit-codes.md).
+A hold by itself is not a pending change. A name marked *attention* needs a person; `--fail-on-attention` makes it an
+[exit code](exit-codes.md).
 """
 
 _TABLE: Final = re.compile(r"^0  .*?(?=\n\n)", re.DOTALL | re.MULTILINE)

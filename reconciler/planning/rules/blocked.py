@@ -10,12 +10,12 @@ from reconciler.planning.standing import Standing
 
 @rule(
     Standing.UNREADABLE,
-    "our tags on a job of the name cannot be read",
+    "the tags of a job of the name cannot be read",
     "Hold `unreadable`, for the whole name (attention)",
     applies=lambda case: any(not it.from_newer_version for it in case.unreadable_that_matter),
 )
 def unreadable(case: Case) -> Actions:
-    """Somebody altered a job's tags, so which work it did is not known."""
+    """A job's tags were altered, so its work is not known."""
     job = next(it for it in case.unreadable_that_matter if not it.from_newer_version)
     hint = f"look at it with `reconciler jobs get {job.job.id}`"
     return (Hold(job=job.job, reason=Reason.UNREADABLE, detail=job.problem, hint=hint, attention=True),)
@@ -23,14 +23,14 @@ def unreadable(case: Case) -> Actions:
 
 @rule(
     Standing.NEWER_TOOL,
-    "a newer tool wrote a job of the name, and no other tags are unreadable",
+    "a newer version of this tool created a job of the name, and no other tags are unreadable",
     "Hold `newer_tool`, for the whole name (attention)",
     applies=lambda case: (
         bool(case.unreadable_that_matter) and all(it.from_newer_version for it in case.unreadable_that_matter)
     ),
 )
 def newer_tool(case: Case) -> Actions:
-    """A comparison with tags that are not understood would submit again what was submitted already."""
+    """A comparison with tags that this version cannot read could submit the same work again."""
     job = case.unreadable_that_matter[0]
     hint = "upgrade mistral-batch-reconciler"
     return (Hold(job=job.job, reason=Reason.NEWER_TOOL, detail=job.problem, hint=hint, attention=True),)
@@ -38,14 +38,14 @@ def newer_tool(case: Case) -> Actions:
 
 @rule(
     Standing.UNKNOWN_STATUS,
-    "all tags can be read, and any job of the name has an unknown status",
+    "all tags can be read, and a job of the name has an unknown status",
     "Hold `unknown_status`, for the whole name (attention)",
     applies=lambda case: not case.unreadable_that_matter and bool(case.of_unknown_status),
 )
 def unknown_status(case: Case) -> Actions:
     """A status that a later API added may mean that the job runs, or that it has ended."""
     job = case.of_unknown_status[0].job
-    detail = f"the API says {job.status}"
+    detail = f"the API reports {job.status}"
     hint = "upgrade mistral-batch-reconciler, or wait until the job has ended"
     return (Hold(job=job, reason=Reason.UNKNOWN_STATUS, detail=detail, hint=hint, attention=True),)
 
@@ -58,15 +58,15 @@ def unknown_status(case: Case) -> Actions:
     applies=lambda case: case.untouchable and not case.unreadable_that_matter and not case.of_unknown_status,
 )
 def other_history(case: Case) -> Actions:
-    """This checkout is older than the job, or of another branch, so it must not cancel the job."""
+    """This checkout is older than the job or is another branch, so it must not cancel the job."""
     owned = next(filter(case.foreign_commit, case.to_cancel))
     commit = owned.tags.source.commit[:10]
     if case.contained_commits is None:
-        detail = f"bought from commit {commit}, and this folder is not a git checkout"
+        detail = f"created from commit {commit}, and this folder is not a git checkout"
     else:
-        detail = f"bought from commit {commit}, which this checkout does not contain"
+        detail = f"created from commit {commit}, which this checkout does not contain"
     hint = (
         "update the checkout (in CI: fetch-depth: 0), "
-        f"or cancel it by hand: reconciler jobs cancel {owned.job.id}"
+        f"or cancel the job yourself: reconciler jobs cancel {owned.job.id}"
     )
     return (Hold(job=owned.job, reason=Reason.OTHER_HISTORY, detail=detail, hint=hint),)

@@ -1,4 +1,4 @@
-"""Which part of the work differs from what was bought before. For readers only."""
+"""Which part of the work differs from the job before. For readers only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.text.plural import pluralize
 
 
 def submitted_before(case: Case) -> OwnedJob | None:
-    """Return the last job of the name that did other work, or the same under another rerun, if only as another name."""
+    """Return the last job of the name with another run key, or else a job of the same work under another name."""
     return max(
         (owned for owned in case.jobs if owned.tags.run_key not in case.run_keys),
         key=lambda owned: owned.job.age_key,
@@ -20,7 +20,7 @@ def submitted_before(case: Case) -> OwnedJob | None:
 
 
 MAX_NAMED: Final = 3
-"""So many changed input files are named; of more, the number is told."""
+"""At most this many changed input files are named; above that, only their number is shown."""
 
 
 def changes(before: OwnedJob, spec: JobSpec) -> tuple[Change, ...]:
@@ -35,7 +35,7 @@ def changes(before: OwnedJob, spec: JobSpec) -> tuple[Change, ...]:
         )
         if old != new
     ]
-    known = not (before.adopted and found)  # of an adopted job's inputs nobody knows whether they are others
+    known = not (before.adopted and found)  # whether the inputs of an adopted job differ is not known
     if known and before.tags.inputs != digests.inputs_v1(part.identity for part in spec.inputs):
         found.append(Change("inputs", _count(before.tags.requests), _inputs(before, spec)))
     if before.tags.run_key.rerun != spec.rerun:

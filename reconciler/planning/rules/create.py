@@ -1,4 +1,4 @@
-"""The wanted work is to be created: because nothing is in the way, or once what is in the way is gone."""
+"""The wanted work is to be created: now, or once nothing is in the way."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def free(case: Case) -> bool:
     applies=lambda case: case.to_create and case.newer_checkout is not None,
 )
 def checkout_behind(case: Case) -> Actions:
-    """An old checkout submits nothing for a name that a newer one has submitted."""
+    """An old checkout submits nothing under a name that a newer checkout has submitted."""
     last = case.newer_checkout
     if last is None:
         return ()
     commit = last.tags.source.commit[:10]
-    detail = f"job {last.job.short_id} was bought from commit {commit}, which came later"
+    detail = f"job {last.job.short_id} was created from commit {commit}, which is newer than this checkout"
     hint = "update the checkout, then plan again"
     return (Hold(job=last.job, reason=Reason.CHECKOUT_BEHIND, detail=detail, hint=hint),)
 
@@ -52,11 +52,11 @@ def waiting(case: Case) -> Actions:
     applies=lambda case: case.restorable and free(case),
 )
 def restored(case: Case) -> Actions:
-    """The spec came back, and so does its work."""
+    """The spec is declared again, so its work is created again."""
     if case.spec is None:
         return ()
-    # The number of what was stopped, though an adopted job before it may count no more: numbers never fall, or
-    # `record_gone` would take this job, once it is deleted, for an earlier one.
+    # At least the number of the cancelled job, even if an adopted job before it no longer counts. If numbers fell,
+    # `record_gone` would take this job, once it is deleted, for an earlier attempt.
     stopped = case.newest.tags.attempt if case.newest else 0
     attempt = min(max(case.failures + 1, stopped), case.spec.retry.max_attempts)
     return (Create(spec=case.spec, attempt=attempt, reason=Reason.RESTORED),)
@@ -69,7 +69,7 @@ def restored(case: Case) -> Actions:
     applies=lambda case: case.retryable and free(case),
 )
 def retry(case: Case) -> Actions:
-    """Only what the spec asks to retry, and only so often."""
+    """Only for the ends that the spec lists, and only as often as it allows."""
     return _create(case, Reason.RETRY)
 
 

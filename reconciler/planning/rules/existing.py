@@ -12,11 +12,11 @@ from reconciler.planning.standing import Standing
 @rule(
     Standing.UNSETTLED,
     "a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED",
-    "Hold `unsettled`, until when",
+    "Hold `unsettled`, until the settle time has passed",
     applies=lambda case: case.declared and case.unsettled is not None,
 )
 def unsettled(case: Case) -> Actions:
-    """The answer to a create was lost, so the job may still appear; nothing is created before that is known."""
+    """The response to a create was lost, so the job may still appear. Nothing is created before that is known."""
     until = case.memory.settles_at(case.unsettled) if case.unsettled else None
     return (Hold(reason=Reason.UNSETTLED, hint="run again after that", until=until),)
 
@@ -24,12 +24,12 @@ def unsettled(case: Case) -> Actions:
 @rule(
     Standing.SUCCEEDED,
     "a job of the wanted work SUCCEEDED",
-    "Keep `succeeded`, or `adopted` (attention when the share of failed requests exceeds `max_failed`); "
+    "Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds `max_failed`); "
     "ACTIVE twins: Cancel `duplicate`",
     applies=lambda case: case.declared and case.succeeded,
 )
 def succeeded(case: Case) -> Actions:
-    """The answers exist; a job that still runs for them is waste."""
+    """The answers exist, so another job of the same work is waste."""
     done = (owned.job for owned in case.wanted_in(Phase.SUCCEEDED))
     job = min(done, key=lambda job: (job.failed_requests, job.age_key))
     total = max(job.total_requests, job.answered_requests)
@@ -47,7 +47,7 @@ def succeeded(case: Case) -> Actions:
     applies=lambda case: case.declared and case.running,
 )
 def running(case: Case) -> Actions:
-    """The oldest stays, so that two runners that see the same twins agree."""
+    """The oldest stays, so that two runners that see the same jobs agree."""
     job = min((owned.job for owned in case.wanted_in(Phase.ACTIVE)), key=lambda job: job.age_key)
     return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case, job))
 
@@ -71,30 +71,32 @@ def _duplicates(case: Case, kept: Job) -> tuple[Cancel, ...]:
     applies=lambda case: case.declared and case.stopping,
 )
 def stopping(case: Case) -> Actions:
-    """What comes next is decided once it has stopped."""
+    """The next step is decided once the job has stopped."""
     return (Hold(job=case.wanted_in(Phase.STOPPING)[0].job, reason=Reason.STOPPING),)
 
 
 @rule(
     Standing.NOT_ADOPTED,
-    "the work is at rest, and the job that the spec adopts for it is gone, another's, or did other work",
+    "the work is at rest, and the job that the spec adopts for it is gone, belongs to another project, or did other "
+    "work",
     "Hold `not_adopted` (attention)",
     applies=lambda case: case.at_rest and bool(case.not_adopted),
 )
 def not_adopted(case: Case) -> Actions:
-    """The author of `adopt` believes that the work exists: before it is created again, a person has to look."""
-    hint = "check the id, and whose workspace the key opens; to buy the work, remove `adopt`"
+    """`adopt` says that the work exists: before it is created again, a person has to look."""
+    hint = "check the id, and that the API key is for the right workspace; to submit the work, remove `adopt`"
     return (Hold(reason=Reason.NOT_ADOPTED, detail=case.not_adopted, hint=hint, attention=True),)
 
 
 @rule(
     Standing.SUCCESS_GONE,
-    "the work is at rest, and memory knows a job of it that SUCCEEDED: the list does not, GET says 404",
+    "the work is at rest, and the ledger has a job of it that SUCCEEDED and no longer exists (not listed, GET returns "
+    "404)",
     "Keep `record_gone`",
     applies=lambda case: case.at_rest and not case.not_adopted and case.success_gone is not None,
 )
 def success_gone(case: Case) -> Actions:
-    """A deleted record is no reason to pay again."""
+    """A deleted record is no reason to submit the work again."""
     known = case.success_gone
     detail = f"job {known.job_id[:8]} had succeeded" if known else ""
     return (Keep(job=None, reason=Reason.RECORD_GONE, detail=detail),)
@@ -102,20 +104,21 @@ def success_gone(case: Case) -> Actions:
 
 @rule(
     Standing.RECORD_GONE,
-    "the work is at rest, and memory knows a later job of it with an unexplained end: the list does not, GET says 404",
+    "the work is at rest, and the ledger has a later job of it that no longer exists (not listed, GET returns 404) and "
+    "whose end is unexplained",
     "Hold `record_gone` (attention)",
     applies=lambda case: (
         case.at_rest and not case.not_adopted and case.success_gone is None and case.lost is not None
     ),
 )
 def record_gone(case: Case) -> Actions:
-    """What became of it cannot be read any more, so a person decides."""
+    """How the job ended can no longer be read, so a person decides."""
     known = case.lost
     stopped = known is not None and known.phase is Phase.CANCELLED
-    before = "after somebody had stopped it" if stopped else "before it was seen to end"
-    detail = f"job {known.job_id[:8]} was deleted {before}" if known else ""
+    end = "it was cancelled outside this tool's records" if stopped else "its end is not recorded"
+    detail = f"job {known.job_id[:8]} is not in this workspace, and {end}" if known else ""
     hint = (
-        "check that the key opens the workspace that it was bought in; "
-        "if its answers are lost, change `rerun` to buy them again"
+        "check that the API key is for the right workspace; "
+        "if the answers are lost, change `rerun` to submit them again"
     )
     return (Hold(reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)

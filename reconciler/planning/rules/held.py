@@ -11,7 +11,7 @@ from reconciler.planning.standing import Standing
 
 @rule(
     Standing.CANCELLED,
-    "every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED, not by us",
+    "every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED, but not by us",
     "Hold `cancelled` (attention): cancelled outside this tool's records, for example in the console",
     applies=lambda case: case.accounted_for and case.stopped_by_a_person is not None,
 )
@@ -24,30 +24,30 @@ def cancelled(case: Case) -> Actions:
 
 @rule(
     Standing.PARTIAL,
-    "every job is accounted for, no person stopped the newest, and one FAILED or TIMED_OUT with answers inside",
-    "Hold `partial` (attention): a retry would buy them again",
+    "every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some answers",
+    "Hold `partial` (attention): a retry would submit them again",
     applies=lambda case: (
         case.accounted_for and case.stopped_by_a_person is None and case.partly_answered is not None
     ),
 )
 def partial(case: Case) -> Actions:
-    """Half of the answers are paid for: a person decides about the other half."""
+    """Some answers are paid for: a person decides about the rest."""
     if case.partly_answered is None:
         return ()
     job = case.partly_answered.job
     detail = f"{job.status} with {job.succeeded_requests:,} of {job.total_requests:,} answered"
-    hint = "change `rerun` to buy all of them again"
+    hint = "change `rerun` to submit all of them again"
     return (Hold(job=job, reason=Reason.PARTIAL, detail=detail, hint=hint, attention=True),)
 
 
 @rule(
     Standing.FAILED,
     "FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left",
-    "Hold `failed` (attention), with the API's own error",
+    "Hold `failed` (attention), with the API's error",
     applies=lambda case: case.failed and not case.retryable,
 )
 def failed(case: Case) -> Actions:
-    """The error is the API's; the next step is a person's."""
+    """No attempt is left, so a person decides."""
     job = case.newest.job if case.newest else None
     why = "; ".join(job.errors) if job else ""
     allowed = case.spec.retry.max_attempts if case.spec else 0
@@ -61,15 +61,15 @@ def failed(case: Case) -> Actions:
 
 @rule(
     Standing.ORIGINAL_GONE,
-    "all that is left of the work was cancelled as a duplicate, and the job that it was a duplicate of is gone",
+    "all remaining jobs of the work were cancelled as duplicates, and the job that they duplicated is gone",
     "Hold `record_gone` (attention)",
     applies=lambda case: (
         case.open_again and not case.restorable and not case.failed and bool(case.of_run_key)
     ),
 )
 def original_gone(case: Case) -> Actions:
-    """A duplicate proves that the work was submitted; what became of the other job cannot be told."""
+    """A duplicate proves that the work was submitted; how the other job ended is not known."""
     job = case.of_run_key[0].job
-    detail = f"job {job.short_id} was cancelled as a duplicate of one that is gone"
-    hint = "if its answers are lost, change `rerun` to buy them again"
+    detail = f"job {job.short_id} was cancelled as a duplicate of a job that no longer exists"
+    hint = "if the answers are lost, change `rerun` to submit them again"
     return (Hold(job=job, reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)

@@ -1,4 +1,4 @@
-"""Live jobs of other work under the name: decided beside the wanted work."""
+"""Live jobs of other work under the name: decided in addition to the wanted work."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from reconciler.planning.case import Case
 
 CASE: Final = "an ACTIVE job of other work, or of the same work and another rerun"
 OUTCOME: Final = (
-    "other work and `on_change: replace`: Cancel `superseded`, beside whatever is decided about the wanted work; "
-    "otherwise, and if it is adopted, Keep it `running`, and what would be created is Hold `waiting`; of several "
-    "of one run key that would stay, Cancel all but one `duplicate`"
+    "other work and `on_change: replace`: Cancel `superseded`, in addition to the decision about the wanted work; "
+    "otherwise, and if it is adopted, Keep it `running`, and Hold a create `waiting`; of several that would stay "
+    "with the same run key, Cancel all but one `duplicate`"
 )
 
 
@@ -24,7 +24,7 @@ def other_work(case: Case) -> tuple[Action, ...]:
         Cancel(owned=owned, reason=Reason.SUPERSEDED)
         if owned.job.id in doomed
         else duplicate(owned, staying)
-        or Keep(job=owned.job, reason=Reason.RUNNING, detail="the next run waits for it")
+        or Keep(job=owned.job, reason=Reason.RUNNING, detail="the next job waits for it")
         for owned in case.other_active
     )
 
@@ -35,9 +35,9 @@ def waited_for(case: Case) -> Job | None:
 
 
 def duplicate(owned: OwnedJob, among: tuple[OwnedJob, ...]) -> Cancel | None:
-    """Return the cancel of a live job if another job of its run key has its answers already, or is older and runs.
+    """Return the cancel of a live job if another job of its run key has succeeded, or runs and is older.
 
-    So two runners that see the same twins agree which one stays. An adopted job is never cancelled.
+    So two runners that see the same jobs agree which one stays. An adopted job is never cancelled.
     """
     twins = [it for it in among if it.tags.run_key == owned.tags.run_key]
     done = [it.job for it in twins if it.phase is Phase.SUCCEEDED]

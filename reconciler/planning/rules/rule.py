@@ -1,7 +1,7 @@
-"""What a rule is: a row of the planner's table, with the whole condition of its case and the actions for it.
+"""A rule: a row of the planner's table, with the whole condition of its case and the actions for it.
 
-The conditions exclude each other: exactly one rule applies to a name, so their order has no meaning. `case` and
-`outcome` are the words that a reader sees, in the planner's docstring and in `docs/planner.md`.
+The conditions exclude each other: exactly one rule applies to a name, so their order does not matter. `case` and
+`outcome` are the text in the planner's docstring and in `docs/planner.md`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Rule(Struct, frozen=True):
     outcome: str
     applies: Condition
     decide: Callable[[Case], Actions]
-    """Call it only if the rule applies."""
+    """Valid only if the rule applies."""
 
 
 def rule(

@@ -1,7 +1,8 @@
-"""Names of which nothing is wanted."""
+"""Names under which no work is wanted."""
 
 from __future__ import annotations
 
+from reconciler.model import Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.other_work import duplicate
@@ -17,29 +18,38 @@ def undeclared(case: Case) -> bool:
 @rule(
     Standing.SUSPENDED,
     "suspended",
-    "Cancel every ACTIVE job of the name `suspended`, less an adopted one; otherwise Hold `suspended`",
+    "Cancel every ACTIVE job of the name `suspended`, except an adopted one; otherwise Hold `suspended`",
     applies=lambda case: case.spec is not None and case.spec.suspend and not case.untouchable,
 )
 def suspended(case: Case) -> Actions:
-    """The spec stays, its work stops."""
+    """The spec stays, and its jobs are cancelled."""
     cancels = tuple(Cancel(owned=owned, reason=Reason.SUSPENDED) for owned in case.to_cancel)
     adopted = next((owned.job for owned in case.active if owned.adopted), None)
     if adopted is not None:
-        detail = f"the adopted job {adopted.short_id} runs on: only what carries our tags is cancelled"
-        hint = f"to stop it: reconciler jobs cancel --foreign {adopted.id}"
+        detail = f"the adopted job {adopted.short_id} continues: only jobs with our tags are cancelled"
+        hint = f"to cancel it: reconciler jobs cancel --foreign {adopted.id}"
         return (*cancels, Hold(job=adopted, reason=Reason.SUSPENDED, detail=detail, hint=hint))
-    return cancels or (Hold(reason=Reason.SUSPENDED, hint="set `suspend: false` to let it run"),)
+    if cancels:
+        return cancels
+    done = (*(owned.job.id for owned in case.wanted_in(Phase.SUCCEEDED)), *_gone(case))
+    if done:
+        return (Hold(reason=Reason.SUSPENDED, detail=f"job {done[0][:8]} has succeeded"),)
+    return (Hold(reason=Reason.SUSPENDED, hint="set `suspend: false` to let it run"),)
+
+
+def _gone(case: Case) -> tuple[str, ...]:
+    return (case.success_gone.job_id,) if case.success_gone else ()
 
 
 @rule(
     Standing.REMOVED,
     "not declared, ACTIVE",
-    "Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several of one run key Cancel all but "
+    "Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several with the same run key Cancel all but "
     "one `duplicate`",
     applies=lambda case: undeclared(case) and bool(case.active),
 )
 def removed(case: Case) -> Actions:
-    """The spec is gone; the job's own tag remembers what the spec wanted then."""
+    """The spec is gone; the job's tag has the `on_remove` that the spec had."""
     doomed = {owned.job.id for owned in case.to_cancel}
     staying = tuple(owned for owned in case.jobs if owned.job.id not in doomed)
     return tuple(
@@ -53,7 +63,7 @@ def removed(case: Case) -> Actions:
 @rule(
     Standing.RENAMED,
     "not declared, not ACTIVE, a declared spec wants the run key of a job with this name",
-    "Keep `renamed`: it is that spec's job",
+    "Keep `renamed`: the job belongs to that spec",
     applies=lambda case: undeclared(case) and not case.active and bool(case.moved),
 )
 def renamed(case: Case) -> Actions:
@@ -70,5 +80,5 @@ def renamed(case: Case) -> Actions:
     applies=lambda case: undeclared(case) and not case.active and not case.moved,
 )
 def history(case: Case) -> Actions:  # noqa: ARG001 - a rule
-    """What has ended is a record."""
+    """An ended job of an undeclared name needs no action."""
     return ()
