@@ -101,7 +101,7 @@ def test_refusals_are_reported_and_reads_are_tried_again(hub: Hub) -> None:
 def test_elsewhere_it_says_what_is_missing(stage: Stage) -> None:
     result = stage.run("ci", "plan")
     assert result.code == 64
-    assert "this is no job of GitHub Actions, which would set GITHUB_EVENT_PATH, GITHUB_OUTPUT" in result.err
+    assert "this is not a GitHub Actions job: GITHUB_EVENT_PATH, GITHUB_OUTPUT" in result.err
 
 
 def job(stage: Stage, hub: Hub, event: object, **more: str) -> None:
@@ -130,7 +130,7 @@ def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, h
     result = stage.run("ci", "plan")
     assert result.code == 1
     assert result.out.startswith(
-        "::error::there is neither a key nor a snapshot (give the repository the secret"
+        "::error::there is no API key and no snapshot (add the secret"
     )
     assert (stage.root / "outputs").read_text() == "exit-code=1\n"
 
@@ -146,7 +146,7 @@ def test_name_that_could_be_more_than_a_name_is_refused(stage: Stage, hub: Hub, 
     job(stage, hub, {}, RECONCILER_NAME=name)
     result = stage.run("ci", "plan")
     assert result.code == 64
-    assert "the input name is " in result.err
+    assert "invalid input name: " in result.err
 
 
 def test_event_that_is_none_is_said(stage: Stage, hub: Hub) -> None:

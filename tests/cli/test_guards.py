@@ -164,7 +164,7 @@ def test_plan_shows_the_refusal_and_offers_no_next_command(
         result = stage.run("plan", "--format", form)
         plain = result.out.replace("\\", "")
         assert result.code == 0
-        assert "Apply exactly this" not in plain
+        assert "To apply exactly" not in plain
         for part in (guard, message, override[0]):
             assert part in plain
     shown = stage.run("plan", "--format", "json")
@@ -272,7 +272,7 @@ def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
     assert len(stage.live()) == 2
     result = stage.run("apply", "--yes")
     assert (result.code, len(result.writes)) == (0, 1)
-    assert "the same work is bought twice" in result.out
+    assert "another job does the same work" in result.out
     stage.advance(1)
     assert stage.live() == ["job-00"]
 
@@ -324,7 +324,7 @@ def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage)
     stage.spec("mine")
     result = stage.run("apply", "--yes")
     assert result.code == 0
-    assert "1 job read, 0 ours" in result.out
+    assert "1 job in the workspace, 0 from this project" in result.out
     assert stage.live() == ["job-00", "mine"]
 
 

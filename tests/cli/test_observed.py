@@ -82,7 +82,7 @@ def test_plan_against_a_snapshot_is_the_plan_against_the_workspace(seen: Stage) 
 def test_header_says_how_old_the_snapshot_is(seen: Stage) -> None:
     seen.advance(2 * 3600 + 5 * 60)
     result = keyless(seen, "plan", "--observed", "seen.json")
-    assert "4 jobs read in a snapshot, 2 h 5 min old, 3 ours" in result.out
+    assert "4 jobs in a snapshot, 2 h 5 min old, 3 from this project" in result.out
     assert "reconciler plan --observed seen.json -o plan.json && reconciler apply plan.json" in result.out
     assert "in a snapshot, 2 h 5 min old" in keyless(
         seen, "plan", "--observed", "seen.json", "--format", "markdown"

@@ -65,7 +65,7 @@ def test_rerun_changes_the_file_and_then_the_work_is_created_once_more(stage: St
     assert (done.code, done.sent) == (0, [])
     assert done.out == (
         "specs/nightly.yaml:2: rerun: none -> 1\n"
-        "Look at what it buys, then commit it: reconciler plan --only nightly\n"
+        "Review what it would submit, then commit it: reconciler plan --only nightly\n"
     )
     plan = stage.run("plan", "--only", "nightly")
     assert "+ create  nightly  rerun · 3 requests" in plan.out
