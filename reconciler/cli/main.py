@@ -21,7 +21,7 @@ from reconciler.text.sanitize import clean
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": (
         "reconciler.cli.commands.init:init",
-        "Write reconciler.yaml, an example, schemas and workflows.",
+        "Write reconciler.yaml, an example, schemas, workflows.",
     ),
     "validate": ("reconciler.cli.commands.validate:validate", "Check the specs and their inputs, offline."),
     "render": (
@@ -37,7 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("reconciler.cli.commands.history:history", "Show the history of this project's jobs."),
     "outputs": ("reconciler.cli.commands.outputs:outputs", "Fetch the results of ended jobs."),
     "jobs": ("reconciler.cli.commands.jobs:jobs", "List, inspect and cancel jobs."),
-    "files": ("reconciler.cli.commands.files:files", "List and delete uploaded input files."),
+    "files": ("reconciler.cli.commands.files:files", "List and delete input files that this tool uploaded."),
     "doctor": ("reconciler.cli.commands.doctor:doctor", "Check key, host, clock, git and ledger."),
     "ledger": ("reconciler.cli.commands.ledger:ledger", "Show the ledger, or fetch the shared one."),
     "ci": ("reconciler.cli.commands.ci:ci", "Run in GitHub Actions."),

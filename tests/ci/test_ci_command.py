@@ -153,7 +153,7 @@ def test_event_that_is_none_is_said(stage: Stage, hub: Hub) -> None:
     job(stage, hub, {})
     stage.write("event.json", "{")
     result = stage.run("ci", "plan")
-    assert (result.code, "the event of this run cannot be read" in result.err) == (1, True)
+    assert (result.code, "the event file of this run cannot be read" in result.err) == (1, True)
 
 
 def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(stage: Stage, hub: Hub) -> None:
@@ -194,7 +194,7 @@ def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) 
     assert result.code == 0
     (comment,) = hub.comments[1]
     assert comment["body"].startswith(f"{MARKER}\n### shop: 1 created\n")
-    assert "There was no plan of bbbbbbb" in comment["body"]
+    assert "There was no plan for bbbbbbb" in comment["body"]
     outputs = dict(line.split("=", 1) for line in (stage.root / "outputs").read_text().splitlines())
     assert outputs.keys() == {"observed", "observed-name", "exit-code"}
     assert hub.asked == [

@@ -48,7 +48,7 @@ def test_verdict_comes_first_and_what_loses_something_before_the_rest(stage: Sta
         "- job-00: loses 50 of 500 answers, which are paid for",
         "- job-01: loses 50 of 500 answers, which are paid for",
     ]
-    assert lines[5] == "- nightly is most of what is bought: 900 of 903 requests"
+    assert lines[5] == "- nightly is most of the plan: 900 of 903 requests"
     verbs = [line.split(" | ")[0] for line in lines if line.startswith(("| cancel", "| create"))]
     assert verbs == ["| cancel", "| cancel", "| create", "| create"]
     assert "Guards: max_cancels 2 of 10 · max_lost_answers 100 of 10,000" in lines

@@ -149,7 +149,7 @@ def test_guard_lets_pass_what_its_own_option_allows(
     guard, _, override = case
     planned = stage.run("plan", *override)
     assert "refused" not in planned.out
-    assert f"&& reconciler apply plan.json {' '.join(override)}" in planned.out
+    assert f"then reconciler apply plan.json {' '.join(override)}" in planned.out
     if override != ("--max-new-requests", "none"):  # the file that it names does not exist
         result = stage.run("apply", "--yes", *override)
         assert result.code == 0, guard

@@ -53,7 +53,7 @@ def test_a_plan_file_takes_no_exclude(stage: Stage) -> None:
     stage.run("plan", "-o", "plan.json")
     refused = stage.run("apply", "plan.json", "--exclude", "x")
     assert refused.code == 64
-    assert "give --exclude to plan" in refused.err
+    assert "pass --exclude to plan" in refused.err
 
 
 def test_rerun_changes_the_file_and_then_the_work_is_created_once_more(stage: Stage) -> None:
