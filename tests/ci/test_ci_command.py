@@ -129,9 +129,7 @@ def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, h
     job(stage, hub, {"repository": {"default_branch": "main"}})
     result = stage.run("ci", "plan")
     assert result.code == 1
-    assert result.out.startswith(
-        "::error::there is no API key and no snapshot (add the secret"
-    )
+    assert result.out.startswith("::error::there is no API key and no snapshot (add the secret")
     assert (stage.root / "outputs").read_text() == "exit-code=1\n"
 
 

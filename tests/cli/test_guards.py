@@ -136,7 +136,7 @@ def test_guard_refuses_with_its_numbers_after_the_plan_was_shown(
     result = stage.run("apply", "--yes")
     assert (result.code, result.writes) == (3, [])
     shown, refused = result.out.split(f"refused by {guard}: {message}\n")
-    assert "buys" in shown or "to cancel" in shown
+    assert "would submit" in shown or "to cancel" in shown
     assert refused.startswith("  hint: ")
     assert f"error: nothing was done: {message}" in result.err
     assert override[0] in result.err

@@ -131,7 +131,11 @@ def test_offline_needs_neither_key_nor_network(stage: Stage) -> None:
     assert (result.code, result.sent) == (0, [])
     assert "SUCCESS" in result.out
     other = stage.run("history", "--offline")
-    assert (other.code, other.sent, other.out) == (0, [], "no matching jobs of project shop; the ledger has 0 jobs\n")
+    assert (other.code, other.sent, other.out) == (
+        0,
+        [],
+        "no matching jobs of project shop; the ledger has 0 jobs\n",
+    )
 
 
 @pytest.mark.needs_ledger("nothing is known offline")

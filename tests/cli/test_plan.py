@@ -62,14 +62,17 @@ def test_nothing_to_do_is_one_line(stage: Stage) -> None:
     stage.run("apply", "--yes")
     result = stage.run("plan")
     assert result.out.startswith("No changes. shop on the sandbox, no charges · main@")
-    assert result.out.endswith(", clean · 1 job in the workspace, 1 from this project · 1 unchanged: 1 running\n")
+    assert result.out.endswith(
+        ", clean · 1 job in the workspace, 1 from this project · 1 unchanged: 1 running\n"
+    )
     assert (result.out.count("\n"), result.code) == (1, 0)
 
 
 def test_nothing_declared_and_nothing_there_is_one_line_too(stage: Stage) -> None:
     (stage.root / "specs").mkdir()
     assert stage.run("plan").out == (
-        "No changes. shop on the sandbox, no charges · 0 jobs in the workspace, 0 from this project · nothing is declared\n"
+        "No changes. shop on the sandbox, no charges · "
+        "0 jobs in the workspace, 0 from this project · nothing is declared\n"
     )
 
 
@@ -78,7 +81,9 @@ def test_header_says_where_one_is(stage: Stage) -> None:
     target = "shop on the sandbox, no charges"
     assert stage.run("plan").out.startswith(f"{target} · 0 jobs in the workspace, 0 from this project\n")
     commit = stage.commit("one spec")[:7]
-    assert stage.run("plan").out.startswith(f"{target} · main@{commit}, clean · 0 jobs in the workspace, 0 from this project\n")
+    assert stage.run("plan").out.startswith(
+        f"{target} · main@{commit}, clean · 0 jobs in the workspace, 0 from this project\n"
+    )
     stage.spec("tickets", requests=4)
     assert stage.run("plan").out.startswith(f"{target} · main@{commit}, uncommitted changes · ")
     stage.commit("a change")

@@ -151,10 +151,16 @@ def test_second_signal_leaves_at_once(gate: Gate, shop: Shop) -> None:
 
 @POSIX
 @pytest.mark.parametrize(
-    ("command", "reads"), [(("apply", "--yes"), 0), (("apply", "--yes"), 1), (("plan",), 1)]
+    ("command", "reads", "last"),
+    [
+        (("apply", "--yes"), 0, "Interrupted. Nothing was done.\n"),
+        (("apply", "--yes"), 1, "Interrupted. Nothing was done.\n"),
+        (("plan",), 1, "interrupted\n"),
+        (("wait",), 1, "Stopped watching. Jobs keep running.\n"),
+    ],
 )
 def test_signal_while_nothing_was_sent_yet_ends_the_run_at_once(
-    gate: Gate, shop: Shop, command: tuple[str, ...], reads: int
+    gate: Gate, shop: Shop, command: tuple[str, ...], reads: int, last: str
 ) -> None:
     shop.specs(1)
     headers = {"Authorization": f"Bearer {KEY}"}
@@ -170,7 +176,7 @@ def test_signal_while_nothing_was_sent_yet_ends_the_run_at_once(
     done = finish(process)
     assert done.code == 130
     assert time.monotonic() - began < 5
-    assert "interrupted" in done.err
+    assert done.err.endswith(last)
     assert done.out == ""
 
 
@@ -414,7 +420,10 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
     where, size = shop.url.partition("://")[2], (shop.root / "specs/job-0.jsonl").stat().st_size
-    assert f"Apply this on {where} (1 to create · would submit 4 requests, upload up to {size} bytes)? [y/N]" in said
+    assert (
+        f"Apply this on {where} (1 to create · would submit 4 requests, upload up to {size} bytes)? [y/N]"
+        in said
+    )
     assert "\x1b[32m+ create" in said
     assert reported in said
     assert (ended, shop.live()) == (code, live)
