@@ -1,6 +1,6 @@
-"""The command line: one small file per command; each gathers, calls, renders and returns its exit code.
+"""The command line: one small module per command; each gathers, calls, renders and returns its exit code.
 
-`main` is the entry and the one error boundary, `host` everything that comes from the process and the machine,
-`commands` one file per command, `session` what a command works with, `output` what it writes, `params` the options that
-commands share. Command modules import click alone at the top; everything heavy is imported when a command runs.
+`main` is the entry point and the one error boundary. `commands` has one module per command, `session` opens the
+project, the API and the ledger, `output` writes results, `params` has the shared options. Command modules import only
+click at the top; heavy imports happen when a command runs.
 """

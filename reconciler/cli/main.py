@@ -1,4 +1,4 @@
-"""The entry: commands by name, and the one boundary where errors become words and exit codes."""
+"""The entry point: commands by name, and the one boundary that turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.text.sanitize import clean
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "init": ("reconciler.cli.commands.init:init", "Write reconciler.yaml, an example, schemas, workflows."),
+    "init": (
+        "reconciler.cli.commands.init:init",
+        "Write reconciler.yaml, an example, schemas, workflows.",
+    ),
     "validate": ("reconciler.cli.commands.validate:validate", "Check the specs and their inputs, offline."),
     "render": (
         "reconciler.cli.commands.render:render",
-        "Print the specs with families and defaults written out.",
+        "Print the specs with families and defaults expanded.",
     ),
     "plan": ("reconciler.cli.commands.plan:plan", "Show what apply would do, and why."),
     "show": ("reconciler.cli.commands.show:show", "Show a saved plan."),
     "apply": ("reconciler.cli.commands.apply:apply", "Create what is missing, cancel what was removed."),
-    "status": ("reconciler.cli.commands.status:status", "Show every declared job as it stands."),
-    "rerun": ("reconciler.cli.commands.rerun:rerun", "Ask for the work of a job once more."),
+    "status": ("reconciler.cli.commands.status:status", "Show the state of every declared job."),
+    "rerun": ("reconciler.cli.commands.rerun:rerun", "Ask for another run of a job."),
     "wait": ("reconciler.cli.commands.wait:wait", "Wait until declared jobs have ended."),
-    "history": ("reconciler.cli.commands.history:history", "Tell what ever happened to our jobs."),
+    "history": ("reconciler.cli.commands.history:history", "Show the history of this project's jobs."),
     "outputs": ("reconciler.cli.commands.outputs:outputs", "Fetch the results of ended jobs."),
-    "jobs": ("reconciler.cli.commands.jobs:jobs", "Look at the jobs of the workspace, stop one."),
-    "files": ("reconciler.cli.commands.files:files", "Look at the input files that this tool uploaded."),
+    "jobs": ("reconciler.cli.commands.jobs:jobs", "List, inspect and cancel jobs."),
+    "files": ("reconciler.cli.commands.files:files", "List and delete input files that this tool uploaded."),
     "doctor": ("reconciler.cli.commands.doctor:doctor", "Check key, host, clock, git and ledger."),
-    "ledger": ("reconciler.cli.commands.ledger:ledger", "Look at the ledger, and fetch the shared one."),
+    "ledger": ("reconciler.cli.commands.ledger:ledger", "Show the ledger, or fetch the shared one."),
     "ci": ("reconciler.cli.commands.ci:ci", "Run in GitHub Actions."),
     "schema": ("reconciler.cli.commands.schema:schema", "Print a JSON Schema."),
-    "sandbox": ("reconciler.cli.commands.sandbox:sandbox", "Serve or empty the stand-in for the API."),
+    "sandbox": ("reconciler.cli.commands.sandbox:sandbox", "Serve or empty the imitation of the API."),
 }
-"""Commands in the order of a day's work, each with where it lives and what it does: `--help` imports none of them."""
+"""Commands in the order of use, with import path and summary, so that `--help` imports none of them."""
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is asked for."""
+    """A group that imports a command only when it runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """Return the names, in their own order."""
+        """Return the names in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -67,10 +70,10 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is asked for.
+        """Find the command by its name.
 
         Raises:
-            UsageError: there is none of that name; says which one was meant.
+            UsageError: there is no such command; suggests a similar name.
         """
         if args[0] not in COMMANDS:
             from difflib import get_close_matches
@@ -88,7 +91,7 @@ def cli() -> None:
     """GitOps for batch inference on Mistral AI.
 
     Specs in git declare batch jobs; plan compares them with the workspace and says why; apply creates what is
-    missing and cancels what was removed. The same work is never bought twice.
+    missing and cancels what was removed. An unchanged job is never submitted twice.
     """
 
 
@@ -97,7 +100,7 @@ def run(argv: Sequence[str], env: Environment | None = None) -> int:
 
     Args:
         argv: the arguments, without the program's name.
-        env: what the process has; None for the real one.
+        env: the environment; None for the real one.
     """
     configure_streams()
     if env is not None:
@@ -125,7 +128,7 @@ def _run(argv: Sequence[str], env: Environment) -> int:
     except ReconcilerError as error:
         write_stderr(error_text(error, colour=env.colour("stderr")))
         return error.exit_code
-    except SystemExit:  # click's own answer when nobody reads on: `reconciler --help | head`
+    except SystemExit:  # click's answer to a closed pipe: `reconciler --help | head`
         return ExitCode.OK
     except OSError as error:
         write_stderr(
@@ -135,8 +138,8 @@ def _run(argv: Sequence[str], env: Environment) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
-    """Click's own exit code for a wrong command line is 2, which is taken: changes are pending."""
+    """Show a usage error. Click exits with 2, which here means that changes are pending."""
     error.show()
     if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
-        write_stderr("  hint: options stand after the command's name: reconciler plan --sandbox")
+        write_stderr("  hint: options follow the command: reconciler plan --sandbox")
     return ExitCode.USAGE

@@ -1,1 +1,1 @@
-"""The JSON that commands write, beside the plan."""
+"""The JSON documents that commands write, except the plan."""

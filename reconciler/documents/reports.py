@@ -1,4 +1,4 @@
-"""The JSON that commands write, beside the plan: one type each, from which their schemas are generated."""
+"""The JSON documents that commands write, except the plan: one type each, from which the schemas are generated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutcomeDoc(_Part, frozen=True, kw_only=True):
-    """What came of one action."""
+    """The outcome of one action."""
 
     name: str
     outcome: str
@@ -21,19 +21,19 @@ class OutcomeDoc(_Part, frozen=True, kw_only=True):
     job_id: str | None
     status: str | None
     recovered: bool
-    """True where the answer to a create was lost and the job was found."""
+    """True if the response to a create was lost and the job was found in the list."""
     message: str
     hint: str
 
 
 class StatusRow(_Part, frozen=True, kw_only=True):
-    """One declared job as it stands."""
+    """The state of one declared job."""
 
     name: str
     family: str
-    """What the jobs of its spec are called together (`backfill-*`); "" for a spec of one job."""
+    """The pattern of the names of its spec's jobs (`backfill-*`); "" for a spec of one job."""
     state: str
-    """A job's own status; else `to create`, `to replace`, `on hold`, `suspended`, `not yet` or `record gone`."""
+    """The job's status, or `to create`, `to replace`, `on hold`, `suspended`, `not yet` or `record gone`."""
     reason: str
     job: JobDoc | None
     attention: bool
@@ -41,7 +41,7 @@ class StatusRow(_Part, frozen=True, kw_only=True):
 
 
 class StatusDoc(_Part, frozen=True, kw_only=True):
-    """What `status --format json` writes."""
+    """The output of `status --format json`."""
 
     project: str
     base_url: str
@@ -50,28 +50,28 @@ class StatusDoc(_Part, frozen=True, kw_only=True):
 
 
 class WaitDoc(_Part, frozen=True, kw_only=True):
-    """What `wait --format json` writes, and the last part of what `apply --wait` does."""
+    """The output of `wait --format json`, and the last part of the output of `apply --wait`."""
 
     project: str
     base_url: str
     sandbox: bool
     rows: tuple[StatusRow, ...]
-    """Every name that was waited for, as it stood in the end."""
+    """The final state of every awaited name."""
     readiness: dict[str, str]
-    """How far each name came: `done`, `attention`, `pending` (an apply would go on), `running`, or `idle`."""
+    """The readiness of each name: `done`, `attention`, `pending` (for the next apply), `running`, or `idle`."""
     timed_out: bool
     exit_code: int
 
 
 class ApplyDoc(_Part, frozen=True, kw_only=True):
-    """What `apply --format json` writes."""
+    """The output of `apply --format json`."""
 
     plan: PlanDoc
     outcomes: tuple[OutcomeDoc, ...]
-    """Of every round, with `--wait`."""
+    """The outcomes of all actions; with `--wait`, of all rounds."""
     exit_code: int
     waited: WaitDoc | None = None
-    """How it stood in the end, with `--wait`."""
+    """With `--wait`, the final state."""
 
 
 class ListedJob(_Part, frozen=True, kw_only=True):
@@ -95,20 +95,20 @@ class ListedJob(_Part, frozen=True, kw_only=True):
     error_file: str | None
     errors: tuple[str, ...]
     metadata: dict[str, str]
-    """As it stands on the job; values that are not strings as JSON."""
+    """The metadata of the job; values that are not strings are written as JSON."""
     project: str | None
-    """Whose it is, None where it carries no tag of this tool."""
+    """The project in its tags, None if it carries no tag of this tool."""
     name: str | None
 
 
 class JobListDoc(_Part, frozen=True, kw_only=True):
-    """What `jobs list --format json` writes."""
+    """The output of `jobs list --format json`."""
 
     jobs: tuple[ListedJob, ...]
 
 
 class ProblemDoc(_Part, frozen=True, kw_only=True):
-    """One thing that is wrong in a file."""
+    """One problem in a file."""
 
     path: str
     line: int
@@ -119,7 +119,7 @@ class ProblemDoc(_Part, frozen=True, kw_only=True):
 
 
 class ValidateDoc(_Part, frozen=True, kw_only=True):
-    """What `validate --format json` writes."""
+    """The output of `validate --format json`."""
 
     specs: int
     requests: int
@@ -131,24 +131,24 @@ class StoredDoc(_Part, frozen=True, kw_only=True):
 
     id: str
     filename: str
-    """The SHA-256 of its content, and `.jsonl`."""
+    """The SHA-256 of its content, followed by `.jsonl`."""
     bytes: int | None
-    """None where the API does not say."""
+    """None if the API does not report it."""
     created_at: int
     """Unix seconds, the server's clock."""
     deleted: bool
-    """Whether it was deleted now."""
+    """Whether this run deleted it."""
 
 
 class PruneDoc(_Part, frozen=True, kw_only=True):
-    """What `files prune --format json` writes."""
+    """The output of `files prune --format json`."""
 
     uploads: tuple[StoredDoc, ...]
-    """Those that nothing needs, the oldest first."""
+    """The uploads that nothing needs, oldest first."""
 
 
 class FindingDoc(_Part, frozen=True, kw_only=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     check: str
     verdict: str
@@ -158,7 +158,7 @@ class FindingDoc(_Part, frozen=True, kw_only=True):
 
 
 class DoctorDoc(_Part, frozen=True, kw_only=True):
-    """What `doctor --format json` writes."""
+    """The output of `doctor --format json`."""
 
     tool_version: str
     host: str
@@ -172,17 +172,17 @@ class PulledJob(_Part, frozen=True, kw_only=True):
     job_id: str
     status: str
     state: str
-    """`pulled` now, `present` before, `failed`, or `stopped` before it was whole."""
+    """`pulled` by this run, `present` before, `failed`, or `stopped` before it was complete."""
     path: str
-    """The job's folder: the destination, then name, run and job id."""
+    """The job's folder: destination, name, run and job id."""
     summary: ResultSummary | None
-    """What was pulled now; what was there before has its `summary.json`."""
+    """The summary of results that this run pulled; earlier ones have it in `summary.json`."""
     message: str
     hint: str
 
 
 class PullDoc(_Part, frozen=True, kw_only=True):
-    """What `outputs pull --format json` writes."""
+    """The output of `outputs pull --format json`."""
 
     project: str
     base_url: str
@@ -190,7 +190,7 @@ class PullDoc(_Part, frozen=True, kw_only=True):
     to: str
     """The destination."""
     running: int
-    """Jobs that have not ended: they have no results yet."""
+    """The number of jobs that have not ended and have no results yet."""
     jobs: tuple[PulledJob, ...]
     exit_code: int
 
@@ -199,7 +199,7 @@ class CountsDoc(_Part, frozen=True, kw_only=True):
     """A job's requests, as the API counts them."""
 
     total: int | None
-    """None where nobody knows yet."""
+    """None if it is not known yet."""
     ok: int
     failed: int
     missing: int | None
@@ -207,14 +207,14 @@ class CountsDoc(_Part, frozen=True, kw_only=True):
 
 
 class EndDoc(_Part, frozen=True, kw_only=True):
-    """What `on_end` is told of a job's end: on standard input, or as the body of a POST."""
+    """The notification about an ended job that `on_end` gets: on standard input, or as the body of a POST."""
 
     v: int = 1
     event: str = "job.ended"
     id: str
-    """The same for the same end, should it ever be told twice."""
+    """The same for the same job, so that the receiver can drop a repeated notification."""
     text: str
-    """One line for people; chat webhooks show it."""
+    """One line of text for people; chat webhooks show it."""
     project: str
     base_url: str
     sandbox: bool
@@ -226,7 +226,7 @@ class EndDoc(_Part, frozen=True, kw_only=True):
     rerun: str
     attempt: int
     status: str
-    """In the API's words."""
+    """The API's own status."""
     phase: str
     """SUCCEEDED, FAILED, TIMED_OUT or CANCELLED."""
     endpoint: str
@@ -237,15 +237,15 @@ class EndDoc(_Part, frozen=True, kw_only=True):
     completed_at: int | None
     requests: CountsDoc
     errors: tuple[str, ...]
-    """What the API says went wrong."""
+    """The errors that the API reports."""
     output_file: str | None
     error_file: str | None
     commit: str
-    """Who bought it from where; empty parts are unknown."""
+    """The source of the job: commit, actor and CI run; "" if unknown."""
     actor: str
     run_url: str
     sent_by: str
-    """The run that tells it."""
+    """The run that sends the notification."""
 
 
 def pretty(report: msgspec.Struct) -> bytes:

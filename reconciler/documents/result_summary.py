@@ -1,8 +1,8 @@
-"""The summary of one job's results: a small JSON document that stands beside them, `summary.json`.
+"""The summary of one job's results: a small JSON document in the same folder, `summary.json`.
 
-It is written last, so it is also the mark that everything else is there and whole: whoever finds it fetches nothing
-again. Later commands read their figures (tokens, requests ok and failed) from it. Fields may be added; a reader
-ignores those that it does not know and refuses a larger `v`.
+It is written last: if it exists, the download is complete and is not repeated. Later commands read their figures
+(tokens, requests ok and failed) from it. Fields may be added; a reader ignores those that it does not know and refuses
+a larger `v`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ VERSION: Final = 1
 """The version of the document. A larger one was written by a newer tool."""
 
 NAME: Final = "summary.json"
-"""What the document is called, in the folder of its job: `<destination>/<name>/<run>/<job id>/summary.json`."""
+"""The file name of the document, in the folder of its job: `<destination>/<name>/<run>/<job id>/summary.json`."""
 
 DESTINATION: Final = "outputs"
-"""The folder beside `reconciler.yaml` where results go, where nothing else is asked for."""
+"""The default destination of results, relative to the folder of `reconciler.yaml`."""
 
 MAX_SUMMARY_BYTES: Final = 1_000_000
-"""Bytes of a summary that are read: ours have a few thousand."""
+"""The largest summary that is read, in bytes; usual ones have a few thousand."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,73 +30,73 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileDoc(_Part, frozen=True, kw_only=True):
-    """One file beside the summary."""
+    """One file in the folder of the summary."""
 
     path: str
-    """Its name in the same folder."""
+    """Its file name."""
     file_id: str | None
-    """The id that it has at the provider; None for what was made here."""
+    """Its id at the provider; None for a file that this tool made."""
     state: Literal["whole", "gone"]
-    """`gone` where the provider no longer had it: then it is not here either."""
+    """`gone` if the provider no longer had the file, so it is missing here too."""
     bytes: int = 0
     sha256: str = ""
-    """Of its bytes, in hexadecimal."""
+    """Hexadecimal digest of the content."""
     lines: int = 0
 
 
 class RequestsDoc(_Part, frozen=True, kw_only=True):
-    """The job's requests, as they are in the joined results."""
+    """The job's requests, counted in the joined results."""
 
     total: int | None
-    """How many there are; None where neither the inputs nor the API say."""
+    """The number of requests; None if it is known neither from the inputs nor from the API."""
     ok: int
     """Answered, without an error and with a status below 400."""
     failed: int
     missing: int | None
-    """Neither answered nor failed; None where the total is not known."""
+    """Neither answered nor failed; None if the total is not known."""
     failures: Mapping[str, int]
     """The failed ones by kind: `error` (the line carries one), `http_<status>`, `no_answer` (neither)."""
     first_missing: tuple[str, ...] = ()
-    """The first custom_ids without a line, in input order, at most 20; `results.jsonl` has them all."""
+    """The first custom_ids without a result, in input order, at most 20; `results.jsonl` has them all."""
 
 
 class TokensDoc(_Part, frozen=True, kw_only=True):
-    """Tokens, summed over every answer that says how many it took."""
+    """Tokens, summed over all answers that report their usage."""
 
     prompt: int
     completion: int
     total: int
     answers: int
-    """How many answers say so; where none does, the tokens are not known, and not 0."""
+    """The number of answers that report their usage."""
 
 
 class TroubleDoc(_Part, frozen=True, kw_only=True):
-    """Lines of the result files that could not be used, and are in no other count."""
+    """Lines of the result files that could not be used. No other count includes them."""
 
     malformed: int = 0
-    """No JSON object, no UTF-8, no custom_id, or longer than a line may be."""
+    """Lines that are not a JSON object in UTF-8, have no custom_id, or are too long."""
     repeated: int = 0
-    """Lines with a custom_id that an earlier line has; the first one counts."""
+    """Lines with the custom_id of an earlier line; the first one counts."""
     unknown: int = 0
-    """Lines with a custom_id that the inputs do not have. Their tokens were used, and are in the sum."""
+    """Lines with a custom_id that the inputs do not have. Their tokens were used, and the sum includes them."""
 
 
 class ResultSummary(_Part, frozen=True, kw_only=True):
-    """What is known of one job's results."""
+    """The summary of one job's results."""
 
     v: int = VERSION
     tool: str
     """The version of the tool that wrote it."""
     project: str
     name: str
-    """The spec's name in the job's tags: the one that it was bought under."""
+    """The spec's name in the job's tags: the name at the time of the create."""
     job_id: str
     work: str
     """The work digest; with `rerun` the run key."""
     rerun: str
     attempt: int
     status: str
-    """How the job ended, in the API's words."""
+    """The API's own status."""
     endpoint: str
     model: str | None
     created_at: int
@@ -104,19 +104,19 @@ class ResultSummary(_Part, frozen=True, kw_only=True):
     started_at: int | None
     completed_at: int | None
     pulled_at: float
-    """Unix seconds, the clock of whoever fetched the results."""
+    """Unix seconds, the clock of the machine that fetched the results."""
     inputs: Literal["local", "uploaded", "none"]
-    """Where the order and the number of the requests are from; `none` where the inputs were nowhere to be had."""
+    """The source of the requests' order and number; `none` if the inputs were not available."""
     requests: RequestsDoc
     tokens: TokensDoc | None
-    """None where no answer says how many it took."""
+    """None if no answer reports its usage: the number is then unknown, not 0."""
     trouble: TroubleDoc
     files: tuple[FileDoc, ...]
-    """The files in the same folder: `output.jsonl`, `errors.jsonl`, `results.jsonl`, those that there are."""
+    """The files in the same folder, of `output.jsonl`, `errors.jsonl` and `results.jsonl`."""
 
 
 def lossy(summary: ResultSummary) -> bool:
-    """Tell whether something of a job's results is lost: a file that is gone, or lines that could not be used."""
+    """Whether a part of a job's results is lost: a missing file, or lines that could not be used."""
     return summary.trouble != TroubleDoc() or any(file.state == "gone" for file in summary.files)
 
 
@@ -126,7 +126,7 @@ def encode(summary: ResultSummary) -> bytes:
 
 
 def decode(data: bytes) -> ResultSummary | None:
-    """Understand a document; None for what is none, or of a newer version."""
+    """Decode a document; None if it is invalid or of another version."""
     try:
         summary = msgspec.json.decode(data, type=ResultSummary)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

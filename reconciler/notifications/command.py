@@ -1,4 +1,4 @@
-"""A command that is told something on its standard input: without a shell, without the key, within its time."""
+"""Run a command that reads a notification on its standard input: without a shell, without the key, with a timeout."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reconciler.api.key import VARIABLE
 from reconciler.text.sanitize import clean
 
 MAX_SHOWN_CHARACTERS: Final = 200
-"""Characters of a command's last words that are shown."""
+"""Characters shown of the last line that a command wrote to stderr."""
 MAX_READ_BYTES: Final = 4096
 
 
 def environment(environ: Mapping[str, str], redact: Callable[[str], str]) -> dict[str, str]:
-    """Return an environment without the key, under whatever name it is there."""
+    """Return an environment without the key, under whatever name it appears."""
     key = environ.get(VARIABLE)
     return {
         name: value
@@ -33,17 +33,17 @@ def environment(environ: Mapping[str, str], redact: Callable[[str], str]) -> dic
 def run(
     command: Sequence[str], body: bytes, *, folder: Path, environ: Mapping[str, str], timeout_seconds: float
 ) -> str:
-    """Run a command and return what went wrong, "" where it ended with exit code 0.
+    """Run a command and return the error, "" if it ended with exit code 0.
 
-    Its input and its words are files, so that nothing it leaves running can keep us; what it writes to stdout is
-    dropped, since ours is the product.
+    Its stdin and stderr are files, so that a process it leaves running cannot block this one. Its stdout is discarded,
+    since stdout is for the result of this tool.
 
     Args:
         command: the program and its arguments.
         body: its standard input.
-        folder: where it runs.
+        folder: its working directory.
         environ: its environment.
-        timeout_seconds: after which it is ended, and all that it has started.
+        timeout_seconds: seconds after which the command and all processes that it started are killed.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
         stdin.write(body)
@@ -64,7 +64,7 @@ def run(
             code = process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             _end(process)
-            return f"it did not end within {timeout_seconds:g} s"
+            return f"the command did not end within {timeout_seconds:g} s"
         except BaseException:
             _end(process)
             raise

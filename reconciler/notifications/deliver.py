@@ -1,9 +1,9 @@
-"""Ends are claimed in the ledger, told, and what came of it is recorded.
+"""Claim notifications in the ledger, send them, and record the outcome.
 
-A claim keeps all other runners that share the ledger away until its time is over. So an end is told once; it is told
-again only where the hook failed, where the run died between the call and the line that records it, or where that
-line could not be shared: the `id` in what is said tells the receiver. Without a ledger that lasts, nothing is told
-twice either, because nothing is told: telling begins with the first line in a ledger.
+A claim keeps all other runners that share the ledger away until it expires, so a notification is sent once. It is sent
+again only if the hook failed, if the run died before it recorded the delivery, or if that line could not be shared; the
+`id` in the document lets the receiver drop the repetition. Without a durable ledger no notifications are sent: the
+first line in a ledger enables them.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from reconciler.model import OwnedJob
 from reconciler.notifications import due
 
 MAX_CLAIMED_TOGETHER: Final = 10
-"""So many ends are claimed together: each claim of a shared ledger is a push."""
+"""The number of notifications in one claim: each claim in a shared ledger is a push."""
 MAX_ROUNDS: Final = 1000
-"""Of claims in one run."""
+"""The number of claims in one run."""
 MAX_CONSECUTIVE_FAILURES: Final = 3
-"""Failures in a row after which the rest is left to the next run: the receiver is down."""
+"""Failures in a row after which the next run sends the rest: the receiver is down."""
 MARGIN_SECONDS: Final = 60.0
 
 SendNotification: TypeAlias = Callable[[bytes], str]
-"""Tells one end; returns what went wrong, "" where nothing did."""
+"""Sends one notification; returns the error, "" for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notifier:
-    """What it takes to tell ends."""
+    """Sends notifications about ended jobs."""
 
     run: RunContext[Writer]
     send: SendNotification
     timeout_seconds: float
     since: float
-    """Unix seconds: where the ledger does not say when telling began, it begins here."""
+    """Unix seconds: the start of notifications if the ledger does not record one."""
 
     def deliver(self, jobs: Sequence[OwnedJob]) -> None:
-        """Tell every end that is due, as far as the hook takes them. Raises nothing that a run should end for."""
+        """Send all pending notifications. Ledger errors are logged, not raised."""
         try:
             if self._deliver_all(jobs):
                 self.run.env.ledger.publish()
-        except LedgerError as error:  # the next run tells and publishes what this one could not
+        except LedgerError as error:  # the next run sends and publishes the rest
             self.run.env.log("ledger.not_published", error=str(error))
 
     def _deliver_all(self, jobs: Sequence[OwnedJob]) -> bool:
-        """Return whether anything was written."""
+        """Return whether the ledger was written."""
         in_a_row = 0
         written = False
         tried: set[str] = set()

@@ -1,4 +1,4 @@
-"""Which ends are due to be told, and what is said of one. Pure."""
+"""Find the pending notifications and build their documents. Pure."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from reconciler.model import Job, OwnedJob, Target
 from reconciler.text.sanitize import clean
 
 MAX_FAILURES: Final = 20
-"""So often a hook may fail for one end before it is given up."""
+"""Failures of one notification after which it is abandoned."""
 
 
 def ended_at(job: Job) -> int:
-    """Return when a job ended, as well as the API says it; Unix seconds."""
+    """Return when a job ended, or the latest earlier time that the API reports; Unix seconds."""
     return job.completed_at or job.started_at or job.created_at
 
 
 def pending_notifications(
     jobs: Iterable[OwnedJob], notified: NotificationLog, *, since: float, now: float
 ) -> list[OwnedJob]:
-    """Return the jobs whose ends are to be told now: those that failed least often first, then the oldest.
+    """Return the ended jobs with a pending notification: those with the fewest failures first, then the oldest.
 
     Args:
-        jobs: ours.
-        notified: what the ledger says.
-        since: Unix seconds; what ended before is not told. What the ledger says of it goes first.
+        jobs: the project's jobs.
+        notified: the notifications in the ledger.
+        since: Unix seconds; jobs that ended before get no notification. A time in the ledger takes precedence.
         now: Unix seconds.
     """
     since = int(since if notified.since is None else notified.since)  # the API's times are whole seconds
@@ -47,7 +47,7 @@ def pending_notifications(
 
 
 def document(owned: OwnedJob, target: Target, *, run_id: str) -> EndDoc:
-    """Return what is said of a job's end."""
+    """Return the notification about an ended job."""
     job, tags = owned.job, owned.tags
     counted = [f"{job.succeeded_requests:,} ok"]
     counted += [f"{job.failed_requests:,} failed"] if job.failed_requests else []

@@ -1,1 +1,1 @@
-"""Values in, strings out: what a reader sees on stdout, stderr and in files."""
+"""Turn values into the text that a reader sees on stdout, stderr and in files."""

@@ -1,4 +1,4 @@
-"""Workflow commands: lines that GitHub shows as annotations, beside the lines of a pull request where they name one.
+"""Workflow commands: GitHub shows them as annotations, next to the lines of a pull request that they name.
 
 https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
 """
@@ -18,14 +18,14 @@ from reconciler.text.sanitize import clean
 AnnotationKind: TypeAlias = Literal["error", "warning", "notice"]
 
 MAX_ANNOTATIONS: Final = 10
-"""GitHub shows so many annotations of each kind a step, and drops the rest."""
+"""GitHub shows this many annotations of each kind per step, and drops the rest."""
 
 _ESCAPED: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _ESCAPED_FIELD: Final = _ESCAPED | {":": "%3A", ",": "%2C"}
 
 
 def problems_github(problems: Iterable[Problem]) -> str:
-    """Return the problems of specs, all of them: a file's page shows more than the list does."""
+    """Return all problems of specs, without a limit: a file's page shows more of them than the list does."""
     return "".join(
         annotation(
             "warning" if problem.warning else "error",
@@ -39,19 +39,19 @@ def problems_github(problems: Iterable[Problem]) -> str:
 
 
 def error_github(error: ReconcilerError) -> str:
-    """Return what ended a command."""
+    """Return the error that ended a command."""
     if isinstance(error, SpecError):
         return problems_github(error.problems)
     return annotation("error", f"{error}" + (f" ({error.hint})" if error.hint else ""))
 
 
 def plan_github(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
-    """Return a plan: guards that refuse as errors, what needs a person as warnings, what changes as notices."""
+    """Return a plan: refusing guards as errors, names that need attention as warnings, changes as notices."""
     return _limited(_plan(plan, remarks, everything=everything))
 
 
 def outcomes_github(outcomes: Sequence[Outcome], plan: PlanDoc) -> str:
-    """Return what an apply did: what went wrong as errors, what was done as notices."""
+    """Return the outcomes of an apply: failures as errors, completed actions as notices."""
     places = {decision.name: decision.declared_at for decision in plan.decisions}
     return _limited(_outcomes(outcomes, places))
 
@@ -62,7 +62,7 @@ def _plan(plan: PlanDoc, remarks: Sequence[str], *, everything: bool) -> Iterato
         yield "error", annotation("error", f"{guard.message} ({guard.hint})", title=title)
     for row in grouping.rows(plan, everything=everything):
         kind: AnnotationKind = "warning" if row.attention else "notice"
-        title = f"{'look at' if row.verb == 'look' else row.verb} {row.name}"
+        title = f"{row.name} needs attention" if row.verb == "attention" else f"{row.verb} {row.name}"
         yield kind, annotation(kind, " · ".join(row.facts), title=title, **_place(row.declared_at))
     for line in remarks:
         yield "notice", annotation("notice", line)
@@ -91,11 +91,11 @@ def _place(declared_at: str) -> dict[str, str | int]:
 
 
 def annotation(kind: AnnotationKind, message: str, **fields: str | int) -> str:
-    """Return one workflow command, a line; fields that are empty are left out."""
+    """Return one workflow command, a line; empty fields are left out."""
     given = ",".join(f"{name}={_escaped(str(it), _ESCAPED_FIELD)}" for name, it in fields.items() if it)
     return f"::{kind}{' ' if given else ''}{given}::{_escaped(message, _ESCAPED)}\n"
 
 
 def _escaped(text: str, table: Mapping[str, str]) -> str:
-    """Escape what ends a field, before control characters are taken out: a message may have several lines."""
+    """Escape delimiters before control characters are removed: a message may have several lines."""
     return clean("".join(table.get(character, character) for character in text))

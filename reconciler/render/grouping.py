@@ -1,7 +1,7 @@
-"""A plan's lines with families folded: `backfill-* (13 of 3,000)` stands for thirteen lines that say the same.
+"""A plan's lines with families folded: `backfill-* (13 of 3,000)` replaces thirteen similar lines.
 
-Folded is what one spec declares and what is decided alike; what differs by more than its numbers, and what needs a
-person for reasons of its own, keeps its line. `--all` opens everything.
+Jobs of one spec with the same decision are folded. A job whose decision differs by more than its numbers, or that
+needs attention for a reason of its own, keeps its line. `--all` lists every job.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.text.sanitize import clean
 from reconciler.text.units import size
 
 MIN_FOLDED: Final = 4
-"""So many lines of a family become one; fewer are no burden."""
+"""The smallest number of a family's lines that are folded."""
 
 FOLDED_NOTE: Final = "families are folded: --all lists every job"
 
@@ -47,7 +47,7 @@ def rows(plan: PlanDoc, *, everything: bool = False) -> list[Row]:
 
     Args:
         plan: the document.
-        everything: whether families are opened.
+        everything: whether to list every job of a family.
     """
     shown = [(decision, row) for decision in plan.decisions if (row := plan_view.row(decision)) is not None]
     groups: dict[Hashable, list[tuple[DecisionDoc, Row]]] = defaultdict(list)
@@ -65,12 +65,12 @@ def rows(plan: PlanDoc, *, everything: bool = False) -> list[Row]:
 
 
 def is_folded(plan: PlanDoc, shown: Sequence[Row]) -> bool:
-    """Whether lines stand for several decisions."""
+    """Whether a line represents several decisions."""
     return len(shown) < sum(plan_view.row(decision) is not None for decision in plan.decisions)
 
 
 def _alike(decision: DecisionDoc, row: Row) -> Hashable:
-    """Return what two decisions of a family must share to be told as one."""
+    """Return the key that two decisions of a family must share to be folded."""
     creates = tuple(
         (it.reason, it.attempt, tuple(change for change in it.changes if change.field != "inputs"))
         for it in decision.of(CreateDoc)
@@ -127,14 +127,14 @@ def _uploads(creates: Sequence[CreateDoc]) -> str:
 
 
 def _common(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return what stands in all of the lines, in its order."""
+    """Return the items that all of the lines have, in the order of the first."""
     first, *rest = lines
     kept = set(first).intersection(*rest)
     return tuple(line for line in first if line in kept)
 
 
 def notes(plan: PlanDoc, *, everything: bool = False) -> list[str]:
-    """Return the notes on what stays, those that a family shares once."""
+    """Return the notes on unchanged jobs, a note that a family shares only once."""
     groups: dict[tuple[Hashable, str], list[DecisionDoc]] = defaultdict(list)
     totals = Counter(map(of, plan.decisions))
     for decision in plan.decisions:
@@ -151,7 +151,7 @@ def notes(plan: PlanDoc, *, everything: bool = False) -> list[str]:
 
 
 def outcomes(done: Sequence[Outcome], plan: PlanDoc, *, everything: bool = False) -> list[OutcomeRow]:
-    """Return a line for each outcome; what went well is told once a family, what did not one by one."""
+    """Return a line for each outcome. Successful ones are folded by family, others are not."""
     families = {} if everything else {it.name: of(it) for it in plan.decisions}
     totals = Counter(map(of, plan.decisions))
     groups: dict[Hashable, list[Outcome]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""What a reviewer should look at first: a few lines about a plan, the worst before the rest."""
+"""The highlights of a plan for a reviewer: a few lines, the most important first."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from reconciler.render.plan_view import Row
 from reconciler.text.plural import pluralize
 
 MAX_LISTED_LOSSES: Final = 3
-"""So many losses are named."""
+"""Maximum number of losses listed."""
 NEAR_LIMIT_SHARE: Final = 0.8
-"""From this share of its limit on, a guard is worth a line."""
+"""The share of its limit from which a guard gets a line."""
 
 
 def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
-    """Return the lines; none for a plan that holds no surprise."""
+    """Return the lines; none for a plan without anything remarkable."""
     return [*_refused(plan), *_lost(plan), *_large(plan), *_near_limits(plan), *_half_of_a_spec(plan, rows)]
 
 
@@ -37,9 +37,9 @@ def _lost(plan: PlanDoc) -> Iterator[str]:
     )
     for lost, name, job in losses[:MAX_LISTED_LOSSES]:
         total = max(job.total_requests, lost)
-        yield f"{name}: {lost:,} of {total:,} answers are lost, and they are paid for"
+        yield f"{name}: loses {lost:,} of {total:,} answers, which are paid for"
     if len(losses) > MAX_LISTED_LOSSES:
-        yield f"{pluralize(len(losses) - MAX_LISTED_LOSSES, 'more job')} with answers that are lost"
+        yield f"{pluralize(len(losses) - MAX_LISTED_LOSSES, 'more job')} with lost answers"
 
 
 def _large(plan: PlanDoc) -> Iterator[str]:
@@ -47,10 +47,10 @@ def _large(plan: PlanDoc) -> Iterator[str]:
     unknown = [name for create, name in creates if create.requests is None]
     if unknown:
         more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
-        yield f"nobody here knows how many requests {unknown[0]}{more} will buy"
+        yield f"the number of requests of {unknown[0]}{more} is not known"
     requests, name = max(((create.requests or 0, name) for create, name in creates), default=(0, ""))
     if len(creates) > 1 and requests * 2 > plan.summary.requests:
-        yield f"{name} is most of what is bought: {requests:,} of {pluralize(plan.summary.requests, 'request')}"
+        yield f"{name} is most of the plan: {requests:,} of {pluralize(plan.summary.requests, 'request')}"
 
 
 def _near_limits(plan: PlanDoc) -> Iterator[str]:
@@ -62,12 +62,12 @@ def _near_limits(plan: PlanDoc) -> Iterator[str]:
             and NEAR_LIMIT_SHARE * it.limit <= it.value <= it.limit
             and it.value
         ):
-            yield f"{it.guard} is nearly reached"
+            yield f"{it.guard} is close to its limit"
 
 
 def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
     if plan.dirty:
-        yield "made of files that are not committed: a run elsewhere will not see them so"
+        yield "made from files with uncommitted changes; other machines will not see them"
     waiting = sum(row.verb == "hold" and not row.attention for row in rows)
     if waiting and plan.pending:
-        yield f"{pluralize(waiting, 'name')} on hold: wanted, and not bought by this plan"
+        yield f"{pluralize(waiting, 'name')} on hold: declared, but not submitted by this plan"

@@ -1,4 +1,4 @@
-"""A history and its numbers as cells: one row a job or a group, for tables, Markdown and CSV."""
+"""A history and its statistics as cells: one row per job or group, for tables, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.text.timestamps import rfc3339
 TextRow = tuple[str, ...]
 
 UNKNOWN: Final = "?"
-"""What nobody has told. It is never 0, and never empty."""
+"""The cell of an unknown value, which is never shown as 0 or as empty."""
 
 HEAD: Final = (
     "CREATED", "NAME", "ATTEMPT", "JOB", "STATUS", "QUEUE", "RUN", "OK", "FAILED", "TOTAL", "TOKENS", "WHY",
@@ -54,7 +54,7 @@ def rows(records: Sequence[Record]) -> list[TextRow]:
 
 
 def _days(times: Sequence[int | None]) -> list[str]:
-    """Return times as RFC 3339; each day is written out once."""
+    """Return times as RFC 3339. Each day is formatted once, which is faster."""
     days = {at // DAY for at in times if at is not None}
     begin = {day: rfc3339(day * DAY)[: len("2026-11-22T")] for day in days}
     return [UNKNOWN if at is None else f"{begin[at // DAY]}{_clock(at % DAY)}Z" for at in times]
@@ -77,17 +77,17 @@ _age: Final = cache(age)
 
 
 def cancelled(it: Record) -> str:
-    """Return why and by whom; "-" for a job that was not cancelled."""
+    """Return the reason and the actor of a cancel; "-" for a job that was not cancelled."""
     if it.cancel_reason is None:
         return UNKNOWN if it.status in ("CANCELLED", "CANCELLATION_REQUESTED") else "-"
     return f"{it.cancel_reason} by {it.cancelled_by or UNKNOWN}"
 
 
 def footer(records: Sequence[Record]) -> str:
-    """Return how many there are, and what a star at a commit means where there is one."""
+    """Return the number of jobs, and a legend for the star at a commit if there is one."""
     total = pluralize(len(records), "job")
     return (
-        f"{total} · * bought with uncommitted changes\n" if any(it.dirty for it in records) else f"{total}\n"
+        f"{total} · * created with uncommitted changes\n" if any(it.dirty for it in records) else f"{total}\n"
     )
 
 
@@ -97,7 +97,7 @@ def csv_head() -> TextRow:
 
 
 def csv_rows(records: Iterable[Record]) -> list[TextRow]:
-    """Return every field of every record as text; what is not known is empty, times are RFC 3339."""
+    """Return every field of every record as text; unknown values are empty, times are RFC 3339."""
     return [tuple(_field(name, getattr(it, name)) for name in Record.__struct_fields__) for it in records]
 
 
@@ -143,19 +143,19 @@ def stats_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
 
 
 def _sum(value: int | None, unknown: int) -> str:
-    """Return a sum; where some of its parts are not known, it is at least so much."""
+    """Return a sum, marked as a lower bound if parts of it are unknown."""
     if value is None:
         return UNKNOWN
     return f"{value:,}" if not unknown else f"≥ {value:,}"
 
 
 def stats_csv_head() -> TextRow:
-    """Return the columns of the numbers as CSV."""
+    """Return the columns of the statistics as CSV."""
     return GroupDoc.__struct_fields__
 
 
 def stats_csv_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
-    """Return every field of every group as text; what is not known is empty."""
+    """Return every field of every group as text; unknown values are empty."""
     return [
         tuple("" if value is None else str(value) for value in msgspec.structs.astuple(it)) for it in groups
     ]

@@ -23,7 +23,7 @@ from reconciler.text.timestamps import rfc3339
 
 
 def ledger_text(lines: Sequence[Line]) -> str:
-    """Return lines for a reader, in their order."""
+    """Return lines as a table, in their order."""
     if not lines:
         return "the ledger is empty\n"
     head = ("AT", "RUN", "WHAT", "NAME", "JOB", "WHY, WHO, WHERE")
@@ -35,7 +35,7 @@ def _cells(line: Line) -> tuple[str, str, str, str]:  # noqa: PLR0911 - a row fo
         case CreateIntended():
             return ("create intended", line.name, "-", _why(line))
         case CreateConfirmed():
-            return ("created", line.name, line.job_id, "its answer was lost" if line.recovered else "")
+            return ("created", line.name, line.job_id, "the response was lost" if line.recovered else "")
         case CreateRefused() | CreateUnknown():
             what = "create refused" if isinstance(line, CreateRefused) else "create unknown"
             return (what, "-", "-", line.error)
@@ -46,11 +46,12 @@ def _cells(line: Line) -> tuple[str, str, str, str]:  # noqa: PLR0911 - a row fo
         case Ended():
             return ("job ended", line.name, line.job_id, line.phase)
         case NotificationsEnabled():
-            return ("telling began", "-", "-", "ends from here on are told to on_end")
+            return ("notifications enabled", "-", "-", "on_end is notified of jobs that end from now on")
         case NotificationClaimed():
-            return ("end claimed", "-", line.job_id, "")
+            return ("notification claimed", "-", line.job_id, "")
         case NotificationDelivered():
-            return ("end not told" if line.error else "end told", "-", line.job_id, line.error)
+            what = "notification failed" if line.error else "notification delivered"
+            return (what, "-", line.job_id, line.error)
         case _:
             assert_never(line)
 

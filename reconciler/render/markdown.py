@@ -1,7 +1,7 @@
-"""Plans and outcomes as Markdown, for comments and step summaries: read in ten seconds, the rest folded.
+"""Plans and outcomes as Markdown, for comments and step summaries: a short overview, with the details folded.
 
-Text from outside cannot become markup. A page stays below what a comment may hold: where it is too long, lists and
-cells are cut, and say so.
+Text from outside cannot become markup. A page stays below the size limit of a comment: lists and cells of a longer one
+are cut, with a mark.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
 MAX_BYTES: Final = 60_000
-"""A comment on GitHub holds 65,536 characters; some room is left for who posts it."""
+"""A comment on GitHub holds 65,536 characters; the rest is left for text that is added when it is posted."""
 CUTS: Final = ((1000, 2000), (300, 600), (100, 300), (40, 200), (15, 160), (5, 120), (2, 80), (0, 60))
-"""How many rows a list and how many characters a cell may have, tried one after the other."""
-ORDER: Final = {"cancel": 0, "replace": 1, "create": 2, "hold": 3, "look": 4}
-"""What can lose something comes first."""
+"""The rows of a list and the characters of a cell that are shown, tried in this order."""
+ORDER: Final = {"cancel": 0, "replace": 1, "create": 2, "hold": 3, "attention": 4}
+"""The order of a table: actions that can lose answers come first."""
 
 _ACTIVE: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&-])")
 _REFERENCE: Final = re.compile(r"\\[@#]|\bGH\\-")
-"""GitHub makes links of names and numbers behind these even where they are escaped."""
+"""GitHub turns names and numbers after these into links even if they are escaped."""
 
 
 def escape(text: str) -> str:
-    """Return text that Markdown and its tables show as it is: no markup, no mention, no link."""
+    """Escape text so that Markdown and its tables show it unchanged: no markup, no mention, no link."""
     shown = _ACTIVE.sub(r"\\\1", clean(text)).replace("://", ":\u200b//").replace("www.", "www\u200b.")
     return _REFERENCE.sub("\\g<0>\u200b", shown)
 
 
 def plan_markdown(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
-    """Return a plan: a verdict, what to look at first, a table of what changes, guards, and the rest folded.
+    """Return a plan: a verdict, the highlights, a table of changes, guards, and the rest folded.
 
     Args:
         plan: the document.
-        remarks: lines that belong to it.
-        everything: whether families are opened.
+        remarks: more lines about the plan.
+        everything: whether to list every job of a family.
     """
     rows = grouping.rows(plan, everything=everything)
     return _fitting(lambda cut: _plan(plan, rows, remarks, cut))
 
 
 def outcomes_markdown(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow]) -> str:
-    """Return what an apply did, did not do and does not know; `rows` are its lines."""
+    """Return the outcomes of an apply; `rows` are its lines."""
     return _fitting(lambda cut: [f"**{escape(summary(outcomes))}**", "", *_outcomes(rows, cut)])
 
 
 def apply_markdown(
     plan: PlanDoc, outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], remarks: Sequence[str] = ()
 ) -> str:
-    """Return what an apply did, with what it was told to leave alone, and the plan folded: one comment for all."""
+    """Return one comment for an apply: its outcomes, the remarks, and the plan folded."""
     verdict = f"{plan.target.project}: {summary(outcomes)}"
     planned = grouping.rows(plan)
 
@@ -66,13 +66,13 @@ def apply_markdown(
         yield from (f"### {escape(verdict)}", "")
         yield from _outcomes(rows, cut)
         yield from _list(remarks, cut)
-        yield from _folded_part("What was planned", list(_plan(plan, planned, (), cut)))
+        yield from _folded_part("The plan", list(_plan(plan, planned, (), cut)))
 
     return _fitting(parts)
 
 
 def error_markdown(error: ReconcilerError, *, what: str) -> str:
-    """Return why a command came to nothing; `what` is its name."""
+    """Return the error that ended a command; `what` is the command's name."""
     lines = [str(error)]
     if isinstance(error, SpecError):
         lines += [f"{it.where}: {it.message}" + (f" ({it.hint})" if it.hint else "") for it in error.problems]
@@ -83,20 +83,20 @@ def error_markdown(error: ReconcilerError, *, what: str) -> str:
 
 
 class _Cut:
-    """How much is shown."""
+    """The limits on what is shown."""
 
     def __init__(self, rows: int, characters: int) -> None:
         self.rows = rows
         self._characters = characters
 
     def cell(self, text: str) -> str:
-        """Return text of the outside, cut and escaped; space in front of it would make code of it."""
+        """Return text from outside, cut and escaped. Leading space is stripped: it would make the text a code block."""
         shown = clean(text).strip()
         return escape(shown if len(shown) <= self._characters else f"{shown[: self._characters]}…")
 
 
 def _fitting(parts: Callable[[_Cut], Iterator[str] | list[str]]) -> str:
-    """Return the longest of ever shorter versions that fits."""
+    """Return the longest version that fits."""
     text = ""
     for rows, characters in CUTS:
         text = "\n".join(parts(_Cut(rows, characters))) + "\n"
@@ -108,12 +108,13 @@ def _fitting(parts: Callable[[_Cut], Iterator[str] | list[str]]) -> str:
 def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut) -> Iterator[str]:
     main = [row for row in rows if row.pending or not (row.attention or row.standing)]
     others = [row for row in rows if row.attention and not row.pending]
+    uploads = plan_view.uploads(plan)
     yield from (
         f"### {cut.cell(plan_view.verdict(plan))}",
         "",
-        cut.cell(" · ".join(filter(None, [plan_view.header(plan), plan_view.uploads(plan)]))),
+        cut.cell(" · ".join(filter(None, [plan_view.header(plan), uploads and f"would {uploads}"]))),
     )
-    yield from _list(review_highlights(plan, rows), cut, title="**Look first**")
+    yield from _list(review_highlights(plan, rows), cut, title="**Review first**")
     if main:
         head = ["", "| | name | why | requests | now |", "|---|---|---|---:|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
@@ -131,7 +132,7 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut)
         [f"{cut.cell(row.name)}", cut.cell(" · ".join(filter(None, [*row.why, row.now])))] for row in others
     ]
     yield from _folded_part(
-        f"{pluralize(len(others), 'name')} in need of attention, not this change's doing",
+        f"{pluralize(len(others), 'name needs', 'names need')} attention, not because of this change",
         _table(["", "| name | why |", "|---|---|"], why, cut),
     )
     yield from _folded_part(
@@ -142,19 +143,19 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut)
 
 def _cells(row: Row, cut: _Cut) -> list[str]:
     why = " · ".join(filter(None, [*row.why, row.uploads]))
-    verb = "**look**" if row.attention and not row.pending else row.verb
+    verb = "**attention**" if row.attention and not row.pending else row.verb
     requests = row.requests.removesuffix("s").removesuffix(" request") if row.requests else ""
     return [
         verb,
         cut.cell(row.name),
         cut.cell(why),
         cut.cell(requests),
-        cut.cell(f"stops first: {row.now}" if row.cancel_before_create else row.now),
+        cut.cell(f"cancelled first: {row.now}" if row.cancel_before_create else row.now),
     ]
 
 
 def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
-    """Return a line for each job that stays; those that are cut off anyway are not made."""
+    """Return a row for each unchanged job. Rows beyond the cut are counted but not built."""
     rows = [(decision, plan_view.row(decision)) for decision in plan.decisions if not decision.pending]
     quiet = [
         (decision, action)
@@ -197,7 +198,7 @@ def _outcomes(rows: Sequence[OutcomeRow], cut: _Cut) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], cut: _Cut) -> list[str]:
-    """Return a table; [] where there is nothing to show."""
+    """Return a table; [] if there are no rows."""
     if not rows:
         return []
     lines = [*head, *(f"| {' | '.join(row)} |" for row in rows[: cut.rows])]
@@ -214,10 +215,10 @@ def _list(lines: Sequence[str], cut: _Cut, *, title: str = "") -> list[str]:
 
 
 def _folded_part(title: str, lines: Sequence[str]) -> list[str]:
-    """Return lines that open when the title is pressed; [] where there are none.
+    """Return lines that unfold on a click at the title; [] if there are none.
 
-    The title stands in HTML, where Markdown's backslashes mean nothing; every mark of it becomes a number, so that
-    nothing in it is markup, a mention or a link either.
+    The title is HTML, in which Markdown's backslashes have no effect. Its punctuation is written as character
+    references, so that it cannot contain markup, a mention or a link either.
     """
     if not lines:
         return []

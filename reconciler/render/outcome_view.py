@@ -1,4 +1,4 @@
-"""What an apply did, in words: a row for each outcome and the line that sums them up."""
+"""The outcomes of an apply as text: a row for each, and a summary line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def outcome_row(outcome: Outcome) -> OutcomeRow:
     match outcome:
         case Created():
             fact = (
-                f"{outcome.job.id} (its answer was lost; found by its op)"
+                f"{outcome.job.id} (the response was lost; found by its op)"
                 if outcome.recovered
                 else outcome.job.id
             )
@@ -64,7 +64,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 
 def outcome_doc(outcome: Outcome) -> OutcomeDoc:
-    """Return an outcome for a machine."""
+    """Return the document of an outcome."""
     row = outcome_row(outcome)
     job = outcome.job if isinstance(outcome, Created | Cancelled) else None
     return OutcomeDoc(

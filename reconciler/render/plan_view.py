@@ -1,6 +1,6 @@
-"""What a plan says about each name, in words: shared by the text and the Markdown of a plan.
+"""The words for each name of a plan, shared by the plan's text and Markdown.
 
-A decision becomes a `Row`: a verb, the name and the reason with its facts; unchanged ones are counted by reason.
+A decision becomes a `Row`: a verb, the name and the reason with its facts. Unchanged ones are counted by reason.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
 
-Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "look"]
+Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "attention"]
 
 REASON_WORDS: Final = {
     "removed": "no longer declared",
     "superseded": "the spec declares other work",
     "suspended": "suspended",
-    "duplicate": "the same work is bought twice",
+    "duplicate": "another job does the same work",
     "succeeded": "succeeded",
     "record_gone": "its record is gone",
     "other_history": "not this checkout's",
@@ -32,16 +32,16 @@ REASON_WORDS: Final = {
     "newer_tool": "a newer tool's",
     "unknown_status": "unknown status",
     "cancelled": "cancelled outside this tool's records, for example in the console",
-    "stopping": "its cancellation is under way",
-    "unsettled": "a create of it was sent and its outcome is not known yet",
+    "stopping": "it is being cancelled",
+    "unsettled": "a create was sent and its outcome is not known yet",
     "failed": "",
     "partial": "",
 }
-"""A reason as the first words of its line; a reason that is not here stands for itself."""
+"""The words for a reason; a reason that is not listed is shown as it is."""
 
 MAX_UPLOADS: Final = 2
 STANDING: Final = frozenset({"kept", "suspended"})
-"""Reasons to hold that stay for as long as somebody wants them to."""
+"""Reasons to hold that last until a person changes the spec."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -52,28 +52,28 @@ class Row(Struct, frozen=True, kw_only=True):
     why: tuple[str, ...]
     """The reason and what belongs to it."""
     requests: str = ""
-    """What is bought."""
+    """The number of requests to submit."""
     uploads: str = ""
     now: str = ""
-    """The job that stands behind the name now, where that matters."""
+    """The current job of the name, if it is replaced, cancelled or needs attention."""
     cancel_before_create: bool = False
-    """True where it has to stop before what replaces it is created."""
+    """Whether the current job must have ended before its replacement is created."""
     changes: tuple[str, ...] = ()
     """Field differences."""
     notes: tuple[str, ...] = ()
     attention: bool = False
     declared_at: str = ""
-    """`file:line`, "" where the name is not declared."""
+    """`file:line`, "" if the name is not declared."""
     standing: bool = False
-    """True where somebody wants it to stay on hold: no news to whoever reads a change."""
+    """Whether the hold is intended and lasting, so that it is not part of a change."""
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What stands behind the name on one line, the reason first."""
+        """The facts after the name on the line, the reason first."""
         now = self.now
         if self.verb == "replace":
             now = (
-                f"first cancels {now}, and waits until it has stopped"
+                f"first cancels {now}, and waits until it has ended"
                 if self.cancel_before_create
                 else f"then cancels {now}"
             )
@@ -81,17 +81,17 @@ class Row(Struct, frozen=True, kw_only=True):
 
     @property
     def below(self) -> tuple[str, ...]:
-        """What stands on lines of its own beneath."""
+        """The lines below: field differences and notes."""
         return (*self.changes, *(f"note: {note}" for note in self.notes))
 
     @property
     def pending(self) -> bool:
-        """Whether something is to be written."""
+        """Whether the API is to be changed."""
         return self.verb in ("create", "replace", "cancel")
 
 
 def row(decision: DecisionDoc) -> Row | None:
-    """Return the line of a decision, None where it only folds into the count of the unchanged."""
+    """Return the line of a decision, None if it is only counted as unchanged."""
     if all(type(action) is KeepDoc and not action.attention for action in decision.actions):
         return None
     creates, cancels = decision.of(CreateDoc), decision.of(CancelDoc)
@@ -113,7 +113,7 @@ def row(decision: DecisionDoc) -> Row | None:
         else "create" if creates
         else "cancel" if cancels
         else "hold" if holds
-        else "look"
+        else "attention"
     )  # fmt: skip
     return Row(
         verb=verb,
@@ -162,51 +162,49 @@ def _hold(hold: HoldDoc) -> list[str]:
 
 
 def reason_words(reason: str) -> str:
-    """Return a reason for a reader, "" where the detail behind it says it all."""
+    """Return the words for a reason, "" if the detail after it is enough."""
     return REASON_WORDS.get(reason, reason.replace("_", " "))
 
 
 def _time(when: float) -> str:
     try:
         return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%H:%M:%S UTC")
-    except (OverflowError, OSError, ValueError):  # in a plan file that somebody has altered
+    except (OverflowError, OSError, ValueError):  # in a plan file that was edited
         return "an unknown time"
 
 
 def job(it: JobDoc) -> str:
-    """Return a job for a reader: `4fb29d1c, RUNNING, 310 of 900 answered`."""
+    """Return a job as text: `4fb29d1c, RUNNING, 310 of 900 answered`."""
     total = max(it.total_requests, it.completed_requests)
     progress = f"{it.completed_requests:,} of {total:,} answered" if total else "not validated yet"
     return f"{it.id[:8]}, {it.status}, {progress}"
 
 
 def header(plan: PlanDoc) -> str:
-    """Return where one is: project, target, commit, and what was read."""
-    where = (
-        "the sandbox (nothing is bought)" if plan.target.sandbox else plan.target.base_url.partition("://")[2]
-    )
+    """Return the plan's context: project, target, commit, and the number of jobs that were read."""
+    where = "the sandbox, no charges" if plan.target.sandbox else plan.target.base_url.partition("://")[2]
     parts = [f"{plan.target.project} on {where}"]
     if plan.commit:
         branch = f"{plan.branch}@" if plan.branch else ""
         parts.append(f"{branch}{plan.commit[:7]}, {'uncommitted changes' if plan.dirty else 'clean'}")
-    seen = snapshot_age(plan)
-    parts.append(f"{pluralize(plan.jobs_read, 'job')} read{seen and f' {seen}'}, {plan.jobs_owned:,} ours")
+    place = snapshot_age(plan) or "the workspace"
+    parts.append(f"{pluralize(plan.jobs_read, 'job')} in {place}, {plan.jobs_owned:,} from this project")
     return clean(" · ".join(parts))
 
 
 def snapshot_age(plan: PlanDoc) -> str:
-    """Return `in a snapshot, 2 h 5 min old`, "" where the jobs were read when the plan was made."""
+    """Return `a snapshot, 2 h 5 min old`, "" if the plan was made from the workspace itself."""
     if plan.observed_at is None:
         return ""
     try:
         now, then = (dt.datetime.fromisoformat(it) for it in (plan.created_at, plan.observed_at))
-        return f"in a snapshot, {age((now - then).total_seconds())} old"
-    except (TypeError, ValueError):  # in a plan file that somebody has altered
-        return "in a snapshot of an unknown age"
+        return f"a snapshot, {age((now - then).total_seconds())} old"
+    except (TypeError, ValueError):  # in a plan file that was edited
+        return "a snapshot of unknown age"
 
 
 def unchanged(plan: PlanDoc) -> str:
-    """Return the count of what stays, by reason: `12 unchanged: 4 running, 8 succeeded`."""
+    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`."""
     quiet = [decision for decision in plan.decisions if decision.of(KeepDoc) and row(decision) is None]
     if not quiet:
         return ""
@@ -221,7 +219,7 @@ def unchanged(plan: PlanDoc) -> str:
 
 
 def selection(plan: PlanDoc) -> str:
-    """Return what a selection leaves out, "" where everything is considered."""
+    """Return the size of a selection and of the rest, "" if everything is considered."""
     if plan.selected is None:
         return ""
     return (
@@ -230,33 +228,38 @@ def selection(plan: PlanDoc) -> str:
 
 
 def verdict(plan: PlanDoc) -> str:
-    """Return the plan in a line that begins with its project: `prod: buys 57,300 requests · cancels 2`."""
+    """Return the plan in a line: `prod: would submit 57,300 requests · cancel 2 · lose 310 answers`."""
     it = plan.summary
-    parts = [f"refused by {', '.join(guard.guard for guard in plan.guards)}"] if plan.guards else []
-    parts += [submitted(plan)] if it.create or it.replace else []
+    refused = [f"refused by {', '.join(guard.guard for guard in plan.guards)}"] if plan.guards else []
+    parts = [submitted(plan)] if submitted(plan) else []
     parts += [
-        f"{word} {number:,}" for number, word in ((it.replace, "replaces"), (it.cancel, "cancels")) if number
+        f"{word} {number:,}" for number, word in ((it.replace, "replace"), (it.cancel, "cancel")) if number
     ]
-    parts += [f"loses {pluralize(it.lost_answers, 'answer')}"] if it.lost_answers else []
-    return clean(f"{plan.target.project}: {' · '.join(parts) or 'no changes'}")
+    parts += [lost] if (lost := _lost(plan)) else []
+    would = [f"would {' · '.join(parts)}"] if parts else []
+    return clean(f"{plan.target.project}: {' · '.join([*refused, *would]) or 'no changes'}")
 
 
 def submitted(plan: PlanDoc) -> str:
-    """Return what a plan buys, "" where that is nothing."""
+    """Return what a plan submits: `submit 57,300 requests`, "" for nothing."""
     it = plan.summary
     unknown = f"{pluralize(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
     known = pluralize(it.requests, "request") if it.requests else ""
     requests_text = " and ".join(filter(None, [known, unknown]))
-    return f"buys {requests_text}" if requests_text else ""
+    return f"submit {requests_text}" if requests_text else ""
 
 
 def uploads(plan: PlanDoc) -> str:
-    """Return how much a plan uploads at most, "" where that is nothing."""
-    return f"uploads up to {size(plan.summary.upload_bytes)}" if plan.summary.upload_bytes else ""
+    """Return how much a plan uploads at most: `upload up to 3 MB`, "" for nothing."""
+    return f"upload up to {size(plan.summary.upload_bytes)}" if plan.summary.upload_bytes else ""
+
+
+def _lost(plan: PlanDoc) -> str:
+    return f"lose {pluralize(plan.summary.lost_answers, 'answer')}" if plan.summary.lost_answers else ""
 
 
 def totals(plan: PlanDoc) -> str:
-    """Return the plan in numbers: `1 to create, 1 on hold · buys 12,900 requests, loses 310 answers`."""
+    """Return the plan in numbers: `1 to create · would submit 12,900 requests, lose 310 answers`."""
     it = plan.summary
     done = [
         f"{number:,} {word}"
@@ -268,6 +271,5 @@ def totals(plan: PlanDoc) -> str:
         )
         if number
     ]
-    loses = f"loses {pluralize(it.lost_answers, 'answer')}" if it.lost_answers else ""
-    spent = ", ".join(filter(None, [submitted(plan), uploads(plan), loses]))
-    return " · ".join(filter(None, [", ".join(done), spent]))
+    effects = ", ".join(filter(None, [submitted(plan), uploads(plan), _lost(plan)]))
+    return " · ".join(filter(None, [", ".join(done), effects and f"would {effects}"]))

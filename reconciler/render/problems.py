@@ -1,4 +1,4 @@
-"""Problems for people: where, what, the line with a caret, and what to do.
+"""Problems as text: place, message, the line with a caret, and a hint.
 
 specs/nightly.yaml:7:8: model: not a model name
     model: mistral small
@@ -17,9 +17,9 @@ from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
 _WINDOW: Final = 96
-"""Columns of a line that are shown."""
+"""The number of a line's columns that are shown."""
 _LEAD: Final = 40
-"""Columns of them that stand before the caret at least, where the line has so many."""
+"""The smallest number of columns before the caret in a line that is cut."""
 _TAB: Final = "    "
 
 _BOLD, _RED, _YELLOW, _CYAN, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
@@ -63,10 +63,10 @@ def _lines(problem: Problem, *, colour: bool) -> Iterator[str]:
 
 
 def excerpt(line: str, column: int) -> tuple[str, int | None]:
-    """Return what to show of a line, and how many columns stand before the caret.
+    """Return the part of a line to show, and the number of columns before the caret.
 
     Args:
-        line: the line as it stands in the file.
+        line: the whole line of the file.
         column: 1-based, in characters; 0 for no caret.
     """
     text, before = _visible(line), _visible(line[: max(column - 1, 0)])
@@ -92,7 +92,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: wide characters take two, combining ones none."""
+    """Return the columns on a terminal: wide characters take two, combining ones none."""
     return len(text) if text.isascii() else sum(map(_cells, text))
 
 

@@ -1,4 +1,4 @@
-"""What a pull of results did, in words."""
+"""The report of `outputs pull` as text."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from reconciler.text.sanitize import clean
 
 SHORT_ID_LENGTH: Final = 8
 SUCCESS: Final = "SUCCESS"
-"""The API's word for an end that need not be said."""
+"""The status that is not shown, because it is the usual one."""
 
 
 def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
-    """Return what was fetched, what was there, and what could not be had."""
+    """Return the results that were fetched, that were present, and that failed."""
     states = Counter(job.state for job in report.jobs)
     where = clean(f"{report.project} on {target.host}")
     listed = [job for job in report.jobs if job.state != "present"]
     ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
     if not listed:
-        rest = f"all pulled before, into {report.to}" if report.jobs else "no results yet"
+        rest = f"all pulled before into {report.to}" if report.jobs else "no results yet"
         return clean(f"Nothing to pull. {where} · {ended}{running} · {rest}") + "\n"
     width = min(MAX_NAME_WIDTH, max(len(job.name) for job in listed))
     lines = [clean(f"{where} · {ended}{running} · into {report.to}"), ""]
@@ -79,25 +79,29 @@ def requests_words(requests: RequestsDoc) -> str:
 
 
 def trouble_words(summary: ResultSummary) -> Iterator[str]:
-    """Yield what a person should know of a job's results."""
+    """Yield the problems with a job's results."""
     first = summary.requests.first_missing
     if first:
         more = (summary.requests.missing or 0) - len(first[:3])
         yield f"without an answer: {', '.join(first[:3])}" + (f" and {more:,} more" if more > 0 else "")
     if summary.inputs == "none" and any(file.file_id is None for file in summary.files):
-        yield "the inputs are neither here nor in the workspace: results.jsonl is in the order of the answers"
+        yield "the inputs were found neither here nor in the workspace: results.jsonl is in the order of the answers"
     for file in summary.files:
         if file.state == "gone":
-            yield f"{file.path} is gone: the provider has deleted it, or somebody has"
+            yield f"{file.path} is missing: it was deleted from the workspace"
     trouble = summary.trouble
-    counts = {"malformed": trouble.malformed, "repeated": trouble.repeated, "of no request": trouble.unknown}
+    counts = {
+        "malformed": trouble.malformed,
+        "repeated": trouble.repeated,
+        "with an unknown custom_id": trouble.unknown,
+    }
     if any(counts.values()):
         what = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number)
         yield f"lines that could not be used: {what}"
 
 
 def totals(summaries: Iterable[ResultSummary]) -> str:
-    """Return what all of it amounts to."""
+    """Return the sums over all summaries."""
     ok = failed = missing = tokens = 0
     for summary in summaries:
         ok += summary.requests.ok

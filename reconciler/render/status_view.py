@@ -1,4 +1,4 @@
-"""Every declared job as it stands: values made of a plan, and their text."""
+"""The state of every declared job: documents made from a plan, and their text."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _OF_OTHERS: Final = frozenset(
         Standing.UNSETTLED,
     }
 )
-"""Standings in which the job of the hold is not the wanted one: its status is not the name's."""
+"""Standings in which the job of the hold is not the wanted one, so that its status is not the state of the name."""
 
 _WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value: "suspended"}
-"""The state to show for a standing that has no job."""
+"""The state to show for a standing without a job."""
 
 
 def status_doc(
     plan: PlanDoc, later: Mapping[str, NotYetStarted], selected: frozenset[str] | None
 ) -> StatusDoc:
-    """Return every declared job as it stands.
+    """Return the state of every declared job.
 
     Args:
-        plan: what would be done.
+        plan: the plan.
         later: the jobs whose first period has not begun.
-        selected: the names that were asked for, None for all.
+        selected: the selected names, None for all.
     """
     rows = [_row(decision) for decision in plan.decisions if decision.declared_at]
     rows += [
@@ -66,7 +66,7 @@ def status_doc(
 
 
 def _row(decision: DecisionDoc) -> StatusRow:
-    """The wanted work comes first among a decision's actions: it is what the name stands for."""
+    """Return the row of a decision. Its first action is about the wanted work, so it gives the state."""
     action = decision.actions[0]
     replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
     job = replaced if isinstance(action, CreateDoc) else action.job
@@ -89,7 +89,7 @@ def _row(decision: DecisionDoc) -> StatusRow:
 
 
 def status_text(report: StatusDoc, *, now: float, everything: bool = False) -> str:
-    """Return a table; a family's jobs that are in one state are one line unless `everything` is asked for."""
+    """Return a table. Jobs of a family in the same state share a line unless `everything` is set."""
     rows = _rows(report, now, everything=everything)
     return table_text(HEAD, rows) if rows else "nothing is declared\n"
 
@@ -104,7 +104,7 @@ def _rows(report: StatusDoc, now: float, *, everything: bool) -> list[tuple[str,
 
 
 def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of each row, and of a family's rows that are in one state together, where the first stood."""
+    """Yield the cells of each row. A family's rows in the same state become one, in the place of the first."""
     totals = Counter(row.family for row in rows)
     groups: dict[Hashable, list[StatusRow]] = defaultdict(list)
     for row in rows:
@@ -140,14 +140,14 @@ def _job_cells(job: JobDoc | None, now: float) -> tuple[str, ...]:
 
 
 def waited(report: WaitDoc) -> str:
-    """Return the end of a wait in one line: `3 done, 1 needs attention`."""
+    """Return the end of a wait in one line: `3 done, 1 needs attention, 1 pending: run apply`."""
     readiness = Counter(report.readiness.values())
     words = {
         "done": "done",
-        "attention": "to look at",
-        "pending": "for the next apply",
+        "attention": "needs attention" if readiness["attention"] == 1 else "need attention",
         "running": "still running",
-        "idle": "not wanted now",
+        "idle": "not needed now",
+        "pending": "pending: run apply",
     }
     counts = ", ".join(f"{readiness[it]:,} {word}" for it, word in words.items() if readiness[it])
     return f"timed out: {counts}" if report.timed_out else counts or "nothing is declared"

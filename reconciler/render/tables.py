@@ -1,4 +1,4 @@
-"""Rows of cells as a table for a terminal, as Markdown, and as CSV. What came from outside acts in none of them."""
+"""Rows of cells as a table for a terminal, as Markdown, and as CSV. Text from outside is escaped in all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.render.markdown import escape
 from reconciler.text.sanitize import clean
 
 _FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Spreadsheets take a cell that begins so, or with the full-width forms, for a formula (OWASP, CSV injection)."""
+"""Spreadsheets read a cell that begins with one of these as a formula (OWASP, CSV injection)."""
 
 
 def table_text(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -22,7 +22,7 @@ def table_text(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cleaned(column: Sequence[str]) -> Sequence[str]:
-    """Clean every cell; one look at all of them is enough where none needs it."""
+    """Clean every cell; one check of the whole column is faster if none needs it."""
     return column if "".join(column).isprintable() else [clean(cell) for cell in column]
 
 
@@ -34,9 +34,9 @@ def table_markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def table_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table as CSV (RFC 4180, with line feeds); a cell cannot become a formula, nor a row.
+    """Return a table as CSV (RFC 4180, with line feeds). A cell cannot become a formula or a row.
 
-    What would be a formula has an apostrophe in front, by which spreadsheets know text.
+    A cell that would be a formula gets an apostrophe in front, which marks it as text in spreadsheets.
     """
     lines: list[str] = []
     writer = csv.writer(_Lines(lines), lineterminator="\n")
@@ -51,7 +51,7 @@ def _plain(cell: str) -> str:
 
 
 class _Lines:
-    """Looks like a file to the csv module, and gathers what is written."""
+    """A file for the csv module that collects the lines written."""
 
     def __init__(self, lines: list[str]) -> None:
         self.write = lines.append

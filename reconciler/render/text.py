@@ -1,4 +1,4 @@
-"""Plans and outcomes as text for a terminal. Values in, strings out."""
+"""Plans and outcomes as text for a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.render import grouping, plan_view
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.text.sanitize import clean
 
-SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "look": "!"}
+SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "attention": "!"}
 COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
 MAX_NAME_WIDTH: Final = 40
 
@@ -23,13 +23,13 @@ def paint(text: str, sign: str, *, colour: bool) -> str:
 
 
 def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: bool = False) -> str:
-    """Return a plan: where one is, a line for each job that changes, the rest folded, one line of totals.
+    """Return a plan: its header, a line for each job that changes, the rest folded, and a line of totals.
 
     Args:
         plan: the document.
-        colour: whether a terminal shows it.
-        next_step: the exact command that applies it, "" where there is none to name.
-        everything: whether families are opened.
+        colour: whether to use colours.
+        next_step: the exact commands that apply it, "" for none.
+        everything: whether to list every job of a family.
     """
     rows = grouping.rows(plan, everything=everything)
     header, same = plan_view.header(plan), plan_view.unchanged(plan)
@@ -40,12 +40,13 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
             f"  note: {note}\n" for note in grouping.notes(plan, everything=everything)
         )
     width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
+    verb_width = max(len("replace"), *(len(row.verb) for row in rows))
     lines = [header, ""]
     for row in rows:
         sign = "!" if row.attention else SIGNS[row.verb]
-        verb = "look at" if row.verb == "look" else row.verb
         lines.append(
-            f"  {paint(f'{sign} {verb:<7}', sign, colour=colour)} {row.name:<{width}}  {' · '.join(row.facts)}"
+            f"  {paint(f'{sign} {row.verb:<{verb_width}}', sign, colour=colour)} {row.name:<{width}}  "
+            + " · ".join(row.facts)
         )
         lines += [f"      {line}" for line in row.below]
     lines += [f"  {line}" for line in (same, selected) if line]
@@ -65,7 +66,7 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
 
 
 def outcomes_text(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], *, colour: bool) -> str:
-    """Return what an apply did, did not do and does not know; `rows` are its lines."""
+    """Return the outcomes of an apply; `rows` are its lines."""
     width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
     lines = [
         f"  {paint(f'{row.sign} {row.verb:<12}', row.sign, colour=colour)} {row.name:<{width}}  {row.fact}"

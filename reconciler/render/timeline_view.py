@@ -1,4 +1,4 @@
-"""One spec's story as cells: one row for each thing that happened."""
+"""One spec's timeline as cells: one row for each entry."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def story_rows(entries: Iterable[EntryDoc], *, whole: bool) -> list[tuple[str, .
     """Return the cells of every entry.
 
     Args:
-        entries: in order.
-        whole: whether ids are written whole, and what does not apply is empty instead of "-".
+        entries: the entries, in order.
+        whole: whether to write whole ids, and "" instead of "-" for an empty cell.
     """
     none = "" if whole else "-"
     return [

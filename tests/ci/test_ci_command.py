@@ -101,7 +101,7 @@ def test_refusals_are_reported_and_reads_are_tried_again(hub: Hub) -> None:
 def test_elsewhere_it_says_what_is_missing(stage: Stage) -> None:
     result = stage.run("ci", "plan")
     assert result.code == 64
-    assert "this is no job of GitHub Actions, which would set GITHUB_EVENT_PATH, GITHUB_OUTPUT" in result.err
+    assert "this is not a GitHub Actions job: GITHUB_EVENT_PATH, GITHUB_OUTPUT" in result.err
 
 
 def job(stage: Stage, hub: Hub, event: object, **more: str) -> None:
@@ -129,9 +129,7 @@ def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, h
     job(stage, hub, {"repository": {"default_branch": "main"}})
     result = stage.run("ci", "plan")
     assert result.code == 1
-    assert result.out.startswith(
-        "::error::there is neither a key nor a snapshot (give the repository the secret"
-    )
+    assert result.out.startswith("::error::there is no API key and no snapshot (add the secret")
     assert (stage.root / "outputs").read_text() == "exit-code=1\n"
 
 
@@ -146,14 +144,14 @@ def test_name_that_could_be_more_than_a_name_is_refused(stage: Stage, hub: Hub, 
     job(stage, hub, {}, RECONCILER_NAME=name)
     result = stage.run("ci", "plan")
     assert result.code == 64
-    assert "the input name is " in result.err
+    assert "invalid input name: " in result.err
 
 
 def test_event_that_is_none_is_said(stage: Stage, hub: Hub) -> None:
     job(stage, hub, {})
     stage.write("event.json", "{")
     result = stage.run("ci", "plan")
-    assert (result.code, "the event of this run cannot be read" in result.err) == (1, True)
+    assert (result.code, "the event file of this run cannot be read" in result.err) == (1, True)
 
 
 def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(stage: Stage, hub: Hub) -> None:
@@ -194,7 +192,7 @@ def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) 
     assert result.code == 0
     (comment,) = hub.comments[1]
     assert comment["body"].startswith(f"{MARKER}\n### shop: 1 created\n")
-    assert "There was no plan of bbbbbbb" in comment["body"]
+    assert "There was no plan for bbbbbbb" in comment["body"]
     outputs = dict(line.split("=", 1) for line in (stage.root / "outputs").read_text().splitlines())
     assert outputs.keys() == {"observed", "observed-name", "exit-code"}
     assert hub.asked == [

@@ -127,14 +127,14 @@ def test_pull_request_of_a_fork_sees_no_key_and_is_planned_against_the_snapshot(
     ran = team.opened(number)
     assert ran.jobs == {"validate": "success", "plan": "skipped", "preview": "success"}
     page = ran.page.replace("\\", "")
-    assert page.startswith("### shop: buys 30 requests\n")
-    assert "1 job read in a snapshot, " in page
+    assert page.startswith("### shop: would submit 30 requests\n")
+    assert "1 job in a snapshot, " in page
     assert team.hub.comments[number] == []
     # What a fork's run kept is not applied: after the merge, what is declared is applied, held by the guards.
     merged = team.hub.squash(number)
     ran = team.pushed(merged)
     assert ran.codes == ["0"]
-    assert f"There was no plan of {team.hub.pulls[number]['head']['sha'][:7]}" in team.comment(number)
+    assert f"There was no plan for {team.hub.pulls[number]['head']['sha'][:7]}" in team.comment(number)
     assert team.live() == ["gift", "steady"]
 
 
@@ -161,7 +161,7 @@ def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     ran = team.opened(number)
     assert (ran.jobs["plan"], ran.codes) == ("failure", ["0", "3"])
     comment = team.comment(number).replace("\\", "")
-    assert "### shop: refused by max_new_requests · buys 50 requests\n" in comment
+    assert "### shop: refused by max_new_requests · would submit 50 requests\n" in comment
 
 
 def test_plan_that_somebody_else_broke_is_refused_with_the_difference_in_the_comment(team: Team) -> None:

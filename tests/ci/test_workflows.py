@@ -123,7 +123,7 @@ def test_example_for_gitlab_keeps_to_its_schema(tmp_path: Path) -> None:
 def test_comment_in_the_guide_is_one_that_was_written() -> None:
     quoted = "\n".join(line[2:] for line in GUIDE.read_text(encoding="utf-8").splitlines() if line[:1] == ">")
     written = (Path(__file__).parent / "comments.md").read_text(encoding="utf-8").replace("\\", "")
-    assert quoted.startswith("### shop: buys 901 requests")
+    assert quoted.startswith("### shop: would submit 901 requests")
     assert quoted in written
 
 

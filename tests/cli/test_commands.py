@@ -165,7 +165,7 @@ def test_jobs_can_be_listed_by_status(stage: Stage) -> None:
 
 
 def test_no_jobs_is_said_and_where_others_may_be(stage: Stage) -> None:
-    assert stage.run("jobs", "list").out == "no jobs of project shop; --all shows everybody's\n"
+    assert stage.run("jobs", "list").out == "no jobs of project shop; --all includes other projects\n"
     assert stage.run("jobs", "list", "--all").out == "no jobs\n"
 
 
@@ -240,7 +240,7 @@ def test_job_of_somebody_else_is_not_stopped_unless_that_is_meant(stage: Stage) 
     mine = next(str(job["id"]) for job in stage.jobs() if job["name"] == "mine")
     result = stage.run("jobs", "cancel", mine, theirs, "--yes")
     assert (result.code, result.writes) == (1, [])
-    assert f"job {theirs} is of project theirs, and nothing was stopped" in result.err
+    assert f"job {theirs} belongs to project theirs; nothing was cancelled" in result.err
     assert stage.run("jobs", "cancel", mine, theirs, mine, "--yes", "--foreign").code == 0
     stage.advance(1)
     assert stage.live() == []
@@ -464,7 +464,7 @@ def test_command_that_is_nearly_one_is_guessed(stage: Stage) -> None:
 
 
 def test_option_before_the_command_is_reported_its_place(stage: Stage) -> None:
-    assert "options stand after the command's name" in stage.run("--sandbox", "plan").err
+    assert "options follow the command" in stage.run("--sandbox", "plan").err
 
 
 def test_budget_that_is_none_is_reported(stage: Stage) -> None:
@@ -563,7 +563,7 @@ def test_other_settings_file_is_another_environment(stage: Stage) -> None:
     stage.run("apply", "--yes")
     result = stage.run("plan", "--config", "staging.yaml")
     assert result.out.startswith("shop-staging on the sandbox")
-    assert "1 job read, 0 ours" in result.out
+    assert "1 job in the workspace, 0 from this project" in result.out
     assert (stage.root / ".reconciler/sandbox/shop/ledger.jsonl").exists()
     missing = stage.run("plan", "--config", "production.yaml")
     assert missing.code == 1
@@ -597,11 +597,11 @@ def test_base_url_is_the_flags_then_the_environments_then_the_files(stage: Stage
 def test_sandbox_is_the_flags_then_the_environments(stage: Stage, value: str) -> None:
     stage.spec("one")
     stage.environ = {"MISTRAL_API_KEY": KEY, "RECONCILER_SANDBOX": value}
-    assert "on the sandbox (nothing is bought)" in stage.run("plan").out
+    assert "on the sandbox, no charges" in stage.run("plan").out
     assert reached(stage, "--no-sandbox") == "api.mistral.ai"
     assert reached(stage, "--base-url", "https://flag.example") == "flag.example"
     stage.environ["MISTRAL_BASE_URL"] = "https://environment.example"
-    assert "on the sandbox (nothing is bought)" in stage.run("plan").out
+    assert "on the sandbox, no charges" in stage.run("plan").out
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "no", "off"])
@@ -609,7 +609,7 @@ def test_sandbox_that_is_switched_off_is_off(stage: Stage, value: str) -> None:
     stage.spec("one")
     stage.environ = {"MISTRAL_API_KEY": KEY, "RECONCILER_SANDBOX": value}
     assert reached(stage) == "api.mistral.ai"
-    assert "on the sandbox (nothing is bought)" in stage.run("plan", "--sandbox").out
+    assert "on the sandbox, no charges" in stage.run("plan", "--sandbox").out
 
 
 @pytest.mark.parametrize("speed", ["fast", "0", "-1", "nan", ""])

@@ -43,13 +43,13 @@ def test_verdict_comes_first_and_what_loses_something_before_the_rest(stage: Sta
     stage.spec("small", requests=3)
     _, text = comment(stage, "plan")
     lines = [line for line in text.splitlines() if line]
-    assert lines[0] == "### shop: buys 903 requests · cancels 2 · loses 100 answers"
-    assert lines[2] == "**Look first**"
+    assert lines[0] == "### shop: would submit 903 requests · cancel 2 · lose 100 answers"
+    assert lines[2] == "**Review first**"
     assert lines[3:5] == [
-        "- job-00: 50 of 500 answers are lost, and they are paid for",
-        "- job-01: 50 of 500 answers are lost, and they are paid for",
+        "- job-00: loses 50 of 500 answers, which are paid for",
+        "- job-01: loses 50 of 500 answers, which are paid for",
     ]
-    assert lines[5] == "- nightly is most of what is bought: 900 of 903 requests"
+    assert lines[5] == "- nightly is most of the plan: 900 of 903 requests"
     verbs = [line.split(" | ")[0] for line in lines if line.startswith(("| cancel", "| create"))]
     assert verbs == ["| cancel", "| cancel", "| create", "| create"]
     assert "Guards: max_cancels 2 of 10 · max_lost_answers 100 of 10,000" in lines
@@ -60,7 +60,7 @@ def test_nothing_to_do_is_a_verdict_and_a_line(stage: Stage) -> None:
     job_for(stage, 2)
     _, text = comment(stage, "plan")
     assert text.startswith("### shop: no changes\n\nshop on the sandbox")
-    assert "Look first" not in text
+    assert "Review first" not in text
     assert "Guards" not in text
 
 
@@ -70,7 +70,7 @@ def test_refusal_is_in_the_verdict_and_has_its_numbers(stage: Stage) -> None:
     for argv in (("plan",), ("apply", "--yes")):
         result, text = comment(stage, *argv)
         assert result.code == (0 if argv == ("plan",) else 3)
-        assert text.startswith("### shop: refused by max_new_requests · buys 7 requests\n")
+        assert text.startswith("### shop: refused by max_new_requests · would submit 7 requests\n")
         assert "- refused by max_new_requests: the plan submits 7 requests, more than 5; pass --max" in text
         assert "max_new_requests 7 of 5" in text
 
@@ -78,7 +78,7 @@ def test_refusal_is_in_the_verdict_and_has_its_numbers(stage: Stage) -> None:
 def test_guard_that_is_nearly_reached_is_worth_a_look(stage: Stage) -> None:
     stage.write("reconciler.yaml", settings("{max_new_requests: 8}"))
     stage.spec("one", requests=7)
-    assert "- max_new_requests is nearly reached" in comment(stage, "plan")[1]
+    assert "- max_new_requests is close to its limit" in comment(stage, "plan")[1]
 
 
 def test_attention_that_is_not_this_changes_doing_is_folded(stage: Stage) -> None:
@@ -89,7 +89,7 @@ def test_attention_that_is_not_this_changes_doing_is_folded(stage: Stage) -> Non
     _, text = comment(stage, "plan")
     table, _, rest = text.partition("<details>")
     assert "broken" not in table
-    assert "1 name in need of attention, not this change's doing" in rest
+    assert "1 name needs attention, not because of this change" in rest
     assert "failed 1 of 1 attempts" in rest
 
 
@@ -122,7 +122,7 @@ def test_comment_stays_below_the_limit_however_much_changes(stage: Stage, count:
     assert result.code == 0
     assert len(data) < LIMIT - 2000
     text = plain(data.decode())
-    assert text.startswith(f"### shop: buys {count:,} requests\n")
+    assert text.startswith(f"### shop: would submit {count:,} requests\n")
     assert data.decode().count("<details>") == data.decode().count("</details>")
     assert ("more" in text) == (count > 1000)
 
@@ -134,9 +134,9 @@ def test_apply_reports_what_was_done_with_the_plan_folded_beneath(stage: Stage, 
     result, text = comment(stage, "apply", "--yes", "--format", "github")
     assert result.code == 5
     assert text.startswith("### shop: 1 created, 1 failed\n")
-    done, _, planned = text.partition("<details>\n<summary>What was planned</summary>")
+    done, _, planned = text.partition("<details>\n<summary>The plan</summary>")
     assert done.index("create failed") < done.index("| created |")
-    assert "### shop: buys 6 requests" in planned
+    assert "### shop: would submit 6 requests" in planned
     assert plain(page.read_text(encoding="utf-8")) == text
     assert re.findall(r"^::(\w+) .*title=([^,:]+)", result.out, re.MULTILINE) == [
         ("error", "create failed broken"),
@@ -186,7 +186,7 @@ def test_annotations_stand_beside_the_spec(stage: Stage, page: Path) -> None:
         "error title=refused by max_new_requests",
         "warning title=hold broken,file=specs/broken.yaml,line=1",
         "notice title=create one,file=specs/one.yaml,line=1",
-        "notice title=shop%3A refused by max_new_requests · buys 7 requests",
+        "notice title=shop%3A refused by max_new_requests · would submit 7 requests",
     ]
     assert "### shop: refused" in page.read_text(encoding="utf-8")
     stage.run("plan", "-o", "plan.json")

@@ -62,7 +62,7 @@ def test_experiment_creates_one_job_that_no_plan_ever_sees_and_stops_it(stage: S
     assert details(result)["tags"] == "16 pairs came back as they were sent"
     assert details(result)["cancel of an ended job"] == "of one that is CANCELLED: CANCELLED"
     assert stage.live() == []
-    assert "1 job read, 0 ours" in stage.run("plan").out
+    assert "1 job in the workspace, 0 from this project" in stage.run("plan").out
 
 
 def test_experiment_stops_its_job_even_when_a_look_fails(stage: Stage) -> None:

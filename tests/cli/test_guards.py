@@ -138,7 +138,7 @@ def test_guard_refuses_with_its_numbers_after_the_plan_was_shown(
     result = stage.run("apply", "--yes")
     assert (result.code, result.writes) == (3, [])
     shown, refused = result.out.split(f"refused by {guard}: {message}\n")
-    assert "buys" in shown or "to cancel" in shown
+    assert "would submit" in shown or "to cancel" in shown
     assert refused.startswith("  hint: ")
     assert f"error: nothing was done: {message}" in result.err
     assert override[0] in result.err
@@ -151,7 +151,7 @@ def test_guard_lets_pass_what_its_own_option_allows(
     guard, _, override = case
     planned = stage.run("plan", *override)
     assert "refused" not in planned.out
-    assert f"&& reconciler apply plan.json {' '.join(override)}" in planned.out
+    assert f"then reconciler apply plan.json {' '.join(override)}" in planned.out
     if override != ("--max-new-requests", "none"):  # the file that it names does not exist
         result = stage.run("apply", "--yes", *override)
         assert result.code == 0, guard
@@ -166,7 +166,7 @@ def test_plan_shows_the_refusal_and_offers_no_next_command(
         result = stage.run("plan", "--format", form)
         plain = result.out.replace("\\", "")
         assert result.code == 0
-        assert "Apply exactly this" not in plain
+        assert "To apply exactly" not in plain
         for part in (guard, message, override[0]):
             assert part in plain
     shown = stage.run("plan", "--format", "json")
@@ -276,7 +276,7 @@ def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
     assert len(stage.live()) == 2
     result = stage.run("apply", "--yes")
     assert (result.code, len(result.writes)) == (0, 1)
-    assert "the same work is bought twice" in result.out
+    assert "another job does the same work" in result.out
     stage.advance(1)
     assert stage.live() == ["job-00"]
 
@@ -328,7 +328,7 @@ def test_other_projects_with_other_work_share_a_workspace_in_peace(stage: Stage)
     stage.spec("mine")
     result = stage.run("apply", "--yes")
     assert result.code == 0
-    assert "1 job read, 0 ours" in result.out
+    assert "1 job in the workspace, 0 from this project" in result.out
     assert stage.live() == ["job-00", "mine"]
 
 

@@ -195,7 +195,7 @@ def test_below_a_repositorys_root_no_workflows_are_written(bare: Stage) -> None:
     done = bare.run("init")
     assert not (bare.root / ".github").exists()
     assert "= no workflows:" in done.out
-    assert "is not the repository's root" in done.out
+    assert "is not the root of the repository" in done.out
 
 
 def test_from_a_folder_of_a_project_the_project_is_completed(bare: Stage) -> None:
@@ -261,7 +261,7 @@ def test_what_no_spec_can_say_is_reported_and_left(bare: Stage) -> None:
     job = by_hand(bare, input_files=None, requests=inline)
     done = bare.run("init", "--from-workspace")
     assert (
-        f"  = job {job} has no spec: its requests were sent inline, and the API does not show them\n"
+        f"  = no spec for job {job}: its requests were sent inline, and the API does not show them\n"
         in done.out
     )
     assert list(specs_of(bare)) == ["example"]

@@ -140,7 +140,7 @@ def test_uploads_that_no_live_job_needs_are_listed_and_with_yes_deleted(stage: S
     stage.spec("long", requests=5000)
     uploads(stage)
     stage.advance(3000)
-    assert "no upload to delete" in stage.run("files", "prune").out, "they are fresh"
+    assert "no uploads to delete" in stage.run("files", "prune").out, "they are fresh"
     stage.advance(700)
     stage.spec("late", requests=5000)
     uploads(stage)
@@ -173,7 +173,7 @@ def test_nothing_is_left_to_prune_afterwards(stage: Stage) -> None:
     uploads(stage)
     stage.advance(100_000)
     stage.run("files", "prune", "--yes")
-    assert "no upload to delete" in stage.run("files", "prune").out
+    assert "no uploads to delete" in stage.run("files", "prune").out
 
 
 def test_what_does_not_fit_into_the_workspace_waits_for_a_later_apply(stage: Stage) -> None:
@@ -206,8 +206,8 @@ def test_a_replace_without_room_for_both_is_done_within_one_apply(
 
 def test_a_plan_says_how_much_it_may_upload_each_content_once(stage: Stage) -> None:
     size = len(shared(stage, 3).read_bytes())
-    assert f"uploads up to {size} bytes" in stage.run("plan").out
-    assert f"uploads up to {size} bytes" in stage.run("plan", "--format", "markdown").out
+    assert f"upload up to {size} bytes" in stage.run("plan").out
+    assert f"upload up to {size} bytes" in stage.run("plan", "--format", "markdown").out
     summary = json.loads(stage.run("plan", "--format", "json").out)["plan"]["summary"]
     assert (summary["upload_bytes"], summary["requests"]) == (size, 15)
 

@@ -166,7 +166,7 @@ def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(stage: St
     apply(stage)
     stage.advance(60)
     errors = [event.get("error") for event in apply(stage).events if event["event"] == "notification.failed"]
-    assert errors == ["it did not end within 0.5 s"]
+    assert errors == ["the command did not end within 0.5 s"]
     child = (stage.root / "pid").read_text().strip()
     state = subprocess.run(["ps", "-o", "stat=", "-p", child], capture_output=True, text=True, check=False)
     assert state.stdout.strip()[:1] in ("", "Z")

@@ -82,8 +82,8 @@ def test_plan_against_a_snapshot_is_the_plan_against_the_workspace(seen: Stage) 
 def test_header_says_how_old_the_snapshot_is(seen: Stage) -> None:
     seen.advance(2 * 3600 + 5 * 60)
     result = keyless(seen, "plan", "--observed", "seen.json")
-    assert "4 jobs read in a snapshot, 2 h 5 min old, 3 ours" in result.out
-    assert "reconciler plan --observed seen.json -o plan.json && reconciler apply plan.json" in result.out
+    assert "4 jobs in a snapshot, 2 h 5 min old, 3 from this project" in result.out
+    assert "reconciler plan --observed seen.json -o plan.json, then reconciler apply plan.json" in result.out
     assert "in a snapshot, 2 h 5 min old" in keyless(
         seen, "plan", "--observed", "seen.json", "--format", "markdown"
     ).out  # fmt: skip
@@ -158,7 +158,7 @@ def test_strangers_jobs_are_a_number_in_it(stage: Stage) -> None:
     assert (len(snapshot["jobs"]), snapshot["other_jobs"]) == (1, 1)
     assert 0 < snapshot["other_pending"] <= 500
     assert SECRETS[1] not in text
-    assert "2 jobs read in a snapshot" in keyless(stage, "plan", "--observed", "seen.json").out
+    assert "2 jobs in a snapshot" in keyless(stage, "plan", "--observed", "seen.json").out
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_inputs_that_are_nowhere_are_reported_and_the_answers_keep_their_order(s
     stage.faults = [fault]
     result = stage.run("outputs", "pull")
     assert (result.code, fault.times) == (0, 0)
-    assert "the inputs are neither here nor in the workspace" in result.out
+    assert "the inputs were found neither here nor in the workspace" in result.out
     (found,) = read_summaries(stage.root / "outputs").values()
     assert (found.inputs, found.requests.ok, found.requests.total, found.requests.missing) == (
         "none",
@@ -222,7 +222,7 @@ def test_specs_with_mistakes_keep_no_results_away(stage: Stage) -> None:
     stage.write("specs/broken.yaml", "name: [")
     result = stage.run("outputs", "pull")
     assert result.code == 0
-    assert "inputs are taken from the workspace" in result.err
+    assert "inputs are read from the workspace instead" in result.err
     assert "1 pulled" in result.out
 
 
@@ -243,7 +243,7 @@ def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(stage: 
     stage.faults = [Fault("GET", "/v1/files/[^/]+", 404, body=NOT_FOUND)]
     first = stage.run("outputs", "pull")
     assert first.code == 6
-    assert "output.jsonl is gone" in first.out
+    assert "output.jsonl is missing" in first.out
     assert [event["event"] for event in first.events if "gone" in str(event["event"])] == ["results.gone"]
     again = stage.run("outputs", "pull")
     assert (again.code, again.out.count("\n")) == (0, 1)

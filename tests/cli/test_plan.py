@@ -61,24 +61,29 @@ def test_nothing_to_do_is_one_line(stage: Stage) -> None:
     stage.commit("one spec")
     stage.run("apply", "--yes")
     result = stage.run("plan")
-    assert result.out.startswith("No changes. shop on the sandbox (nothing is bought) · main@")
-    assert result.out.endswith(", clean · 1 job read, 1 ours · 1 unchanged: 1 running\n")
+    assert result.out.startswith("No changes. shop on the sandbox, no charges · main@")
+    assert result.out.endswith(
+        ", clean · 1 job in the workspace, 1 from this project · 1 unchanged: 1 running\n"
+    )
     assert (result.out.count("\n"), result.code) == (1, 0)
 
 
 def test_nothing_declared_and_nothing_there_is_one_line_too(stage: Stage) -> None:
     (stage.root / "specs").mkdir()
     assert stage.run("plan").out == (
-        "No changes. shop on the sandbox (nothing is bought) · 0 jobs read, 0 ours · nothing is declared\n"
+        "No changes. shop on the sandbox, no charges · "
+        "0 jobs in the workspace, 0 from this project · nothing is declared\n"
     )
 
 
 def test_header_says_where_one_is(stage: Stage) -> None:
     stage.spec("tickets")
-    target = "shop on the sandbox (nothing is bought)"
-    assert stage.run("plan").out.startswith(f"{target} · 0 jobs read, 0 ours\n")
+    target = "shop on the sandbox, no charges"
+    assert stage.run("plan").out.startswith(f"{target} · 0 jobs in the workspace, 0 from this project\n")
     commit = stage.commit("one spec")[:7]
-    assert stage.run("plan").out.startswith(f"{target} · main@{commit}, clean · 0 jobs read, 0 ours\n")
+    assert stage.run("plan").out.startswith(
+        f"{target} · main@{commit}, clean · 0 jobs in the workspace, 0 from this project\n"
+    )
     stage.spec("tickets", requests=4)
     assert stage.run("plan").out.startswith(f"{target} · main@{commit}, uncommitted changes · ")
     stage.commit("a change")
@@ -195,7 +200,7 @@ def test_hold_alone_is_no_pending_change_and_attention_has_its_own_code(stage: S
     assert held.code == 0
     assert "! hold    tickets  failed 1 of 1 attempts: unknown model: sandbox-unknown-model" in held.out
     assert "1 on hold" in held.out
-    assert "Apply exactly this" not in held.out
+    assert "To apply exactly" not in held.out
     assert stage.run("plan", "--fail-on-attention").code == 6
     stage.spec("new")
     assert stage.run("plan", "--fail-on-attention", "--detailed-exitcode").code == 6
@@ -213,7 +218,7 @@ def test_failures_above_the_share_that_a_spec_allows_ask_for_a_look(stage: Stage
     stage.advance(60)
     result = stage.run("plan", "--fail-on-attention")
     assert result.code == 6
-    assert "! look at tickets  succeeded · 1 of 2 requests failed" in result.out
+    assert "! attention tickets  succeeded · 1 of 2 requests failed" in result.out
     stage.spec("tickets", max_failed=0.5)
     stage.write(
         "specs/data/tickets.jsonl",
@@ -233,7 +238,8 @@ def test_selection_is_said_and_the_next_command_selects_the_same(stage: Stage) -
     assert "1 spec selected; 2 jobs not considered" in result.out
     assert "two" not in result.out
     assert result.out.splitlines()[-1] == (
-        "Apply exactly this: reconciler plan specs/one.yaml -o plan.json && reconciler apply plan.json"
+        "To apply exactly what you have reviewed, save it: reconciler plan specs/one.yaml -o plan.json, "
+        "then reconciler apply plan.json"
     )
 
 
@@ -256,8 +262,9 @@ def test_next_command_that_a_plan_names_applies_exactly_that_plan(
     stage.spec("two")
     planned = stage.run("plan", *argv)
     last = planned.out.splitlines()[-1]
-    assert last.partition(": ")[0].endswith("Apply exactly this")
-    for command in last.partition(": ")[2].split(" && "):
+    says, _, commands = last.partition(": ")
+    assert "To apply exactly" in says
+    for command in commands.split(", then "):
         words = [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', command)]
         assert words[0] == "reconciler"
         result = stage.run(*words[1:])
@@ -270,7 +277,7 @@ def test_no_next_command_is_named_where_a_guard_refuses(stage: Stage) -> None:
     stage.spec("one")
     result = stage.run("plan", "--max-new-requests", "2")
     assert "refused by max_new_requests: the plan submits 3 requests, more than 2" in result.out
-    assert "Apply exactly this" not in result.out
+    assert "To apply exactly" not in result.out
 
 
 HOSTILE = (

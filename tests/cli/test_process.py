@@ -51,7 +51,7 @@ def test_readmes_first_command_creates_the_jobs_and_the_second_time_changes_noth
     assert (first.code, first.out.splitlines()[-1]) == (0, "5 created")
     second = shop.run(*command.split()[1:])
     assert (second.code, second.out.count("\n"), second.out[:11]) == (0, 1, "No changes.")
-    assert "5 jobs read, 5 ours · 5 unchanged" in second.out
+    assert "5 jobs in the workspace, 5 from this project · 5 unchanged" in second.out
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def test_signal_lets_what_is_in_flight_end_and_the_next_run_does_the_rest(
     process.send_signal(number)
     assert process.stderr is not None
     received = b""
-    while b"stopping: what is in flight is finished, nothing new is begun\n" not in received:
+    while b"stopping: requests in flight are finished, no new ones are sent\n" not in received:
         received += process.stderr.readline()
     gate.open()
     done = finish(process)
@@ -154,10 +154,16 @@ def test_second_signal_leaves_at_once(gate: Gate, shop: Shop) -> None:
 
 @POSIX
 @pytest.mark.parametrize(
-    ("command", "reads"), [(("apply", "--yes"), 0), thorough(("apply", "--yes"), 1), thorough(("plan",), 1)]
+    ("command", "reads", "last"),
+    [
+        (("apply", "--yes"), 0, "Interrupted. Nothing was done.\n"),
+        thorough(("apply", "--yes"), 1, "Interrupted. Nothing was done.\n"),
+        thorough(("plan",), 1, "interrupted\n"),
+        thorough(("wait",), 1, "Stopped watching. Jobs keep running.\n"),
+    ],
 )
 def test_signal_while_nothing_was_sent_yet_ends_the_run_at_once(
-    gate: Gate, shop: Shop, command: tuple[str, ...], reads: int
+    gate: Gate, shop: Shop, command: tuple[str, ...], reads: int, last: str
 ) -> None:
     shop.specs(1)
     headers = {"Authorization": f"Bearer {KEY}"}
@@ -173,7 +179,7 @@ def test_signal_while_nothing_was_sent_yet_ends_the_run_at_once(
     done = finish(process)
     assert done.code == 130
     assert time.monotonic() - began < 5
-    assert "interrupted" in done.err
+    assert done.err.endswith(last)
     assert done.out == ""
 
 
@@ -414,7 +420,7 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
         thorough("n\n", 0, "Nothing was done.", []),
         thorough("\n", 0, "Nothing was done.", []),
         thorough("\x04", 0, "Nothing was done.", []),
-        thorough("\x03", 130, "interrupted; nothing was done", []),
+        thorough("\x03", 130, "Interrupted. Nothing was done.", []),
     ],
     ids=["yes", "no", "nothing", "Ctrl-D", "Ctrl-C"],
 )
@@ -424,7 +430,10 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
     where, size = shop.url.partition("://")[2], (shop.root / "specs/job-0.jsonl").stat().st_size
-    assert f"Apply this on {where} (1 to create · buys 4 requests, uploads up to {size} bytes)? [y/N]" in said
+    assert (
+        f"Apply this on {where} (1 to create · would submit 4 requests, upload up to {size} bytes)? [y/N]"
+        in said
+    )
     assert "\x1b[32m+ create" in said
     assert reported in said
     assert (ended, shop.live()) == (code, live)
@@ -438,7 +447,7 @@ def test_cancel_by_hand_asks_on_a_terminal(shop: Shop) -> None:
     (job,) = shop.jobs()
     ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "n\n")])
     assert (ended, shop.live()) == (0, ["job-0"])
-    assert f"Stop {job['id']}? [y/N]" in said
+    assert f"Cancel {job['id']}? [y/N]" in said
     ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "y\n")])
     assert ended == 0
     assert f"{job['id']} CANCELLATION_REQUESTED" in said

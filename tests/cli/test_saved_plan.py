@@ -62,7 +62,7 @@ def busy(stage: Stage) -> Stage:
     stage.spec("coming", requests=500)
     remove(stage, "going")
     saved = stage.run("plan", "-o", "plan.json")
-    assert saved.out.endswith("Saved. Apply exactly this: reconciler apply plan.json\n")
+    assert saved.out.endswith("Saved. To apply exactly this plan: reconciler apply plan.json\n")
     return stage
 
 
@@ -318,7 +318,7 @@ def test_plan_file_stands_alone(busy: Stage) -> None:
     for argv in (("plan.json", "specs"), ("specs/coming.yaml", "plan.json"), ("plan.json", "plan.json")):
         result = busy.run("apply", *argv, "--yes")
         assert (result.code, result.sent) == (64, [])
-        assert "plan.json is a plan file, and nothing can stand beside it" in result.err
+        assert "plan.json is a plan file, which cannot be combined with other arguments" in result.err
 
 
 def test_plan_file_may_have_any_name_but_a_specs(busy: Stage) -> None:
@@ -383,7 +383,10 @@ def test_plan_is_shown_where_there_is_no_key_no_config_no_specs_and_no_network(
         assert planned.out.startswith(result.out)
         assert planned.out.removeprefix(result.out) in (
             "",
-            "Apply exactly this: reconciler plan -o plan.json && reconciler apply plan.json\n",
+            (
+                "To apply exactly what you have reviewed, save it: reconciler plan -o plan.json, "
+                "then reconciler apply plan.json\n"
+            ),
         )
 
 

@@ -213,8 +213,8 @@ def test_a_memory_that_comes_with_the_checkout_is_refused(attacked: Stage, file:
     for argv in (("plan",), ("apply", "--yes")):
         refused = attacked.run(*argv)
         assert (refused.code, refused.sent) == (1, [])
-        assert "git holds .reconciler/, so a pull request could forge what this tool remembers" in refused.err
-        assert "hint: take it out: git rm -r --cached .reconciler" in refused.err
+        assert "git tracks .reconciler/, so a pull request could forge the state of this tool" in refused.err
+        assert "hint: remove it: git rm -r --cached .reconciler" in refused.err
 
 
 def alter(data: bytes) -> bytes:

@@ -53,7 +53,7 @@ def test_a_plan_file_takes_no_exclude(stage: Stage) -> None:
     stage.run("plan", "-o", "plan.json")
     refused = stage.run("apply", "plan.json", "--exclude", "x")
     assert refused.code == 64
-    assert "give --exclude to plan" in refused.err
+    assert "pass --exclude to plan" in refused.err
 
 
 def test_rerun_changes_the_file_and_then_the_work_is_created_once_more(stage: Stage) -> None:
@@ -65,7 +65,7 @@ def test_rerun_changes_the_file_and_then_the_work_is_created_once_more(stage: St
     assert (done.code, done.sent) == (0, [])
     assert done.out == (
         "specs/nightly.yaml:2: rerun: none -> 1\n"
-        "Look at what it buys, then commit it: reconciler plan --only nightly\n"
+        "Review what it would submit, then commit it: reconciler plan --only nightly\n"
     )
     plan = stage.run("plan", "--only", "nightly")
     assert "+ create  nightly  rerun · 3 requests" in plan.out

@@ -216,7 +216,7 @@ def test_what_the_quota_held_is_created_once_there_is_room(stage: Stage) -> None
         stage.spec(name, requests=800)
     result = stage.run("apply", "--yes", "--wait")
     assert result.code == 0
-    assert "buys 2 jobs on hold for room (1,600 requests) once there is some" in result.out
+    assert "submits 2 jobs held by the quota (1,600 requests) once the quota allows it" in result.out
     assert len([sent for sent in result.writes if sent.path == JOBS]) == 3
     assert {str(job["status"]) for job in stage.jobs()} == {"SUCCESS"}
 

@@ -1,4 +1,4 @@
-"""`reconciler apply`: create what is missing, cancel what was removed, and say what was done."""
+"""`reconciler apply`: create what is missing, cancel what was removed, and report what was done."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 @options.output_format("text", "json", "markdown", "github")
 @options.comment
 @options.everything
-@click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
+@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @click.option(
     "--wait",
     is_flag=True,
-    help="Go on until every job has ended: retry as the specs ask for, buy what was held once there is room.",
+    help="Wait until every job has ended: retry as the specs ask for, submit held jobs once the quota allows it.",
 )
 @timeout
 @guard_options
@@ -54,11 +54,11 @@ def apply(
     """Create what is missing, and cancel what was removed.
 
     SPECS, files or folders below the spec root, --only and --exclude select what is considered. Instead, a plan file
-    saved by `reconciler plan -o plan.json` is applied exactly: what it holds and what still holds.
+    saved by `reconciler plan -o plan.json` can be given: its actions are applied, as far as they are still valid.
 
-    With --wait, later rounds buy only further attempts that `retry` asks for and what the quota held up in this plan,
-    under the same guards; a saved plan's creates are retried, and nothing else is bought. Exit 0 only where everything
-    has succeeded within its `max_failed`; 6 where something needs a person or another apply, or --timeout has passed.
+    With --wait, later rounds submit only the attempts that `retry` asks for and the jobs of this plan that the quota
+    held, under the same guards; with a saved plan, only attempts at its creates. Exit with 0 only if every job has
+    succeeded within its `max_failed`; with 6 if anything needs attention or another apply, or on --timeout.
     """
     from reconciler.cli.commands.show import read_plan
     from reconciler.cli.output.comment import telling_errors
@@ -71,7 +71,7 @@ def apply(
 
     began = env.now()
     if timeout is not None and not wait:
-        raise UsageError("--timeout is for --wait", hint="add --wait")
+        raise UsageError("--timeout has no effect without --wait", hint="add --wait")
     file = plan_file(env.cwd, paths, names)
     telling = partial(telling_errors, env, comment, form=form, what="apply")
     with telling():
@@ -79,7 +79,7 @@ def apply(
     ask = not yes and saved is None
     if ask and not env.terminal("stdin"):
         raise UsageError(
-            "apply asks before it buys, and there is no terminal to ask on",
+            "apply asks before it submits, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     opened = long_lived if wait else writing
@@ -107,23 +107,23 @@ def apply(
 
 
 def plan_file(folder: Path, paths: Sequence[Path], names: Names) -> Path | None:
-    """Return the one of the arguments that is a plan file, None where they are specs.
+    """Return the argument that is a plan file, None if all are specs.
 
     Raises:
-        UsageError: a plan file stands beside something else.
+        UsageError: a plan file is combined with other arguments.
     """
     plans = [path for path in paths if path.suffix == ".json" or _is_no_spec(folder / path)]
     if not plans:
         return None
     if len(paths) > 1:
         raise UsageError(
-            f"{plans[0]} is a plan file, and nothing can stand beside it",
+            f"{plans[0]} is a plan file, which cannot be combined with other arguments",
             hint="apply one plan at a time, without specs",
         )
     if names:
         flag = "--only" if names.only else "--exclude"
         raise UsageError(
-            f"{flag} selects among specs, and a plan file is applied whole", hint=f"give {flag} to plan"
+            f"{flag} selects specs, and a plan file is applied whole", hint=f"pass {flag} to plan"
         )
     return plans[0]
 

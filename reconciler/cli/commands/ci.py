@@ -1,10 +1,10 @@
-"""`reconciler ci`: one run in GitHub Actions, which is all that the action does once the tool is installed.
+"""`reconciler ci`: one run in GitHub Actions. The action installs the tool and calls this command.
 
-`plan` keeps the plan and writes the pull request's one comment. `apply` finds the plan of the pull request that was
-merged and applies exactly that; without one it applies what is declared, held by the guards. Then it tells the same
-comment what was done, and keeps a snapshot of the workspace, for plans without a key.
+`plan` saves the plan as an artifact and writes the pull request's one comment. `apply` finds the plan of the merged
+pull request and applies exactly that; without one it applies what is declared, under the guards. Then it updates the
+comment with the outcome, and saves a snapshot of the workspace, for plans without a key.
 
-Everything comes in by the environment and the event's file, and nothing from outside is part of a command line.
+All input comes from the environment and the event file; no text from outside becomes part of a command line.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 @click.argument("command", type=click.Choice(["validate", "plan", "apply"]))
 @click.pass_obj
 def ci(env: Environment, *, command: str) -> int:
-    """Run in GitHub Actions: what the action in .github/actions/reconciler does.
+    """Run in GitHub Actions, called by the action in .github/actions/reconciler.
 
-    Reads the event and the action's inputs from the environment, and writes annotations, the step's page and its
-    outputs. plan keeps plan.json and writes one comment on the pull request; apply applies the plan of the pull request
-    that was merged, or, where there is none, what is declared.
+    Reads the event and the action's inputs from the environment, and writes annotations, the step summary and the step
+    outputs. plan saves plan.json and writes one comment on the pull request; apply applies the plan of the merged pull
+    request, or what is declared if there is no such plan.
     """
     job = GithubJob.on(env)
     try:
@@ -52,15 +52,15 @@ def validate(job: GithubJob) -> int:
 
 
 def plan(job: GithubJob) -> int:
-    """Plan, keep the plan, and comment where the token may: not on pull requests of forks."""
+    """Plan, save the plan, and comment if the token is allowed to: it is not on pull requests from forks."""
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
     given = ["plan", "-o", str(file), "--format", "github", "--comment", str(comment)]
     if not job.environ.get("MISTRAL_API_KEY"):
         seen = snapshot(job)
         if seen is None:
             raise ReconcilerError(
-                "there is neither a key nor a snapshot",
-                hint="give the repository the secret MISTRAL_API_KEY, "
+                "there is no API key and no snapshot",
+                hint="add the secret MISTRAL_API_KEY to the repository, "
                 "or let the workflow `apply` run once on the default branch",
             )
         given += ["--observed", str(seen)]
@@ -79,14 +79,14 @@ def plan(job: GithubJob) -> int:
 
 
 def refused(file: Path) -> bool:
-    """Whether guards refuse a saved plan: it could be merged and not applied."""
+    """Whether guards refuse a saved plan: it could be merged but not applied."""
     from reconciler.plans import plan_file
 
     return bool(plan_file.decode(file.read_bytes()).guards)
 
 
 def apply(job: GithubJob) -> int:
-    """Apply the merged pull request's plan, or what is declared; tell it; keep a snapshot."""
+    """Apply the merged pull request's plan, or what is declared; update the comment; save a snapshot."""
     pull = merged(job)
     file = None if pull is None else kept_plan(job, pull)
     comment, seen = job.folder / "comment.md", job.folder / "observed.json"
@@ -95,9 +95,9 @@ def apply(job: GithubJob) -> int:
     if pull is not None and comment.exists():
         head = str(pull["head"]["sha"])
         how = (
-            "Exactly the plan of this pull request was to be applied, as far as it still held."
+            "This run applied the plan of this pull request, as far as it was still valid."
             if file is not None
-            else f"There was no plan of {head[:7]}: what is declared was to be applied, held by the guards."
+            else f"There was no plan for {head[:7]}: this run applied what is declared, under the guards."
         )
         write(job, int(pull["number"]), f"{comment.read_text(encoding='utf-8')}\n{how}\n", about=head)
     if job.env.stop.is_set():
@@ -115,7 +115,7 @@ def merged(job: GithubJob) -> Mapping[str, Any] | None:
     """Return the pull request that this push merged.
 
     Raises:
-        GitHubError: nobody knows whether there is one, so nothing may be applied in its place.
+        GitHubError: GitHub did not say whether there is one, so nothing may be applied in its place.
     """
     if job.environ.get("GITHUB_EVENT_NAME") != "push":
         return None
@@ -123,10 +123,10 @@ def merged(job: GithubJob) -> Mapping[str, Any] | None:
 
 
 def kept_plan(job: GithubJob, pull: Mapping[str, Any]) -> Path | None:
-    """Return the plan that was made of the last commit of a pull request.
+    """Return the plan that was made from the last commit of a pull request.
 
     Raises:
-        GitHubError: it cannot be had, so nothing may be applied in its place.
+        GitHubError: it cannot be downloaded, so nothing may be applied in its place.
     """
     name, head = job.artifact("plan", int(pull["number"])), str(pull["head"]["sha"])
     found = [it for it in job.github.artifacts(name) if it.head_sha == head]
@@ -134,10 +134,10 @@ def kept_plan(job: GithubJob, pull: Mapping[str, Any]) -> Path | None:
 
 
 def snapshot(job: GithubJob) -> Path | None:
-    """Return the latest snapshot that a run on the default branch kept.
+    """Return the latest snapshot that a run on the default branch saved.
 
     Raises:
-        GitHubError: it cannot be had.
+        GitHubError: it cannot be downloaded.
     """
     default = str((job.event.get("repository") or {}).get("default_branch", "main"))
     found = [it for it in job.github.artifacts(job.artifact("observed")) if it.head_branch == default]
@@ -151,7 +151,7 @@ def save(path: Path, data: bytes) -> Path:
 
 
 def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
-    """Write the pull request's comment, and say where the run is; without the right to, go on."""
+    """Write the pull request's comment, with a link to the run. A failure is a warning only."""
     from reconciler.vcs.github import GitHubError
 
     it = job.environ
@@ -164,14 +164,14 @@ def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
 
 
 def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -> int:
-    """Run one command, in this process, so that a signal reaches whoever is buying.
+    """Run one command in this process, so that a signal reaches the code that creates jobs.
 
     Args:
-        job: what GitHub says.
+        job: the job of GitHub Actions.
         words: the command line.
-        key: whether it needs the key, and git the token.
-        annotated: whether stdout is annotations, which take effect; whatever else is printed begins no workflow
-            command.
+        key: whether the command needs the API key, and git the token.
+        annotated: whether stdout is annotations, which GitHub is to interpret. Other output is printed while workflow
+            commands are stopped.
     """
     from reconciler.cli import main
 

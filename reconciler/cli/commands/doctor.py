@@ -1,4 +1,4 @@
-"""`reconciler doctor`: is everything in place, and what does this API do that nobody has documented?"""
+"""`reconciler doctor`: check the setup, and report API behaviour that is undocumented."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Buy one job of one request, stop it, and report what it shows.")
+@click.option("--yes", is_flag=True, help="Create a job of one request, cancel it, and report API behaviour.")
 @click.option("--model", default="mistral-small-latest", show_default=True, help="The model of that job.")
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
 def doctor(env: Environment, *, yes: bool, model: str, form: str, common: options.Common) -> int:
-    """Check key, host, clock, git and ledger, without buying anything.
+    """Check key, host, clock, git and ledger, without creating jobs.
 
-    With --yes it buys one job of one request and reports what is documented nowhere. Please send that report along
-    with a bug: it helps everybody.
+    With --yes, create a job of one request, cancel it, and report API behaviour that is undocumented. Please attach
+    that report to bug reports.
     """
     from reconciler.cli.session.session import reading, writing
     from reconciler.runs import doctor as checks
@@ -49,7 +49,7 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
 
 
 def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
-    """Look at git, at the lock files that it left behind, and at the specs."""
+    """Check git, leftover git lock files, and the specs."""
     from reconciler.cli.session.ledgers import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
@@ -72,15 +72,17 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
             check="git",
             verdict="warning",
             detail="git is not installed",
-            hint="without it, jobs carry no commit, and no job that carries one is ever cancelled",
+            hint="without git, jobs record no commit, and jobs that record one are never cancelled",
         )
     elif not checkout.commit:
-        yield checks.CheckResult(check="git", verdict="note", detail="not a checkout: jobs carry no commit")
+        yield checks.CheckResult(
+            check="git", verdict="note", detail="not a git checkout: jobs record no commit"
+        )
     elif checkout.shallow:
         yield checks.CheckResult(
             check="git",
             verdict="warning",
-            detail=f"{checkout.commit[:7]}, a shallow clone, which does not know its ancestors",
+            detail=f"{checkout.commit[:7]}, a shallow clone without the commit's ancestors",
             hint="fetch the history (in GitHub's checkout action: fetch-depth: 0)",
         )
     else:

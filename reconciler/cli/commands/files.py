@@ -1,4 +1,4 @@
-"""`reconciler files`: the input files that this tool has uploaded, and those of them that nothing needs any more."""
+"""`reconciler files`: list and delete input files that this tool uploaded and nothing needs any more."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @click.group()
 def files() -> None:
-    """Look at the input files that this tool has uploaded."""
+    """List and delete the input files that this tool uploaded."""
 
 
 @files.command()
-@click.option("--yes", is_flag=True, help="Delete them; without it they are only listed.")
+@click.option("--yes", is_flag=True, help="Delete the uploads instead of listing them.")
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
 def prune(env: Environment, *, yes: bool, form: str, common: options.Common) -> int:
-    """List the uploads of this tool that no live job needs, and with --yes delete them.
+    """List the uploads of this tool that nothing needs any more; with --yes, delete them.
 
-    Only uploads that are named by their content, as this tool names them, are ever looked at. Those of jobs that are
-    queued or running, whoever's they are, those that a spec names and those of the last hour stay.
+    Only uploads that are named by their content, as this tool names them, are considered. Uploads stay if a queued or
+    running job of any project uses them, if a spec names them, or if they are younger than an hour.
     """
     from reconciler.cli.session.session import reading, writing
     from reconciler.cli.session.signals import interrupts
@@ -54,8 +54,8 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
     """Return our uploads that nothing needs, the oldest first.
 
     Raises:
-        ListingError: the list of jobs could not be read whole.
-        SpecError: the specs hold mistakes, so what they name is not known.
+        ListingError: the list of jobs could not be read completely.
+        SpecError: the specs are invalid, so the uploads that they name are not known.
     """
     from reconciler.model import UploadedFile
     from reconciler.specs.load import load
@@ -69,19 +69,19 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
     }
     uploads = list(
         upload_index.list_uploads(run.api)
-    )  # before the jobs: what is created meanwhile uses what is listed here
+    )  # before the jobs: a job created in between uses uploads that are in this list
     jobs = listing.list_all(run)
     return upload_index.unneeded(uploads, jobs, named, now=run.env.now())
 
 
 def delete(run: RunContext[Writer], file: File) -> bool:
-    """Delete one upload; False where that failed, which is said."""
+    """Delete one upload; on failure, print the error and return False."""
     from reconciler.api.errors import NotFoundError
     from reconciler.cli.output.errors import error_text
 
     try:
         run.api.delete_file(file.id)
-    except NotFoundError:  # somebody else did
+    except NotFoundError:  # another process deleted it
         return True
     except ReconcilerError as error:
         write_stderr(error_text(error, colour=run.env.colour("stderr")))
@@ -91,11 +91,11 @@ def delete(run: RunContext[Writer], file: File) -> bool:
 
 
 def shown(found: list[File], deleted: list[File] | None = None, *, form: str) -> str | bytes:
-    """Return the uploads that nothing needs; of text, only those that were deleted where any were to be."""
+    """Return the report: the uploads that nothing needs. The text of a deletion lists only those deleted."""
     from reconciler.documents.reports import PruneDoc, StoredDoc, pretty
 
     if form == "text":
-        files, what = (found, "delete them: --yes") if deleted is None else (deleted, "deleted")
+        files, what = (found, "pass --yes to delete") if deleted is None else (deleted, "deleted")
         return "".join(f"{line(file)}\n" for file in files) + summary(files, what)
     gone = {file.id for file in deleted or ()}
     uploads = tuple(
@@ -120,10 +120,10 @@ def line(file: File) -> str:
 
 
 def summary(found: list[File], what: str) -> str:
-    """Return how many there are."""
+    """Return the number of uploads and their size."""
     from reconciler.text.plural import pluralize
     from reconciler.text.units import size
 
     if not found:
-        return "no upload to delete: each is needed by a spec or a live job, or younger than an hour\n"
+        return "no uploads to delete: each is used by a spec or an active job, or is younger than an hour\n"
     return f"{pluralize(len(found), 'upload')}, {size(sum(file.size or 0 for file in found))} · {what}\n"

@@ -1,4 +1,4 @@
-"""`reconciler history`: everything that ever happened to our jobs, and what of it does not add up."""
+"""`reconciler history`: the history of this project's jobs, and its check for contradictions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 
 
 class Default(click.Group):
-    """A group whose command `show` may be left out."""
+    """A group with `show` as its default command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `show` where no other command and no help is asked for."""
+        """Insert `show` unless the first argument is a command or asks for help."""
         if args[:1] not in ([name] for name in (*self.commands, *ctx.help_option_names)):
             args = ["show", *args]
         return super().parse_args(ctx, args)
@@ -32,33 +32,44 @@ class Default(click.Group):
 
 @click.group(cls=Default)
 def history() -> None:
-    """Tell what ever happened to our jobs; `history` alone is `history show`."""
+    """Show the history of this project's jobs. `history` is short for `history show`."""
 
 
 offline = click.option(
-    "--offline", is_flag=True, help="From the ledger and pulled results alone: no key, no network."
+    "--offline", is_flag=True, help="Use only the ledger and pulled results: no key, no network."
 )
 results = click.option(
     "--results",
     type=options.PATH,
     metavar="FOLDER",
-    help="Where results were pulled to, for the tokens.  [default: outputs]",
+    help="The folder of pulled results, for token counts.  [default: outputs]",
 )
 
 
 @history.command()
 @click.argument("name", required=False)
-@click.option("--name", "names", multiple=True, metavar="GLOB", help="Only these names; may be repeated.")
-@click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only these; may be repeated.")
 @click.option(
-    "--since", type=TIMESTAMP, metavar="WHEN", help="Created then or later: 2026-11, 2026-11-01, 7d."
+    "--name", "names", multiple=True, metavar="GLOB", help="Only jobs whose names match; may be repeated."
 )
-@click.option("--until", type=TIMESTAMP, metavar="WHEN", help="Created before.")
 @click.option(
-    "--commit", default="", metavar="COMMIT", help="Bought from this commit; its beginning will do."
+    "--status",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    help="Only jobs with this status; may be repeated.",
 )
-@click.option("--actor", default="", metavar="WHO", help="Bought by this person or machine.")
-@click.option("--stats", is_flag=True, help="The numbers of each name, model and month.")
+@click.option(
+    "--since",
+    type=TIMESTAMP,
+    metavar="WHEN",
+    help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
+)
+@click.option("--until", type=TIMESTAMP, metavar="WHEN", help="Only jobs created before this time.")
+@click.option(
+    "--commit", default="", metavar="COMMIT", help="Only jobs created from this commit; a prefix is enough."
+)
+@click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine.")
+@click.option("--stats", is_flag=True, help="Show statistics by name, model and month.")
 @offline
 @results
 @options.output_format(*_FORMATS)
@@ -80,10 +91,10 @@ def show(
     form: str,
     common: options.Common,
 ) -> int:
-    """Show every job that ever was, the oldest first; with NAME, one spec's story in order, its commits among it.
+    """List all jobs, oldest first. With NAME, show one spec's timeline, including its commits.
 
-    Each row says who knows it: the list of jobs, the ledger, pulled results. What nobody knows is `?` in tables, null
-    in JSON, empty in CSV, and never 0.
+    Each row names its sources: the list of jobs, the ledger, pulled results. An unknown value is `?` in tables, null
+    in JSON and empty in CSV, never 0.
     """
     from reconciler.cli.output import history_output
     from reconciler.cli.session import history_sources
@@ -100,7 +111,7 @@ def show(
     )
     if name is not None and (stats or wish != HistoryFilter()):
         raise UsageError(
-            "NAME tells one spec's whole story, without filters or --stats",
+            "NAME shows one spec's timeline and cannot be combined with filters or --stats",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
     found = history_sources.read(common, env, offline=offline, results=results)
@@ -119,10 +130,10 @@ def show(
 @options.common
 @click.pass_obj
 def verify(env: Environment, *, offline: bool, form: str, common: options.Common) -> int:
-    """Compare ledger, list and git, and say what does not add up; exit 6 where something is wrong.
+    """Compare the ledger, the list of jobs and git, and report contradictions. Exit with 6 if anything is wrong.
 
-    A job that nobody declared, a record that vanished, a commit that is not in the repository, a ledger whose past was
-    changed, tags that contradict it. With --offline the list is left aside.
+    Reports a job that no commit declares, a job missing from the list, a commit that is not in the repository, a
+    ledger whose past was changed, and tags that contradict the ledger. With --offline the list is not read.
     """
     from reconciler.cli.output import history_output
     from reconciler.cli.session import history_sources
@@ -134,10 +145,10 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
 
 
 def write_timeline(env: Environment, found: HistorySources, name: str, *, form: str) -> int:
-    """Write one spec's story.
+    """Write one spec's timeline.
 
     Raises:
-        ReconcilerError: nobody has ever heard of it.
+        ReconcilerError: no spec, commit, job or ledger line has this name.
     """
     from reconciler.cli.output import history_output
     from reconciler.cli.session.declaration_history import declared_at
@@ -149,9 +160,7 @@ def write_timeline(env: Environment, found: HistorySources, name: str, *, form: 
     entries = timeline.timeline_entries(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:
         near = nearest(name, {record.name for record in found.records})
-        raise ReconcilerError(
-            f"nothing is known of a job called {name}", hint=f"did you mean {near}?" if near else ""
-        )
+        raise ReconcilerError(f"no job named {name} was found", hint=f"did you mean {near}?" if near else "")
     files = tuple(dict.fromkeys(commit.path for commit in place.commits)) or place.files
     write_stdout(history_output.story(found, name, files, entries, form))
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""`reconciler init`: what a repository needs to begin with, and specs for jobs that are there already."""
+"""`reconciler init`: set up a repository, and write specs for existing jobs."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 @click.option(
     "--from-workspace",
     is_flag=True,
-    help="Write a spec for each job that is queued or running and carries no tags of this tool: the spec adopts it.",
+    help="Write a spec that adopts it for each queued or running job that carries no tags of this tool.",
 )
-@click.option("--no-workflows", is_flag=True, help="Write no workflows for GitHub.")
+@click.option("--no-workflows", is_flag=True, help="Do not write GitHub workflows.")
 @options.common
 @click.pass_obj
 def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: options.Common) -> int:
-    """Write reconciler.yaml, an example spec with data, schemas for editors, workflows, and lines for git.
+    """Write reconciler.yaml, an example spec with data, schemas for editors, workflows, and git settings.
 
-    Nothing that is there is overwritten; what differs is said. A second run changes nothing.
+    Existing files are not overwritten; files that differ are listed. A second run changes nothing.
     """
     from reconciler.cli.session.target import open_project
     from reconciler.specs import scaffold
@@ -62,17 +62,19 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
     write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
     write_stdout(
         "".join(describe(done))
-    )  # before the workspace is asked: what was written is said whatever comes of that
+    )  # before the workspace is read: if that fails, the user still sees which files were written
     rest: list[Placed] = []
     if from_workspace:
         rest, skipped = adopt(env, common)
-        write_stdout("".join(clean(f"  = job {it.job.id} has no spec: {it.why}") + "\n" for it in skipped))
+        write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
     if not has_specs(project):
         specs = project.relative(str(project.spec_root))
         rest += (scaffold.place(project.root, wanted) for wanted in scaffold.example(specs))
     write_stdout("".join(describe(rest)))
     if not (with_workflows or no_workflows):
-        write_stdout(clean(f"  = no workflows: {project.root} is not the repository's root, {top}") + "\n")
+        write_stdout(
+            clean(f"  = no workflows: {project.root} is not the root of the repository, {top}") + "\n"
+        )
     same = sum(it.did == "kept" and not it.why for it in (*done, *rest))
     write_stdout(f"  {pluralize(same, 'file')} in place already\n" if same else "")
     steps = next_steps(project, adopted=from_workspace, in_git=top is not None, workflows=with_workflows)
@@ -81,7 +83,7 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
 
 
 def has_specs(project: Project) -> bool:
-    """Whether anything is declared already."""
+    """Whether the project has specs."""
     from reconciler.specs.files import Listing
 
     folder = project.spec_root
@@ -89,11 +91,11 @@ def has_specs(project: Project) -> bool:
 
 
 def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Sequence[SkippedJob]]:
-    """Write a spec for each job that runs and carries no tags.
+    """Write a spec for each active job that carries no tags.
 
     Raises:
-        SpecError: the specs that are there hold mistakes.
-        ListingError: the list of jobs could not be read whole.
+        SpecError: the existing specs are invalid.
+        ListingError: the list of jobs could not be read completely.
         ApiError: the API could not be read.
     """
     from reconciler.cli.session.session import reading
@@ -119,7 +121,7 @@ SIGNS = {"wrote": "+", "added": "~", "kept": "="}
 
 
 def describe(done: Sequence[Placed]) -> Iterator[str]:
-    """Yield what was written, and what was kept although it differs, a line each."""
+    """Yield a line for each file that was written, and for each that was kept although it differs."""
     from reconciler.text.sanitize import clean
 
     for it in done:
@@ -128,17 +130,20 @@ def describe(done: Sequence[Placed]) -> Iterator[str]:
 
 
 def next_steps(project: Project, *, adopted: bool, in_git: bool, workflows: bool) -> Iterator[str]:
-    """Yield what to do next."""
+    """Yield the next steps for the user."""
     yield "\nNext:"
     if adopted:
-        yield "  reconciler plan               no changes: what runs is adopted"
+        yield "  reconciler plan               no changes: the running jobs are adopted"
     else:
-        yield "  reconciler plan --sandbox     what would be bought, in the sandbox: no key, and nothing is bought"
+        yield "  reconciler plan --sandbox     what would be submitted, in the sandbox: no key, no charges"
     if not in_git:
-        yield "  git init                      a plan is reviewed where its specs are"
+        yield "  git init                      plans are reviewed in the specs' repository"
     yield "  git add --all && git commit"
     if not adopted:
         yield "  export MISTRAL_API_KEY=…      then `reconciler plan` for the real workspace"
     if workflows:
-        yield "On GitHub: set the secret MISTRAL_API_KEY; a pull request is then planned, and applied once merged."
-    yield f"`project: {project.settings.project}` names your jobs: change it before the first apply, or never."
+        yield "On GitHub: set the secret MISTRAL_API_KEY. Pull requests are then planned, and applied once merged."
+    yield (
+        f"`project: {project.settings.project}` identifies your jobs. Set it before the first apply; "
+        "changing it later resubmits everything."
+    )

@@ -1,4 +1,4 @@
-"""`reconciler jobs`: look at single jobs of the workspace, and stop one by hand."""
+"""`reconciler jobs`: list, inspect and cancel jobs of the workspace."""
 
 from __future__ import annotations
 
@@ -20,24 +20,30 @@ if TYPE_CHECKING:
     from reconciler.model import Job
 
 _BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
-"""How the id of a job may begin, which is a UUID; tables show eight characters."""
+"""A prefix of a job's id, which is a UUID; tables show eight characters."""
 
 
 @click.group()
 def jobs() -> None:
-    """Look at the jobs of the workspace, and stop one by hand."""
+    """List, inspect and cancel jobs."""
 
 
 @jobs.command(name="list")
-@click.option("--all", "everybody", is_flag=True, help="Everybody's jobs, not only this project's.")
-@click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only these; may be repeated.")
+@click.option("--all", "everybody", is_flag=True, help="Include jobs of other projects.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    help="Only jobs with this status; may be repeated.",
+)
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
 def list_(
     env: Environment, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
-    """List jobs, the oldest first."""
+    """List jobs, oldest first."""
     from reconciler.cli.output.reports import jobs_text, listed
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import JobListDoc, pretty
@@ -59,7 +65,7 @@ def list_(
         write_stdout(jobs_text(chosen, now=env.now(), owners=everybody))
     else:
         what = "jobs" if not statuses else f"jobs with status {' or '.join(statuses)}"
-        whose = "" if everybody else f" of project {run.target.project}; --all shows everybody's"
+        whose = "" if everybody else f" of project {run.target.project}; --all includes other projects"
         write_stdout(clean(f"no {what}{whose}") + "\n")
     return ExitCode.OK
 
@@ -69,10 +75,10 @@ def list_(
 @options.common
 @click.pass_obj
 def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
-    """Save what a plan needs to know of the workspace, for `plan --observed` where there is no key.
+    """Save the state of the workspace that a plan needs, for `plan --observed` without a key.
 
-    The file holds the jobs that this tool has bought or that a spec adopts, without the users' metadata, and the
-    ledger: no prompts, no answers, no key.
+    The file holds the jobs that this tool created or that a spec adopts, without the users' metadata, and the ledger:
+    no prompts, no answers, no key.
     """
     from reconciler.cli.output.files import save
     from reconciler.cli.session.session import reading
@@ -91,7 +97,7 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
 
 
 def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
-    """Return the ids of the jobs that specs adopt; none where the specs hold mistakes, which is no matter here."""
+    """Return the ids of the jobs that specs adopt; none if the specs are invalid, which must not stop a snapshot."""
     from reconciler.planning import adoption
     from reconciler.specs.load import load
 
@@ -108,7 +114,7 @@ def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
 @options.common
 @click.pass_obj
 def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> int:
-    """Show all that the API knows of one job; the beginning of its ID will do."""
+    """Show everything the API reports about a job. A unique prefix of the ID is enough."""
     from reconciler.cli.output.reports import job_text, listed
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import pretty
@@ -122,15 +128,15 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 @jobs.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
 @options.yes
-@click.option("--foreign", is_flag=True, help="Allow stopping a job that is not this project's.")
+@click.option("--foreign", is_flag=True, help="Allow cancelling a job that is not from this project.")
 @options.common
 @click.pass_obj
 def cancel(
     env: Environment, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common
 ) -> int:
-    """Stop jobs by hand. A job that a person stopped is not bought again until its `rerun` changes.
+    """Cancel jobs. A job cancelled this way is not submitted again until its `rerun` changes.
 
-    The beginning of an ID will do where no other job's begins so.
+    A unique prefix of the ID is enough.
     """
     from reconciler.cli.session.session import writing
     from reconciler.cli.session.signals import interrupts
@@ -142,7 +148,7 @@ def cancel(
         found = by_ids(run, tuple(dict.fromkeys(job_ids)))
         for job in found:
             check_owner(job, run.target.project, foreign=foreign)
-        if not yes and not options.confirmed(clean(f"Stop {', '.join(job.id for job in found)}?")):
+        if not yes and not options.confirmed(clean(f"Cancel {', '.join(job.id for job in found)}?")):
             write_stdout("Nothing was done.\n")
             return ExitCode.OK
         interrupted.enter_graceful_shutdown()
@@ -152,11 +158,11 @@ def cancel(
 
 
 def by_ids(run: RunContext[ApiT], ids: Sequence[str]) -> list[Job]:
-    """Return jobs by their ids, or by how these begin, as tables show them.
+    """Return jobs by their ids or by prefixes of ids, as tables show them.
 
     Raises:
-        UsageError: no job's id, or that of several, begins so.
-        ApiError: a job could not be had.
+        UsageError: no id has such a prefix, or several have it.
+        ApiError: a job could not be read.
     """
     from reconciler.text.plural import pluralize
     from reconciler.workspace import listing
@@ -169,14 +175,14 @@ def by_ids(run: RunContext[ApiT], ids: Sequence[str]) -> list[Job]:
         if len(like) != 1:
             problem = "no job has" if not like else f"{pluralize(len(like), 'job')} have"
             raise UsageError(
-                f"{problem} an id that begins with {it}", hint="look at them: reconciler jobs list --all"
+                f"{problem} an id that begins with {it}", hint="list the ids: reconciler jobs list --all"
             )
         found[it] = like[0]
     return list({job.id: job for job in (found.get(it) or run.api.get_job(it) for it in ids)}.values())
 
 
 def check_owner(job: Job, project: str, *, foreign: bool) -> None:
-    """Refuse to touch what is not ours.
+    """Refuse to cancel a job that is not from this project.
 
     Raises:
         ReconcilerError: the job carries no tag of this project.
@@ -185,14 +191,14 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
 
     owner = tags.project_of(job)
     if owner != project and not foreign:
-        whose = f"is of project {owner}" if owner else "carries no tag of this tool"
+        whose = f"belongs to project {owner}" if owner else "carries no tag of this tool"
         raise ReconcilerError(
-            f"job {job.id} {whose}, and nothing was stopped", hint="to stop it all the same, pass --foreign"
+            f"job {job.id} {whose}; nothing was cancelled", hint="to cancel it anyway, pass --foreign"
         )
 
 
 def stop_by_hand(run: RunContext[Writer], job: Job) -> bool:
-    """Stop one job, record that a person did, and say how it stands."""
+    """Cancel one job, record that a person did so, and print its status."""
     from reconciler.cli.output.errors import error_text
     from reconciler.execution.cancel import cancel_job
     from reconciler.text.sanitize import clean

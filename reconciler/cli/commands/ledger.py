@@ -1,4 +1,4 @@
-"""`reconciler ledger`: look at the record of what was intended and what came of it, and fetch the shared one."""
+"""`reconciler ledger`: show the record of intended and completed actions, and fetch the shared one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def ledger() -> None:
-    """Look at the ledger, and fetch the shared one."""
+    """Show the ledger, or fetch the shared one."""
 
 
 @ledger.command()
@@ -26,7 +26,7 @@ def ledger() -> None:
 @options.common
 @click.pass_obj
 def show(env: Environment, *, form: str, common: options.Common) -> int:
-    """Show every line, the oldest first."""
+    """Show all lines, oldest first."""
     from reconciler.ledger.lines import encode
     from reconciler.render.ledger_view import ledger_text
 
@@ -44,14 +44,14 @@ def show(env: Environment, *, form: str, common: options.Common) -> int:
 @options.common
 @click.pass_obj
 def pull(env: Environment, *, common: options.Common) -> int:
-    """Fetch the shared ledger into this host's."""
+    """Fetch the shared ledger and add its lines to the local one."""
     from reconciler.text.plural import pluralize
 
     local, shared = ledgers(common, env)
     if shared is None:
         raise ReconcilerError(
             "this ledger is not shared",
-            hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its own",
+            hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its ledger",
         )
     known = set(local.read())
     new = [line for line in shared.read(shared.fetch()) if line not in known]
@@ -61,7 +61,7 @@ def pull(env: Environment, *, common: options.Common) -> int:
 
 
 def ledgers(common: options.Common, env: Environment) -> tuple[FileLedger, SharedLedger | None]:
-    """Return the target's ledgers; the API is not asked."""
+    """Return the target's ledgers, without a request to the API."""
     from reconciler.cli.session.ledgers import local_ledger, shared_ledger
     from reconciler.cli.session.target import open_project, target_of
 

@@ -1,4 +1,4 @@
-"""`reconciler outputs`: the results of ended jobs, fetched once and joined with what was asked."""
+"""`reconciler outputs`: fetch the results of ended jobs once and join them with their inputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def outputs() -> None:
 @click.option(
     "--to",
     metavar="FOLDER|URL",
-    help="Where they go: a folder, or the URL of an object store such as s3://bucket/outputs.  "
+    help="The destination: a folder, or the URL of an object store such as s3://bucket/outputs.  "
     "[default: outputs beside reconciler.yaml]",
 )
 @options.output_format("text", "json")
@@ -40,10 +40,10 @@ def outputs() -> None:
 def pull(
     env: Environment, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common
 ) -> int:
-    """Fetch the results of every ended job, however it ended, and join them with its inputs.
+    """Fetch the results of every ended job, successful or not, and join them with its inputs.
 
-    NAMES or globs of names select jobs; those that specs adopt are among them. What is there already is not fetched
-    again, and what was interrupted goes on; several runners with one destination share the work.
+    NAMES or globs select jobs, including adopted ones. Results that are present are not fetched again, and interrupted
+    downloads continue. Several runners with the same destination share the work.
     """
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts, signal_name
@@ -68,23 +68,23 @@ def pull(
 
 
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
-    """Return the specs, for their input files and names; none where they hold mistakes, which is said."""
+    """Return the specs, for their input files and names; none, with a note, if they are invalid."""
     from reconciler.specs.load import load
 
     try:
         return load(run.project, now=run.env.now()).specs
     except SpecError as error:
         write_stderr(
-            f"note: {error}: inputs are taken from the workspace (reconciler validate says what is wrong)"
+            f"note: {error}: inputs are read from the workspace instead (reconciler validate shows the problems)"
         )
         return ()
 
 
 def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
-    """Return the jobs of this project, and those it adopts, whose name, then or now, is asked for, by name and age.
+    """Return the own and adopted jobs whose former or current name was asked for, sorted by name and age.
 
     Raises:
-        UsageError: nothing has such a name.
+        UsageError: no job has such a name.
     """
     from reconciler.planning import adoption
     from reconciler.text.suggest import nearest
@@ -116,11 +116,11 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
 
 
 def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
-    """Return where results go. A folder that is made inside the project is kept out of git, as data mostly is.
+    """Return where results go. A folder that is created inside the project is ignored by git.
 
     Raises:
         ReconcilerError: it needs a package that is not installed.
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     from reconciler.documents import result_summary
     from reconciler.results.store import store_at
@@ -139,7 +139,7 @@ def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
 
 
 def puller(run: RunContext[Reader], store: ResultStore, specs: Sequence[JobSpec]) -> Puller:
-    """Return what fetches."""
+    """Return the object that fetches results."""
     from reconciler.results.inputs import by_inputs
     from reconciler.results.job_download import JobDownloader
     from reconciler.results.leases import Holder, LeaseManager

@@ -1,4 +1,4 @@
-"""`reconciler plan`: what would be done, and why. Buys and cancels nothing; writes the files that it is asked for."""
+"""`reconciler plan`: show what would be done, and why. It creates and cancels no jobs, and writes only files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.command()
 @options.paths
 @options.names
-@click.option("-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan; apply takes it.")
+@click.option(
+    "-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan to a file, for `apply FILE`."
+)
 @click.option(
     "--observed",
     type=options.PATH,
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 @options.output_format("text", "json", "markdown", "github")
 @options.comment
 @options.everything
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
-@click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if changes are pending.")
+@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @guard_options
 @options.common
 @click.pass_obj
@@ -54,8 +56,8 @@ def plan(
 ) -> int:
     """Show what apply would do, and why.
 
-    SPECS, files or folders below the spec root, --only and --exclude select what is considered; what is not selected
-    is left alone. What is no longer declared is cancelled only where the whole spec root is considered.
+    SPECS, files or folders below the spec root, --only and --exclude select what is considered; other jobs are left
+    alone. Jobs that are no longer declared are cancelled only if the whole spec root is considered.
     """
     from reconciler.cli.output.comment import telling_errors
     from reconciler.cli.output.files import save
@@ -64,7 +66,7 @@ def plan(
     from reconciler.cli.session.session import offline, reading
 
     if out == Path("-"):
-        raise UsageError("-o takes a file", hint="for the plan on stdout: --format json")
+        raise UsageError("-o needs a file name", hint="to print the plan to stdout, use --format json")
     with telling_errors(env, comment, form=form, what="plan"):
         if observed is None:
             with reading(common, env, overrides) as run:
@@ -83,19 +85,19 @@ def plan(
 
 
 def next_step(document: PlanDoc, selection: Sequence[str], out: Path | None, flags: Sequence[str]) -> str:
-    """Return the exact command that applies this plan, "" where a guard refuses it."""
+    """Return the exact commands that apply this plan, "" if a guard refuses it."""
     if document.guards:
         return ""
     if out is not None:
         command = ("reconciler apply", quoted(out), *flags)
-        return f"Saved. Apply exactly this: {' '.join(command)}"
+        return f"Saved. To apply exactly this plan: {' '.join(command)}"
     save = ("reconciler plan", *selection, "-o plan.json", *flags)
     command = ("reconciler apply plan.json", *flags)
-    return f"Apply exactly this: {' '.join(save)} && {' '.join(command)}"
+    return f"To apply exactly what you have reviewed, save it: {' '.join(save)}, then {' '.join(command)}"
 
 
 def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:
-    """Return how a command that only shows a plan ends."""
+    """Return the exit code of a command that only shows a plan."""
     holds = set()
     if detailed_exitcode and document.pending:
         holds.add(ExitCode.PENDING)

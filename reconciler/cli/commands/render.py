@@ -1,4 +1,4 @@
-"""`reconciler render`: the plain specs that the specs come to. No key, no network."""
+"""`reconciler render`: print the expanded specs. No key, no network."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 @click.command()
 @options.paths
 @options.names
-@click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
 @click.pass_obj
 def render(env: Environment, *, paths: tuple[Path, ...], names: Names, config: Path | None) -> int:
-    """Print the specs with families, matrices, periods and defaults written out, one plain document a job.
+    """Print the specs with families, matrices, periods and defaults expanded, one plain document per job.
 
-    In a file directly in the spec folder, in place of the others, they declare the same jobs.
+    Saved as one file directly in the spec folder, in place of all others, they declare the same jobs.
     """
     from reconciler.render.problems import problems_text
     from reconciler.specs import to_yaml

@@ -1,4 +1,4 @@
-"""`reconciler rerun`: ask for the same work once more, in the spec's file, where git sees it."""
+"""`reconciler rerun`: ask for another run of a job, by an edit of its spec file, which git records."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="NAME")
-@click.option("--to", metavar="VALUE", help="The new value.  [default: one more than there is]")
-@click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@click.option("--to", metavar="VALUE", help="The new value.  [default: the current value plus one]")
+@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
 @click.pass_obj
 def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -> int:
-    """Ask for the work of a job once more: change `rerun` in its YAML file, and nothing else there.
+    """Ask for another run of a job: change `rerun` in its YAML file, and nothing else.
 
-    Comments, quoting and line breaks stay. Nothing is bought before the change is applied. Where `_defaults.yaml` gives
-    the value, the spec gets one of its own.
+    Comments, quoting and line breaks stay. Nothing is submitted until the change is applied. If the value comes from
+    `_defaults.yaml`, the spec gets its own.
     """
     from reconciler.specs import rerun as edits
     from reconciler.specs.load import load
@@ -42,6 +42,6 @@ def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -
     )
     settings = f" --config {options.quoted(config)}" if config else ""
     write_stdout(
-        clean(f"Look at what it buys, then commit it: reconciler plan --only {name}{settings}") + "\n"
+        clean(f"Review what it would submit, then commit it: reconciler plan --only {name}{settings}") + "\n"
     )
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""`reconciler sandbox`: the embedded stand-in for the API, served over HTTP or emptied."""
+"""`reconciler sandbox`: serve the embedded imitation of the API over HTTP, or empty it."""
 
 from __future__ import annotations
 
@@ -18,23 +18,31 @@ if TYPE_CHECKING:
 
 @click.group()
 def sandbox() -> None:
-    """Serve or empty the embedded stand-in for the API."""
+    """Serve or empty the embedded imitation of the API."""
 
 
 @sandbox.command()
 @click.option("--host", "address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 for any free one.",
 )
 @click.option(
-    "--db", type=options.PATH, metavar="FILE", help="Where it keeps its state.  [default: --sandbox's]"
+    "--db", type=options.PATH, metavar="FILE", help="The database file.  [default: the one of --sandbox]"
 )
 @click.option(
-    "--speed", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Times life."
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Speed relative to real time.",
 )
 @click.pass_obj
 def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: float) -> int:
-    """Serve the sandbox over HTTP, until interrupted. Any key opens a workspace of its own."""
+    """Serve the sandbox over HTTP until interrupted. Each API key has its own workspace."""
     from reconciler.cli.session.connect import sandbox_installed
 
     with sandbox_installed():
@@ -45,12 +53,12 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
         try:
             app = make_app(store, now=env.now, speed=speed)
             server = listen(app, address, port)
-        except (OSError, ValueError) as error:  # the latter for a speed that is no number
+        except (OSError, ValueError) as error:  # the latter for a speed that is NaN
             raise ReconcilerError(
                 f"the sandbox cannot listen on {address}, port {port}: {error}",
-                hint="choose another port with --port; 0 takes any free one",
+                hint="choose another port with --port; 0 picks a free one",
             ) from error
-        write_stdout(f"sandbox on {server.url} (nothing is bought; Ctrl-C ends it)\n")
+        write_stdout(f"sandbox on {server.url} (no charges; press Ctrl-C to stop)\n")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -61,10 +69,10 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 
 
 @sandbox.command()
-@click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
 @click.pass_obj
 def reset(env: Environment, *, config: Path | None) -> int:
-    """Forget everything in the embedded sandbox: its jobs, its files and its ledger."""
+    """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""
     from reconciler.specs.project import load_project
 
     folder = load_project(config and env.cwd / config, start=env.cwd).root / ".reconciler" / "sandbox"
@@ -76,14 +84,14 @@ def reset(env: Environment, *, config: Path | None) -> int:
     except OSError as error:
         raise ReconcilerError(
             f"{folder} cannot be removed: {error.strerror or error}",
-            hint="end what still works on it, or remove it by hand",
+            hint="stop the processes that use it, or remove it by hand",
         ) from error
     write_stdout("the sandbox is empty\n")
     return 0
 
 
 def default_db(env: Environment) -> Path:
-    """Return the embedded sandbox's own database, so that both look at the same jobs."""
+    """Return the database of the embedded sandbox, so that `serve` and `--sandbox` share their jobs."""
     from reconciler.cli.session.connect import sandbox_db
     from reconciler.specs.project import load_project
 

@@ -1,4 +1,4 @@
-"""`reconciler schema`: the JSON Schemas that travel with the tool."""
+"""`reconciler schema`: print the JSON Schemas that are part of the package."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAMES: Final = (
 @click.command()
 @click.argument("name", type=click.Choice(NAMES), default="job")
 def schema(name: str) -> int:
-    """Print a JSON Schema: of a spec (job), its defaults, reconciler.yaml (reconciler), of what commands write."""
+    """Print a JSON Schema: of a spec (job), defaults, reconciler.yaml (reconciler), or the output of a command."""
     write_stdout(read_schema(name))
     return 0
 

@@ -1,4 +1,4 @@
-"""`reconciler show`: a saved plan, anywhere: no key, no network, no specs."""
+"""`reconciler show`: show a saved plan. It needs no key, no network and no specs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @click.argument("file", type=options.PATH)
 @options.output_format("text", "json", "markdown", "github")
 @options.everything
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where the plan holds changes.")
-@click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if the plan has changes.")
+@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @click.pass_obj
 def show(
     env: Environment,
@@ -41,10 +41,10 @@ def show(
 
 
 def read_plan(folder: Path, file: Path) -> PlanDoc:
-    """Read a plan file, whose name may be relative to a folder.
+    """Read a plan file. A relative name is relative to `folder`.
 
     Raises:
-        ReconcilerError: it cannot be read, or is no plan file.
+        ReconcilerError: it cannot be read, or is not a plan file.
     """
     from reconciler.plans import checksum_envelope, plan_file
 
@@ -54,7 +54,7 @@ def read_plan(folder: Path, file: Path) -> PlanDoc:
         return plan_file.decode(data)
     except OSError as error:
         raise ReconcilerError(
-            f"{file}: {error.strerror}", hint="make a plan file: reconciler plan -o plan.json"
+            f"{file}: {error.strerror}", hint="save a plan first: reconciler plan -o plan.json"
         ) from error
     except ReconcilerError as error:
         raise ReconcilerError(f"{file}: {error}", hint=error.hint) from error

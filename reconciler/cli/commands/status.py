@@ -1,4 +1,4 @@
-"""`reconciler status`: every declared job as it stands, once or again and again."""
+"""`reconciler status`: show the state of every declared job, once or repeatedly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.model import Names
 
 HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
-"""The cursor to the top left, and everything behind it away (ECMA-48); what was there before is not scrolled."""
+"""Move the cursor to the top left and erase everything after it (ECMA-48), without scrolling."""
 
 
 @click.command()
@@ -27,16 +27,16 @@ HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 @options.names
 @options.output_format("text", "json", "markdown")
 @options.everything
-@click.option("--watch", is_flag=True, help="Draw it again and again, until Ctrl-C; on a terminal.")
+@click.option("--watch", is_flag=True, help="Refresh until Ctrl-C; needs a terminal.")
 @click.option(
     "--interval",
     type=DURATION,
     default="5s",
     show_default=True,
     metavar="DURATION",
-    help="Between two looks.",
+    help="Time between refreshes.",
 )
-@click.option("--fail-on-attention", is_flag=True, help="Exit 6 where something needs a person.")
+@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @options.common
 @click.pass_obj
 def status(
@@ -51,10 +51,10 @@ def status(
     fail_on_attention: bool,
     common: options.Common,
 ) -> int:
-    """Show every declared job as it stands."""
+    """Show the state of every declared job."""
     if watch and (form != "text" or not env.terminal("stdout")):
         raise UsageError(
-            "--watch draws on a terminal", hint="without one, wait for the end: reconciler wait --format json"
+            "--watch needs a terminal", hint="without one, wait for the end: reconciler wait --format json"
         )
     report = None
     for report in reports(env, paths, names, common, seconds=interval if watch else None):
@@ -71,13 +71,13 @@ def reports(
     *,
     seconds: float | None,
 ) -> Iterator[StatusDoc]:
-    """Yield how everything stands, once, or every so many seconds; specs are read each time."""
+    """Yield the state of all jobs, once or every `seconds`; the specs are read each time."""
     from reconciler.cli.session.load_declared import gather
     from reconciler.cli.session.session import reading
-    from reconciler.cli.session.signals import interrupts
+    from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
     from reconciler.render.status_view import status_doc
 
-    with interrupts(env), reading(common, env, without_deadline=seconds is not None) as run:
+    with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=seconds is not None) as run:
         while True:
             found = gather(run, paths, names)
             yield status_doc(found.document, found.declared.later, found.declared.selected)
@@ -100,4 +100,4 @@ def write(report: StatusDoc, *, env: Environment, form: str, everything: bool, r
             write_stdout(status_markdown(report, now=now, everything=everything))
         case _:
             text = status_text(report, now=now, everything=everything)
-            write_stdout(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C ends\n\n{text}" if redraw else text)
+            write_stdout(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C to stop\n\n{text}" if redraw else text)

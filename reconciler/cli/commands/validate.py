@@ -1,4 +1,4 @@
-"""`reconciler validate`: check specs and inputs. No key, no network."""
+"""`reconciler validate`: check specs and inputs without a key or network."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.paths
-@click.option("--config", type=options.PATH, metavar="FILE", help="Another reconciler.yaml.")
+@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
 @options.no_cache
 @options.output_format("text", "json", "github")
 @click.pass_obj
 def validate(
     env: Environment, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str
 ) -> int:
-    """Check the specs and their inputs, offline, and tell every problem at once.
+    """Check the specs and their inputs offline, and report all problems at once.
 
-    --format github writes the annotations of GitHub's workflow commands, which a pull request shows beside its lines.
+    --format github writes annotations as GitHub workflow commands; a pull request shows them at the lines they name.
     """
     from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""`reconciler wait`: until every declared job, or those named, has ended."""
+"""`reconciler wait`: wait until all declared jobs, or those named, have ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ timeout = click.option(
     "--timeout",
     type=DURATION,
     metavar="DURATION",
-    help="Stop waiting after so long (90, 30m, 2h, 1d): exit 6.",
+    help="Stop waiting after this time (90, 30m, 2h, 1d) and exit with 6.",
 )
 
 
@@ -39,21 +39,21 @@ def wait(
     everything: bool,
     common: options.Common,
 ) -> int:
-    """Wait until declared jobs have ended: all of them, or those whose names, or globs, are given.
+    """Wait until declared jobs have ended: all of them, or those that NAMES (names or globs) select.
 
-    Exit 0 only where all of them have succeeded within their `max_failed`; 6 where something needs a person or an
-    apply, or the timeout has passed. Nothing is bought or cancelled, and jobs run on whatever ends the waiting. For
-    jobs of days, let an hourly apply look after them instead of a runner that waits.
+    Exit with 0 only if all of them have succeeded within their `max_failed`; with 6 if anything needs attention or an
+    apply, or on --timeout. Nothing is submitted or cancelled, and jobs keep running when the wait ends. For jobs that
+    take days, run apply every hour instead of keeping a runner waiting.
     """
     from reconciler.cli.output.job_bars import job_bars
     from reconciler.cli.session.load_declared import load_declared
     from reconciler.cli.session.session import reading
-    from reconciler.cli.session.signals import interrupts
+    from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
     from reconciler.model import Names
     from reconciler.runs.gather import gather
     from reconciler.runs.wait import PollPolicy, wait_until_ended
 
-    with interrupts(env), reading(common, env, without_deadline=True) as run:
+    with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=True) as run:
         declaration = load_declared(run, (), Names(only=names))
         with job_bars(env) as show:
             state = wait_until_ended(

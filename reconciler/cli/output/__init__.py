@@ -1,1 +1,1 @@
-"""What commands write: results on stdout, messages and progress on stderr."""
+"""Write results to stdout, messages and progress to stderr."""

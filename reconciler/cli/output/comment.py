@@ -1,4 +1,4 @@
-"""Where a result goes beside stdout: into a file for a pull request's comment, and onto the page of a step."""
+"""Write a result besides stdout: to a file for a pull request's comment, and to GitHub's step summary."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from reconciler.environment import Environment
 from reconciler.errors import GuardError, ReconcilerError, UsageError
 
 SUMMARY: Final = "GITHUB_STEP_SUMMARY"
-"""Names the file whose Markdown GitHub shows on the page of a step."""
+"""The variable that names the file for the step summary's Markdown."""
 
 
 def publish(env: Environment, text: str, comment: Path | None, *, form: str) -> None:
-    """Write Markdown where it was asked for: to a file, and with `--format github` to the step's page.
+    """Write Markdown to the `--comment` file, and with `--format github` to the step summary.
 
     Raises:
-        ReconcilerError: a file cannot be written.
+        ReconcilerError: one of the files cannot be written.
     """
     from reconciler.cli.output.files import save
 
@@ -32,15 +32,15 @@ def publish(env: Environment, text: str, comment: Path | None, *, form: str) -> 
         except OSError as error:
             raise ReconcilerError(
                 f"the step summary {page} cannot be written: {error.strerror}",
-                hint=f"{SUMMARY} is GitHub's to set; leave --format github out elsewhere",
+                hint=f"GitHub sets {SUMMARY}; elsewhere, do not use --format github",
             ) from error
 
 
 @contextmanager
 def telling_errors(env: Environment, comment: Path | None, *, form: str, what: str) -> Iterator[None]:
-    """Tell in the comment, on the step's page and in annotations what ended a command; the error goes on its way.
+    """Report an error in the comment, the step summary and annotations, then raise it again.
 
-    What a guard refuses stands in the plan that was shown.
+    A guard's refusal is not reported here: the plan shows it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""A plan on its way to a yes or a no: it is shown, the guards speak, and whoever applies it is asked."""
+"""Show a plan, stop if guards refuse it, and ask for confirmation."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from reconciler.render.plan_view import totals
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """How a run is told."""
+    """How a run is reported."""
 
     form: str
     """`text`, `json`, `markdown` or `github`."""
     everything: bool
-    """Whether families are opened."""
+    """Whether to list every job of a family."""
     comment: Path | None
-    """A file for Markdown, beside stdout."""
+    """A file for Markdown, in addition to stdout."""
 
 
 def show_and_confirm(
     env: Environment, planned: PlannedRun, output: OutputOptions, *, ask: bool, then: Sequence[str] = ()
 ) -> bool:
-    """Show the plan, then let the guards speak, then ask; anything but yes is no, and no is a good answer.
+    """Show the plan, check the guards, then ask. Return whether to apply it.
 
-    The comment is about the outcomes; where a guard refuses there are none, and it is about the plan.
+    The comment shows the outcomes; if a guard refuses there are none, and it shows the plan.
 
     Args:
-        env: what the process has.
-        planned: what was decided.
-        output: how it is told.
-        ask: whether a person is asked.
+        env: the environment of the process.
+        planned: the plan.
+        output: how to report it.
+        ask: whether to ask for confirmation.
         then: lines that say what follows.
 
     Raises:

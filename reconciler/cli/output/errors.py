@@ -7,7 +7,7 @@ from reconciler.text.sanitize import clean
 
 
 def error_text(error: ReconcilerError, *, colour: bool) -> str:
-    """Return what happened, to what, and what to do next."""
+    """Return the message and the hint."""
     if isinstance(error, SpecError):
         from reconciler.render.problems import problems_text
 

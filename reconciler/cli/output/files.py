@@ -10,7 +10,7 @@ from reconciler.errors import ReconcilerError
 
 
 def save(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; what is no plain file (`/dev/stdout`, a link) is written where it is.
+    """Write a file atomically. A path that is not a regular file (`/dev/stdout`, a link) is written in place.
 
     Raises:
         ReconcilerError: the folder is missing or cannot be written.
@@ -29,5 +29,5 @@ def save(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise ReconcilerError(
-            f"{path} cannot be written: {error.strerror}", hint="name a file in a folder that exists"
+            f"{path} cannot be written: {error.strerror}", hint="choose a file in an existing folder"
         ) from error

@@ -1,4 +1,4 @@
-"""A history in the form that was asked for."""
+"""A history in each format."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def table(found: HistorySources, records: Sequence[Record], form: str) -> str | 
 
 
 def _nothing(found: HistorySources) -> str:
-    known = f"; the ledger knows {len(found.records):,}" if found.offline else ""
-    return clean(f"no such job of project {found.target.project}{known}") + "\n"
+    known = f"; the ledger has {pluralize(len(found.records), 'job')}" if found.offline else ""
+    return clean(f"no matching jobs of project {found.target.project}{known}") + "\n"
 
 
 def stats(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
-    """Return the numbers of records."""
+    """Return the statistics of records."""
     groups = numbers.groups(records)
     match form:
         case "json":
@@ -73,7 +73,7 @@ def stats(found: HistorySources, records: Sequence[Record], form: str) -> str | 
 def story(
     found: HistorySources, name: str, files: Sequence[str], entries: Sequence[EntryDoc], form: str
 ) -> str | bytes:
-    """Return one spec's story."""
+    """Return one spec's timeline."""
     match form:
         case "json":
             return pretty(
@@ -93,12 +93,12 @@ def story(
         case "markdown":
             return table_markdown(STORY_HEAD, story_rows(entries, whole=False))
         case _:
-            head = " · ".join([name, *files]) if files else f"{name} · its file is not known"
+            head = " · ".join([name, *files]) if files else f"{name} · file unknown"
             return clean(head) + "\n\n" + table_text(STORY_HEAD, story_rows(entries, whole=False))
 
 
 def verification(report: VerifyDoc, form: str) -> str | bytes:
-    """Return what does not add up."""
+    """Return the contradictions that were found."""
     cells = [
         (it.severity, it.check, it.name or "-", it.job_id[:8] or "-", it.detail, it.hint)
         for it in report.findings
@@ -110,7 +110,7 @@ def verification(report: VerifyDoc, form: str) -> str | bytes:
         pluralize(report.lines, "ledger line"),
         pluralize(report.commits, "commit"),
     ]
-    verdict = pluralize(wrong, "thing does", "things do") + " not add up" if wrong else "everything adds up"
+    verdict = pluralize(wrong, "contradiction") if wrong else "no contradictions"
     aside = "; the list of jobs was not read" if report.offline else ""
     last = f"{', '.join(looked)}: {verdict}{aside}\n"
     match form:

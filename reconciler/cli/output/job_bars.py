@@ -1,4 +1,4 @@
-"""Waiting on a terminal: a bar for each job that runs, and one for all; nothing anywhere else."""
+"""Progress of waiting on a terminal: a bar for each running job, and one for all."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MAX_BARS: Final = 12
-"""So many jobs have a bar of their own, the slowest first."""
+"""The number of jobs with their own bar, the slowest first."""
 WIDTH: Final = 24
 
 
 def _nothing(_: WaitState) -> None:
-    """Show nothing: events tell it."""
+    """Show nothing: events report the progress."""
 
 
 @contextmanager
 def job_bars(env: Environment) -> Iterator[Callable[[WaitState], object]]:
-    """Yield what shows a view on stderr where that is a terminal; the bars are gone in the end."""
+    """Yield a function that draws bars on stderr if that is a terminal. The bars are removed at the end."""
     if not supports_cursor(env):
         yield _nothing
         return
@@ -45,7 +45,7 @@ def job_bars(env: Environment) -> Iterator[Callable[[WaitState], object]]:
 
 
 def parts(state: WaitState, now: float) -> list[JobProgress]:
-    """Return how far each job is that is waited for, the one that takes longest first."""
+    """Return the progress of each awaited job, the one with the most time left first."""
     found = [
         job_progress(name, state.jobs[job], now) for job, name in state.awaited.items() if job in state.jobs
     ]
@@ -74,7 +74,7 @@ def _awaited(state: WaitState) -> list[Job]:
 
 
 def cells(it: JobProgress) -> tuple[str, str, str, str, str]:
-    """Return a bar's name, the bar, what is done, what failed, and the time that is left."""
+    """Return the name, the bar, the numbers of completed and failed requests, and the time left."""
     full = round(it.share * WIDTH)
     return (
         clean(it.name),

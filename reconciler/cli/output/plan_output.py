@@ -1,4 +1,4 @@
-"""Results on their way out: stdout is the product."""
+"""Write plans and outcomes to stdout in each format."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def write_plan(
     everything: bool = False,
     comment: Path | None = None,
 ) -> None:
-    """Write a plan to stdout in the form that was asked for.
+    """Write a plan to stdout.
 
     Args:
-        env: what the process has.
+        env: the environment of the process.
         document: the plan.
-        form: `text`, `json`, `markdown` or `github`; "" for the comment alone.
-        next_step: the exact command that applies it.
-        remarks: lines that belong to it.
-        everything: whether families are opened.
-        comment: a file for the same as Markdown.
+        form: `text`, `json`, `markdown` or `github`; "" for the comment only.
+        next_step: the exact commands that apply it.
+        remarks: more lines about the plan.
+        everything: whether to list every job of a family.
+        comment: a file for the plan as Markdown.
     """
     if comment is not None or form == "github":
         publish(env, plan_markdown(document, remarks=remarks, everything=everything), comment, form=form)
@@ -71,17 +71,17 @@ def write_outcomes(
     comment: Path | None = None,
     remarks: Sequence[str] = (),
 ) -> None:
-    """Write to stdout what was done, what was not, and what is not known.
+    """Write the outcomes to stdout: what was done, what was not, and what is unknown.
 
     Args:
-        env: what the process has.
+        env: the environment of the process.
         document: the plan.
-        outcomes: of its actions.
-        form: `text`, `json`, `markdown` or `github`; "" for the comment alone.
-        code: how the command ends.
-        everything: whether families are opened.
-        comment: a file for the same as Markdown.
-        remarks: lines that belong to the plan.
+        outcomes: the outcomes of its actions.
+        form: `text`, `json`, `markdown` or `github`; "" for the comment only.
+        code: the exit code.
+        everything: whether to list every job of a family.
+        comment: a file for the outcomes as Markdown.
+        remarks: more lines about the plan.
     """
     if comment is not None or form == "github":
         lines = grouping.outcomes(outcomes, document, everything=everything)

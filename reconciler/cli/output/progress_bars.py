@@ -1,6 +1,6 @@
-"""Long work as it goes: bars on a terminal, and elsewhere an event now and then, so that no log falls silent.
+"""Progress of long operations: bars on a terminal, and elsewhere an event every few seconds.
 
-What takes less than half a second shows nothing, and imports nothing.
+An operation that takes less than half a second shows nothing, and imports nothing.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from reconciler.environment import Environment, Log
 
 DELAY_SECONDS: Final = 0.5
-"""What is over by then is not worth a bar."""
+"""Time before the first bar is drawn."""
 FRAME_SECONDS: Final = 0.1
 EVENT_SECONDS: Final = 10.0
-"""Between two events about the same work."""
+"""Time between two events about the same operation."""
 TITLES: Final[dict[ProgressKind, str]] = {
     "checking": "Checking",
     "uploading": "Uploading",
@@ -35,21 +35,21 @@ TITLES: Final[dict[ProgressKind, str]] = {
 
 @dataclass(slots=True)
 class ProgressCount:
-    """One kind of work."""
+    """The progress of one kind of operation."""
 
     began: float
-    """On the monotonic clock."""
+    """Seconds on the monotonic clock."""
     done: int = 0
     expected: int = 0
 
     @property
     def total(self) -> int:
-        """How much there is of it, as far as it is known."""
+        """The amount of work, as far as it is known."""
         return max(self.done, self.expected)
 
 
 def words(kind: ProgressKind, counted: ProgressCount, now: float) -> str:
-    """Return how much of it is done, how fast it goes, and how long it will take at that rate."""
+    """Return the amount done, the rate, and the time left at that rate."""
     rate = counted.done / (now - counted.began) if now > counted.began else 0.0
     if kind == "writing":
         parts = [f"{counted.done:,} of {pluralize(counted.total, 'write')}", f"{rate:.1f}/s"]
@@ -62,7 +62,7 @@ def words(kind: ProgressKind, counted: ProgressCount, now: float) -> str:
 
 
 class _ProgressCounts:
-    """Counts, from any thread, and shows what it has counted where it is time for it."""
+    """Count progress from any thread, and show it at intervals."""
 
     watched: Final = True
 
@@ -74,12 +74,12 @@ class _ProgressCounts:
         self._tallies: dict[ProgressKind, ProgressCount] = {}
 
     def expect(self, kind: ProgressKind, amount: int) -> None:
-        """Count what is to be done."""
+        """Add to the expected amount."""
         with self._lock:
             self._of(kind).expected += amount
 
     def advance(self, kind: ProgressKind, amount: int) -> None:
-        """Count what is done."""
+        """Add to the amount done."""
         with self._lock:
             self._of(kind).done += amount
             now = self._monotonic()
@@ -101,14 +101,14 @@ class _ProgressCounts:
         raise NotImplementedError
 
     def end(self) -> None:
-        """Forget all of it."""
+        """Reset all counts."""
         with self._lock:
             self._tallies.clear()
             self._next = None
 
 
 class ProgressEvents(_ProgressCounts):
-    """Tells an event now and then."""
+    """Log a progress event at intervals."""
 
     def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
         super().__init__(monotonic, EVENT_SECONDS)
@@ -124,12 +124,12 @@ class ProgressEvents(_ProgressCounts):
 
 
 class ProgressBars(_ProgressCounts):
-    """Draws a bar for each kind of work at the bottom of the terminal, and wipes it off before anything else is said.
+    """Draw a bar for each kind of operation at the bottom of the terminal, and clear it before other output.
 
     Args:
         stream: the terminal.
         monotonic: seconds on a clock that never goes back.
-        colour: whether it takes colours.
+        colour: whether to use colours.
     """
 
     def __init__(self, stream: TextIO, monotonic: Callable[[], float], *, colour: bool = True) -> None:
@@ -155,25 +155,25 @@ class ProgressBars(_ProgressCounts):
         self._screen.refresh()
 
     def clear(self) -> None:
-        """Leave the terminal as if there had been no bars; the next ones are drawn anew."""
+        """Remove the bars from the terminal; the next update draws them again."""
         with self._lock:
             screen, self._screen = self._screen, None
             if screen is not None:
                 screen.stop()
 
     def end(self) -> None:
-        """Wipe the bars off."""
+        """Remove the bars and reset all counts."""
         with self._lock:
             self.clear()
             super().end()
 
     def stream(self) -> TextIO:
-        """Return the terminal, for others to write to."""
+        """Return the terminal as a stream for other output."""
         return cast("TextIO", _ClearingStream(self._stream, self))
 
 
 class _ClearingStream:
-    """A stream that wipes the bars off before it is written to."""
+    """A stream that clears the bars before each write."""
 
     def __init__(self, stream: TextIO, bars: ProgressBars) -> None:
         self._stream = stream
@@ -191,7 +191,7 @@ class _ClearingStream:
 
 
 def _screen(stream: TextIO, *, colour: bool) -> Screen:
-    """Import what draws."""
+    """Import rich and build the bars."""
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Drawn
     from rich.table import Column
@@ -209,12 +209,12 @@ def _screen(stream: TextIO, *, colour: bool) -> Screen:
 
 
 def work_bars(env: Environment) -> ProgressBars | None:
-    """Return what draws on the terminal, None where stderr is none, or one that cannot move its cursor."""
+    """Return progress bars, None if stderr is not a terminal that can move its cursor."""
     if not supports_cursor(env):
         return None
     return ProgressBars(sys.stderr, env.monotonic, colour=env.colour("stderr"))
 
 
 def on_terminal(env: Environment) -> Progress:
-    """Return bars where there is a terminal, and nothing elsewhere: for commands that keep no log."""
+    """Return progress bars on a terminal, and no progress elsewhere: for commands without a log."""
     return work_bars(env) or UNWATCHED

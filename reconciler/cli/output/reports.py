@@ -1,4 +1,4 @@
-"""What `validate`, `status` and `jobs` write: values made of what was gathered, and their text."""
+"""The output of `validate` and `jobs`: documents and their text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reconciler.text.timestamps import rfc3339
 
 
 def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
-    """Return what a check found."""
+    """Return the result of a validation."""
     return ValidateDoc(
         specs=len(specs),
         requests=sum(spec.requests or 0 for spec in specs),
@@ -42,12 +42,12 @@ def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> Val
 
 
 def _encodable(text: str) -> str:
-    """File names may hold bytes that are no UTF-8, and JSON takes none of them."""
+    """Escape what JSON cannot encode: file names may hold bytes that are not UTF-8."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def validation_text(loaded: Loaded, *, colour: bool) -> str:
-    """Return what a check found, for a reader."""
+    """Return the result of a validation as text."""
     warnings = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
     requests = pluralize(sum(spec.requests or 0 for spec in chosen), "request")
@@ -60,7 +60,7 @@ def validation_text(loaded: Loaded, *, colour: bool) -> str:
 
 
 def listed(job: Job) -> ListedJob:
-    """Return a job of the workspace for a machine."""
+    """Return the document of a job of the workspace."""
     name = job.metadata.get(tags.NAME)
     more = {
         "metadata": _strings(job.metadata),
@@ -78,7 +78,7 @@ def _strings(metadata: Mapping[str, object]) -> dict[str, str]:
 
 
 def jobs_text(jobs: Sequence[ListedJob], *, now: float, owners: bool) -> str:
-    """Return jobs as a table, with their owners where several projects are shown."""
+    """Return jobs as a table; `owners` adds the project of each."""
     head = ("JOB", *(("PROJECT",) if owners else ()), "NAME", "STATUS", "ANSWERED", "FAILED", "AGE", "MODEL")
     rows = [
         (
@@ -97,7 +97,7 @@ def jobs_text(jobs: Sequence[ListedJob], *, now: float, owners: bool) -> str:
 
 
 def job_text(job: ListedJob) -> str:
-    """Return all that is known of one job, a line a fact."""
+    """Return everything that is known about one job, one fact per line."""
     facts = msgspec.structs.asdict(job)
     metadata = facts.pop("metadata")
     lines = [f"{key:<20} {_fact(key, value)}" for key, value in facts.items() if value not in (None, (), "")]

@@ -1,4 +1,4 @@
-"""Words on their way out. stdout is the product: when it cannot be written, that is said. stderr is the diary."""
+"""Write to stdout and stderr. A failure to write a result to stdout is an error; one to write to stderr is ignored."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from reconciler.errors import ReconcilerError
 
 
 def configure_streams() -> None:
-    """Make both streams fit to be written.
+    """Configure both streams.
 
-    They write UTF-8 whatever the console's code page is, and escape what cannot be encoded. A stream that whoever
-    started us has closed (`2>&-`) is dropped, and takes no file descriptor that a file of ours could get instead.
+    They write UTF-8 whatever the console's code page is, and escape what cannot be encoded. A stream that is closed
+    from the start (`2>&-`) goes to the null device, so that no file of ours gets its file descriptor.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -27,7 +27,7 @@ def configure_streams() -> None:
 
 
 def flush_streams() -> None:
-    """Write what the streams still hold, so that Python has nothing to complain of when it ends."""
+    """Flush both streams; ignore errors so that the interpreter does not print a traceback at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -36,10 +36,10 @@ def flush_streams() -> None:
 
 
 def write_stdout(text: str | bytes) -> None:
-    """Write a result to stdout as it is. Where nobody reads on (`reconciler plan | head`), the rest is dropped.
+    """Write a result to stdout unchanged. If the reader closes the pipe (`reconciler plan | head`), drop the rest.
 
     Raises:
-        ReconcilerError: it cannot be written, such as to a full disk.
+        ReconcilerError: stdout cannot be written, for example because the disk is full.
     """
     try:
         click.echo(text, nl=False, color=True)
@@ -48,7 +48,8 @@ def write_stdout(text: str | bytes) -> None:
     except OSError as error:
         _redirect_to_devnull(sys.stdout)
         raise ReconcilerError(
-            f"stdout cannot be written: {error.strerror}", hint="free the disk, or send the result elsewhere"
+            f"stdout cannot be written: {error.strerror}",
+            hint="free disk space, or write the result elsewhere",
         ) from error
 
 
@@ -61,7 +62,7 @@ def write_stderr(text: str) -> None:
 
 
 def _redirect_to_devnull(stream: TextIO) -> None:
-    """What the stream still holds, and all that comes, goes nowhere; else Python complains when it ends."""
+    """Discard buffered and later output, so that the interpreter does not print a traceback at exit."""
     with suppress(OSError, ValueError):
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, stream.fileno())

@@ -1,4 +1,4 @@
-"""The terminal as bars are drawn on it. rich is imported late: 80 ms that only waiting and long work pay."""
+"""The terminal that bars are drawn on. rich is imported late: its 80 ms are spent only if a bar is drawn."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def supports_cursor(env: Environment) -> bool:
 
 
 def console(stream: TextIO, *, colour: bool) -> Console:
-    """Return what draws on a terminal."""
+    """Return a rich console for a terminal."""
     from rich.console import Console
 
     class Visible(Console):
-        """Leaves the cursor alone: a run that is killed could not bring it back."""
+        """Never hide the cursor: a run that is killed could not show it again."""
 
         def show_cursor(self, show: bool = True) -> bool:  # noqa: FBT001, FBT002  rich's
             return show

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def wait_doc(state: WaitState, code: ExitCode) -> WaitDoc:
-    """Return how everything stood in the end."""
+    """Return the final state of all jobs."""
     from reconciler.documents.reports import WaitDoc
     from reconciler.render.status_view import status_doc
 
@@ -31,7 +31,7 @@ def wait_doc(state: WaitState, code: ExitCode) -> WaitDoc:
 
 
 def write(report: WaitDoc, *, now: float, form: str, everything: bool) -> None:
-    """Write it to stdout."""
+    """Write the report to stdout."""
     from reconciler.documents.reports import StatusDoc, pretty
     from reconciler.render.status_view import status_markdown, status_text, waited
 

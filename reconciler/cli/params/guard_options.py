@@ -1,4 +1,4 @@
-"""The options that override a guard: each its own, and no flag for all."""
+"""The options that override guards: one for each, and none for all."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardOptions:
-    """What the command line allows beyond the settings."""
+    """The guard options of the command line."""
 
     limits: Mapping[str, object] = field(default_factory=dict)
     allow: Mapping[str, bool] = field(default_factory=dict)
 
     def settings(self, guards: Guards) -> Guards:
-        """Return the guards' settings with the command line's in front."""
+        """Return the guards' settings, overridden by the command line."""
         import msgspec
 
         return msgspec.structs.replace(guards, **self.limits)
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The options that say the same."""
+        """The command-line flags that reproduce these overrides."""
         limits = ((name, "none" if value is None else value) for name, value in self.limits.items())
         return (
             *(f"--{name.replace('_', '-')} {value}" for name, value in limits),
@@ -39,7 +39,7 @@ class GuardOptions:
         )
 
     def overrides(self, guards: Guards) -> GuardOverrides:
-        """Return what the guards may let pass: what the settings allow, and what the command line adds."""
+        """Return what the guards may allow, from the settings and the command line."""
         from reconciler.planning.guards import GuardOverrides
 
         return GuardOverrides(
@@ -53,7 +53,7 @@ def budget(text: str) -> int | str:
     """Read a number of requests, or `none` for no budget.
 
     Raises:
-        BadParameter: it is neither.
+        BadParameter: the text is neither.
     """
     digits = text.replace(",", "").replace("_", "")
     if digits != "none" and not digits.isdecimal():
@@ -72,19 +72,19 @@ _LIMITS: Final = {
         help="Allow cancelling up to this share (0 to 1) of the active jobs.",
     ),
     "max_new_requests": click.option(
-        "--max-new-requests", type=budget, metavar="N|none", help="Allow buying up to N requests."
+        "--max-new-requests", type=budget, metavar="N|none", help="Allow submitting up to N requests."
     ),
     "max_requests_per_day": click.option(
         "--max-requests-per-day",
         type=budget,
         metavar="N|none",
-        help="Allow having bought up to N requests within 24 hours.",
+        help="Allow up to N requests submitted within 24 hours.",
     ),
     "max_lost_answers": click.option(
         "--max-lost-answers",
         type=click.IntRange(0),
         metavar="N",
-        help="Allow cancelling jobs that have answered up to N requests.",
+        help="Allow cancelling jobs with up to N answered requests in total.",
     ),
 }
 _ALLOWED: Final = {
@@ -94,12 +94,12 @@ _ALLOWED: Final = {
     "other_workspace": click.option(
         "--allow-other-workspace",
         is_flag=True,
-        help="Allow a workspace that shows none of the remembered jobs.",
+        help="Allow a workspace that has none of the jobs in the ledger.",
     ),
     "created_elsewhere": click.option(
         "--allow-created-elsewhere",
         is_flag=True,
-        help="Allow buying what another project of the workspace has bought.",
+        help="Allow submitting work that another project of the workspace has submitted.",
     ),
 }
 

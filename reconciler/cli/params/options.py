@@ -1,4 +1,4 @@
-"""Options that many commands share. They stand after the command's name."""
+"""Options that many commands share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATH: Final = click.Path(path_type=Path)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """The common options as they were given; None where they were not."""
+    """The common options; None if not given."""
 
     config: Path | None = None
     sandbox: bool | None = None
@@ -35,9 +35,9 @@ class Common:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The options that say where to work, as they were given."""
+        """The command-line flags that select the same project and target."""
         pipe = self.api_key_file is not None and self.api_key_file.is_relative_to("/dev")
-        key = None if pipe else self.api_key_file  # what `<(pass …)` stands for is gone by then
+        key = None if pipe else self.api_key_file  # the pipe of `<(pass …)` cannot be read again
         given = {"--config": self.config, "--base-url": self.base_url, "--api-key-file": key}
         switches = {"--sandbox": self.sandbox, "--no-sandbox": self.sandbox is False}
         return (
@@ -48,26 +48,26 @@ class Common:
 
 
 def quoted(word: object) -> str:
-    """Return a word as it is typed: in double quotes, which every shell knows, where it needs some."""
+    """Return a word for the command line, in double quotes, which every shell knows, if it needs quotes."""
     return str(word) if re.fullmatch(r"[\w.,:=@%+/\\~-]+", str(word)) else f'"{word}"'
 
 
 no_cache: Final = click.option(
-    "--no-cache", is_flag=True, help="Check every input file again, also those that have not changed."
+    "--no-cache", is_flag=True, help="Check all input files again, including unchanged ones."
 )
 _OPTIONS: Final = (
     click.option(
         "--config",
         type=PATH,
         metavar="FILE",
-        help="Another reconciler.yaml: another environment.  [default: the nearest one upwards]",
+        help="Use another reconciler.yaml, such as that of another environment.  [default: the nearest upwards]",
     ),
     click.option(
         "--sandbox/--no-sandbox",
         default=None,
-        help="Work on the embedded sandbox: no key, nothing is bought.  [env: RECONCILER_SANDBOX]",
+        help="Use the embedded sandbox: no key, no charges.  [env: RECONCILER_SANDBOX]",
     ),
-    click.option("--base-url", metavar="URL", help="Another API host.  [env: MISTRAL_BASE_URL]"),
+    click.option("--base-url", metavar="URL", help="Use another API host.  [env: MISTRAL_BASE_URL]"),
     click.option(
         "--api-key-file",
         type=PATH,
@@ -77,21 +77,23 @@ _OPTIONS: Final = (
     click.option(
         "--local-ledger",
         is_flag=True,
-        help="Go on with this host's ledger alone where the shared one cannot be reached: the weaker promise.",
+        help="If the shared ledger is unreachable, use the local one. Duplicate protection is weaker.",
     ),
     no_cache,
     click.option(
         "--log-format",
         type=click.Choice(["auto", "console", "json"]),
         default="auto",
-        help="How events are written to stderr; auto: pretty on a terminal, else JSON lines.",
+        help="Format of the log on stderr; auto: readable on a terminal, else JSON lines.",
     ),
     click.option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
-        help="The least important events to show.  [default: info; on a terminal warning]",
+        help="Minimum log level.  [default: info; warning on a terminal]",
     ),
-    click.option("--log-file", type=PATH, metavar="FILE", help="Append all events to a file as JSON lines."),
+    click.option(
+        "--log-file", type=PATH, metavar="FILE", help="Append all log events to a file as JSON lines."
+    ),
 )
 
 
@@ -109,20 +111,20 @@ def common(command: _F) -> _F:
 
 
 paths: Final = click.argument("paths", nargs=-1, type=PATH, metavar="[SPECS]...")
-"""Files or folders below the spec root: a selection, never an absence."""
+"""Files or folders below the spec root. They only select: specs outside of them are not treated as removed."""
 
 
 _ONLY: Final = click.option(
     "--only",
     multiple=True,
     metavar="GLOB",
-    help="Consider the jobs whose names fit, such as `nightly-*`; may be given several times.",
+    help="Include only jobs whose names match, such as `nightly-*`; may be repeated.",
 )
 _EXCLUDE: Final = click.option(
     "--exclude",
     multiple=True,
     metavar="GLOB",
-    help="Leave out the jobs whose names fit; may be given several times.",
+    help="Leave out jobs whose names match; may be repeated.",
 )
 
 
@@ -143,12 +145,12 @@ everything: Final = click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="List every job of a family instead of one line for those alike.",
+    help="List every job of a family instead of one line for similar jobs.",
 )
 
 
 def name_flags(names: Names) -> tuple[str, ...]:
-    """Return `--only` and `--exclude` as they are typed again."""
+    """Return the command-line flags that reproduce `--only` and `--exclude`."""
     return (
         *(f'--only "{glob}"' for glob in names.only),
         *(f'--exclude "{glob}"' for glob in names.exclude),
@@ -156,14 +158,14 @@ def name_flags(names: Names) -> tuple[str, ...]:
 
 
 def output_format(*choices: str) -> Callable[[_F], _F]:
-    """Add `--format` with the given choices, the first being the default."""
+    """Add `--format` with the given choices; the first is the default."""
     return click.option(
         "--format",
         "form",
         type=click.Choice(choices),
         default=choices[0],
         show_default=True,
-        help="How the result is written to stdout.",
+        help="Format of the result on stdout.",
     )
 
 
@@ -171,13 +173,13 @@ comment: Final = click.option(
     "--comment",
     type=PATH,
     metavar="FILE",
-    help="Also write the result, or what went wrong, as Markdown to a file: for a pull request.",
+    help="Also write the result or the error as Markdown to a file, for a pull request.",
 )
-yes: Final = click.option("--yes", is_flag=True, help="Do not ask.")
+yes: Final = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 def confirmed(question: str) -> bool:
-    """Ask on the terminal; the end of the input (Ctrl-D) is no answer, so it is no."""
+    """Ask on the terminal. The end of the input (Ctrl-D) counts as no."""
     try:
         return click.confirm(question, default=False, err=True)
     except click.Abort as abort:

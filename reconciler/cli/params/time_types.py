@@ -1,4 +1,4 @@
-"""Times and spans of time as they are typed."""
+"""Parameter types for times and durations."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 class DurationParam(click.ParamType[float]):
-    """A span of time in seconds: `90`, `30m`, `2h`, `1d`."""
+    """A duration in seconds: `90`, `30m`, `2h`, `1d`."""
 
-    name = "span"
+    name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read a span.
+        """Read a duration.
 
         Raises:
-            BadParameter: it is none.
+            BadParameter: the text is not a duration.
         """
         if isinstance(value, float):
             return value
         seconds = _duration(str(value))
         if seconds is None:
-            self.fail(f"{value!r} is no span of time, such as 90, 30m, 2h or 1d.", param, ctx)
+            self.fail(f"{value!r} is not a duration, such as 90, 30m, 2h or 1d.", param, ctx)
         return seconds
 
 
 class TimestampParam(click.ParamType[float | dt.timedelta]):
-    """A moment: `2026-11`, `2026-11-01`, `2026-11-01T12:00Z`, or how long ago: `7d`. Without a zone it is UTC."""
+    """A time: `2026-11`, `2026-11-01`, `2026-11-01T12:00Z`, or `7d` for seven days ago. Without a zone it is UTC."""
 
-    name = "moment"
+    name = "time"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | dt.timedelta:
-        """Read a moment: Unix seconds, or a span before now.
+        """Read a time: Unix seconds, or a duration before now.
 
         Raises:
-            BadParameter: it is none.
+            BadParameter: the text is neither.
         """
         if isinstance(value, float | dt.timedelta):
             return value
@@ -54,7 +54,9 @@ class TimestampParam(click.ParamType[float | dt.timedelta]):
         try:
             found = dt.datetime.fromisoformat(f"{text}-01" if _MONTH.fullmatch(text) else text)
         except ValueError:
-            self.fail(f"{value!r} is no date, such as 2026-11-01, and no span such as 7d.", param, ctx)
+            self.fail(
+                f"{value!r} is neither a date, such as 2026-11-01, nor a duration, such as 7d.", param, ctx
+            )
         return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).timestamp()
 
 
@@ -64,7 +66,7 @@ def _duration(text: str) -> float | None:
 
 
 def unix(moment: float | dt.timedelta | None, now: float) -> float | None:
-    """Return a moment as Unix seconds."""
+    """Return a time as Unix seconds."""
     return now - moment.total_seconds() if isinstance(moment, dt.timedelta) else moment
 
 

@@ -1,1 +1,1 @@
-"""What a command works with: project, target, API, ledger, and the steps that commands share."""
+"""Open a command's project, target, API and ledger, and the steps that commands share."""

@@ -1,4 +1,4 @@
-"""One apply, step by step: agreed to, done, gone on with, told. `reconciler apply` says which and in what order."""
+"""The steps of one apply: first round, later rounds, report, notifications. `reconciler apply` orders them."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from reconciler.runs import reconcile
 
 @dataclass(kw_only=True)
 class ApplyFlow:
-    """One apply on its way."""
+    """One running apply."""
 
     run: RunContext[Writer]
-    """It holds the lock, or, where this waits, takes it for each round."""
+    """It holds the lock, or with `wait` takes it for each round."""
     interrupted: Interrupts
     declared: Declared
-    """What git said."""
+    """The specs, as first read."""
     saved: PlanDoc | None
     """The plan file that is applied."""
     ask: bool
-    """Whether a person is asked."""
+    """Whether to ask for confirmation."""
     wait: bool
-    """Whether it goes on until every job has ended."""
+    """Whether to continue until every job has ended."""
     reporter: RoundReporter
     began: float
     """Unix seconds: before anything was read."""
     last_shown: PlannedRun | None = None
-    """What was last shown."""
+    """The plan that was shown last."""
     approved: bool = False
 
     def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
-        """Decide, show, ask, do.
+        """Plan, show, ask, apply.
 
         Raises:
-            GuardError: a guard refuses. What has ended has ended, whatever the plan, and is told.
+            GuardError: a guard refuses. Notifications about ended jobs are sent all the same.
         """
         try:
             with self._locked():
@@ -68,7 +68,7 @@ class ApplyFlow:
         return self.approved and self.interrupted.enter_graceful_shutdown()
 
     def rest(self, planned: PlannedRun, outcomes: tuple[Outcome, ...], timeout: float | None) -> WaitResult:
-        """Go on, where that was asked for and agreed to, until every job has ended, or for so many seconds."""
+        """With `wait`, if the plan was approved, continue until every job has ended or for `timeout` seconds."""
         if not (self.wait and self.approved):
             return WaitResult(outcomes=outcomes)
         self.interrupted.enter_graceful_shutdown()
@@ -84,7 +84,7 @@ class ApplyFlow:
         )
 
     def code(self, planned: PlannedRun, result: WaitResult, *, fail_on_attention: bool) -> ExitCode:
-        """Return how the command ends, and log it."""
+        """Return the exit code, and log the end."""
         holds = exit_codes(result.outcomes) | self.interrupted.codes | result.codes
         for signalled in sorted(self.interrupted.codes):
             self.run.env.log("run.interrupted", signal=signal_name(signalled))
@@ -96,7 +96,7 @@ class ApplyFlow:
         return code
 
     def report(self, planned: PlannedRun, result: WaitResult, code: ExitCode) -> ExitCode:
-        """Say what was done; return how the command ends where even that fails: what was done is done."""
+        """Report the outcomes; return the exit code, which a failed report changes too."""
         try:
             if result.state is not None:
                 self.reporter.end(planned, result.outcomes, result.state, code)
@@ -119,7 +119,7 @@ class ApplyFlow:
         return code
 
     def notify(self, planned: PlannedRun) -> None:
-        """Tell the ends of jobs to `on_end`; where another apply holds the lock, that one tells them."""
+        """Notify `on_end` of ended jobs. If another apply holds the lock, that one does it."""
         self.interrupted.enter_graceful_shutdown()
         with suppress(LockHeldError), self._locked():
             send_notifications(self.run, planned.observed.owned, since=self.began)
@@ -129,7 +129,7 @@ class ApplyFlow:
 
 
 def log_finished(run: RunContext[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
-    """Tell the end of an apply in numbers."""
+    """Log the numbers of a finished apply."""
     kinds = Counter(type(outcome) for outcome in outcomes)
     env = run.env
     env.log(

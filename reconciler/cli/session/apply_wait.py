@@ -1,4 +1,4 @@
-"""`apply --wait`: what comes after the first round."""
+"""`apply --wait`: the rounds after the first."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from reconciler.text.plural import pluralize
 
 @dataclass(frozen=True, kw_only=True)
 class WaitResult:
-    """What came of the waiting."""
+    """The result of waiting."""
 
     state: WaitState | None = None
-    """None where nothing was waited for, or where waiting broke off."""
+    """None if the command did not wait, or waiting failed."""
     outcomes: tuple[Outcome, ...] = ()
-    """Of all rounds."""
+    """The outcomes of all rounds."""
     codes: frozenset[ExitCode] = frozenset()
 
 
 @dataclass(kw_only=True)
 class RoundReporter:
-    """What stdout gets of the rounds: each as it is done, or one JSON document in the end."""
+    """Writes the rounds to stdout: each when it is done, or one JSON document at the end."""
 
     env: Environment
     output: OutputOptions
     rounds: int = 0
-    """How many have been written."""
+    """The number of rounds written so far."""
 
     def round(self, planned: PlannedRun, outcomes: Sequence[Outcome]) -> None:
-        """Write what one round has done."""
+        """Write the outcomes of one round."""
         if self.output.form == "json" or not outcomes:
             return
         self.rounds += 1
@@ -64,7 +64,7 @@ class RoundReporter:
         )
 
     def end(self, planned: PlannedRun, outcomes: Sequence[Outcome], state: WaitState, code: ExitCode) -> None:
-        """Write how everything stood in the end."""
+        """Write the final state of all jobs."""
         report = wait_doc(state, code)
         if self.output.form != "json":
             write_stdout("\n")
@@ -77,16 +77,16 @@ class RoundReporter:
 
 
 def later_rounds_notice(planned: PlannedRun, saved: PlanDoc | None) -> tuple[str, ...]:
-    """Return what a reader should know before agreeing: what later rounds may buy."""
+    """Return what a reader should know before approving: what later rounds may submit."""
     held = approval_of(planned.plan, saved).names_held
-    waits = "then waits for every job, and tries again what fails as far as `retry` in its spec says"
+    waits = "then waits until every job has ended, and retries failed jobs as `retry` in their specs allows"
     if not held:
         return (waits,)
     requests = sum(
         it.spec.requests or 0 for it in planned.plan.decisions if it.name in held and it.spec is not None
     )
-    later = f"{pluralize(len(held), 'job')} on hold for room ({pluralize(requests, 'request')})"
-    return (f"{waits}; buys {later} once there is some",)
+    later = f"{pluralize(len(held), 'job')} held by the quota ({pluralize(requests, 'request')})"
+    return (f"{waits}; submits {later} once the quota allows it",)
 
 
 def follow(
@@ -99,16 +99,16 @@ def follow(
     reporter: RoundReporter,
     timeout: float | None,
 ) -> WaitResult:
-    """Wait, and go on with retries and what was held up, until nothing is left to do.
+    """Wait, retry failed jobs and create held ones, until nothing is left to do.
 
     Args:
-        run: opened to last.
-        declared: what git said in the first place.
-        approved: what was shown and agreed to.
-        first: the first round, and what came of it.
-        saved: the plan file, where one was applied.
-        reporter: gets each round.
-        timeout: seconds.
+        run: a run without a deadline.
+        declared: the specs, as first read.
+        approved: the plan that was shown and approved.
+        first: the plan and the outcomes of the first round.
+        saved: the plan file, if one was applied.
+        reporter: receives each round.
+        timeout: seconds; None for no limit.
     """
     planned, outcomes = first
     rounds = ApplyLoop(

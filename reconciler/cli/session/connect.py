@@ -1,4 +1,4 @@
-"""How a command reaches the API: the key, the network or the embedded sandbox, and who hears of every request."""
+"""Connect to the API: the key, the network or the embedded sandbox, and the log of requests."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def key(common: Common, env: Environment, target: Target) -> ApiKey:
-    """Return the key that the target asks for.
+    """Return the key for the target.
 
     Raises:
-        ReconcilerError: there is none.
+        ReconcilerError: there is no key.
     """
     if target.sandbox:
         from reconciler.sandbox import BUILT_IN_KEY
@@ -35,16 +35,16 @@ def key(common: Common, env: Environment, target: Target) -> ApiKey:
 
 
 def sandbox_db(project: Project) -> Path:
-    """Return where the embedded sandbox keeps its state."""
+    """Return the path of the embedded sandbox's database."""
     return project.root / STATE / "sandbox" / "sandbox.db"
 
 
 def transport(env: Environment, project: Project, target: Target, stack: ExitStack) -> Transport:
-    """Return what carries requests: the network, or the embedded sandbox, which closes with `stack`.
+    """Return the transport of requests: the network, or the embedded sandbox, which `stack` closes.
 
     Raises:
         ReconcilerError: the base URL cannot be used, or the sandbox is not installed.
-        UsageError: the sandbox's speed is none.
+        UsageError: the sandbox's speed is not a positive number.
     """
     if not target.sandbox:
         limits = project.settings.limits
@@ -62,7 +62,7 @@ def sandbox_installed() -> Iterator[None]:
     """Import the sandbox within this.
 
     Raises:
-        ReconcilerError: a package that it needs is not there.
+        ReconcilerError: a package that it needs is not installed.
     """
     try:
         yield
@@ -74,7 +74,7 @@ def sandbox_installed() -> Iterator[None]:
 
 
 def sandbox_speed(env: Environment) -> float:
-    """Return how many times faster than life the embedded sandbox works.
+    """Return the speed of the embedded sandbox relative to real time.
 
     Raises:
         UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
@@ -92,7 +92,7 @@ def sandbox_speed(env: Environment) -> float:
 
 
 def observer(log: Log, on_request: Observer | None) -> Observer:
-    """Return what logs every request, and tells `on_request` of it."""
+    """Return an observer that logs every request and passes it on to `on_request`."""
 
     def report(record: RequestRecord) -> None:
         if on_request is not None:

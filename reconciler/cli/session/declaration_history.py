@@ -1,4 +1,4 @@
-"""Where a name is declared, or was: what the specs and git say of it."""
+"""Find where a name is or was declared, according to the specs and git."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.specs.project import Project
 
 @dataclass(frozen=True, kw_only=True)
 class DeclarationHistory:
-    """What is known of a name's declaration."""
+    """A name's declaration: files and commits."""
 
     declared: bool
     files: tuple[str, ...] = ()
@@ -25,11 +25,11 @@ class DeclarationHistory:
 
 
 def declared_at(env: Environment, project: Project, name: str) -> DeclarationHistory:
-    """Look a name up in the specs, and its file in git; a spec that is gone is looked for by its text."""
+    """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
     git = env.git(project.root)
     try:
         specs = load(project, now=env.now()).specs
-    except ReconcilerError:  # a story is told where specs are broken, too
+    except ReconcilerError:  # the timeline is shown even if specs are invalid
         specs = ()
     for spec in specs:
         if spec.name == name:

@@ -1,4 +1,4 @@
-"""A job of GitHub Actions: what it is told by its environment, and how a command is run in it."""
+"""A job of GitHub Actions: its inputs, and the environment for the commands it runs."""
 
 from __future__ import annotations
 
@@ -31,32 +31,34 @@ FILES: Final = ("plan.json", "comment.md", "observed.json")
 
 @dataclass(frozen=True, kw_only=True)
 class GithubJob:
-    """What GitHub and the action's inputs say."""
+    """The context of the job and the action's inputs."""
 
     env: Environment
     name: str
-    """Tells environments apart, "" where there is one."""
+    """The input `name`, which tells environments apart; "" if there is only one."""
     event: Mapping[str, Any]
     folder: Path
-    """For files of this run."""
+    """The folder for files of this run."""
 
     @classmethod
     def on(cls, env: Environment) -> GithubJob:
-        """Read what GitHub says.
+        """Read the environment and the event file.
 
         Raises:
-            UsageError: this is no job of GitHub Actions, or an input is wrong.
+            UsageError: this is not a job of GitHub Actions, or an input is invalid.
         """
         it = env.environ
         missing = [name for name in NEEDED if not it.get(name)]
         if missing:
             raise UsageError(
-                f"this is no job of GitHub Actions, which would set {', '.join(missing)}",
-                hint="use the action in .github/actions/reconciler; elsewhere, plan and apply do the same",
+                f"this is not a GitHub Actions job: {', '.join(missing)} not set",
+                hint="use the action in .github/actions/reconciler; elsewhere, run plan and apply",
             )
         name = it.get("RECONCILER_NAME", "")
         if not re.fullmatch(r"[a-z0-9-]{0,40}", name):
-            raise UsageError(f"the input name is {name!r}", hint="small letters, digits and hyphens will do")
+            raise UsageError(
+                f"invalid input name: {name!r}", hint="use lowercase letters, digits and hyphens, at most 40"
+            )
         try:
             event = json.loads(Path(it["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
             folder = Path(it["RUNNER_TEMP"]) / "-".join(filter(None, ["reconciler", name]))
@@ -64,7 +66,7 @@ class GithubJob:
             for left in FILES:  # of an earlier step of the same job
                 (folder / left).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
-            raise ReconcilerError(f"the event of this run cannot be read: {error}") from error
+            raise ReconcilerError(f"the event file of this run cannot be read: {error}") from error
         return cls(env=env, name=name, event=event, folder=folder)
 
     @property
@@ -95,7 +97,7 @@ class GithubJob:
 
 
 def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
-    """Return what the command sees: not the token itself, but git that may use it; the key where it is needed."""
+    """Return the environment for a command: git configured with the token, not the token itself; the key if needed."""
     given = {name: value for name, value in job.environ.items() if name != "RECONCILER_TOKEN"}
     if not (key and given.get("MISTRAL_API_KEY")):
         given.pop("MISTRAL_API_KEY", None)
@@ -112,7 +114,7 @@ def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
 
 
 def annotate(kind: Any, text: str) -> None:  # noqa: ANN401  a word of render.github, which is imported late
-    """Say what went wrong beside the tool itself."""
+    """Write an annotation about something outside of a command's own output."""
     from reconciler.render.github import annotation
 
     write_stdout(annotation(kind, text))

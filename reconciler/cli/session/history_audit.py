@@ -1,4 +1,4 @@
-"""`reconciler history verify`: gather what is compared, and say what does not add up."""
+"""`reconciler history verify`: gather the evidence, and report contradictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reconciler.vcs.git import Git
 
 
 def verified(common: Common, env: Environment, found: HistorySources) -> VerifyDoc:
-    """Compare everything.
+    """Compare the ledger, the list of jobs and git.
 
     Raises:
         LedgerError: the shared ledger's history cannot be read.
@@ -69,7 +69,7 @@ def verified(common: Common, env: Environment, found: HistorySources) -> VerifyD
 
 
 def changed_past(common: Common, env: Environment, found: HistorySources) -> list[str]:
-    """Return how the past of the shared ledger was changed."""
+    """Return the changes to the past of the shared ledger."""
     shared = shared_ledger(found.project, found.target, env)
     return [] if shared is None or common.local_ledger else shared.problems_in_the_past(shared.fetched())
 
@@ -77,7 +77,7 @@ def changed_past(common: Common, env: Environment, found: HistorySources) -> lis
 def declared(
     git: Git, project: Project, jobs: Iterable[OwnedJob], missing: Iterable[str]
 ) -> Mapping[str, bool | None]:
-    """Return of each job whether the commit that it names declares it; None where nobody can tell."""
+    """Return for each job whether the commit in its tags declares it; None if that is not known."""
     by_commit: dict[str, list[OwnedJob]] = defaultdict(list)
     found: dict[str, bool | None] = {}
     gone = frozenset(missing)
@@ -97,7 +97,7 @@ def declared(
 def _declared_in(
     git: Git, project: Project, commit: str, folder: Path, *, now: float
 ) -> frozenset[str] | None:
-    """Return the names and the work that a commit declares; None where its specs cannot be read."""
+    """Return the names and work digests that a commit declares; None if its specs cannot be read."""
     if not git.export(commit, folder):
         return None
     try:

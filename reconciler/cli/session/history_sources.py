@@ -1,4 +1,4 @@
-"""What a history is made of, read: the list of jobs, the ledger, the summaries of pulled results."""
+"""Read the sources of a history: the list of jobs, the ledger, the summaries of pulled results."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def read(
 
     Args:
         common: the common options.
-        env: what the process has.
-        offline: whether the API and the remote are left aside: no key, no network.
-        results: where results were pulled to; None for where they go by themselves.
+        env: the environment of the process.
+        offline: whether to skip the API and the remote: no key, no network.
+        results: the folder of pulled results; None for the default.
 
     Raises:
-        ListingError: the list of jobs could not be read whole.
+        ListingError: the list of jobs could not be read completely.
         LedgerError: the ledger cannot be read.
         ApiError: the API could not be read.
     """

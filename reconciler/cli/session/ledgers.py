@@ -1,4 +1,4 @@
-"""Where a target's ledgers are: on this host, and in the repository's remote."""
+"""A target's ledgers: on this host, and in the repository's remote."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def local_ledger(project: Project, target: Target) -> FileLedger:
 
 
 def shared_ledger(project: Project, target: Target, env: Environment) -> SharedLedger | None:
-    """Return this target's ledger in the ref of the repository's remote, None where the settings ask for none."""
+    """Return this target's ledger in the repository's remote, None if the settings do not ask for one."""
     if project.settings.ledger != "git" or target.sandbox:
         return None
     return SharedLedger(

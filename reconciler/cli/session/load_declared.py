@@ -1,4 +1,4 @@
-"""What git says: specs, which of them were asked for, what is not committed, which commits are ours."""
+"""Load the declared jobs: the specs, the selection among them, and uncommitted changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_declared(run: RunContext[ApiT], paths: Sequence[Path], names: Names = E
     """Read the specs; warnings go to stderr.
 
     Raises:
-        SpecError: the specs hold mistakes.
+        SpecError: the specs are invalid.
     """
     env = run.env
     began = env.monotonic()
@@ -39,14 +39,14 @@ def load_declared(run: RunContext[ApiT], paths: Sequence[Path], names: Names = E
 
 
 def select_saved(saved: PlanDoc, declaration: Declared) -> Declared:
-    """Select what a saved plan was made of, where it was made of a selection."""
+    """Select the jobs of a saved plan, if it was made for a selection."""
     if saved.selected is None:
         return declaration
     return replace(declaration, selected=frozenset(decision.name for decision in saved.decisions))
 
 
 def gather(run: RunContext[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> PlannedRun:
-    """Read specs, ledger and workspace, the workspace beside the specs, and decide."""
+    """Read the specs and, at the same time, the workspace; then the ledger; return the plan."""
     listed = run.env.run_in_background(lambda: whole(run))
     declaration = load_declared(run, paths, names)
     return gathering.gather(run, declaration, listed=listed)
@@ -55,10 +55,10 @@ def gather(run: RunContext[ApiT], paths: Sequence[Path], names: Names = EVERY_JO
 def gather_from(
     run: RunContext[ApiT], observed: Path, paths: Sequence[Path], names: Names = EVERY_JOB
 ) -> PlannedRun:
-    """Read specs and a snapshot of the workspace, and decide.
+    """Read the specs and a snapshot of the workspace, and return the plan.
 
     Raises:
-        ReconcilerError: it is no snapshot, or one of another target.
+        ReconcilerError: the file is not a snapshot, or is one of another target.
     """
     env = run.env
     try:

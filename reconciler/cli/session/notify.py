@@ -1,6 +1,6 @@
-"""`on_end`: what `apply` does in the end, once for each job that has ended.
+"""`on_end`: `apply` sends one notification for each job that has ended.
 
-Only `apply` calls hooks. `plan` and `validate` run on what a pull request proposes, and must not run what it names.
+Only `apply` runs hooks. `plan` and `validate` read what a pull request proposes, and must not run commands it names.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def send_notifications(run: RunContext[Writer], jobs: Sequence[OwnedJob], *, since: float) -> None:
-    """Tell the ends that are due; whatever comes of it, nothing is raised.
+    """Send the notifications that are due. A failure is logged, never raised.
 
     Args:
-        run: of a run that holds the lock.
-        jobs: ours, as the run has seen them.
-        since: when the run began, Unix seconds.
+        run: holds the lock.
+        jobs: the project's jobs, as this run observed them.
+        since: Unix seconds; when the run began.
     """
     call = notification_sender(run)
     if call is None or run.env.stop.is_set():
@@ -38,7 +38,7 @@ def send_notifications(run: RunContext[Writer], jobs: Sequence[OwnedJob], *, sin
 
 
 def notification_sender(run: RunContext[Writer]) -> SendNotification | None:
-    """Return what tells one end, None where the settings name nobody."""
+    """Return the function that sends one notification, None if the settings name no receiver."""
     on_end, env = run.project.settings.on_end, run.env
     command, webhook, seconds = on_end.command, on_end.webhook, on_end.timeout_seconds
     if command:

@@ -1,4 +1,4 @@
-"""Opens a run: the project, the target, the API, the log and the ledger, which are closed together."""
+"""Open a run: the project, the target, the API, the log and the ledger, which are closed together."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def reading(
 
     Args:
         common: the common options.
-        env: what the process has.
-        overrides: what the command line allows the guards to let pass.
-        on_request: hears of every request, beside the log.
-        without_deadline: for what may take longer than the deadline of a run.
+        env: the environment of the process.
+        overrides: the guard options of the command line.
+        on_request: called with the record of every request, in addition to the log.
+        without_deadline: for commands that may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
         yield _open(
@@ -90,7 +90,7 @@ def writing(
 def long_lived(
     common: Common, env: Environment, overrides: GuardOptions | None = None
 ) -> Iterator[RunContext[Writer]]:
-    """Open a session that may write whenever it has the target's lock (`locked`), and that may last for days."""
+    """Open a session that may write while it holds the target's lock (`locked`), and that may last for days."""
     with ExitStack() as stack:
         yield _open(Writer, common, env, overrides or GuardOptions(), stack, without_deadline=True)
 
@@ -121,17 +121,17 @@ def _open(
     project = open_project(common, env)
     target = target_of(common, env, project)
     limits = project.settings.limits
-    if target.sandbox:  # what is created shows at once, and nothing arrives late
+    if target.sandbox:  # its list shows a new job at once
         limits = msgspec.structs.replace(limits, settle_seconds=0.0)
     if (target.sandbox and not offline) or kind is Writer:
-        with suppress(OSError):  # whoever needs the folder says what is wrong with it
+        with suppress(OSError):  # the code that needs the folder reports the error
             make_own(project.root / STATE)
     git = env.git(project.root)
     checkout = git.checkout(project.spec_root)
     source = provenance.detect_source(checkout, git.origin(), env.environ)
     checkout = msgspec.structs.replace(
         checkout, branch=source.branch
-    )  # CI checks out a commit, and knows of which branch
+    )  # CI checks out a commit, but its environment names the branch
     run_id = f"{env.random.getrandbits(48):012x}"
     drawn = work_bars(env)
     log = stack.enter_context(

@@ -1,7 +1,7 @@
 """SIGINT and SIGTERM.
 
-Before anything is sent they end the run at once. From then on the first lets what is in flight end and begins nothing
-new, and the second leaves at once.
+Before anything is sent, a signal ends the run at once. After that, the first signal lets requests in flight finish and
+starts no new ones, and the second ends the process at once.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from reconciler.cli.output.streams import write_stderr
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode
 
+STOPPED_WATCHING: Final = "Stopped watching. Jobs keep running."
+"""The message for commands that only watch."""
+
 CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
 class Interrupts:
-    """The signals that a run has heard.
+    """The signals that a run has received.
 
     Args:
-        env: what is told that nothing new is to be begun.
+        env: its `stop` event is set on the first signal.
     """
 
     def __init__(self, env: Environment) -> None:
@@ -38,11 +41,11 @@ class Interrupts:
 
     @property
     def codes(self) -> set[ExitCode]:
-        """The exit codes that they ask for."""
+        """The exit codes of the signals received."""
         return set(self._heard)
 
     def enter_graceful_shutdown(self) -> bool:
-        """From now on the first signal lets what is in flight end. Return True, for the end of a condition."""
+        """Let requests in flight finish on the first signal from now on. Return True, for the end of a condition."""
         self._careful = True
         return True
 
@@ -60,12 +63,19 @@ class Interrupts:
         if not self._careful:
             raise KeyboardInterrupt
         with suppress(OSError, ValueError):  # not through the stream, which may be in the middle of a line
-            os.write(sys.stderr.fileno(), b"stopping: what is in flight is finished, nothing new is begun\n")
+            os.write(
+                sys.stderr.fileno(), b"stopping: requests in flight are finished, no new ones are sent\n"
+            )
 
 
 @contextmanager
-def interrupts(env: Environment) -> Iterator[Interrupts]:
-    """Catch signals for as long as the block runs."""
+def interrupts(env: Environment, stopped: str = "Interrupted. Nothing was done.") -> Iterator[Interrupts]:
+    """Catch signals while the block runs.
+
+    Args:
+        env: its `stop` event is set on the first signal.
+        stopped: the message if a signal ends the block before anything was sent.
+    """
     interrupts = Interrupts(env)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
@@ -73,10 +83,10 @@ def interrupts(env: Environment) -> Iterator[Interrupts]:
     before = {number: signal.signal(number, interrupts.handle) for number in CODES}
     try:
         yield interrupts
-    except (KeyboardInterrupt, click.Abort):  # the latter where a prompt was interrupted
+    except (KeyboardInterrupt, click.Abort):  # Abort: a prompt was interrupted
         if not interrupts.codes:
             raise
-        write_stderr("interrupted; nothing was done")
+        write_stderr(stopped)
         raise click.exceptions.Exit(max(interrupts.codes)) from None
     finally:
         for number, handler in before.items():
@@ -84,5 +94,5 @@ def interrupts(env: Environment) -> Iterator[Interrupts]:
 
 
 def signal_name(code: ExitCode) -> str:
-    """Return the signal that an exit code stands for."""
+    """Return the name of the signal with this exit code."""
     return next(number.name for number, known in CODES.items() if known is code)

@@ -1,4 +1,4 @@
-"""Which project, and which API it talks to: a flag beats the environment, which beats the file."""
+"""Find the project and its API. A flag overrides the environment, which overrides the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_project(common: Common, env: Environment) -> Project:
     """Find and read `reconciler.yaml`.
 
     Raises:
-        ReconcilerError: what this tool remembers comes with the checkout.
+        ReconcilerError: git tracks this tool's own state.
     """
     project = load_project(common.config and env.cwd / common.config, start=env.cwd)
     check_own(project, env)
@@ -31,15 +31,15 @@ def open_project(common: Common, env: Environment) -> Project:
 
 
 def target_of(common: Common, env: Environment, project: Project) -> Target:
-    """Return which API to talk to: a flag beats the environment, which beats the file.
+    """Return the target. A flag overrides the environment, which overrides the file.
 
     Raises:
         UsageError: `--sandbox` and `--base-url` together.
-        ReconcilerError: on CI, a file in git alone sends the key to another host.
+        ReconcilerError: on CI, only a file in git would send the key to another host.
     """
     name = project.settings.project
     if common.sandbox and common.base_url:
-        raise UsageError("--sandbox and --base-url exclude each other", hint="leave one of them out")
+        raise UsageError("--sandbox and --base-url cannot be combined", hint="remove one of them")
     sandbox = common.sandbox
     if sandbox is None and not common.base_url:
         sandbox = env.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
@@ -56,26 +56,26 @@ def check_host(base_url: str, project: Project, env: Environment) -> None:
     """Refuse to let a pull request decide where CI sends the key.
 
     Raises:
-        ReconcilerError: the settings name a host that neither the tool nor whoever set up CI knows of.
+        ReconcilerError: the settings name a host that is neither the default nor set in CI's environment.
     """
     there = urlsplit(base_url).hostname or ""
     if base_url == API or is_loopback(there):
         return
     if any(env.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
         raise ReconcilerError(
-            f"{project.config_path.name} sends the API key to {there}; on CI a file in git alone does not decide that",
-            hint=f"if it is meant, set MISTRAL_BASE_URL={base_url} in the workflow",
+            f"{project.config_path.name} sends the API key to {there}; on CI, a file in git must not decide that",
+            hint=f"if this is intended, set MISTRAL_BASE_URL={base_url} in the workflow",
         )
 
 
 def check_own(project: Project, env: Environment) -> None:
-    """Refuse a ledger that comes with the checkout: a pull request could write what we remember.
+    """Refuse a ledger that git tracks: a pull request could forge it.
 
     Raises:
-        ReconcilerError: git holds files of our own folder.
+        ReconcilerError: git tracks files in this tool's own folder.
     """
     if env.git(project.root).tracked(STATE):
         raise ReconcilerError(
-            f"git holds {STATE}/, so a pull request could forge what this tool remembers",
-            hint=f"take it out: git rm -r --cached {STATE}, and commit that",
+            f"git tracks {STATE}/, so a pull request could forge the state of this tool",
+            hint=f"remove it: git rm -r --cached {STATE}, then commit",
         )

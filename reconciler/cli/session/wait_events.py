@@ -1,4 +1,4 @@
-"""The event that ends the waiting."""
+"""The event at the end of a wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def log_finished(run: RunContext, state: WaitState) -> None:  # type: ignore[type-arg]  # a reader's or a writer's
-    """Tell the end of the waiting in numbers."""
+    """Log the numbers of a finished wait."""
     from collections import Counter
 
     from reconciler.plans.name_status import Readiness
