@@ -1,7 +1,8 @@
 """Ways to create jobs on an API without idempotency keys, side by side in the same world.
 
 The first three stand in for what others do; they share the real client and the real list. The last two are the real
-code. `python -m tests.simulation --table --schedules N` prints the table of `benchmarks/results/2026-11-23-protocols.md`.
+code. `python -m tests.simulation --table --schedules N` prints the table of
+`benchmarks/results/2026-11-23-protocols.md`.
 """
 
 from __future__ import annotations
