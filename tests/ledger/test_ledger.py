@@ -636,7 +636,10 @@ def test_locks_of_two_targets_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(LedgerError, match="cannot be created"), lock.hold_lock(tmp_path / "file", holder="me"):
+    with (
+        pytest.raises(LedgerError, match="cannot be created"),
+        lock.hold_lock(tmp_path / "file", holder="me"),
+    ):
         pass
 
 
