@@ -370,5 +370,5 @@ def test_a_snapshot_holds_what_is_adopted_and_a_plan_on_it_keeps_that(bare: Stag
     assert (plan.code, plan.sent) == (0, [])
     assert "2 adopted" in plan.out
     early = bare.run("plan", "--observed", "before.json")
-    assert "not adopted · the snapshot does not show job" in early.out
+    assert "not adopted · the snapshot does not contain job" in early.out
     assert "1 adopted" in early.out
