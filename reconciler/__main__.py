@@ -19,7 +19,7 @@ def main() -> None:
 
     gc.set_threshold(100_000, 20, 20)  # what a command makes lives until its end: few rounds find anything
     code = run(sys.argv[1:])
-    # All is written and closed. Freeing every object would take a tenth of a second with many specs, and the interpreter
+    # All is written and closed. Freeing every object takes a tenth of a second with many specs, and the interpreter
     # would wait for threads whose answers are not needed.
     os._exit(code)
 

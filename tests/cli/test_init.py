@@ -274,7 +274,7 @@ def test_two_jobs_of_one_work_become_one_spec(bare: Stage) -> None:
     twin = by_hand(bare, input_files=[file])
     done = bare.run("init", "--from-workspace")
     assert list(specs_of(bare)) == ["one"]
-    assert f"job {twin} has no spec: `one` (specs/one.yaml:4) declares its work: add adopt: " in done.out
+    assert f"no spec for job {twin}: `one` (specs/one.yaml:4) declares its work: add adopt: " in done.out
 
 
 def test_jobs_of_others_and_jobs_that_have_ended_are_left_out(bare: Stage) -> None:

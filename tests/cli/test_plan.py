@@ -352,7 +352,7 @@ def test_uncommitted_and_untracked_files_are_noted_where_they_are_created(stage:
         "note: specs/data/tickets.jsonl has uncommitted changes; other machines will not see them"
         in result.out
     )
-    assert "note: specs/new.yaml is not committed" in result.out
+    assert "note: specs/new.yaml has uncommitted changes" in result.out
     assert "note: specs/tickets.yaml" not in result.out
 
 

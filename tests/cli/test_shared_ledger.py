@@ -184,7 +184,7 @@ def test_history_is_the_same_in_a_fresh_clone_and_offline_as_of_the_last_fetch(t
     team.publish("one spec")
     team.first.run("apply", "--yes")
     second = team.clone("second")
-    assert "no such job" in second.run("history", "--offline").out
+    assert "no matching jobs" in second.run("history", "--offline").out
     table = team.first.run("history").out
     assert second.run("history").out == table
     offline = second.run("history", "--offline", "--format", "json")
