@@ -73,7 +73,7 @@ REASONS: dict[Reason, str] = {
     Reason.WAITING: "a running job of this name has to end first",
     Reason.UNSETTLED: "a create of this work was sent, and its outcome is not known yet",
     Reason.STOPPING: "it is being cancelled",
-    Reason.CANCELLED: "cancelled outside this tool's records, for example in the console",
+    Reason.CANCELLED: "cancelled by hand, or by a run whose record is missing",
     Reason.PARTIAL: "it ended early with some answers, which a retry would submit and pay for again",
     Reason.FAILED: "it failed, and no attempt is left",
     Reason.QUOTA: "too many requests are pending: the workspace, or this project's share of it, has no room",

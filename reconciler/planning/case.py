@@ -20,7 +20,7 @@ from reconciler.model import OwnedJob, Phase
 from reconciler.planning.jobs_of_name import JobsOfName
 
 OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
-"""Reasons of our own cancels that may be undone. A cancelled duplicate is never created again."""
+"""Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
 DUPLICATE: Final = "duplicate"
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
 """Phases of a job that ended by itself and has not succeeded."""

@@ -42,8 +42,7 @@ the wanted work, live jobs of other work under the name are decided as well.
      -> Hold `record_gone` (attention)
 3  every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED,
    but not by us
-     -> Hold `cancelled` (attention): cancelled outside this tool's records, for example in the
-        console
+     -> Hold `cancelled` (attention): cancelled by hand, or by a run whose record is missing
 3  every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some
    answers
      -> Hold `partial` (attention): a retry would submit them again

@@ -31,7 +31,7 @@ REASON_WORDS: Final = {
     "kept": "no longer declared, kept by its on_remove",
     "newer_tool": "a newer tool's",
     "unknown_status": "unknown status",
-    "cancelled": "cancelled outside this tool's records, for example in the console",
+    "cancelled": "cancelled by hand, or by a run whose record is missing",
     "stopping": "it is being cancelled",
     "unsettled": "a create was sent and its outcome is not known yet",
     "failed": "",

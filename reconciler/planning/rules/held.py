@@ -12,7 +12,7 @@ from reconciler.planning.standing import Standing
 @rule(
     Standing.CANCELLED,
     "every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED, but not by us",
-    "Hold `cancelled` (attention): cancelled outside this tool's records, for example in the console",
+    "Hold `cancelled` (attention): cancelled by hand, or by a run whose record is missing",
     applies=lambda case: case.accounted_for and case.stopped_by_a_person is not None,
 )
 def cancelled(case: Case) -> Actions:
