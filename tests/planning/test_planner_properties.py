@@ -127,10 +127,12 @@ def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_want
         & {Reason.UNREADABLE, Reason.NEWER_TOOL, Reason.UNKNOWN_STATUS, Reason.OTHER_HISTORY}
     }
     names = {decision.name for decision in plan.decisions} - untouched
+    wanted_by = {key: spec.name for spec in world.specs for key in spec.run_keys}
     live = Counter(
-        (it.tags.name, it.tags.run_key)
+        (name, it.tags.run_key)
         for it in world.observed.owned
-        if it.phase is ACTIVE and it.tags.name in names and it.job.id not in cancelled
+        if (name := wanted_by.get(it.tags.run_key, it.tags.name)) in names
+        if it.phase is ACTIVE and it.job.id not in cancelled
     )
     assert all(number == 1 for number in live.values()), live
 
