@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,16 @@ def test_a_broken_promise_is_reported_with_its_seed_and_how_to_see_it() -> None:
 def test_a_seed_always_stands_for_the_same_schedule() -> None:
     assert schedule.of(5) == schedule.of(5)
     assert len({str(schedule.of(seed)) for seed in range(50)}) == 50
+
+
+def test_every_invariant_on_the_page_of_guarantees_is_one_of_the_simulation() -> None:
+    here = Path(__file__).parent
+    page = (here.parents[1] / "docs/guarantees.md").read_text(encoding="utf-8")
+    promises = page.split("## Promises")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", "\n".join(promises.splitlines()[5:]))) - {
+        "max_attempts"
+    }
+    sources = "".join(path.read_text(encoding="utf-8") for path in here.glob("*.py"))
+    assert len(named) > 20
+    missing = {name for name in named if f"def {name}(" not in sources and f'"{name}"' not in sources}
+    assert not missing
