@@ -1,7 +1,8 @@
 """Decide whether to retry a request, and how long to wait first.
 
-Only for reads and cancels, which are safe to repeat. A run has one `Retrier`, shared by its threads. Three limits
-make an outage end in a report and not in an hour of retries:
+The client repeats reads by itself. The callers that send creates and cancels only ask how long to wait, and repeat a
+request once they know that it is safe. A run has one `Retrier`, shared by its threads. Three limits make an outage end
+in a report and not in an hour of retries:
 
 - attempts of one request (`max_attempts`);
 - a quota of the run: every retry takes tokens, and a request that succeeds in the end returns its own. Scattered

@@ -1,4 +1,4 @@
-"""Carries out a plan and returns an outcome for each create and cancel. It decides nothing.
+"""Carries out a plan and returns an outcome for each create and cancel. It adds no action to the plan.
 
 Decisions run concurrently, and one that fails does not stop the others. Within a decision, creates come first; the jobs
 that they replace are cancelled once the new job is known.
