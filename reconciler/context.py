@@ -12,7 +12,6 @@ from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
 from reconciler.environment import Environment
 from reconciler.model import Ancestry, Checkout, RunKey, Source, Target
-from reconciler.planning.guards import GuardOverrides
 from reconciler.settings import Guards, Limits
 from reconciler.specs.project import Project
 
@@ -31,8 +30,7 @@ class RunContext(Generic[ApiT]):
     target: Target
     limits: Limits
     guards: Guards
-    """The settings, with the limits that the command line overrides."""
-    overrides: GuardOverrides
+    """The settings, with those that the command line overrides."""
     checkout: Checkout
     ancestry: Callable[[frozenset[str]], Ancestry]
     """Returns which of some commits the checkout contains, and which are its descendants."""

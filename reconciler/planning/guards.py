@@ -34,14 +34,6 @@ class GuardReading(Struct, frozen=True, kw_only=True):
     limit: float
 
 
-class GuardOverrides(Struct, frozen=True, kw_only=True):
-    """What the settings or the command line allow."""
-
-    empty: bool = False
-    other_workspace: bool = False
-    created_elsewhere: bool = False
-
-
 class GuardInput(Struct, frozen=True, kw_only=True):
     """A plan with everything that the guards compare it with."""
 
@@ -50,7 +42,6 @@ class GuardInput(Struct, frozen=True, kw_only=True):
     observed: Observed
     memory: Memory
     settings: Guards
-    overrides: GuardOverrides
     now: float = 0.0
     """Wall clock, Unix seconds."""
 
@@ -88,7 +79,7 @@ MIN_CANCELS_FOR_SHARE: Final = 3
 
 def empty(guard_input: GuardInput) -> Refusal | None:
     """Refuse to cancel everything because nothing is declared."""
-    if guard_input.overrides.empty or guard_input.declared.specs or not guard_input.cancels:
+    if guard_input.settings.allow_empty or guard_input.declared.specs or not guard_input.cancels:
         return None
     return Refusal(
         guard="empty",
@@ -181,7 +172,7 @@ def other_workspace(guard_input: GuardInput) -> Refusal | None:
         recent - observed.missing_ids if observed.snapshot_taken_at is None else recent
     )  # with a snapshot, no job was read by its id
     seen = {owned.job.id for owned in observed.owned} | {it.job.id for it in observed.unreadable}
-    if guard_input.overrides.other_workspace or known <= late or known & seen:
+    if guard_input.settings.allow_other_workspace or known <= late or known & seen:
         return None
     shows = "does not show the one job" if len(known) == 1 else f"shows none of the {len(known):,} jobs"
     wait = f"new jobs may show late: run again in {memory.settle_seconds:g} s; " if known <= recent else ""
@@ -195,7 +186,7 @@ def other_workspace(guard_input: GuardInput) -> Refusal | None:
 
 def created_elsewhere(guard_input: GuardInput) -> Refusal | None:
     """Refuse work that is live or done under another project: a renamed project would submit everything again."""
-    if guard_input.overrides.created_elsewhere:
+    if guard_input.settings.allow_created_elsewhere:
         return None
     wanted = {key: create.spec for create in guard_input.plan.of(Create) for key in create.spec.run_keys}
     found = [

@@ -160,7 +160,6 @@ def planned_run(
         observed=observed,
         memory=memory,
         settings=run.guards,
-        overrides=run.overrides,
         now=run.env.now(),
     )
     found = refusals(guard_input)

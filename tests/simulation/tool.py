@@ -20,7 +20,6 @@ from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
 from reconciler.notifications.deliver import Notifier
-from reconciler.planning.guards import GuardOverrides
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
@@ -43,8 +42,13 @@ A_PROJECT: Final = Project(
     spec_root=NOWHERE / "specs",
 )
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
-ALLOWED: Final = GuardOverrides(empty=True, other_workspace=True, created_elsewhere=True)
-GENEROUS: Final = Guards(max_cancels=100, max_cancel_share=1.0)
+GENEROUS: Final = Guards(
+    max_cancels=100,
+    max_cancel_share=1.0,
+    allow_empty=True,
+    allow_other_workspace=True,
+    allow_created_elsewhere=True,
+)
 
 
 class Watched:
@@ -84,7 +88,6 @@ class Order:
     saved: bytes | None = None
     """A saved plan's file."""
     agrees: bool = True
-    allowed: GuardOverrides
     guards: Guards
 
 
@@ -240,7 +243,6 @@ class Tool:
             target=TARGET,
             limits=self._limits,
             guards=order.guards,
-            overrides=order.allowed,
             checkout=Checkout(commit=order.commit_id),
             ancestry=self._ancestry(order),
             source=Source(commit=order.commit_id, actor="ada"),
