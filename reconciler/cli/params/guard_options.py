@@ -10,42 +10,30 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from reconciler.planning.guards import GuardOverrides
     from reconciler.settings import Guards
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class GuardOptions:
     """The guard options of the command line."""
 
-    limits: Mapping[str, object] = field(default_factory=dict)
-    allow: Mapping[str, bool] = field(default_factory=dict)
+    given: Mapping[str, object] = field(default_factory=dict)
+    """By the names of the settings that they override."""
 
     def settings(self, guards: Guards) -> Guards:
         """Return the guards' settings, overridden by the command line."""
         import msgspec
 
-        return msgspec.structs.replace(guards, **self.limits)
+        return msgspec.structs.replace(guards, **self.given)
 
     @property
     def flags(self) -> tuple[str, ...]:
         """The command-line flags that reproduce these overrides."""
-        limits = ((name, "none" if value is None else value) for name, value in self.limits.items())
-        return (
-            *(f"--{name.replace('_', '-')} {value}" for name, value in limits),
-            *(f"--allow-{name.replace('_', '-')}" for name, allowed in self.allow.items() if allowed),
-        )
-
-    def overrides(self, guards: Guards) -> GuardOverrides:
-        """Return what the guards may allow, from the settings and the command line."""
-        from reconciler.planning.guards import GuardOverrides
-
-        return GuardOverrides(
-            empty=guards.allow_empty or self.allow.get("empty", False),
-            other_workspace=guards.allow_other_workspace or self.allow.get("other_workspace", False),
-            created_elsewhere=guards.allow_created_elsewhere or self.allow.get("created_elsewhere", False),
+        texts = {True: "", None: " none"}
+        return tuple(
+            f"--{name.replace('_', '-')}{texts.get(value, f' {value}')}" for name, value in self.given.items()
         )
 
 
@@ -61,7 +49,7 @@ def budget(text: str) -> int | str:
     return digits if digits == "none" else int(digits)
 
 
-_LIMITS: Final = {
+_OPTIONS: Final = {
     "max_cancels": click.option(
         "--max-cancels", type=click.IntRange(0), metavar="N", help="Allow up to N cancels."
     ),
@@ -86,17 +74,15 @@ _LIMITS: Final = {
         metavar="N",
         help="Allow cancelling jobs with up to N answered requests in total.",
     ),
-}
-_ALLOWED: Final = {
-    "empty": click.option(
+    "allow_empty": click.option(
         "--allow-empty", is_flag=True, help="Allow cancelling everything when nothing is declared."
     ),
-    "other_workspace": click.option(
+    "allow_other_workspace": click.option(
         "--allow-other-workspace",
         is_flag=True,
         help="Allow a workspace that has none of the jobs in the ledger.",
     ),
-    "created_elsewhere": click.option(
+    "allow_created_elsewhere": click.option(
         "--allow-created-elsewhere",
         is_flag=True,
         help="Allow submitting work that another project of the workspace has submitted.",
@@ -109,13 +95,14 @@ def guard_options(command: _F) -> _F:
 
     @functools.wraps(command)
     def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
-        limits = {name: kwargs.pop(name) for name in _LIMITS}
-        allow = {name: kwargs.pop(f"allow_{name}") for name in _ALLOWED}
+        values = {name: kwargs.pop(name) for name in _OPTIONS}
         given = {
-            name: None if value == "none" else value for name, value in limits.items() if value is not None
+            name: None if value == "none" else value
+            for name, value in values.items()
+            if value is not None and value is not False
         }
-        return command(*args, overrides=GuardOptions(limits=given, allow=allow), **kwargs)
+        return command(*args, overrides=GuardOptions(given), **kwargs)
 
-    for option in reversed([*_LIMITS.values(), *_ALLOWED.values()]):
+    for option in reversed(_OPTIONS.values()):
         collected = option(collected)
     return collected  # type: ignore[return-value]  # click keeps the function's type to itself

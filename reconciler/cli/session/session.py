@@ -184,7 +184,6 @@ def _open(
         target=target,
         limits=limits,
         guards=overrides.settings(project.settings.guards),
-        overrides=overrides.overrides(project.settings.guards),
         checkout=checkout,
         ancestry=git.ancestry,
         source=source,
