@@ -139,7 +139,7 @@ class Observed(Struct, frozen=True, kw_only=True):
     @property
     def our_jobs(self) -> tuple[Job, ...]:
         """The jobs of this project, whether their tags can be read or not."""
-        return tuple(it.job for it in (*self.owned, *self.unreadable))
+        return (*(it.job for it in self.owned), *(it.job for it in self.unreadable))
 
     def merge_earlier(self, earlier: Observed) -> Observed:
         """Add the jobs that an earlier read saw and this one did not: they may have moved between two pages."""

@@ -166,7 +166,7 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     """Return notes that change nothing about the decision."""
     if case.spec is None:
         return []
-    found = []
+    found: list[str] = []
     for action in actions:
         if isinstance(action, Create):
             found += _notes_on_create(case, action)

@@ -31,9 +31,10 @@ class GuardOptions:
     @property
     def flags(self) -> tuple[str, ...]:
         """The command-line flags that reproduce these overrides."""
-        texts = {True: "", None: " none"}
+        values = ((name.replace("_", "-"), value) for name, value in self.given.items())
         return tuple(
-            f"--{name.replace('_', '-')}{texts.get(value, f' {value}')}" for name, value in self.given.items()
+            f"--{name}" if value is True else f"--{name} {'none' if value is None else value}"
+            for name, value in values
         )
 
 
