@@ -123,8 +123,8 @@ class _File(Struct, gc=False):
 
     def fold(self) -> File:
         """Return our value of the file, its texts cleaned."""
-        values: dict[str, Any] = msgspec.structs.asdict(self)
-        return File(**{name: clean(it) if isinstance(it, str) else it for name, it in values.items()})
+        texts = {name: clean(it) for name, it in msgspec.structs.asdict(self).items() if isinstance(it, str)}
+        return msgspec.convert(msgspec.structs.replace(self, **texts), File, from_attributes=True)
 
 
 class _Files(Struct, gc=False):
