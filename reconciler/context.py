@@ -30,7 +30,7 @@ class RunContext(Generic[ApiT]):
     target: Target
     limits: Limits
     guards: Guards
-    """The settings, with those that the command line overrides."""
+    """The settings, with those of the command line in their place."""
     checkout: Checkout
     ancestry: Callable[[frozenset[str]], Ancestry]
     """Returns which of some commits the checkout contains, and which are its descendants."""
@@ -45,4 +45,4 @@ class RunContext(Generic[ApiT]):
     give_up_at: float = -math.inf
     """On the monotonic clock: no create is sent after it. Until an apply begins, none is sent at all."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
-    """The ops that an apply has claimed in the ledger, by the run key to create."""
+    """The ops of the intents that an apply has recorded, by the run key to create."""

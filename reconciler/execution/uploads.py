@@ -130,8 +130,8 @@ class Uploads:
         """Read an upload back and return whether its content has the digest in its name."""
         digest = hashlib.sha256()
         try:
-            with self._run.api.file_content(file.id) as pieces:
-                for piece in pieces:
+            with self._run.api.file_content(file.id) as content:
+                for piece in content.pieces:
                     digest.update(piece)
         except ApiError as error:  # sending it again does no harm
             self._env.log("upload.verify_failed", file_id=file.id, error=str(error))

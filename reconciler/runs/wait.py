@@ -132,9 +132,8 @@ def _passes(error: ReconcilerError) -> bool:
 
 
 def _state_of(planned: PlannedRun, held: frozenset[str]) -> WaitState:
-    observed = planned.observed
-    jobs = [*(it.job for it in observed.owned), *(it.job for it in observed.unreadable)]
-    return WaitState(planned=planned, held=held, jobs={job.id: job for job in jobs})
+    jobs = {job.id: job for job in planned.observed.our_jobs}
+    return WaitState(planned=planned, held=held, jobs=jobs)
 
 
 def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job] | None:

@@ -26,7 +26,7 @@ from reconciler.api.errors import (
     UnreachableError,
 )
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
+from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment
 from reconciler.errors import LedgerError
@@ -316,12 +316,12 @@ class Api(Writer):
         return Upload(file=file, sha256=hashlib.sha256(data).hexdigest())
 
     @contextmanager
-    def file_content(self, file_id: str) -> Iterator[Iterator[bytes]]:
+    def file_content(self, file_id: str, *, start: int = 0) -> Iterator[Content]:
         if file_id not in self.contents:
             raise RejectedError("403", status=403)
-        yield iter([self.contents[file_id]])
+        yield Content(start=start, size=None, pieces=iter([self.contents[file_id][start:]]))
 
-    def list_files(self, *, page: int, page_size: int = 100, **_: object) -> FilePage:
+    def list_uploads(self, *, page: int, page_size: int = 100) -> FilePage:
         self.trace.append(f"files {page}")
         if self.file_faults:
             raise self.file_faults.pop(0)

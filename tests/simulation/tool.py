@@ -1,4 +1,4 @@
-"""One run of the tool in a schedule: the real `reconcile.apply` with every port in the harness's hands."""
+"""One run of the tool in a schedule: the real `plan_and_apply` with every port in the harness's hands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from reconciler.notifications.deliver import Notifier
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs import gather, reconcile
+from reconciler.runs import gather
+from reconciler.runs.apply import plan_and_apply
 from reconciler.settings import Guards, Limits, Settings
 from reconciler.specs.project import Project
 from tests.simulation.following import Waiting, follow
@@ -173,7 +174,7 @@ class Tool:
 
         def apply() -> str:
             run, began = self._run(order), self._world.now()
-            planned, outcomes = reconcile.apply(run, self._record.declared, agree, saved=saved)
+            planned, outcomes = plan_and_apply(run, self._record.declared, agree, saved=saved)
             last.append(planned)
             self._record.say(outcomes)
             if order.agrees and saved is None and self._record.declared.selected is None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from reconciler.model import Phase
 from reconciler.planning import planner
-from reconciler.planning.actions import REASONS
+from reconciler.planning.actions import Reason
 from reconciler.planning.rules import other_work
 from tools.generate import markdown
 
@@ -83,7 +83,7 @@ def page() -> str:
         )
     ]
     beside = markdown.table(["case", "outcome"], [[other_work.CASE, other_work.OUTCOME]])
-    reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", words] for it, words in REASONS.items()))
+    reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", it.explanation] for it in Reason))
     return markdown.page(
         _INTRODUCTION,
         _PHASES.format(phases=", ".join(phase.name for phase in Phase)),

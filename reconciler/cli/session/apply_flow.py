@@ -22,7 +22,7 @@ from reconciler.model import Declared
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs import reconcile
+from reconciler.runs.apply import plan_and_apply
 
 
 @dataclass(kw_only=True)
@@ -55,7 +55,7 @@ class ApplyFlow:
         """
         try:
             with self._locked():
-                return reconcile.apply(self.run, self.declared, self._approve, saved=self.saved)
+                return plan_and_apply(self.run, self.declared, self._approve, saved=self.saved)
         except GuardError:
             if self.last_shown is not None:
                 self.notify(self.last_shown)
