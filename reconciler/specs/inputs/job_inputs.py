@@ -43,11 +43,8 @@ class Inputs:
         named, problems = self._named(document, ("for_each", "files"))
         uploaded = sorted(name for name, is_id in named.items() if is_id)
         if uploaded:
-            message, hint = (
-                f"for_each.files: {uploaded[0]} is the id of an uploaded file",
-                "use `input_files` for it",
-            )
-            problems.append(_problem(document, ("for_each", "files"), message, hint))
+            message = f"for_each.files: {uploaded[0]} is the id of an uploaded file"
+            problems.append(_problem(document, ("for_each", "files"), message, "use `input_files` for it"))
         return sorted(named), problems
 
     def files(self, document: Document, path: str | None = None) -> tuple[list[Input], list[Problem]]:
@@ -67,12 +64,11 @@ class Inputs:
         return sorted(found, key=lambda part: part.identity), problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
-        checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
+        checked = list(map(self._reader.read, paths))
         problems = [problem for part in checked for problem in part.problems]
         demands = _requirements(document)
         problems += [problem for path in paths for problem in self._reader.violations(path, demands)]
-        if len(paths) > 1:
-            problems += self._reader.shared_ids(paths)
+        problems += self._reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:
