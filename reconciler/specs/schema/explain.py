@@ -61,14 +61,11 @@ def explain(document: Document, schema: Schema, misplaced: Mapping[str, str]) ->
 
 
 def _placed(document: Document, mistake: _Mistake) -> Problem:
-    place = document.key_place(mistake.path) if mistake.at_key else document.place(mistake.path)
     name, (message, hint) = dotted(mistake.path), mistake.problem
-    prompts = mistake.path[:1] == ("requests",)
     if mistake.path == ("requests",) and hint.startswith("write a list"):
         hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never repeat the text: it may be a prompt
-    return document.source_of(mistake.path).problem(
-        place, f"{name}: {message}" if name else message, hint=hint, show=not prompts
-    )
+    message = f"{name}: {message}" if name else message
+    return document.problem(mistake.path, message, hint, at_key=mistake.at_key)
 
 
 def _mistakes(  # noqa: C901 - one branch a keyword
