@@ -39,8 +39,14 @@ from reconciler.execution.create_result import (
     TagsAltered,
 )
 from reconciler.execution.prepared_create import FileIds, PreparedCreate, prepare
-from reconciler.ledger import line_factories
-from reconciler.ledger.lines import CreateIntended, CreateRefused, CreateUnknown, Line
+from reconciler.ledger.lines import (
+    CreateConfirmed,
+    CreateIntended,
+    CreateRefused,
+    CreateUnknown,
+    Line,
+    job_facts,
+)
 from reconciler.model import Job
 from reconciler.planning.actions import Create
 
@@ -205,17 +211,9 @@ def _record(
     line: Line
     match result:
         case JobCreated() | TagsAltered():
-            line = line_factories.created(
-                result.job,
-                at=at,
-                run_id=run_id,
-                op=op,
-                name=spec.name,
-                run_key=spec.run_key,
-                attempt=prepared.create.attempt,
-                requests=spec.requests,
-                recovered=isinstance(result, JobCreated) and result.recovered,
-            )
+            recovered = isinstance(result, JobCreated) and result.recovered
+            about = job_facts(result.job, spec.name, spec.run_key, prepared.create.attempt, spec.requests)
+            line = CreateConfirmed(at=at, run_id=run_id, op=op, recovered=recovered, **about)
         case Rejected():
             line = CreateRefused(at=at, run_id=run_id, op=op, error=str(result.error))
         case OutcomeUnknown():
