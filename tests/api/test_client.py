@@ -200,7 +200,7 @@ def test_the_observer_hears_of_every_attempt() -> None:
 
     script = Script(httpx.Response(503), httpx.ReadTimeout("slow"), slow)
     with writer(script, on_request=received.append, clock=clock) as client:
-        client.list_jobs(page=0, metadata={"team": "search"})
+        client.list_jobs(page=0)
     assert received == [
         RequestRecord(
             method="GET", path="/v1/batch/jobs", status=status, elapsed_ms=ms, attempt=attempt, error=error
