@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
 from reconciler.cli.output.confirmation import show_and_confirm
@@ -100,15 +100,14 @@ class ApplyFlow:
         try:
             if result.state is not None:
                 self.reporter.end(planned, result.outcomes, result.state, code)
+            output = self.reporter.output
             already_reported = result.state is not None or self.reporter.rounds
             write_outcomes(
                 self.run.env,
                 planned.document,
                 result.outcomes,
-                form="" if already_reported else self.reporter.output.form,
+                replace(output, form="") if already_reported else output,
                 code=code,
-                everything=self.reporter.output.everything,
-                comment=self.reporter.output.comment,
                 remarks=planned.remarks,
             )
         except ReconcilerError as error:
