@@ -20,7 +20,7 @@ def record_observations(run: RunContext[ApiT], planned: PlannedRun) -> None:
     new: list[Line] = []
     for owned in planned.observed.owned:
         job, facts = owned.job, owned.tags
-        about = job_facts(job, facts.name, facts.run_key, facts.attempt, facts.requests)
+        about = job_facts(owned)
         if facts.op in in_doubt:
             new.append(CreateConfirmed(at=at, run_id=run_id, op=facts.op, recovered=True, **about))
         if owned.phase.ended and (job.id not in known or known[job.id].phase is not owned.phase):

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from reconciler.errors import LedgerError
-from reconciler.model import Job, RunKey
+from reconciler.model import Job, OwnedJob
 from reconciler.model.jobs import END_OF_TIME, Count
 
 VERSION: Final = 1
@@ -68,7 +68,7 @@ class CreateIntended(_WorkLine, frozen=True, kw_only=True):
     op: str
     reason: str
     lease: Seconds = 0.0
-    """Seconds after `at` within which the create may still be sent, if the line is a claim."""
+    """Seconds after `at` within which the create may still be sent, if it is recorded ahead of the run's creates."""
     commit: str = ""
     actor: str = ""
     run_url: str = ""
@@ -158,15 +158,16 @@ Line: TypeAlias = (
 )
 
 
-def job_facts(job: Job, name: str, run_key: RunKey, attempt: int, requests: int | None) -> dict[str, Any]:
+def job_facts(owned: OwnedJob) -> dict[str, Any]:
     """Return the fields that every line about a job has; they remain after the API has deleted the job."""
+    tags = owned.tags
     return {
-        "job": replace(job, metadata={}),
-        "requests": requests,
-        "name": name,
-        "work": run_key.work,
-        "rerun": run_key.rerun,
-        "attempt": attempt,
+        "job": replace(owned.job, metadata={}),
+        "requests": tags.requests,
+        "name": tags.name,
+        "work": tags.run_key.work,
+        "rerun": tags.run_key.rerun,
+        "attempt": tags.attempt,
     }
 
 

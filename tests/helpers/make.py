@@ -24,6 +24,7 @@ from reconciler.ledger.lines import (
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import (
     Adopt,
+    Ancestry,
     Declared,
     Input,
     InputFile,
@@ -244,9 +245,11 @@ def declared(
     return Declared(
         specs=specs,
         selected=None if selected is None else frozenset(selected),
-        contained_commits=None if contained_commits is None else frozenset(contained_commits),
+        ancestry=Ancestry(
+            contained=None if contained_commits is None else frozenset(contained_commits),
+            descendants=frozenset(descendant_commits),
+        ),
         uncommitted=frozenset(uncommitted),
-        descendant_commits=frozenset(descendant_commits),
     )
 
 
@@ -264,12 +267,12 @@ def intended(of: JobSpec, op: str, *, at: float = NOW, attempt: int = 1) -> Crea
 
 
 def created(of: JobSpec, job_id: str, *, at: float = NOW, attempt: int = 1) -> CreateConfirmed:
-    about = job_facts(job(of, job_id), of.name, of.run_key, attempt, of.requests)
+    about = job_facts(owned(of, job_id, attempt=attempt))
     return CreateConfirmed(at=at, run_id="r1", op=op_of(job_id), **about)
 
 
 def ended(of: JobSpec, job_id: str, phase: Phase, *, at: float = NOW, attempt: int = 1) -> Ended:
-    about = job_facts(job(of, job_id, phase), of.name, of.run_key, attempt, of.requests)
+    about = job_facts(owned(of, job_id, phase, attempt=attempt))
     return Ended(at=at, run_id="r1", **about)
 
 

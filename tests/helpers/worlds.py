@@ -164,10 +164,9 @@ def remembered(dice: Dice, it: Job) -> list[Line]:
     lines: list[Line] = []
     known = tags.read(it) if tags.project_of(it) else None
     if isinstance(known, OwnedJob):
-        mine = known.tags
-        about = job_facts(it, mine.name, mine.run_key, mine.attempt, mine.requests)
+        about = job_facts(known)
         if dice.pick(False, True):
-            lines.append(CreateConfirmed(at=NOW, run_id="r1", op=mine.op, **about))
+            lines.append(CreateConfirmed(at=NOW, run_id="r1", op=known.tags.op, **about))
         if it.phase in ENDED and dice.pick(False, True):
             lines.append(Ended(at=NOW, run_id="r1", **about))
     if it.phase in (CANCELLED, STOPPING, SUCCEEDED) and dice.pick(False, True):
