@@ -125,7 +125,7 @@ def _with_job(record: Record, job: Job, requests: int | None) -> Record:
 
 
 def _with_intent(record: Record, intent: CreateIntended | None) -> Record:
-    """Add why, from where and by whom a job was created."""
+    """Add the reason and the source of a create."""
     if intent is None:
         return record
     return replace(record, reason=intent.reason, run_id=intent.run_id, **source_of(intent))

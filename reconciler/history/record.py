@@ -91,5 +91,5 @@ def span(begin: int | None, end: int | None) -> int | None:
 
 
 def source_of(line: CreateIntended | CancelIntended) -> dict[str, str | None]:
-    """Return from where and by whom something was requested, None for what is unknown."""
+    """Return the commit, actor and CI run of an intent; None if one is unknown."""
     return {"commit": line.commit or None, "actor": line.actor or None, "run_url": line.run_url or None}
