@@ -29,6 +29,9 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     line: int
     """1-based."""
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
 
 class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     """A local JSONL file that was read and checked."""

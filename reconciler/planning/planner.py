@@ -74,7 +74,6 @@ adopted ones. The order of the input does not matter.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import Final
 
@@ -211,14 +210,3 @@ def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
         if case.now > owned.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
             found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
     return found
-
-
-def table() -> str:
-    """Return the table of cases and outcomes for this module's docstring."""
-    lines = []
-    parts = [[(rule.case, rule.outcome) for rule in part] for part in TABLE]
-    for number, part in enumerate((*parts, [(other_work.CASE, other_work.OUTCOME)])):
-        for case, outcome in part:
-            lines += textwrap.wrap(f"{number}  {case}", 100, subsequent_indent="   ")
-            lines += textwrap.wrap(outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
-    return "\n".join(lines)

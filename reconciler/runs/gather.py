@@ -100,7 +100,7 @@ def load_memory(run: RunContext[ApiT]) -> Memory:
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
     """Plan from a snapshot, without the API."""
-    memory = taken.memory(settle_seconds=run.limits.settle_seconds)
+    memory = remember(taken.ledger, settle_seconds=run.limits.settle_seconds)
     observed = taken.observed(watched_by(run, declared), memory)
     return log_plan(run, decide(run, declared, observed, memory))
 

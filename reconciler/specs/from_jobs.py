@@ -64,9 +64,7 @@ def drafts(
     specs = tuple(declared)
     names = {spec.name.casefold() for spec in specs}
     works: dict[RunKey, str] = {
-        key: f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
-        for spec in specs
-        for key in spec.run_keys
+        key: f"`{spec.name}` ({spec.declared_at})" for spec in specs for key in spec.run_keys
     }
     adopted = {spec.adopt.job for spec in specs if spec.adopt}
     found: list[Drafted] = []

@@ -178,9 +178,8 @@ class _Loader:
         self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         if len(documents) > 1:
-            place = documents[1].place(())
             hint = "keep one; defaults for other specs belong in the folder of those specs"
-            self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
+            self.problems.append(documents[1].problem((), "more than one document", hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
             self._defaults.add(path, document)

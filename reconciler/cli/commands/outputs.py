@@ -47,9 +47,9 @@ def pull(
     """
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts, signal_name
-    from reconciler.documents.reports import pretty
+    from reconciler.documents.reports import PullDoc, pretty
     from reconciler.render.results_view import pull_text
-    from reconciler.results.report import exit_codes, pull_doc
+    from reconciler.results.pull import exit_codes
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
@@ -57,12 +57,20 @@ def pull(
         over = [owned for owned in jobs if owned.phase.ended]
         store = destination(run, to)
         interrupted.enter_graceful_shutdown()
-        endings = puller(run, store, specs).pull(over)
+        pulled = puller(run, store, specs).pull(over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
-        code = first_that_holds(exit_codes(endings) | interrupted.codes)
+        code = first_that_holds(exit_codes(pulled) | interrupted.codes)
         target = run.target
-    report = pull_doc(endings, target=target, store=store, running=len(jobs) - len(over), code=code)
+    report = PullDoc(
+        project=target.project,
+        base_url=target.base_url,
+        sandbox=target.sandbox,
+        to=store.where,
+        running=len(jobs) - len(over),
+        jobs=pulled,
+        exit_code=int(code),
+    )
     write_stdout(pretty(report) if form == "json" else pull_text(report, target, colour=env.colour("stdout")))
     return code
 

@@ -10,7 +10,8 @@ from reconciler.cli.session.target import open_project, target_of
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.history import merge
-from reconciler.history.from_ledger import read_ledger
+from reconciler.history.merge import read_ledger
+from reconciler.ledger.lines import union
 from reconciler.results import local_summaries
 from reconciler.runs.history_sources import HistorySources
 
@@ -41,7 +42,7 @@ def read(
     if offline:
         local, shared = local_ledger(project, target), shared_ledger(project, target, env)
         fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
-        lines = tuple(dict.fromkeys((*fetched, *local.read()))) if fetched else local.read()
+        lines = union(fetched, local.read()) if fetched else local.read()
     else:
         from reconciler.cli.session.session import reading
         from reconciler.workspace import listing

@@ -65,6 +65,7 @@ def _of_long(number: int, line: Text) -> Iterator[Finding]:
     """Use the message of the fast decoder: other ways take too much memory for a long line."""
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        check_utf8(line)
     except msgspec.ValidationError:
         yield Finding(FindingKind.NOT_AN_OBJECT, number)
     except msgspec.DecodeError as error:
@@ -72,15 +73,6 @@ def _of_long(number: int, line: Text) -> Iterator[Finding]:
         yield Finding(FindingKind.NOT_JSON, number, int(at[1]) + 1 if at else len(line))
     except RecursionError:
         yield Finding(FindingKind.TOO_DEEP, number)
-    except UnicodeDecodeError:
-        yield Finding(FindingKind.NOT_UTF8, number)
-    else:
-        yield from _of_long_object(number, line)
-
-
-def _of_long_object(number: int, line: Text) -> Iterator[Finding]:
-    try:
-        check_utf8(line)
     except UnicodeDecodeError:
         yield Finding(FindingKind.NOT_UTF8, number)
     else:

@@ -112,6 +112,14 @@ class Document(Struct, frozen=True):
             path = path[:-1]
         return self.sources.get(path, self.source)
 
+    def problem(
+        self, path: Path, message: str, hint: str = "", *, at_key: bool = False, warning: bool = False
+    ) -> Problem:
+        """Return a problem with the value at `path`, or its key. A line under `requests` may be a prompt: not shown."""
+        place = self.key_place(path) if at_key else self.place(path)
+        show = path[:1] != ("requests",)
+        return self.source_of(path).problem(place, message, hint=hint, show=show, warning=warning)
+
     def texts(self, path: Path) -> dict[str, str]:
         """Return the scalars of the mapping at `path` as written; empty if there is none."""
         node = self.find(path)
