@@ -49,14 +49,9 @@ class StatusDoc(_Part, frozen=True, kw_only=True):
     rows: tuple[StatusRow, ...]
 
 
-class WaitDoc(_Part, frozen=True, kw_only=True):
-    """The output of `wait --format json`, and the last part of the output of `apply --wait`."""
+class WaitDoc(StatusDoc, frozen=True, kw_only=True):
+    """The output of `wait --format json`, and the last part of the output of `apply --wait`: the final state."""
 
-    project: str
-    base_url: str
-    sandbox: bool
-    rows: tuple[StatusRow, ...]
-    """The final state of every awaited name."""
     readiness: dict[str, str]
     """The readiness of each name: `done`, `attention`, `pending` (for the next apply), `running`, or `idle`."""
     timed_out: bool

@@ -50,7 +50,7 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
 
 def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
     """Check git, leftover git lock files, and the specs."""
-    from reconciler.cli.session.ledgers import shared_ledger
+    from reconciler.cli.session.target import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
 
