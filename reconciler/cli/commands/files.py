@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import write_stderr, write_stdout
+from reconciler.cli.output.errors import write_error
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 
@@ -77,14 +78,13 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
 def delete(run: RunContext[Writer], file: File) -> bool:
     """Delete one upload; on failure, print the error and return False."""
     from reconciler.api.errors import NotFoundError
-    from reconciler.cli.output.errors import error_text
 
     try:
         run.api.delete_file(file.id)
     except NotFoundError:  # another process deleted it
         return True
     except ReconcilerError as error:
-        write_stderr(error_text(error, colour=run.env.colour("stderr")))
+        write_error(run.env, error)
         return False
     run.env.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
     return True

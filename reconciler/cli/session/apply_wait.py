@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
+from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.job_bars import job_bars
 from reconciler.cli.output.plan_output import write_outcomes
 from reconciler.cli.output.streams import write_stderr, write_stdout
@@ -120,9 +121,7 @@ def follow(
         with job_bars(run.env) as show:
             state = wait_until_ended(run, rounds.run_round, policy, show, lambda: rounds.approval.names_held)
     except ReconcilerError as error:
-        from reconciler.cli.output.errors import error_text
-
-        write_stderr(error_text(error, colour=run.env.colour("stderr")))
+        write_error(run.env, error)
         code = ExitCode.PARTIAL if rounds.outcomes else ExitCode.FAILED
         return WaitResult(outcomes=rounds.outcomes, codes=frozenset({code}))
     for refusal in rounds.refusals:

@@ -25,7 +25,7 @@ from reconciler.environment import Environment, Ledger
 from reconciler.ledger import lock
 from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.specs.project import STATE, make_own
-from reconciler.telemetry.logs import open_log
+from reconciler.telemetry.logs import LogSink
 from reconciler.vcs import provenance
 
 
@@ -69,7 +69,7 @@ def open_run(
         run_id = f"{env.random.getrandbits(48):012x}"
         drawn = work_bars(env)
         log = stack.enter_context(
-            open_log(
+            LogSink(
                 stream=drawn.stream() if drawn else None,
                 style=common.log_format,
                 level=common.log_level or ("warning" if env.terminal("stderr") else "info"),
