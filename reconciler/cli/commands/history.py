@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import TIMESTAMP, unix
+from reconciler.cli.params.time_types import moment, unix
 from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ results = click.option(
     ),
     click.option(
         "--since",
-        type=TIMESTAMP,
+        type=moment,
         metavar="WHEN",
         help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
     ),
-    click.option("--until", type=TIMESTAMP, metavar="WHEN", help="Only jobs created before this time."),
+    click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
     click.option(
         "--commit",
         default="",

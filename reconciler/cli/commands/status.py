@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import DURATION
+from reconciler.cli.params.time_types import duration
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C; needs a terminal.")
 @click.option(
     "--interval",
-    type=DURATION,
+    type=duration,
     default="5s",
     show_default=True,
     metavar="DURATION",
