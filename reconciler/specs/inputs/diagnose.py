@@ -25,12 +25,10 @@ _KEYS: Final = frozenset({"custom_id", "body"})
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
 
-class _NotANumberError(ValueError):
-    pass
-
-
-class _TooLargeError(ValueError):
-    pass
+class _NumberError(ValueError):
+    def __init__(self, kind: FindingKind) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class _Object(dict[str, Any]):
@@ -102,10 +100,8 @@ def _of_text(number: int, line: Text) -> Iterator[Finding]:
         yield Finding(FindingKind.NOT_UTF8, number, len(line[: error.start].decode()) + 1)
     except UnicodeEncodeError:
         yield Finding(FindingKind.HALF_CHARACTER, number)
-    except _NotANumberError:
-        yield Finding(FindingKind.NOT_A_NUMBER, number)
-    except _TooLargeError:
-        yield Finding(FindingKind.HUGE_NUMBER, number)
+    except _NumberError as error:
+        yield Finding(error.kind, number)
     except json.JSONDecodeError as error:
         kind = FindingKind.TWO_VALUES if error.msg == "Extra data" else FindingKind.NOT_JSON
         yield Finding(kind, number, error.colno)
@@ -120,13 +116,13 @@ def _of_text(number: int, line: Text) -> Iterator[Finding]:
 
 
 def _refuse(_: str) -> NoReturn:
-    raise _NotANumberError
+    raise _NumberError(FindingKind.NOT_A_NUMBER)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise _TooLargeError
+        raise _NumberError(FindingKind.HUGE_NUMBER)
     return number
 
 
@@ -134,7 +130,7 @@ def _kept(text: str) -> int:
     try:
         float(number := int(text))
     except (ValueError, OverflowError):  # more digits than Python converts, or than a double reaches
-        raise _TooLargeError from None
+        raise _NumberError(FindingKind.HUGE_NUMBER) from None
     return number
 
 

@@ -143,7 +143,7 @@ class InputReader:
         """Read the valid lines of a file again."""
         try:
             with open_regular(self._root / path) as stream:
-                yield requests(Blocks(stream, self._limits.line_bytes, hashed=False))
+                yield requests(Blocks(stream, self._limits.line_bytes))
         except OSError as error:
             findings.add(_unreadable(error))
 
@@ -206,7 +206,7 @@ def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dic
     first: dict[str, str] = {}
     if wanted:
         stream.seek(0)
-        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes, hashed=False)):
+        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes)):
             if custom_id in wanted:
                 first.setdefault(custom_id, f"line {number}")
     return first
