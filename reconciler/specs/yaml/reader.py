@@ -36,7 +36,7 @@ from reconciler.settings import Limits
 from reconciler.specs.yaml import messages, scalars
 from reconciler.specs.yaml.parser import FASTEST, EventParser
 from reconciler.specs.yaml.source import SourceFile
-from reconciler.specs.yaml.tree import Document, Fields, Items, Node, place_of
+from reconciler.specs.yaml.tree import Document, Fields, Items, Node, children, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is intended"
 
@@ -160,7 +160,7 @@ class _Tree:
 
     def _finish(self, root: Fields | Items) -> None:
         problems, self.problems = tuple(self.problems), []
-        for node, value in zip(root.children(), root.value, strict=True):
+        for node, value in zip(children(root), root.value, strict=True):
             if value is not None or problems:
                 self.found.append(Document(self._source, node, value, problems, self._incomplete))
 
@@ -207,7 +207,7 @@ class _Tree:
                 continue
             if level >= self._limits.spec_depth:
                 self._too_deep(event)
-            waiting.extend((child, level + 1) for child in node.children())
+            waiting.extend((child, level + 1) for child in children(node))
         return target
 
     def _key(self, parent: Fields, event: NodeEvent | Node, value: object) -> ScalarEvent:
