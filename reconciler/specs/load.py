@@ -110,7 +110,8 @@ class _Loader:
         self._project = project
         self._now = now
         self._progress = progress
-        self._defaults = defaults.DefaultsTree(str(project.spec_root))
+        self._defaults: dict[str, Document] = {}
+        self._root = str(project.spec_root)
         self.later: dict[str, NotYetStarted] = {}
         self.inputs = Inputs(project, progress)
         self._limits = project.settings.limits
@@ -120,7 +121,7 @@ class _Loader:
 
     def specs(self) -> list[JobSpec]:
         """Return every usable spec; add the problems of others to `problems`."""
-        found = files.Listing(str(self._project.spec_root), str(self._project.root))
+        found = files.Listing(self._root, str(self._project.root))
         for path, message, hint in found.unfit:
             self.problems.append(
                 Problem(path=clean(self._project.relative(path)), message=message, hint=hint)
@@ -139,7 +140,7 @@ class _Loader:
     def _file(self, path: str) -> list[JobSpec]:
         specs: list[JobSpec] = []
         for written in self._documents(path):
-            document = self._defaults.apply(written, path)
+            document = defaults.apply(self._defaults, written, path, self._root)
             found = jobs_of_document(document, self.inputs, self._limits, now=self._now)
             self.problems += found.problems
             self.later |= found.later
@@ -164,7 +165,7 @@ class _Loader:
             self.problems.append(documents[1].problem((), "more than one document", hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
-            self._defaults.add(path, document)
+            self._defaults[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
 
     def _documents(self, path: str) -> list[Document]:
         """Return the documents of a file that can be read."""
