@@ -31,14 +31,6 @@ class _NumberError(ValueError):
         self.kind = kind
 
 
-class _Object(dict[str, Any]):
-    """An object that records whether it was written without repeated keys."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.whole = len(self) == len(pairs)
-
-
 def diagnose_line(number: int, line: Text) -> Iterator[Finding]:
     """Yield the findings for a line that was refused, or that may repeat a key.
 
@@ -87,13 +79,21 @@ def check_utf8(line: Text) -> None:
 
 
 def _of_text(number: int, line: Text) -> Iterator[Finding]:
+    repeated = False
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        value = dict(pairs)
+        repeated = repeated or len(value) < len(pairs)
+        return value
+
     try:
         value = json.loads(
             line.decode(),
             parse_constant=_refuse,
             parse_float=_finite,
             parse_int=_kept,
-            object_pairs_hook=_Object,
+            object_pairs_hook=unique,
         )
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
@@ -110,7 +110,7 @@ def _of_text(number: int, line: Text) -> Iterator[Finding]:
     except ValueError:
         yield Finding(FindingKind.REFUSED, number)
     else:
-        if not _is_whole(value):
+        if repeated:
             yield Finding(FindingKind.SAME_KEY, number)
         yield from _of_value(number, value)
 
@@ -132,20 +132,6 @@ def _kept(text: str) -> int:
     except (ValueError, OverflowError):  # more digits than Python converts, or than a double reaches
         raise _NumberError(FindingKind.HUGE_NUMBER) from None
     return number
-
-
-def _is_whole(value: object) -> bool:
-    """Return whether no object in a value repeats a key."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, _Object):
-            if not item.whole:
-                return False
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-    return True
 
 
 def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - JSON

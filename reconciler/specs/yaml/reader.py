@@ -173,7 +173,7 @@ class _Tree:
 
     def _unusual(self, event: ScalarEvent) -> scalars.Scalar:
         if event.tag is not None:
-            self._tagged(event)
+            self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
         if _SURROGATE.search(event.value):
             self._stop(event, messages.NOT_A_CHARACTER, messages.WRITE_CHARACTER)
         value = self._plain(event) if event.tag is None and event.implicit[0] else event.value
@@ -185,7 +185,7 @@ class _Tree:
         if depth > self._limits.spec_depth:
             self._too_deep(event)
         if event.tag is not None:
-            self._tagged(event)
+            self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
         return Fields(event) if type(event) is MappingStartEvent else Items(event)
 
     def _ended(self, node: Fields | Items) -> None:
@@ -224,9 +224,6 @@ class _Tree:
         self._incomplete = True
         self._problem(event if isinstance(event, Event) else event.event, message, hint)
         return _REFUSED
-
-    def _tagged(self, event: NodeEvent) -> None:
-        self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
 
     def _grow(self, event: Event, size: int) -> None:
         self._count += size
