@@ -164,7 +164,7 @@ def _spec(
         adopt=Adopt(job=adopt.job, work=adopt.work)
         if adopt is not UNSET and adopt.work is not UNSET
         else None,
-        declared_at=Position(path=document.source.path, line=document.line),
+        declared_at=Position(path=document.source.path, line=document.place(()).line + 1),
         defaults=_defaults(document),
     )
 

@@ -52,7 +52,7 @@ def read(
     try:
         tree.read(parser(source.text))
     except _StopError as stop:
-        return tree.found, [*tree.problems, stop.problem]
+        return tree.found, [*tree.problems, stop.args[0]]
     except yaml.YAMLError as error:
         if end := messages.too_deep_at(source, error):
             found, stopped = read(SourceFile(source.path, source.text[:end]), limits, parser=parser)
@@ -64,11 +64,7 @@ def read(
 
 
 class _StopError(Exception):
-    """Reading cannot go on."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
+    """Reading cannot go on. The argument is the problem."""
 
 
 _REFUSED: Final = ScalarEvent(None, None, (True, False), "")

@@ -67,11 +67,6 @@ class Document(Struct, frozen=True):
     sources: Mapping[Path, SourceFile] = {}
     """The files of the values that come from another file."""
 
-    @property
-    def line(self) -> int:
-        """The line, 1-based, on which the content begins."""
-        return self.place(()).line + 1
-
     def find(self, path: Path) -> Node | None:
         """Return the node at `path`, None if there is none."""
         node: Node | None = self.node
