@@ -99,7 +99,15 @@ def read(path: Path, heartbeat: Heartbeat) -> Digest:
     return digest
 
 
-def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartbeat: Heartbeat) -> Fetched:
+def fetch(
+    reader: Reader,
+    retrier: Retrier,
+    file_id: str,
+    place: Path,
+    *,
+    heartbeat: Heartbeat,
+    again: bool = False,
+) -> Fetched:
     """Download a file, unless it is present.
 
     Args:
@@ -108,6 +116,7 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartb
         file_id: the file's id.
         place: the path to write; until the file is complete, it has the suffix `PART`.
         heartbeat: called regularly; raises to stop.
+        again: whether to download a file that is present once more, and to replace it when that is complete.
 
     Raises:
         NotFoundError: the workspace does not have the file, or no longer has it.
@@ -115,7 +124,7 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartb
         ApiError: the download failed; the bytes received stay for the next time.
         OSError: the file cannot be written.
     """
-    if place.exists():
+    if place.exists() and not again:
         return read(place, heartbeat).result()
     described = reader.get_file(file_id)
     if described.deleted:
