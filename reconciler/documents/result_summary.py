@@ -143,6 +143,11 @@ def needs_attention(summary: ResultSummary) -> bool:
     return bool(summary.difference) or summary.trouble != TroubleDoc() or gone or unreadable
 
 
+def reason_words(requests: RequestsDoc) -> str:
+    """Return the most frequent reasons of failed requests: `4 failed with http_422: too long`."""
+    return "; ".join(f"{reason.count:,} failed with {reason.text}" for reason in requests.reasons)
+
+
 def decode(data: bytes) -> ResultSummary | None:
     """Decode a document; None if it is invalid or of another version."""
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler.documents.reports import PullDoc, PulledJob
-from reconciler.documents.result_summary import RequestsDoc, ResultSummary, needs_attention
+from reconciler.documents.result_summary import RequestsDoc, ResultSummary, needs_attention, reason_words
 from reconciler.model import Target
 from reconciler.render.text import MAX_NAME_WIDTH, paint
 from reconciler.text.plural import pluralize
@@ -64,8 +64,8 @@ def _below(job: PulledJob) -> Iterator[str]:
     if job.summary is None:
         return
     yield job.path
-    for reason in job.summary.requests.reasons:
-        yield f"{reason.count:,} failed with {reason.text}"
+    if job.summary.requests.reasons:
+        yield reason_words(job.summary.requests)
     yield from trouble_words(job.summary)
 
 

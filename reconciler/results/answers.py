@@ -114,8 +114,9 @@ class Usage:
         try:
             usage = decode_body(body).usage
         except DECODE_ERRORS:
-            usage = _known_tokens(body)
-            self.incomplete += usage is not None
+            numbers = _valid_tokens(body)
+            self.incomplete += numbers is not None
+            usage = msgspec.convert(numbers, _Usage) if numbers else None
         if usage is not None:
             self.prompt += usage.prompt_tokens
             self.completion += usage.completion_tokens
@@ -124,16 +125,16 @@ class Usage:
             self.answers += 1
 
 
-def _known_tokens(body: msgspec.Raw) -> _Usage | None:
-    """Return the numbers of a usage that are valid; None if the body has no usage."""
+def _valid_tokens(body: msgspec.Raw) -> dict[str, int] | None:
+    """Return the valid numbers of a usage by name; None if the body has no usage."""
     try:
         usage = msgspec.json.decode(body, type=_LooseBody).usage
     except DECODE_ERRORS:
         return None
+    names = _Usage.__struct_fields__
     if not isinstance(usage, dict):
-        return None
-    valid = {name: value for name, value in usage.items() if type(value) is int and value >= 0}
-    return msgspec.convert(valid, _Usage)
+        return None if usage is None else {}
+    return {name: it for name in names if type(it := usage.get(name)) is int and it >= 0}
 
 
 def understood(line: bytes, *, failed: bool) -> tuple[str, str, bytes, msgspec.Raw]:
