@@ -19,6 +19,8 @@ from typing import ClassVar, Final
 
 from reconciler.errors import ReconcilerError
 
+TOO_MANY_REQUESTS: Final = 429
+
 
 class ApiError(ReconcilerError):
     """A request that failed. `str` is one line: request, status and the API's message.
@@ -56,6 +58,11 @@ class ApiError(ReconcilerError):
         self.retry_after = retry_after
         self.attempts = 1
         self.gave_up = ""
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the API asks for fewer requests or for a pause, and so works."""
+        return self.transient and (self.status == TOO_MANY_REQUESTS or self.retry_after is not None)
 
     def __str__(self) -> str:
         line = f"{self.request}: {self.text}" if self.request else self.text

@@ -116,7 +116,7 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
 
     Returns the result so far (at first `known`) if the run is out of time or the ledger fails.
     """
-    attempt = 1
+    attempt, began = 1, run.env.monotonic()
     while not _too_late(run):
         try:
             _intend(run, prepared)
@@ -128,7 +128,7 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
         except OutcomeUnknownError as error:
             return _recover(run, prepared, error)
         except (RateLimitedError, UnreachableError) as error:
-            if ended := _wait(run, prepared, error, attempt=attempt):
+            if ended := _wait(run, prepared, error, attempt=attempt, began=began):
                 return ended
             attempt += 1
             if not isinstance(known, OutcomeUnknown):  # the outcome of an earlier POST stays unknown
@@ -142,10 +142,11 @@ def _wait(
     error: RateLimitedError | UnreachableError,
     *,
     attempt: int,
+    began: float,
 ) -> CreateResult | None:
     """Wait until the POST may be repeated; return the result if it may not, or if the list shows the job."""
     try:
-        run.retrier.wait(error, attempt=attempt)
+        run.retrier.wait(error, attempt=attempt, began=began)
     except ApiError:
         return Rejected(error=error)
     found = lost_create.newest(run, prepared.op)

@@ -189,7 +189,7 @@ class Uploads:
 
     def _send(self, part: InputFile, content: BinaryIO) -> Upload:
         """Send a file, again after a failure: half an upload costs nothing. API and retry limits bound the attempts."""
-        attempt, progress = 1, self._env.progress
+        attempt, began, progress = 1, self._env.monotonic(), self._env.progress
         while True:
             content.seek(0)
             sent = 0
@@ -212,7 +212,7 @@ class Uploads:
                 progress.advance("uploading", -sent)
                 if self._env.stop.is_set():
                     raise
-                self._run.retrier.wait(error, attempt=attempt)
+                self._run.retrier.wait(error, attempt=attempt, began=began)
                 self._env.log("input.upload_repeated", path=part.path, error=str(error))
                 if self._env.stop.is_set():  # while it waited
                     raise

@@ -99,15 +99,17 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartb
         raise NotFoundError("it was deleted", status=404)
     part = place.with_name(place.name + PART)
     download = Download(reader, file_id, part, expected=described.size, heartbeat=heartbeat)
-    failures = 0
+    failures, began = 0, retrier.monotonic()
     while True:
         before = download.here()
         try:
             digest, went_on = download.go_on()
         except ApiError as error:
-            failures = 1 if download.here() > before else failures + 1
+            if download.here() > before:
+                failures, began = 0, retrier.monotonic()
+            failures += 1
             heartbeat()
-            retrier.wait(error, attempt=failures)
+            retrier.wait(error, attempt=failures, began=began)
             continue
         part.replace(place)
         return digest.result(resumed_at=went_on)

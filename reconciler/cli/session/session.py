@@ -147,8 +147,9 @@ def _open(
         )
     )
     retrier = Retrier(
-        RetryPolicy(deadline_seconds=None if without_deadline else limits.deadline_seconds),
+        RetryPolicy(deadline_seconds=limits.deadline_seconds, long_lived=without_deadline),
         rng=env.random,
+        now=env.now,
         monotonic=env.monotonic,
         sleep=env.sleep,
     )
