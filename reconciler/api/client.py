@@ -6,7 +6,7 @@ a lost answer submits the work twice, and only the caller can check the outcome 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
@@ -82,7 +82,6 @@ class Reader:
         page: int,
         page_size: int = 100,
         order_by: Literal["created", "-created"] = "created",
-        metadata: Mapping[str, str] | None = None,
     ) -> JobPage:
         """Return one page of the jobs that the key can see.
 
@@ -90,15 +89,10 @@ class Reader:
             page: 0-based.
             page_size: how many jobs a page has; the API's upper limit is undocumented.
             order_by: `created` puts the oldest first, so that new jobs do not shift the pages.
-            metadata: only jobs with these pairs. They are sent as query parameters of the same names, as the official
-                SDK does. How the server filters is undocumented: never conclude from such a list that a job does not
-                exist.
         """
-        query = [("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by)]
-        query += (metadata or {}).items()
-        return self._exchange.send_with_retry(
-            Call(method="GET", path=calls.JOBS, query=tuple(query)), wire.read_job_page
-        )
+        query = (("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by))
+        call = Call(method="GET", path=calls.JOBS, query=query)
+        return self._exchange.send_with_retry(call, wire.read_job_page)
 
     def get_job(self, job_id: str) -> Job:
         """Return one job.

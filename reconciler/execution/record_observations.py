@@ -22,18 +22,7 @@ def record_observations(run: RunContext[ApiT], planned: PlannedRun) -> None:
     for owned in planned.observed.owned:
         job, facts = owned.job, owned.tags
         if facts.op in in_doubt:
-            line = line_factories.created(
-                job,
-                at=at,
-                run_id=run_id,
-                op=facts.op,
-                name=facts.name,
-                run_key=facts.run_key,
-                attempt=facts.attempt,
-                requests=facts.requests,
-                recovered=True,
-            )
-            new.append(line)
+            new.append(line_factories.created(owned, at=at, run_id=run_id, recovered=True))
         if owned.phase.ended and (job.id not in known or known[job.id].phase is not owned.phase):
             new.append(line_factories.ended(owned, at=at, run_id=run_id))
     run.env.ledger.append(*new)

@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 from reconciler.ledger.lines import CreateConfirmed, Ended
-from reconciler.model import Job, OwnedJob, RunKey
+from reconciler.model import OwnedJob
 
 
-def created(
-    job: Job,
-    *,
-    at: float,
-    run_id: str,
-    op: str,
-    name: str,
-    run_key: RunKey,
-    attempt: int,
-    requests: int | None,
-    recovered: bool,
-) -> CreateConfirmed:
+def created(owned: OwnedJob, *, at: float, run_id: str, recovered: bool) -> CreateConfirmed:
     """Return the line that says that a create took effect.
 
     Args:
-        job: as the API returned it.
+        owned: the job as the API returned it, with the tags that were sent.
         at: wall clock, Unix seconds.
         run_id: the run that writes the line.
-        op: names the create.
-        name: the spec's.
-        run_key: the work of the job.
-        attempt: the number of the attempt at this work, from 1.
-        requests: how many were submitted, None if that is not known.
         recovered: whether the response was lost and the job was found by its op.
     """
+    job, facts = owned.job, owned.tags
     return CreateConfirmed(
         at=at,
         run_id=run_id,
-        op=op,
+        op=facts.op,
         job_id=job.id,
-        name=name,
-        work=run_key.work,
-        rerun=run_key.rerun,
-        attempt=attempt,
+        name=facts.name,
+        work=facts.run_key.work,
+        rerun=facts.run_key.rerun,
+        attempt=facts.attempt,
         recovered=recovered,
         endpoint=job.endpoint,
         model=job.model or job.agent_id or "",
-        requests=requests,
+        requests=facts.requests,
         created_at=job.created_at,
     )
 

@@ -41,7 +41,7 @@ class CreateIntended(Struct, frozen=True, kw_only=True, gc=False, tag_field="kin
     attempt: Count
     reason: str
     lease: Seconds = 0.0
-    """Seconds after `at` within which the create may still be sent, if the line is a claim."""
+    """Seconds after `at` within which the create may still be sent, if it is recorded ahead of the run's creates."""
     commit: str = ""
     actor: str = ""
     run_url: str = ""

@@ -48,7 +48,7 @@ class Memory:
     """What is remembered about one target. The order of the lines does not matter."""
 
     open_creates: tuple[CreateIntended, ...] = ()
-    """Creates that were claimed or sent and have no known outcome; `at` is the last time at which each may be sent."""
+    """Creates that were intended or sent and have no known outcome; `at` is the last time at which each may be sent."""
     jobs: Mapping[str, Remembered] = field(default_factory=dict)
     """By job id."""
     made: frozenset[str] = frozenset()

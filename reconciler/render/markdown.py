@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.plans.document import GuardReadingDoc, HoldDoc, KeepDoc, PlanDoc
+from reconciler.planning.guards import GuardReading
+from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_view
 from reconciler.render.highlights import review_highlights
@@ -175,7 +176,7 @@ def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
     return [*shown, *([] for _ in quiet[cut.rows :])]
 
 
-def _measure(it: GuardReadingDoc) -> str:
+def _measure(it: GuardReading) -> str:
     if it.guard == "max_cancel_share":
         return f"{it.guard} {it.value:.0%} of {it.limit:.0%}"
     return f"{it.guard} {it.value:,.0f} of {it.limit:,.0f}"

@@ -66,10 +66,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     other_pending: int
     ledger: tuple[Line, ...]
 
-    def memory(self, *, settle_seconds: float) -> Memory:
-        """Return what the ledger in the snapshot remembers."""
-        return remember(self.ledger, settle_seconds=settle_seconds)
-
     def observed(self, watched: observe.Watched, memory: Memory) -> Observed:
         """Split the jobs into owned, foreign and unreadable. Remembered jobs that the list lacks count as gone."""
         shown = {job.id for job in self.jobs}

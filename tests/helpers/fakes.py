@@ -35,7 +35,6 @@ from reconciler.ledger.lines import (
     Line,
 )
 from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
-from reconciler.planning.guards import GuardOverrides
 from reconciler.settings import Guards, Limits, Settings, UploadSettings
 from reconciler.specs.project import Project
 from tests.helpers.events import Recorder
@@ -393,7 +392,6 @@ def run_in(
         target=Target(base_url="https://api.example.com", project=PROJECT),
         limits=limits,
         guards=Guards(),
-        overrides=GuardOverrides(),
         checkout=Checkout(commit=HEAD),
         ancestry=lambda commits: Ancestry(contained=commits & {HEAD}),
         source=Source(commit=HEAD, actor="ada"),

@@ -16,6 +16,7 @@ from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import (
     Adopt,
+    Ancestry,
     Declared,
     Input,
     InputFile,
@@ -236,9 +237,11 @@ def declared(
     return Declared(
         specs=specs,
         selected=None if selected is None else frozenset(selected),
-        contained_commits=None if contained_commits is None else frozenset(contained_commits),
+        ancestry=Ancestry(
+            contained=None if contained_commits is None else frozenset(contained_commits),
+            descendants=frozenset(descendant_commits),
+        ),
         uncommitted=frozenset(uncommitted),
-        descendant_commits=frozenset(descendant_commits),
     )
 
 

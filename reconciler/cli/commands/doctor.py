@@ -57,37 +57,33 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
     def specs() -> Iterator[CheckResult]:
         loaded = load(run.project, now=run.env.now())
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
-        yield checks.CheckResult(check="specs", verdict="ok", detail=result)
+        yield checks.CheckResult("specs", "ok", result)
 
     def locks() -> Iterator[CheckResult]:
         shared = shared_ledger(run.project, run.target, run.env)
         for lock in shared.locks() if shared else ():
-            yield checks.CheckResult(
-                check="git lock", verdict="warning", detail=lock.description, hint=lock.hint
-            )
+            yield checks.CheckResult("git lock", "warning", lock.description, lock.hint)
 
     checkout = run.checkout
     if shutil.which("git") is None:
         yield checks.CheckResult(
-            check="git",
-            verdict="warning",
-            detail="git is not installed",
-            hint="without git, jobs record no commit, and jobs that record one are never cancelled",
+            "git",
+            "warning",
+            "git is not installed",
+            "without git, jobs record no commit, and jobs that record one are never cancelled",
         )
     elif not checkout.commit:
-        yield checks.CheckResult(
-            check="git", verdict="note", detail="not a git checkout: jobs record no commit"
-        )
+        yield checks.CheckResult("git", "note", "not a git checkout: jobs record no commit")
     elif checkout.shallow:
         yield checks.CheckResult(
-            check="git",
-            verdict="warning",
-            detail=f"{checkout.commit[:7]}, a shallow clone without the commit's ancestors",
-            hint="fetch the history (in GitHub's checkout action: fetch-depth: 0)",
+            "git",
+            "warning",
+            f"{checkout.commit[:7]}, a shallow clone without the commit's ancestors",
+            "fetch the history (in GitHub's checkout action: fetch-depth: 0)",
         )
     else:
         state = "uncommitted changes" if checkout.dirty else "clean"
-        yield checks.CheckResult(check="git", verdict="ok", detail=f"{checkout.commit[:7]}, {state}")
+        yield checks.CheckResult("git", "ok", f"{checkout.commit[:7]}, {state}")
     yield from checks.guarded("git lock", locks)
     yield from checks.guarded("specs", specs)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,17 +15,14 @@ from reconciler.errors import ExitCode, UsageError, first_that_holds
 if TYPE_CHECKING:
     from reconciler.documents.reports import StatusDoc
     from reconciler.environment import Environment
-    from reconciler.model import Names
 
 HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 """Move the cursor to the top left and erase everything after it (ECMA-48), without scrolling."""
 
 
 @click.command()
-@options.paths
-@options.names
-@options.output_format("text", "json", "markdown")
-@options.everything
+@options.selection
+@options.output("text", "json", "markdown")
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C; needs a terminal.")
 @click.option(
     "--interval",
@@ -42,34 +38,27 @@ HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 def status(
     env: Environment,
     *,
-    paths: tuple[Path, ...],
-    names: Names,
-    form: str,
-    everything: bool,
+    selection: options.Selection,
+    output: options.Output,
     watch: bool,
     interval: float,
     fail_on_attention: bool,
     common: options.Common,
 ) -> int:
     """Show the state of every declared job."""
-    if watch and (form != "text" or not env.terminal("stdout")):
+    if watch and (output.form != "text" or not env.terminal("stdout")):
         raise UsageError(
             "--watch needs a terminal", hint="without one, wait for the end: reconciler wait --format json"
         )
     report = None
-    for report in reports(env, paths, names, common, seconds=interval if watch else None):
-        write(report, env=env, form=form, everything=everything, redraw=watch)
+    for report in reports(env, selection, common, seconds=interval if watch else None):
+        write(report, env=env, output=output, redraw=watch)
     attention = report is not None and any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())
 
 
 def reports(
-    env: Environment,
-    paths: tuple[Path, ...],
-    names: Names,
-    common: options.Common,
-    *,
-    seconds: float | None,
+    env: Environment, selection: options.Selection, common: options.Common, *, seconds: float | None
 ) -> Iterator[StatusDoc]:
     """Yield the state of all jobs, once or every `seconds`; the specs are read each time."""
     from reconciler.cli.session.load_declared import gather
@@ -79,25 +68,25 @@ def reports(
 
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=seconds is not None) as run:
         while True:
-            found = gather(run, paths, names)
+            found = gather(run, selection)
             yield status_doc(found.document, found.declared.later, found.declared.selected)
             if seconds is None:
                 return
             env.sleep(max(0.2, seconds))
 
 
-def write(report: StatusDoc, *, env: Environment, form: str, everything: bool, redraw: bool) -> None:
+def write(report: StatusDoc, *, env: Environment, output: options.Output, redraw: bool) -> None:
     """Write a status to stdout."""
     from reconciler.documents.reports import pretty
     from reconciler.render.status_view import status_markdown, status_text
     from reconciler.text.timestamps import rfc3339
 
     now = env.now()
-    match form:
+    match output.form:
         case "json":
             write_stdout(pretty(report))
         case "markdown":
-            write_stdout(status_markdown(report, now=now, everything=everything))
+            write_stdout(status_markdown(report, now=now, everything=output.everything))
         case _:
-            text = status_text(report, now=now, everything=everything)
+            text = status_text(report, now=now, everything=output.everything)
             write_stdout(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C to stop\n\n{text}" if redraw else text)

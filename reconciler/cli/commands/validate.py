@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.paths
-@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
+@options.config
 @options.no_cache
 @options.output_format("text", "json", "github")
 @click.pass_obj

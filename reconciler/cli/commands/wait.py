@@ -26,8 +26,7 @@ timeout = click.option(
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]...")
 @timeout
-@options.output_format("text", "json", "markdown")
-@options.everything
+@options.output("text", "json", "markdown")
 @options.common
 @click.pass_obj
 def wait(
@@ -35,8 +34,7 @@ def wait(
     *,
     names: tuple[str, ...],
     timeout: float | None,
-    form: str,
-    everything: bool,
+    output: options.Output,
     common: options.Common,
 ) -> int:
     """Wait until declared jobs have ended: all of them, or those that NAMES (names or globs) select.
@@ -49,12 +47,11 @@ def wait(
     from reconciler.cli.session.load_declared import load_declared
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
-    from reconciler.model import Names
     from reconciler.runs.gather import gather
     from reconciler.runs.wait import PollPolicy, wait_until_ended
 
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=True) as run:
-        declaration = load_declared(run, (), Names(only=names))
+        declaration = load_declared(run, options.Selection(only=names))
         with job_bars(env) as show:
             state = wait_until_ended(
                 run,
@@ -64,5 +61,5 @@ def wait(
             )
         log_finished(run, state)
     code = ExitCode.OK if state.all_succeeded else ExitCode.ATTENTION
-    write(wait_doc(state, code), now=env.now(), form=form, everything=everything)
+    write(wait_doc(state, code), output, now=env.now())
     return code

@@ -8,6 +8,7 @@ from reconciler.cli.output.streams import write_stdout
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
+    from reconciler.cli.params.options import Output
     from reconciler.documents.reports import WaitDoc
     from reconciler.runs.wait import WaitState
 
@@ -30,18 +31,18 @@ def wait_doc(state: WaitState, code: ExitCode) -> WaitDoc:
     )
 
 
-def write(report: WaitDoc, *, now: float, form: str, everything: bool) -> None:
+def write(report: WaitDoc, output: Output, *, now: float) -> None:
     """Write the report to stdout."""
     from reconciler.documents.reports import StatusDoc, pretty
     from reconciler.render.status_view import status_markdown, status_text, waited
 
-    if form == "json":
+    if output.form == "json":
         write_stdout(pretty(report))
         return
     rows = StatusDoc(
         project=report.project, base_url=report.base_url, sandbox=report.sandbox, rows=report.rows
     )
-    if form == "markdown":
-        write_stdout(status_markdown(rows, now=now, everything=everything) + f"\n{waited(report)}\n")
+    if output.form == "markdown":
+        write_stdout(status_markdown(rows, now=now, everything=output.everything) + f"\n{waited(report)}\n")
     else:
-        write_stdout(status_text(rows, now=now, everything=everything) + f"\n{waited(report)}\n")
+        write_stdout(status_text(rows, now=now, everything=output.everything) + f"\n{waited(report)}\n")

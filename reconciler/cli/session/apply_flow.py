@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
 from reconciler.cli.output.confirmation import show_and_confirm
@@ -22,7 +22,7 @@ from reconciler.model import Declared
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs import reconcile
+from reconciler.runs.apply import plan_and_apply
 
 
 @dataclass(kw_only=True)
@@ -55,7 +55,7 @@ class ApplyFlow:
         """
         try:
             with self._locked():
-                return reconcile.apply(self.run, self.declared, self._approve, saved=self.saved)
+                return plan_and_apply(self.run, self.declared, self._approve, saved=self.saved)
         except GuardError:
             if self.last_shown is not None:
                 self.notify(self.last_shown)
@@ -100,15 +100,14 @@ class ApplyFlow:
         try:
             if result.state is not None:
                 self.reporter.end(planned, result.outcomes, result.state, code)
+            output = self.reporter.output
             already_reported = result.state is not None or self.reporter.rounds
             write_outcomes(
                 self.run.env,
                 planned.document,
                 result.outcomes,
-                form="" if already_reported else self.reporter.output.form,
+                replace(output, form="") if already_reported else output,
                 code=code,
-                everything=self.reporter.output.everything,
-                comment=self.reporter.output.comment,
                 remarks=planned.remarks,
             )
         except ReconcilerError as error:
