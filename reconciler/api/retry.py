@@ -117,7 +117,12 @@ class Retrier:
                 attempt += 1
             else:
                 self._give_back(spent)
+                self._throttle.succeeded()
                 return answer
+
+    def before_write(self) -> None:
+        """Wait until a write may be sent: only if the API has asked for fewer requests."""
+        self._throttle.before_write()
 
     def wait(self, error: ApiError, *, attempt: int, began: float) -> int:
         """Wait before another attempt and return the tokens it took; raise `error` if there is no further attempt.
@@ -139,7 +144,7 @@ class Retrier:
             self._out_of_time(error)
         cost = 0
         if error.throttled:
-            self._throttle.pause(seconds)
+            self._throttle.slow_down(seconds)
         else:
             cost = self._take(error)
         self._sleep(seconds)

@@ -1,8 +1,8 @@
-"""How many reads are in flight, and when the next one may be sent, once the API has asked for fewer requests.
+"""When the next request may be sent, and how many reads are in flight, once the API has asked for fewer requests.
 
-The threads of a run share one `Throttle`. After a 429, or a 503 with `Retry-After`, all reads pause until the time that
-the API asks for. Then half as many as before are in flight, but at least one, and a series of reads without such an
-answer allows one more.
+The threads of a run share one `Throttle`. After a 429, or a 503 with `Retry-After`, all of them pause until the time
+that the API asks for. From then on fewer reads are in flight, half as many but at least one, and requests begin at
+longer intervals. A series of reads without such an answer takes back one step.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Final
 
-from reconciler.api.errors import ApiError
-
 POLL_SECONDS: Final = 0.05
 """How often a thread looks whether it may send its read."""
 RECOVERY: Final = 50
 """Reads in a row without a 429 after which one more may be in flight."""
+MIN_PAUSE_SECONDS: Final = 0.5
+MIN_INTERVAL_SECONDS: Final = 0.02
+MAX_INTERVAL_SECONDS: Final = 5.0
+LONGER: Final = 2.0
+"""Factor of the interval for each pause."""
+SHORTER: Final = 1.5
+"""Divisor of the interval for each series of reads without a 429."""
 
 
 class Throttle:
-    """Limits the reads in flight. Until the API asks for fewer requests, there is no limit.
+    """Limits the requests of a run. Until the API asks for fewer, there is no limit.
 
     Args:
         monotonic: seconds on a clock that never goes back.
@@ -34,52 +39,65 @@ class Throttle:
         self._sleep = sleep
         self._lock = Lock()
         self._resume_at = monotonic()
+        """When the pause ends."""
+        self._next_at = monotonic()
+        """When the next request may begin."""
+        self._interval = 0.0
+        """Seconds between the beginnings of two requests."""
         self._limit = sys.maxsize
-        self._in_flight = 0
+        self._reads = 0
         self._good = 0
         """Reads in a row without a 429."""
-        self._reductions = 0
 
-    def pause(self, seconds: float) -> None:
-        """Let no read begin for so many seconds."""
+    def slow_down(self, seconds: float) -> None:
+        """Let no request begin for so many seconds, and send fewer after that.
+
+        Requests that are refused during a pause began before it, so they do not reduce the limits once more.
+        """
         with self._lock:
-            self._resume_at = max(self._resume_at, self._monotonic() + seconds)
+            now = self._monotonic()
+            if now >= self._resume_at:
+                self._limit = max(1, min(self._limit, self._reads + 1) // 2)
+                longer = max(self._interval * LONGER, MIN_INTERVAL_SECONDS)
+                self._interval = min(longer, MAX_INTERVAL_SECONDS)
+            self._good = 0
+            self._resume_at = max(self._resume_at, now + max(seconds, MIN_PAUSE_SECONDS))
+
+    def before_write(self) -> None:
+        """Wait until a write may be sent."""
+        self._enter(reads=0)
 
     @contextmanager
     def read(self) -> Generator[None]:
         """Wait until a read may be sent, and count it while the block runs."""
-        reductions = self._enter()
-        throttled = False
+        self._enter(reads=1)
         try:
             yield
-        except ApiError as error:
-            throttled = error.throttled
-            raise
         finally:
-            self._leave(reductions, throttled=throttled)
+            with self._lock:
+                self._reads -= 1
 
-    def _enter(self) -> int:
-        """Return how often the limit had been halved when the read began."""
+    def succeeded(self) -> None:
+        """Count a read that was answered; a series of them takes back one step of `slow_down`."""
+        with self._lock:
+            self._good += 1
+            if self._good == RECOVERY:
+                self._good = 0
+                self._limit += 1
+                shorter = self._interval / SHORTER
+                self._interval = shorter if shorter >= MIN_INTERVAL_SECONDS else 0.0
+
+    def _enter(self, *, reads: int) -> None:
+        """Wait until a request may begin, and add so many reads to those in flight."""
         stopped = False
         while True:
             with self._lock:
-                pause = self._resume_at - self._monotonic()
-                if stopped or (pause <= 0 and self._in_flight < self._limit):
-                    self._in_flight += 1
-                    return self._reductions
-            seconds, began = max(pause, POLL_SECONDS), self._monotonic()
+                now = self._monotonic()
+                left = max(self._resume_at, self._next_at) - now
+                if stopped or (left <= 0 and (not reads or self._reads < self._limit)):
+                    self._reads += reads
+                    self._next_at = now + self._interval
+                    return
+            seconds = left if left > 0 else POLL_SECONDS
             self._sleep(seconds)
-            stopped = self._monotonic() - began < seconds / 2  # it did not sleep
-
-    def _leave(self, reductions: int, *, throttled: bool) -> None:
-        with self._lock:
-            self._good = 0 if throttled else self._good + 1
-            if (
-                throttled and reductions == self._reductions
-            ):  # else the limit was halved after this read began
-                self._limit = max(1, min(self._limit, self._in_flight) // 2)
-                self._reductions += 1
-            elif self._good == RECOVERY:
-                self._limit += 1
-                self._good = 0
-            self._in_flight -= 1
+            stopped = self._monotonic() - now < seconds / 2  # it did not sleep

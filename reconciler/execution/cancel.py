@@ -61,6 +61,7 @@ def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
     """
     attempt, began = 1, run.env.monotonic()
     while True:
+        run.retrier.before_write()
         try:
             left = run.api.cancel_job(job_id)
         except ApiError as error:

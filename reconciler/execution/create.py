@@ -121,7 +121,7 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
     Returns the result so far (at first `known`) if the run is out of time or the ledger fails.
     """
     attempt, began = 1, run.env.monotonic()
-    while not _too_late(run):
+    while _may_send(run):
         try:
             run.env.ledger.append(create_intent(run, prepared.create, prepared.op))
             return _check(run.api.create_job(prepared.request), prepared)
@@ -176,6 +176,12 @@ def _recover(run: RunContext[Writer], prepared: PreparedCreate, error: Reconcile
     if found:
         return _check(found, prepared, recovered=True)
     return OutcomeUnknown(error=error, at=at, until=at + run.limits.settle_seconds)
+
+
+def _may_send(run: RunContext[Writer]) -> bool:
+    """Wait until a write may be sent; return False if the run is out of time by then."""
+    run.retrier.before_write()
+    return not _too_late(run)
 
 
 def _too_late(run: RunContext[Writer]) -> bool:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, assert_never
 
-import msgspec
-
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
 from reconciler.results.heartbeat import Heartbeat
 
@@ -105,8 +103,7 @@ def _local(
             return fetch_upload(part.id)
         case InlineRequests():
             place = staging_dir / f"{INPUT_PREFIX}spec-{number}.jsonl"
-            lines = msgspec.json.decode(part.body, type=list[msgspec.Raw])
-            place.write_bytes(b"".join(b"%b\n" % line for line in lines))
+            place.write_bytes(part.lines)
             return place
         case _:
             assert_never(part)

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
-from reconciler.api.errors import OutcomeUnknownError, RateLimitedError
+from reconciler.api.errors import RateLimitedError
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.throttle import RECOVERY, Throttle
+from reconciler.api.throttle import MIN_INTERVAL_SECONDS, RECOVERY, Throttle
 from tests.simulation.baton import Baton
 
 
@@ -53,7 +52,7 @@ def test_any_number_of_threads_gets_through_any_limit(rate: int, at_once: int) -
     reads = 20 * rate
     baton.side_by_side(lambda _: shared.call(server), range(reads), at_once=at_once)
     assert server.answered == reads
-    assert baton.now < 1.5 * max(reads / rate, reads * 0.05 / at_once)
+    assert baton.now < 1.6 * max(reads / rate, reads * 0.05 / at_once)
     assert server.refused <= 2 * at_once + baton.now
 
 
@@ -79,64 +78,75 @@ def test_all_threads_pause_until_the_time_that_one_of_them_was_told() -> None:
 
 @dataclass
 class Reads:
-    """Reads through a throttle that all end at once, so many of which were in flight together."""
+    """Reads of two seconds through one throttle."""
 
     baton: Baton
     throttle: Throttle
-    most: int = 0
     _at_once: int = 0
-    ended: Counter[str] = field(default_factory=Counter)
+    _most: int = 0
 
-    def wave(self, threads: int, error: Exception | None = None) -> int:
-        """Send a read in each thread; return how many were in flight together."""
-        self.most = 0
-        self.baton.side_by_side(lambda _: self._one(error), range(threads), at_once=threads)
-        return self.most
+    def wave(self, reads: int = 16, *, threads: int = 16) -> int:
+        """Send reads in threads; return how many were in flight together."""
+        self._most = 0
+        self.baton.side_by_side(lambda _: self._one(), range(reads), at_once=threads)
+        return self._most
 
-    def _one(self, error: Exception | None) -> None:
-        try:
+    def _one(self) -> None:
+        with self.throttle.read():
+            self._at_once += 1
+            self._most = max(self._most, self._at_once)
+            self.baton.sleep(2.0)
+            self._at_once -= 1
+        self.throttle.succeeded()
+
+    def refuse(self, threads: int) -> None:
+        """End that many reads at the same time with a 429."""
+
+        def one(_: int) -> None:
             with self.throttle.read():
-                self._at_once += 1
-                self.most = max(self.most, self._at_once)
-                self.baton.sleep(0.1)
-                self._at_once -= 1
-                if error:
-                    raise error
-        except type(error or ZeroDivisionError()):
-            pass
+                self.baton.sleep(2.0)
+            self.throttle.slow_down(1.0)
+
+        self.baton.side_by_side(one, range(threads), at_once=threads)
 
 
-def test_reads_in_flight_are_halved_once_for_a_wave_of_refusals_and_recover_slowly() -> None:
+@pytest.fixture
+def reads() -> Reads:
     baton = Baton(random.Random(7))
-    reads = Reads(baton, Throttle(monotonic=lambda: baton.now, sleep=baton.sleep))
-    busy = RateLimitedError("429", status=429, transient=True)
-    assert reads.wave(16) == 16
-    assert reads.wave(16, busy) == 16
-    assert reads.wave(16) == 8
+    return Reads(baton, Throttle(monotonic=lambda: baton.now, sleep=baton.sleep))
+
+
+def test_reads_in_flight_are_halved_once_for_a_wave_of_refusals_and_recover_slowly(reads: Reads) -> None:
+    assert reads.wave() == 16
+    reads.refuse(16)
     for expected in (8, 4, 2, 1, 1):
-        assert reads.wave(expected, busy) == expected
-    assert reads.wave(16) == 1, "never below 1"
-    assert reads.wave(RECOVERY) in (1, 2)
-    assert reads.wave(2 * RECOVERY) in (3, 4)
+        assert reads.wave() == expected
+        reads.refuse(expected)
+    assert reads.wave() == 1, "never below 1"
+    reads.wave(2 * RECOVERY, threads=3)
+    assert reads.wave() in (2, 3)
 
 
-def test_other_failures_do_not_reduce_the_reads_in_flight() -> None:
-    baton = Baton(random.Random(7))
-    reads = Reads(baton, Throttle(monotonic=lambda: baton.now, sleep=baton.sleep))
-    reads.wave(16, OutcomeUnknownError("503", status=503, transient=True))
-    assert reads.wave(16) == 16
-    reads.wave(16, OutcomeUnknownError("503", status=503, transient=True, retry_after=1.0))
-    assert reads.wave(16) == 8
+def test_a_write_waits_for_the_pause_and_for_the_interval_between_requests(reads: Reads) -> None:
+    """At one request a second, a write that follows a read at once would be refused each time."""
+    baton, throttle = reads.baton, reads.throttle
+    throttle.before_write()
+    assert baton.now == 0.0
+    throttle.slow_down(3.0)
+    times: list[float] = []
+    for _ in range(3):
+        throttle.before_write()
+        times.append(round(baton.now, 3))
+        with throttle.read():
+            times.append(round(baton.now, 3))
+    assert times == pytest.approx([round(3.0 + MIN_INTERVAL_SECONDS * number, 3) for number in range(6)])
 
 
 def test_a_run_that_was_asked_to_stop_waits_for_nothing() -> None:
     """Its sleep returns at once; a thread must not spin until another one's request ends."""
-    baton = Baton(random.Random(7))
     slept: list[float] = []
-    throttle = Throttle(monotonic=lambda: baton.now, sleep=slept.append)
-    throttle.pause(600.0)
-    with pytest.raises(RateLimitedError), throttle.read():
-        raise RateLimitedError("429", status=429, transient=True)
+    throttle = Throttle(monotonic=lambda: 0.0, sleep=slept.append)
+    throttle.slow_down(600.0)
     with throttle.read(), throttle.read():
-        pass
+        throttle.before_write()
     assert slept == [600.0, 600.0, 600.0]
