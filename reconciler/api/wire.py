@@ -23,6 +23,7 @@ from reconciler.api.errors import MalformedAnswerError
 from reconciler.api.hints import FROM_A_PROXY
 from reconciler.api.values import CreateJob, File, FilePage, JobPage
 from reconciler.model import Job, Phase
+from reconciler.model.jobs import Count, Time
 from reconciler.text.sanitize import clean
 
 PHASES: Final = {
@@ -36,9 +37,6 @@ PHASES: Final = {
 }
 """Every status of the description (BatchJobStatus). Any other status is `Phase.UNKNOWN`: Mistral may add some."""
 
-Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
-"""Unix seconds up to the year 9999, the range of `datetime`."""
-Count = Annotated[int, Meta(ge=0, le=2**53)]
 Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
 """Visible ASCII: ids appear unchanged in URLs, tables and logs."""
 

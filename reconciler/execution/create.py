@@ -40,8 +40,7 @@ from reconciler.execution.create_result import (
 )
 from reconciler.execution.intents import create_intent
 from reconciler.execution.prepared_create import FileIds, PreparedCreate, prepare
-from reconciler.ledger import line_factories
-from reconciler.ledger.lines import CreateRefused, CreateUnknown, Line
+from reconciler.ledger.lines import CreateConfirmed, CreateRefused, CreateUnknown, Line, job_facts
 from reconciler.model import Job, OwnedJob, tags
 from reconciler.planning.actions import Create
 
@@ -200,7 +199,7 @@ def _record(
         case JobCreated() | TagsAltered():
             owned = OwnedJob(result.job, prepared.tags)
             recovered = isinstance(result, JobCreated) and result.recovered
-            line = line_factories.created(owned, at=at, run_id=run_id, recovered=recovered)
+            line = CreateConfirmed(at=at, run_id=run_id, op=op, recovered=recovered, **job_facts(owned))
         case NotCreated():
             line = CreateRefused(at=at, run_id=run_id, op=op, error=str(result.error))
         case OutcomeUnknown():

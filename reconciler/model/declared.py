@@ -30,6 +30,9 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     line: int
     """1-based."""
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
 
 class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How often failed work is submitted again automatically."""

@@ -281,7 +281,8 @@ def test_a_snapshot_of_a_list_that_lags_is_not_of_another_workspace() -> None:
 def test_the_servers_clock_does_not_say_how_old_a_known_job_is(
     server: int, age: float, *, refused: bool
 ) -> None:
-    line = structs.replace(known(spec("x", "w8"), "g1", age=age), created_at=int(NOW) + server)
+    line = known(spec("x", "w8"), "g1", age=age)
+    line = structs.replace(line, job=structs.replace(line.job, created_at=int(NOW) + server))
     assert names(proposal(lines=(line,))) == ["other_workspace"] * refused
 
 

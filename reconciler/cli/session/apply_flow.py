@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
 from reconciler.cli.output.confirmation import show_and_confirm
+from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.plan_output import write_outcomes
-from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.session.apply_wait import RoundReporter, WaitResult, follow, later_rounds_notice
 from reconciler.cli.session.notify import send_notifications
 from reconciler.cli.session.session import locked
@@ -111,9 +111,7 @@ class ApplyFlow:
                 remarks=planned.remarks,
             )
         except ReconcilerError as error:
-            from reconciler.cli.output.errors import error_text
-
-            write_stderr(error_text(error, colour=self.run.env.colour("stderr")))
+            write_error(self.run.env, error)
             return first_that_holds({code, ExitCode.PARTIAL if result.outcomes else ExitCode.FAILED})
         return code
 

@@ -18,14 +18,13 @@ from reconciler.api.transport import OfflineTransport
 from reconciler.cli.output.progress_bars import ProgressEvents, work_bars
 from reconciler.cli.params.options import Common
 from reconciler.cli.session import connect
-from reconciler.cli.session.ledgers import local_ledger, shared_ledger
-from reconciler.cli.session.target import open_project, target_of
+from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment, Ledger
 from reconciler.ledger import lock
 from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.specs.project import STATE, make_own
-from reconciler.telemetry.logs import open_log
+from reconciler.telemetry.logs import LogSink
 from reconciler.vcs import provenance
 
 
@@ -69,7 +68,7 @@ def open_run(
         run_id = f"{env.random.getrandbits(48):012x}"
         drawn = work_bars(env)
         log = stack.enter_context(
-            open_log(
+            LogSink(
                 stream=drawn.stream() if drawn else None,
                 style=common.log_format,
                 level=common.log_level or ("warning" if env.terminal("stderr") else "info"),
