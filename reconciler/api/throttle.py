@@ -17,6 +17,8 @@ POLL_SECONDS: Final = 0.05
 """How often a thread looks whether it may send its read."""
 RECOVERY: Final = 50
 """Reads in a row without a 429 after which one more may be in flight."""
+CLOCK_ERROR_SECONDS: Final = 0.001
+"""A sleep may end so much too early."""
 MIN_PAUSE_SECONDS: Final = 0.5
 MIN_INTERVAL_SECONDS: Final = 0.02
 MAX_INTERVAL_SECONDS: Final = 5.0
@@ -94,10 +96,10 @@ class Throttle:
             with self._lock:
                 now = self._monotonic()
                 left = max(self._resume_at, self._next_at) - now
-                if stopped or (left <= 0 and (not reads or self._reads < self._limit)):
+                if stopped or (left < CLOCK_ERROR_SECONDS and (not reads or self._reads < self._limit)):
                     self._reads += reads
                     self._next_at = now + self._interval
                     return
-            seconds = left if left > 0 else POLL_SECONDS
+            seconds = left if left >= CLOCK_ERROR_SECONDS else POLL_SECONDS
             self._sleep(seconds)
             stopped = self._monotonic() - now < seconds / 2  # it did not sleep
