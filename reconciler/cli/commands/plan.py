@@ -52,7 +52,7 @@ def plan(
     SPECS, files or folders below the spec root, --only and --exclude select what is considered; other jobs are left
     alone. Jobs that are no longer declared are cancelled only if the whole spec root is considered.
     """
-    from reconciler.cli.output.comment import telling_errors
+    from reconciler.cli.output.comment import reporting_errors
     from reconciler.cli.output.files import save
     from reconciler.cli.output.plan_output import plan_bytes, write_plan
     from reconciler.cli.session.load_declared import gather, gather_from
@@ -60,7 +60,7 @@ def plan(
 
     if out == Path("-"):
         raise UsageError("-o needs a file name", hint="to print the plan to stdout, use --format json")
-    with telling_errors(env, output, what="plan"):
+    with reporting_errors(env, output, what="plan"):
         with reading(common, env, overrides, offline=observed is not None) as run:
             found = gather_from(run, observed, selection) if observed else gather(run, selection)
         document = found.document
