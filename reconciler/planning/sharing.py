@@ -42,6 +42,16 @@ def owners(specs: Iterable[JobSpec], jobs: Sequence[OwnedJob]) -> Mapping[RunKey
     return found
 
 
+def sharers(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> Mapping[str, list[str]]:
+    """Return the names that share the job of another spec, by the name of its owner."""
+    owned_by = owners(specs, sorted(jobs, key=lambda owned: owned.job.age_key))
+    found: dict[str, list[str]] = defaultdict(list)
+    for spec in specs:
+        if owned_by[spec.run_key] != spec.name:
+            found[owned_by[spec.run_key]].append(spec.name)
+    return found
+
+
 def _owner(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> str:
     awake = [spec for spec in specs if not spec.suspend] or specs
     names = {spec.name for spec in awake}
