@@ -20,6 +20,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.context import RunContext
 from reconciler.documents import result_summary
+from reconciler.documents.reports import pretty
 from reconciler.documents.result_summary import FileDoc, RequestsDoc, ResultSummary, TokensDoc, TroubleDoc
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
@@ -81,7 +82,7 @@ class JobDownloader:
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)
-        self.store.replace(f"{claim.folder}/{result_summary.NAME}", result_summary.encode(document))
+        self.store.replace(f"{claim.folder}/{result_summary.NAME}", pretty(document))
         self.store.clear(claim.folder)
         self._log(document, elapsed_ms=round((self.run.env.monotonic() - began) * 1000))
         return document

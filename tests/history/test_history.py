@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.cli.params.time_types import DurationParam, TimestampParam, unix
+from reconciler.cli.params.time_types import duration, moment, unix
 from reconciler.documents.result_summary import RequestsDoc, ResultSummary, TroubleDoc
 from reconciler.history import audit, merge
 from reconciler.history import statistics as stats
@@ -233,17 +233,17 @@ def test_every_row_stays_one_line(some: list[list[str]]) -> None:
     [("90", 90), ("30m", 1800), ("1.5h", 5400), ("2d", 172_800), ("1w", 604_800), ("5 min", 300)],
 )
 def test_spans(text: str, seconds: float) -> None:
-    assert DurationParam().convert(text, None, None) == seconds
+    assert duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "5y", "1e9", "h", "٣h"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
-        DurationParam().convert(text, None, None)
+        duration(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "expected"),
     [
         ("2026-11", dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
         ("2026-11-05", dt.datetime(2026, 11, 5, tzinfo=dt.UTC)),
@@ -252,11 +252,11 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         ("2026-11-05T12:00+02:00", dt.datetime(2026, 11, 5, 10, tzinfo=dt.UTC)),
     ],
 )
-def test_moments(text: str, moment: dt.datetime) -> None:
-    assert unix(TimestampParam().convert(text, None, None), 0) == moment.timestamp()
+def test_moments(text: str, expected: dt.datetime) -> None:
+    assert unix(moment(text), 0) == expected.timestamp()
 
 
 def test_a_span_before_now_is_a_moment() -> None:
-    assert unix(TimestampParam().convert("7d", None, None), NOW) == NOW - 7 * 86_400
+    assert unix(moment("7d"), NOW) == NOW - 7 * 86_400
     with pytest.raises(click.BadParameter):
-        TimestampParam().convert("yesterday", None, None)
+        moment("yesterday")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -50,7 +51,7 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
 
 def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
     """Check git, leftover git lock files, and the specs."""
-    from reconciler.cli.session.ledgers import shared_ledger
+    from reconciler.cli.session.target import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
 
@@ -95,10 +96,8 @@ def write(found: Iterable[CheckResult], target: str, *, form: str) -> None:
     from reconciler.text.sanitize import clean
 
     if form == "json":
-        rows = [
-            FindingDoc(check=it.check, verdict=it.verdict, detail=it.detail, hint=it.hint) for it in found
-        ]
-        write_stdout(pretty(DoctorDoc(tool_version=__version__, host=target, findings=tuple(rows))))
+        rows = tuple(FindingDoc(**asdict(it)) for it in found)
+        write_stdout(pretty(DoctorDoc(tool_version=__version__, host=target, findings=rows)))
         return
     lines = [f"reconciler {__version__} on {target}"]
     for finding in found:

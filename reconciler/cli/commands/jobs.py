@@ -45,7 +45,7 @@ def list_(
     env: Environment, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
     """List jobs, oldest first."""
-    from reconciler.cli.output.reports import jobs_text, listed
+    from reconciler.cli.output.listed_jobs import jobs_text, listed
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import JobListDoc, pretty
     from reconciler.model import tags
@@ -116,7 +116,7 @@ def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
 @click.pass_obj
 def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> int:
     """Show everything the API reports about a job. A unique prefix of the ID is enough."""
-    from reconciler.cli.output.reports import job_text, listed
+    from reconciler.cli.output.listed_jobs import job_text, listed
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import pretty
 

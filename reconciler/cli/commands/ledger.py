@@ -61,8 +61,7 @@ def pull(env: Environment, *, common: options.Common) -> int:
 
 def ledgers(common: options.Common, env: Environment) -> tuple[FileLedger, SharedLedger | None]:
     """Return the target's ledgers, without a request to the API."""
-    from reconciler.cli.session.ledgers import local_ledger, shared_ledger
-    from reconciler.cli.session.target import open_project, target_of
+    from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 
     project = open_project(common, env)
     target = target_of(common, env, project)

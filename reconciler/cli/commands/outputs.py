@@ -46,6 +46,8 @@ def pull(
     NAMES or globs select jobs, including adopted ones. Results that are present are not fetched again, and interrupted
     downloads continue. Several runners with the same destination share the work.
     """
+    from msgspec import structs
+
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
@@ -64,9 +66,7 @@ def pull(
         code = first_that_holds(exit_codes(pulled) | interrupted.codes)
         target = run.target
     report = PullDoc(
-        project=target.project,
-        base_url=target.base_url,
-        sandbox=target.sandbox,
+        **structs.asdict(target),
         to=store.where,
         running=len(jobs) - len(over),
         jobs=pulled,
@@ -151,18 +151,8 @@ def puller(run: RunContext[Reader], store: ResultStore, specs: Sequence[JobSpec]
     """Return the object that fetches results."""
     from reconciler.results.inputs import by_inputs
     from reconciler.results.job_download import JobDownloader
-    from reconciler.results.leases import Holder, LeaseManager
+    from reconciler.results.leases import LeaseManager
     from reconciler.results.pull import Puller
 
-    env = run.env
-    me = Holder(run_id=run.env.run_id, host=env.name, pid=env.pid)
-    leases = LeaseManager(
-        store=store,
-        me=me,
-        is_process_alive=env.is_process_alive,
-        now=env.now,
-        monotonic=env.monotonic,
-        sleep=env.sleep,
-    )
     downloader = JobDownloader(run=run, store=store, declared=by_inputs(specs))
-    return Puller(run=run, leases=leases, downloader=downloader)
+    return Puller(run=run, leases=LeaseManager(store=store, env=run.env), downloader=downloader)

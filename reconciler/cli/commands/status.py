@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import DURATION
+from reconciler.cli.params.time_types import duration
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C; needs a terminal.")
 @click.option(
     "--interval",
-    type=DURATION,
+    type=duration,
     default="5s",
     show_default=True,
     metavar="DURATION",
@@ -46,13 +46,18 @@ def status(
     common: options.Common,
 ) -> int:
     """Show the state of every declared job."""
+    from reconciler.cli.output.status_output import formatted
+    from reconciler.text.timestamps import rfc3339
+
     if watch and (output.form != "text" or not env.terminal("stdout")):
         raise UsageError(
             "--watch needs a terminal", hint="without one, wait for the end: reconciler wait --format json"
         )
-    report = None
+    report, top = None, ""
     for report in reports(env, selection, common, seconds=interval if watch else None):
-        write(report, env=env, output=output, redraw=watch)
+        if watch:
+            top = f"{HOME_AND_CLEAR}{rfc3339(env.now())}, Ctrl-C to stop\n\n"
+        write_stdout(top + formatted(report, output, now=env.now()))
     attention = report is not None and any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())
 
@@ -73,20 +78,3 @@ def reports(
             if seconds is None:
                 return
             env.sleep(max(0.2, seconds))
-
-
-def write(report: StatusDoc, *, env: Environment, output: options.Output, redraw: bool) -> None:
-    """Write a status to stdout."""
-    from reconciler.documents.reports import pretty
-    from reconciler.render.status_view import status_markdown, status_text
-    from reconciler.text.timestamps import rfc3339
-
-    now = env.now()
-    match output.form:
-        case "json":
-            write_stdout(pretty(report))
-        case "markdown":
-            write_stdout(status_markdown(report, now=now, everything=output.everything))
-        case _:
-            text = status_text(report, now=now, everything=output.everything)
-            write_stdout(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C to stop\n\n{text}" if redraw else text)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.wait_output import wait_doc, write
+from reconciler.cli.output.status_output import formatted, wait_doc
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import DURATION
+from reconciler.cli.params.time_types import duration
 from reconciler.cli.session.wait_events import log_finished
 from reconciler.errors import ExitCode
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 timeout = click.option(
     "--timeout",
-    type=DURATION,
+    type=duration,
     metavar="DURATION",
     help="Stop waiting after this time (90, 30m, 2h, 1d) and exit with 6.",
 )
@@ -61,5 +62,5 @@ def wait(
             )
         log_finished(run, state)
     code = ExitCode.OK if state.all_succeeded else ExitCode.ATTENTION
-    write(wait_doc(state, code), output, now=env.now())
+    write_stdout(formatted(wait_doc(state, code), output, now=env.now()))
     return code

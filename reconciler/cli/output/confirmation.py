@@ -10,7 +10,7 @@ from reconciler.cli.params.options import Output, confirmed
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, GuardError
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.render.plan_view import totals
+from reconciler.render.plan_summary import totals
 
 
 def show_and_confirm(

@@ -9,8 +9,8 @@ from reconciler.api.client import Writer
 from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.job_bars import job_bars
 from reconciler.cli.output.plan_output import write_outcomes
+from reconciler.cli.output.status_output import formatted, wait_doc
 from reconciler.cli.output.streams import write_stderr, write_stdout
-from reconciler.cli.output.wait_output import wait_doc, write
 from reconciler.cli.params.options import Output
 from reconciler.cli.session.session import locked
 from reconciler.cli.session.wait_events import log_finished
@@ -62,8 +62,7 @@ class RoundReporter:
         """Write the final state of all jobs."""
         report = wait_doc(state, code)
         if self.output.form != "json":
-            write_stdout("\n")
-            write(report, self.output, now=self.env.now())
+            write_stdout("\n" + formatted(report, self.output, now=self.env.now()))
             return
         documents = tuple(map(outcome_doc, outcomes))
         write_stdout(

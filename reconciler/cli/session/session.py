@@ -18,8 +18,7 @@ from reconciler.api.transport import OfflineTransport
 from reconciler.cli.output.progress_bars import ProgressEvents, work_bars
 from reconciler.cli.params.options import Common
 from reconciler.cli.session import connect
-from reconciler.cli.session.ledgers import local_ledger, shared_ledger
-from reconciler.cli.session.target import open_project, target_of
+from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment, Ledger
 from reconciler.ledger import lock
