@@ -44,7 +44,7 @@ the wanted work, live jobs of other work under the name are decided as well.
    but not by us
      -> Hold `cancelled` (attention): cancelled by hand, or by a run whose record is missing
 3  every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some
-   answers
+   answers: an output file, or a count, now or in the ledger
      -> Hold `partial` (attention): a retry would submit them again
 3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
      -> Hold `failed` (attention), with the API's error
