@@ -35,7 +35,7 @@ def owners(specs: Iterable[JobSpec], jobs: Sequence[OwnedJob]) -> Mapping[RunKey
     wanting: dict[RunKey, list[JobSpec]] = defaultdict(list)
     for spec in specs:
         wanting[spec.run_key].append(spec)
-    found = {}
+    found: dict[RunKey, str] = {}
     for several in wanting.values():
         owner = several[0].name if len(several) == 1 else _owner(several, jobs)
         found |= dict.fromkeys(several[0].run_keys, owner)
