@@ -39,7 +39,7 @@ class ExpandedJob(Struct, frozen=True, kw_only=True):
 
     def text(self, template: str) -> str:
         """Fill the placeholders of a text."""
-        return _PLACEHOLDER.sub(lambda found: self.words.get(found[1], found[0]), template)
+        return _filled(template, self.words)
 
     @property
     def origin(self) -> str:
@@ -105,8 +105,11 @@ def _expanded(template: str, values: Mapping[str, tuple[Any, str]], file: str | 
         folder, _, name = file.rpartition("/")
         words |= {"path": file, "stem": name.rpartition(".")[0] or name, "dir": folder.rpartition("/")[2]}
     plain = {name: value for name, (value, _) in values.items()}
-    blank = ExpandedJob(name="", words=words, values=plain, file=file)
-    return ExpandedJob(name=blank.text(template), words=words, values=plain, file=file)
+    return ExpandedJob(name=_filled(template, words), words=words, values=plain, file=file)
+
+
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), template)
 
 
 def _combinations(

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from reconciler.errors import Problem
@@ -20,7 +20,7 @@ from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.family_fields import PeriodFields
-from reconciler.specs.schema.job_fields import AdoptFields, JobFields
+from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
 from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.tree import Document
@@ -141,6 +141,7 @@ def _spec(
 ) -> JobSpec:
     family = _label(fields)
     texts = document.texts(("metadata",))
+    adopt, retried = fields.adopt, [_PHASES[status] for status in fields.retry.on]
     if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:
@@ -156,23 +157,16 @@ def _spec(
         timeout_hours=fields.timeout_hours,
         rerun=member.words["rerun"] if "rerun" in member.values else rerun,
         suspend=fields.suspend,
-        retry=Retry(
-            max_attempts=fields.retry.max_attempts,
-            on=frozenset([_PHASES[status] for status in fields.retry.on]),
-        ),
+        retry=Retry(max_attempts=fields.retry.max_attempts, on=frozenset(retried)),
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         max_failed=fields.max_failed,
-        adopt=_adopted(fields.adopt),
-        declared_at=Position(path=document.source.path, line=document.line),
+        adopt=Adopt(job=adopt.job, work=adopt.work)
+        if adopt is not UNSET and adopt.work is not UNSET
+        else None,
+        declared_at=Position(path=document.source.path, line=document.place(()).line + 1),
         defaults=_defaults(document),
     )
-
-
-def _adopted(given: AdoptFields | UnsetType) -> Adopt | None:
-    if given is UNSET or given.work is UNSET:
-        return None
-    return Adopt(job=given.job, work=given.work)
 
 
 def _label(fields: JobFields) -> str:

@@ -7,7 +7,6 @@ override its settings in the code of the command line, by `dataclasses.replace` 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -92,9 +91,12 @@ def load_project(config: Path | None, *, start: Path) -> Project:
 
 def find(start: Path) -> Path | None:
     """Return the nearest `reconciler.yaml` from a folder upwards to the repository's root, None if there is none."""
-    for folder in _upwards(Path(os.path.realpath(start))):
+    here = Path(os.path.realpath(start))
+    for folder in (here, *here.parents):
         if (folder / CONFIG_NAME).is_file():
             return folder / CONFIG_NAME
+        if (folder / ".git").exists():
+            break
     return None
 
 
@@ -105,13 +107,6 @@ def _config_path(config: Path | None, start: Path) -> Path:
     if found is None:
         raise ReconcilerError(f"no {CONFIG_NAME} in {start} or above it", hint=_WRITE_ONE)
     return found
-
-
-def _upwards(folder: Path) -> Iterator[Path]:
-    for place in (folder, *folder.parents):
-        yield place
-        if (place / ".git").exists():
-            return
 
 
 def _settings(source: SourceFile) -> tuple[Settings, Document]:

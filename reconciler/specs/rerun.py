@@ -21,12 +21,12 @@ from reconciler.model import JobSpec
 from reconciler.settings import Limits
 from reconciler.specs import files, to_yaml
 from reconciler.specs.project import Project
+from reconciler.specs.selection import unknown
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import SourceFile, decode
 from reconciler.specs.yaml.tree import Document, Fields, place_of
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
-from reconciler.text.suggest import nearest
 
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _FITS: Final = re.compile(r"[ -~]{1,64}")
@@ -112,10 +112,7 @@ def _find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpe
             f"{name} is a family of jobs ({found.declared_at})",
             hint=f"to submit all of them again, {_BY_HAND}",
         )
-    near = nearest(name, [spec.name for spec in specs])
-    raise UsageError(
-        f"no declared job has the name {clean(name)}", hint=f"did you mean {near}?" if near else ""
-    )
+    raise unknown(name, [spec.name for spec in specs])
 
 
 def _read(project: Project, path: str) -> tuple[list[Document], bytes]:

@@ -25,16 +25,7 @@ class Inputs:
         self._root = str(project.root)
         self._paths = PathResolver(self._root)
         cache = InputCache(project.root / STATE if project.cache else None)
-        self._reader = InputReader(project.root, project.settings.limits, cache, progress)
-
-    def save(self) -> None:
-        """Cache the results for later runs."""
-        self._reader.save()
-
-    @property
-    def paths(self) -> frozenset[str]:
-        """Every file that was read, relative to the root."""
-        return self._reader.paths
+        self.reader = InputReader(project.root, project.settings.limits, cache, progress)
 
     def each(self, document: Document) -> tuple[list[str], list[Problem]]:
         """Return the files under `for_each`, relative to the root and sorted, and the problems with its entries."""
@@ -64,11 +55,11 @@ class Inputs:
         return sorted(found, key=lambda part: part.identity), problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
-        checked = list(map(self._reader.read, paths))
+        checked = list(map(self.reader.read, paths))
         problems = [problem for part in checked for problem in part.problems]
         demands = _requirements(document)
-        problems += [problem for path in paths for problem in self._reader.violations(path, demands)]
-        problems += self._reader.shared_ids(paths)
+        problems += [problem for path in paths for problem in self.reader.violations(path, demands)]
+        problems += self.reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:

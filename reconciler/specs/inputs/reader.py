@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -97,12 +96,11 @@ class InputReader:
         checked, findings = self.read(path), Findings(path)
         if checked.problems or requirements.met(checked.facts):
             return ()
-        with self._lines(path, findings) as lines:
-            for number, _, body in lines:
-                for finding in requirements.violations(number, body):
-                    findings.add(finding)
-                if findings.full:
-                    break
+        for number, _, body in self._lines(path, findings):
+            for finding in requirements.violations(number, body):
+                findings.add(finding)
+            if findings.full:
+                break
         return findings.problems({})
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
@@ -129,21 +127,19 @@ class InputReader:
         problems: list[Problem] = []
         for path in paths:
             findings = Findings(path)
-            with self._lines(path, findings) as lines:
-                for number, custom_id, _ in lines:
-                    if hash(custom_id) in suspects:
-                        used = first.setdefault(custom_id, f"{path}:{number}")
-                        if not used.startswith(f"{path}:"):
-                            findings.add(Finding(FindingKind.SAME_ID, number, custom_id=custom_id))
+            for number, custom_id, _ in self._lines(path, findings):
+                if hash(custom_id) in suspects:
+                    used = first.setdefault(custom_id, f"{path}:{number}")
+                    if not used.startswith(f"{path}:"):
+                        findings.add(Finding(FindingKind.SAME_ID, number, custom_id=custom_id))
             problems += findings.problems(first)
         return problems
 
-    @contextmanager
-    def _lines(self, path: str, findings: Findings) -> Iterator[Iterator[tuple[int, str, Mapping[str, Any]]]]:
+    def _lines(self, path: str, findings: Findings) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
         """Read the valid lines of a file again."""
         try:
             with open_regular(self._root / path) as stream:
-                yield requests(Blocks(stream, self._limits.line_bytes, hashed=False))
+                yield from requests(Blocks(stream, self._limits.line_bytes))
         except OSError as error:
             findings.add(_unreadable(error))
 
@@ -206,7 +202,7 @@ def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dic
     first: dict[str, str] = {}
     if wanted:
         stream.seek(0)
-        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes, hashed=False)):
+        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes)):
             if custom_id in wanted:
                 first.setdefault(custom_id, f"line {number}")
     return first

@@ -213,12 +213,9 @@ def request(line: Text) -> _Request:
     long = _decode_long(line)
     if not line.isascii():
         check_utf8(line)  # the decoder does not check skipped values
-    return long.custom_id, {key: True if key in FIELDS else value for key, value in _given(long.body)}
-
-
-def _given(body: _Body) -> Iterator[tuple[str, Any]]:
-    fields = msgspec.structs.asdict(body).items()
-    return ((name, value) for name, value in fields if value is not msgspec.UNSET)
+    fields = msgspec.structs.asdict(long.body).items()
+    given = ((name, value) for name, value in fields if value is not msgspec.UNSET)
+    return long.custom_id, {name: True if name in FIELDS else value for name, value in given}
 
 
 def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
