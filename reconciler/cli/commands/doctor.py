@@ -73,7 +73,7 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
             yield checks.CheckResult("git lock", "warning", lock.description, lock.hint)
 
     def push() -> Iterator[CheckResult]:
-        if shared:
+        if shared and run.checkout.commit:
             shared.check_push()
             accepts = (
                 f"{shared.remote} accepts `git push --dry-run`, which asks neither its rules nor its hooks"
