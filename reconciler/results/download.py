@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +39,6 @@ _OTHER_MEDIA: Final = re.compile(
     r"text/(html|xml|css)|application/(xhtml\+xml|xml|pdf|zip|javascript)|(image|audio|video|font)/.*"
 )
 """Content types that no file of JSON lines has. Others say little: many servers send `application/octet-stream`."""
-RANGE_NOT_SATISFIABLE: Final = 416
-"""Status 416: the file has no bytes from the requested offset on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,18 +127,20 @@ def fetch(
         return read(place, heartbeat).result()
     described = reader.get_file(file_id)
     if described.deleted:
-        raise NotFoundError("it was deleted", status=404)
+        raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
     part = place.with_name(place.name + PART)
     download = Download(reader, described, part, heartbeat=heartbeat)
-    failures = 0
+    failures, began = 0, retrier.monotonic()
     while True:
         before = download.here()
         try:
             digest, went_on = download.go_on()
         except ApiError as error:
-            failures = 1 if download.here() > before else failures + 1
+            if download.here() > before:
+                failures, began = 0, retrier.monotonic()
+            failures += 1
             heartbeat()
-            retrier.wait(error, attempt=failures)
+            retrier.wait(error, attempt=failures, began=began)
             continue
         part.replace(place)
         return digest.result(resumed_at=went_on)
@@ -176,7 +177,7 @@ class Download:
             try:
                 return self._receive(here)
             except (MalformedAnswerError, RejectedError) as error:
-                if error.status not in (None, RANGE_NOT_SATISFIABLE):
+                if error.status not in (None, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
                     raise
         return self._receive(0)
 

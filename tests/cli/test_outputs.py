@@ -237,10 +237,21 @@ def test_a_result_file_that_is_not_there_just_after_the_end_is_asked_for_again(s
     assert "1 pulled" in stage.run("outputs", "pull").out
 
 
-def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("status", "path", "seconds"),
+    [
+        (404, "/v1/files/[^/]+", 2 * HOUR),
+        (410, "/v1/files/[^/]+", 2 * HOUR),
+        (410, "/v1/files/[^/]+/content", 2 * HOUR),
+        (410, "/v1/files/[^/]+", 60),
+    ],
+)
+def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(
+    stage: Stage, status: int, path: str, seconds: float
+) -> None:
     stage.spec("a")
-    ended(stage, seconds=2 * HOUR)
-    stage.faults = [Fault("GET", "/v1/files/[^/]+", 404, body=NOT_FOUND)]
+    ended(stage, seconds=seconds)
+    stage.faults = [Fault("GET", path, status, body=NOT_FOUND)]
     first = stage.run("outputs", "pull")
     assert first.code == 6
     assert "output.jsonl is missing" in first.out
@@ -248,7 +259,7 @@ def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(stage: 
     again = stage.run("outputs", "pull")
     assert (again.code, again.out.count("\n")) == (0, 1)
     (found,) = read_summaries(stage.root / "outputs").values()
-    assert (found.requests.ok, found.tokens) == (3, None)
+    assert (found.requests.ok, found.requests.missing, found.tokens) == (0, 3, None)
 
 
 def test_what_fails_leaves_the_rest_pulled_and_goes_on_next_time(stage: Stage) -> None:
@@ -282,7 +293,7 @@ def test_a_destination_that_cannot_be_written_is_reported(stage: Stage) -> None:
 
 
 class Rewriting(httpx.BaseTransport):
-    """Sends something else in place of each result file."""
+    """Sends something else in place of each result file, whose length the API does not say."""
 
     def __init__(self, inner: httpx.BaseTransport, content: Callable[[bytes], bytes]) -> None:
         self._inner = inner
@@ -290,6 +301,8 @@ class Rewriting(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = self._inner.handle_request(request)
+        if re.fullmatch("/v1/files/[^/]+", request.url.path):
+            return httpx.Response(200, json=json.loads(answer.read()) | {"bytes": None})
         if not re.fullmatch(CONTENT, request.url.path):
             return answer
         return httpx.Response(200, content=self._content(answer.read()))

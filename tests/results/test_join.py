@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -171,7 +172,8 @@ def test_an_answer_that_is_not_strict_json_is_kept_as_text_under_its_custom_id(
 ) -> None:
     name = "1" if b'"custom_id": 1' in line else "a"
     lines = line + b"\n" + answer("b").encode() + b"\n"
-    counts, rows = joined(tmp_path, **{where: lines}, inputs=[asked(name, "b")])
+    files: dict[str, Any] = {where: lines}
+    counts, rows = joined(tmp_path, **files, inputs=[asked(name, "b")])
     assert (counts.failures, counts.ok, counts.missing, counts.malformed) == ({"unreadable": 1}, 1, 0, 0)
     assert rows[0]["error"]["kind"] == "unreadable"
     assert rows[0]["error"]["detail"] == line.decode(errors="backslashreplace")
@@ -202,7 +204,7 @@ def test_of_two_lines_for_a_request_an_answer_beats_an_error_wherever_they_are(
     pair = [(files[0], answer("a", tokens=5)), (files[1], answer("a", status=500))]
     for file, line in reversed(pair) if turned else pair:
         parts[file].append(line)
-    written = {name: text(lines) for name, lines in parts.items() if lines}
+    written: dict[str, Any] = {name: text(lines) for name, lines in parts.items() if lines}
     counts, rows = joined(tmp_path, **written, inputs=[asked("a")])
     assert (counts.ok, counts.failures, counts.repeated) == (1, {}, 1)
     assert rows[0]["ok"]
