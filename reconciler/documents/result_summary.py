@@ -144,8 +144,9 @@ def needs_attention(summary: ResultSummary) -> bool:
 
 
 def reason_words(requests: RequestsDoc) -> str:
-    """Return the most frequent reasons of failed requests: `4 failed with http_422: too long`."""
-    return "; ".join(f"{reason.count:,} failed with {reason.text}" for reason in requests.reasons)
+    """Return the most frequent reasons of failed requests: `reasons: 4 http_422: too long; 1 error: lost`."""
+    words = "; ".join(f"{reason.count:,} {reason.text}" for reason in requests.reasons)
+    return f"reasons: {words}" if words else ""
 
 
 def decode(data: bytes) -> ResultSummary | None:

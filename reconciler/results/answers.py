@@ -32,7 +32,7 @@ FIRST_STATUS: Final = 100
 FIRST_FAILURE: Final = 400
 NO_STATUS: Final = 600
 NO_MESSAGE: Final = {NO_ANSWER: "neither an answer nor an error", UNREADABLE: "the line is not strict JSON"}
-"""What is said of kinds whose lines have no message."""
+"""The message of kinds whose lines have none."""
 MAX_REASON: Final = 200
 """Characters of a reason of failed requests."""
 

@@ -64,8 +64,9 @@ class Api(httpx.BaseTransport):
         if not path.startswith("/v1/batch/jobs") or request.method != "GET":
             return answer
         body = json.loads(answer.read())
-        for job in body["data"] if "data" in body else [body]:
-            job |= self.job if job["status"] == "SUCCESS" else {}
+        for job in body.get("data", [body]):
+            if job["status"] == "SUCCESS":
+                job.update(self.job)
         return httpx.Response(200, json=body)
 
     def _read(self, request: httpx.Request) -> bytes:
@@ -77,7 +78,7 @@ class Api(httpx.BaseTransport):
 
 def api(**changes: Any) -> Callable[[Environment], Environment]:  # noqa: ANN401 - as `Api` takes them
     """Put an `Api` with these changes between the tool and the sandbox."""
-    return lambda env: replace(env, wrap_transport=lambda inner: Api(env.wrap_transport(inner), **changes))
+    return lambda env: replace(env, wrap_transport=lambda inner: env.wrap_transport(Api(inner, **changes)))
 
 
 def counts(total: int, ok: int, failed: int = 0, **more: object) -> dict[str, Any]:
@@ -335,4 +336,4 @@ def test_errors_without_a_custom_id_and_reasons_of_failures_are_shown(
     assert (summary.trouble.unnamed, summary.requests.failed, summary.requests.missing) == (2, 4, 2)
     assert summary.requests.failures == {"error": 1, "http_422": 2, "http_429": 1}
     assert "2 errors without a custom_id: see errors.jsonl" in result.out
-    assert "2 failed with http_422: too long" in story.out
+    assert "reasons: 2 http_422: too long" in story.out
