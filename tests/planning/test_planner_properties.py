@@ -152,7 +152,7 @@ def test_a_selection_decides_what_the_whole_plan_decides_and_removes_nothing(
 
 
 def _jobs(world: World, decision: Decision) -> int:
-    """How many jobs belong to a name: those of its work, and those that carry it and are nobody else's."""
+    """How many jobs belong to a name: those of its work, and those with its name whose work no other spec declares."""
     owner = {key: it.name for it in world.specs for key in it.run_keys}
     return sum(owner.get(it.tags.run_key, it.tags.name) == decision.name for it in world.observed.owned)
 

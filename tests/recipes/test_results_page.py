@@ -46,7 +46,7 @@ def pulled(stage: Stage) -> None:
 
 
 def declared(stage: Stage) -> None:
-    """One job that is not bought yet."""
+    """One spec whose job is not created yet."""
     stage.passages("specs/texts.jsonl", 5)
     stage.write(
         "specs/texts.yaml", "name: texts\nendpoint: /v1/embeddings\nmodel: m\ninput_files: [texts.jsonl]\n"
