@@ -154,7 +154,7 @@ def test_a_selection_decides_what_the_whole_plan_decides_and_removes_nothing(
 
 
 def _owners(world: World) -> Iterator[set[str]]:
-    """For each of our jobs, the names that it may belong to: those that declare its work, or else the name in its tags."""
+    """For each of our jobs the names that it may belong to: those that declare its work, else the name in its tags."""
     for it in world.observed.owned:
         wanting = {spec.name for spec in world.specs if it.tags.run_key in spec.run_keys}
         yield wanting or {it.tags.name}
