@@ -118,8 +118,12 @@ def jsonl(*lines: object) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
+CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}]}
+"""The body of a chat request."""
+
+
 def requests(count: int, **more: object) -> list[dict[str, Any]]:
-    return [{"custom_id": str(number), "body": {"messages": [], **more}} for number in range(count)]
+    return [{"custom_id": str(number), "body": {**CHAT, **more}} for number in range(count)]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from msgspec import Struct
 from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of the format and of the checks: after a change every file is read again."""
 NAME: Final = "inputs.cache"
 MIN_CACHED_BYTES: Final = 1_000_000
@@ -44,11 +44,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     """Upper bound of the bytes of a line."""
     fields_in_all_lines: tuple[str, ...]
     models: tuple[str, ...]
+    shapes: tuple[str, ...]
 
     @property
     def facts(self) -> FileFacts:
         """The facts of the file as a whole."""
-        return FileFacts(frozenset(self.fields_in_all_lines), frozenset(self.models))
+        return FileFacts(frozenset(self.fields_in_all_lines), frozenset(self.models), frozenset(self.shapes))
 
 
 class _Stored(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests
+from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 from reconciler.specs.inputs.reader import InputReader
@@ -71,6 +72,7 @@ class Inputs:
         problems = [problem for part in checked for problem in part.problems]
         demands = _requirements(document)
         problems += [problem for path in paths for problem in self._reader.violations(path, demands)]
+        problems += [it for path in paths for it in self._reader.plain_mistakes(path, demands.endpoint)]
         if len(paths) > 1:
             problems += self._reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
@@ -98,6 +100,7 @@ class Inputs:
             return [], problems
         if not problems:
             problems += _violations(document, value)
+            problems += _plain_mistakes(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
     def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
@@ -161,6 +164,19 @@ def _violations(document: Document, requests: list[Any]) -> Iterator[Problem]:
         for finding in demands.violations(at, body) if isinstance(body, dict) else ():
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
             yield _problem(document, ("requests", at, "body"), message, finding.kind.hint)
+
+
+def _plain_mistakes(document: Document, requests: list[Any]) -> Iterator[Problem]:
+    bodies = (
+        (at, it["body"])
+        for at, it in enumerate(requests)
+        if isinstance(it, dict) and isinstance(it.get("body"), dict)
+    )
+    for words, kind in plain_mistakes.kinds(_requirements(document).endpoint, bodies).items():
+        path: Path = ("requests", kind.first, "body")
+        message = f"requests[{kind.first}]: {plain_mistakes.counted(words, kind, 'request')}"
+        place = document.place(path)
+        yield document.source.problem(place, message, hint=plain_mistakes.HINT, show=False, warning=True)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

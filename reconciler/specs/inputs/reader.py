@@ -17,10 +17,11 @@ from typing import Any, BinaryIO
 from msgspec import Struct, structs
 from msgspec.structs import replace
 
+from reconciler.catalogue.mistakes import shape_of
 from reconciler.errors import Problem
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs.inputs import git_lfs
+from reconciler.specs.inputs import git_lfs, plain_mistakes
 from reconciler.specs.inputs.blocks import Blocks, open_regular
 from reconciler.specs.inputs.cache import Entry, InputCache
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
@@ -97,7 +98,10 @@ class InputReader:
                 found, file=structs.replace(found.file, requests=self._cache.requests(found.file.sha256))
             )
         if stamp and found.file.requests is not None and not found.problems:
-            facts = tuple(sorted(found.facts.fields_in_all_lines)), tuple(sorted(found.facts.models))
+            facts = [
+                tuple(sorted(it))
+                for it in (found.facts.fields_in_all_lines, found.facts.models, found.facts.shapes)
+            ]
             self._cache.put(path, Entry(stamp, found.file.sha256, found.file.requests, found.longest, *facts))
         return found
 
@@ -118,6 +122,18 @@ class InputReader:
                 if findings.full:
                     break
         return findings.problems({})
+
+    def plain_mistakes(self, path: str, endpoint: str) -> list[Problem]:
+        """Return warnings about the bodies of an otherwise valid file."""
+        checked = self.read(path)
+        if checked.problems or shape_of(endpoint) in (None, *checked.facts.shapes):
+            return []
+        try:
+            with open_regular(self._root / path) as stream:
+                texts = Blocks(stream, self._limits.line_bytes, hashed=False)
+                return plain_mistakes.in_lines(path, endpoint, texts)
+        except OSError:
+            return []
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the problems with custom_ids that an earlier file of the same job already uses."""

@@ -18,6 +18,7 @@ from reconciler.specs.inputs.blocks import Text, split
 from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.requirements import FIELDS, NOTHING_KNOWN, FileFacts
+from reconciler.specs.inputs.shapes import ALL_SHAPES, narrow
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _MODELS: Final = 20
@@ -90,13 +91,14 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
         found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
         if found is not None:
             seen.take(found, len(text))
+            seen.shapes = narrow(seen.shapes, text, seen.number)
         elif not _check_line_by_line(text, longest, seen):
             break
         if findings.full:
             break
     if not seen.number:
         findings.add(Finding(FindingKind.EMPTY_FILE))
-    facts = FileFacts(seen.everywhere, frozenset(seen.models))
+    facts = FileFacts(seen.everywhere, frozenset(seen.models), seen.shapes)
     marks = array("q", map(hash, seen.ids) if marked else ())
     return Scan(requests=seen.number, marks=marks, longest=seen.longest, facts=facts)
 
@@ -154,6 +156,7 @@ class _Seen:
         self.ids: set[str] = set()
         self.everywhere = FIELDS
         self.models: set[str] = set()
+        self.shapes = ALL_SHAPES
 
     def take(self, found: _Batch, longest: int) -> None:
         """Add a batch of valid lines; `longest` is an upper bound of their bytes."""
@@ -192,6 +195,8 @@ def _check_line_by_line(text: Text, longest: int, seen: _Seen) -> bool:
         if taken and not found:
             custom_id, body = taken
             seen.take(_Batch([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
+            if len(line) <= MAX_LENGTH:
+                seen.shapes = narrow(seen.shapes, line, seen.number)
         else:
             seen.number = number
         if seen.findings.full:
