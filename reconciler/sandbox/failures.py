@@ -33,7 +33,7 @@ FORMS: Final[Mapping[str, Json]] = {
 }
 """The fields of a failed request's line. The line of `noid` has no `custom_id`."""
 
-IN_TURN: Final = ("400", "error", "429", "text", "500")
+IN_TURN: Final = ("400", "error", "500", "text", "429")
 """The forms for a `custom_id` that names none, by the request's position."""
 
 

@@ -62,9 +62,9 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
             found += part
             problems += wrong
         problems += _endpoint_unknown(document)
-        problems += models.doubts(document, now)
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
+    problems += models.doubts(document, now)
     rerun, wrong = _rerun(document, fields, now)
     problems += wrong
     members: list[ExpandedJob] = []

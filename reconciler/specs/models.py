@@ -14,11 +14,9 @@ def doubts(document: Document, now: float) -> Iterator[Problem]:
     """Yield a warning for each model of a spec that is unknown, retired, or not for the spec's endpoint.
 
     Args:
-        document: a spec, with its defaults.
+        document: a spec whose fields have no errors, with its defaults.
         now: Unix seconds.
     """
-    if not isinstance(document.value, dict):
-        return
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
     endpoint = document.value.get("endpoint")
     for path, name in _names(document):

@@ -57,7 +57,8 @@ def listener(stage: Stage, served: str) -> Listener:
     stage.spec("inline", input_files=None, requests=3)
     stage.write(
         "specs/inline.yaml",
-        f"name: inline\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\nrequests: {json.dumps(requests)}\n",
+        "name: inline\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+        f"requests: {json.dumps(requests)}\n",
     )
     (stage.root / "specs/data/inline.jsonl").unlink()
     return Listener(stage)
