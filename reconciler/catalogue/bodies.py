@@ -199,3 +199,6 @@ ENDPOINTS: Final[Mapping[str, type[Body]]] = {
     "/v1/ocr": Ocr,
 }
 """The type of the body of each endpoint."""
+
+OTHER_NAMES: Final = {"max_completion_tokens": "max_tokens", "seed": "random_seed"}
+"""Names of fields in other providers' APIs, with the name here."""

@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Struct, structs
 
-from reconciler.catalogue.bodies import ENDPOINTS, Body, Format, NoStream, Role
+from reconciler.catalogue.bodies import ENDPOINTS, OTHER_NAMES, Body, Format, NoStream, Role
 from reconciler.text.suggest import KINDS, either, nearest
 
 SHAPES: Final[Mapping[str, type[Body]]] = {it.__name__: it for it in ENDPOINTS.values()}
@@ -162,4 +162,7 @@ def _fields(shape: type[Body]) -> Mapping[str, tuple[object, bool]]:
 def _misspelt(shape: type[Body], name: str) -> str | None:
     """Return the field that a name was probably meant to be, None if it is a field or is like none."""
     known = _fields(shape)
-    return None if name in known else nearest(name, known)
+    if name in known:
+        return None
+    meant = OTHER_NAMES.get(name)
+    return meant if meant in known else nearest(name, known)

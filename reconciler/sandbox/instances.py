@@ -21,6 +21,8 @@ from reconciler.sandbox.merge import NoInstanceError, merge
 
 _DEPTHS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """How deep values and references may be nested, the shallowest first: a recursive schema then ends early."""
+_INVALID: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError, re.error)
+"""What an invalid schema raises, such as a number where a list should be."""
 _STEPS: Final = 20_000
 """Most schemas looked at for one instance."""
 _MOST: Final = 1_000
@@ -59,6 +61,8 @@ def instance(schema: object) -> Any:  # noqa: ANN401 - JSON
             return _Maker(schema).make(schema, depth)
         except (NoInstanceError, RecursionError):
             continue
+        except _INVALID:
+            break
     return {}
 
 
@@ -131,7 +135,7 @@ class _Maker:
         made: dict[str, Any] = {}
         waiting = [*schema.get("required", ())]
         while waiting:
-            name = waiting.pop(0)
+            name = str(waiting.pop(0))
             if name not in made:
                 made[name] = self.make(_property(schema, name), depth, nth)
                 waiting += schema.get("dependentRequired", {}).get(name, ())
