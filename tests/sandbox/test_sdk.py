@@ -58,6 +58,12 @@ def test_it_uploads_lists_reads_signs_and_deletes_files(sdk: Mistral) -> None:
     assert sdk.files.list().total == 0
 
 
+def test_it_uploads_for_every_purpose_that_it_knows(sdk: Mistral) -> None:
+    for purpose in ("fine-tune", "batch", "ocr", "agentic_safety"):
+        file = {"file_name": "a.jsonl", "content": b""}
+        assert sdk.files.upload(file=file, purpose=purpose).purpose == purpose  # type: ignore[arg-type]
+
+
 def test_it_creates_gets_and_reads_a_job_from_a_file(sdk: Mistral, clock: Clock) -> None:
     file = sdk.files.upload(file={"file_name": "q.jsonl", "content": jsonl(*requests(3))}, purpose="batch")
     job = sdk.batch.jobs.create(
