@@ -80,7 +80,7 @@ class Doubt(Struct, frozen=True):
 
     kind: Literal["unknown", "retired", "unfit"]
     message: str
-    """What is wrong, to be read after the model's name: `retired on 2026-05-31`."""
+    """What is wrong, to be read after the model's name: `was retired on 2026-05-31`."""
     hint: str
     """What to do."""
 
@@ -112,7 +112,7 @@ def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
         return _unknown(name)
     if model.retired is not None and model.retired <= day:
         instead = f"use `{model.replacement}`" if model.replacement else "use another model"
-        return Doubt("retired", f"retired on {model.retired}", instead)
+        return Doubt("retired", f"was retired on {model.retired}", instead)
     use = USES.get(endpoint or "")
     return None if use is None or use in model.uses else _unfit(model, str(endpoint))
 
@@ -120,10 +120,10 @@ def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
 def _unknown(name: str) -> Doubt:
     meant = nearest(name, by_name())
     hint = f"did you mean `{meant}`?" if meant else "it may be newer than the table; the API decides"
-    return Doubt("unknown", f"not in the table of models of {table().date}", hint)
+    return Doubt("unknown", f"is not in the table of models of {table().date}", hint)
 
 
 def _unfit(model: Model, endpoint: str) -> Doubt:
     known = [path for path, use in USES.items() if use in model.uses]
     hint = f"it is for {', '.join(known)}" if known else "it has no endpoint for batches"
-    return Doubt("unfit", f"not for {endpoint}", hint)
+    return Doubt("unfit", f"is not for {endpoint}", hint)

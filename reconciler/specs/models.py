@@ -22,7 +22,7 @@ def doubts(document: Document, now: float) -> Iterator[Problem]:
     for path, name in _names(document):
         found = models.doubt(name, endpoint if isinstance(endpoint, str) else None, day)
         if found is not None:
-            message = f"model: `{name}` is {found.message}"
+            message = f"model: `{name}` {found.message}"
             source = document.source_of(path)
             yield source.problem(document.place(path), message, hint=found.hint, warning=True)
 

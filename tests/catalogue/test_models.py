@@ -67,24 +67,24 @@ def test_every_endpoint_has_a_use_and_every_use_but_fine_tuned_ones_a_live_model
         ("mistral-small-2603", None, None),
         ("ft:open-mistral-nemo:acme:20240101:x", "/v1/ocr", None),
         ("sandbox-stuck", "/v1/ocr", None),
-        ("pixtral-large-latest", None, ("retired", "retired on 2026-05-31", "use `mistral-medium-3-5`")),
-        ("codestral-embed-2505", "/v1/ocr", ("unfit", "not for /v1/ocr", "it is for /v1/embeddings")),
+        ("pixtral-large-latest", None, ("retired", "was retired on 2026-05-31", "use `mistral-medium-3-5`")),
+        ("codestral-embed-2505", "/v1/ocr", ("unfit", "is not for /v1/ocr", "it is for /v1/embeddings")),
         (
             "mistral-ocr-2512",
             "/v1/fim/completions",
-            ("unfit", "not for /v1/fim/completions", "it is for /v1/ocr"),
+            ("unfit", "is not for /v1/fim/completions", "it is for /v1/ocr"),
         ),
         (
             "voxtral-mini-tts-3",
             "/v1/audio/transcriptions",
-            ("unfit", "not for /v1/audio/transcriptions", "it has no endpoint for batches"),
+            ("unfit", "is not for /v1/audio/transcriptions", "it has no endpoint for batches"),
         ),
         (
             "mistral-smal-latest",
             None,
             (
                 "unknown",
-                f"not in the table of models of {table().date}",
+                f"is not in the table of models of {table().date}",
                 "did you mean `mistral-small-latest`?",
             ),
         ),
@@ -93,7 +93,7 @@ def test_every_endpoint_has_a_use_and_every_use_but_fine_tuned_ones_a_live_model
             None,
             (
                 "unknown",
-                f"not in the table of models of {table().date}",
+                f"is not in the table of models of {table().date}",
                 "it may be newer than the table; the API decides",
             ),
         ),
@@ -111,5 +111,5 @@ def test_a_model_is_retired_from_its_date_on() -> None:
     assert model.retired == "2026-10-31"
     assert doubt(model.id, None, "2026-10-30") is None
     assert doubt(model.id, None, "2026-10-31") == Doubt(
-        "retired", "retired on 2026-10-31", "use `zai-glm-5-3`"
+        "retired", "was retired on 2026-10-31", "use `zai-glm-5-3`"
     )

@@ -32,7 +32,9 @@ def sdk(store: Store, clock: Clock) -> Iterator[Mistral]:
 
 
 def test_the_official_sdk_reads_the_list(sdk: Mistral) -> None:
-    listed = {card.id: card for card in sdk.models.list().data or []}
+    from mistralai.client.models import BaseModelCard
+
+    listed = {card.id: card for card in sdk.models.list().data or [] if isinstance(card, BaseModelCard)}
     large = listed["mistral-large-2512"]
     assert large.aliases
     assert "mistral-large-latest" in large.aliases
@@ -44,8 +46,11 @@ def test_the_official_sdk_reads_the_list(sdk: Mistral) -> None:
 
 def test_the_official_sdk_reads_one_by_its_alias(sdk: Mistral) -> None:
     from mistralai.client import errors
+    from mistralai.client.models import BaseModelCard
 
-    assert sdk.models.retrieve(model_id="mistral-small-latest").id == "mistral-small-2603"
+    card = sdk.models.retrieve(model_id="mistral-small-latest")
+    assert isinstance(card, BaseModelCard)
+    assert card.id == "mistral-small-2603"
     with pytest.raises(errors.SDKError, match="not found"):
         sdk.models.retrieve(model_id="mistral-small-2506")
 

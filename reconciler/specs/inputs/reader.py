@@ -60,6 +60,7 @@ class InputReader:
         self._cache = cache or InputCache(None)
         self._progress = progress
         self._known: dict[str, Checked] = {}
+        self._mistakes: dict[tuple[str, str], list[Problem]] = {}
 
     def read(self, path: str, *, marked: bool = False) -> Checked:
         """Return the result for a file.
@@ -125,15 +126,17 @@ class InputReader:
 
     def plain_mistakes(self, path: str, endpoint: str) -> list[Problem]:
         """Return warnings about the bodies of an otherwise valid file."""
-        checked = self.read(path)
-        if checked.problems or shape_of(endpoint) in (None, *checked.facts.shapes):
+        checked, shape = self.read(path), shape_of(endpoint)
+        if checked.problems or shape is None or shape in checked.facts.shapes:
             return []
-        try:
-            with open_regular(self._root / path) as stream:
-                texts = Blocks(stream, self._limits.line_bytes, hashed=False)
-                return plain_mistakes.in_lines(path, endpoint, texts)
-        except OSError:
-            return []
+        if (path, shape) not in self._mistakes:
+            try:
+                with open_regular(self._root / path) as stream:
+                    texts = Blocks(stream, self._limits.line_bytes, hashed=False)
+                    self._mistakes[path, shape] = plain_mistakes.in_lines(path, endpoint, texts)
+            except OSError:  # it has just been read: a run that needs it reports what happened to it
+                return []
+        return self._mistakes[path, shape]
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the problems with custom_ids that an earlier file of the same job already uses."""
