@@ -1,1 +1,1 @@
-"""What is known of the API without asking it: models, and the fields of request bodies. It ages; the API decides."""
+"""Facts about the API that ship with the package: models, and the fields of request bodies. The API decides."""

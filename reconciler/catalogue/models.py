@@ -59,7 +59,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where rows of the table come from."""
+    """A source of rows of the table."""
 
     what: str
     url: str

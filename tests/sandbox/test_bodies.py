@@ -17,7 +17,7 @@ from .support import CHAT, Api, Clock, jsonl
 SPECS = Path(__file__).parents[2] / "specs"
 
 
-def ended(api: Api, clock: Clock, lines: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
+def ended(api: Api, clock: Clock, lines: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:  # noqa: ANN401
     """Run a job whose input is a file, and one whose requests are inline: both end alike."""
     jobs = [
         api.created(input_files=[api.uploaded(jsonl(*lines))], **fields),

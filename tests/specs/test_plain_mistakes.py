@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_mistake_after_the_lines_that_are_all_checked_is_found_in_the_sample(t
 
 @pytest.mark.parametrize("at", [0, 1, 255, 256, 500, 900])
 def test_one_mistake_among_the_first_thousand_is_found_wherever_it_is(tmp_path: Path, at: int) -> None:
-    bodies = [GOOD] * ALL_LINES_UP_TO
+    bodies: list[dict[str, Any]] = [GOOD] * ALL_LINES_UP_TO
     bodies[at] = {**GOOD, "temperature": [300]}
     assert [where for where, _ in warned(tmp_path, jsonl(*bodies))] == [f"specs/data.jsonl:{at + 1}"]
 

@@ -33,7 +33,7 @@ class MistakeKind(Struct):
 
 
 def kinds(endpoint: str, bodies: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str, MistakeKind]:
-    """Return the kinds of mistakes, each with its words, its number and where it is first.
+    """Return the kinds of mistakes, by their words: how often each occurs, and first at which place.
 
     Args:
         endpoint: the job's endpoint.
