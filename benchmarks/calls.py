@@ -31,8 +31,7 @@ PART = {
     "api/": "list",
     "workspace/": "list",
     "model/tags.py": "list",
-    "planning/planner.py": "decide",
-    "planning/rules/": "decide",
+    "planning/": "decide",
 }
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from measure import Spent, best, spent
+from msgspec.structs import replace
 
 from reconciler.ledger.lines import (
     CancelEnded,
@@ -29,6 +30,7 @@ from reconciler.ledger.lines import (
     Line,
     encode,
 )
+from reconciler.model import Job, Phase
 
 JOBS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 ROUNDS: Final = 3
@@ -54,25 +56,21 @@ def lines_of(job: int, dice: random.Random) -> list[Line]:
     actor = dice.choice(("ada", "grace", "ci-bot"))
     url = f"https://github.com/acme/batches/actions/runs/{job}"
     about = {"name": name, "work": f"v1:{dice.getrandbits(256):064x}", "rerun": "", "attempt": 1}
-    seen = {
-        "endpoint": "/v1/chat/completions",
-        "model": dice.choice(("mistral-small-latest", "mistral-large")),
-    }
+    model = dice.choice(("mistral-small-latest", "mistral-large"))
     phase, status = dice.choice(ENDS)
+    made = Job(
+        id=job_id,
+        phase=Phase.ACTIVE,
+        status="QUEUED",
+        endpoint="/v1/chat/completions",
+        model=model,
+        created_at=int(at) + 1,
+    )
     found: list[Line] = [
         CreateIntended(
             at=at, run_id=run_id, op=op, reason="new", commit=commit, actor=actor, run_url=url, **about
         ),
-        CreateConfirmed(
-            at=at + 1,
-            run_id=run_id,
-            op=op,
-            job_id=job_id,
-            requests=requests,
-            created_at=int(at) + 1,
-            **seen,
-            **about,
-        ),
+        CreateConfirmed(at=at + 1, run_id=run_id, op=op, job=made, requests=requests, **about),
     ]
     if job % 50 == 0:
         phase, status = "CANCELLED", "CANCELLED"
@@ -83,23 +81,17 @@ def lines_of(job: int, dice: random.Random) -> list[Line]:
         found.append(CancelEnded(at=at + 61, run_id=run_id, job_id=job_id, status="CANCELLATION_REQUESTED"))
     began, took = int(at) + 1 + dice.randrange(600), dice.randrange(30, 20_000)
     failed = dice.randrange(5)
-    found.append(
-        Ended(
-            at=at + 30_000,
-            run_id=run_id,
-            job_id=job_id,
-            phase=phase,
-            status=status,
-            created_at=int(at) + 1,
-            started_at=began,
-            completed_at=began + took,
-            requests=requests,
-            succeeded=max(0, requests - failed),
-            failed=min(failed, requests),
-            **seen,
-            **about,
-        )
+    over = replace(
+        made,
+        phase=Phase(phase),
+        status=status,
+        started_at=began,
+        completed_at=began + took,
+        total_requests=requests,
+        succeeded_requests=max(0, requests - failed),
+        failed_requests=min(failed, requests),
     )
+    found.append(Ended(at=at + 30_000, run_id=run_id, job=over, requests=requests, **about))
     return found
 
 

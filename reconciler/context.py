@@ -12,7 +12,6 @@ from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
 from reconciler.environment import Environment
 from reconciler.model import Ancestry, Checkout, RunKey, Source, Target
-from reconciler.planning.guards import GuardOverrides
 from reconciler.settings import Guards, Limits
 from reconciler.specs.project import Project
 
@@ -31,8 +30,7 @@ class RunContext(Generic[ApiT]):
     target: Target
     limits: Limits
     guards: Guards
-    """The settings, with the limits that the command line overrides."""
-    overrides: GuardOverrides
+    """The settings, with those of the command line in their place."""
     checkout: Checkout
     ancestry: Callable[[frozenset[str]], Ancestry]
     """Returns which of some commits the checkout contains, and which are its descendants."""
@@ -47,4 +45,4 @@ class RunContext(Generic[ApiT]):
     give_up_at: float = -math.inf
     """On the monotonic clock: no create is sent after it. Until an apply begins, none is sent at all."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
-    """The ops that an apply has claimed in the ledger, by the run key to create."""
+    """The ops of the intents that an apply has recorded, by the run key to create."""

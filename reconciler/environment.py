@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
 
 from reconciler.errors import LedgerError
 from reconciler.telemetry.progress import UNWATCHED, Progress
@@ -93,24 +93,11 @@ class RunInBackground(Protocol):
         """Return a function that waits for the end of `do`, and returns its result or raises its error."""
 
 
-class NoLedger:
+class _NoLedger:
     """The ledger of a process that has not opened one. Its methods fail, before anything is sent."""
 
-    def read(self) -> NoReturn:
-        """Fail."""
+    def __getattr__(self, _: str) -> NoReturn:
         raise LedgerError("no ledger is open")
-
-    def claim(self, lines: Sequence[Line]) -> NoReturn:  # noqa: ARG002 - a ledger's
-        """Fail."""
-        self.read()
-
-    def publish(self) -> NoReturn:
-        """Fail."""
-        self.read()
-
-    def append(self, *lines: Line) -> NoReturn:  # noqa: ARG002 - a ledger's
-        """Fail."""
-        self.read()
 
 
 def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: int) -> list[_R]:
@@ -235,7 +222,7 @@ class Environment:
     """Whether an event that is not in the catalogue raises an error; in tests."""
 
     log: Log = _ignored
-    ledger: Ledger = field(default_factory=NoLedger)
+    ledger: Ledger = field(default_factory=lambda: cast("Ledger", _NoLedger()))
     progress: Progress = UNWATCHED
     """Receives the progress of long operations."""
     run_id: str = ""

@@ -19,78 +19,90 @@ NAME_RULE: Final = "1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a let
 
 API: Final = "https://api.mistral.ai"
 
-BASE_URL_PATTERN: Final = (
-    r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]))"
-    r"(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?" + END
-)
-"""https, or plain http to this machine; no user name, query or fragment."""
+_HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]))(:[0-9]{1,5})?"
+"""https, or plain http to this machine; no user name."""
+BASE_URL_PATTERN: Final = _HOST + r"(/[A-Za-z0-9._~/-]*)?" + END
+"""No query and no fragment."""
+
+
+def about(text: str, *examples: object) -> Meta:
+    """Return the description of a field."""
+    return Meta(description=text, examples=list(examples) or None)
+
+
+def matching(pattern: str, message: str, hint: str, *, end: str = END) -> Meta:
+    """Return the constraint that a text matches a pattern, with the message and the hint for one that does not."""
+    return Meta(pattern=pattern + end, extra_json_schema={"errorMessage": message, "x-hint": hint})
+
 
 Count = Annotated[int, Meta(ge=1)]
+_Workers = Annotated[int, Meta(ge=1, le=64)]
+_Natural = Annotated[int, Meta(ge=0)]
+_BaseUrl = Annotated[
+    str,
+    matching(
+        BASE_URL_PATTERN,
+        "not a base URL",
+        "`https://host`, or `http://localhost:port` for a server on this machine",
+        end="",
+    ),
+]
+_Webhook = Annotated[
+    str,
+    matching(
+        _HOST + r"([/?][!-\x22$-~]*)?",
+        "not an address to post to",
+        "`https://host/path`, or `http://localhost:port/path` for a server on this machine",
+    ),
+]
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits on sizes, counts and times."""
 
-    file_bytes: Annotated[
-        Count,
-        Meta(description="Bytes of one input file. The API's documentation: 512 MB."),
-    ] = 512_000_000
+    file_bytes: Annotated[Count, about("Bytes of one input file. The API's documentation: 512 MB.")] = (
+        512_000_000
+    )
     line_bytes: Annotated[
-        Count,
-        Meta(description="Bytes of one line of an input file. Tool default: a scanned document is one line."),
+        Count, about("Bytes of one line of an input file. Tool default: a scanned document is one line.")
     ] = 96_000_000
     requests_per_job: Annotated[
-        Count,
-        Meta(description="Requests in one job. The API's documentation: 1,000,000 (another page: 100,000)."),
+        Count, about("Requests in one job. The API's documentation: 1,000,000 (another page: 100,000).")
     ] = 1_000_000
     inline_requests: Annotated[
-        Count,
-        Meta(description="Requests written in the spec itself. The API's OpenAPI description: 10,000."),
+        Count, about("Requests written in the spec itself. The API's OpenAPI description: 10,000.")
     ] = 10_000
     jobs_per_spec: Annotated[
-        Count,
-        Meta(description="Jobs that `for_each` and `matrix` of one spec may make. Tool default."),
+        Count, about("Jobs that `for_each` and `matrix` of one spec may make. Tool default.")
     ] = 10_000
     max_workspace_pending: Annotated[
         Count,
-        Meta(
-            description="Requests that a workspace may have pending. The API's documentation: 1,000,000. A create "
+        about(
+            "Requests that a workspace may have pending. The API's documentation: 1,000,000. A create "
             "that does not fit is held for a later apply."
         ),
     ] = 1_000_000
     max_pending: Annotated[
         Count | None,
-        Meta(
-            description="Requests that this project may have pending, so that other projects have capacity; null "
+        about(
+            "Requests that this project may have pending, so that other projects have capacity; null "
             "for no limit."
         ),
     ] = None
     in_flight: Annotated[
-        Count,
-        Meta(
-            le=64, description="Concurrent writes to the API. Tool default: it stays below usual rate limits."
-        ),
+        _Workers, about("Concurrent writes to the API. Tool default: it stays below usual rate limits.")
     ] = 8
     reads_in_flight: Annotated[
-        Count,
-        Meta(
-            le=64,
-            description="Concurrent reads from the API. Tool default: it reads a long list 12 times faster.",
-        ),
+        _Workers, about("Concurrent reads from the API. Tool default: it reads a long list 12 times faster.")
     ] = 16
     downloads_in_flight: Annotated[
-        Count,
-        Meta(
-            le=64, description="Jobs downloaded concurrently. Tool default: more do not increase throughput."
-        ),
+        _Workers, about("Jobs downloaded concurrently. Tool default: more do not increase throughput.")
     ] = 4
     timeout_seconds: Annotated[
-        float,
-        Meta(gt=0, le=3600, description="Seconds that one call to the API may take. Tool default."),
+        float, Meta(gt=0, le=3600, description="Seconds that one call to the API may take. Tool default.")
     ] = 60.0
     deadline_seconds: Annotated[
-        float,
-        Meta(gt=0, description="Seconds that all waits and retries of one run may take. Tool default."),
+        float, Meta(gt=0, description="Seconds that all waits and retries of one run may take. Tool default.")
     ] = 900.0
     settle_seconds: Annotated[
         float,
@@ -101,8 +113,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 60.0
     spec_bytes: Annotated[
-        Count,
-        Meta(description="Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec."),
+        Count, about("Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec.")
     ] = 1_000_000
     spec_depth: Annotated[
         Count,
@@ -112,8 +123,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 64
     spec_nodes: Annotated[
-        Count,
-        Meta(description="Values in one YAML file, aliases expanded. Tool default, for the same reason."),
+        Count, about("Values in one YAML file, aliases expanded. Tool default, for the same reason.")
     ] = 100_000
 
 
@@ -122,74 +132,60 @@ class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     expiry_hours: Annotated[
         Count | None,
-        Meta(
-            description="Hours after which the API deletes an upload; null leaves that to the API (30 days). "
+        about(
+            "Hours after which the API deletes an upload; null leaves that to the API (30 days). "
             "Must be more than `reuse_hours`, unless `reuse` is false."
         ),
     ] = None
     visibility: Annotated[
         Literal["workspace", "user"] | None,
-        Meta(description="Who can see an upload; null leaves that to the API (the workspace)."),
+        about("Who can see an upload; null leaves that to the API (the workspace)."),
     ] = None
-    reuse: Annotated[
-        bool,
-        Meta(description="Whether to reuse an existing upload with the same content."),
-    ] = True
+    reuse: Annotated[bool, about("Whether to reuse an existing upload with the same content.")] = True
     verify: Annotated[
         bool,
-        Meta(
-            description="Whether to read back and hash an upload of an earlier run before reusing it. Otherwise "
+        about(
+            "Whether to read back and hash an upload of an earlier run before reusing it. Otherwise "
             "its name (the SHA-256 of its content), size and line count are trusted; anyone who can write to the "
             "workspace can fake them."
         ),
     ] = False
     reuse_hours: Annotated[
-        Annotated[int, Meta(ge=0)],
-        Meta(
-            description="Hours that an upload must have left to be reused. Tool default: the longest timeout."
-        ),
+        _Natural,
+        about("Hours that an upload must have left to be reused. Tool default: the longest timeout."),
     ] = 168
 
 
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits above which a plan is refused, with the numbers. Each has an override on the command line."""
 
-    max_cancels: Annotated[int, Meta(ge=0, description="Cancels in one plan; duplicates do not count.")] = 10
+    max_cancels: Annotated[_Natural, about("Cancels in one plan; duplicates do not count.")] = 10
     max_cancel_share: Annotated[
         float,
         Meta(ge=0, le=1, description="Share of the active jobs that one plan may cancel, from 3 cancels on."),
     ] = 0.5
     max_new_requests: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
-        Meta(description="Requests that one plan may submit; null for no budget."),
+        _Natural | None, about("Requests that one plan may submit; null for no budget.")
     ] = None
     max_requests_per_day: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
-        Meta(
-            description="Requests that this project may submit within 24 hours, counted from its jobs in the "
+        _Natural | None,
+        about(
+            "Requests that this project may submit within 24 hours, counted from its jobs in the "
             "workspace: a stop for specs that keep changing. null for no limit."
         ),
     ] = None
     max_lost_answers: Annotated[
-        int,
-        Meta(ge=0, description="Answers of running jobs that the cancels of one plan may discard."),
+        _Natural, about("Answers of running jobs that the cancels of one plan may discard.")
     ] = 10_000
     allow_empty: Annotated[
-        bool, Meta(description="Whether a plan may cancel every job because no spec is declared.")
+        bool, about("Whether a plan may cancel every job because no spec is declared.")
     ] = False
     allow_other_workspace: Annotated[
-        bool, Meta(description="Whether to go on if the workspace shows none of the jobs in the ledger.")
+        bool, about("Whether to go on if the workspace shows none of the jobs in the ledger.")
     ] = False
     allow_created_elsewhere: Annotated[
-        bool, Meta(description="Whether to submit work that another project of the workspace has submitted.")
+        bool, about("Whether to submit work that another project of the workspace has submitted.")
     ] = False
-
-
-WEBHOOK_PATTERN: Final = (
-    r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]))"
-    r"(:[0-9]{1,5})?([/?][!-\x22$-~]*)?" + END
-)
-"""https, or plain http to this machine; no user name and no fragment."""
 
 
 class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,26 +193,14 @@ class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     command: Annotated[
         Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None,
-        Meta(
-            description="A program and its arguments, run in the folder of this file without a shell and without "
+        about(
+            "A program and its arguments, run in the folder of this file without a shell and without "
             "the API key. It receives JSON on standard input; exit code 0 means that it was delivered."
         ),
     ] = None
     webhook: Annotated[
-        Annotated[
-            str,
-            Meta(
-                pattern=WEBHOOK_PATTERN,
-                extra_json_schema={
-                    "errorMessage": "not an address to post to",
-                    "x-hint": "`https://host/path`, or `http://localhost:port/path` for a server on this machine",
-                },
-            ),
-        ]
-        | None,
-        Meta(
-            description="A URL that receives the JSON as a POST; a 2xx response means that it was delivered."
-        ),
+        _Webhook | None,
+        about("A URL that receives the JSON as a POST; a 2xx response means that it was delivered."),
     ] = None
     timeout_seconds: Annotated[
         float, Meta(gt=0, le=600, description="Seconds that one delivery may take. Tool default.")
@@ -227,51 +211,39 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The contents of `reconciler.yaml`."""
 
     project: Annotated[
-        str,
-        Meta(
-            pattern=NAME_PATTERN,
-            description="Identifies your jobs: it is written into every job. Set it before the first apply; "
-            f"changing it later resubmits everything. {NAME_RULE}.",
-            extra_json_schema={"errorMessage": "not a project name", "x-hint": NAME_RULE},
+        Annotated[str, matching(NAME_PATTERN, "not a project name", NAME_RULE, end="")],
+        about(
+            "Identifies your jobs: it is written into every job. Set it before the first apply; "
+            f"changing it later resubmits everything. {NAME_RULE}."
         ),
     ]
     specs: Annotated[
-        str,
-        Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it."),
+        str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
     ] = "specs"
     base_url: Annotated[
-        str,
-        Meta(
-            pattern=BASE_URL_PATTERN,
-            description="The API's base URL. https only, except for a server on this machine. On CI, a host other "
-            "than Mistral's must also be set in MISTRAL_BASE_URL: a file in git alone cannot send the key elsewhere.",
-            extra_json_schema={
-                "errorMessage": "not a base URL",
-                "x-hint": "`https://host`, or `http://localhost:port` for a server on this machine",
-            },
+        _BaseUrl,
+        about(
+            "The API's base URL. https only, except for a server on this machine. On CI, a host other "
+            "than Mistral's must also be set in MISTRAL_BASE_URL: a file in git alone cannot send the key elsewhere."
         ),
     ] = API
     ledger: Annotated[
         Literal["local", "git"],
-        Meta(
-            description="Where to keep the record of intended actions and their outcomes: on this host, or also in "
+        about(
+            "Where to keep the record of intended actions and their outcomes: on this host, or also in "
             "a ref of the repository's remote, which every runner and every fresh clone can read."
         ),
     ] = "local"
     ledger_remote: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}" + END,
-            description="The git remote that holds the ref, with `ledger: git`.",
-            extra_json_schema={"errorMessage": "not the name of a git remote", "x-hint": "such as `origin`"},
-        ),
+        Annotated[
+            str,
+            matching(
+                r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not the name of a git remote", "such as `origin`"
+            ),
+        ],
+        about("The git remote that holds the ref, with `ledger: git`."),
     ] = "origin"
-    on_end: Annotated[
-        OnEnd,
-        Meta(description="Notification sent once per ended job; only `apply` sends it."),
-    ] = OnEnd()
-    limits: Annotated[Limits, Meta(description="Limits on sizes, counts and times.")] = Limits()
-    uploads: Annotated[UploadSettings, Meta(description="How input files are kept in the workspace.")] = (
-        UploadSettings()
-    )
-    guards: Annotated[Guards, Meta(description="Limits above which a plan is refused.")] = Guards()
+    on_end: Annotated[OnEnd, about("Notification sent once per ended job; only `apply` sends it.")] = OnEnd()
+    limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
+    uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
+    guards: Annotated[Guards, about("Limits above which a plan is refused.")] = Guards()

@@ -53,11 +53,6 @@ def file_path(file_id: str, part: str = "") -> str:
     return f"{FILES}/{_checked(file_id)}{part}"
 
 
-def given(**parameters: str | None) -> list[tuple[str, str]]:
-    """Return the parameters that are not None, as pairs."""
-    return [(name, value) for name, value in parameters.items() if value is not None]
-
-
 def _checked(an_id: str) -> str:
     if not _ID.fullmatch(an_id):
         raise ReconcilerError(

@@ -6,7 +6,7 @@ a lost answer submits the work twice, and only the caller can check the outcome 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
@@ -26,6 +26,7 @@ BASE_URL: Final = "https://api.mistral.ai"
 TIMEOUT_SECONDS: Final = 30.0
 UPLOAD_TIMEOUT_SECONDS: Final = 300.0
 """Timeout for each piece of an upload, and for the answer after the server has received a large file."""
+_UPLOADS: Final = {"purpose": "batch", "sample_type": "batch_request", "source": "upload"}
 
 
 class Reader:
@@ -81,7 +82,6 @@ class Reader:
         page: int,
         page_size: int = 100,
         order_by: Literal["created", "-created"] = "created",
-        metadata: Mapping[str, str] | None = None,
     ) -> JobPage:
         """Return one page of the jobs that the key can see.
 
@@ -89,15 +89,10 @@ class Reader:
             page: 0-based.
             page_size: how many jobs a page has; the API's upper limit is undocumented.
             order_by: `created` puts the oldest first, so that new jobs do not shift the pages.
-            metadata: only jobs with these pairs. They are sent as query parameters of the same names, as the official
-                SDK does. How the server filters is undocumented: never conclude from such a list that a job does not
-                exist.
         """
-        query = [("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by)]
-        query += (metadata or {}).items()
-        return self._exchange.send_with_retry(
-            Call(method="GET", path=calls.JOBS, query=tuple(query)), wire.read_job_page
-        )
+        query = (("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by))
+        call = Call(method="GET", path=calls.JOBS, query=query)
+        return self._exchange.send_with_retry(call, wire.read_job_page)
 
     def get_job(self, job_id: str) -> Job:
         """Return one job.
@@ -107,28 +102,16 @@ class Reader:
         """
         return self._exchange.send_with_retry(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
 
-    def list_files(
-        self,
-        *,
-        page: int,
-        page_size: int = 100,
-        purpose: str = "batch",
-        sample_type: Sequence[str] = (),
-        source: Sequence[str] = (),
-    ) -> FilePage:
-        """Return one page of the files that the key can see.
+    def list_uploads(self, *, page: int, page_size: int = 100) -> FilePage:
+        """Return one page of the uploaded batch inputs that the key can see.
 
         Args:
             page: 0-based.
             page_size: how many files a page has.
-            purpose: only files uploaded for this purpose.
-            sample_type: `batch_request`, `batch_result`, `batch_error`, …; several mean any of them.
-            source: `upload`, `repository` or `mistral`; several mean any of them.
         """
-        query = [("page", str(page)), ("page_size", str(page_size)), ("purpose", purpose)]
-        query += [("sample_type", word) for word in sample_type] + [("source", word) for word in source]
+        query = {"page": str(page), "page_size": str(page_size)} | _UPLOADS
         return self._exchange.send_with_retry(
-            Call(method="GET", path=calls.FILES, query=tuple(query)), wire.read_file_page
+            Call(method="GET", path=calls.FILES, query=tuple(query.items())), wire.read_file_page
         )
 
     def get_file(self, file_id: str) -> File:
@@ -141,25 +124,17 @@ class Reader:
             Call(method="GET", path=calls.file_path(file_id)), wire.read_file
         )
 
-    def file_content(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a file: `with reader.file_content(id) as pieces: …`, in constant memory.
-
-        Raises:
-            ApiError: on opening, after retries; or from the iterator if the body breaks off. A connection that closes
-                early does not always raise: compare the length with `File.size`.
-        """
-        return self._exchange.streamed(Call(method="GET", path=calls.file_path(file_id, "/content")))
-
-    def file_from(self, file_id: str, *, start: int) -> AbstractContextManager[Content]:
-        """Open a file at an offset: `with reader.file_from(id, start=bytes_already_here) as content: …`.
+    def file_content(self, file_id: str, *, start: int = 0) -> AbstractContextManager[Content]:
+        """Open a file, in constant memory: `with reader.file_content(id, start=bytes_already_here) as content: …`.
 
         Whether the API honours the offset is undocumented: check `content.start`.
 
         Raises:
             RejectedError: 416, the file has no bytes from `start` on.
-            ApiError: as for `file_content`.
+            ApiError: on opening, after retries; or from the pieces if the body breaks off. A connection that closes
+                early does not always raise: compare the length with `File.size`.
         """
-        return self._exchange.continued(
+        return self._exchange.streamed(
             Call(method="GET", path=calls.file_path(file_id, "/content"), start=start)
         )
 
@@ -216,14 +191,11 @@ class Writer(Reader):
             ReconcilerError: the content ends before `size` or cannot be read; the API keeps no part of it.
         """
         outgoing = HashingReader(content, size=size, name=filename, on_progress=on_progress)
-        form = [
-            ("purpose", "batch"),
-            *calls.given(expiry=None if expiry_hours is None else str(expiry_hours), visibility=visibility),
-        ]
+        form = {"purpose": "batch", "expiry": expiry_hours and str(expiry_hours), "visibility": visibility}
         call = Call(
             method="POST",
             path=calls.FILES,
-            form=dict(form),
+            form={name: value for name, value in form.items() if value},
             files={"file": (filename, outgoing, "application/jsonl")},
             least_seconds=UPLOAD_TIMEOUT_SECONDS,
         )

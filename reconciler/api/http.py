@@ -92,22 +92,12 @@ class Exchange:
         return self._retry.call(lambda attempt: self.send_once(call, understand, attempt=attempt))
 
     @contextmanager
-    def streamed(self, call: Call) -> Generator[Iterator[bytes]]:
-        """Open a request that is safe to repeat and yield the answer's body in pieces.
+    def streamed(self, call: Call) -> Generator[Content]:
+        """Open a request that is safe to repeat and yield the answer's body in pieces, with their offset in the whole.
 
         Raises:
             ApiError: on opening, after retries; or from the iterator, without a retry, if the body breaks off.
-        """
-        with ExitStack() as stack:
-            answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
-            yield self._pieces(answer, call)
-
-    @contextmanager
-    def continued(self, call: Call) -> Generator[Content]:
-        """Do as `streamed` does, and add the offset of the pieces in the whole body.
-
-        Raises:
-            ApiError: as for `streamed`; `MalformedAnswerError` for a part other than the requested one.
+            MalformedAnswerError: the answer is a part other than the requested one.
         """
         with ExitStack() as stack:
             answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))

@@ -15,12 +15,12 @@ class CreateJob:
     """A job to create: the body of `POST /v1/batch/jobs`."""
 
     endpoint: str
-    model: str | None = None
-    agent_id: str | None = None
     input_files: tuple[str, ...] = ()
     """Ids of uploaded files."""
     requests: bytes | None = field(default=None, repr=False)
     """Inline requests: a JSON list, sent byte for byte."""
+    model: str | None = None
+    agent_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     timeout_hours: int = 24
 
@@ -49,11 +49,9 @@ class File:
     """`batch_request`, `batch_result`, `batch_error`, …: an open list."""
     source: str | None = None
     num_lines: int | None = None
-    mimetype: str | None = None
-    signature: str | None = None
     expires_at: int | None = None
     visibility: str | None = None
-    deleted: bool = False
+    deleted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

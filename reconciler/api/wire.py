@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from functools import lru_cache
 from typing import Annotated, Any, Final, TypeVar
 
@@ -20,6 +22,7 @@ from reconciler.api import error_text
 from reconciler.api.errors import FROM_A_PROXY, MalformedAnswerError
 from reconciler.api.values import CreateJob, File, FilePage, JobPage
 from reconciler.model import Job, Phase
+from reconciler.model.jobs import Count, Time
 from reconciler.text.sanitize import clean
 
 PHASES: Final = {
@@ -33,9 +36,6 @@ PHASES: Final = {
 }
 """Every status of the description (BatchJobStatus). Any other status is `Phase.UNKNOWN`: Mistral may add some."""
 
-Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
-"""Unix seconds up to the year 9999, the range of `datetime`."""
-Count = Annotated[int, Meta(ge=0, le=2**53)]
 Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
 """Visible ASCII: ids appear unchanged in URLs, tables and logs."""
 
@@ -110,33 +110,19 @@ class _File(Struct, gc=False):
     id: Id
     filename: str
     created_at: Time
-    bytes: Count | None = None
+    size: Count | None = msgspec.field(default=None, name="bytes")
     purpose: str | None = None
     sample_type: str | None = None
     source: str | None = None
     num_lines: Count | None = None
-    mimetype: str | None = None
-    signature: str | None = None
     expires_at: Time | None = None
     visibility: str | None = None
     deleted: bool | None = None
 
     def fold(self) -> File:
-        return File(
-            id=self.id,
-            filename=clean(self.filename),
-            created_at=self.created_at,
-            size=self.bytes,
-            purpose=_cleaned(self.purpose),
-            sample_type=_cleaned(self.sample_type),
-            source=_cleaned(self.source),
-            num_lines=self.num_lines,
-            mimetype=_cleaned(self.mimetype),
-            signature=_cleaned(self.signature),
-            expires_at=self.expires_at,
-            visibility=_cleaned(self.visibility),
-            deleted=bool(self.deleted),
-        )
+        """Return our value of the file, its texts cleaned."""
+        texts = {name: clean(it) for name, it in msgspec.structs.asdict(self).items() if isinstance(it, str)}
+        return msgspec.convert(msgspec.structs.replace(self, **texts), File, from_attributes=True)
 
 
 class _Files(Struct, gc=False):
@@ -149,85 +135,42 @@ class _Deleted(Struct, gc=False):
     deleted: bool | None = True
 
 
-class _Create(Struct, omit_defaults=True):
-    endpoint: str
-    input_files: tuple[str, ...] = ()
-    requests: msgspec.Raw | None = None
-    model: str | None = None
-    agent_id: str | None = None
-    metadata: dict[str, str] | None = None
-    timeout_hours: int | None = None
-
-
 S = TypeVar("S", bound=Struct)
-
-_JOB: Final = msgspec.json.Decoder(BatchJob)
-_JOBS: Final = msgspec.json.Decoder(_Jobs)
-_FILE: Final = msgspec.json.Decoder(_File)
-_FILES: Final = msgspec.json.Decoder(_Files)
-_DELETED: Final = msgspec.json.Decoder(_Deleted)
+T = TypeVar("T")
 
 
-def read_job(body: bytes) -> Job:
-    """Read a BatchJob.
-
-    Raises:
-        MalformedAnswerError: the body is not a BatchJob.
-    """
-    return _decoded(_JOB, body).fold()
+def _reads(kind: type[S], fold: Callable[[S], T]) -> Callable[[bytes], T]:
+    """Return a function that reads a body of this kind, or raises `MalformedAnswerError`."""
+    decoder = msgspec.json.Decoder(kind)
+    return lambda body: fold(_decoded(decoder, body))
 
 
-def read_job_page(body: bytes) -> JobPage:
-    """Read a page of jobs; one without `data` is empty.
-
-    Raises:
-        MalformedAnswerError: the body is not a page of jobs, or one of its jobs is malformed.
-    """
-    page = _decoded(_JOBS, body)
-    return JobPage(jobs=tuple(job.fold() for job in page.data or ()), total=page.total)
-
-
-def read_file(body: bytes) -> File:
-    """Read a file's description.
-
-    Raises:
-        MalformedAnswerError: the body is not a file's description.
-    """
-    return _decoded(_FILE, body).fold()
-
-
-def read_file_page(body: bytes) -> FilePage:
-    """Read a page of files.
-
-    Raises:
-        MalformedAnswerError: the body is not a page of files, or one of its files is malformed.
-    """
-    page = _decoded(_FILES, body)
-    return FilePage(files=tuple(file.fold() for file in page.data or ()), total=page.total)
+read_job: Final = _reads(BatchJob, BatchJob.fold)
+"""Reads a BatchJob."""
+read_job_page: Final = _reads(
+    _Jobs, lambda page: JobPage(jobs=tuple(job.fold() for job in page.data or ()), total=page.total)
+)
+"""Reads a page of jobs; one without `data` is empty, and one malformed job makes the page malformed."""
+read_file: Final = _reads(_File, _File.fold)
+"""Reads a file's description."""
+read_file_page: Final = _reads(
+    _Files, lambda page: FilePage(files=tuple(file.fold() for file in page.data or ()), total=page.total)
+)
+"""Reads a page of files."""
+_read_deleted: Final = _reads(_Deleted, lambda answer: answer.deleted is not False)
 
 
 def read_deleted(body: bytes) -> bool:
-    """Read the answer to a DELETE: False if the API says that it did not delete, True for an empty body (204).
-
-    Raises:
-        MalformedAnswerError: the body is anything else.
-    """
-    return not body or _decoded(_DELETED, body).deleted is not False
+    """Read the answer to a DELETE: False if the API says that it did not delete, True for an empty body (204)."""
+    return not body or _read_deleted(body)
 
 
 def write_create(job: CreateJob) -> bytes:
-    """Return the body of `POST /v1/batch/jobs`, with inline requests byte for byte."""
-    return msgspec.json.encode(
-        _Create(
-            endpoint=job.endpoint,
-            input_files=job.input_files,
-            requests=None if job.requests is None else msgspec.Raw(job.requests),
-            model=job.model,
-            agent_id=job.agent_id,
-            metadata=dict(job.metadata) or None,
-            timeout_hours=job.timeout_hours,
-        )
-    )
+    """Return the body of `POST /v1/batch/jobs` without the empty fields, and with inline requests byte for byte."""
+    body = {field.name: value for field in fields(job) if (value := getattr(job, field.name))}
+    if job.requests is not None:
+        body["requests"] = msgspec.Raw(job.requests)
+    return msgspec.json.encode(body)
 
 
 def _decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
@@ -257,10 +200,6 @@ def _number(text: str) -> object:
     if math.isinf(number) or len(text) > MAX_DIGITS:
         return text
     return int(text) if text.lstrip("-").isdigit() else number
-
-
-def _cleaned(text: str | None) -> str | None:
-    return None if text is None else clean(text)
 
 
 def _describe(error: BatchError) -> str:

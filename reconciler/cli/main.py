@@ -12,39 +12,33 @@ from typing import Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.output.errors import error_text
+from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.streams import configure_streams, flush_streams, write_stderr
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.text.sanitize import clean
 
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "init": (
-        "reconciler.cli.commands.init:init",
-        "Write reconciler.yaml, an example, schemas, workflows.",
-    ),
-    "validate": ("reconciler.cli.commands.validate:validate", "Check the specs and their inputs, offline."),
-    "render": (
-        "reconciler.cli.commands.render:render",
-        "Print the specs with families and defaults expanded.",
-    ),
-    "plan": ("reconciler.cli.commands.plan:plan", "Show what apply would do, and why."),
-    "show": ("reconciler.cli.commands.show:show", "Show a saved plan."),
-    "apply": ("reconciler.cli.commands.apply:apply", "Create what is missing, cancel what was removed."),
-    "status": ("reconciler.cli.commands.status:status", "Show the state of every declared job."),
-    "rerun": ("reconciler.cli.commands.rerun:rerun", "Ask for another run of a job."),
-    "wait": ("reconciler.cli.commands.wait:wait", "Wait until declared jobs have ended."),
-    "history": ("reconciler.cli.commands.history:history", "Show the history of this project's jobs."),
-    "outputs": ("reconciler.cli.commands.outputs:outputs", "Fetch the results of ended jobs."),
-    "jobs": ("reconciler.cli.commands.jobs:jobs", "List, inspect and cancel jobs."),
-    "files": ("reconciler.cli.commands.files:files", "List and delete input files that this tool uploaded."),
-    "doctor": ("reconciler.cli.commands.doctor:doctor", "Check key, host, clock, git and ledger."),
-    "ledger": ("reconciler.cli.commands.ledger:ledger", "Show the ledger, or fetch the shared one."),
-    "ci": ("reconciler.cli.commands.ci:ci", "Run in GitHub Actions."),
-    "schema": ("reconciler.cli.commands.schema:schema", "Print a JSON Schema."),
-    "sandbox": ("reconciler.cli.commands.sandbox:sandbox", "Serve or empty the imitation of the API."),
+COMMANDS: Final[dict[str, str]] = {
+    "init": "Write reconciler.yaml, an example, schemas, workflows.",
+    "validate": "Check the specs and their inputs, offline.",
+    "render": "Print the specs with families and defaults expanded.",
+    "plan": "Show what apply would do, and why.",
+    "show": "Show a saved plan.",
+    "apply": "Create what is missing, cancel what was removed.",
+    "status": "Show the state of every declared job.",
+    "rerun": "Ask for another run of a job.",
+    "wait": "Wait until declared jobs have ended.",
+    "history": "Show the history of this project's jobs.",
+    "outputs": "Fetch the results of ended jobs.",
+    "jobs": "List, inspect and cancel jobs.",
+    "files": "List and delete input files that this tool uploaded.",
+    "doctor": "Check key, host, clock, git and ledger.",
+    "ledger": "Show the ledger, or fetch the shared one.",
+    "ci": "Run in GitHub Actions.",
+    "schema": "Print a JSON Schema.",
+    "sandbox": "Serve or empty the imitation of the API.",
 }
-"""Commands in the order of use, with import path and summary, so that `--help` imports none of them."""
+"""Summaries of the commands in the order of use, so that `--help` imports none of their modules."""
 
 
 class Commands(click.Group):
@@ -58,14 +52,14 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        module = importlib.import_module(f"reconciler.cli.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  likewise
         """Write a line for each command."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -126,7 +120,7 @@ def _run(argv: Sequence[str], env: Environment) -> int:
         write_stderr("interrupted")
         return ExitCode.INTERRUPTED
     except ReconcilerError as error:
-        write_stderr(error_text(error, colour=env.colour("stderr")))
+        write_error(env, error)
         return error.exit_code
     except SystemExit:  # click's answer to a closed pipe: `reconciler --help | head`
         return ExitCode.OK

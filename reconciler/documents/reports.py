@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from reconciler.documents.result_summary import ResultSummary
+from reconciler.documents.result_summary import JobFacts, ResultSummary
 from reconciler.plans.document import JobDoc, PlanDoc
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything in a report."""
+
+
+class _TargetPart(_Part, frozen=True, kw_only=True):
+    """Base of a report on one target."""
+
+    project: str
+    base_url: str
+    sandbox: bool
 
 
 class OutcomeDoc(_Part, frozen=True, kw_only=True):
@@ -40,23 +48,15 @@ class StatusRow(_Part, frozen=True, kw_only=True):
     detail: str
 
 
-class StatusDoc(_Part, frozen=True, kw_only=True):
+class StatusDoc(_TargetPart, frozen=True, kw_only=True):
     """The output of `status --format json`."""
 
-    project: str
-    base_url: str
-    sandbox: bool
     rows: tuple[StatusRow, ...]
 
 
-class WaitDoc(_Part, frozen=True, kw_only=True):
-    """The output of `wait --format json`, and the last part of the output of `apply --wait`."""
+class WaitDoc(StatusDoc, frozen=True, kw_only=True):
+    """The output of `wait --format json`, and the last part of the output of `apply --wait`: the final state."""
 
-    project: str
-    base_url: str
-    sandbox: bool
-    rows: tuple[StatusRow, ...]
-    """The final state of every awaited name."""
     readiness: dict[str, str]
     """The readiness of each name: `done`, `attention`, `pending` (for the next apply), `running`, or `idle`."""
     timed_out: bool
@@ -181,12 +181,9 @@ class PulledJob(_Part, frozen=True, kw_only=True):
     hint: str
 
 
-class PullDoc(_Part, frozen=True, kw_only=True):
+class PullDoc(_TargetPart, frozen=True, kw_only=True):
     """The output of `outputs pull --format json`."""
 
-    project: str
-    base_url: str
-    sandbox: bool
     to: str
     """The destination."""
     running: int
@@ -206,7 +203,7 @@ class CountsDoc(_Part, frozen=True, kw_only=True):
     """Neither answered nor failed."""
 
 
-class EndDoc(_Part, frozen=True, kw_only=True):
+class EndDoc(JobFacts, frozen=True, kw_only=True):
     """The notification about an ended job that `on_end` gets: on standard input, or as the body of a POST."""
 
     v: int = 1
@@ -215,26 +212,10 @@ class EndDoc(_Part, frozen=True, kw_only=True):
     """The same for the same job, so that the receiver can drop a repeated notification."""
     text: str
     """One line of text for people; chat webhooks show it."""
-    project: str
     base_url: str
     sandbox: bool
-    name: str
-    """The spec's name in the job's tags."""
-    job_id: str
-    work: str
-    """The work digest; with `rerun` the run key."""
-    rerun: str
-    attempt: int
-    status: str
-    """The API's own status."""
     phase: str
     """SUCCEEDED, FAILED, TIMED_OUT or CANCELLED."""
-    endpoint: str
-    model: str | None
-    created_at: int
-    """Unix seconds, the server's clock; so are the two below."""
-    started_at: int | None
-    completed_at: int | None
     requests: CountsDoc
     errors: tuple[str, ...]
     """The errors that the API reports."""

@@ -81,12 +81,9 @@ class TroubleDoc(_Part, frozen=True, kw_only=True):
     """Lines with a custom_id that the inputs do not have. Their tokens were used, and the sum includes them."""
 
 
-class ResultSummary(_Part, frozen=True, kw_only=True):
-    """The summary of one job's results."""
+class JobFacts(_Part, frozen=True, kw_only=True):
+    """What the documents about one ended job have in common."""
 
-    v: int = VERSION
-    tool: str
-    """The version of the tool that wrote it."""
     project: str
     name: str
     """The spec's name in the job's tags: the name at the time of the create."""
@@ -103,6 +100,14 @@ class ResultSummary(_Part, frozen=True, kw_only=True):
     """Unix seconds, the server's clock; so are the two below."""
     started_at: int | None
     completed_at: int | None
+
+
+class ResultSummary(JobFacts, frozen=True, kw_only=True):
+    """The summary of one job's results."""
+
+    v: int = VERSION
+    tool: str
+    """The version of the tool that wrote it."""
     pulled_at: float
     """Unix seconds, the clock of the machine that fetched the results."""
     inputs: Literal["local", "uploaded", "none"]
@@ -118,11 +123,6 @@ class ResultSummary(_Part, frozen=True, kw_only=True):
 def lossy(summary: ResultSummary) -> bool:
     """Whether a part of a job's results is lost: a missing file, or lines that could not be used."""
     return summary.trouble != TroubleDoc() or any(file.state == "gone" for file in summary.files)
-
-
-def encode(summary: ResultSummary) -> bytes:
-    """Return the document's bytes."""
-    return msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n"
 
 
 def decode(data: bytes) -> ResultSummary | None:

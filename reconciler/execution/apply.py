@@ -19,9 +19,9 @@ from reconciler.execution.create import create_job_once
 from reconciler.execution.create_result import (
     CreateResult,
     JobCreated,
+    NotCreated,
     NotSent,
     OutcomeUnknown,
-    Rejected,
     TagsAltered,
 )
 from reconciler.execution.lost_create import FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS
@@ -140,9 +140,9 @@ class Applier:
                 self._altered.set()
                 self._env.log("job.tags_altered", name=name, job_id=result.job.id, key=result.key)
                 return Failed(name=name, action=CREATE, error=_altered(result), job=result.job)
-            case Rejected() | NotSent():
+            case NotCreated() | NotSent():
                 self._env.log("job.create_failed", name=name, error=str(result.error))
-                unsent = self._claim_of(create) if isinstance(result, NotSent) else ""
+                unsent = self._op_of(create) if isinstance(result, NotSent) else ""
                 return Failed(name=name, action=CREATE, error=result.error, unsent=unsent)
             case OutcomeUnknown():
                 return Unknown(name=name, action=CREATE, error=result.error, until=result.until)
@@ -150,9 +150,9 @@ class Applier:
                 assert_never(result)
 
     def _skipped(self, create: Create, why: str) -> Skipped:
-        return Skipped(name=create.spec.name, action=CREATE, why=why, unsent=self._claim_of(create))
+        return Skipped(name=create.spec.name, action=CREATE, why=why, unsent=self._op_of(create))
 
-    def _claim_of(self, create: Create) -> str:
+    def _op_of(self, create: Create) -> str:
         return self._run.ops.get(create.spec.run_key, "")
 
     def _create_once(self, create: Create, over: tuple[str, ...]) -> CreateResult:

@@ -10,7 +10,7 @@ Then one POST is sent:
   more. If that response is lost too, the outcome is unknown.
 
 A create that was sent leaves one outcome in the ledger, at its end: a refusal that is followed by a second try would
-close its op for good. A create that was not sent leaves none here; `intents.release` gives back its claim.
+close its op for good. A create that was not sent leaves none here; `intents.withdraw` withdraws its intent.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from reconciler.execution import lost_create
 from reconciler.execution.create_result import (
     CreateResult,
     JobCreated,
+    NotCreated,
     NotSent,
     OutcomeUnknown,
-    Rejected,
     TagsAltered,
 )
+from reconciler.execution.intents import create_intent
 from reconciler.execution.prepared_create import FileIds, PreparedCreate, prepare
-from reconciler.ledger import line_factories
-from reconciler.ledger.lines import CreateIntended, CreateRefused, CreateUnknown, Line
-from reconciler.model import Job
+from reconciler.ledger.lines import CreateConfirmed, CreateRefused, CreateUnknown, Line, job_facts
+from reconciler.model import Job, OwnedJob, tags
 from reconciler.planning.actions import Create
 
 TOO_LATE: Final = NotSent(
@@ -69,7 +69,7 @@ def create_job_once(
     """
     prepared = prepare(run, create, file_ids, over=over)
     result = _send_until_settled(run, prepared, TOO_LATE)
-    if isinstance(result, Rejected) and isinstance(result.error, RejectedError):
+    if isinstance(result, NotCreated) and isinstance(result.error, RejectedError):
         result = _with_renewed_inputs(run, prepared, result, renew)
     if not isinstance(result, NotSent):
         _record(run, prepared, result)
@@ -96,7 +96,10 @@ def _send_until_settled(
 
 
 def _with_renewed_inputs(
-    run: RunContext[Writer], prepared: PreparedCreate, refused: Rejected, renew: Callable[[FileIds], FileIds]
+    run: RunContext[Writer],
+    prepared: PreparedCreate,
+    refused: NotCreated,
+    renew: Callable[[FileIds], FileIds],
 ) -> CreateResult:
     """Send once more, if the refused create named uploads that are gone."""
     file_ids = prepared.request.input_files
@@ -104,7 +107,7 @@ def _with_renewed_inputs(
         renewed = renew(file_ids)
     except ReconcilerError as error:
         message = f"{refused.error}; an input is gone, and could not be uploaded again: {error}"
-        return Rejected(error=ReconcilerError(message, hint=error.hint))
+        return NotCreated(error=ReconcilerError(message, hint=error.hint))
     if renewed == file_ids:
         return refused
     request = replace(prepared.request, input_files=renewed)
@@ -119,12 +122,12 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
     attempt = 1
     while not _too_late(run):
         try:
-            _intend(run, prepared)
+            run.env.ledger.append(create_intent(run, prepared.create, prepared.op))
             return _check(run.api.create_job(prepared.request), prepared)
         except LedgerError as error:
             return NotSent(error=error) if isinstance(known, NotSent) else known
         except RejectedError as error:
-            return Rejected(error=error)
+            return NotCreated(error=error)
         except OutcomeUnknownError as error:
             return _recover(run, prepared, error)
         except (RateLimitedError, UnreachableError) as error:
@@ -132,7 +135,7 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
                 return ended
             attempt += 1
             if not isinstance(known, OutcomeUnknown):  # the outcome of an earlier POST stays unknown
-                known = Rejected(error=error)
+                known = NotCreated(error=error)
     return known
 
 
@@ -147,33 +150,16 @@ def _wait(
     try:
         run.retrier.wait(error, attempt=attempt)
     except ApiError:
-        return Rejected(error=error)
+        return NotCreated(error=error)
     found = lost_create.newest(run, prepared.op)
     return _check(found, prepared, recovered=True) if found else None
 
 
-def _intend(run: RunContext[Writer], prepared: PreparedCreate) -> None:
-    create, source = prepared.create, run.source
-    run.env.ledger.append(
-        CreateIntended(
-            at=run.env.now(),
-            run_id=run.env.run_id,
-            op=prepared.op,
-            name=create.spec.name,
-            work=create.spec.run_key.work,
-            rerun=create.spec.run_key.rerun,
-            attempt=create.attempt,
-            reason=create.reason,
-            commit=source.commit,
-            actor=source.actor,
-            run_url=source.run_url,
-        )
-    )
-
-
 def _check(job: Job, prepared: PreparedCreate, *, recovered: bool = False) -> CreateResult:
     """Check that the tags, which mark the job as ours, came back as they were sent."""
-    altered = next((key for key, value in prepared.tags.items() if job.metadata.get(key) != value), None)
+    altered = next(
+        (key for key, value in tags.write(prepared.tags).items() if job.metadata.get(key) != value), None
+    )
     if altered is not None:
         return TagsAltered(job=job, key=altered)
     return JobCreated(job=job, op=prepared.op, recovered=recovered)
@@ -197,26 +183,17 @@ def _too_late(run: RunContext[Writer]) -> bool:
 def _record(
     run: RunContext[Writer],
     prepared: PreparedCreate,
-    result: JobCreated | TagsAltered | Rejected | OutcomeUnknown,
+    result: JobCreated | TagsAltered | NotCreated | OutcomeUnknown,
 ) -> None:
     """Record the outcome. If the ledger fails now, no duplicate follows: the job's tags still identify it."""
     at, run_id, op = run.env.now(), run.env.run_id, prepared.op
-    spec = prepared.create.spec
     line: Line
     match result:
         case JobCreated() | TagsAltered():
-            line = line_factories.created(
-                result.job,
-                at=at,
-                run_id=run_id,
-                op=op,
-                name=spec.name,
-                run_key=spec.run_key,
-                attempt=prepared.create.attempt,
-                requests=spec.requests,
-                recovered=isinstance(result, JobCreated) and result.recovered,
-            )
-        case Rejected():
+            owned = OwnedJob(result.job, prepared.tags)
+            recovered = isinstance(result, JobCreated) and result.recovered
+            line = CreateConfirmed(at=at, run_id=run_id, op=op, recovered=recovered, **job_facts(owned))
+        case NotCreated():
             line = CreateRefused(at=at, run_id=run_id, op=op, error=str(result.error))
         case OutcomeUnknown():
             # `at` is when the response was lost: the next plan waits until exactly the time that we report.

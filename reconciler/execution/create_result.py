@@ -28,8 +28,8 @@ class TagsAltered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
-    """The create was sent, and no job was created."""
+class NotCreated:
+    """The create was tried, and certainly made no job: the API refused it or was not reached."""
 
     error: ReconcilerError
 
@@ -52,4 +52,4 @@ class OutcomeUnknown:
     """Unix seconds: a run after this time can determine the outcome."""
 
 
-CreateResult: TypeAlias = JobCreated | TagsAltered | Rejected | NotSent | OutcomeUnknown
+CreateResult: TypeAlias = JobCreated | TagsAltered | NotCreated | NotSent | OutcomeUnknown

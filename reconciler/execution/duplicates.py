@@ -40,9 +40,7 @@ def until_listed(
     wait = FIRST_WAIT_SECONDS
     while True:
         observed = look()
-        missing = (
-            made - {owned.job.id for owned in observed.owned} - {it.job.id for it in observed.unreadable}
-        )
+        missing = made - {job.id for job in observed.our_jobs}
         if not missing or env.stop.is_set() or env.monotonic() >= give_up_at:
             break
         env.sleep(min(wait, give_up_at - env.monotonic()))

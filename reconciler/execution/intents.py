@@ -1,4 +1,4 @@
-"""Claims creates in the ledger before anything is sent, and gives back the claims of creates that were not sent."""
+"""Intents of creates: recorded in the ledger before anything is sent, and withdrawn if a create was not sent."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from reconciler.plans.outcomes import Failed, Outcome, Skipped
 
 
 def plan_intents(run: RunContext[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
-    """Return an intent with a new op for every create of a plan."""
-    return tuple(
-        CreateIntended(
-            at=run.env.now(),
-            run_id=run.env.run_id,
-            op=run.env.new_op(),
-            name=create.spec.name,
-            work=create.spec.run_key.work,
-            rerun=create.spec.run_key.rerun,
-            attempt=create.attempt,
-            reason=create.reason,
-            lease=run.limits.deadline_seconds,
-            commit=run.source.commit,
-            actor=run.source.actor,
-            run_url=run.source.run_url,
-        )
-        for create in plan.of(Create)
+    """Return an intent with a new op for every create of a plan, with a lease for as long as it may be sent."""
+    lease = run.limits.deadline_seconds
+    return tuple(create_intent(run, create, run.env.new_op(), lease=lease) for create in plan.of(Create))
+
+
+def create_intent(run: RunContext[Writer], create: Create, op: str, *, lease: float = 0.0) -> CreateIntended:
+    """Return the intent of one create."""
+    return CreateIntended(
+        at=run.env.now(),
+        run_id=run.env.run_id,
+        op=op,
+        name=create.spec.name,
+        work=create.spec.run_key.work,
+        rerun=create.spec.run_key.rerun,
+        attempt=create.attempt,
+        reason=create.reason,
+        lease=lease,
+        commit=run.source.commit,
+        actor=run.source.actor,
+        run_url=run.source.run_url,
     )
 
 
-def release(run: RunContext[Writer], outcomes: Sequence[Outcome]) -> None:
-    """Give back the claims of creates that were not sent, so that no other run waits for them.
+def withdraw(run: RunContext[Writer], outcomes: Sequence[Outcome]) -> None:
+    """Withdraw the intents of creates that were not sent, so that no other run waits for them.
 
     `create` records the outcome of a create that was sent; one with an unknown outcome stays open.
     """

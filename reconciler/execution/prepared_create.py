@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob
 from reconciler.context import RunContext
-from reconciler.model import InlineRequests, tags
+from reconciler.model import InlineRequests, Tags, tags
 from reconciler.planning.actions import Create
 
 FileIds: TypeAlias = tuple[str, ...]
@@ -21,33 +20,30 @@ class PreparedCreate:
 
     create: Create
     op: str
-    tags: Mapping[str, str]
+    tags: Tags
     request: CreateJob
 
 
 def prepare(
     run: RunContext[Writer], create: Create, file_ids: FileIds, *, over: tuple[str, ...] = ()
 ) -> PreparedCreate:
-    """Give a create its op (the claimed one, if the ledger has a claim), its tags and its request."""
+    """Give a create its op (that of the run's intent, if it has recorded one), its tags and its request."""
     spec = create.spec
     op = run.ops.get(spec.run_key) or run.env.new_op()
-    written = tags.write(
-        tags.tags_of(
-            spec, project=run.target.project, attempt=create.attempt, op=op, source=run.source, over=over
-        )
-    )
+    project, attempt = run.target.project, create.attempt
+    marks = tags.tags_of(spec, project=project, attempt=attempt, op=op, source=run.source, over=over)
     inline = next((part.body for part in spec.inputs if isinstance(part, InlineRequests)), None)
     return PreparedCreate(
         create=create,
         op=op,
-        tags=written,
+        tags=marks,
         request=CreateJob(
             endpoint=spec.endpoint,
             model=spec.model,
             agent_id=spec.agent_id,
             input_files=file_ids,
             requests=inline,
-            metadata={**spec.metadata, **written},
+            metadata={**spec.metadata, **tags.write(marks)},
             timeout_hours=spec.timeout_hours,
         ),
     )

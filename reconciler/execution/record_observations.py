@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reconciler.context import ApiT, RunContext
-from reconciler.ledger import line_factories
-from reconciler.ledger.lines import Line
+from reconciler.ledger.lines import CreateConfirmed, Ended, Line, job_facts
 from reconciler.plans.planned_run import PlannedRun
 
 
@@ -21,19 +20,9 @@ def record_observations(run: RunContext[ApiT], planned: PlannedRun) -> None:
     new: list[Line] = []
     for owned in planned.observed.owned:
         job, facts = owned.job, owned.tags
+        about = job_facts(owned)
         if facts.op in in_doubt:
-            line = line_factories.created(
-                job,
-                at=at,
-                run_id=run_id,
-                op=facts.op,
-                name=facts.name,
-                run_key=facts.run_key,
-                attempt=facts.attempt,
-                requests=facts.requests,
-                recovered=True,
-            )
-            new.append(line)
+            new.append(CreateConfirmed(at=at, run_id=run_id, op=facts.op, recovered=True, **about))
         if owned.phase.ended and (job.id not in known or known[job.id].phase is not owned.phase):
-            new.append(line_factories.ended(owned, at=at, run_id=run_id))
+            new.append(Ended(at=at, run_id=run_id, **about))
     run.env.ledger.append(*new)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final, TypeVar
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, NotFoundError
@@ -24,6 +25,9 @@ from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.specs.inputs.blocks import BLOCK, open_regular
 from reconciler.text.plural import pluralize
 from reconciler.workspace import upload_index
+
+T = TypeVar("T")
+LIST: Final = "list"
 
 
 class InputChangedError(ReconcilerError):
@@ -42,8 +46,8 @@ class Uploads:
         self._env = run.env
         self._settings = run.project.settings.uploads
         self._mutex = threading.Lock()
-        self._done: dict[str, Future[str]] = {}
-        self._listing: Future[dict[str, list[File]]] | None = None
+        self._done: dict[str, Future[Any]] = {}
+        """By the digest of an upload's content, and the list by `LIST`."""
         self._reused: dict[str, str] = {}
         """The ids of uploads of earlier runs that are used again, each with the digest of its content."""
         self._gone: set[str] = set()
@@ -67,7 +71,10 @@ class Uploads:
         """
         files = [part for part in spec.inputs if isinstance(part, InputFile)]
         uploaded = [part.id for part in spec.inputs if isinstance(part, UploadedFile)]
-        return (*(self._once(part) for part in files), *uploaded)
+        return (*(self._once(it.sha256, partial(self._id_of, it)) for it in files), *uploaded)
+
+    def _id_of(self, part: InputFile) -> str:
+        return self._found(part) or self._upload(part)
 
     def forget_deleted(self, ids: Iterable[str]) -> bool:
         """Return whether any of these uploads of earlier runs is gone, and forget those: the next `ids` uploads them.
@@ -90,28 +97,30 @@ class Uploads:
             return True
         return file.deleted or not upload_index.not_expired(file, self._env.now())
 
-    def _once(self, part: InputFile) -> str:
+    def _once(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` returns for a key, called by the first thread that needs it, and again if it fails."""
         with self._mutex:
-            ticket = self._done.get(part.sha256)
+            ticket = self._done.get(key)
             mine = ticket is None
             if ticket is None:
-                ticket = self._done[part.sha256] = Future()
+                ticket = self._done[key] = Future()
         if mine:
             try:
-                ticket.set_result(self._found(part) or self._upload(part))
+                ticket.set_result(make())
             except BaseException as error:
                 with self._mutex:
-                    del self._done[part.sha256]
+                    del self._done[key]
                 ticket.set_exception(error)
                 raise
-        return ticket.result()
+        found: T = ticket.result()
+        return found
 
     def _found(self, part: InputFile) -> str | None:
         """Return the id of a usable upload of this content, None if there is none."""
         if not self._settings.reuse:
             return None
         until = self._env.now() + self._settings.reuse_hours * 3600
-        for file in self._listed().get(upload_index.name_of(part.sha256), ()):
+        for file in self._once(LIST, self._list).get(upload_index.name_of(part.sha256), ()):
             if file.id in self._gone or not upload_index.matches(
                 file, part, until=until, visibility=self._settings.visibility
             ):
@@ -130,8 +139,8 @@ class Uploads:
         """Read an upload back and return whether its content has the digest in its name."""
         digest = hashlib.sha256()
         try:
-            with self._run.api.file_content(file.id) as pieces:
-                for piece in pieces:
+            with self._run.api.file_content(file.id) as content:
+                for piece in content.pieces:
                     digest.update(piece)
         except ApiError as error:  # sending it again does no harm
             self._env.log("upload.verify_failed", file_id=file.id, error=str(error))
@@ -141,22 +150,15 @@ class Uploads:
             self._env.log("upload.content_mismatch", file_id=file.id, filename=file.filename, sha256=found)
         return found == part.sha256
 
-    def _listed(self) -> dict[str, list[File]]:
-        """Return our uploads by name, read once; none if they cannot be read, since sending again does no harm."""
-        with self._mutex:
-            ticket, mine = self._listing, self._listing is None
-            if ticket is None:
-                ticket = self._listing = Future()
-        if mine:
-            found: dict[str, list[File]] = {}
-            try:
-                for file in upload_index.list_uploads(self._run.api):
-                    found.setdefault(file.filename, []).append(file)
-            except ApiError as error:
-                self._env.log("uploads.list_failed", error=str(error))
-            finally:
-                ticket.set_result(found)
-        return ticket.result()
+    def _list(self) -> dict[str, list[File]]:
+        """Return our uploads by name; none if they cannot be read, since sending again does no harm."""
+        found: dict[str, list[File]] = {}
+        try:
+            for file in upload_index.list_uploads(self._run.api):
+                found.setdefault(file.filename, []).append(file)
+        except ApiError as error:
+            self._env.log("uploads.list_failed", error=str(error))
+        return found
 
     def _upload(self, part: InputFile) -> str:
         began = self._env.monotonic()

@@ -21,7 +21,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from reconciler.history.from_ledger import STATUS
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import Record
 from reconciler.model import Job, OwnedJob, Unreadable, tags
@@ -238,8 +237,7 @@ def _contradictions(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
             ("run URL", intent.run_url, it.tags.source.run_url),
         ]
     if ended:
-        status = ended.status or STATUS.get(ended.phase, "")
-        pairs.append(("status", status, it.job.status))
+        pairs.append(("status", ended.job.status, it.job.status))
     for what, ledger, tag in dict.fromkeys(pairs):
         if ledger and tag and ledger != tag:
             detail = f"{what}: the ledger says {ledger[:60]}, the job {tag[:60]}"

@@ -40,7 +40,7 @@ class LedgerIndex:
         return (*self.created, *(job_id for job_id in self.ended if job_id not in self.created))
 
     def add(self, lines: Iterable[Line]) -> None:
-        """Add lines. Of several lines of a kind for one op or job, the most complete counts, then the latest."""
+        """Add lines. Of several lines of a kind for one op or job, one counts in any order."""
         for line in lines:
             if isinstance(line, CreateIntended):
                 _put(self.intents, line.op, line)
@@ -67,16 +67,10 @@ def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
 def _weight(
     line: CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded,
 ) -> tuple[bool, float, float, str]:
-    """Return the rank of a line: the more complete line counts, then the later one, then the text decides.
+    """Return the rank of a line: an accepted cancel counts, then the later line, then the text decides.
 
     Of two intents the first counts: it was written before the create was sent.
     """
-    match line:
-        case CreateIntended():
-            return True, -line.at, -line.lease, encode(line)
-        case CreateConfirmed() | Ended():  # lines of an older version of this tool have fewer fields
-            return line.created_at is not None, line.at, 0, encode(line)
-        case CancelEnded():
-            return not line.error, line.at, 0, encode(line)
-        case _:
-            return True, line.at, 0, encode(line)
+    if isinstance(line, CreateIntended):
+        return True, -line.at, -line.lease, encode(line)
+    return not (isinstance(line, CancelEnded) and line.error), line.at, 0, encode(line)

@@ -7,21 +7,43 @@ who cancelled it) and jobs that the API has deleted. Only pulled results have to
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from reconciler.documents.result_summary import ResultSummary
-from reconciler.history.from_ledger import LedgerView
 from reconciler.history.ledger_index import LedgerIndex
-from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, span
-from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended
+from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
+from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
 from reconciler.model import Job, OwnedJob, Unreadable, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that may have been cancelled."""
 UNFINISHED: Final = (None, "CANCELLATION_REQUESTED")
 """The statuses that pulled results correct: an accepted cancel may come too late."""
+SHARED: Final = tuple(name for name in Job.__struct_fields__ if name in Record.__struct_fields__)
+"""The fields of a record that are a job's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerView:
+    """A ledger's lines, their index and the records built from them."""
+
+    index: LedgerIndex
+    """The lines by op and by job id."""
+    records: Mapping[str, Record]
+    """By job id."""
+    lines: tuple[Line, ...] = ()
+    """All of them, in order."""
+
+
+def read_ledger(lines: tuple[Line, ...]) -> LedgerView:
+    """Index the lines of a ledger, and build a record for each job in it."""
+    index = LedgerIndex()
+    index.add(lines)
+    records = {job_id: _from_ledger(job_id, index) for job_id in index.job_ids}
+    return LedgerView(index=index, records=records, lines=lines)
 
 
 def owned_jobs(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
@@ -61,22 +83,52 @@ def _age(record: Record) -> tuple[int, str]:
     return (record.created_at or 0, record.job_id or record.op or "")
 
 
+def _from_ledger(job_id: str, index: LedgerIndex) -> Record:
+    """Return the record of a job that the ledger has as created or ended."""
+    created, ended = index.created.get(job_id), index.ended.get(job_id)
+    line = ended or index.created[job_id]
+    record = _with_job(_of_work(line, job_id=job_id), line.job, line.requests)
+    if ended is None:  # the job as it was created says nothing of its state
+        cancel = index.cancelled.get(job_id)
+        status = cancel.status or None if cancel else None
+        record = replace(record, status=status, succeeded_requests=None, failed_requests=None)
+    if created is None:
+        return record
+    record = replace(record, op=created.op, run_id=created.run_id)
+    return _with_intent(record, index.intents.get(created.op))
+
+
 def _unknown(intent: CreateIntended) -> Record:
-    return Record(
-        name=intent.name,
-        attempt=intent.attempt,
-        status=CREATE_UNKNOWN,
-        created_at=int(intent.at),
-        commit=intent.commit or None,
-        actor=intent.actor or None,
-        run_url=intent.run_url or None,
-        reason=intent.reason,
-        rerun=intent.rerun,
-        work=intent.work,
-        op=intent.op,
-        run_id=intent.run_id,
-        sources=(LEDGER,),
-    )
+    record = _of_work(intent, status=CREATE_UNKNOWN, created_at=int(intent.at), op=intent.op)
+    return _with_intent(record, intent)
+
+
+def _of_work(line: CreateIntended | CreateConfirmed | Ended, **facts: Any) -> Record:  # noqa: ANN401
+    work: dict[str, Any] = {
+        "name": line.name,
+        "attempt": line.attempt,
+        "rerun": line.rerun,
+        "work": line.work,
+    }
+    return Record(**work, **facts, sources=(LEDGER,))
+
+
+def _with_job(record: Record, job: Job, requests: int | None) -> Record:
+    """Add the facts of a job; `requests` is the number submitted."""
+    facts: dict[str, Any] = {name: getattr(job, name) for name in SHARED} | {
+        "model": job.model or job.agent_id or record.model,
+        "queue_seconds": span(job.created_at, job.started_at),
+        "run_seconds": span(job.started_at, job.completed_at),
+        "total_requests": job.total_requests or requests,
+    }
+    return replace(record, **facts)
+
+
+def _with_intent(record: Record, intent: CreateIntended | None) -> Record:
+    """Add the reason and the source of a create."""
+    if intent is None:
+        return record
+    return replace(record, reason=intent.reason, run_id=intent.run_id, **source_of(intent))
 
 
 def _with_list(
@@ -85,24 +137,11 @@ def _with_list(
     """Add the list's facts of a job, which are fresher than the ledger's."""
     facts = read.tags if isinstance(read, OwnedJob) else None
     record = known or Record(name=_name(job), job_id=job.id)
-    record = replace(
-        record,
-        status=job.status,
-        endpoint=job.endpoint,
-        model=job.model or job.agent_id or record.model,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        completed_at=job.completed_at,
-        queue_seconds=span(job.created_at, job.started_at),
-        run_seconds=span(job.started_at, job.completed_at),
-        total_requests=job.total_requests or (facts.requests if facts else record.total_requests),
-        succeeded_requests=job.succeeded_requests,
-        failed_requests=job.failed_requests,
-        sources=(LIST, *record.sources),
-    )
+    record = _with_job(record, job, facts.requests if facts else record.total_requests)
+    record = replace(record, sources=(LIST, *record.sources))
     if facts is None:
         return record
-    intent = index.intents.get(facts.op)
+    record = _with_intent(record, index.intents.get(facts.op))
     return replace(
         record,
         name=facts.name,
@@ -111,11 +150,9 @@ def _with_list(
         dirty=facts.source.dirty if facts.source.commit else None,
         actor=facts.source.actor or record.actor,
         run_url=facts.source.run_url or record.run_url,
-        reason=intent.reason if intent else record.reason,
         rerun=facts.run_key.rerun,
         work=facts.run_key.work,
         op=facts.op,
-        run_id=intent.run_id if intent else record.run_id,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from reconciler.ledger.lines import CancelIntended, CreateIntended
+
 LIST: Final = "list"
 LEDGER: Final = "ledger"
 RESULTS: Final = "results"
@@ -86,3 +88,8 @@ class HistoryDoc(msgspec.Struct, frozen=True, kw_only=True):
 def span(begin: int | None, end: int | None) -> int | None:
     """Return the seconds between two times, at least 0; None if one of them is unknown."""
     return None if begin is None or end is None else max(0, end - begin)
+
+
+def source_of(line: CreateIntended | CancelIntended) -> dict[str, str | None]:
+    """Return the commit, actor and CI run of an intent; None if one is unknown."""
+    return {"commit": line.commit or None, "actor": line.actor or None, "run_url": line.run_url or None}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, TypeAlias, cast
+from functools import cache
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -14,6 +16,13 @@ from reconciler.text.plural import DAY
 from reconciler.text.timestamps import rfc3339
 
 SHARE: Final = 0.95
+SUMS: Final = {
+    "requests": "total_requests",
+    "requests_succeeded": "succeeded_requests",
+    "requests_failed": "failed_requests",
+    "tokens": "total_tokens",
+}
+"""The fields of a group that are sums, and the fields of a record that they sum."""
 
 
 class GroupDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,96 +69,62 @@ class StatsDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MONTH: Final = len("2026-11")
-Fact: TypeAlias = tuple[str | None, int | None, int | None, int | None, int | None, int | None, int | None]
-"""A record's status, queue and run seconds, requests (total, succeeded, failed) and tokens."""
 
 
 def groups(records: Iterable[Record]) -> tuple[GroupDoc, ...]:
     """Return every group, `all` first."""
     found = tuple(records)
-    facts: list[Fact] = [
-        (
-            it.status,
-            it.queue_seconds,
-            it.run_seconds,
-            it.total_requests,
-            it.succeeded_requests,
-            it.failed_requests,
-            it.total_tokens,
-        )
-        for it in found
-    ]
+    month = cache(lambda day: "?" if day is None else rfc3339(day * DAY)[:_MONTH])
     return (
-        _group("all", "all", facts),
-        *_grouped("name", [it.name for it in found], facts),
-        *_grouped("model", [it.model or "?" for it in found], facts),
-        *_grouped("month", _months(found), facts),
+        _group("all", "all", found),
+        *_grouped("name", [it.name for it in found], found),
+        *_grouped("model", [it.model or "?" for it in found], found),
+        *_grouped("month", [month(it.created_at and it.created_at // DAY) for it in found], found),
     )
 
 
-def _months(records: Sequence[Record]) -> list[str]:
-    days = [None if it.created_at is None else it.created_at // DAY for it in records]
-    names = {day: "?" if day is None else rfc3339(day * DAY)[:_MONTH] for day in set(days)}
-    return [names[day] for day in days]
-
-
 def _grouped(
-    by: Literal["name", "model", "month"], keys: Sequence[str], facts: Sequence[Fact]
+    by: Literal["name", "model", "month"], keys: Sequence[str], records: Sequence[Record]
 ) -> Iterable[GroupDoc]:
-    found: dict[str, list[Fact]] = defaultdict(list)
-    for key, fact in zip(keys, facts, strict=True):
-        found[key].append(fact)
+    found: dict[str, list[Record]] = defaultdict(list)
+    for key, record in zip(keys, records, strict=True):
+        found[key].append(record)
     return (_group(by, key, found[key]) for key in sorted(found))
 
 
-def _group(by: Literal["all", "name", "model", "month"], key: str, facts: Sequence[Fact]) -> GroupDoc:
-    statuses, *numbers = zip(*facts, strict=True) if facts else ((),) * 7
-    queue, run, requests, right, wrong, tokens = map(_known, numbers)
-    queue, run = sorted(queue), sorted(run)
-    ended = Counter(statuses)
+def _group(by: Literal["all", "name", "model", "month"], key: str, records: Sequence[Record]) -> GroupDoc:
+    def known(field: str) -> list[int]:
+        return [value for it in records if (value := getattr(it, field)) is not None]
+
+    ended = Counter(it.status for it in records)
     succeeded, failed, timed_out = ended["SUCCESS"], ended["FAILED"], ended["TIMEOUT_EXCEEDED"]
     judged = succeeded + failed + timed_out
+    queue, run = sorted(known("queue_seconds")), sorted(known("run_seconds"))
+    sums: dict[str, Any] = {}
+    for name, field in SUMS.items():
+        numbers = known(field)
+        sums |= {name: sum(numbers) if numbers else None, f"{name}_unknown": len(records) - len(numbers)}
     return GroupDoc(
         by=by,
         key=key,
-        jobs=len(facts),
+        jobs=len(records),
         succeeded=succeeded,
         failed=failed,
         timed_out=timed_out,
         cancelled=ended["CANCELLED"],
-        other=len(facts) - judged - ended["CANCELLED"],
+        other=len(records) - judged - ended["CANCELLED"],
         success_rate=succeeded / judged if judged else None,
         queue_seconds_median=median(queue),
         queue_seconds_p95=percentile(queue, SHARE),
         run_seconds_median=median(run),
         run_seconds_p95=percentile(run, SHARE),
-        requests=_sum(requests),
-        requests_succeeded=_sum(right),
-        requests_failed=_sum(wrong),
-        tokens=_sum(tokens),
-        requests_unknown=len(facts) - len(requests),
-        requests_succeeded_unknown=len(facts) - len(right),
-        requests_failed_unknown=len(facts) - len(wrong),
-        tokens_unknown=len(facts) - len(tokens),
+        **sums,
     )
-
-
-def _known(column: Sequence[int | None]) -> Sequence[int]:
-    if None in column:
-        return [it for it in column if it is not None]
-    return cast("Sequence[int]", column)
-
-
-def _sum(numbers: Sequence[int]) -> int | None:
-    return sum(numbers) if numbers else None
 
 
 def median(ordered: Sequence[int]) -> float | None:
     """Return the median of sorted numbers."""
-    if not ordered:
-        return None
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return statistics.median(ordered) if ordered else None
 
 
 def percentile(ordered: Sequence[int], share: float) -> float | None:

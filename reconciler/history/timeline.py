@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, get_args
 
 import msgspec
 
-from reconciler.history.record import LEDGER, LIST, Record
+from reconciler.history.record import LEDGER, LIST, Record, source_of
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -22,14 +22,15 @@ from reconciler.text.plural import pluralize
 
 What = Literal[
     "committed",
-    "created",
     "create_refused",
     "create_unknown",
+    "created",
     "started",
     "cancel_asked",
     "cancel_refused",
     "ended",
 ]
+"""Entries of one second are in this order."""
 
 
 class EntryDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,35 +82,14 @@ def timeline_entries(
     for record in mine:
         found += _of_job(name, record)
     found += _of_lines(name, {record.job_id for record in mine}, lines)
-    return tuple(sorted(found, key=lambda it: (it.at, _ORDER[it.what], it.job_id or "", it.detail)))
-
-
-_ORDER = {
-    what: at
-    for at, what in enumerate(
-        (
-            "committed",
-            "create_refused",
-            "create_unknown",
-            "created",
-            "started",
-            "cancel_asked",
-            "cancel_refused",
-            "ended",
-        )
+    return tuple(
+        sorted(found, key=lambda it: (it.at, get_args(What).index(it.what), it.job_id or "", it.detail))
     )
-}
 
 
 def _committed(commit: Commit) -> EntryDoc:
-    return EntryDoc(
-        at=commit.at,
-        what="committed",
-        source="git",
-        detail=commit.subject,
-        commit=commit.id,
-        actor=commit.author,
-    )
+    about = {"detail": commit.subject, "commit": commit.id, "actor": commit.author}
+    return EntryDoc(at=commit.at, what="committed", source="git", **about)
 
 
 def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
@@ -134,13 +114,8 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
     if it.started_at is not None:
         yield EntryDoc(at=it.started_at, what="started", source=source, job_id=it.job_id)
     if it.completed_at is not None:
-        numbers = [
-            it.status or "?",
-            _counted(it.succeeded_requests, "ok"),
-            _counted(it.failed_requests, "failed"),
-        ]
-        numbers.append(_counted(it.total_tokens, "tokens"))
-        detail = " · ".join(numbers)
+        numbers = {"ok": it.succeeded_requests, "failed": it.failed_requests, "tokens": it.total_tokens}
+        detail = " · ".join([it.status or "?", *(_counted(number, noun) for noun, number in numbers.items())])
         yield EntryDoc(at=it.completed_at, what="ended", source=source, job_id=it.job_id, detail=detail)
 
 
@@ -154,43 +129,30 @@ def _of_lines(name: str, jobs: set[str | None], lines: Iterable[Line]) -> Iterat
     intents = {it.op: it for it in known if isinstance(it, CreateIntended) and it.name == name}
     for lost in _came_to_nothing(known):
         if intent := intents.get(lost.op):
-            yield EntryDoc(
-                at=int(lost.at),
-                what="create_refused" if isinstance(lost, CreateRefused) else "create_unknown",
-                source="ledger",
-                detail=f"{intent.reason} · attempt {intent.attempt} · {lost.error}",
-                commit=intent.commit or None,
-                actor=intent.actor or None,
-                run_url=intent.run_url or None,
-            )
+            what: What = "create_refused" if isinstance(lost, CreateRefused) else "create_unknown"
+            yield _entry(lost, what, f"{intent.reason} · attempt {intent.attempt} · {lost.error}", by=intent)
     for line in known:
         if isinstance(line, CancelIntended) and line.job_id in jobs:
-            yield EntryDoc(
-                at=int(line.at),
-                what="cancel_asked",
-                source="ledger",
-                job_id=line.job_id,
-                detail=line.reason,
-                commit=line.commit or None,
-                actor=line.actor or None,
-                run_url=line.run_url or None,
-            )
+            yield _entry(line, "cancel_asked", line.reason, job_id=line.job_id, by=line)
         elif isinstance(line, CancelEnded) and line.error and line.job_id in jobs:
-            at = int(line.at)
-            yield EntryDoc(
-                at=at, what="cancel_refused", source="ledger", job_id=line.job_id, detail=line.error
-            )
+            yield _entry(line, "cancel_refused", line.error, job_id=line.job_id)
 
 
-def _came_to_nothing(lines: Iterable[Line]) -> Iterable[CreateRefused | CreateUnknown]:
+def _entry(
+    line: Line,
+    what: What,
+    detail: str,
+    *,
+    job_id: str | None = None,
+    by: CreateIntended | CancelIntended | None = None,
+) -> EntryDoc:
+    who = source_of(by) if by else {}
+    return EntryDoc(at=int(line.at), what=what, source="ledger", job_id=job_id, detail=detail, **who)
+
+
+def _came_to_nothing(lines: Sequence[Line]) -> Iterable[CreateRefused | CreateUnknown]:
     """Return the line of each create without a job: its refusal, else its unknown outcome."""
-    found: dict[str, CreateRefused | CreateUnknown] = {}
-    created = set()
-    for line in lines:
-        if isinstance(line, CreateConfirmed):
-            created.add(line.op)
-        elif isinstance(line, CreateRefused):
-            found[line.op] = line
-        elif isinstance(line, CreateUnknown):
-            found.setdefault(line.op, line)
-    return [line for op, line in found.items() if op not in created]
+    created = {line.op for line in lines if isinstance(line, CreateConfirmed)}
+    unknown = {line.op: line for line in lines if isinstance(line, CreateUnknown)}
+    refused = {line.op: line for line in lines if isinstance(line, CreateRefused)}
+    return [line for op, line in (unknown | refused).items() if op not in created]

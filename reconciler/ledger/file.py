@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.lines import CreateIntended, Line, blocks, decode, encode
+from reconciler.ledger.lines import CreateIntended, Line, decode, encode
 
 NAME = "ledger.jsonl"
 
@@ -35,29 +34,27 @@ class FileLedger:
         Raises:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
         """
-        try:
-            with self.path.open("rb") as file:
-                return tuple(chain.from_iterable(blocks(file)))
-        except FileNotFoundError:
-            return ()
-        except OSError as error:
-            raise LedgerError(
-                f"the ledger {self.path} cannot be read: {error.strerror}",
-                hint="make it readable; or delete it, with weaker duplicate protection from the tags alone",
-            ) from error
+        return tuple(line for row in self._rows() if (line := decode(row)) is not None)
 
     def unread(self) -> int:
         """Count the lines that `read` skips because they are incomplete or not ours; 0 if there is no ledger.
 
         Raises:
-            LedgerError: a newer version of this tool wrote some of it.
-            OSError: the file cannot be read.
+            LedgerError: as for `read`.
         """
+        return sum(decode(row) is None for row in self._rows() if row.strip())
+
+    def _rows(self) -> Iterator[str]:
         try:
-            with self.path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-                return sum(not row.isspace() and decode(row.rstrip("\r\n")) is None for row in file)
+            with self.path.open("rb") as file:
+                yield from (row.decode(errors="replace") for row in file)
         except FileNotFoundError:
-            return 0
+            return
+        except OSError as error:
+            raise LedgerError(
+                f"the ledger {self.path} cannot be read: {error.strerror}",
+                hint="make it readable; or delete it, with weaker duplicate protection from the tags alone",
+            ) from error
 
     def append(self, *lines: Line) -> None:
         """Record lines durably, in one write.

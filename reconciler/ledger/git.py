@@ -82,17 +82,16 @@ class SharedLedger:
         if before and not self._contains(tip, before):
             why = "the commit that the shared ledger lost cannot be kept as proof"
             self._git("update-ref", f"{LOST}/{before[:12]}", before, why=why)
-        if before and not tip:
-            self._git("update-ref", "-d", TRACKING, why="the ledger cannot be fetched")
-        elif tip not in ("", before):
-            self._git("update-ref", TRACKING, tip, why="the ledger cannot be fetched")
+        if tip != before:
+            change = (TRACKING, tip) if tip else ("-d", TRACKING)
+            self._git("update-ref", *change, why="the ledger cannot be fetched")
         return tip
 
     def problems_in_the_past(self, tip: str) -> list[str]:
         """Return what is wrong with the history of the ref up to a commit: removed lines and rewritten commits."""
         changed = self.changed_past(tip) if tip else ""
-        taken = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
-        return taken + [
+        removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
+        return removed + [
             f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
             for lost in self.lost(tip)
         ]
@@ -157,9 +156,8 @@ class SharedLedger:
             if not isinstance(error, LockedError) and any(it.startswith("!") for it in text.splitlines()):
                 raise ConflictError(text)
             raise error
-        self._run(
-            "update-ref", TRACKING, commit
-        )  # the push succeeded; if this fails, the next fetch reports it
+        # The push succeeded; if this fails, the next fetch reports it.
+        self._run("update-ref", TRACKING, commit)
         return commit
 
     def locks(self) -> tuple[Lock, ...]:

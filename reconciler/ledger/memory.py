@@ -20,9 +20,7 @@ from reconciler.ledger.lines import (
     CreateUnknown,
     Ended,
     Line,
-    NotificationClaimed,
-    NotificationDelivered,
-    NotificationsEnabled,
+    NotificationLine,
 )
 from reconciler.model import Phase, RunKey
 
@@ -48,7 +46,7 @@ class Memory:
     """What is remembered about one target. The order of the lines does not matter."""
 
     open_creates: tuple[CreateIntended, ...] = ()
-    """Creates that were claimed or sent and have no known outcome; `at` is the last time at which each may be sent."""
+    """Creates that were intended or sent and have no known outcome; `at` is the last time at which each may be sent."""
     jobs: Mapping[str, Remembered] = field(default_factory=dict)
     """By job id."""
     made: frozenset[str] = frozenset()
@@ -141,12 +139,12 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             case Ended():
                 known = jobs.get(line.job_id)
                 at, op = (known.at, known.op) if known else (line.at, "")
-                jobs[line.job_id] = _remembered(line, at=at, op=op, phase=_phase(line.phase))
+                jobs[line.job_id] = _remembered(line, at=at, op=op, phase=line.job.phase)
             case CancelIntended() | CancelEnded():
                 cancels.append(line)
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
-            case NotificationsEnabled() | NotificationClaimed() | NotificationDelivered():
+            case NotificationLine():
                 pass  # notifications decide nothing about a job: `ledger.notifications`
             case _:
                 assert_never(line)
@@ -173,10 +171,6 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
         elif not line.error:
             runs.setdefault(line.job_id, line.run_id)
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
-
-
-def _phase(word: str) -> Phase:
-    return Phase(word) if word in Phase.__members__ else Phase.UNKNOWN
 
 
 def _remembered(

@@ -6,7 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
+from reconciler.ledger.lines import (
+    Line,
+    NotificationClaimed,
+    NotificationDelivered,
+    NotificationLine,
+    NotificationsEnabled,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +40,7 @@ def read_notifications(lines: Iterable[Line]) -> NotificationLog:
 
     A failure releases only the claim of its own run, because the clocks of two hosts do not show which came first.
     """
-    relevant = {
-        line
-        for line in lines
-        if isinstance(line, NotificationsEnabled | NotificationClaimed | NotificationDelivered)
-    }
+    relevant = {line for line in lines if isinstance(line, NotificationLine)}
     deliveries: dict[str, DeliveryState] = defaultdict(DeliveryState)
     failed: dict[tuple[str, str], float] = {}
     for line in relevant:

@@ -14,7 +14,7 @@ from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import ConflictError, SharedLedger
 from reconciler.ledger.git_lock import LockedError
-from reconciler.ledger.lines import Line
+from reconciler.ledger.lines import Line, union
 
 MAX_TRIES: Final = 10
 """How often a push is tried, because others push or fetch at the same time."""
@@ -57,7 +57,7 @@ class ReplicatedLedger:
             LedgerError: the remote cannot be reached, or a newer version of this tool wrote.
         """
         self._tip = self._unlocked(self._shared.fetch)
-        return tuple(dict.fromkeys((*self._shared.read(self._tip), *self._local.read())))
+        return union(self._shared.read(self._tip), self._local.read())
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""

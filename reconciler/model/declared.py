@@ -29,6 +29,9 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     line: int
     """1-based."""
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
 
 class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     """A local JSONL file that was read and checked."""
@@ -230,9 +233,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     """The selected names; None for all. Names that are not selected still count as declared."""
     later: Mapping[str, NotYetStarted] = {}
     """The jobs whose first period has not begun, by name: not wanted yet, but declared."""
-    contained_commits: frozenset[str] | None = None
-    """The commits, among those that jobs name, that are HEAD or its ancestors; None without a checkout."""
-    descendant_commits: frozenset[str] = frozenset()
-    """The commits, among those that jobs name, that contain HEAD: this checkout is older than they are."""
+    ancestry: Ancestry = Ancestry()
+    """Of the commits that jobs name."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: other checkouts of it do not have these changes."""

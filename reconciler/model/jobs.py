@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+END_OF_TIME: Final = 253_402_300_800
+"""The year 10000, which `datetime` cannot represent."""
+
+Time: TypeAlias = Annotated[int, Meta(ge=0, lt=END_OF_TIME)]
+"""Unix seconds."""
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Phase(StrEnum):
@@ -23,6 +30,10 @@ class Phase(StrEnum):
     UNKNOWN = "UNKNOWN"
     """Any status that this version does not know. It causes no create and no cancel."""
 
+    @classmethod
+    def _missing_(cls, _: object) -> Phase:
+        return cls.UNKNOWN
+
     @property
     def ended(self) -> bool:
         """Whether the phase is final. UNKNOWN is not."""
@@ -32,7 +43,7 @@ class Phase(StrEnum):
 _ENDED: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED})
 
 
-class Job(Struct, frozen=True, kw_only=True, gc=False):
+class Job(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A batch job as the API returns it. The API does not return `timeout_hours`."""
 
     id: str
@@ -48,15 +59,15 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     error_file: str | None = None
     errors: tuple[str, ...] = ()
     """The API's error messages, cleaned."""
-    created_at: int
+    created_at: Time
     """Unix seconds, the server's clock, as in the two below."""
-    started_at: int | None = None
-    completed_at: int | None = None
-    total_requests: int = 0
+    started_at: Time | None = None
+    completed_at: Time | None = None
+    total_requests: Count = 0
     """0 until the server has validated the input."""
-    completed_requests: int = 0
-    succeeded_requests: int = 0
-    failed_requests: int = 0
+    completed_requests: Count = 0
+    succeeded_requests: Count = 0
+    failed_requests: Count = 0
 
     @property
     def answered_requests(self) -> int:

@@ -136,6 +136,11 @@ class Observed(Struct, frozen=True, kw_only=True):
     snapshot_taken_at: float | None = None
     """Unix seconds: when the jobs of a snapshot were read; None if there is no snapshot."""
 
+    @property
+    def our_jobs(self) -> tuple[Job, ...]:
+        """The jobs of this project, whether their tags can be read or not."""
+        return (*(it.job for it in self.owned), *(it.job for it in self.unreadable))
+
     def merge_earlier(self, earlier: Observed) -> Observed:
         """Add the jobs that an earlier read saw and this one did not: they may have moved between two pages."""
         seen = self.missing_ids.union(

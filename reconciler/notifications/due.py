@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from reconciler.documents.reports import CountsDoc, EndDoc
 from reconciler.ledger.notifications import DeliveryState, NotificationLog
@@ -58,11 +59,10 @@ def document(owned: OwnedJob, target: Target, *, run_id: str) -> EndDoc:
     )
     return msgspec.convert(
         owned.facts()
+        | structs.asdict(target)
         | {
             "id": f"{job.id}:{job.status}",
             "text": clean(f"{tags.project}: {tags.name} ended, {job.status} ({', '.join(counted)}){why}"),
-            "base_url": target.base_url,
-            "sandbox": target.sandbox,
             "requests": requests,
             "commit": tags.source.commit,
             "actor": tags.source.actor,

@@ -7,7 +7,7 @@ well. `execution` depends on the class of an action, never on its reason: reason
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -16,69 +16,53 @@ from reconciler.planning.standing import Standing
 
 
 class Reason(StrEnum):
-    """Why something is decided. `REASONS` explains each."""
+    """Why something is decided, with its explanation. `docs/planner.md` lists them."""
 
-    NEW = "new"
-    CHANGED = "changed"
-    RERUN = "rerun"
-    RETRY = "retry"
-    RESTORED = "restored"
-    REMOVED = "removed"
-    SUPERSEDED = "superseded"
-    SUSPENDED = "suspended"
-    DUPLICATE = "duplicate"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    ADOPTED = "adopted"
-    NOT_ADOPTED = "not_adopted"
-    RENAMED = "renamed"
-    RECORD_GONE = "record_gone"
-    UNREADABLE = "unreadable"
-    NEWER_TOOL = "newer_tool"
-    UNKNOWN_STATUS = "unknown_status"
-    OTHER_HISTORY = "other_history"
-    CHECKOUT_BEHIND = "checkout_behind"
-    KEPT = "kept"
-    WAITING = "waiting"
-    UNSETTLED = "unsettled"
-    STOPPING = "stopping"
-    CANCELLED = "cancelled"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    QUOTA = "quota"
+    explanation: str
 
+    def __new__(cls, value: str, explanation: str) -> Self:
+        """Return a reason with its explanation."""
+        reason = str.__new__(cls, value)
+        reason._value_, reason.explanation = value, explanation
+        return reason
 
-REASONS: dict[Reason, str] = {
-    Reason.NEW: "declared, and never submitted before",
-    Reason.CHANGED: "the work differs from the last job of this name: inputs, model or endpoint",
-    Reason.RERUN: "`rerun` changed: the same work is submitted again",
-    Reason.RETRY: "the last attempt failed with a status that `retry.on` lists, and attempts are left",
-    Reason.RESTORED: "this tool cancelled it, and it is declared again",
-    Reason.REMOVED: "no longer declared",
-    Reason.SUPERSEDED: "the spec now declares other work",
-    Reason.SUSPENDED: "the spec says `suspend: true`",
-    Reason.DUPLICATE: "two jobs do the same work; the older one, or the one that succeeded, stays",
-    Reason.RUNNING: "it is queued or running",
-    Reason.SUCCEEDED: "it has succeeded",
-    Reason.ADOPTED: "it has no tags, and the spec's `adopt` says that it does or did this work",
-    Reason.NOT_ADOPTED: "the job that `adopt` names does not exist, belongs to another project, or did other work",
-    Reason.RENAMED: "another spec now declares the same work, so the job belongs to that spec",
-    Reason.RECORD_GONE: "the ledger has a job that no longer exists in this workspace",
-    Reason.UNREADABLE: "the tags of a job of this name cannot be read",
-    Reason.NEWER_TOOL: "a newer version of this tool wrote a job of this name",
-    Reason.UNKNOWN_STATUS: "the API reports a status that this version does not know",
-    Reason.OTHER_HISTORY: "the job was created from a commit that this checkout does not contain",
-    Reason.CHECKOUT_BEHIND: "the last job of this name was created from a commit that contains this checkout",
-    Reason.KEPT: "no longer declared, and `on_remove: keep` lets it continue",
-    Reason.WAITING: "a running job of this name has to end first",
-    Reason.UNSETTLED: "a create of this work was sent, and its outcome is not known yet",
-    Reason.STOPPING: "it is being cancelled",
-    Reason.CANCELLED: "cancelled by hand, or by a run whose record is missing",
-    Reason.PARTIAL: "it ended early with some answers, which a retry would submit and pay for again",
-    Reason.FAILED: "it failed, and no attempt is left",
-    Reason.QUOTA: "too many requests are pending: the workspace, or this project's share of it, has no room",
-}
-"""The explanation of each reason. `docs/planner.md` lists them."""
+    NEW = "new", "declared, and never submitted before"
+    CHANGED = "changed", "the work differs from the last job of this name: inputs, model or endpoint"
+    RERUN = "rerun", "`rerun` changed: the same work is submitted again"
+    RETRY = "retry", "the last attempt failed with a status that `retry.on` lists, and attempts are left"
+    RESTORED = "restored", "this tool cancelled it, and it is declared again"
+    REMOVED = "removed", "no longer declared"
+    SUPERSEDED = "superseded", "the spec now declares other work"
+    SUSPENDED = "suspended", "the spec says `suspend: true`"
+    DUPLICATE = "duplicate", "two jobs do the same work; the older one, or the one that succeeded, stays"
+    RUNNING = "running", "it is queued or running"
+    SUCCEEDED = "succeeded", "it has succeeded"
+    ADOPTED = "adopted", "it has no tags, and the spec's `adopt` says that it does or did this work"
+    NOT_ADOPTED = (
+        "not_adopted",
+        "the job of `adopt` does not exist, belongs to another project, or did other work",
+    )
+    RENAMED = "renamed", "another spec now declares the same work, so the job belongs to that spec"
+    RECORD_GONE = "record_gone", "the ledger has a job that no longer exists in this workspace"
+    UNREADABLE = "unreadable", "the tags of a job of this name cannot be read"
+    NEWER_TOOL = "newer_tool", "a newer version of this tool wrote a job of this name"
+    UNKNOWN_STATUS = "unknown_status", "the API reports a status that this version does not know"
+    OTHER_HISTORY = "other_history", "the job was created from a commit that this checkout does not contain"
+    CHECKOUT_BEHIND = (
+        "checkout_behind",
+        "the last job of this name comes from a commit that contains this checkout",
+    )
+    KEPT = "kept", "no longer declared, and `on_remove: keep` lets it continue"
+    WAITING = "waiting", "a running job of this name has to end first"
+    UNSETTLED = "unsettled", "a create of this work was sent, and its outcome is not known yet"
+    STOPPING = "stopping", "it is being cancelled"
+    CANCELLED = "cancelled", "cancelled by hand, or by a run whose record is missing"
+    PARTIAL = "partial", "it ended early with some answers, which a retry would submit and pay for again"
+    FAILED = "failed", "it failed, and no attempt is left"
+    QUOTA = (
+        "quota",
+        "too many requests are pending: the workspace, or this project's share of it, has no room",
+    )
 
 
 class Change(Struct, frozen=True):

@@ -17,7 +17,7 @@ from typing import Final
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Remembered
 from reconciler.model import OwnedJob, Phase
-from reconciler.planning.jobs_of_name import JobsOfName
+from reconciler.planning.name_facts import NameFacts
 
 OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
 """Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
@@ -26,7 +26,7 @@ BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
 """Phases of a job that ended by itself and has not succeeded."""
 
 
-class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
+class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     """The facts about one name, and what follows from them about its wanted work."""
 
     @cached_property
@@ -77,7 +77,7 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
     def at_rest(self) -> bool:
         """Whether the wanted work has neither succeeded nor a job that still may."""
         live = self.succeeded or self.running or self.stopping or self.unsettled is not None
-        return self.declared and not live
+        return self.work_is_wanted and not live
 
     # What memory knows.
 
@@ -233,7 +233,11 @@ class Case(JobsOfName, frozen=True, kw_only=True, dict=True):
         """The last job of this name, if it was created from a commit that came after this checkout."""
         created = (owned for owned in self.jobs if not owned.adopted)
         last = max(created, key=lambda owned: owned.job.age_key, default=None)
-        return last if last is not None and last.tags.source.commit in self.descendant_commits else None
+        return (
+            last
+            if last is not None and last.tags.source.commit in self.declared.ancestry.descendants
+            else None
+        )
 
 
 def rank(owned: OwnedJob) -> tuple[int, int, str]:

@@ -17,8 +17,8 @@ from reconciler.settings import Guards
 from reconciler.text.plural import DAY, pluralize
 
 
-class Refusal(Struct, frozen=True, kw_only=True):
-    """Why a plan is not applied."""
+class Refusal(Struct, frozen=True):
+    """A guard that refuses the plan."""
 
     guard: str
     message: str
@@ -26,20 +26,12 @@ class Refusal(Struct, frozen=True, kw_only=True):
     """The override, and the setting if there is one."""
 
 
-class GuardReading(Struct, frozen=True, kw_only=True):
-    """The number that a guard counts in a plan, and the largest that it allows."""
+class GuardReading(Struct, frozen=True):
+    """The number that a guard counts in the plan, and the largest that it allows."""
 
     guard: str
     value: float
     limit: float
-
-
-class GuardOverrides(Struct, frozen=True, kw_only=True):
-    """What the settings or the command line allow."""
-
-    empty: bool = False
-    other_workspace: bool = False
-    created_elsewhere: bool = False
 
 
 class GuardInput(Struct, frozen=True, kw_only=True):
@@ -50,7 +42,6 @@ class GuardInput(Struct, frozen=True, kw_only=True):
     observed: Observed
     memory: Memory
     settings: Guards
-    overrides: GuardOverrides
     now: float = 0.0
     """Wall clock, Unix seconds."""
 
@@ -86,132 +77,107 @@ MIN_CANCELS_FOR_SHARE: Final = 3
 """Fewer cancels than this are never refused for their share."""
 
 
-def empty(guard_input: GuardInput) -> Refusal | None:
+def _above(guard: str, number: int, limit: int | None, message: str) -> Refusal | None:
+    """Return the refusal of a number above a limit."""
+    if limit is None or number <= limit:
+        return None
+    hint = f"pass --{guard.replace('_', '-')} {number}, or set guards.{guard}"
+    return Refusal(guard, f"{message}, more than {limit:,}", hint)
+
+
+def empty(it: GuardInput) -> Refusal | None:
     """Refuse to cancel everything because nothing is declared."""
-    if guard_input.overrides.empty or guard_input.declared.specs or not guard_input.cancels:
+    if it.settings.allow_empty or it.declared.specs or not it.cancels:
         return None
     return Refusal(
-        guard="empty",
-        message=f"nothing is declared while {guard_input.active:,} of our jobs are active",
-        hint="if everything is to be cancelled, pass --allow-empty, or set guards.allow_empty",
+        "empty",
+        f"nothing is declared while {it.active:,} of our jobs are active",
+        "if everything is to be cancelled, pass --allow-empty, or set guards.allow_empty",
     )
 
 
-def cancels(guard_input: GuardInput) -> Refusal | None:
+def cancels(it: GuardInput) -> Refusal | None:
     """Refuse more cancels than a limit."""
-    number, limit = len(guard_input.cancels), guard_input.settings.max_cancels
-    if number <= limit:
-        return None
-    return Refusal(
-        guard="max_cancels",
-        message=f"the plan cancels {pluralize(number, 'job')}, more than {limit:,}",
-        hint=f"pass --max-cancels {number}, or set guards.max_cancels",
-    )
+    number = len(it.cancels)
+    message = f"the plan cancels {pluralize(number, 'job')}"
+    return _above("max_cancels", number, it.settings.max_cancels, message)
 
 
-def cancel_share(guard_input: GuardInput) -> Refusal | None:
+def cancel_share(it: GuardInput) -> Refusal | None:
     """Refuse to cancel a large share of the active jobs."""
-    number, active, limit = (
-        len(guard_input.cancels),
-        guard_input.active,
-        guard_input.settings.max_cancel_share,
-    )
-    if number < MIN_CANCELS_FOR_SHARE or number <= active * limit:
+    number, limit = len(it.cancels), it.settings.max_cancel_share
+    if number < MIN_CANCELS_FOR_SHARE or number <= it.active * limit:
         return None
     return Refusal(
-        guard="max_cancel_share",
-        message=f"the plan cancels {number:,} of {active:,} active jobs, more than {limit:.0%}",
-        hint="pass --max-cancel-share 1, or set guards.max_cancel_share",
+        "max_cancel_share",
+        f"the plan cancels {number:,} of {it.active:,} active jobs, more than {limit:.0%}",
+        "pass --max-cancel-share 1, or set guards.max_cancel_share",
     )
 
 
-def new_requests(guard_input: GuardInput) -> Refusal | None:
+def new_requests(it: GuardInput) -> Refusal | None:
     """Refuse to submit more requests than a budget; a job of unknown size exceeds it."""
-    limit = guard_input.settings.max_new_requests
-    if limit is None:
-        return None
-    sizes = [create.spec.requests for create in guard_input.plan.of(Create)]
-    known, unknown = sum(size for size in sizes if size is not None), sizes.count(None)
-    if known <= limit and not unknown:
-        return None
-    also = f" and {pluralize(unknown, 'job')} of unknown size" if unknown else ""
-    return Refusal(
-        guard="max_new_requests",
-        message=f"the plan submits {pluralize(known, 'request')}{also}, more than {limit:,}",
-        hint=f"pass --max-new-requests {known}, or set guards.max_new_requests"
-        if not unknown
-        else "pass --max-new-requests none, or set guards.max_new_requests to null",
-    )
+    limit, guard = it.settings.max_new_requests, "max_new_requests"
+    unknown = sum(create.spec.requests is None for create in it.plan.of(Create))
+    message = f"the plan submits {pluralize(it.requests, 'request')}"
+    if limit is None or not unknown:
+        return _above(guard, it.requests, limit, message)
+    message += f" and {pluralize(unknown, 'job')} of unknown size, more than {limit:,}"
+    return Refusal(guard, message, "pass --max-new-requests none, or set guards.max_new_requests to null")
 
 
-def requests_per_day(guard_input: GuardInput) -> Refusal | None:
+def requests_per_day(it: GuardInput) -> Refusal | None:
     """Refuse to submit more within 24 hours than a limit, whichever runner submitted it: the list shows all."""
-    limit = guard_input.settings.max_requests_per_day
-    new = guard_input.requests
-    if limit is None or not new:
+    if not it.requests:
         return None
-    earlier = guard_input.submitted_today
-    if earlier + new <= limit:
-        return None
-    return Refusal(
-        guard="max_requests_per_day",
-        message=f"the plan submits {pluralize(new, 'request')} after {earlier:,} in the last 24 hours, "
-        f"more than {limit:,}",
-        hint=f"pass --max-requests-per-day {earlier + new}, or set guards.max_requests_per_day",
-    )
+    new = pluralize(it.requests, "request")
+    message = f"the plan submits {new} after {it.submitted_today:,} in the last 24 hours"
+    number = it.submitted_today + it.requests
+    return _above("max_requests_per_day", number, it.settings.max_requests_per_day, message)
 
 
-def lost_answers(guard_input: GuardInput) -> Refusal | None:
+def lost_answers(it: GuardInput) -> Refusal | None:
     """Refuse to lose more answers of running jobs than a limit."""
-    lost, limit = guard_input.lost_answers, guard_input.settings.max_lost_answers
-    if lost <= limit:
-        return None
-    return Refusal(
-        guard="max_lost_answers",
-        message=f"the plan cancels jobs that have answered {pluralize(lost, 'request')}, more than {limit:,}",
-        hint=f"pass --max-lost-answers {lost}, or set guards.max_lost_answers",
-    )
+    message = f"the plan cancels jobs that have answered {pluralize(it.lost_answers, 'request')}"
+    return _above("max_lost_answers", it.lost_answers, it.settings.max_lost_answers, message)
 
 
-def other_workspace(guard_input: GuardInput) -> Refusal | None:
+def other_workspace(it: GuardInput) -> Refusal | None:
     """Refuse a workspace that shows none of the remembered jobs, unless they are new and the list may lag."""
-    memory, observed = guard_input.memory, guard_input.observed
+    memory, observed = it.memory, it.observed
     known, recent = memory.jobs.keys(), memory.recent(observed.read_started_at)
-    late = (
-        recent - observed.missing_ids if observed.snapshot_taken_at is None else recent
-    )  # with a snapshot, no job was read by its id
-    seen = {owned.job.id for owned in observed.owned} | {it.job.id for it in observed.unreadable}
-    if guard_input.overrides.other_workspace or known <= late or known & seen:
+    # With a snapshot, no job was read by its id.
+    late = recent - observed.missing_ids if observed.snapshot_taken_at is None else recent
+    seen = {job.id for job in observed.our_jobs}
+    if it.settings.allow_other_workspace or known <= late or known & seen:
         return None
     shows = "does not show the one job" if len(known) == 1 else f"shows none of the {len(known):,} jobs"
     wait = f"new jobs may show late: run again in {memory.settle_seconds:g} s; " if known <= recent else ""
     return Refusal(
-        guard="other_workspace",
-        message=f"this workspace {shows} that the ledger remembers",
-        hint=f"check that the key is of the right workspace; {wait}if the jobs were deleted, "
+        "other_workspace",
+        f"this workspace {shows} that the ledger remembers",
+        f"check that the key is of the right workspace; {wait}if the jobs were deleted, "
         "pass --allow-other-workspace, or set guards.allow_other_workspace",
     )
 
 
-def created_elsewhere(guard_input: GuardInput) -> Refusal | None:
+def created_elsewhere(it: GuardInput) -> Refusal | None:
     """Refuse work that is live or done under another project: a renamed project would submit everything again."""
-    if guard_input.overrides.created_elsewhere:
-        return None
-    wanted = {key: create.spec for create in guard_input.plan.of(Create) for key in create.spec.run_keys}
+    wanted = {key: create.spec for create in it.plan.of(Create) for key in create.spec.run_keys}
     found = [
         other
-        for other in guard_input.observed.other_projects
+        for other in it.observed.other_projects
         if other.run_key in wanted and other.job.phase in (Phase.ACTIVE, Phase.SUCCEEDED, Phase.UNKNOWN)
     ]
-    if not found:
+    if it.settings.allow_created_elsewhere or not found:
         return None
     names = sorted({wanted[other.run_key].name for other in found})
     projects = sorted({other.project for other in found})
     more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
     return Refusal(
-        guard="created_elsewhere",
-        message=f"the work of {names[0]}{more} was already submitted under project {', '.join(projects)}",
-        hint="if the project was renamed, undo that in reconciler.yaml; "
+        "created_elsewhere",
+        f"the work of {names[0]}{more} was already submitted under project {', '.join(projects)}",
+        "if the project was renamed, undo that in reconciler.yaml; "
         "to submit it here too, pass --allow-created-elsewhere, or set guards.allow_created_elsewhere",
     )
 
@@ -228,35 +194,29 @@ GUARDS: Final[tuple[Callable[[GuardInput], Refusal | None], ...]] = (
 )
 
 
-def refusals(guard_input: GuardInput) -> tuple[Refusal, ...]:
+def refusals(it: GuardInput) -> tuple[Refusal, ...]:
     """Return every guard's refusal; none if the plan would write nothing."""
-    if not guard_input.plan.pending:
+    if not it.plan.pending:
         return ()
-    return tuple(refusal for guard in GUARDS if (refusal := guard(guard_input)))
+    return tuple(refusal for guard in GUARDS if (refusal := guard(it)))
 
 
-def guard_readings(guard_input: GuardInput) -> tuple[GuardReading, ...]:
+def guard_readings(it: GuardInput) -> tuple[GuardReading, ...]:
     """Return the readings of the guards that have a limit; none if the plan would write nothing."""
-    if not guard_input.plan.pending:
+    if not it.plan.pending:
         return ()
-    number, active, given = len(guard_input.cancels), guard_input.active, guard_input.settings
-    found = [GuardReading(guard="max_cancels", value=number, limit=given.max_cancels)]
-    if number >= MIN_CANCELS_FOR_SHARE:
-        found.append(
-            GuardReading(
-                guard="max_cancel_share", value=number / max(1, active), limit=given.max_cancel_share
-            )
-        )
-    found.append(
-        GuardReading(guard="max_lost_answers", value=guard_input.lost_answers, limit=given.max_lost_answers)
+    number, given = len(it.cancels), it.settings
+    found = (
+        ("max_cancels", number, given.max_cancels),
+        (
+            "max_cancel_share",
+            number / max(1, it.active),
+            given.max_cancel_share if number >= MIN_CANCELS_FOR_SHARE else None,
+        ),
+        ("max_lost_answers", it.lost_answers, given.max_lost_answers),
+        ("max_new_requests", it.requests, given.max_new_requests),
+        ("max_requests_per_day", it.submitted_today + it.requests, given.max_requests_per_day),
     )
-    if given.max_new_requests is not None:
-        found.append(
-            GuardReading(guard="max_new_requests", value=guard_input.requests, limit=given.max_new_requests)
-        )
-    if given.max_requests_per_day is not None:
-        value = guard_input.submitted_today + guard_input.requests
-        found.append(
-            GuardReading(guard="max_requests_per_day", value=value, limit=given.max_requests_per_day)
-        )
-    return tuple(found)
+    return tuple(
+        GuardReading(guard, float(value), float(limit)) for guard, value, limit in found if limit is not None
+    )

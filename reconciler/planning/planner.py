@@ -74,21 +74,21 @@ adopted ones. The order of the input does not matter.
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterator
 from typing import Final
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, JobSpec, Observed, OwnedJob, Phase
+from reconciler.model import Declared, Observed, OwnedJob, Phase
 from reconciler.planning import glob_growth
 from reconciler.planning.actions import Action, Create, Decision, Keep, Plan, Reason
 from reconciler.planning.case import Case
-from reconciler.planning.cases import cases
-from reconciler.planning.rules import blocked, create, existing, held, other_work, undeclared
+from reconciler.planning.group_by_name import group_by_name
+from reconciler.planning.rules import blocked, create, existing, held, other_work, unwanted
 from reconciler.planning.rules.changes import submitted_before
 from reconciler.planning.rules.rule import Rule
 
 BLOCKED: Final = (blocked.unreadable, blocked.newer_tool, blocked.unknown_status, blocked.other_history)
-UNDECLARED: Final = (undeclared.suspended, undeclared.removed, undeclared.renamed, undeclared.history)
+UNWANTED: Final = (unwanted.suspended, unwanted.removed, unwanted.renamed, unwanted.history)
 EXISTING: Final = (
     existing.succeeded,
     existing.running,
@@ -107,7 +107,7 @@ CREATED: Final = (
     create.not_submitted,
 )
 WANTED: Final = (EXISTING, HELD, CREATED)
-TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNDECLARED, *WANTED)
+TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNWANTED, *WANTED)
 """Every rule. The table above and `docs/planner.md` are generated from it."""
 WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
 """The standings in which live jobs of other work are decided as well."""
@@ -127,7 +127,7 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
         now: wall clock, Unix seconds.
     """
     decisions, not_considered = [], 0
-    for case in cases(declared, observed, memory, now=now):
+    for case in group_by_name(declared, observed, memory, now=now):
         if not _considered(case, declared):
             not_considered += sum(not owned.adopted for owned in case.jobs)
         elif (decision := decide(case)).actions:
@@ -165,17 +165,10 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     """Return notes that change nothing about the decision."""
     if case.spec is None:
         return []
-    found = []
-    if any(isinstance(action, Create) for action in actions):
-        found += [
-            f"{path} has uncommitted changes; other machines will not see them"
-            for path in case.spec.files
-            if path in case.uncommitted
-        ]
-        found += _notes_on_defaults(case.spec, actions)
-        found += _notes_on_name(case, actions)
-        found += _notes_on_growth(case, case.spec, actions)
-        found += _notes_on_adopt(case.spec)
+    found: list[str] = []
+    for action in actions:
+        if isinstance(action, Create):
+            found += _notes_on_create(case, action)
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for owned in case.wanted:
         if owned.job.id in kept:
@@ -183,34 +176,22 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     return found
 
 
-def _notes_on_defaults(spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
-    """Say in which file a change was made that resubmits the work, if not in the spec."""
-    changed = [change.field for action in actions if isinstance(action, Create) for change in action.changes]
-    places = {field: spec.defaults[field] for field in changed if field in spec.defaults}
-    return [f"{field} is set in {at.path}:{at.line}" for field, at in places.items()]
-
-
-def _notes_on_name(case: Case, actions: tuple[Action, ...]) -> list[str]:
-    """Say under which other name the same work was submitted before."""
-    again = any(isinstance(action, Create) and action.reason is Reason.RERUN for action in actions)
-    before = submitted_before(case) if again else None
-    return [f"submitted before as {before.tags.name}"] if before and before.tags.name != case.name else []
-
-
-def _notes_on_growth(case: Case, spec: JobSpec, actions: tuple[Action, ...]) -> list[str]:
-    """Note when an input glob grew, so work that was already submitted will be submitted again."""
-    changed = any(isinstance(action, Create) and action.reason is Reason.CHANGED for action in actions)
-    before = submitted_before(case) if changed else None
-    return [note] if before and (note := glob_growth.note(before, spec)) else []
-
-
-def _notes_on_adopt(spec: JobSpec) -> list[str]:
-    """Say that a spec adopts a job of other work than it declares."""
-    if spec.adopt is None or spec.adopt.work in {key.work for key in spec.run_keys}:
-        return []
-    return [
-        f"`adopt` names other work ({spec.adopt.work[:11]}) than the spec declares now ({spec.run_key.work[:11]})"
-    ]
+def _notes_on_create(case: Case, create: Create) -> Iterator[str]:
+    """Say what others will not see, where a change was made, and which earlier job did a part of the work."""
+    spec, before = create.spec, submitted_before(case)
+    for path in spec.files:
+        if path in case.declared.uncommitted:
+            yield f"{path} has uncommitted changes; other machines will not see them"
+    for change in create.changes:
+        if at := spec.defaults.get(change.field):
+            yield f"{change.field} is set in {at.path}:{at.line}"
+    if before and create.reason is Reason.RERUN and before.tags.name != case.name:
+        yield f"submitted before as {before.tags.name}"
+    if before and create.reason is Reason.CHANGED and (note := glob_growth.note(before, spec)):
+        yield note
+    if spec.adopt and spec.adopt.work not in {key.work for key in spec.run_keys}:
+        now = spec.run_key.work[:11]
+        yield f"`adopt` names other work ({spec.adopt.work[:11]}) than the spec declares now ({now})"
 
 
 def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
@@ -229,14 +210,3 @@ def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
         if case.now > owned.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
             found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
     return found
-
-
-def table() -> str:
-    """Return the table of cases and outcomes for this module's docstring."""
-    lines = []
-    parts = [[(rule.case, rule.outcome) for rule in part] for part in TABLE]
-    for number, part in enumerate((*parts, [(other_work.CASE, other_work.OUTCOME)])):
-        for case, outcome in part:
-            lines += textwrap.wrap(f"{number}  {case}", 100, subsequent_indent="   ")
-            lines += textwrap.wrap(outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
-    return "\n".join(lines)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from reconciler.model import OwnedJob, Pending
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.planning.rules.other_work import duplicate
+from reconciler.planning.name_facts import original
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
 
@@ -124,7 +124,9 @@ def _held(decision: Decision, *, never: bool, exceeded: str) -> Decision:
                 reason=Reason.RUNNING,
                 detail="the job that would replace it does not fit",
             )
-            actions.append(duplicate(action.owned, staying) or kept)
+            stays = original(action.owned, staying, {action.owned.tags.run_key})
+            twin = Cancel(owned=action.owned, reason=Reason.DUPLICATE, duplicate_of=stays)
+            actions.append(twin if stays else kept)
         else:
             actions.append(action)
     return replace(decision, standing=Standing.NO_ROOM, actions=tuple(actions))

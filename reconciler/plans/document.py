@@ -10,6 +10,8 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from reconciler.model import Target
+from reconciler.planning.actions import Change
+from reconciler.planning.guards import GuardReading, Refusal
 
 FORMAT_VERSION: Final = "1.0"
 """Readers ignore unknown fields within a major version, and refuse another major version."""
@@ -17,14 +19,6 @@ FORMAT_VERSION: Final = "1.0"
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of everything in a document."""
-
-
-class ChangeDoc(_Part, frozen=True, kw_only=True):
-    """One field of the work that differs from the job before."""
-
-    field: str
-    before: str
-    after: str
 
 
 class UploadDoc(_Part, frozen=True, kw_only=True):
@@ -58,7 +52,7 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     requests: int | None = None
     """None if it is not known, because an input is an uploaded file."""
     uploads: tuple[UploadDoc, ...] = ()
-    changes: tuple[ChangeDoc, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cancel"):
@@ -143,22 +137,6 @@ class TargetDoc(_Part, frozen=True, kw_only=True):
         return Target(base_url=self.base_url, project=self.project, sandbox=self.sandbox)
 
 
-class GuardDoc(_Part, frozen=True, kw_only=True):
-    """A guard that refuses the plan."""
-
-    guard: str
-    message: str
-    hint: str
-
-
-class GuardReadingDoc(_Part, frozen=True, kw_only=True):
-    """The number that a guard counts in the plan, and the largest that it allows."""
-
-    guard: str
-    value: float
-    limit: float
-
-
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """The plan in numbers. A replacement is a create and a cancel under one name, counted once."""
 
@@ -197,9 +175,9 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     """How many specs are selected; None if all are."""
     not_considered: int = 0
     summary: SummaryDoc
-    guards: tuple[GuardDoc, ...] = ()
+    guards: tuple[Refusal, ...] = ()
     """The guards that refuse the plan."""
-    guard_readings: tuple[GuardReadingDoc, ...] = ()
+    guard_readings: tuple[GuardReading, ...] = ()
     decisions: tuple[DecisionDoc, ...]
 
     @property

@@ -41,7 +41,7 @@ class Failed(Struct, frozen=True, kw_only=True):
     job: Job | None = None
     """The job that was created nevertheless, if the API altered its tags."""
     unsent: str = ""
-    """The op that was claimed for a create that was not sent; "" otherwise."""
+    """The op of the recorded intent of a create that was not sent; "" otherwise."""
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Skipped(Struct, frozen=True, kw_only=True):
     action: str
     why: str
     unsent: str = ""
-    """The op that was claimed for a create; "" for other actions."""
+    """The op of the recorded intent of a create; "" for other actions."""
 
 
 Outcome: TypeAlias = Created | Cancelled | Failed | Unknown | Skipped

@@ -13,7 +13,7 @@ import msgspec
 
 import reconciler
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Declared, InputFile, Job, Observed, Target
+from reconciler.model import Checkout, Declared, InputFile, Observed, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.guards import GuardReading, Refusal
 from reconciler.plans import checksum_envelope
@@ -21,11 +21,8 @@ from reconciler.plans.document import (
     FORMAT_VERSION,
     ActionDoc,
     CancelDoc,
-    ChangeDoc,
     CreateDoc,
     DecisionDoc,
-    GuardDoc,
-    GuardReadingDoc,
     HoldDoc,
     JobDoc,
     KeepDoc,
@@ -59,15 +56,12 @@ def plan_document(
         dirty=checkout.dirty,
         jobs_read=observed.total,
         observed_at=None if observed.snapshot_taken_at is None else rfc3339(observed.snapshot_taken_at),
-        jobs_owned=len(observed.owned) + len(observed.unreadable),
+        jobs_owned=len(observed.our_jobs),
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
-        guards=tuple(GuardDoc(guard=it.guard, message=it.message, hint=it.hint) for it in refusals),
-        guard_readings=tuple(
-            GuardReadingDoc(guard=it.guard, value=float(it.value), limit=float(it.limit))
-            for it in guard_readings
-        ),
+        guards=tuple(refusals),
+        guard_readings=tuple(guard_readings),
         decisions=tuple(_decision(decision) for decision in plan.decisions),
     )
 
@@ -107,18 +101,14 @@ def _decision(decision: Decision) -> DecisionDoc:
 LIVE: Final = "the job is queued or running"
 
 
-def _precondition_of_create(attempt: int) -> str:
-    failed = f", except {attempt - 1} that failed" if attempt > 1 else ""
-    return f"no job has this work and rerun{failed}"
-
-
 def _action(action: Action) -> ActionDoc:
     match action:
         case Create():
             files = [part for part in action.spec.inputs if isinstance(part, InputFile)]
+            failed = f", except {action.attempt - 1} that failed" if action.attempt > 1 else ""
             return CreateDoc(
                 reason=action.reason,
-                precondition=_precondition_of_create(action.attempt),
+                precondition=f"no job has this work and rerun{failed}",
                 work=action.spec.run_key.work,
                 rerun=action.spec.run_key.rerun,
                 attempt=action.attempt,
@@ -127,40 +117,21 @@ def _action(action: Action) -> ActionDoc:
                     UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)
                     for file in sorted(files, key=lambda file: file.path)
                 ),
-                changes=tuple(
-                    ChangeDoc(field=change.field, before=change.before, after=change.after)
-                    for change in action.changes
-                ),
+                changes=action.changes,
             )
         case Cancel():
             return CancelDoc(
                 reason=action.reason,
                 precondition=LIVE,
-                job=_job(action.owned.job),
+                job=msgspec.convert(action.owned.job, JobDoc, from_attributes=True),
                 cancel_before_create=action.cancel_before_create,
             )
         case Keep():
-            return KeepDoc(
-                reason=action.reason,
-                job=_job(action.job) if action.job else None,
-                detail=action.detail,
-                attention=action.attention,
-            )
+            return msgspec.convert(action, KeepDoc, from_attributes=True)
         case Hold():
-            return HoldDoc(
-                reason=action.reason,
-                job=_job(action.job) if action.job else None,
-                detail=action.detail,
-                hint=action.hint,
-                attention=action.attention,
-                until=action.until,
-            )
+            return msgspec.convert(action, HoldDoc, from_attributes=True)
         case _:
             assert_never(action)
-
-
-def _job(job: Job) -> JobDoc:
-    return msgspec.convert(job, JobDoc, from_attributes=True)
 
 
 def encode(document: PlanDoc) -> bytes:

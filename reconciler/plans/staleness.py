@@ -54,7 +54,7 @@ def check_target(saved: PlanDoc, target: Target) -> None:
 def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> SavedPlanResult:
     """Reduce a fresh plan to the actions of a saved one. Pure."""
     promised = {
-        _saved_key(decision.name, action): action
+        _key(decision.name, action): action
         for decision in saved.decisions
         for action in decision.actions
         if isinstance(action, CreateDoc | CancelDoc)
@@ -67,6 +67,7 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
     }
     satisfied: list[str] = []
     broken: list[str] = []
+    now = {decision.name: decision for decision in fresh.decisions}
     ahead = {cancel.owned.job.id for cancel in fresh.of(Cancel) if cancel.cancel_before_create}
     for key, action in promised.items():
         if isinstance(action, CancelDoc) and not action.cancel_before_create and action.job.id in ahead:
@@ -75,17 +76,17 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
             )
         elif key not in present:
             progress = _progress(action, fresh, observed)
-            words = f"{_verb(key)} {key[1]}"
+            words = f"{key[0]} {key[1]}"
             if progress:
                 satisfied.append(f"{words}: {progress}")
             else:
-                broken.append(f"{words}: {_instead(key[1], fresh)}{_changed(action, key[1], fresh)}")
+                broken.append(f"{words}: {_instead(now.get(key[1]))}{_changed(action, now.get(key[1]))}")
     left = (_cut(decision, promised.keys()) for decision in fresh.decisions)
     return SavedPlanResult(
         plan=replace(fresh, decisions=tuple(decision for decision in left if decision.actions)),
         satisfied=tuple(satisfied),
         broken=tuple(broken),
-        extra=tuple(f"{_verb(key)} {key[1]}" for key in sorted(present - promised.keys())),
+        extra=tuple(f"{key[0]} {key[1]}" for key in sorted(present - promised.keys())),
     )
 
 
@@ -98,28 +99,18 @@ def _cut(decision: Decision, promised: Collection[ActionKey]) -> Decision:
     return replace(decision, actions=actions)
 
 
-def _saved_key(name: str, action: CreateDoc | CancelDoc) -> ActionKey:
+def _key(name: str, action: CreateDoc | CancelDoc | Create | Cancel) -> ActionKey:
     match action:
         case CreateDoc():
             return ("create", name, action.work, action.rerun, str(action.attempt))
-        case CancelDoc():
-            return ("cancel", name, action.job.id)
-        case _:
-            assert_never(action)
-
-
-def _key(name: str, action: Create | Cancel) -> ActionKey:
-    match action:
         case Create():
             return ("create", name, *action.spec.run_key, str(action.attempt))
+        case CancelDoc():
+            return ("cancel", name, action.job.id)
         case Cancel():
             return ("cancel", name, action.owned.job.id)
         case _:
             assert_never(action)
-
-
-def _verb(key: ActionKey) -> str:
-    return key[0]
 
 
 def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) -> str:
@@ -139,26 +130,23 @@ def _progress(action: CreateDoc | CancelDoc, fresh: Plan, observed: Observed) ->
             )
             return next((f"already submitted, {keep.reason}" for keep in keeps), "")
         case CancelDoc():
-            jobs = (*(it.job for it in observed.owned), *(it.job for it in observed.unreadable))
-            live = {job.id for job in jobs if job.phase in (Phase.ACTIVE, Phase.UNKNOWN)}
+            live = {job.id for job in observed.our_jobs if job.phase in (Phase.ACTIVE, Phase.UNKNOWN)}
             return "" if action.job.id in live else "it no longer runs"
         case _:
             assert_never(action)
 
 
-def _instead(name: str, fresh: Plan) -> str:
+def _instead(decision: Decision | None) -> str:
     """Return what the fresh plan does about a name."""
-    decision = next((decision for decision in fresh.decisions if decision.name == name), None)
     if decision is None:
         return "now there is nothing to do"
     return "now " + ", ".join(_words(action) for action in decision.actions)
 
 
-def _changed(action: CreateDoc | CancelDoc, name: str, fresh: Plan) -> str:
+def _changed(action: CreateDoc | CancelDoc, decision: Decision | None) -> str:
     """Name the input files of a create whose content has changed, with both digests."""
     if isinstance(action, CancelDoc):
         return ""
-    decision = next((decision for decision in fresh.decisions if decision.name == name), None)
     inputs = decision.spec.inputs if decision and decision.spec else ()
     now = {part.path: part.sha256 for part in inputs if isinstance(part, InputFile)}
     return "".join(

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Outcome
-from reconciler.render import grouping, plan_view
+from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import outcome_row
 from reconciler.text.sanitize import clean
 
@@ -66,7 +66,7 @@ def _plan(plan: PlanDoc, remarks: Sequence[str], *, everything: bool) -> Iterato
         yield kind, annotation(kind, " · ".join(row.facts), title=title, **_place(row.declared_at))
     for line in remarks:
         yield "notice", annotation("notice", line)
-    yield "notice", annotation("notice", plan_view.header(plan), title=plan_view.verdict(plan))
+    yield "notice", annotation("notice", plan_summary.header(plan), title=plan_summary.verdict(plan))
 
 
 def _outcomes(outcomes: Sequence[Outcome], places: Mapping[str, str]) -> Iterator[tuple[AnnotationKind, str]]:

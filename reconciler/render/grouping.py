@@ -7,8 +7,8 @@ needs attention for a reason of its own, keeps its line. `--all` lists every job
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Outcome
@@ -18,6 +18,8 @@ from reconciler.render.plan_view import Row
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
+
+T = TypeVar("T")
 
 MIN_FOLDED: Final = 4
 """The smallest number of a family's lines that are folded."""
@@ -42,6 +44,15 @@ def family_title(label: str, number: int, total: int) -> str:
     return f"{label} ({number:,} of {total:,})"
 
 
+def fold(items: Iterable[T], key: Callable[[T], Hashable]) -> Iterator[list[T]]:
+    """Yield the items with the same key together, in the place of the first; few of them, or without a key, alone."""
+    groups: dict[Hashable, list[T]] = defaultdict(list)
+    for at, item in enumerate(items):
+        groups[at if (alike := key(item)) is None else (alike,)].append(item)
+    for group in groups.values():
+        yield from [group] if len(group) >= MIN_FOLDED else ([item] for item in group)
+
+
 def rows(plan: PlanDoc, *, everything: bool = False) -> list[Row]:
     """Return a line for each decision that has one, those of a family together.
 
@@ -50,17 +61,9 @@ def rows(plan: PlanDoc, *, everything: bool = False) -> list[Row]:
         everything: whether to list every job of a family.
     """
     shown = [(decision, row) for decision in plan.decisions if (row := plan_view.row(decision)) is not None]
-    groups: dict[Hashable, list[tuple[DecisionDoc, Row]]] = defaultdict(list)
-    for decision, row in shown:
-        alone = everything or not decision.family
-        groups[decision.name if alone else _alike(decision, row)].append((decision, row))
     totals = Counter(map(of, plan.decisions))
-    found: list[Row] = []
-    for group in groups.values():
-        if len(group) < MIN_FOLDED:
-            found += [row for _, row in group]
-        else:
-            found.append(_folded(group, totals))
+    groups = fold(shown, lambda it: None if everything or not it[0].family else _alike(*it))
+    found = [_folded(group, totals) if len(group) > 1 else group[0][1] for group in groups]
     return sorted(found, key=lambda row: row.name)
 
 
@@ -135,18 +138,18 @@ def _common(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def notes(plan: PlanDoc, *, everything: bool = False) -> list[str]:
     """Return the notes on unchanged jobs, a note that a family shares only once."""
-    groups: dict[tuple[Hashable, str], list[DecisionDoc]] = defaultdict(list)
     totals = Counter(map(of, plan.decisions))
-    for decision in plan.decisions:
-        if plan_view.row(decision) is None:
-            for note in decision.notes:
-                groups[decision.name if everything else of(decision) or decision.name, note].append(decision)
+    noted = [
+        (decision, note)
+        for decision in plan.decisions
+        if plan_view.row(decision) is None
+        for note in decision.notes
+    ]
     found = []
-    for (_, note), group in groups.items():
-        if len(group) < MIN_FOLDED:
-            found += [clean(f"{decision.name}: {note}") for decision in group]
-        else:
-            found.append(clean(f"{family_title(group[0].family, len(group), totals[of(group[0])])}: {note}"))
+    for group in fold(noted, lambda it: None if everything or not it[0].family else (of(it[0]), it[1])):
+        decision, note = group[0]
+        family = family_title(decision.family, len(group), totals[of(decision)])
+        found.append(clean(f"{family if len(group) > 1 else decision.name}: {note}"))
     return sorted(found)
 
 
@@ -154,18 +157,17 @@ def outcomes(done: Sequence[Outcome], plan: PlanDoc, *, everything: bool = False
     """Return a line for each outcome. Successful ones are folded by family, others are not."""
     families = {} if everything else {it.name: of(it) for it in plan.decisions}
     totals = Counter(map(of, plan.decisions))
-    groups: dict[Hashable, list[Outcome]] = defaultdict(list)
-    for at, outcome in enumerate(done):
+
+    def alike(outcome: Outcome) -> Hashable:
         family = families.get(outcome.name)
         well = isinstance(outcome, Created | Cancelled)
-        groups[(family, outcome_row(outcome).verb) if family and well else at].append(outcome)
+        return (family, outcome_row(outcome).verb) if family and well else None
+
     found = []
-    for key, group in groups.items():
-        family = key[0] if isinstance(key, tuple) else None
-        if family is None or len(group) < MIN_FOLDED:
-            found += [outcome_row(outcome) for outcome in group]
-            continue
-        row = outcome_row(group[0])
-        name = clean(family_title(family.label, len(group), totals[family]))
-        found.append(OutcomeRow(row.sign, row.verb, name, pluralize(len(group), "job")))
+    for group in fold(done, alike):
+        row, family = outcome_row(group[0]), families.get(group[0].name)
+        if family and len(group) > 1:
+            name = clean(family_title(family.label, len(group), totals[family]))
+            row = OutcomeRow(row.sign, row.verb, name, pluralize(len(group), "job"))
+        found.append(row)
     return found

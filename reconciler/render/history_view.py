@@ -1,16 +1,16 @@
-"""A history and its statistics as cells: one row per job or group, for tables, Markdown and CSV."""
+"""A history, its statistics and a timeline as cells, for tables, Markdown and CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Final
 
 import msgspec
 
 from reconciler.history.record import Record
 from reconciler.history.statistics import GroupDoc
-from reconciler.text.plural import DAY, age, pluralize
+from reconciler.history.timeline import EntryDoc
+from reconciler.text.plural import age, pluralize
 from reconciler.text.timestamps import rfc3339
 
 TextRow = tuple[str, ...]
@@ -26,54 +26,42 @@ STATS_HEAD: Final = (
     "OF", "", "JOBS", "SUCCESS", "FAILED", "TIMED OUT", "CANCELLED", "OTHER", "RATE", "QUEUE", "QUEUE P95", "RUN",
     "RUN P95", "REQUESTS", "OK", "FAILED", "TOKENS",
 )  # fmt: skip
-_TIMES: Final = frozenset({"created_at", "started_at", "completed_at", "cancelled_at"})
+STORY_HEAD: Final = ("AT", "WHAT", "JOB", "DETAIL", "COMMIT", "WHO", "KNOWN BY", "RUN URL")
+_TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "cancelled_at"})
 
 
-def rows(records: Sequence[Record]) -> list[TextRow]:
-    """Return the cells of every record, row by row."""
-    columns = [
-        _days([it.created_at for it in records]),
-        [it.name or UNKNOWN for it in records],
-        _numbers([it.attempt for it in records]),
-        [it.job_id[:8] if it.job_id else UNKNOWN for it in records],
-        [it.status or UNKNOWN for it in records],
-        _ages([it.queue_seconds for it in records]),
-        _ages([it.run_seconds for it in records]),
-        _numbers([it.succeeded_requests for it in records]),
-        _numbers([it.failed_requests for it in records]),
-        _numbers([it.total_requests for it in records]),
-        _numbers([it.total_tokens for it in records]),
-        [it.reason or UNKNOWN for it in records],
-        [it.commit[:7] + ("*" if it.dirty else "") if it.commit else UNKNOWN for it in records],
-        [it.actor or UNKNOWN for it in records],
-        [cancelled(it) for it in records],
-        ["+".join(it.sources) for it in records],
-        [it.run_url or UNKNOWN for it in records],
+def rows(records: Iterable[Record]) -> list[TextRow]:
+    """Return the cells of every record."""
+    return [
+        (
+            UNKNOWN if it.created_at is None else rfc3339(it.created_at),
+            it.name or UNKNOWN,
+            _number(it.attempt),
+            it.job_id[:8] if it.job_id else UNKNOWN,
+            it.status or UNKNOWN,
+            _age(it.queue_seconds),
+            _age(it.run_seconds),
+            _number(it.succeeded_requests),
+            _number(it.failed_requests),
+            _number(it.total_requests),
+            _number(it.total_tokens),
+            it.reason or UNKNOWN,
+            it.commit[:7] + ("*" if it.dirty else "") if it.commit else UNKNOWN,
+            it.actor or UNKNOWN,
+            cancelled(it),
+            "+".join(it.sources),
+            it.run_url or UNKNOWN,
+        )
+        for it in records
     ]
-    return list(zip(*columns, strict=True))
 
 
-def _days(times: Sequence[int | None]) -> list[str]:
-    """Return times as RFC 3339. Each day is formatted once, which is faster."""
-    days = {at // DAY for at in times if at is not None}
-    begin = {day: rfc3339(day * DAY)[: len("2026-11-22T")] for day in days}
-    return [UNKNOWN if at is None else f"{begin[at // DAY]}{_clock(at % DAY)}Z" for at in times]
+def _number(value: int | None) -> str:
+    return UNKNOWN if value is None else f"{value:,}"
 
 
-@cache
-def _clock(second: int) -> str:
-    return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
-
-
-def _numbers(values: Sequence[int | None]) -> list[str]:
-    return [UNKNOWN if value is None else f"{value:,}" for value in values]
-
-
-def _ages(spans: Sequence[int | None]) -> list[str]:
-    return [UNKNOWN if span is None else _age(span) for span in spans]
-
-
-_age: Final = cache(age)
+def _age(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else age(seconds)
 
 
 def cancelled(it: Record) -> str:
@@ -91,14 +79,9 @@ def footer(records: Sequence[Record]) -> str:
     )
 
 
-def csv_head() -> TextRow:
-    """Return the columns of a CSV: the fields of a record."""
-    return Record.__struct_fields__
-
-
-def csv_rows(records: Iterable[Record]) -> list[TextRow]:
-    """Return every field of every record as text; unknown values are empty, times are RFC 3339."""
-    return [tuple(_field(name, getattr(it, name)) for name in Record.__struct_fields__) for it in records]
+def csv_rows(documents: Iterable[msgspec.Struct]) -> list[TextRow]:
+    """Return every field as text; unknown values are empty, times are RFC 3339. The columns are the fields."""
+    return [tuple(_field(name, getattr(it, name)) for name in it.__struct_fields__) for it in documents]
 
 
 def _field(name: str, value: object) -> str:
@@ -124,15 +107,10 @@ def stats_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
             f"{it.cancelled:,}",
             f"{it.other:,}",
             UNKNOWN if it.success_rate is None else f"{it.success_rate:.1%}",
-            *(
-                UNKNOWN if seconds is None else age(seconds)
-                for seconds in (
-                    it.queue_seconds_median,
-                    it.queue_seconds_p95,
-                    it.run_seconds_median,
-                    it.run_seconds_p95,
-                )
-            ),
+            _age(it.queue_seconds_median),
+            _age(it.queue_seconds_p95),
+            _age(it.run_seconds_median),
+            _age(it.run_seconds_p95),
             _sum(it.requests, it.requests_unknown),
             _sum(it.requests_succeeded, it.requests_succeeded_unknown),
             _sum(it.requests_failed, it.requests_failed_unknown),
@@ -149,13 +127,18 @@ def _sum(value: int | None, unknown: int) -> str:
     return f"{value:,}" if not unknown else f"≥ {value:,}"
 
 
-def stats_csv_head() -> TextRow:
-    """Return the columns of the statistics as CSV."""
-    return GroupDoc.__struct_fields__
-
-
-def stats_csv_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
-    """Return every field of every group as text; unknown values are empty."""
+def story_rows(entries: Iterable[EntryDoc]) -> list[TextRow]:
+    """Return the cells of every entry of a timeline."""
     return [
-        tuple("" if value is None else str(value) for value in msgspec.structs.astuple(it)) for it in groups
+        (
+            rfc3339(it.at),
+            it.what.replace("_", " "),
+            it.job_id[:8] if it.job_id else "-",
+            it.detail or "-",
+            it.commit[:7] if it.commit else "-",
+            it.actor or "-",
+            it.source,
+            it.run_url or "-",
+        )
+        for it in entries
     ]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.plans.document import GuardReadingDoc, HoldDoc, KeepDoc, PlanDoc
+from reconciler.planning.guards import GuardReading
+from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
 from reconciler.plans.outcomes import Outcome
-from reconciler.render import grouping, plan_view
+from reconciler.render import grouping, plan_summary, plan_view
 from reconciler.render.highlights import review_highlights
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.plan_view import Row
@@ -108,11 +109,11 @@ def _fitting(parts: Callable[[_Cut], Iterator[str] | list[str]]) -> str:
 def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut) -> Iterator[str]:
     main = [row for row in rows if row.pending or not (row.attention or row.standing)]
     others = [row for row in rows if row.attention and not row.pending]
-    uploads = plan_view.uploads(plan)
+    uploads = plan_summary.uploads(plan)
     yield from (
-        f"### {cut.cell(plan_view.verdict(plan))}",
+        f"### {cut.cell(plan_summary.verdict(plan))}",
         "",
-        cut.cell(" · ".join(filter(None, [plan_view.header(plan), uploads and f"would {uploads}"]))),
+        cut.cell(" · ".join(filter(None, [plan_summary.header(plan), uploads and f"would {uploads}"]))),
     )
     yield from _list(review_highlights(plan, rows), cut, title="**Review first**")
     if main:
@@ -121,7 +122,7 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut)
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
     if measured := [escape(_measure(it)) for it in plan.guard_readings if it.value]:
         yield from ("", f"Guards: {' · '.join(measured)}")
-    if selection := plan_view.selection(plan):
+    if selection := plan_summary.selection(plan):
         yield from ("", escape(selection))
     yield from _list(remarks, cut)
     if grouping.is_folded(plan, rows):
@@ -136,7 +137,7 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut)
         _table(["", "| name | why |", "|---|---|"], why, cut),
     )
     yield from _folded_part(
-        f"Unchanged: {plan_view.unchanged(plan).partition(': ')[2] or 'on hold'}",
+        f"Unchanged: {plan_summary.unchanged(plan).partition(': ')[2] or 'on hold'}",
         _table(["", "| name | why | job |", "|---|---|---|"], _unchanged(plan, cut), cut),
     )
 
@@ -175,7 +176,7 @@ def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
     return [*shown, *([] for _ in quiet[cut.rows :])]
 
 
-def _measure(it: GuardReadingDoc) -> str:
+def _measure(it: GuardReading) -> str:
     if it.guard == "max_cancel_share":
         return f"{it.guard} {it.value:.0%} of {it.limit:.0%}"
     return f"{it.guard} {it.value:,.0f} of {it.limit:,.0f}"

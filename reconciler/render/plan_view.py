@@ -1,4 +1,4 @@
-"""The words for each name of a plan, shared by the plan's text and Markdown.
+"""The line for each name of a plan, shared by the plan's text, Markdown and annotations.
 
 A decision becomes a `Row`: a verb, the name and the reason with its facts. Unchanged ones are counted by reason.
 """
@@ -6,14 +6,13 @@ A decision becomes a `Row`: a verb, the name and the reason with its facts. Unch
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
-from reconciler.text.plural import age, pluralize
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
 
@@ -178,98 +177,3 @@ def job(it: JobDoc) -> str:
     total = max(it.total_requests, it.completed_requests)
     progress = f"{it.completed_requests:,} of {total:,} answered" if total else "not validated yet"
     return f"{it.id[:8]}, {it.status}, {progress}"
-
-
-def header(plan: PlanDoc) -> str:
-    """Return the plan's context: project, target, commit, and the number of jobs that were read."""
-    where = "the sandbox, no charges" if plan.target.sandbox else plan.target.base_url.partition("://")[2]
-    parts = [f"{plan.target.project} on {where}"]
-    if plan.commit:
-        branch = f"{plan.branch}@" if plan.branch else ""
-        parts.append(f"{branch}{plan.commit[:7]}, {'uncommitted changes' if plan.dirty else 'clean'}")
-    place = snapshot_age(plan) or "the workspace"
-    parts.append(f"{pluralize(plan.jobs_read, 'job')} in {place}, {plan.jobs_owned:,} from this project")
-    return clean(" · ".join(parts))
-
-
-def snapshot_age(plan: PlanDoc) -> str:
-    """Return `a snapshot, 2 h 5 min old`, "" if the plan was made from the workspace itself."""
-    if plan.observed_at is None:
-        return ""
-    try:
-        now, then = (dt.datetime.fromisoformat(it) for it in (plan.created_at, plan.observed_at))
-        return f"a snapshot, {age((now - then).total_seconds())} old"
-    except (TypeError, ValueError):  # in a plan file that was edited
-        return "a snapshot of unknown age"
-
-
-def unchanged(plan: PlanDoc) -> str:
-    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`."""
-    quiet = [decision for decision in plan.decisions if decision.of(KeepDoc) and row(decision) is None]
-    if not quiet:
-        return ""
-    reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)
-    reasons_text = ", ".join(
-        f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(reasons.items())
-    )
-    noted = sum(len(decision.notes) for decision in quiet)
-    return clean(f"{len(quiet):,} unchanged: {reasons_text}") + (
-        f" ({pluralize(noted, 'note')})" if noted else ""
-    )
-
-
-def selection(plan: PlanDoc) -> str:
-    """Return the size of a selection and of the rest, "" if everything is considered."""
-    if plan.selected is None:
-        return ""
-    return (
-        f"{pluralize(plan.selected, 'spec')} selected; {pluralize(plan.not_considered, 'job')} not considered"
-    )
-
-
-def verdict(plan: PlanDoc) -> str:
-    """Return the plan in a line: `prod: would submit 57,300 requests · cancel 2 · lose 310 answers`."""
-    it = plan.summary
-    refused = [f"refused by {', '.join(guard.guard for guard in plan.guards)}"] if plan.guards else []
-    parts = [submitted(plan)] if submitted(plan) else []
-    parts += [
-        f"{word} {number:,}" for number, word in ((it.replace, "replace"), (it.cancel, "cancel")) if number
-    ]
-    parts += [lost] if (lost := _lost(plan)) else []
-    would = [f"would {' · '.join(parts)}"] if parts else []
-    return clean(f"{plan.target.project}: {' · '.join([*refused, *would]) or 'no changes'}")
-
-
-def submitted(plan: PlanDoc) -> str:
-    """Return what a plan submits: `submit 57,300 requests`, "" for nothing."""
-    it = plan.summary
-    unknown = f"{pluralize(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
-    known = pluralize(it.requests, "request") if it.requests else ""
-    requests_text = " and ".join(filter(None, [known, unknown]))
-    return f"submit {requests_text}" if requests_text else ""
-
-
-def uploads(plan: PlanDoc) -> str:
-    """Return how much a plan uploads at most: `upload up to 3 MB`, "" for nothing."""
-    return f"upload up to {size(plan.summary.upload_bytes)}" if plan.summary.upload_bytes else ""
-
-
-def _lost(plan: PlanDoc) -> str:
-    return f"lose {pluralize(plan.summary.lost_answers, 'answer')}" if plan.summary.lost_answers else ""
-
-
-def totals(plan: PlanDoc) -> str:
-    """Return the plan in numbers: `1 to create · would submit 12,900 requests, lose 310 answers`."""
-    it = plan.summary
-    done = [
-        f"{number:,} {word}"
-        for number, word in (
-            (it.create, "to create"),
-            (it.replace, "to replace"),
-            (it.cancel, "to cancel"),
-            (it.hold, "on hold"),
-        )
-        if number
-    ]
-    effects = ", ".join(filter(None, [submitted(plan), uploads(plan), _lost(plan)]))
-    return " · ".join(filter(None, [", ".join(done), effects and f"would {effects}"]))

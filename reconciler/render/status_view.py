@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -106,13 +106,9 @@ def _rows(report: StatusDoc, now: float, *, everything: bool) -> list[tuple[str,
 def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
     """Yield the cells of each row. A family's rows in the same state become one, in the place of the first."""
     totals = Counter(row.family for row in rows)
-    groups: dict[Hashable, list[StatusRow]] = defaultdict(list)
-    for row in rows:
-        alike = (row.family, row.state, row.reason, row.attention, row.detail if row.attention else "")
-        groups[alike if row.family else row.name].append(row)
-    for group in groups.values():
-        if len(group) < grouping.MIN_FOLDED:
-            yield from (_cells(row, now) for row in group)
+    for group in grouping.fold(rows, _alike):
+        if len(group) == 1:
+            yield _cells(group[0], now)
             continue
         first = group[0]
         jobs = [row.job for row in group if row.job]
@@ -123,6 +119,12 @@ def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
         name = grouping.family_title(first.family, len(group), totals[first.family])
         _, state, *_, why = _cells(first, now)
         yield (name, state, pluralize(len(jobs), "job") if jobs else "-", answered, failed, *ages, why)
+
+
+def _alike(row: StatusRow) -> Hashable:
+    if not row.family:
+        return None
+    return row.family, row.state, row.reason, row.attention, row.detail if row.attention else ""
 
 
 def _cells(row: StatusRow, now: float) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
-from reconciler.render import grouping, plan_view
+from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.text.sanitize import clean
 
@@ -32,8 +32,8 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
         everything: whether to list every job of a family.
     """
     rows = grouping.rows(plan, everything=everything)
-    header, same = plan_view.header(plan), plan_view.unchanged(plan)
-    selected = plan_view.selection(plan)
+    header, same = plan_summary.header(plan), plan_summary.unchanged(plan)
+    selected = plan_summary.selection(plan)
     if not rows:
         quiet = "; ".join(filter(None, [selected, same or "nothing is declared"]))
         return f"No changes. {header} · {quiet}\n" + "".join(
@@ -52,7 +52,7 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
     lines += [f"  {line}" for line in (same, selected) if line]
     lines += [f"  note: {note}" for note in grouping.notes(plan, everything=everything)]
     lines += [f"  {grouping.FOLDED_NOTE}"] if grouping.is_folded(plan, rows) else []
-    totals = plan_view.totals(plan)
+    totals = plan_summary.totals(plan)
     if totals:
         lines += ["", totals]
     lines += [

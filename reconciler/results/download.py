@@ -150,7 +150,7 @@ class Download:
         return self._receive(0)
 
     def _receive(self, here: int) -> tuple[Digest, int | None]:
-        with self._reader.file_from(self._file_id, start=here) as content:
+        with self._reader.file_content(self._file_id, start=here) as content:
             digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
                 self._part.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Final, Literal, TypeAlias, assert_never
 import msgspec
 
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
+from reconciler.results.download import read
 from reconciler.results.heartbeat import Heartbeat
 
-PIECE: Final = 1 << 20
 INPUT_PREFIX: Final = "asked-"
 """Prefix of input files that are written or downloaded for the join and deleted after it."""
 
@@ -63,48 +62,31 @@ def find_inputs(
     """
     spec = declared.get(owned.tags.inputs)
     if spec is not None:
-        brought: list[Path] = []
-
-        def fetched(file_id: str) -> Path | None:
-            path = fetch_upload(file_id)
-            if path is not None:
-                brought.append(path)
-            return path
-
         local = [
-            _local(
-                part, number, root=root, staging_dir=staging_dir, fetch_upload=fetched, heartbeat=heartbeat
-            )
+            _local(part, root, staging_dir / f"{INPUT_PREFIX}spec-{number}.jsonl", fetch_upload, heartbeat)
             for number, part in enumerate(spec.inputs)
         ]
         if None not in local:
+            uploaded = any(isinstance(part, UploadedFile) for part in spec.inputs)
             return JobInputs(
-                origin="uploaded" if brought else "local", files=tuple(path for path in local if path)
+                origin="uploaded" if uploaded else "local", files=tuple(path for path in local if path)
             )
-    if not owned.job.input_files:
-        return NO_INPUTS
     uploads = [fetch_upload(file_id) for file_id in owned.job.input_files]
-    if None in uploads:
+    if not uploads or None in uploads:
         return NO_INPUTS
     return JobInputs(origin="uploaded", files=tuple(path for path in uploads if path))
 
 
 def _local(
-    part: Input,
-    number: int,
-    *,
-    root: Path,
-    staging_dir: Path,
-    fetch_upload: FetchUpload,
-    heartbeat: Heartbeat,
+    part: Input, root: Path, place: Path, fetch_upload: FetchUpload, heartbeat: Heartbeat
 ) -> Path | None:
     match part:
         case InputFile():
-            return _unchanged(root / part.path, part.sha256, heartbeat)
+            path = root / part.path
+            return path if _is_unchanged(path, part.sha256, heartbeat) else None
         case UploadedFile():
             return fetch_upload(part.id)
         case InlineRequests():
-            place = staging_dir / f"{INPUT_PREFIX}spec-{number}.jsonl"
             lines = msgspec.json.decode(part.body, type=list[msgspec.Raw])
             place.write_bytes(b"".join(b"%b\n" % line for line in lines))
             return place
@@ -112,14 +94,9 @@ def _local(
             assert_never(part)
 
 
-def _unchanged(path: Path, sha256: str, heartbeat: Heartbeat) -> Path | None:
-    """Return the path if its content still has the digest. The file is read again: a pull may take long."""
-    digest = hashlib.sha256()
+def _is_unchanged(path: Path, sha256: str, heartbeat: Heartbeat) -> bool:
+    """Return whether a file's content still has the digest. It is read again: a pull may take long."""
     try:
-        with path.open("rb", buffering=0) as file:
-            while piece := file.read(PIECE):
-                digest.update(piece)
-                heartbeat()
+        return read(path, heartbeat).result().sha256 == sha256
     except OSError:
-        return None
-    return path if digest.hexdigest() == sha256 else None
+        return False

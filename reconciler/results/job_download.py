@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec import structs
 
 from reconciler import __version__
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.context import RunContext
 from reconciler.documents import result_summary
+from reconciler.documents.reports import pretty
 from reconciler.documents.result_summary import FileDoc, RequestsDoc, ResultSummary, TokensDoc, TroubleDoc
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
@@ -76,11 +78,11 @@ class JobDownloader:
         job_inputs, joined, results = inputs.NO_INPUTS, None, None
         if any(files.values()):
             job_inputs, joined, results = self._join(owned, staging_dir, files, heartbeat)
-        document = _summary(owned, files, job_inputs, joined, results, now=self.run.env.now())
+        document = _summary(owned, files, job_inputs.origin, joined, results, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)
-        self.store.replace(f"{claim.folder}/{result_summary.NAME}", result_summary.encode(document))
+        self.store.replace(f"{claim.folder}/{result_summary.NAME}", pretty(document))
         self.store.clear(claim.folder)
         self._log(document, elapsed_ms=round((self.run.env.monotonic() - began) * 1000))
         return document
@@ -144,10 +146,7 @@ class JobDownloader:
         about = {"name": done.name, "job_id": done.job_id}
         trouble = done.trouble
         if trouble != TroubleDoc():
-            self.run.env.log(
-                "results.damaged", **about,
-                malformed=trouble.malformed, repeated=trouble.repeated, unknown=trouble.unknown,
-            )  # fmt: skip
+            self.run.env.log("results.damaged", **about, **structs.asdict(trouble))
         self.run.env.log(
             "results.pulled", **about,
             ok=done.requests.ok,
@@ -159,37 +158,23 @@ class JobDownloader:
 
 
 def _summary(
-    owned: OwnedJob,
-    files: Files,
-    job_inputs: JobInputs,
-    joined: Joined | None,
-    results: Fetched | None,
-    *,
-    now: float,
+    owned: OwnedJob, files: Files, origin: str, joined: Joined | None, results: Fetched | None, *, now: float
 ) -> ResultSummary:
     """Return the summary. Pure."""
     ids = {OUTPUT: owned.job.output_file, ERRORS: owned.job.error_file}
     documents = [_document(name, ids[name], fetched) for name, fetched in files.items()]
     if results is not None:
         documents.append(_document(RESULTS, None, results))
-    usage = joined.usage if joined else None
+    found = joined or Joined()
     return msgspec.convert(
         owned.facts()
         | {
             "tool": __version__,
             "pulled_at": now,
-            "inputs": job_inputs.origin,
+            "inputs": origin,
             "requests": _requests(owned, files, joined),
-            "tokens": TokensDoc(
-                prompt=usage.prompt, completion=usage.completion, total=usage.total, answers=usage.answers
-            )
-            if usage and usage.answers
-            else None,
-            "trouble": TroubleDoc(
-                malformed=joined.malformed, repeated=joined.repeated, unknown=joined.unknown
-            )
-            if joined
-            else TroubleDoc(),
+            "tokens": TokensDoc(**asdict(found.usage)) if found.usage.answers else None,
+            "trouble": TroubleDoc(malformed=found.malformed, repeated=found.repeated, unknown=found.unknown),
             "files": tuple(documents),
         },
         ResultSummary,
@@ -199,26 +184,20 @@ def _summary(
 def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDoc:
     if fetched is None:
         return FileDoc(path=name, file_id=file_id, state="gone")
-    return FileDoc(
-        path=name,
-        file_id=file_id,
-        state="whole",
-        bytes=fetched.size,
-        sha256=fetched.sha256,
-        lines=fetched.lines,
-    )
+    facts: dict[str, Any] = {"bytes": fetched.size, "sha256": fetched.sha256, "lines": fetched.lines}
+    return FileDoc(path=name, file_id=file_id, state="whole", **facts)
 
 
 def _requests(owned: OwnedJob, files: Files, joined: Joined | None) -> RequestsDoc:
     """Return the numbers of requests: counted in the files if all are present, else as the API counts them."""
     if joined is None or None in files.values():
-        return RequestsDoc(
-            total=owned.requests,
-            ok=owned.job.succeeded_requests,
-            failed=owned.job.failed_requests,
-            missing=owned.missing,
-            failures={},
-        )
+        job = owned.job
+        counted: dict[str, Any] = {
+            "ok": job.succeeded_requests,
+            "failed": job.failed_requests,
+            "missing": owned.missing,
+        }
+        return RequestsDoc(total=owned.requests, failures={}, **counted)
     failed = sum(joined.failures.values())
     total = joined.requests
     missing: int | None = joined.missing

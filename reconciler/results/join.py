@@ -7,8 +7,8 @@ and not on their size: a million take some 200 MB.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,7 +17,7 @@ import msgspec
 
 from reconciler.results import answers
 from reconciler.results.answers import Usage
-from reconciler.results.download import PART, Digest, Fetched, read
+from reconciler.results.download import PART, Digest, Fetched
 from reconciler.results.heartbeat import Heartbeat
 from reconciler.results.lines import blocks
 from reconciler.results.spool import Spool
@@ -87,35 +87,24 @@ def join(sources: JoinSources, results: Path, heartbeat: Heartbeat) -> tuple[Joi
     joined = Joined()
     collecting = results.with_name(results.name + SPOOL)
     try:
-        with collecting.open("w+b", buffering=0) as file:
+        with collecting.open("w+b") as file:
             spool = Spool(file)
             for path, failed in sources.answers():
                 with path.open("rb", buffering=0) as stream:
                     _collect(
                         stream, spool, joined, failed=failed, longest=sources.longest, heartbeat=heartbeat
                     )
-            spool.finish_writing()
+            asked = spool.custom_ids if sources.inputs is None else _asked(sources.inputs, sources.longest)
+            written = _write(_taken(asked, spool.take, joined), results, heartbeat)
+            kinds = spool.taken_by_kind()
+            joined.ok = kinds.pop(answers.OK, 0)
+            joined.failures = dict(sorted(kinds.items()))
             if sources.inputs is None:
-                _count(joined, spool.all_by_kind())
-                written = None
-            else:
-                written = _write(
-                    _taken(sources.inputs, spool.pop_line, joined, sources.longest), results, heartbeat
-                )
-                _count(joined, spool.popped_by_kind())
-                joined.unknown = len(spool) - joined.ok - sum(joined.failures.values())
-        if written is None:
-            written = read(collecting, heartbeat).result()
-            collecting.replace(results)
+                joined.requests = None
+            joined.unknown = sum(1 for _ in spool.custom_ids) - joined.ok - kinds.total()
     finally:
         collecting.unlink(missing_ok=True)
     return joined, written
-
-
-def _count(joined: Joined, kinds: Mapping[str, int]) -> None:
-    """Set the numbers of answered and failed requests."""
-    joined.ok = kinds.get(answers.OK, 0)
-    joined.failures = {kind: count for kind, count in sorted(kinds.items()) if kind != answers.OK}
 
 
 def _collect(
@@ -142,49 +131,50 @@ def _write(texts: Iterable[list[bytes]], results: Path, heartbeat: Heartbeat) ->
     """Write the lines of the joined results."""
     part, digest = results.with_name(results.name + PART), Digest()
     try:
-        with part.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
-            hashing: Future[None] | None = None
+        with part.open("wb") as file:
             for lines in texts:
                 heartbeat()
                 data = b"".join(lines)
-                if hashing is not None:
-                    hashing.result()
-                hashing = pool.submit(digest.add, data)  # hashlib releases the GIL
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[file.write(rest) :]
+                file.write(data)
+                digest.add(data)
         part.replace(results)
     finally:
         part.unlink(missing_ok=True)
     return digest.result()
 
 
-def _taken(
-    inputs: Sequence[Path], take: Callable[[str], bytes | None], joined: Joined, longest: int
-) -> Iterator[list[bytes]]:
-    """Yield the lines of the requests in their order, and count the requests without a line."""
-    decode, requests = _decode_request, 0
+def _asked(inputs: Sequence[Path], longest: int) -> Iterator[str]:
+    """Yield the custom_ids of the requests in their order."""
+    decode = _decode_request
     for path in inputs:
         with path.open("rb", buffering=0) as stream:
             for lines in blocks(stream, longest=longest):
-                taken: list[bytes] = []
-                size = 0
                 for line in lines:
-                    try:
-                        custom_id = decode(line).custom_id
-                    except answers.DECODE_ERRORS:  # the check before the create refuses such an input
-                        continue
-                    text = take(custom_id)
-                    if text is None:
-                        text = answers.missing(custom_id)
-                        joined.missing += 1
-                        if joined.missing <= MAX_LISTED_MISSING:
-                            joined.first_missing.append(custom_id)
-                    requests += 1
-                    taken.append(text)
-                    size += len(text)
-                    if size >= WRITE_BYTES:
-                        yield taken
-                        taken, size = [], 0
-                yield taken
+                    with suppress(
+                        *answers.DECODE_ERRORS
+                    ):  # the check before the create refuses such an input
+                        yield decode(line).custom_id
+
+
+def _taken(
+    custom_ids: Iterable[str], take: Callable[[str], bytes | None], joined: Joined
+) -> Iterator[list[bytes]]:
+    """Yield the lines of the requests in their order, and count the requests without a line."""
+    requests = 0
+    taken: list[bytes] = []
+    size = 0
+    for custom_id in custom_ids:
+        text = take(custom_id)
+        if text is None:
+            text = answers.missing(custom_id)
+            joined.missing += 1
+            if joined.missing <= MAX_LISTED_MISSING:
+                joined.first_missing.append(custom_id)
+        requests += 1
+        taken.append(text)
+        size += len(text)
+        if size >= WRITE_BYTES:
+            yield taken
+            taken, size = [], 0
+    yield taken
     joined.requests = requests

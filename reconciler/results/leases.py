@@ -12,13 +12,13 @@ The clocks of the hosts must differ by less than `LEASE_SECONDS`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from reconciler.documents import result_summary
+from reconciler.environment import Environment
 from reconciler.results.store import ResultStore
 
 LEASE_SECONDS: Final = 300.0
@@ -51,12 +51,7 @@ class LeaseManager:
     """Acquires leases for one run."""
 
     store: ResultStore
-    me: Holder
-    is_process_alive: Callable[[int], bool]
-    """Returns whether a process of this host runs."""
-    now: Callable[[], float]
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], object]
+    env: Environment
 
     def acquire(self, folder: str) -> Lease | Holder | None:
         """Claim a folder.
@@ -87,10 +82,11 @@ class LeaseManager:
 
     def is_alive(self, holder: Holder) -> bool:
         """Return whether a holder may still be working."""
-        if holder.host == self.me.host and holder.run_id != self.me.run_id:
-            alive = holder.pid != self.me.pid and self.is_process_alive(holder.pid)
-            return alive and holder.until > self.now()
-        return holder.until > self.now()
+        env = self.env
+        if holder.host == env.name and holder.run_id != env.run_id:
+            runs = holder.pid != env.pid and env.is_process_alive(holder.pid)
+            return runs and holder.until > env.now()
+        return holder.until > env.now()
 
     def holder(self, folder: str, number: int) -> Holder | None:
         """Return a claim's holder, None if the claim is gone or cannot be decoded."""
@@ -99,7 +95,7 @@ class LeaseManager:
             try:
                 return None if data is None else msgspec.json.decode(data, type=Holder)
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                self.sleep(READ_RETRY_SECONDS)
+                self.env.sleep(READ_RETRY_SECONDS)
         return None
 
 
@@ -110,7 +106,7 @@ class Lease:
         self._manager = manager
         self.folder = folder
         self._number = number
-        self._renewed = manager.monotonic()
+        self._renewed = manager.env.monotonic()
 
     @property
     def path(self) -> str:
@@ -119,14 +115,15 @@ class Lease:
 
     def data(self) -> bytes:
         """Return the content of the claim."""
-        until = self._manager.now() + LEASE_SECONDS
-        return msgspec.json.encode(msgspec.structs.replace(self._manager.me, until=until))
+        env = self._manager.env
+        until = env.now() + LEASE_SECONDS
+        return msgspec.json.encode(Holder(run_id=env.run_id, host=env.name, pid=env.pid, until=until))
 
     def renew(self) -> None:
         """Extend the claim if a renewal is due."""
-        if self._manager.monotonic() - self._renewed >= RENEW_SECONDS:
+        if self._manager.env.monotonic() - self._renewed >= RENEW_SECONDS:
             self._manager.store.replace(self.path, self.data())
-            self._renewed = self._manager.monotonic()
+            self._renewed = self._manager.env.monotonic()
 
     def check(self) -> None:
         """Check that no other runner has taken over.

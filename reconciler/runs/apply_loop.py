@@ -1,6 +1,6 @@
 """The later rounds of one run: when something has changed, plan again and create what the approval allows.
 
-Each round takes the same steps as an apply: the whole list, a fresh plan, the guards, a claim, a durable intent. The
+Each round takes the same steps as an apply: the whole list, a fresh plan, the guards, durable intents. The
 lock is held only during a round, so that an hourly apply on the same host is not blocked.
 """
 
@@ -22,7 +22,8 @@ from reconciler.planning.guards import Refusal
 from reconciler.plans.approval import Approval
 from reconciler.plans.outcomes import Outcome
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs import gather, reconcile
+from reconciler.runs import gather
+from reconciler.runs.apply import plan_and_apply, publish
 from reconciler.settings import Guards
 
 
@@ -56,7 +57,7 @@ class ApplyLoop:
                 planned = self._gather()
                 record_observations.record_observations(self.run, planned)
                 if not self.approval.restrict(planned.plan).pending:
-                    reconcile.publish(self.run)
+                    publish(self.run)
                     return planned
                 self._act()
         except LockHeldError:  # another apply is running: the next round sees its result
@@ -68,7 +69,7 @@ class ApplyLoop:
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())
-        planned, outcomes = reconcile.apply(
+        planned, outcomes = plan_and_apply(
             run, self.declared, lambda it: not it.refusals, approval=self.approval
         )
         self.approval = self.approval.record_attempts(planned.plan)  # a refused create is not tried again

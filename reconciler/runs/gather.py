@@ -100,7 +100,7 @@ def load_memory(run: RunContext[ApiT]) -> Memory:
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
     """Plan from a snapshot, without the API."""
-    memory = taken.memory(settle_seconds=run.limits.settle_seconds)
+    memory = remember(taken.ledger, settle_seconds=run.limits.settle_seconds)
     observed = taken.observed(watched_by(run, declared), memory)
     return log_plan(run, decide(run, declared, observed, memory))
 
@@ -112,18 +112,12 @@ def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory
     that has settled only since then may be missing from the list.
     """
     memory = memory.reopened(observed.missing_ids, now=observed.read_started_at)
-    declared = with_ancestry(run, declared, observed)
+    declared = replace(declared, ancestry=run.ancestry(commits_in_question(declared, observed)))
     quota = Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
     decided = apply_quota(
         plan(declared, observed, memory, now=observed.read_started_at), observed.pending, quota
     )
     return planned_run(run, declared, observed, memory, decided)
-
-
-def with_ancestry(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
-    """Add the ancestry of the commits from which jobs were created."""
-    found = run.ancestry(commits_in_question(declared, observed))
-    return replace(declared, contained_commits=found.contained, descendant_commits=found.descendants)
 
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
@@ -160,7 +154,6 @@ def planned_run(
         observed=observed,
         memory=memory,
         settings=run.guards,
-        overrides=run.overrides,
         now=run.env.now(),
     )
     found = refusals(guard_input)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.history.from_ledger import LedgerView
+from reconciler.history.merge import LedgerView
 from reconciler.history.record import Record
 from reconciler.model import Job, Target
 from reconciler.specs.project import Project

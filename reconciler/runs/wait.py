@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from reconciler.api.errors import ApiError
@@ -100,16 +100,13 @@ def wait_until_ended(
             break
         left = _left(policy, run.env.monotonic() - began)
         if left <= 0:
-            return WaitState(planned=state.planned, held=state.held, jobs=state.jobs, timed_out=True)
+            return replace(state, timed_out=True)
         run.env.sleep(min(pause, left))
         if run.env.stop.is_set():
             break
         try:
             fresh = _poll_newest(run, state)
-            if fresh is None:
-                state = _state_of(look(), held())
-            else:
-                state = WaitState(planned=state.planned, held=state.held, jobs={**state.jobs, **fresh})
+            state = replace(state, jobs={**state.jobs, **fresh}) if fresh else _state_of(look(), held())
         except (ApiError, ListingError) as error:
             failures += 1
             if failures >= policy.failures or not _passes(error):
@@ -132,18 +129,15 @@ def _passes(error: ReconcilerError) -> bool:
 
 
 def _state_of(planned: PlannedRun, held: frozenset[str]) -> WaitState:
-    observed = planned.observed
-    jobs = [*(it.job for it in observed.owned), *(it.job for it in observed.unreadable)]
-    return WaitState(planned=planned, held=held, jobs={job.id: job for job in jobs})
+    jobs = {job.id: job for job in planned.observed.our_jobs}
+    return WaitState(planned=planned, held=held, jobs=jobs)
 
 
-def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job] | None:
-    """Return the awaited jobs in their current state; None if a full plan is due."""
+def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job]:
+    """Return the awaited jobs in their current state; none if a full plan is due."""
     ids: Collection[str] = state.awaited.keys()
     if len(ids) < sum(readiness is Readiness.RUNNING for readiness in state.readiness.values()):
-        return (
-            None  # some name waits for something other than a job: room, or a create with an unknown outcome
-        )
+        return {}  # some name waits for something other than a job: room, or a create with an unknown outcome
     fresh = listing.newest(run, ids)
     ended = [job for job in fresh.values() if job.phase.ended]
     for job in ended:
@@ -155,4 +149,4 @@ def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job] |
             succeeded=job.succeeded_requests,
             failed=job.failed_requests,
         )
-    return None if ended or len(fresh) < len(ids) else fresh
+    return {} if ended or len(fresh) < len(ids) else fresh

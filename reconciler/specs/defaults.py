@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
 from reconciler.specs.schema.json_schema import defaults_schema
 from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
+from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import Document, Fields, Path
 
 NAME: Final = "_defaults.yaml"
@@ -37,34 +39,34 @@ def merge_defaults(near: Document, far: Document) -> Document:
     """Return `near` with its missing fields taken from `far`; metadata is merged by key."""
     if not isinstance(near.node, Fields) or not isinstance(far.node, Fields):
         return near
-    hidden = _hidden(near.value)
-    taken = {
-        name: part
-        for name, part in far.node.parts.items()
-        if name not in near.node.parts and name not in hidden
+    node = _over(near.node, far.node, _hidden(near.value))
+    sources: dict[Path, SourceFile] = {
+        (name,): far.source_of((name,)) for name in node.parts if name not in near.node.parts
     }
-    node = Fields(near.node.event, {}, {**taken, **near.node.parts})
-    node.value = {name: far.value[name] for name in taken} | near.value
-    sources = dict(near.sources)
-    sources |= {(name,): far.source_of((name,)) for name in taken}
     inner: Path = ("metadata",)
     mine, theirs = near.find(inner), far.find(inner)
     if isinstance(mine, Fields) and isinstance(theirs, Fields):
-        merged = Fields(mine.event, theirs.value | mine.value, {**theirs.parts, **mine.parts})
+        merged = _over(mine, theirs)
         node.parts["metadata"] = (near.node.parts["metadata"][0], merged)
         node.value["metadata"] = merged.value
-        sources |= {
-            (*inner, name): far.source_of((*inner, name)) for name in theirs.parts if name not in mine.parts
-        }
-    elif "metadata" in taken:  # taken as a whole, and possibly merged from several files
+        taken = [(*inner, name) for name in merged.parts if name not in mine.parts]
+        sources |= {path: far.source_of(path) for path in taken}
+    elif inner in sources:  # taken as a whole, and possibly merged from several files
         sources |= {path: source for path, source in far.sources.items() if path[:1] == inner}
     return replace(
         near,
         node=node,
         value=node.value,
-        sources=sources,
+        sources={**near.sources, **sources},
         incomplete=near.incomplete or far.incomplete or bool(far.problems),
     )
+
+
+def _over(near: Fields, far: Fields, hidden: Collection[str] = ()) -> Fields:
+    """Return the fields of `near`, and those of `far` that it does not have and that are not hidden."""
+    taken = {name: far.parts[name] for name in far.parts if name not in near.parts and name not in hidden}
+    value = {name: far.value[name] for name in taken} | near.value
+    return Fields(near.event, value, {**taken, **near.parts})
 
 
 def _hidden(value: dict[str, Any]) -> set[str]:
@@ -76,26 +78,17 @@ def _hidden(value: dict[str, Any]) -> set[str]:
     return varied | {name for group in groups for name in group}
 
 
-class DefaultsTree:
-    """The defaults of folders, and their effect on the specs below.
+def apply(found: Mapping[str, Document], document: Document, path: str, root: str) -> Document:
+    """Merge a spec with the defaults of its folder and of the folders above, the nearest first.
 
     Args:
+        found: each folder's defaults, by its absolute path.
+        document: the spec.
+        path: its absolute path.
         root: the folder of all specs, absolute.
     """
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._found: dict[str, Document] = {}
-        """By folder, absolute."""
-
-    def add(self, path: str, document: Document) -> None:
-        """Register a `_defaults.yaml`."""
-        self._found[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
-
-    def apply(self, document: Document, path: str) -> Document:
-        """Merge a spec with the defaults of its folder and of the folders above, the nearest first."""
-        while self._found and path != self._root:
-            path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
-            if path in self._found:
-                document = merge_defaults(document, self._found[path])
-        return document
+    while found and path != root:
+        path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path
+        if path in found:
+            document = merge_defaults(document, found[path])
+    return document

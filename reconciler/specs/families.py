@@ -39,7 +39,7 @@ class ExpandedJob(Struct, frozen=True, kw_only=True):
 
     def text(self, template: str) -> str:
         """Fill the placeholders of a text."""
-        return _PLACEHOLDER.sub(lambda found: self.words.get(found[1], found[0]), template)
+        return _filled(template, self.words)
 
     @property
     def origin(self) -> str:
@@ -83,7 +83,7 @@ def expand(
     if size > most:
         message = f"makes {pluralize(size, 'job')}; at most {most:,} per spec"
         hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is intended"
-        return [], [_problem(document, ("for_each" if files else "matrix",), message, hint)]
+        return [], [document.problem(("for_each" if files else "matrix",), message, hint)]
     combinations, problems = _combinations(document, fields)
     each: Sequence[str | None] = files or [None]
     found = [_expanded(fields.name, values, file) for file, values in product(each, combinations)]
@@ -105,8 +105,11 @@ def _expanded(template: str, values: Mapping[str, tuple[Any, str]], file: str | 
         folder, _, name = file.rpartition("/")
         words |= {"path": file, "stem": name.rpartition(".")[0] or name, "dir": folder.rpartition("/")[2]}
     plain = {name: value for name, (value, _) in values.items()}
-    blank = ExpandedJob(name="", words=words, values=plain, file=file)
-    return ExpandedJob(name=blank.text(template), words=words, values=plain, file=file)
+    return ExpandedJob(name=_filled(template, words), words=words, values=plain, file=file)
+
+
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), template)
 
 
 def _combinations(
@@ -130,10 +133,10 @@ def _combinations(
         if len(left) == len(every):
             message = f"matrix.exclude[{at}]: excludes nothing"
             hint = "use values of the matrix; an entry excludes combinations that have all of its values"
-            problems.append(_problem(document, ("matrix", "exclude", at), message, hint))
+            problems.append(document.problem(("matrix", "exclude", at), message, hint))
         every = left
     if not every and not problems:
-        problems.append(_problem(document, ("matrix", "exclude"), "matrix.exclude: excludes every job", ""))
+        problems.append(document.problem(("matrix", "exclude"), "matrix.exclude: excludes every job", ""))
     return every, problems
 
 
@@ -156,7 +159,7 @@ def _unknown(document: Document, known: Sequence[str], *, family: bool) -> Itera
                 has = f"the placeholders here are {some([f'{{{name}}}' for name in known], 20)}"
                 if not family:
                     has = "only a spec with `for_each` or `matrix` has placeholders"
-                yield _problem(document, path, message, did_you_mean(word, known, has))
+                yield document.problem(path, message, did_you_mean(word, known, has))
 
 
 def _overruled(document: Document, fields: JobFields) -> Iterator[Problem]:
@@ -165,8 +168,7 @@ def _overruled(document: Document, fields: JobFields) -> Iterator[Problem]:
         if name in document.value:
             message = f"matrix.{name}: cannot be combined with `{name}`"
             hint = "keep one of them: the matrix sets the value of every job"
-            place = document.key_place(("matrix", name))
-            yield document.source.problem(place, message, hint=hint)
+            yield document.problem(("matrix", name), message, hint, at_key=True)
 
 
 def _names(document: Document, found: Iterable[ExpandedJob], known: Sequence[str]) -> Iterator[Problem]:
@@ -176,11 +178,11 @@ def _names(document: Document, found: Iterable[ExpandedJob], known: Sequence[str
     for variant in found:
         if not _NAME.search(variant.name):
             message = f"name: {variant.origin} produces `{variant.name}`, which is not a valid name"
-            yield _problem(document, ("name",), message, _better(template, variant))
+            yield document.problem(("name",), message, _better(template, variant))
         other = first.setdefault(variant.name, variant)
         if other is not variant:
             message = f"name: {other.origin} and {variant.origin} both produce the name `{variant.name}`"
-            yield _problem(document, ("name",), message, _apart(template, known, other, variant))
+            yield document.problem(("name",), message, _apart(template, known, other, variant))
 
 
 def _better(template: str, variant: ExpandedJob) -> str:
@@ -211,7 +213,3 @@ def _apart(template: str, known: Sequence[str], one: ExpandedJob, other: Expande
     if one.file != other.file:
         return "rename one of the files, or write a spec for each folder"
     return "remove the duplicate value, or write a spec for each"
-
-
-def _problem(document: Document, path: Path, message: str, hint: str) -> Problem:
-    return document.source_of(path).problem(document.place(path), message, hint=hint)

@@ -106,7 +106,7 @@ def size(path: str) -> int:
 
 
 def replace(path: str, data: bytes) -> None:
-    """Replace a file's content atomically, keeping its permissions.
+    """Write a file atomically, keeping its permissions if it exists.
 
     Raises:
         OSError: it cannot be written.
@@ -117,7 +117,8 @@ def replace(path: str, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        shutil.copymode(path, name)
+        if os.path.exists(path):  # noqa: PTH110 - as above
+            shutil.copymode(path, name)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -64,9 +64,7 @@ def drafts(
     specs = tuple(declared)
     names = {spec.name.casefold() for spec in specs}
     works: dict[RunKey, str] = {
-        key: f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
-        for spec in specs
-        for key in spec.run_keys
+        key: f"`{spec.name}` ({spec.declared_at})" for spec in specs for key in spec.run_keys
     }
     adopted = {spec.adopt.job for spec in specs if spec.adopt}
     found: list[Drafted] = []
@@ -74,24 +72,30 @@ def drafts(
     for job in sorted(jobs, key=lambda job: job.age_key):
         if job.id in adopted:
             continue
-        spec = _spec(job, names)
-        if isinstance(spec, str):
-            skipped.append(SkippedJob(job=job, why=spec))
-            continue
-        other = works.get(spec.run_key)
-        if other is not None:
-            adopt = f"adopt: {{job: {job.id}, work: {spec.run_key.work}}}"
-            skipped.append(SkippedJob(job=job, why=f"{other} declares its work: add {adopt} there"))
-            continue
-        text = _text(job, spec, schema)
-        wrong = _refused(text)
-        if wrong:
-            skipped.append(SkippedJob(job=job, why=wrong))
-            continue
-        names.add(spec.name)
-        works |= dict.fromkeys(spec.run_keys, f"`{spec.name}`")
-        found.append(Drafted(name=spec.name, text=text, job=job))
+        drafted = _draft(job, names, works, schema)
+        if isinstance(drafted, str):
+            skipped.append(SkippedJob(job=job, why=drafted))
+        else:
+            found.append(drafted)
     return tuple(found), tuple(skipped)
+
+
+def _draft(job: Job, names: set[str], works: dict[RunKey, str], schema: str) -> Drafted | str:
+    """Return the spec of a job, or why there can be none. Registers its name and its work."""
+    spec = _spec(job, names)
+    if isinstance(spec, str):
+        return spec
+    other = works.get(spec.run_key)
+    if other is not None:
+        adopt = f"adopt: {{job: {job.id}, work: {spec.run_key.work}}}"
+        return f"{other} declares its work: add {adopt} there"
+    text = _text(job, spec, schema)
+    wrong = _refused(text)
+    if wrong:
+        return wrong
+    names.add(spec.name)
+    works |= dict.fromkeys(spec.run_keys, f"`{spec.name}`")
+    return Drafted(name=spec.name, text=text, job=job)
 
 
 def _spec(job: Job, names: set[str]) -> JobSpec | str:
@@ -104,7 +108,7 @@ def _spec(job: Job, names: set[str]) -> JobSpec | str:
     if (job.model is None) == (job.agent_id is None):
         return "the API shows neither a model nor an agent, or both"
     parts = sorted((UploadedFile(id=file) for file in ids if file), key=lambda part: part.identity)
-    plain_spec = JobSpec(
+    spec = JobSpec(
         name=_name(job, names),
         endpoint=job.endpoint,
         model=job.model,
@@ -113,10 +117,6 @@ def _spec(job: Job, names: set[str]) -> JobSpec | str:
         metadata=_metadata(job.metadata),
         declared_at=Position(path="", line=1),
     )
-    return _adopting(plain_spec, job)
-
-
-def _adopting(spec: JobSpec, job: Job) -> JobSpec:
     return replace(spec, adopt=Adopt(job=job.id, work=spec.run_key.work))
 
 

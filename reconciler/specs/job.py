@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from reconciler.errors import Problem
@@ -20,10 +20,10 @@ from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.family_fields import PeriodFields
-from reconciler.specs.schema.job_fields import AdoptFields, JobFields
+from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
 from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
-from reconciler.specs.yaml.tree import Document, Path
+from reconciler.specs.yaml.tree import Document
 from reconciler.text.suggest import did_you_mean
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
@@ -65,8 +65,12 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
     problems += models.doubts(document, now)
-    rerun, wrong = _rerun(document, fields, now)
-    problems += wrong
+    rerun: str | None = document.text(("rerun",)) if fields.rerun is not None else ""
+    begins = ""
+    if isinstance(fields.rerun, PeriodFields):
+        rerun, wrong = _period(document, fields.rerun, now)
+        problems += wrong
+        begins = f"{fields.rerun.start or ''}, {fields.rerun.zone}".removesuffix(", UTC")
     members: list[ExpandedJob] = []
     if not _wrong(problems):
         members, wrong = families.expand(document, fields, files, limits.jobs_per_spec)
@@ -74,7 +78,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
     if _wrong(problems):
         return DocumentResult(problems=tuple(problems))
     if rerun is None:
-        later = NotYetStarted(begins=_begins(fields), family=_label(fields))
+        later = NotYetStarted(begins=begins, family=_label(fields))
         return DocumentResult(later={member.name: later for member in members}, problems=tuple(problems))
     specs = []
     for member in members:
@@ -90,58 +94,39 @@ def _wrong(problems: Sequence[Problem]) -> bool:
     return bool(problems) and any(not problem.warning for problem in problems)
 
 
-def _rerun(document: Document, fields: JobFields, now: float) -> tuple[str | None, list[Problem]]:
-    """Return the value of `rerun`, None if the first period has not begun."""
-    match fields.rerun:
-        case None:
-            return "", []
-        case PeriodFields() as wanted:
-            return _period(document, wanted, now)
-        case _:
-            return document.text(("rerun",)), []
-
-
 def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str | None, list[Problem]]:
-    def problem(step: str, message: str, hint: str, *, warning: bool = False) -> tuple[None, list[Problem]]:
-        path: Path = ("rerun", step)
-        source = document.source_of(path)
-        return None, [source.problem(document.place(path), message, hint=hint, warning=warning)]
-
+    """Return the name of the current period, None if the first one has not begun."""
     zone = period.zone_of(wanted.zone)
     if zone is None:
-        return problem("zone", "rerun.zone: not in this machine's tz database", period.like(wanted.zone))
+        message = "rerun.zone: not in this machine's tz database"
+        return None, [document.problem(("rerun", "zone"), message, period.like(wanted.zone))]
     today = period.day_of(now, zone)
     if wanted.start is not UNSET:
         try:
             start = dt.date.fromisoformat(wanted.start)
         except ValueError:
-            return problem("start", "rerun.start: no such day", "")
+            return None, [document.problem(("rerun", "start"), "rerun.start: no such day", "")]
         if today < start:
             message = f"begins on {start}; until then nothing is submitted"
-            return problem("start", message, f"today is {today} in {wanted.zone}", warning=True)
+            hint = f"today is {today} in {wanted.zone}"
+            return None, [document.problem(("rerun", "start"), message, hint, warning=True)]
     return period.name_of(today, wanted.every), []
 
 
 def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> Iterator[Problem]:
-    """Yield the problems with `adopt` that its schema does not find."""
+    """Yield the problem with `adopt` that its schema does not find."""
     if fields.adopt is UNSET or not specs:
         return
-    work = fields.adopt.work
+    work, message, hint = fields.adopt.work, "", ""
     if families.is_family(fields):
-        yield _at_adopt(
-            document, "adopt: not possible in a family of jobs", "write a separate spec for the job"
-        )
+        message, hint = "adopt: not possible in a family of jobs", "write a separate spec for the job"
     elif work is UNSET:
+        message = "adopt: `work` is missing"
         hint = f"if the job did the work that this spec declares, add `work: {specs[0].run_key.work}`"
-        yield _at_adopt(document, "adopt: `work` is missing", hint)
     elif digests.version_of(work) not in digests.WORK_DIGESTS:
-        yield _at_adopt(
-            document, "adopt.work: a digest of a newer version", "upgrade mistral-batch-reconciler"
-        )
-
-
-def _at_adopt(document: Document, message: str, hint: str) -> Problem:
-    return document.source.problem(document.key_place(("adopt",)), message, hint=hint)
+        message, hint = "adopt.work: a digest of a newer version", "upgrade mistral-batch-reconciler"
+    if message:
+        yield document.problem(("adopt",), message, hint, at_key=True)
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:
@@ -149,10 +134,7 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
     if not isinstance(endpoint, str) or not endpoint.startswith("/v1/") or endpoint in KNOWN_ENDPOINTS:
         return []
     hint = did_you_mean(endpoint, KNOWN_ENDPOINTS, "it is sent unchanged; the API may know it")
-    place = document.place(("endpoint",))
-    message = "endpoint: not documented by the API"
-    source = document.source_of(("endpoint",))
-    return [source.problem(place, message, hint=hint, warning=True)]
+    return [document.problem(("endpoint",), "endpoint: not documented by the API", hint, warning=True)]
 
 
 def _spec(
@@ -160,6 +142,7 @@ def _spec(
 ) -> JobSpec:
     family = _label(fields)
     texts = document.texts(("metadata",))
+    adopt, retried = fields.adopt, [_PHASES[status] for status in fields.retry.on]
     if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:
@@ -175,35 +158,20 @@ def _spec(
         timeout_hours=fields.timeout_hours,
         rerun=member.words["rerun"] if "rerun" in member.values else rerun,
         suspend=fields.suspend,
-        retry=Retry(
-            max_attempts=fields.retry.max_attempts,
-            on=frozenset([_PHASES[status] for status in fields.retry.on]),
-        ),
+        retry=Retry(max_attempts=fields.retry.max_attempts, on=frozenset(retried)),
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         max_failed=fields.max_failed,
-        adopt=_adopted(fields.adopt),
-        declared_at=Position(path=document.source.path, line=document.line),
+        adopt=Adopt(job=adopt.job, work=adopt.work)
+        if adopt is not UNSET and adopt.work is not UNSET
+        else None,
+        declared_at=Position(path=document.source.path, line=document.place(()).line + 1),
         defaults=_defaults(document),
     )
 
 
-def _adopted(given: AdoptFields | UnsetType) -> Adopt | None:
-    if given is UNSET or given.work is UNSET:
-        return None
-    return Adopt(job=given.job, work=given.work)
-
-
 def _label(fields: JobFields) -> str:
     return families.family_pattern(fields.name) if families.is_family(fields) else ""
-
-
-def _begins(fields: JobFields) -> str:
-    match fields.rerun:
-        case PeriodFields(start=str(start), zone=zone):
-            return start if zone == "UTC" else f"{start}, {zone}"
-        case _:
-            return ""
 
 
 def _defaults(document: Document) -> Mapping[str, Position]:

@@ -77,7 +77,7 @@ def load(
         )
     loader = _Loader(project, now, progress)
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
-    loader.save()
+    loader.inputs.reader.save()
     progress.end()
     problems = _sorted(loader.problems)
     if any(not problem.warning for problem in problems):
@@ -110,21 +110,18 @@ class _Loader:
         self._project = project
         self._now = now
         self._progress = progress
-        self._defaults = defaults.DefaultsTree(str(project.spec_root))
+        self._defaults: dict[str, Document] = {}
+        self._root = str(project.spec_root)
         self.later: dict[str, NotYetStarted] = {}
-        self._inputs = Inputs(project, progress)
+        self.inputs = Inputs(project, progress)
         self._limits = project.settings.limits
         self._taken = UniquenessCheck()
         self._cut_short = False
         self.problems: list[Problem] = []
 
-    def save(self) -> None:
-        """Cache the results for later runs."""
-        self._inputs.save()
-
     def specs(self) -> list[JobSpec]:
         """Return every usable spec; add the problems of others to `problems`."""
-        found = files.Listing(str(self._project.spec_root), str(self._project.root))
+        found = files.Listing(self._root, str(self._project.root))
         for path, message, hint in found.unfit:
             self.problems.append(
                 Problem(path=clean(self._project.relative(path)), message=message, hint=hint)
@@ -134,26 +131,17 @@ class _Loader:
         for path in found.specs:
             if path.endswith(_DEFAULTS):
                 self._read_defaults(path)
-        config = str(self._project.config_path)
-        specs: list[JobSpec] = []
-        for path in found.specs:
-            if path != config and not path.endswith((_DEFAULTS, _CONFIG)):
-                specs += self._file(path)
+        not_specs = str(self._project.config_path), _DEFAULTS, _CONFIG
+        specs = [spec for path in found.specs if not path.endswith(not_specs) for spec in self._file(path)]
         if not self._cut_short:
-            self.problems += unused_files(self._project, found.others, self._inputs.paths)
+            self.problems += unused_files(self._project, found.others, self.inputs.reader.paths)
         return specs
 
     def _file(self, path: str) -> list[JobSpec]:
-        data = self._data(path)
-        if data is None:
-            return []
         specs: list[JobSpec] = []
-        documents, problems = self._documents(path, data)
-        self._cut_short = self._cut_short or bool(problems)
-        self.problems += problems
-        for written in documents:
-            document = self._defaults.apply(written, path)
-            found = jobs_of_document(document, self._inputs, self._limits, now=self._now)
+        for written in self._documents(path):
+            document = defaults.apply(self._defaults, written, path, self._root)
+            found = jobs_of_document(document, self.inputs, self._limits, now=self._now)
             self.problems += found.problems
             self.later |= found.later
             names = [*found.later, *[spec.name for spec in found.specs]] or _name(document)
@@ -171,42 +159,35 @@ class _Loader:
         return specs
 
     def _read_defaults(self, path: str) -> None:
-        data = self._data(path)
-        if data is None:
-            return
-        documents, problems = self._documents(path, data)
-        self._cut_short = self._cut_short or bool(problems)
-        self.problems += problems
+        documents = self._documents(path)
         if len(documents) > 1:
-            place = documents[1].place(())
             hint = "keep one; defaults for other specs belong in the folder of those specs"
-            self.problems.append(documents[1].source.problem(place, "more than one document", hint=hint))
+            self.problems.append(documents[1].problem((), "more than one document", hint))
         for document in documents[:1]:
             self.problems += defaults.check(document)
-            self._defaults.add(path, document)
+            self._defaults[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
 
-    def _data(self, path: str) -> bytes | None:
-        """Return the bytes of a file; None if it cannot be read, after adding a problem."""
-        most = self._limits.spec_bytes
+    def _documents(self, path: str) -> list[Document]:
+        """Return the documents of a file that can be read."""
+        shown, most = self._project.relative(path), self._limits.spec_bytes
+        documents: list[Document] = []
         try:
-            return files.read(path, most)
+            source = decode(shown, files.read(path, most))
         except files.TooLargeError:
-            message, hint = f"larger than {most:,} bytes", reader.RAISE.format("spec_bytes")
+            hint = reader.RAISE.format("spec_bytes")
+            source = Problem(path=shown, message=f"larger than {most:,} bytes", hint=hint)
         except OSError as error:
-            message, hint = f"cannot be read: {error.strerror}", ""
-        self.problems.append(Problem(path=self._project.relative(path), message=message, hint=hint))
-        self._cut_short = True
-        return None
-
-    def _documents(self, path: str, data: bytes) -> tuple[list[Document], list[Problem]]:
-        source = decode(self._project.relative(path), data)
-        if not isinstance(source, SourceFile):
-            return [], [source]
-        documents, problems = reader.read(source, self._limits)
-        if not documents and not problems:
-            hint = "remove it, or write a spec in it"
-            self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
-        return documents, problems
+            source = Problem(path=shown, message=f"cannot be read: {error.strerror}")
+        if isinstance(source, SourceFile):
+            documents, problems = reader.read(source, self._limits)
+            if not documents and not problems:
+                hint = "remove it, or write a spec in it"
+                self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
+        else:
+            problems = [source]
+        self._cut_short = self._cut_short or bool(problems)
+        self.problems += problems
+        return documents
 
 
 def _name(document: Document) -> list[str]:

@@ -18,21 +18,15 @@ def doubts(document: Document, now: float) -> Iterator[Problem]:
         now: Unix seconds.
     """
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
-    endpoint = document.value.get("endpoint")
     for path, name in _names(document):
-        found = models.doubt(name, endpoint if isinstance(endpoint, str) else None, day)
+        found = models.doubt(name, document.value.get("endpoint"), day)
         if found is not None:
-            message = f"model: `{name}` {found.message}"
-            source = document.source_of(path)
-            yield source.problem(document.place(path), message, hint=found.hint, warning=True)
+            yield document.problem(path, f"model: `{name}` {found.message}", found.hint, warning=True)
 
 
 def _names(document: Document) -> Iterator[tuple[Path, str]]:
     """Yield the models that a spec names, each with its path."""
-    matrix = document.value.get("matrix")
-    listed = matrix.get("model") if isinstance(matrix, dict) else None
-    named: list[tuple[Path, object]] = [(("model",), document.value.get("model"))]
-    named += [
-        (("matrix", "model", at), it) for at, it in enumerate(listed if isinstance(listed, list) else ())
-    ]
-    yield from ((path, name) for path, name in named if isinstance(name, str) and name)
+    if document.value.get("model"):
+        yield ("model",), document.value["model"]
+    listed = (document.value.get("matrix") or {}).get("model") or ()
+    yield from ((("matrix", "model", at), name) for at, name in enumerate(listed))

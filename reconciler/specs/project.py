@@ -7,10 +7,9 @@ override its settings in the code of the command line, by `dataclasses.replace` 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Limits, Settings
@@ -20,6 +19,7 @@ from reconciler.specs.schema.json_schema import settings_schema
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import START, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
+from reconciler.specs.yaml.tree import Path as Where
 
 CONFIG_NAME: Final = "reconciler.yaml"
 STATE: Final = ".reconciler"
@@ -69,59 +69,44 @@ def load_project(config: Path | None, *, start: Path) -> Project:
     if not isinstance(source, SourceFile):
         raise SpecError((source,))
     settings, document = _settings(source)
-    spec_root = Path(os.path.realpath(root / settings.specs))
+    uploads, spec_root = settings.uploads, Path(os.path.realpath(root / settings.specs))
+
+    def refuse(where: Where, message: str, hint: str) -> NoReturn:
+        raise SpecError((document.problem(where, message, hint),))
+
     if not files.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
-        problem = source.problem(
-            document.place(("specs",)),
-            "specs: leads out of the project",
-            hint=f"name a folder below the folder of {path.name}",
-        )
-        raise SpecError((problem,))
+        hint = f"name a folder below the folder of {path.name}"
+        refuse(("specs",), "specs: leads out of the project", hint)
     if settings.on_end.command and settings.on_end.webhook:
-        problem = source.problem(
-            document.place(("on_end",)),
-            "on_end: cannot have both `command` and `webhook`",
-            hint="keep one of them; a command can also call a webhook",
-        )
-        raise SpecError((problem,))
-    uploads = settings.uploads
+        hint = "keep one of them; a command can also call a webhook"
+        refuse(("on_end",), "on_end: cannot have both `command` and `webhook`", hint)
     if uploads.reuse and uploads.expiry_hours is not None and uploads.expiry_hours <= uploads.reuse_hours:
-        problem = source.problem(
-            document.place(("uploads", "expiry_hours")),
-            f"uploads.expiry_hours: must be more than `reuse_hours` ({uploads.reuse_hours}); otherwise no upload "
-            "is ever reused",
-            hint="lower `reuse_hours`, or set `reuse: false`",
+        message = (
+            f"must be more than `reuse_hours` ({uploads.reuse_hours}); otherwise no upload is ever reused"
         )
-        raise SpecError((problem,))
+        hint = "lower `reuse_hours`, or set `reuse: false`"
+        refuse(("uploads", "expiry_hours"), f"uploads.expiry_hours: {message}", hint)
     return Project(root=root, config_path=path, settings=settings, spec_root=spec_root)
 
 
 def find(start: Path) -> Path | None:
     """Return the nearest `reconciler.yaml` from a folder upwards to the repository's root, None if there is none."""
-    for folder in _upwards(Path(os.path.realpath(start))):
+    here = Path(os.path.realpath(start))
+    for folder in (here, *here.parents):
         if (folder / CONFIG_NAME).is_file():
             return folder / CONFIG_NAME
+        if (folder / ".git").exists():
+            break
     return None
 
 
 def _config_path(config: Path | None, start: Path) -> Path:
-    if config is not None:
-        if not config.is_file():
-            raise ReconcilerError(
-                f"{config} does not exist", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name)
-            )
-        return Path(os.path.realpath(config.parent)) / config.name
-    found = find(start)
+    if config is not None and not config.is_file():
+        raise ReconcilerError(f"{config} does not exist", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name))
+    found = Path(os.path.realpath(config.parent)) / config.name if config else find(start)
     if found is None:
         raise ReconcilerError(f"no {CONFIG_NAME} in {start} or above it", hint=_WRITE_ONE)
     return found
-
-
-def _upwards(folder: Path) -> Iterator[Path]:
-    for place in (folder, *folder.parents):
-        yield place
-        if (place / ".git").exists():
-            return
 
 
 def _settings(source: SourceFile) -> tuple[Settings, Document]:

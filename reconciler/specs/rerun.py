@@ -11,6 +11,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final
 
 import yaml
@@ -20,12 +21,12 @@ from reconciler.model import JobSpec
 from reconciler.settings import Limits
 from reconciler.specs import files, to_yaml
 from reconciler.specs.project import Project
+from reconciler.specs.selection import unknown
 from reconciler.specs.yaml import reader
-from reconciler.specs.yaml.source import Place, SourceFile, decode
+from reconciler.specs.yaml.source import SourceFile, decode
 from reconciler.specs.yaml.tree import Document, Fields, place_of
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
-from reconciler.text.suggest import nearest
 
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _FITS: Final = re.compile(r"[ -~]{1,64}")
@@ -68,23 +69,25 @@ def edit(
         ReconcilerError: the file's syntax is not supported.
     """
     spec = _find(specs, later, name)
-    at = f"{spec.declared_at.path}:{spec.declared_at.line}"
     if spec.family:
         alike = sum(other.declared_at == spec.declared_at for other in specs)
         raise UsageError(
-            f"{name} is in a family ({at} makes {pluralize(alike, 'job')}); a change of `rerun` there would "
-            "submit all of them again",
+            f"{name} is in a family ({spec.declared_at} makes {pluralize(alike, 'job')}); a change of `rerun` "
+            "there would submit all of them again",
             hint=f"if this is intended, {_BY_HAND}; for this job alone, write a separate spec",
         )
-    document, data = _document(project, spec)
+    documents, data = _read(project, spec.declared_at.path)
+    document = next((it for it in documents if _is_of(it, name)), None)
+    if document is None:
+        raise ReconcilerError(f"{spec.declared_at.path} changed while it was read", hint="run again")
     given = spec.defaults.get("rerun")
-    if isinstance(document.value.get("rerun"), dict) or (given and _period_at(project, given.path)):
-        where = f"{given.path}:{given.line}" if given else at
+    sources = [document, *(_read(project, given.path)[0] if given else ())]
+    if any(isinstance(it.value, dict) and isinstance(it.value.get("rerun"), dict) for it in sources):
         raise UsageError(
-            f"the `rerun` of {name} is a period ({where})",
+            f"the `rerun` of {name} is a period ({given or spec.declared_at})",
             hint=f"wait for the next period, or {_BY_HAND}: write a plain value instead of the mapping",
         )
-    after = _next(spec, at, to)
+    after = _next(spec, to)
     edited = _changed(document, after)
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     line = _verified(document.source, edited, name, after, project.settings.limits)
@@ -94,49 +97,38 @@ def edit(
         before=spec.rerun,
         after=after,
         data=mark + edited.encode(),
-        overrides=f"{given.path}:{given.line}" if given else "",
+        overrides=str(given or ""),
     )
 
 
 def _find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpec:
-    found = next((spec for spec in specs if spec.name == name), None)
-    if found is not None:
+    found = next((spec for spec in specs if name in (spec.name, spec.family)), None)
+    if found is not None and found.name == name:
         return found
     if name in later:
         raise UsageError(f"the `rerun` of {name} is a period, and the first one has not begun")
-    family = next((spec for spec in specs if spec.family == name), None)
-    if family is not None:
-        at = f"{family.declared_at.path}:{family.declared_at.line}"
+    if found is not None:
         raise UsageError(
-            f"{name} is a family of jobs ({at})", hint=f"to submit all of them again, {_BY_HAND}"
+            f"{name} is a family of jobs ({found.declared_at})",
+            hint=f"to submit all of them again, {_BY_HAND}",
         )
-    near = nearest(name, [spec.name for spec in specs])
-    raise UsageError(
-        f"no declared job has the name {clean(name)}", hint=f"did you mean {near}?" if near else ""
-    )
+    raise unknown(name, [spec.name for spec in specs])
 
 
-def _document(project: Project, spec: JobSpec) -> tuple[Document, bytes]:
-    """Read the file of a spec again, and return its document."""
-    path, limits = spec.declared_at.path, project.settings.limits
+def _read(project: Project, path: str) -> tuple[list[Document], bytes]:
+    """Read a file again, and return its documents and its bytes."""
+    limits = project.settings.limits
     data = files.read(project.root / path, limits.spec_bytes)
     source = decode(path, data)
-    documents = reader.read(source, limits)[0] if isinstance(source, SourceFile) else []
-    for document in documents:
-        if isinstance(document.value, dict) and document.value.get("name") == spec.name:
-            return document, data
-    raise ReconcilerError(f"{path} changed while it was read", hint="run again")
+    return reader.read(source, limits)[0] if isinstance(source, SourceFile) else [], data
 
 
-def _period_at(project: Project, path: str) -> bool:
-    """Return whether a `_defaults.yaml` sets a period, not a value."""
-    limits = project.settings.limits
-    source = decode(path, files.read(project.root / path, limits.spec_bytes))
-    documents = reader.read(source, limits)[0] if isinstance(source, SourceFile) else []
-    return any(isinstance(it.value, dict) and isinstance(it.value.get("rerun"), dict) for it in documents)
+def _is_of(document: Document, name: str) -> bool:
+    return isinstance(document.value, dict) and document.value.get("name") == name
 
 
-def _next(spec: JobSpec, at: str, to: str | None) -> str:
+def _next(spec: JobSpec, to: str | None) -> str:
+    at = spec.declared_at
     if to is None:
         if not _NUMBER.fullmatch(spec.rerun or "0"):
             raise UsageError(
@@ -166,24 +158,24 @@ def _changed(document: Document, after: str) -> str:
         raise _not_edited(document.source)
     start, end = _offset(text, value.start_mark), _offset(text, value.end_mark)
     if start == end:  # `rerun:` without a value
-        start = end = text.index(":", _offset(text, key.end_mark)) + 1
-        return f"{text[:start]} {_written(after, None)}{text[end:]}"
+        start = text.index(":", _offset(text, key.end_mark)) + 1
+        return f"{text[:start]} {_written(after, None)}{text[start:]}"
     return text[:start] + _written(after, text[start]) + text[end:]
 
 
 def _inserted(text: str, node: Fields, after: str) -> str:
     """Insert the field after `name`, which every spec has."""
     key, value = node.parts["name"]
-    behind = _offset(text, value.end_mark if isinstance(value, yaml.ScalarEvent) else key.end_mark)
+    behind = _offset(text, (value if isinstance(value, yaml.ScalarEvent) else key).end_mark)
     start = _offset(text, key.start_mark)
-    field = '"rerun"' if text[start] == '"' else "rerun"
+    field = ('"rerun"' if text[start] == '"' else "rerun") + f": {_written(after, None)}"
     if getattr(node.event, "flow_style", False):
-        return f"{text[:behind]}, {field}: {_written(after, None)}{text[behind:]}"
+        return f"{text[:behind]}, {field}{text[behind:]}"
+    field = " " * place_of(key).column + field
     found = _BREAK.search(text, behind)
-    indent = " " * place_of(key).column
     if found is None:
-        return f"{text}\n{indent}{field}: {_written(after, None)}\n"
-    return f"{text[: found.end()]}{indent}{field}: {_written(after, None)}{found[0]}{text[found.end() :]}"
+        return f"{text}\n{field}\n"
+    return f"{text[: found.end()]}{field}{found[0]}{text[found.end() :]}"
 
 
 def _written(value: str, quote: str | None) -> str:
@@ -197,15 +189,8 @@ def _written(value: str, quote: str | None) -> str:
 
 def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of either parser
     """Return the offset of a mark, from its line and column: the parsers count offsets differently."""
-    if mark is None:
-        return 0
-    at = 0
-    for _ in range(mark.line):
-        found = _BREAK.search(text, at)
-        if found is None:
-            return len(text)
-        at = found.end()
-    return at + int(mark.column)
+    begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+    return begins[mark.line] + int(mark.column) if mark.line < len(begins) else len(text)
 
 
 def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limits) -> int:
@@ -214,27 +199,23 @@ def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limi
     Raises:
         ReconcilerError: something else has changed: an alias, a block of text, unsupported YAML.
     """
-    was, now = (reader.read(SourceFile(source.path, it), limits) for it in (source.text, text))
-    place: Place | None = None
-    same = len(was[0]) == len(now[0]) and not now[1]
-    for old, new in zip(*(found[0] for found in (was, now)), strict=False):
-        if isinstance(new.value, dict) and new.value.get("name") == name:
-            place = new.key_place(("rerun",))
-            same = same and new.text(("rerun",)) == after and _rest(old) == _rest(new)
-        else:
-            same = same and old.value == new.value and old.problems == new.problems
-    if place is None or not same:
+    (was, _), (now, wrong) = (reader.read(SourceFile(source.path, it), limits) for it in (source.text, text))
+    document = next((it for it in now if _is_of(it, name)), None)
+    same = not wrong and list(map(_rest, was, repeat(name))) == list(map(_rest, now, repeat(name)))
+    if document is None or document.text(("rerun",)) != after or not same:
         raise _not_edited(source)
-    return place.line + 1
+    return document.key_place(("rerun",)).line + 1
 
 
 def _not_edited(source: SourceFile) -> ReconcilerError:
     return ReconcilerError(f"{source.path}: cannot edit `rerun` in this YAML syntax", hint=_BY_HAND)
 
 
-def _rest(document: Document) -> dict[str, object]:
-    value = document.value if isinstance(document.value, dict) else {}
-    return {key: item for key, item in value.items() if key != "rerun"}
+def _rest(document: Document, name: str) -> object:
+    """Return the value of a document, without `rerun` if it is the one of `name`."""
+    if not _is_of(document, name):
+        return document.value
+    return {key: item for key, item in document.value.items() if key != "rerun"}
 
 
 def write(project: Project, change: Edit) -> None:

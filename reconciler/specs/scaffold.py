@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -36,14 +36,6 @@ class Wanted:
     path: str
     """Relative to the root, with forward slashes."""
     content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class WantedLines:
-    """Lines that a file should contain."""
-
-    path: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +109,17 @@ def example(folder: str) -> tuple[Wanted, ...]:
     )
 
 
-def carried(path: str) -> bytes:
-    """Return a file from the package's templates, or in a clone the file itself."""
+def carried(path: str, installed: str = "templates") -> bytes:
+    """Return a file from a folder of the package, or in a clone the file itself."""
     package = Path(reconciler.__file__).parent
-    installed = package / "templates" / path
-    return (installed if installed.exists() else package.parent / path).read_bytes()
+    template = package / installed / path
+    return (template if template.exists() else package.parent / path).read_bytes()
 
 
 def schema(name: str) -> Wanted:
     """Return a schema for editors."""
-    package = Path(reconciler.__file__).parent
-    file = f"{name}.schema.json"
-    installed = package / "schemas" / file
-    here = installed if installed.exists() else package.parent / "schemas" / file
-    return Wanted(f"schemas/{file}", here.read_bytes())
+    path = f"schemas/{name}.schema.json"
+    return Wanted(path, carried(path, ""))
 
 
 def workflows() -> Iterator[Wanted]:
@@ -145,9 +134,8 @@ def place(root: Path, wanted: Wanted) -> Placed:
         OSError: it cannot be written.
     """
     target = root / wanted.path
-    away = _leads_away(root, target)
-    if away:
-        return Placed(wanted.path, "kept", away)
+    if not files.within(os.path.realpath(target.parent), os.path.realpath(root)):
+        return Placed(wanted.path, "kept", "its folder leads out of the project")
     if os.path.lexists(target):
         same = target.is_file() and _text(target.read_bytes()) == _text(wanted.content)
         return Placed(wanted.path, "kept", "" if same else "it already exists with other content")
@@ -162,29 +150,23 @@ def _text(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n")
 
 
-def place_lines(root: Path, wanted: WantedLines) -> Placed:
+def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
     """Append the missing lines to a file; its existing lines stay.
 
     Raises:
         OSError: it cannot be written.
     """
-    target = root / wanted.path
+    target = root / path
     if not os.path.lexists(target):
-        return place(root, Wanted(wanted.path, "".join(f"{line}\n" for line in wanted.lines).encode()))
+        return place(root, Wanted(path, "".join(f"{line}\n" for line in lines).encode()))
     if target.is_symlink() or not target.is_file():
-        return Placed(wanted.path, "kept", f"it is not a regular file; add `{', '.join(wanted.lines)}` to it")
+        return Placed(path, "kept", f"it is not a regular file; add `{', '.join(lines)}` to it")
     data = target.read_bytes()
     there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
-    missing = [line for line in wanted.lines if line.strip("/") not in there]
+    missing = [line for line in lines if line.strip("/") not in there]
     if not missing:
-        return Placed(wanted.path, "kept")
+        return Placed(path, "kept")
     end = b"\r\n" if b"\r\n" in data else b"\n"
     glue = b"" if not data or data.endswith(b"\n") else end
     files.replace(str(target), data + glue + b"".join(line.encode() + end for line in missing))
-    return Placed(wanted.path, "added", f"`{', '.join(missing)}`")
-
-
-def _leads_away(root: Path, target: Path) -> str:
-    """Return why a file must not be written if a link on its path leads out of the project, else ""."""
-    parent = os.path.realpath(target.parent)
-    return "" if files.within(parent, os.path.realpath(root)) else "its folder leads out of the project"
+    return Placed(path, "added", f"`{', '.join(missing)}`")

@@ -16,6 +16,7 @@ from reconciler.errors import UsageError
 from reconciler.model import JobSpec, Names
 from reconciler.specs import files
 from reconciler.specs.project import Project
+from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest
 
 
@@ -72,6 +73,14 @@ def selected(
     return left
 
 
+def unknown(name: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a name or glob that no declared job has."""
+    near = nearest(name, known)
+    return UsageError(
+        f"no declared job has the name {clean(name)}", hint=f"did you mean {near}?" if near else ""
+    )
+
+
 def _fitting(known: frozenset[str], globs: Iterable[str]) -> frozenset[str]:
     """Return the names that match.
 
@@ -81,10 +90,7 @@ def _fitting(known: frozenset[str], globs: Iterable[str]) -> frozenset[str]:
     for glob in globs:
         fitting = {name for name in known if fnmatchcase(name, glob)}
         if not fitting:
-            near = nearest(glob, known)
-            raise UsageError(
-                f"no declared job has the name {glob}", hint=f"did you mean {near}?" if near else ""
-            )
+            raise unknown(glob, known)
         found |= fitting
     return frozenset(found)
 

@@ -29,21 +29,12 @@ def dump_documents(specs: Iterable[JobSpec], folder: str) -> str:
         specs: the specs to write.
         folder: the folder of the new file, relative to the root: paths of inputs are relative to it.
     """
-    return "---\n".join("".join(_lines(spec, folder)) for spec in specs)
-
-
-def _lines(spec: JobSpec, folder: str) -> Iterator[str]:
-    yield f"# {_comment(spec.declared_at.path)}:{spec.declared_at.line}\n"
-    yield body(spec, folder)
+    return "---\n".join(f"# {quoted(str(spec.declared_at))[1:-1]}\n{body(spec, folder)}" for spec in specs)
 
 
 def body(spec: JobSpec, folder: str) -> str:
     """Return the fields of one spec, one per line."""
     return "".join(f"{name}: {scalar(value)}\n" for name, value in _fields(spec, folder))
-
-
-def _comment(text: str) -> str:
-    return quoted(text)[1:-1]
 
 
 def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:

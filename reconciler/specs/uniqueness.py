@@ -26,7 +26,7 @@ class UniquenessCheck:
         if first == here:
             return None
         message = f"name: `{name}` is already declared at {first[0]}:{first[1]}"
-        return document.source.problem(document.place(("name",)), message, hint="rename one of them")
+        return document.problem(("name",), message, "rename one of them")
 
     def register_work(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
         """Register the work of a spec and the job that it adopts; yield a problem if another spec has them."""
@@ -40,13 +40,12 @@ class UniquenessCheck:
                 hint = "remove one of two equal files; in a matrix, only {} make different work".format(
                     "`endpoint`, `model`, `agent_id` and `rerun`"
                 )
-            yield document.source.problem(document.place(("name",)), message, hint=hint)
+            yield document.problem(("name",), message, hint)
         other = self._adopted.setdefault(spec.adopt.job, spec) if spec.adopt else spec
         if other is not spec:
-            place = document.place(("adopt", "job"))
             message = f"adopt: {_describe(other)} already adopts this job"
-            yield document.source.problem(place, message, hint="remove one: only one spec can adopt a job")
+            yield document.problem(("adopt", "job"), message, "remove one: only one spec can adopt a job")
 
 
 def _describe(spec: JobSpec) -> str:
-    return f"`{spec.name}` ({spec.declared_at.path}:{spec.declared_at.line})"
+    return f"`{spec.name}` ({spec.declared_at})"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from reconciler.errors import Problem
@@ -22,8 +23,9 @@ def unused_files(project: Project, others: Sequence[str], named: frozenset[str])
         for path in others
         if project.relative(path) not in named and project.relative(os.path.realpath(path)) not in named
     ]
-    for folder, names in _by_folder(lone).items():
-        hint = "name it in `input_files`, or move it out of the spec folder"
+    hint = "name it in `input_files`, or move it out of the spec folder"
+    for folder, paths in groupby(sorted(lone, key=_folder), _folder):
+        names = list(paths)
         if len(names) <= _APART:
             for path in names:
                 yield Problem(path=path, message="no spec names this file", hint=hint, warning=True)
@@ -33,8 +35,5 @@ def unused_files(project: Project, others: Sequence[str], named: frozenset[str])
             yield Problem(path=folder, message=message, hint=hint.replace(" it ", " them "), warning=True)
 
 
-def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for path in paths:
-        found.setdefault(path.rpartition("/")[0], []).append(path)
-    return found
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]

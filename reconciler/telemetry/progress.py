@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 ProgressKind: TypeAlias = Literal["checking", "uploading", "writing"]
 """Units: bytes of input files checked, bytes uploaded, creates and cancels."""
 
 
-class Progress(Protocol):
-    """Receives progress, from any thread."""
+class Progress:
+    """Receives progress, from any thread. This one ignores it."""
 
-    @property
-    def watched(self) -> bool:
-        """Whether anything shows progress, for a caller whose counting is expensive."""
+    watched: bool = False
+    """Whether anything shows progress, for a caller whose counting is expensive."""
 
     def expect(self, work: ProgressKind, amount: int) -> None:
         """Add an amount to the total; negative if that much need not be done after all."""
@@ -25,19 +24,4 @@ class Progress(Protocol):
         """Report that the work is over."""
 
 
-class Unwatched:
-    """Ignores progress."""
-
-    watched: Final = False
-
-    def expect(self, work: ProgressKind, amount: int) -> None:
-        """Do nothing."""
-
-    def advance(self, work: ProgressKind, amount: int) -> None:
-        """Do nothing."""
-
-    def end(self) -> None:
-        """Do nothing."""
-
-
-UNWATCHED: Final[Progress] = Unwatched()
+UNWATCHED: Final = Progress()

@@ -21,6 +21,7 @@ from reconciler.ledger import lines
 from reconciler.ledger.lines import Line
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Target, tags
+from reconciler.model.jobs import Count
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import TargetDoc
 from reconciler.text.sanitize import clean
@@ -48,9 +49,9 @@ class SnapshotDoc(_Part, frozen=True, kw_only=True):
     target: TargetDoc
     jobs: tuple[wire.BatchJob, ...]
     """Jobs that this tool created, of any project, or that a spec adopts. Of the metadata, only our tags."""
-    other_jobs: wire.Count = 0
+    other_jobs: Count = 0
     """Jobs without tags of this tool."""
-    other_pending: wire.Count = 0
+    other_pending: Count = 0
     """Requests of those jobs without an answer yet."""
     ledger: tuple[str, ...] = ()
     """The ledger's lines, as the ledger writes them."""
@@ -65,10 +66,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     other_jobs: int
     other_pending: int
     ledger: tuple[Line, ...]
-
-    def memory(self, *, settle_seconds: float) -> Memory:
-        """Return what the ledger in the snapshot remembers."""
-        return remember(self.ledger, settle_seconds=settle_seconds)
 
     def observed(self, watched: observe.Watched, memory: Memory) -> Observed:
         """Split the jobs into owned, foreign and unreadable. Remembered jobs that the list lacks count as gone."""

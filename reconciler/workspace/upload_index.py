@@ -47,13 +47,7 @@ def list_uploads(reader: Reader) -> Iterator[File]:
     """
     seen: set[str] = set()
     for page in range(MAX_PAGES):
-        found = reader.list_files(
-            page=page,
-            page_size=PAGE_SIZE,
-            purpose="batch",
-            sample_type=("batch_request",),
-            source=("upload",),
-        )
+        found = reader.list_uploads(page=page, page_size=PAGE_SIZE)
         for file in found.files:
             if file.id not in seen and is_ours(file):
                 yield file

@@ -31,20 +31,18 @@ def test_a_page_of_jobs_is_asked_for_oldest_first() -> None:
     assert ([one.id for one in page.jobs], page.total) == ([JOB_ID], 1)
 
 
-def test_every_filter_reaches_the_query() -> None:
+def test_size_and_order_reach_the_query() -> None:
     script = Script(ok({"total": 0}))
     with writer(script) as client:
         client.list_jobs(
             page=0,
             page_size=7,
             order_by="-created",
-            metadata={"team": "search"},
         )
     assert script.requests[0].url.params.multi_items() == [
         ("page", "0"),
         ("page_size", "7"),
         ("order_by", "-created"),
-        ("team", "search"),
     ]
 
 
@@ -86,7 +84,7 @@ CALLS: list[tuple[Callable[[Writer], Any], str, str, object]] = [
         f"/v1/files/{FILE_ID}",
         {"id": FILE_ID, "deleted": True},
     ),
-    (lambda client: client.list_files(page=0), "GET", "/v1/files", {"data": [file()], "object": "list"}),
+    (lambda client: client.list_uploads(page=0), "GET", "/v1/files", {"data": [file()], "object": "list"}),
 ]
 
 
@@ -102,14 +100,14 @@ def test_each_call_has_its_method_and_path(
     assert method != "POST" or request.headers["content-length"] == "0"
 
 
-def test_every_filter_of_files_reaches_the_query() -> None:
+def test_only_uploaded_batch_inputs_are_asked_for() -> None:
     script = Script(ok({"data": [], "object": "list"}))
     with writer(script) as client:
-        client.list_files(page=1, sample_type=("batch_result", "batch_error"), source=("mistral",))
-        client.list_files(page=0, page_size=5, purpose="x&y")
+        client.list_uploads(page=1)
+        client.list_uploads(page=0, page_size=5)
     assert [request.url.query for request in script.requests] == [
-        b"page=1&page_size=100&purpose=batch&sample_type=batch_result&sample_type=batch_error&source=mistral",
-        b"page=0&page_size=5&purpose=x%26y",
+        b"page=1&page_size=100&purpose=batch&sample_type=batch_request&source=upload",
+        b"page=0&page_size=5&purpose=batch&sample_type=batch_request&source=upload",
     ]
 
 
@@ -159,8 +157,8 @@ def test_a_reader_cannot_write() -> None:
 
 def test_a_file_comes_in_pieces() -> None:
     script = Script(httpx.Response(502), httpx.Response(200, content=iter([b"one\n", b"", b"two\n"])))
-    with writer(script) as client, client.file_content(FILE_ID) as pieces:
-        assert b"".join(pieces) == b"one\ntwo\n"
+    with writer(script) as client, client.file_content(FILE_ID) as content:
+        assert b"".join(content.pieces) == b"one\ntwo\n"
     assert script.requests[-1].url.path == f"/v1/files/{FILE_ID}/content"
 
 
@@ -176,8 +174,8 @@ def test_a_file_need_not_be_read_to_its_end() -> None:
             closed.append(True)
 
     with writer(Script(httpx.Response(200, stream=Endless()))) as client:
-        with client.file_content(FILE_ID) as pieces:
-            assert next(pieces) == b"x"
+        with client.file_content(FILE_ID) as content:
+            assert next(content.pieces) == b"x"
         assert closed == [True]
 
 
@@ -200,7 +198,7 @@ def test_the_observer_hears_of_every_attempt() -> None:
 
     script = Script(httpx.Response(503), httpx.ReadTimeout("slow"), slow)
     with writer(script, on_request=received.append, clock=clock) as client:
-        client.list_jobs(page=0, metadata={"team": "search"})
+        client.list_jobs(page=0)
     assert received == [
         RequestRecord(
             method="GET", path="/v1/batch/jobs", status=status, elapsed_ms=ms, attempt=attempt, error=error
@@ -241,7 +239,7 @@ def test_a_history_without_the_api_loads_no_http_client() -> None:
     import sys
 
     code = (
-        "import sys, reconciler.cli.session.history_sources, reconciler.cli.output.history_output; "
+        "import sys, reconciler.cli.session.read_history, reconciler.cli.output.history_output; "
         "print('httpx' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

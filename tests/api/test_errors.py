@@ -288,12 +288,15 @@ def test_a_strange_redirect_is_unknown_too(location: str) -> None:
 
 def test_a_download_that_breaks_off_is_our_error() -> None:
     stream = Broken(b"one line\n", httpx.ReadError("reset"))
-    with writer(Script(httpx.Response(200, stream=stream))) as client, client.file_content(FILE_ID) as pieces:
-        assert next(pieces) == b"one line\n"
+    with (
+        writer(Script(httpx.Response(200, stream=stream))) as client,
+        client.file_content(FILE_ID) as content,
+    ):
+        assert next(content.pieces) == b"one line\n"
         with pytest.raises(
             OutcomeUnknownError, match=f"GET /v1/files/{FILE_ID}/content: the connection broke"
         ):
-            next(pieces)
+            next(content.pieces)
 
 
 def test_an_error_of_another_request_inside_a_download_keeps_its_name() -> None:

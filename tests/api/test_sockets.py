@@ -180,10 +180,10 @@ def test_a_download_that_stops_short_is_noticed() -> None:
     with (
         Server(cut) as server,
         client_of(server.url) as client,
-        client.file_content(FILE_ID) as pieces,
+        client.file_content(FILE_ID) as content,
         pytest.raises(OutcomeUnknownError),
     ):
-        list(pieces)
+        list(content.pieces)
 
 
 def test_many_threads_share_one_client() -> None:

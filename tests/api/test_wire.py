@@ -190,7 +190,7 @@ def test_bytes_that_are_no_json_are_refused_in_our_words(body: bytes) -> None:
 def test_a_file_is_read_with_unknown_size() -> None:
     read = wire.read_file(as_body(file(expires_at=1759600000, visibility="user", filename="a\x07b.jsonl")))
     assert (read.id, read.filename, read.size, read.num_lines) == (FILE_ID, "ab.jsonl", None, 2)
-    assert (read.expires_at, read.visibility, read.deleted) == (1759600000, "user", False)
+    assert (read.expires_at, read.visibility, read.deleted) == (1759600000, "user", None)
 
 
 def test_a_list_of_files_may_have_no_total() -> None:

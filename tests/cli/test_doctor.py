@@ -67,7 +67,7 @@ def test_experiment_creates_one_job_that_no_plan_ever_sees_and_stops_it(stage: S
 
 def test_experiment_stops_its_job_even_when_a_look_fails(stage: Stage) -> None:
     stage.spec("tickets")
-    stage.faults.append(Fault("GET", JOBS, 403, skip=4, times=1, body=b'{"detail":"no"}'))
+    stage.faults.append(Fault("GET", JOBS, 403, skip=2, times=1, body=b'{"detail":"no"}'))
     result = stage.run("doctor", "--yes", "--format", "json")
     assert result.code == 1
     assert stage.live() == []

@@ -428,7 +428,7 @@ def test_lines_of_the_ledger_that_nobody_can_read_are_reported(stage: Stage) -> 
 
 
 def altered(line: str) -> str:
-    return line.replace('"actor": "ada"', '"actor": "eve"')
+    return line.replace('"actor":"ada"', '"actor":"eve"')
 
 
 @pytest.mark.needs_ledger("there is none to be changed")

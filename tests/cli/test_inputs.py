@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model import InputFile
 from reconciler.model.digests import sha256
 from reconciler.specs.inputs.cache import Entry, InputCache
+from reconciler.specs.inputs.requirements import FileFacts
 from tests.cli.schemas import conforming
 from tests.cli.stage import Fault, Stage
 
@@ -235,9 +237,9 @@ def test_validate_reads_every_file_again_where_it_is_asked_to(stage: Stage) -> N
     stamp = cache.stamp(stage.root / path)
     assert stamp
     assert cache.get(path, stamp) is None
-    cache.put(
-        path, Entry(stamp, sha256((stage.root / path).read_bytes()), 77, 1, ("messages",), (), ("Chat",))
-    )
+    digest = sha256((stage.root / path).read_bytes())
+    file = InputFile(path=path, sha256=digest, size=stamp[0], requests=77)
+    cache.put(Entry(stamp, file, 1, FileFacts()))
     cache.save()
 
     def counted(*argv: str) -> object:

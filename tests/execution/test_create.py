@@ -23,9 +23,9 @@ from reconciler.execution.create import TOO_LATE, create_job_once
 from reconciler.execution.create_result import (
     CreateResult,
     JobCreated,
+    NotCreated,
     NotSent,
     OutcomeUnknown,
-    Rejected,
     TagsAltered,
 )
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateUnknown
@@ -194,7 +194,7 @@ def test_two_creates_have_two_ops() -> None:
 
 def test_a_create_that_is_refused_is_not_repeated() -> None:
     api, result = job_for(refused(AuthError("401: Unauthorized", status=401)))
-    assert isinstance(result, Rejected)
+    assert isinstance(result, NotCreated)
     assert isinstance(result.error, AuthError)
     assert steps(api) == [INTENT, POST, "CreateRefused"]
     assert api.jobs == []
@@ -260,7 +260,7 @@ def test_the_second_create_may_be_recovered_too() -> None:
 
 def test_the_second_create_may_be_refused() -> None:
     api, result = job_for(lost_before(), refused())
-    assert isinstance(result, Rejected)
+    assert isinstance(result, NotCreated)
     assert steps(api) == [INTENT, POST, INTENT, POST, "CreateRefused"]
 
 
@@ -351,7 +351,7 @@ def test_a_busy_answer_to_a_create_that_took_effect_is_recovered() -> None:
 
 def test_a_server_that_is_always_busy_is_given_up() -> None:
     api, result = job_for(*[busy(1)] * 50)
-    assert isinstance(result, Rejected)
+    assert isinstance(result, NotCreated)
     assert isinstance(result.error, RateLimitedError)
     assert len(api.sent("POST")) == RetryPolicy().max_attempts
     assert api.stage.ledger.kinds[-1] == "CreateRefused"
@@ -366,7 +366,7 @@ def test_a_connection_that_comes_back_is_used() -> None:
 
 def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
     api, result = job_for(Fate(error=UnreachableError("certificate", transient=False), made=False))
-    assert isinstance(result, Rejected)
+    assert isinstance(result, NotCreated)
     assert len(api.sent("POST")) == 1
 
 
@@ -385,7 +385,7 @@ def test_nothing_is_sent_once_the_run_was_asked_to_stop_while_it_waited() -> Non
     api.fates = [busy(5), ANSWERED]
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, Rejected)
+    assert isinstance(result, NotCreated)
     assert len(api.sent("POST")) == 1
     assert api.jobs == []
 
@@ -468,7 +468,7 @@ def test_an_outcome_that_cannot_be_written_down_is_still_the_outcome(fate: Fate)
     api.fates = [fate]
     api.stage.ledger.works_for = 1
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, Rejected if fate.error and not fate.made else JobCreated)
+    assert isinstance(result, NotCreated if fate.error and not fate.made else JobCreated)
     assert "ledger.degraded" in api.stage.log.names
 
 

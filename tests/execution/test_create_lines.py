@@ -16,11 +16,11 @@ from msgspec import structs
 from reconciler.api.errors import NotFoundError, RejectedError, UnreachableError
 from reconciler.api.values import CreateJob
 from reconciler.execution.apply import Applier
-from reconciler.execution.intents import release
+from reconciler.execution.intents import withdraw
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateRefused, CreateUnknown
 from reconciler.ledger.memory import remember
 from reconciler.model import InputFile, Job, JobSpec, UploadedFile, tags
-from reconciler.runs import reconcile
+from reconciler.runs.apply import plan_and_apply
 from reconciler.settings import Limits
 from tests.helpers.fakes import ANSWERED, Api, Fate, Stage, busy, lost_after, lost_before, refused, run
 from tests.helpers.make import declared, intended, job, sha, spec
@@ -251,7 +251,7 @@ def went(way: Way, root: Path, *, shared: bool) -> Api:
         way.after_agreeing(api)
         return True
 
-    reconcile.apply(run(api, root=root), asked, agrees)
+    plan_and_apply(run(api, root=root), asked, agrees)
     return api
 
 
@@ -301,7 +301,7 @@ def test_a_replacement_that_is_never_begun_is_given_back() -> None:
     api.stage.ledger.append(structs.replace(intended(it, "claim"), lease=900))
     claimed = replace(run(api), ops={it.run_key: "claim"})
     unread = "data/w1.jsonl cannot be read: No such file or directory"
-    release(run(api), Applier(claimed).apply(in_turn(api, it)))
+    withdraw(run(api), Applier(claimed).apply(in_turn(api, it)))
     assert words(api) == (
         "claimed a",
         f"refused a: not sent: its input could not be uploaded: {unread}",
@@ -322,6 +322,6 @@ def test_a_second_try_whose_answer_is_lost_is_not_followed_by_another_job(tmp_pa
     api.stage.stop.up = False
     asked = declared(LOCAL)
     for _ in range(2):
-        reconcile.apply(run(api, root=tmp_path), asked, lambda _: True)
+        plan_and_apply(run(api, root=tmp_path), asked, lambda _: True)
         api.stage.clock.now += 120
     assert len(api.jobs) == 1

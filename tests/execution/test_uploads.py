@@ -19,7 +19,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.execution.uploads import InputChangedError, Uploads
 from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.settings import UploadSettings
-from reconciler.telemetry.progress import ProgressKind
+from reconciler.telemetry.progress import Progress, ProgressKind
 from tests.helpers.fakes import Api, Stage, run
 from tests.helpers.make import NOW, sha, spec
 
@@ -320,7 +320,7 @@ def test_progress_counts_what_is_sent_and_takes_back_what_broke_off(tmp_path: Pa
     assert reported.done == [1, -1, 2]
 
 
-class RecordedProgress:
+class RecordedProgress(Progress):
     """Keeps what is told of uploads."""
 
     watched = True

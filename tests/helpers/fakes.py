@@ -26,7 +26,7 @@ from reconciler.api.errors import (
     UnreachableError,
 )
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.values import CreateJob, File, FilePage, JobPage, Upload
+from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment
 from reconciler.errors import LedgerError
@@ -35,7 +35,6 @@ from reconciler.ledger.lines import (
     Line,
 )
 from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
-from reconciler.planning.guards import GuardOverrides
 from reconciler.settings import Guards, Limits, Settings, UploadSettings
 from reconciler.specs.project import Project
 from tests.helpers.events import Recorder
@@ -317,12 +316,12 @@ class Api(Writer):
         return Upload(file=file, sha256=hashlib.sha256(data).hexdigest())
 
     @contextmanager
-    def file_content(self, file_id: str) -> Iterator[Iterator[bytes]]:
+    def file_content(self, file_id: str, *, start: int = 0) -> Iterator[Content]:
         if file_id not in self.contents:
             raise RejectedError("403", status=403)
-        yield iter([self.contents[file_id]])
+        yield Content(start=start, size=None, pieces=iter([self.contents[file_id][start:]]))
 
-    def list_files(self, *, page: int, page_size: int = 100, **_: object) -> FilePage:
+    def list_uploads(self, *, page: int, page_size: int = 100) -> FilePage:
         self.trace.append(f"files {page}")
         if self.file_faults:
             raise self.file_faults.pop(0)
@@ -392,7 +391,6 @@ def run_in(
         target=Target(base_url="https://api.example.com", project=PROJECT),
         limits=limits,
         guards=Guards(),
-        overrides=GuardOverrides(),
         checkout=Checkout(commit=HEAD),
         ancestry=lambda commits: Ancestry(contained=commits & {HEAD}),
         source=Source(commit=HEAD, actor="ada"),

@@ -12,10 +12,19 @@ from typing import Final, Literal, TypedDict, Unpack
 
 from msgspec.structs import replace
 
-from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
+from reconciler.ledger.lines import (
+    CancelEnded,
+    CancelIntended,
+    CreateConfirmed,
+    CreateIntended,
+    Ended,
+    Line,
+    job_facts,
+)
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import (
     Adopt,
+    Ancestry,
     Declared,
     Input,
     InputFile,
@@ -236,9 +245,11 @@ def declared(
     return Declared(
         specs=specs,
         selected=None if selected is None else frozenset(selected),
-        contained_commits=None if contained_commits is None else frozenset(contained_commits),
+        ancestry=Ancestry(
+            contained=None if contained_commits is None else frozenset(contained_commits),
+            descendants=frozenset(descendant_commits),
+        ),
         uncommitted=frozenset(uncommitted),
-        descendant_commits=frozenset(descendant_commits),
     )
 
 
@@ -256,29 +267,13 @@ def intended(of: JobSpec, op: str, *, at: float = NOW, attempt: int = 1) -> Crea
 
 
 def created(of: JobSpec, job_id: str, *, at: float = NOW, attempt: int = 1) -> CreateConfirmed:
-    return CreateConfirmed(
-        at=at,
-        run_id="r1",
-        op=op_of(job_id),
-        job_id=job_id,
-        name=of.name,
-        work=of.run_key.work,
-        rerun=of.rerun,
-        attempt=attempt,
-    )
+    about = job_facts(owned(of, job_id, attempt=attempt))
+    return CreateConfirmed(at=at, run_id="r1", op=op_of(job_id), **about)
 
 
 def ended(of: JobSpec, job_id: str, phase: Phase, *, at: float = NOW, attempt: int = 1) -> Ended:
-    return Ended(
-        at=at,
-        run_id="r1",
-        job_id=job_id,
-        name=of.name,
-        work=of.run_key.work,
-        rerun=of.rerun,
-        attempt=attempt,
-        phase=phase,
-    )
+    about = job_facts(owned(of, job_id, phase, attempt=attempt))
+    return Ended(at=at, run_id="r1", **about)
 
 
 def meant(job_id: str, reason: str, *, at: float = NOW, run_id: str = "r1") -> CancelIntended:

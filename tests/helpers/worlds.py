@@ -13,7 +13,7 @@ from typing import Final, TypeVar, Unpack
 from hypothesis import strategies as st
 from msgspec import structs
 
-from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line
+from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line, job_facts
 from reconciler.model import Job, JobSpec, Observed, OwnedJob, Phase, RunKey, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Cancel, Create, Plan
@@ -164,31 +164,11 @@ def remembered(dice: Dice, it: Job) -> list[Line]:
     lines: list[Line] = []
     known = tags.read(it) if tags.project_of(it) else None
     if isinstance(known, OwnedJob):
-        about = CreateConfirmed(
-            at=NOW,
-            run_id="r1",
-            op=known.tags.op,
-            job_id=it.id,
-            name=known.tags.name,
-            work=known.tags.run_key.work,
-            rerun=known.tags.run_key.rerun,
-            attempt=known.tags.attempt,
-        )
+        about = job_facts(known)
         if dice.pick(False, True):
-            lines.append(about)
+            lines.append(CreateConfirmed(at=NOW, run_id="r1", op=known.tags.op, **about))
         if it.phase in ENDED and dice.pick(False, True):
-            lines.append(
-                Ended(
-                    at=NOW,
-                    run_id="r1",
-                    job_id=it.id,
-                    name=about.name,
-                    work=about.work,
-                    rerun=about.rerun,
-                    attempt=about.attempt,
-                    phase=it.phase,
-                )
-            )
+            lines.append(Ended(at=NOW, run_id="r1", **about))
     if it.phase in (CANCELLED, STOPPING, SUCCEEDED) and dice.pick(False, True):
         lines += cancelled_perhaps(dice, it.id)
     return lines

@@ -17,18 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.cli.params.time_types import DurationParam, TimestampParam, unix
+from reconciler.cli.params.time_types import duration, moment, unix
 from reconciler.documents.result_summary import RequestsDoc, ResultSummary, TroubleDoc
 from reconciler.history import audit, merge
 from reconciler.history import statistics as stats
 from reconciler.history.filters import HistoryFilter, filter_records
-from reconciler.history.from_ledger import STATUS, read_ledger
+from reconciler.history.merge import read_ledger
 from reconciler.history.record import CREATE_UNKNOWN, Record
-from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, Ended, Line
+from reconciler.ledger.lines import CancelEnded, CancelIntended, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text
 from tests.helpers.make import (
-    CANCELLED,
     FAILED,
     NOW,
     SUCCEEDED,
@@ -45,21 +44,23 @@ A = spec("a")
 FULL = Ended(
     at=NOW + 9,
     run_id="r1",
-    job_id="j1",
     name="a",
     work=A.run_key.work,
     rerun="",
     attempt=1,
-    phase="SUCCEEDED",
-    status="SUCCESS",
-    endpoint="/v1/ocr",
-    model="m",
-    created_at=100,
-    started_at=105,
-    completed_at=125,
-    requests=10,
-    succeeded=9,
-    failed=1,
+    job=Job(
+        id="j1",
+        phase=SUCCEEDED,
+        status="SUCCESS",
+        endpoint="/v1/ocr",
+        model="m",
+        created_at=100,
+        started_at=105,
+        completed_at=125,
+        total_requests=10,
+        succeeded_requests=9,
+        failed_requests=1,
+    ),
 )
 
 
@@ -77,20 +78,17 @@ def test_an_end_is_reported_with_its_times_and_numbers() -> None:
     assert (it.total_requests, it.succeeded_requests, it.failed_requests) == (10, 9, 1)
 
 
-@pytest.mark.parametrize("phase", [SUCCEEDED, FAILED, CANCELLED])
-def test_lines_of_older_versions_say_less_and_never_nought(phase: str) -> None:
-    old = Ended(at=NOW, run_id="r1", job_id="j1", name="a", work="v1:00", rerun="", attempt=1, phase=phase)
-    (it,) = history(
-        old,
-        CreateConfirmed(at=50, run_id="r1", op="o", job_id="j1", name="a", work="v1:00", rerun="", attempt=1),
-    )
-    assert it.status == STATUS[phase]
-    assert (it.created_at, it.started_at, it.total_requests, it.succeeded_requests) == (50, None, None, None)
+def test_a_job_that_the_ledger_only_saw_created_says_less_and_never_nought() -> None:
+    (it,) = history(created(A, "j1"))
+    assert (it.status, it.started_at, it.succeeded_requests, it.failed_requests) == (None,) * 4
+    assert it.total_requests == A.requests
 
 
-def test_a_line_that_says_more_wins_over_one_that_says_less() -> None:
-    old = ended(A, "j1", SUCCEEDED, at=NOW + 99)
-    assert history(FULL, old) == history(old, FULL) == history(FULL)
+def test_a_record_has_every_field_of_the_job_that_has_the_same_name() -> None:
+    (it,) = history(FULL)
+    shared = set(Job.__struct_fields__) & set(Record.__struct_fields__)
+    assert len(shared) >= 8
+    assert {name: getattr(it, name) for name in shared} == {name: getattr(FULL.job, name) for name in shared}
 
 
 def test_the_list_is_fresher_than_the_ledger_which_knows_why() -> None:
@@ -142,7 +140,7 @@ def test_the_page_on_history_names_every_check() -> None:
 
 
 def test_of_two_ends_of_one_moment_the_same_one_counts_in_any_order() -> None:
-    other = replace(FULL, phase="FAILED", status="FAILED")
+    other = replace(FULL, job=replace(FULL.job, phase=FAILED, status="FAILED"))
     assert history(FULL, other) == history(other, FULL)
 
 
@@ -235,17 +233,17 @@ def test_every_row_stays_one_line(some: list[list[str]]) -> None:
     [("90", 90), ("30m", 1800), ("1.5h", 5400), ("2d", 172_800), ("1w", 604_800), ("5 min", 300)],
 )
 def test_spans(text: str, seconds: float) -> None:
-    assert DurationParam().convert(text, None, None) == seconds
+    assert duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "5y", "1e9", "h", "٣h"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
-        DurationParam().convert(text, None, None)
+        duration(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "expected"),
     [
         ("2026-11", dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
         ("2026-11-05", dt.datetime(2026, 11, 5, tzinfo=dt.UTC)),
@@ -254,11 +252,11 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         ("2026-11-05T12:00+02:00", dt.datetime(2026, 11, 5, 10, tzinfo=dt.UTC)),
     ],
 )
-def test_moments(text: str, moment: dt.datetime) -> None:
-    assert unix(TimestampParam().convert(text, None, None), 0) == moment.timestamp()
+def test_moments(text: str, expected: dt.datetime) -> None:
+    assert unix(moment(text), 0) == expected.timestamp()
 
 
 def test_a_span_before_now_is_a_moment() -> None:
-    assert unix(TimestampParam().convert("7d", None, None), NOW) == NOW - 7 * 86_400
+    assert unix(moment("7d"), NOW) == NOW - 7 * 86_400
     with pytest.raises(click.BadParameter):
-        TimestampParam().convert("yesterday", None, None)
+        moment("yesterday")

@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import (
+    Ancestry,
     Declared,
     Job,
     JobSpec,
@@ -72,10 +73,10 @@ def test_the_plan_says_it_beside_the_create_and_not_of_a_family() -> None:
 
 def test_a_name_that_is_due_later_is_neither_created_nor_cancelled() -> None:
     running = Observed(owned=(job_for(spec(2), Phase.ACTIVE),))
-    contained_commits = frozenset({"c0ffee"})
-    absent = plan(Declared(contained_commits=contained_commits), running, Memory(), now=NOW)
+    ancestry = Ancestry(contained=frozenset({"c0ffee"}))
+    absent = plan(Declared(ancestry=ancestry), running, Memory(), now=NOW)
     later = plan(
-        Declared(contained_commits=contained_commits, later={"yearly": NotYetStarted(begins="2030-01-01")}),
+        Declared(ancestry=ancestry, later={"yearly": NotYetStarted(begins="2030-01-01")}),
         running,
         Memory(),
         now=NOW,

@@ -9,7 +9,7 @@ from reconciler.ledger.lines import CreateConfirmed, Line
 from reconciler.model import Job, JobSpec, Phase
 from reconciler.planning import guards
 from reconciler.planning.actions import Cancel
-from reconciler.planning.guards import GUARDS, GuardInput, GuardOverrides, Refusal, refusals
+from reconciler.planning.guards import GUARDS, GuardInput, Refusal, refusals
 from reconciler.planning.planner import plan
 from reconciler.settings import Guards
 from tests.helpers.make import (
@@ -40,7 +40,6 @@ def proposal(
     *jobs: Job,
     specs: tuple[JobSpec, ...] = (A,),
     settings: Guards = Guards(max_cancels=1000, max_cancel_share=1.0),  # noqa: B008 -- frozen
-    allowed: GuardOverrides = GuardOverrides(),  # noqa: B008 -- frozen
     lines: tuple[Line, ...] = (),
     gone: tuple[str, ...] = (),
 ) -> GuardInput:
@@ -52,7 +51,6 @@ def proposal(
         observed=observed,
         memory=remembered,
         settings=settings,
-        overrides=allowed,
     )
 
 
@@ -103,7 +101,7 @@ def test_declaring_one_spec_is_not_declaring_nothing() -> None:
 
 
 def test_declaring_nothing_is_allowed_where_asked() -> None:
-    assert names(proposal(*running(2), specs=(), allowed=GuardOverrides(empty=True))) == []
+    assert names(proposal(*running(2), specs=(), settings=Guards(allow_empty=True))) == []
 
 
 def test_declaring_nothing_where_nothing_runs_is_no_matter() -> None:
@@ -235,7 +233,7 @@ def test_jobs_of_another_project_do_not_make_it_our_workspace() -> None:
 
 def test_another_workspace_is_allowed_where_asked() -> None:
     lines = (known(spec("x", "w8"), "g1"),)
-    assert names(proposal(lines=lines, allowed=GuardOverrides(other_workspace=True))) == []
+    assert names(proposal(lines=lines, settings=Guards(allow_other_workspace=True))) == []
 
 
 def test_without_a_memory_every_workspace_is_as_good_as_another() -> None:
@@ -283,7 +281,8 @@ def test_a_snapshot_of_a_list_that_lags_is_not_of_another_workspace() -> None:
 def test_the_servers_clock_does_not_say_how_old_a_known_job_is(
     server: int, age: float, *, refused: bool
 ) -> None:
-    line = structs.replace(known(spec("x", "w8"), "g1", age=age), created_at=int(NOW) + server)
+    line = known(spec("x", "w8"), "g1", age=age)
+    line = structs.replace(line, job=structs.replace(line.job, created_at=int(NOW) + server))
     assert names(proposal(lines=(line,))) == ["other_workspace"] * refused
 
 
@@ -334,7 +333,7 @@ def test_many_works_under_other_projects_are_reported_in_one_sentence() -> None:
 
 
 def test_creating_it_here_too_is_allowed_where_asked() -> None:
-    weighed = proposal(job(A, project="renamed"), allowed=GuardOverrides(created_elsewhere=True))
+    weighed = proposal(job(A, project="renamed"), settings=Guards(allow_created_elsewhere=True))
     assert names(weighed) == []
 
 

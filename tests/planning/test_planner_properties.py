@@ -14,7 +14,7 @@ from msgspec import structs
 
 from reconciler.model import Phase, RunKey, tags
 from reconciler.planning.actions import Cancel, Create, Decision, Hold, Reason
-from reconciler.planning.cases import cases
+from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.planner import RULES, rule_for
 from reconciler.planning.standing import Standing
 from tests.helpers.make import (
@@ -242,7 +242,7 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
     def look(world: World) -> None:
         reasons.update(action.reason for decision in world.plan().decisions for action in decision.actions)
         asked = declared(*world.specs, contained_commits=world.contained_commits)
-        for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
+        for case in group_by_name(asked, world.observed, memory(*world.lines), now=world.now):
             standings.add(rule_for(case).standing)
 
     every_reason = set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}  # these have tests of their own
@@ -257,5 +257,5 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
 @given(worlds())
 def test_exactly_one_rule_applies_to_each_name(world: World) -> None:
     asked = declared(*world.specs, contained_commits=world.contained_commits)
-    for case in cases(asked, world.observed, memory(*world.lines), now=world.now):
+    for case in group_by_name(asked, world.observed, memory(*world.lines), now=world.now):
         assert len([rule.standing for rule in RULES if rule.applies(case)]) == 1

@@ -9,7 +9,7 @@ from msgspec import structs
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Pending
 from reconciler.planning.actions import Cancel, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.planning.guards import GuardInput, GuardOverrides, refusals
+from reconciler.planning.guards import GuardInput, refusals
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.settings import Guards
@@ -128,7 +128,6 @@ def test_the_requests_of_a_day_are_counted_from_the_list() -> None:
             observed=observed,
             memory=Memory(),
             settings=Guards(max_requests_per_day=limit),
-            overrides=GuardOverrides(),
             now=now,
         )
         return [refusal.guard for refusal in refusals(proposal)]

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reconciler.errors import Problem, SpecError
+from reconciler.planning.actions import Change
+from reconciler.planning.guards import GuardReading, Refusal
 from reconciler.plans.document import (
     ActionDoc,
     CancelDoc,
-    ChangeDoc,
     CreateDoc,
     DecisionDoc,
-    GuardDoc,
-    GuardReadingDoc,
     HoldDoc,
     JobDoc,
     KeepDoc,
@@ -71,7 +70,7 @@ actions: st.SearchStrategy[ActionDoc] = st.one_of(
         uploads=st.lists(st.builds(UploadDoc, path=words, sha256=words, bytes=numbers), max_size=3).map(
             tuple
         ),
-        changes=st.lists(st.builds(ChangeDoc, field=words, before=words, after=words), max_size=3).map(tuple),
+        changes=st.lists(st.builds(Change, field=words, before=words, after=words), max_size=3).map(tuple),
     ),
     st.builds(CancelDoc, reason=words, job=jobs),
     st.builds(KeepDoc, reason=words, job=st.none() | jobs, detail=words, attention=st.booleans()),
@@ -99,9 +98,9 @@ plans = st.builds(
         SummaryDoc, create=counts, replace=counts, cancel=counts, hold=counts, unchanged=counts,
         attention=counts, requests=numbers, requests_unknown=counts, lost_answers=numbers,
     ),
-    guards=st.lists(st.builds(GuardDoc, guard=words, message=words, hint=words), max_size=3).map(tuple),
+    guards=st.lists(st.builds(Refusal, guard=words, message=words, hint=words), max_size=3).map(tuple),
     guard_readings=st.lists(
-        st.builds(GuardReadingDoc, guard=words, value=st.floats(0, 9e9), limit=st.floats(0, 9e9)), max_size=3
+        st.builds(GuardReading, guard=words, value=st.floats(0, 9e9), limit=st.floats(0, 9e9)), max_size=3
     ).map(tuple),
     decisions=st.lists(decisions, max_size=6).map(tuple),
 )  # fmt: skip

@@ -20,7 +20,6 @@ from reconciler.results.answers import Usage
 from reconciler.results.download import PART
 from reconciler.results.heartbeat import StoppedError
 from reconciler.results.join import MAX_LISTED_MISSING, WRITE_BYTES, Joined, JoinSources, join
-from reconciler.results.spool import Spool
 from tests.results.make import answer, asked, error, joined, text
 
 
@@ -230,18 +229,6 @@ def test_the_join_is_what_a_dictionary_would_make_of_it(
     assert counts.missing == sum(each not in first for each in questions)
     assert counts.repeated == len(lines) - len(first)
     assert counts.unknown == len(first.keys() - set(questions))
-
-
-def test_ids_that_share_a_hash_are_told_apart(tmp_path: Path) -> None:
-    with (tmp_path / "spool").open("w+b", buffering=0) as file:
-        spool = Spool(file, lambda _: 7)
-        taken = [spool.add(each, "", b'{"custom_id":"%b","n":1}\n' % each.encode()) for each in "abcabd"]
-        spool.finish_writing()
-        assert taken == [True, True, True, False, False, True]
-        for each in "abcd":
-            assert spool.pop_line(each) == b'{"custom_id":"%b","n":1}\n' % each.encode()
-        assert spool.pop_line("e") is None
-        assert spool.popped_by_kind() == {"": 4}
 
 
 @pytest.mark.parametrize("order", ["same", "turned", "far"])

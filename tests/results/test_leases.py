@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.documents import result_summary
+from reconciler.environment import Environment
 from reconciler.results.leases import (
     LEASE_SECONDS,
     RENEW_SECONDS,
@@ -32,14 +33,18 @@ class Site:
     running: set[int] = field(default_factory=set)
 
     def manager(self, run_id: str, *, host: str = "here", pid: int = 1) -> LeaseManager:
-        return LeaseManager(
-            store=self.store,
-            me=Holder(run_id=run_id, host=host, pid=pid),
+        env = Environment(
+            environ={},
+            cwd=Path(),
+            run_id=run_id,
+            name=host,
+            pid=pid,
             is_process_alive=lambda pid: pid in self.running,
             now=lambda: self.now,
             monotonic=lambda: self.now,
             sleep=self.sleep,
         )
+        return LeaseManager(store=self.store, env=env)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

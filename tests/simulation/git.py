@@ -89,10 +89,8 @@ class Git:
 
     def declared(self, commit: int, selected: frozenset[str] | None = None) -> Declared:
         """Return what a checkout of a commit declares."""
-        contained_commits: frozenset[str] | None = frozenset() if self.used else None
-        return Declared(
-            specs=self.commits[commit].specs, selected=selected, contained_commits=contained_commits
-        )
+        ancestry = Ancestry(contained=frozenset() if self.used else None)
+        return Declared(specs=self.commits[commit].specs, selected=selected, ancestry=ancestry)
 
     def ancestry(self, commit: int) -> Callable[[frozenset[str]], Ancestry]:
         """Return what says which commits a checkout of a commit contains, and which came later."""

@@ -47,8 +47,8 @@ MUTATIONS: Final = (
     Mutation(
         "no duplicate verdict",
         "planning/rules/existing.py",
-        "if owned.job.id != kept.id and not owned.adopted",
-        "if owned.job.id != kept.id and owned.adopted",
+        "for it in case.wanted_in(Phase.ACTIVE)",
+        "for it in case.wanted_in()",
     ),
     Mutation(
         "no check that the list is whole",
@@ -88,14 +88,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no ancestor rule",
-        "planning/jobs_of_name.py",
-        "return bool(commit) and (self.contained_commits is None or commit not in self.contained_commits)",
+        "planning/name_facts.py",
+        "return bool(commit) and commit not in (self.declared.ancestry.contained or ())",
         "return False",
     ),
     Mutation(
         "no durable intent",
         "execution/create.py",
-        "        _intend(run, prepared)\n",
+        "            run.env.ledger.append(create_intent(run, prepared.create, prepared.op))\n",
         "",
     ),
     Mutation(
@@ -105,10 +105,10 @@ MUTATIONS: Final = (
         "            return True\n",
     ),
     Mutation(
-        "claims last no longer than the settle time",
+        "an intent lasts no longer than the settle time",
         "execution/intents.py",
-        "lease=run.limits.deadline_seconds",
-        "lease=0.0",
+        "lease = run.limits.deadline_seconds",
+        "lease = 0.0",
     ),
     Mutation(
         "a person's cancel is taken for our own",
@@ -141,8 +141,8 @@ MUTATIONS: Final = (
     Mutation(
         "twins of work that is no longer wanted are left",
         "planning/rules/other_work.py",
-        "else duplicate(owned, staying)",
-        "else None",
+        "else duplicate(case, owned) or let_run(owned)",
+        "else let_run(owned)",
     ),
     Mutation(
         "every project's jobs are ours",
@@ -170,13 +170,13 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "what a spec adopts does not count",
-        "planning/cases.py",
+        "planning/group_by_name.py",
         "adopted = adoptions(specs, observed)",
         "adopted = adoptions({}, observed)",
     ),
     Mutation(
         "an adopted job is stopped as any other",
-        "planning/jobs_of_name.py",
+        "planning/name_facts.py",
         "return tuple(owned for owned in found if not owned.adopted)",
         "return found",
     ),

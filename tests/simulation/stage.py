@@ -12,7 +12,6 @@ from reconciler.context import RunContext
 from reconciler.environment import Ledger
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
-from reconciler.planning.guards import GuardOverrides
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs.wait import PollPolicy
 from reconciler.settings import Guards
@@ -26,7 +25,7 @@ from tests.simulation.process import Process
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import Server
 from tests.simulation.telling import OnEnd
-from tests.simulation.tool import ALLOWED, GENEROUS, Order, Tool, seeded
+from tests.simulation.tool import GENEROUS, Order, Tool, seeded
 from tests.simulation.wire import Wire
 from tests.simulation.workspace import Workspace
 
@@ -132,7 +131,6 @@ class Stage:
             commit_id=self.git.commits[commit].id if self.git.used else "",
             saved=saved,
             agrees=agrees,
-            allowed=ALLOWED if permissive else GuardOverrides(),
             guards=GENEROUS if permissive else Guards(),
         )
 

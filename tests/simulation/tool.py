@@ -1,4 +1,4 @@
-"""One run of the tool in a schedule: the real `reconcile.apply` with every port in the harness's hands."""
+"""One run of the tool in a schedule: the real `plan_and_apply` with every port in the harness's hands."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
 from reconciler.notifications.deliver import Notifier
-from reconciler.planning.guards import GuardOverrides
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs import gather, reconcile
+from reconciler.runs import gather
+from reconciler.runs.apply import plan_and_apply
 from reconciler.settings import Guards, Limits, Settings
 from reconciler.specs.project import Project
 from tests.simulation.following import Waiting, follow
@@ -43,8 +43,13 @@ A_PROJECT: Final = Project(
     spec_root=NOWHERE / "specs",
 )
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
-ALLOWED: Final = GuardOverrides(empty=True, other_workspace=True, created_elsewhere=True)
-GENEROUS: Final = Guards(max_cancels=100, max_cancel_share=1.0)
+GENEROUS: Final = Guards(
+    max_cancels=100,
+    max_cancel_share=1.0,
+    allow_empty=True,
+    allow_other_workspace=True,
+    allow_created_elsewhere=True,
+)
 
 
 class Watched:
@@ -84,7 +89,6 @@ class Order:
     saved: bytes | None = None
     """A saved plan's file."""
     agrees: bool = True
-    allowed: GuardOverrides
     guards: Guards
 
 
@@ -170,7 +174,7 @@ class Tool:
 
         def apply() -> str:
             run, began = self._run(order), self._world.now()
-            planned, outcomes = reconcile.apply(run, self._record.declared, agree, saved=saved)
+            planned, outcomes = plan_and_apply(run, self._record.declared, agree, saved=saved)
             last.append(planned)
             self._record.say(outcomes)
             if order.agrees and saved is None and self._record.declared.selected is None:
@@ -240,7 +244,6 @@ class Tool:
             target=TARGET,
             limits=self._limits,
             guards=order.guards,
-            overrides=order.allowed,
             checkout=Checkout(commit=order.commit_id),
             ancestry=self._ancestry(order),
             source=Source(commit=order.commit_id, actor="ada"),

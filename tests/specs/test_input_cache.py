@@ -56,7 +56,7 @@ def run(folder: Path, *paths: str, limits: Limits | None = None) -> list[Checked
     """Read files as one run does."""
     cache = InputCache(folder / "state", worth=1, racy_ns=0)
     reader = InputReader(folder, limits or Limits(), cache)
-    found = [reader.read(path, marked=len(paths) > 1) for path in paths]
+    found = [reader.read(path) for path in paths]
     assert reader.shared_ids(paths) == []
     reader.save()
     return found

@@ -253,7 +253,10 @@ def test_several_documents_are_read_and_empty_ones_skipped() -> None:
     text = "---\n# nothing\n---\na: 1\n---\n---\n\nb: 2\n...\n---\n~\n"
     found, stopped = documents(text)
     assert not stopped
-    assert [(document.value, document.line) for document in found] == [({"a": 1}, 4), ({"b": 2}, 8)]
+    assert [(document.value, document.place(()).line + 1) for document in found] == [
+        ({"a": 1}, 4),
+        ({"b": 2}, 8),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n", "---\n---\n"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.telemetry.events import BOUND, EVENTS, HEAD, Event, Field
-from reconciler.telemetry.logs import open_log
+from reconciler.telemetry.logs import LogSink
 from tools.generate import markdown
 
 _INTRODUCTION: Final = """\
@@ -95,7 +95,7 @@ def _example() -> str:
     """Return a line as the log writes it."""
     bound = {"run_id": "9c1185a5c5e9", "project": "search-batch", "commit": "a41c9e2" + "0" * 33}
     text = io.StringIO()
-    with open_log(
+    with LogSink(
         style="json",
         level="info",
         file=None,

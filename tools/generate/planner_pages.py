@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Final
 
 from reconciler.model import Phase
 from reconciler.planning import planner
-from reconciler.planning.actions import REASONS
+from reconciler.planning.actions import Reason
 from reconciler.planning.rules import other_work
 from tools.generate import markdown
 
@@ -83,7 +84,7 @@ def page() -> str:
         )
     ]
     beside = markdown.table(["case", "outcome"], [[other_work.CASE, other_work.OUTCOME]])
-    reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", words] for it, words in REASONS.items()))
+    reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", it.explanation] for it in Reason))
     return markdown.page(
         _INTRODUCTION,
         _PHASES.format(phases=", ".join(phase.name for phase in Phase)),
@@ -98,6 +99,17 @@ def page() -> str:
     )
 
 
+def table() -> str:
+    """Return the table of cases and outcomes for the planner's docstring."""
+    lines = []
+    parts = [[(rule.case, rule.outcome) for rule in part] for part in planner.TABLE]
+    for number, part in enumerate((*parts, [(other_work.CASE, other_work.OUTCOME)])):
+        for case, outcome in part:
+            lines += textwrap.wrap(f"{number}  {case}", 100, subsequent_indent="   ")
+            lines += textwrap.wrap(outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
+    return "\n".join(lines)
+
+
 def docstring() -> str:
     """Return the planner's source with the current table of rules in its docstring.
 
@@ -105,7 +117,7 @@ def docstring() -> str:
         ValueError: the docstring has no paragraph that begins with step 0.
     """
     source = Path(planner.__file__).read_text(encoding="utf-8")
-    text, found = _TABLE.subn(lambda _: planner.table(), source, count=1)
+    text, found = _TABLE.subn(lambda _: table(), source, count=1)
     if not found:
         raise ValueError("the planner's docstring has no table: a paragraph that begins with `0  `")
     return text

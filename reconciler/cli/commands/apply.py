@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,21 +11,17 @@ import click
 
 from reconciler.cli.commands.wait import timeout
 from reconciler.cli.params import options
-from reconciler.cli.params.guard_options import GuardOptions, guard_options
+from reconciler.cli.params.guard_options import guard_options
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
-    from reconciler.model import Names
 
 
 @click.command()
-@options.paths
-@options.names
+@options.selection
 @options.yes
-@options.output_format("text", "json", "markdown", "github")
-@options.comment
-@options.everything
+@options.output("text", "json", "markdown", "github", comment=True)
 @click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @click.option(
     "--wait",
@@ -39,16 +35,13 @@ if TYPE_CHECKING:
 def apply(
     env: Environment,
     *,
-    paths: tuple[Path, ...],
-    names: Names,
-    everything: bool,
+    selection: options.Selection,
     yes: bool,
-    form: str,
-    comment: Path | None,
+    output: options.Output,
     fail_on_attention: bool,
     wait: bool,
     timeout: float | None,
-    overrides: GuardOptions,
+    overrides: Mapping[str, object],
     common: options.Common,
 ) -> int:
     """Create what is missing, and cancel what was removed.
@@ -60,20 +53,20 @@ def apply(
     held, under the same guards; with a saved plan, only attempts at its creates. Exit with 0 only if every job has
     succeeded within its `max_failed`; with 6 if anything needs attention or another apply, or on --timeout.
     """
+    from reconciler.api.client import Writer
     from reconciler.cli.commands.show import read_plan
     from reconciler.cli.output.comment import telling_errors
-    from reconciler.cli.output.confirmation import OutputOptions
     from reconciler.cli.session.apply_flow import ApplyFlow
     from reconciler.cli.session.apply_wait import RoundReporter
     from reconciler.cli.session.load_declared import load_declared, select_saved
-    from reconciler.cli.session.session import long_lived, writing
+    from reconciler.cli.session.session import open_run, writing
     from reconciler.cli.session.signals import interrupts
 
     began = env.now()
     if timeout is not None and not wait:
         raise UsageError("--timeout has no effect without --wait", hint="add --wait")
-    file = plan_file(env.cwd, paths, names)
-    telling = partial(telling_errors, env, comment, form=form, what="apply")
+    file = plan_file(env.cwd, selection)
+    telling = partial(telling_errors, env, output, what="apply")
     with telling():
         saved = read_plan(env.cwd, file) if file else None
     ask = not yes and saved is None
@@ -82,11 +75,9 @@ def apply(
             "apply asks before it submits, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
-    opened = long_lived if wait else writing
+    opened = partial(open_run, Writer, without_deadline=True) if wait else writing
     with telling(), interrupts(env) as interrupted, opened(common, env, overrides) as run:
-        declaration = (
-            select_saved(saved, load_declared(run, ())) if saved else load_declared(run, paths, names)
-        )
+        declaration = select_saved(saved, load_declared(run)) if saved else load_declared(run, selection)
         applying = ApplyFlow(
             run=run,
             interrupted=interrupted,
@@ -94,9 +85,7 @@ def apply(
             saved=saved,
             ask=ask,
             wait=wait,
-            reporter=RoundReporter(
-                env=env, output=OutputOptions(form=form, everything=everything, comment=comment)
-            ),
+            reporter=RoundReporter(env=env, output=output),
             began=began,
         )
         planned, outcomes = applying.first()
@@ -106,22 +95,22 @@ def apply(
     return code
 
 
-def plan_file(folder: Path, paths: Sequence[Path], names: Names) -> Path | None:
+def plan_file(folder: Path, selection: options.Selection) -> Path | None:
     """Return the argument that is a plan file, None if all are specs.
 
     Raises:
         UsageError: a plan file is combined with other arguments.
     """
-    plans = [path for path in paths if path.suffix == ".json" or _is_no_spec(folder / path)]
+    plans = [path for path in selection.paths if path.suffix == ".json" or _is_no_spec(folder / path)]
     if not plans:
         return None
-    if len(paths) > 1:
+    if len(selection.paths) > 1:
         raise UsageError(
             f"{plans[0]} is a plan file, which cannot be combined with other arguments",
             hint="apply one plan at a time, without specs",
         )
-    if names:
-        flag = "--only" if names.only else "--exclude"
+    if selection.names:
+        flag = "--only" if selection.only else "--exclude"
         raise UsageError(
             f"{flag} selects specs, and a plan file is applied whole", hint=f"pass {flag} to plan"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -50,44 +51,40 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
 
 def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
     """Check git, leftover git lock files, and the specs."""
-    from reconciler.cli.session.ledgers import shared_ledger
+    from reconciler.cli.session.target import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
 
     def specs() -> Iterator[CheckResult]:
         loaded = load(run.project, now=run.env.now())
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
-        yield checks.CheckResult(check="specs", verdict="ok", detail=result)
+        yield checks.CheckResult("specs", "ok", result)
 
     def locks() -> Iterator[CheckResult]:
         shared = shared_ledger(run.project, run.target, run.env)
         for lock in shared.locks() if shared else ():
-            yield checks.CheckResult(
-                check="git lock", verdict="warning", detail=lock.description, hint=lock.hint
-            )
+            yield checks.CheckResult("git lock", "warning", lock.description, lock.hint)
 
     checkout = run.checkout
     if shutil.which("git") is None:
         yield checks.CheckResult(
-            check="git",
-            verdict="warning",
-            detail="git is not installed",
-            hint="without git, jobs record no commit, and jobs that record one are never cancelled",
+            "git",
+            "warning",
+            "git is not installed",
+            "without git, jobs record no commit, and jobs that record one are never cancelled",
         )
     elif not checkout.commit:
-        yield checks.CheckResult(
-            check="git", verdict="note", detail="not a git checkout: jobs record no commit"
-        )
+        yield checks.CheckResult("git", "note", "not a git checkout: jobs record no commit")
     elif checkout.shallow:
         yield checks.CheckResult(
-            check="git",
-            verdict="warning",
-            detail=f"{checkout.commit[:7]}, a shallow clone without the commit's ancestors",
-            hint="fetch the history (in GitHub's checkout action: fetch-depth: 0)",
+            "git",
+            "warning",
+            f"{checkout.commit[:7]}, a shallow clone without the commit's ancestors",
+            "fetch the history (in GitHub's checkout action: fetch-depth: 0)",
         )
     else:
         state = "uncommitted changes" if checkout.dirty else "clean"
-        yield checks.CheckResult(check="git", verdict="ok", detail=f"{checkout.commit[:7]}, {state}")
+        yield checks.CheckResult("git", "ok", f"{checkout.commit[:7]}, {state}")
     yield from checks.guarded("git lock", locks)
     yield from checks.guarded("specs", specs)
 
@@ -99,10 +96,8 @@ def write(found: Iterable[CheckResult], target: str, *, form: str) -> None:
     from reconciler.text.sanitize import clean
 
     if form == "json":
-        rows = [
-            FindingDoc(check=it.check, verdict=it.verdict, detail=it.detail, hint=it.hint) for it in found
-        ]
-        write_stdout(pretty(DoctorDoc(tool_version=__version__, host=target, findings=tuple(rows))))
+        rows = tuple(FindingDoc(**asdict(it)) for it in found)
+        write_stdout(pretty(DoctorDoc(tool_version=__version__, host=target, findings=rows)))
         return
     lines = [f"reconciler {__version__} on {target}"]
     for finding in found:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import write_stderr, write_stdout
+from reconciler.cli.output.errors import write_error
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 
@@ -77,14 +78,13 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
 def delete(run: RunContext[Writer], file: File) -> bool:
     """Delete one upload; on failure, print the error and return False."""
     from reconciler.api.errors import NotFoundError
-    from reconciler.cli.output.errors import error_text
 
     try:
         run.api.delete_file(file.id)
     except NotFoundError:  # another process deleted it
         return True
     except ReconcilerError as error:
-        write_stderr(error_text(error, colour=run.env.colour("stderr")))
+        write_error(run.env, error)
         return False
     run.env.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
     return True
@@ -93,37 +93,22 @@ def delete(run: RunContext[Writer], file: File) -> bool:
 def shown(found: list[File], deleted: list[File] | None = None, *, form: str) -> str | bytes:
     """Return the report: the uploads that nothing needs. The text of a deletion lists only those deleted."""
     from reconciler.documents.reports import PruneDoc, StoredDoc, pretty
-
-    if form == "text":
-        files, what = (found, "pass --yes to delete") if deleted is None else (deleted, "deleted")
-        return "".join(f"{line(file)}\n" for file in files) + summary(files, what)
-    gone = {file.id for file in deleted or ()}
-    uploads = tuple(
-        StoredDoc(
-            id=file.id,
-            filename=file.filename,
-            bytes=file.size,
-            created_at=file.created_at,
-            deleted=file.id in gone,
-        )
-        for file in found
-    )
-    return pretty(PruneDoc(uploads=uploads))
-
-
-def line(file: File) -> str:
-    """Return one upload as a line."""
+    from reconciler.text.plural import pluralize
     from reconciler.text.sanitize import clean
     from reconciler.text.units import size
 
-    return clean(f"{file.id}  {file.filename[:12]}…  {size(file.size or 0)}")
-
-
-def summary(found: list[File], what: str) -> str:
-    """Return the number of uploads and their size."""
-    from reconciler.text.plural import pluralize
-    from reconciler.text.units import size
-
-    if not found:
+    if form == "json":
+        gone = {file.id for file in deleted or ()}
+        uploads = tuple(
+            StoredDoc(
+                id=it.id, filename=it.filename, bytes=it.size, created_at=it.created_at, deleted=it.id in gone
+            )
+            for it in found
+        )
+        return pretty(PruneDoc(uploads=uploads))
+    files, what = (found, "pass --yes to delete") if deleted is None else (deleted, "deleted")
+    if not files:
         return "no uploads to delete: each is used by a spec or an active job, or is younger than an hour\n"
-    return f"{pluralize(len(found), 'upload')}, {size(sum(file.size or 0 for file in found))} · {what}\n"
+    lines = [clean(f"{it.id}  {it.filename[:12]}…  {size(it.size or 0)}") + "\n" for it in files]
+    total = f"{pluralize(len(files), 'upload')}, {size(sum(it.size or 0 for it in files))} · {what}\n"
+    return "".join([*lines, total])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import TIMESTAMP, unix
+from reconciler.cli.params.time_types import moment, unix
 from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -48,27 +47,34 @@ results = click.option(
 
 @history.command()
 @click.argument("name", required=False)
-@click.option(
-    "--name", "names", multiple=True, metavar="GLOB", help="Only jobs whose names match; may be repeated."
+@options.collect(
+    "filters",
+    dict,
+    click.option(
+        "--name", "names", multiple=True, metavar="GLOB", help="Only jobs whose names match; may be repeated."
+    ),
+    click.option(
+        "--status",
+        "statuses",
+        multiple=True,
+        metavar="STATUS",
+        help="Only jobs with this status; may be repeated.",
+    ),
+    click.option(
+        "--since",
+        type=moment,
+        metavar="WHEN",
+        help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
+    ),
+    click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
+    click.option(
+        "--commit",
+        default="",
+        metavar="COMMIT",
+        help="Only jobs created from this commit; a prefix is enough.",
+    ),
+    click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine."),
 )
-@click.option(
-    "--status",
-    "statuses",
-    multiple=True,
-    metavar="STATUS",
-    help="Only jobs with this status; may be repeated.",
-)
-@click.option(
-    "--since",
-    type=TIMESTAMP,
-    metavar="WHEN",
-    help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
-)
-@click.option("--until", type=TIMESTAMP, metavar="WHEN", help="Only jobs created before this time.")
-@click.option(
-    "--commit", default="", metavar="COMMIT", help="Only jobs created from this commit; a prefix is enough."
-)
-@click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine.")
 @click.option("--stats", is_flag=True, help="Show statistics by name, model and month.")
 @offline
 @results
@@ -79,12 +85,7 @@ def show(
     env: Environment,
     *,
     name: str | None,
-    names: tuple[str, ...],
-    statuses: tuple[str, ...],
-    since: float | dt.timedelta | None,
-    until: float | dt.timedelta | None,
-    commit: str,
-    actor: str,
+    filters: dict[str, Any],
     stats: bool,
     offline: bool,
     results: Path | None,
@@ -97,24 +98,18 @@ def show(
     in JSON and empty in CSV, never 0.
     """
     from reconciler.cli.output import history_output
-    from reconciler.cli.session import history_sources
+    from reconciler.cli.session import read_history
     from reconciler.history.filters import HistoryFilter, filter_records
 
     now = env.now()
-    wish = HistoryFilter(
-        names=names,
-        statuses=statuses,
-        since=unix(since, now),
-        until=unix(until, now),
-        commit=commit,
-        actor=actor,
-    )
+    times = {name: unix(filters[name], now) for name in ("since", "until")}
+    wish = HistoryFilter(**filters | times)
     if name is not None and (stats or wish != HistoryFilter()):
         raise UsageError(
             "NAME shows one spec's timeline and cannot be combined with filters or --stats",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = history_sources.read(common, env, offline=offline, results=results)
+    found = read_history.read(common, env, offline=offline, results=results)
     if name is not None:
         return write_timeline(env, found, name, form=form)
     records = filter_records(found.records, wish)
@@ -136,10 +131,10 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
     ledger whose past was changed, and tags that contradict the ledger. With --offline the list is not read.
     """
     from reconciler.cli.output import history_output
-    from reconciler.cli.session import history_sources
+    from reconciler.cli.session import read_history
     from reconciler.cli.session.history_audit import verified
 
-    report = verified(common, env, history_sources.read(common, env, offline=offline))
+    report = verified(common, env, read_history.read(common, env, offline=offline))
     write_stdout(history_output.verification(report, form))
     return ExitCode(report.exit_code)
 
@@ -151,7 +146,7 @@ def write_timeline(env: Environment, found: HistorySources, name: str, *, form: 
         ReconcilerError: no spec, commit, job or ledger line has this name.
     """
     from reconciler.cli.output import history_output
-    from reconciler.cli.session.declaration_history import declared_at
+    from reconciler.cli.session.read_history import declared_at
     from reconciler.errors import ReconcilerError
     from reconciler.history import timeline
     from reconciler.text.suggest import nearest

@@ -58,7 +58,7 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
     if with_workflows:
         done += (scaffold.place(project.root, wanted) for wanted in scaffold.workflows())
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
-        done.append(scaffold.place_lines(project.root, scaffold.WantedLines(path, lines)))
+        done.append(scaffold.place_lines(project.root, path, lines))
     write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
     write_stdout(
         "".join(describe(done))

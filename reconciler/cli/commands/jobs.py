@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from reconciler.cli.output.streams import write_stderr, write_stdout
+from reconciler.cli.output.errors import write_error
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
 
@@ -44,7 +45,7 @@ def list_(
     env: Environment, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
     """List jobs, oldest first."""
-    from reconciler.cli.output.reports import jobs_text, listed
+    from reconciler.cli.output.listed_jobs import jobs_text, listed
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import JobListDoc, pretty
     from reconciler.model import tags
@@ -115,7 +116,7 @@ def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
 @click.pass_obj
 def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> int:
     """Show everything the API reports about a job. A unique prefix of the ID is enough."""
-    from reconciler.cli.output.reports import job_text, listed
+    from reconciler.cli.output.listed_jobs import job_text, listed
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import pretty
 
@@ -199,7 +200,6 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
 
 def stop_by_hand(run: RunContext[Writer], job: Job) -> bool:
     """Cancel one job, record that a person did so, and print its status."""
-    from reconciler.cli.output.errors import error_text
     from reconciler.execution.cancel import cancel_job
     from reconciler.text.sanitize import clean
 
@@ -207,7 +207,7 @@ def stop_by_hand(run: RunContext[Writer], job: Job) -> bool:
         name = str(job.metadata.get("reconciler.name", ""))
         ended = cancel_job(run, job, name=name, reason="by_hand")
     except ReconcilerError as error:
-        write_stderr(error_text(error, colour=run.env.colour("stderr")))
+        write_error(run.env, error)
         return False
     write_stdout(f"{clean(f'{job.id} {ended.status}')}\n")
     return True

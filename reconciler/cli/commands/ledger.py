@@ -27,14 +27,12 @@ def ledger() -> None:
 @click.pass_obj
 def show(env: Environment, *, form: str, common: options.Common) -> int:
     """Show all lines, oldest first."""
-    from reconciler.ledger.lines import encode
+    from reconciler.ledger.lines import encode, union
     from reconciler.render.ledger_view import ledger_text
 
     local, shared = ledgers(common, env)
-    lines = dict.fromkeys(local.read())
-    if shared and not common.local_ledger:
-        lines.update(dict.fromkeys(shared.read(shared.fetch())))
-    ordered = sorted(lines, key=lambda line: line.at)
+    others = shared.read(shared.fetch()) if shared and not common.local_ledger else ()
+    ordered = sorted(union(local.read(), others), key=lambda line: line.at)
     text = "".join(f"{encode(line)}\n" for line in ordered) if form == "jsonl" else ledger_text(ordered)
     write_stdout(text)
     return ExitCode.OK
@@ -45,6 +43,7 @@ def show(env: Environment, *, form: str, common: options.Common) -> int:
 @click.pass_obj
 def pull(env: Environment, *, common: options.Common) -> int:
     """Fetch the shared ledger and add its lines to the local one."""
+    from reconciler.ledger.lines import union
     from reconciler.text.plural import pluralize
 
     local, shared = ledgers(common, env)
@@ -53,8 +52,8 @@ def pull(env: Environment, *, common: options.Common) -> int:
             "this ledger is not shared",
             hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its ledger",
         )
-    known = set(local.read())
-    new = [line for line in shared.read(shared.fetch()) if line not in known]
+    known = union(local.read())
+    new = union(known, shared.read(shared.fetch()))[len(known) :]
     local.append(*new)
     write_stdout(f"{pluralize(len(new), 'new line')}\n")
     return ExitCode.OK
@@ -62,8 +61,7 @@ def pull(env: Environment, *, common: options.Common) -> int:
 
 def ledgers(common: options.Common, env: Environment) -> tuple[FileLedger, SharedLedger | None]:
     """Return the target's ledgers, without a request to the API."""
-    from reconciler.cli.session.ledgers import local_ledger, shared_ledger
-    from reconciler.cli.session.target import open_project, target_of
+    from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 
     project = open_project(common, env)
     target = target_of(common, env, project)

@@ -45,11 +45,13 @@ def pull(
     NAMES or globs select jobs, including adopted ones. Results that are present are not fetched again, and interrupted
     downloads continue. Several runners with the same destination share the work.
     """
+    from msgspec import structs
+
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts, signal_name
-    from reconciler.documents.reports import pretty
+    from reconciler.documents.reports import PullDoc, pretty
     from reconciler.render.results_view import pull_text
-    from reconciler.results.report import exit_codes, pull_doc
+    from reconciler.results.pull import exit_codes
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
@@ -57,12 +59,18 @@ def pull(
         over = [owned for owned in jobs if owned.phase.ended]
         store = destination(run, to)
         interrupted.enter_graceful_shutdown()
-        endings = puller(run, store, specs).pull(over)
+        pulled = puller(run, store, specs).pull(over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
-        code = first_that_holds(exit_codes(endings) | interrupted.codes)
+        code = first_that_holds(exit_codes(pulled) | interrupted.codes)
         target = run.target
-    report = pull_doc(endings, target=target, store=store, running=len(jobs) - len(over), code=code)
+    report = PullDoc(
+        **structs.asdict(target),
+        to=store.where,
+        running=len(jobs) - len(over),
+        jobs=pulled,
+        exit_code=int(code),
+    )
     write_stdout(pretty(report) if form == "json" else pull_text(report, target, colour=env.colour("stdout")))
     return code
 
@@ -142,18 +150,8 @@ def puller(run: RunContext[Reader], store: ResultStore, specs: Sequence[JobSpec]
     """Return the object that fetches results."""
     from reconciler.results.inputs import by_inputs
     from reconciler.results.job_download import JobDownloader
-    from reconciler.results.leases import Holder, LeaseManager
+    from reconciler.results.leases import LeaseManager
     from reconciler.results.pull import Puller
 
-    env = run.env
-    me = Holder(run_id=run.env.run_id, host=env.name, pid=env.pid)
-    leases = LeaseManager(
-        store=store,
-        me=me,
-        is_process_alive=env.is_process_alive,
-        now=env.now,
-        monotonic=env.monotonic,
-        sleep=env.sleep,
-    )
     downloader = JobDownloader(run=run, store=store, declared=by_inputs(specs))
-    return Puller(run=run, leases=leases, downloader=downloader)
+    return Puller(run=run, leases=LeaseManager(store=store, env=run.env), downloader=downloader)

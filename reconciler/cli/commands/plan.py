@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.params import options
-from reconciler.cli.params.guard_options import GuardOptions, guard_options
+from reconciler.cli.params.guard_options import guard_flags, guard_options
 from reconciler.cli.params.options import quoted
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
-    from reconciler.model import Names
     from reconciler.plans.document import PlanDoc
 
 
 @click.command()
-@options.paths
-@options.names
+@options.selection
 @click.option(
     "-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan to a file, for `apply FILE`."
 )
@@ -31,9 +29,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Plan against a snapshot (`jobs snapshot`) instead of the workspace: no key, no network.",
 )
-@options.output_format("text", "json", "markdown", "github")
-@options.comment
-@options.everything
+@options.output("text", "json", "markdown", "github", comment=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if changes are pending.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @guard_options
@@ -42,16 +38,13 @@ if TYPE_CHECKING:
 def plan(
     env: Environment,
     *,
-    paths: tuple[Path, ...],
-    names: Names,
-    everything: bool,
+    selection: options.Selection,
     out: Path | None,
     observed: Path | None,
-    form: str,
-    comment: Path | None,
+    output: options.Output,
     detailed_exitcode: bool,
     fail_on_attention: bool,
-    overrides: GuardOptions,
+    overrides: Mapping[str, object],
     common: options.Common,
 ) -> int:
     """Show what apply would do, and why.
@@ -63,24 +56,20 @@ def plan(
     from reconciler.cli.output.files import save
     from reconciler.cli.output.plan_output import plan_bytes, write_plan
     from reconciler.cli.session.load_declared import gather, gather_from
-    from reconciler.cli.session.session import offline, reading
+    from reconciler.cli.session.session import reading
 
     if out == Path("-"):
         raise UsageError("-o needs a file name", hint="to print the plan to stdout, use --format json")
-    with telling_errors(env, comment, form=form, what="plan"):
-        if observed is None:
-            with reading(common, env, overrides) as run:
-                document = gather(run, paths, names).document
-        else:
-            with offline(common, env, overrides) as run:
-                document = gather_from(run, observed, paths, names).document
+    with telling_errors(env, output, what="plan"):
+        with reading(common, env, overrides, offline=observed is not None) as run:
+            found = gather_from(run, observed, selection) if observed else gather(run, selection)
+        document = found.document
         if out is not None:
             save(env.cwd / out, plan_bytes(document))
-    flags = (*common.flags, *overrides.flags)
+    flags = (*common.flags, *guard_flags(overrides))
     from_ = () if observed is None else (f"--observed {quoted(observed)}",)
-    selection = (*map(quoted, paths), *options.name_flags(names), *from_)
-    step = next_step(document, selection, out, flags)
-    write_plan(env, document, form=form, next_step=step, everything=everything, comment=comment)
+    step = next_step(document, (*selection.flags, *from_), out, flags)
+    write_plan(env, document, output, next_step=step)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

@@ -12,15 +12,13 @@ from reconciler.cli.params import options
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
-    from reconciler.model import Names
 
 
 @click.command()
-@options.paths
-@options.names
-@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
+@options.selection
+@options.config
 @click.pass_obj
-def render(env: Environment, *, paths: tuple[Path, ...], names: Names, config: Path | None) -> int:
+def render(env: Environment, *, selection: options.Selection, config: Path | None) -> int:
     """Print the specs with families, matrices, periods and defaults expanded, one plain document per job.
 
     Saved as one file directly in the spec folder, in place of all others, they declare the same jobs.
@@ -31,7 +29,7 @@ def render(env: Environment, *, paths: tuple[Path, ...], names: Names, config: P
     from reconciler.specs.project import load_project
 
     project = load_project(config and env.cwd / config, start=env.cwd)
-    loaded = load(project, [env.cwd / path for path in paths], now=env.now(), names=names)
+    loaded = load(project, [env.cwd / path for path in selection.paths], now=env.now(), names=selection.names)
     if loaded.warnings:
         write_stderr(problems_text(loaded.warnings, colour=env.colour("stderr")))
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="NAME")
 @click.option("--to", metavar="VALUE", help="The new value.  [default: the current value plus one]")
-@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
+@options.config
 @click.pass_obj
 def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -> int:
     """Ask for another run of a job: change `rerun` in its YAML file, and nothing else.

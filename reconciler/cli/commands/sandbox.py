@@ -70,7 +70,7 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 
 
 @sandbox.command()
-@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
+@options.config
 @click.pass_obj
 def reset(env: Environment, *, config: Path | None) -> int:
     """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""

@@ -10,39 +10,19 @@ import click
 import reconciler
 from reconciler.cli.output.streams import write_stdout
 
-NAMES: Final = (
-    "job",
-    "defaults",
-    "reconciler",
-    "plan",
-    "snapshot",
-    "apply",
-    "status",
-    "wait",
-    "history",
-    "verify",
-    "outputs",
-    "summary",
-    "end",
-    "jobs",
-    "validate",
-    "doctor",
-    "prune",
-    "event",
-)
+_PACKAGE: Final = Path(reconciler.__file__).parent
+_FOLDERS: Final = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
+"""In the installed package, and in the clone."""
+SCHEMAS: Final = {
+    path.name.removesuffix(".schema.json"): path
+    for folder in reversed(_FOLDERS)
+    for path in sorted(folder.glob("*.schema.json"))
+}
 
 
 @click.command()
-@click.argument("name", type=click.Choice(NAMES), default="job")
+@click.argument("name", type=click.Choice(SCHEMAS), default="job")
 def schema(name: str) -> int:
     """Print a JSON Schema: of a spec (job), defaults, reconciler.yaml (reconciler), or the output of a command."""
-    write_stdout(read_schema(name))
+    write_stdout(SCHEMAS[name].read_bytes())
     return 0
-
-
-def read_schema(name: str) -> bytes:
-    """Return a schema's bytes, from the installed package or from the clone."""
-    package = Path(reconciler.__file__).parent
-    installed = package / "schemas" / f"{name}.schema.json"
-    here = installed if installed.exists() else package.parent / "schemas" / installed.name
-    return here.read_bytes()

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=options.PATH)
-@options.output_format("text", "json", "markdown", "github")
-@options.everything
+@options.output("text", "json", "markdown", "github")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if the plan has changes.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @click.pass_obj
@@ -27,8 +26,7 @@ def show(
     env: Environment,
     *,
     file: Path,
-    form: str,
-    everything: bool,
+    output: options.Output,
     detailed_exitcode: bool,
     fail_on_attention: bool,
 ) -> int:
@@ -36,7 +34,7 @@ def show(
     from reconciler.cli.output.plan_output import write_plan
 
     document = read_plan(env.cwd, file)
-    write_plan(env, document, form=form, everything=everything)
+    write_plan(env, document, output)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
 
 

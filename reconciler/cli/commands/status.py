@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import DURATION
+from reconciler.cli.params.time_types import duration
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.documents.reports import StatusDoc
     from reconciler.environment import Environment
-    from reconciler.model import Names
 
 HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 """Move the cursor to the top left and erase everything after it (ECMA-48), without scrolling."""
 
 
 @click.command()
-@options.paths
-@options.names
-@options.output_format("text", "json", "markdown")
-@options.everything
+@options.selection
+@options.output("text", "json", "markdown")
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C; needs a terminal.")
 @click.option(
     "--interval",
-    type=DURATION,
+    type=duration,
     default="5s",
     show_default=True,
     metavar="DURATION",
@@ -42,34 +38,32 @@ HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 def status(
     env: Environment,
     *,
-    paths: tuple[Path, ...],
-    names: Names,
-    form: str,
-    everything: bool,
+    selection: options.Selection,
+    output: options.Output,
     watch: bool,
     interval: float,
     fail_on_attention: bool,
     common: options.Common,
 ) -> int:
     """Show the state of every declared job."""
-    if watch and (form != "text" or not env.terminal("stdout")):
+    from reconciler.cli.output.status_output import formatted
+    from reconciler.text.timestamps import rfc3339
+
+    if watch and (output.form != "text" or not env.terminal("stdout")):
         raise UsageError(
             "--watch needs a terminal", hint="without one, wait for the end: reconciler wait --format json"
         )
-    report = None
-    for report in reports(env, paths, names, common, seconds=interval if watch else None):
-        write(report, env=env, form=form, everything=everything, redraw=watch)
+    report, top = None, ""
+    for report in reports(env, selection, common, seconds=interval if watch else None):
+        if watch:
+            top = f"{HOME_AND_CLEAR}{rfc3339(env.now())}, Ctrl-C to stop\n\n"
+        write_stdout(top + formatted(report, output, now=env.now()))
     attention = report is not None and any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())
 
 
 def reports(
-    env: Environment,
-    paths: tuple[Path, ...],
-    names: Names,
-    common: options.Common,
-    *,
-    seconds: float | None,
+    env: Environment, selection: options.Selection, common: options.Common, *, seconds: float | None
 ) -> Iterator[StatusDoc]:
     """Yield the state of all jobs, once or every `seconds`; the specs are read each time."""
     from reconciler.cli.session.load_declared import gather
@@ -79,25 +73,8 @@ def reports(
 
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=seconds is not None) as run:
         while True:
-            found = gather(run, paths, names)
+            found = gather(run, selection)
             yield status_doc(found.document, found.declared.later, found.declared.selected)
             if seconds is None:
                 return
             env.sleep(max(0.2, seconds))
-
-
-def write(report: StatusDoc, *, env: Environment, form: str, everything: bool, redraw: bool) -> None:
-    """Write a status to stdout."""
-    from reconciler.documents.reports import pretty
-    from reconciler.render.status_view import status_markdown, status_text
-    from reconciler.text.timestamps import rfc3339
-
-    now = env.now()
-    match form:
-        case "json":
-            write_stdout(pretty(report))
-        case "markdown":
-            write_stdout(status_markdown(report, now=now, everything=everything))
-        case _:
-            text = status_text(report, now=now, everything=everything)
-            write_stdout(f"{HOME_AND_CLEAR}{rfc3339(now)}, Ctrl-C to stop\n\n{text}" if redraw else text)

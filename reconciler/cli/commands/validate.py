@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.paths
-@click.option("--config", type=options.PATH, metavar="FILE", help="Use another reconciler.yaml.")
+@options.config
 @options.no_cache
 @options.output_format("text", "json", "github")
 @click.pass_obj
@@ -31,7 +31,7 @@ def validate(
     from dataclasses import replace
 
     from reconciler.cli.output.progress_bars import on_terminal
-    from reconciler.cli.output.reports import validation_doc, validation_text
+    from reconciler.cli.output.validation import validation_doc, validation_text
     from reconciler.documents.reports import pretty
     from reconciler.render.github import problems_github
     from reconciler.render.problems import count_line

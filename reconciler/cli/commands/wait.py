@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.wait_output import wait_doc, write
+from reconciler.cli.output.status_output import formatted, wait_doc
+from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.params.time_types import DURATION
+from reconciler.cli.params.time_types import duration
 from reconciler.cli.session.wait_events import log_finished
 from reconciler.errors import ExitCode
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 timeout = click.option(
     "--timeout",
-    type=DURATION,
+    type=duration,
     metavar="DURATION",
     help="Stop waiting after this time (90, 30m, 2h, 1d) and exit with 6.",
 )
@@ -26,8 +27,7 @@ timeout = click.option(
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]...")
 @timeout
-@options.output_format("text", "json", "markdown")
-@options.everything
+@options.output("text", "json", "markdown")
 @options.common
 @click.pass_obj
 def wait(
@@ -35,8 +35,7 @@ def wait(
     *,
     names: tuple[str, ...],
     timeout: float | None,
-    form: str,
-    everything: bool,
+    output: options.Output,
     common: options.Common,
 ) -> int:
     """Wait until declared jobs have ended: all of them, or those that NAMES (names or globs) select.
@@ -49,12 +48,11 @@ def wait(
     from reconciler.cli.session.load_declared import load_declared
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
-    from reconciler.model import Names
     from reconciler.runs.gather import gather
     from reconciler.runs.wait import PollPolicy, wait_until_ended
 
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=True) as run:
-        declaration = load_declared(run, (), Names(only=names))
+        declaration = load_declared(run, options.Selection(only=names))
         with job_bars(env) as show:
             state = wait_until_ended(
                 run,
@@ -64,5 +62,5 @@ def wait(
             )
         log_finished(run, state)
     code = ExitCode.OK if state.all_succeeded else ExitCode.ATTENTION
-    write(wait_doc(state, code), now=env.now(), form=form, everything=everything)
+    write_stdout(formatted(wait_doc(state, code), output, now=env.now()))
     return code

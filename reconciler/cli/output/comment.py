@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from reconciler.cli.params.options import Output
 from reconciler.environment import Environment
 from reconciler.errors import GuardError, ReconcilerError, UsageError
 
@@ -14,7 +15,7 @@ SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """The variable that names the file for the step summary's Markdown."""
 
 
-def publish(env: Environment, text: str, comment: Path | None, *, form: str) -> None:
+def publish(env: Environment, text: str, output: Output) -> None:
     """Write Markdown to the `--comment` file, and with `--format github` to the step summary.
 
     Raises:
@@ -22,10 +23,10 @@ def publish(env: Environment, text: str, comment: Path | None, *, form: str) -> 
     """
     from reconciler.cli.output.files import save
 
-    if comment is not None:
-        save(env.cwd / comment, text.encode())
+    if output.comment is not None:
+        save(env.cwd / output.comment, text.encode())
     page = env.environ.get(SUMMARY)
-    if form == "github" and page:
+    if output.form == "github" and page:
         try:
             with Path(page).open("a", encoding="utf-8") as file:
                 file.write(text)
@@ -37,7 +38,7 @@ def publish(env: Environment, text: str, comment: Path | None, *, form: str) -> 
 
 
 @contextmanager
-def telling_errors(env: Environment, comment: Path | None, *, form: str, what: str) -> Iterator[None]:
+def telling_errors(env: Environment, output: Output, *, what: str) -> Iterator[None]:
     """Report an error in the comment, the step summary and annotations, then raise it again.
 
     A guard's refusal is not reported here: the plan shows it.
@@ -51,7 +52,7 @@ def telling_errors(env: Environment, comment: Path | None, *, form: str, what: s
         from reconciler.render.github import error_github
         from reconciler.render.markdown import error_markdown
 
-        if form == "github":
+        if output.form == "github":
             write_stdout(error_github(error))
-        publish(env, error_markdown(error, what=what), comment, form=form)
+        publish(env, error_markdown(error, what=what), output)
         raise

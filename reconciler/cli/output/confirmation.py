@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 from reconciler.cli.output.plan_output import write_outcomes, write_plan
-from reconciler.cli.params.options import confirmed
+from reconciler.cli.params.options import Output, confirmed
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, GuardError
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.render.plan_view import totals
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputOptions:
-    """How a run is reported."""
-
-    form: str
-    """`text`, `json`, `markdown` or `github`."""
-    everything: bool
-    """Whether to list every job of a family."""
-    comment: Path | None
-    """A file for Markdown, in addition to stdout."""
+from reconciler.render.plan_summary import totals
 
 
 def show_and_confirm(
-    env: Environment, planned: PlannedRun, output: OutputOptions, *, ask: bool, then: Sequence[str] = ()
+    env: Environment, planned: PlannedRun, output: Output, *, ask: bool, then: Sequence[str] = ()
 ) -> bool:
     """Show the plan, check the guards, then ask. Return whether to apply it.
 
@@ -45,16 +32,11 @@ def show_and_confirm(
     """
     document, refused = planned.document, bool(planned.refusals)
     if output.form == "json" and refused:
-        write_outcomes(env, document, (), form=output.form, code=ExitCode.GUARD)
+        write_outcomes(env, document, (), Output(form="json"), code=ExitCode.GUARD)
     if output.form in ("text", "markdown") or refused:
-        write_plan(
-            env,
-            document,
-            form="" if output.form == "json" else output.form,
-            remarks=(*planned.remarks, *then),
-            everything=output.everything,
-            comment=output.comment if refused else None,
-        )
+        form = "" if output.form == "json" else output.form
+        shown = replace(output, form=form, comment=output.comment if refused else None)
+        write_plan(env, document, shown, remarks=(*planned.remarks, *then))
     if refused:
         first, *more = planned.refusals
         also = f" ({len(more)} more above)" if more else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reconciler.cli.output.streams import write_stderr
+from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.text.sanitize import clean
 
@@ -16,3 +18,8 @@ def error_text(error: ReconcilerError, *, colour: bool) -> str:
     message = "\n  ".join(map(clean, str(error).splitlines()))
     hint = "\n    ".join(map(clean, error.hint.splitlines()))
     return f"{label} {message}" + (f"\n  hint: {hint}" if hint else "")
+
+
+def write_error(env: Environment, error: ReconcilerError) -> None:
+    """Write the message and the hint to stderr."""
+    write_stderr(error_text(error, colour=env.colour("stderr")))

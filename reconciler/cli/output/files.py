@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
+from reconciler.specs import files
 
 
 def save(path: Path, data: bytes) -> None:
@@ -18,15 +17,8 @@ def save(path: Path, data: bytes) -> None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             path.write_bytes(data)
-            return
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        else:
+            files.replace(str(path), data)
     except OSError as error:
         raise ReconcilerError(
             f"{path} cannot be written: {error.strerror}", hint="choose a file in an existing folder"

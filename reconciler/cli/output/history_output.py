@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -13,7 +14,6 @@ from reconciler.history.record import HistoryDoc, Record
 from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render import history_view
 from reconciler.render.tables import table_csv, table_markdown, table_text
-from reconciler.render.timeline_view import STORY_HEAD, story_rows
 from reconciler.runs.history_sources import HistorySources
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
@@ -21,80 +21,89 @@ from reconciler.text.sanitize import clean
 
 def table(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
     """Return records."""
-    match form:
-        case "json":
-            return pretty(
-                HistoryDoc(
-                    project=found.target.project,
-                    base_url=found.target.base_url,
-                    offline=found.offline,
-                    records=tuple(records),
-                )
-            )
-        case "jsonl":
-            return _lines(records)
-        case "csv":
-            return table_csv(history_view.csv_head(), history_view.csv_rows(records))
-        case "markdown":
-            return table_markdown(history_view.HEAD, history_view.rows(records))
-        case _:
-            text = table_text(history_view.HEAD, history_view.rows(records)) + history_view.footer(records)
-            return text if records else _nothing(found)
-
-
-def _nothing(found: HistorySources) -> str:
-    known = f"; the ledger has {pluralize(len(found.records), 'job')}" if found.offline else ""
-    return clean(f"no matching jobs of project {found.target.project}{known}") + "\n"
+    if form == "table" and not records:
+        known = f"; the ledger has {pluralize(len(found.records), 'job')}" if found.offline else ""
+        return clean(f"no matching jobs of project {found.target.project}{known}") + "\n"
+    return _written(
+        found,
+        form,
+        document=partial(HistoryDoc, records=tuple(records)),
+        parts=records,
+        kind=Record,
+        head=history_view.HEAD,
+        rows=partial(history_view.rows, records),
+        after=history_view.footer(records),
+    )
 
 
 def stats(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
     """Return the statistics of records."""
     groups = numbers.groups(records)
-    match form:
-        case "json":
-            return pretty(
-                numbers.StatsDoc(
-                    project=found.target.project,
-                    base_url=found.target.base_url,
-                    offline=found.offline,
-                    groups=groups,
-                )
-            )
-        case "jsonl":
-            return _lines(groups)
-        case "csv":
-            return table_csv(history_view.stats_csv_head(), history_view.stats_csv_rows(groups))
-        case "markdown":
-            return table_markdown(history_view.STATS_HEAD, history_view.stats_rows(groups))
-        case _:
-            return table_text(history_view.STATS_HEAD, history_view.stats_rows(groups))
+    return _written(
+        found,
+        form,
+        document=partial(numbers.StatsDoc, groups=groups),
+        parts=groups,
+        kind=numbers.GroupDoc,
+        head=history_view.STATS_HEAD,
+        rows=partial(history_view.stats_rows, groups),
+    )
 
 
 def story(
     found: HistorySources, name: str, files: Sequence[str], entries: Sequence[EntryDoc], form: str
 ) -> str | bytes:
     """Return one spec's timeline."""
+    title = clean(" · ".join([name, *files]) if files else f"{name} · file unknown")
+    return _written(
+        found,
+        form,
+        document=partial(TimelineDoc, name=name, files=tuple(files), entries=tuple(entries)),
+        parts=entries,
+        kind=EntryDoc,
+        head=history_view.STORY_HEAD,
+        rows=partial(history_view.story_rows, entries),
+        before=f"{title}\n\n",
+    )
+
+
+def _written(
+    found: HistorySources,
+    form: str,
+    *,
+    document: Callable[..., msgspec.Struct],
+    parts: Sequence[msgspec.Struct],
+    kind: type[msgspec.Struct],
+    head: Sequence[str],
+    rows: Callable[[], Sequence[Sequence[str]]],
+    before: str = "",
+    after: str = "",
+) -> str | bytes:
+    """Return a report in one format.
+
+    Args:
+        found: the sources.
+        form: `table`, `json`, `jsonl`, `csv` or `markdown`.
+        document: makes the JSON document, given the target.
+        parts: the lines of `jsonl` and `csv`.
+        kind: the class of the parts.
+        head: the columns of a table.
+        rows: returns the rows of a table.
+        before: the text before a table.
+        after: the text after a table.
+    """
     match form:
         case "json":
-            return pretty(
-                TimelineDoc(
-                    project=found.target.project,
-                    base_url=found.target.base_url,
-                    offline=found.offline,
-                    name=name,
-                    files=tuple(files),
-                    entries=tuple(entries),
-                )
-            )
+            target = found.target
+            return pretty(document(project=target.project, base_url=target.base_url, offline=found.offline))
         case "jsonl":
-            return _lines(entries)
+            return msgspec.json.Encoder().encode_lines(parts)
         case "csv":
-            return table_csv(STORY_HEAD, story_rows(entries, whole=True))
+            return table_csv(kind.__struct_fields__, history_view.csv_rows(parts))
         case "markdown":
-            return table_markdown(STORY_HEAD, story_rows(entries, whole=False))
+            return table_markdown(head, rows())
         case _:
-            head = " · ".join([name, *files]) if files else f"{name} · file unknown"
-            return clean(head) + "\n\n" + table_text(STORY_HEAD, story_rows(entries, whole=False))
+            return before + table_text(head, rows()) + after
 
 
 def verification(report: VerifyDoc, form: str) -> str | bytes:
@@ -113,14 +122,7 @@ def verification(report: VerifyDoc, form: str) -> str | bytes:
     verdict = pluralize(wrong, "contradiction") if wrong else "no contradictions"
     aside = "; the list of jobs was not read" if report.offline else ""
     last = f"{', '.join(looked)}: {verdict}{aside}\n"
-    match form:
-        case "json":
-            return pretty(report)
-        case "markdown":
-            return (table_markdown(head, cells) + "\n" if cells else "") + last
-        case _:
-            return (table_text(head, cells) + "\n" if cells else "") + last
-
-
-def _lines(docs: Iterable[msgspec.Struct]) -> bytes:
-    return msgspec.json.Encoder().encode_lines(list(docs))
+    if form == "json":
+        return pretty(report)
+    shown = (table_markdown if form == "markdown" else table_text)(head, cells)
+    return (f"{shown}\n" if cells else "") + last

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from reconciler.cli.output.terminal import console, supports_cursor
+from reconciler.cli.output.terminal import bar, live_display, supports_cursor, table
 from reconciler.environment import Environment
 from reconciler.model import Job, Phase
 from reconciler.plans.name_status import JobProgress, aggregate, job_progress
@@ -15,33 +15,19 @@ from reconciler.runs.wait import WaitState
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 MAX_BARS: Final = 12
 """The number of jobs with their own bar, the slowest first."""
 WIDTH: Final = 24
-
-
-def _nothing(_: WaitState) -> None:
-    """Show nothing: events report the progress."""
 
 
 @contextmanager
 def job_bars(env: Environment) -> Iterator[Callable[[WaitState], object]]:
     """Yield a function that draws bars on stderr if that is a terminal. The bars are removed at the end."""
     if not supports_cursor(env):
-        yield _nothing
+        yield lambda _: None  # events report the progress
         return
-    from rich.live import Live
-
-    screen = console(sys.stderr, colour=env.colour("stderr"))
-    with Live(console=screen, transient=True, auto_refresh=False) as live:
-
-        def show(state: WaitState) -> None:
-            live.update(_table(state, env.now()), refresh=True)
-
-        yield show
+    with live_display(sys.stderr, colour=env.colour("stderr")) as live:
+        yield lambda state: live.update(table(rows(state, env.now())), refresh=True)
 
 
 def parts(state: WaitState, now: float) -> list[JobProgress]:
@@ -52,21 +38,14 @@ def parts(state: WaitState, now: float) -> list[JobProgress]:
     return sorted(found, key=lambda it: (-(it.seconds_left or 0), it.share, it.name))
 
 
-def _table(state: WaitState, now: float) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
+def rows(state: WaitState, now: float) -> list[tuple[str, ...]]:
+    """Return the cells of each bar: the slowest jobs, the other jobs together, and all jobs."""
     found = parts(state, now)
-    if not found:
-        return Table.grid()
     shown, more = found[:MAX_BARS], found[MAX_BARS:]
     queued = sum(it.phase is Phase.ACTIVE and it.started_at is None for it in _awaited(state))
-    table = Table.grid(padding=(0, 2))
     whole = aggregate(found, f"{pluralize(len(found), 'job')}{f', {queued:,} queued' if queued else ''}")
-    lines = [*shown, aggregate(more, f"{len(more):,} more")] if more else shown
-    for line in [*lines, whole] if len(lines) > 1 else lines:
-        table.add_row(*map(Text, cells(line)))
-    return table
+    lines = [*shown, *([aggregate(more, f"{len(more):,} more")] if more else [])]
+    return [cells(line) for line in ([*lines, whole] if len(lines) > 1 else lines)]
 
 
 def _awaited(state: WaitState) -> list[Job]:
@@ -75,10 +54,9 @@ def _awaited(state: WaitState) -> list[Job]:
 
 def cells(it: JobProgress) -> tuple[str, str, str, str, str]:
     """Return the name, the bar, the numbers of completed and failed requests, and the time left."""
-    full = round(it.share * WIDTH)
     return (
         clean(it.name),
-        "━" * full + "─" * (WIDTH - full),
+        bar(it.share, WIDTH),
         f"{it.completed:,} of {it.total:,}" if it.total else f"{it.completed:,} of ?",
         f"{it.failed:,} failed" if it.failed else "",
         "" if it.seconds_left is None else f"{age(it.seconds_left)} left",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from reconciler.cli.output.comment import publish
 from reconciler.cli.output.streams import write_stdout
+from reconciler.cli.params.options import Output
 from reconciler.documents.reports import ApplyDoc, pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode
@@ -24,27 +24,24 @@ from reconciler.text.sanitize import clean
 def write_plan(
     env: Environment,
     document: PlanDoc,
+    output: Output,
     *,
-    form: str,
     next_step: str = "",
     remarks: Sequence[str] = (),
-    everything: bool = False,
-    comment: Path | None = None,
 ) -> None:
     """Write a plan to stdout.
 
     Args:
         env: the environment of the process.
         document: the plan.
-        form: `text`, `json`, `markdown` or `github`; "" for the comment only.
+        output: how to report it.
         next_step: the exact commands that apply it.
         remarks: more lines about the plan.
-        everything: whether to list every job of a family.
-        comment: a file for the plan as Markdown.
     """
-    if comment is not None or form == "github":
-        publish(env, plan_markdown(document, remarks=remarks, everything=everything), comment, form=form)
-    match form:
+    everything = output.everything
+    if output.comment is not None or output.form == "github":
+        publish(env, plan_markdown(document, remarks=remarks, everything=everything), output)
+    match output.form:
         case "json":
             write_stdout(plan_bytes(document))
         case "markdown":
@@ -64,11 +61,9 @@ def write_outcomes(
     env: Environment,
     document: PlanDoc,
     outcomes: Sequence[Outcome],
+    output: Output,
     *,
-    form: str,
     code: ExitCode,
-    everything: bool = False,
-    comment: Path | None = None,
     remarks: Sequence[str] = (),
 ) -> None:
     """Write the outcomes to stdout: what was done, what was not, and what is unknown.
@@ -77,30 +72,23 @@ def write_outcomes(
         env: the environment of the process.
         document: the plan.
         outcomes: the outcomes of its actions.
-        form: `text`, `json`, `markdown` or `github`; "" for the comment only.
+        output: how to report it.
         code: the exit code.
-        everything: whether to list every job of a family.
-        comment: a file for the outcomes as Markdown.
         remarks: more lines about the plan.
     """
-    if comment is not None or form == "github":
-        lines = grouping.outcomes(outcomes, document, everything=everything)
-        publish(env, apply_markdown(document, outcomes, lines, remarks), comment, form=form)
-    if not form:
+    rows = grouping.outcomes(outcomes, document, everything=output.everything)
+    if output.comment is not None or output.form == "github":
+        publish(env, apply_markdown(document, outcomes, rows, remarks), output)
+    if not output.form:
         return
-    if form == "json":
-        report = ApplyDoc(
-            plan=document, outcomes=tuple(outcome_doc(outcome) for outcome in outcomes), exit_code=int(code)
-        )
-        write_stdout(pretty(report))
-    elif form == "github":
+    if output.form == "json":
+        documents = tuple(map(outcome_doc, outcomes))
+        write_stdout(pretty(ApplyDoc(plan=document, outcomes=documents, exit_code=int(code))))
+    elif output.form == "github":
         write_stdout(outcomes_github(outcomes, document))
-    elif form == "markdown" and outcomes:
-        write_stdout(
-            outcomes_markdown(outcomes, grouping.outcomes(outcomes, document, everything=everything))
-        )
+    elif output.form == "markdown" and outcomes:
+        write_stdout(outcomes_markdown(outcomes, rows))
     elif outcomes:
-        rows = grouping.outcomes(outcomes, document, everything=everything)
         write_stdout(outcomes_text(outcomes, rows, colour=env.colour("stdout")))
     elif document.pending:
         write_stdout("Nothing was done.\n")

@@ -11,19 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
-from reconciler.cli.output.terminal import console, supports_cursor
+from reconciler.cli.output.terminal import bar, live_display, supports_cursor, table
 from reconciler.telemetry.progress import UNWATCHED, Progress, ProgressKind
 from reconciler.text.plural import pluralize
 from reconciler.text.units import size, span
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Screen
+    from rich.live import Live
 
     from reconciler.environment import Environment, Log
 
 DELAY_SECONDS: Final = 0.5
 """Time before the first bar is drawn."""
 FRAME_SECONDS: Final = 0.1
+WIDTH: Final = 16
 EVENT_SECONDS: Final = 10.0
 """Time between two events about the same operation."""
 TITLES: Final[dict[ProgressKind, str]] = {
@@ -61,57 +62,49 @@ def words(kind: ProgressKind, counted: ProgressCount, now: float) -> str:
     return " · ".join(parts)
 
 
-class _ProgressCounts:
-    """Count progress from any thread, and show it at intervals."""
+class _ProgressCounts(Progress):
+    """Count progress from any thread, and show it after `delay` seconds, then every `pause` seconds."""
 
-    watched: Final = True
+    watched = True
 
-    def __init__(self, monotonic: Callable[[], float], pause: float) -> None:
+    def __init__(self, monotonic: Callable[[], float], delay: float, pause: float) -> None:
         self._monotonic = monotonic
+        self._delay = delay
         self._pause = pause
-        self._next: float | None = None
+        self._next = 0.0
         self._lock = threading.RLock()
         self._tallies: dict[ProgressKind, ProgressCount] = {}
 
-    def expect(self, kind: ProgressKind, amount: int) -> None:
-        """Add to the expected amount."""
+    def expect(self, work: ProgressKind, amount: int) -> None:
         with self._lock:
-            self._of(kind).expected += amount
+            self._of(work).expected += amount
 
-    def advance(self, kind: ProgressKind, amount: int) -> None:
-        """Add to the amount done."""
+    def advance(self, work: ProgressKind, amount: int) -> None:
         with self._lock:
-            self._of(kind).done += amount
+            self._of(work).done += amount
             now = self._monotonic()
-            if self._next is not None and now >= self._next:
+            if now >= self._next:
                 self._show(now)
                 self._next = self._monotonic() + self._pause
 
     def _of(self, kind: ProgressKind) -> ProgressCount:
-        if kind not in self._tallies:
-            self._tallies[kind] = ProgressCount(began=self._monotonic())
-            if self._next is None:
-                self._next = self._monotonic() + self._first()
-        return self._tallies[kind]
-
-    def _first(self) -> float:
-        return self._pause
+        if not self._tallies:
+            self._next = self._monotonic() + self._delay
+        return self._tallies.setdefault(kind, ProgressCount(began=self._monotonic()))
 
     def _show(self, now: float) -> None:
         raise NotImplementedError
 
     def end(self) -> None:
-        """Reset all counts."""
         with self._lock:
             self._tallies.clear()
-            self._next = None
 
 
 class ProgressEvents(_ProgressCounts):
     """Log a progress event at intervals."""
 
     def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
-        super().__init__(monotonic, EVENT_SECONDS)
+        super().__init__(monotonic, EVENT_SECONDS, EVENT_SECONDS)
         self.log = log
 
     def _show(self, now: float) -> None:
@@ -133,26 +126,20 @@ class ProgressBars(_ProgressCounts):
     """
 
     def __init__(self, stream: TextIO, monotonic: Callable[[], float], *, colour: bool = True) -> None:
-        super().__init__(monotonic, FRAME_SECONDS)
+        super().__init__(monotonic, DELAY_SECONDS, FRAME_SECONDS)
         self._stream = stream
         self._colour = colour
-        self._screen: Screen | None = None
-
-    def _first(self) -> float:
-        return DELAY_SECONDS
+        self._screen: Live | None = None
 
     def _show(self, now: float) -> None:
         if self._screen is None:
-            self._screen = _screen(self._stream, colour=self._colour)
+            self._screen = live_display(self._stream, colour=self._colour)
             self._screen.start()
-        for kind, counted in self._tallies.items():
-            known = next((task.id for task in self._screen.tasks if task.description == TITLES[kind]), None)
-            text = words(kind, counted, now)
-            if known is None:
-                self._screen.add_task(TITLES[kind], completed=counted.done, total=counted.total, words=text)
-            else:
-                self._screen.update(known, completed=counted.done, total=counted.total, words=text)
-        self._screen.refresh()
+        rows = [
+            (TITLES[kind], bar(it.done / it.total if it.total else 0.0, WIDTH), words(kind, it, now))
+            for kind, it in self._tallies.items()
+        ]
+        self._screen.update(table(rows), refresh=True)
 
     def clear(self) -> None:
         """Remove the bars from the terminal; the next update draws them again."""
@@ -188,24 +175,6 @@ class _ClearingStream:
 
     def isatty(self) -> bool:
         return self._stream.isatty()
-
-
-def _screen(stream: TextIO, *, colour: bool) -> Screen:
-    """Import rich and build the bars."""
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Drawn
-    from rich.table import Column
-
-    return Drawn(
-        TextColumn("{task.description:<9}"),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True)),
-        console=console(stream, colour=colour),
-        auto_refresh=False,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
 
 
 def work_bars(env: Environment) -> ProgressBars | None:

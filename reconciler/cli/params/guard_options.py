@@ -2,51 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Final
 
 import click
 
-if TYPE_CHECKING:
-    from reconciler.planning.guards import GuardOverrides
-    from reconciler.settings import Guards
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardOptions:
-    """The guard options of the command line."""
-
-    limits: Mapping[str, object] = field(default_factory=dict)
-    allow: Mapping[str, bool] = field(default_factory=dict)
-
-    def settings(self, guards: Guards) -> Guards:
-        """Return the guards' settings, overridden by the command line."""
-        import msgspec
-
-        return msgspec.structs.replace(guards, **self.limits)
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """The command-line flags that reproduce these overrides."""
-        limits = ((name, "none" if value is None else value) for name, value in self.limits.items())
-        return (
-            *(f"--{name.replace('_', '-')} {value}" for name, value in limits),
-            *(f"--allow-{name.replace('_', '-')}" for name, allowed in self.allow.items() if allowed),
-        )
-
-    def overrides(self, guards: Guards) -> GuardOverrides:
-        """Return what the guards may allow, from the settings and the command line."""
-        from reconciler.planning.guards import GuardOverrides
-
-        return GuardOverrides(
-            empty=guards.allow_empty or self.allow.get("empty", False),
-            other_workspace=guards.allow_other_workspace or self.allow.get("other_workspace", False),
-            created_elsewhere=guards.allow_created_elsewhere or self.allow.get("created_elsewhere", False),
-        )
+from reconciler.cli.params.options import F, collect
 
 
 def budget(text: str) -> int | str:
@@ -61,61 +22,49 @@ def budget(text: str) -> int | str:
     return digits if digits == "none" else int(digits)
 
 
-_LIMITS: Final = {
-    "max_cancels": click.option(
-        "--max-cancels", type=click.IntRange(0), metavar="N", help="Allow up to N cancels."
-    ),
-    "max_cancel_share": click.option(
+def _limit(option: str, kind: object, metavar: str, text: str) -> Callable[[F], F]:
+    return click.option(option, type=kind, metavar=metavar, help=text)
+
+
+def _allowed(option: str, text: str) -> Callable[[F], F]:
+    return click.option(option, is_flag=True, default=None, help=text)
+
+
+_NUMBER: Final = click.IntRange(0)
+_OPTIONS: Final = (
+    _limit("--max-cancels", _NUMBER, "N", "Allow up to N cancels."),
+    _limit(
         "--max-cancel-share",
-        type=click.FloatRange(0, 1),
-        metavar="X",
-        help="Allow cancelling up to this share (0 to 1) of the active jobs.",
+        click.FloatRange(0, 1),
+        "X",
+        "Allow cancelling up to this share (0 to 1) of the active jobs.",
     ),
-    "max_new_requests": click.option(
-        "--max-new-requests", type=budget, metavar="N|none", help="Allow submitting up to N requests."
+    _limit("--max-new-requests", budget, "N|none", "Allow submitting up to N requests."),
+    _limit("--max-requests-per-day", budget, "N|none", "Allow up to N requests submitted within 24 hours."),
+    _limit(
+        "--max-lost-answers", _NUMBER, "N", "Allow cancelling jobs with up to N answered requests in total."
     ),
-    "max_requests_per_day": click.option(
-        "--max-requests-per-day",
-        type=budget,
-        metavar="N|none",
-        help="Allow up to N requests submitted within 24 hours.",
-    ),
-    "max_lost_answers": click.option(
-        "--max-lost-answers",
-        type=click.IntRange(0),
-        metavar="N",
-        help="Allow cancelling jobs with up to N answered requests in total.",
-    ),
-}
-_ALLOWED: Final = {
-    "empty": click.option(
-        "--allow-empty", is_flag=True, help="Allow cancelling everything when nothing is declared."
-    ),
-    "other_workspace": click.option(
-        "--allow-other-workspace",
-        is_flag=True,
-        help="Allow a workspace that has none of the jobs in the ledger.",
-    ),
-    "created_elsewhere": click.option(
+    _allowed("--allow-empty", "Allow cancelling everything when nothing is declared."),
+    _allowed("--allow-other-workspace", "Allow a workspace that has none of the jobs in the ledger."),
+    _allowed(
         "--allow-created-elsewhere",
-        is_flag=True,
-        help="Allow submitting work that another project of the workspace has submitted.",
+        "Allow submitting work that another project of the workspace has submitted.",
     ),
-}
+)
 
 
-def guard_options(command: _F) -> _F:
-    """Add the guards' options; the command gets them as one value, `overrides`."""
+def _given(**values: object) -> Mapping[str, object]:
+    return {name: None if value == "none" else value for name, value in values.items() if value is not None}
 
-    @functools.wraps(command)
-    def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
-        limits = {name: kwargs.pop(name) for name in _LIMITS}
-        allow = {name: kwargs.pop(f"allow_{name}") for name in _ALLOWED}
-        given = {
-            name: None if value == "none" else value for name, value in limits.items() if value is not None
-        }
-        return command(*args, overrides=GuardOptions(limits=given, allow=allow), **kwargs)
 
-    for option in reversed([*_LIMITS.values(), *_ALLOWED.values()]):
-        collected = option(collected)
-    return collected  # type: ignore[return-value]  # click keeps the function's type to itself
+guard_options: Final = collect("overrides", _given, *_OPTIONS)
+"""Adds the guards' options; the command gets the given ones as `overrides`, by the names of the settings."""
+
+
+def guard_flags(overrides: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the command-line flags that reproduce the overrides."""
+    flags = {f"--{name.replace('_', '-')}": value for name, value in overrides.items()}
+    return tuple(
+        flag if value is True else f"{flag} {'none' if value is None else value}"
+        for flag, value in flags.items()
+    )

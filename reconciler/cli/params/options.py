@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -14,9 +14,27 @@ import click
 if TYPE_CHECKING:
     from reconciler.model import Names
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any])
 
 PATH: Final = click.Path(path_type=Path)
+
+
+def collect(name: str, build: Callable[..., object], *options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds options, which the command gets as one value `name`, built from them."""
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
+            given = {option.name: kwargs.pop(option.name) for option in added}
+            return command(*args, **{name: build(**given)}, **kwargs)
+
+        before = len(getattr(command, "__click_params__", ()))
+        for option in reversed(options):
+            option(collected)
+        added = collected.__click_params__[before:]  # type: ignore[attr-defined]  # click's list
+        return collected  # type: ignore[return-value]  # click keeps the type to itself
+
+    return decorate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +73,16 @@ def quoted(word: object) -> str:
 no_cache: Final = click.option(
     "--no-cache", is_flag=True, help="Check all input files again, including unchanged ones."
 )
-_OPTIONS: Final = (
-    click.option(
-        "--config",
-        type=PATH,
-        metavar="FILE",
-        help="Use another reconciler.yaml, such as that of another environment.  [default: the nearest upwards]",
-    ),
+config: Final = click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    help="Use another reconciler.yaml, such as that of another environment.  [default: the nearest upwards]",
+)
+common: Final = collect(
+    "common",
+    Common,
+    config,
     click.option(
         "--sandbox/--no-sandbox",
         default=None,
@@ -97,67 +118,53 @@ _OPTIONS: Final = (
 )
 
 
-def common(command: _F) -> _F:
-    """Add the common options; the command gets them as one value, `common`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which specs are considered. Specs outside of a selection are not treated as removed."""
 
-    @functools.wraps(command)
-    def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
-        given = {field.name: kwargs.pop(field.name) for field in fields(Common)}
-        return command(*args, common=Common(**given), **kwargs)
+    paths: tuple[Path, ...] = ()
+    """Files or folders below the spec root; all if empty."""
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
-    for option in reversed(_OPTIONS):
-        collected = option(collected)
-    return collected  # type: ignore[return-value]  # click keeps the function's type to itself
+    @property
+    def names(self) -> Names:
+        """The selection by name."""
+        from reconciler.model import Names
+
+        return Names(only=self.only, exclude=self.exclude)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The arguments that select the same."""
+        return (
+            *map(quoted, self.paths),
+            *(f'--only "{glob}"' for glob in self.only),
+            *(f'--exclude "{glob}"' for glob in self.exclude),
+        )
 
 
 paths: Final = click.argument("paths", nargs=-1, type=PATH, metavar="[SPECS]...")
-"""Files or folders below the spec root. They only select: specs outside of them are not treated as removed."""
-
-
-_ONLY: Final = click.option(
-    "--only",
-    multiple=True,
-    metavar="GLOB",
-    help="Include only jobs whose names match, such as `nightly-*`; may be repeated.",
-)
-_EXCLUDE: Final = click.option(
-    "--exclude",
-    multiple=True,
-    metavar="GLOB",
-    help="Leave out jobs whose names match; may be repeated.",
-)
-
-
-def names(command: _F) -> _F:
-    """Add `--only` and `--exclude`; the command gets them as one value, `names`."""
-
-    @functools.wraps(command)
-    def collected(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes and returns
-        from reconciler.model import Names
-
-        given = Names(only=kwargs.pop("only"), exclude=kwargs.pop("exclude"))
-        return command(*args, names=given, **kwargs)
-
-    return _ONLY(_EXCLUDE(collected))  # type: ignore[return-value]  # as above
-
-
-everything: Final = click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help="List every job of a family instead of one line for similar jobs.",
+selection: Final = collect(
+    "selection",
+    Selection,
+    paths,
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="GLOB",
+        help="Include only jobs whose names match, such as `nightly-*`; may be repeated.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out jobs whose names match; may be repeated.",
+    ),
 )
 
 
-def name_flags(names: Names) -> tuple[str, ...]:
-    """Return the command-line flags that reproduce `--only` and `--exclude`."""
-    return (
-        *(f'--only "{glob}"' for glob in names.only),
-        *(f'--exclude "{glob}"' for glob in names.exclude),
-    )
-
-
-def output_format(*choices: str) -> Callable[[_F], _F]:
+def output_format(*choices: str) -> Callable[[F], F]:
     """Add `--format` with the given choices; the first is the default."""
     return click.option(
         "--format",
@@ -169,12 +176,37 @@ def output_format(*choices: str) -> Callable[[_F], _F]:
     )
 
 
-comment: Final = click.option(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How a result is reported."""
+
+    form: str
+    """`text`, `json`, `markdown` or `github`; "" for the comment only."""
+    everything: bool = False
+    """Whether to list every job of a family."""
+    comment: Path | None = None
+    """A file for Markdown, in addition to stdout."""
+
+
+_COMMENT: Final = click.option(
     "--comment",
     type=PATH,
     metavar="FILE",
     help="Also write the result or the error as Markdown to a file, for a pull request.",
 )
+
+
+def output(*choices: str, comment: bool = False) -> Callable[[F], F]:
+    """Add `--format`, `--all` and perhaps `--comment`; the command gets them as one value, `output`."""
+    everything: Callable[[F], F] = click.option(
+        "--all",
+        "everything",
+        is_flag=True,
+        help="List every job of a family instead of one line for similar jobs.",
+    )
+    return collect("output", Output, output_format(*choices), *((_COMMENT,) if comment else ()), everything)
+
+
 yes: Final = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 

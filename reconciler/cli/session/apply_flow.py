@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
 from reconciler.cli.output.confirmation import show_and_confirm
+from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.plan_output import write_outcomes
-from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.session.apply_wait import RoundReporter, WaitResult, follow, later_rounds_notice
 from reconciler.cli.session.notify import send_notifications
 from reconciler.cli.session.session import locked
@@ -22,7 +22,7 @@ from reconciler.model import Declared
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs import reconcile
+from reconciler.runs.apply import plan_and_apply
 
 
 @dataclass(kw_only=True)
@@ -55,7 +55,7 @@ class ApplyFlow:
         """
         try:
             with self._locked():
-                return reconcile.apply(self.run, self.declared, self._approve, saved=self.saved)
+                return plan_and_apply(self.run, self.declared, self._approve, saved=self.saved)
         except GuardError:
             if self.last_shown is not None:
                 self.notify(self.last_shown)
@@ -100,21 +100,18 @@ class ApplyFlow:
         try:
             if result.state is not None:
                 self.reporter.end(planned, result.outcomes, result.state, code)
+            output = self.reporter.output
             already_reported = result.state is not None or self.reporter.rounds
             write_outcomes(
                 self.run.env,
                 planned.document,
                 result.outcomes,
-                form="" if already_reported else self.reporter.output.form,
+                replace(output, form="") if already_reported else output,
                 code=code,
-                everything=self.reporter.output.everything,
-                comment=self.reporter.output.comment,
                 remarks=planned.remarks,
             )
         except ReconcilerError as error:
-            from reconciler.cli.output.errors import error_text
-
-            write_stderr(error_text(error, colour=self.run.env.colour("stderr")))
+            write_error(self.run.env, error)
             return first_that_holds({code, ExitCode.PARTIAL if result.outcomes else ExitCode.FAILED})
         return code
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
-from reconciler.cli.output.confirmation import OutputOptions
+from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.job_bars import job_bars
 from reconciler.cli.output.plan_output import write_outcomes
+from reconciler.cli.output.status_output import formatted, wait_doc
 from reconciler.cli.output.streams import write_stderr, write_stdout
-from reconciler.cli.output.wait_output import wait_doc, write
+from reconciler.cli.params.options import Output
 from reconciler.cli.session.session import locked
 from reconciler.cli.session.wait_events import log_finished
 from reconciler.context import RunContext
@@ -45,7 +46,7 @@ class RoundReporter:
     """Writes the rounds to stdout: each when it is done, or one JSON document at the end."""
 
     env: Environment
-    output: OutputOptions
+    output: Output
     rounds: int = 0
     """The number of rounds written so far."""
 
@@ -54,21 +55,14 @@ class RoundReporter:
         if self.output.form == "json" or not outcomes:
             return
         self.rounds += 1
-        write_outcomes(
-            self.env,
-            planned.document,
-            outcomes,
-            form=self.output.form,
-            code=ExitCode.OK,
-            everything=self.output.everything,
-        )
+        output = replace(self.output, comment=None)
+        write_outcomes(self.env, planned.document, outcomes, output, code=ExitCode.OK)
 
     def end(self, planned: PlannedRun, outcomes: Sequence[Outcome], state: WaitState, code: ExitCode) -> None:
         """Write the final state of all jobs."""
         report = wait_doc(state, code)
         if self.output.form != "json":
-            write_stdout("\n")
-            write(report, now=self.env.now(), form=self.output.form, everything=self.output.everything)
+            write_stdout("\n" + formatted(report, self.output, now=self.env.now()))
             return
         documents = tuple(map(outcome_doc, outcomes))
         write_stdout(
@@ -126,9 +120,7 @@ def follow(
         with job_bars(run.env) as show:
             state = wait_until_ended(run, rounds.run_round, policy, show, lambda: rounds.approval.names_held)
     except ReconcilerError as error:
-        from reconciler.cli.output.errors import error_text
-
-        write_stderr(error_text(error, colour=run.env.colour("stderr")))
+        write_error(run.env, error)
         code = ExitCode.PARTIAL if rounds.outcomes else ExitCode.FAILED
         return WaitResult(outcomes=rounds.outcomes, codes=frozenset({code}))
     for refusal in rounds.refusals:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,16 +100,12 @@ def observer(log: Log, on_request: Observer | None) -> Observer:
     def report(record: RequestRecord) -> None:
         if on_request is not None:
             on_request(record)
-        facts = {
-            "method": record.method,
-            "path": record.path,
-            "status": record.status,
-            "elapsed_ms": record.elapsed_ms,
-            "attempt": record.attempt,
-        }
+        facts = asdict(record)
+        del facts["served_at"]
         if record.error:
-            log("request.failed", **facts, error=record.error)
+            log("request.failed", **facts)
         else:
+            del facts["error"]
             log("request.sent", **facts)
 
     return report

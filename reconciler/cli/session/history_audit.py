@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.ledgers import local_ledger, shared_ledger
+from reconciler.cli.session.target import local_ledger, shared_ledger
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.audit import Evidence, VerifyDoc, findings

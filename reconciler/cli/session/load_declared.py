@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec.structs import replace
 
 from reconciler.cli.output.streams import write_stderr
+from reconciler.cli.params.options import Selection
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
-from reconciler.model import EVERY_JOB, Declared, Names
+from reconciler.model import Declared
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
@@ -20,8 +21,10 @@ from reconciler.specs.load import load
 from reconciler.workspace import snapshot
 from reconciler.workspace.listing import whole
 
+EVERYTHING: Final = Selection()
 
-def load_declared(run: RunContext[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> Declared:
+
+def load_declared(run: RunContext[ApiT], selection: Selection = EVERYTHING) -> Declared:
     """Read the specs; warnings go to stderr.
 
     Raises:
@@ -29,8 +32,8 @@ def load_declared(run: RunContext[ApiT], paths: Sequence[Path], names: Names = E
     """
     env = run.env
     began = env.monotonic()
-    places = [run.env.cwd / path for path in paths]
-    loaded = load(run.project, places, now=env.now(), names=names, progress=env.progress)
+    places = [run.env.cwd / path for path in selection.paths]
+    loaded = load(run.project, places, now=env.now(), names=selection.names, progress=env.progress)
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     if loaded.warnings:
         write_stderr(problems_text(loaded.warnings, colour=run.env.colour("stderr")))
@@ -45,16 +48,14 @@ def select_saved(saved: PlanDoc, declaration: Declared) -> Declared:
     return replace(declaration, selected=frozenset(decision.name for decision in saved.decisions))
 
 
-def gather(run: RunContext[ApiT], paths: Sequence[Path], names: Names = EVERY_JOB) -> PlannedRun:
+def gather(run: RunContext[ApiT], selection: Selection) -> PlannedRun:
     """Read the specs and, at the same time, the workspace; then the ledger; return the plan."""
     listed = run.env.run_in_background(lambda: whole(run))
-    declaration = load_declared(run, paths, names)
+    declaration = load_declared(run, selection)
     return gathering.gather(run, declaration, listed=listed)
 
 
-def gather_from(
-    run: RunContext[ApiT], observed: Path, paths: Sequence[Path], names: Names = EVERY_JOB
-) -> PlannedRun:
+def gather_from(run: RunContext[ApiT], observed: Path, selection: Selection) -> PlannedRun:
     """Read the specs and a snapshot of the workspace, and return the plan.
 
     Raises:
@@ -68,5 +69,5 @@ def gather_from(
         raise ReconcilerError(f"{observed}: {error.strerror}", hint=snapshot.HINT) from error
     except ReconcilerError as error:
         raise ReconcilerError(f"{observed}: {error}", hint=error.hint) from error
-    declaration = load_declared(run, paths, names)
+    declaration = load_declared(run, selection)
     return gathering.from_snapshot(run, declaration, taken)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -14,85 +16,135 @@ from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.transport import OfflineTransport
 from reconciler.cli.output.progress_bars import ProgressEvents, work_bars
-from reconciler.cli.params.guard_options import GuardOptions
 from reconciler.cli.params.options import Common
 from reconciler.cli.session import connect
-from reconciler.cli.session.ledgers import local_ledger, shared_ledger
-from reconciler.cli.session.target import open_project, target_of
+from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment, Ledger
 from reconciler.ledger import lock
 from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.specs.project import STATE, make_own
-from reconciler.telemetry.logs import open_log
+from reconciler.telemetry.logs import LogSink
 from reconciler.vcs import provenance
 
 
 @contextmanager
-def reading(
+def open_run(
+    kind: type[ApiT],
     common: Common,
     env: Environment,
-    overrides: GuardOptions | None = None,
+    overrides: Mapping[str, object] | None = None,
     *,
     on_request: Observer | None = None,
+    offline: bool = False,
     without_deadline: bool = False,
-) -> Iterator[RunContext[Reader]]:
-    """Open a session that cannot write to the API.
+) -> Iterator[RunContext[ApiT]]:
+    """Open a run.
 
     Args:
+        kind: `Reader`, or `Writer` for a run that may write to the API while it holds the target's lock (`locked`).
         common: the common options.
         env: the environment of the process.
         overrides: the guard options of the command line.
         on_request: called with the record of every request, in addition to the log.
+        offline: whether the run needs no key and reaches neither the API nor a shared ledger.
         without_deadline: for commands that may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
-        yield _open(
-            Reader,
-            common,
-            env,
-            overrides or GuardOptions(),
-            stack,
-            on_request=on_request,
-            without_deadline=without_deadline,
+        project = open_project(common, env)
+        target = target_of(common, env, project)
+        limits = project.settings.limits
+        if target.sandbox:  # its list shows a new job at once
+            limits = msgspec.structs.replace(limits, settle_seconds=0.0)
+        if (target.sandbox and not offline) or kind is Writer:
+            with suppress(OSError):  # the code that needs the folder reports the error
+                make_own(project.root / STATE)
+        git = env.git(project.root)
+        checkout = git.checkout(project.spec_root)
+        source = provenance.detect_source(checkout, git.origin(), env.environ)
+        checkout = msgspec.structs.replace(
+            checkout, branch=source.branch
+        )  # CI checks out a commit, but its environment names the branch
+        run_id = f"{env.random.getrandbits(48):012x}"
+        drawn = work_bars(env)
+        log = stack.enter_context(
+            LogSink(
+                stream=drawn.stream() if drawn else None,
+                style=common.log_format,
+                level=common.log_level or ("warning" if env.terminal("stderr") else "info"),
+                file=common.log_file and env.cwd / common.log_file,
+                now=env.now,
+                colour=env.colour("stderr"),
+                strict=env.strict,
+                bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
+            )
+        )
+        retrier = Retrier(
+            RetryPolicy(deadline_seconds=None if without_deadline else limits.deadline_seconds),
+            rng=env.random,
+            monotonic=env.monotonic,
+            sleep=env.sleep,
+        )
+        key = ApiKey("none") if offline else connect.key(common, env, target)
+        api = kind(
+            base_url=target.base_url,
+            key=key,
+            transport=env.wrap_transport(
+                OfflineTransport() if offline else connect.transport(env, project, target, stack)
+            ),
+            timeout_seconds=limits.timeout_seconds,
+            retry=retrier,
+            on_request=connect.observer(log, on_request),
+        )
+        stack.callback(api.close)
+        if drawn:
+            stack.callback(drawn.end)
+        local = local_ledger(project, target)
+        record: Ledger = local
+        shared = None if offline else shared_ledger(project, target, env)
+        if shared and common.local_ledger:
+            log("ledger.local_only", remote=shared.remote)
+        elif shared:
+            record = ReplicatedLedger(local, shared, run_id=run_id, now=env.now, sleep=env.sleep)
+        opened = replace(
+            env, log=log, ledger=record, progress=drawn or ProgressEvents(log, env.monotonic), run_id=run_id
+        )
+        yield RunContext(
+            api=api,
+            retrier=retrier,
+            env=opened,
+            project=project,
+            target=target,
+            limits=limits,
+            guards=msgspec.structs.replace(project.settings.guards, **(overrides or {})),
+            checkout=checkout,
+            ancestry=git.ancestry,
+            source=source,
+            folder=local.path.parent,
+            began=env.monotonic(),
+            redact=key.redact,
         )
 
 
-@contextmanager
-def offline(
-    common: Common, env: Environment, overrides: GuardOptions | None = None
-) -> Iterator[RunContext[Reader]]:
-    """Open a session that needs no key and reaches neither the API nor a shared ledger."""
-    with ExitStack() as stack:
-        yield _open(Reader, common, env, overrides or GuardOptions(), stack, offline=True)
+reading: Final = partial(open_run, Reader)
+"""Opens a run that cannot write to the API."""
 
 
 @contextmanager
 def writing(
     common: Common,
     env: Environment,
-    overrides: GuardOptions | None = None,
+    overrides: Mapping[str, object] | None = None,
     *,
     on_request: Observer | None = None,
 ) -> Iterator[RunContext[Writer]]:
-    """Open a session that may write, and hold the target's lock. The arguments are those of `reading`.
+    """Open a run that may write, and hold the target's lock. The arguments are those of `open_run`.
 
     Raises:
         LedgerError: another process on this host writes to the same target.
     """
-    with ExitStack() as stack:
-        run = _open(Writer, common, env, overrides or GuardOptions(), stack, on_request=on_request)
-        stack.enter_context(locked(run))
+    with open_run(Writer, common, env, overrides, on_request=on_request) as run, locked(run):
         yield run
-
-
-@contextmanager
-def long_lived(
-    common: Common, env: Environment, overrides: GuardOptions | None = None
-) -> Iterator[RunContext[Writer]]:
-    """Open a session that may write while it holds the target's lock (`locked`), and that may last for days."""
-    with ExitStack() as stack:
-        yield _open(Writer, common, env, overrides or GuardOptions(), stack, without_deadline=True)
 
 
 @contextmanager
@@ -105,90 +157,3 @@ def locked(run: RunContext[Writer]) -> Iterator[None]:
     holder = f"run {run.env.run_id} on {run.env.name}"
     with lock.hold_lock(run.folder, holder=holder):
         yield
-
-
-def _open(
-    kind: type[ApiT],
-    common: Common,
-    env: Environment,
-    overrides: GuardOptions,
-    stack: ExitStack,
-    *,
-    on_request: Observer | None = None,
-    offline: bool = False,
-    without_deadline: bool = False,
-) -> RunContext[ApiT]:
-    project = open_project(common, env)
-    target = target_of(common, env, project)
-    limits = project.settings.limits
-    if target.sandbox:  # its list shows a new job at once
-        limits = msgspec.structs.replace(limits, settle_seconds=0.0)
-    if (target.sandbox and not offline) or kind is Writer:
-        with suppress(OSError):  # the code that needs the folder reports the error
-            make_own(project.root / STATE)
-    git = env.git(project.root)
-    checkout = git.checkout(project.spec_root)
-    source = provenance.detect_source(checkout, git.origin(), env.environ)
-    checkout = msgspec.structs.replace(
-        checkout, branch=source.branch
-    )  # CI checks out a commit, but its environment names the branch
-    run_id = f"{env.random.getrandbits(48):012x}"
-    drawn = work_bars(env)
-    log = stack.enter_context(
-        open_log(
-            stream=drawn.stream() if drawn else None,
-            style=common.log_format,
-            level=common.log_level or ("warning" if env.terminal("stderr") else "info"),
-            file=common.log_file and env.cwd / common.log_file,
-            now=env.now,
-            colour=env.colour("stderr"),
-            strict=env.strict,
-            bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
-        )
-    )
-    retrier = Retrier(
-        RetryPolicy(deadline_seconds=None if without_deadline else limits.deadline_seconds),
-        rng=env.random,
-        monotonic=env.monotonic,
-        sleep=env.sleep,
-    )
-    key = ApiKey("none") if offline else connect.key(common, env, target)
-    api = kind(
-        base_url=target.base_url,
-        key=key,
-        transport=env.wrap_transport(
-            OfflineTransport() if offline else connect.transport(env, project, target, stack)
-        ),
-        timeout_seconds=limits.timeout_seconds,
-        retry=retrier,
-        on_request=connect.observer(log, on_request),
-    )
-    stack.callback(api.close)
-    if drawn:
-        stack.callback(drawn.end)
-    local = local_ledger(project, target)
-    record: Ledger = local
-    shared = None if offline else shared_ledger(project, target, env)
-    if shared and common.local_ledger:
-        log("ledger.local_only", remote=shared.remote)
-    elif shared:
-        record = ReplicatedLedger(local, shared, run_id=run_id, now=env.now, sleep=env.sleep)
-    opened = replace(
-        env, log=log, ledger=record, progress=drawn or ProgressEvents(log, env.monotonic), run_id=run_id
-    )
-    return RunContext(
-        api=api,
-        retrier=retrier,
-        env=opened,
-        project=project,
-        target=target,
-        limits=limits,
-        guards=overrides.settings(project.settings.guards),
-        overrides=overrides.overrides(project.settings.guards),
-        checkout=checkout,
-        ancestry=git.ancestry,
-        source=source,
-        folder=local.path.parent,
-        began=env.monotonic(),
-        redact=key.redact,
-    )

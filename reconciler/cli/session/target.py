@@ -1,4 +1,4 @@
-"""Find the project and its API. A flag overrides the environment, which overrides the file."""
+"""Find the project, its API and its ledgers. A flag overrides the environment, which overrides the file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from reconciler.api.loopback import is_loopback
 from reconciler.cli.params.options import Common
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.ledger.file import FileLedger
+from reconciler.ledger.git import SharedLedger
 from reconciler.model import Target
 from reconciler.settings import API
 from reconciler.specs.project import STATE, Project, load_project
@@ -79,3 +81,21 @@ def check_own(project: Project, env: Environment) -> None:
             f"git tracks {STATE}/, so a pull request could forge the state of this tool",
             hint=f"remove it: git rm -r --cached {STATE}, then commit",
         )
+
+
+def local_ledger(project: Project, target: Target) -> FileLedger:
+    """Return this target's ledger on this host."""
+    return FileLedger(project.root / STATE / target.folder)
+
+
+def shared_ledger(project: Project, target: Target, env: Environment) -> SharedLedger | None:
+    """Return this target's ledger in the repository's remote, None if the settings do not ask for one."""
+    if project.settings.ledger != "git" or target.sandbox:
+        return None
+    return SharedLedger(
+        repository=project.root,
+        remote=project.settings.ledger_remote,
+        folder=target.folder,
+        environ=env.environ,
+        now=env.now,
+    )

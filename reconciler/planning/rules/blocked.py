@@ -61,7 +61,7 @@ def other_history(case: Case) -> Actions:
     """This checkout is older than the job or is another branch, so it must not cancel the job."""
     owned = next(filter(case.foreign_commit, case.to_cancel))
     commit = owned.tags.source.commit[:10]
-    if case.contained_commits is None:
+    if case.declared.ancestry.contained is None:
         detail = f"created from commit {commit}, and this folder is not a git checkout"
     else:
         detail = f"created from commit {commit}, which this checkout does not contain"

@@ -5,14 +5,13 @@ from __future__ import annotations
 from reconciler.planning.actions import Action, Change, Create, Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.changes import changes, submitted_before
-from reconciler.planning.rules.other_work import waited_for
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 
 
 def free(case: Case) -> bool:
     """Whether nothing is in the way of a create."""
-    return case.newer_checkout is None and waited_for(case) is None
+    return case.newer_checkout is None and case.waited_for is None
 
 
 @rule(
@@ -36,13 +35,12 @@ def checkout_behind(case: Case) -> Actions:
     Standing.WAITING,
     "the work is to be created, and a live job of other work has to end first",
     "Hold `waiting`",
-    applies=lambda case: case.to_create and case.newer_checkout is None and waited_for(case) is not None,
+    applies=lambda case: case.to_create and case.newer_checkout is None and case.waited_for is not None,
 )
 def waiting(case: Case) -> Actions:
     """A rerun, and with `on_change: finish` new work, starts after the job before it."""
-    blocker = waited_for(case)
-    detail = f"for job {blocker.short_id} to end" if blocker else ""
-    return (Hold(job=blocker, reason=Reason.WAITING, detail=detail),)
+    detail = f"for job {case.waited_for.short_id} to end" if case.waited_for else ""
+    return (Hold(job=case.waited_for, reason=Reason.WAITING, detail=detail),)
 
 
 @rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.model import Job, Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
+from reconciler.planning.rules.other_work import duplicate
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 
@@ -13,7 +14,7 @@ from reconciler.planning.standing import Standing
     Standing.UNSETTLED,
     "a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED",
     "Hold `unsettled`, until the settle time has passed",
-    applies=lambda case: case.declared and case.unsettled is not None,
+    applies=lambda case: case.work_is_wanted and case.unsettled is not None,
 )
 def unsettled(case: Case) -> Actions:
     """The response to a create was lost, so the job may still appear. Nothing is created before that is known."""
@@ -26,7 +27,7 @@ def unsettled(case: Case) -> Actions:
     "a job of the wanted work SUCCEEDED",
     "Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds `max_failed`); "
     "ACTIVE twins: Cancel `duplicate`",
-    applies=lambda case: case.declared and case.succeeded,
+    applies=lambda case: case.work_is_wanted and case.succeeded,
 )
 def succeeded(case: Case) -> Actions:
     """The answers exist, so another job of the same work is waste."""
@@ -37,38 +38,34 @@ def succeeded(case: Case) -> Actions:
     bad = total > 0 and job.failed_requests / total > allowed
     detail = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
-    return (Keep(job=job, reason=reason, detail=detail, attention=bad), *_duplicates(case, job))
+    return (Keep(job=job, reason=reason, detail=detail, attention=bad), *_duplicates(case))
 
 
 @rule(
     Standing.RUNNING,
     "a job of the wanted work is ACTIVE, and none SUCCEEDED",
     "Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`",
-    applies=lambda case: case.declared and case.running,
+    applies=lambda case: case.work_is_wanted and case.running,
 )
 def running(case: Case) -> Actions:
     """The oldest stays, so that two runners that see the same jobs agree."""
     job = min((owned.job for owned in case.wanted_in(Phase.ACTIVE)), key=lambda job: job.age_key)
-    return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case, job))
+    return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case))
 
 
 def _unless_adopted(reason: Reason, case: Case, job: Job) -> Reason:
     return Reason.ADOPTED if any(it.adopted for it in case.wanted if it.job.id == job.id) else reason
 
 
-def _duplicates(case: Case, kept: Job) -> tuple[Cancel, ...]:
-    return tuple(
-        Cancel(owned=owned, reason=Reason.DUPLICATE, duplicate_of=kept)
-        for owned in case.wanted_in(Phase.ACTIVE)
-        if owned.job.id != kept.id and not owned.adopted
-    )
+def _duplicates(case: Case) -> tuple[Cancel, ...]:
+    return tuple(cancel for it in case.wanted_in(Phase.ACTIVE) if (cancel := duplicate(case, it)))
 
 
 @rule(
     Standing.STOPPING,
     "a job of the wanted work is STOPPING, none is ACTIVE or SUCCEEDED, and no create is unsettled",
     "Hold `stopping`",
-    applies=lambda case: case.declared and case.stopping,
+    applies=lambda case: case.work_is_wanted and case.stopping,
 )
 def stopping(case: Case) -> Actions:
     """The next step is decided once the job has stopped."""

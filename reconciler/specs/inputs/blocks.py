@@ -57,7 +57,6 @@ class Blocks:
     Args:
         stream: the open file.
         longest: maximum bytes of a line.
-        hashed: whether to compute the digest.
         on_progress: called with the number of bytes just read.
 
     Attributes:
@@ -69,19 +68,14 @@ class Blocks:
         stream: BinaryIO,
         longest: int,
         *,
-        hashed: bool = True,
         on_progress: Callable[[int], object] = _ignore,
     ) -> None:
         self._stream = stream
         self._longest = longest
-        self._hashed = hashed
         self._on_progress = on_progress
         self.sha256 = ""
 
     def __iter__(self) -> Iterator[Text]:
-        if not self._hashed:
-            yield from self._pieces(self._read())
-            return
         digest = hashlib.sha256()
         with ThreadPoolExecutor(1) as pool:  # starts its thread with the first submitted block
             yield from self._pieces(self._hash_concurrently(pool, digest.update))

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
-from msgspec import Struct
 
+from reconciler.model import InputFile
 from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of the format and of the checks: after a change every file is read again."""
 NAME: Final = "inputs.cache"
 MIN_CACHED_BYTES: Final = 1_000_000
@@ -38,18 +38,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     """A file that was read and has no problems."""
 
     stamp: Stamp
-    sha256: str
-    requests: int
+    file: InputFile
     longest: int
     """Upper bound of the bytes of a line."""
-    fields_in_all_lines: tuple[str, ...]
-    models: tuple[str, ...]
-    shapes: tuple[str, ...]
-
-    @property
-    def facts(self) -> FileFacts:
-        """The facts of the file as a whole."""
-        return FileFacts(frozenset(self.fields_in_all_lines), frozenset(self.models), frozenset(self.shapes))
+    facts: FileFacts
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -57,13 +49,6 @@ class _Stored(msgspec.Struct, frozen=True):
     entries: dict[str, Entry]
     apart: list[str]
     """Sets of files that share no custom_id, each as one digest of their contents."""
-
-
-class _Own(Struct, frozen=True):
-    """A file that the cache has just written: its time is the current time of the file system."""
-
-    path: Path
-    made_ns: int
 
 
 class InputCache:
@@ -82,7 +67,8 @@ class InputCache:
         stored = _load(folder / NAME) if folder else None
         self._entries = dict(stored.entries) if stored else {}
         self._apart = set(stored.apart) if stored else set()
-        self._own: _Own | None = None
+        self._own: tuple[Path, int] | None = None
+        """A file that the cache has just written, and its time: the current time of the file system."""
 
     def stamp(self, file: Path) -> Stamp | None:
         """Return the stamp of a file before it is read; None if it is not to be cached."""
@@ -100,18 +86,16 @@ class InputCache:
             return None
         return entry
 
-    def put(self, path: str, entry: Entry) -> None:
+    def put(self, entry: Entry) -> None:
         """Cache a file that was read after `get`, if it was old enough by then."""
         size, *times, _ = entry.stamp
-        if self._own and size >= self._worth and max(times) < self._own.made_ns - self._racy_ns:
-            self._entries.pop(path, None)
-            self._entries[path] = entry
-        else:
-            self._entries.pop(path, None)
+        self._entries.pop(entry.file.path, None)
+        if self._own and size >= self._worth and max(times) < self._own[1] - self._racy_ns:
+            self._entries[entry.file.path] = entry
 
     def requests(self, sha256: str) -> int | None:
         """Return the number of requests in a known content; None if it is not cached."""
-        return next((it.requests for it in self._entries.values() if it.sha256 == sha256), None)
+        return next((it.file.requests for it in self._entries.values() if it.file.sha256 == sha256), None)
 
     def are_apart(self, digests: Iterable[str]) -> bool:
         """Return whether these contents are known to share no custom_id."""
@@ -129,20 +113,20 @@ class InputCache:
         with suppress(OSError):
             make_own(self._folder)
             path.write_bytes(b"")
-            self._own = _Own(path, path.stat().st_mtime_ns)
+            self._own = path, path.stat().st_mtime_ns
 
     def save(self) -> None:
         """Write the cache if anything changed. Failure to write is ignored."""
         if self._own is None or self._folder is None:
             return
         entries = dict(list(self._entries.items())[-_MAX_ENTRIES:])
-        stored = _Stored(VERSION, entries, sorted(self._apart)[-_MAX_ENTRIES:])
-        data = msgspec.json.encode(stored)
+        data = msgspec.json.encode(_Stored(VERSION, entries, sorted(self._apart)[-_MAX_ENTRIES:]))
+        path, _ = self._own
         with suppress(OSError):
-            self._own.path.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
-            self._own.path.replace(self._folder / NAME)
+            path.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
+            path.replace(self._folder / NAME)
         with suppress(OSError):
-            self._own.path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         self._own = None
 
 

@@ -25,20 +25,10 @@ _KEYS: Final = frozenset({"custom_id", "body"})
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
 
-class _NotANumberError(ValueError):
-    pass
-
-
-class _TooLargeError(ValueError):
-    pass
-
-
-class _Object(dict[str, Any]):
-    """An object that records whether it was written without repeated keys."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.whole = len(self) == len(pairs)
+class _NumberError(ValueError):
+    def __init__(self, kind: FindingKind) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 def diagnose_line(number: int, line: Text) -> Iterator[Finding]:
@@ -65,6 +55,7 @@ def _of_long(number: int, line: Text) -> Iterator[Finding]:
     """Use the message of the fast decoder: other ways take too much memory for a long line."""
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        check_utf8(line)
     except msgspec.ValidationError:
         yield Finding(FindingKind.NOT_AN_OBJECT, number)
     except msgspec.DecodeError as error:
@@ -72,15 +63,6 @@ def _of_long(number: int, line: Text) -> Iterator[Finding]:
         yield Finding(FindingKind.NOT_JSON, number, int(at[1]) + 1 if at else len(line))
     except RecursionError:
         yield Finding(FindingKind.TOO_DEEP, number)
-    except UnicodeDecodeError:
-        yield Finding(FindingKind.NOT_UTF8, number)
-    else:
-        yield from _of_long_object(number, line)
-
-
-def _of_long_object(number: int, line: Text) -> Iterator[Finding]:
-    try:
-        check_utf8(line)
     except UnicodeDecodeError:
         yield Finding(FindingKind.NOT_UTF8, number)
     else:
@@ -97,23 +79,29 @@ def check_utf8(line: Text) -> None:
 
 
 def _of_text(number: int, line: Text) -> Iterator[Finding]:
+    repeated = False
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        value = dict(pairs)
+        repeated = repeated or len(value) < len(pairs)
+        return value
+
     try:
         value = json.loads(
             line.decode(),
             parse_constant=_refuse,
             parse_float=_finite,
             parse_int=_kept,
-            object_pairs_hook=_Object,
+            object_pairs_hook=unique,
         )
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         yield Finding(FindingKind.NOT_UTF8, number, len(line[: error.start].decode()) + 1)
     except UnicodeEncodeError:
         yield Finding(FindingKind.HALF_CHARACTER, number)
-    except _NotANumberError:
-        yield Finding(FindingKind.NOT_A_NUMBER, number)
-    except _TooLargeError:
-        yield Finding(FindingKind.HUGE_NUMBER, number)
+    except _NumberError as error:
+        yield Finding(error.kind, number)
     except json.JSONDecodeError as error:
         kind = FindingKind.TWO_VALUES if error.msg == "Extra data" else FindingKind.NOT_JSON
         yield Finding(kind, number, error.colno)
@@ -122,19 +110,19 @@ def _of_text(number: int, line: Text) -> Iterator[Finding]:
     except ValueError:
         yield Finding(FindingKind.REFUSED, number)
     else:
-        if not _is_whole(value):
+        if repeated:
             yield Finding(FindingKind.SAME_KEY, number)
         yield from _of_value(number, value)
 
 
 def _refuse(_: str) -> NoReturn:
-    raise _NotANumberError
+    raise _NumberError(FindingKind.NOT_A_NUMBER)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise _TooLargeError
+        raise _NumberError(FindingKind.HUGE_NUMBER)
     return number
 
 
@@ -142,22 +130,8 @@ def _kept(text: str) -> int:
     try:
         float(number := int(text))
     except (ValueError, OverflowError):  # more digits than Python converts, or than a double reaches
-        raise _TooLargeError from None
+        raise _NumberError(FindingKind.HUGE_NUMBER) from None
     return number
-
-
-def _is_whole(value: object) -> bool:
-    """Return whether no object in a value repeats a key."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, _Object):
-            if not item.whole:
-                return False
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-    return True
 
 
 def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - JSON

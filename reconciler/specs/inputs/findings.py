@@ -97,18 +97,16 @@ class Findings:
         self._found: list[Finding] = []
         self._rest: Counter[FindingKind] = Counter()
         self._rest_from = 0
-        self._number = 0
 
     @property
     def full(self) -> bool:
         """Whether there are so many findings that reading can stop."""
-        return self._number >= MAX_COUNTED_PROBLEMS
+        return len(self._found) + self._rest.total() >= MAX_COUNTED_PROBLEMS
 
     def add(self, finding: Finding) -> None:
         """Add a finding."""
         if finding.kind in _OF_THE_FILE and any(known.kind is finding.kind for known in self._found):
             return
-        self._number += 1
         if len(self._found) < MAX_LISTED_PROBLEMS:
             self._found.append(finding)
         else:

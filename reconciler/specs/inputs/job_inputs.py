@@ -26,16 +26,7 @@ class Inputs:
         self._root = str(project.root)
         self._paths = PathResolver(self._root)
         cache = InputCache(project.root / STATE if project.cache else None)
-        self._reader = InputReader(project.root, project.settings.limits, cache, progress)
-
-    def save(self) -> None:
-        """Cache the results for later runs."""
-        self._reader.save()
-
-    @property
-    def paths(self) -> frozenset[str]:
-        """Every file that was read, relative to the root."""
-        return self._reader.paths
+        self.reader = InputReader(project.root, project.settings.limits, cache, progress)
 
     def each(self, document: Document) -> tuple[list[str], list[Problem]]:
         """Return the files under `for_each`, relative to the root and sorted, and the problems with its entries."""
@@ -44,11 +35,8 @@ class Inputs:
         named, problems = self._named(document, ("for_each", "files"))
         uploaded = sorted(name for name, is_id in named.items() if is_id)
         if uploaded:
-            message, hint = (
-                f"for_each.files: {uploaded[0]} is the id of an uploaded file",
-                "use `input_files` for it",
-            )
-            problems.append(_problem(document, ("for_each", "files"), message, hint))
+            message = f"for_each.files: {uploaded[0]} is the id of an uploaded file"
+            problems.append(document.problem(("for_each", "files"), message, "use `input_files` for it"))
         return sorted(named), problems
 
     def files(self, document: Document, path: str | None = None) -> tuple[list[Input], list[Problem]]:
@@ -68,18 +56,17 @@ class Inputs:
         return sorted(found, key=lambda part: part.identity), problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
-        checked = [self._reader.read(path, marked=len(paths) > 1) for path in paths]
+        checked = list(map(self.reader.read, paths))
         problems = [problem for part in checked for problem in part.problems]
         demands = _requirements(document)
-        problems += [problem for path in paths for problem in self._reader.violations(path, demands)]
-        problems += [it for path in paths for it in self._reader.plain_mistakes(path, demands.endpoint)]
-        if len(paths) > 1:
-            problems += self._reader.shared_ids(paths)
+        problems += [problem for path in paths for problem in self.reader.violations(path, demands)]
+        problems += [it for path in paths for it in self.reader.plain_mistakes(path, demands.endpoint)]
+        problems += self.reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:
             message = f"input_files: {pluralize(requests, 'request')}; at most {most:,} per job"
-            problems.append(_problem(document, ("input_files",), message, "split the job"))
+            problems.append(document.problem(("input_files",), message, "split the job"))
         return [part.file for part in checked], problems
 
     def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
@@ -92,7 +79,7 @@ class Inputs:
         if len(value) > most:
             message = f"requests: {pluralize(len(value), 'request')}; at most {most:,} in a spec"
             hint = "write them to a file and name it in `input_files`"
-            problems.append(_problem(document, ("requests",), message, hint))
+            problems.append(document.problem(("requests",), message, hint))
         try:
             body = digests.canonical(value)
         except ValueError:
@@ -116,14 +103,14 @@ class Inputs:
             try:
                 paths = [] if uploaded else self._paths.named(entry, folder=folder)
             except NoInputError as error:
-                problems.append(_problem(document, place, f"`{entry}`: {error}", error.hint))
+                problems.append(document.problem(place, f"`{entry}`: {error}", error.hint))
                 continue
             names = [uploaded] if uploaded else list(map(self._project.relative, paths))
             if not found.keys().isdisjoint(names):
                 again = next(name for name in names if name in found)
                 message = f"`{entry}`: {again} is named twice"
                 hint = "name it once: the job would submit its requests twice"
-                problems.append(_problem(document, place, message, hint))
+                problems.append(document.problem(place, message, hint))
             found |= dict.fromkeys(names, uploaded is not None)
         return found, problems
 
@@ -143,7 +130,7 @@ def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
         if used != at:
             line = document.place(("requests", used, "custom_id")).line + 1
             message = f"requests[{at}].custom_id: already used on line {line}"
-            yield _problem(document, ("requests", at, "custom_id"), message, "give each request a unique one")
+            yield document.problem(("requests", at, "custom_id"), message, "give each request a unique one")
 
 
 def _requirements(document: Document) -> Requirements:
@@ -163,7 +150,7 @@ def _violations(document: Document, requests: list[Any]) -> Iterator[Problem]:
         body = request.get("body")
         for finding in demands.violations(at, body) if isinstance(body, dict) else ():
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
-            yield _problem(document, ("requests", at, "body"), message, finding.kind.hint)
+            yield document.problem(("requests", at, "body"), message, finding.kind.hint)
 
 
 def _plain_mistakes(document: Document, requests: list[Any]) -> Iterator[Problem]:
@@ -173,10 +160,8 @@ def _plain_mistakes(document: Document, requests: list[Any]) -> Iterator[Problem
         if isinstance(it, dict) and isinstance(it.get("body"), dict)
     )
     for words, kind in plain_mistakes.kinds(_requirements(document).endpoint, bodies).items():
-        path: Path = ("requests", kind.first, "body")
         message = f"requests[{kind.first}]: {plain_mistakes.counted(words, kind, 'request')}"
-        place = document.place(path)
-        yield document.source.problem(place, message, hint=plain_mistakes.HINT, show=False, warning=True)
+        yield document.problem(("requests", kind.first, "body"), message, plain_mistakes.HINT, warning=True)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:
@@ -189,8 +174,4 @@ def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:
             waiting.extend(((*path, step), inner) for step, inner in steps)
         elif isinstance(item, int) and abs(item) > digests.MAX_SAFE_INTEGER:
             message = f"{dotted(path)}: too large for every JSON reader to keep exactly"
-            yield _problem(document, path, message, "put it in quotes if it is an id")
-
-
-def _problem(document: Document, path: Path, message: str, hint: str) -> Problem:
-    return document.source.problem(document.place(path), message, hint=hint, show=path[0] != "requests")
+            yield document.problem(path, message, "put it in quotes if it is an id")

@@ -84,7 +84,7 @@ class PathResolver:
             steps.append("*")
         found = sorted({self._regular(path, entry) for path in _matches(base, steps[literal:])})
         if not found:
-            raise NoInputError("matches no file", _files_in(base))
+            raise NoInputError("matches no file", _files_near(Path(base)))
         return found
 
     def _inside(self, path: str) -> str:
@@ -106,7 +106,7 @@ class PathResolver:
                 target = self._inside(os.path.realpath(target))
                 mode = Path(target).stat().st_mode
         except FileNotFoundError:
-            raise NoInputError("no such file", _nearest_file(Path(folder), name)) from None
+            raise NoInputError("no such file", _files_near(Path(folder), name)) from None
         except OSError as error:
             raise NoInputError(f"cannot be read: {error.strerror}") from None
         if S_ISDIR(mode):
@@ -158,25 +158,13 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise NoInputError(f"a folder on the path cannot be read: {error.strerror}") from None
 
 
-def _nearest_file(folder: Path, name: str) -> str:
-    names = _names(folder)
-    if names is None:
-        return "its folder does not exist either"
-    found = nearest(name, names)
-    return f"did you mean `{found}`?" if found else _contents(names)
-
-
-def _files_in(folder: str) -> str:
-    names = _names(Path(folder))
-    return "its folder does not exist" if names is None else _contents(names)
-
-
-def _names(folder: Path) -> list[str] | None:
+def _files_near(folder: Path, name: str = "") -> str:
+    """Return a hint: the file of a folder that `name` was probably meant to be, or else all its files."""
     try:
-        return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
-        return None
-
-
-def _contents(names: list[str]) -> str:
+        return "its folder does not exist" + (" either" if name else "")
+    found = nearest(name, names) if name else None
+    if found:
+        return f"did you mean `{found}`?"
     return f"in its folder: {some(names)}" if names else "its folder is empty"

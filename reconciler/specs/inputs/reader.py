@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from msgspec import Struct, structs
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.catalogue.mistakes import shape_of
@@ -36,13 +35,11 @@ class Checked(Struct, frozen=True):
     file: InputFile
     problems: tuple[Problem, ...]
     """If there are any, reading may have stopped early, and `file` must not be used."""
-    marks: array[int]
-    """A hash of each custom_id, if requested: two files with a common hash may share an id."""
     longest: int = 0
     """Upper bound of the bytes of a line."""
-    marked: bool = False
-    """Whether `marks` were requested."""
     facts: FileFacts = NOTHING_KNOWN
+    marks: array[int] | None = None
+    """A hash of each custom_id: two files with a common hash may share an id. None if it was not read."""
 
 
 class InputReader:
@@ -62,15 +59,10 @@ class InputReader:
         self._known: dict[str, Checked] = {}
         self._mistakes: dict[tuple[str, str], list[Problem]] = {}
 
-    def read(self, path: str, *, marked: bool = False) -> Checked:
-        """Return the result for a file.
-
-        Args:
-            path: relative to the root, with forward slashes.
-            marked: whether to compute `marks`; a cached file has none.
-        """
+    def read(self, path: str) -> Checked:
+        """Return the result for a file; `path` is relative to the root, with forward slashes."""
         if path not in self._known:
-            self._known[path] = self._remembered(path) or self._read(path, marked=marked)
+            self._known[path] = self._remembered(path) or self._read(path)
         return self._known[path]
 
     def save(self) -> None:
@@ -80,30 +72,20 @@ class InputReader:
     def _remembered(self, path: str) -> Checked | None:
         """Return the cached result of a file that has not changed and is within the current limits."""
         entry = self._cache.get(path, self._cache.stamp(self._root / path))
-        if (
-            entry is None
-            or entry.longest > self._limits.line_bytes
-            or entry.stamp[0] > self._limits.file_bytes
-        ):
+        limits = self._limits
+        if entry is None or entry.longest > limits.line_bytes or entry.file.size > limits.file_bytes:
             return None
-        file = InputFile(path=path, sha256=entry.sha256, size=entry.stamp[0], requests=entry.requests)
-        self._progress.advance("checking", file.size)
-        return Checked(file, (), array("q"), entry.longest, facts=entry.facts)
+        self._progress.advance("checking", entry.file.size)
+        return Checked(entry.file, (), entry.longest, entry.facts)
 
-    def _read(self, path: str, *, marked: bool) -> Checked:
+    def _read(self, path: str) -> Checked:
         """Read a file, and cache the result if it has no problems."""
         stamp = self._cache.stamp(self._root / path)
-        found = check(self._root / path, path, self._limits, marked=marked, progress=self._progress)
+        found = check(self._root / path, path, self._limits, progress=self._progress)
         if found.file.pointer:
-            return replace(
-                found, file=structs.replace(found.file, requests=self._cache.requests(found.file.sha256))
-            )
-        if stamp and found.file.requests is not None and not found.problems:
-            facts = [
-                tuple(sorted(it))
-                for it in (found.facts.fields_in_all_lines, found.facts.models, found.facts.shapes)
-            ]
-            self._cache.put(path, Entry(stamp, found.file.sha256, found.file.requests, found.longest, *facts))
+            return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
+        if stamp and not found.problems:
+            self._cache.put(Entry(stamp, found.file, found.longest, found.facts))
         return found
 
     @property
@@ -116,12 +98,11 @@ class InputReader:
         checked, findings = self.read(path), Findings(path)
         if checked.problems or requirements.met(checked.facts):
             return ()
-        with self._lines(path, findings) as lines:
-            for number, _, body in lines:
-                for finding in requirements.violations(number, body):
-                    findings.add(finding)
-                if findings.full:
-                    break
+        for number, _, body in self._lines(path, findings):
+            for finding in requirements.violations(number, body):
+                findings.add(finding)
+            if findings.full:
+                break
         return findings.problems({})
 
     def plain_mistakes(self, path: str, endpoint: str) -> list[Problem]:
@@ -132,7 +113,7 @@ class InputReader:
         if (path, shape) not in self._mistakes:
             try:
                 with open_regular(self._root / path) as stream:
-                    texts = Blocks(stream, self._limits.line_bytes, hashed=False)
+                    texts = Blocks(stream, self._limits.line_bytes)
                     self._mistakes[path, shape] = plain_mistakes.in_lines(path, endpoint, texts)
             except OSError:  # it has just been read: a run that needs it reports what happened to it
                 return []
@@ -146,9 +127,9 @@ class InputReader:
         seen: set[int] = set()
         suspects: set[int] = set()
         for path in paths:
-            if not self._known[path].marked:
-                self._known[path] = self._read(path, marked=True)
-            marks = set(self._known[path].marks)
+            if self._known[path].marks is None:
+                self._known[path] = self._read(path)
+            marks = set(self._known[path].marks or ())
             suspects |= seen & marks
             seen |= marks
         problems = self._confirmed(paths, suspects) if suspects else []
@@ -162,38 +143,34 @@ class InputReader:
         problems: list[Problem] = []
         for path in paths:
             findings = Findings(path)
-            with self._lines(path, findings) as lines:
-                for number, custom_id, _ in lines:
-                    if hash(custom_id) in suspects:
-                        used = first.setdefault(custom_id, f"{path}:{number}")
-                        if not used.startswith(f"{path}:"):
-                            findings.add(Finding(FindingKind.SAME_ID, number, custom_id=custom_id))
+            for number, custom_id, _ in self._lines(path, findings):
+                if hash(custom_id) in suspects:
+                    used = first.setdefault(custom_id, f"{path}:{number}")
+                    if not used.startswith(f"{path}:"):
+                        findings.add(Finding(FindingKind.SAME_ID, number, custom_id=custom_id))
             problems += findings.problems(first)
         return problems
 
-    @contextmanager
-    def _lines(self, path: str, findings: Findings) -> Iterator[Iterator[tuple[int, str, Mapping[str, Any]]]]:
+    def _lines(self, path: str, findings: Findings) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
         """Read the valid lines of a file again."""
         try:
             with open_regular(self._root / path) as stream:
-                yield requests(Blocks(stream, self._limits.line_bytes, hashed=False))
+                yield from requests(Blocks(stream, self._limits.line_bytes))
         except OSError as error:
             findings.add(_unreadable(error))
 
 
-def check(
-    file: Path, path: str, limits: Limits, *, marked: bool = False, progress: Progress = UNWATCHED
-) -> Checked:
+def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED) -> Checked:
     """Read a file in one pass. Memory grows only with its longest line and its custom_ids.
 
     Args:
         file: the file to read.
         path: its path in problems.
         limits: the maximum size of the file and of its lines.
-        marked: whether to compute `marks`.
         progress: receives the number of bytes read.
     """
-    findings, found, sha256, size = Findings(path), Scan(), "", 0
+    findings, sha256, size = Findings(path), "", 0
+    found = Scan(findings)
     first: dict[str, str] = {}
     try:
         with open_regular(file) as stream:
@@ -203,12 +180,10 @@ def check(
             if pointed:
                 return _pointer(path, *pointed, limits)
             if size > limits.file_bytes:
-                findings.add(
-                    Finding(FindingKind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}")
-                )
+                findings.add(_too_large(size, limits))
             else:
                 blocks = Blocks(stream, limits.line_bytes, on_progress=partial(progress.advance, "checking"))
-                found = scan(blocks, limits.line_bytes, findings, marked=marked)
+                found = scan(blocks, limits.line_bytes, findings)
                 sha256 = blocks.sha256
                 first = _first_uses(stream, findings.repeated, limits)
             after = os.fstat(stream.fileno())
@@ -216,19 +191,22 @@ def check(
                 findings.add(Finding(FindingKind.CHANGED))
     except OSError as error:
         findings.add(_unreadable(error))
-    result = InputFile(path=path, sha256=sha256, size=size, requests=found.requests)
-    return Checked(
-        result, findings.problems(first), found.marks, found.longest, marked=marked, facts=found.facts
-    )
+    result = InputFile(path=path, sha256=sha256, size=size, requests=found.number)
+    marks = array("q", map(hash, found.ids))
+    return Checked(result, findings.problems(first), found.longest, found.facts, marks)
 
 
 def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:
     """Return the result for a Git LFS pointer: its content is not available, so no line is checked."""
     findings = Findings(path)
     if size > limits.file_bytes:
-        findings.add(Finding(FindingKind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}"))
+        findings.add(_too_large(size, limits))
     file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
-    return Checked(file, findings.problems({}), array("q"))
+    return Checked(file, findings.problems({}), marks=array("q"))
+
+
+def _too_large(size: int, limits: Limits) -> Finding:
+    return Finding(FindingKind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}")
 
 
 def _unreadable(error: OSError) -> Finding:
@@ -240,7 +218,7 @@ def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dic
     first: dict[str, str] = {}
     if wanted:
         stream.seek(0)
-        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes, hashed=False)):
+        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes)):
             if custom_id in wanted:
                 first.setdefault(custom_id, f"line {number}")
     return first

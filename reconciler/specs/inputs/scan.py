@@ -7,7 +7,6 @@ otherwise its lines are checked one by one.
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -17,7 +16,7 @@ from msgspec import Struct, field
 from reconciler.specs.inputs.blocks import Text, split
 from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
-from reconciler.specs.inputs.requirements import FIELDS, NOTHING_KNOWN, FileFacts
+from reconciler.specs.inputs.requirements import FIELDS, FileFacts
 from reconciler.specs.inputs.shapes import ALL_SHAPES, narrow
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
@@ -66,27 +65,15 @@ _ZEROS: Final = bytes(ord("0") if byte in b"0123456789" else 0 for byte in range
 _HUGE: Final = re.compile(rb"[0-9]{%d}" % _DIGITS)
 
 
-class Scan(Struct):
-    """The result for the lines of a file."""
-
-    requests: int = 0
-    marks: array[int] = field(default_factory=lambda: array("q"))
-    """A hash of each custom_id, if requested: two files with a common hash may share an id."""
-    longest: int = 0
-    """Upper bound of the bytes of a line."""
-    facts: FileFacts = NOTHING_KNOWN
-
-
-def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: bool = False) -> Scan:
+def scan(texts: Iterable[Text], longest: int, findings: Findings) -> Scan:
     """Check every line.
 
     Args:
         texts: the lines, several at a time.
         longest: maximum bytes of a line; reading stops at a longer one.
         findings: receives the problems.
-        marked: whether to compute `marks`.
     """
-    seen = _Seen(findings)
+    seen = Scan(findings)
     for text in texts:
         found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
         if found is not None:
@@ -98,9 +85,7 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings, *, marked: boo
             break
     if not seen.number:
         findings.add(Finding(FindingKind.EMPTY_FILE))
-    facts = FileFacts(seen.everywhere, frozenset(seen.models), seen.shapes)
-    marks = array("q", map(hash, seen.ids) if marked else ())
-    return Scan(requests=seen.number, marks=marks, longest=seen.longest, facts=facts)
+    return seen
 
 
 class _Batch(Struct):
@@ -146,17 +131,23 @@ def _model(body: Mapping[str, Any]) -> tuple[str, ...]:
     return () if model is None else (model if isinstance(model, str) else "",)
 
 
-class _Seen:
+class Scan:
     """The totals of the lines so far."""
 
     def __init__(self, findings: Findings) -> None:
         self.number = 0
         self.longest = 0
+        """Upper bound of the bytes of a line."""
         self.findings = findings
         self.ids: set[str] = set()
         self.everywhere = FIELDS
         self.models: set[str] = set()
         self.shapes = ALL_SHAPES
+
+    @property
+    def facts(self) -> FileFacts:
+        """The facts of the file as a whole."""
+        return FileFacts(self.everywhere, frozenset(self.models), self.shapes)
 
     def take(self, found: _Batch, longest: int) -> None:
         """Add a batch of valid lines; `longest` is an upper bound of their bytes."""
@@ -179,7 +170,7 @@ class _Seen:
         self.number += len(ids)
 
 
-def _check_line_by_line(text: Text, longest: int, seen: _Seen) -> bool:
+def _check_line_by_line(text: Text, longest: int, seen: Scan) -> bool:
     """Check lines one by one; return False if one is too long, which stops the reading."""
     for line in split(text):
         number = seen.number + 1
@@ -227,12 +218,9 @@ def request(line: Text) -> _Request:
     long = _decode_long(line)
     if not line.isascii():
         check_utf8(line)  # the decoder does not check skipped values
-    return long.custom_id, {key: True if key in FIELDS else value for key, value in _given(long.body)}
-
-
-def _given(body: _Body) -> Iterator[tuple[str, Any]]:
-    fields = msgspec.structs.asdict(body).items()
-    return ((name, value) for name, value in fields if value is not msgspec.UNSET)
+    fields = msgspec.structs.asdict(long.body).items()
+    given = ((name, value) for name, value in fields if value is not msgspec.UNSET)
+    return long.custom_id, {name: True if name in FIELDS else value for name, value in given}
 
 
 def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from reconciler.specs.schema.json_schema import Schema
 from reconciler.specs.yaml.tree import dotted
@@ -28,25 +27,7 @@ MessageAndHint = tuple[str, str]
 _REMOVE: Final = "give it a value, or remove the line"
 
 
-@dataclass(frozen=True, slots=True)
-class _Violation:
-    """One violated keyword of the schema, converted from the types of jsonschema."""
-
-    path: Path
-    keyword: str
-    wanted: Any
-    """The keyword's own value."""
-    value: Any
-    """The value in the document."""
-    here: Schema
-    """The schema that holds the keyword."""
-    of_key: bool
-    branches: tuple[_Violation, ...]
-    """For `anyOf`: the violation of each branch."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Mistake:
+class _Mistake(NamedTuple):
     """One mistake, and its position in the document."""
 
     path: Path
@@ -70,7 +51,7 @@ def explain(document: Document, schema: Schema, misplaced: Mapping[str, str]) ->
     known = {(problem.line, problem.column) for problem in document.problems}
     found: dict[Problem, None] = {}
     for error in Draft202012Validator(schema).iter_errors(document.value):
-        for mistake in _mistakes(_violation(error), schema, misplaced):
+        for mistake in _mistakes(error, schema, misplaced):
             if mistake.absence and document.incomplete:
                 continue
             problem = _placed(document, mistake)
@@ -79,57 +60,47 @@ def explain(document: Document, schema: Schema, misplaced: Mapping[str, str]) ->
     return list(found)
 
 
-def _violation(error: ValidationError) -> _Violation:
-    return _Violation(
-        path=tuple(error.absolute_path),
-        keyword=str(error.validator),
-        wanted=error.validator_value,
-        value=error.instance,
-        here=cast("Schema", error.schema),
-        of_key="propertyNames" in error.absolute_schema_path,
-        branches=tuple(map(_violation, error.context or ())),
-    )
-
-
 def _placed(document: Document, mistake: _Mistake) -> Problem:
-    place = document.key_place(mistake.path) if mistake.at_key else document.place(mistake.path)
     name, (message, hint) = dotted(mistake.path), mistake.problem
-    prompts = mistake.path[:1] == ("requests",)
     if mistake.path == ("requests",) and hint.startswith("write a list"):
         hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never repeat the text: it may be a prompt
-    return document.source_of(mistake.path).problem(
-        place, f"{name}: {message}" if name else message, hint=hint, show=not prompts
-    )
+    message = f"{name}: {message}" if name else message
+    return document.problem(mistake.path, message, hint, at_key=mistake.at_key)
 
 
-def _mistakes(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:  # noqa: C901 - one branch a keyword
-    if found.of_key:
-        yield _Mistake((*found.path, found.value), _describe(found), at_key=True)
-    elif found.keyword == "additionalProperties":
-        for key in found.value:
-            if key not in found.here["properties"]:
-                problem = _unknown(key, found, schema, misplaced)
-                yield _Mistake((*found.path, key), problem, at_key=True)
-    elif found.keyword == "required":
-        for name in found.wanted:
-            if name not in found.value:
-                yield _Mistake(found.path, _missing(name, found.here), absence=True)
-    elif found.keyword == "oneOf":
-        if isinstance(found.value, dict):
-            yield _not_one(found, [_field_of(branch) for branch in found.wanted], schema)
-    elif found.keyword == "anyOf" and isinstance(found.value, dict | list):
-        yield from _inside(found, schema, misplaced)
+def _mistakes(  # noqa: C901 - one branch a keyword
+    error: ValidationError, schema: Schema, misplaced: Mapping[str, str]
+) -> Iterator[_Mistake]:
+    path, here = tuple(error.absolute_path), cast("Schema", error.schema)
+    value, wanted = cast("Any", error.instance), cast("Any", error.validator_value)
+    if _of_key(error):
+        yield _Mistake((*path, value), _describe(error), at_key=True)
+    elif error.validator == "additionalProperties":
+        for key in value:
+            if key not in here["properties"]:
+                yield _Mistake((*path, key), _unknown(key, path, here, schema, misplaced), at_key=True)
+    elif error.validator == "required":
+        for name in wanted:
+            if name not in value:
+                yield _Mistake(path, _missing(name, here), absence=True)
+    elif error.validator == "oneOf":
+        if isinstance(value, dict):
+            yield _not_one(path, value, [_field_of(branch) for branch in wanted], schema)
+    elif inside := _inside(error):
+        for inner in inside:
+            yield from _mistakes(inner, schema, misplaced)
     else:
-        yield _Mistake(found.path, _describe(found))
+        yield _Mistake(path, _describe(error))
 
 
-def _inside(found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> Iterator[_Mistake]:
-    """Yield the mistakes inside a mapping or list if a branch permits one; otherwise one mistake for the value."""
-    inside = [inner for inner in found.branches if inner.keyword != "type" or inner.path != found.path]
-    for inner in inside:
-        yield from _mistakes(inner, schema, misplaced)
-    if not inside:
-        yield _Mistake(found.path, _describe(found))
+def _inside(error: ValidationError) -> list[ValidationError]:
+    """Return the mistakes inside a mapping or list that a branch of `anyOf` permits."""
+    branches = error.context or () if isinstance(error.instance, dict | list) else ()
+    return [inner for inner in branches if inner.validator != "type" or inner.path]
+
+
+def _of_key(error: ValidationError) -> bool:
+    return "propertyNames" in error.absolute_schema_path
 
 
 def _field_of(branch: Schema) -> Path:
@@ -138,19 +109,14 @@ def _field_of(branch: Schema) -> Path:
     return (outer, *branch.get("properties", {}).get(outer, {}).get("required", ()))
 
 
-def _not_one(found: _Violation, fields: list[Path], schema: Schema) -> _Mistake:
+def _not_one(path: Path, value: dict[str, Any], fields: list[Path], schema: Schema) -> _Mistake:
     names = [str(field[0]) for field in fields if len(field) == 1]
-    order = list(found.value)
-    there = sorted(
-        (field for field in fields if _holds(found.value, field)), key=lambda field: order.index(field[0])
-    )
+    there = [field for key in value for field in fields if field[0] == key and _holds(value, field)]
     if there:
         problem = f"cannot be combined with `{dotted(there[0])}`", f"keep one of them: {either(names)}"
-        return _Mistake((*found.path, *there[-1]), problem, at_key=True)
-    if len(names) == 1:
-        return _Mistake(found.path, _missing(names[0], schema), absence=True)
-    missing = either([f"`{name}`" for name in names])
-    return _Mistake(found.path, (f"{missing} is missing", "a spec needs exactly one of them"), absence=True)
+        return _Mistake((*path, *there[-1]), problem, at_key=True)
+    missing = f"{either([f'`{name}`' for name in names])} is missing", "a spec needs exactly one of them"
+    return _Mistake(path, _missing(names[0], schema) if len(names) == 1 else missing, absence=True)
 
 
 def _holds(value: Any, field: Path) -> bool:  # noqa: ANN401 - JSON
@@ -161,8 +127,10 @@ def _holds(value: Any, field: Path) -> bool:  # noqa: ANN401 - JSON
     return True
 
 
-def _unknown(key: str, found: _Violation, schema: Schema, misplaced: Mapping[str, str]) -> MessageAndHint:
-    message, top = "unknown field", not found.path
+def _unknown(
+    key: str, path: Path, here: Schema, schema: Schema, misplaced: Mapping[str, str]
+) -> MessageAndHint:
+    message, top = "unknown field", not path
     if top and key in misplaced:
         return message, misplaced[key]
     if not top and key in schema["properties"]:
@@ -170,7 +138,7 @@ def _unknown(key: str, found: _Violation, schema: Schema, misplaced: Mapping[str
     for name, field in schema["properties"].items():
         if top and key in _inner(field, schema).get("properties", ()):
             return message, f"it belongs under `{name}`"
-    names = list(found.here["properties"])
+    names = list(here["properties"])
     return message, did_you_mean(key, names, f"the fields here are {some(names, 20)}")
 
 
@@ -185,27 +153,26 @@ def _missing(name: str, here: Schema) -> MessageAndHint:
     return f"`{name}` is missing", f"add `{name}: {examples[0]}`" if examples else f"add `{name}`"
 
 
-def _describe(found: _Violation) -> MessageAndHint:
-    if found.keyword == "anyOf":
-        # Of several permitted types, describe the one that the value has.
-        fitting = next((inner for inner in found.branches if inner.keyword != "type"), None)
-        return _describe(fitting) if fitting else _type(found.value, _types(found.wanted))
-    describe = _DESCRIBERS.get(found.keyword)
-    return describe(found) if describe else ("not permitted here", "")
+def _describe(error: ValidationError) -> MessageAndHint:
+    describe = _DESCRIBERS.get(str(error.validator))
+    wanted, here = cast("Any", error.validator_value), cast("Schema", error.schema)
+    return describe(error, wanted, here) if describe else ("not permitted here", "")
 
 
-def _types(branches: list[Schema]) -> list[str]:
+def _any_of(error: ValidationError, branches: list[Schema]) -> MessageAndHint:
+    # Of several permitted types, describe the one that the value has.
+    fitting = next((inner for inner in error.context or () if inner.validator != "type"), None)
     # Do not suggest a mapping among several types: most authors meant a plain value.
-    return [branch["type"] for branch in branches if "type" in branch]
+    types = [branch["type"] for branch in branches if "type" in branch]
+    return _describe(fitting) if fitting else _type(error.instance, types)
 
 
 def _type(value: object, wanted: list[str]) -> MessageAndHint:
-    # Every whole number is a number: do not list both.
-    names = [
-        KINDS[name] for name in wanted if name != "null" and not (name == "integer" and "number" in wanted)
-    ]
     if value is None:
         return "empty", _REMOVE
+    # Every whole number is a number: do not list both.
+    left = {"null"} | ({"integer"} if "number" in wanted else set())
+    names = [KINDS[name] for name in wanted if name not in left]
     return f"must be {either(names)}, not {kind(value)}", _type_hint(value, wanted)
 
 
@@ -225,30 +192,28 @@ def _type_hint(value: object, wanted: list[str]) -> str:
             return ""
 
 
-def _enum(value: object, wanted: list[str]) -> MessageAndHint:
-    choices = either([f"`{name}`" for name in wanted])
-    return f"must be {choices}", did_you_mean(value, wanted, "") if isinstance(value, str) else ""
-
-
-def _range(here: Schema) -> MessageAndHint:
+def _range(here: Schema) -> str:
     low, high = here.get("minimum"), here.get("maximum")
     if "exclusiveMinimum" in here:
-        return f"must be more than {here['exclusiveMinimum']:,}" + (f", at most {high:,}" if high else ""), ""
-    if high is None:
-        return f"must be at least {low:,}", ""
-    return f"must be {low:,} to {high:,}", ""
+        return f"more than {here['exclusiveMinimum']:,}" + (f", at most {high:,}" if high else "")
+    return f"at least {low:,}" if high is None else f"{low:,} to {high:,}"
 
 
-_DESCRIBERS: Final[dict[str, Callable[[_Violation], MessageAndHint]]] = {
-    "type": lambda found: _type(
-        found.value, found.wanted if isinstance(found.wanted, list) else [found.wanted]
+_DESCRIBERS: Final[dict[str, Callable[[ValidationError, Any, Schema], MessageAndHint]]] = {
+    "anyOf": lambda error, wanted, _: _any_of(error, wanted),
+    "type": lambda error, wanted, _: _type(error.instance, wanted if isinstance(wanted, list) else [wanted]),
+    "enum": lambda error, wanted, _: (
+        f"must be {either([f'`{name}`' for name in wanted])}",
+        did_you_mean(error.instance, wanted, "") if isinstance(error.instance, str) else "",
     ),
-    "enum": lambda found: _enum(found.value, found.wanted),
-    "pattern": lambda found: (found.here["errorMessage"], found.here["x-hint"]),
-    "minLength": lambda found: ("an empty name" if found.of_key else "empty", _REMOVE),
-    "maxLength": lambda found: (f"{len(found.value):,} characters, at most {found.wanted}", "shorten it"),
-    "minItems": lambda _: ("an empty list", _REMOVE),
-    "minimum": lambda found: _range(found.here),
-    "maximum": lambda found: _range(found.here),
-    "exclusiveMinimum": lambda found: _range(found.here),
+    "pattern": lambda _, __, here: (here["errorMessage"], here["x-hint"]),
+    "minLength": lambda error, _, __: ("an empty name" if _of_key(error) else "empty", _REMOVE),
+    "maxLength": lambda error, most, _: (
+        f"{len(cast('str', error.instance)):,} characters, at most {most}",
+        "shorten it",
+    ),
+    "minItems": lambda *_: ("an empty list", _REMOVE),
+    **dict.fromkeys(
+        ("minimum", "maximum", "exclusiveMinimum"), lambda _, __, here: (f"must be {_range(here)}", "")
+    ),
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.settings import END
+from reconciler.settings import about, matching
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
@@ -17,10 +17,14 @@ from reconciler.specs.schema.types import (
     Paths,
     RerunText,
     Share,
-    schema_message,
 )
 
 _SOME = Meta(min_length=1)
+_DATABASE: Final = "its name in the tz database, such as `Europe/Paris`, or UTC"
+_Zone = Annotated[
+    str, matching(r"^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)", "not a time zone", _DATABASE)
+]
+_Day = Annotated[str, matching(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}", "not a date", "write it as `2026-11-23`")]
 
 
 class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,9 +32,9 @@ class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     files: Annotated[
         Paths,
-        Meta(
-            description="JSONL files, as paths or globs relative to this file. Each is the only input of one job.",
-            examples=[["data/nightly/*.jsonl"]],
+        about(
+            "JSONL files, as paths or globs relative to this file. Each is the only input of one job.",
+            ["data/nightly/*.jsonl"],
         ),
     ]
 
@@ -52,25 +56,21 @@ class ExcludeFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class MatrixFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One job for each combination of values."""
 
-    endpoint: Annotated[list[Endpoint], _SOME, Meta(description="Endpoints.")] | UnsetType = UNSET
-    model: Annotated[list[ModelName], _SOME, Meta(description="Models.")] | UnsetType = UNSET
-    agent_id: Annotated[list[AgentId], _SOME, Meta(description="Agents.")] | UnsetType = UNSET
-    timeout_hours: Annotated[list[Hours], _SOME, Meta(description="Timeouts.")] | UnsetType = UNSET
-    rerun: Annotated[list[RerunText | int], _SOME, Meta(description="Values of `rerun`.")] | UnsetType = UNSET
-    suspend: Annotated[list[bool], _SOME, Meta(description="Values of `suspend`.")] | UnsetType = UNSET
-    on_change: Annotated[list[OnChange], _SOME, Meta(description="Values of `on_change`.")] | UnsetType = (
-        UNSET
-    )
-    on_remove: Annotated[list[OnRemove], _SOME, Meta(description="Values of `on_remove`.")] | UnsetType = (
-        UNSET
-    )
-    max_failed: Annotated[list[Share], _SOME, Meta(description="Values of `max_failed`.")] | UnsetType = UNSET
+    endpoint: Annotated[list[Endpoint], _SOME, about("Endpoints.")] | UnsetType = UNSET
+    model: Annotated[list[ModelName], _SOME, about("Models.")] | UnsetType = UNSET
+    agent_id: Annotated[list[AgentId], _SOME, about("Agents.")] | UnsetType = UNSET
+    timeout_hours: Annotated[list[Hours], _SOME, about("Timeouts.")] | UnsetType = UNSET
+    rerun: Annotated[list[RerunText | int], _SOME, about("Values of `rerun`.")] | UnsetType = UNSET
+    suspend: Annotated[list[bool], _SOME, about("Values of `suspend`.")] | UnsetType = UNSET
+    on_change: Annotated[list[OnChange], _SOME, about("Values of `on_change`.")] | UnsetType = UNSET
+    on_remove: Annotated[list[OnRemove], _SOME, about("Values of `on_remove`.")] | UnsetType = UNSET
+    max_failed: Annotated[list[Share], _SOME, about("Values of `max_failed`.")] | UnsetType = UNSET
     exclude: Annotated[
         list[ExcludeFields],
-        Meta(
-            description="Combinations to exclude: each entry names values, and excludes the combinations that have "
+        about(
+            "Combinations to exclude: each entry names values, and excludes the combinations that have "
             "all of them. An entry that excludes nothing is an error.",
-            examples=[[{"model": "mistral-large-latest", "endpoint": "/v1/ocr"}]],
+            [{"model": "mistral-large-latest", "endpoint": "/v1/ocr"}],
         ),
     ] = []
 
@@ -80,34 +80,15 @@ class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     every: Annotated[
         Literal["day", "week", "month"],
-        Meta(
-            description="The period. `rerun` is then `2026-11-23`, `2026-W48` (ISO 8601, Monday first) or "
-            "`2026-11`.",
-            examples=["week"],
+        about(
+            "The period. `rerun` is then `2026-11-23`, `2026-W48` (ISO 8601, Monday first) or `2026-11`.",
+            "week",
         ),
     ]
     zone: Annotated[
-        str,
-        Meta(
-            pattern=r"^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)" + END,
-            description="The time zone of the calendar, by its name in the tz database.",
-            examples=["Europe/Paris"],
-            extra_json_schema=schema_message(
-                "not a time zone", "its name in the tz database, such as `Europe/Paris`, or UTC"
-            ),
-        ),
+        _Zone, about("The time zone of the calendar, by its name in the tz database.", "Europe/Paris")
     ] = "UTC"
     start: Annotated[
-        Annotated[
-            str,
-            Meta(
-                pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}" + END,
-                extra_json_schema=schema_message("not a date", "write it as `2026-11-23`"),
-            ),
-        ]
-        | UnsetType,
-        Meta(
-            description="The first day. Before it, no job of this name is created or cancelled.",
-            examples=["2026-11-23"],
-        ),
+        _Day | UnsetType,
+        about("The first day. Before it, no job of this name is created or cancelled.", "2026-11-23"),
     ] = UNSET

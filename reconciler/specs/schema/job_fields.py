@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from msgspec.structs import fields
 
-from reconciler.settings import NAME_RULE
+from reconciler.settings import NAME_RULE, about
 from reconciler.specs.schema.family_fields import ForEachFields, MatrixFields, PeriodFields
 from reconciler.specs.schema.types import (
     AgentId,
@@ -50,8 +50,7 @@ class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ]
     body: Annotated[
-        dict[str, Any],
-        Meta(description="The request body that the endpoint expects. `model` may be omitted."),
+        dict[str, Any], about("The request body that the endpoint expects. `model` may be omitted.")
     ]
 
 
@@ -74,12 +73,12 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A job without tags that counts as this spec's job."""
 
-    job: Annotated[JobId, Meta(description="Its id.", examples=["4fb29d1c-0000-4000-8000-000000000000"])]
+    job: Annotated[JobId, about("Its id.", "4fb29d1c-0000-4000-8000-000000000000")]
     work: Annotated[
         WorkDigest | UnsetType,
-        Meta(
-            description="The digest of the job's work. If it is missing, the error's hint shows the digest of the "
-            "work that the spec declares now. Writing it confirms that the job did this work.",
+        about(
+            "The digest of the job's work. If it is missing, the error's hint shows the digest of the "
+            "work that the spec declares now. Writing it confirms that the job did this work."
         ),
     ] = UNSET
 
@@ -96,107 +95,97 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[
         Name,
-        Meta(
-            description="The job's name in plans, folders and tables; unique in the project, ignoring case. It "
+        about(
+            "The job's name in plans, folders and tables; unique in the project, ignoring case. It "
             f"is not part of the work's identity: a job may be renamed while it runs. {NAME_RULE}. With "
             "`for_each` or `matrix` it contains [placeholders](#families).",
-            examples=["ticket-classes"],
+            "ticket-classes",
         ),
     ]
     endpoint: Annotated[
         Endpoint | UnsetType,
-        Meta(
-            description="The API's endpoint that answers every request of the job.",
-            examples=[
-                "/v1/chat/completions",
-                *(path for path in KNOWN_ENDPOINTS if "/chat/comp" not in path),
-            ],
+        about(
+            "The API's endpoint that answers every request of the job.",
+            "/v1/chat/completions",
+            *(path for path in KNOWN_ENDPOINTS if "/chat/comp" not in path),
         ),
     ] = UNSET
     model: Annotated[
         ModelName | UnsetType,
-        Meta(
-            description="The model that answers. Either this or `agent_id`.",
-            examples=["mistral-small-latest"],
-        ),
+        about("The model that answers. Either this or `agent_id`.", "mistral-small-latest"),
     ] = UNSET
-    agent_id: Annotated[
-        AgentId | UnsetType,
-        Meta(description="The agent that answers, in place of a model."),
-    ] = UNSET
+    agent_id: Annotated[AgentId | UnsetType, about("The agent that answers, in place of a model.")] = UNSET
     input_files: Annotated[
         Paths | UnsetType,
-        Meta(
-            description="The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this "
+        about(
+            "The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this "
             "file, or ids of uploaded files. Either this, `requests` or `for_each`.",
-            examples=[["data/questions.jsonl"], ["data/2026-*/*.jsonl"]],
+            ["data/questions.jsonl"],
+            ["data/2026-*/*.jsonl"],
         ),
     ] = UNSET
     requests: Annotated[
         Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
-        Meta(
-            description="The requests themselves, for small jobs. At most `limits.inline_requests`.",
-            examples=[[{"custom_id": "1", "body": {"input": "Bonjour"}}]],
+        about(
+            "The requests themselves, for small jobs. At most `limits.inline_requests`.",
+            [{"custom_id": "1", "body": {"input": "Bonjour"}}],
         ),
     ] = UNSET
     for_each: Annotated[
-        ForEachFields | UnsetType, Meta(description="Makes one job for each file: see [families](#families).")
+        ForEachFields | UnsetType, about("Makes one job for each file: see [families](#families).")
     ] = UNSET
     matrix: Annotated[
         MatrixFields | UnsetType,
-        Meta(description="Makes one job for each combination of values: see [families](#families)."),
+        about("Makes one job for each combination of values: see [families](#families)."),
     ] = UNSET
     metadata: Annotated[
         dict[MetadataKey, MetadataText | int | float | bool],
-        Meta(
-            description="Your own labels, written into the job. Values are stored as text, exactly as "
+        about(
+            "Your own labels, written into the job. Values are stored as text, exactly as "
             "written: `1.10` stays `1.10`. A change submits nothing and takes effect with the next job.",
-            examples=[{"team": "search"}],
+            {"team": "search"},
         ),
     ] = {}
     timeout_hours: Annotated[
         Hours,
-        Meta(
-            description="Hours after which the API stops the job. A change submits nothing and takes effect "
-            "with the next job.",
+        about(
+            "Hours after which the API stops the job. A change submits nothing and takes effect "
+            "with the next job."
         ),
     ] = 24
     rerun: Annotated[
         RerunText | int | PeriodFields | None,
-        Meta(
-            description="Change it to submit the same work again. Absent, null and empty are the same; otherwise "
+        about(
+            "Change it to submit the same work again. Absent, null and empty are the same; otherwise "
             "the text counts as written. With a mapping, the calendar changes it.",
-            examples=[2, "2026-11", {"every": "week", "zone": "Europe/Paris"}],
+            2,
+            "2026-11",
+            {"every": "week", "zone": "Europe/Paris"},
         ),
     ] = None
-    suspend: Annotated[
-        bool, Meta(description="If true, a running job is cancelled and no job is created.")
-    ] = False
-    retry: Annotated[RetryFields, Meta(description="When failed work is submitted again automatically.")] = (
-        RetryFields()
-    )
+    suspend: Annotated[bool, about("If true, a running job is cancelled and no job is created.")] = False
+    retry: Annotated[RetryFields, about("When failed work is submitted again automatically.")] = RetryFields()
     on_change: Annotated[
         OnChange,
-        Meta(
-            description="What to do with a running job if the spec's work changes: `replace` cancels it once the "
+        about(
+            "What to do with a running job if the spec's work changes: `replace` cancels it once the "
             "new job is created, `finish` lets it end first."
         ),
     ] = "replace"
     on_remove: Annotated[
         OnRemove,
-        Meta(
-            description="What to do with a running job if its spec is removed. With `for_each` the default is "
+        about(
+            "What to do with a running job if its spec is removed. With `for_each` the default is "
             "`keep`: rotating a file away cancels nothing."
         ),
     ] = "cancel"
     max_failed: Annotated[
-        Share,
-        Meta(description="Share of failed requests above which a succeeded job needs attention."),
+        Share, about("Share of failed requests above which a succeeded job needs attention.")
     ] = 0.0
     adopt: Annotated[
         AdoptFields | UnsetType,
-        Meta(
-            description="A job that was created without this tool and counts as this spec's job: see "
+        about(
+            "A job that was created without this tool and counts as this spec's job: see "
             "[adopting existing jobs](#adopting-existing-jobs)."
         ),
     ] = UNSET

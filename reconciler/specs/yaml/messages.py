@@ -53,11 +53,7 @@ _ROWS: Final = (
         "unexpected `:`",
         "put text that contains `: ` in quotes, and align the field with the others",
     ),
-    _Row(
-        "sequence entries are not allowed",
-        "unexpected list item",
-        "begin the item on a new line",
-    ),
+    _Row("sequence entries are not allowed", "unexpected list item", "begin the item on a new line"),
     _Row("mapping keys are not allowed", "unexpected `?`", "put the text in quotes"),
     _Row("tab character", "a tab in the indentation", "indent with spaces"),
     _Row("unknown escape", "unknown escape", "write `\\\\` for a backslash, or use single quotes"),
@@ -89,16 +85,8 @@ _ROWS: Final = (
         "check the brackets and the indentation, or begin a new document with `---` on the line above",
     ),
     _Row("block scalar", "unexpected text after `|` or `>`", "begin the text on the next line"),
-    _Row(
-        "'-' indicator",
-        "unexpected text in a list",
-        "begin the item with `- `, or check the indentation",
-    ),
-    _Row(
-        "block",
-        "unexpected text",
-        "put the whole value in quotes, or check the indentation",
-    ),
+    _Row("'-' indicator", "unexpected text in a list", "begin the item with `- `, or check the indentation"),
+    _Row("block", "unexpected text", "put the whole value in quotes, or check the indentation"),
 )
 _CANNOT_BEGIN: Final = "cannot start any token"
 

@@ -36,7 +36,7 @@ from reconciler.settings import Limits
 from reconciler.specs.yaml import messages, scalars
 from reconciler.specs.yaml.parser import FASTEST, EventParser
 from reconciler.specs.yaml.source import SourceFile
-from reconciler.specs.yaml.tree import Document, Fields, Items, Node, place_of
+from reconciler.specs.yaml.tree import Document, Fields, Items, Node, children, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is intended"
 
@@ -52,7 +52,7 @@ def read(
     try:
         tree.read(parser(source.text))
     except _StopError as stop:
-        return tree.found, [*tree.problems, stop.problem]
+        return tree.found, [*tree.problems, stop.args[0]]
     except yaml.YAMLError as error:
         if end := messages.too_deep_at(source, error):
             found, stopped = read(SourceFile(source.path, source.text[:end]), limits, parser=parser)
@@ -64,11 +64,7 @@ def read(
 
 
 class _StopError(Exception):
-    """Reading cannot go on."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
+    """Reading cannot go on. The argument is the problem."""
 
 
 _REFUSED: Final = ScalarEvent(None, None, (True, False), "")
@@ -160,7 +156,7 @@ class _Tree:
 
     def _finish(self, root: Fields | Items) -> None:
         problems, self.problems = tuple(self.problems), []
-        for node, value in zip(root.children(), root.value, strict=True):
+        for node, value in zip(children(root), root.value, strict=True):
             if value is not None or problems:
                 self.found.append(Document(self._source, node, value, problems, self._incomplete))
 
@@ -173,7 +169,7 @@ class _Tree:
 
     def _unusual(self, event: ScalarEvent) -> scalars.Scalar:
         if event.tag is not None:
-            self._tagged(event)
+            self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
         if _SURROGATE.search(event.value):
             self._stop(event, messages.NOT_A_CHARACTER, messages.WRITE_CHARACTER)
         value = self._plain(event) if event.tag is None and event.implicit[0] else event.value
@@ -185,7 +181,7 @@ class _Tree:
         if depth > self._limits.spec_depth:
             self._too_deep(event)
         if event.tag is not None:
-            self._tagged(event)
+            self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
         return Fields(event) if type(event) is MappingStartEvent else Items(event)
 
     def _ended(self, node: Fields | Items) -> None:
@@ -207,7 +203,7 @@ class _Tree:
                 continue
             if level >= self._limits.spec_depth:
                 self._too_deep(event)
-            waiting.extend((child, level + 1) for child in node.children())
+            waiting.extend((child, level + 1) for child in children(node))
         return target
 
     def _key(self, parent: Fields, event: NodeEvent | Node, value: object) -> ScalarEvent:
@@ -224,9 +220,6 @@ class _Tree:
         self._incomplete = True
         self._problem(event if isinstance(event, Event) else event.event, message, hint)
         return _REFUSED
-
-    def _tagged(self, event: NodeEvent) -> None:
-        self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
 
     def _grow(self, event: Event, size: int) -> None:
         self._count += size

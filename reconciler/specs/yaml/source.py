@@ -55,15 +55,15 @@ class SourceFile:
             warning: True if the file is still usable.
             show: False if the line must not be shown (it may contain a prompt).
         """
-        if place is None:
-            return Problem(path=self.path, message=message, hint=hint, warning=warning)
+        line, column = (place.line + 1, place.column + 1) if place else (0, 0)
+        excerpt = self.line(place) if place and show and not self._holds_prompts(place.line) else ""
         return Problem(
             path=self.path,
-            line=place.line + 1,
-            column=place.column + 1,
+            line=line,
+            column=column,
             message=message,
             hint=hint,
-            excerpt=self.line(place) if show and not self._holds_prompts(place.line) else "",
+            excerpt=excerpt,
             warning=warning,
         )
 

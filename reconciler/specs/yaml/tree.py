@@ -6,7 +6,7 @@ node, so keeping every position costs next to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias, final
 
 import yaml
@@ -35,10 +35,6 @@ class Fields(Struct):
     parts: dict[str, tuple[yaml.NodeEvent, Node]] = {}
     """The event of each key and the node of its value."""
 
-    def children(self) -> Iterator[Node]:
-        """Yield the nodes of the values."""
-        return (node for _, node in self.parts.values())
-
 
 @final
 class Items(Struct):
@@ -48,12 +44,13 @@ class Items(Struct):
     value: list[Any] = []
     parts: list[Node] = []
 
-    def children(self) -> Iterator[Node]:
-        """Yield the nodes of the items."""
-        return iter(self.parts)
-
 
 Node: TypeAlias = "Fields | Items | yaml.ScalarEvent"
+
+
+def children(node: Fields | Items) -> list[Node]:
+    """Return the nodes of the values of a mapping or list."""
+    return [value for _, value in node.parts.values()] if isinstance(node, Fields) else node.parts
 
 
 class Document(Struct, frozen=True):
@@ -69,11 +66,6 @@ class Document(Struct, frozen=True):
     """True if a key was rejected and omitted from the value: then no field can be reported as missing."""
     sources: Mapping[Path, SourceFile] = {}
     """The files of the values that come from another file."""
-
-    @property
-    def line(self) -> int:
-        """The line, 1-based, on which the content begins."""
-        return self.place(()).line + 1
 
     def find(self, path: Path) -> Node | None:
         """Return the node at `path`, None if there is none."""
@@ -111,6 +103,14 @@ class Document(Struct, frozen=True):
         while path and path not in self.sources:
             path = path[:-1]
         return self.sources.get(path, self.source)
+
+    def problem(
+        self, path: Path, message: str, hint: str = "", *, at_key: bool = False, warning: bool = False
+    ) -> Problem:
+        """Return a problem with the value at `path`, or its key. A line under `requests` may be a prompt: not shown."""
+        place = self.key_place(path) if at_key else self.place(path)
+        show = path[:1] != ("requests",)
+        return self.source_of(path).problem(place, message, hint=hint, show=show, warning=warning)
 
     def texts(self, path: Path) -> dict[str, str]:
         """Return the scalars of the mapping at `path` as written; empty if there is none."""

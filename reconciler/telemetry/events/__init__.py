@@ -42,10 +42,6 @@ def validate_event(event: str, facts: Mapping[str, object]) -> str:
 
 
 def _fits(field: Field, value: object) -> bool:
-    match field.type:
-        case "string":
-            return isinstance(value, str)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "strings":
-            return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    if field.type == "strings":
+        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str if field.type == "string" else int) and not isinstance(value, bool)

@@ -16,8 +16,8 @@ from reconciler.planning.actions import Hold
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Failed, Outcome
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs import gather, reconcile
-from reconciler.runs.reconcile import MAX_ROUNDS
+from reconciler.runs import gather
+from reconciler.runs.apply import MAX_ROUNDS, plan_and_apply
 from reconciler.workspace.snapshot import Snapshot
 from tests.helpers.fakes import ANSWERED, Api, Fate, Row, Stage, busy, lost_after, lost_before, refused, run
 from tests.helpers.make import (
@@ -62,7 +62,7 @@ class Asked:
 def applied_with(
     api: Api, *specs: JobSpec, asked: Asked | None = None, saved: PlanDoc | None = None
 ) -> tuple[PlannedRun, tuple[Outcome, ...]]:
-    return reconcile.apply(run(api), declared(*specs), asked or Asked(), saved=saved)
+    return plan_and_apply(run(api), declared(*specs), asked or Asked(), saved=saved)
 
 
 def applied(api: Api, *specs: JobSpec, asked: Asked | None = None) -> tuple[Outcome, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.model import Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
-from reconciler.planning.rules.other_work import duplicate
+from reconciler.planning.rules.other_work import cancel_or
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 
@@ -50,14 +50,7 @@ def _gone(case: Case) -> tuple[str, ...]:
 )
 def removed(case: Case) -> Actions:
     """The spec is gone; the job's tag has the `on_remove` that the spec had."""
-    doomed = {owned.job.id for owned in case.to_cancel}
-    staying = tuple(owned for owned in case.jobs if owned.job.id not in doomed)
-    return tuple(
-        Cancel(owned=owned, reason=Reason.REMOVED)
-        if owned.job.id in doomed
-        else duplicate(owned, staying) or Hold(job=owned.job, reason=Reason.KEPT)
-        for owned in case.active
-    )
+    return cancel_or(lambda it: Hold(job=it.job, reason=Reason.KEPT), case, case.active, Reason.REMOVED)
 
 
 @rule(

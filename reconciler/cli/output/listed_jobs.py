@@ -1,62 +1,18 @@
-"""The output of `validate` and `jobs`: documents and their text."""
+"""The jobs of a workspace, as documents and as text."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from reconciler.documents.reports import (
-    ListedJob,
-    ProblemDoc,
-    ValidateDoc,
-)
-from reconciler.errors import Problem
-from reconciler.model import Job, JobSpec, tags
-from reconciler.render.problems import problems_text
+from reconciler.documents.reports import ListedJob
+from reconciler.model import Job, tags
 from reconciler.render.tables import table_text
-from reconciler.specs.load import Loaded
-from reconciler.text.plural import age, pluralize
+from reconciler.text.plural import age
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
-
-
-def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
-    """Return the result of a validation."""
-    return ValidateDoc(
-        specs=len(specs),
-        requests=sum(spec.requests or 0 for spec in specs),
-        problems=tuple(
-            ProblemDoc(
-                path=_encodable(it.path),
-                line=it.line,
-                column=it.column,
-                message=_encodable(it.message),
-                hint=_encodable(it.hint),
-                warning=it.warning,
-            )
-            for it in problems
-        ),
-    )
-
-
-def _encodable(text: str) -> str:
-    """Escape what JSON cannot encode: file names may hold bytes that are not UTF-8."""
-    return text.encode(errors="backslashreplace").decode()
-
-
-def validation_text(loaded: Loaded, *, colour: bool) -> str:
-    """Return the result of a validation as text."""
-    warnings = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
-    chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
-    requests = pluralize(sum(spec.requests or 0 for spec in chosen), "request")
-    if loaded.selected is None:
-        return f"{warnings}{pluralize(len(chosen), 'spec')} valid, {requests}\n"
-    return (
-        f"{warnings}{pluralize(len(chosen), 'spec')} selected, {requests}; all "
-        f"{len(loaded.specs):,} specs are valid\n"
-    )
 
 
 def listed(job: Job) -> ListedJob:

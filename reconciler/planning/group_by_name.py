@@ -15,7 +15,7 @@ from reconciler.planning.adoption import adoptions
 from reconciler.planning.case import Case
 
 
-def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Iterator[Case]:
+def group_by_name(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Iterator[Case]:
     """Group jobs by spec name and yield one case per name, sorted by name."""
     specs = {spec.name: spec for spec in declared.specs}
     wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
@@ -48,13 +48,10 @@ def cases(declared: Declared, observed: Observed, memory: Memory, *, now: float)
             same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,
             missing_ids=observed.missing_ids,
-            contained_commits=declared.contained_commits,
-            descendant_commits=declared.descendant_commits,
-            uncommitted=declared.uncommitted,
+            declared=declared,
             seen_ops=seen_ops,
             replaced=replaced,
             now=now,
-            run_keys=frozenset(spec.run_keys) if spec else frozenset(),
         )
 
 

@@ -1,4 +1,4 @@
-"""One whole run: gather, plan, claim, apply, check for duplicates.
+"""One whole run: gather, plan, record intents, apply, check for duplicates.
 
 The input is a `RunContext`: the API, the environment, the target and the settings. Nothing here depends on the command
 line, so that the simulation runs the same code with faults.
@@ -69,7 +69,7 @@ def restrict_to_approved(run: RunContext[ApiT], planned: PlannedRun, approval: A
     return planned_run(run, planned.declared, planned.observed, planned.memory, restricted)
 
 
-def apply(
+def plan_and_apply(
     run: RunContext[Writer],
     declared: Declared,
     approve: Callable[[PlannedRun], bool],
@@ -107,12 +107,12 @@ def apply(
         log_plan(run, planned)
         approved = approved or approve(planned)
         outcomes: tuple[Outcome, ...] = ()
-        # The lease that others see starts here, so our deadline does too, however long the claim takes.
+        # The lease that others see starts here, so our deadline does too, however long recording takes.
         give_up_at = run.env.monotonic() + run.limits.deadline_seconds
-        claims = intents.plan_intents(run, planned.plan) if approved else ()
-        if run.env.ledger.claim(claims):
+        intended = intents.plan_intents(run, planned.plan) if approved else ()
+        if run.env.ledger.claim(intended):
             if approved and planned.plan.pending:
-                outcomes = _carry_out(run, planned, claims, give_up_at=give_up_at)
+                outcomes = _carry_out(run, planned, intended, give_up_at=give_up_at)
             publish(run)
             return planned, outcomes
         run.env.log("ledger.conflict")
@@ -124,14 +124,14 @@ def apply(
 
 
 def _carry_out(
-    run: RunContext[Writer], planned: PlannedRun, claims: Sequence[CreateIntended], *, give_up_at: float
+    run: RunContext[Writer], planned: PlannedRun, intended: Sequence[CreateIntended], *, give_up_at: float
 ) -> tuple[Outcome, ...]:
     run.env.log("apply.started", decisions=sum(it.pending for it in planned.plan.decisions))
-    ops = {RunKey(claim.work, claim.rerun): claim.op for claim in claims}
+    ops = {RunKey(it.work, it.rerun): it.op for it in intended}
     applier = Applier(replace(run, give_up_at=give_up_at, ops=ops))
     outcomes = applier.apply(planned.plan)
     try:
-        intents.release(run, outcomes)
+        intents.withdraw(run, outcomes)
         if any(isinstance(outcome, Created) for outcome in outcomes):
             outcomes += applier.apply(_duplicates(run, planned, outcomes))
     except ReconcilerError as error:  # the creates stay; the next apply checks again

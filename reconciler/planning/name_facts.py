@@ -1,16 +1,17 @@
-"""One name: its spec, its jobs and what the ledger remembers of them. Pure."""
+"""The facts about one name: its spec, its jobs and what the ledger remembers of them. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from functools import cached_property
 
 from msgspec import Struct
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import JobSpec, OwnedJob, Phase, RunKey, Unreadable
+from reconciler.model import Declared, Job, JobSpec, OwnedJob, Phase, RunKey, Unreadable
 
 
-class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
+class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     """The facts about one name."""
 
     name: str
@@ -27,16 +28,17 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
     """The last job that did the wanted work under another rerun and another name. For readers only."""
     memory: Memory
     missing_ids: frozenset[str] = frozenset()
-    contained_commits: frozenset[str] | None = None
-    descendant_commits: frozenset[str] = frozenset()
-    uncommitted: frozenset[str] = frozenset()
+    declared: Declared
     seen_ops: frozenset[str] = frozenset()
     """The ops of every job in the workspace."""
     replaced: frozenset[str] = frozenset()
     """The ids of the jobs that other jobs' tags name as replaced."""
     now: float
-    run_keys: frozenset[RunKey] = frozenset()
-    """The wanted work, under every digest version."""
+
+    @cached_property
+    def run_keys(self) -> frozenset[RunKey]:
+        """The wanted work, under every digest version."""
+        return frozenset(self.spec.run_keys) if self.spec else frozenset()
 
     # The jobs of the name.
 
@@ -77,6 +79,22 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
             found = tuple(owned for owned in self.other_active if not self.same_work(owned))
         return tuple(owned for owned in found if not owned.adopted)
 
+    @cached_property
+    def doomed(self) -> frozenset[str]:
+        """The ids of the jobs in `to_cancel`."""
+        return frozenset(owned.job.id for owned in self.to_cancel)
+
+    def original_of(self, owned: OwnedJob) -> Job | None:
+        """Return the job that a live job of this name duplicates, None if it is no duplicate."""
+        keys = self.run_keys if owned.tags.run_key in self.run_keys else {owned.tags.run_key}
+        return original(owned, (it for it in self.jobs if it.job.id not in self.doomed), keys)
+
+    @cached_property
+    def waited_for(self) -> Job | None:
+        """The live job of other work that has to end before anything is created."""
+        stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
+        return next((owned.job for owned in stay if self.original_of(owned) is None), None)
+
     def same_work(self, owned: OwnedJob) -> bool:
         """Whether a job did the wanted work, whatever its rerun."""
         return any(owned.tags.run_key.work == key.work for key in self.run_keys)
@@ -84,7 +102,7 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
     def foreign_commit(self, owned: OwnedJob) -> bool:
         """Whether a job was created from a commit that this checkout does not contain."""
         commit = owned.tags.source.commit
-        return bool(commit) and (self.contained_commits is None or commit not in self.contained_commits)
+        return bool(commit) and commit not in (self.declared.ancestry.contained or ())
 
     @cached_property
     def untouchable(self) -> bool:
@@ -96,6 +114,24 @@ class JobsOfName(Struct, frozen=True, kw_only=True, dict=True):
         )
 
     @cached_property
-    def declared(self) -> bool:
+    def work_is_wanted(self) -> bool:
         """Whether work is wanted: the name is declared, not suspended, and can be touched."""
         return self.spec is not None and not self.spec.suspend and not self.untouchable
+
+
+def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey]) -> Job | None:
+    """Return which of some jobs a live job duplicates: one that has succeeded, or that runs and is older; or None.
+
+    So two runners that see the same jobs agree which one stays. An adopted job is never cancelled, so it is none.
+
+    Args:
+        owned: the live job.
+        among: jobs with any run key, `owned` among them.
+        keys: the run keys of its work.
+    """
+    twins = [it for it in among if it.tags.run_key in keys]
+    done = [it.job for it in twins if it.phase is Phase.SUCCEEDED]
+    live = [it.job for it in twins if it.phase is Phase.ACTIVE]
+    stays = min(done, key=lambda job: (job.failed_requests, job.age_key), default=None)
+    stays = stays or min(live, key=lambda job: job.age_key)
+    return None if owned.adopted or owned.job.id == stays.id else stays

@@ -1,0 +1,45 @@
+"""The result of `validate`, as a document and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from reconciler.documents.reports import ProblemDoc, ValidateDoc
+from reconciler.errors import Problem
+from reconciler.model import JobSpec
+from reconciler.render.problems import problems_text
+from reconciler.specs.load import Loaded
+from reconciler.text.plural import pluralize
+
+
+def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
+    """Return the result of a validation."""
+    return ValidateDoc(
+        specs=len(specs),
+        requests=sum(spec.requests or 0 for spec in specs),
+        problems=tuple(ProblemDoc(**_encodable(asdict(it))) for it in problems),
+    )
+
+
+def _encodable(facts: dict[str, Any]) -> dict[str, Any]:
+    """Escape what JSON cannot encode: file names may hold bytes that are not UTF-8."""
+    del facts["excerpt"]
+    return {
+        name: it.encode(errors="backslashreplace").decode() if isinstance(it, str) else it
+        for name, it in facts.items()
+    }
+
+
+def validation_text(loaded: Loaded, *, colour: bool) -> str:
+    """Return the result of a validation as text."""
+    warnings = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
+    chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
+    requests = pluralize(sum(spec.requests or 0 for spec in chosen), "request")
+    if loaded.selected is None:
+        return f"{warnings}{pluralize(len(chosen), 'spec')} valid, {requests}\n"
+    return (
+        f"{warnings}{pluralize(len(chosen), 'spec')} selected, {requests}; all "
+        f"{len(loaded.specs):,} specs are valid\n"
+    )

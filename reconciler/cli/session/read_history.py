@@ -1,0 +1,96 @@
+"""Read the sources of a history: the list of jobs, the ledger, the summaries of pulled results, the specs, and git."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.cli.params.options import Common
+from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
+from reconciler.documents import result_summary
+from reconciler.environment import Environment
+from reconciler.errors import ReconcilerError
+from reconciler.history import merge
+from reconciler.history.merge import read_ledger
+from reconciler.ledger.lines import union
+from reconciler.model.commit import Commit
+from reconciler.results import local_summaries
+from reconciler.runs.history_sources import HistorySources
+from reconciler.settings import NAME_PATTERN
+from reconciler.specs.load import load
+from reconciler.specs.project import Project
+
+
+def read(common: Common, env: Environment, *, offline: bool, results: Path | None = None) -> HistorySources:
+    """Read all sources.
+
+    Args:
+        common: the common options.
+        env: the environment of the process.
+        offline: whether to skip the API and the remote: no key, no network.
+        results: the folder of pulled results; None for the default.
+
+    Raises:
+        ListingError: the list of jobs could not be read completely.
+        LedgerError: the ledger cannot be read.
+        ApiError: the API could not be read.
+    """
+    project = open_project(common, env)
+    target = target_of(common, env, project)
+    jobs, settled = None, env.now()
+    if offline:
+        local, shared = local_ledger(project, target), shared_ledger(project, target, env)
+        fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
+        lines = union(fetched, local.read()) if fetched else local.read()
+    else:
+        from reconciler.cli.session.session import reading
+        from reconciler.workspace import listing
+
+        with reading(common, env) as run:
+            settled -= run.limits.settle_seconds
+            lines = run.env.ledger.read()
+            jobs = listing.list_all(run)
+    ledger = read_ledger(lines)
+    if jobs is not None:
+        jobs = merge.owned_jobs(jobs, target.project, ledger.records)
+    folder = env.cwd / results if results else project.root / result_summary.DESTINATION
+    pulled = local_summaries.read_summaries(folder)
+    return HistorySources(
+        project=project,
+        target=target,
+        ledger=ledger,
+        jobs=jobs,
+        settled=settled,
+        records=merge.records(ledger, jobs or (), pulled),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationHistory:
+    """A name's declaration: files and commits."""
+
+    declared: bool
+    files: tuple[str, ...] = ()
+    """Relative to the project root."""
+    works: frozenset[str] = frozenset()
+    commits: tuple[Commit, ...] = ()
+
+
+def declared_at(env: Environment, project: Project, name: str) -> DeclarationHistory:
+    """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
+    git = env.git(project.root)
+    try:
+        specs = load(project, now=env.now()).specs
+    except ReconcilerError:  # the timeline is shown even if specs are invalid
+        specs = ()
+    for spec in specs:
+        if spec.name == name:
+            files = (spec.declared_at.path,)
+            works = frozenset(key.work for key in spec.run_keys)
+            return DeclarationHistory(declared=True, files=files, works=works, commits=git.commits_of(files))
+    if re.fullmatch(NAME_PATTERN, name) is None:
+        return DeclarationHistory(declared=False)
+    where = project.relative(str(project.spec_root))
+    gone = git.files_declaring(name, below=where)
+    return DeclarationHistory(declared=False, files=gone, commits=git.commits_of(gone))
