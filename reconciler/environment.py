@@ -180,6 +180,15 @@ def _open_git() -> Callable[[Path], Git]:
     return opened
 
 
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # such as a container's user id without an entry
+        return ""
+
+
 def _same(transport: Transport) -> Transport:
     return transport
 
@@ -215,6 +224,8 @@ class Environment:
     pid: int = field(default_factory=os.getpid)
     name: str = field(default_factory=_node)
     """The machine's host name."""
+    user: Callable[[], str] = _user
+    """Returns the name of the operating system's user, "" if that has none."""
     is_process_alive: Callable[[int], bool] = process_is_alive
     """Whether a process of this machine is running."""
 

@@ -32,7 +32,7 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.TERMINATED, "stopped by SIGTERM"),
     (ExitCode.PARTIAL, "something was written, and something else failed or has an unknown outcome"),
     (ExitCode.FAILED, "failed; nothing was written"),
-    (ExitCode.GUARD, "a guard refused the plan; nothing was written"),
+    (ExitCode.GUARD, "a guard refuses the plan; nothing was written"),
     (ExitCode.STALE, "the saved plan no longer holds; nothing was written"),
     (
         ExitCode.ATTENTION,

@@ -26,6 +26,10 @@ _IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
 """A bearer token in an HTTP header: visible ASCII, no space."""
 
 
+class ApiKeyError(ReconcilerError):
+    """There is no key, or it cannot be one."""
+
+
 class ApiKey:
     """An API key. `str`, `repr` and formatting show `Key(…)`; only the HTTP header uses `reveal`.
 
@@ -41,9 +45,9 @@ class ApiKey:
 
     def __init__(self, secret: str, *, source: str = "the API key") -> None:
         if not secret:
-            raise ReconcilerError(f"{source} is empty", hint=_HOW)
+            raise ApiKeyError(f"{source} is empty", hint=_HOW)
         if not _IN_A_HEADER.fullmatch(secret):
-            raise ReconcilerError(
+            raise ApiKeyError(
                 f"{source} contains a space, a line break or another character that no key has",
                 hint="set only the key, as plain ASCII text: no quotes, no `Bearer`, no second line",
             )
@@ -75,17 +79,17 @@ def read_key(*, environ: Mapping[str, str], file: Path | None) -> ApiKey:
         file: contains the key and at most one line break after it. May be a FIFO: `--api-key-file <(pass mistral)`.
 
     Raises:
-        ReconcilerError: there is no key, the file cannot be read, or its content is not a key.
+        ApiKeyError: there is no key, the file cannot be read, or its content is not a key.
     """
     if file is None:
         if VARIABLE not in environ:
-            raise ReconcilerError("no API key", hint=_HOW)
+            raise ApiKeyError("no API key", hint=f"{_HOW}; --sandbox needs no key")
         return ApiKey(_line(environ[VARIABLE]), source=VARIABLE)
     try:
         with file.open("rb") as stream:
             raw = stream.read(_MAX_FILE_BYTES)
     except OSError as error:
-        raise ReconcilerError(f"{file}: the API key cannot be read: {error.strerror}", hint=_HOW) from error
+        raise ApiKeyError(f"{file}: the API key cannot be read: {error.strerror}", hint=_HOW) from error
     return ApiKey(_line(raw.decode("latin-1")), source=str(file))
 
 

@@ -22,7 +22,7 @@ from reconciler.ledger.lines import (
     Line,
     NotificationLine,
 )
-from reconciler.model import Phase, RunKey
+from reconciler.model import Job, Phase, RunKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ class Remembered:
     """The op of its create; "" if the ledger only saw it end."""
     phase: Phase | None = None
     """How it ended, None if that is not known."""
+    has_answers: bool = False
+    """Whether it had answers when it had ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +141,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             case Ended():
                 known = jobs.get(line.job_id)
                 at, op = (known.at, known.op) if known else (line.at, "")
-                jobs[line.job_id] = _remembered(line, at=at, op=op, phase=line.job.phase)
+                jobs[line.job_id] = _remembered(line, at=at, op=op, ended=line.job)
             case CancelIntended() | CancelEnded():
                 cancels.append(line)
             case CreateUnknown():
@@ -173,9 +175,7 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
 
 
-def _remembered(
-    line: CreateConfirmed | Ended, *, at: float, op: str, phase: Phase | None = None
-) -> Remembered:
+def _remembered(line: CreateConfirmed | Ended, *, at: float, op: str, ended: Job | None = None) -> Remembered:
     return Remembered(
         job_id=line.job_id,
         name=line.name,
@@ -183,5 +183,6 @@ def _remembered(
         attempt=line.attempt,
         at=at,
         op=op,
-        phase=phase,
+        phase=ended.phase if ended else None,
+        has_answers=ended is not None and ended.has_answers,
     )

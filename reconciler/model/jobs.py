@@ -70,6 +70,11 @@ class Job(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     failed_requests: Count = 0
 
     @property
+    def has_answers(self) -> bool:
+        """Whether there are answers, which were paid for: the counters may lag behind the output file."""
+        return self.output_file is not None or self.succeeded_requests > 0
+
+    @property
     def answered_requests(self) -> int:
         """How many requests have an answer or an error."""
         return self.succeeded_requests + self.failed_requests

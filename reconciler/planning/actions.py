@@ -42,6 +42,7 @@ class Reason(StrEnum):
         "not_adopted",
         "the job of `adopt` does not exist, belongs to another project, or did other work",
     )
+    SAME_WORK = "same_work", "another spec declares the same work, and its job counts for both"
     RENAMED = "renamed", "another spec now declares the same work, so the job belongs to that spec"
     RECORD_GONE = "record_gone", "the ledger has a job that no longer exists in this workspace"
     UNREADABLE = "unreadable", "the tags of a job of this name cannot be read"

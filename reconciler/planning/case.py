@@ -172,9 +172,11 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
         return max(stopped, key=rank, default=None)
 
     @cached_property
-    def partly_answered(self) -> OwnedJob | None:
-        """A job that failed or timed out with some answers."""
-        return next((owned for owned in self.wanted_in(*BROKEN) if owned.job.succeeded_requests > 0), None)
+    def partly_answered(self) -> OwnedJob | Remembered | None:
+        """A job that failed or timed out with some answers, now or when the ledger saw its end."""
+        listed = (owned for owned in self.wanted_in(*BROKEN) if owned.job.has_answers)
+        known = (it for it in self.remembered if it.phase in BROKEN and it.has_answers)
+        return next(listed, None) or next(known, None)
 
     # What may be created.
 

@@ -7,10 +7,11 @@ tags. So neither a rename nor a swap of two names submits anything or cancels a 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, Observed, OwnedJob, RunKey, Unreadable
+from reconciler.planning import sharing
 from reconciler.planning.adoption import adoptions
 from reconciler.planning.case import Case
 
@@ -18,32 +19,38 @@ from reconciler.planning.case import Case
 def group_by_name(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Iterator[Case]:
     """Group jobs by spec name and yield one case per name, sorted by name."""
     specs = {spec.name: spec for spec in declared.specs}
-    wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
     adopted = adoptions(specs, observed)
-    problems = {wanted[it.run_key]: it.problem for it in adopted if it.problem and it.run_key in wanted}
+    found = (*observed.owned, *(it.owned for it in adopted if it.owned))
+    owned_jobs = sorted(found, key=lambda owned: owned.job.age_key)
+    wanted = sharing.owners(declared.specs, owned_jobs)
+    problems = {it.run_key: it.problem for it in adopted if it.problem}
+    by_key: dict[RunKey, list[OwnedJob]] = defaultdict(list)
     jobs: dict[str, list[OwnedJob]] = defaultdict(list)
     moved: dict[str, list[tuple[OwnedJob, str]]] = defaultdict(list)
     by_work: dict[str, OwnedJob] = {}
-    for owned in sorted(
-        (*observed.owned, *(it.owned for it in adopted if it.owned)), key=lambda owned: owned.job.age_key
-    ):
+    for owned in owned_jobs:
+        by_key[owned.tags.run_key].append(owned)
         name = wanted.get(owned.tags.run_key, owned.tags.name)
         jobs[name].append(owned)
         if not owned.adopted:
             by_work[owned.tags.run_key.work] = owned
         if name != owned.tags.name:
             moved[owned.tags.name].append((owned, name))
-    unreadable = _unreadable(observed, wanted)
+    unreadable = _unreadable(observed, declared.specs)
     seen_ops = frozenset(owned.tags.op for owned in observed.owned)
     replaced = frozenset[str]().union(*(owned.tags.over for owned in observed.owned))
     for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
         spec = specs.get(name)
+        owner = "" if spec is None or spec.suspend or wanted[spec.run_key] == name else wanted[spec.run_key]
+        keys = spec.run_keys if spec else ()
+        shared = [it for key in keys for it in by_key.get(key, ())] if owner else []
         yield Case(
             name=name,
             spec=spec,
-            jobs=tuple(jobs.get(name, ())),
+            jobs=tuple(sorted((*shared, *jobs.get(name, ())), key=lambda owned: owned.job.age_key)),
+            owner=owner,
             unreadable=tuple(unreadable.get(name, ())),
-            not_adopted=problems.get(name, ""),
+            not_adopted=next((problems[key] for key in keys if key in problems), ""),
             moved=tuple(moved.get(name, ())),
             same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,
@@ -60,7 +67,7 @@ def _same_work(spec: JobSpec, by_work: Mapping[str, OwnedJob]) -> OwnedJob | Non
     return next((owned for owned in found if owned and owned.tags.run_key not in spec.run_keys), None)
 
 
-def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, list[Unreadable]]:
+def _unreadable(observed: Observed, specs: Sequence[JobSpec]) -> dict[str, list[Unreadable]]:
     """Group jobs under every name that they could belong to; under their id if no name can be read.
 
     A damaged `rerun` must not hide whose work it is, so the work alone decides.
@@ -68,7 +75,8 @@ def _unreadable(observed: Observed, wanted: Mapping[RunKey, str]) -> dict[str, l
     found: dict[str, list[Unreadable]] = defaultdict(list)
     for job in sorted(observed.unreadable, key=lambda unreadable: unreadable.job.age_key):
         work = job.run_key.work if job.run_key else None
-        names = {job.name, *(name for key, name in wanted.items() if key.work == work)} - {None}
+        wanting = (spec.name for spec in specs if any(key.work == work for key in spec.run_keys))
+        names = {job.name, *wanting} - {None}
         for name in names or {f"job-{job.job.id}"}:
             found[str(name)].append(job)
     return found

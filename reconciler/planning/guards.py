@@ -58,7 +58,8 @@ class GuardInput(Struct, frozen=True, kw_only=True):
     @property
     def lost_answers(self) -> int:
         """The number of requests that the jobs to be cancelled have answered."""
-        return sum(cancel.owned.job.completed_requests for cancel in self.cancels)
+        jobs = (cancel.owned.job for cancel in self.cancels)
+        return sum(max(job.completed_requests, job.answered_requests) for job in jobs)
 
     @property
     def requests(self) -> int:
@@ -70,7 +71,7 @@ class GuardInput(Struct, frozen=True, kw_only=True):
         """Requests of our jobs that are younger than a day."""
         since = self.now - DAY
         recent = [owned for owned in self.observed.owned if owned.job.created_at > since]
-        return sum(owned.requests or 0 for owned in recent)
+        return sum(max(owned.job.total_requests, owned.tags.requests or 0) for owned in recent)
 
 
 MIN_CANCELS_FOR_SHARE: Final = 3

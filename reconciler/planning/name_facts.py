@@ -20,6 +20,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     jobs: tuple[OwnedJob, ...] = ()
     """The jobs that belong to this name, the oldest first."""
     unreadable: tuple[Unreadable, ...] = ()
+    owner: str = ""
+    """The other spec with the same work that owns its jobs, which are in `jobs` all the same; "" if this name does."""
     not_adopted: str = ""
     """Why the job that a spec adopts for the wanted work does not count; "" if it counts or none is adopted."""
     moved: tuple[tuple[OwnedJob, str], ...] = ()
@@ -73,7 +75,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
             found = tuple(owned for owned in self.active if owned.tags.on_remove == "cancel")
         elif self.spec.suspend:
             found = self.active
-        elif self.spec.on_change == "finish":
+        elif self.spec.on_change == "finish" or (self.owner and not self.submitted):
             found = ()
         else:
             found = tuple(owned for owned in self.other_active if not self.same_work(owned))
@@ -94,6 +96,17 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         """The live job of other work that has to end before anything is created."""
         stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
         return next((owned.job for owned in stay if self.original_of(owned) is None), None)
+
+    @cached_property
+    def submitted(self) -> bool:
+        """Whether a job of the wanted work is queued or running, or has succeeded."""
+        return any(it.tags.run_key in self.run_keys for it in self.phase(Phase.ACTIVE, Phase.SUCCEEDED))
+
+    @cached_property
+    def own_jobs(self) -> tuple[OwnedJob, ...]:
+        """The jobs that no other name owns, without adopted ones."""
+        shared = self.run_keys if self.owner else ()
+        return tuple(it for it in self.jobs if not it.adopted and it.tags.run_key not in shared)
 
     def same_work(self, owned: OwnedJob) -> bool:
         """Whether a job did the wanted work, whatever its rerun."""

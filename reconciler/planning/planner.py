@@ -44,7 +44,7 @@ the wanted work, live jobs of other work under the name are decided as well.
    but not by us
      -> Hold `cancelled` (attention): cancelled by hand, or by a run whose record is missing
 3  every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some
-   answers
+   answers: an output file, or a count, now or in the ledger
      -> Hold `partial` (attention): a retry would submit them again
 3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
      -> Hold `failed` (attention), with the API's error
@@ -66,10 +66,14 @@ the wanted work, live jobs of other work under the name are decided as well.
      -> other work and `on_change: replace`: Cancel `superseded`, in addition to the decision about
         the wanted work; otherwise, and if it is adopted, Keep it `running`, and Hold a create
         `waiting`; of several that would stay with the same run key, Cancel all but one `duplicate`
+6  the wanted work is also that of another spec, which owns its job
+     -> the standing and the outcome above, but for that work nothing is created or cancelled: Keep
+        `same_work` instead of any other Keep; Hold `same_work` if the owner creates the job, else
+        the Hold of the owner instead of a create
 
 A name can be "not declared" only if the complete spec root was loaded. A job belongs to the spec that wants its run
-key, whatever its name was, and otherwise to the name in its tags. Jobs without our project's tag are ignored, except
-adopted ones. The order of the input does not matter.
+key, whatever its name was (if several want it, to one of them: `sharing`), and otherwise to the name in its tags. Jobs
+without our project's tag are ignored, except adopted ones. The order of the input does not matter.
 """
 
 from __future__ import annotations
@@ -79,7 +83,7 @@ from typing import Final
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase
-from reconciler.planning import glob_growth
+from reconciler.planning import glob_growth, sharing
 from reconciler.planning.actions import Action, Create, Decision, Keep, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
@@ -127,10 +131,11 @@ def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) 
         now: wall clock, Unix seconds.
     """
     decisions, not_considered = [], 0
-    for case in group_by_name(declared, observed, memory, now=now):
+    cases = {case.name: case for case in group_by_name(declared, observed, memory, now=now)}
+    for case in cases.values():
         if not _considered(case, declared):
-            not_considered += sum(not owned.adopted for owned in case.jobs)
-        elif (decision := decide(case)).actions:
+            not_considered += len(case.own_jobs)
+        elif (decision := decide(case, cases.get(case.owner))).actions:
             decisions.append(decision)
     return Plan(decisions=tuple(decisions), not_considered=not_considered)
 
@@ -141,16 +146,18 @@ def _considered(case: Case, declared: Declared) -> bool:
     return declared.selected is None or (case.spec is not None and case.name in declared.selected)
 
 
-def decide(case: Case) -> Decision:
-    """Decide about one name."""
+def decide(case: Case, owner: Case | None = None) -> Decision:
+    """Decide about one name; `owner` is the name that owns the job of its work, if another one does."""
     rule = rule_for(case)
-    actions = rule.decide(case)
-    if rule.standing in WANTED_STANDINGS:
+    standing, actions = rule.standing, rule.decide(case)
+    if standing in WANTED_STANDINGS:
+        if owner is not None:
+            standing, actions = sharing.shared(case, standing, actions, decide(owner))
         actions += other_work.other_work(case)
     return Decision(
         name=case.name,
         spec=case.spec,
-        standing=rule.standing,
+        standing=standing,
         actions=actions,
         notes=tuple(notes(case, actions)),
     )
@@ -163,7 +170,7 @@ def rule_for(case: Case) -> Rule:
 
 def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     """Return notes that change nothing about the decision."""
-    if case.spec is None:
+    if case.spec is None or case.owner:
         return []
     found: list[str] = []
     for action in actions:

@@ -81,15 +81,16 @@ def readiness_by_name(
     return {it.name: readiness(it, held) for it in decisions if it.declared_at}
 
 
-def awaited(decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()) -> Mapping[str, str]:
-    """Return the jobs to wait for: job id to name. A hold without a job has none."""
-    return {
-        action.job.id: it.name
-        for it in decisions
-        if it.declared_at and readiness(it, held) is Readiness.RUNNING
-        for action in it.actions[:1]
-        if not isinstance(action, CreateDoc) and action.job is not None
-    }
+def awaited(
+    decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the jobs to wait for: job id to names. A hold without a job has none."""
+    found: dict[str, tuple[str, ...]] = {}
+    for it in decisions:
+        action, running = it.actions[0], it.declared_at and readiness(it, held) is Readiness.RUNNING
+        if running and not isinstance(action, CreateDoc) and action.job is not None:
+            found[action.job.id] = (*found.get(action.job.id, ()), it.name)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

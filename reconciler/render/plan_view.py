@@ -33,6 +33,7 @@ REASON_WORDS: Final = {
     "cancelled": "cancelled by hand, or by a run whose record is missing",
     "stopping": "it is being cancelled",
     "unsettled": "a create was sent and its outcome is not known yet",
+    "same_work": "same work",
     "failed": "",
     "partial": "",
 }

@@ -6,7 +6,7 @@ line.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
 from reconciler.ledger.memory import Memory, remember
-from reconciler.model import Declared, Observed, OwnedJob, Phase
+from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guards import GuardInput, guard_readings, refusals
@@ -122,10 +122,13 @@ def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
     """Return the commits from which live jobs were created, and the last job that belongs to each name."""
-    wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
+    wanting: dict[RunKey, list[str]] = defaultdict(list)
+    for spec in declared.specs:
+        for key in spec.run_keys:
+            wanting[key].append(spec.name)
     last: dict[str, OwnedJob] = {}
     for owned in sorted(observed.owned, key=lambda owned: owned.job.age_key):
-        last[wanted.get(owned.tags.run_key, owned.tags.name)] = owned
+        last |= dict.fromkeys(wanting.get(owned.tags.run_key, [owned.tags.name]), owned)
     live = (owned for owned in observed.owned if owned.phase is Phase.ACTIVE)
     return frozenset(owned.tags.source.commit for owned in (*last.values(), *live)) - {""}
 

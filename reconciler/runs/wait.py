@@ -61,8 +61,8 @@ class WaitState:
         return name_status.readiness_by_name(self.planned.document.decisions, self.held)
 
     @property
-    def awaited(self) -> Mapping[str, str]:
-        """The awaited jobs: job id to name."""
+    def awaited(self) -> Mapping[str, tuple[str, ...]]:
+        """The awaited jobs: job id to names."""
         return name_status.awaited(self.planned.document.decisions, self.held)
 
     @property
@@ -136,14 +136,15 @@ def _state_of(planned: PlannedRun, held: frozenset[str]) -> WaitState:
 def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job]:
     """Return the awaited jobs in their current state; none if a full plan is due."""
     ids: Collection[str] = state.awaited.keys()
-    if len(ids) < sum(readiness is Readiness.RUNNING for readiness in state.readiness.values()):
+    running = sum(readiness is Readiness.RUNNING for readiness in state.readiness.values())
+    if sum(map(len, state.awaited.values())) < running:
         return {}  # some name waits for something other than a job: room, or a create with an unknown outcome
     fresh = listing.newest(run, ids)
     ended = [job for job in fresh.values() if job.phase.ended]
     for job in ended:
         run.env.log(
             "job.ended",
-            name=state.awaited[job.id],
+            name=", ".join(state.awaited[job.id]),
             job_id=job.id,
             status=job.status,
             succeeded=job.succeeded_requests,

@@ -152,10 +152,9 @@ class _Loader:
                 if (problem := self._taken.register_name(document, name, line=line))
             }
             self.problems += clashes.values()
-            for spec in found.specs:
-                if spec.name not in clashes:
-                    self.problems += self._taken.register_work(document, spec)
-                    specs.append(spec)
+            usable = [spec for spec in found.specs if spec.name not in clashes]
+            self.problems += self._taken.register_work(document, usable)
+            specs += usable
         return specs
 
     def _read_defaults(self, path: str) -> None:

@@ -25,7 +25,9 @@ WORKFLOWS: Final = (
 """Relative to a repository's root; in the package, to `templates`."""
 SCHEMAS: Final = ("job", "defaults", "reconciler")
 _OF_A_SPEC: Final = re.compile(rb"""^["' {]*endpoint["']?:\s*["']?/v1/""", re.MULTILINE)
-IGNORED: Final = (".reconciler/",)
+IGNORED: Final = (".reconciler/", "plan.json")
+MAX_NEW_REQUESTS: Final = 10_000
+"""The budget of one plan that `init` writes: more than a first trial needs, less than a mistake in all old files."""
 ATTRIBUTES: Final = ("*.jsonl -text",)
 
 
@@ -79,6 +81,9 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
         "# yaml-language-server: $schema=schemas/reconciler.schema.json\n"
         "# Identifies your jobs. Set it before the first apply; changing it later resubmits everything.\n"
         f"project: {name}\n{folder}{ledger}"
+        "# Refuses a plan that submits more requests, such as after a new model in a long family of files.\n"
+        "# For one run, pass --max-new-requests to plan and apply. If your files are larger, raise it here.\n"
+        f"guards: {{max_new_requests: {MAX_NEW_REQUESTS}}}\n"
     )
     return Wanted("reconciler.yaml", text.encode())
 

@@ -1,8 +1,8 @@
-"""Check that no two specs have the same name, declare the same work or adopt the same job."""
+"""Check that no two specs have the same name or adopt the same job, and warn if they declare the same work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reconciler.errors import Problem
 from reconciler.model import JobSpec, RunKey
@@ -28,23 +28,28 @@ class UniquenessCheck:
         message = f"name: `{name}` is already declared at {first[0]}:{first[1]}"
         return document.problem(("name",), message, "rename one of them")
 
-    def register_work(self, document: Document, spec: JobSpec) -> Iterator[Problem]:
-        """Register the work of a spec and the job that it adopts; yield a problem if another spec has them."""
-        holder = self._work.setdefault(spec.run_key, spec)
-        if holder is not spec:
-            here, first = _describe(spec), _describe(holder)
+    def register_work(self, document: Document, specs: Sequence[JobSpec]) -> Iterator[Problem]:
+        """Register the work of a document's specs and the jobs that they adopt.
+
+        Yields:
+            A problem for a job that another spec adopts, and one warning about work that another spec declares.
+        """
+        shared = [
+            (spec, first)
+            for spec in specs
+            if (first := self._work.setdefault(spec.run_key, spec)) is not spec
+        ]
+        for spec, first in shared[:1]:
             work = "work" if spec.requests is None else pluralize(spec.requests, "request")
-            message = f"{spec.name}: this and {first} submit the same {work}"
-            hint = "change `rerun` in one of them, or remove one"
-            if spec.family and first.endswith(here.removeprefix(f"`{spec.name}`")):
-                hint = "remove one of two equal files; in a matrix, only {} make different work".format(
-                    "`endpoint`, `model`, `agent_id` and `rerun`"
-                )
-            yield document.problem(("name",), message, hint)
-        other = self._adopted.setdefault(spec.adopt.job, spec) if spec.adopt else spec
-        if other is not spec:
-            message = f"adopt: {_describe(other)} already adopts this job"
-            yield document.problem(("adopt", "job"), message, "remove one: only one spec can adopt a job")
+            more = f"; {pluralize(len(shared) - 1, 'more job')} of this spec do so too" if shared[1:] else ""
+            message = f"{spec.name}: this and {_describe(first)} submit the same {work}, so they share one job{more}"
+            hint = "this is fine for equal files; for a job of its own, change `rerun` in one of them"
+            yield document.problem(("name",), message, hint, warning=True)
+        for spec in specs:
+            other = self._adopted.setdefault(spec.adopt.job, spec) if spec.adopt else spec
+            if other is not spec:
+                message = f"adopt: {_describe(other)} already adopts this job"
+                yield document.problem(("adopt", "job"), message, "remove one: only one spec can adopt a job")
 
 
 def _describe(spec: JobSpec) -> str:

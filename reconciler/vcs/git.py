@@ -168,6 +168,10 @@ class Git:
         missing = frozenset(it for it in lost if self._git("cat-file", "-e", f"{it}^{{commit}}") is None)
         return Reach(missing=missing, unreachable=lost - missing)
 
+    def user_name(self) -> str:
+        """Return `user.name` of git's configuration, "" if there is none."""
+        return self._git("config", "user.name") or ""
+
     def export(self, commit: str, folder: Path) -> bool:
         """Write the project at a commit into a folder. Return False if git cannot."""
         import tarfile  # noqa: PLC0415 - few commands need it

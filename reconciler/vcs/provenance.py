@@ -8,7 +8,7 @@ cleaned, cut, and never part of an identity.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,13 +21,16 @@ _SCP: Final = re.compile(r"(?:[^@/]+@)?([^:/]{2,}):(?!//)(.+)")
 """`git@github.com:acme/shop.git`"""
 
 
-def detect_source(found: Checkout, origin: str, variables: Mapping[str, str]) -> Source:
+def detect_source(
+    found: Checkout, origin: str, variables: Mapping[str, str], person: Callable[[], str] = str
+) -> Source:
     """Return the source of a job: actor, commit, branch, repository and CI run.
 
     Args:
         found: the checkout, from git.
         origin: the URL of the repository's remote, "" if there is none.
         variables: the environment.
+        person: returns the name of the user, according to git or the operating system, if the variables have none.
     """
     if variables.get("GITHUB_ACTIONS") == "true" or variables.get("GITHUB_RUN_ID"):
         actor, branch, repository, run_url = _github(variables)
@@ -35,12 +38,12 @@ def detect_source(found: Checkout, origin: str, variables: Mapping[str, str]) ->
         actor, branch, repository, run_url = _gitlab(variables)
     else:
         actor, branch, repository, run_url = ("", "", "", "")
-    people = ("USER", "USERNAME")
+    people = (variables.get(name, "") for name in ("USER", "USERNAME"))
     return Source(
         commit=found.commit,
         dirty=found.dirty,
         branch=_cut(found.branch or branch),
-        actor=_cut(actor or next((variables[name] for name in people if variables.get(name)), "")),
+        actor=_cut(actor or next(filter(None, people), "") or person()),
         repository=_cut(repository or normalize_repository_url(origin)),
         run_url=clean(run_url),  # not cut: half of a URL is useless, so the tag omits it if it does not fit
     )

@@ -154,4 +154,4 @@ def _pending(job: Job, submitted: int | None) -> int:
     """Return how many requests of a job have no answer yet, as far as its total or its tags show."""
     if job.phase.ended:
         return 0
-    return max(0, (job.total_requests or submitted or 0) - job.completed_requests)
+    return max(0, max(job.total_requests, submitted or 0) - job.completed_requests)

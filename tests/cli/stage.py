@@ -167,7 +167,11 @@ class Stage:
         self.clock = START
         self.faults: list[Fault] = []
         self.random = random.Random(7)
-        self.environ: dict[str, str] = {"USER": "ada", "RECONCILER_SANDBOX": "1"}
+        self.environ: dict[str, str] = {
+            "USER": "ada",
+            "RECONCILER_SANDBOX": "1",
+            "RECONCILER_LOG_LEVEL": "info",
+        }
         self._ids = 0
         self.write("reconciler.yaml", "project: shop\n")
 

@@ -196,8 +196,9 @@ def test_job_that_does_not_exist_and_id_that_is_none_are_reported(
     assert "404" in missing.err
     assert "hint: check the id" in missing.err
     odd = stage.run("jobs", *verb, "../files")
-    assert (odd.code, odd.sent) == (1, [])
-    assert "'../files' is not an id" in odd.err
+    assert (odd.code, odd.writes) == (64, [])
+    assert [sent.path for sent in odd.sent] == [JOBS], "nothing but the list is read"
+    assert "no job of this project is named ../files, and no id begins with it" in odd.err
 
 
 def test_a_job_is_found_by_how_its_id_begins_where_that_is_enough(stage: Stage) -> None:
@@ -207,12 +208,57 @@ def test_a_job_is_found_by_how_its_id_begins_where_that_is_enough(stage: Stage) 
     first, second = (str(job["id"]) for job in stage.jobs())
     assert first in stage.run("jobs", "get", first[:8]).out
     none = stage.run("jobs", "get", "ffff")
-    assert (none.code, none.err.splitlines()[0]) == (64, "error: no job has an id that begins with ffff")
+    assert (none.code, none.err.splitlines()[0]) == (
+        64,
+        "error: no job of this project is named ffff, and no id begins with it",
+    )
     both = stage.run("jobs", "cancel", "0000", "--yes")
     assert (both.code, both.writes) == (64, [])
-    assert "2 jobs have an id that begins with 0000" in both.err
+    assert f"0000 means 2 jobs: {first} (QUEUED), {second} (QUEUED)" in both.err
     done = stage.run("jobs", "cancel", second[:8], second, "--yes")
     assert (done.code, done.out) == (0, f"{second} CANCELLATION_REQUESTED\n")
+
+
+def test_a_name_of_ours_means_its_live_job_to_cancel_and_its_newest_job_to_get(stage: Stage) -> None:
+    stage.spec("support-a", requests=500)
+    stage.spec("support-b", requests=500)
+    stage.run("apply", "--yes")
+    first = {str(job["name"]): str(job["id"]) for job in stage.jobs()}
+    assert first["support-b"] in stage.run("jobs", "get", "support-b").out
+    typo = stage.run("jobs", "cancel", "suport-b", "--yes")
+    assert (typo.code, typo.writes) == (64, [])
+    assert "hint: did you mean support-b?" in typo.err
+    done = stage.run("jobs", "cancel", "support-b", "--yes")
+    assert (done.code, done.out) == (0, f"{first['support-b']} CANCELLATION_REQUESTED\n")
+    assert stage.live() == ["support-a"]
+    stage.advance(60)
+    ended = stage.run("jobs", "cancel", "support-b", "--yes")
+    assert (ended.code, ended.writes) == (64, [])
+    assert f"no job named support-b is queued or running: the newest is {first['support-b']}" in ended.err
+
+
+def test_a_name_of_several_live_jobs_lists_them_and_cancels_none(stage: Stage) -> None:
+    stage.spec("twice", requests=500)
+    stage.run("apply", "--yes")
+    stage.spec("twice", requests=501, on_change="finish")
+    for file in (stage.root / ".reconciler").rglob("ledger.jsonl"):
+        file.unlink()
+    with stage.console() as client:  # another runner created the same name at the same time
+        (there,) = client.get(JOBS).json()["data"]
+        body = {key: there[key] for key in ("endpoint", "model", "metadata", "input_files")}
+        assert client.post(JOBS, json=body).status_code == 200
+    ids = [str(job["id"]) for job in stage.jobs()]
+    result = stage.run("jobs", "cancel", "twice", "--yes")
+    assert (result.code, result.writes) == (64, [])
+    assert f"twice means 2 jobs: {ids[0]} (QUEUED), {ids[1]} (" in result.err
+    assert "hint: pass the id of one" in result.err
+
+
+def test_a_name_of_another_project_is_not_a_name_of_ours(stage: Stage) -> None:
+    theirs = foreign(stage)
+    name = next(str(job["name"]) for job in stage.jobs() if job["id"] == theirs)
+    result = stage.run("jobs", "cancel", name, "--yes", "--foreign")
+    assert (result.code, result.writes) == (64, [])
 
 
 def test_cancel_by_hand_says_how_the_job_stands(stage: Stage) -> None:
@@ -537,7 +583,63 @@ def test_no_key_is_reported_with_where_it_comes_from(stage: Stage, words: tuple[
     result = stage.run(*words)
     assert (result.code, result.out, result.sent) == (1, "", [])
     assert result.err == (
-        "error: no API key\n  hint: set MISTRAL_API_KEY, or pass a file that contains the key with --api-key-file\n"
+        "error: no API key\n"
+        "  hint: set MISTRAL_API_KEY, or pass a file that contains the key with --api-key-file; "
+        "--sandbox needs no key\n"
+    )
+
+
+OTHER_CONFIG = (
+    "plan",
+    "status",
+    "validate",
+    "render",
+    "jobs list",
+    "history",
+    "wait",
+    "ledger show",
+    "doctor",
+)
+
+
+@pytest.mark.parametrize("words", OTHER_CONFIG)
+def test_the_environment_chooses_the_settings_as_the_option_does(stage: Stage, words: str) -> None:
+    stage.spec("one")
+    stage.write(
+        "dev/specs/two.yaml", (stage.root / "specs/one.yaml").read_text().replace('name: "one"', "name: two")
+    )
+    stage.lines("dev/specs/data/one.jsonl", 4)
+    config = stage.write("dev.yaml", "project: r-dev\nspecs: dev/specs\n")
+    by_option = stage.run(*words.split(), "--config", config.name)
+    stage.environ["RECONCILER_CONFIG"] = config.name
+    by_environment = stage.run(*words.split())
+    assert by_environment.code == by_option.code
+    assert by_environment.out == by_option.out.replace(" --config dev.yaml", "")
+    stage.environ["RECONCILER_CONFIG"] = "nowhere.yaml"
+    assert stage.run(*words.split()).code == 1
+    assert stage.run(*words.split(), "--config", config.name).out == by_option.out
+    stage.environ["RECONCILER_CONFIG"] = ""
+    if words in ("plan", "status", "validate", "render", "jobs list", "history"):
+        assert stage.run(*words.split()).out != by_environment.out
+
+
+def test_off_a_terminal_stderr_is_for_a_mail_of_cron(stage: Stage) -> None:
+    stage.spec("one")
+    stage.spec("broken", model="sandbox-refused")
+    del stage.environ["RECONCILER_LOG_LEVEL"]
+    quiet = stage.run("apply", "--yes", "--only", "one")
+    assert (quiet.code, quiet.err) == (0, "")
+    failed = stage.run("apply", "--yes", "--only", "broken")
+    assert {event["level"] for event in failed.events} <= {"warning", "error"}
+    assert "job.create_failed" in {event["event"] for event in failed.events}
+    stage.environ["RECONCILER_LOG_LEVEL"] = "INFO"
+    assert "plan.computed" in {event["event"] for event in stage.run("plan").events}
+    assert stage.run("plan", "--log-level", "error").err == ""
+    stage.environ["RECONCILER_LOG_LEVEL"] = "loud"
+    wrong = stage.run("plan")
+    assert (wrong.code, wrong.err) == (
+        64,
+        "error: RECONCILER_LOG_LEVEL is 'loud'\n  hint: use one of debug, info, warning, error\n",
     )
 
 

@@ -28,6 +28,32 @@ def test_examination_creates_nothing_and_finds_all_in_place(stage: Stage) -> Non
     assert details(result)["specs"] == "1 valid, 0 warnings"
 
 
+def test_without_a_key_the_rest_is_checked_and_the_report_says_what_was_not(stage: Stage) -> None:
+    stage.spec("tickets")
+    stage.environ.pop("RECONCILER_SANDBOX")
+    for argv in ((), ("--yes",)):
+        result = stage.run("doctor", "--format", "json", *argv)
+        assert (result.code, result.sent) == (1, [])
+        assert verdicts(result) == {
+            "git": "note",
+            "specs": "ok",
+            "host and key": "failed",
+            "clock": "note",
+            "list": "note",
+            "ledger": "ok",
+        }
+        assert details(result)["host and key"] == "no API key"
+        assert details(result)["list"] == "not checked: this needs the API key"
+    assert "hint: set MISTRAL_API_KEY" in stage.run("doctor").out
+
+
+def test_a_repository_without_a_commit_is_not_called_something_else(stage: Stage) -> None:
+    stage.spec("tickets")
+    assert "note     git                    not in a git repository" in stage.run("doctor").out
+    stage.git("init", "--quiet")
+    assert "note     git                    this repository has no commit yet" in stage.run("doctor").out
+
+
 def test_a_key_of_another_workspace_is_suspected(stage: Stage) -> None:
     stage.spec("tickets")
     stage.run("apply", "--yes")

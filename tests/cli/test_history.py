@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -452,3 +453,31 @@ def test_a_ledger_that_contradicts_itself_or_the_jobs_is_found(
     result = stage.run("history", "verify", "--format", "json")
     assert {check for check, _ in checks(result)} == found
     assert result.code == (6 if found else 0)
+
+
+def actor(stage: Stage, **more: object) -> str:
+    """Return who creates a job in a fresh project, according to its history."""
+    stage.spec("who")
+    stage.run("apply", "--yes", env=lambda env: dataclasses.replace(env, **more))  # type: ignore[arg-type]
+    (record,) = json.loads(stage.run("history", "--format", "json").out)["records"]
+    return str(record["actor"])
+
+
+@pytest.mark.parametrize(
+    ("environ", "configured", "expected"),
+    [
+        ({"USER": "ada"}, "Ada Newcomer", "ada"),
+        ({"USER": ""}, "Ada Newcomer", "Ada Newcomer"),
+        ({}, "Ada Newcomer", "Ada Newcomer"),
+        ({}, "", "root"),
+        ({"USERNAME": "grace"}, "Ada Newcomer", "grace"),
+    ],
+)
+def test_the_actor_is_the_user_else_gits_user_else_the_operating_systems(
+    stage: Stage, environ: dict[str, str], configured: str, expected: str
+) -> None:
+    stage.commit("nothing yet")
+    stage.git("config", "user.name", configured)
+    del stage.environ["USER"]
+    stage.environ |= environ
+    assert actor(stage, user=lambda: "root") == expected

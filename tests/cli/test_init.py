@@ -104,13 +104,51 @@ def test_a_newcomer_gets_from_init_to_a_plan_and_to_answers(bare: Stage) -> None
     assert "SUCCESS" in bare.run("status").out
 
 
+def test_a_new_model_in_a_long_family_asks_first(bare: Stage) -> None:
+    bare.run("init")
+    for night in range(1, 29):
+        bare.lines(f"specs/nights/2026-11-{night:02}.jsonl", 500, text=f"night {night}")
+    spec = (
+        "name: n-{{stem}}\nendpoint: /v1/chat/completions\nmodel: {}\nfor_each: {{files: [nights/*.jsonl]}}\n"
+    )
+    bare.write("specs/nightly.yaml", spec.format("mistral-small-latest"))
+    assert bare.run("apply", "--yes", "--max-new-requests", "none").code == 0
+    bare.advance(7200)
+    bare.write("specs/nightly.yaml", spec.format("mistral-large-latest"))
+    asked = bare.run("apply", "--yes")
+    assert (asked.code, asked.writes) == (3, [])
+    assert "refused by max_new_requests: the plan submits 14,000 requests, more than 10,000" in asked.out
+    assert "pass --max-new-requests" in asked.out
+    moved = "name: old-{{stem}}\nendpoint: /v1/chat/completions\nmodel: {}\nfor_each: {{files: [before/*.jsonl]}}\n"
+    (bare.root / "specs/nights").rename(bare.root / "specs/before")
+    bare.write("specs/before.yaml", moved.format("mistral-small-latest"))
+    bare.lines("specs/nights/2026-11-29.jsonl", 500, text="night 29")
+    tonight = bare.run("apply", "--yes")
+    assert tonight.code == 0
+    assert "1 to create · would submit 500 requests" in tonight.out
+
+
+def test_a_plan_that_is_saved_is_not_committed(bare: Stage) -> None:
+    bare.git("init", "--quiet")
+    bare.run("init")
+    bare.run("plan", "--sandbox", "-o", "plan.json")
+    assert bare.git("status", "--porcelain", "--", "plan.json") == ""
+
+
+def test_what_is_written_points_at_no_page_that_the_repository_lacks(bare: Stage) -> None:
+    bare.run("init")
+    for path, data in contents(bare.root).items():
+        for page in re.findall(r"[\w./-]+\.md\b", data.decode()):
+            assert (bare.root / page).exists(), f"{path} points at {page}"
+
+
 def test_a_second_run_changes_nothing_and_says_so(bare: Stage) -> None:
     bare.run("init")
     before = contents(bare.root)
     again = bare.run("init")
     assert again.code == 0
     assert contents(bare.root) == before
-    assert "  8 files in place already\n" in again.out
+    assert "  everything is in place already\n" in again.out
     assert not [line for line in again.out.splitlines() if line.startswith(("  +", "  ~", "  ="))]
 
 
@@ -125,7 +163,7 @@ def test_nothing_that_is_there_is_overwritten(bare: Stage) -> None:
         "reconciler.yaml": b"project: mine\nspecs: jobs\n",
         ".github/workflows/plan.yml": b"name: terraform\n",
         "schemas/job.schema.json": b"{}\n",
-        ".gitignore": b"*.pyc\r\n/.reconciler",
+        ".gitignore": b"*.pyc\r\n/.reconciler\r\nplan.json\r\n",
         ".gitattributes": b"*.png binary\r\n*.md text",
         "jobs/mine.yaml": b"name: mine\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\n"
         b"requests: [{custom_id: a, body: {messages: [{role: user, content: Hi}]}}]\n",
@@ -168,7 +206,7 @@ def test_nothing_is_written_through_a_link(bare: Stage, tmp_path: Path) -> None:
     assert [path.name for path in outside.iterdir()] == ["rc"]
     assert (outside / "rc").read_text() == "mine\n"
     assert done.out.count("its folder leads out of the project") == 3
-    assert "= .gitignore: it is not a regular file; add `.reconciler/` to it" in done.out
+    assert "= .gitignore: it is not a regular file; add `.reconciler/, plan.json` to it" in done.out
 
 
 @pytest.mark.parametrize(
@@ -185,7 +223,7 @@ def test_the_project_is_called_as_the_repository(bare: Stage, url: str, name: st
     bare.run("init")
     text = (bare.root / "reconciler.yaml").read_text()
     assert f"\nproject: {name}\n" in text
-    assert text.endswith("ledger: git\n")
+    assert "\nledger: git\n" in text
 
 
 def test_below_a_repositorys_root_no_workflows_are_written(bare: Stage) -> None:

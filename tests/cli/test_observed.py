@@ -83,7 +83,8 @@ def test_header_says_how_old_the_snapshot_is(seen: Stage) -> None:
     seen.advance(2 * 3600 + 5 * 60)
     result = keyless(seen, "plan", "--observed", "seen.json")
     assert "4 jobs in a snapshot, 2 h 5 min old, 3 from this project" in result.out
-    assert "reconciler plan --observed seen.json -o plan.json, then reconciler apply plan.json" in result.out
+    assert "follows exactly: reconciler plan --observed seen.json -o plan.json\n" in result.out
+    assert "asks" not in result.out, "without the snapshot, apply would plan something else"
     assert "in a snapshot, 2 h 5 min old" in keyless(
         seen, "plan", "--observed", "seen.json", "--format", "markdown"
     ).out  # fmt: skip

@@ -237,10 +237,21 @@ def test_a_result_file_that_is_not_there_just_after_the_end_is_asked_for_again(s
     assert "1 pulled" in stage.run("outputs", "pull").out
 
 
-def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("status", "path", "seconds"),
+    [
+        (404, "/v1/files/[^/]+", 2 * HOUR),
+        (410, "/v1/files/[^/]+", 2 * HOUR),
+        (410, "/v1/files/[^/]+/content", 2 * HOUR),
+        (410, "/v1/files/[^/]+", 60),
+    ],
+)
+def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(
+    stage: Stage, status: int, path: str, seconds: float
+) -> None:
     stage.spec("a")
-    ended(stage, seconds=2 * HOUR)
-    stage.faults = [Fault("GET", "/v1/files/[^/]+", 404, body=NOT_FOUND)]
+    ended(stage, seconds=seconds)
+    stage.faults = [Fault("GET", path, status, body=NOT_FOUND)]
     first = stage.run("outputs", "pull")
     assert first.code == 6
     assert "output.jsonl is missing" in first.out

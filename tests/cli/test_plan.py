@@ -238,8 +238,8 @@ def test_selection_is_said_and_the_next_command_selects_the_same(stage: Stage) -
     assert "1 spec selected; 2 jobs not considered" in result.out
     assert "two" not in result.out
     assert result.out.splitlines()[-1] == (
-        "To apply exactly what you have reviewed, save it: reconciler plan specs/one.yaml -o plan.json, "
-        "then reconciler apply plan.json"
+        "Not saved: `reconciler apply specs/one.yaml` plans again and asks. To save a plan that apply follows exactly: "
+        "reconciler plan specs/one.yaml -o plan.json"
     )
 
 
@@ -260,15 +260,21 @@ def test_next_command_that_a_plan_names_applies_exactly_that_plan(
 ) -> None:
     stage.spec("one")
     stage.spec("two")
-    planned = stage.run("plan", *argv)
-    last = planned.out.splitlines()[-1]
-    says, _, commands = last.partition(": ")
-    assert "To apply exactly" in says
-    for command in commands.split(", then "):
+
+    def follow(shown: str, promise: str) -> str:
+        says, _, command = shown.splitlines()[-1].rpartition(": ")
+        assert says.endswith(promise)
         words = [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', command)]
         assert words[0] == "reconciler"
         result = stage.run(*words[1:])
         assert result.code == 0, result.err
+        return result.out
+
+    shown = stage.run("plan", *argv).out
+    if "-o" not in argv:
+        shown = follow(shown, "plans again and asks. To save a plan that apply follows exactly")
+    assert stage.live() == []
+    follow(shown, "Saved. To apply exactly this plan")
     created = ["one"] if "specs/one.yaml" in argv else ["one", "two"]
     assert stage.live() == created
 
@@ -277,7 +283,8 @@ def test_no_next_command_is_named_where_a_guard_refuses(stage: Stage) -> None:
     stage.spec("one")
     result = stage.run("plan", "--max-new-requests", "2")
     assert "refused by max_new_requests: the plan submits 3 requests, more than 2" in result.out
-    assert "To apply exactly" not in result.out
+    assert result.code == 3
+    assert "Not saved" not in result.out
 
 
 HOSTILE = (

@@ -384,8 +384,8 @@ def test_plan_is_shown_where_there_is_no_key_no_config_no_specs_and_no_network(
         assert planned.out.removeprefix(result.out) in (
             "",
             (
-                "To apply exactly what you have reviewed, save it: reconciler plan -o plan.json, "
-                "then reconciler apply plan.json\n"
+                "Not saved: `reconciler apply` plans again and asks. "
+                "To save a plan that apply follows exactly: reconciler plan -o plan.json\n"
             ),
         )
 

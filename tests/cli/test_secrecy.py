@@ -86,7 +86,7 @@ def play(listener: Listener) -> None:
         assert failed.err
     stage.faults.clear()
     assert run("jobs", "cancel", listed[0]["id"], "--yes").code == 0
-    assert run("jobs", "get", "no-such-job").code == 1
+    assert run("jobs", "get", "no-such-job").code == 64
     assert run("doctor").code == 0
     assert run("ledger", "show", "--format", "jsonl").code == 0
     (stage.root / "specs/inline.yaml").unlink()

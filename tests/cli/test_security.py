@@ -81,7 +81,7 @@ ATTACKS = (
     Attack("read the environment", "field.yaml", spec("field", f"api_key: x\n{REQUESTS}"), "unknown field"),
     Attack("reach another path of the API", "path.yaml", spec("path", f"adopt: {{job: ../../files, work: x}}\n{REQUESTS}"), "not a job's id"),
     Attack("pass a name for another", "case.yaml", spec("Tickets", REQUESTS), "not a name"),
-    Attack("submit one work twice", "again.yaml", spec("again", REQUESTS) + "---\n" + spec("more", REQUESTS), "submit the same 1 request"),
+    Attack("submit one work twice", "again.yaml", spec("again", REQUESTS) + "---\n" + spec("more", REQUESTS), "submit the same 1 request, so they share one job"),
     Attack("hide lines in an input", "data/lines.jsonl", '{"custom_id": "a", "body": {}}\r{"custom_id": "b", "body": {}}\n', "data/lines.jsonl:1"),
 )  # fmt: skip
 """What `validate` refuses, in one run."""

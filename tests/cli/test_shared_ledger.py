@@ -165,6 +165,33 @@ def test_runner_that_was_overtaken_plans_again_and_creates_nothing_twice(team: T
     assert len(team.first.jobs()) == 1
 
 
+def test_a_remote_that_refuses_the_push_is_no_race_and_nothing_is_created(team: Team, tmp_path: Path) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    hook = tmp_path / "origin.git/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'error: GH013: Repository rule violations found' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    result = team.first.run("apply", "--yes")
+    assert (result.code, result.writes) == (1, [])
+    assert [sent.path for sent in result.sent] == ["/v1/batch/jobs"], "it does not plan again"
+    assert "a rule or a hook of the remote declines it: GH013: Repository rule violations found" in result.err
+    assert "hint: no job was created; ask the remote's administrator" in result.err
+    assert "other runners" not in result.err
+    doctor = team.first.run("doctor").out
+    assert (
+        "ledger push            origin accepts `git push --dry-run`, which asks neither its rules" in doctor
+    )
+
+
+def test_doctor_finds_a_remote_that_takes_no_push(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.git("config", "remote.origin.pushurl", "/nowhere.git")
+    doctor = team.first.run("doctor")
+    assert doctor.code == 1
+    assert "failed   ledger push            the ledger cannot be pushed: fatal: '/nowhere.git'" in doctor.out
+
+
 def test_lines_taken_from_the_shared_ledger_are_reported_without_the_api(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")

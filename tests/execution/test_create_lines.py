@@ -102,6 +102,8 @@ class Way:
     """Whether the ledger must keep the create open."""
 
 
+ASKS_TO_WAIT = "the API asks to wait until 2027-01-15T08:16:41Z (200 s)"
+
 WAYS: Final = {
     "it is answered": Way(fates=(ANSWERED,), lines=("claimed a", "intended a", "created a")),
     "the API refuses it": Way(
@@ -142,8 +144,12 @@ WAYS: Final = {
         fates=(busy(1), ANSWERED), lines=("claimed a", "intended a", "intended a", "created a")
     ),
     "the API is always busy": Way(
-        fates=(busy(1),) * 50,
-        lines=("claimed a", *("intended a",) * 5, "refused a: 429 (5 attempts)"),
+        fates=(busy(200),) * 50,
+        lines=(
+            "claimed a",
+            *("intended a",) * 5,
+            f"refused a: 429 (5 attempts; {ASKS_TO_WAIT}, and this run may not take so long)",
+        ),
     ),
     "the API is busy, and the run is asked to stop": Way(
         fates=(busy(1), ANSWERED),

@@ -383,6 +383,7 @@ def run_in(
         retrier=Retrier(
             RetryPolicy(deadline_seconds=limits.deadline_seconds),
             rng=random.Random(1),
+            now=env.now,
             monotonic=env.monotonic,
             sleep=env.sleep,
         ),

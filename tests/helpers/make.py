@@ -129,6 +129,7 @@ class JobFacts(TypedDict, total=False):
     completed_requests: int
     succeeded_requests: int
     failed_requests: int
+    output_file: str | None
 
 
 class Written(JobFacts, total=False):
@@ -271,8 +272,10 @@ def created(of: JobSpec, job_id: str, *, at: float = NOW, attempt: int = 1) -> C
     return CreateConfirmed(at=at, run_id="r1", op=op_of(job_id), **about)
 
 
-def ended(of: JobSpec, job_id: str, phase: Phase, *, at: float = NOW, attempt: int = 1) -> Ended:
-    about = job_facts(owned(of, job_id, phase, attempt=attempt))
+def ended(
+    of: JobSpec, job_id: str, phase: Phase, *, at: float = NOW, attempt: int = 1, **more: Unpack[JobFacts]
+) -> Ended:
+    about = job_facts(owned(of, job_id, phase, attempt=attempt, **more))
     return Ended(at=at, run_id="r1", **about)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line, job_facts
-from reconciler.model import Job, JobSpec, Observed, OwnedJob, Phase, RunKey, tags
+from reconciler.model import Job, JobSpec, Observed, OwnedJob, Phase, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Cancel, Create, Plan
 
@@ -95,10 +95,7 @@ def worlds() -> st.SearchStrategy[World]:
 
 
 def a_world(dice: Dice) -> World:
-    specs: dict[RunKey, JobSpec] = {}
-    for name in NAMES[: dice.pick(1, 2, 3, 3, 0)]:
-        it = an_adopt(dice, a_spec(dice, name))
-        specs.setdefault(it.run_key, it)
+    specs = [an_adopt(dice, a_spec(dice, name)) for name in NAMES[: dice.pick(1, 2, 3, 3, 0)]]
     jobs = tuple(a_job(dice, f"j{at}") for at in range(dice.pick(0, 1, 2, 3, 4, 5, 6)))
     lines = [line for it in jobs for line in remembered(dice, it)]
     lost = [f"g{at}" for at in range(dice.pick(0, 0, 1, 2))]
@@ -108,7 +105,7 @@ def a_world(dice: Dice) -> World:
         if dice.pick(False, False, False, True):
             lines.append(intended(dice.work("a"), op, at=NOW - dice.pick(90, 60, 59, 0)))
     return World(
-        specs=tuple(specs.values()),
+        specs=tuple(specs),
         jobs=jobs,
         lines=tuple(lines),
         gone=frozenset(lost),

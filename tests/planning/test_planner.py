@@ -835,6 +835,40 @@ FAILURES = {
         jobs=(job(A, "j1", FAILED, succeeded_requests=5), job(A, "j2", FAILED, attempt=2)),
         expected={"a": ("hold j1 partial!",)},
     ),
+    "a failure with an output file is not retried, whatever its counters say": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED, output_file="f1"),),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "a timeout with an output file is not retried, whatever its counters say": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", TIMED_OUT, output_file="f1", total_requests=0),),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "a failure that had an output file is not retried once its record is gone": Row(
+        specs=(TWICE,),
+        memory=memory(created(A, "j1"), ended(A, "j1", FAILED, output_file="f1")),
+        gone=("j1",),
+        expected={"a": ("hold - partial!",)},
+    ),
+    "a failure that had answers is not retried once its record is gone": Row(
+        specs=(TWICE,),
+        memory=memory(ended(A, "j1", TIMED_OUT, succeeded_requests=2)),
+        gone=("j1",),
+        expected={"a": ("hold - partial!",)},
+    ),
+    "a failure that had answers is not retried if its record shows none later": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", FAILED),),
+        memory=memory(ended(A, "j1", FAILED, succeeded_requests=2)),
+        expected={"a": ("hold - partial!",)},
+    ),
+    "a failure that had only errors is retried once its record is gone": Row(
+        specs=(TWICE,),
+        memory=memory(created(A, "j1"), ended(A, "j1", FAILED, failed_requests=2)),
+        gone=("j1",),
+        expected={"a": ("create retry 2",)},
+    ),
     "a failure whose every answer failed is retried": Row(
         specs=(TWICE,),
         jobs=(job(A, "j1", FAILED, failed_requests=9, completed_requests=9),),
@@ -1013,7 +1047,7 @@ def test_the_table_reaches_every_reason() -> None:
         for said in row.expected.values()
         for word in " ".join(said).split()
     }
-    assert set(Reason) - {Reason.QUOTA} <= reached, "the quota has tests of its own"
+    assert set(Reason) - {Reason.QUOTA, Reason.SAME_WORK} <= reached, "these have tests of their own"
 
 
 def test_the_table_reaches_every_rule() -> None:

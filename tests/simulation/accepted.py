@@ -29,12 +29,17 @@ class Accepted:
 
     @property
     def spec(self) -> JobSpec | None:
-        """The spec of the run's checkout that wants the job's work."""
+        """The spec of the run's checkout that wants the job's work; of several, the one that the job is named after."""
         return self.wanting(self.job)
 
     def wanting(self, job: CreatedJob) -> JobSpec | None:
-        """Return the spec of the run's checkout that wants a job's work."""
-        return next((spec for spec in self.by.declared.specs if job.key in spec.run_keys), None)
+        """Return the spec of the run's checkout that wants a job's work; of several, the one of the job's name."""
+        found = self.all_wanting(job)
+        return next((spec for spec in found if spec.name == job.name), found[0] if found else None)
+
+    def all_wanting(self, job: CreatedJob) -> list[JobSpec]:
+        """Return the specs of the run's checkout that want a job's work."""
+        return [spec for spec in self.by.declared.specs if job.key in spec.run_keys]
 
     def selected(self, name: str) -> bool:
         """Whether the run was to look at a name."""

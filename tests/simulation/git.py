@@ -219,11 +219,10 @@ EDITS: Final[tuple[Edit, ...]] = (
 
 
 def _tidy(specs: list[JobSpec]) -> Specs:
-    """Let names, run keys and adopted jobs be unique, as the loader demands."""
+    """Let names and adopted jobs be unique, as the loader demands. Specs with the same work share a job."""
     names: dict[str, JobSpec] = {}
     for spec in specs:
         if spec.adopt and spec.adopt.job in {it.adopt.job for it in names.values() if it.adopt}:
             continue
-        if spec.name not in names and spec.run_key not in {other.run_key for other in names.values()}:
-            names[spec.name] = spec
+        names.setdefault(spec.name, spec)
     return tuple(names[name] for name in sorted(names))

@@ -15,7 +15,8 @@ from typing import cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import ConflictError, SharedLedger
+from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
 from reconciler.ledger.replicated import ReplicatedLedger
 from tests.simulation.process import Process

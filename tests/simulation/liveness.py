@@ -174,12 +174,16 @@ def _something_wrong(end: End, name: str) -> bool:
 
 
 def _not_failed_enough(end: End, spec: JobSpec, name: str) -> Iterator[str]:
-    """A spec is held as failed where no attempt is left, or where its failure is none that it wants repeated."""
+    """A spec is held as failed where no attempt is left, or where its failure is none that it wants repeated.
+
+    Of several specs with the same work one decides for all.
+    """
     ends = _ends(end, spec)
     failed = [(job, how) for job, how in ends if how in FAILED]
     spent = max((len(failed), *(job.attempt for job, _ in failed)))
     phases = {Phase.FAILED if how is Status.FAILED else Phase.TIMED_OUT for _, how in failed}
-    if spent < spec.retry.max_attempts and phases <= spec.retry.on:
+    alike = (it.retry for it in end.situation.declared.specs if it.run_key == spec.run_key)
+    if all(spent < retry.max_attempts and phases <= retry.on for retry in alike):
         yield f"{name} is held as failed after {spent} of {spec.retry.max_attempts} attempts"
 
 

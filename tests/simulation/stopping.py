@@ -80,18 +80,19 @@ def of_twins_the_oldest_stays(cancel: Accepted) -> Iterator[str]:
 
 def what_is_wanted_is_not_cancelled(cancel: Accepted) -> Iterator[str]:
     """Work that the checkout declares is cancelled as suspended or as a duplicate, for no other reason."""
-    spec, job = cancel.spec, cancel.job
-    if spec is None or job.altered or job.id in cancel.by.misled or cancel.reason == "duplicate":
+    job = cancel.job
+    if job.altered or job.id in cancel.by.misled or cancel.reason == "duplicate":
         return
-    if not (spec.suspend and cancel.reason == "suspended"):
-        yield f"{spec.name} wants it"
+    for spec in cancel.all_wanting(job):
+        if not (spec.suspend and cancel.reason == "suspended"):
+            yield f"{spec.name} wants it"
 
 
 def what_is_not_selected_is_left_alone(cancel: Accepted) -> Iterator[str]:
     """A cancel is of a job whose name, or whose spec's name, was selected."""
-    name = cancel.spec.name if cancel.spec else cancel.job.name
-    if not cancel.selected(name) and cancel.job.id not in cancel.by.misled:
-        yield f"{name} is not selected"
+    names = [spec.name for spec in cancel.all_wanting(cancel.job)] or [cancel.job.name]
+    if not any(map(cancel.selected, names)) and cancel.job.id not in cancel.by.misled:
+        yield f"{names[0]} is not selected"
 
 
 PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (

@@ -123,8 +123,9 @@ class Tool:
         self._world = process.world(Watched(ledger, record))
         self._limits = limits
         self._retrier = Retrier(
-            RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
+            RetryPolicy(deadline_seconds=limits.deadline_seconds, long_lived=lasting),
             rng=process.dice,
+            now=process.now,
             monotonic=process.monotonic,
             sleep=process.sleep,
         )

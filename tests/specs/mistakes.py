@@ -135,11 +135,6 @@ MISTAKES: Final = (
         "…:1:7",
         "name: `good-000` is already declared at specs/good-000.yaml:1",
     ),
-    Mistake(
-        spec(name="NAME", rerun="r-good-001"),
-        "…:1:7",
-        "NAME: this and `good-001` (specs/good-001.yaml:1) submit the same 1 request",
-    ),
 )
 
 

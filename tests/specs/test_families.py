@@ -208,10 +208,15 @@ class TestMistakes:
         found = said(tmp_path, {"a.yaml": text, **nights("1", "2")})
         assert [it[:2] for it in found] == [(f"specs/a.yaml:{where}", message)]
 
-    def test_equal_files_would_create_the_same_twice(self, tmp_path: Path) -> None:
-        ((_, message, hint),) = said(tmp_path, {"a.yaml": NIGHTLY, "n/1.jsonl": LINE, "n/2.jsonl": LINE})
-        assert message == "nightly-2: this and `nightly-1` (specs/a.yaml:1) submit the same 1 request"
-        assert hint.startswith("remove one of two equal files")
+    def test_equal_files_share_one_job_and_are_named_once(self, tmp_path: Path) -> None:
+        nights = {f"n/{number}.jsonl": LINE for number in range(1, 5)}
+        found = loaded(tmp_path, {"a.yaml": NIGHTLY, **nights})
+        assert len(found.specs) == 4
+        assert found.warnings[0].message == (
+            "nightly-2: this and `nightly-1` (specs/a.yaml:1) submit the same 1 request, so they share one job; "
+            "2 more jobs of this spec do so too"
+        )
+        assert sum("share one job" in it.message for it in found.warnings) == 1
 
     def test_too_many_jobs_are_refused_before_they_are_made(self, tmp_path: Path) -> None:
         text = spec(name="x-{rerun}", matrix="{rerun: [1, 2, 3], timeout_hours: [1, 2]}")

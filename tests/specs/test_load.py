@@ -226,16 +226,20 @@ def test_one_name_twice_names_both_places_ignoring_case(tmp_path: Path) -> None:
 
 
 def test_one_piece_of_work_twice_names_both_and_what_to_do(tmp_path: Path) -> None:
-    (problem,) = problems(tmp_path, {"a.yaml": SPEC, "b.yaml": f"\n{spec(name='two', metadata='{a: b}')}"})
+    found = loaded(tmp_path, {"a.yaml": SPEC, "b.yaml": f"\n{spec(name='two', metadata='{a: b}')}"})
+    (problem,) = found.warnings
+    assert [it.name for it in found.specs] == ["one", "two"]
     assert problem.where == "specs/b.yaml:2:7"
-    assert problem.message == "two: this and `one` (specs/a.yaml:1) submit the same 1 request"
-    assert problem.hint == "change `rerun` in one of them, or remove one"
+    assert problem.message == (
+        "two: this and `one` (specs/a.yaml:1) submit the same 1 request, so they share one job"
+    )
+    assert problem.hint == "this is fine for equal files; for a job of its own, change `rerun` in one of them"
 
 
 def test_uploaded_work_twice_is_reported_without_a_number(tmp_path: Path) -> None:
     files = {"a.yaml": spec(input_files=f"[{ID}]"), "b.yaml": spec(name="two", input_files=f"[{ID.upper()}]")}
-    (problem,) = problems(tmp_path, files)
-    assert problem.message == "two: this and `one` (specs/a.yaml:1) submit the same work"
+    messages = [it.message for it in loaded(tmp_path, files).warnings]
+    assert "two: this and `one` (specs/a.yaml:1) submit the same work, so they share one job" in messages
 
 
 def test_an_id_named_twice_is_a_problem(tmp_path: Path) -> None:

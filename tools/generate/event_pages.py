@@ -18,7 +18,8 @@ A run writes one event per unit of work to stderr: as readable text on a termina
 line. `--log-format console` and `--log-format json` select the format. stdout contains the command's output and never
 an event.
 
-- `--log-level` is the minimum level that stderr shows.
+- `--log-level`, or `RECONCILER_LOG_LEVEL`, is the minimum level that stderr shows: `warning` by default, so that the
+  mail of a cron job shows what went wrong, and `info` in the GitHub action.
 - `--log-file FILE` also appends JSON lines of every level to a file, one event per line, for `jq` or any log
   collector.
 - The console format omits the fields of the run (`run_id`, `project`, `commit`), which are the same on every line, and

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.model import Phase
-from reconciler.planning import planner
+from reconciler.planning import planner, sharing
 from reconciler.planning.actions import Reason
 from reconciler.planning.rules import other_work
 from tools.generate import markdown
@@ -43,6 +43,16 @@ key: the digest of endpoint, model and inputs, and `rerun`. "By us" means that t
 cancel while the job was running, or, for a job that the ledger does not know, that the tags of its replacement name it.
 A cancel as `duplicate` never counts as one. *At rest* means that no job of the work is live or has succeeded, and no
 create of it may still take effect; *accounted for*, that in addition the end of every known job of it is explained.
+"""
+
+_SHARED: Final = """\
+## Several specs with the same work
+
+Two specs declare the same work if endpoint, model, inputs and `rerun` are equal, for example two files of a family
+with equal content. They share one job, and the work is submitted once. One spec owns the job: the spec whose name the
+job has (of several jobs, the one that succeeded, else the oldest that runs, else the newest), or the first by name. A
+suspended spec owns a job only if all of them are suspended. The owner's `retry` and `on_change` apply. If the owner is
+removed, the next spec owns the job, and nothing is submitted or cancelled.
 """
 
 _QUOTA: Final = """\
@@ -83,7 +93,9 @@ def page() -> str:
             ),
         )
     ]
-    beside = markdown.table(["case", "outcome"], [[other_work.CASE, other_work.OUTCOME]])
+    beside, shared = (
+        markdown.table(["case", "outcome"], [[it.CASE, it.OUTCOME]]) for it in (other_work, sharing)
+    )
     reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", it.explanation] for it in Reason))
     return markdown.page(
         _INTRODUCTION,
@@ -91,11 +103,13 @@ def page() -> str:
         *parts,
         f"## {_BESIDE}",
         beside,
+        _SHARED,
+        shared,
         _QUOTA,
         _REASONS,
         reasons,
         _ATTENTION,
-        source="`reconciler/planning/` (`planner.py`, `rules/`, `quota.py` and `actions.py`)",
+        source="`reconciler/planning/` (`planner.py`, `rules/`, `sharing.py`, `quota.py` and `actions.py`)",
     )
 
 
@@ -103,7 +117,8 @@ def table() -> str:
     """Return the table of cases and outcomes for the planner's docstring."""
     lines = []
     parts = [[(rule.case, rule.outcome) for rule in part] for part in planner.TABLE]
-    for number, part in enumerate((*parts, [(other_work.CASE, other_work.OUTCOME)])):
+    beside = [[(it.CASE, it.OUTCOME)] for it in (other_work, sharing)]
+    for number, part in enumerate((*parts, *beside)):
         for case, outcome in part:
             lines += textwrap.wrap(f"{number}  {case}", 100, subsequent_indent="   ")
             lines += textwrap.wrap(outcome, 100, initial_indent="     -> ", subsequent_indent="        ")

@@ -55,7 +55,7 @@ def apply(
     """
     from reconciler.api.client import Writer
     from reconciler.cli.commands.show import read_plan
-    from reconciler.cli.output.comment import telling_errors
+    from reconciler.cli.output.comment import reporting_errors
     from reconciler.cli.session.apply_flow import ApplyFlow
     from reconciler.cli.session.apply_wait import RoundReporter
     from reconciler.cli.session.load_declared import load_declared, select_saved
@@ -66,8 +66,8 @@ def apply(
     if timeout is not None and not wait:
         raise UsageError("--timeout has no effect without --wait", hint="add --wait")
     file = plan_file(env.cwd, selection)
-    telling = partial(telling_errors, env, output, what="apply")
-    with telling():
+    reporting = partial(reporting_errors, env, output, what="apply")
+    with reporting():
         saved = read_plan(env.cwd, file) if file else None
     ask = not yes and saved is None
     if ask and not env.terminal("stdin"):
@@ -76,7 +76,7 @@ def apply(
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     opened = partial(open_run, Writer, without_deadline=True) if wait else writing
-    with telling(), interrupts(env) as interrupted, opened(common, env, overrides) as run:
+    with reporting(), interrupts(env) as interrupted, opened(common, env, overrides) as run:
         declaration = select_saved(saved, load_declared(run)) if saved else load_declared(run, selection)
         applying = ApplyFlow(
             run=run,

@@ -75,14 +75,7 @@ def plan(job: GithubJob) -> int:
     own = (pull["head"].get("repo") or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if own and comment.exists():
         write(job, number, comment.read_text(encoding="utf-8"), about=str(pull["head"]["sha"]))
-    return code or (ExitCode.GUARD if refused(file) else ExitCode.OK)
-
-
-def refused(file: Path) -> bool:
-    """Whether guards refuse a saved plan: it could be merged but not applied."""
-    from reconciler.plans import plan_file
-
-    return bool(plan_file.decode(file.read_bytes()).guards)
+    return code
 
 
 def apply(job: GithubJob) -> int:
@@ -176,12 +169,11 @@ def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -
     from reconciler.cli import main
 
     until = f"{job.env.random.getrandbits(128):032x}"
-    config = job.environ.get("RECONCILER_CONFIG", "")
     env = replace(job.env, environ=environment(job, key=key))
     kept = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     write_stdout(f"::stop-commands::{until}\n")
     with redirect_stdout(kept):
-        code = main.run([*words, *(["--config", config] if config else [])], env)
+        code = main.run(words, env)
     kept.flush()
     text = kept.buffer.getvalue()
     write_stdout(b"" if annotated else text)

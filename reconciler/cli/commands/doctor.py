@@ -26,31 +26,37 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_obj
 def doctor(env: Environment, *, yes: bool, model: str, form: str, common: options.Common) -> int:
-    """Check key, host, clock, git and ledger, without creating jobs.
+    """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest.
 
     With --yes, create a job of one request, cancel it, and report API behaviour that is undocumented. Please attach
     that report to bug reports.
     """
+    from reconciler.api.key import ApiKeyError
     from reconciler.cli.session.session import reading, writing
     from reconciler.runs import doctor as checks
 
     last_request = checks.LastRequest()
     found: list[CheckResult] = []
-    if yes:
-        with writing(common, env, on_request=last_request) as run:
-            found += [*surroundings(run), *checks.examine(run, last_request)]
-            found += checks.experiment(run, last_request, model=model)
-            target = run.target.host
-    else:
-        with reading(common, env, on_request=last_request) as reader:
-            found += [*surroundings(reader), *checks.examine(reader, last_request)]
+    try:
+        if yes:
+            with writing(common, env, on_request=last_request) as run:
+                found += [*surroundings(run), *checks.examine(run, last_request)]
+                found += checks.experiment(run, last_request, model=model)
+                target = run.target.host
+        else:
+            with reading(common, env, on_request=last_request) as reader:
+                found += [*surroundings(reader), *checks.examine(reader, last_request)]
+                target = reader.target.host
+    except ApiKeyError as error:
+        with reading(common, env, offline=True) as reader:
+            found += [*surroundings(reader), *checks.examine_without_key(reader, error)]
             target = reader.target.host
     write(found, target, form=form)
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
 
 
 def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
-    """Check git, leftover git lock files, and the specs."""
+    """Check git, leftover git lock files, pushes of the shared ledger, and the specs."""
     from reconciler.cli.session.target import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
@@ -60,10 +66,19 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.CheckResult("specs", "ok", result)
 
+    shared = shared_ledger(run.project, run.target, run.env)
+
     def locks() -> Iterator[CheckResult]:
-        shared = shared_ledger(run.project, run.target, run.env)
         for lock in shared.locks() if shared else ():
             yield checks.CheckResult("git lock", "warning", lock.description, lock.hint)
+
+    def push() -> Iterator[CheckResult]:
+        if shared and run.checkout.commit:
+            shared.check_push()
+            accepts = (
+                f"{shared.remote} accepts `git push --dry-run`, which asks neither its rules nor its hooks"
+            )
+            yield checks.CheckResult("ledger push", "ok", accepts)
 
     checkout = run.checkout
     if shutil.which("git") is None:
@@ -74,7 +89,9 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
             "without git, jobs record no commit, and jobs that record one are never cancelled",
         )
     elif not checkout.commit:
-        yield checks.CheckResult("git", "note", "not a git checkout: jobs record no commit")
+        inside = run.env.git(run.project.root).toplevel() is not None
+        what = "this repository has no commit yet" if inside else "not in a git repository"
+        yield checks.CheckResult("git", "note", f"{what}: jobs record no commit")
     elif checkout.shallow:
         yield checks.CheckResult(
             "git",
@@ -86,6 +103,7 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
         state = "uncommitted changes" if checkout.dirty else "clean"
         yield checks.CheckResult("git", "ok", f"{checkout.commit[:7]}, {state}")
     yield from checks.guarded("git lock", locks)
+    yield from checks.guarded("ledger push", push)
     yield from checks.guarded("specs", specs)
 
 

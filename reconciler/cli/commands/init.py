@@ -33,13 +33,12 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
 
     Existing files are not overwritten; files that differ are listed. A second run changes nothing.
     """
-    from reconciler.cli.session.target import open_project
+    from reconciler.cli.session.target import config_file, open_project
     from reconciler.specs import scaffold
     from reconciler.specs.project import find
-    from reconciler.text.plural import pluralize
     from reconciler.text.sanitize import clean
 
-    found = env.cwd / common.config if common.config else find(env.cwd)
+    found = config_file(env, common.config) or find(env.cwd)
     root = found.parent if found else env.cwd
     git = env.git(root)
     top = git.toplevel()
@@ -75,8 +74,8 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
         write_stdout(
             clean(f"  = no workflows: {project.root} is not the root of the repository, {top}") + "\n"
         )
-    same = sum(it.did == "kept" and not it.why for it in (*done, *rest))
-    write_stdout(f"  {pluralize(same, 'file')} in place already\n" if same else "")
+    if all(it.did == "kept" and not it.why for it in (*done, *rest)):
+        write_stdout("  everything is in place already\n")
     steps = next_steps(project, adopted=from_workspace, in_git=top is not None, workflows=with_workflows)
     write_stdout("".join(f"{line}\n" for line in steps))
     return ExitCode.OK

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,12 +14,9 @@ from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader, Writer
-    from reconciler.context import ApiT, RunContext
+    from reconciler.context import RunContext
     from reconciler.environment import Environment
     from reconciler.model import Job
-
-_BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
-"""A prefix of a job's id, which is a UUID; tables show eight characters."""
 
 
 @click.group()
@@ -110,24 +105,28 @@ def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
 
 
 @jobs.command()
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID|NAME")
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
 def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> int:
-    """Show everything the API reports about a job. A unique prefix of the ID is enough."""
+    """Show everything the API reports about a job.
+
+    A unique prefix of the ID is enough. NAME means the newest job of a name of this project.
+    """
     from reconciler.cli.output.listed_jobs import job_text, listed
+    from reconciler.cli.session.find_jobs import find_jobs
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import pretty
 
     with reading(common, env) as run:
-        (job,) = map(listed, by_ids(run, (job_id,)))
+        (job,) = map(listed, find_jobs(run, (job_id,)))
     write_stdout(pretty(job) if form == "json" else job_text(job))
     return ExitCode.OK
 
 
 @jobs.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("job_ids", metavar="ID|NAME...", nargs=-1, required=True)
 @options.yes
 @click.option("--foreign", is_flag=True, help="Allow cancelling a job that is not from this project.")
 @options.common
@@ -137,8 +136,9 @@ def cancel(
 ) -> int:
     """Cancel jobs. A job cancelled this way is not submitted again until its `rerun` changes.
 
-    A unique prefix of the ID is enough.
+    A unique prefix of the ID is enough. NAME means the queued or running job of a name of this project.
     """
+    from reconciler.cli.session.find_jobs import find_jobs
     from reconciler.cli.session.session import writing
     from reconciler.cli.session.signals import interrupts
     from reconciler.text.sanitize import clean
@@ -146,10 +146,10 @@ def cancel(
     if not yes and not env.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
     with interrupts(env) as interrupted, writing(common, env) as run:
-        found = by_ids(run, tuple(dict.fromkeys(job_ids)))
+        found = find_jobs(run, job_ids, live=True)
         for job in found:
             check_owner(job, run.target.project, foreign=foreign)
-        if not yes and not options.confirmed(clean(f"Cancel {', '.join(job.id for job in found)}?")):
+        if not yes and not options.confirmed(clean(f"Cancel {', '.join(map(shown, found))}?")):
             write_stdout("Nothing was done.\n")
             return ExitCode.OK
         interrupted.enter_graceful_shutdown()
@@ -158,28 +158,10 @@ def cancel(
     return first_that_holds({ok} | interrupted.codes)
 
 
-def by_ids(run: RunContext[ApiT], ids: Sequence[str]) -> list[Job]:
-    """Return jobs by their ids or by prefixes of ids, as tables show them.
-
-    Raises:
-        UsageError: no id has such a prefix, or several have it.
-        ApiError: a job could not be read.
-    """
-    from reconciler.text.plural import pluralize
-    from reconciler.workspace import listing
-
-    beginnings = [it for it in ids if _BEGINNING.fullmatch(it)]
-    there = listing.list_all(run) if beginnings else ()
-    found = {}
-    for it in beginnings:
-        like = [job for job in there if job.id.startswith(it)]
-        if len(like) != 1:
-            problem = "no job has" if not like else f"{pluralize(len(like), 'job')} have"
-            raise UsageError(
-                f"{problem} an id that begins with {it}", hint="list the ids: reconciler jobs list --all"
-            )
-        found[it] = like[0]
-    return list({job.id: job for job in (found.get(it) or run.api.get_job(it) for it in ids)}.values())
+def shown(job: Job) -> str:
+    """Return a job's id, and its name if it has one."""
+    name = job.metadata.get("reconciler.name")
+    return f"{name} ({job.id})" if name else job.id
 
 
 def check_owner(job: Job, project: str, *, foreign: bool) -> None:

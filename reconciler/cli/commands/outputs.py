@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.api.client import Reader
     from reconciler.context import RunContext
     from reconciler.environment import Environment
-    from reconciler.model import JobSpec, OwnedJob
+    from reconciler.model import JobSpec, OwnedJob, RunKey
     from reconciler.results.pull import Puller
     from reconciler.results.store import ResultStore
 
@@ -94,31 +95,31 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     Raises:
         UsageError: no job has such a name.
     """
-    from reconciler.planning import adoption
-    from reconciler.text.suggest import nearest
+    from reconciler.planning import adoption, sharing
+    from reconciler.text.suggest import nearest, some
     from reconciler.workspace import listing, observe
 
     jobs = listing.list_all(run)
     adopted = adoption.adopted_ids(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
     owned = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
-    now = {key: spec.name for spec in specs for key in spec.run_keys}
+    now: dict[RunKey, set[str]] = defaultdict(set)
+    for spec in specs:
+        now[spec.run_key].add(spec.name)
     known = {spec.name for spec in specs} | {each.tags.name for each in owned}
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):
             near = nearest(name, sorted(known))
             raise UsageError(f"no job is called {name}", hint=f"did you mean {near}?" if near else "")
+
+    def asked_for(name: str) -> bool:
+        return not names or any(fnmatchcase(name, glob) for glob in names)
+
+    for owner, others in sharing.sharers(specs, owned).items():
+        if shown := [name for name in others if asked_for(name)]:
+            write_stderr(f"note: {some(shown)}: same work as {owner}, whose results are theirs too")
     return sorted(
-        (
-            each
-            for each in owned
-            if not names
-            or any(
-                fnmatchcase(name, glob)
-                for name in {each.tags.name, now.get(each.tags.run_key, each.tags.name)}
-                for glob in names
-            )
-        ),
+        (it for it in owned if any(map(asked_for, {it.tags.name, *now[it.tags.run_key]}))),
         key=lambda each: (each.tags.name, each.job.age_key),
     )
 

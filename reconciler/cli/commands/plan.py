@@ -50,9 +50,10 @@ def plan(
     """Show what apply would do, and why.
 
     SPECS, files or folders below the spec root, --only and --exclude select what is considered; other jobs are left
-    alone. Jobs that are no longer declared are cancelled only if the whole spec root is considered.
+    alone. Jobs that are no longer declared are cancelled only if the whole spec root is considered. Exit with 3 if a
+    guard refuses the plan, which is saved all the same.
     """
-    from reconciler.cli.output.comment import telling_errors
+    from reconciler.cli.output.comment import reporting_errors
     from reconciler.cli.output.files import save
     from reconciler.cli.output.plan_output import plan_bytes, write_plan
     from reconciler.cli.session.load_declared import gather, gather_from
@@ -60,7 +61,7 @@ def plan(
 
     if out == Path("-"):
         raise UsageError("-o needs a file name", hint="to print the plan to stdout, use --format json")
-    with telling_errors(env, output, what="plan"):
+    with reporting_errors(env, output, what="plan"):
         with reading(common, env, overrides, offline=observed is not None) as run:
             found = gather_from(run, observed, selection) if observed else gather(run, selection)
         document = found.document
@@ -70,19 +71,24 @@ def plan(
     from_ = () if observed is None else (f"--observed {quoted(observed)}",)
     step = next_step(document, (*selection.flags, *from_), out, flags)
     write_plan(env, document, output, next_step=step)
-    return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
+    shown = codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
+    return ExitCode.GUARD if document.guards else shown
 
 
 def next_step(document: PlanDoc, selection: Sequence[str], out: Path | None, flags: Sequence[str]) -> str:
-    """Return the exact commands that apply this plan, "" if a guard refuses it."""
+    """Return the next commands: those that apply exactly this plan only if it is saved."""
+    if out is not None:
+        command = " ".join(("reconciler apply", quoted(out), *flags))
+        if document.guards:
+            return f"Saved. `{command}` refuses it too, unless an option allows it."
+        return f"Saved. To apply exactly this plan: {command}"
     if document.guards:
         return ""
-    if out is not None:
-        command = ("reconciler apply", quoted(out), *flags)
-        return f"Saved. To apply exactly this plan: {' '.join(command)}"
-    save = ("reconciler plan", *selection, "-o plan.json", *flags)
-    command = ("reconciler apply plan.json", *flags)
-    return f"To apply exactly what you have reviewed, save it: {' '.join(save)}, then {' '.join(command)}"
+    command = " ".join(("reconciler apply", *selection, *flags))
+    save = " ".join(("reconciler plan", *selection, "-o plan.json", *flags))
+    if any(word.startswith("--observed") for word in selection):
+        return f"Not saved. To save a plan that apply follows exactly: {save}"
+    return f"Not saved: `{command}` plans again and asks. To save a plan that apply follows exactly: {save}"
 
 
 def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:

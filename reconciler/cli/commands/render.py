@@ -23,12 +23,12 @@ def render(env: Environment, *, selection: options.Selection, config: Path | Non
 
     Saved as one file directly in the spec folder, in place of all others, they declare the same jobs.
     """
+    from reconciler.cli.session.target import find_project
     from reconciler.render.problems import problems_text
     from reconciler.specs import to_yaml
     from reconciler.specs.load import load
-    from reconciler.specs.project import load_project
 
-    project = load_project(config and env.cwd / config, start=env.cwd)
+    project = find_project(env, config)
     loaded = load(project, [env.cwd / path for path in selection.paths], now=env.now(), names=selection.names)
     if loaded.warnings:
         write_stderr(problems_text(loaded.warnings, colour=env.colour("stderr")))

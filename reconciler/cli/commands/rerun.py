@@ -26,12 +26,12 @@ def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -
     Comments, quoting and line breaks stay. Nothing is submitted until the change is applied. If the value comes from
     `_defaults.yaml`, the spec gets its own.
     """
+    from reconciler.cli.session.target import find_project
     from reconciler.specs import rerun as edits
     from reconciler.specs.load import load
-    from reconciler.specs.project import load_project
     from reconciler.text.sanitize import clean
 
-    project = load_project(config and env.cwd / config, start=env.cwd)
+    project = find_project(env, config)
     loaded = load(project, now=env.now())
     change = edits.edit(project, loaded.specs, loaded.later, name, to)
     edits.write(project, change)

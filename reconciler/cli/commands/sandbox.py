@@ -74,9 +74,9 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 @click.pass_obj
 def reset(env: Environment, *, config: Path | None) -> int:
     """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""
-    from reconciler.specs.project import load_project
+    from reconciler.cli.session.target import find_project
 
-    folder = load_project(config and env.cwd / config, start=env.cwd).root / ".reconciler" / "sandbox"
+    folder = find_project(env, config).root / ".reconciler" / "sandbox"
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
@@ -94,6 +94,6 @@ def reset(env: Environment, *, config: Path | None) -> int:
 def default_db(env: Environment) -> Path:
     """Return the database of the embedded sandbox, so that `serve` and `--sandbox` share their jobs."""
     from reconciler.cli.session.connect import sandbox_db
-    from reconciler.specs.project import load_project
+    from reconciler.cli.session.target import find_project
 
-    return sandbox_db(load_project(None, start=env.cwd))
+    return sandbox_db(find_project(env, None))

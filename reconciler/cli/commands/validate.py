@@ -32,14 +32,14 @@ def validate(
 
     from reconciler.cli.output.progress_bars import on_terminal
     from reconciler.cli.output.validation import validation_doc, validation_text
+    from reconciler.cli.session.target import find_project
     from reconciler.documents.reports import pretty
     from reconciler.render.github import problems_github
     from reconciler.render.problems import count_line
     from reconciler.specs.load import load
-    from reconciler.specs.project import load_project
 
     try:
-        project = load_project(config and env.cwd / config, start=env.cwd)
+        project = find_project(env, config)
         loaded = load(
             replace(project, cache=not no_cache),
             [env.cwd / path for path in paths],

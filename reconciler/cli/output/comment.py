@@ -38,7 +38,7 @@ def publish(env: Environment, text: str, output: Output) -> None:
 
 
 @contextmanager
-def telling_errors(env: Environment, output: Output, *, what: str) -> Iterator[None]:
+def reporting_errors(env: Environment, output: Output, *, what: str) -> Iterator[None]:
     """Report an error in the comment, the step summary and annotations, then raise it again.
 
     A guard's refusal is not reported here: the plan shows it.

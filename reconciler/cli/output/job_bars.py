@@ -33,7 +33,9 @@ def job_bars(env: Environment) -> Iterator[Callable[[WaitState], object]]:
 def parts(state: WaitState, now: float) -> list[JobProgress]:
     """Return the progress of each awaited job, the one with the most time left first."""
     found = [
-        job_progress(name, state.jobs[job], now) for job, name in state.awaited.items() if job in state.jobs
+        job_progress(", ".join(names), state.jobs[job], now)
+        for job, names in state.awaited.items()
+        if job in state.jobs
     ]
     return sorted(found, key=lambda it: (-(it.seconds_left or 0), it.share, it.name))
 

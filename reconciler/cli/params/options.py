@@ -77,7 +77,8 @@ config: Final = click.option(
     "--config",
     type=PATH,
     metavar="FILE",
-    help="Use another reconciler.yaml, such as that of another environment.  [default: the nearest upwards]",
+    help="Use another reconciler.yaml, such as that of another environment.  "
+    "[env: RECONCILER_CONFIG; default: the nearest upwards]",
 )
 common: Final = collect(
     "common",
@@ -110,7 +111,7 @@ common: Final = collect(
     click.option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
-        help="Minimum log level.  [default: info; warning on a terminal]",
+        help="Minimum level of events on stderr.  [env: RECONCILER_LOG_LEVEL; default: warning]",
     ),
     click.option(
         "--log-file", type=PATH, metavar="FILE", help="Append all log events to a file as JSON lines."

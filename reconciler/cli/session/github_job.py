@@ -99,6 +99,7 @@ class GithubJob:
 def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     """Return the environment for a command: git configured with the token, not the token itself; the key if needed."""
     given = {name: value for name, value in job.environ.items() if name != "RECONCILER_TOKEN"}
+    given.setdefault("RECONCILER_LOG_LEVEL", "info")
     if not (key and given.get("MISTRAL_API_KEY")):
         given.pop("MISTRAL_API_KEY", None)
     token = job.environ.get("RECONCILER_TOKEN", "")

@@ -21,9 +21,11 @@ from reconciler.cli.session import connect
 from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment, Ledger
+from reconciler.errors import UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.specs.project import STATE, make_own
+from reconciler.telemetry.events import LEVELS
 from reconciler.telemetry.logs import LogSink
 from reconciler.vcs import provenance
 
@@ -61,7 +63,9 @@ def open_run(
                 make_own(project.root / STATE)
         git = env.git(project.root)
         checkout = git.checkout(project.spec_root)
-        source = provenance.detect_source(checkout, git.origin(), env.environ)
+        source = provenance.detect_source(
+            checkout, git.origin(), env.environ, person=lambda: git.user_name() or env.user()
+        )
         checkout = msgspec.structs.replace(
             checkout, branch=source.branch
         )  # CI checks out a commit, but its environment names the branch
@@ -71,7 +75,7 @@ def open_run(
             LogSink(
                 stream=drawn.stream() if drawn else None,
                 style=common.log_format,
-                level=common.log_level or ("warning" if env.terminal("stderr") else "info"),
+                level=log_level(common, env),
                 file=common.log_file and env.cwd / common.log_file,
                 now=env.now,
                 colour=env.colour("stderr"),
@@ -80,8 +84,9 @@ def open_run(
             )
         )
         retrier = Retrier(
-            RetryPolicy(deadline_seconds=None if without_deadline else limits.deadline_seconds),
+            RetryPolicy(deadline_seconds=limits.deadline_seconds, long_lived=without_deadline),
             rng=env.random,
+            now=env.now,
             monotonic=env.monotonic,
             sleep=env.sleep,
         )
@@ -124,6 +129,18 @@ def open_run(
             began=env.monotonic(),
             redact=key.redact,
         )
+
+
+def log_level(common: Common, env: Environment) -> str:
+    """Return the minimum level of events on stderr: `warning`, so that a job of cron reports only what went wrong.
+
+    Raises:
+        UsageError: RECONCILER_LOG_LEVEL is not a level.
+    """
+    level = common.log_level or env.environ.get("RECONCILER_LOG_LEVEL", "").strip().lower() or "warning"
+    if level not in LEVELS:
+        raise UsageError(f"RECONCILER_LOG_LEVEL is {level!r}", hint=f"use one of {', '.join(LEVELS)}")
+    return level
 
 
 reading: Final = partial(open_run, Reader)

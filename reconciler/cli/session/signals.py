@@ -35,14 +35,14 @@ class Interrupts:
     """
 
     def __init__(self, env: Environment) -> None:
-        self._world = env
+        self._env = env
         self._careful = False
-        self._heard: list[ExitCode] = []
+        self._received: list[ExitCode] = []
 
     @property
     def codes(self) -> set[ExitCode]:
         """The exit codes of the signals received."""
-        return set(self._heard)
+        return set(self._received)
 
     def enter_graceful_shutdown(self) -> bool:
         """Let requests in flight finish on the first signal from now on. Return True, for the end of a condition."""
@@ -56,10 +56,10 @@ class Interrupts:
             KeyboardInterrupt: nothing has been sent yet.
         """
         code = CODES[signal.Signals(number)]
-        if self._heard:
+        if self._received:
             os._exit(code)
-        self._heard.append(code)
-        self._world.stop.set()
+        self._received.append(code)
+        self._env.stop.set()
         if not self._careful:
             raise KeyboardInterrupt
         with suppress(OSError, ValueError):  # not through the stream, which may be in the middle of a line

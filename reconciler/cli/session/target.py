@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,13 +22,29 @@ ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
+def config_file(env: Environment, config: Path | None) -> Path | None:
+    """Return the settings file that `--config`, else `RECONCILER_CONFIG`, names; None for the nearest upwards."""
+    chosen = config or env.environ.get("RECONCILER_CONFIG")
+    return env.cwd / chosen if chosen else None
+
+
+def find_project(env: Environment, config: Path | None) -> Project:
+    """Find and read the settings, which may be those of another environment.
+
+    Raises:
+        ReconcilerError: there are none.
+        SpecError: they are invalid.
+    """
+    return load_project(config_file(env, config), start=env.cwd)
+
+
 def open_project(common: Common, env: Environment) -> Project:
-    """Find and read `reconciler.yaml`.
+    """Find and read the settings.
 
     Raises:
         ReconcilerError: git tracks this tool's own state.
     """
-    project = load_project(common.config and env.cwd / common.config, start=env.cwd)
+    project = find_project(env, common.config)
     check_own(project, env)
     return replace(project, cache=not common.no_cache)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model import Phase
+from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.rule import Actions, rule
@@ -24,7 +24,8 @@ def cancelled(case: Case) -> Actions:
 
 @rule(
     Standing.PARTIAL,
-    "every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some answers",
+    "every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some answers: an "
+    "output file, or a count, now or in the ledger",
     "Hold `partial` (attention): a retry would submit them again",
     applies=lambda case: (
         case.accounted_for and case.stopped_by_a_person is None and case.partly_answered is not None
@@ -32,11 +33,14 @@ def cancelled(case: Case) -> Actions:
 )
 def partial(case: Case) -> Actions:
     """Some answers are paid for: a person decides about the rest."""
-    if case.partly_answered is None:
-        return ()
-    job = case.partly_answered.job
-    detail = f"{job.status} with {job.succeeded_requests:,} of {job.total_requests:,} answered"
-    hint = "change `rerun` to submit all of them again"
+    found, job = case.partly_answered, None
+    if isinstance(found, OwnedJob):
+        job = found.job
+        counted = f"{job.succeeded_requests:,} of {job.total_requests:,} answered"
+        detail = f"{job.status} with {counted if job.succeeded_requests else 'an output file'}"
+    else:
+        detail = f"job {found.job_id[:8]} failed with some answers, by the ledger" if found else ""
+    hint = "fetch them: reconciler outputs pull; to submit all requests again, change `rerun`"
     return (Hold(job=job, reason=Reason.PARTIAL, detail=detail, hint=hint, attention=True),)
 
 

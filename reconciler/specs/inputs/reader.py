@@ -24,6 +24,7 @@ from reconciler.specs.inputs import git_lfs, plain_mistakes
 from reconciler.specs.inputs.blocks import Blocks, open_regular
 from reconciler.specs.inputs.cache import Entry, InputCache
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
+from reconciler.specs.inputs.formats import of_file
 from reconciler.specs.inputs.requirements import NOTHING_KNOWN, FileFacts, Requirements
 from reconciler.specs.inputs.scan import Scan, requests, scan
 from reconciler.telemetry.progress import UNWATCHED, Progress
@@ -181,6 +182,8 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
                 return _pointer(path, *pointed, limits)
             if size > limits.file_bytes:
                 findings.add(_too_large(size, limits))
+            elif form := of_file(stream, path):
+                findings.add(form)
             else:
                 blocks = Blocks(stream, limits.line_bytes, on_progress=partial(progress.advance, "checking"))
                 found = scan(blocks, limits.line_bytes, findings)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct, field
 
 from reconciler.specs.inputs.blocks import Text, split
-from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line
+from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line, repeats_a_key
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.requirements import FIELDS, FileFacts
 from reconciler.specs.inputs.shapes import ALL_SHAPES, narrow
@@ -44,8 +44,12 @@ class _Body(msgspec.Struct):
 
 
 class _LongLine(msgspec.Struct, forbid_unknown_fields=True):
-    custom_id: _Id
-    body: _Body
+    custom_id: msgspec.Raw
+    body: msgspec.Raw
+
+
+_KEYS_ONLY: Final = len('{"custom_id":,"body":}')
+_SHORTEST_REPEAT: Final = len('"body":0,')
 
 
 _Request: TypeAlias = "tuple[str, Mapping[str, Any]]"
@@ -53,6 +57,8 @@ _Request: TypeAlias = "tuple[str, Mapping[str, Any]]"
 
 _decode: Final = msgspec.json.Decoder(_Line).decode
 _decode_long: Final = msgspec.json.Decoder(_LongLine).decode
+_decode_id: Final = msgspec.json.Decoder(_Id).decode
+_decode_body: Final = msgspec.json.Decoder(_Body).decode
 _encode: Final = msgspec.json.Encoder().encode
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -218,9 +224,12 @@ def request(line: Text) -> _Request:
     long = _decode_long(line)
     if not line.isascii():
         check_utf8(line)  # the decoder does not check skipped values
-    fields = msgspec.structs.asdict(long.body).items()
+    left = len(line) - len(long.custom_id) - len(long.body)
+    if left >= _KEYS_ONLY + _SHORTEST_REPEAT and repeats_a_key(line):
+        raise msgspec.ValidationError
+    fields = msgspec.structs.asdict(_decode_body(long.body)).items()
     given = ((name, value) for name, value in fields if value is not msgspec.UNSET)
-    return long.custom_id, {name: True if name in FIELDS else value for name, value in given}
+    return _decode_id(long.custom_id), {name: True if name in FIELDS else value for name, value in given}
 
 
 def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:

@@ -1,0 +1,88 @@
+"""Several specs that declare the same work share its job. One of them owns it; the others create and cancel nothing.
+
+The owner is the spec whose name the job has: the job that succeeded, or else the oldest one that runs, or else the
+newest. Without such a job it is the first by name. A suspended spec owns a job only if all of them are suspended. If
+the owner is removed, the next one owns the job.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
+from reconciler.planning.actions import Action, Create, Decision, Hold, Keep, Reason
+from reconciler.planning.case import Case
+from reconciler.planning.standing import Standing
+
+CASE: Final = "the wanted work is also that of another spec, which owns its job"
+OUTCOME: Final = (
+    "the standing and the outcome above, but for that work nothing is created or cancelled: Keep `same_work` instead "
+    "of any other Keep; Hold `same_work` if the owner creates the job, else the Hold of the owner instead of a create"
+)
+
+
+def owners(specs: Iterable[JobSpec], jobs: Sequence[OwnedJob]) -> Mapping[RunKey, str]:
+    """Return the name of the spec that owns the jobs of each wanted run key.
+
+    Args:
+        specs: every declared spec.
+        jobs: ours and the adopted ones, the oldest first.
+    """
+    wanting: dict[RunKey, list[JobSpec]] = defaultdict(list)
+    for spec in specs:
+        wanting[spec.run_key].append(spec)
+    found: dict[RunKey, str] = {}
+    for several in wanting.values():
+        owner = several[0].name if len(several) == 1 else _owner(several, jobs)
+        found |= dict.fromkeys(several[0].run_keys, owner)
+    return found
+
+
+def sharers(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> Mapping[str, list[str]]:
+    """Return the names that share the job of another spec, by the name of its owner."""
+    owned_by = owners(specs, sorted(jobs, key=lambda owned: owned.job.age_key))
+    found: dict[str, list[str]] = defaultdict(list)
+    for spec in specs:
+        if owned_by[spec.run_key] != spec.name:
+            found[owned_by[spec.run_key]].append(spec.name)
+    return found
+
+
+def _owner(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> str:
+    awake = [spec for spec in specs if not spec.suspend] or specs
+    names = {spec.name for spec in awake}
+    named = [it for it in jobs if it.tags.run_key in specs[0].run_keys and it.tags.name in names]
+    done = [it for it in named if it.phase is Phase.SUCCEEDED]
+    live = [it for it in named if it.phase is Phase.ACTIVE]
+    ranked = (*sorted(done, key=lambda it: (it.job.failed_requests, it.job.age_key)), *live, *reversed(named))
+    return next((it.tags.name for it in ranked), min(names))
+
+
+def shared(
+    case: Case, standing: Standing, actions: tuple[Action, ...], owner: Decision
+) -> tuple[Standing, tuple[Action, ...]]:
+    """Return the standing of a name that does not own the job of its work, and what is done about that work.
+
+    Args:
+        case: the name.
+        standing: of the name, as if it owned the job.
+        actions: about the wanted work, as if it owned the job.
+        owner: the decision about the name that owns it.
+    """
+    if owner.of(Create):
+        detail = f"its job will be that of `{owner.name}`"
+        return owner.standing, (Hold(reason=Reason.SAME_WORK, detail=detail),)
+    if case.to_create:  # the owner has another `retry`, or something is in its way
+        return owner.standing, owner.of(Hold)[:1]
+    return standing, tuple(_kept(it, owner.name) for it in actions[:1])
+
+
+def _kept(action: Action, owner: str) -> Action:
+    if not isinstance(action, Keep):
+        return action
+    detail = "; ".join(filter(None, [f"the job of `{owner}`", action.detail]))
+    return replace(action, reason=Reason.SAME_WORK, detail=detail)

@@ -1,0 +1,143 @@
+"""Two specs, or two files of a family, with the same work: one job, in every command."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.stage import Stage
+
+NIGHTLY = """\
+name: nightly-{stem}
+endpoint: /v1/chat/completions
+model: mistral-small-latest
+for_each: {files: [nights/*.jsonl]}
+"""
+
+
+def creates(stage: Stage) -> int:
+    """How many jobs this project ever submitted."""
+    return sum(job["name"] != "" for job in stage.jobs())
+
+
+def standings(stage: Stage) -> dict[str, tuple[str, str]]:
+    plan = json.loads(stage.run("plan", "--format", "json").out)["plan"]
+    return {it["name"]: (it["actions"][0]["action"], it["actions"][0]["reason"]) for it in plan["decisions"]}
+
+
+@pytest.fixture
+def nights(stage: Stage) -> Stage:
+    """Two nights with equal files, and an unrelated spec."""
+    stage.write("specs/nightly.yaml", NIGHTLY)
+    for night in ("01", "02"):
+        stage.lines(f"specs/nights/{night}.jsonl", 3, text="a quiet day")
+    stage.spec("tickets")
+    return stage
+
+
+def test_two_equal_nights_in_every_command(nights: Stage) -> None:
+    valid = nights.run("validate")
+    assert valid.code == 0
+    assert "nightly-02: this and `nightly-01` (specs/nightly.yaml:1) submit the same 3 requests" in valid.out
+    plan = nights.run("plan")
+    assert plan.code == 0
+    assert plan.err.count("share one job") == 1
+    assert "hold    nightly-02  same work · its job will be that of `nightly-01`" in plan.out
+    assert "2 to create, 1 on hold · would submit 6 requests" in plan.out
+    applied = nights.run("apply", "--yes")
+    assert (applied.code, creates(nights)) == (0, 2)
+    assert nights.live() == ["nightly-01", "tickets"]
+    again = nights.run("apply", "--yes")
+    assert (again.code, again.writes) == (0, [])
+    assert "3 unchanged: 2 running, 1 same work" in again.out
+    status = nights.run("status")
+    assert status.code == 0
+    (line,) = (line for line in status.out.splitlines() if line.startswith("nightly-02"))
+    assert "RUNNING" in line or "QUEUED" in line
+    assert "same work: the job of `nightly-01`" in line
+    assert standings(nights)["nightly-02"] == ("keep", "same_work")
+    waited = nights.run("wait", "nightly-02")
+    assert (waited.code, waited.writes) == (0, [])
+    pulled = nights.run("outputs", "pull", "nightly-02")
+    assert pulled.code == 0
+    assert "note: nightly-02: same work as nightly-01, whose results are theirs too" in pulled.err
+    assert "3 ok" in pulled.out
+    assert nights.run("history", "nightly-01").code == 0
+    assert nights.run("history", "verify").code == 0
+    assert nights.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_the_night_that_owns_the_job_is_removed(nights: Stage) -> None:
+    nights.run("apply", "--yes")
+    (nights.root / "specs/nights/01.jsonl").unlink()
+    applied = nights.run("apply", "--yes")
+    assert (applied.code, applied.writes) == (0, [])
+    assert standings(nights) == {
+        "nightly-01": ("keep", "renamed"),
+        "nightly-02": ("keep", "running"),
+        "tickets": ("keep", "running"),
+    }
+    assert nights.live() == ["nightly-01", "tickets"]
+
+
+def test_a_rename_of_one_submits_nothing(nights: Stage) -> None:
+    nights.run("apply", "--yes")
+    (nights.root / "specs/nights/01.jsonl").rename(nights.root / "specs/nights/03.jsonl")
+    applied = nights.run("apply", "--yes")
+    assert (applied.code, applied.writes) == (0, [])
+    assert standings(nights)["nightly-03"] == ("keep", "same_work")
+
+
+def test_a_rerun_of_one_is_one_more_job(stage: Stage) -> None:
+    for name in ("one", "two"):
+        stage.spec(name, input_files=["data/same.jsonl"])
+        (stage.root / f"specs/data/{name}.jsonl").unlink()
+    stage.lines("specs/data/same.jsonl", 3)
+    stage.run("apply", "--yes")
+    assert creates(stage) == 1
+    stage.run("rerun", "one", "--to", "again")
+    plan = stage.run("plan")
+    assert "+ create  one  rerun" in plan.out
+    stage.run("apply", "--yes")
+    assert creates(stage) == 2
+    assert standings(stage) == {"one": ("keep", "running"), "two": ("keep", "running")}
+
+
+def test_a_cancel_by_hand_holds_both_and_a_rerun_of_both_is_one_job(stage: Stage) -> None:
+    for name in ("one", "two"):
+        stage.spec(name, input_files=["data/same.jsonl"])
+        (stage.root / f"specs/data/{name}.jsonl").unlink()
+    stage.lines("specs/data/same.jsonl", 3)
+    stage.run("apply", "--yes")
+    (job,) = stage.jobs()
+    stage.cancel_in_console(job["id"])
+    stage.advance(60)
+    assert stage.run("apply", "--yes").writes == []
+    assert standings(stage) == {"one": ("hold", "cancelled"), "two": ("hold", "cancelled")}
+    assert stage.run("wait", "two").code == 6
+    for name in ("one", "two"):
+        stage.run("rerun", name, "--to", "again")
+    stage.run("apply", "--yes")
+    assert creates(stage) == 2
+
+
+def test_a_saved_plan_submits_the_work_once(nights: Stage) -> None:
+    nights.run("plan", "-o", "plan.json")
+    assert nights.run("apply", "plan.json").code == 0
+    assert creates(nights) == 2
+    assert nights.run("apply", "plan.json").writes == []
+
+
+def test_a_selection_without_the_owner_submits_nothing(nights: Stage) -> None:
+    plan = nights.run("plan", "--only", "nightly-02")
+    assert "same work · its job will be that of `nightly-01`" in plan.out
+    assert nights.run("apply", "--yes", "--only", "nightly-02").writes == []
+
+
+def test_waiting_for_both_names_reads_the_newest_pages_only(nights: Stage) -> None:
+    nights.run("apply", "--yes")
+    waited = nights.run("wait")
+    assert waited.code == 0
+    whole = [sent for sent in waited.sent if "order_by=created" in sent.query and "page=0" in sent.query]
+    assert len(whole) <= 4, "a whole list at the start and after each end, not in every poll"
