@@ -1,4 +1,4 @@
-"""Apply, through the command line, on the sandbox: what is bought, what is left alone, what is said."""
+"""`apply` through the command line, on the sandbox: the jobs that it creates, keeps and cancels, and its messages."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_old_checkout_leaves_the_newer_job_alone_and_says_so(stage: Stage) -> No
     stage.spec("old", requests=500)
     before = stage.commit("one spec")
     stage.spec("new", requests=500)
-    after = stage.commit("somebody's new spec")
+    after = stage.commit("another person's new spec")
     stage.run("apply", "--yes")
     stage.git("checkout", "--quiet", before)
     result = stage.run("apply", "--yes")

@@ -120,7 +120,7 @@ def test_status_reads_and_never_writes_or_refuses(stage: Stage) -> None:
 
 
 def foreign(stage: Stage) -> str:
-    """Buy a job under another project; return its id."""
+    """Create a job under another project; return its id."""
     stage.spec("theirs", requests=5000)
     stage.write("reconciler.yaml", "project: theirs\n")
     stage.run("apply", "--yes")

@@ -24,7 +24,7 @@ def names(count: int) -> list[str]:
 
 
 def job_for(stage: Stage, count: int, requests: int = 500) -> list[str]:
-    """Buy so many jobs that run for a while."""
+    """Create so many jobs that run for a while."""
     for name in names(count):
         stage.spec(name, requests=requests)
     assert stage.run("apply", "--yes").code == 0
@@ -283,7 +283,7 @@ def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
 
 
 def twin(stage: Stage, metadata: dict[str, str]) -> None:
-    """Buy a job once more, as a second runner that saw nothing of the first would."""
+    """Create a job a second time, as another runner does that has not seen the first job."""
     tags = {**metadata, "reconciler.run": metadata["reconciler.run"].replace("op=", "op=f")}
     with stage.console() as client:
         body = {

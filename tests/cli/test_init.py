@@ -38,7 +38,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def by_hand(stage: Stage, *, count: int = 4, **fields: object) -> str:
-    """Make a job as somebody does who does not know this tool; return its id."""
+    """Create a job as a person does who does not use this tool; return its id."""
     db = stage.root / ".reconciler/sandbox/sandbox.db"
     db.parent.mkdir(parents=True, exist_ok=True)
     with Store(db) as store:
@@ -276,7 +276,7 @@ def test_the_results_of_an_adopted_job_are_pulled(bare: Stage) -> None:
     by_hand(bare, metadata={"job_name": "tickets"})
     bare.environ["RECONCILER_SANDBOX"] = "1"
     bare.run("init", "--from-workspace", "--no-workflows")
-    assert "no job is called nobody" in bare.run("outputs", "pull", "nobody").err
+    assert "no job is called missing" in bare.run("outputs", "pull", "missing").err
     bare.advance(3600)
     pulled = json.loads(bare.run("outputs", "pull", "tickets", "--format", "json").out)
     (it,) = pulled["jobs"]

@@ -56,7 +56,7 @@ def seen(stage: Stage) -> Stage:
 
 
 def keyless(stage: Stage, *argv: str) -> Result:
-    """Run a command where there is no key, no ledger and nobody to ask."""
+    """Run a command without a key, a ledger or access to the API."""
     environ = dict(stage.environ)
     kept = stage.root / ".reconciler"
     kept.rename(stage.root.parent / "kept")

@@ -1,4 +1,4 @@
-"""`outputs pull` through the whole command line: what is fetched, what is told, and what is asked of the API."""
+"""`outputs pull` through the whole command line: the files it writes, its output, and its requests to the API."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def results(stage: Stage, job: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def ended(stage: Stage, *, seconds: float = 60) -> None:
-    """Buy what is declared and let it end."""
+    """Apply the specs and let the jobs end."""
     assert stage.run("apply", "--yes").code == 0
     stage.advance(seconds)
 

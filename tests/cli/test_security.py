@@ -42,7 +42,7 @@ class Attack:
     """The first words of its row in the page."""
     path: str
     text: str
-    """Its content; of a link, where it leads."""
+    """The file's content, or a link's target."""
     said: str
     link: bool = False
 
@@ -113,7 +113,7 @@ def attacked(tmp_path: Path, stage: Stage, served: str) -> Stage:
 
 
 def harmless(*results: Result) -> None:
-    """Whatever was said: no key, nothing that acts on a terminal, no command for the runner, nothing bought."""
+    """Check results: no key, no control characters, no workflow command for the runner, no created job."""
     for result in results:
         reported = result.out + result.err
         assert KEY not in reported
@@ -258,7 +258,7 @@ def test_a_plan_that_somebody_has_changed_is_refused(
 
 
 def test_a_plan_that_was_forged_whole_does_only_what_is_declared(attacked: Stage) -> None:
-    """Its digest is right, and it promises what nobody declares: it is planned again, and stale."""
+    """Its digest is right, but it names work that no spec declares: the tool plans again, and refuses it as stale."""
     attacked.spec("tickets", requests=5)
     attacked.run("plan", "-o", "plan.json")
     path = attacked.root / "plan.json"

@@ -267,7 +267,7 @@ def test_a_person_who_stops_a_job_meanwhile_is_heeded(stage: Stage) -> None:
             asked.append(run(["jobs", "cancel", str(job["id"]), "--yes"], stage.world([])))
 
     result = stage.run("apply", "--yes", "--wait", env=lambda env: replace(env, sleep=sleep))
-    assert (asked, result.code, result.writes) == ([0], 6, [])  # nobody held the lock, and nothing was bought
+    assert (asked, result.code, result.writes) == ([0], 6, [])  # the lock was free, and no job was created
     assert [str(it["status"]) for it in stage.jobs()] == ["CANCELLED"]
 
 

@@ -49,7 +49,7 @@ def pulled(stage: Stage) -> None:
 
 
 def declared(stage: Stage) -> None:
-    """One job that is not bought yet."""
+    """One spec whose job is not created yet."""
     stage.passages("specs/texts.jsonl", 5)
     fields = "endpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [texts.jsonl]\n"
     stage.write("specs/texts.yaml", f"name: texts\n{fields}")

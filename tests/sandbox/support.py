@@ -48,7 +48,7 @@ _VALIDATORS = {schema: validator(schema) for _, _, schema in _ANSWERS}
 
 
 class Clock:
-    """A wall clock that only moves when told."""
+    """A wall clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = START
