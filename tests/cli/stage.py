@@ -29,7 +29,9 @@ from tests.helpers.events import check_lines
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-UNSTEADY = '{"custom_id":"a","body":{"messages":[]}}\n{"custom_id":"b!fail","body":{"messages":[]}}\n'
+HI: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}]}
+"""The body of a chat request."""
+UNSTEADY = "".join(f"{json.dumps({'custom_id': name, 'body': HI})}\n" for name in ("a", "b!fail"))
 """Two requests, of which the sandbox lets one fail."""
 START = 1_790_000_000.0
 """The virtual clock's first reading."""

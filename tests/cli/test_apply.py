@@ -59,7 +59,9 @@ def test_rename_move_and_reordered_inputs_do_nothing(stage: Stage) -> None:
         stage.lines(f"specs/parts/{part}.jsonl", 20, text=part)
     fields = "endpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
     rows = "".join(
-        f'{{"custom_id": "{part}{n}", "body": {{"messages": []}}}}\n' for part in "ab" for n in range(20)
+        f'{{"custom_id": "{part}{n}", "body": {{"messages": [{{"role": "user", "content": "Hi"}}]}}}}\n'
+        for part in "ab"
+        for n in range(20)
     ).splitlines(keepends=True)
     stage.write("specs/parts/a.jsonl", "".join(rows[:20]))
     stage.write("specs/parts/b.jsonl", "".join(rows[20:]))

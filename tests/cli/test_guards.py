@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.settings import Guards
 from tests.cli.schemas import conforming
-from tests.cli.stage import Stage
+from tests.cli.stage import HI, Stage
 
 
 def remove(stage: Stage, *names: str) -> None:
@@ -289,7 +289,7 @@ def twin(stage: Stage, metadata: dict[str, str]) -> None:
         body = {
             "model": "mistral-small-latest",
             "endpoint": "/v1/chat/completions",
-            "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
+            "requests": [{"custom_id": str(number), "body": HI} for number in range(500)],
             "metadata": tags,
         }
         assert client.post("/v1/batch/jobs", json=body).status_code == 200

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.schemas import conforming
-from tests.cli.stage import UNSTEADY, Result, Stage
+from tests.cli.stage import HI, UNSTEADY, Result, Stage
 
 JOBS = "/v1/batch/jobs"
 
@@ -340,8 +340,8 @@ def copy_of(stage: Stage, job: dict[str, Any], **tags: str) -> None:
     metadata = {**job["metadata"], **{f"reconciler.{key}": value for key, value in tags.items()}}
     body = {
         "endpoint": job["endpoint"],
-        "model": "m",
-        "requests": [{"custom_id": "a", "body": {"messages": []}}],
+        "model": "mistral-small-latest",
+        "requests": [{"custom_id": "a", "body": HI}],
     }
     import httpx
 

@@ -15,7 +15,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
 from reconciler.specs import scaffold
 
-from .stage import Fault, Result, Stage
+from .stage import HI, Fault, Result, Stage
 
 ROOT = Path(__file__).parents[2]
 
@@ -165,8 +165,8 @@ def test_nothing_that_is_there_is_overwritten(bare: Stage) -> None:
         "schemas/job.schema.json": b"{}\n",
         ".gitignore": b"*.pyc\r\n/.reconciler\r\nplan.json\r\n",
         ".gitattributes": b"*.png binary\r\n*.md text",
-        "jobs/mine.yaml": b"name: mine\nendpoint: /v1/chat/completions\nmodel: m\n"
-        b"requests: [{custom_id: a, body: {messages: []}}]\n",
+        "jobs/mine.yaml": b"name: mine\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\n"
+        b"requests: [{custom_id: a, body: {messages: [{role: user, content: Hi}]}}]\n",
     }
     for path, data in mine.items():
         (bare.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -295,7 +295,7 @@ def test_what_is_adopted_is_adopted_once(bare: Stage) -> None:
 
 
 def test_what_no_spec_can_say_is_reported_and_left(bare: Stage) -> None:
-    inline = [{"custom_id": "a", "body": {"messages": []}}]
+    inline = [{"custom_id": "a", "body": HI}]
     job = by_hand(bare, input_files=None, requests=inline)
     done = bare.run("init", "--from-workspace")
     assert (

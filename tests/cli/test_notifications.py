@@ -344,7 +344,7 @@ def many(count: int, tmp_path: Path) -> None:
         names = first.specs(4)
         for name in names:
             path = first.root / f"specs/{name}.yaml"
-            path.write_text(path.read_text().replace("sandbox-stuck", "m"))
+            path.write_text(path.read_text().replace("sandbox-stuck", "mistral-embed"))
         git(tmp_path, "init", "--quiet", "--bare", "origin.git")
         git(first.root, "init", "--quiet", "-b", "main")
         git(first.root, "add", ".")

@@ -27,8 +27,8 @@ from .test_init import by_hand
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 KEY = "Sk-Very-Distinctive-0123456789-Key"
-BODY = "endpoint: /v1/chat/completions\nmodel: m\n"
-REQUESTS = "requests: [{custom_id: a, body: {messages: []}}]\n"
+BODY = "endpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+REQUESTS = "requests: [{custom_id: a, body: {messages: [{role: user, content: Hi}]}}]\n"
 NEIGHBOUR = "0f9d1b6e-0000-4000-8000-000000000001"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, and names that Windows does not take")
@@ -279,7 +279,7 @@ def test_a_neighbours_job_is_not_stopped_by_a_spec_that_adopts_it(stage: Stage) 
     """Not by suspending it, not by changing the work, not by removing the spec, and not by a plan that says so."""
     job = by_hand(stage)
     listed = next(it for it in stage.jobs() if it["id"] == job)
-    body = f"name: mine\n{BODY.replace('model: m', 'model: mistral-small-latest')}input_files: {json.dumps(listed['input_files'])}\n"
+    body = f"name: mine\n{BODY}input_files: {json.dumps(listed['input_files'])}\n"
     stage.write("specs/mine.yaml", f"{body}adopt: {{job: {job}}}\n")
     (work,) = re.findall(r"`work: (v1:\w+)`", stage.run("validate").err)
     for more in ("suspend: true\n", "on_remove: cancel\n", "rerun: 2\n"):

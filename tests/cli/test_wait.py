@@ -366,7 +366,8 @@ def test_status_shows_what_begins_later_and_folds_its_family(stage: Stage) -> No
         stage.lines(f"specs/shards/part-{number}.jsonl", 1, text=f"part {number}")
     stage.write(
         "specs/shards.yaml",
-        "name: shard-{stem}\nendpoint: /v1/chat/completions\nmodel: m\nfor_each: {files: [shards/*.jsonl]}\n"
+        "name: shard-{stem}\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+        "for_each: {files: [shards/*.jsonl]}\n"
         "rerun: {every: day, start: 2031-01-01}\n",
     )
     result = stage.run("status")
