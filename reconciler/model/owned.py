@@ -76,6 +76,11 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return completeness.missing_requests(self.job, self.tags.requests)
 
     @property
+    def success_key(self) -> tuple[int, int, tuple[int, str]]:
+        """Sort key of succeeded jobs of one work: the most complete first, then the oldest."""
+        return (self.missing or 0, self.job.failed_requests, self.job.age_key)
+
+    @property
     def difference(self) -> str:
         """How the numbers of a succeeded job differ; "" if they agree."""
         return completeness.difference(self.job, self.tags.requests)

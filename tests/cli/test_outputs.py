@@ -128,7 +128,7 @@ def test_failed_requests_are_counted_by_kind_and_say_why(stage: Stage) -> None:
     requests = report["jobs"][0]["summary"]["requests"]
     assert (result.code, requests["ok"], requests["failed"]) == (0, 1, 5)
     assert sum(requests["failures"].values()) == 5
-    assert set(requests["failures"]) == {"http_400", "http_500", "error"}
+    assert set(requests["failures"]) == {"http_400", "http_429", "http_500", "error"}
     kinds = [row["error"]["kind"] for row in results(stage, report["jobs"][0]) if not row["ok"]]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == requests["failures"]
 

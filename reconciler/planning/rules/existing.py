@@ -31,10 +31,7 @@ def unsettled(case: Case) -> Actions:
 )
 def succeeded(case: Case) -> Actions:
     """The answers exist, so another job of the same work is waste."""
-    owned = min(
-        case.wanted_in(Phase.SUCCEEDED),
-        key=lambda it: (it.missing or 0, it.job.failed_requests, it.job.age_key),
-    )
+    owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
     job, total = owned.job, owned.requests or 0
     allowed = case.spec.max_failed if case.spec else 0.0
     bad = total > 0 and job.failed_requests / total > allowed
