@@ -447,7 +447,7 @@ def test_cancel_by_hand_asks_on_a_terminal(shop: Shop) -> None:
     (job,) = shop.jobs()
     ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "n\n")])
     assert (ended, shop.live()) == (0, ["job-0"])
-    assert f"Cancel {job['id']}? [y/N]" in said
+    assert f"Cancel job-0 ({job['id']})? [y/N]" in said
     ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "y\n")])
     assert ended == 0
     assert f"{job['id']} CANCELLATION_REQUESTED" in said
