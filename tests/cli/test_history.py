@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,40 @@ def test_offline_needs_neither_key_nor_network(stage: Stage) -> None:
     )
 
 
+def cells(table: str) -> dict[str, str]:
+    """Return the first row of a table, by column."""
+    head, row, *_ = table.splitlines()
+    starts = [match.start() for match in re.finditer(r"(?:^|(?<=  ))\S", head)]
+    return {
+        head[start:end].strip(): row[start:end].strip()
+        for start, end in zip(starts, [*starts[1:], None], strict=True)
+    }
+
+
+def test_tables_fit_into_a_terminal_and_say_what_they_leave_out(stage: Stage) -> None:
+    stage.environ["CI_JOB_URL"] = "https://ci.example.com/acme/shop/-/jobs/1234567890"
+    stage.environ["GITLAB_CI"] = "true"
+    stage.spec("tickets-of-the-support-team", requests=2000, retry={"max_attempts": 2})
+    stage.spec("broken", model="sandbox-unknown-with-a-name-that-is-longer-than-usual")
+    stage.commit("Begin")
+    stage.run("apply", "--yes")
+    stage.advance(90_000)
+    stage.run("apply", "--yes")
+    for argv in ((), ("--stats",), ("broken",)):
+        lines = stage.run("history", *argv).out.splitlines()
+        assert max(map(len, lines)) <= 100, argv
+        assert lines[-1].endswith("--format wide"), argv
+        wide = stage.run("history", *argv, "--format", "wide").out
+        assert "more column" not in wide
+    assert "jobs/1234567890" in wide
+
+
+def test_help_of_history_lists_the_options_of_the_table(stage: Stage) -> None:
+    text = stage.run("history", "--help").out
+    for option in ("--since", "--status", "--stats", "--format", "verify"):
+        assert option in text
+
+
 @pytest.mark.needs_ledger("nothing is known offline")
 def test_what_nobody_knows_is_a_question_mark_and_never_nought(stage: Stage) -> None:
     stage.spec("one", requests=500)
@@ -147,8 +182,15 @@ def test_what_nobody_knows_is_a_question_mark_and_never_nought(stage: Stage) -> 
     (record,) = records(stage.run("history", "--offline", "--format", "json"))
     assert (record["status"], record["succeeded_requests"], record["total_tokens"]) == (None, None, None)
     assert record["total_requests"] == 500
-    line = stage.run("history", "--offline").out.splitlines()[1].split("  ")
-    assert [it.strip() for it in line if it.strip()][4:11] == ["?", "?", "?", "?", "?", "500", "?"]
+    unknown = {"STATUS", "OK", "FAILED", "QUEUE", "RUN", "TOKENS", "RUN URL", "COMMIT"}
+    shown = cells(stage.run("history", "--offline", "--format", "wide").out)
+    assert {name for name, cell in shown.items() if cell == "?"} == unknown
+    assert shown["TOTAL"] == "500"
+    assert cells(stage.run("history", "--offline").out) == {
+        name: cell
+        for name, cell in shown.items()
+        if name not in unknown - {"STATUS", "OK", "FAILED"} | {"CANCELLED"}
+    }
     (row,) = csv.DictReader(io.StringIO(stage.run("history", "--offline", "--format", "csv").out))
     assert (row["status"], row["failed_requests"], row["total_requests"]) == ("", "", "500")
     groups = stage.run("history", "--offline", "--stats").out

@@ -394,7 +394,8 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
     terminal, theirs = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "reconciler", *argv],
-        cwd=shop.root, env=shop.environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        cwd=shop.root, env=shop.environ | {"RECONCILER_LOG_LEVEL": ""},
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
     said, left = b"", list(answers)
