@@ -160,6 +160,7 @@ def test_tables_fit_into_a_terminal_and_say_what_they_leave_out(stage: Stage) ->
     stage.run("apply", "--yes")
     stage.advance(90_000)
     stage.run("apply", "--yes")
+    wide = ""
     for argv in ((), ("--stats",), ("broken",)):
         lines = stage.run("history", *argv).out.splitlines()
         assert max(map(len, lines)) <= 100, argv
