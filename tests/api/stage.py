@@ -14,7 +14,7 @@ from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import CreateJob, RequestRecord
 
-SECRET = "sk-Zq7xN0tAReAlKeY42"  # noqa: S105 - made up; the tests look for it where it must not be
+SECRET = "sk-Zq7xN0tAReAlKeY42"  # noqa: S105 - made up; the tests check that it never appears in output
 BASE_URL = "https://api.example"
 
 WALL = 1_790_000_000.0
@@ -66,7 +66,7 @@ def file(**changes: object) -> dict[str, Any]:
 
 @dataclass
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """A clock that advances only in `sleep`."""
 
     now: float = 1000.0
     slept: list[float] = field(default_factory=list)

@@ -22,7 +22,7 @@ GATEWAY = b"<html><head><title>400 Bad Request</title></head></html>"
 
 
 def foreign(number: int) -> bytes:
-    """A job of somebody else, as JSON."""
+    """A job of another person, as JSON."""
     job = {
         "id": f"{number:08x}-0000-4000-8000-000000000000",
         "object": "batch",

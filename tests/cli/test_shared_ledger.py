@@ -230,7 +230,7 @@ def test_a_rewritten_past_of_the_shared_ledger_is_proved_by_who_had_fetched_it(t
     result = team.first.run("history", "verify")
     assert result.code == 6
     assert f"no longer contains {rewritten[:10]}" in result.out
-    team.first.run("apply", "--yes")  # whoever goes on does not hide it
+    team.first.run("apply", "--yes")  # a later apply does not hide the change
     assert team.first.run("history", "verify").code == 6
     second = team.clone("second")
     assert "past_changed" not in second.run("history", "verify").out
@@ -322,7 +322,7 @@ def behind(team: Team) -> Stage:
 
 
 def says_what_to_do(result: Result, path: Path, name: str, *, age: str = "3 min") -> None:
-    """The message names the file, its age and the command that deletes it, and blames nobody else."""
+    """The message names the file, its age and the command that deletes it, and no other cause."""
     assert f"git's lock file {name}" in result.err, result.err
     assert f", {age} old is in the way" in result.err
     assert f"if no git command is running, delete it: rm {path}" in result.err
@@ -444,7 +444,7 @@ def test_doctor_names_a_lock_in_a_remote_that_is_a_folder(team: Team, tmp_path: 
 
 
 def delete(stage: Stage, job_id: str) -> None:
-    """Delete a job's record, as anybody with the key can."""
+    """Delete a job's record, as any holder of the key can."""
     headers = {"Authorization": f"Bearer {stage.environ['MISTRAL_API_KEY']}"}
     url = f"{stage.environ['MISTRAL_BASE_URL']}/v1/batch/jobs/{job_id}"
     with httpx.Client() as client:

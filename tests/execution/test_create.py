@@ -1,4 +1,4 @@
-"""Buying one job exactly once, whatever becomes of the answer."""
+"""A create submits one job exactly once, even if its answer is lost, late or an error."""
 
 from __future__ import annotations
 
@@ -454,7 +454,7 @@ def test_nothing_is_sent_where_the_intent_cannot_be_made_durable() -> None:
 
 
 def test_nothing_is_sent_again_where_the_intent_cannot_be_made_durable_again() -> None:
-    """And what became of the first create stays unknown: it may have taken effect beyond all lists."""
+    """The outcome of the first create stays unknown too: it may have taken effect although no list shows a job."""
     api = Api(Stage())
     api.fates = [lost_before(), ANSWERED]
     api.stage.ledger.works_for = 1

@@ -203,7 +203,7 @@ WAYS: Final = {
         fates=(NO_SUCH_FILE, refused()),
         lines=("claimed a", "intended a", "intended a", "refused a: 422: no such model"),
     ),
-    "an upload is gone, and what becomes of the second try is lost": Way(
+    "an upload is gone, and the answers of the second try are lost": Way(
         api=Forgetful,
         specs=(LOCAL,),
         after_agreeing=holds_the_upload,
@@ -317,7 +317,7 @@ def test_a_replacement_that_is_never_begun_is_given_back() -> None:
 
 def test_a_second_try_whose_answer_is_lost_is_not_followed_by_another_job(tmp_path: Path) -> None:
     """The upload was gone, the second try took effect, and the list shows the job only after the run has ended."""
-    way = WAYS["an upload is gone, and what becomes of the second try is lost"]
+    way = WAYS["an upload is gone, and the answers of the second try are lost"]
 
     def stops_then(api: Api) -> None:
         holds_the_upload(api)

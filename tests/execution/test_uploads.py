@@ -299,7 +299,7 @@ def test_an_upload_is_read_back_where_the_settings_say_so(tmp_path: Path) -> Non
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", file_id="forged"), stored("{}", file_id="unread"), stored("{}")]
     api.contents = {"forged": b"[]", "old": b"{}"}
-    assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "nobody looks"
+    assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "by default no upload is read back"
     assert uploads_with(api, tmp_path, UploadSettings(verify=True)).ids(of(part)) == ("old",)
     (forged,) = api.stage.log.of("upload.content_mismatch")
     assert (forged["file_id"], forged["sha256"]) == ("forged", sha("[]"))
@@ -322,7 +322,7 @@ def test_progress_counts_what_is_sent_and_takes_back_what_broke_off(tmp_path: Pa
 
 
 class RecordedProgress(Progress):
-    """Keeps what is told of uploads."""
+    """Keeps the reported progress of uploads."""
 
     watched = True
 
