@@ -53,7 +53,7 @@ MUTATIONS: Final = (
     Mutation(
         "no check that the list is whole",
         "workspace/listing.py",
-        "problem = _incomplete(pages, unique, size, in_order=side_by_side == 1)",
+        "problem = _incomplete(pages, unique, size)",
         'problem = ""',
     ),
     Mutation(
