@@ -59,7 +59,7 @@ def fifty(stage: Stage) -> None:
     stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1, requests=10)
 
 
-@pytest.mark.needs_ledger("who cancelled and why is not known")
+@pytest.mark.needs_ledger("the reason of a cancel is unknown")
 def test_fifty_jobs_are_reported_alike_by_everything(stage: Stage) -> None:
     fifty(stage)
     waited = stage.run("apply", "--yes", "--wait", "--format", "json")
@@ -323,7 +323,7 @@ def test_one_specs_story_is_reported_with_its_commits(stage: Stage) -> None:
     assert "cancel asked" in text
 
 
-@pytest.mark.needs_ledger("what was refused is not known")
+@pytest.mark.needs_ledger("refused creates are unknown")
 def test_a_story_knows_what_was_refused_and_what_a_name_was_before(stage: Stage) -> None:
     stage.spec("old", file="x")
     stage.run("apply", "--yes", "--wait")
@@ -339,7 +339,7 @@ def test_a_story_knows_what_was_refused_and_what_a_name_was_before(stage: Stage)
     assert "no job named nwe was found" in nobody.err
 
 
-@pytest.mark.needs_ledger("what was lost is not known")
+@pytest.mark.needs_ledger("a create whose answer was lost is unknown")
 def test_a_create_whose_answer_is_lost_for_good_is_in_the_history(stage: Stage) -> None:
     from tests.cli.stage import Fault
 
@@ -406,7 +406,7 @@ def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
     assert (result.code, checks(result)) == (6, [("nobody_declared", "smuggled")])
 
 
-@pytest.mark.needs_ledger("it is lost already")
+@pytest.mark.needs_ledger("there is no file to delete")
 def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> None:
     job_for(stage, "one")
     stage.spec("two")  # not committed
@@ -476,7 +476,7 @@ def altered(line: str) -> str:
     return line.replace('"actor":"ada"', '"actor":"eve"')
 
 
-@pytest.mark.needs_ledger("there is none to be changed")
+@pytest.mark.needs_ledger("there is no file to change")
 @pytest.mark.parametrize(
     ("change", "found"),
     [

@@ -110,7 +110,7 @@ def test_a_timeout_ends_though_no_clock_counts_its_last_instant(stage: Stage) ->
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
-        """Wake up by less than a clock can tell before the time is over."""
+        """Wake up too early, by less than the clock's resolution."""
         pauses.append(seconds)
         assert len(pauses) < 100
         stage.advance(seconds if len(pauses) < 3 else max(0.0, seconds - 1e-4))
