@@ -1,4 +1,4 @@
-"""What is begun beside what comes next: the workspace is listed while the specs are read."""
+"""Work that runs in parallel: the tool lists the workspace while it reads the specs."""
 
 from __future__ import annotations
 

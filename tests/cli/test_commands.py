@@ -436,7 +436,7 @@ def test_apply_writes_json_as_its_schema_says(stage: Stage) -> None:
 # sandbox
 
 
-@pytest.mark.needs_ledger("there is no ledger to be forgotten")
+@pytest.mark.needs_ledger("reset has no ledger to delete")
 def test_reset_forgets_jobs_and_ledger_of_the_sandbox_alone(stage: Stage) -> None:
     stage.spec("tickets")
     stage.run("apply", "--yes")
@@ -658,7 +658,7 @@ def test_settings_are_found_from_below_and_paths_are_from_here(stage: Stage) -> 
     assert (stage.root / "specs/a/b/plan.json").exists()
 
 
-@pytest.mark.needs_ledger("there is no ledger to be looked at")
+@pytest.mark.needs_ledger("the file of the ledger is deleted")
 def test_other_settings_file_is_another_environment(stage: Stage) -> None:
     stage.spec("one", requests=500)
     stage.write("staging.yaml", "project: shop-staging\n")

@@ -1,4 +1,4 @@
-"""Input files in whole commands: sent once, never half, never another than was planned."""
+"""Input files in whole commands: each is uploaded once, as a whole, and with the content that was planned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list that lags behind what was just created: its silence is no news about jobs that are seconds old."""
+"""A list that lags behind new creates: a job that is seconds old may exist although the list does not show it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.cli.stage import Fault, Result, Stage
 
 JOBS = "/v1/batch/jobs"
-pytestmark = pytest.mark.needs_ledger("without it nothing is known of a job that the list does not show")
+pytestmark = pytest.mark.needs_ledger("a job that the list does not show is unknown")
 SETTLE = 60
 NOTHING = json.dumps({"object": "list", "total": 0, "data": []}).encode()
 NO_SUCH_JOB = json.dumps({"object": "error", "message": "no such job"}).encode()

@@ -1,4 +1,4 @@
-"""A saved plan: applied exactly or not at all, shown anywhere, and never trusted."""
+"""A saved plan: `apply` executes it exactly or not at all, any machine can show it, and its content is checked."""
 
 from __future__ import annotations
 

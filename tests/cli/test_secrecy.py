@@ -1,4 +1,4 @@
-"""The key, the prompts and the contents of files: looked for wherever this tool writes, and found nowhere."""
+"""The key, the prompts and the contents of files appear in nothing that this tool writes."""
 
 from __future__ import annotations
 

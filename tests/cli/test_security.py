@@ -1,7 +1,7 @@
-"""One pull request with every attack that `docs/security.md` knows of: each is stopped, and each is named.
+"""One pull request with every attack that `docs/security.md` lists: the tool stops each, and names each.
 
-The rows of the page's first table are the attacks here, by their first words: neither can have one that the other
-lacks.
+The attacks in this module are the rows of the page's first table, matched by their first words: a test fails if one
+of the two has an attack that the other lacks.
 """
 
 # ruff: noqa: E501 - an attack a line

@@ -1,4 +1,4 @@
-"""Carrying out a plan: creates before cancels, everything with an outcome, nothing that the plan does not hold."""
+"""Execution of a plan: creates come before cancels, every action has an outcome, and no other action is taken."""
 
 from __future__ import annotations
 

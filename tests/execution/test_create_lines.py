@@ -1,6 +1,6 @@
-"""What the ledger holds after each way in which a create can end.
+"""The ledger's lines after each way in which a create can end.
 
-A create that was sent has exactly one outcome. One that was not sent has none, and its claim is given back once.
+A create that was sent has exactly one outcome. One that was not sent has none, and its claim is released once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Input files: each content once, and only what was planned."""
+"""Uploads of input files: each content once, and only the planned content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fuzzer's own property, on what Hypothesis makes; and the fuzzer, where atheris is installed."""
+"""The fuzzer's property, on examples of Hypothesis; and the fuzzer itself, if atheris is installed."""
 
 from __future__ import annotations
 

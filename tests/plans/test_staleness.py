@@ -1,4 +1,4 @@
-"""What of a saved plan still holds when it is applied."""
+"""Which parts of a saved plan are still valid when it is applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file: streamed, continued, restarted, whole or not there."""
+"""The download of one file: it is streamed, continued and restarted, and a partial file is never visible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run from looking to settling, on the fake API."""
+"""One run from reading the workspace to settling its creates, on the fake API."""
 
 from __future__ import annotations
 

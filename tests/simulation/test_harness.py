@@ -1,4 +1,4 @@
-"""The harness itself: the dead do nothing, the late arrive, the torn is skipped."""
+"""The harness itself: a killed process does nothing, a late request arrives, a torn line is skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Safeguards that are taken out are missed: the simulation sees something."""
+"""The simulation finds a fault if a safeguard is removed from the code."""
 
 from __future__ import annotations
 

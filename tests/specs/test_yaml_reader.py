@@ -294,7 +294,7 @@ def test_every_value_has_its_place_and_its_text() -> None:
     assert found.key_place(("a", 0)) == (1, 4)
     assert found.text(("a", 1, "b")) == "1.10"
     assert found.text(("d",)) == "é"
-    assert found.place(("d",)) == (3, 8), "an alias stands where its value was written"
+    assert found.place(("d",)) == (3, 8), "the place of an alias is that of its value"
     assert found.text(("a",)) == ""
     assert found.place(("a", 1, "missing", "deeper")) == (2, 4)
     assert found.find(("a", "b")) is None
