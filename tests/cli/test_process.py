@@ -289,7 +289,7 @@ def test_reader_that_goes_away_is_no_error(shop: Shop, command: str) -> None:
 
 @POSIX
 @pytest.mark.parametrize("reader", ["true", thorough("head -1")])
-def test_apply_does_its_work_though_nobody_reads_what_it_says(shop: Shop, reader: str) -> None:
+def test_apply_finishes_if_its_output_is_not_read(shop: Shop, reader: str) -> None:
     names = shop.specs(2)
     script = f'"{sys.executable}" -m reconciler apply --yes | {reader}; exit "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
@@ -301,7 +301,7 @@ def test_apply_does_its_work_though_nobody_reads_what_it_says(shop: Shop, reader
 
 @POSIX
 @pytest.mark.thorough
-def test_exit_code_is_right_though_nobody_reads(shop: Shop) -> None:
+def test_exit_code_is_right_if_the_output_is_not_read(shop: Shop) -> None:
     shop.specs(1)
     script = f'"{sys.executable}" -m reconciler plan --detailed-exitcode | true; exit "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
