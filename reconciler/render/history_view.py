@@ -38,7 +38,7 @@ def rows(records: Iterable[Record]) -> list[TextRow]:
             UNKNOWN if it.created_at is None else rfc3339(it.created_at),
             it.name or UNKNOWN,
             it.job_id[:8] if it.job_id else UNKNOWN,
-            it.status or UNKNOWN,
+            (it.status or UNKNOWN) + ("!" if it.difference else ""),
             _number(it.succeeded_requests),
             _number(it.failed_requests),
             it.reason or UNKNOWN,
@@ -73,11 +73,11 @@ def cancelled(it: Record) -> str:
 
 
 def footer(records: Sequence[Record]) -> str:
-    """Return the number of jobs, and a legend for the star at a commit if there is one."""
-    total = pluralize(len(records), "job")
-    return (
-        f"{total} · * created with uncommitted changes\n" if any(it.dirty for it in records) else f"{total}\n"
-    )
+    """Return the number of jobs, and a legend for the marks that the table has."""
+    parts = [pluralize(len(records), "job")]
+    parts += ["* created with uncommitted changes"] if any(it.dirty for it in records) else []
+    parts += ["! answers are missing, or numbers differ"] if any(it.difference for it in records) else []
+    return " · ".join(parts) + "\n"
 
 
 def csv_rows(documents: Iterable[msgspec.Struct]) -> list[TextRow]:

@@ -195,7 +195,11 @@ def job(
         created_at=int(NOW) - age,
         metadata={key: value for key, value in pairs.items() if altered.get(key, value) is not None},
     )
-    return replace(plain, **more)
+    made = replace(plain, **more)
+    if phase is not SUCCEEDED or "succeeded_requests" in more:
+        return made
+    answered = max(0, made.total_requests - made.failed_requests)
+    return replace(made, succeeded_requests=answered, output_file=made.output_file or f"{job_id}-output")
 
 
 def untagged(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:

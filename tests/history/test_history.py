@@ -60,6 +60,7 @@ FULL = Ended(
         total_requests=10,
         succeeded_requests=9,
         failed_requests=1,
+        output_file="f1",
     ),
 )
 
