@@ -68,7 +68,7 @@ def ours(url: str) -> float:
         key=ApiKey("k"),
         transport=https_transport(url, connections=AT_ONCE),
         timeout_seconds=30,
-        retry=Retrier(POLICY, rng=DICE, monotonic=time.monotonic, sleep=time.sleep),
+        retry=Retrier(POLICY, rng=DICE, now=time.time, monotonic=time.monotonic, sleep=time.sleep),
         on_request=lambda _: None,
     )
     found = listing.list_all(Run(reader))  # type: ignore[arg-type]

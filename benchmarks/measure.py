@@ -29,8 +29,8 @@ _, status, usage = os.wait4(pid, 0)
 spent = time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 os.write(int(sys.argv[1]), json.dumps([*spent, os.waitstatus_to_exitcode(status)]).encode())
 """
-"""Starts a command and measures it. Linux counts what a process was before its exec as its own peak, so whoever starts
-a process to measure its memory has to be small itself."""
+"""Starts a command and measures it. Linux counts the memory of a process before its exec in its peak, so a process that
+starts another to measure its memory has to be small itself."""
 
 
 class Spent(NamedTuple):

@@ -81,7 +81,7 @@ def declared(root: Path) -> tuple[JobSpec, ...]:
 
 
 def row(spec: JobSpec, number: int, *, name: str = "") -> dict[str, object]:
-    """Return the job that `spec` has bought, as the API shows it."""
+    """Return the job that `spec` has created, as the API shows it."""
     ours = tags.tags_of(spec, project="bench", attempt=1, op=f"{number:024x}", source=Source(actor="ada"))
     written = tags.write(ours)
     if name:

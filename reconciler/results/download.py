@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,6 @@ PART: Final = ".part"
 """Suffix of an incomplete file."""
 PIECE: Final = 1 << 20
 """Bytes per read."""
-RANGE_NOT_SATISFIABLE: Final = 416
-"""Status 416: the file has no bytes from the requested offset on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +95,20 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartb
         return read(place, heartbeat).result()
     described = reader.get_file(file_id)
     if described.deleted:
-        raise NotFoundError("it was deleted", status=404)
+        raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
     part = place.with_name(place.name + PART)
     download = Download(reader, file_id, part, expected=described.size, heartbeat=heartbeat)
-    failures = 0
+    failures, began = 0, retrier.monotonic()
     while True:
         before = download.here()
         try:
             digest, went_on = download.go_on()
         except ApiError as error:
-            failures = 1 if download.here() > before else failures + 1
+            if download.here() > before:
+                failures, began = 0, retrier.monotonic()
+            failures += 1
             heartbeat()
-            retrier.wait(error, attempt=failures)
+            retrier.wait(error, attempt=failures, began=began)
             continue
         part.replace(place)
         return digest.result(resumed_at=went_on)
@@ -145,7 +146,7 @@ class Download:
             try:
                 return self._receive(here)
             except (MalformedAnswerError, RejectedError) as error:
-                if error.status not in (None, RANGE_NOT_SATISFIABLE):
+                if error.status not in (None, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
                     raise
         return self._receive(0)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -34,7 +35,7 @@ from reconciler.results.paths import ERRORS, OUTPUT, RESULTS, safe_name
 from reconciler.results.store import ResultStore
 
 MAX_DELAY_SECONDS: Final = 3600.0
-"""For so long after a job's end a missing file may still appear, so a 404 is not final."""
+"""For so long after a job's end a missing file may still appear, so a 404 is not final. A 410 always is."""
 LOCK_TIMEOUT_SECONDS: Final = 10.0
 """How long to wait for the join lock before the next heartbeat."""
 
@@ -93,7 +94,7 @@ class JobDownloader:
             fetched = fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat)
         except NotFoundError as error:
             ended = owned.job.completed_at or owned.job.created_at
-            if self.run.env.now() < ended + MAX_DELAY_SECONDS:
+            if error.status != HTTPStatus.GONE and self.run.env.now() < ended + MAX_DELAY_SECONDS:
                 raise ReconcilerError(
                     f"{place.name} of job {owned.job.id} does not exist (yet)",
                     hint="the job has just ended: run again in a few minutes",

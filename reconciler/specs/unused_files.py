@@ -1,4 +1,4 @@
-"""Files that are probably not where they belong: specs that are not read as such, and files that no spec names.
+"""Stray files: specs that are not read as such, specs outside the spec folder, and files that no spec names.
 
 A spec that is no longer read looks like a removed one, and a removed one may cancel a job. So a file that looks like a
 spec and is not read is an error.

@@ -26,7 +26,7 @@ WHO = {"NAME": "Ada", "EMAIL": "ada@example.org", "DATE": "2026-11-22T12:00:00+0
 
 
 def git(folder: Path, *argv: str) -> str:
-    """Run git with nobody's configuration and fixed dates."""
+    """Run git without the user's configuration and with fixed dates."""
     environ = {
         "PATH": os.environ["PATH"],
         "GIT_CONFIG_GLOBAL": os.devnull,

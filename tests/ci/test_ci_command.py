@@ -1,4 +1,4 @@
-"""`reconciler ci` without the workflows around it: where it may run, and what it asks of GitHub."""
+"""`reconciler ci` without the workflows around it: in which runs it starts, and which requests it sends to GitHub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apply, through the command line, on the sandbox: what is bought, what is left alone, what is said."""
+"""`apply` through the command line, on the sandbox: the jobs that it creates, keeps and cancels, and its messages."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def test_rename_move_and_reordered_inputs_do_nothing(stage: Stage) -> None:
         stage.lines(f"specs/parts/{part}.jsonl", 20, text=part)
     fields = "endpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
     rows = "".join(
-        f'{{"custom_id": "{part}{n}", "body": {{"messages": []}}}}\n' for part in "ab" for n in range(20)
+        f'{{"custom_id": "{part}{n}", "body": {{"messages": [{{"role": "user", "content": "Hi"}}]}}}}\n'
+        for part in "ab"
+        for n in range(20)
     ).splitlines(keepends=True)
     stage.write("specs/parts/a.jsonl", "".join(rows[:20]))
     stage.write("specs/parts/b.jsonl", "".join(rows[20:]))
@@ -98,7 +100,7 @@ def test_old_checkout_leaves_the_newer_job_alone_and_says_so(stage: Stage) -> No
     stage.spec("old", requests=500)
     before = stage.commit("one spec")
     stage.spec("new", requests=500)
-    after = stage.commit("somebody's new spec")
+    after = stage.commit("another person's new spec")
     stage.run("apply", "--yes")
     stage.git("checkout", "--quiet", before)
     result = stage.run("apply", "--yes")

@@ -120,7 +120,7 @@ def test_status_reads_and_never_writes_or_refuses(stage: Stage) -> None:
 
 
 def foreign(stage: Stage) -> str:
-    """Buy a job under another project; return its id."""
+    """Create a job under another project; return its id."""
     stage.spec("theirs", requests=5000)
     stage.write("reconciler.yaml", "project: theirs\n")
     stage.run("apply", "--yes")
@@ -348,7 +348,9 @@ def test_validate_reports_every_problem_with_its_place(stage: Stage) -> None:
 
 def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
     stage.spec("one", input_files=["data/one.jsonl", "data/per%cent,of:all.jsonl"])
-    stage.write("specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[]}}\n[]\n')
+    stage.write(
+        "specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[{"role":"user","content":"Hi"}]}}\n[]\n'
+    )
     stage.write("specs/data/per%cent,of:all.jsonl", "")
     result = stage.run("validate", "--format", "github")
     assert result.code == 1

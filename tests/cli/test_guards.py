@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.settings import Guards
 from tests.cli.schemas import conforming
-from tests.cli.stage import Stage
+from tests.cli.stage import HI, Stage
 
 
 def remove(stage: Stage, *names: str) -> None:
@@ -24,7 +24,7 @@ def names(count: int) -> list[str]:
 
 
 def job_for(stage: Stage, count: int, requests: int = 500) -> list[str]:
-    """Buy so many jobs that run for a while."""
+    """Create so many jobs that run for a while."""
     for name in names(count):
         stage.spec(name, requests=requests)
     assert stage.run("apply", "--yes").code == 0
@@ -283,13 +283,13 @@ def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
 
 
 def twin(stage: Stage, metadata: dict[str, str]) -> None:
-    """Buy a job once more, as a second runner that saw nothing of the first would."""
+    """Create a job a second time, as another runner does that has not seen the first job."""
     tags = {**metadata, "reconciler.run": metadata["reconciler.run"].replace("op=", "op=f")}
     with stage.console() as client:
         body = {
             "model": "mistral-small-latest",
             "endpoint": "/v1/chat/completions",
-            "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
+            "requests": [{"custom_id": str(number), "body": HI} for number in range(500)],
             "metadata": tags,
         }
         assert client.post("/v1/batch/jobs", json=body).status_code == 200

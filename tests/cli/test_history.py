@@ -1,4 +1,4 @@
-"""What ever happened: the same numbers everywhere, whoever knows them; and what does not add up."""
+"""`history` gives the same numbers online, offline and in every format; `history verify` finds contradictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.schemas import conforming
-from tests.cli.stage import UNSTEADY, Result, Stage
+from tests.cli.stage import HI, UNSTEADY, Result, Stage
 
 JOBS = "/v1/batch/jobs"
 
@@ -83,7 +83,8 @@ def test_fifty_jobs_are_reported_alike_by_everything(stage: Stage) -> None:
             assert {key: record[key] for key in same} == {key: job[key] for key in same}
             assert record["succeeded_requests"] == job["succeeded_requests"]
             assert record["failed_requests"] == job["failed_requests"]
-            assert record["total_requests"] == (job["total_requests"] or 3)  # not counted: what was bought
+            # `or 3`: if the API has not counted the requests, the ledger's count applies
+            assert record["total_requests"] == (job["total_requests"] or 3)
     assert {tuple(it["sources"]) for it in reported} == {("list", "ledger")}
     assert {tuple(it["sources"]) for it in offline} == {("ledger",)}
     stats = conforming("history", stage.run("history", "--stats", "--format", "json").out)["groups"]
@@ -241,7 +242,7 @@ def test_neither_csv_nor_markdown_nor_a_terminal_acts_on_what_came_from_outside(
         assert "\x1b" not in stage.run("history", "--format", form).out
 
 
-@pytest.mark.needs_ledger("why it was bought, and who cancelled, is not known")
+@pytest.mark.needs_ledger("the reason of a create and the person who cancels are unknown")
 def test_one_specs_story_is_reported_with_its_commits(stage: Stage) -> None:
     stage.spec("tale", model="sandbox-unknown-x", retry={"max_attempts": 2})
     first = stage.commit("Begin the tale")
@@ -332,15 +333,15 @@ def test_everything_adds_up(stage: Stage) -> None:
 
 
 def copy_of(stage: Stage, job: dict[str, Any], **tags: str) -> None:
-    """Somebody makes a job with our tags."""
+    """Create a job with the tags of another one, as a stranger might."""
     from reconciler.sandbox.app import make_app
     from reconciler.sandbox.store import Store
 
     metadata = {**job["metadata"], **{f"reconciler.{key}": value for key, value in tags.items()}}
     body = {
         "endpoint": job["endpoint"],
-        "model": "m",
-        "requests": [{"custom_id": "a", "body": {"messages": []}}],
+        "model": "mistral-small-latest",
+        "requests": [{"custom_id": "a", "body": HI}],
     }
     import httpx
 
@@ -382,7 +383,7 @@ def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage:
     assert found == [("twice", "one"), ("twice", "twin")]
 
 
-@pytest.mark.needs_ledger("nobody remembers it")
+@pytest.mark.needs_ledger("a deleted record leaves no trace")
 def test_a_record_that_vanished_is_found(stage: Stage) -> None:
     job_for(stage, "one", "two")
     one = next(job for job in stage.jobs() if job["name"] == "one")
@@ -417,7 +418,7 @@ def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
     assert (result.code, checks(result)) == (6, [("commit_missing", "")])
 
 
-@pytest.mark.needs_ledger("without one nothing stands in it")
+@pytest.mark.needs_ledger("there are no lines to read")
 def test_lines_of_the_ledger_that_nobody_can_read_are_reported(stage: Stage) -> None:
     job_for(stage, "one")
     assert checks(stage.run("history", "verify", "--format", "json"), "note") == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.schemas import conforming
-from tests.cli.stage import Result, Stage
+from tests.cli.stage import HI, Result, Stage
 
 SECRETS = ("the-users-own-pair", "a-strangers-pair", "a-key-that-is-nowhere", "a very private prompt")
 
@@ -56,7 +56,7 @@ def seen(stage: Stage) -> Stage:
 
 
 def keyless(stage: Stage, *argv: str) -> Result:
-    """Run a command where there is no key, no ledger and nobody to ask."""
+    """Run a command without a key, a ledger or access to the API."""
     environ = dict(stage.environ)
     kept = stage.root / ".reconciler"
     kept.rename(stage.root.parent / "kept")
@@ -148,7 +148,7 @@ def test_strangers_jobs_are_a_number_in_it(stage: Stage) -> None:
             body = {
                 "model": "mistral-small-latest",
                 "endpoint": "/v1/chat/completions",
-                "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
+                "requests": [{"custom_id": str(number), "body": HI} for number in range(500)],
                 "metadata": {"team": SECRETS[1]},
             }
             assert client.post("/v1/batch/jobs", json=body).status_code == 200

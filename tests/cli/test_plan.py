@@ -306,6 +306,7 @@ CREATED = {
 
 def hostile_workspace(stage: Stage, form: str) -> Result:
     """Plan against a server whose every word means ill."""
+    stage.environ["RECONCILER_SANDBOX_LENIENT"] = "1"
     stage.spec("tickets", model="evil|`model`<img>@all")
     stage.run("apply", "--yes")
     (job,) = stage.jobs()

@@ -57,7 +57,8 @@ def listener(stage: Stage, served: str) -> Listener:
     stage.spec("inline", input_files=None, requests=3)
     stage.write(
         "specs/inline.yaml",
-        f"name: inline\nendpoint: /v1/chat/completions\nmodel: m\nrequests: {json.dumps(requests)}\n",
+        "name: inline\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+        f"requests: {json.dumps(requests)}\n",
     )
     (stage.root / "specs/data/inline.jsonl").unlink()
     return Listener(stage)
@@ -174,7 +175,7 @@ def test_mistakes_in_input_files_do_not_repeat_what_a_line_says(listener: Listen
 def test_mistakes_in_inline_requests_do_not_repeat_them(listener: Listener, requests: str) -> None:
     listener.stage.write(
         "specs/inline.yaml",
-        f"name: inline\nendpoint: /v1/chat/completions\nmodel: m\nrequests: {requests}\n",
+        f"name: inline\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\nrequests: {requests}\n",
     )
     assert listener.run("validate").code == 1
     assert listener.run("validate", "--format", "json").code == 1

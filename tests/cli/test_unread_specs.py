@@ -75,10 +75,13 @@ def test_a_copy_beside_the_spec_is_a_warning(stage: Stage, name: str) -> None:
 
 def test_a_named_input_is_no_unread_spec(stage: Stage) -> None:
     stage.spec("one", input_files=["data.json"])
-    line = (
-        '{"custom_id": "1", "body": {"messages": [], "name": "x", "endpoint": "/v1/ocr", "requests": []}}\n'
-    )
-    stage.write("specs/data.json", line)
+    body = {
+        "messages": [{"role": "user", "content": "Hi"}],
+        "name": "x",
+        "endpoint": "/v1/ocr",
+        "requests": [],
+    }
+    stage.write("specs/data.json", json.dumps({"custom_id": "1", "body": body}) + "\n")
     (stage.root / "specs/data/one.jsonl").unlink()
     assert stage.run("validate").out == "1 spec valid, 1 request\n"
 

@@ -267,7 +267,7 @@ def test_a_person_who_stops_a_job_meanwhile_is_heeded(stage: Stage) -> None:
             asked.append(run(["jobs", "cancel", str(job["id"]), "--yes"], stage.world([])))
 
     result = stage.run("apply", "--yes", "--wait", env=lambda env: replace(env, sleep=sleep))
-    assert (asked, result.code, result.writes) == ([0], 6, [])  # nobody held the lock, and nothing was bought
+    assert (asked, result.code, result.writes) == ([0], 6, [])  # the lock was free, and no job was created
     assert [str(it["status"]) for it in stage.jobs()] == ["CANCELLED"]
 
 
@@ -366,7 +366,8 @@ def test_status_shows_what_begins_later_and_folds_its_family(stage: Stage) -> No
         stage.lines(f"specs/shards/part-{number}.jsonl", 1, text=f"part {number}")
     stage.write(
         "specs/shards.yaml",
-        "name: shard-{stem}\nendpoint: /v1/chat/completions\nmodel: m\nfor_each: {files: [shards/*.jsonl]}\n"
+        "name: shard-{stem}\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+        "for_each: {files: [shards/*.jsonl]}\n"
         "rerun: {every: day, start: 2031-01-01}\n",
     )
     result = stage.run("status")

@@ -20,7 +20,7 @@ SOME = (
     "test_accepted_create_with_a_lost_answer_is_recovered",
     "test_job_stopped_by_hand_stays_stopped",
 )
-"""One of each kind: bought once, replaced, the same work, another commit, a lost answer, a person."""
+"""One test of each kind: create once, replace, the same work, another commit, a lost answer, a person's cancel."""
 
 
 class Forgetful(Stage):

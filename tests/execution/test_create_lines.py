@@ -102,6 +102,8 @@ class Way:
     """Whether the ledger must keep the create open."""
 
 
+ASKS_TO_WAIT = "the API asks to wait until 2027-01-15T08:16:41Z (200 s)"
+
 WAYS: Final = {
     "it is answered": Way(fates=(ANSWERED,), lines=("claimed a", "intended a", "created a")),
     "the API refuses it": Way(
@@ -142,8 +144,12 @@ WAYS: Final = {
         fates=(busy(1), ANSWERED), lines=("claimed a", "intended a", "intended a", "created a")
     ),
     "the API is always busy": Way(
-        fates=(busy(1),) * 50,
-        lines=("claimed a", *("intended a",) * 5, "refused a: 429 (5 attempts)"),
+        fates=(busy(200),) * 50,
+        lines=(
+            "claimed a",
+            *("intended a",) * 5,
+            f"refused a: 429 (5 attempts; {ASKS_TO_WAIT}, and this run may not take so long)",
+        ),
     ),
     "the API is busy, and the run is asked to stop": Way(
         fates=(busy(1), ANSWERED),
@@ -197,7 +203,7 @@ WAYS: Final = {
         fates=(NO_SUCH_FILE, refused()),
         lines=("claimed a", "intended a", "intended a", "refused a: 422: no such model"),
     ),
-    "an upload is gone, and what becomes of the second try is lost": Way(
+    "an upload is gone, and the answers of the second try are lost": Way(
         api=Forgetful,
         specs=(LOCAL,),
         after_agreeing=holds_the_upload,
@@ -311,7 +317,7 @@ def test_a_replacement_that_is_never_begun_is_given_back() -> None:
 
 def test_a_second_try_whose_answer_is_lost_is_not_followed_by_another_job(tmp_path: Path) -> None:
     """The upload was gone, the second try took effect, and the list shows the job only after the run has ended."""
-    way = WAYS["an upload is gone, and what becomes of the second try is lost"]
+    way = WAYS["an upload is gone, and the answers of the second try are lost"]
 
     def stops_then(api: Api) -> None:
         holds_the_upload(api)

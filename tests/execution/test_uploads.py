@@ -146,15 +146,16 @@ def test_an_upload_is_repeated_when_the_api_says(tmp_path: Path) -> None:
 
 def test_uploads_share_the_retries_of_the_run(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
-    api.upload_faults = [RateLimitedError("429", status=429, transient=True) for _ in range(9)]
+    api.upload_faults = [OutcomeUnknownError("reset", transient=True) for _ in range(9)]
     retrier = Retrier(
         RetryPolicy(quota=10, cost=5),
         rng=random.Random(1),
+        now=api.stage.clock,
         monotonic=api.stage.clock.monotonic,
         sleep=api.stage.clock.sleep,
     )
     shared = Uploads(replace(run(api, root=tmp_path), retrier=retrier))
-    with pytest.raises(RateLimitedError, match="429") as caught:
+    with pytest.raises(OutcomeUnknownError, match="reset") as caught:
         shared.ids(of(part))
     assert caught.value.gave_up == "the run's retries are used up"
     assert len(api.sent("upload")) == 3
@@ -298,7 +299,7 @@ def test_an_upload_is_read_back_where_the_settings_say_so(tmp_path: Path) -> Non
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", file_id="forged"), stored("{}", file_id="unread"), stored("{}")]
     api.contents = {"forged": b"[]", "old": b"{}"}
-    assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "nobody looks"
+    assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "by default no upload is read back"
     assert uploads_with(api, tmp_path, UploadSettings(verify=True)).ids(of(part)) == ("old",)
     (forged,) = api.stage.log.of("upload.content_mismatch")
     assert (forged["file_id"], forged["sha256"]) == ("forged", sha("[]"))
@@ -321,7 +322,7 @@ def test_progress_counts_what_is_sent_and_takes_back_what_broke_off(tmp_path: Pa
 
 
 class RecordedProgress(Progress):
-    """Keeps what is told of uploads."""
+    """Keeps the reported progress of uploads."""
 
     watched = True
 

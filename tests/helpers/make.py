@@ -111,7 +111,7 @@ def retrying(times: int, *on: Phase) -> Retry:
 
 
 def hidden(name: str = "a") -> JobSpec:
-    """A spec whose input is an uploaded file: nobody here knows how many requests it holds."""
+    """A spec whose input is an uploaded file: its number of requests is unknown."""
     return spec(name, inputs=(UploadedFile(id="0f9d1b6e-0000-4000-8000-000000000001"),))
 
 
@@ -163,7 +163,7 @@ def job(
     Args:
         of: the spec as it was then.
         job_id: names it.
-        phase: where it is in its life.
+        phase: the state of the job.
         attempt: in its tags.
         age: seconds before `NOW` at which it was created.
         commit: in its tags.
@@ -171,7 +171,7 @@ def job(
         on_remove: in its tags; the spec's own where None.
         op: in its tags.
         over: in its tags: the jobs that it replaced.
-        altered: metadata that somebody changed afterwards; None deletes a key.
+        altered: metadata that a person changed afterwards; None deletes a key.
         more: other fields of the job.
     """
     written = tags.tags_of(
@@ -199,7 +199,7 @@ def job(
 
 
 def untagged(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
-    """A job that somebody made by hand for the same work: it carries none of our tags."""
+    """A job that a person created by hand for the same work: it has none of our tags."""
     return replace(job(of, job_id, phase, **more), metadata={"made": "by hand"})
 
 

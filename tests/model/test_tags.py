@@ -1,4 +1,4 @@
-"""Tags are the state of the tool: they must come back as they went, and be distrusted where they do not."""
+"""Tags hold the state of the tool: reading returns what was written, and damaged tags are refused."""
 
 from __future__ import annotations
 

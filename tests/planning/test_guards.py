@@ -64,7 +64,7 @@ def known(of: JobSpec, job_id: str, *, age: float = 3_600) -> CreateConfirmed:
 
 
 def running(count: int, *, of: str = "old", answered: int = 0) -> tuple[Job, ...]:
-    """Live jobs, each of a name that nobody declares."""
+    """Live jobs, each of a name without a spec."""
     return tuple(
         job(spec(f"{of}{at}", f"{of}{at}"), f"{of}-{at}", completed_requests=answered) for at in range(count)
     )
@@ -159,7 +159,7 @@ def test_a_share_of_one_allows_everything() -> None:
     assert names(proposal(*running(5), settings=Guards(max_cancel_share=1.0))) == []
 
 
-# How many requests are bought.
+# The limit on new requests.
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_job_that_is_younger_than_the_lists_lag_does_not_show_that_the_workspa
 
 
 def test_a_young_job_that_get_does_not_know_either_may_be_of_another_workspace() -> None:
-    """A wrong key is refused from the first second on, and a record that lags is told to be one."""
+    """A wrong key is refused at once; the hint says that the records of new jobs may show late."""
     lines = (known(spec("x", "w8"), "g1", age=0), known(spec("y", "w9"), "g2", age=59))
     assert names(proposal(lines=lines, gone=("g1",))) == ["other_workspace"]
     (refusal,) = refusals(proposal(lines=lines, gone=("g1", "g2")))
@@ -298,7 +298,7 @@ def test_a_known_job_is_as_old_as_its_first_line() -> None:
     assert names(proposal(lines=lines)) == ["other_workspace"]
 
 
-# Bought under another project.
+# Created under another project.
 
 
 @pytest.mark.parametrize("phase", [ACTIVE, SUCCEEDED])

@@ -1,4 +1,4 @@
-"""How far names are from their end, how often to look, and what later rounds may buy."""
+"""How far names are from their end, how often `wait` looks, and what later rounds may create."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ LATER: dict[str, tuple[Plan, Plan, bool]] = {
     "what found no room": (HELD, FIRST, True),
     "what never finds room": (plan(decision("a", Hold(reason=Reason.QUOTA, attention=True))), FIRST, False),
     "what waited for another job": (plan(decision("a", Hold(reason=Reason.WAITING))), FIRST, False),
-    "what somebody deleted meanwhile": (
+    "what was deleted meanwhile": (
         plan(decision("a", Keep(job=None, reason=Reason.SUCCEEDED))),
         FIRST,
         False,

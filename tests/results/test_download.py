@@ -42,7 +42,7 @@ class Server(httpx.BaseTransport):
     gone: bool = False
     wrong_part: bool = False
     asked: list[str] = field(default_factory=list)
-    """What was asked for of the content: the Range header."""
+    """The `Range` headers of the requests for content."""
     sent: int = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

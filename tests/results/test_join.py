@@ -1,4 +1,4 @@
-"""Answers joined with what was asked."""
+"""`join` writes one line a request: the request and its answer."""
 
 from __future__ import annotations
 

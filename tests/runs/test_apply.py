@@ -195,7 +195,7 @@ def test_a_run_that_died_before_its_create_showed_is_waited_for() -> None:
 
 @pytest.mark.parametrize("age", [0, 59])
 def test_a_job_that_neither_list_nor_get_shows_yet_is_waited_for(age: float) -> None:
-    """Its record may lag as the list does: nobody is told that it was deleted, nor to change `rerun`."""
+    """Its record may lag as the list does: no message says that it was deleted, or suggests to change `rerun`."""
     api, asked = Api(Stage()), Asked()
     api.stage.ledger.append(created(A, "late", at=NOW - age))
     planned, outcomes = applied_with(api, A, asked=asked)

@@ -81,7 +81,7 @@ def test_a_list_of_inputs_gets_a_result_each(endpoint: str, body: dict[str, Any]
 def test_a_line_is_named_like_the_real_ones() -> None:
     prefix, job, position, unique = line("/v1/ocr", {}, position=17)["id"].split("-", 3)
 
-    assert (prefix, job, position) == ("batch", JOB[:8], "17")
+    assert (prefix, job, position) == ("batch", JOB[:8], "18")
     assert str(UUID(unique)) == unique
 
 

@@ -44,8 +44,8 @@ def follow(
         waiting: how.
         run: what to work with.
         agreed: what was shown and agreed to.
-        first: the first round, and what came of it.
-        saved: the plan file, where one was applied.
+        first: the first round's plan and outcomes.
+        saved: the plan file, if one was applied.
         record: of the run.
     """
     waiting.release()

@@ -64,7 +64,7 @@ class Git:
 
     Args:
         dice: choose specs and edits.
-        used: False outside of git, where nobody knows a commit.
+        used: False outside of git: then commits are unknown.
         jobs: what is in the workspace, for those who adopt some of it.
     """
 

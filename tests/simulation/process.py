@@ -63,7 +63,7 @@ class Process:
         self.moment(what)
 
     def moment(self, what: str, *, torn: Callable[[], None] = lambda: None) -> None:
-        """Perhaps die, with nobody else coming in between.
+        """Perhaps die, without letting another thread run first.
 
         Args:
             what: for the trace.

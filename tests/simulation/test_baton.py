@@ -1,4 +1,4 @@
-"""The baton: one thread at a time, an order that is the seed's, time that is nobody's."""
+"""The baton: one thread at a time, an order that the seed determines, and virtual time."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def edited(root: Path, name: str = "a", to: str | None = None) -> rerun.Edit:
 CASES = {
     "a number gets one more": (f"name: a\n{REST}rerun: 2\n", None, f"name: a\n{REST}rerun: 3\n", 5),
     "ten follows nine": (f"name: a\n{REST}rerun: 9\n", None, f"name: a\n{REST}rerun: 10\n", 5),
-    "a comment behind it stays": (
+    "a comment beside it stays": (
         f"name: a\n{REST}rerun: 2   # why\n# end\n",
         None,
         f"name: a\n{REST}rerun: 3   # why\n# end\n",
@@ -76,19 +76,19 @@ CASES = {
         f'name: a\n{REST}rerun: "1"\n',
         5,
     ),
-    "where there is none, it goes behind the name": (
+    "a document without a rerun gets one below its name": (
         f"# head\nname: a  # who\n{REST}",
         None,
         f"# head\nname: a  # who\nrerun: 1\n{REST}",
         3,
     ),
-    "behind the name with CRLF": (
+    "below the name with CRLF": (
         f"name: a\n{REST}".replace("\n", "\r\n"),
         None,
         f"name: a\nrerun: 1\n{REST}".replace("\n", "\r\n"),
         2,
     ),
-    "behind a name at the end of a file without a last line break": (
+    "below a name at the end of a file without a last line break": (
         f"{REST}name: a",
         None,
         f"{REST}name: a\nrerun: 1\n",

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -201,6 +201,29 @@ def test_a_job_that_is_deleted_meanwhile_makes_the_list_be_read_again() -> None:
     assert len(jobs) == 249
     assert stage.log.names == ["jobs.list_incomplete", "jobs.listed"]
     assert stage.clock.slept == [0.5]
+
+
+@example(cap=1, place=7, shown=[number == 8 for number in range(60)], at_once=1)
+@given(
+    st.integers(1, 5), st.integers(0, 12), st.lists(st.booleans(), min_size=1, max_size=60), st.integers(1, 4)
+)
+def test_a_job_that_appears_and_vanishes_hides_no_other(
+    cap: int, place: int, shown: list[bool], at_once: int
+) -> None:
+    """Whichever pages show it, a list that is accepted has every job that was there all the time."""
+    everything = some_jobs(13)
+    steady = [it for at, it in enumerate(everything) if at != place]
+    jobs = list(everything)
+
+    def flap(number: int) -> None:
+        jobs[:] = everything if shown[number % len(shown)] else steady
+
+    run = run_in(Stage().world(), Pages(jobs, cap=cap, before=flap), limits=Limits(reads_in_flight=at_once))
+    try:
+        found = {it.id for it in list_all(run)}
+    except ListingError:
+        return
+    assert {it.id for it in steady} <= found
 
 
 def test_a_list_that_keeps_shrinking_is_refused() -> None:

@@ -17,6 +17,7 @@ from reconciler.specs.inputs.blocks import Text, split
 from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line, repeats_a_key
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.requirements import FIELDS, FileFacts
+from reconciler.specs.inputs.shapes import ALL_SHAPES, narrow
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _MODELS: Final = 20
@@ -83,6 +84,7 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings) -> Scan:
         found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
         if found is not None:
             seen.take(found, len(text))
+            seen.shapes = narrow(seen.shapes, text, seen.number)
         elif not _check_line_by_line(text, longest, seen):
             break
         if findings.full:
@@ -146,11 +148,12 @@ class Scan:
         self.ids: set[str] = set()
         self.everywhere = FIELDS
         self.models: set[str] = set()
+        self.shapes = ALL_SHAPES
 
     @property
     def facts(self) -> FileFacts:
         """The facts of the file as a whole."""
-        return FileFacts(self.everywhere, frozenset(self.models))
+        return FileFacts(self.everywhere, frozenset(self.models), self.shapes)
 
     def take(self, found: _Batch, longest: int) -> None:
         """Add a batch of valid lines; `longest` is an upper bound of their bytes."""
@@ -189,6 +192,8 @@ def _check_line_by_line(text: Text, longest: int, seen: Scan) -> bool:
         if taken and not found:
             custom_id, body = taken
             seen.take(_Batch([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
+            if len(line) <= MAX_LENGTH:
+                seen.shapes = narrow(seen.shapes, line, seen.number)
         else:
             seen.number = number
         if seen.findings.full:

@@ -24,7 +24,7 @@ _PLACEHOLDERS: Final = {
     **dict.fromkeys(("basename", "file", "filename", "file_name", "file_stem", "input"), ("stem", "name")),
     **dict.fromkeys(("directory", "dirname", "folder", "parent"), ("dir", "folder")),
 }
-"""Words that are not placeholders, the placeholder that they stand for elsewhere, and what of a file it is."""
+"""Words that are not placeholders, the placeholder that was probably meant, and what of a file it is."""
 
 
 def placeholder_meant(template: str) -> str:
