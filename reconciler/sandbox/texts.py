@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from itertools import islice
 from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import Any, Final
 from uuid import UUID
@@ -73,7 +74,7 @@ def _matching(pattern: str, least: int) -> str | None:
     try:
         parsed = import_module("re._parser").parse(pattern)
         for more in (0, least):
-            made = "".join(_shortest(parsed, more))
+            made = "".join(islice(_shortest(parsed, more), _LONGEST))
             if len(made) >= least and re.search(pattern, made):
                 return made
     except (re.error, KeyError, RecursionError, OverflowError):
@@ -99,7 +100,8 @@ def _shortest(parsed: Iterable[tuple[object, Any]], more: int) -> Iterator[str]:
                 yield _member(value)
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
                 least, most, inner = value
-                yield from [*_shortest(inner, 0)] * min(least + more, int(most), _LONGEST)
+                for _ in range(min(least + more, int(most))):
+                    yield from _shortest(inner, 0)
             case "SUBPATTERN":
                 yield from _shortest(value[-1], more)
             case "BRANCH":
