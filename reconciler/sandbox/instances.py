@@ -153,7 +153,7 @@ class _Maker:
         rest = schema.get("additionalItems", True) if isinstance(items, list) else items
         wanted = [*first[: schema.get("minItems", 0)]]
         if "contains" in schema:
-            wanted += [{"allOf": [rest, schema["contains"]]}] * schema.get("minContains", 1)
+            wanted += [{"allOf": [rest, schema["contains"]]}] * min(schema.get("minContains", 1), _MOST)
         wanted += [rest] * (min(schema.get("minItems", 0), _MOST) - len(wanted))
         made: list[Any] = []
         for at, part in enumerate(wanted):

@@ -90,14 +90,6 @@ def _shortest(parsed: Iterable[tuple[object, Any]], more: int) -> Iterator[str]:
     """
     for operation, value in parsed:
         match str(operation):
-            case "LITERAL":
-                yield chr(value)
-            case "NOT_LITERAL":
-                yield "a" if value != ord("a") else "b"
-            case "ANY":
-                yield "a"
-            case "IN":
-                yield _member(value)
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
                 least, most, inner = value
                 for _ in range(min(least + more, int(most))):
@@ -106,10 +98,8 @@ def _shortest(parsed: Iterable[tuple[object, Any]], more: int) -> Iterator[str]:
                 yield from _shortest(value[-1], more)
             case "BRANCH":
                 yield from _shortest(value[1][0], more)
-            case "AT":
-                pass
             case other:
-                raise KeyError(other)
+                yield _ONE[other](value)
 
 
 def _member(members: Iterable[tuple[object, Any]]) -> str:
@@ -137,3 +127,13 @@ def _has(kind: str, value: Any, character: str) -> bool:  # noqa: ANN401 - of re
             return bool(value[0] <= ord(character) <= value[1])
         case _:
             return re.fullmatch(_CATEGORIES[str(value)], character) is not None
+
+
+_ONE: Final[Mapping[str, Callable[[Any], str]]] = {
+    "ANY": lambda _: "a",
+    "AT": lambda _: "",
+    "IN": _member,
+    "LITERAL": chr,
+    "NOT_LITERAL": lambda value: "a" if value != ord("a") else "b",
+}
+"""The text for each construct that matches at most one character."""

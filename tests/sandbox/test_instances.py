@@ -107,6 +107,7 @@ def test_a_schema_without_an_instance_gives_an_empty_object(schema: object) -> N
         {"type": "array", "minItems": 10**9, "uniqueItems": True},
         {"type": "string", "minLength": 10**9},
         {"type": "object", "minProperties": 10**9},
+        {"type": "array", "contains": {}, "minContains": 10**10},
         {"type": "integer", "minimum": 10**300, "multipleOf": 1e-300},
     ],
 )
