@@ -26,7 +26,7 @@ _INVALID: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueErro
 _BOOLEANS: Final = (False, True)
 _STEPS: Final = 20_000
 """Most schemas looked at for one instance."""
-_MOST: Final = 1_000
+_MOST: Final = 200
 """Most items or properties of one value."""
 _SIGNS: Final = (
     ("object", ("properties", "required", "minProperties", "additionalProperties")),
@@ -57,9 +57,10 @@ def _instance_text(schema: bytes) -> str:
 
 def instance(schema: object) -> Any:  # noqa: ANN401 - JSON
     """Return a small instance of a schema; an empty object if none is found."""
+    maker = _Maker(schema)
     for depth in _DEPTHS:
         try:
-            return _Maker(schema).make(schema, depth)
+            return maker.make(schema, depth)
         except (NoInstanceError, RecursionError):
             continue
         except _INVALID:
