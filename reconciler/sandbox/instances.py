@@ -26,7 +26,7 @@ _INVALID: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueErro
 _BOOLEANS: Final = (False, True)
 _STEPS: Final = 20_000
 """Most schemas looked at for one instance."""
-_MOST: Final = 200
+_MOST: Final = 1_000
 """Most items or properties of one value."""
 _SIGNS: Final = (
     ("object", ("properties", "required", "minProperties", "additionalProperties")),
@@ -152,10 +152,13 @@ class _Maker:
         items = schema.get("items", True)
         first = items if isinstance(items, list) else schema.get("prefixItems", [])
         rest = schema.get("additionalItems", True) if isinstance(items, list) else items
-        wanted = [*first[: schema.get("minItems", 0)]]
+        least = schema.get("minItems", 0)
+        if least > _MOST:
+            raise NoInstanceError
+        wanted = [*first[:least]]
         if "contains" in schema:
             wanted += [{"allOf": [rest, schema["contains"]]}] * min(schema.get("minContains", 1), _MOST)
-        wanted += [rest] * (min(schema.get("minItems", 0), _MOST) - len(wanted))
+        wanted += [rest] * (least - len(wanted))
         made: list[Any] = []
         for at, part in enumerate(wanted):
             if schema.get("uniqueItems"):
