@@ -1,12 +1,12 @@
-"""How fast input files are checked, and in how much memory, beside the programs that everybody has.
+"""How fast input files are checked, and in how much memory, compared with common programs.
 
     python benchmarks/inputs.py [--folder FOLDER] [--small]
     python benchmarks/inputs.py --decoders
 
 Writes three files, 250,000 long lines in ASCII and beyond it and 1,000,000 short ones, and runs over each of them in
 turn, every method in a process of its own: `wc -l`, `sha256sum`, the same digest by OpenSSL, this tool's checker, and
-loops that do nothing but decode each line. Ratios within one run are what counts; the machine's own speed is not ours.
-With `--decoders`, which decoder is how fast, and what each of them refuses. Writes Markdown.
+loops that only decode each line. Compare ratios within one run, because the machine's speed varies. `--decoders`
+measures several JSON decoders, and shows which lines each of them refuses. Writes Markdown.
 """
 
 from __future__ import annotations

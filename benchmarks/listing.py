@@ -1,4 +1,4 @@
-"""The list of 10,000 jobs at 50 ms an answer: ours, the official SDK's loop, and its async form.
+"""The list of 10,000 jobs at 50 ms an answer: this tool, the official SDK's loop, and its async form.
 
 python benchmarks/listing.py
 """

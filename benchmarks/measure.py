@@ -1,4 +1,4 @@
-"""What the scripts here share: a command measured as a process of its own, and a table of ratios with their targets."""
+"""Shared by the benchmarks: the measurement of a command in its own process, and a table of ratios with targets."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Row(NamedTuple):
     target: float
     """The ratio may be at most this."""
     ratio: float | None
-    """None where the peer is not installed."""
+    """None if the peer is not installed."""
     detail: str
 
 
@@ -103,7 +103,7 @@ def in_turn(times: int, *runs: Callable[[], float]) -> list[float]:
 
 
 def report(rows: Sequence[Row]) -> int:
-    """Print the table and the machine; 1 where a target is missed."""
+    """Print the table and the machine; return 1 if a target is missed."""
     print(
         f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"load {os.getloadavg()[0]:.1f}\n"

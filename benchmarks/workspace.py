@@ -1,7 +1,7 @@
 """A project of many specs and the workspace that holds their jobs, for benchmarks to plan on.
 
-The workspace is a process of its own that answers the list from bytes made beforehand, each page after a fixed time, so
-that what is measured is the reader.
+The workspace is a process of its own. It answers the list from prepared bytes, each page after a fixed time, so that
+the benchmark measures only the reader.
 """
 
 from __future__ import annotations

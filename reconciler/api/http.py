@@ -103,7 +103,9 @@ class Exchange:
             answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
             with self._translate_errors(call):
                 start, size = classify.extent(answer.status_code, answer.headers, wanted=call.start)
-            yield Content(start=start, size=size, pieces=self._pieces(answer, call))
+            media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+            pieces = self._pieces(answer, call)
+            yield Content(start=start, size=size, media_type=media_type, pieces=pieces)
 
     @contextmanager
     def _answer(self, call: Call, attempt: int) -> Generator[httpx.Response]:

@@ -116,6 +116,7 @@ class _File(Struct, gc=False):
     sample_type: str | None = None
     source: str | None = None
     num_lines: Count | None = None
+    mimetype: str | None = None
     expires_at: Time | None = None
     visibility: str | None = None
     deleted: bool | None = None

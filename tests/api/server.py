@@ -1,4 +1,4 @@
-"""A tiny server on a raw socket, for what no polite server does."""
+"""A tiny server on a raw socket, for answers that an HTTP library cannot send."""
 
 from __future__ import annotations
 

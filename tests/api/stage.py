@@ -1,4 +1,4 @@
-"""What the tests of the client share: answers as the API gives them, a clock that stands still, a client on a stub."""
+"""Shared by the tests of the client: answers as the API gives them, a clock that tests move, a client on a stub."""
 
 from __future__ import annotations
 

@@ -118,6 +118,7 @@ class Shop:
             "PYTHONPATH": str(ROOT),  # this checkout's code, whatever is installed
             "MISTRAL_API_KEY": KEY,
             "MISTRAL_BASE_URL": url,
+            "RECONCILER_LOG_LEVEL": "info",
             "USER": "ada",
             "GIT_CONFIG_GLOBAL": os.devnull,
         }

@@ -262,7 +262,9 @@ def test_ledger_deleted_between_runs_changes_nothing(stage: Stage) -> None:
     assert (result.code, result.writes) == (0, [])
 
 
-@pytest.mark.needs_ledger("it is on hold as `cancelled`: who stopped it is not known")
+@pytest.mark.needs_ledger(
+    "the job is on hold as `cancelled`, because the tool cannot know that it cancelled it"
+)
 def test_suspended_then_resumed_is_restored(stage: Stage) -> None:
     stage.spec("tickets", requests=500)
     stage.run("apply", "--yes")

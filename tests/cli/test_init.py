@@ -1,4 +1,4 @@
-"""`init`: a repository's beginning, and jobs that were there before it."""
+"""`init`: a new project, and the adoption of jobs that existed before it."""
 
 from __future__ import annotations
 

@@ -47,10 +47,8 @@ class Limited(httpx.BaseTransport):
 
     baton: Baton
     rate: float
-    jobs: list[bytes]
+    inner: httpx.BaseTransport
     refused: int = 0
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    """Of the creates."""
     _tokens: float = 0.0
     _filled: float = 0.0
 
@@ -62,6 +60,18 @@ class Limited(httpx.BaseTransport):
             self.refused += 1
             return httpx.Response(429, headers={"Retry-After": "1"}, json={"message": "Rate limit exceeded"})
         self._tokens -= 1
+        return self.inner.handle_request(request)
+
+
+@dataclass
+class Workspace(httpx.BaseTransport):
+    """An API that has many jobs, and takes creates with inline requests."""
+
+    jobs: list[bytes]
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """Of the creates."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             return httpx.Response(200, content=self._create(json.loads(request.read())))
         page, size = (int(request.url.params[name]) for name in ("page", "page_size"))
@@ -75,10 +85,22 @@ class Limited(httpx.BaseTransport):
         job = json.loads(foreign(len(self.jobs))) | {
             "metadata": body["metadata"],
             "status": "QUEUED",
-            "created_at": int(START + self.baton.now),
+            "created_at": int(START),
         }
         self.jobs.append(json.dumps(job).encode())
         return self.jobs[-1]
+
+
+def in_virtual_time(env: Environment, baton: Baton, api: httpx.BaseTransport) -> Environment:
+    """Return an environment whose threads and clock are the baton's."""
+    return replace(
+        env,
+        now=lambda: START + baton.now,
+        monotonic=lambda: baton.now,
+        sleep=baton.sleep,
+        map_concurrently=lambda do, items, *, max_workers: baton.side_by_side(do, items, at_once=max_workers),
+        wrap_transport=lambda _: api,
+    )
 
 
 @pytest.mark.parametrize(("pages", "rate"), [(21, 2.0), thorough(201, 10.0), thorough(60, 1.0)])
@@ -93,29 +115,43 @@ def test_a_long_list_is_read_through_a_rate_limit(
         stage.write(
             f"specs/{name}.yaml", f"name: {name}\nendpoint: /v1/ocr\nmodel: m\nrequests: {requests}\n"
         )
-    api = Limited(baton, rate, [foreign(number) for number in range((pages - 1) * 100 + 1)])
-
-    def limited(env: Environment) -> Environment:
-        return replace(
-            env,
-            now=lambda: START + baton.now,
-            monotonic=lambda: baton.now,
-            sleep=baton.sleep,
-            map_concurrently=lambda do, items, *, max_workers: baton.side_by_side(
-                do, items, at_once=max_workers
-            ),
-            wrap_transport=lambda _: api,
-        )
-
-    plan = stage.run("plan", env=limited)
+    workspace = Workspace([foreign(number) for number in range((pages - 1) * 100 + 1)])
+    api = Limited(baton, rate, workspace)
+    plan = stage.run("plan", env=lambda env: in_virtual_time(env, baton, api))
     assert (plan.code, baton.now < 1.6 * pages / rate) == (0, True), plan.err
     assert "3 to create" in plan.out
     assert api.refused < baton.now + 40
+    paused = [event["seconds"] for event in plan.events if event["event"] == "requests.paused"]
+    assert 0 < len(paused) <= api.refused
+    assert set(paused) == {2}  # the second that the API asks for, and a little more
+    assert "request.failed" not in plan.err
     began = baton.now
-    apply = stage.run("apply", "--yes", env=limited)
+    apply = stage.run("apply", "--yes", env=lambda env: in_virtual_time(env, baton, api))
     assert (apply.code, baton.now - began < 1.6 * (3 * pages + 10) / rate) == (0, True), apply.err
     assert "3 created" in apply.out
-    assert len(api.bodies) == 3
+    assert len(workspace.bodies) == 3
+
+
+def test_uploads_creates_and_cancels_get_through_one_request_a_second(stage: Stage) -> None:
+    """A write that follows a read at once would be refused each time, and be read before each time."""
+    baton = Baton(random.Random(7))
+    stage.environ["RECONCILER_SANDBOX_SPEED"] = "0.0001"
+    stage.write("reconciler.yaml", "project: shop\nlimits: {in_flight: 1}\n")  # uploads wait for each other
+
+    def limited(env: Environment) -> Environment:
+        timed = in_virtual_time(env, baton, httpx.BaseTransport())
+        return replace(timed, wrap_transport=lambda inner: Limited(baton, 1.0, inner))
+
+    for name in "abc":
+        stage.spec(name)
+    first = stage.run("apply", "--yes", env=limited)
+    assert (first.code, "3 created" in first.out) == (0, True), first.err
+    for name in "ab":
+        stage.spec(name, requests=4)
+    (stage.root / "specs/c.yaml").unlink()
+    second = stage.run("apply", "--yes", "--max-cancel-share", "1", env=limited)
+    assert (second.code, "2 created, 3 cancelled" in second.out) == (0, True), second.err + second.out
+    assert baton.now < 120
 
 
 def test_a_wait_beyond_the_deadline_ends_the_run_at_once(stage: Stage) -> None:
@@ -216,3 +252,32 @@ def test_a_proxy_that_cannot_be_reached_is_named(stage: Stage, monkeypatch: pyte
     assert result.code == 1
     assert "the proxy 127.0.0.1:9 in HTTPS_PROXY cannot be reached: connection refused" in result.err
     assert "hunter2" not in result.err
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_job_that_is_gone_is_missed_and_not_submitted_again(stage: Stage, status: int) -> None:
+    stage.spec("a")
+    stage.run("apply", "--yes")
+    (job,) = stage.jobs()
+    with stage.console() as client:
+        client.delete(f"{JOBS}/{job['id']}").raise_for_status()
+    stage.advance(600)
+    stage.faults = [Fault("GET", f"{JOBS}/.+", status, body=b"{}", times=9)]
+    result = stage.run("apply", "--yes", "--allow-other-workspace")
+    assert (result.code, result.writes) == (0, [])
+    assert "its job is not in this workspace" in result.out
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_upload_that_is_gone_is_sent_again(stage: Stage, status: int) -> None:
+    stage.spec("a")
+    stage.run("apply", "--yes")
+    stage.spec("a", rerun="2")
+    stage.faults = [
+        Fault("POST", JOBS, 400, body=b'{"detail":"no such file"}'),
+        Fault("GET", "/v1/files/.+", status, body=b"{}"),
+    ]
+    stage.advance(600)
+    result = stage.run("apply", "--yes")
+    assert result.code == 0, result.err
+    assert [sent.path for sent in result.writes] == [JOBS, "/v1/files", JOBS]

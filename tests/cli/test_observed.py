@@ -1,4 +1,4 @@
-"""A snapshot of the workspace: a plan without a key and without a network, made elsewhere and applied here."""
+"""A snapshot of the workspace: one machine plans from it without key and network, and another applies that plan."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_plan_made_without_a_key_is_applied_like_any_other(seen: Stage) -> None:
     assert seen.live() == ["changing", "coming", "staying", "theirs"]
 
 
-def test_plan_made_of_an_old_snapshot_is_stale_where_somebody_broke_it(seen: Stage) -> None:
+def test_plan_of_an_old_snapshot_is_stale_if_the_workspace_changed(seen: Stage) -> None:
     keyless(seen, "plan", "--observed", "seen.json", "-o", "plan.json")
     seen.spec("going", requests=500)
     result = seen.run("apply", "plan.json")
@@ -106,7 +106,9 @@ def test_plan_made_of_an_old_snapshot_is_stale_where_somebody_broke_it(seen: Sta
     assert "cancel going: now keep (running)" in result.err
 
 
-@pytest.mark.needs_ledger("it is on hold as `cancelled`: who stopped it is not known")
+@pytest.mark.needs_ledger(
+    "the job is on hold as `cancelled`, because the tool cannot know that it cancelled it"
+)
 def test_what_the_ledger_knew_is_in_the_snapshot(seen: Stage) -> None:
     text = (seen.root / "specs/staying.yaml").read_text()
     data = (seen.root / "specs/data/staying.jsonl").read_text()

@@ -1,7 +1,7 @@
-"""One pull request with every attack that `docs/security.md` knows of: each is stopped, and each is named.
+"""One pull request with every attack that `docs/security.md` lists: the tool stops each, and names each.
 
-The rows of the page's first table are the attacks here, by their first words: neither can have one that the other
-lacks.
+The attacks in this module are the rows of the page's first table, matched by their first words: a test fails if one
+of the two has an attack that the other lacks.
 """
 
 # ruff: noqa: E501 - an attack a line
@@ -190,7 +190,7 @@ def test_settings_that_a_pull_request_may_not_change_are_refused(
         harmless(refused)
 
 
-def test_a_host_that_whoever_set_up_ci_names_is_reached(attacked: Stage, served: str) -> None:
+def test_a_host_that_the_environment_of_ci_names_is_reached(attacked: Stage, served: str) -> None:
     attacked.write("reconciler.yaml", "project: shop\nbase_url: https://gateway.example\n")
     assert attacked.run("plan").code == 0
     assert attacked.environ["MISTRAL_BASE_URL"] == served
@@ -243,7 +243,7 @@ def other_work(data: bytes) -> bytes:
         (lambda _: b"[" * 100_000, 1, "not a plan file"),
     ],
 )
-def test_a_plan_that_somebody_has_changed_is_refused(
+def test_a_changed_plan_is_refused(
     attacked: Stage, change: Callable[[bytes], bytes], code: int, said: str
 ) -> None:
     attacked.spec("tickets", requests=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -109,7 +110,7 @@ def test_a_timeout_ends_though_no_clock_counts_its_last_instant(stage: Stage) ->
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
-        """Wake up by less than a clock can tell before the time is over."""
+        """Wake up too early, by less than the clock's resolution."""
         pauses.append(seconds)
         assert len(pauses) < 100
         stage.advance(seconds if len(pauses) < 3 else max(0.0, seconds - 1e-4))
@@ -327,7 +328,22 @@ def test_bars_show_what_is_answered_failed_and_left(stage: Stage) -> None:
     assert "\x1b" not in result.out
 
 
-def test_nothing_moves_where_nobody_looks(stage: Stage) -> None:
+def test_bars_are_in_the_order_of_the_list_of_jobs(stage: Stage) -> None:
+    names = [f"job-{number:02}" for number in range(14)]
+    for number, name in enumerate(names):
+        stage.spec(name, requests=500 + 100 * number)
+    stage.run("apply", "--yes", "--log-level", "error")
+    listed = [str(job["name"]) for job in stage.jobs()]
+    drawn = re.sub(
+        r"\x1b\[[0-9;?]*[A-Za-z]", "", stage.run("wait", "--log-level", "error", env=on_terminal).err
+    )
+    frames = [re.findall(r"job-\d\d", part) for part in re.split(r"\d+ jobs?", drawn)]
+    assert all(frame == sorted(frame, key=listed.index) for frame in frames)
+    assert max(map(len, frames)) == 12
+    assert any("job-13" in frame and len(frame) > 1 for frame in frames)
+
+
+def test_nothing_moves_without_a_terminal(stage: Stage) -> None:
     stage.spec("slow", requests=2000)
     stage.run("apply", "--yes")
     assert "\x1b" not in stage.run("wait").err

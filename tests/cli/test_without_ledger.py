@@ -1,6 +1,6 @@
-"""Some scenarios of apply once more with the ledger deleted after every command: it is an aid, never the truth.
+"""Some scenarios of `apply` with the ledger deleted after every command: their results are the same.
 
-`pytest --without-ledger` does so with every scenario. What needs it is marked, with what happens without it.
+`pytest --without-ledger` runs every scenario this way. A test that needs the ledger is marked, with the reason.
 """
 
 from __future__ import annotations

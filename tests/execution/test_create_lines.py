@@ -1,6 +1,6 @@
-"""What the ledger holds after each way in which a create can end.
+"""The ledger's lines after each way in which a create can end.
 
-A create that was sent has exactly one outcome. One that was not sent has none, and its claim is given back once.
+A create that was sent has exactly one outcome. One that was not sent has none, and its claim is released once.
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ def went(way: Way, root: Path, *, shared: bool) -> Api:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_the_lines_say_what_became_of_each_create(way: Way, tmp_path: Path) -> None:
+def test_the_lines_hold_the_outcome_of_each_create(way: Way, tmp_path: Path) -> None:
     assert words(went(way, tmp_path, shared=True)) == way.lines
 
 
@@ -288,7 +288,7 @@ def test_what_was_sent_has_one_outcome_and_what_was_not_sent_is_given_back_once(
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_only_what_nobody_knows_stays_open(way: Way, tmp_path: Path) -> None:
+def test_only_unknown_outcomes_stay_open(way: Way, tmp_path: Path) -> None:
     """An open create holds the work until it must have settled; a closed one may be sent again at once."""
     memory = remember(went(way, tmp_path, shared=True).stage.ledger.lines, settle_seconds=60)
     assert bool(memory.open_creates) is way.unknown

@@ -1,4 +1,4 @@
-"""Hold a run's log to the catalogue: `check_lines` for what a command wrote, `Recorder` for what a function tells."""
+"""Check a run's events against the catalogue: `check_lines` for a command's log, `Recorder` for a function's calls."""
 
 from __future__ import annotations
 

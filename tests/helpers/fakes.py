@@ -89,7 +89,7 @@ class MemoryLedger:
     works_for: int | None = None
     """How many lines fit; None for any number."""
     shared: bool = False
-    """Whether claims are written, as they are where other runners can see them."""
+    """Whether claims are recorded, as they are if other runners share the ledger."""
     races: list[Callable[[], None]] = field(default_factory=list)
     """What other runners do just before the next claims, one each."""
 

@@ -1,4 +1,4 @@
-"""Makers: a spec, a job or a memory in as few words as a row of a table has room for.
+"""Short functions that make a spec, a job or a memory, so that a row of a test's table fits on a line.
 
 A job is what the API returns. Its tags are written by the code under test, so that a row reads "a running job of this
 spec" and never spells out a digest.
@@ -195,7 +195,11 @@ def job(
         created_at=int(NOW) - age,
         metadata={key: value for key, value in pairs.items() if altered.get(key, value) is not None},
     )
-    return replace(plain, **more)
+    made = replace(plain, **more)
+    if phase is not SUCCEEDED or "succeeded_requests" in more:
+        return made
+    answered = max(0, made.total_requests - made.failed_requests)
+    return replace(made, succeeded_requests=answered, output_file=made.output_file or f"{job_id}-output")
 
 
 def untagged(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
@@ -295,7 +299,7 @@ def memory(*lines: Line) -> Memory:
 
 
 def said(action: Action) -> str:
-    """An action in a few words; `!` where a person should look."""
+    """An action in a few words; `!` if it needs a person's attention."""
     match action:
         case Create():
             return f"create {action.reason} {action.attempt}"

@@ -1,4 +1,4 @@
-"""Generated worlds: a few names and works that collide, so that every rule of the planner fires.
+"""Generated worlds: so few names and works that they collide, and every rule of the planner applies to some world.
 
 A `World` is everything that `plan` looks at. `after` is the simplest model of what applying a plan does to it.
 """

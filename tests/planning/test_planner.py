@@ -378,6 +378,26 @@ DUPLICATES = {
         jobs=(job(A, "j1", SUCCEEDED, failed_requests=2), job(A, "j2", SUCCEEDED, failed_requests=0)),
         expected={"a": ("keep j2 succeeded",)},
     ),
+    "of two successes the complete one stands": Row(
+        jobs=(
+            job(A, "j1", SUCCEEDED, succeeded_requests=8, total_requests=10, output_file="f"),
+            job(A, "j2", SUCCEEDED, total_requests=10, failed_requests=0),
+        ),
+        expected={"a": ("keep j2 succeeded",)},
+    ),
+    "a success that answers fewer requests than were submitted needs a person": Row(
+        jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=8, total_requests=10, output_file="f"),),
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
+    "a success without the file of its answers needs a person": Row(
+        jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=10, total_requests=10),),
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
+    "missing answers are no failed requests, whatever max_failed allows": Row(
+        specs=(spec("a", max_failed=1.0),),
+        jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=8, total_requests=10, output_file="f"),),
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
     "a twin that is stopping is no duplicate any more": Row(
         jobs=(job(A), job(A, "j2", STOPPING)), expected={"a": ("keep j1 running",)}
     ),
@@ -1178,7 +1198,7 @@ def test_a_file_that_is_no_longer_an_input_is_a_change_of_the_inputs() -> None:
     assert create_of(A, jobs=(job(both),)).changes == (Change("inputs", "20 requests", "10 requests"),)
 
 
-def test_a_change_from_what_nobody_could_count_says_so() -> None:
+def test_a_change_from_an_unknown_number_of_requests_says_so() -> None:
     assert create_of(A, jobs=(job(hidden()),)).changes == (
         Change("inputs", "unknown", "10 requests: data/w1.jsonl changed"),
     )

@@ -1,4 +1,4 @@
-"""What holds of every plan, whatever is declared, there and remembered."""
+"""Properties of every plan, for any specs, jobs and ledger."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_every_section_with_commands_is_known() -> None:
     assert [each.split("\n")[0] for each in sections if "```console" in each] == list(DATA)
 
 
-@pytest.mark.needs_ledger("without a ledger telling begins anew with every run")
+@pytest.mark.needs_ledger("every run reports the same ends again")
 @pytest.mark.skipif(sys.platform == "win32", reason="the recipes use ls and sh")
 @pytest.mark.parametrize("title", DATA)
 def test_a_recipe_does_what_it_says(

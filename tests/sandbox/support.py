@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a clock to turn, ids to foresee, and a client that trusts no answer."""
+"""Shared by the sandbox's tests: a clock that tests move, predictable ids, and a client that checks every answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A write by the tool that the API accepted, with what the run that sent it could know: what the promises look at."""
+"""A write by the tool that the API accepted, with the facts that its run could know. The promises check such writes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def in_view(by: RunRecord, other: CreatedJob) -> bool:
 
 
 def second(job: CreatedJob) -> int:
-    """Return when a job was made as the API tells it: in whole seconds."""
+    """Return when a job was made as the API shows it: in whole seconds."""
     return int(START + job.at)
 
 

@@ -1,4 +1,4 @@
-"""What is promised of jobs that a spec adopts, one function each. Each yields what it finds wrong.
+"""The promises about jobs that a spec adopts, one function each. Each yields the violations that it finds.
 
 That they are never cancelled is `nothing_foreign_is_touched`, and that none of ours is cancelled as a duplicate of one
 is `a_duplicate_leaves_its_twin`.

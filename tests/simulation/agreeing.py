@@ -1,4 +1,4 @@
-"""What is promised of the later rounds of `apply --wait`, one function each. Each yields what it finds wrong."""
+"""The promises about later rounds of `apply --wait`, one function each. Each yields the violations that it finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is promised about every create, one function each. Each yields what it finds wrong."""
+"""The promises about every create, one function each. Each yields the violations that it finds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One reference apply with every single fault, killed at every step, and run again to the goal.
+"""One reference apply with each single fault, killed at each step, and run again until it reaches its goal.
 
-The apply does everything there is to do: a new job, a replacement, a retry, a removal. `python -m
-tests.simulation.exhaustive` goes through all of it and counts.
+The apply makes a new job, a replacement, a retry and a removal. `python -m tests.simulation.exhaustive` checks all
+cases and counts them.
 """
 
 from __future__ import annotations

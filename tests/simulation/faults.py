@@ -92,7 +92,7 @@ FAULTS: Final[dict[CallKind, tuple[Fault, ...]]] = {
 """What can happen to each call within the bounds; a fault that is listed twice is drawn twice as often."""
 
 BEYOND: Final = frozenset({Fault.TWICE})
-"""What the strong promise is not made for."""
+"""The faults that the strong promise does not cover."""
 
 
 class Fates(Protocol):

@@ -1,4 +1,4 @@
-"""What comes after the first round of `apply --wait`: the real rounds, in virtual time."""
+"""The rounds of `apply --wait` after the first one: the real code, in virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What git says at each commit: random specs, and random edits of them."""
+"""The specs at each commit: random ones, and random edits of them."""
 
 from __future__ import annotations
 

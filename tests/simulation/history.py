@@ -1,4 +1,4 @@
-"""What happened in a schedule, as the invariants need to know it."""
+"""The events of a schedule, as far as the invariants need them."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class CreatedJob:
     accepted: set[str] = field(default_factory=set)
     """The runs whose cancel was answered as if it had stopped the job."""
     work: str = ""
-    """The digest of its work, where a person made it by hand: then it carries no tags."""
+    """The digest of its work, if a person made it by hand: then it carries no tags."""
     deleted_at: float | None = None
     ended_as: Status | None = None
     """How it stood when its record was deleted."""

@@ -1,4 +1,4 @@
-"""What is promised about every write before it leaves."""
+"""The promise about every write before it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that say something else than the workspace: pages that shift, wrong totals, rows twice, altered tags."""
+"""Answers that differ from the workspace: pages that shift, wrong totals, repeated rows, altered tags."""
 
 from __future__ import annotations
 

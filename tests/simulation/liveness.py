@@ -1,4 +1,4 @@
-"""The peaceful end: faults stop, and from then on everything must come to rest, explained and on record."""
+"""The end of a schedule: after the faults stop, all work ends, and every hold and outcome is explained and recorded."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Does the simulation see anything? Each safeguard is taken out of a copy of the package, and must be missed.
+"""Check that the simulation finds faults: without any one safeguard of the package, some schedule must fail.
 
-`python -m tests.simulation.mutations` tells the seed that missed each, and the promise that it broke.
+`python -m tests.simulation.mutations` prints, for each safeguard, the seed that fails and the promise that it breaks.
 """
 
 from __future__ import annotations

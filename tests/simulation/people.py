@@ -1,4 +1,4 @@
-"""Who else is in the workspace: people who cancel and delete, strangers with our names, newer tools."""
+"""Other clients of the workspace: people who cancel and delete, strangers with our names, newer tools."""
 
 from __future__ import annotations
 

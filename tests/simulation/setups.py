@@ -1,4 +1,4 @@
-"""Who runs the tool, where, and what is remembered: the promise differs."""
+"""The ways to run the tool: how many runners, which lock and which ledger. Each has its own promise."""
 
 from __future__ import annotations
 

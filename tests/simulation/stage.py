@@ -1,4 +1,4 @@
-"""Everything that a schedule is played with: machines, their ledgers and clocks, one workspace, one lock."""
+"""The parts of a schedule: machines with their ledgers and clocks, one workspace and one lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of many schedules in numbers, and the report of a failing one."""
+"""The results of many schedules, in numbers, and the report on a failing schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A spec that asks for something else and comes back, step by step, with nothing left to chance."""
+"""A spec changes and changes back, step by step, without random choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run of the tool in a schedule: the real `plan_and_apply` with every port in the harness's hands."""
+"""One run of the tool in a schedule: the real `plan_and_apply`, with every port replaced by the harness's own."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ class Tool:
             workspace.history.ask([at_most_one_live_after_the_next_apply], after, record.name)
 
     def _tell(self, run: RunContext[Writer], planned: PlannedRun, *, since: float) -> None:
-        """Tell the ends that are due."""
+        """Report the ends that are due."""
         if self._on_end and not self._process.is_set():
             Notifier(run=run, send=self._on_end, timeout_seconds=TIMEOUT, since=since).deliver(
                 planned.observed.owned

@@ -1,4 +1,4 @@
-"""What is promised of twins, several live jobs of one run key, after an apply that saw them."""
+"""The promise about twins (several live jobs of one run key) after an apply whose list showed them."""
 
 from __future__ import annotations
 

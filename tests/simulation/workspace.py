@@ -1,4 +1,4 @@
-"""The workspace that all share: takes requests, keeps the truth, lets its lists lag, and its jobs have luck.
+"""The workspace that all share: it answers requests, records the truth, lets lists lag, and decides how jobs end.
 
 The sandbox's own handler answers each sender: a run of the tool, a person, a stranger. The workspace records what was
 accepted, and checks at once the invariants that need no later state.
@@ -179,7 +179,7 @@ class Workspace:
                 job.looks_ours = job.person_at is not None
 
     def _list(self, sent: Sent) -> Answer:
-        """Answer with a page; shaped here where the list lags or the server hands out small pages."""
+        """Answer with a page; it is built here if the list lags or the server returns small pages."""
         hidden = self._hidden()
         if not hidden and not self.climate.page_cap and not sent.shift:
             return self.server.call("GET", JOBS, sent.query)
