@@ -56,7 +56,7 @@ def test_any_number_of_threads_gets_through_any_limit(rate: int, at_once: int) -
     assert server.refused <= 2 * at_once + baton.now
 
 
-def test_all_threads_pause_until_the_time_that_one_of_them_was_told() -> None:
+def test_all_threads_pause_until_the_time_that_one_answer_gives() -> None:
     baton = Baton(random.Random(7))
     shared = retrier(baton)
     times: list[float] = []

@@ -201,7 +201,7 @@ def test_job_that_does_not_exist_and_id_that_is_none_are_reported(
     assert "no job of this project is named ../files, and no id begins with it" in odd.err
 
 
-def test_a_job_is_found_by_how_its_id_begins_where_that_is_enough(stage: Stage) -> None:
+def test_a_job_is_found_by_the_beginning_of_its_id_if_that_is_unique(stage: Stage) -> None:
     for name in ("a", "b"):
         stage.spec(name, requests=500)
     stage.run("apply", "--yes")
@@ -261,7 +261,7 @@ def test_a_name_of_another_project_is_not_a_name_of_ours(stage: Stage) -> None:
     assert (result.code, result.writes) == (64, [])
 
 
-def test_cancel_by_hand_says_how_the_job_stands(stage: Stage) -> None:
+def test_cancel_by_hand_prints_the_state_of_the_job(stage: Stage) -> None:
     stage.spec("tickets", requests=500)
     stage.run("apply", "--yes")
     (job,) = stage.jobs()
@@ -279,7 +279,7 @@ def test_cancel_of_a_job_that_has_ended_is_a_success_that_says_so(stage: Stage) 
     assert stage.run("plan").out.startswith("No changes.")
 
 
-def test_job_of_somebody_else_is_not_stopped_unless_that_is_meant(stage: Stage) -> None:
+def test_foreign_job_is_cancelled_only_with_an_option(stage: Stage) -> None:
     theirs = foreign(stage)
     stage.spec("mine", requests=500)
     stage.run("apply", "--yes")
@@ -347,7 +347,7 @@ def test_validate_reports_every_problem_with_its_place(stage: Stage) -> None:
 
 
 def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
-    stage.spec("one")
+    stage.spec("one", input_files=["data/one.jsonl", "data/per%cent,of:all.jsonl"])
     stage.write(
         "specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[{"role":"user","content":"Hi"}]}}\n[]\n'
     )
@@ -359,15 +359,12 @@ def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
             "::error file=specs/data/one.jsonl,line=2::not an object (each line is one request: "
             '`{"custom_id": "1", "body": {…}}`)'
         ),
-        (
-            "::warning file=specs/data/per%25cent%2Cof%3Aall.jsonl::no spec names this file "
-            "(name it in `input_files`, or move it out of the spec folder)"
-        ),
+        "::error file=specs/data/per%25cent%2Cof%3Aall.jsonl::the file is empty (write one request per line)",
     ]
-    assert result.err == "1 problem, 1 warning in 2 files\n"
+    assert result.err == "2 problems in 2 files\n"
 
 
-def test_validate_has_nothing_to_annotate_where_nothing_is_wrong(stage: Stage) -> None:
+def test_validate_annotates_nothing_if_nothing_is_wrong(stage: Stage) -> None:
     stage.spec("one")
     result = stage.run("validate", "--format", "github")
     assert (result.code, result.out) == (0, "")

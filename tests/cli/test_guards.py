@@ -196,7 +196,7 @@ def test_saved_plan_is_guarded_as_any_other(stage: Stage, case: tuple[str, str, 
     assert f"refused by {case[0]}: " in result.out
 
 
-def test_refusal_is_told_to_machines_too(stage: Stage) -> None:
+def test_refusal_is_in_the_json_too(stage: Stage) -> None:
     over_budget(stage)
     result = stage.run("apply", "--yes", "--format", "json")
     report = conforming("apply", result.out)
@@ -300,7 +300,7 @@ def test_two_cancels_are_never_refused_for_their_share(stage: Stage) -> None:
     assert stage.run("apply", "--yes").code == 0
 
 
-def test_guards_are_silent_where_nothing_would_be_written(stage: Stage) -> None:
+def test_guards_are_silent_if_nothing_would_be_written(stage: Stage) -> None:
     job_for(stage, 1)
     (stage.root / ".reconciler/sandbox/sandbox.db").rename(stage.root / "first.db")
     remove(stage, "job-00")

@@ -177,7 +177,7 @@ def test_help_of_history_lists_the_options_of_the_table(stage: Stage) -> None:
 
 
 @pytest.mark.needs_ledger("nothing is known offline")
-def test_what_nobody_knows_is_a_question_mark_and_never_nought(stage: Stage) -> None:
+def test_unknown_numbers_are_a_question_mark_and_not_zero(stage: Stage) -> None:
     stage.spec("one", requests=500)
     stage.run("apply", "--yes")
     stage.advance(3)
@@ -397,7 +397,7 @@ def copy_of(stage: Stage, job: dict[str, Any], **tags: str) -> None:
             client.post(JOBS, json={**body, "metadata": metadata}).raise_for_status()
 
 
-def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
+def test_a_job_without_a_spec_is_found(stage: Stage) -> None:
     job_for(stage, "one")
     (job,) = stage.jobs()
     run = job["metadata"]["reconciler.run"].replace("op=", "op=00")
@@ -407,7 +407,7 @@ def test_a_job_that_nobody_declared_is_found(stage: Stage) -> None:
 
 
 @pytest.mark.needs_ledger("there is no file to delete")
-def test_a_lost_ledger_is_no_crime_where_git_declares_the_jobs(stage: Stage) -> None:
+def test_a_lost_ledger_is_no_contradiction_if_git_declares_the_jobs(stage: Stage) -> None:
     job_for(stage, "one")
     stage.spec("two")  # not committed
     stage.run("apply", "--yes", "--wait")
@@ -462,7 +462,7 @@ def test_a_commit_that_is_not_in_the_repository_is_found(stage: Stage) -> None:
 
 
 @pytest.mark.needs_ledger("there are no lines to read")
-def test_lines_of_the_ledger_that_nobody_can_read_are_reported(stage: Stage) -> None:
+def test_unreadable_lines_of_the_ledger_are_reported(stage: Stage) -> None:
     job_for(stage, "one")
     assert checks(stage.run("history", "verify", "--format", "json"), "note") == []
     with ledger(stage).open("a") as file:

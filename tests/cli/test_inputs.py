@@ -215,7 +215,7 @@ def test_a_plan_says_how_much_it_may_upload_each_content_once(stage: Stage) -> N
     assert (summary["upload_bytes"], summary["requests"]) == (size, 15)
 
 
-def test_a_forged_upload_is_not_used_where_uploads_are_verified(stage: Stage) -> None:
+def test_a_forged_upload_is_not_used_if_uploads_are_verified(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nuploads: {verify: true}\n")
     stage.spec("one")
     uploads(stage)
@@ -230,7 +230,7 @@ def test_a_forged_upload_is_not_used_where_uploads_are_verified(stage: Stage) ->
     assert [sent.path for sent in result.writes] == ["/v1/files", "/v1/batch/jobs"]
 
 
-def test_validate_reads_every_file_again_where_it_is_asked_to(stage: Stage) -> None:
+def test_validate_reads_every_file_again_if_asked_to(stage: Stage) -> None:
     stage.spec("one", requests=3)
     path = "specs/data/one.jsonl"
     cache = InputCache(stage.root / ".reconciler", worth=1, racy_ns=-(10**12))

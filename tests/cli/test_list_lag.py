@@ -81,7 +81,7 @@ def test_a_list_that_shows_no_known_job_after_the_settle_time_is_of_another_work
 
 
 @pytest.mark.parametrize(("age", "verdict"), [(0, "note"), (SETTLE - 1, "note"), (SETTLE, "warning")])
-def test_doctor_suspects_another_key_only_where_the_list_had_time_to_show_the_jobs(
+def test_doctor_suspects_another_key_only_if_the_list_had_time_to_show_the_jobs(
     remote: Stage, age: int, verdict: str
 ) -> None:
     lags(remote, get=True)
@@ -94,7 +94,7 @@ def test_doctor_suspects_another_key_only_where_the_list_had_time_to_show_the_jo
 
 
 @pytest.mark.parametrize(("age", "code"), [(0, 0), (SETTLE - 1, 0), (SETTLE, 6)])
-def test_a_record_has_vanished_only_where_the_list_had_time_to_show_it(
+def test_a_record_has_vanished_only_if_the_list_had_time_to_show_it(
     remote: Stage, age: int, code: int
 ) -> None:
     lags(remote)

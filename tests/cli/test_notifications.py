@@ -98,7 +98,7 @@ def test_every_way_to_end_is_reported(stage: Stage) -> None:
 
 
 @needs_ledger
-def test_what_ended_before_anybody_wanted_to_know_is_not_reported(stage: Stage) -> None:
+def test_ends_before_on_end_was_configured_are_not_reported(stage: Stage) -> None:
     stage.spec("before")
     apply(stage)
     stage.advance(60)
@@ -314,7 +314,7 @@ def test_a_webhook_gets_the_end_without_the_key_and_again_until_it_says_yes(
 
 
 @needs_ledger
-def test_a_webhook_that_nobody_answers_hurts_nothing(stage: Stage) -> None:
+def test_a_webhook_without_an_answer_does_not_change_the_result(stage: Stage) -> None:
     on_end = {"webhook": "http://127.0.0.1:9/", "timeout_seconds": 5}
     stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
     stage.spec("a")

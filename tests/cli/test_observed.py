@@ -98,7 +98,7 @@ def test_plan_made_without_a_key_is_applied_like_any_other(seen: Stage) -> None:
     assert seen.live() == ["changing", "coming", "staying", "theirs"]
 
 
-def test_plan_made_of_an_old_snapshot_is_stale_where_somebody_broke_it(seen: Stage) -> None:
+def test_plan_of_an_old_snapshot_is_stale_if_the_workspace_changed(seen: Stage) -> None:
     keyless(seen, "plan", "--observed", "seen.json", "-o", "plan.json")
     seen.spec("going", requests=500)
     result = seen.run("apply", "plan.json")

@@ -338,7 +338,9 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
     assert (found.requests.ok, found.requests.missing, found.requests.first_missing) == (4, 1, ("r4",))
 
 
-def test_requests_that_nobody_checked_here_may_ask_twice_and_the_first_answer_counts(stage: Stage) -> None:
+def test_requests_that_were_not_checked_here_may_repeat_an_id_and_the_first_answer_counts(
+    stage: Stage,
+) -> None:
     """Far enough apart to be read at different times."""
     names = ["a", *(f"r{number}" for number in range(3000)), "a"]
 

@@ -190,7 +190,7 @@ def stage_out(text: str) -> str:
 
 
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"TERM": "unknown"}], ids=str)
-def test_nothing_is_drawn_where_the_cursor_cannot_be_moved(stage: Stage, environ: dict[str, str]) -> None:
+def test_nothing_is_drawn_if_the_cursor_cannot_be_moved(stage: Stage, environ: dict[str, str]) -> None:
     stage.spec("one", requests=2000)
     stage.environ.update(environ)
     result = stage.run("apply", "--yes", env=slowly(stage))

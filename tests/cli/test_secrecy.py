@@ -125,7 +125,7 @@ def from_a_file(listener: Listener) -> None:
 
 
 @pytest.mark.parametrize("source", [from_the_environment, from_a_file])
-def test_key_stands_in_nothing_that_is_said_or_written(
+def test_key_is_in_no_output_and_no_file(
     listener: Listener, source: Callable[[Listener], None], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     source(listener)

@@ -190,7 +190,7 @@ def test_settings_that_a_pull_request_may_not_change_are_refused(
         harmless(refused)
 
 
-def test_a_host_that_whoever_set_up_ci_names_is_reached(attacked: Stage, served: str) -> None:
+def test_a_host_that_the_environment_of_ci_names_is_reached(attacked: Stage, served: str) -> None:
     attacked.write("reconciler.yaml", "project: shop\nbase_url: https://gateway.example\n")
     assert attacked.run("plan").code == 0
     assert attacked.environ["MISTRAL_BASE_URL"] == served
@@ -243,7 +243,7 @@ def other_work(data: bytes) -> bytes:
         (lambda _: b"[" * 100_000, 1, "not a plan file"),
     ],
 )
-def test_a_plan_that_somebody_has_changed_is_refused(
+def test_a_changed_plan_is_refused(
     attacked: Stage, change: Callable[[bytes], bytes], code: int, said: str
 ) -> None:
     attacked.spec("tickets", requests=5)

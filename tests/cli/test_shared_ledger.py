@@ -357,7 +357,7 @@ def test_a_lock_in_the_clone_is_named_with_its_age_and_the_way_out(
     assert second.run(*words).code == 0
 
 
-def test_a_lock_of_a_linked_worktree_is_named_where_it_is(team: Team, tmp_path: Path) -> None:
+def test_a_lock_of_a_linked_worktree_is_named_with_its_own_path(team: Team, tmp_path: Path) -> None:
     behind(team)
     team.first.git("worktree", "add", "--quiet", str(tmp_path / "linked"))
     linked = team.stage(tmp_path / "linked")

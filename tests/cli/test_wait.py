@@ -343,7 +343,7 @@ def test_bars_are_in_the_order_of_the_list_of_jobs(stage: Stage) -> None:
     assert any("job-13" in frame and len(frame) > 1 for frame in frames)
 
 
-def test_nothing_moves_where_nobody_looks(stage: Stage) -> None:
+def test_nothing_moves_without_a_terminal(stage: Stage) -> None:
     stage.spec("slow", requests=2000)
     stage.run("apply", "--yes")
     assert "\x1b" not in stage.run("wait").err

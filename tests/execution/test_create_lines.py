@@ -262,7 +262,7 @@ def went(way: Way, root: Path, *, shared: bool) -> Api:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_the_lines_say_what_became_of_each_create(way: Way, tmp_path: Path) -> None:
+def test_the_lines_hold_the_outcome_of_each_create(way: Way, tmp_path: Path) -> None:
     assert words(went(way, tmp_path, shared=True)) == way.lines
 
 
@@ -288,7 +288,7 @@ def test_what_was_sent_has_one_outcome_and_what_was_not_sent_is_given_back_once(
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_only_what_nobody_knows_stays_open(way: Way, tmp_path: Path) -> None:
+def test_only_unknown_outcomes_stay_open(way: Way, tmp_path: Path) -> None:
     """An open create holds the work until it must have settled; a closed one may be sent again at once."""
     memory = remember(went(way, tmp_path, shared=True).stage.ledger.lines, settle_seconds=60)
     assert bool(memory.open_creates) is way.unknown

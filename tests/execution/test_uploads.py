@@ -257,7 +257,7 @@ def test_a_list_of_uploads_that_cannot_be_read_costs_an_upload_and_no_more(tmp_p
     assert api.stage.log.of("uploads.list_failed")
 
 
-def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None:
+def test_nothing_is_used_again_if_the_settings_say_so(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}")]
     upload_settings = UploadSettings(reuse=False, expiry_hours=48, visibility="user")
@@ -266,7 +266,7 @@ def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None
     assert api.wishes == (48, "user")
 
 
-def test_an_upload_for_others_is_not_used_where_a_private_one_is_wanted(tmp_path: Path) -> None:
+def test_an_upload_for_others_is_not_used_if_a_private_one_is_wanted(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", visibility="workspace")]
     upload_settings = UploadSettings(visibility="user")
@@ -285,7 +285,7 @@ def test_an_upload_that_vanished_is_sent_again_and_the_others_stay(tmp_path: Pat
     assert shared.ids(of(part, other)) == ("file-0", "other")
 
 
-def test_a_pointer_of_git_lfs_needs_its_content_only_where_nobody_has_uploaded_it(tmp_path: Path) -> None:
+def test_a_pointer_of_git_lfs_needs_its_content_only_if_there_is_no_upload_of_it(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     pointer = structs.replace(part, requests=None, pointer=True)
     with pytest.raises(ReconcilerError, match="Git LFS pointer") as caught:
@@ -295,7 +295,7 @@ def test_a_pointer_of_git_lfs_needs_its_content_only_where_nobody_has_uploaded_i
     assert uploads(api, tmp_path).ids(of(pointer)) == ("old",)
 
 
-def test_an_upload_is_read_back_where_the_settings_say_so(tmp_path: Path) -> None:
+def test_an_upload_is_read_back_if_the_settings_say_so(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", file_id="forged"), stored("{}", file_id="unread"), stored("{}")]
     api.contents = {"forged": b"[]", "old": b"{}"}

@@ -208,7 +208,7 @@ FATAL = "fatal: unable to access 'https://host/shop.git/': The requested URL ret
         (SIZE, "", ["error: RPC failed; HTTP 413 curl 22", "fatal: the remote end hung up unexpectedly"]),
     ],
 )
-def test_what_servers_say_is_told_apart_and_repeated(kind: str, status: str, lines: list[str]) -> None:
+def test_messages_of_servers_are_classified_and_repeated(kind: str, status: str, lines: list[str]) -> None:
     error = explain(NOT_PUSHED.format(status) if status else "", "\n".join(lines), ref="refs/x")
     assert isinstance(error, LedgerError)
     said = next(line for line in lines if not line.startswith("warning"))

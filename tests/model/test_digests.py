@@ -84,7 +84,7 @@ def test_neither_the_order_nor_the_names_of_inputs_matter() -> None:
     assert spec("a", inputs=(one, two)).run_key == spec("b", inputs=(two, moved)).run_key
 
 
-def test_how_often_an_input_stands_there_matters() -> None:
+def test_how_often_an_input_is_listed_matters() -> None:
     assert digests.inputs_v1([FILE, FILE]) != digests.inputs_v1([FILE])
 
 

@@ -1198,7 +1198,7 @@ def test_a_file_that_is_no_longer_an_input_is_a_change_of_the_inputs() -> None:
     assert create_of(A, jobs=(job(both),)).changes == (Change("inputs", "20 requests", "10 requests"),)
 
 
-def test_a_change_from_what_nobody_could_count_says_so() -> None:
+def test_a_change_from_an_unknown_number_of_requests_says_so() -> None:
     assert create_of(A, jobs=(job(hidden()),)).changes == (
         Change("inputs", "unknown", "10 requests: data/w1.jsonl changed"),
     )

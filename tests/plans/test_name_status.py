@@ -201,7 +201,7 @@ WAITS = plan(decision("a", Hold(reason=Reason.WAITING)))
 
 
 @pytest.mark.parametrize(("shown", "allowed"), [(FIRST, True), (HELD, True), (WAITS, False)])
-def test_what_another_runner_left_no_room_for_is_created_later_only_where_it_was_agreed_to(
+def test_a_create_that_found_no_room_is_made_later_only_if_it_was_agreed_to(
     shown: Plan, allowed: bool
 ) -> None:
     assert approval_of(shown, done=HELD).restrict(FIRST).pending is allowed

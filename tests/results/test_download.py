@@ -178,7 +178,7 @@ def test_a_file_that_ends_too_early_is_not_whole(place: Path) -> None:
     assert not place.exists()
 
 
-def test_a_size_that_nobody_knows_is_no_reason_to_refuse(place: Path) -> None:
+def test_an_unknown_size_is_no_reason_to_refuse(place: Path) -> None:
     check(place, bring(Server(size=None, declares=False), place))
 
 

@@ -353,7 +353,7 @@ def test_a_join_that_is_stopped_leaves_no_results(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["output.jsonl"]
 
 
-def test_a_status_is_named_only_where_it_is_one() -> None:
+def test_a_status_is_named_only_if_it_is_one() -> None:
     line = answer("a", status=-5).encode()
     assert answers.understood(line, failed=True)[1] == answers.ERROR
 

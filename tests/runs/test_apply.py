@@ -129,6 +129,18 @@ def test_what_was_not_agreed_to_is_not_done() -> None:
     assert api.jobs == []
 
 
+def test_the_time_that_a_person_takes_to_agree_does_not_count() -> None:
+    api, asked = Api(Stage()), Asked()
+    api.fates = [busy(5), ANSWERED]
+
+    def after_an_hour(planned: PlannedRun) -> bool:
+        api.stage.clock.now += 3600
+        return asked(planned)
+
+    _, outcomes = plan_and_apply(run(api), declared(A), after_an_hour)
+    assert [type(outcome) for outcome in outcomes] == [Created]
+
+
 def test_a_run_creates_and_the_next_has_nothing_to_do() -> None:
     api = Api(Stage())
     assert [type(it) for it in applied(api, A, B)] == [Created, Created]
@@ -139,7 +151,7 @@ def test_a_run_creates_and_the_next_has_nothing_to_do() -> None:
 @pytest.mark.parametrize(
     "fate", [ANSWERED, lost_after(), lost_after(after=20), lost_after(listed_after=20), busy(3)]
 )
-def test_whatever_becomes_of_the_answer_one_job_is_made(fate: Fate) -> None:
+def test_for_every_fate_of_the_answer_one_job_is_made(fate: Fate) -> None:
     api = Api(Stage())
     api.fates = [fate]
     (outcome,) = applied(api, A)
@@ -167,7 +179,7 @@ def test_a_run_does_not_wait_for_the_list_for_ever() -> None:
     assert "jobs.not_listed_yet" in api.stage.log.names
 
 
-def test_a_lost_create_holds_the_next_run_until_the_time_that_was_told() -> None:
+def test_a_lost_create_holds_the_next_run_until_the_reported_time() -> None:
     api = Api(Stage())
     api.fates = [lost_before(), lost_before()]
     assert len(applied(api, A)) == 1

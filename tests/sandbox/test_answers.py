@@ -49,7 +49,7 @@ def test_no_answer_looks_real(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", answers.ENDPOINTS)
-def test_usage_is_reported_where_the_real_one_reports_it(endpoint: str) -> None:
+def test_usage_is_reported_for_the_endpoints_that_report_it_in_the_real_api(endpoint: str) -> None:
     body = line(endpoint, {"input": "text"})["response"]["body"]
 
     if endpoint == "/v1/ocr":

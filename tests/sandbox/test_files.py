@@ -82,7 +82,7 @@ def test_a_file_name_may_hold_any_letters(api: Api) -> None:
     assert api.upload(b"{}", "fragen-größe-日本.jsonl").json()["filename"] == "fragen-größe-日本.jsonl"
 
 
-def test_an_upload_expires_when_it_was_told_to(api: Api, clock: Clock) -> None:
+def test_an_upload_expires_at_its_time(api: Api, clock: Clock) -> None:
     uploaded = api.upload(jsonl(*requests(1)), expiry=2, visibility="user").json()
 
     assert (uploaded["expires_at"], uploaded["visibility"]) == (int(START) + 7200, "user")

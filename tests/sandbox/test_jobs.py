@@ -38,7 +38,7 @@ def test_a_new_job_is_what_was_asked_for_and_counts_nothing_yet(api: Api) -> Non
     assert api.job(created["id"]) == created
 
 
-def test_a_job_goes_its_way_while_nobody_looks(api: Api, clock: Clock) -> None:
+def test_a_job_goes_on_without_requests(api: Api, clock: Clock) -> None:
     job = api.created(100)
 
     clock.advance(2.01)

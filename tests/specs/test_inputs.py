@@ -220,7 +220,7 @@ def test_twenty_problems_are_shown_and_the_others_counted_by_kind(tmp_path: Path
 
 
 @pytest.mark.parametrize("line", [b"\n", b"[]\n", GOOD], ids=["nothing", "no object", "the same id"])
-def test_reading_ends_where_there_are_more_problems_than_anybody_counts(tmp_path: Path, line: bytes) -> None:
+def test_reading_ends_after_too_many_problems(tmp_path: Path, line: bytes) -> None:
     *_, (where, rest) = reported(tmp_path, line * 30_000)
     assert where == f"a.jsonl:{22 if line == GOOD else 21}"
     assert re.match(r"9,9\d\d more|10,\d\d\d more", rest)
@@ -343,7 +343,7 @@ def is_request(line: bytes) -> bool:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines | st.binary(max_size=30).filter(lambda data: b"\n" not in data and not data.endswith(b"\r")))
 @example(b'{"custom_id":"1","body":{"a":"\\udc00"}}')
-def test_a_line_is_taken_exactly_where_the_standard_library_takes_it(tmp_path: Path, line: bytes) -> None:
+def test_a_line_is_accepted_exactly_if_the_standard_library_accepts_it(tmp_path: Path, line: bytes) -> None:
     wrong = reported(tmp_path, line + b"\n")
     assert (not wrong) == is_request(line)
 

@@ -218,7 +218,7 @@ def test_a_calendar_of_the_defaults_is_not_overridden(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["", "ä", "a\nb", "x" * 65, "2"])
-def test_a_value_that_is_none_or_stands_there_is_refused(tmp_path: Path, to: str) -> None:
+def test_an_invalid_or_unchanged_value_is_refused(tmp_path: Path, to: str) -> None:
     project_of(tmp_path, a=f"name: a\n{REST}rerun: 2\n")
     with pytest.raises(UsageError):
         edited(tmp_path, to=to)
@@ -279,7 +279,7 @@ AROUND = st.lists(
 @given(
     AROUND, PIECES, AROUND, st.sampled_from(["\n", "\r\n"]), st.sampled_from([None, "x", "a b", "1.10", "no"])
 )
-def test_whatever_stands_around_it_stays(
+def test_the_text_around_it_stays(
     above: list[str], piece: str, below: list[str], ending: str, to: str | None
 ) -> None:
     rest = [line for line in below if line not in above or line in "\n# rerun: 1\n"]

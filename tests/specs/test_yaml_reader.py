@@ -196,7 +196,7 @@ def test_a_file_that_nests_too_deep_ends_in_a_message(parts: list[str], parser: 
 
 
 @BOTH
-def test_what_stands_before_a_nest_too_deep_is_kept(parser: Parser) -> None:
+def test_the_text_before_a_nest_too_deep_is_kept(parser: Parser) -> None:
     found, stopped = read(
         SourceFile("x.yaml", "a: 1\n---\nb: 1\nb: 2\nc: " + "[" * 5000), Limits(), parser=parser
     )

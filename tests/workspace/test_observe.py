@@ -317,7 +317,7 @@ def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() 
     assert there <= {it.id for it in list_all(looking(env, Pages(jobs, before=make)))}
 
 
-def test_a_row_that_stands_twice_does_not_make_the_pages_larger() -> None:
+def test_a_row_that_is_listed_twice_does_not_make_the_pages_larger() -> None:
     jobs = some_jobs(4)
 
     def lie(number: int, page: JobPage) -> JobPage:
@@ -398,7 +398,7 @@ def test_a_remembered_job_that_the_list_does_not_show_yet_is_found() -> None:
     assert looked(reader, memory(created(A, "j7"))) == (["j7"], frozenset())
 
 
-def test_a_remembered_job_that_nobody_knows_is_gone() -> None:
+def test_a_remembered_job_that_get_does_not_find_is_gone() -> None:
     reader = Pages([job(A)], also=())
     assert looked(reader, memory(created(A, "j7"), created(A, "j8"))) == (["j1"], frozenset({"j7", "j8"}))
     assert reader.got == ["j7", "j8"]
@@ -410,7 +410,7 @@ def test_a_remembered_job_that_the_list_shows_is_not_asked_for() -> None:
     assert reader.got == []
 
 
-def test_a_remembered_job_of_work_that_nobody_wants_is_not_asked_for() -> None:
+def test_a_remembered_job_of_undeclared_work_is_not_requested() -> None:
     reader = Pages([])
     old = created(spec("x", "w9"), "j7", at=NOW - 60)
     assert looked(reader, memory(old, *stopped("j8", "removed"))) == (
@@ -472,7 +472,7 @@ def test_a_project_is_ours_to_the_letter() -> None:
     assert len(seen.other_projects) == 4
 
 
-def test_of_a_job_that_stands_on_two_pages_the_last_counts() -> None:
+def test_of_a_job_on_two_pages_the_last_row_counts() -> None:
     first, *others = some_jobs(250)
     running, done = structs.replace(first, phase=Phase.ACTIVE), structs.replace(first, phase=SUCCEEDED)
     pages = [JobPage(jobs=tuple(some), total=250) for some in ((running, *others[:99]), others[99:199])]
