@@ -347,7 +347,7 @@ def test_validate_reports_every_problem_with_its_place(stage: Stage) -> None:
 
 
 def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
-    stage.spec("one")
+    stage.spec("one", input_files=["data/one.jsonl", "data/per%cent,of:all.jsonl"])
     stage.write(
         "specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[{"role":"user","content":"Hi"}]}}\n[]\n'
     )
@@ -359,12 +359,9 @@ def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
             "::error file=specs/data/one.jsonl,line=2::not an object (each line is one request: "
             '`{"custom_id": "1", "body": {…}}`)'
         ),
-        (
-            "::warning file=specs/data/per%25cent%2Cof%3Aall.jsonl::no spec names this file "
-            "(name it in `input_files`, or move it out of the spec folder)"
-        ),
+        "::error file=specs/data/per%25cent%2Cof%3Aall.jsonl::the file is empty (write one request per line)",
     ]
-    assert result.err == "1 problem, 1 warning in 2 files\n"
+    assert result.err == "2 problems in 2 files\n"
 
 
 def test_validate_annotates_nothing_if_nothing_is_wrong(stage: Stage) -> None:
