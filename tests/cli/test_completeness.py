@@ -96,7 +96,7 @@ def counts(total: int, ok: int, failed: int = 0, **more: object) -> dict[str, An
 
 @dataclass(frozen=True)
 class Row:
-    """A SUCCESS of five requests that does not hold what was asked."""
+    """A SUCCESS of five requests without an answer to each."""
 
     job: dict[str, Any]
     content: Callable[[bytes], bytes] = same
@@ -247,7 +247,7 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
         "content": lambda _: SIGN_IN,
         "headers": {"content-type": "text/html"},
     },
-    "a page whose type nobody says": {"content": lambda _: SIGN_IN, "description": {"bytes": None}},
+    "a page of unknown type and size": {"content": lambda _: SIGN_IN, "description": {"bytes": None}},
     "an image": {"headers": {"content-type": "image/png"}},
     "fewer bytes": {"description": {"bytes": 99_999}},
     "more bytes": {"description": {"bytes": 10}},
