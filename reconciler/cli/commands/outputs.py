@@ -47,8 +47,8 @@ def outputs() -> None:
 @click.option(
     "--incomplete",
     is_flag=True,
-    help="Publish files that have fewer lines than the API counts. Without it they are refused with exit code 6, and "
-    "the next pull asks again.",
+    help="Publish files that have fewer lines than the API counts, or another length than it says. Without it they "
+    "are refused with exit code 6, and the next pull asks again.",
 )
 @options.output_format("text", "json")
 @options.common
