@@ -2,7 +2,7 @@
 
 The types follow Mistral's OpenAPI description (ListBatchJobsResponse, BatchJob, FileSchema, CreateBatchJobRequest).
 Fields that it requires are required, unknown fields are ignored, and an optional field may be null. A body that
-does not match is rejected as a whole: no decision may rest on half of a list.
+does not match is rejected; of a page of jobs, `odd_rows` reads the rows one by one.
 """
 
 from __future__ import annotations

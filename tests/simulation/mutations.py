@@ -187,6 +187,24 @@ MUTATIONS: Final = (
         "if delivery.failures",
     ),
     Mutation(
+        "each of several specs with the same work creates its own job",
+        "planning/planner.py",
+        "decide(case, cases.get(case.owner))",
+        "decide(case)",
+    ),
+    Mutation(
+        "a job of ours that cannot be read is skipped",
+        "workspace/observe.py",
+        "unreadable: list[Unreadable] = list(perhaps_ours.values())",
+        "unreadable: list[Unreadable] = []",
+    ),
+    Mutation(
+        "only counters show answers",
+        "model/jobs.py",
+        "return self.output_file is not None or self.succeeded_requests > 0",
+        "return self.succeeded_requests > 0",
+    ),
+    Mutation(
         "a later round cancels",
         "plans/approval.py",
         "whole = not decision.of(Cancel) and all(",
