@@ -1,4 +1,4 @@
-"""Every question, one after the other, each in a process of its own: `python -m benchmarks [--small]`."""
+"""Run every benchmark, one after the other, each in its own process: `python -m benchmarks [--small]`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def line(job: int) -> bytes:
 
 
 def same_calls(url: str) -> None:
-    """Send what ours sends: a look at jobs and files, the uploads and creates, and a look at what came of them."""
+    """Send the requests that the tool sends: list jobs and files, upload files and create jobs, and list jobs again."""
     with httpx.Client(base_url=url) as client, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def look(path: str, page: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""A hundred jobs with a small file each, 50 ms an answer, ten at a time: ours, a bare client, and peers.
+"""A hundred jobs with a small file each, 50 ms an answer, ten at a time: this tool, a bare client, and peers.
 
 python benchmarks/creates.py
 

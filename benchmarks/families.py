@@ -1,4 +1,4 @@
-"""The no-op plan of one family of 3,000 jobs beside that of 3,000 plain specs.
+"""The plan without changes of one family of 3,000 jobs, compared with that of 3,000 plain specs.
 
     python benchmarks/families.py
 

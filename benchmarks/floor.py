@@ -1,6 +1,6 @@
-"""What no plan can do without: read every spec, parse it, check it, read the list, compare. The floor for `noop.py`.
+"""The least work of any plan: read, parse and check every spec, read the list, compare. The floor for `noop.py`.
 
-Plain code on the packages that the tool uses, and none of its own: no positions, no messages, no families, no notes.
+Plain code on the packages that the tool uses, without the tool's own: no positions, messages, families or notes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A history of 100,000 jobs, told from the ledger alone: the table, filters, numbers.
+"""A history of 100,000 jobs, read from the ledger alone: the table, filters, numbers.
 
     python benchmarks/history.py [JOBS]
 

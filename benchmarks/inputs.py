@@ -1,12 +1,12 @@
-"""How fast input files are checked, and in how much memory, beside the programs that everybody has.
+"""How fast input files are checked, and in how much memory, compared with common programs.
 
     python benchmarks/inputs.py [--folder FOLDER] [--small]
     python benchmarks/inputs.py --decoders
 
 Writes three files, 250,000 long lines in ASCII and beyond it and 1,000,000 short ones, and runs over each of them in
 turn, every method in a process of its own: `wc -l`, `sha256sum`, the same digest by OpenSSL, this tool's checker, and
-loops that do nothing but decode each line. Ratios within one run are what counts; the machine's own speed is not ours.
-With `--decoders`, which decoder is how fast, and what each of them refuses. Writes Markdown.
+loops that only decode each line. Compare ratios within one run, because the machine's speed varies. `--decoders`
+measures several JSON decoders, and shows which lines each of them refuses. Writes Markdown.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ HOSTILE: Final = {
 
 
 def refused(decode: Callable[[bytes], object], value: bytes) -> bool:
-    """Tell whether a decoder refuses a line with a value in its body."""
+    """Return whether a decoder refuses a line with a value in its body."""
     try:
         decode(b'{"custom_id":"1","body":{"a":' + value + b"}}")
     except ValueError:  # that of each of them is one
@@ -156,7 +156,7 @@ def compare(folder: Path) -> None:
 
 
 def files(folder: Path, part: int) -> Iterator[tuple[str, int, Path]]:
-    """Write one file after the other; yield what it holds, how many lines, and where it is."""
+    """Write one file after the other; yield its content's name, its number of lines and its path."""
     long, short = 250_000 // part, 1_000_000 // part
     for name, count, lines in (
         ("long lines in ASCII", long, long_lines(long, PLAIN)),
@@ -192,7 +192,7 @@ def rows(path: Path) -> Iterator[tuple[str, float, float, float]]:
 
 
 def table(name: str, count: int, path: Path) -> None:
-    """Run everything on one file, and write what came of it."""
+    """Run every method on one file, and print the measurements."""
     size = path.stat().st_size / MEGABYTE
     found = list(rows(path))
     sha = next(seconds for method, seconds, _, _ in found if method == "sha256sum")

@@ -1,10 +1,10 @@
-"""What is on the server afterwards when answers to creates get lost: this tool beside the official SDK.
+"""The jobs on the server after answers to creates were lost: this tool compared with the official SDK.
 
     python benchmarks/lost_answers.py
 
-Ten jobs are wanted. The server is the sandbox over HTTP behind a proxy that plays one fault for every third create:
-accept and answer 502; refuse with 429 and `Retry-After`; accept and drop the connection. The SDK runs twice: as it
-comes, and with its own retries switched on; what raised is then created once more, as a person would.
+The goal is ten jobs. The server is the sandbox over HTTP behind a proxy with one fault for every third create: accept
+and answer 502; refuse with 429 and `Retry-After`; accept and drop the connection. The SDK runs twice: with its default
+settings, and with its own retries. A create that raised is then sent once more, as a person would do.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def with_sdk(url: str, *, retries: bool) -> str:
 
 
 def created(client: Mistral, number: int) -> bool:
-    """Create one job; False where the SDK raised whatever it raises."""
+    """Create one job; return False if the SDK raised."""
     try:
         client.batch.jobs.create(
             endpoint="/v1/chat/completions",

@@ -1,4 +1,4 @@
-"""What the scripts here share: a command measured as a process of its own, and a table of ratios with their targets."""
+"""Shared by the benchmarks: the measurement of a command in its own process, and a table of ratios with targets."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _, status, usage = os.wait4(pid, 0)
 spent = time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 os.write(int(sys.argv[1]), json.dumps([*spent, os.waitstatus_to_exitcode(status)]).encode())
 """
-"""Starts a command and measures it. Linux counts what a process was before its exec as its own peak, so whoever starts
-a process to measure its memory has to be small itself."""
+"""Starts a command and measures it. Linux counts the memory of a process before its exec in its peak, so a process that
+starts another to measure its memory has to be small itself."""
 
 
 class Spent(NamedTuple):
@@ -52,7 +52,7 @@ class Row(NamedTuple):
     target: float
     """The ratio may be at most this."""
     ratio: float | None
-    """None where the peer is not installed."""
+    """None if the peer is not installed."""
     detail: str
 
 
@@ -103,7 +103,7 @@ def in_turn(times: int, *runs: Callable[[], float]) -> list[float]:
 
 
 def report(rows: Sequence[Row]) -> int:
-    """Print the table and the machine; 1 where a target is missed."""
+    """Print the table and the machine; return 1 if a target is missed."""
     print(
         f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"load {os.getloadavg()[0]:.1f}\n"

@@ -1,10 +1,10 @@
-"""A plan with nothing to do: time, memory and growth, beside the floor and other tools.
+"""A plan without changes: time, memory and growth, compared with the floor and with other tools.
 
     python benchmarks/noop.py [--small]
 
-Specs stand one in a file, each has its job, and the list answers after 50 ms a page. Every run is a process of its own.
-octoDNS compares as many records with as many; Terraform as many `terraform_data`, which needs no network. What is
-not installed is left out, with a word.
+Each spec has its own file and its job, and the list answers after 50 ms a page. Every run is its own process. octoDNS
+compares the same number of records; Terraform the same number of `terraform_data`, which needs no network. A note
+replaces the row of a tool that is not installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How fast a million answers are joined with what was asked, and in how much memory, beside reading both files.
+"""How fast a million answers are joined with their requests, and in how much memory, beside reading both files.
 
     python benchmarks/results.py [--folder FOLDER] [--requests N]
 
@@ -87,7 +87,7 @@ def read(folder: Path, order: str, *decoders: Callable[[bytes], object]) -> None
 
 
 def decode_all(folder: Path, order: str) -> None:
-    """Read as anybody would."""
+    """Decode every line completely."""
     read(folder, order, *[msgspec.json.decode] * 3)
 
 

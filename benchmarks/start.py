@@ -1,4 +1,4 @@
-"""How long a command takes that does nothing, beside an empty Python and a peer.
+"""How long a command takes that does nothing, compared with an empty Python and a peer.
 
 python benchmarks/start.py
 """

@@ -1,7 +1,7 @@
 """A project of many specs and the workspace that holds their jobs, for benchmarks to plan on.
 
-The workspace is a process of its own that answers the list from bytes made beforehand, each page after a fixed time, so
-that what is measured is the reader.
+The workspace is a process of its own. It answers the list from prepared bytes, each page after a fixed time, so that
+the benchmark measures only the reader.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def declared(root: Path) -> tuple[JobSpec, ...]:
 
 
 def row(spec: JobSpec, number: int, *, name: str = "") -> dict[str, object]:
-    """Return the job that `spec` has bought, as the API shows it."""
+    """Return the job that `spec` has created, as the API shows it."""
     ours = tags.tags_of(spec, project="bench", attempt=1, op=f"{number:024x}", source=Source(actor="ada"))
     written = tags.write(ours)
     if name:

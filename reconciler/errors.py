@@ -38,7 +38,7 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
         ExitCode.ATTENTION,
         (
             "something needs a person (with `--fail-on-attention`; always: `wait`, `apply --wait`, their timeout, and "
-            "`history verify`; `outputs pull`: results are gone or damaged)"
+            "`history verify`; `outputs pull`: results are incomplete, gone, damaged or refused)"
         ),
     ),
     (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),

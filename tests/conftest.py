@@ -1,7 +1,7 @@
 """Two options: `--thorough` runs every test, `--without-ledger` deletes the ledger after each command.
 
-Without `--thorough`, tests marked `thorough` are left out and Hypothesis tries fewer examples. The ledger is an aid,
-never the truth: what needs it is marked `needs_ledger`, with what happens without it.
+Without `--thorough`, tests marked `thorough` are left out and Hypothesis tries fewer examples. The tool works without
+its ledger: a test that needs one is marked `needs_ledger`, with the reason.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the Hypothesis profile before test modules are imported, and tell every stage about the ledger."""
+    """Choose the Hypothesis profile before test modules are imported, and set whether stages keep their ledger."""
     thorough = config.getoption("--thorough")
     settings.load_profile("thorough" if thorough else "quick")
     if not thorough:  # no test pulls the plug, and waiting for the disk takes a tenth of the time

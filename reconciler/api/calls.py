@@ -29,6 +29,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """The fields of a form, apart from `files`."""
     files: Mapping[str, Any] | None = None
     """The file to send with the form, in the shape that httpx takes."""
+    inline: bool = False
+    """Whether the body contains the requests of a job, and so may be large."""
     least_seconds: float = 0.0
     """Minimum timeout: used if the client's own is shorter."""
     start: int = 0

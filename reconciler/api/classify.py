@@ -16,7 +16,8 @@ from typing import Final
 
 import httpx
 
-from reconciler.api import error_text, errors
+from reconciler.api import error_text, errors, hints
+from reconciler.api.calls import Call
 from reconciler.api.errors import (
     ApiError,
     MalformedAnswerError,
@@ -25,6 +26,7 @@ from reconciler.api.errors import (
     RejectedError,
     UnreachableError,
 )
+from reconciler.api.transport import ProxyFailedError
 
 _NEVER_SENT: Final = (
     httpx.ConnectError,
@@ -39,10 +41,13 @@ _PART: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 _WRONG_HOST: Final = "check the base URL: the key is sent only to the configured host"
 
 
-def error_from_response(status: int, headers: httpx.Headers, body: bytes, *, points_to: str = "") -> ApiError:
+def error_from_response(
+    call: Call, status: int, headers: httpx.Headers, body: bytes, *, points_to: str = ""
+) -> ApiError:
     """Return the error for an answer that is not a success.
 
     Args:
+        call: the request.
         status: the HTTP status, anything but 2xx.
         headers: of the answer.
         body: as much of it as could be read.
@@ -51,7 +56,7 @@ def error_from_response(status: int, headers: httpx.Headers, body: bytes, *, poi
     content_type = headers.get("content-type", "")
     text = f"{status}: {error_text.describe_error_body(body, status=status, content_type=content_type)}"
     html = error_text.is_html(body, content_type)
-    hint = errors.FROM_A_PROXY if html else errors.HINTS.get(status, "")
+    hint = hints.hint(call, status, text, html=html)
     wait = retry_after(headers)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         if wait is not None:
@@ -141,16 +146,17 @@ def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
 
 
 def _unsent(error: httpx.TransportError, *, timed_out: bool) -> UnreachableError:
+    through = error if isinstance(error, ProxyFailedError) else None
+    error = through.failure if through else error
     cause = _cause(error)
+    if through and not isinstance(cause, ssl.SSLError):  # TLS fails behind the proxy
+        return _proxy_failed(through, cause)
     hint, transient = "", True
     match error, cause:
         case httpx.PoolTimeout(), _:
             what = "no connection became free in time"
         case httpx.ConnectTimeout(), _:
             what = "no connection in time"
-        case httpx.ProxyError(), _:
-            what, transient = f"the proxy refuses the connection: {error}", False
-            hint = "check HTTPS_PROXY and NO_PROXY"
         case _, ssl.SSLCertVerificationError():
             what, transient = f"the server's certificate is not trusted: {cause.verify_message}", False
             hint = "behind a proxy that intercepts TLS, set SSL_CERT_FILE to its certificate authority"
@@ -167,6 +173,28 @@ def _unsent(error: httpx.TransportError, *, timed_out: bool) -> UnreachableError
         case _:
             what = f"no connection: {cause}"
     return UnreachableError(what, hint=hint, transient=transient, timed_out=timed_out)
+
+
+def _proxy_failed(through: ProxyFailedError, cause: BaseException) -> UnreachableError:
+    transient = True
+    match through.failure, cause:
+        case httpx.ProxyError(), _:
+            what, transient = f"refuses the connection: {through.failure}", False
+        case httpx.ConnectTimeout(), _:
+            what = "cannot be reached: no connection in time"
+        case _, socket.gaierror():
+            what = f"cannot be reached: its host name cannot be resolved: {cause.strerror}"
+            transient = cause.errno == socket.EAI_AGAIN
+        case _, ConnectionRefusedError():
+            what = "cannot be reached: connection refused"
+        case _:
+            what = f"cannot be reached: {cause}"
+    return UnreachableError(
+        f"the proxy {through.proxy} in {through.source} {what}",
+        hint=f"check {through.source}; if this host needs no proxy, unset it or add the host to NO_PROXY",
+        transient=transient,
+        timed_out=isinstance(through.failure, httpx.TimeoutException),
+    )
 
 
 def _cause(error: httpx.TransportError) -> BaseException:

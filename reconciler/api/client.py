@@ -151,7 +151,8 @@ class Writer(Reader):
             RejectedError: no job was created.
             OutcomeUnknownError: the job may have been created. Look for it before anything else.
         """
-        call = Call(method="POST", path=calls.JOBS, content=wire.write_create(job))
+        body = wire.write_create(job)
+        call = Call(method="POST", path=calls.JOBS, content=body, inline=job.requests is not None)
         return self._exchange.send_once(call, wire.read_job)
 
     def cancel_job(self, job_id: str) -> Job:

@@ -19,6 +19,8 @@ from typing import ClassVar, Final
 
 from reconciler.errors import ReconcilerError
 
+TOO_MANY_REQUESTS: Final = 429
+
 
 class ApiError(ReconcilerError):
     """A request that failed. `str` is one line: request, status and the API's message.
@@ -56,6 +58,11 @@ class ApiError(ReconcilerError):
         self.retry_after = retry_after
         self.attempts = 1
         self.gave_up = ""
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the API asks for fewer requests or for a pause, and so works."""
+        return self.transient and (self.status == TOO_MANY_REQUESTS or self.retry_after is not None)
 
     def __str__(self) -> str:
         line = f"{self.request}: {self.text}" if self.request else self.text
@@ -95,12 +102,14 @@ class BillingError(RejectedError):
     """402: the workspace may not create batch jobs."""
 
     next_step = (
-        "no job was created: enable billing for batch jobs in the workspace's settings, then apply again"
+        "no job was created. Known causes: batch is not enabled for the workspace, there is no credit, a monthly "
+        "spending limit is reached, the included usage is used up and pay-as-you-go is off, or an invoice is unpaid. "
+        "Change that in the console, then apply again"
     )
 
 
 class NotFoundError(RejectedError):
-    """404: the key's workspace has no such job or file."""
+    """404 or 410: the key's workspace has no such job or file, or no longer has it."""
 
     next_step = "check the id, and that the key is for the workspace that owns it: no other key sees it"
 
@@ -119,21 +128,13 @@ class MalformedAnswerError(OutcomeUnknownError):
     )
 
 
-CLASSES: Final[dict[int, type[RejectedError]]] = {401: AuthError, 402: BillingError, 404: NotFoundError}
-"""Statuses with a class of their own, because code handles them differently."""
-
-HINTS: Final = {
-    403: "the key lacks the permission: ask an administrator of the workspace for it, or use another key",
-    407: "the proxy requires credentials: add them to HTTPS_PROXY",
-    409: "something else changed it meanwhile: check `reconciler status`, then run the command again",
-    413: "it is larger than the API accepts: split the input into several files",
+CLASSES: Final[dict[int, type[RejectedError]]] = {
+    401: AuthError,
+    402: BillingError,
+    404: NotFoundError,
+    410: NotFoundError,
 }
-"""Hints for rejections without a class of their own."""
-
-FROM_A_PROXY: Final = (
-    "the answer is a web page: it comes from a proxy, a gateway or a sign-in page, not from the API; "
-    "check the base URL and HTTPS_PROXY"
-)
+"""Statuses with a class of their own, because code handles them differently."""
 
 TRANSIENT: Final = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses after which the same read may succeed; those from 520 on are Cloudflare's."""

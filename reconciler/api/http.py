@@ -103,7 +103,9 @@ class Exchange:
             answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
             with self._translate_errors(call):
                 start, size = classify.extent(answer.status_code, answer.headers, wanted=call.start)
-            yield Content(start=start, size=size, pieces=self._pieces(answer, call))
+            media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+            pieces = self._pieces(answer, call)
+            yield Content(start=start, size=size, media_type=media_type, pieces=pieces)
 
     @contextmanager
     def _answer(self, call: Call, attempt: int) -> Generator[httpx.Response]:
@@ -116,7 +118,7 @@ class Exchange:
             status, served_at = response.status_code, classify.served_at(response.headers)
             with closing(response), self._translate_errors(call):
                 if not response.is_success:
-                    raise self._error_from_response(response)  # noqa: TRY301 - by a frame that does not hold the body
+                    raise self._error_from_response(call, response)  # noqa: TRY301 - by a frame that does not hold the body
                 yield response
         except BaseException as error:
             failure = type(error).__name__
@@ -185,7 +187,7 @@ class Exchange:
                 )
         return bytes(body)
 
-    def _error_from_response(self, answer: httpx.Response) -> ApiError:
+    def _error_from_response(self, call: Call, answer: httpx.Response) -> ApiError:
         """Return the error for an answer that is not a success."""
         body = bytearray()
         until = self._retry.monotonic() + self._timeout
@@ -196,6 +198,7 @@ class Exchange:
                     break
         onward = answer.next_request
         return classify.error_from_response(
+            call,
             answer.status_code,
             answer.headers,
             bytes(body[:MAX_ERROR_BYTES]),

@@ -8,16 +8,22 @@ in a report and not in an hour of retries:
 - a quota of the run: every retry takes tokens, and a request that succeeds in the end returns its own. Scattered
   faults cost nothing; an outage soon uses up the quota (as in the standard retry mode of the AWS SDKs);
 - a deadline of the run.
+
+If the API asks for fewer requests (429, or `Retry-After`), it works, and only the deadline limits the retries.
+`Throttle` makes all threads pause and reduces the reads in flight.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from reconciler.api.errors import ApiError
+from reconciler.api.throttle import Throttle
+from reconciler.text.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from random import Random
@@ -35,23 +41,23 @@ class RetryPolicy:
     """Maximum of the first wait; it doubles with every attempt."""
     cap_seconds: float = 20.0
     """Maximum wait, unless the API asks for one."""
-    retry_after_cap_seconds: float = 60.0
-    """Maximum wait if the API asks for one (`Retry-After`)."""
     quota: int = 500
     """Tokens of a run."""
     cost: int = 5
     """Tokens that a retry takes."""
     cost_after_timeout: int = 10
     """Tokens that a retry takes after a timeout."""
-    deadline_seconds: float | None = 900.0
-    """No wait ends later than this after the run began; None for a long-lived run, such as waiting for jobs."""
+    deadline_seconds: float = 900.0
+    """No wait ends later than this after the run began."""
+    long_lived: bool = False
+    """Whether the deadline is counted from each request's first attempt, as in a run that waits for jobs."""
 
 
 def delay_seconds(policy: RetryPolicy, *, attempt: int, retry_after: float | None, chance: float) -> float:
     """Return how long to wait after the failure of attempt number `attempt`, the first being 1.
 
     If the API asks for nothing: a random time up to the doubling limit ("full jitter"), so that many clients do not
-    retry at once. If it asks for a wait: that, capped, and a little more for the same reason.
+    retry at once. If it asks for a wait: that, at least `base_seconds`, and a little more for the same reason.
 
     Args:
         policy: the limits.
@@ -60,7 +66,7 @@ def delay_seconds(policy: RetryPolicy, *, attempt: int, retry_after: float | Non
         chance: in [0, 1), from a random source.
     """
     if retry_after is not None:
-        return min(retry_after, policy.retry_after_cap_seconds) + chance * policy.base_seconds
+        return max(retry_after, policy.base_seconds) + chance * policy.base_seconds
     doublings = min(attempt - 1, 64)  # beyond any cap, and 2.0 to the power of attempts would overflow
     return chance * min(policy.cap_seconds, policy.base_seconds * 2.0**doublings)
 
@@ -71,6 +77,7 @@ class Retrier:
     Args:
         policy: the limits.
         rng: source of the jitter.
+        now: wall clock, Unix seconds.
         monotonic: seconds on a clock that never goes back.
         sleep: waits that many seconds; may raise to end the run.
     """
@@ -80,12 +87,15 @@ class Retrier:
         policy: RetryPolicy,
         *,
         rng: Random,
+        now: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], object],
     ) -> None:
         self.policy = policy
         self.monotonic = monotonic
+        self._throttle = Throttle(monotonic=monotonic, sleep=sleep)
         self._rng = rng
+        self._now = now
         self._sleep = sleep
         self._lock = Lock()
         self._tokens = policy.quota
@@ -97,39 +107,46 @@ class Retrier:
         Raises:
             ApiError: the last failure, with the number of attempts and why there are no more.
         """
-        attempt, spent = 1, 0
+        attempt, spent, began = 1, 0, self.monotonic()
         while True:
             try:
-                answer = once(attempt)
+                with self._throttle.read():
+                    answer = once(attempt)
             except ApiError as error:
-                spent += self.wait(error, attempt=attempt)
+                spent += self.wait(error, attempt=attempt, began=began)
                 attempt += 1
             else:
                 self._give_back(spent)
+                self._throttle.succeeded()
                 return answer
 
-    def wait(self, error: ApiError, *, attempt: int) -> int:
+    def before_write(self) -> None:
+        """Wait until a write may be sent: only if the API has asked for fewer requests."""
+        self._throttle.before_write()
+
+    def wait(self, error: ApiError, *, attempt: int, began: float) -> int:
         """Wait before another attempt and return the tokens it took; raise `error` if there is no further attempt.
 
         Args:
             error: the failure of the attempt.
             attempt: its number, the first being 1.
+            began: on the monotonic clock: when the first attempt began.
 
         Raises:
             ApiError: `error` itself.
         """
         error.attempts = attempt
-        if not error.transient or attempt >= self.policy.max_attempts:
+        if not error.transient or (attempt >= self.policy.max_attempts and not error.throttled):
             raise error
         seconds = self._delay(error, attempt)
-        limit = self.policy.deadline_seconds
-        if limit is not None and self.monotonic() + seconds > self._began + limit:
-            _give_up(error, "the run's time for retries is over")
-        cost = self.policy.cost_after_timeout if error.timed_out else self.policy.cost
-        with self._lock:
-            if cost > self._tokens:
-                _give_up(error, "the run's retries are used up")
-            self._tokens -= cost
+        since = began if self.policy.long_lived else self._began
+        if self.monotonic() + seconds > since + self.policy.deadline_seconds:
+            self._out_of_time(error)
+        cost = 0
+        if error.throttled:
+            self._throttle.slow_down(seconds)
+        else:
+            cost = self._take(error)
         self._sleep(seconds)
         return cost
 
@@ -137,6 +154,28 @@ class Retrier:
         with self._lock:
             chance = self._rng.random()
         return delay_seconds(self.policy, attempt=attempt, retry_after=error.retry_after, chance=chance)
+
+    def _out_of_time(self, error: ApiError) -> NoReturn:
+        why = "the run's time for retries is over"
+        if error.retry_after is not None:
+            until = rfc3339(self._now() + error.retry_after)
+            wait = f"the API asks to wait until {until} ({math.ceil(error.retry_after):,} s)"
+            why = f"{wait}, and this run may not take so long"
+            error.hint = f"run the same command again after {until}"
+        if error.throttled and error.attempts > 1:
+            setting = "reads_in_flight" if error.request.startswith("GET ") else "in_flight"
+            error.hint += (
+                f"; if that does not help, lower `limits.{setting}` or raise `limits.deadline_seconds`"
+            )
+        _give_up(error, why)
+
+    def _take(self, error: ApiError) -> int:
+        cost = self.policy.cost_after_timeout if error.timed_out else self.policy.cost
+        with self._lock:
+            if cost > self._tokens:
+                _give_up(error, "the run's retries are used up")
+            self._tokens -= cost
+        return cost
 
     def _give_back(self, spent: int) -> None:
         with self._lock:

@@ -39,19 +39,20 @@ def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transpo
         ReconcilerError: the base URL, the proxy or the certificates cannot be used.
     """
     url = address.checked(base_url)
-    proxy = None if is_loopback(url.host) else _proxy(url.host)
+    proxy, source = ("", "") if is_loopback(url.host) else _proxy(url.host)
     # Plain HTTP needs no certificates, but without a context httpx would read them.
     trust = _trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return httpx.HTTPTransport(
+        transport = httpx.HTTPTransport(
             verify=trust,
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            proxy=proxy,
+            proxy=proxy or None,
         )
+        return _ThroughProxy(transport, httpx.URL(proxy).netloc.decode(), source) if proxy else transport
     except (ValueError, ImportError, httpx.InvalidURL):  # ImportError: SOCKS needs one more package
         raise ReconcilerError(
-            "the proxy in the environment cannot be used",
-            hint="set HTTPS_PROXY to a URL such as http://proxy.example:3128, or unset it",
+            f"the proxy in {source} cannot be used",
+            hint=f"set {source} to a URL such as http://proxy.example:3128, or unset it",
         ) from None  # the URL may hold credentials
 
 
@@ -76,12 +77,50 @@ class OfflineTransport(httpx.BaseTransport):
         raise httpx.ConnectError("this command works offline", request=request)
 
 
-def _proxy(host: str) -> str | None:
+class ProxyFailedError(httpx.ProxyError):
+    """A proxy that could not be reached, or refused the connection.
+
+    Attributes:
+        failure: the error of the connection.
+        proxy: its host and port, without credentials.
+        source: the environment variable that names it.
+    """
+
+    def __init__(self, failure: httpx.TransportError, *, proxy: str, source: str) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.proxy = proxy
+        self.source = source
+
+
+class _ThroughProxy(httpx.BaseTransport):
+    """Names the proxy in errors of the connection to it: with a proxy, no other host is connected to or looked up."""
+
+    def __init__(self, inner: httpx.BaseTransport, proxy: str, source: str) -> None:
+        self._inner = inner
+        self._proxy = proxy
+        self._source = source
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._inner.handle_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise ProxyFailedError(error, proxy=self._proxy, source=self._source) from error
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _proxy(host: str) -> tuple[str, str]:
+    """Return the URL of the proxy for a host, and the environment variable that names it; "" if there is none."""
     proxies = getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    if not proxy or proxy_bypass(host):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    scheme = next((scheme for scheme in ("https", "all") if proxies.get(scheme)), "")
+    if not scheme or proxy_bypass(host):
+        return "", ""
+    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
+    source = next((name for name in names if os.environ.get(name)), "the system's settings")
+    proxy = proxies[scheme]
+    return proxy if "://" in proxy else f"http://{proxy}", source
 
 
 def _trust() -> ssl.SSLContext:

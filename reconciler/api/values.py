@@ -71,6 +71,7 @@ class File:
     """`batch_request`, `batch_result`, `batch_error`, …: an open list."""
     source: str | None = None
     num_lines: int | None = None
+    mimetype: str | None = None
     expires_at: int | None = None
     visibility: str | None = None
     deleted: bool | None = None
@@ -84,6 +85,8 @@ class Content:
     """Offset of the first piece in the file: 0 if the API sends the whole file."""
     size: int | None
     """Bytes of the whole file, None if the answer does not say."""
+    media_type: str = ""
+    """The answer's `Content-Type` without parameters, lower case; "" if it has none."""
     pieces: Iterator[bytes] = field(repr=False)
 
 

@@ -19,7 +19,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reconciler.api import error_text
-from reconciler.api.errors import FROM_A_PROXY, MalformedAnswerError
+from reconciler.api.errors import MalformedAnswerError
+from reconciler.api.hints import FROM_A_PROXY
 from reconciler.api.values import CreateJob, File, FilePage, JobPage
 from reconciler.model import Job, Phase
 from reconciler.model.jobs import Count, Time
@@ -115,6 +116,7 @@ class _File(Struct, gc=False):
     sample_type: str | None = None
     source: str | None = None
     num_lines: Count | None = None
+    mimetype: str | None = None
     expires_at: Time | None = None
     visibility: str | None = None
     deleted: bool | None = None

@@ -21,6 +21,7 @@ from reconciler.text.sanitize import clean
 COMMANDS: Final[dict[str, str]] = {
     "init": "Write reconciler.yaml, an example, schemas, workflows.",
     "validate": "Check the specs and their inputs, offline.",
+    "convert": "Convert another provider's batch file.",
     "render": "Print the specs with families and defaults expanded.",
     "plan": "Show what apply would do, and why.",
     "show": "Show a saved plan.",

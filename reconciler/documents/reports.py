@@ -172,7 +172,8 @@ class PulledJob(_Part, frozen=True, kw_only=True):
     job_id: str
     status: str
     state: str
-    """`pulled` by this run, `present` before, `failed`, or `stopped` before it was complete."""
+    """`pulled` by this run, `present` before, `failed`, `stopped` before it was complete, or `refused`: the files
+    contradict what the API says about them."""
     path: str
     """The job's folder: destination, name, run and job id."""
     summary: ResultSummary | None

@@ -44,18 +44,28 @@ class FileDoc(_Part, frozen=True, kw_only=True):
     lines: int = 0
 
 
+class ReasonDoc(_Part, frozen=True, kw_only=True):
+    """Why requests failed."""
+
+    text: str
+    """The kind of the failure and its message, on one line."""
+    count: int
+
+
 class RequestsDoc(_Part, frozen=True, kw_only=True):
     """The job's requests, counted in the joined results."""
 
     total: int | None
     """The number of requests; None if it is known neither from the inputs nor from the API."""
     ok: int
-    """Answered, without an error and with a status below 400."""
+    """Answered: its line has a body, no error, and no status of 400 or more."""
     failed: int
     missing: int | None
     """Neither answered nor failed; None if the total is not known."""
     failures: Mapping[str, int]
-    """The failed ones by kind: `error` (the line carries one), `http_<status>`, `no_answer` (neither)."""
+    """The failed ones by kind: `http_<status>`, `error`, `no_answer` or `unreadable`."""
+    reasons: tuple[ReasonDoc, ...] = ()
+    """The three most frequent reasons of failed requests."""
     first_missing: tuple[str, ...] = ()
     """The first custom_ids without a result, in input order, at most 20; `results.jsonl` has them all."""
 
@@ -68,15 +78,19 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     total: int
     answers: int
     """The number of answers that report their usage."""
+    incomplete: int = 0
+    """Answers whose usage lacks a number or has an invalid one: the sums are a lower bound."""
 
 
 class TroubleDoc(_Part, frozen=True, kw_only=True):
     """Lines of the result files that could not be used. No other count includes them."""
 
     malformed: int = 0
-    """Lines that are not a JSON object in UTF-8, have no custom_id, or are too long."""
+    """Lines in which no custom_id can be found, or that are too long."""
+    unnamed: int = 0
+    """Lines of `errors.jsonl` without a custom_id: only that file has them."""
     repeated: int = 0
-    """Lines with the custom_id of an earlier line; the first one counts."""
+    """Lines with the custom_id of an earlier line; an answer counts, then the first one."""
     unknown: int = 0
     """Lines with a custom_id that the inputs do not have. Their tokens were used, and the sum includes them."""
 
@@ -115,14 +129,24 @@ class ResultSummary(JobFacts, frozen=True, kw_only=True):
     requests: RequestsDoc
     tokens: TokensDoc | None
     """None if no answer reports its usage: the number is then unknown, not 0."""
+    difference: str = ""
+    """How the numbers of a succeeded job differ: requests submitted, counted by the API, and held by the files."""
     trouble: TroubleDoc
     files: tuple[FileDoc, ...]
     """The files in the same folder, of `output.jsonl`, `errors.jsonl` and `results.jsonl`."""
 
 
-def lossy(summary: ResultSummary) -> bool:
-    """Whether a part of a job's results is lost: a missing file, or lines that could not be used."""
-    return summary.trouble != TroubleDoc() or any(file.state == "gone" for file in summary.files)
+def needs_attention(summary: ResultSummary) -> bool:
+    """Whether a person should look: numbers that differ, a missing file, or lines that could not be used or read."""
+    gone = any(file.state == "gone" for file in summary.files)
+    unreadable = "unreadable" in summary.requests.failures
+    return bool(summary.difference) or summary.trouble != TroubleDoc() or gone or unreadable
+
+
+def reason_words(requests: RequestsDoc) -> str:
+    """Return the most frequent reasons of failed requests: `reasons: 4 http_422: too long; 1 error: lost`."""
+    words = "; ".join(f"{reason.count:,} {reason.text}" for reason in requests.reasons)
+    return f"reasons: {words}" if words else ""
 
 
 def decode(data: bytes) -> ResultSummary | None:

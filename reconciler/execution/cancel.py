@@ -59,12 +59,13 @@ def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
     Raises:
         ApiError: the job runs on, or could not be read.
     """
-    attempt = 1
+    attempt, began = 1, run.env.monotonic()
     while True:
+        run.retrier.before_write()
         try:
             left = run.api.cancel_job(job_id)
         except ApiError as error:
-            failure, again = error, _wait(run, error, attempt=attempt)
+            failure, again = error, _wait(run, error, attempt=attempt, began=began)
         else:
             return left, "it was CANCELLED already" if left.phase is Phase.CANCELLED else ""
         try:
@@ -80,10 +81,10 @@ def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
         attempt += 1
 
 
-def _wait(run: RunContext[Writer], error: ApiError, *, attempt: int) -> bool:
+def _wait(run: RunContext[Writer], error: ApiError, *, attempt: int, began: float) -> bool:
     """Wait before another attempt; return whether to make one."""
     try:
-        run.retrier.wait(error, attempt=attempt)
+        run.retrier.wait(error, attempt=attempt, began=began)
     except ApiError:
         return False
     return not run.env.stop.is_set()

@@ -119,8 +119,8 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
 
     Returns the result so far (at first `known`) if the run is out of time or the ledger fails.
     """
-    attempt = 1
-    while not _too_late(run):
+    attempt, began = 1, run.env.monotonic()
+    while _may_send(run):
         try:
             run.env.ledger.append(create_intent(run, prepared.create, prepared.op))
             return _check(run.api.create_job(prepared.request), prepared)
@@ -131,7 +131,7 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
         except OutcomeUnknownError as error:
             return _recover(run, prepared, error)
         except (RateLimitedError, UnreachableError) as error:
-            if ended := _wait(run, prepared, error, attempt=attempt):
+            if ended := _wait(run, prepared, error, attempt=attempt, began=began):
                 return ended
             attempt += 1
             if not isinstance(known, OutcomeUnknown):  # the outcome of an earlier POST stays unknown
@@ -145,10 +145,11 @@ def _wait(
     error: RateLimitedError | UnreachableError,
     *,
     attempt: int,
+    began: float,
 ) -> CreateResult | None:
     """Wait until the POST may be repeated; return the result if it may not, or if the list shows the job."""
     try:
-        run.retrier.wait(error, attempt=attempt)
+        run.retrier.wait(error, attempt=attempt, began=began)
     except ApiError:
         return NotCreated(error=error)
     found = lost_create.newest(run, prepared.op)
@@ -174,6 +175,12 @@ def _recover(run: RunContext[Writer], prepared: PreparedCreate, error: Reconcile
     if found:
         return _check(found, prepared, recovered=True)
     return OutcomeUnknown(error=error, at=at, until=at + run.limits.settle_seconds)
+
+
+def _may_send(run: RunContext[Writer]) -> bool:
+    """Wait until a write may be sent; return False if the run is out of time by then."""
+    run.retrier.before_write()
+    return not _too_late(run)
 
 
 def _too_late(run: RunContext[Writer]) -> bool:

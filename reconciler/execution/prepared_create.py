@@ -32,7 +32,7 @@ def prepare(
     op = run.ops.get(spec.run_key) or run.env.new_op()
     project, attempt = run.target.project, create.attempt
     marks = tags.tags_of(spec, project=project, attempt=attempt, op=op, source=run.source, over=over)
-    inline = next((part.body for part in spec.inputs if isinstance(part, InlineRequests)), None)
+    inline = [part.body for part in spec.inputs if isinstance(part, InlineRequests) and part.sent_inline]
     return PreparedCreate(
         create=create,
         op=op,
@@ -42,7 +42,7 @@ def prepare(
             model=spec.model,
             agent_id=spec.agent_id,
             input_files=file_ids,
-            requests=inline,
+            requests=inline[0] if inline else None,
             metadata={**spec.metadata, **tags.write(marks)},
             timeout_hours=spec.timeout_hours,
         ),

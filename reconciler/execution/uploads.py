@@ -7,6 +7,7 @@ uploads is read once per run. A file that the list does not show is uploaded.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -55,9 +56,7 @@ class Uploads:
 
     def expect(self, specs: Iterable[JobSpec]) -> None:
         """Announce how many bytes there may be to send."""
-        files = {
-            part.sha256: part.size for spec in specs for part in spec.inputs if isinstance(part, InputFile)
-        }
+        files = {part.sha256: part.size for spec in specs for part in spec.uploads}
         if files:
             self._env.progress.expect("uploading", sum(files.values()))
 
@@ -69,9 +68,8 @@ class Uploads:
             ApiError: it could not be sent.
             ReconcilerError: its content is not in this clone.
         """
-        files = [part for part in spec.inputs if isinstance(part, InputFile)]
         uploaded = [part.id for part in spec.inputs if isinstance(part, UploadedFile)]
-        return (*(self._once(it.sha256, partial(self._id_of, it)) for it in files), *uploaded)
+        return (*(self._once(it.sha256, partial(self._id_of, it)) for it in spec.uploads), *uploaded)
 
     def _id_of(self, part: InputFile) -> str:
         return self._found(part) or self._upload(part)
@@ -162,14 +160,14 @@ class Uploads:
 
     def _upload(self, part: InputFile) -> str:
         began = self._env.monotonic()
-        path = self._run.project.root / part.path
         if part.pointer:
             raise ReconcilerError(
                 f"{part.path} is a Git LFS pointer, and its content is not in this clone",
                 hint=f'git lfs pull --include "{part.path}"',
             )
-        with _opened(path, part) as content:
-            if (size := os.fstat(content.fileno()).st_size) != part.size:
+        with _opened(self._run.project.root, part) as content:
+            if (size := content.seek(0, os.SEEK_END)) != part.size:
+                content.seek(0)
                 raise _changed(
                     part,
                     f"{pluralize(size, 'byte')} instead of {part.size:,}; it has sha256 {_digest(content)}",
@@ -191,7 +189,7 @@ class Uploads:
 
     def _send(self, part: InputFile, content: BinaryIO) -> Upload:
         """Send a file, again after a failure: half an upload costs nothing. API and retry limits bound the attempts."""
-        attempt, progress = 1, self._env.progress
+        attempt, began, progress = 1, self._env.monotonic(), self._env.progress
         while True:
             content.seek(0)
             sent = 0
@@ -201,6 +199,7 @@ class Uploads:
                 sent += amount
                 progress.advance("uploading", amount)
 
+            self._run.retrier.before_write()
             try:
                 return self._run.api.upload_file(
                     filename=upload_index.name_of(part.sha256),
@@ -214,16 +213,18 @@ class Uploads:
                 progress.advance("uploading", -sent)
                 if self._env.stop.is_set():
                     raise
-                self._run.retrier.wait(error, attempt=attempt)
+                self._run.retrier.wait(error, attempt=attempt, began=began)
                 self._env.log("input.upload_repeated", path=part.path, error=str(error))
                 if self._env.stop.is_set():  # while it waited
                     raise
                 attempt += 1
 
 
-def _opened(path: Path, part: InputFile) -> BinaryIO:
+def _opened(root: Path, part: InputFile) -> BinaryIO:
+    if part.content is not None:
+        return io.BytesIO(part.content)
     try:
-        return open_regular(path)
+        return open_regular(root / part.path)
     except OSError as error:
         raise ReconcilerError(
             f"{part.path} cannot be read: {error.strerror}", hint="make it readable, then plan again"

@@ -7,6 +7,7 @@ vanished           the ledger has a job, and the list does not show it after the
 contradiction      the ledger and the job's tags or status differ
 unreadable         a job's tags cannot be read, or were removed
 twice              two jobs have the op of one create
+incomplete         a job succeeded with fewer answers than requests, or its numbers differ
 no_intent          a job was created, and the ledger line that must precede it is missing
 commit_missing     a job was created from a commit that the repository does not have
 not_a_line         the ledger on this host has lines that this tool cannot read; a crash may leave one
@@ -86,7 +87,7 @@ class Evidence:
 
 def findings(known: Evidence) -> tuple[MismatchDoc, ...]:
     """Return all findings; those with severity `wrong` first."""
-    found = [*_changed_past(known), *_commits(known), *_intents(known)]
+    found = [*_changed_past(known), *_commits(known), *_intents(known), *_incomplete(known)]
     if known.jobs is not None:
         read = {job.id: tags.read(job) for job in known.jobs}
         for job in known.jobs:
@@ -143,12 +144,8 @@ def _commits(known: Evidence) -> Iterator[MismatchDoc]:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MAX_NAMES_IN_MESSAGE])
-    return (
-        shown
-        if len(names) <= MAX_NAMES_IN_MESSAGE
-        else f"{shown} and {len(names) - MAX_NAMES_IN_MESSAGE:,} more"
-    )
+    shown, more = ", ".join(names[:MAX_NAMES_IN_MESSAGE]), len(names) - MAX_NAMES_IN_MESSAGE
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def _intents(known: Evidence) -> Iterator[MismatchDoc]:
@@ -157,6 +154,14 @@ def _intents(known: Evidence) -> Iterator[MismatchDoc]:
             hint = "this tool writes the intent before it sends a create: a line was removed"
             detail = "the ledger has a line for its creation, and no intent before it"
             yield _finding("no_intent", detail, hint, name=line.name, job_id=job_id)
+
+
+def _incomplete(known: Evidence) -> Iterator[MismatchDoc]:
+    for record in known.records:
+        if record.difference:
+            hint = f"the API may have more answers now: reconciler outputs pull {record.name}"
+            job_id = record.job_id or ""
+            yield _finding("incomplete", record.difference, hint, name=record.name, job_id=job_id)
 
 
 def _vanished(known: Evidence, listed: Collection[str]) -> Iterator[MismatchDoc]:

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from reconciler.documents.result_summary import ResultSummary
+from reconciler.documents.result_summary import ResultSummary, reason_words
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
-from reconciler.model import Job, OwnedJob, Unreadable, tags
+from reconciler.model import Job, OwnedJob, Phase, Unreadable, completeness, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that may have been cancelled."""
@@ -119,8 +119,11 @@ def _with_job(record: Record, job: Job, requests: int | None) -> Record:
         "model": job.model or job.agent_id or record.model,
         "queue_seconds": span(job.created_at, job.started_at),
         "run_seconds": span(job.started_at, job.completed_at),
-        "total_requests": job.total_requests or requests,
+        "total_requests": completeness.submitted_requests(job, requests),
+        "difference": completeness.difference(job, requests) or None,
     }
+    if job.phase is Phase.SUCCEEDED:
+        facts["succeeded_requests"] = completeness.fetchable_answers(job)
     return replace(record, **facts)
 
 
@@ -176,8 +179,10 @@ def _name(job: Job) -> str:
 
 
 def _with_results(record: Record, summary: ResultSummary) -> Record:
-    """Add the tokens of pulled results, and their numbers of requests if no other source has them."""
+    """Add the tokens of pulled results, and their numbers of requests if they differ or no other source has them."""
     tokens = summary.tokens if summary.tokens and summary.tokens.answers else None
+    if summary.difference:
+        record = replace(record, difference=summary.difference, succeeded_requests=None, failed_requests=None)
     return replace(
         record,
         status=summary.status if record.status in UNFINISHED else record.status,
@@ -187,6 +192,7 @@ def _with_results(record: Record, summary: ResultSummary) -> Record:
         prompt_tokens=tokens.prompt if tokens else None,
         completion_tokens=tokens.completion if tokens else None,
         total_tokens=tokens.total if tokens else None,
+        reasons=reason_words(summary.requests) or None,
         sources=(*record.sources, RESULTS),
     )
 

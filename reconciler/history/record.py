@@ -39,13 +39,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     run_seconds: int | None = None
     """From started to completed."""
     total_requests: int | None = None
-    """As the API counts them, else the number submitted."""
+    """The number submitted, or the API's if that is larger."""
     succeeded_requests: int | None = None
+    """As the API counts them; of a succeeded job only those whose answers can be fetched."""
     failed_requests: int | None = None
     prompt_tokens: int | None = None
     """Known after the results are pulled, like the two fields below."""
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    difference: str | None = None
+    """How the numbers of a succeeded job differ; None if they agree."""
+    reasons: str | None = None
+    """The most frequent reasons of failed requests, from pulled results."""
     commit: str | None = None
     """The commit that it was created from."""
     dirty: bool | None = None

@@ -116,6 +116,7 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
     if it.completed_at is not None:
         numbers = {"ok": it.succeeded_requests, "failed": it.failed_requests, "tokens": it.total_tokens}
         detail = " · ".join([it.status or "?", *(_counted(number, noun) for noun, number in numbers.items())])
+        detail = " · ".join(filter(None, [detail, it.difference, it.reasons]))
         yield EntryDoc(at=it.completed_at, what="ended", source=source, job_id=it.job_id, detail=detail)
 
 

@@ -15,12 +15,15 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from reconciler.errors import LedgerError
+from reconciler.ledger import git_push
 from reconciler.ledger.git_lock import Lock, LockedError, Locks
+from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
 from reconciler.vcs import git_environment
 
@@ -32,18 +35,12 @@ TRACKING: Final = "refs/reconciler/fetched"
 LOST: Final = "refs/reconciler/lost"
 """Below it, this clone keeps commits that the ref no longer contains: the proof that its history was rewritten."""
 TIMEOUT_SECONDS: Final = 120
-_ASIDE: Final = ("warning:", "hint:")
-"""Prefixes of git's lines that are not the reason for a failure; the first other line is."""
 
 IDENTITY: Final = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
     for what, value in {"NAME": "reconciler", "EMAIL": "reconciler@localhost"}.items()
 }
-
-
-class ConflictError(Exception):
-    """Another run pushed first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,16 +146,24 @@ class SharedLedger:
         if not new:
             return tip
         commit = self._commit(tip, new, path=f"{self.folder}/{part}.jsonl", message=message)
-        done = self._run("push", "--quiet", "--porcelain", self.remote, f"{commit}:{REF}")
-        if done.returncode:
-            error = self._error("the ledger cannot be pushed", done)
-            text = done.stdout.decode("utf-8", "replace")
-            if not isinstance(error, LockedError) and any(it.startswith("!") for it in text.splitlines()):
-                raise ConflictError(text)
-            raise error
+        self._push(commit)
         # The push succeeded; if this fails, the next fetch reports it.
         self._run("update-ref", TRACKING, commit)
         return commit
+
+    def check_push(self) -> None:
+        """Raise `LedgerError` if `git push --dry-run` fails. It asks no hook and no rule of the remote."""
+        with suppress(ConflictError):  # another run has pushed since the fetch, so it is possible
+            self._push(self.fetch() or "HEAD", "--dry-run")
+
+    def _push(self, commit: str, *options: str) -> None:
+        done = self._run("push", "--quiet", "--porcelain", *options, self.remote, f"{commit}:{REF}")
+        if not done.returncode:
+            return
+        output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        if lock := self._locks.in_the_way(errors):
+            raise LockedError("the ledger cannot be pushed", lock)
+        raise git_push.explain(output, errors, ref=REF)
 
     def locks(self) -> tuple[Lock, ...]:
         """Return the lock files of git that would make this ledger's commands fail.
@@ -237,13 +242,7 @@ class SharedLedger:
             ) from error
 
     def _error(self, why: str, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
-        output = done.stderr.decode("utf-8", "replace")
-        if lock := self._locks.in_the_way(output):
+        errors = done.stderr.decode("utf-8", "replace")
+        if lock := self._locks.in_the_way(errors):
             return LockedError(why, lock)
-        lines = output.splitlines()
-        reasons = [line for line in lines if line.strip() and not line.lower().startswith(_ASIDE)]
-        return LedgerError(
-            f"{why}: {reasons[0] if reasons else f'git ended with {done.returncode}'}",
-            hint="no job was created; check the remote and its credentials (`git ls-remote`), or use --local-ledger "
-            "with weaker duplicate protection",
-        )
+        return git_push.failure(why, git_push.reason(errors) or f"git ended with {done.returncode}")

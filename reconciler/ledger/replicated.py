@@ -12,8 +12,9 @@ from typing import Final, TypeVar
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import ConflictError, SharedLedger
+from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_lock import LockedError
+from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, union
 
 MAX_TRIES: Final = 10

@@ -12,18 +12,14 @@ from reconciler.model.declared import (
     Ancestry,
     Checkout,
     Declared,
-    InlineRequests,
-    Input,
-    InputFile,
     JobSpec,
     Names,
     NotYetStarted,
     Position,
     Retry,
     RunKey,
-    UploadedFile,
-    request_count,
 )
+from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFile, request_count
 from reconciler.model.jobs import (
     Job,
     Phase,

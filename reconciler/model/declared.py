@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
 from reconciler.model import digests
+from reconciler.model.inputs import Input, InputFile, request_count, upload_of
 from reconciler.model.jobs import Phase
 
 
@@ -31,52 +32,6 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
-
-
-class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
-    """A local JSONL file that was read and checked."""
-
-    path: str
-    """Relative to the project root, with forward slashes; for readers, never part of the identity."""
-    sha256: str
-    size: int
-    """Bytes."""
-    requests: int | None
-    """None if this clone has only a pointer to the content."""
-    pointer: bool = False
-    """True if the file is a Git LFS pointer to the content."""
-
-    @property
-    def identity(self) -> str:
-        """What the work digest sees of it."""
-        return f"sha256:{self.sha256}"
-
-
-class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
-    """A file that is already in the workspace, given by its id."""
-
-    id: str
-
-    @property
-    def identity(self) -> str:
-        """What the work digest sees of it."""
-        return f"file:{self.id}"
-
-
-class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
-    """Requests in the spec itself."""
-
-    body: bytes
-    """The list of requests as canonical JSON."""
-    count: int
-
-    @property
-    def identity(self) -> str:
-        """What the work digest sees of it."""
-        return f"requests:{digests.sha256(self.body)}"
-
-
-Input: TypeAlias = InputFile | UploadedFile | InlineRequests
 
 
 class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -156,22 +111,16 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
             *sorted(part.path for part in self.inputs if isinstance(part, InputFile)),
         )
 
+    @cached_property
+    def uploads(self) -> tuple[InputFile, ...]:
+        """What a create uploads: the local files, and inline requests that are too large for the create itself."""
+        return tuple(file for part in self.inputs if (file := upload_of(part, self.declared_at.path)))
+
     @property
     def requests(self) -> int | None:
         """How many requests the work has; None if an input is an uploaded file."""
         counts = [request_count(part) for part in self.inputs]
         return None if None in counts else sum(count for count in counts if count is not None)
-
-
-def request_count(part: Input) -> int | None:
-    """Return how many requests an input has, None if its content was not read here."""
-    match part:
-        case InputFile():
-            return part.requests
-        case InlineRequests():
-            return part.count
-        case UploadedFile():
-            return None
 
 
 class Checkout(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct, structs
 from msgspec.structs import replace
 
+from reconciler.model import completeness
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
 
@@ -66,13 +67,23 @@ class OwnedJob(Struct, frozen=True, gc=False):
 
     @property
     def requests(self) -> int | None:
-        """How many requests the API counts, or else how many were submitted; None if neither is known."""
-        return self.job.total_requests or self.tags.requests
+        """How many requests were submitted, or more if the API counts more; None if neither is known."""
+        return completeness.submitted_requests(self.job, self.tags.requests)
 
     @property
     def missing(self) -> int | None:
-        """How many requests have neither an answer nor an error; None if their number is not known."""
-        return None if self.requests is None else max(0, self.requests - self.job.answered_requests)
+        """How many requests have neither an answer that can be fetched nor an error; None if that is not known."""
+        return completeness.missing_requests(self.job, self.tags.requests)
+
+    @property
+    def success_key(self) -> tuple[int, int, tuple[int, str]]:
+        """Sort key of succeeded jobs of one work: the most complete first, then the oldest."""
+        return (self.missing or 0, self.job.failed_requests, self.job.age_key)
+
+    @property
+    def difference(self) -> str:
+        """How the numbers of a succeeded job differ; "" if they agree."""
+        return completeness.difference(self.job, self.tags.requests)
 
     def facts(self) -> dict[str, Any]:
         """Return the fields of the job that documents have, by name."""

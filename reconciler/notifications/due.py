@@ -10,7 +10,7 @@ from msgspec import structs
 
 from reconciler.documents.reports import CountsDoc, EndDoc
 from reconciler.ledger.notifications import DeliveryState, NotificationLog
-from reconciler.model import Job, OwnedJob, Target
+from reconciler.model import Job, OwnedJob, Target, completeness
 from reconciler.text.sanitize import clean
 
 MAX_FAILURES: Final = 20
@@ -50,13 +50,12 @@ def pending_notifications(
 def document(owned: OwnedJob, target: Target, *, run_id: str) -> EndDoc:
     """Return the notification about an ended job."""
     job, tags = owned.job, owned.tags
-    counted = [f"{job.succeeded_requests:,} ok"]
+    ok = completeness.fetchable_answers(job)
+    counted = [f"{ok:,} ok"]
     counted += [f"{job.failed_requests:,} failed"] if job.failed_requests else []
     counted += [f"{owned.missing:,} without an answer"] if owned.missing else []
     why = f": {job.errors[0]}" if job.errors else ""
-    requests = CountsDoc(
-        total=owned.requests, ok=job.succeeded_requests, failed=job.failed_requests, missing=owned.missing
-    )
+    requests = CountsDoc(total=owned.requests, ok=ok, failed=job.failed_requests, missing=owned.missing)
     return msgspec.convert(
         owned.facts()
         | structs.asdict(target)

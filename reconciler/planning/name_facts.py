@@ -145,8 +145,8 @@ def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey
         keys: the run keys of its work.
     """
     twins = [it for it in among if it.tags.run_key in keys]
-    done = [it.job for it in twins if it.phase is Phase.SUCCEEDED]
+    done = [it for it in twins if it.phase is Phase.SUCCEEDED]
     live = [it.job for it in twins if it.phase is Phase.ACTIVE]
-    stays = min(done, key=lambda job: (job.failed_requests, job.age_key), default=None)
-    stays = stays or min(live, key=lambda job: job.age_key)
+    best = min(done, key=lambda it: it.success_key, default=None)
+    stays = best.job if best else min(live, key=lambda job: job.age_key)
     return None if owned.adopted or owned.job.id == stays.id else stays

@@ -24,7 +24,7 @@ the wanted work, live jobs of other work under the name are decided as well.
      -> nothing: history, never deleted
 2  a job of the wanted work SUCCEEDED
      -> Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds
-        `max_failed`); ACTIVE twins: Cancel `duplicate`
+        `max_failed`, or if answers are missing); ACTIVE twins: Cancel `duplicate`
 2  a job of the wanted work is ACTIVE, and none SUCCEEDED
      -> Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`
 2  a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED

@@ -58,7 +58,7 @@ def _owner(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> str:
     named = [it for it in jobs if it.tags.run_key in specs[0].run_keys and it.tags.name in names]
     done = [it for it in named if it.phase is Phase.SUCCEEDED]
     live = [it for it in named if it.phase is Phase.ACTIVE]
-    ranked = (*sorted(done, key=lambda it: (it.job.failed_requests, it.job.age_key)), *live, *reversed(named))
+    ranked = (*sorted(done, key=lambda it: it.success_key), *live, *reversed(named))
     return next((it.tags.name for it in ranked), min(names))
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 import reconciler
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Declared, InputFile, Observed, Target
+from reconciler.model import Checkout, Declared, Observed, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.guards import GuardReading, Refusal
 from reconciler.plans import checksum_envelope
@@ -70,8 +70,7 @@ def _summary(plan: Plan) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
     requests = [create.spec.requests for create in creates]
-    inputs = (part for create in creates for part in create.spec.inputs)
-    files = {part.sha256: part.size for part in inputs if isinstance(part, InputFile)}
+    files = {file.sha256: file.size for create in creates for file in create.spec.uploads}
     return SummaryDoc(
         create=len(creates) - len(replaced),
         replace=len(replaced),
@@ -104,7 +103,6 @@ LIVE: Final = "the job is queued or running"
 def _action(action: Action) -> ActionDoc:
     match action:
         case Create():
-            files = [part for part in action.spec.inputs if isinstance(part, InputFile)]
             failed = f", except {action.attempt - 1} that failed" if action.attempt > 1 else ""
             return CreateDoc(
                 reason=action.reason,
@@ -115,7 +113,7 @@ def _action(action: Action) -> ActionDoc:
                 requests=action.spec.requests,
                 uploads=tuple(
                     UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)
-                    for file in sorted(files, key=lambda file: file.path)
+                    for file in sorted(action.spec.uploads, key=lambda file: file.path)
                 ),
                 changes=action.changes,
             )

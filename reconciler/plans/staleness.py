@@ -15,7 +15,7 @@ from typing import TypeAlias, assert_never
 from msgspec.structs import replace
 
 from reconciler.errors import StalePlanError
-from reconciler.model import InputFile, Observed, Phase, RunKey, Target
+from reconciler.model import Observed, Phase, RunKey, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
 
@@ -147,8 +147,8 @@ def _changed(action: CreateDoc | CancelDoc, decision: Decision | None) -> str:
     """Name the input files of a create whose content has changed, with both digests."""
     if isinstance(action, CancelDoc):
         return ""
-    inputs = decision.spec.inputs if decision and decision.spec else ()
-    now = {part.path: part.sha256 for part in inputs if isinstance(part, InputFile)}
+    uploads = decision.spec.uploads if decision and decision.spec else ()
+    now = {file.path: file.sha256 for file in uploads}
     return "".join(
         f"; {file.path} changed: it was sha256 {file.sha256}, now {now[file.path]}"
         for file in action.uploads

@@ -19,14 +19,15 @@ UNKNOWN: Final = "?"
 """The cell of an unknown value, which is never shown as 0 or as empty."""
 
 HEAD: Final = (
-    "CREATED", "NAME", "ATTEMPT", "JOB", "STATUS", "QUEUE", "RUN", "OK", "FAILED", "TOTAL", "TOKENS", "WHY",
-    "COMMIT", "ACTOR", "CANCELLED", "KNOWN BY", "RUN URL",
+    "CREATED", "NAME", "JOB", "STATUS", "OK", "FAILED", "WHY", "COMMIT", "ACTOR", "TOTAL", "ATTEMPT", "QUEUE", "RUN",
+    "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL",
 )  # fmt: skip
+"""The most important first: a narrow table leaves out the last ones."""
 STATS_HEAD: Final = (
-    "OF", "", "JOBS", "SUCCESS", "FAILED", "TIMED OUT", "CANCELLED", "OTHER", "RATE", "QUEUE", "QUEUE P95", "RUN",
-    "RUN P95", "REQUESTS", "OK", "FAILED", "TOKENS",
+    "OF", "", "JOBS", "SUCCESS", "FAILED", "RATE", "REQUESTS", "OK", "FAILED", "TOKENS", "RUN", "QUEUE", "RUN P95",
+    "QUEUE P95", "TIMED OUT", "CANCELLED", "OTHER",
 )  # fmt: skip
-STORY_HEAD: Final = ("AT", "WHAT", "JOB", "DETAIL", "COMMIT", "WHO", "KNOWN BY", "RUN URL")
+STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
 _TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "cancelled_at"})
 
 
@@ -36,18 +37,18 @@ def rows(records: Iterable[Record]) -> list[TextRow]:
         (
             UNKNOWN if it.created_at is None else rfc3339(it.created_at),
             it.name or UNKNOWN,
-            _number(it.attempt),
             it.job_id[:8] if it.job_id else UNKNOWN,
-            it.status or UNKNOWN,
-            _age(it.queue_seconds),
-            _age(it.run_seconds),
+            (it.status or UNKNOWN) + ("!" if it.difference else ""),
             _number(it.succeeded_requests),
             _number(it.failed_requests),
-            _number(it.total_requests),
-            _number(it.total_tokens),
             it.reason or UNKNOWN,
             it.commit[:7] + ("*" if it.dirty else "") if it.commit else UNKNOWN,
             it.actor or UNKNOWN,
+            _number(it.total_requests),
+            _number(it.attempt),
+            _age(it.queue_seconds),
+            _age(it.run_seconds),
+            _number(it.total_tokens),
             cancelled(it),
             "+".join(it.sources),
             it.run_url or UNKNOWN,
@@ -72,11 +73,11 @@ def cancelled(it: Record) -> str:
 
 
 def footer(records: Sequence[Record]) -> str:
-    """Return the number of jobs, and a legend for the star at a commit if there is one."""
-    total = pluralize(len(records), "job")
-    return (
-        f"{total} · * created with uncommitted changes\n" if any(it.dirty for it in records) else f"{total}\n"
-    )
+    """Return the number of jobs, and a legend for the marks that the table has."""
+    parts = [pluralize(len(records), "job")]
+    parts += ["* created with uncommitted changes"] if any(it.dirty for it in records) else []
+    parts += ["! answers are missing, or numbers differ"] if any(it.difference for it in records) else []
+    return " · ".join(parts) + "\n"
 
 
 def csv_rows(documents: Iterable[msgspec.Struct]) -> list[TextRow]:
@@ -103,18 +104,18 @@ def stats_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
             f"{it.jobs:,}",
             f"{it.succeeded:,}",
             f"{it.failed:,}",
-            f"{it.timed_out:,}",
-            f"{it.cancelled:,}",
-            f"{it.other:,}",
             UNKNOWN if it.success_rate is None else f"{it.success_rate:.1%}",
-            _age(it.queue_seconds_median),
-            _age(it.queue_seconds_p95),
-            _age(it.run_seconds_median),
-            _age(it.run_seconds_p95),
             _sum(it.requests, it.requests_unknown),
             _sum(it.requests_succeeded, it.requests_succeeded_unknown),
             _sum(it.requests_failed, it.requests_failed_unknown),
             _sum(it.tokens, it.tokens_unknown),
+            _age(it.run_seconds_median),
+            _age(it.queue_seconds_median),
+            _age(it.run_seconds_p95),
+            _age(it.queue_seconds_p95),
+            f"{it.timed_out:,}",
+            f"{it.cancelled:,}",
+            f"{it.other:,}",
         )
         for it in groups
     ]
@@ -134,9 +135,9 @@ def story_rows(entries: Iterable[EntryDoc]) -> list[TextRow]:
             rfc3339(it.at),
             it.what.replace("_", " "),
             it.job_id[:8] if it.job_id else "-",
-            it.detail or "-",
             it.commit[:7] if it.commit else "-",
             it.actor or "-",
+            it.detail or "-",
             it.source,
             it.run_url or "-",
         )

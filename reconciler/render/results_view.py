@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler.documents.reports import PullDoc, PulledJob
-from reconciler.documents.result_summary import RequestsDoc, ResultSummary, lossy
+from reconciler.documents.result_summary import RequestsDoc, ResultSummary, needs_attention, reason_words
 from reconciler.model import Target
 from reconciler.render.text import MAX_NAME_WIDTH, paint
 from reconciler.text.plural import pluralize
@@ -22,7 +22,7 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     """Return the results that were fetched, that were present, and that failed."""
     states = Counter(job.state for job in report.jobs)
     where = clean(f"{report.project} on {target.host}")
-    listed = [job for job in report.jobs if job.state != "present"]
+    listed = [job for job in report.jobs if job.state != "present" or job.summary]
     ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
     if not listed:
@@ -31,7 +31,7 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     width = min(MAX_NAME_WIDTH, max(len(job.name) for job in listed))
     lines = [clean(f"{where} · {ended}{running} · into {report.to}"), ""]
     for job in listed:
-        sign = "+" if job.summary and not lossy(job.summary) else "!"
+        sign = "+" if job.summary and not needs_attention(job.summary) else "!"
         facts = " · ".join(clean(fact) for fact in _facts(job))
         lines.append(
             f"  {paint(f'{sign} {job.state:<7}', sign, colour=colour)} {clean(job.name):<{width}}  {facts}"
@@ -39,7 +39,7 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
         lines += [f"      {clean(line)}" for line in _below(job)]
     before = f", {states['present']:,} before" if states["present"] else ""
     parts = [f"{states['pulled']:,} pulled{before}"]
-    parts += [f"{states[state]:,} {state}" for state in ("failed", "stopped") if states[state]]
+    parts += [f"{states[state]:,} {state}" for state in ("refused", "failed", "stopped") if states[state]]
     summaries = [job.summary for job in listed if job.summary]
     if summaries:
         parts += [totals(summaries)]
@@ -64,6 +64,8 @@ def _below(job: PulledJob) -> Iterator[str]:
     if job.summary is None:
         return
     yield job.path
+    if job.summary.requests.reasons:
+        yield reason_words(job.summary.requests)
     yield from trouble_words(job.summary)
 
 
@@ -80,16 +82,23 @@ def requests_words(requests: RequestsDoc) -> str:
 
 def trouble_words(summary: ResultSummary) -> Iterator[str]:
     """Yield the problems with a job's results."""
+    if summary.difference:
+        yield summary.difference
     first = summary.requests.first_missing
     if first:
         more = (summary.requests.missing or 0) - len(first[:3])
         yield f"without an answer: {', '.join(first[:3])}" + (f" and {more:,} more" if more > 0 else "")
+    if summary.tokens and summary.tokens.incomplete:
+        answers = pluralize(summary.tokens.incomplete, "answer")
+        yield f"the tokens are a lower bound: {answers} with an incomplete usage"
     if summary.inputs == "none" and any(file.file_id is None for file in summary.files):
         yield "the inputs were found neither here nor in the workspace: results.jsonl is in the order of the answers"
     for file in summary.files:
         if file.state == "gone":
             yield f"{file.path} is missing: it was deleted from the workspace"
     trouble = summary.trouble
+    if trouble.unnamed:
+        yield f"{pluralize(trouble.unnamed, 'error')} without a custom_id: see errors.jsonl"
     counts = {
         "malformed": trouble.malformed,
         "repeated": trouble.repeated,

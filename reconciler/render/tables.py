@@ -3,22 +3,64 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from reconciler.render.markdown import escape
 from reconciler.text.sanitize import clean
 
+MAX_WIDTH: Final = 100
+"""Columns of a terminal that a fitted table takes at most."""
 _FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Spreadsheets read a cell that begins with one of these as a formula (OWASP, CSV injection)."""
 
 
-def table_text(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table with aligned columns; the last column is not padded."""
+def table_text(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> str:
+    """Return a table with aligned columns; the last column is not padded, and with `width` it is wrapped."""
     columns = [_cleaned(column) for column in zip(head, *rows, strict=True)]
     widths = [max(map(len, column)) for column in columns]
     form = "".join(f"%-{width}s  " for width in widths[:-1]) + "%s"
-    return "".join([(form % row).rstrip() + "\n" for row in zip(*columns, strict=True)])
+    lines = [(form % row).rstrip() for row in zip(*columns, strict=True)]
+    if width is not None and max(map(len, lines)) > width:
+        lines = [_wrapped(line, width, sum(widths[:-1]) + 2 * len(widths[:-1])) for line in lines]
+    return "".join([f"{line}\n" for line in lines])
+
+
+def _wrapped(line: str, width: int, start: int) -> str:
+    """Wrap what is in a line from `start`."""
+    text = textwrap.wrap(line[start:], max(width - start, width // 4), break_on_hyphens=False) or [""]
+    return (line[:start] + f"\n{' ' * start}".join(text)).rstrip()
+
+
+def fitting(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, least: int, empty: Container[str]
+) -> tuple[str, int]:
+    """Return a table of at most `MAX_WIDTH` columns, without the columns that have no value or do not fit.
+
+    Args:
+        head: the columns, the most important first.
+        rows: the cells.
+        least: the number of columns that are kept, although the last of them must then be wrapped.
+        empty: the cells without a value.
+
+    Returns:
+        The table, and the number of columns with values that are left out.
+    """
+    valued = [
+        column
+        for at, column in enumerate(zip(head, *rows, strict=True))
+        if at < least or any(cell not in empty for cell in column[1:])
+    ]
+    kept = valued[:least]
+    width = sum(max(map(len, column)) + 2 for column in kept) - 2
+    for column in valued[least:]:
+        width += max(map(len, column)) + 2
+        if width > MAX_WIDTH:
+            break
+        kept.append(column)
+    shown, *cells = zip(*kept, strict=True)
+    return table_text(shown, cells, width=MAX_WIDTH), len(valued) - len(kept)
 
 
 def _cleaned(column: Sequence[str]) -> Sequence[str]:

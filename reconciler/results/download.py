@@ -1,19 +1,23 @@
 """Download one file of the workspace: in a stream, resumed after an interruption, renamed when it is complete.
 
 Result files never change, so the bytes on this machine are the beginning of the file. Whether the API can resume is
-undocumented: if it cannot, it sends the file from its first byte again.
+undocumented: if it cannot, it sends the file from its first byte again. An answer that contradicts the API's own
+description of the file, such as the sign-in page of a proxy, is not kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from reconciler.api.client import Reader
+from reconciler.api.error_text import is_html
 from reconciler.api.errors import (
     ApiError,
     MalformedAnswerError,
@@ -22,14 +26,19 @@ from reconciler.api.errors import (
     RejectedError,
 )
 from reconciler.api.retry import Retrier
+from reconciler.api.values import Content, File
+from reconciler.errors import ReconcilerError
 from reconciler.results.heartbeat import Heartbeat
+from reconciler.text.sanitize import clean
 
 PART: Final = ".part"
 """Suffix of an incomplete file."""
 PIECE: Final = 1 << 20
 """Bytes per read."""
-RANGE_NOT_SATISFIABLE: Final = 416
-"""Status 416: the file has no bytes from the requested offset on."""
+_OTHER_MEDIA: Final = re.compile(
+    r"text/(html|xml|css)|application/(xhtml\+xml|xml|pdf|zip|javascript)|(image|audio|video|font)/.*"
+)
+"""Content types that no file of JSON lines has. Others say little: many servers send `application/octet-stream`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +51,18 @@ class Fetched:
     lines: int
     resumed_at: int | None = None
     """The offset at which the API resumed; None if it sent the whole file, or nothing was missing."""
+
+
+class ContradictionError(ReconcilerError):
+    """What was received is not what the API describes. The next run asks again."""
+
+    def __init__(self, name: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"{name} is not what the API describes: {reason}",
+            hint=hint
+            or "nothing was published, and the next pull asks again; check that no proxy or sign-in page "
+            "answers in place of the API",
+        )
 
 
 class Digest:
@@ -77,7 +98,15 @@ def read(path: Path, heartbeat: Heartbeat) -> Digest:
     return digest
 
 
-def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartbeat: Heartbeat) -> Fetched:
+def fetch(
+    reader: Reader,
+    retrier: Retrier,
+    file_id: str,
+    place: Path,
+    *,
+    heartbeat: Heartbeat,
+    again: bool = False,
+) -> Fetched:
     """Download a file, unless it is present.
 
     Args:
@@ -86,28 +115,32 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartb
         file_id: the file's id.
         place: the path to write; until the file is complete, it has the suffix `PART`.
         heartbeat: called regularly; raises to stop.
+        again: whether to download a file that is present once more, and to replace it when that is complete.
 
     Raises:
         NotFoundError: the workspace does not have the file, or no longer has it.
+        ContradictionError: what the API sent is not the file that it describes.
         ApiError: the download failed; the bytes received stay for the next time.
         OSError: the file cannot be written.
     """
-    if place.exists():
+    if place.exists() and not again:
         return read(place, heartbeat).result()
     described = reader.get_file(file_id)
     if described.deleted:
-        raise NotFoundError("it was deleted", status=404)
+        raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
     part = place.with_name(place.name + PART)
-    download = Download(reader, file_id, part, expected=described.size, heartbeat=heartbeat)
-    failures = 0
+    download = Download(reader, described, part, heartbeat=heartbeat)
+    failures, began = 0, retrier.monotonic()
     while True:
         before = download.here()
         try:
             digest, went_on = download.go_on()
         except ApiError as error:
-            failures = 1 if download.here() > before else failures + 1
+            if download.here() > before:
+                failures, began = 0, retrier.monotonic()
+            failures += 1
             heartbeat()
-            retrier.wait(error, attempt=failures)
+            retrier.wait(error, attempt=failures, began=began)
             continue
         part.replace(place)
         return digest.result(resumed_at=went_on)
@@ -116,13 +149,11 @@ def fetch(reader: Reader, retrier: Retrier, file_id: str, place: Path, *, heartb
 class Download:
     """A download, one attempt at a time."""
 
-    def __init__(
-        self, reader: Reader, file_id: str, part: Path, *, expected: int | None, heartbeat: Heartbeat
-    ) -> None:
+    def __init__(self, reader: Reader, described: File, part: Path, *, heartbeat: Heartbeat) -> None:
         self._reader = reader
-        self._file_id = file_id
+        self._described = described
+        self._expected = described.size
         self._part = part
-        self._expected = expected
         self._heartbeat = heartbeat
 
     def here(self) -> int:
@@ -137,6 +168,7 @@ class Download:
 
         Raises:
             ApiError: the download broke off; the bytes received stay.
+            ContradictionError: what the API sends is not the file.
         """
         here = self.here()
         if here and here == self._expected:
@@ -145,31 +177,54 @@ class Download:
             try:
                 return self._receive(here)
             except (MalformedAnswerError, RejectedError) as error:
-                if error.status not in (None, RANGE_NOT_SATISFIABLE):
+                if error.status not in (None, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
                     raise
         return self._receive(0)
 
     def _receive(self, here: int) -> tuple[Digest, int | None]:
-        with self._reader.file_content(self._file_id, start=here) as content:
+        with self._reader.file_content(self._described.id, start=here) as content:
+            self._refuse(contradiction(self._described, content))
             digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
                 self._part.unlink(missing_ok=True)
                 self._part.touch()
-            with self._part.open(
-                "r+b", buffering=0
-            ) as file:  # not "ab": such a runner may have moved the end
+            # Not "ab": such a runner may have moved the end.
+            with self._part.open("r+b", buffering=0) as file:
                 file.seek(content.start)
                 for piece in content.pieces:
+                    if not digest.size and is_html(piece, content.media_type):
+                        self._refuse("it is a web page")
                     _write(file.write, piece)
                     digest.add(piece)
                     self._heartbeat()
                 os.fsync(file.fileno())
-        whole = self._expected if content.size is None else content.size
+        whole = content.size if self._expected is None else self._expected
         if whole is not None and digest.size < whole:
             raise OutcomeUnknownError(
                 f"the file ended after {digest.size:,} of {whole:,} bytes", transient=True
             )
+        if whole is not None and digest.size > whole:
+            self._part.unlink()
+            self._refuse(_other_length(digest.size, whole))
         return digest, content.start or None
+
+    def _refuse(self, reason: str) -> None:
+        if reason:
+            raise ContradictionError(self._part.name.removesuffix(PART), reason)
+
+
+def contradiction(described: File, content: Content) -> str:
+    """Return why an answer cannot be the file that the API describes, "" if nothing contradicts it. Pure."""
+    expected = (described.mimetype or "").partition(";")[0].strip().lower()
+    if _OTHER_MEDIA.fullmatch(content.media_type) and content.media_type != expected:
+        return f"the answer's content type is {clean(content.media_type)}"
+    if described.size is not None and content.size is not None and content.size != described.size:
+        return _other_length(content.size, described.size)
+    return ""
+
+
+def _other_length(received: int, described: int) -> str:
+    return f"the answer has {received:,} bytes, and the description of the file says {described:,}"
 
 
 def _write(write: Callable[[memoryview], int | None], piece: bytes) -> None:

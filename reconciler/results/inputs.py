@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, assert_never
 
-import msgspec
-
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
 from reconciler.results.download import read
 from reconciler.results.heartbeat import Heartbeat
@@ -87,8 +85,7 @@ def _local(
         case UploadedFile():
             return fetch_upload(part.id)
         case InlineRequests():
-            lines = msgspec.json.decode(part.body, type=list[msgspec.Raw])
-            place.write_bytes(b"".join(b"%b\n" % line for line in lines))
+            place.write_bytes(part.lines)
             return place
         case _:
             assert_never(part)

@@ -8,38 +8,42 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-import msgspec
 from msgspec import structs
 
-from reconciler import __version__
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.context import RunContext
 from reconciler.documents import result_summary
 from reconciler.documents.reports import pretty
-from reconciler.documents.result_summary import FileDoc, RequestsDoc, ResultSummary, TokensDoc, TroubleDoc
+from reconciler.documents.result_summary import (
+    ResultSummary,
+    TroubleDoc,
+)
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
 from reconciler.results import inputs
-from reconciler.results.download import Fetched, fetch
+from reconciler.results.download import ContradictionError, Fetched, fetch
 from reconciler.results.heartbeat import Heartbeat, StoppedError
 from reconciler.results.inputs import INPUT_PREFIX, JobInputs
 from reconciler.results.join import Joined, JoinSources, join
 from reconciler.results.leases import Lease
 from reconciler.results.paths import ERRORS, OUTPUT, RESULTS, safe_name
 from reconciler.results.store import ResultStore
+from reconciler.results.summary import Files, shortage, summary
 
 MAX_DELAY_SECONDS: Final = 3600.0
-"""For so long after a job's end a missing file may still appear, so a 404 is not final."""
+"""For so long after a job's end a missing file may still appear, so a 404 is not final. A 410 always is."""
 LOCK_TIMEOUT_SECONDS: Final = 10.0
 """How long to wait for the join lock before the next heartbeat."""
 
-Files: TypeAlias = Mapping[str, Fetched | None]
-"""The provider's files by our names; None for a file that the provider no longer has."""
+INCOMPLETE_HINT: Final = (
+    "nothing was published, and the next pull asks again; --incomplete publishes what the files hold"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +54,21 @@ class JobDownloader:
     store: ResultStore
     declared: Mapping[str, JobSpec]
     """Specs by the digest of their inputs: `inputs.by_inputs`."""
+    accept_incomplete: bool = False
+    """Whether to publish files that have fewer lines than the API counts."""
     turn: threading.Lock = field(default_factory=threading.Lock)
     """One join at a time, so that only one job's join uses memory."""
 
-    def download(self, owned: OwnedJob, claim: Lease) -> ResultSummary:
+    def download(self, owned: OwnedJob, claim: Lease, *, again: bool = False) -> ResultSummary:
         """Fetch, join and publish.
 
+        Args:
+            owned: the job.
+            claim: the lease of its folder.
+            again: whether to fetch files that are present once more.
+
         Raises:
+            ContradictionError: a file is not what the API describes, or has fewer lines than the API counts.
             StoppedError: the run received a signal to stop.
             LeaseLostError: another runner has taken over.
             ReconcilerError: a file could not be downloaded.
@@ -71,14 +83,19 @@ class JobDownloader:
 
         staging_dir = self.store.staging_dir(claim.folder)
         files = {
-            name: self._file(owned, file_id, staging_dir / name, heartbeat)
+            name: self._file(owned, file_id, staging_dir / name, heartbeat, again=again)
             for name, file_id in ((OUTPUT, owned.job.output_file), (ERRORS, owned.job.error_file))
             if file_id
         }
+        short = shortage(owned, files)
+        if short and not again and not self.accept_incomplete:
+            for name in files:
+                (staging_dir / name).unlink(missing_ok=True)
+            raise ContradictionError(" and ".join(files), short, hint=INCOMPLETE_HINT)
         job_inputs, joined, results = inputs.NO_INPUTS, None, None
         if any(files.values()):
             job_inputs, joined, results = self._join(owned, staging_dir, files, heartbeat)
-        document = _summary(owned, files, job_inputs.origin, joined, results, now=self.run.env.now())
+        document = summary(owned, files, job_inputs.origin, joined, results, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)
@@ -87,13 +104,17 @@ class JobDownloader:
         self._log(document, elapsed_ms=round((self.run.env.monotonic() - began) * 1000))
         return document
 
-    def _file(self, owned: OwnedJob, file_id: str, place: Path, heartbeat: Heartbeat) -> Fetched | None:
+    def _file(
+        self, owned: OwnedJob, file_id: str, place: Path, heartbeat: Heartbeat, *, again: bool
+    ) -> Fetched | None:
         """Fetch one result file. Return None if the provider no longer has it."""
         try:
-            fetched = fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat)
+            fetched = fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat, again=again)
         except NotFoundError as error:
+            if again:
+                raise
             ended = owned.job.completed_at or owned.job.created_at
-            if self.run.env.now() < ended + MAX_DELAY_SECONDS:
+            if error.status != HTTPStatus.GONE and self.run.env.now() < ended + MAX_DELAY_SECONDS:
                 raise ReconcilerError(
                     f"{place.name} of job {owned.job.id} does not exist (yet)",
                     hint="the job has just ended: run again in a few minutes",
@@ -147,6 +168,8 @@ class JobDownloader:
         trouble = done.trouble
         if trouble != TroubleDoc():
             self.run.env.log("results.damaged", **about, **structs.asdict(trouble))
+        if done.difference:
+            self.run.env.log("results.incomplete", **about, difference=done.difference)
         self.run.env.log(
             "results.pulled", **about,
             ok=done.requests.ok,
@@ -155,60 +178,3 @@ class JobDownloader:
             bytes=sum(doc.bytes for doc in done.files),
             elapsed_ms=elapsed_ms,
         )  # fmt: skip
-
-
-def _summary(
-    owned: OwnedJob, files: Files, origin: str, joined: Joined | None, results: Fetched | None, *, now: float
-) -> ResultSummary:
-    """Return the summary. Pure."""
-    ids = {OUTPUT: owned.job.output_file, ERRORS: owned.job.error_file}
-    documents = [_document(name, ids[name], fetched) for name, fetched in files.items()]
-    if results is not None:
-        documents.append(_document(RESULTS, None, results))
-    found = joined or Joined()
-    return msgspec.convert(
-        owned.facts()
-        | {
-            "tool": __version__,
-            "pulled_at": now,
-            "inputs": origin,
-            "requests": _requests(owned, files, joined),
-            "tokens": TokensDoc(**asdict(found.usage)) if found.usage.answers else None,
-            "trouble": TroubleDoc(malformed=found.malformed, repeated=found.repeated, unknown=found.unknown),
-            "files": tuple(documents),
-        },
-        ResultSummary,
-    )
-
-
-def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDoc:
-    if fetched is None:
-        return FileDoc(path=name, file_id=file_id, state="gone")
-    facts: dict[str, Any] = {"bytes": fetched.size, "sha256": fetched.sha256, "lines": fetched.lines}
-    return FileDoc(path=name, file_id=file_id, state="whole", **facts)
-
-
-def _requests(owned: OwnedJob, files: Files, joined: Joined | None) -> RequestsDoc:
-    """Return the numbers of requests: counted in the files if all are present, else as the API counts them."""
-    if joined is None or None in files.values():
-        job = owned.job
-        counted: dict[str, Any] = {
-            "ok": job.succeeded_requests,
-            "failed": job.failed_requests,
-            "missing": owned.missing,
-        }
-        return RequestsDoc(total=owned.requests, failures={}, **counted)
-    failed = sum(joined.failures.values())
-    total = joined.requests
-    missing: int | None = joined.missing
-    if total is None:
-        total = owned.requests
-        missing = None if total is None else max(0, total - joined.ok - failed)
-    return RequestsDoc(
-        total=total,
-        ok=joined.ok,
-        failed=failed,
-        missing=missing,
-        failures=joined.failures,
-        first_missing=tuple(joined.first_missing),
-    )

@@ -7,6 +7,7 @@ and not on their size: a million take some 200 MB.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ WRITE_BYTES: Final = 1 << 20
 """Bytes per write, exceeded by at most one line."""
 MAX_LISTED_MISSING: Final = 20
 """Maximum number of missing custom_ids in the summary."""
+MAX_REASONS: Final = 1000
+"""Different reasons of failed requests that are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,10 @@ class Joined:
     """How many requests the inputs have; None without inputs."""
     missing: int = 0
     first_missing: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why requests failed, and how many; at most `MAX_REASONS` of them."""
     malformed: int = 0
+    unnamed: int = 0
     repeated: int = 0
     unknown: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -101,6 +107,7 @@ def join(sources: JoinSources, results: Path, heartbeat: Heartbeat) -> tuple[Joi
             joined.failures = dict(sorted(kinds.items()))
             if sources.inputs is None:
                 joined.requests = None
+            joined.repeated = spool.repeated
             joined.unknown = sum(1 for _ in spool.custom_ids) - joined.ok - kinds.total()
     finally:
         collecting.unlink(missing_ok=True)
@@ -117,12 +124,13 @@ def _collect(
         for line in lines:
             try:
                 custom_id, kind, text, body = understood(line, failed=failed)
+            except answers.UnnamedError:
+                joined.unnamed += 1
+                continue
             except refused:
                 joined.malformed += bool(line.strip())
                 continue
-            if not add(custom_id, kind, text):
-                joined.repeated += 1
-            elif body is not null:
+            if add(custom_id, kind, text) and body is not null:
                 joined.usage.add(body)
         spool.flush()
 
@@ -157,19 +165,22 @@ def _asked(inputs: Sequence[Path], longest: int) -> Iterator[str]:
 
 
 def _taken(
-    custom_ids: Iterable[str], take: Callable[[str], bytes | None], joined: Joined
+    custom_ids: Iterable[str], take: Callable[[str], tuple[str, bytes] | None], joined: Joined
 ) -> Iterator[list[bytes]]:
     """Yield the lines of the requests in their order, and count the requests without a line."""
     requests = 0
     taken: list[bytes] = []
     size = 0
     for custom_id in custom_ids:
-        text = take(custom_id)
-        if text is None:
-            text = answers.missing(custom_id)
+        kind, text = take(custom_id) or (answers.MISSING, answers.missing(custom_id))
+        if kind == answers.MISSING:
             joined.missing += 1
             if joined.missing <= MAX_LISTED_MISSING:
                 joined.first_missing.append(custom_id)
+        elif kind != answers.OK:
+            why = answers.reason(kind, text)
+            if why in joined.reasons or len(joined.reasons) < MAX_REASONS:
+                joined.reasons[why] += 1
         requests += 1
         taken.append(text)
         size += len(text)

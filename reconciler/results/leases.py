@@ -53,8 +53,12 @@ class LeaseManager:
     store: ResultStore
     env: Environment
 
-    def acquire(self, folder: str) -> Lease | Holder | None:
+    def acquire(self, folder: str, *, again: bool = False) -> Lease | Holder | None:
         """Claim a folder.
+
+        Args:
+            folder: the folder of a job's results.
+            again: whether to claim it even if it has a summary.
 
         Returns:
             The lease; or the other holder; or None if the folder has a summary, so that nothing is left to do.
@@ -69,7 +73,7 @@ class LeaseManager:
                 return holder
             lease = Lease(self, folder, number + 1)
             if self.store.create(lease.path, lease.data()):
-                if self.store.read(f"{folder}/{result_summary.NAME}") is None:
+                if again or self.store.read(f"{folder}/{result_summary.NAME}") is None:
                     return lease
                 lease.release()
                 return None

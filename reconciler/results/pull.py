@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.api.client import Reader
+from reconciler.api.errors import NotFoundError
 from reconciler.context import RunContext
+from reconciler.documents import result_summary
 from reconciler.documents.reports import PulledJob
-from reconciler.documents.result_summary import ResultSummary, lossy
+from reconciler.documents.result_summary import ResultSummary, needs_attention
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.model import OwnedJob
+from reconciler.model import OwnedJob, RunKey
+from reconciler.results.download import ContradictionError
 from reconciler.results.heartbeat import StoppedError
 from reconciler.results.job_download import JobDownloader
 from reconciler.results.leases import Holder, LeaseLostError, LeaseManager
@@ -30,19 +33,29 @@ class Puller:
     run: RunContext[Reader]
     leases: LeaseManager
     downloader: JobDownloader
+    current: frozenset[RunKey] = frozenset()
+    """The work that specs declare now: results of it whose numbers differ are fetched again."""
 
     def pull(self, jobs: Sequence[OwnedJob]) -> tuple[PulledJob, ...]:
         """Download the missing results of ended jobs, and wait for those that other runners are downloading.
+
+        Results of the current work that are incomplete are downloaded again: the API may have more of them now.
 
         Raises:
             OSError: the destination cannot be read.
         """
         there = self.leases.store.finished([folder_of(owned) for owned in jobs])
-        endings = {owned.job.id: self._end(owned, "present") for owned in jobs if folder_of(owned) in there}
+        present = [owned for owned in jobs if folder_of(owned) in there]
+        again = {owned.job.id for owned in present if self._is_incomplete(owned)}
+        endings = {
+            owned.job.id: self._end(owned, "present") for owned in present if owned.job.id not in again
+        }
         waiting = [owned for owned in jobs if owned.job.id not in endings]
         while waiting:
             found = self.run.env.map_concurrently(
-                self.one, waiting, max_workers=self.run.limits.downloads_in_flight
+                lambda owned: self.one(owned, again=owned.job.id in again),
+                waiting,
+                max_workers=self.run.limits.downloads_in_flight,
             )
             endings |= {each.job_id: each for each in found if isinstance(each, PulledJob)}
             waiting = [owned for owned in waiting if owned.job.id not in endings]
@@ -54,12 +67,23 @@ class Puller:
                 self.run.env.sleep(PAUSE_SECONDS)
         return tuple(endings[owned.job.id] for owned in jobs)
 
-    def one(self, owned: OwnedJob) -> PulledJob | Holder:
+    def _is_incomplete(self, owned: OwnedJob) -> bool:
+        """Return whether results are of the current work, and their numbers differ."""
+        if owned.tags.run_key not in self.current:
+            return False
+        summary = self._present(owned)
+        return summary is not None and bool(summary.difference)
+
+    def _present(self, owned: OwnedJob) -> ResultSummary | None:
+        data = self.leases.store.read(f"{folder_of(owned)}/{result_summary.NAME}")
+        return result_summary.decode(data) if data else None
+
+    def one(self, owned: OwnedJob, *, again: bool) -> PulledJob | Holder:
         """Download the results of one job, and return every outcome as a value; a holder if it is another runner's."""
         try:
             if self.run.env.stop.is_set():
                 raise StoppedError  # noqa: TRY301 - the heartbeat raises the same
-            return self._claimed(owned)
+            return self._claimed(owned, again=again)
         except StoppedError:
             message = "the run received a signal to stop; the next pull continues"
             return self._end(owned, "stopped", message=message)
@@ -74,16 +98,19 @@ class Puller:
         except ReconcilerError as error:
             failure = error
         self.run.env.log("results.failed", name=owned.tags.name, job_id=owned.job.id, error=str(failure))
-        return self._end(owned, "failed", message=clean(str(failure)), hint=clean(failure.hint))
+        state = "refused" if isinstance(failure, ContradictionError) else "failed"
+        return self._end(owned, state, message=clean(str(failure)), hint=clean(failure.hint))
 
-    def _claimed(self, owned: OwnedJob) -> PulledJob | Holder:
-        claim = self.leases.acquire(folder_of(owned))
+    def _claimed(self, owned: OwnedJob, *, again: bool) -> PulledJob | Holder:
+        claim = self.leases.acquire(folder_of(owned), again=again)
         if claim is None:
             return self._end(owned, "present")
         if isinstance(claim, Holder):
             return claim
         try:
-            return self._end(owned, "pulled", summary=self.downloader.download(owned, claim))
+            return self._end(owned, "pulled", summary=self.downloader.download(owned, claim, again=again))
+        except NotFoundError:  # only of results that are fetched again: those that are present stay
+            return self._end(owned, "present", summary=self._present(owned))
         finally:
             with suppress(OSError):  # then it expires
                 claim.release()
@@ -110,11 +137,11 @@ class Puller:
 
 
 def exit_codes(jobs: Sequence[PulledJob]) -> set[ExitCode]:
-    """Return the exit codes of a pull: for failures, and for results that are gone or damaged."""
+    """Return the exit codes of a pull: for failures, and for results that need attention."""
     pulled = [job.summary for job in jobs if job.summary]
     codes: set[ExitCode] = set()
     if any(job.state == "failed" for job in jobs):
         codes.add(ExitCode.PARTIAL if pulled else ExitCode.FAILED)
-    if any(lossy(summary) for summary in pulled):
+    if any(job.state == "refused" for job in jobs) or any(map(needs_attention, pulled)):
         codes.add(ExitCode.ATTENTION)
     return codes

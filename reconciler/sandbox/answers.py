@@ -9,16 +9,17 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from reconciler.sandbox import triggers
+from reconciler.catalogue.mistakes import mistakes
+from reconciler.sandbox import failures, instances, triggers
 from reconciler.sandbox.inputs import Request
 
 Json = dict[str, Any]
 
 TEXT = "Sandbox answer: no model was called."
-"""The text of every answer that has text."""
+"""The text of every answer that has text, unless `response_format` asks for JSON."""
 
-ASKED_TO_FAIL = f"Sandbox failure: the custom_id ends in {triggers.FAILING_REQUEST}."
-"""The message of every failed request."""
+JSON_TEXT = '{"sandbox":true}'
+"""The text of an answer that is to be any JSON object."""
 
 MODEL = "sandbox"
 """The model of an answer if neither the job nor the request has one."""
@@ -30,25 +31,28 @@ _BYTES_A_TOKEN = 4
 
 
 def line(
-    job_id: str, position: int, request: Request, *, endpoint: str, model: str | None, created: int
+    job_id: str,
+    position: int,
+    request: Request,
+    *,
+    endpoint: str,
+    model: str | None,
+    created: int,
+    fails: bool = False,
 ) -> Json:
     """Return the line of one request, in the output file or, if it fails, in the error file."""
     unique = uuid5(UUID(job_id), str(position))
-    response, error = None, None
-    if not triggers.is_failing(request.custom_id):
+    head: Json = {"id": f"batch-{job_id[:8]}-{position + 1}-{unique}", "custom_id": request.custom_id}
+    if not fails:
         named = model or request.body.get("model") or MODEL
         call = _Call(unique.hex, str(named), created, request.body)
-        response = {"status_code": 200, "body": ENDPOINTS[endpoint](call)}
-    elif position % 2 == 0:
-        response = {"status_code": 400, "body": _failed()}
-    else:
-        error = _failed()
-    return {
-        "id": f"batch-{job_id[:8]}-{position}-{unique}",
-        "custom_id": request.custom_id,
-        "response": response,
-        "error": error,
-    }
+        return {**head, "response": {"status_code": 200, "body": ENDPOINTS[endpoint](call)}, "error": None}
+    if not triggers.is_failing(request.custom_id):
+        return {**head, **failures.refusal(mistakes(endpoint, request.body))}
+    form = failures.form(request.custom_id, position)
+    if form == "noid":
+        del head["custom_id"]
+    return {**head, **failures.FORMS[form]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +63,20 @@ class _Call:
     body: Json
 
 
-def _failed() -> Json:
-    return {
-        "object": "error",
-        "message": ASKED_TO_FAIL,
-        "type": "invalid_request_error",
-        "param": "custom_id",
-        "code": "sandbox_failure",
-    }
+def _formatted(wanted: object) -> str | None:
+    """Return JSON text as a `response_format` asks for it, None if it asks for none."""
+    match wanted:
+        case {"type": "json_schema", "json_schema": {"schema": schema}}:
+            return instances.instance_text(schema)
+        case {"type": "json_object"}:
+            return JSON_TEXT
+        case _:
+            return None
 
 
 def _chat_completion(call: _Call) -> Json:
-    message = {"role": "assistant", "content": TEXT, "tool_calls": None}
+    content = _formatted(call.body.get("response_format")) or TEXT
+    message = {"role": "assistant", "content": content, "tool_calls": None}
     return {
         "id": call.id,
         "object": "chat.completion",
@@ -117,19 +123,21 @@ def _ocr(call: _Call) -> Json:
     return {
         "pages": [{"index": 0, "markdown": TEXT, "images": [], "dimensions": None}],
         "model": call.model,
-        "document_annotation": None,
+        "document_annotation": _formatted(call.body.get("document_annotation_format")),
         "usage_info": {"pages_processed": 1, "doc_size_bytes": None},
     }
 
 
 def _conversation(call: _Call) -> Json:
+    arguments = call.body.get("completion_args")
+    wanted = arguments.get("response_format") if isinstance(arguments, dict) else None
     entry = {
         "object": "entry",
         "type": "message.output",
         "id": f"msg_{call.id}",
         "role": "assistant",
         "model": call.model,
-        "content": TEXT,
+        "content": _formatted(wanted) or TEXT,
     }
     return {
         "object": "conversation.response",

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox import files, jobs
+from reconciler.sandbox import files, jobs, models
 from reconciler.sandbox.errors import like_fastapi, unauthorized
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import World
@@ -31,6 +31,8 @@ _CALLS = Map(
         Rule(_JOB, methods=["GET"], endpoint=jobs.get_job),
         Rule(_JOB, methods=["DELETE"], endpoint=jobs.delete_job),
         Rule(f"{_JOB}/cancel", methods=["POST"], endpoint=jobs.cancel_job),
+        Rule("/v1/models", methods=["GET"], endpoint=models.list_models),
+        Rule("/v1/models/<path:name>", methods=["GET"], endpoint=models.get_model),
         Rule(_FILES, methods=["GET"], endpoint=files.list_files),
         Rule(_FILES, methods=["POST"], endpoint=files.upload_file),
         Rule(_FILE, methods=["GET"], endpoint=files.get_file),
@@ -64,7 +66,12 @@ class _Request(Request):
 
 
 def make_app(
-    store: Store, *, now: Callable[[], float], speed: float = 1.0, ids: Callable[[], str] | None = None
+    store: Store,
+    *,
+    now: Callable[[], float],
+    speed: float = 1.0,
+    ids: Callable[[], str] | None = None,
+    lenient: bool = False,
 ) -> WSGIApplication:
     """Build the sandbox's application.
 
@@ -76,13 +83,14 @@ def make_app(
         now: the wall clock, in Unix seconds.
         speed: how many times faster than normal new jobs run; if infinite, they end at once.
         ids: returns the UUID of a new job or file; None for random ones.
+        lenient: whether any model and any request body is accepted, also of no known kind.
 
     Raises:
         ValueError: the speed is not a number above zero.
     """
     if math.isnan(speed) or speed <= 0:
         raise ValueError(f"speed must be above zero, not {speed}")
-    world = World(store, now, ids or _uuid4, speed)
+    world = World(store, now, ids or _uuid4, speed, lenient)
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with _Request(environ) as request:

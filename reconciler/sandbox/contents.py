@@ -66,6 +66,12 @@ def chunks(store: Store, content: int) -> Iterator[bytes]:
         yield piece["bytes"]
 
 
+def lines_within(db: sqlite3.Connection, content: int) -> Iterator[bytes]:
+    """Read the lines of a content within one transaction."""
+    rows = db.execute("SELECT bytes FROM chunks WHERE content = ? ORDER BY position", (content,))
+    return split(row["bytes"] for row in rows)
+
+
 def lines(store: Store, contents: Sequence[int]) -> Iterator[bytes]:
     """Read the lines of several contents in order."""
     for content in contents:

@@ -13,6 +13,8 @@ from reconciler.sandbox.errors import ErrorResponse, ValidationProblem, unproces
 from reconciler.sandbox.queries import one_of
 
 MAX_INLINE_REQUESTS = 10_000
+MAX_INLINE_BYTES = 1_000_000
+"""Largest body of a create call with inline requests. The real gateway has such a limit too; its size is unknown."""
 MAX_METADATA_KEY_LENGTH = 32
 MAX_METADATA_VALUE_LENGTH = 512
 MIN_HOURS, MAX_HOURS, DEFAULT_HOURS = 1, 168, 24

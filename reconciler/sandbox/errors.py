@@ -35,18 +35,18 @@ def json_response(body: object, status: int = 200) -> Response:
 class ErrorResponse(HTTPException):
     """An error answer. Handlers raise it, and the application sends it."""
 
-    def __init__(self, status: int, body: object) -> None:
-        super().__init__(response=json_response(body, status))
+    def __init__(self, response: Response) -> None:
+        super().__init__(response=response)
 
 
 def unauthorized() -> ErrorResponse:
     """Return the answer to a missing or empty key."""
-    return ErrorResponse(401, {"detail": "Unauthorized"})
+    return ErrorResponse(json_response({"detail": "Unauthorized"}, 401))
 
 
 def unprocessable(problems: Sequence[ValidationProblem]) -> ErrorResponse:
     """Return the answer to a malformed request, with every problem."""
-    return ErrorResponse(422, {"detail": problems})
+    return ErrorResponse(json_response({"detail": problems}, 422))
 
 
 def not_found(kind: str, identifier: str) -> ErrorResponse:
@@ -57,6 +57,13 @@ def not_found(kind: str, identifier: str) -> ErrorResponse:
 def refused(message: str, *, param: str, code: str) -> ErrorResponse:
     """Return the answer to a request that is well-formed and cannot be carried out."""
     return _envelope(400, message, param=param, code=code)
+
+
+def gateway_refusal() -> ErrorResponse:
+    """Return the answer of the gateway in front of the API to a body that is too large: a web page."""
+    title = "400 Bad Request"
+    page = f"<html>\n<head><title>{title}</title></head>\n<body>\n<center><h1>{title}</h1></center>\n</body>\n</html>\n"
+    return ErrorResponse(Response(page, 400, content_type="text/html"))
 
 
 def like_fastapi(error: HTTPException, environ: WSGIEnvironment) -> Response:
@@ -76,4 +83,4 @@ def _envelope(status: int, message: str, *, param: str | None, code: str) -> Err
         "param": param,
         "code": code,
     }
-    return ErrorResponse(status, body)
+    return ErrorResponse(json_response(body, status))

@@ -26,7 +26,7 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 SIGNED_PATH = "/sandbox/files"
 """The path of signed URLs: outside of the API, and without a key."""
 
-PURPOSES = ("fine-tune", "batch", "ocr")
+PURPOSES = ("fine-tune", "batch", "ocr", "agentic_safety")
 SAMPLE_TYPES = ("pretrain", "instruct", "batch_request", results.OUTPUT, results.ERRORS)
 SOURCES = ("upload", "repository", "mistral")
 VISIBILITIES = ("workspace", "user")
@@ -40,7 +40,9 @@ def upload_file(world: World, request: Request, workspace: str) -> Response:
     form = Parameters(request.form, place="body")
     purpose = form.choice("purpose", PURPOSES, "fine-tune")
     visibility = form.choice("visibility", VISIBILITIES, "workspace")
-    hours = form.integer("expiry", None, at_least=1, at_most=MAX_EXPIRY_HOURS)
+    hours = None
+    if request.form.get("expiry") != "null":  # how some clients send a field that is not set
+        hours = form.integer("expiry", None, at_least=1, at_most=MAX_EXPIRY_HOURS)
     if upload is None:
         form.problems.append(ValidationProblem("missing", ["body", "file"], "Field required", {}))
         raise unprocessable(form.problems)

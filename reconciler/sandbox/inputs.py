@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from reconciler.catalogue import mistakes
 from reconciler.sandbox import triggers
 
 NAMED_PROBLEMS = 10
@@ -41,6 +42,8 @@ class InputSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How many lines are malformed."""
     model: str | None
     """The model of the first request."""
+    shapes: list[str]
+    """The types of body that every request has; see `reconciler.catalogue.mistakes`."""
 
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -50,6 +53,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def summarise(lines: Iterable[bytes]) -> InputSummary:
     """Read a file of requests once, and return its summary."""
     position, failing, problems, malformed, model = 0, list[int](), list[str](), 0, None
+    shapes = frozenset(mistakes.SHAPES)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -64,9 +68,15 @@ def summarise(lines: Iterable[bytes]) -> InputSummary:
                 failing.append(position)
             if position == 0:
                 model = _model(request)
+        shapes = mistakes.fit(shapes, [line])
         position += 1
     return InputSummary(
-        requests=position, failing=failing, problems=problems, malformed=malformed, model=model
+        requests=position,
+        failing=failing,
+        problems=problems,
+        malformed=malformed,
+        model=model,
+        shapes=sorted(shapes),
     )
 
 

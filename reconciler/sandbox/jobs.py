@@ -9,9 +9,20 @@ from typing import Any
 import msgspec
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox import contents, drafts, filerows, inputs, jobrows, lifecycle, results, triggers
+from reconciler.sandbox import (
+    contents,
+    drafts,
+    filerows,
+    inputs,
+    jobrows,
+    lifecycle,
+    misfits,
+    models,
+    results,
+    triggers,
+)
 from reconciler.sandbox.drafts import Draft
-from reconciler.sandbox.errors import json_response, not_found, refused
+from reconciler.sandbox.errors import gateway_refusal, json_response, not_found, refused
 from reconciler.sandbox.jobrows import JobRow
 from reconciler.sandbox.queries import Parameters, path_id
 from reconciler.sandbox.world import World
@@ -56,14 +67,20 @@ def list_jobs(world: World, request: Request, workspace: str) -> Response:
 
 def create_job(world: World, request: Request, workspace: str) -> Response:
     """Answer `POST /v1/batch/jobs`."""
-    draft = drafts.read(request.get_data(cache=False))
-    if triggers.is_refused(draft.model):
-        raise refused(f"Invalid model: {draft.model}", param="model", code="unknown_model")
+    raw = request.get_data(cache=False)
+    draft = drafts.read(raw)
+    if draft.requests and len(raw) > drafts.MAX_INLINE_BYTES:
+        raise gateway_refusal()
     with world.store.write() as db:
         now = world.now()  # inside the transaction, so that creation times follow the order of the rows
         given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, draft, now)
         summaries = [(name, contents.load_summary(db, content)) for name, content in given]
         work = inputs.combine(summaries, draft.model)
+        models.check_model(world, None if draft.agent_id else work.model, draft.endpoint)
+        failing = work.failing
+        if not (world.lenient or work.errors):
+            parts = [(content, summary) for (_, content), (_, summary) in zip(given, summaries, strict=True)]
+            failing = misfits.failing(db, parts, draft.endpoint)
         job = jobrows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
@@ -79,7 +96,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
                 speed=world.speed,
                 refused=bool(work.errors),
                 stuck=triggers.is_stuck(work.model),
-                failing=work.failing,
+                failing=failing,
             ),
         )
         jobrows.insert(db, workspace, job, [content for _, content in given])

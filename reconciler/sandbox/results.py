@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from reconciler.sandbox import answers, lifecycle, triggers
+from reconciler.sandbox import answers, lifecycle
 from reconciler.sandbox.inputs import Request
 from reconciler.sandbox.jobrows import JobRow
 
@@ -61,8 +61,10 @@ def lines(
 ) -> Iterator[dict[str, Any]]:
     """Yield the lines of an ended job's result files of these types, in the order of its requests."""
     completed = islice(requests, lifecycle.final(job.course).completed)
+    failing = frozenset(job.course.failing)
     for position, request in enumerate(completed):
-        if (ERRORS if triggers.is_failing(request.custom_id) else OUTPUT) in sample_types:
+        fails = position in failing
+        if (ERRORS if fails else OUTPUT) in sample_types:
             yield answers.line(
                 job.id,
                 position,
@@ -70,6 +72,7 @@ def lines(
                 endpoint=job.endpoint,
                 model=job.model,
                 created=int(job.course.created_at),
+                fails=fails,
             )
 
 

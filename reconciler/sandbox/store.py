@@ -12,7 +12,7 @@ from typing import Self
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import jobrows
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Changes with the tables. A file of another version is refused: there are no migrations."""
 
 _WAIT_SECONDS = 60.0

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 REFUSED_MODEL = "sandbox-refused"
 """Prefix of a model whose jobs are rejected by the create call: 400, `unknown_model`."""
 
@@ -15,7 +17,9 @@ STUCK_MODEL = "sandbox-stuck"
 """Prefix of a model whose jobs answer half of their requests and then nothing until their timeout."""
 
 FAILING_REQUEST = "!fail"
-"""Suffix of the `custom_id` of a request that fails, with a line in the error file."""
+"""Suffix of the `custom_id` of a request that fails. `!fail-429` and so on choose how: see `failures`."""
+
+_FAILING = re.compile(rf"{FAILING_REQUEST}(?:-(?P<form>[a-z0-9]+))?$")
 
 
 def is_refused(model: str | None) -> bool:
@@ -35,4 +39,10 @@ def is_stuck(model: str | None) -> bool:
 
 def is_failing(custom_id: str | None) -> bool:
     """Return whether the request with this `custom_id` fails."""
-    return custom_id is not None and custom_id.endswith(FAILING_REQUEST)
+    return failure_form(custom_id) is not None
+
+
+def failure_form(custom_id: str | None) -> str | None:
+    """Return the form that a failing request names, "" if it names none, and None if the request does not fail."""
+    found = _FAILING.search(custom_id or "")
+    return (found["form"] or "") if found else None

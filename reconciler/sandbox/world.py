@@ -19,5 +19,7 @@ class World:
     """Returns the UUID of a new job or file."""
     speed: float
     """How many times faster than normal new jobs run."""
+    lenient: bool
+    """Whether any model and any request body is accepted."""
     result_sizes: dict[str, int] = field(default_factory=dict)
     """Sizes of result files in bytes, by id: result files never change."""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from reconciler.errors import Problem
 from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Phase, Position, Retry, digests
 from reconciler.settings import Limits
-from reconciler.specs import families, period
+from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
@@ -64,6 +64,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         problems += _endpoint_unknown(document)
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
+    problems += models.doubts(document, now)
     rerun: str | None = document.text(("rerun",)) if fields.rerun is not None else ""
     begins = ""
     if isinstance(fields.rerun, PeriodFields):

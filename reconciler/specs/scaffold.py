@@ -96,7 +96,7 @@ def example(folder: str) -> tuple[Wanted, ...]:
         "# Answers three questions in one batch. Edit this file, or remove it and its data.\n"
         "name: example\n"
         "endpoint: /v1/chat/completions\n"
-        "model: mistral-small-latest\n"
+        "model: mistral-small-2603   # a fixed version; `-latest` moves in behaviour and price\n"
         "input_files:\n"
         "  - data/example.jsonl\n"
         "metadata: {purpose: example}\n"

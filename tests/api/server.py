@@ -1,4 +1,4 @@
-"""A tiny server on a raw socket, for what no polite server does."""
+"""A tiny server on a raw socket, for answers that an HTTP library cannot send."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def then_resets(data: bytes) -> Behaviour:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

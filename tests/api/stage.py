@@ -1,4 +1,4 @@
-"""What the tests of the client share: answers as the API gives them, a clock that stands still, a client on a stub."""
+"""Shared by the tests of the client: answers as the API gives them, a clock that tests move, a client on a stub."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import CreateJob, RequestRecord
 
-SECRET = "sk-Zq7xN0tAReAlKeY42"  # noqa: S105 - made up; the tests look for it where it must not be
+SECRET = "sk-Zq7xN0tAReAlKeY42"  # noqa: S105 - made up; the tests check that it never appears in output
 BASE_URL = "https://api.example"
+
+WALL = 1_790_000_000.0
+"""What the wall clock shows when the monotonic one shows 0."""
 
 JOB_ID = "4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f"
 FILE_ID = "e85980c9-409e-4a46-9304-36588f6292b0"
@@ -63,7 +66,7 @@ def file(**changes: object) -> dict[str, Any]:
 
 @dataclass
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """A clock that advances only in `sleep`."""
 
     now: float = 1000.0
     slept: list[float] = field(default_factory=list)
@@ -78,8 +81,13 @@ class Clock:
 
 def retrier(policy: RetryPolicy | None = None, clock: Clock | None = None) -> Retrier:
     clock = clock or Clock()
-    rng = random.Random(7)
-    return Retrier(policy or RetryPolicy(), rng=rng, monotonic=clock.monotonic, sleep=clock.sleep)
+    return Retrier(
+        policy or RetryPolicy(),
+        rng=random.Random(7),
+        now=lambda: WALL + clock.now,
+        monotonic=clock.monotonic,
+        sleep=clock.sleep,
+    )
 
 
 def writer(

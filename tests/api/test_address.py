@@ -13,8 +13,8 @@ from reconciler.api.loopback import is_loopback
 from reconciler.api.transport import https_transport, wsgi_transport
 from reconciler.errors import ReconcilerError
 
-from .server import Server, answers
-from .stage import ONE_ATTEMPT, SECRET, writer
+from .server import Server, answers, free_port
+from .stage import CREATE, ONE_ATTEMPT, SECRET, writer
 
 
 @pytest.fixture(autouse=True)
@@ -92,12 +92,42 @@ def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(monkeypatch: pytest.Monke
         base_url = "https://api.example"
         with (
             writer(https_transport(base_url), base_url=base_url, policy=ONE_ATTEMPT) as client,
-            pytest.raises(UnreachableError, match="proxy refuses the connection: 407") as caught,
+            pytest.raises(UnreachableError, match="in HTTPS_PROXY refuses the connection: 407") as caught,
         ):
             client.get_job("a")
     assert "HTTPS_PROXY" in caught.value.hint
     assert proxy.heads[0].startswith(b"CONNECT api.example:443 HTTP/1.1")
     assert SECRET.encode() not in b"".join(proxy.heads)
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize(
+    ("proxy", "reported"),
+    [
+        (
+            "http://user:hunter2@127.0.0.1:{port}",
+            "the proxy 127.0.0.1:{port} in {variable} cannot be reached",
+        ),
+        (
+            "nowhere.invalid:3128",
+            "the proxy nowhere.invalid:3128 in {variable} cannot be reached: its host name",
+        ),
+    ],
+)
+def test_a_proxy_that_cannot_be_reached_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, reported: str
+) -> None:
+    facts: dict[str, object] = {"variable": variable, "port": free_port()}
+    monkeypatch.setenv(variable, proxy.format(**facts))
+    base_url = "https://api.example"
+    with (
+        writer(https_transport(base_url), base_url=base_url, policy=ONE_ATTEMPT) as client,
+        pytest.raises(UnreachableError) as caught,
+    ):
+        client.create_job(CREATE)
+    assert reported.format(**facts) in str(caught.value)
+    assert variable in caught.value.hint
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_no_proxy_and_this_machine_itself_are_reached_directly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +146,7 @@ def test_no_proxy_and_this_machine_itself_are_reached_directly(monkeypatch: pyte
                 base_url="https://nowhere.invalid",
                 policy=ONE_ATTEMPT,
             ) as client,
-            pytest.raises(UnreachableError),
+            pytest.raises(UnreachableError, match=": the host name cannot be resolved"),
         ):
             client.get_job("a")
     assert (len(proxy.heads), len(server.heads)) == (0, 1)

@@ -20,6 +20,8 @@ from reconciler.api.errors import (
     RejectedError,
     UnreachableError,
 )
+from reconciler.api.transport import ProxyFailedError
+from reconciler.api.values import CreateJob
 
 from .stage import CREATE, FILE_ID, JOB_ID, ONE_ATTEMPT, Broken, Clock, Script, job, writer
 
@@ -40,9 +42,10 @@ def refused(answer: httpx.Response | Exception) -> ApiError:
     [
         (400, RejectedError, "fix the value it names"),
         (401, AuthError, "MISTRAL_API_KEY"),
-        (402, BillingError, "billing"),
+        (402, BillingError, "spending limit"),
         (403, RejectedError, "lacks the permission"),
         (404, NotFoundError, "workspace"),
+        (410, NotFoundError, "was deleted"),
         (407, RejectedError, "HTTPS_PROXY"),
         (409, RejectedError, "reconciler status"),
         (413, RejectedError, "split"),
@@ -67,6 +70,71 @@ def test_each_status_has_its_class_and_its_next_step(
     assert error.status == status
     assert next_step in error.hint
     assert str(error) == f"POST /v1/batch/jobs: {status}: because"
+
+
+INLINE = CreateJob(endpoint="/v1/chat/completions", model="m", requests=b"[{}]", timeout_hours=24)
+
+
+def page(status: int) -> httpx.Response:
+    return httpx.Response(status, html="<html><head><title>400 Bad Request</title></head></html>")
+
+
+def message(status: int) -> httpx.Response:
+    return httpx.Response(status, json={"message": "no"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer", "next_step"),
+    [
+        (INLINE, page(400), "too large for the API's gateway. Move them to a JSONL file"),
+        (INLINE, page(413), "too large for the API's gateway. Move them to a JSONL file"),
+        (INLINE, message(413), "too large for the API's gateway. Move them to a JSONL file"),
+        (INLINE, message(400), "fix the value it names"),
+        (INLINE, page(403), "web page"),
+        (CREATE, page(400), "web page"),
+        (CREATE, message(413), "split the input into several files"),
+    ],
+)
+def test_a_body_that_is_too_large_is_blamed_only_if_it_can_be(
+    wanted: CreateJob, answer: httpx.Response, next_step: str
+) -> None:
+    with writer(Script(answer)) as client, pytest.raises(RejectedError) as caught:
+        client.create_job(wanted)
+    assert next_step in caught.value.hint
+
+
+def test_a_host_without_batch_jobs_is_suspected_if_a_list_is_not_found() -> None:
+    script = Script(httpx.Response(404, json={"detail": "Not Found"}))
+    with writer(script) as client:
+        for ask in (lambda: client.list_jobs(page=0), lambda: client.list_uploads(page=0)):
+            with pytest.raises(NotFoundError) as caught:
+                ask()
+            assert "regional hosts" in caught.value.hint
+        with pytest.raises(NotFoundError) as caught:
+            client.get_job(JOB_ID)
+        assert "regional hosts" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "page_size must be at most 50",
+        [{"loc": ["query", "page_size"], "msg": "Input should be less than 51"}],
+    ],
+)
+def test_a_page_size_that_is_refused_is_not_the_users_mistake(detail: object) -> None:
+    script = Script(httpx.Response(422, json={"detail": detail}))
+    with writer(script) as client, pytest.raises(RejectedError) as caught:
+        client.list_jobs(page=0)
+    assert "look for a newer version of this tool" in caught.value.hint
+
+
+def test_the_message_of_the_api_says_why_a_workspace_may_not_create_jobs() -> None:
+    told = "You have reached your monthly spending limit. See https://admin.example/limits"
+    error = refused(httpx.Response(402, json={"message": told}))
+    assert str(error) == f"POST /v1/batch/jobs: 402: {told}"
+    for cause in ("not enabled", "credit", "spending limit", "pay-as-you-go", "invoice"):
+        assert cause in error.hint
 
 
 def test_a_mistake_in_a_request_is_one_readable_sentence() -> None:
@@ -166,6 +234,10 @@ def chained(outer: httpx.TransportError, *causes: Exception) -> httpx.TransportE
     return outer
 
 
+def through_a_proxy(failure: httpx.TransportError) -> ProxyFailedError:
+    return ProxyFailedError(failure, proxy="proxy.example:3128", source="HTTPS_PROXY")
+
+
 CERTIFICATE = ssl.SSLCertVerificationError(1, "certificate verify failed")
 CERTIFICATE.verify_message = "self-signed certificate in certificate chain"
 
@@ -195,7 +267,31 @@ CERTIFICATE.verify_message = "self-signed certificate in certificate chain"
         ),
         (chained(httpx.ConnectError("x"), CERTIFICATE), "not trusted: self-signed", False),
         (chained(httpx.ConnectError("x"), ssl.SSLError(1, "odd")), "no TLS connection", False),
-        (httpx.ProxyError("407 Proxy Authentication Required"), "the proxy refuses", False),
+        (
+            through_a_proxy(httpx.ProxyError("407 Proxy Authentication Required")),
+            "the proxy proxy.example:3128 in HTTPS_PROXY refuses the connection: 407 Proxy Authentication Required",
+            False,
+        ),
+        (
+            through_a_proxy(httpx.ConnectTimeout("x")),
+            "the proxy proxy.example:3128 in HTTPS_PROXY cannot be reached: no connection in time",
+            True,
+        ),
+        (
+            through_a_proxy(chained(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "Unknown"))),
+            "the proxy proxy.example:3128 in HTTPS_PROXY cannot be reached: its host name cannot be resolved: Unknown",
+            False,
+        ),
+        (
+            through_a_proxy(chained(httpx.ConnectError("x"), OSError(113, "No route to host"))),
+            "the proxy proxy.example:3128 in HTTPS_PROXY cannot be reached: [Errno 113] No route to host",
+            True,
+        ),
+        (
+            through_a_proxy(chained(httpx.ConnectError("x"), CERTIFICATE)),
+            "the server's certificate is not trusted: self-signed",
+            False,
+        ),
     ],
 )
 def test_what_fails_before_sending_certainly_did_nothing(

@@ -16,7 +16,7 @@ from reconciler.errors import ReconcilerError
 from .stage import SECRET
 
 
-def test_a_key_shows_itself_to_nobody_who_does_not_ask(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_is_shown_only_by_reveal(caplog: pytest.LogCaptureFixture) -> None:
     key = ApiKey(SECRET)
     logging.getLogger("test").warning("%s %r", key, {"key": key})
     printed = [str(key), repr(key), f"{key}", f"{key!r:>20}", repr([key]), caplog.text]

@@ -1,4 +1,4 @@
-"""Whatever the other side says, we raise our own errors and the key is in none of them."""
+"""For any answer of the server, the client raises its own errors, and none of them contains the key."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_the_key_travels_in_one_header_and_nowhere_else() -> None:
     ]
 
 
-def test_a_refusal_is_heard_before_a_hang_up() -> None:
+def test_a_refusal_is_read_before_a_hang_up() -> None:
     error = created(then_closes(answers("422 Unprocessable Entity", b'{"detail":"no"}')))
     assert type(error) is RejectedError
 

@@ -128,7 +128,7 @@ def test_a_large_file_goes_out_in_little_memory(sparse: BinaryIO) -> None:
     assert upload.sha256 == hashlib.sha256(bytes(size)).hexdigest()
 
 
-def test_an_early_refusal_of_a_large_file_is_heard(sparse: BinaryIO) -> None:
+def test_an_early_refusal_of_a_large_file_is_read(sparse: BinaryIO) -> None:
     """A server may answer before it has read everything, and hang up."""
 
     class Impatient(Server):

@@ -1,6 +1,6 @@
-"""A small GitHub: a bare repository, pull requests, comments and artifacts, and the API that the action asks.
+"""A small GitHub: a bare repository, pull requests, comments and artifacts, and the API that the action calls.
 
-A token can do what its job was given, and no more.
+A token has exactly the permissions of its job.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHO = {"NAME": "Ada", "EMAIL": "ada@example.org", "DATE": "2026-11-22T12:00:00+0
 
 
 def git(folder: Path, *argv: str) -> str:
-    """Run git with nobody's configuration and fixed dates."""
+    """Run git without the user's configuration and with fixed dates."""
     environ = {
         "PATH": os.environ["PATH"],
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -82,7 +82,7 @@ class Hub:
         return number
 
     def update(self, number: int) -> None:
-        """Set the refs of a pull request to where its branch and main are now."""
+        """Set the refs of a pull request to the present commits of its branch and of main."""
         pull = self.pulls[number]
         head = self.head(f"refs/heads/{pull['head']['ref']}")
         pull["head"]["sha"] = head

@@ -35,7 +35,7 @@ fi
 
 @dataclass
 class Ran:
-    """What became of a run of a workflow."""
+    """The outcome of one run of a workflow."""
 
     jobs: dict[str, str] = field(default_factory=dict)
     """Job and result: `success`, `failure` or `skipped`."""
@@ -43,7 +43,7 @@ class Ran:
     page: str = ""
     """The Markdown of the steps' pages."""
     codes: list[str] = field(default_factory=list)
-    """What the steps told as their exit code."""
+    """The exit codes that the steps reported."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Runner:
     def _workflow(self, workflow: Mapping[str, Any], event: Event) -> Ran:
         ran = Ran()
         self.runs += 1
-        assert workflow["permissions"] == {}, "what a job may do is said where it does it"
+        assert workflow["permissions"] == {}, "each job declares its own permissions"
         for name, job in workflow["jobs"].items():
             needs = [job["needs"]] if "needs" in job else []
             well = all(ran.jobs[need] == "success" for need in needs)

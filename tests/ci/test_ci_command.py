@@ -1,4 +1,4 @@
-"""`reconciler ci` without the workflows around it: where it may run, and what it asks of GitHub."""
+"""`reconciler ci` without the workflows around it: in which runs it starts, and which requests it sends to GitHub."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_there_is_one_comment_and_it_is_changed(hub: Hub) -> None:
     assert [it["body"] for it in hub.comments[1]] == [f"{MARKER}\nsecond"]
 
 
-def test_comment_that_somebody_else_begins_with_our_marker_is_left_alone(hub: Hub) -> None:
+def test_comment_of_another_author_with_our_marker_is_left_alone(hub: Hub) -> None:
     theirs: dict[str, Any] = {"id": 7, "user": {"type": "User"}, "body": f"{MARKER}\nall is well"}
     hub.comments[1] = [theirs, *({**theirs, "id": 8 + at, "body": "a word"} for at in range(150))]
     for text in ("first", "second"):
@@ -203,9 +203,7 @@ def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) 
     ]
 
 
-def test_where_nobody_knows_whether_there_is_a_plan_nothing_is_applied_in_its_place(
-    stage: Stage, hub: Hub
-) -> None:
+def test_if_the_plan_cannot_be_looked_up_nothing_is_applied_in_its_place(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
     job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
     hub.grants.clear()

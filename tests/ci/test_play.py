@@ -56,7 +56,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     assert ran.jobs == {"validate": "success", "plan": "success", "preview": "skipped"}
     assert team.opened(second).jobs["plan"] == "success"
     tell("The pull request is planned", first)
-    assert len(team.jobs()) == 3, "a plan buys nothing"
+    assert len(team.jobs()) == 3, "a plan creates no jobs"
     assert team.hub.kept(f"plan-{first}")["plan"]["target"]["project"] == "shop"
     assert "old-embeddings" in ran.page.replace("\\", "")
 
@@ -78,7 +78,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     ran = team.pushed(merged)
     assert ran.codes == ["0"]
     assert team.live() == ["nightly", "steady", "tickets"]
-    tell("Another is merged, beside a push that nobody planned", second)
+    tell("Another is merged, beside a push without a plan", second)
     ran = team.pushed(merged, "schedule")
     assert ran.codes == ["0"]
     assert team.live() == ["extra", "nightly", "steady", "tickets"]
@@ -104,7 +104,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     tell("And restored", fourth)
     assert team.live() == ["extra", "nightly", "steady", "tickets"]
 
-    # Somebody runs an old commit's apply again: nothing is cancelled.
+    # An apply of an old commit runs again: it cancels nothing.
     before = {job["id"]: job["status"] for job in team.jobs()}
     ran = team.pushed(old)
     assert {job["id"]: job["status"] for job in team.jobs()} == before
@@ -164,7 +164,7 @@ def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     assert "### shop: refused by max_new_requests · would submit 50 requests\n" in comment
 
 
-def test_plan_that_somebody_else_broke_is_refused_with_the_difference_in_the_comment(team: Team) -> None:
+def test_stale_plan_is_refused_with_the_difference_in_the_comment(team: Team) -> None:
     team.spec("going", 500)
     team.spec("steady", 400)
     team.pushed(team.commit("the first specs"))

@@ -1,4 +1,4 @@
-"""The files of the workflows: their schemas, what zizmor says of them, and the rules that we keep beside."""
+"""The files of the workflows: their schemas, zizmor's findings, and the project's own rules."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ PATIENCE = 30.0
 
 
 class Gate:
-    """Stands before the sandbox: counts what comes and lets it in when it is told to."""
+    """A WSGI application before the sandbox: counts the calls, and holds or loses the calls that a test names."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -118,6 +118,7 @@ class Shop:
             "PYTHONPATH": str(ROOT),  # this checkout's code, whatever is installed
             "MISTRAL_API_KEY": KEY,
             "MISTRAL_BASE_URL": url,
+            "RECONCILER_LOG_LEVEL": "info",
             "USER": "ada",
             "GIT_CONFIG_GLOBAL": os.devnull,
         }

@@ -1,7 +1,7 @@
 """A stage for scenarios: a project folder, the real command line, the embedded sandbox, a virtual clock, faults.
 
-Nothing of ours is patched. The world is another value: its clock moves only when told to, its randomness is seeded,
-and its transport records every request and may lose, delay or refuse some.
+Nothing of ours is patched. The environment is another value: its clock moves only when a test moves it, its randomness
+is seeded, and its transport records every request and may lose, delay or refuse some.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from tests.helpers.events import check_lines
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-UNSTEADY = '{"custom_id":"a","body":{"messages":[]}}\n{"custom_id":"b!fail","body":{"messages":[]}}\n'
+HI: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}]}
+"""The body of a chat request."""
+UNSTEADY = "".join(f"{json.dumps({'custom_id': name, 'body': HI})}\n" for name in ("a", "b!fail"))
 """Two requests, of which the sandbox lets one fail."""
 START = 1_790_000_000.0
 """The virtual clock's first reading."""
@@ -39,7 +41,7 @@ START = 1_790_000_000.0
 class Fault:
     """What happens to requests that match.
 
-    `before` the handler the sandbox never hears of the request; `after` it the effect stays and the answer is lost.
+    `before`: the request fails before the sandbox handles it. `after`: it takes effect, and its answer is lost.
     """
 
     method: str
@@ -273,12 +275,12 @@ class Stage:
                 yield client
 
     def cancel_in_console(self, job_id: str) -> None:
-        """Cancel a job as a person does in the console; the ledger does not hear of it."""
+        """Cancel a job as a person does in the console, without a line in the ledger."""
         with self.console() as client:
             client.post(f"/v1/batch/jobs/{job_id}/cancel").raise_for_status()
 
     def git(self, *argv: str) -> str:
-        """Run git in the project, with nobody's configuration and fixed dates."""
+        """Run git in the project, without the user's configuration and with fixed dates."""
         environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             "GIT_CONFIG_GLOBAL": os.devnull,

@@ -1,4 +1,4 @@
-"""Apply, through the command line, on the sandbox: what is bought, what is left alone, what is said."""
+"""`apply` through the command line, on the sandbox: the jobs that it creates, keeps and cancels, and its messages."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def test_rename_move_and_reordered_inputs_do_nothing(stage: Stage) -> None:
         stage.lines(f"specs/parts/{part}.jsonl", 20, text=part)
     fields = "endpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
     rows = "".join(
-        f'{{"custom_id": "{part}{n}", "body": {{"messages": []}}}}\n' for part in "ab" for n in range(20)
+        f'{{"custom_id": "{part}{n}", "body": {{"messages": [{{"role": "user", "content": "Hi"}}]}}}}\n'
+        for part in "ab"
+        for n in range(20)
     ).splitlines(keepends=True)
     stage.write("specs/parts/a.jsonl", "".join(rows[:20]))
     stage.write("specs/parts/b.jsonl", "".join(rows[20:]))
@@ -98,7 +100,7 @@ def test_old_checkout_leaves_the_newer_job_alone_and_says_so(stage: Stage) -> No
     stage.spec("old", requests=500)
     before = stage.commit("one spec")
     stage.spec("new", requests=500)
-    after = stage.commit("somebody's new spec")
+    after = stage.commit("another person's new spec")
     stage.run("apply", "--yes")
     stage.git("checkout", "--quiet", before)
     result = stage.run("apply", "--yes")
@@ -260,7 +262,9 @@ def test_ledger_deleted_between_runs_changes_nothing(stage: Stage) -> None:
     assert (result.code, result.writes) == (0, [])
 
 
-@pytest.mark.needs_ledger("it is on hold as `cancelled`: who stopped it is not known")
+@pytest.mark.needs_ledger(
+    "the job is on hold as `cancelled`, because the tool cannot know that it cancelled it"
+)
 def test_suspended_then_resumed_is_restored(stage: Stage) -> None:
     stage.spec("tickets", requests=500)
     stage.run("apply", "--yes")

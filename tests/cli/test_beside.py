@@ -1,4 +1,4 @@
-"""What is begun beside what comes next: the workspace is listed while the specs are read."""
+"""Work that runs in parallel: the tool lists the workspace while it reads the specs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_plan_is_the_same_whether_the_list_was_read_beside_or_after(stage: Sta
     assert beside.out == stage.run("plan").out
 
 
-def test_what_the_list_met_is_reported_as_ever(stage: Stage) -> None:
+def test_an_error_of_the_list_in_the_background_is_reported(stage: Stage) -> None:
     stage.spec("a")
     silent = Silent()
     silent.over.set()

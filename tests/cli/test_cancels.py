@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.stage import Fault, Result, Stage
+from tests.cli.stage import HI, Fault, Result, Stage
 
 JOBS = "/v1/batch/jobs"
 CANCEL = f"{JOBS}/[^/]*/cancel"
@@ -233,7 +233,7 @@ def twins(stage: Stage, name: str) -> list[str]:
     metadata["reconciler.run"] = metadata["reconciler.run"].replace("op=", "op=f")
     stage.advance(1)
     with stage.console() as client:
-        lines = [{"custom_id": str(at), "body": {"messages": []}} for at in range(500)]
+        lines = [{"custom_id": str(at), "body": HI} for at in range(500)]
         body = {"model": job["model"], "endpoint": job["endpoint"], "requests": lines, "metadata": metadata}
         made = client.post(JOBS, json=body)
         made.raise_for_status()

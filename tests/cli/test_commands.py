@@ -120,7 +120,7 @@ def test_status_reads_and_never_writes_or_refuses(stage: Stage) -> None:
 
 
 def foreign(stage: Stage) -> str:
-    """Buy a job under another project; return its id."""
+    """Create a job under another project; return its id."""
     stage.spec("theirs", requests=5000)
     stage.write("reconciler.yaml", "project: theirs\n")
     stage.run("apply", "--yes")
@@ -201,7 +201,7 @@ def test_job_that_does_not_exist_and_id_that_is_none_are_reported(
     assert "no job of this project is named ../files, and no id begins with it" in odd.err
 
 
-def test_a_job_is_found_by_how_its_id_begins_where_that_is_enough(stage: Stage) -> None:
+def test_a_job_is_found_by_the_beginning_of_its_id_if_that_is_unique(stage: Stage) -> None:
     for name in ("a", "b"):
         stage.spec(name, requests=500)
     stage.run("apply", "--yes")
@@ -261,7 +261,7 @@ def test_a_name_of_another_project_is_not_a_name_of_ours(stage: Stage) -> None:
     assert (result.code, result.writes) == (64, [])
 
 
-def test_cancel_by_hand_says_how_the_job_stands(stage: Stage) -> None:
+def test_cancel_by_hand_prints_the_state_of_the_job(stage: Stage) -> None:
     stage.spec("tickets", requests=500)
     stage.run("apply", "--yes")
     (job,) = stage.jobs()
@@ -279,7 +279,7 @@ def test_cancel_of_a_job_that_has_ended_is_a_success_that_says_so(stage: Stage) 
     assert stage.run("plan").out.startswith("No changes.")
 
 
-def test_job_of_somebody_else_is_not_stopped_unless_that_is_meant(stage: Stage) -> None:
+def test_foreign_job_is_cancelled_only_with_an_option(stage: Stage) -> None:
     theirs = foreign(stage)
     stage.spec("mine", requests=500)
     stage.run("apply", "--yes")
@@ -348,7 +348,9 @@ def test_validate_reports_every_problem_with_its_place(stage: Stage) -> None:
 
 def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
     stage.spec("one")
-    stage.write("specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[]}}\n[]\n')
+    stage.write(
+        "specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[{"role":"user","content":"Hi"}]}}\n[]\n'
+    )
     stage.write("specs/data/per%cent,of:all.jsonl", "")
     result = stage.run("validate", "--format", "github")
     assert result.code == 1
@@ -365,7 +367,7 @@ def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
     assert result.err == "1 problem, 1 warning in 2 files\n"
 
 
-def test_validate_has_nothing_to_annotate_where_nothing_is_wrong(stage: Stage) -> None:
+def test_validate_annotates_nothing_if_nothing_is_wrong(stage: Stage) -> None:
     stage.spec("one")
     result = stage.run("validate", "--format", "github")
     assert (result.code, result.out) == (0, "")
@@ -434,7 +436,7 @@ def test_apply_writes_json_as_its_schema_says(stage: Stage) -> None:
 # sandbox
 
 
-@pytest.mark.needs_ledger("there is no ledger to be forgotten")
+@pytest.mark.needs_ledger("reset has no ledger to delete")
 def test_reset_forgets_jobs_and_ledger_of_the_sandbox_alone(stage: Stage) -> None:
     stage.spec("tickets")
     stage.run("apply", "--yes")
@@ -656,7 +658,7 @@ def test_settings_are_found_from_below_and_paths_are_from_here(stage: Stage) -> 
     assert (stage.root / "specs/a/b/plan.json").exists()
 
 
-@pytest.mark.needs_ledger("there is no ledger to be looked at")
+@pytest.mark.needs_ledger("the file of the ledger is deleted")
 def test_other_settings_file_is_another_environment(stage: Stage) -> None:
     stage.spec("one", requests=500)
     stage.write("staging.yaml", "project: shop-staging\n")

@@ -1,4 +1,4 @@
-"""`reconciler doctor`: what is in place, and what an API does that nobody has documented."""
+"""`reconciler doctor`: checks of the setup, and of behaviour of the API that is not documented."""
 
 from __future__ import annotations
 

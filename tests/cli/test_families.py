@@ -126,13 +126,13 @@ def test_a_change_of_metadata_is_one_note(stage: Stage) -> None:
 
 
 def test_defaults_that_create_again_are_named_for_every_job(stage: Stage) -> None:
-    stage.write("specs/_defaults.yaml", "metadata: {team: a}\nmodel: one\n")
+    stage.write("specs/_defaults.yaml", "metadata: {team: a}\nmodel: mistral-small-2603\n")
     for name in ("a", "b"):
         stage.spec(name, model=None)
     stage.run("apply", "--yes")
-    stage.write("specs/_defaults.yaml", "metadata: {team: a}\nmodel: two\n")
+    stage.write("specs/_defaults.yaml", "metadata: {team: a}\nmodel: ministral-8b-2512\n")
     plan = stage.run("plan").out
-    assert plan.count("model: one -> two") == 2
+    assert plan.count("model: mistral-small-2603 -> ministral-8b-2512") == 2
     assert plan.count("note: model is set in specs/_defaults.yaml:2") == 2
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.settings import Guards
 from tests.cli.schemas import conforming
-from tests.cli.stage import Stage
+from tests.cli.stage import HI, Stage
 
 
 def remove(stage: Stage, *names: str) -> None:
@@ -24,7 +24,7 @@ def names(count: int) -> list[str]:
 
 
 def job_for(stage: Stage, count: int, requests: int = 500) -> list[str]:
-    """Buy so many jobs that run for a while."""
+    """Create so many jobs that run for a while."""
     for name in names(count):
         stage.spec(name, requests=requests)
     assert stage.run("apply", "--yes").code == 0
@@ -196,7 +196,7 @@ def test_saved_plan_is_guarded_as_any_other(stage: Stage, case: tuple[str, str, 
     assert f"refused by {case[0]}: " in result.out
 
 
-def test_refusal_is_told_to_machines_too(stage: Stage) -> None:
+def test_refusal_is_in_the_json_too(stage: Stage) -> None:
     over_budget(stage)
     result = stage.run("apply", "--yes", "--format", "json")
     report = conforming("apply", result.out)
@@ -283,13 +283,13 @@ def test_duplicates_count_in_no_guard_against_cancels(stage: Stage) -> None:
 
 
 def twin(stage: Stage, metadata: dict[str, str]) -> None:
-    """Buy a job once more, as a second runner that saw nothing of the first would."""
+    """Create a job a second time, as another runner does that has not seen the first job."""
     tags = {**metadata, "reconciler.run": metadata["reconciler.run"].replace("op=", "op=f")}
     with stage.console() as client:
         body = {
             "model": "mistral-small-latest",
             "endpoint": "/v1/chat/completions",
-            "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
+            "requests": [{"custom_id": str(number), "body": HI} for number in range(500)],
             "metadata": tags,
         }
         assert client.post("/v1/batch/jobs", json=body).status_code == 200
@@ -300,7 +300,7 @@ def test_two_cancels_are_never_refused_for_their_share(stage: Stage) -> None:
     assert stage.run("apply", "--yes").code == 0
 
 
-def test_guards_are_silent_where_nothing_would_be_written(stage: Stage) -> None:
+def test_guards_are_silent_if_nothing_would_be_written(stage: Stage) -> None:
     job_for(stage, 1)
     (stage.root / ".reconciler/sandbox/sandbox.db").rename(stage.root / "first.db")
     remove(stage, "job-00")

@@ -52,7 +52,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
     "an empty file": (b"", "one.jsonl: the file is empty"),
     "NUL": (GOOD + b"\x00\n", "one.jsonl:2:1: a NUL character"),
     "a byte order mark": (b"\xef\xbb\xbf" + GOOD, "one.jsonl: the file begins with a byte order mark"),
-    "UTF-16": (GOOD.decode().encode("utf-16"), "one.jsonl:1:"),
+    "UTF-16": (GOOD.decode().encode("utf-16"), "one.jsonl: the file is UTF-16"),
     "CRLF": (GOOD.replace(b"\n", b"\r\n"), "one.jsonl:1: the lines end in CRLF"),
 }
 

@@ -1,4 +1,4 @@
-"""`init`: a repository's beginning, and jobs that were there before it."""
+"""`init`: a new project, and the adoption of jobs that existed before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
 from reconciler.specs import scaffold
 
-from .stage import Fault, Result, Stage
+from .stage import HI, Fault, Result, Stage
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def by_hand(stage: Stage, *, count: int = 4, **fields: object) -> str:
-    """Make a job as somebody does who does not know this tool; return its id."""
+    """Create a job as a person does who does not use this tool; return its id."""
     db = stage.root / ".reconciler/sandbox/sandbox.db"
     db.parent.mkdir(parents=True, exist_ok=True)
     with Store(db) as store:
@@ -165,8 +165,8 @@ def test_nothing_that_is_there_is_overwritten(bare: Stage) -> None:
         "schemas/job.schema.json": b"{}\n",
         ".gitignore": b"*.pyc\r\n/.reconciler\r\nplan.json\r\n",
         ".gitattributes": b"*.png binary\r\n*.md text",
-        "jobs/mine.yaml": b"name: mine\nendpoint: /v1/chat/completions\nmodel: m\n"
-        b"requests: [{custom_id: a, body: {messages: []}}]\n",
+        "jobs/mine.yaml": b"name: mine\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\n"
+        b"requests: [{custom_id: a, body: {messages: [{role: user, content: Hi}]}}]\n",
     }
     for path, data in mine.items():
         (bare.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -276,7 +276,7 @@ def test_the_results_of_an_adopted_job_are_pulled(bare: Stage) -> None:
     by_hand(bare, metadata={"job_name": "tickets"})
     bare.environ["RECONCILER_SANDBOX"] = "1"
     bare.run("init", "--from-workspace", "--no-workflows")
-    assert "no job is called nobody" in bare.run("outputs", "pull", "nobody").err
+    assert "no job is called missing" in bare.run("outputs", "pull", "missing").err
     bare.advance(3600)
     pulled = json.loads(bare.run("outputs", "pull", "tickets", "--format", "json").out)
     (it,) = pulled["jobs"]
@@ -295,7 +295,7 @@ def test_what_is_adopted_is_adopted_once(bare: Stage) -> None:
 
 
 def test_what_no_spec_can_say_is_reported_and_left(bare: Stage) -> None:
-    inline = [{"custom_id": "a", "body": {"messages": []}}]
+    inline = [{"custom_id": "a", "body": HI}]
     job = by_hand(bare, input_files=None, requests=inline)
     done = bare.run("init", "--from-workspace")
     assert (

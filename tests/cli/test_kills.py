@@ -38,7 +38,7 @@ def shop_of(root: Path, url: str, *, in_flight: int) -> Shop:
 
 
 def kill_at(gate: Gate, shop: Shop, number: int, *, arrives: bool) -> None:
-    """Kill an apply while a request is on its way, and let that come true or be lost."""
+    """Kill an apply while a request is on its way; then let the request arrive, or lose it."""
     gate.close(ANY, after=number - 1)
     process = shop.start("apply", "--yes")
     gate.wait_for(ANY, number)
@@ -47,7 +47,7 @@ def kill_at(gate: Gate, shop: Shop, number: int, *, arrives: bool) -> None:
     if not arrives:
         gate.lose(ANY)
     gate.open()
-    assert gate.count() >= number  # what was on its way is there before anybody looks: the settle time is 0
+    assert gate.count() >= number  # the settle time is 0: wait until all requests on their way have arrived
 
 
 def assert_every_job_once(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""A list that lags behind what was just created: its silence is no news about jobs that are seconds old."""
+"""A list that lags behind new creates: a job that is seconds old may exist although the list does not show it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.cli.stage import Fault, Result, Stage
 
 JOBS = "/v1/batch/jobs"
-pytestmark = pytest.mark.needs_ledger("without it nothing is known of a job that the list does not show")
+pytestmark = pytest.mark.needs_ledger("a job that the list does not show is unknown")
 SETTLE = 60
 NOTHING = json.dumps({"object": "list", "total": 0, "data": []}).encode()
 NO_SUCH_JOB = json.dumps({"object": "error", "message": "no such job"}).encode()
@@ -81,7 +81,7 @@ def test_a_list_that_shows_no_known_job_after_the_settle_time_is_of_another_work
 
 
 @pytest.mark.parametrize(("age", "verdict"), [(0, "note"), (SETTLE - 1, "note"), (SETTLE, "warning")])
-def test_doctor_suspects_another_key_only_where_the_list_had_time_to_show_the_jobs(
+def test_doctor_suspects_another_key_only_if_the_list_had_time_to_show_the_jobs(
     remote: Stage, age: int, verdict: str
 ) -> None:
     lags(remote, get=True)
@@ -94,7 +94,7 @@ def test_doctor_suspects_another_key_only_where_the_list_had_time_to_show_the_jo
 
 
 @pytest.mark.parametrize(("age", "code"), [(0, 0), (SETTLE - 1, 0), (SETTLE, 6)])
-def test_a_record_has_vanished_only_where_the_list_had_time_to_show_it(
+def test_a_record_has_vanished_only_if_the_list_had_time_to_show_it(
     remote: Stage, age: int, code: int
 ) -> None:
     lags(remote)

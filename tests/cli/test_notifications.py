@@ -1,4 +1,4 @@
-"""`on_end`: told once, by `apply` alone, whatever the hook does."""
+"""`on_end`: `apply`, and no other command, reports each end once, whether the hook succeeds or fails."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.cli.processes import POSIX, Shop, finish, gated
 from tests.cli.schemas import validator
 from tests.cli.stage import Result, Stage
 
-needs_ledger = pytest.mark.needs_ledger("without a ledger telling begins anew with every run")
+needs_ledger = pytest.mark.needs_ledger("every run reports the same ends again")
 RECEIVED = """\
 import os, sys
-with open("heard.jsonl", "a") as file:
+with open("received.jsonl", "a") as file:
     file.write(sys.stdin.read() + "\\n")
 with open("environ", "w") as file:
     file.write(repr(dict(os.environ)))
@@ -32,15 +32,15 @@ sys.exit(int(open("code").read() or 0) if os.path.exists("code") else 0)
 
 
 def hook(stage: Stage, **more: object) -> None:
-    """Have ends told to a program that writes them down."""
-    stage.write("hear.py", RECEIVED)
-    on_end = {"command": [sys.executable, "hear.py"], **more}
+    """Configure `on_end` to run a program that records its input."""
+    stage.write("receive.py", RECEIVED)
+    on_end = {"command": [sys.executable, "receive.py"], **more}
     stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
 
 
 def received(stage: Stage) -> list[dict[str, Any]]:
-    """Return what was told, each held to its schema."""
-    path = stage.root / "heard.jsonl"
+    """Return the reported ends, each checked against its schema."""
+    path = stage.root / "received.jsonl"
     reported = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     for each in reported:
         assert not list(validator("end").iter_errors(each))
@@ -48,7 +48,7 @@ def received(stage: Stage) -> list[dict[str, Any]]:
 
 
 def reported(result: Result) -> list[object]:
-    """Return what became of ends, as events."""
+    """Return the names of the events about notifications."""
     return [event["event"] for event in result.events if str(event["event"]).startswith("notification")]
 
 
@@ -98,7 +98,7 @@ def test_every_way_to_end_is_reported(stage: Stage) -> None:
 
 
 @needs_ledger
-def test_what_ended_before_anybody_wanted_to_know_is_not_reported(stage: Stage) -> None:
+def test_ends_before_on_end_was_configured_are_not_reported(stage: Stage) -> None:
     stage.spec("before")
     apply(stage)
     stage.advance(60)
@@ -251,7 +251,7 @@ def test_an_address_that_nothing_may_be_posted_to_is_refused(stage: Stage, webho
 
 
 class Receiver:
-    """Hears what is posted, and answers as it is told to."""
+    """A server that records the requests, and answers with the status that a test sets."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -314,7 +314,7 @@ def test_a_webhook_gets_the_end_without_the_key_and_again_until_it_says_yes(
 
 
 @needs_ledger
-def test_a_webhook_that_nobody_answers_hurts_nothing(stage: Stage) -> None:
+def test_a_webhook_without_an_answer_does_not_change_the_result(stage: Stage) -> None:
     on_end = {"webhook": "http://127.0.0.1:9/", "timeout_seconds": 5}
     stage.write("reconciler.yaml", f"project: shop\non_end: {json.dumps(on_end)}\n")
     stage.spec("a")
@@ -331,11 +331,11 @@ def git(folder: Path, *argv: str) -> None:
 
 
 def many(count: int, tmp_path: Path) -> None:
-    """Fresh clones with a shared ledger, all at once: each end is told by one of them."""
+    """Several fresh clones share a ledger and apply at the same time: one of them reports each end."""
     with gated(tmp_path, speed=float("inf")) as (_, url):
         first = Shop(tmp_path / "first", url)
-        hear = "import sys; open(sys.argv[1], 'ab', 0).write(sys.stdin.buffer.read() + b'\\n')"
-        on_end = {"command": [sys.executable, "-c", hear, str(tmp_path / "heard.jsonl")]}
+        program = "import sys; open(sys.argv[1], 'ab', 0).write(sys.stdin.buffer.read() + b'\\n')"
+        on_end = {"command": [sys.executable, "-c", program, str(tmp_path / "received.jsonl")]}
         first.write(
             "reconciler.yaml",
             "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n" + f"on_end: {json.dumps(on_end)}\n",
@@ -344,7 +344,7 @@ def many(count: int, tmp_path: Path) -> None:
         names = first.specs(4)
         for name in names:
             path = first.root / f"specs/{name}.yaml"
-            path.write_text(path.read_text().replace("sandbox-stuck", "m"))
+            path.write_text(path.read_text().replace("sandbox-stuck", "mistral-embed"))
         git(tmp_path, "init", "--quiet", "--bare", "origin.git")
         git(first.root, "init", "--quiet", "-b", "main")
         git(first.root, "add", ".")
@@ -362,7 +362,7 @@ def many(count: int, tmp_path: Path) -> None:
             shops.append(shop)
         outcomes = [finish(process) for process in [shop.start("apply", "--yes") for shop in shops]]
         assert [done.code for done in outcomes] == [0] * count, [done.err for done in outcomes]
-        ends = [json.loads(line) for line in (tmp_path / "heard.jsonl").read_text().splitlines()]
+        ends = [json.loads(line) for line in (tmp_path / "received.jsonl").read_text().splitlines()]
         assert Counter(end["name"] for end in ends) == dict.fromkeys(names, 1)
 
 

@@ -1,4 +1,4 @@
-"""A snapshot of the workspace: a plan without a key and without a network, made elsewhere and applied here."""
+"""A snapshot of the workspace: one machine plans from it without key and network, and another applies that plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.schemas import conforming
-from tests.cli.stage import Result, Stage
+from tests.cli.stage import HI, Result, Stage
 
 SECRETS = ("the-users-own-pair", "a-strangers-pair", "a-key-that-is-nowhere", "a very private prompt")
 
@@ -56,7 +56,7 @@ def seen(stage: Stage) -> Stage:
 
 
 def keyless(stage: Stage, *argv: str) -> Result:
-    """Run a command where there is no key, no ledger and nobody to ask."""
+    """Run a command without a key, a ledger or access to the API."""
     environ = dict(stage.environ)
     kept = stage.root / ".reconciler"
     kept.rename(stage.root.parent / "kept")
@@ -98,7 +98,7 @@ def test_plan_made_without_a_key_is_applied_like_any_other(seen: Stage) -> None:
     assert seen.live() == ["changing", "coming", "staying", "theirs"]
 
 
-def test_plan_made_of_an_old_snapshot_is_stale_where_somebody_broke_it(seen: Stage) -> None:
+def test_plan_of_an_old_snapshot_is_stale_if_the_workspace_changed(seen: Stage) -> None:
     keyless(seen, "plan", "--observed", "seen.json", "-o", "plan.json")
     seen.spec("going", requests=500)
     result = seen.run("apply", "plan.json")
@@ -106,7 +106,9 @@ def test_plan_made_of_an_old_snapshot_is_stale_where_somebody_broke_it(seen: Sta
     assert "cancel going: now keep (running)" in result.err
 
 
-@pytest.mark.needs_ledger("it is on hold as `cancelled`: who stopped it is not known")
+@pytest.mark.needs_ledger(
+    "the job is on hold as `cancelled`, because the tool cannot know that it cancelled it"
+)
 def test_what_the_ledger_knew_is_in_the_snapshot(seen: Stage) -> None:
     text = (seen.root / "specs/staying.yaml").read_text()
     data = (seen.root / "specs/data/staying.jsonl").read_text()
@@ -148,7 +150,7 @@ def test_strangers_jobs_are_a_number_in_it(stage: Stage) -> None:
             body = {
                 "model": "mistral-small-latest",
                 "endpoint": "/v1/chat/completions",
-                "requests": [{"custom_id": str(number), "body": {"messages": []}} for number in range(500)],
+                "requests": [{"custom_id": str(number), "body": HI} for number in range(500)],
                 "metadata": {"team": SECRETS[1]},
             }
             assert client.post("/v1/batch/jobs", json=body).status_code == 200

@@ -1,4 +1,4 @@
-"""`outputs pull` through the whole command line: what is fetched, what is told, and what is asked of the API."""
+"""`outputs pull` through the whole command line: the files it writes, its output, and its requests to the API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.results.local_summaries import read_summaries
 from tests.cli.schemas import conforming
-from tests.cli.stage import UNSTEADY, Fault, Result, Stage
+from tests.cli.stage import HI, UNSTEADY, Fault, Result, Stage
 
 HOUR = 3600
 NOT_FOUND = b'{"detail": "Not Found"}'
@@ -39,7 +39,7 @@ def results(stage: Stage, job: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def ended(stage: Stage, *, seconds: float = 60) -> None:
-    """Buy what is declared and let it end."""
+    """Apply the specs and let the jobs end."""
     assert stage.run("apply", "--yes").code == 0
     stage.advance(seconds)
 
@@ -121,14 +121,14 @@ def test_results_are_joined_in_the_order_of_the_inputs_though_answers_come_in_an
 
 def test_failed_requests_are_counted_by_kind_and_say_why(stage: Stage) -> None:
     stage.spec("unsteady")
-    rows = [json.dumps({"custom_id": f"r{n}!fail", "body": {"messages": []}}) for n in range(4)]
+    rows = [json.dumps({"custom_id": f"r{n}!fail", "body": HI}) for n in range(4)]
     stage.write("specs/data/unsteady.jsonl", UNSTEADY + "".join(f"{row}\n" for row in rows))
     ended(stage)
     result, report = pull(stage)
     requests = report["jobs"][0]["summary"]["requests"]
     assert (result.code, requests["ok"], requests["failed"]) == (0, 1, 5)
     assert sum(requests["failures"].values()) == 5
-    assert set(requests["failures"]) == {"http_400", "error"}
+    assert set(requests["failures"]) == {"http_400", "http_429", "http_500", "error"}
     kinds = [row["error"]["kind"] for row in results(stage, report["jobs"][0]) if not row["ok"]]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == requests["failures"]
 
@@ -186,7 +186,7 @@ def test_requests_that_stand_in_the_spec_are_its_inputs(stage: Stage) -> None:
     stage.spec("a", input_files=None, requests=2)
     stage.write(
         "specs/a.yaml",
-        "name: a\nendpoint: /v1/embeddings\nmodel: m\nrequests:\n"
+        "name: a\nendpoint: /v1/embeddings\nmodel: mistral-embed\nrequests:\n"
         + "".join(f"  - {{custom_id: {each}, body: {{input: hello}}}}\n" for each in ids),
     )
     (stage.root / "specs/data/a.jsonl").unlink()
@@ -237,10 +237,21 @@ def test_a_result_file_that_is_not_there_just_after_the_end_is_asked_for_again(s
     assert "1 pulled" in stage.run("outputs", "pull").out
 
 
-def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("status", "path", "seconds"),
+    [
+        (404, "/v1/files/[^/]+", 2 * HOUR),
+        (410, "/v1/files/[^/]+", 2 * HOUR),
+        (410, "/v1/files/[^/]+/content", 2 * HOUR),
+        (410, "/v1/files/[^/]+", 60),
+    ],
+)
+def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(
+    stage: Stage, status: int, path: str, seconds: float
+) -> None:
     stage.spec("a")
-    ended(stage, seconds=2 * HOUR)
-    stage.faults = [Fault("GET", "/v1/files/[^/]+", 404, body=NOT_FOUND)]
+    ended(stage, seconds=seconds)
+    stage.faults = [Fault("GET", path, status, body=NOT_FOUND)]
     first = stage.run("outputs", "pull")
     assert first.code == 6
     assert "output.jsonl is missing" in first.out
@@ -248,7 +259,7 @@ def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(stage: 
     again = stage.run("outputs", "pull")
     assert (again.code, again.out.count("\n")) == (0, 1)
     (found,) = read_summaries(stage.root / "outputs").values()
-    assert (found.requests.ok, found.tokens) == (3, None)
+    assert (found.requests.ok, found.requests.missing, found.tokens) == (0, 3, None)
 
 
 def test_what_fails_leaves_the_rest_pulled_and_goes_on_next_time(stage: Stage) -> None:
@@ -282,7 +293,7 @@ def test_a_destination_that_cannot_be_written_is_reported(stage: Stage) -> None:
 
 
 class Rewriting(httpx.BaseTransport):
-    """Sends something else in place of each result file."""
+    """Sends something else in place of each result file, whose length the API does not say."""
 
     def __init__(self, inner: httpx.BaseTransport, content: Callable[[bytes], bytes]) -> None:
         self._inner = inner
@@ -290,6 +301,8 @@ class Rewriting(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = self._inner.handle_request(request)
+        if re.fullmatch("/v1/files/[^/]+", request.url.path):
+            return httpx.Response(200, json=json.loads(answer.read()) | {"bytes": None})
         if not re.fullmatch(CONTENT, request.url.path):
             return answer
         return httpx.Response(200, content=self._content(answer.read()))
@@ -325,7 +338,9 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
     assert (found.requests.ok, found.requests.missing, found.requests.first_missing) == (4, 1, ("r4",))
 
 
-def test_requests_that_nobody_checked_here_may_ask_twice_and_the_first_answer_counts(stage: Stage) -> None:
+def test_requests_that_were_not_checked_here_may_repeat_an_id_and_the_first_answer_counts(
+    stage: Stage,
+) -> None:
     """Far enough apart to be read at different times."""
     names = ["a", *(f"r{number}" for number in range(3000)), "a"]
 

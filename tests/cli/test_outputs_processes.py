@@ -90,7 +90,7 @@ def job_for(shop: Shop, count: int, requests: int) -> None:
     for number in range(count):
         line = '{"custom_id": "r%d", "body": {"input": "words of job %d"}}\n'
         shop.write(f"specs/{number}.jsonl", "".join(line % (at, number) for at in range(requests)))
-        fields = f"endpoint: /v1/embeddings\nmodel: m\ninput_files: [{number}.jsonl]\n"
+        fields = f"endpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [{number}.jsonl]\n"
         shop.write(f"specs/{number}.yaml", f"name: job-{number}\n{fields}")
     done = shop.run("apply", "--yes")
     assert done.code == 0, done.err

@@ -173,7 +173,7 @@ def test_colour_is_for_terminals_and_who_forces_it(
 
 
 @pytest.mark.parametrize("form", ["json", "markdown"])
-def test_machines_get_no_colour_even_where_it_is_forced(stage: Stage, form: str) -> None:
+def test_machines_get_no_colour_even_if_it_is_forced(stage: Stage, form: str) -> None:
     stage.spec("tickets")
     stage.environ["FORCE_COLOR"] = "1"
     assert ESCAPE not in stage.run("plan", "--format", form, env=on_a_terminal).out
@@ -279,7 +279,7 @@ def test_next_command_that_a_plan_names_applies_exactly_that_plan(
     assert stage.live() == created
 
 
-def test_no_next_command_is_named_where_a_guard_refuses(stage: Stage) -> None:
+def test_no_next_command_is_named_if_a_guard_refuses(stage: Stage) -> None:
     stage.spec("one")
     result = stage.run("plan", "--max-new-requests", "2")
     assert "refused by max_new_requests: the plan submits 3 requests, more than 2" in result.out
@@ -306,6 +306,7 @@ CREATED = {
 
 def hostile_workspace(stage: Stage, form: str) -> Result:
     """Plan against a server whose every word means ill."""
+    stage.environ["RECONCILER_SANDBOX_LENIENT"] = "1"
     stage.spec("tickets", model="evil|`model`<img>@all")
     stage.run("apply", "--yes")
     (job,) = stage.jobs()
@@ -348,7 +349,7 @@ def test_hostile_words_stay_what_they_are_in_json(stage: Stage) -> None:
     assert "\x1b" not in result.out
 
 
-def test_uncommitted_and_untracked_files_are_noted_where_they_are_created(stage: Stage) -> None:
+def test_uncommitted_and_untracked_files_are_noted_if_jobs_are_created_from_them(stage: Stage) -> None:
     stage.spec("tickets")
     stage.commit("one spec")
     stage.spec("tickets", requests=4)

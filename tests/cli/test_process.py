@@ -289,7 +289,7 @@ def test_reader_that_goes_away_is_no_error(shop: Shop, command: str) -> None:
 
 @POSIX
 @pytest.mark.parametrize("reader", ["true", thorough("head -1")])
-def test_apply_does_its_work_though_nobody_reads_what_it_says(shop: Shop, reader: str) -> None:
+def test_apply_finishes_if_its_output_is_not_read(shop: Shop, reader: str) -> None:
     names = shop.specs(2)
     script = f'"{sys.executable}" -m reconciler apply --yes | {reader}; exit "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
@@ -301,7 +301,7 @@ def test_apply_does_its_work_though_nobody_reads_what_it_says(shop: Shop, reader
 
 @POSIX
 @pytest.mark.thorough
-def test_exit_code_is_right_though_nobody_reads(shop: Shop) -> None:
+def test_exit_code_is_right_if_the_output_is_not_read(shop: Shop) -> None:
     shop.specs(1)
     script = f'"{sys.executable}" -m reconciler plan --detailed-exitcode | true; exit "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
@@ -394,7 +394,8 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
     terminal, theirs = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "reconciler", *argv],
-        cwd=shop.root, env=shop.environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        cwd=shop.root, env=shop.environ | {"RECONCILER_LOG_LEVEL": ""},
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
     said, left = b"", list(answers)
@@ -447,7 +448,7 @@ def test_cancel_by_hand_asks_on_a_terminal(shop: Shop) -> None:
     (job,) = shop.jobs()
     ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "n\n")])
     assert (ended, shop.live()) == (0, ["job-0"])
-    assert f"Cancel {job['id']}? [y/N]" in said
+    assert f"Cancel job-0 ({job['id']})? [y/N]" in said
     ended, said = converse(shop, "jobs", "cancel", job["id"], answers=[("[y/N]", "y\n")])
     assert ended == 0
     assert f"{job['id']} CANCELLATION_REQUESTED" in said

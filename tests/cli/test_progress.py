@@ -1,4 +1,4 @@
-"""Long work as it goes: bars on a terminal, events elsewhere, nothing where it is over at once."""
+"""Progress of long work: bars on a terminal, events elsewhere, and no output if the work ends at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Clock:
-    """Time passes only when told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -159,7 +159,7 @@ class Terminal(Environment):
 
 
 def slowly(stage: Stage) -> Callable[[Environment], Environment]:
-    """Let a second pass whenever somebody looks at the clock."""
+    """Let one second pass with every reading of the clock."""
 
     def ticking() -> float:
         stage.clock += 1
@@ -190,7 +190,7 @@ def stage_out(text: str) -> str:
 
 
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"TERM": "unknown"}], ids=str)
-def test_nothing_is_drawn_where_the_cursor_cannot_be_moved(stage: Stage, environ: dict[str, str]) -> None:
+def test_nothing_is_drawn_if_the_cursor_cannot_be_moved(stage: Stage, environ: dict[str, str]) -> None:
     stage.spec("one", requests=2000)
     stage.environ.update(environ)
     result = stage.run("apply", "--yes", env=slowly(stage))

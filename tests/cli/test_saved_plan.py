@@ -1,4 +1,4 @@
-"""A saved plan: applied exactly or not at all, shown anywhere, and never trusted."""
+"""A saved plan: `apply` executes it exactly or not at all, any machine can show it, and its content is checked."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_plan_that_was_applied_already_does_nothing_and_says_why(busy: Stage) ->
     assert "skipped, no longer needed: create changing: already submitted, running" in result.out
 
 
-def test_job_that_somebody_else_cancelled_is_skipped(busy: Stage) -> None:
+def test_job_that_was_cancelled_meanwhile_is_skipped(busy: Stage) -> None:
     going = next(job["id"] for job in busy.jobs() if job["name"] == "going")
     busy.run("jobs", "cancel", going, "--yes")
     result = busy.run("apply", "plan.json")
@@ -113,7 +113,7 @@ def test_job_that_somebody_else_cancelled_is_skipped(busy: Stage) -> None:
     assert "skipped, no longer needed: cancel going: it no longer runs" in result.out
 
 
-def test_work_that_somebody_else_created_meanwhile_is_not_created_again(busy: Stage) -> None:
+def test_work_that_another_runner_created_meanwhile_is_not_created_again(busy: Stage) -> None:
     busy.run("apply", "specs/coming.yaml", "--yes")
     result = busy.run("apply", "plan.json")
     assert (result.code, creates(result)) == (0, ["changing"])
@@ -133,7 +133,7 @@ def test_input_that_changed_after_saving_makes_it_stale_and_nothing_is_written(
     assert sorted(busy.live()) == ["changing", "going", "staying"]
 
 
-def test_plan_whose_ground_somebody_else_took_is_refused_with_the_difference(stage: Stage) -> None:
+def test_plan_that_another_runner_made_stale_is_refused_with_the_difference(stage: Stage) -> None:
     stage.spec("coming", requests=500, on_change="finish")
     stage.run("plan", "-o", "plan.json")
     stage.spec("coming", requests=400, on_change="finish")
@@ -314,7 +314,7 @@ def test_missing_file_and_folder_are_reported_as_they_were_named(stage: Stage, c
     assert "error: folder.json: " in stage.run(command, "folder.json").err
 
 
-def test_plan_file_stands_alone(busy: Stage) -> None:
+def test_plan_file_needs_no_other_file(busy: Stage) -> None:
     for argv in (("plan.json", "specs"), ("specs/coming.yaml", "plan.json"), ("plan.json", "plan.json")):
         result = busy.run("apply", *argv, "--yes")
         assert (result.code, result.sent) == (64, [])
@@ -368,9 +368,7 @@ def nowhere(root: Path) -> Callable[[Environment], Environment]:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
-def test_plan_is_shown_where_there_is_no_key_no_config_no_specs_and_no_network(
-    busy: Stage, tmp_path: Path, form: str
-) -> None:
+def test_plan_is_shown_without_key_config_specs_and_network(busy: Stage, tmp_path: Path, form: str) -> None:
     planned = busy.run("plan", "--format", form)
     shutil.copy(busy.root / "plan.json", tmp_path / "carried.json")
     result = busy.run("show", "../carried.json", "--format", form, env=nowhere(tmp_path / "empty"))

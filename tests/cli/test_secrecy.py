@@ -1,4 +1,4 @@
-"""The key, the prompts and the contents of files: looked for wherever this tool writes, and found nowhere."""
+"""The key, the prompts and the contents of files appear in nothing that this tool writes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def listener(stage: Stage, served: str) -> Listener:
     stage.spec("inline", input_files=None, requests=3)
     stage.write(
         "specs/inline.yaml",
-        f"name: inline\nendpoint: /v1/chat/completions\nmodel: m\nrequests: {json.dumps(requests)}\n",
+        "name: inline\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+        f"requests: {json.dumps(requests)}\n",
     )
     (stage.root / "specs/data/inline.jsonl").unlink()
     return Listener(stage)
@@ -124,7 +125,7 @@ def from_a_file(listener: Listener) -> None:
 
 
 @pytest.mark.parametrize("source", [from_the_environment, from_a_file])
-def test_key_stands_in_nothing_that_is_said_or_written(
+def test_key_is_in_no_output_and_no_file(
     listener: Listener, source: Callable[[Listener], None], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     source(listener)
@@ -174,7 +175,7 @@ def test_mistakes_in_input_files_do_not_repeat_what_a_line_says(listener: Listen
 def test_mistakes_in_inline_requests_do_not_repeat_them(listener: Listener, requests: str) -> None:
     listener.stage.write(
         "specs/inline.yaml",
-        f"name: inline\nendpoint: /v1/chat/completions\nmodel: m\nrequests: {requests}\n",
+        f"name: inline\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\nrequests: {requests}\n",
     )
     assert listener.run("validate").code == 1
     assert listener.run("validate", "--format", "json").code == 1

@@ -1,7 +1,7 @@
-"""One pull request with every attack that `docs/security.md` knows of: each is stopped, and each is named.
+"""One pull request with every attack that `docs/security.md` lists: the tool stops each, and names each.
 
-The rows of the page's first table are the attacks here, by their first words: neither can have one that the other
-lacks.
+The attacks in this module are the rows of the page's first table, matched by their first words: a test fails if one
+of the two has an attack that the other lacks.
 """
 
 # ruff: noqa: E501 - an attack a line
@@ -27,8 +27,8 @@ from .test_init import by_hand
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 KEY = "Sk-Very-Distinctive-0123456789-Key"
-BODY = "endpoint: /v1/chat/completions\nmodel: m\n"
-REQUESTS = "requests: [{custom_id: a, body: {messages: []}}]\n"
+BODY = "endpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+REQUESTS = "requests: [{custom_id: a, body: {messages: [{role: user, content: Hi}]}}]\n"
 NEIGHBOUR = "0f9d1b6e-0000-4000-8000-000000000001"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, and names that Windows does not take")
@@ -42,7 +42,7 @@ class Attack:
     """The first words of its row in the page."""
     path: str
     text: str
-    """Its content; of a link, where it leads."""
+    """The file's content, or a link's target."""
     said: str
     link: bool = False
 
@@ -113,7 +113,7 @@ def attacked(tmp_path: Path, stage: Stage, served: str) -> Stage:
 
 
 def harmless(*results: Result) -> None:
-    """Whatever was said: no key, nothing that acts on a terminal, no command for the runner, nothing bought."""
+    """Check results: no key, no control characters, no workflow command for the runner, no created job."""
     for result in results:
         reported = result.out + result.err
         assert KEY not in reported
@@ -190,7 +190,7 @@ def test_settings_that_a_pull_request_may_not_change_are_refused(
         harmless(refused)
 
 
-def test_a_host_that_whoever_set_up_ci_names_is_reached(attacked: Stage, served: str) -> None:
+def test_a_host_that_the_environment_of_ci_names_is_reached(attacked: Stage, served: str) -> None:
     attacked.write("reconciler.yaml", "project: shop\nbase_url: https://gateway.example\n")
     assert attacked.run("plan").code == 0
     assert attacked.environ["MISTRAL_BASE_URL"] == served
@@ -243,7 +243,7 @@ def other_work(data: bytes) -> bytes:
         (lambda _: b"[" * 100_000, 1, "not a plan file"),
     ],
 )
-def test_a_plan_that_somebody_has_changed_is_refused(
+def test_a_changed_plan_is_refused(
     attacked: Stage, change: Callable[[bytes], bytes], code: int, said: str
 ) -> None:
     attacked.spec("tickets", requests=5)
@@ -258,7 +258,7 @@ def test_a_plan_that_somebody_has_changed_is_refused(
 
 
 def test_a_plan_that_was_forged_whole_does_only_what_is_declared(attacked: Stage) -> None:
-    """Its digest is right, and it promises what nobody declares: it is planned again, and stale."""
+    """Its digest is right, but it names work that no spec declares: the tool plans again, and refuses it as stale."""
     attacked.spec("tickets", requests=5)
     attacked.run("plan", "-o", "plan.json")
     path = attacked.root / "plan.json"
@@ -279,7 +279,7 @@ def test_a_neighbours_job_is_not_stopped_by_a_spec_that_adopts_it(stage: Stage) 
     """Not by suspending it, not by changing the work, not by removing the spec, and not by a plan that says so."""
     job = by_hand(stage)
     listed = next(it for it in stage.jobs() if it["id"] == job)
-    body = f"name: mine\n{BODY.replace('model: m', 'model: mistral-small-latest')}input_files: {json.dumps(listed['input_files'])}\n"
+    body = f"name: mine\n{BODY}input_files: {json.dumps(listed['input_files'])}\n"
     stage.write("specs/mine.yaml", f"{body}adopt: {{job: {job}}}\n")
     (work,) = re.findall(r"`work: (v1:\w+)`", stage.run("validate").err)
     for more in ("suspend: true\n", "on_remove: cancel\n", "rerun: 2\n"):

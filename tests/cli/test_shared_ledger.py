@@ -165,6 +165,33 @@ def test_runner_that_was_overtaken_plans_again_and_creates_nothing_twice(team: T
     assert len(team.first.jobs()) == 1
 
 
+def test_a_remote_that_refuses_the_push_is_no_race_and_nothing_is_created(team: Team, tmp_path: Path) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    hook = tmp_path / "origin.git/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'error: GH013: Repository rule violations found' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    result = team.first.run("apply", "--yes")
+    assert (result.code, result.writes) == (1, [])
+    assert [sent.path for sent in result.sent] == ["/v1/batch/jobs"], "it does not plan again"
+    assert "a rule or a hook of the remote declines it: GH013: Repository rule violations found" in result.err
+    assert "hint: no job was created; ask the remote's administrator" in result.err
+    assert "other runners" not in result.err
+    doctor = team.first.run("doctor").out
+    assert (
+        "ledger push            origin accepts `git push --dry-run`, which asks neither its rules" in doctor
+    )
+
+
+def test_doctor_finds_a_remote_that_takes_no_push(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.git("config", "remote.origin.pushurl", "/nowhere.git")
+    doctor = team.first.run("doctor")
+    assert doctor.code == 1
+    assert "failed   ledger push            the ledger cannot be pushed: fatal: '/nowhere.git'" in doctor.out
+
+
 def test_lines_taken_from_the_shared_ledger_are_reported_without_the_api(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
@@ -203,7 +230,7 @@ def test_a_rewritten_past_of_the_shared_ledger_is_proved_by_who_had_fetched_it(t
     result = team.first.run("history", "verify")
     assert result.code == 6
     assert f"no longer contains {rewritten[:10]}" in result.out
-    team.first.run("apply", "--yes")  # whoever goes on does not hide it
+    team.first.run("apply", "--yes")  # a later apply does not hide the change
     assert team.first.run("history", "verify").code == 6
     second = team.clone("second")
     assert "past_changed" not in second.run("history", "verify").out
@@ -295,7 +322,7 @@ def behind(team: Team) -> Stage:
 
 
 def says_what_to_do(result: Result, path: Path, name: str, *, age: str = "3 min") -> None:
-    """The message names the file, its age and the command that deletes it, and blames nobody else."""
+    """The message names the file, its age and the command that deletes it, and no other cause."""
     assert f"git's lock file {name}" in result.err, result.err
     assert f", {age} old is in the way" in result.err
     assert f"if no git command is running, delete it: rm {path}" in result.err
@@ -330,7 +357,7 @@ def test_a_lock_in_the_clone_is_named_with_its_age_and_the_way_out(
     assert second.run(*words).code == 0
 
 
-def test_a_lock_of_a_linked_worktree_is_named_where_it_is(team: Team, tmp_path: Path) -> None:
+def test_a_lock_of_a_linked_worktree_is_named_with_its_own_path(team: Team, tmp_path: Path) -> None:
     behind(team)
     team.first.git("worktree", "add", "--quiet", str(tmp_path / "linked"))
     linked = team.stage(tmp_path / "linked")
@@ -417,7 +444,7 @@ def test_doctor_names_a_lock_in_a_remote_that_is_a_folder(team: Team, tmp_path: 
 
 
 def delete(stage: Stage, job_id: str) -> None:
-    """Delete a job's record, as anybody with the key can."""
+    """Delete a job's record, as any holder of the key can."""
     headers = {"Authorization": f"Bearer {stage.environ['MISTRAL_API_KEY']}"}
     url = f"{stage.environ['MISTRAL_BASE_URL']}/v1/batch/jobs/{job_id}"
     with httpx.Client() as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -109,7 +110,7 @@ def test_a_timeout_ends_though_no_clock_counts_its_last_instant(stage: Stage) ->
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
-        """Wake up by less than a clock can tell before the time is over."""
+        """Wake up too early, by less than the clock's resolution."""
         pauses.append(seconds)
         assert len(pauses) < 100
         stage.advance(seconds if len(pauses) < 3 else max(0.0, seconds - 1e-4))
@@ -267,7 +268,7 @@ def test_a_person_who_stops_a_job_meanwhile_is_heeded(stage: Stage) -> None:
             asked.append(run(["jobs", "cancel", str(job["id"]), "--yes"], stage.world([])))
 
     result = stage.run("apply", "--yes", "--wait", env=lambda env: replace(env, sleep=sleep))
-    assert (asked, result.code, result.writes) == ([0], 6, [])  # nobody held the lock, and nothing was bought
+    assert (asked, result.code, result.writes) == ([0], 6, [])  # the lock was free, and no job was created
     assert [str(it["status"]) for it in stage.jobs()] == ["CANCELLED"]
 
 
@@ -327,7 +328,22 @@ def test_bars_show_what_is_answered_failed_and_left(stage: Stage) -> None:
     assert "\x1b" not in result.out
 
 
-def test_nothing_moves_where_nobody_looks(stage: Stage) -> None:
+def test_bars_are_in_the_order_of_the_list_of_jobs(stage: Stage) -> None:
+    names = [f"job-{number:02}" for number in range(14)]
+    for number, name in enumerate(names):
+        stage.spec(name, requests=500 + 100 * number)
+    stage.run("apply", "--yes", "--log-level", "error")
+    listed = [str(job["name"]) for job in stage.jobs()]
+    drawn = re.sub(
+        r"\x1b\[[0-9;?]*[A-Za-z]", "", stage.run("wait", "--log-level", "error", env=on_terminal).err
+    )
+    frames = [re.findall(r"job-\d\d", part) for part in re.split(r"\d+ jobs?", drawn)]
+    assert all(frame == sorted(frame, key=listed.index) for frame in frames)
+    assert max(map(len, frames)) == 12
+    assert any("job-13" in frame and len(frame) > 1 for frame in frames)
+
+
+def test_nothing_moves_without_a_terminal(stage: Stage) -> None:
     stage.spec("slow", requests=2000)
     stage.run("apply", "--yes")
     assert "\x1b" not in stage.run("wait").err
@@ -366,7 +382,8 @@ def test_status_shows_what_begins_later_and_folds_its_family(stage: Stage) -> No
         stage.lines(f"specs/shards/part-{number}.jsonl", 1, text=f"part {number}")
     stage.write(
         "specs/shards.yaml",
-        "name: shard-{stem}\nendpoint: /v1/chat/completions\nmodel: m\nfor_each: {files: [shards/*.jsonl]}\n"
+        "name: shard-{stem}\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\n"
+        "for_each: {files: [shards/*.jsonl]}\n"
         "rerun: {every: day, start: 2031-01-01}\n",
     )
     result = stage.run("status")

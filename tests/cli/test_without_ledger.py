@@ -1,6 +1,6 @@
-"""Some scenarios of apply once more with the ledger deleted after every command: it is an aid, never the truth.
+"""Some scenarios of `apply` with the ledger deleted after every command: their results are the same.
 
-`pytest --without-ledger` does so with every scenario. What needs it is marked, with what happens without it.
+`pytest --without-ledger` runs every scenario this way. A test that needs the ledger is marked, with the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SOME = (
     "test_accepted_create_with_a_lost_answer_is_recovered",
     "test_job_stopped_by_hand_stays_stopped",
 )
-"""One of each kind: bought once, replaced, the same work, another commit, a lost answer, a person."""
+"""One test of each kind: create once, replace, the same work, another commit, a lost answer, a person's cancel."""
 
 
 class Forgetful(Stage):

@@ -1,4 +1,4 @@
-"""Carrying out a plan: creates before cancels, everything with an outcome, nothing that the plan does not hold."""
+"""Execution of a plan: creates come before cancels, every action has an outcome, and no other action is taken."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_replacement_is_created_before_the_old_job_is_cancelled() -> None:
         ((Fate(altered={tags.RUN: None}),), "failed create a"),
     ],
 )
-def test_the_old_job_runs_on_where_its_replacement_was_not_created(
+def test_the_old_job_runs_on_if_its_replacement_was_not_created(
     fates: tuple[Fate, ...], outcome: str
 ) -> None:
     api = Api(Stage(), job(OLD, "j0"))
@@ -151,7 +151,7 @@ def test_without_room_for_both_the_old_job_is_cancelled_first_and_has_stopped_be
     assert api.stage.clock.slept == [1.0, 2.0]
 
 
-def test_nothing_is_cancelled_first_where_the_input_of_what_replaces_it_cannot_be_sent() -> None:
+def test_nothing_is_cancelled_first_if_the_input_of_its_replacement_cannot_be_sent() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     outcomes = Applier(run(api)).apply(in_turn(api, spec("a", "w1")))
     assert reported(outcomes) == ["skipped create a", "skipped cancel a"]
@@ -160,7 +160,7 @@ def test_nothing_is_cancelled_first_where_the_input_of_what_replaces_it_cannot_b
     assert api.sent("cancel") == []
 
 
-def test_nothing_is_created_where_what_it_replaces_could_not_be_cancelled_first() -> None:
+def test_nothing_is_created_if_the_job_that_it_replaces_could_not_be_cancelled_first() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     api.cancel_faults["j0"] = (RejectedError("403", status=403), False)
     outcomes = Applier(run(api)).apply(in_turn(api, A))
@@ -178,7 +178,7 @@ def test_nothing_is_created_while_what_it_replaces_has_not_stopped() -> None:
     assert codes(outcomes) == {ExitCode.PARTIAL}
 
 
-def test_the_old_job_is_cancelled_where_its_replacement_was_recovered() -> None:
+def test_the_old_job_is_cancelled_if_its_replacement_was_recovered() -> None:
     api = Api(Stage(), job(OLD, "j0"))
     api.fates = [lost_after()]
     assert reported(applied(api, A)) == ["recovered a", "cancelled j0"]
@@ -287,7 +287,7 @@ def test_a_cancel_of_a_job_that_has_ended_is_a_success_that_says_so(phase: Phase
 
 
 @pytest.mark.parametrize("phase", [STOPPING, CANCELLED])
-def test_a_cancel_whose_answer_was_lost_took_effect_where_the_job_says_so(phase: Phase) -> None:
+def test_a_cancel_whose_answer_was_lost_took_effect_if_the_job_says_so(phase: Phase) -> None:
     api = Api(Stage(), job(A))
     decided = plan(declared(), seen((), *api.jobs), Memory(), now=NOW)
     api.end("j1", phase)
@@ -309,7 +309,7 @@ def test_a_cancel_that_was_refused_while_the_job_runs_on_has_failed(phase: Phase
     assert api.stage.log.names == ["job.cancel_failed"]
 
 
-def test_a_cancel_of_a_job_that_nobody_knows_has_failed() -> None:
+def test_a_cancel_of_an_unknown_job_has_failed() -> None:
     api = Api(Stage())
     with pytest.raises(NotFoundError):
         cancel_job(run(api), job(A), name="a", reason="by_hand")
@@ -361,7 +361,7 @@ def test_a_cancel_that_finds_the_job_cancelled_is_not_ours() -> None:
     assert remember(api.stage.ledger.lines, settle_seconds=60).cancels == {}
 
 
-def test_a_cancel_is_not_sent_where_its_intent_cannot_be_made_durable() -> None:
+def test_a_cancel_is_not_sent_if_its_intent_cannot_be_made_durable() -> None:
     api = Api(Stage(), job(A))
     api.stage.ledger.works_for = 0
     outcomes = applied(api)
@@ -386,7 +386,7 @@ def test_a_cancel_by_hand_is_on_the_record_too() -> None:
 # The ledger and the wish to stop.
 
 
-def test_a_create_is_not_sent_where_its_intent_cannot_be_made_durable() -> None:
+def test_a_create_is_not_sent_if_its_intent_cannot_be_made_durable() -> None:
     api = Api(Stage())
     api.stage.ledger.works_for = 0
     (outcome,) = applied(api, A)

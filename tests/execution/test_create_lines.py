@@ -1,6 +1,6 @@
-"""What the ledger holds after each way in which a create can end.
+"""The ledger's lines after each way in which a create can end.
 
-A create that was sent has exactly one outcome. One that was not sent has none, and its claim is given back once.
+A create that was sent has exactly one outcome. One that was not sent has none, and its claim is released once.
 """
 
 from __future__ import annotations
@@ -102,6 +102,8 @@ class Way:
     """Whether the ledger must keep the create open."""
 
 
+ASKS_TO_WAIT = "the API asks to wait until 2027-01-15T08:16:41Z (200 s)"
+
 WAYS: Final = {
     "it is answered": Way(fates=(ANSWERED,), lines=("claimed a", "intended a", "created a")),
     "the API refuses it": Way(
@@ -142,8 +144,12 @@ WAYS: Final = {
         fates=(busy(1), ANSWERED), lines=("claimed a", "intended a", "intended a", "created a")
     ),
     "the API is always busy": Way(
-        fates=(busy(1),) * 50,
-        lines=("claimed a", *("intended a",) * 5, "refused a: 429 (5 attempts)"),
+        fates=(busy(200),) * 50,
+        lines=(
+            "claimed a",
+            *("intended a",) * 5,
+            f"refused a: 429 (5 attempts; {ASKS_TO_WAIT}, and this run may not take so long)",
+        ),
     ),
     "the API is busy, and the run is asked to stop": Way(
         fates=(busy(1), ANSWERED),
@@ -197,7 +203,7 @@ WAYS: Final = {
         fates=(NO_SUCH_FILE, refused()),
         lines=("claimed a", "intended a", "intended a", "refused a: 422: no such model"),
     ),
-    "an upload is gone, and what becomes of the second try is lost": Way(
+    "an upload is gone, and the answers of the second try are lost": Way(
         api=Forgetful,
         specs=(LOCAL,),
         after_agreeing=holds_the_upload,
@@ -256,7 +262,7 @@ def went(way: Way, root: Path, *, shared: bool) -> Api:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_the_lines_say_what_became_of_each_create(way: Way, tmp_path: Path) -> None:
+def test_the_lines_hold_the_outcome_of_each_create(way: Way, tmp_path: Path) -> None:
     assert words(went(way, tmp_path, shared=True)) == way.lines
 
 
@@ -282,7 +288,7 @@ def test_what_was_sent_has_one_outcome_and_what_was_not_sent_is_given_back_once(
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_only_what_nobody_knows_stays_open(way: Way, tmp_path: Path) -> None:
+def test_only_unknown_outcomes_stay_open(way: Way, tmp_path: Path) -> None:
     """An open create holds the work until it must have settled; a closed one may be sent again at once."""
     memory = remember(went(way, tmp_path, shared=True).stage.ledger.lines, settle_seconds=60)
     assert bool(memory.open_creates) is way.unknown
@@ -311,7 +317,7 @@ def test_a_replacement_that_is_never_begun_is_given_back() -> None:
 
 def test_a_second_try_whose_answer_is_lost_is_not_followed_by_another_job(tmp_path: Path) -> None:
     """The upload was gone, the second try took effect, and the list shows the job only after the run has ended."""
-    way = WAYS["an upload is gone, and what becomes of the second try is lost"]
+    way = WAYS["an upload is gone, and the answers of the second try are lost"]
 
     def stops_then(api: Api) -> None:
         holds_the_upload(api)

@@ -167,19 +167,19 @@ def test_the_twin_that_stays_is_looked_at_once_more(phase: Phase, *, stays: bool
 
 
 @pytest.mark.parametrize("phase", [FAILED, TIMED_OUT, CANCELLED, STOPPING])
-def test_a_duplicate_runs_on_where_its_twin_came_to_nothing(phase: Phase) -> None:
+def test_a_duplicate_runs_on_if_its_twin_failed(phase: Phase) -> None:
     api = Api(Stage(), OLDER, MINE)
     again = decided(OLDER, MINE)
     api.end("j1", phase)
     assert cancelled(own_duplicates(again, [made(MINE)], api)) == []
 
 
-def test_a_duplicate_runs_on_where_its_twin_is_gone() -> None:
+def test_a_duplicate_runs_on_if_its_twin_is_gone() -> None:
     with pytest.raises(NotFoundError):
         own_duplicates(decided(OLDER, MINE), [made(MINE)], Api(Stage(), MINE))
 
 
-def test_a_duplicate_runs_on_where_only_other_work_of_the_name_is_alive() -> None:
+def test_a_duplicate_runs_on_if_only_other_work_of_the_name_is_alive() -> None:
     finishing = spec("a", on_change="finish")
     other = job(spec("a", "w0"), "j8")
     again = decided(OLDER, MINE, other, specs=(finishing,))

@@ -1,4 +1,4 @@
-"""Input files: each content once, and only what was planned."""
+"""Uploads of input files: each content once, and only the planned content."""
 
 from __future__ import annotations
 
@@ -146,15 +146,16 @@ def test_an_upload_is_repeated_when_the_api_says(tmp_path: Path) -> None:
 
 def test_uploads_share_the_retries_of_the_run(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
-    api.upload_faults = [RateLimitedError("429", status=429, transient=True) for _ in range(9)]
+    api.upload_faults = [OutcomeUnknownError("reset", transient=True) for _ in range(9)]
     retrier = Retrier(
         RetryPolicy(quota=10, cost=5),
         rng=random.Random(1),
+        now=api.stage.clock,
         monotonic=api.stage.clock.monotonic,
         sleep=api.stage.clock.sleep,
     )
     shared = Uploads(replace(run(api, root=tmp_path), retrier=retrier))
-    with pytest.raises(RateLimitedError, match="429") as caught:
+    with pytest.raises(OutcomeUnknownError, match="reset") as caught:
         shared.ids(of(part))
     assert caught.value.gave_up == "the run's retries are used up"
     assert len(api.sent("upload")) == 3
@@ -256,7 +257,7 @@ def test_a_list_of_uploads_that_cannot_be_read_costs_an_upload_and_no_more(tmp_p
     assert api.stage.log.of("uploads.list_failed")
 
 
-def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None:
+def test_nothing_is_used_again_if_the_settings_say_so(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}")]
     upload_settings = UploadSettings(reuse=False, expiry_hours=48, visibility="user")
@@ -265,7 +266,7 @@ def test_nothing_is_used_again_where_the_settings_say_so(tmp_path: Path) -> None
     assert api.wishes == (48, "user")
 
 
-def test_an_upload_for_others_is_not_used_where_a_private_one_is_wanted(tmp_path: Path) -> None:
+def test_an_upload_for_others_is_not_used_if_a_private_one_is_wanted(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", visibility="workspace")]
     upload_settings = UploadSettings(visibility="user")
@@ -284,7 +285,7 @@ def test_an_upload_that_vanished_is_sent_again_and_the_others_stay(tmp_path: Pat
     assert shared.ids(of(part, other)) == ("file-0", "other")
 
 
-def test_a_pointer_of_git_lfs_needs_its_content_only_where_nobody_has_uploaded_it(tmp_path: Path) -> None:
+def test_a_pointer_of_git_lfs_needs_its_content_only_if_there_is_no_upload_of_it(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     pointer = structs.replace(part, requests=None, pointer=True)
     with pytest.raises(ReconcilerError, match="Git LFS pointer") as caught:
@@ -294,11 +295,11 @@ def test_a_pointer_of_git_lfs_needs_its_content_only_where_nobody_has_uploaded_i
     assert uploads(api, tmp_path).ids(of(pointer)) == ("old",)
 
 
-def test_an_upload_is_read_back_where_the_settings_say_so(tmp_path: Path) -> None:
+def test_an_upload_is_read_back_if_the_settings_say_so(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.files = [stored("{}", file_id="forged"), stored("{}", file_id="unread"), stored("{}")]
     api.contents = {"forged": b"[]", "old": b"{}"}
-    assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "nobody looks"
+    assert uploads(api, tmp_path).ids(of(part)) == ("forged",), "by default no upload is read back"
     assert uploads_with(api, tmp_path, UploadSettings(verify=True)).ids(of(part)) == ("old",)
     (forged,) = api.stage.log.of("upload.content_mismatch")
     assert (forged["file_id"], forged["sha256"]) == ("forged", sha("[]"))
@@ -321,7 +322,7 @@ def test_progress_counts_what_is_sent_and_takes_back_what_broke_off(tmp_path: Pa
 
 
 class RecordedProgress(Progress):
-    """Keeps what is told of uploads."""
+    """Keeps the reported progress of uploads."""
 
     watched = True
 

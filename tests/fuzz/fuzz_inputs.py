@@ -45,7 +45,7 @@ SEEDS: Final = (
 
 
 def fuzzer() -> tuple[Any, Any]:
-    """Return atheris, or None, and the checker, instrumented where there is atheris to do it."""
+    """Return atheris (None if it is not installed) and the checker, instrumented by atheris."""
     try:
         atheris = importlib.import_module("atheris")
     except ImportError:
@@ -107,7 +107,7 @@ def seeded(corpus: Path) -> None:
 
 
 def main() -> None:
-    """Hand the target to atheris, with the seeds where no corpus is named."""
+    """Run the target with atheris; start from the seeds if the command line names no corpus."""
     atheris, inputs = fuzzer()
     if atheris is None:
         raise SystemExit("atheris is not installed: pip install atheris")

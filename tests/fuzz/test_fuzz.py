@@ -1,4 +1,4 @@
-"""The fuzzer's own property, on what Hypothesis makes; and the fuzzer, where atheris is installed."""
+"""The fuzzer's property, on examples of Hypothesis; and the fuzzer itself, if atheris is installed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ target = Target(reader, Path(tempfile.mkdtemp()))
 
 
 @given(st.binary(max_size=120), st.integers(0, len(GOOD)), st.integers(0, len(GOOD)))
-def test_whatever_is_put_into_a_line_is_told_or_taken(data: bytes, begin: int, end: int) -> None:
+def test_any_bytes_in_a_line_are_refused_or_accepted(data: bytes, begin: int, end: int) -> None:
     target(data)
     target(GOOD[:begin] + data + GOOD[end:])
 
 
 @given(st.sampled_from(SEEDS), st.sampled_from(SEEDS), st.integers(0, 100), st.integers(0, 100))
 @example(SEEDS[0], SEEDS[0], 0, 0)
-def test_whatever_is_made_of_two_seeds_is_told_or_taken(
-    one: bytes, other: bytes, end: int, begin: int
-) -> None:
+def test_any_mix_of_two_seeds_is_refused_or_accepted(one: bytes, other: bytes, end: int, begin: int) -> None:
     target(one[:end] + other[begin:])
 
 

@@ -19,7 +19,7 @@ from tools import language
         "What came of each create.",
     ],
 )
-def test_a_sentence_in_the_old_dialect_is_found(text: str) -> None:
+def test_a_sentence_that_breaks_a_rule_is_found(text: str) -> None:
     assert list(language.findings("docs/page.md", text))
     assert list(language.findings("module.py", f'"""{text}"""'))
     assert list(language.findings("module.py", f"# {text}"))

@@ -1,4 +1,4 @@
-"""Hold a run's log to the catalogue: `check_lines` for what a command wrote, `Recorder` for what a function tells."""
+"""Check a run's events against the catalogue: `check_lines` for a command's log, `Recorder` for a function's calls."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_lines(text: str) -> list[dict[str, Any]]:
 
 @dataclass
 class Recorder:
-    """A log for tests: keeps what it is told, from any thread, and takes nothing that the catalogue does not know."""
+    """A log for tests: keeps the events of all threads, and refuses an event that the catalogue does not list."""
 
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -1,7 +1,7 @@
-"""A world without time, threads or network: a clock that sleeping turns, a ledger in memory, an API over a list.
+"""Fakes without real time, threads or network: a clock that `sleep` moves, a ledger in memory, an API over a list.
 
-`Api` does to each create what it is told beforehand: answer, answer 502 before or after the job is made, make it late,
-refuse. Everything that happens is noted in one trace, so that tests can hold the order.
+A test gives `Api` a fate for each create: answer, answer 502 before or after the job is made, make it late, or refuse.
+One trace records all events, so that tests can check their order.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _R = TypeVar("_R")
 
 @dataclass
 class Clock:
-    """Time passes only when somebody sleeps."""
+    """A clock that moves only in `sleep`."""
 
     now: float = NOW
     slept: list[float] = field(default_factory=list)
@@ -89,7 +89,7 @@ class MemoryLedger:
     works_for: int | None = None
     """How many lines fit; None for any number."""
     shared: bool = False
-    """Whether claims are written, as they are where other runners can see them."""
+    """Whether claims are recorded, as they are if other runners share the ledger."""
     races: list[Callable[[], None]] = field(default_factory=list)
     """What other runners do just before the next claims, one each."""
 
@@ -104,7 +104,7 @@ class MemoryLedger:
         return True
 
     def publish(self) -> None:
-        """Nobody else reads it."""
+        """Do nothing: no other runner reads this ledger."""
 
     def append(self, *lines: Line) -> None:
         for line in lines:
@@ -151,7 +151,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Fate:
-    """What becomes of one create."""
+    """The outcome of one create."""
 
     error: ApiError | None = None
     """What the client raises instead of returning the job."""
@@ -383,6 +383,7 @@ def run_in(
         retrier=Retrier(
             RetryPolicy(deadline_seconds=limits.deadline_seconds),
             rng=random.Random(1),
+            now=env.now,
             monotonic=env.monotonic,
             sleep=env.sleep,
         ),

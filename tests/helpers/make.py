@@ -1,4 +1,4 @@
-"""Makers: a spec, a job or a memory in as few words as a row of a table has room for.
+"""Short functions that make a spec, a job or a memory, so that a row of a test's table fits on a line.
 
 A job is what the API returns. Its tags are written by the code under test, so that a row reads "a running job of this
 spec" and never spells out a digest.
@@ -111,7 +111,7 @@ def retrying(times: int, *on: Phase) -> Retry:
 
 
 def hidden(name: str = "a") -> JobSpec:
-    """A spec whose input is an uploaded file: nobody here knows how many requests it holds."""
+    """A spec whose input is an uploaded file: its number of requests is unknown."""
     return spec(name, inputs=(UploadedFile(id="0f9d1b6e-0000-4000-8000-000000000001"),))
 
 
@@ -163,7 +163,7 @@ def job(
     Args:
         of: the spec as it was then.
         job_id: names it.
-        phase: where it is in its life.
+        phase: the state of the job.
         attempt: in its tags.
         age: seconds before `NOW` at which it was created.
         commit: in its tags.
@@ -171,7 +171,7 @@ def job(
         on_remove: in its tags; the spec's own where None.
         op: in its tags.
         over: in its tags: the jobs that it replaced.
-        altered: metadata that somebody changed afterwards; None deletes a key.
+        altered: metadata that a person changed afterwards; None deletes a key.
         more: other fields of the job.
     """
     written = tags.tags_of(
@@ -195,11 +195,15 @@ def job(
         created_at=int(NOW) - age,
         metadata={key: value for key, value in pairs.items() if altered.get(key, value) is not None},
     )
-    return replace(plain, **more)
+    made = replace(plain, **more)
+    if phase is not SUCCEEDED or "succeeded_requests" in more:
+        return made
+    answered = max(0, made.total_requests - made.failed_requests)
+    return replace(made, succeeded_requests=answered, output_file=made.output_file or f"{job_id}-output")
 
 
 def untagged(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpack[Written]) -> Job:
-    """A job that somebody made by hand for the same work: it carries none of our tags."""
+    """A job that a person created by hand for the same work: it has none of our tags."""
     return replace(job(of, job_id, phase, **more), metadata={"made": "by hand"})
 
 
@@ -295,7 +299,7 @@ def memory(*lines: Line) -> Memory:
 
 
 def said(action: Action) -> str:
-    """An action in a few words; `!` where a person should look."""
+    """An action in a few words; `!` if it needs a person's attention."""
     match action:
         case Create():
             return f"create {action.reason} {action.attempt}"

@@ -1,4 +1,4 @@
-"""Generated worlds: a few names and works that collide, so that every rule of the planner fires.
+"""Generated worlds: so few names and works that they collide, and every rule of the planner applies to some world.
 
 A `World` is everything that `plan` looks at. `after` is the simplest model of what applying a plan does to it.
 """
@@ -125,7 +125,7 @@ def a_spec(dice: Dice, name: str) -> JobSpec:
 
 
 def an_adopt(dice: Dice, it: JobSpec) -> JobSpec:
-    """Mostly none; otherwise a job by its id, which may be anybody's or nobody's."""
+    """In most cases none; otherwise a job by its id: ours, a foreign one, or one that does not exist."""
     job_id = dice.pick(*[None] * 6, "j0", "j1", "j2", "x0")
     return adopting(it, job_id, work=dice.pick(it, it, dice.work("a"))) if job_id else it
 

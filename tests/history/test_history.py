@@ -60,6 +60,7 @@ FULL = Ended(
         total_requests=10,
         succeeded_requests=9,
         failed_requests=1,
+        output_file="f1",
     ),
 )
 
@@ -109,7 +110,7 @@ def test_a_create_without_an_outcome_is_reported_until_its_job_shows() -> None:
     assert found.job_id == "j1"
 
 
-def test_who_cancelled_is_reported_where_it_took_effect() -> None:
+def test_the_reason_and_the_person_of_a_cancel_are_reported_if_it_took_effect() -> None:
     meant = CancelIntended(at=5, run_id="r1", job_id="j1", name="a", reason="superseded", actor="ada")
     (it,) = history(created(A, "j1"), meant, CancelEnded(at=6, run_id="r1", job_id="j1", status="CANCELLED"))
     assert (it.cancel_reason, it.cancelled_by, it.cancelled_at) == ("superseded", "ada", 5)

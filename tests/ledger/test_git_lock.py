@@ -1,4 +1,4 @@
-"""What git says of a lock file, and what a reader is told."""
+"""Git's messages about a lock file, and the errors that the tool reports for them."""
 
 from __future__ import annotations
 

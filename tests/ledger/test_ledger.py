@@ -1,4 +1,4 @@
-"""The ledger: what was durable is read back, what was torn is not believed, and order tells nothing."""
+"""The ledger: durable lines are read back, torn lines are ignored, and the order of lines does not matter."""
 
 from __future__ import annotations
 

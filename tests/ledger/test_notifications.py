@@ -1,4 +1,4 @@
-"""Who may tell the end of a job, by what the ledger's lines say, in whatever order and by whatever clocks."""
+"""Which run may report the end of a job, from the ledger's lines in any order and with any clocks."""
 
 from __future__ import annotations
 

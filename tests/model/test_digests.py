@@ -16,7 +16,7 @@ from reconciler.model import InlineRequests, InputFile, JobSpec, UploadedFile, d
 from reconciler.model.digests import MAX_SAFE_INTEGER, Json, canonical
 from tests.helpers.make import sha, spec
 
-# Golden vectors. A change to one of these numbers buys every job again: never bless them.
+# Golden vectors. If one of these numbers changes, the tool submits every job again: never bless them.
 
 FILE = "sha256:" + "0" * 64
 OTHER = "file:0f9d1b6e-0000-4000-8000-000000000001"
@@ -84,7 +84,7 @@ def test_neither_the_order_nor_the_names_of_inputs_matter() -> None:
     assert spec("a", inputs=(one, two)).run_key == spec("b", inputs=(two, moved)).run_key
 
 
-def test_how_often_an_input_stands_there_matters() -> None:
+def test_how_often_an_input_is_listed_matters() -> None:
     assert digests.inputs_v1([FILE, FILE]) != digests.inputs_v1([FILE])
 
 

@@ -1,4 +1,4 @@
-"""Tags are the state of the tool: they must come back as they went, and be distrusted where they do not."""
+"""Tags hold the state of the tool: reading returns what was written, and damaged tags are refused."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_identity_survives_writing_and_reading(written: Tags) -> None:
 
 
 @given(some_tags)
-def test_the_source_is_read_as_it_was_written_or_left_out_where_it_does_not_fit(written: Tags) -> None:
+def test_the_source_is_read_as_it_was_written_or_left_out_if_it_does_not_fit(written: Tags) -> None:
     read = tags.read(with_metadata(dict(tags.write(written))))
     assert isinstance(read, OwnedJob)
     source = read.tags.source
@@ -138,7 +138,7 @@ def test_the_parts_of_few_inputs_are_written_and_of_many_left_out() -> None:
         assert read.tags.requests == it.requests
 
 
-def test_the_parts_are_left_out_only_where_they_do_not_fit() -> None:
+def test_the_parts_are_left_out_only_if_they_do_not_fit() -> None:
     lengths = []
     for count in range(1, 70):
         it = spec(inputs=tuple(file_of(f"f{at}", requests=1) for at in range(count)))
@@ -338,7 +338,7 @@ def test_on_remove_travels_with_the_job(word: Literal["cancel", "keep"]) -> None
     assert read.tags.on_remove == word
 
 
-def test_the_short_form_of_an_input_tells_files_apart() -> None:
+def test_the_short_form_of_an_input_is_the_beginning_of_its_digest() -> None:
     part = InputFile(path="x", sha256=sha("x"), size=1, requests=1)
     assert tags.digest_prefix(part.identity) == sha("x")[:8]
     assert (

@@ -1,4 +1,4 @@
-"""Who may import whom, as a test: the contracts are in pyproject.toml, each named by a sentence."""
+"""The layers of imports, as a test: the contracts are in pyproject.toml, each named by a sentence."""
 
 from __future__ import annotations
 

@@ -85,7 +85,11 @@ def test_the_wheel_holds_the_schemas_and_the_licence_and_nothing_of_the_tests(in
     found = names(installed.wheel)
     here = {f"reconciler/schemas/{path.name}" for path in (ROOT / "schemas").iterdir()}
     assert here
-    assert found >= here | {"reconciler/py.typed", "reconciler/__main__.py"}
+    assert found >= here | {
+        "reconciler/py.typed",
+        "reconciler/__main__.py",
+        "reconciler/catalogue/models.json",
+    }
     assert any(name.endswith("/licenses/LICENSE") for name in found)
     assert {name.partition("/")[0].partition("-")[0] for name in found} == {
         "reconciler",

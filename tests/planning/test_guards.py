@@ -64,7 +64,7 @@ def known(of: JobSpec, job_id: str, *, age: float = 3_600) -> CreateConfirmed:
 
 
 def running(count: int, *, of: str = "old", answered: int = 0) -> tuple[Job, ...]:
-    """Live jobs, each of a name that nobody declares."""
+    """Live jobs, each of a name without a spec."""
     return tuple(
         job(spec(f"{of}{at}", f"{of}{at}"), f"{of}-{at}", completed_requests=answered) for at in range(count)
     )
@@ -100,11 +100,11 @@ def test_declaring_one_spec_is_not_declaring_nothing() -> None:
     assert names(proposal(*running(2))) == []
 
 
-def test_declaring_nothing_is_allowed_where_asked() -> None:
+def test_declaring_nothing_is_allowed_with_the_option() -> None:
     assert names(proposal(*running(2), specs=(), settings=Guards(allow_empty=True))) == []
 
 
-def test_declaring_nothing_where_nothing_runs_is_no_matter() -> None:
+def test_declaring_nothing_is_allowed_if_nothing_runs() -> None:
     assert names(proposal(job(A, "j1", SUCCEEDED), specs=())) == []
 
 
@@ -159,7 +159,7 @@ def test_a_share_of_one_allows_everything() -> None:
     assert names(proposal(*running(5), settings=Guards(max_cancel_share=1.0))) == []
 
 
-# How many requests are bought.
+# The limit on new requests.
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_requests_of_all_creates_are_one_sum() -> None:
     assert refusal.hint == "pass --max-new-requests 21, or set guards.max_new_requests"
 
 
-def test_requests_that_nobody_can_count_are_over_every_budget() -> None:
+def test_an_unknown_number_of_requests_is_over_every_budget() -> None:
     (refusal,) = refusals(proposal(specs=(A, hidden("b")), settings=Guards(max_new_requests=10**9)))
     assert (
         refusal.message == "the plan submits 10 requests and 1 job of unknown size, more than 1,000,000,000"
@@ -231,7 +231,7 @@ def test_jobs_of_another_project_do_not_make_it_our_workspace() -> None:
     assert names(proposal(other, lines=(known(A, "g1"),), specs=(spec("b", "w2"),))) == ["other_workspace"]
 
 
-def test_another_workspace_is_allowed_where_asked() -> None:
+def test_another_workspace_is_allowed_with_the_option() -> None:
     lines = (known(spec("x", "w8"), "g1"),)
     assert names(proposal(lines=lines, settings=Guards(allow_other_workspace=True))) == []
 
@@ -260,7 +260,7 @@ def test_a_job_that_is_younger_than_the_lists_lag_does_not_show_that_the_workspa
 
 
 def test_a_young_job_that_get_does_not_know_either_may_be_of_another_workspace() -> None:
-    """A wrong key is refused from the first second on, and a record that lags is told to be one."""
+    """A wrong key is refused at once; the hint says that the records of new jobs may show late."""
     lines = (known(spec("x", "w8"), "g1", age=0), known(spec("y", "w9"), "g2", age=59))
     assert names(proposal(lines=lines, gone=("g1",))) == ["other_workspace"]
     (refusal,) = refusals(proposal(lines=lines, gone=("g1", "g2")))
@@ -298,7 +298,7 @@ def test_a_known_job_is_as_old_as_its_first_line() -> None:
     assert names(proposal(lines=lines)) == ["other_workspace"]
 
 
-# Bought under another project.
+# Created under another project.
 
 
 @pytest.mark.parametrize("phase", [ACTIVE, SUCCEEDED])
@@ -319,7 +319,7 @@ def test_other_work_of_another_project_is_no_matter() -> None:
     assert names(proposal(job(spec("a", "w9"), project="renamed"))) == []
 
 
-def test_work_under_another_project_is_no_matter_where_it_is_not_created_here() -> None:
+def test_work_under_another_project_is_allowed_if_it_is_not_created_here() -> None:
     b = spec("b", "w2")
     weighed = proposal(job(A), job(A, "j2", project="renamed"), specs=(A, b))
     assert names(weighed) == []
@@ -332,7 +332,7 @@ def test_many_works_under_other_projects_are_reported_in_one_sentence() -> None:
     assert refusal.message == "the work of a and 2 more was already submitted under project one, two"
 
 
-def test_creating_it_here_too_is_allowed_where_asked() -> None:
+def test_creating_it_here_too_is_allowed_with_the_option() -> None:
     weighed = proposal(job(A, project="renamed"), settings=Guards(allow_created_elsewhere=True))
     assert names(weighed) == []
 
@@ -347,7 +347,7 @@ def test_duplicates_count_in_no_cancel_guard() -> None:
     assert names(weighed) == []
 
 
-def test_guards_are_silent_where_nothing_is_pending() -> None:
+def test_guards_are_silent_if_nothing_is_pending() -> None:
     other = spec("x", "w8")
     weighed = proposal(
         job(A, "j1"),

@@ -1,4 +1,4 @@
-"""The planner's table, row by row: what is declared, what is there, what is remembered, what is decided."""
+"""The planner's table, row by row: the specs, the jobs of the workspace and the ledger, and the expected decisions."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ UNTOUCHABLE = {
     "a damaged job that has ended still holds a declared name": Row(
         jobs=(broken(A, "j1", FAILED),), expected={"a": ("hold j1 unreadable!",)}
     ),
-    "a damaged live job of a name that nobody declares is held": Row(
+    "a damaged live job of a name without a spec is held": Row(
         specs=(), jobs=(broken(A),), expected={"a": ("hold j1 unreadable!",)}
     ),
-    "a damaged job of the past is history where nobody declares its name": Row(
+    "a damaged job that has ended and whose name has no spec is history": Row(
         specs=(), jobs=(broken(A, "j1", SUCCEEDED),), expected={}
     ),
-    "a damaged job whose very name is lost is told under its id": Row(
+    "a damaged job without a readable name is reported under its id": Row(
         specs=(B,),
         jobs=(job(A, altered={tags.NAME: "?", tags.RUN: None}), job(B, "j2")),
         expected={"b": ("keep j2 running",), "job-j1": ("hold j1 unreadable!",)},
@@ -136,20 +136,20 @@ UNTOUCHABLE = {
     "a newer tool's job makes its name untouchable": Row(
         jobs=(newer(A), job(OLD, "j2")), expected={"a": ("hold j1 newer_tool!",)}
     ),
-    "a newer tool's live job of a name that nobody declares is held": Row(
+    "a newer tool's live job of a name without a spec is held": Row(
         specs=(), jobs=(newer(A),), expected={"a": ("hold j1 newer_tool!",)}
     ),
     "a work digest of the future is a newer tool's": Row(
         jobs=(job(A, altered={tags.WORK: "v2:" + sha("w1")}),), expected={"a": ("hold j1 newer_tool!",)}
     ),
-    "damaged tags are told before a newer tool": Row(
+    "damaged tags are reported before a newer tool": Row(
         jobs=(newer(A), broken(A, "j2")), expected={"a": ("hold j2 unreadable!",)}
     ),
     "a status of the future makes its name untouchable": Row(
         jobs=(job(A, "j1", UNKNOWN), job(OLD, "j2"), job(A, "j3")),
         expected={"a": ("hold j1 unknown_status!",)},
     ),
-    "a status of the future holds a name that nobody declares": Row(
+    "a status of the future holds a name without a spec": Row(
         specs=(), jobs=(job(A, "j1", UNKNOWN), job(A, "j2")), expected={"a": ("hold j1 unknown_status!",)}
     ),
     "a status of the future follows a rename": Row(
@@ -166,13 +166,13 @@ HISTORY = {
     "a job of this very commit is removed": Row(
         specs=(), jobs=(job(A, commit=HEAD),), expected={"a": ("cancel j1 removed",)}
     ),
-    "a job bought from no commit is removed": Row(
+    "a job without a commit is removed": Row(
         specs=(), jobs=(job(A, commit=""),), expected={"a": ("cancel j1 removed",)}
     ),
-    "outside of git a job bought from a commit is not removed": Row(
+    "outside of git a job with a commit is not removed": Row(
         specs=(), jobs=(job(A),), contained_commits=None, expected={"a": ("hold j1 other_history",)}
     ),
-    "outside of git a job bought outside of git is removed": Row(
+    "outside of git a job without a commit is removed": Row(
         specs=(), jobs=(job(A, commit=""),), contained_commits=None, expected={"a": ("cancel j1 removed",)}
     ),
     "one job of another branch holds its name's other jobs too": Row(
@@ -194,16 +194,16 @@ HISTORY = {
         jobs=(job(OLD, commit=ELSEWHERE),),
         expected={"a": ("hold j1 waiting", "keep j1 running")},
     ),
-    "a checkout that is older than the last job of the name buys nothing": Row(
+    "a checkout that is older than the last job of the name creates nothing": Row(
         jobs=(job(OLD, "j1", SUCCEEDED, commit="later"),),
         later=("later",),
         expected={"a": ("hold j1 checkout_behind",)},
     ),
-    "a commit that nobody knows, such as a squashed one, is no reason not to buy": Row(
+    "an unknown commit, such as a squashed one, does not prevent a create": Row(
         jobs=(job(OLD, "j1", SUCCEEDED, commit="squashed"),),
         expected={"a": ("create changed 1",)},
     ),
-    "what a later commit has bought of the wanted work is kept": Row(
+    "a job that a later commit created for the declared work is kept": Row(
         jobs=(job(A, "j1", SUCCEEDED, commit="later"),),
         later=("later",),
         expected={"a": ("keep j1 succeeded",)},
@@ -215,7 +215,7 @@ HISTORY = {
     "a kept job of another branch is held as kept": Row(
         specs=(), jobs=(job(KEEPING, commit=ELSEWHERE),), expected={"a": ("hold j1 kept",)}
     ),
-    "a job of another branch that has ended stands in nobody's way": Row(
+    "a job of another branch that has ended does not prevent a create": Row(
         jobs=(job(OLD, "j1", SUCCEEDED, commit=ELSEWHERE),), expected={"a": ("create changed 1",)}
     ),
 }
@@ -232,7 +232,7 @@ UNWANTED = {
     "a suspended spec waits for nothing while its job stops": Row(
         specs=(SUSPENDED,), jobs=(job(A, "j1", STOPPING),), expected={"a": ("hold - suspended",)}
     ),
-    "suspending reaches a job that was bought under another name": Row(
+    "suspending reaches a job that was created under another name": Row(
         specs=(spec("b", suspend=True),),
         jobs=(job(A),),
         expected={"a": ("keep j1 renamed",), "b": ("cancel j1 suspended",)},
@@ -255,7 +255,7 @@ UNWANTED = {
     "the job's own tag decides whether it is kept": Row(
         specs=(), jobs=(job(KEEPING), job(OLD, "j2")), expected={"a": ("hold j1 kept", "cancel j2 removed")}
     ),
-    "a rename buys nothing and cancels nothing": Row(
+    "a rename creates nothing and cancels nothing": Row(
         specs=(spec("b"),), jobs=(job(A),), expected={"a": ("keep j1 renamed",), "b": ("keep j1 running",)}
     ),
     "a renamed spec whose work is asked for again is a rerun": Row(
@@ -266,12 +266,12 @@ UNWANTED = {
         jobs=(job(A, "j1", SUCCEEDED),),
         expected={"a": ("keep j1 renamed",), "b": ("keep j1 succeeded",)},
     ),
-    "a name that was renamed away is cancelled in what nobody wants": Row(
+    "after a rename the old name's jobs for undeclared work are cancelled": Row(
         specs=(spec("b"),),
         jobs=(job(A, age=700), job(OLD, "j2")),
         expected={"a": ("cancel j2 removed",), "b": ("keep j1 running",)},
     ),
-    "swapping two names buys nothing and cancels nothing": Row(
+    "swapping two names creates nothing and cancels nothing": Row(
         specs=(spec("a", "w2"), spec("b", "w1")),
         jobs=(job(A), job(B, "j2", SUCCEEDED)),
         expected={"a": ("keep j2 succeeded",), "b": ("keep j1 running",)},
@@ -291,7 +291,7 @@ UNWANTED = {
         jobs=(job(A, "j1", FAILED, attempt=2),),
         expected={"a": ("keep j1 renamed",), "b": ("hold j1 failed!",)},
     ),
-    "work that another spec took over is that spec's even where it has its own job": Row(
+    "work that another spec took over belongs to that spec even if the spec has a job of its own": Row(
         specs=(spec("b"),),
         jobs=(job(A, age=700), job(spec("b", "w0"), "j2")),
         expected={"a": ("keep j1 renamed",), "b": ("keep j1 running", "cancel j2 superseded")},
@@ -317,7 +317,7 @@ OTHER_WORK = {
     "with on_change finish the running job ends first": Row(
         specs=(FINISHING,), jobs=(job(OLD),), expected={"a": ("hold j1 waiting", "keep j1 running")}
     ),
-    "with on_change finish the new work is bought once the old has ended": Row(
+    "with on_change finish the new job is created once the old one has ended": Row(
         specs=(FINISHING,), jobs=(job(OLD, "j1", SUCCEEDED),), expected={"a": ("create changed 1",)}
     ),
     "with on_change finish both may run": Row(
@@ -347,7 +347,7 @@ OTHER_WORK = {
         jobs=(job(A), job(AGAIN, "j2")),
         expected={"a": ("keep j2 running", "keep j1 running")},
     ),
-    "going back to work that has succeeded buys nothing": Row(
+    "going back to work that has succeeded creates nothing": Row(
         jobs=(job(A, "j1", SUCCEEDED), job(spec("a", "w9"), "j2", SUCCEEDED)),
         expected={"a": ("keep j1 succeeded",)},
     ),
@@ -378,6 +378,26 @@ DUPLICATES = {
         jobs=(job(A, "j1", SUCCEEDED, failed_requests=2), job(A, "j2", SUCCEEDED, failed_requests=0)),
         expected={"a": ("keep j2 succeeded",)},
     ),
+    "of two successes the complete one stands": Row(
+        jobs=(
+            job(A, "j1", SUCCEEDED, succeeded_requests=8, total_requests=10, output_file="f"),
+            job(A, "j2", SUCCEEDED, total_requests=10, failed_requests=0),
+        ),
+        expected={"a": ("keep j2 succeeded",)},
+    ),
+    "a success that answers fewer requests than were submitted needs a person": Row(
+        jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=8, total_requests=10, output_file="f"),),
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
+    "a success without the file of its answers needs a person": Row(
+        jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=10, total_requests=10),),
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
+    "missing answers are no failed requests, whatever max_failed allows": Row(
+        specs=(spec("a", max_failed=1.0),),
+        jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=8, total_requests=10, output_file="f"),),
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
     "a twin that is stopping is no duplicate any more": Row(
         jobs=(job(A), job(A, "j2", STOPPING)), expected={"a": ("keep j1 running",)}
     ),
@@ -392,7 +412,7 @@ DUPLICATES = {
         memory=memory(*stopped("j2", "duplicate")),
         expected={"a": ("create retry 2",)},
     ),
-    "a cancelled duplicate whose twin is gone proves that the work was bought": Row(
+    "a cancelled duplicate whose twin is gone proves that a job for the work was created": Row(
         jobs=(job(A, "j2", CANCELLED),),
         memory=memory(*stopped("j2", "duplicate")),
         expected={"a": ("hold j2 record_gone!",)},
@@ -465,7 +485,7 @@ TWINS_OF_OLD_WORK = {
         jobs=(job(OLD, "j2", age=300), job(OLD, "j1", age=900)),
         expected={"a": ("hold j1 waiting", "keep j1 running", "cancel j2 duplicate")},
     ),
-    "twins of two old reruns are told apart": Row(
+    "twins of two old reruns are compared within each rerun": Row(
         specs=(spec("a", rerun="3"),),
         jobs=(job(A, "j1", age=900), job(AGAIN, "j2", age=800), job(A, "j3"), job(AGAIN, "j4", age=10)),
         expected={
@@ -487,7 +507,7 @@ TWINS_OF_OLD_WORK = {
         jobs=(job(OLD, "j1", age=900), job(OLD, "j2")),
         expected={"a": ("create changed 1", "cancel j1 superseded", "cancel j2 superseded")},
     ),
-    "of twins that nobody declares and that are kept the oldest stays": Row(
+    "of twins that are kept and have no spec the oldest stays": Row(
         specs=(),
         jobs=(job(KEEPING, "j1", age=900), job(KEEPING, "j2")),
         expected={"a": ("hold j1 kept", "cancel j2 duplicate")},
@@ -505,7 +525,7 @@ FORGOTTEN = {
         gone=("j1",),
         expected={"a": ("keep - record_gone",)},
     ),
-    "a job whose record is gone before it ended is not bought again": Row(
+    "a job whose record was deleted before it ended is not created again": Row(
         memory=memory(created(A, "j1")), gone=("j1",), expected={"a": ("hold - record_gone!",)}
     ),
     "a failure whose record is gone counts as an attempt": Row(
@@ -553,7 +573,7 @@ FORGOTTEN = {
         gone=("j1",),
         expected={"a": ("hold - failed!",)},
     ),
-    "a restored job whose record is gone is not bought a third time": Row(
+    "a restored job whose record is gone is not created a third time": Row(
         jobs=(job(A, "j1", CANCELLED),),
         memory=memory(created(A, "j1"), *stopped("j1", "suspended"), created(A, "j2")),
         gone=("j2",),
@@ -685,7 +705,7 @@ CANCELS = {
         memory=memory(created(A, "j2"), meant("j2", "duplicate")),
         expected={"a": ("hold j2 cancelled!",)},
     ),
-    "what comes back carries the attempt of what was stopped, whatever has become of those before it": Row(
+    "a restored job carries the attempt of the job that was stopped, even if earlier attempts are gone": Row(
         specs=(TWICE,),
         jobs=(job(TWICE, "j2", CANCELLED, attempt=2),),
         memory=memory(*stopped("j2", "removed")),
@@ -746,7 +766,7 @@ CANCELS = {
         memory=memory(*stopped("j2", "suspended")),
         expected={"a": ("create restored 2",)},
     ),
-    "a retry that we suspended does not come back where no attempt is left": Row(
+    "a retry that we suspended does not come back if no attempt is left": Row(
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
         memory=memory(*stopped("j2", "suspended")),
         expected={"a": ("hold j2 failed!",)},
@@ -754,7 +774,7 @@ CANCELS = {
 }
 
 FAILURES = {
-    "a failure is told once its one attempt is used": Row(
+    "a failure is reported once its one attempt is used": Row(
         jobs=(job(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
     ),
     "a failure is retried while attempts are left": Row(
@@ -795,7 +815,7 @@ FAILURES = {
         gone=("j0",),
         expected={"a": ("hold j1 failed!",)},
     ),
-    "what was deleted before anybody saw it end counts beside the attempts of another runner": Row(
+    "a job that was deleted before a run saw its end counts beside the attempts of another runner": Row(
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j2", FAILED), job(A, "j3", FAILED, attempt=2)),
         memory=memory(created(A, "j1")),
@@ -882,8 +902,10 @@ FAILURES = {
         jobs=(job(A, "j1", SUCCEEDED, failed_requests=1),),
         expected={"a": ("keep j1 succeeded",)},
     ),
-    "nothing was ever bought": Row(expected={"a": ("create new 1",)}),
-    "work of unknown size can be bought": Row(specs=(hidden(),), expected={"a": ("create new 1",)}),
+    "a spec without any job gets its first": Row(expected={"a": ("create new 1",)}),
+    "a job for work of unknown size can be created": Row(
+        specs=(hidden(),), expected={"a": ("create new 1",)}
+    ),
     "another project's jobs are none of ours": Row(
         jobs=(job(A, project="other"), job(OLD, "j2", project="other")), expected={"a": ("create new 1",)}
     ),
@@ -912,7 +934,7 @@ ADOPTED = {
     "an adopted failure counts as the first attempt": Row(
         specs=(adopting(TWICE),), jobs=(untagged(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
     ),
-    "an adopted failure is told once no attempt is left": Row(
+    "an adopted failure is reported once no attempt is left": Row(
         specs=(OF_A,), jobs=(untagged(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
     ),
     "an adopted job that a person stopped stays stopped, whatever came after it": Row(
@@ -945,7 +967,7 @@ ADOPTED = {
         jobs=(untagged(OLD),),
         expected={"a": ("hold j1 waiting", "keep j1 running")},
     ),
-    "changed work is bought once the adopted job has ended": Row(
+    "changed work gets a job once the adopted job has ended": Row(
         specs=(adopting(A, work=OLD),),
         jobs=(untagged(OLD, "j1", SUCCEEDED),),
         expected={"a": ("create changed 1",)},
@@ -953,7 +975,7 @@ ADOPTED = {
     "a rerun waits for the adopted job": Row(
         specs=(adopting(AGAIN),), jobs=(BY_HAND,), expected={"a": ("hold j1 waiting", "keep j1 running")}
     ),
-    "a rerun is bought once the adopted job has ended": Row(
+    "a rerun is created once the adopted job has ended": Row(
         specs=(adopting(AGAIN),), jobs=(untagged(A, "j1", SUCCEEDED),), expected={"a": ("create rerun 1",)}
     ),
     "a suspended spec does not stop the job that it adopts": Row(
@@ -975,10 +997,10 @@ ADOPTED = {
         expected={"a": ("hold j1 cancelled!",), "b": ("create new 1",)},
     ),
     "an adopted job whose spec is gone does not exist": Row(specs=(), jobs=(BY_HAND,), expected={}),
-    "an adopted job that is not there buys nothing": Row(
+    "an adopted job that does not exist creates nothing": Row(
         specs=(OF_A,), expected={"a": ("hold - not_adopted!",)}
     ),
-    "an adopted job of another project buys nothing": Row(
+    "an adopted job of another project creates nothing": Row(
         specs=(OF_A,), jobs=(job(A, project="other"),), expected={"a": ("hold - not_adopted!",)}
     ),
     "a job of ours that did other work is not adopted": Row(
@@ -1176,7 +1198,7 @@ def test_a_file_that_is_no_longer_an_input_is_a_change_of_the_inputs() -> None:
     assert create_of(A, jobs=(job(both),)).changes == (Change("inputs", "20 requests", "10 requests"),)
 
 
-def test_a_change_from_what_nobody_could_count_says_so() -> None:
+def test_a_change_from_an_unknown_number_of_requests_says_so() -> None:
     assert create_of(A, jobs=(job(hidden()),)).changes == (
         Change("inputs", "unknown", "10 requests: data/w1.jsonl changed"),
     )

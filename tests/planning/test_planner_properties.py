@@ -1,4 +1,4 @@
-"""What holds of every plan, whatever is declared, there and remembered."""
+"""Properties of every plan, for any specs, jobs and ledger."""
 
 from __future__ import annotations
 
@@ -154,14 +154,14 @@ def test_a_selection_decides_what_the_whole_plan_decides_and_removes_nothing(
 
 
 def _owners(world: World) -> Iterator[set[str]]:
-    """The names that each of our jobs may belong to: those that want its work, or else the one that it carries."""
+    """For each of our jobs the names that it may belong to: those that declare its work, else the name in its tags."""
     for it in world.observed.owned:
         wanting = {spec.name for spec in world.specs if it.tags.run_key in spec.run_keys}
         yield wanting or {it.tags.name}
 
 
 def _settled(world: World) -> World:
-    """The world after another apply where specs share work: the old work of one goes once the job of all is there."""
+    """The world after another apply, if specs share work: old jobs are cancelled only once the shared job exists."""
     shares = len({it.run_key for it in world.specs}) < len(world.specs)
     return after(world, world.plan()) if shares else world
 

@@ -1,4 +1,4 @@
-"""What fits into the workspace."""
+"""The workspace's limits: which creates fit, and which are held."""
 
 from __future__ import annotations
 

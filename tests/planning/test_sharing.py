@@ -103,7 +103,7 @@ TABLE = {
     "each judges the failed requests by its own limit": Row(
         world=World(
             specs=(A, spec("b", max_failed=0.5)),
-            jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=9, failed_requests=1),),
+            jobs=(job(A, "j1", SUCCEEDED, total_requests=10, failed_requests=1),),
         ),
         expected={"a": ("keep j1 succeeded!",), "b": ("keep j1 same_work",)},
     ),

@@ -1,4 +1,4 @@
-"""How far names are from their end, how often to look, and what later rounds may buy."""
+"""How far names are from their end, how often `wait` looks, and what later rounds may create."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ LATER: dict[str, tuple[Plan, Plan, bool]] = {
     "what found no room": (HELD, FIRST, True),
     "what never finds room": (plan(decision("a", Hold(reason=Reason.QUOTA, attention=True))), FIRST, False),
     "what waited for another job": (plan(decision("a", Hold(reason=Reason.WAITING))), FIRST, False),
-    "what somebody deleted meanwhile": (
+    "what was deleted meanwhile": (
         plan(decision("a", Keep(job=None, reason=Reason.SUCCEEDED))),
         FIRST,
         False,
@@ -201,7 +201,7 @@ WAITS = plan(decision("a", Hold(reason=Reason.WAITING)))
 
 
 @pytest.mark.parametrize(("shown", "allowed"), [(FIRST, True), (HELD, True), (WAITS, False)])
-def test_what_another_runner_left_no_room_for_is_created_later_only_where_it_was_agreed_to(
+def test_a_create_that_found_no_room_is_made_later_only_if_it_was_agreed_to(
     shown: Plan, allowed: bool
 ) -> None:
     assert approval_of(shown, done=HELD).restrict(FIRST).pending is allowed

@@ -1,4 +1,4 @@
-"""Plan files: what was saved is what is loaded, or nothing is."""
+"""Plan files: loading returns exactly the plan that was saved, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a saved plan still holds when it is applied."""
+"""Which parts of a saved plan are still valid when it is applied."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_plan_that_wants_nothing_holds_for_ever() -> None:
 
 
 @given(worlds())
-def test_a_plan_holds_whole_while_the_world_stands_still(it: World) -> None:
+def test_a_plan_holds_completely_if_nothing_has_changed(it: World) -> None:
     left = applied(it, it)
     assert whole(left)
     assert left.plan == it.plan()
@@ -156,7 +156,7 @@ def test_a_job_that_runs_on_beside_the_plan_does_not_make_it_stale() -> None:
 
 
 @pytest.mark.parametrize(("phase", "word"), [(ACTIVE, "running"), (SUCCEEDED, "succeeded")])
-def test_work_that_somebody_created_meanwhile_is_skipped(phase: Phase, word: str) -> None:
+def test_work_that_another_runner_created_meanwhile_is_skipped(phase: Phase, word: str) -> None:
     left = applied(world(), world(job(A, "j1", phase)))
     assert left.satisfied == (f"create a: already submitted, {word}",)
     assert not left.plan.pending
@@ -272,7 +272,7 @@ def test_everything_that_no_longer_holds_is_reported_at_once() -> None:
 # What only the fresh plan holds.
 
 
-def test_an_action_that_nobody_read_is_listed_and_left_alone() -> None:
+def test_an_action_that_is_not_in_the_saved_plan_is_listed_and_not_executed() -> None:
     b, gone = spec("b", "w2"), job(spec("gone", "w9"), "j9")
     before, now = world(gone, specs=(A, spec("gone", "w9"))), world(gone, specs=(A, b))
     left = applied(before, now)
@@ -290,7 +290,7 @@ def test_a_cancel_of_another_job_of_the_same_name_is_not_the_one_that_was_read()
 # Targets.
 
 
-def test_a_plan_may_be_applied_where_it_was_made_for() -> None:
+def test_a_plan_may_be_applied_to_its_own_target() -> None:
     check_target(saved(world()), TARGET)
 
 
@@ -308,7 +308,7 @@ def test_a_plan_for_another_target_is_refused(other: Target) -> None:
     assert caught.value.exit_code is ExitCode.STALE
 
 
-def test_a_plan_to_create_first_does_not_hold_where_there_is_room_for_one_alone() -> None:
+def test_a_plan_to_create_first_does_not_hold_if_there_is_room_for_one_alone() -> None:
     new = spec("a", inputs=(file_of("other", requests=700),))
     before = world(job(A), specs=(new,))
     fresh = before.plan()

@@ -32,8 +32,11 @@ def job_for(stage: Stage) -> None:
     ]
     stage.write("specs/tickets.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     stage.passages("specs/texts.jsonl", 5)
-    for name, endpoint in (("tickets", "chat/completions"), ("texts", "embeddings")):
-        fields = f"endpoint: /v1/{endpoint}\nmodel: m\ninput_files: [{name}.jsonl]\n"
+    for name, endpoint, model in (
+        ("tickets", "chat/completions", "mistral-small-latest"),
+        ("texts", "embeddings", "mistral-embed"),
+    ):
+        fields = f"endpoint: /v1/{endpoint}\nmodel: {model}\ninput_files: [{name}.jsonl]\n"
         stage.write(f"specs/{name}.yaml", f"name: {name}\n{fields}")
     assert stage.run("apply", "--yes", "--sandbox").code == 0
     stage.advance(60)
@@ -46,11 +49,10 @@ def pulled(stage: Stage) -> None:
 
 
 def declared(stage: Stage) -> None:
-    """One job that is not bought yet."""
+    """One spec whose job is not created yet."""
     stage.passages("specs/texts.jsonl", 5)
-    stage.write(
-        "specs/texts.yaml", "name: texts\nendpoint: /v1/embeddings\nmodel: m\ninput_files: [texts.jsonl]\n"
-    )
+    fields = "endpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [texts.jsonl]\n"
+    stage.write("specs/texts.yaml", f"name: texts\n{fields}")
 
 
 DATA: dict[str, tuple[Callable[[Stage], None], str]] = {
@@ -68,7 +70,7 @@ def test_every_section_with_commands_is_known() -> None:
     assert [each.split("\n")[0] for each in sections if "```console" in each] == list(DATA)
 
 
-@pytest.mark.needs_ledger("without a ledger telling begins anew with every run")
+@pytest.mark.needs_ledger("every run reports the same ends again")
 @pytest.mark.skipif(sys.platform == "win32", reason="the recipes use ls and sh")
 @pytest.mark.parametrize("title", DATA)
 def test_a_recipe_does_what_it_says(

@@ -1,4 +1,4 @@
-"""Markdown of whatever a plan may hold: below what a comment takes, and no markup but ours."""
+"""Markdown of any plan: it fits into a comment, and text from outside adds no markup."""
 
 from __future__ import annotations
 

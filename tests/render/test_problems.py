@@ -85,7 +85,7 @@ def test_nothing_from_outside_reaches_the_terminal_raw() -> None:
         ("a\x1b\x07: x", 6, "a: x", 3),
     ],
 )
-def test_the_caret_stands_under_its_character(line: str, column: int, shown: str, caret: int | None) -> None:
+def test_the_caret_is_under_its_character(line: str, column: int, shown: str, caret: int | None) -> None:
     assert excerpt(line, column) == (shown, caret)
 
 

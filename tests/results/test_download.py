@@ -1,4 +1,4 @@
-"""One file: streamed, continued, restarted, whole or not there."""
+"""The download of one file: it is streamed, continued and restarted, and a partial file is never visible."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Server(httpx.BaseTransport):
     gone: bool = False
     wrong_part: bool = False
     asked: list[str] = field(default_factory=list)
-    """What was asked for of the content: the Range header."""
+    """The `Range` headers of the requests for content."""
     sent: int = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -178,7 +178,7 @@ def test_a_file_that_ends_too_early_is_not_whole(place: Path) -> None:
     assert not place.exists()
 
 
-def test_a_size_that_nobody_knows_is_no_reason_to_refuse(place: Path) -> None:
+def test_an_unknown_size_is_no_reason_to_refuse(place: Path) -> None:
     check(place, bring(Server(size=None, declares=False), place))
 
 

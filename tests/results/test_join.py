@@ -1,15 +1,17 @@
-"""Answers joined with what was asked."""
+"""`join` writes one line a request: the request and its answer."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -67,11 +69,20 @@ KINDS = (
     (answer("a", status=70_000), "error"),
     (error("a"), "error"),
     (answer("a", error="sunk"), "error"),
-    (answer("a", error={"code": 1}, status=500), "error"),
+    (answer("a", error={"code": 1}, status=500), "http_500"),
+    (answer("a", error=""), "ok"),
+    (answer("a", error={}), "ok"),
+    (answer("a", error=False), "ok"),
     ('{"custom_id": "a"}', "no_answer"),
     ('{"custom_id": "a", "response": null, "error": null}', "no_answer"),
     ('{"custom_id": "a", "response": "hello", "error": null}', "no_answer"),
     ('{"custom_id": "a", "response": {"status_code": "200"}}', "no_answer"),
+    ('{"custom_id": "a", "response": {"status_code": "200", "body": 1}}', "ok"),
+    ('{"custom_id": "a", "response": {"status_code": 200.0, "body": 1}}', "ok"),
+    ('{"custom_id": "a", "response": {"status_code": "503", "body": 1}}', "http_503"),
+    ('{"custom_id": "a", "response": {"status_code": 200, "body": null}}', "no_answer"),
+    ('{"custom_id": "a", "response": {"status_code": 0, "body": {}}}', "no_answer"),
+    ('{"custom_id": "a", "response": {"status_code": 422, "message": "too long"}}', "http_422"),
     ('{"custom_id": "a", "response": {"body": 7}}', "ok"),
 )
 
@@ -92,16 +103,21 @@ def test_what_a_line_of_the_output_amounts_to(tmp_path: Path, line: str, kind: s
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        (answer("a"), "error"),
+        (answer("a", status=None), "error"),
         (answer("a", status=422), "http_422"),
+        ('{"custom_id": "a", "response": {"status_code": 429, "body": null}, "error": "slow"}', "http_429"),
         (error("a"), "error"),
         ('{"custom_id": "a", "message": "an unknown shape"}', "no_answer"),
     ],
 )
-def test_a_line_of_the_error_file_has_failed_whatever_it_says(tmp_path: Path, line: str, kind: str) -> None:
+def test_a_line_of_the_error_file_has_failed_unless_it_is_an_answer(
+    tmp_path: Path, line: str, kind: str
+) -> None:
     counts, rows = joined(tmp_path, errors=line, inputs=[asked("a")])
     assert (counts.ok, counts.failures) == (0, {kind: 1})
     assert not rows[0]["ok"]
+    (again,) = joined(tmp_path, errors=answer("a"), inputs=[asked("a")])[1]
+    assert again["ok"]
 
 
 HOSTILE = (
@@ -111,46 +127,113 @@ HOSTILE = (
     b"7",
     b"null",
     b"{}",
-    b'{"custom_id": 7}',
     b'{"custom_id": null, "response": {}}',
     b'{"custom_id": "\xff", "response": {}}',
-    b'{"custom_id": "a", "response": {"status_code": 200, "body": "\xff"}}',
-    b'{"custom_id": "a", "response": {"status_code": 200, "body": NaN}}',
-    b"\xef\xbb\xbf" + answer("a").encode(),
+    b'{"custom_id": "\\ud83d", "response": {}}',
+    b'{"response": {"custom_id": "a", "body": NaN}}',
     b"[" * 5000,
-    b'{"custom_id": "a", "response": ' + b"[" * 5000,
     b"\x00",
     b'{"custom_id": "a", "response": {"body": "' + b"x" * 11_000 + b'"}}',
 )
 
 
 @pytest.mark.parametrize("line", HOSTILE)
-def test_a_line_that_cannot_be_used_is_counted_and_ends_nothing(tmp_path: Path, line: bytes) -> None:
+def test_a_line_of_which_nobody_knows_the_request_is_counted_and_ends_nothing(
+    tmp_path: Path, line: bytes
+) -> None:
     output = line + b"\n" + answer("b").encode() + b"\n"
     counts, rows = joined(tmp_path, output=output, inputs=[asked("a", "b")])
     assert (counts.malformed, counts.ok, counts.missing) == (1, 1, 1)
     assert [row["ok"] for row in rows] == [False, True]
 
 
-def test_a_torn_last_line_is_counted(tmp_path: Path) -> None:
-    counts, _ = joined(tmp_path, output=f"{answer('a')}\n{answer('b')[:40]}", inputs=[asked("a", "b")])
-    assert (counts.ok, counts.malformed, counts.missing) == (1, 1, 1)
+BODY = b'{"id": "x", "custom_id": "a", "response": {"status_code": 200, "body": %b}, "error": null}'
+UNSTRICT = {
+    "half a surrogate pair": BODY % b'"cut \\ud83d"',
+    "NaN": BODY % b"NaN",
+    "infinity": BODY % b"Infinity",
+    "minus infinity": BODY % b"[-Infinity]",
+    "a raw control character": BODY % b'"a\x01b"',
+    "a raw tab": BODY % b'"a\tb"',
+    "a bad byte": BODY % b'"\xff"',
+    "nesting 1,500 deep": BODY % (b"[" * 1500 + b"]" * 1500),
+    "nesting that does not end": b'{"custom_id": "a", "response": {"body": ' + b"[" * 5000,
+    "a custom_id as a number": BODY.replace(b'"a"', b"1", 1) % b"{}",
+    "a custom_id after the answer": b'{"response": {"body": NaN, "custom_id": "b"}, "custom_id": "a"}',
+    "a line that is cut": BODY[:60],
+    "a comma too many": BODY[:-1] % b"{}" + b",}",
+}
+
+
+@pytest.mark.parametrize("where", ["output", "errors"])
+@pytest.mark.parametrize("line", UNSTRICT.values(), ids=UNSTRICT.keys())
+def test_an_answer_that_is_not_strict_json_is_kept_as_text_under_its_custom_id(
+    tmp_path: Path, line: bytes, where: str
+) -> None:
+    name = "1" if b'"custom_id": 1' in line else "a"
+    lines = line + b"\n" + answer("b").encode() + b"\n"
+    files: dict[str, Any] = {where: lines}
+    counts, rows = joined(tmp_path, **files, inputs=[asked(name, "b")])
+    assert (counts.failures, counts.ok, counts.missing, counts.malformed) == ({"unreadable": 1}, 1, 0, 0)
+    assert rows[0]["error"]["kind"] == "unreadable"
+    assert rows[0]["error"]["detail"] == line.decode(errors="backslashreplace")
+    assert list(counts.reasons) == ["unreadable: the line is not strict JSON"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_answer(tmp_path: Path) -> None:
+    counts, _ = joined(tmp_path, output=b"\xef\xbb\xbf" + answer("a").encode(), inputs=[asked("a")])
+    assert (counts.ok, counts.malformed) == (1, 0)
+
+
+def test_errors_without_a_custom_id_are_counted_as_such(tmp_path: Path) -> None:
+    lines = [
+        '{"custom_id": null, "response": null, "error": "too long"}',
+        '{"error": {"message": "x"}}',
+        error("a"),
+    ]
+    counts, _ = joined(tmp_path, errors=text(lines), inputs=[asked("a", "b", "c")])
+    assert (counts.unnamed, counts.malformed, counts.failures, counts.missing) == (2, 0, {"error": 1}, 2)
+
+
+@pytest.mark.parametrize("files", list(product(["output", "errors"], repeat=2)))
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_lines_for_a_request_an_answer_beats_an_error_wherever_they_are(
+    tmp_path: Path, files: tuple[str, str], *, turned: bool
+) -> None:
+    parts: dict[str, list[str]] = {"output": [], "errors": []}
+    pair = [(files[0], answer("a", tokens=5)), (files[1], answer("a", status=500))]
+    for file, line in reversed(pair) if turned else pair:
+        parts[file].append(line)
+    written: dict[str, Any] = {name: text(lines) for name, lines in parts.items() if lines}
+    counts, rows = joined(tmp_path, **written, inputs=[asked("a")])
+    assert (counts.ok, counts.failures, counts.repeated) == (1, {}, 1)
+    assert rows[0]["ok"]
+    assert counts.usage.total == 6
+
+
+def test_the_reasons_of_failures_are_counted_by_their_message(tmp_path: Path) -> None:
+    lines = [
+        *(
+            json.dumps({"custom_id": str(n), "response": {"status_code": 422, "message": "too long"}})
+            for n in range(3)
+        ),
+        *(json.dumps({"custom_id": str(n), "error": "rate limited"}) for n in (3, 4)),
+        json.dumps({"custom_id": "5", "response": {"status_code": 503, "body": {"detail": "busy"}}}),
+        '{"custom_id": "6"}',
+    ]
+    counts, rows = joined(tmp_path, errors=text(lines), inputs=[asked(*map(str, range(8)))])
+    assert counts.reasons == {
+        "http_422: too long": 3,
+        "error: rate limited": 2,
+        "http_503: busy": 1,
+        "no_answer: neither an answer nor an error": 1,
+    }
+    assert rows[0]["error"]["detail"] == "too long"
 
 
 def test_empty_lines_and_a_missing_last_line_feed_are_nothing(tmp_path: Path) -> None:
     counts, _ = joined(tmp_path, output=f"\n{answer('a')}\r\n\n  \n{answer('b')}", inputs=[asked("a", "b")])
     assert (counts.ok, counts.malformed) == (2, 0)
-
-
-def test_of_two_lines_for_a_request_the_first_counts_and_answers_come_before_errors(tmp_path: Path) -> None:
-    counts, rows = joined(
-        tmp_path,
-        output=text([answer("a", tokens=5), answer("a", status=500)]),
-        errors=text([error("a")]),
-        inputs=[asked("a")],
-    )
-    assert (counts.ok, counts.failures, counts.repeated) == (1, {}, 2)
-    assert rows[0]["ok"]
 
 
 def test_a_line_of_no_request_is_counted_and_left_out(tmp_path: Path) -> None:
@@ -175,9 +258,12 @@ def test_tokens_are_summed_over_the_answers_that_say_them(tmp_path: Path) -> Non
         answer("f", response={"body": {"usage": "many"}}),
         answer("g", response={"body": [1]}),
         answer("h", tokens=99, status=500),
+        answer("i", response={"body": {"usage": {"prompt_tokens": 4, "completion_tokens": None}}}),
+        answer("j", response={"body": {"usage": None}}),
     ]
     usage = joined(tmp_path, output=text(lines))[0].usage
-    assert (usage.prompt, usage.completion, usage.total, usage.answers) == (33, 2, 35, 3)
+    assert (usage.prompt, usage.completion, usage.total, usage.answers) == (37, 2, 39, 4)
+    assert usage.incomplete == 3
 
 
 def test_bodies_are_passed_on_as_they_are(tmp_path: Path) -> None:
@@ -216,7 +302,7 @@ def test_the_join_is_what_a_dictionary_would_make_of_it(
     random.Random(seed).shuffle(lines)
     first: dict[str, str] = {}
     for each, kind in lines:
-        first.setdefault(each, kind)
+        first[each] = "ok" if "ok" in (kind, first.get(each)) else first.get(each, kind)
     with tempfile.TemporaryDirectory() as folder:
         counts, rows = joined(
             Path(folder), output=text(MAKE[kind](each) for each, kind in lines), inputs=[asked(*questions)]
@@ -267,7 +353,7 @@ def test_a_join_that_is_stopped_leaves_no_results(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["output.jsonl"]
 
 
-def test_a_status_is_named_only_where_it_is_one() -> None:
+def test_a_status_is_named_only_if_it_is_one() -> None:
     line = answer("a", status=-5).encode()
     assert answers.understood(line, failed=True)[1] == answers.ERROR
 
@@ -285,6 +371,7 @@ LINES: dict[str, Callable[[str], str]] = {
     "no answer": lambda name: json.dumps({"custom_id": name, "response": "hello"}),
     "strange": lambda name: answer(name, response={"body": [{"usage": 7}]}),
     "torn": lambda name: answer(name)[:20],
+    "not a number": lambda name: answer(name, more=math.nan),
     "empty": lambda _: " ",
 }
 lines = st.tuples(st.sampled_from(NAMES), st.sampled_from(sorted(LINES))).map(
@@ -296,6 +383,7 @@ def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str])
     """Join with everything in memory and no thought for time."""
     said: dict[str, tuple[str, bytes]] = {}
     count = Joined(requests=len(inputs), usage=Usage())
+    worth = {answers.OK: 2, answers.UNREADABLE: 1}
     for line, failed in [*((each, False) for each in output), *((each, True) for each in errors)]:
         try:
             name, kind, reported, body = answers.understood(line.encode(), failed=failed)
@@ -304,7 +392,8 @@ def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str])
             continue
         if name in said:
             count.repeated += 1
-            continue
+            if worth.get(kind, 0) <= worth.get(said[name][0], 0):
+                continue
         said[name] = kind, reported
         if kind == answers.OK:
             count.usage.add(body)
@@ -313,6 +402,9 @@ def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str])
     count.missing, count.first_missing = len(missing), missing[:MAX_LISTED_MISSING]
     kinds = [said[name][0] for name in dict.fromkeys(inputs) if name in said]
     count.ok = kinds.count(answers.OK)
+    for name in inputs:
+        if name in said and said[name][0] != answers.OK:
+            count.reasons[answers.reason(*said[name])] += 1
     count.failures = {kind: kinds.count(kind) for kind in sorted(set(kinds)) if kind != answers.OK}
     return count, b"".join(said[name][1] if name in said else answers.missing(name) for name in inputs)
 

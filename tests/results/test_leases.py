@@ -1,4 +1,4 @@
-"""Claims: one runner has a folder to itself, and of one that is gone the next takes over."""
+"""Claims: one runner at a time uses a folder, and the next runner takes over the folder of one that is gone."""
 
 from __future__ import annotations
 

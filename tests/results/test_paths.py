@@ -89,7 +89,7 @@ def test_files_that_are_replaced_obey_the_mask(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_scheme_that_nobody_knows_is_refused_with_a_hint(tmp_path: Path) -> None:
+def test_an_unknown_scheme_is_refused_with_a_hint(tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     with pytest.raises(ReconcilerError, match="cannot be opened") as refused:
         store_at("carrier-pigeon://loft", start=tmp_path, staging=tmp_path)

@@ -1,4 +1,4 @@
-"""One run from looking to settling, on the fake API."""
+"""One run from reading the workspace to settling its creates, on the fake API."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_run_creates_and_the_next_has_nothing_to_do() -> None:
 @pytest.mark.parametrize(
     "fate", [ANSWERED, lost_after(), lost_after(after=20), lost_after(listed_after=20), busy(3)]
 )
-def test_whatever_becomes_of_the_answer_one_job_is_made(fate: Fate) -> None:
+def test_for_every_fate_of_the_answer_one_job_is_made(fate: Fate) -> None:
     api = Api(Stage())
     api.fates = [fate]
     (outcome,) = applied(api, A)
@@ -167,7 +167,7 @@ def test_a_run_does_not_wait_for_the_list_for_ever() -> None:
     assert "jobs.not_listed_yet" in api.stage.log.names
 
 
-def test_a_lost_create_holds_the_next_run_until_the_time_that_was_told() -> None:
+def test_a_lost_create_holds_the_next_run_until_the_reported_time() -> None:
     api = Api(Stage())
     api.fates = [lost_before(), lost_before()]
     assert len(applied(api, A)) == 1
@@ -195,7 +195,7 @@ def test_a_run_that_died_before_its_create_showed_is_waited_for() -> None:
 
 @pytest.mark.parametrize("age", [0, 59])
 def test_a_job_that_neither_list_nor_get_shows_yet_is_waited_for(age: float) -> None:
-    """Its record may lag as the list does: nobody is told that it was deleted, nor to change `rerun`."""
+    """Its record may lag as the list does: no message says that it was deleted, or suggests to change `rerun`."""
     api, asked = Api(Stage()), Asked()
     api.stage.ledger.append(created(A, "late", at=NOW - age))
     planned, outcomes = applied_with(api, A, asked=asked)

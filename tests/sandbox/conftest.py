@@ -25,12 +25,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def client_for(store: Store, clock: Clock) -> Iterator[Callable[..., httpx.Client]]:
-    """Make clients of one sandbox: each with its key and its speed."""
+    """Make clients of one sandbox: each with its key, its speed and its leniency."""
     clients: list[httpx.Client] = []
     ids = Ids()
 
-    def make(key: str = "a-key", speed: float = 1.0) -> httpx.Client:
-        app = make_app(store, now=clock, speed=speed, ids=ids)
+    def make(key: str = "a-key", speed: float = 1.0, *, lenient: bool = False) -> httpx.Client:
+        app = make_app(store, now=clock, speed=speed, ids=ids, lenient=lenient)
         transport = Conforming(httpx.WSGITransport(app))
         headers = {"Authorization": f"Bearer {key}"}
         clients.append(httpx.Client(transport=transport, base_url="http://sandbox", headers=headers))

@@ -49,7 +49,7 @@ def test_no_answer_looks_real(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", answers.ENDPOINTS)
-def test_usage_is_reported_where_the_real_one_reports_it(endpoint: str) -> None:
+def test_usage_is_reported_for_the_endpoints_that_report_it_in_the_real_api(endpoint: str) -> None:
     body = line(endpoint, {"input": "text"})["response"]["body"]
 
     if endpoint == "/v1/ocr":
@@ -81,7 +81,7 @@ def test_a_list_of_inputs_gets_a_result_each(endpoint: str, body: dict[str, Any]
 def test_a_line_is_named_like_the_real_ones() -> None:
     prefix, job, position, unique = line("/v1/ocr", {}, position=17)["id"].split("-", 3)
 
-    assert (prefix, job, position) == ("batch", JOB[:8], "17")
+    assert (prefix, job, position) == ("batch", JOB[:8], "18")
     assert str(UUID(unique)) == unique
 
 

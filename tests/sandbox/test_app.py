@@ -1,4 +1,4 @@
-"""Who may call, what is no call, and what happens to bugs."""
+"""Keys, unknown calls, and the answer to an internal error."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.contents import CHUNK_BYTES
 from reconciler.sandbox.store import Store
 
-from .support import NOBODY, START, Api, Clock, jsonl, problems, requests
+from .support import CHAT, NOBODY, START, Api, Clock, jsonl, problems, requests
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -56,7 +56,7 @@ def test_a_file_of_any_size_comes_back(api: Api, size: int) -> None:
 
 
 def test_lines_that_lie_across_pieces_are_read_whole(api: Api, clock: Clock) -> None:
-    line = {"custom_id": "long", "body": {"text": "x" * (2 * CHUNK_BYTES)}}
+    line = {"custom_id": "long", "body": {**CHAT, "text": "x" * (2 * CHUNK_BYTES)}}
     job = api.created(input_files=[api.uploaded(jsonl(*requests(3), line, *requests(3)))])
     clock.advance(60)
 
@@ -82,7 +82,7 @@ def test_a_file_name_may_hold_any_letters(api: Api) -> None:
     assert api.upload(b"{}", "fragen-größe-日本.jsonl").json()["filename"] == "fragen-größe-日本.jsonl"
 
 
-def test_an_upload_expires_when_it_was_told_to(api: Api, clock: Clock) -> None:
+def test_an_upload_expires_at_its_time(api: Api, clock: Clock) -> None:
     uploaded = api.upload(jsonl(*requests(1)), expiry=2, visibility="user").json()
 
     assert (uploaded["expires_at"], uploaded["visibility"]) == (int(START) + 7200, "user")

@@ -55,12 +55,12 @@ def test_pages_put_together_are_the_list(api: Api) -> None:
 
 
 def test_model_and_agent_narrow(api: Api) -> None:
-    small = api.created(model="small")
+    small = api.created(model="mistral-small-latest")
     agent = api.created(model=None, agent_id="ag:1")
 
-    assert api.listed({"model": "small"}) == [small]
+    assert api.listed({"model": "mistral-small-latest"}) == [small]
     assert api.listed({"agent_id": "ag:1"}) == [agent]
-    assert api.listed({"model": "small", "agent_id": "ag:1"}) == []
+    assert api.listed({"model": "mistral-small-latest", "agent_id": "ag:1"}) == []
 
 
 def test_several_statuses_narrow_to_any_of_them(api: Api, clock: Clock) -> None:

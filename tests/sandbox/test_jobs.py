@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import httpx
 import pytest
 
-from reconciler.sandbox import answers
-
-from .support import NOBODY, START, Api, Clock, jsonl, requests
+from .support import CHAT, NOBODY, START, Api, Clock, jsonl, requests
 
 
 def test_a_new_job_is_what_was_asked_for_and_counts_nothing_yet(api: Api) -> None:
@@ -39,7 +38,7 @@ def test_a_new_job_is_what_was_asked_for_and_counts_nothing_yet(api: Api) -> Non
     assert api.job(created["id"]) == created
 
 
-def test_a_job_goes_its_way_while_nobody_looks(api: Api, clock: Clock) -> None:
+def test_a_job_goes_on_without_requests(api: Api, clock: Clock) -> None:
     job = api.created(100)
 
     clock.advance(2.01)
@@ -61,7 +60,7 @@ def test_a_job_goes_its_way_while_nobody_looks(api: Api, clock: Clock) -> None:
 
 def test_every_request_has_one_line_in_one_of_the_two_files(api: Api, clock: Clock) -> None:
     ids = ["a", "b!fail", "c", "d!fail", "e!fail", None]
-    job = api.created(requests=[{"custom_id": custom_id, "body": {}} for custom_id in ids])
+    job = api.created(requests=[{"custom_id": custom_id, "body": CHAT} for custom_id in ids])
     clock.advance(60)
     ended = api.job(job)
 
@@ -70,20 +69,8 @@ def test_every_request_has_one_line_in_one_of_the_two_files(api: Api, clock: Clo
     assert {line["custom_id"] for line in answered} == {"a", "c", None}
     assert {line["custom_id"] for line in failed} == {"b!fail", "d!fail", "e!fail"}
     assert all(line["response"]["status_code"] == 200 and line["error"] is None for line in answered)
-    assert all(line["error"] or line["response"]["status_code"] == 400 for line in failed)
+    assert all(line["error"] or line["response"]["status_code"] >= 400 for line in failed)
     assert (ended["succeeded_requests"], ended["failed_requests"]) == (3, 3)
-
-
-def test_a_failed_request_is_reported_in_either_of_the_two_ways(api: Api, clock: Clock) -> None:
-    job = api.created(requests=[{"custom_id": f"{n}!fail", "body": {}} for n in range(2)])
-    clock.advance(60)
-
-    by_id = {line["custom_id"]: line for line in api.lines(api.job(job)["error_file"])}
-
-    assert by_id["0!fail"]["error"] is None
-    assert by_id["0!fail"]["response"]["status_code"] == 400
-    assert by_id["1!fail"]["response"] is None
-    assert by_id["1!fail"]["error"]["message"] == answers.ASKED_TO_FAIL
 
 
 def test_results_do_not_come_in_the_order_of_the_requests(api: Api, clock: Clock) -> None:
@@ -117,7 +104,8 @@ def test_inline_reading_gives_the_lines_of_both_files_once_the_job_has_ended(api
 
 def test_an_uploaded_file_is_worked_through(api: Api, clock: Clock) -> None:
     first = api.uploaded(jsonl(*requests(2)))
-    second = api.uploaded(b'{"custom_id":"last","body":{"model":"its-own"}}\r\n\r\n')
+    body = json.dumps({**CHAT, "model": "mistral-small-2603"})
+    second = api.uploaded(f'{{"custom_id":"last","body":{body}}}\r\n\r\n'.encode())
     job = api.created(input_files=[first, second], model=None)
     clock.advance(60)
     ended = api.job(job)
@@ -127,7 +115,7 @@ def test_an_uploaded_file_is_worked_through(api: Api, clock: Clock) -> None:
     models = {
         line["custom_id"]: line["response"]["body"]["model"] for line in api.lines(ended["output_file"])
     }
-    assert models == {"0": "sandbox", "1": "sandbox", "last": "its-own"}
+    assert models == {"0": "sandbox", "1": "sandbox", "last": "mistral-small-2603"}
 
 
 def test_a_job_outlives_the_file_it_was_made_from(api: Api, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What a create call must not hold, and how that is told."""
+"""The create calls that the API refuses, and its answers."""
 
 from __future__ import annotations
 

@@ -58,6 +58,12 @@ def test_it_uploads_lists_reads_signs_and_deletes_files(sdk: Mistral) -> None:
     assert sdk.files.list().total == 0
 
 
+def test_it_uploads_for_every_purpose_that_it_knows(sdk: Mistral) -> None:
+    for purpose in ("fine-tune", "batch", "ocr", "agentic_safety"):
+        file = {"file_name": "a.jsonl", "content": b""}
+        assert sdk.files.upload(file=file, purpose=purpose).purpose == purpose  # type: ignore[arg-type]
+
+
 def test_it_creates_gets_and_reads_a_job_from_a_file(sdk: Mistral, clock: Clock) -> None:
     file = sdk.files.upload(file={"file_name": "q.jsonl", "content": jsonl(*requests(3))}, purpose="batch")
     job = sdk.batch.jobs.create(
@@ -97,7 +103,7 @@ def test_it_lists_jobs_with_every_filter(sdk: Mistral, clock: Clock) -> None:
     line = BatchRequest(body={})
     assert sdk.batch.jobs.list().data is None
     first = sdk.batch.jobs.create(
-        endpoint="/v1/embeddings", model="m", metadata={"team": "search"}, requests=[line]
+        endpoint="/v1/embeddings", model="mistral-embed", metadata={"team": "search"}, requests=[line]
     )
     clock.advance(60)
     second = sdk.batch.jobs.create(endpoint="/v1/embeddings", agent_id="ag:1", requests=[line])
@@ -109,7 +115,7 @@ def test_it_lists_jobs_with_every_filter(sdk: Mistral, clock: Clock) -> None:
 
     assert ids() == [second.id, first.id]
     assert ids(order_by="created", page_size=1, page=1) == [second.id]
-    assert ids(model="m") == [first.id]
+    assert ids(model="mistral-embed") == [first.id]
     assert ids(agent_id="ag:1") == [second.id]
     assert ids(metadata={"team": "search"}) == [first.id]
     assert ids(created_after=after) == [second.id]
@@ -121,7 +127,9 @@ def test_it_cancels_and_deletes_jobs(sdk: Mistral, clock: Clock) -> None:
     from mistralai.client import errors
     from mistralai.client.models import BatchRequest
 
-    job = sdk.batch.jobs.create(endpoint="/v1/ocr", model="m", requests=[BatchRequest(body={})] * 100)
+    job = sdk.batch.jobs.create(
+        endpoint="/v1/ocr", model="mistral-ocr-latest", requests=[BatchRequest(body={"document": {}})] * 100
+    )
     clock.advance(2)
 
     assert sdk.batch.jobs.cancel(job_id=job.id).status == "CANCELLATION_REQUESTED"
@@ -140,7 +148,7 @@ def test_it_is_reported_what_is_wrong(sdk: Mistral, url: str, monkeypatch: pytes
     with pytest.raises(errors.SDKError, match="unknown_model"):
         sdk.batch.jobs.create(endpoint="/v1/ocr", model="sandbox-refused", requests=[BatchRequest(body={})])
     with pytest.raises(errors.SDKError, match="value_error"):
-        sdk.batch.jobs.create(endpoint="/v1/ocr", model="m")
+        sdk.batch.jobs.create(endpoint="/v1/ocr", model="mistral-ocr-latest")
     with Mistral(server_url=url) as nobody, pytest.raises(errors.SDKError, match="Unauthorized"):
         nobody.batch.jobs.list()
 
@@ -158,7 +166,9 @@ def test_its_batch_helper_runs_a_job_from_upload_to_typed_answers(store: Store) 
             batches: BatchClient[EmbeddingRequest, EmbeddingResponse] = BatchClient(
                 sdk, endpoint="/v1/embeddings", response_body_type=EmbeddingResponse
             )
-            return await batches.run(lines, model="m", poll_interval_seconds=0.01, inline_threshold=1)
+            return await batches.run(
+                lines, model="mistral-embed", poll_interval_seconds=0.01, inline_threshold=1
+            )
 
     with running(serve(make_app(store, now=time.time, speed=20), "127.0.0.1", 0)) as url:
         result = asyncio.run(run(url))

@@ -114,7 +114,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_holds_something_else_is_refused(tmp_path: Path, what: str) -> None:
     path = tmp_path / "state.db"
     if what == "a text":
-        path.write_text("not a database, and long enough to be told from an empty one\n" * 30, "utf-8")
+        path.write_text("not a database, and longer than the header of a database\n" * 30, "utf-8")
     else:
         path.mkdir()
 

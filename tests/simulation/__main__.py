@@ -23,7 +23,7 @@ CHUNK: Final = 500
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments say; 1 where a promise was broken."""
+    """Run the command of the arguments; return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, help="play this one and print its trace")
     parser.add_argument("--schedules", type=int, default=1000, help="how many (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""A write by the tool that the API accepted, with what the run that sent it could know: what the promises look at."""
+"""A write by the tool that the API accepted, with the facts that its run could know. The promises check such writes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Accepted:
         yield from (job for _, job in self.adopted() if job is not None and job.work)
 
     def of_the_same_writer(self) -> Iterator[CreatedJob]:
-        """Yield the others that the strong promise is about: bought by the one writer, or by this one of several."""
+        """Yield the other jobs that the strong promise covers: the one writer's, or of several writers this one's."""
         setup = self.history.setup
         if not self.history.bounds or not setup.remembers:
             return
@@ -79,11 +79,11 @@ class Accepted:
         return in_view(self.by, other)
 
     def known(self, other: CreatedJob) -> bool:
-        """Whether the run's list or its ledger told it of a job."""
+        """Whether the run's list or its ledger shows a job."""
         return self.in_view(other) or other.id in self.by.knew
 
     def ended(self, other: CreatedJob) -> Status | None:
-        """Return how a job had ended when the run planned, None where it had not."""
+        """Return how a job had ended when the run planned; None if it had not."""
         if other.deleted_at is not None:
             return other.ended_as
         return self.server.ended_before(other.id, self.by.planned_on)
@@ -105,7 +105,7 @@ def in_view(by: RunRecord, other: CreatedJob) -> bool:
 
 
 def second(job: CreatedJob) -> int:
-    """Return when a job was made as the API tells it: in whole seconds."""
+    """Return when a job was made as the API shows it: in whole seconds."""
     return int(START + job.at)
 
 

@@ -1,4 +1,4 @@
-"""What is promised of jobs that a spec adopts, one function each. Each yields what it finds wrong.
+"""The promises about jobs that a spec adopts, one function each. Each yields the violations that it finds.
 
 That they are never cancelled is `nothing_foreign_is_touched`, and that none of ours is cancelled as a duplicate of one
 is `a_duplicate_leaves_its_twin`.
@@ -16,15 +16,16 @@ from tests.simulation.server import FAILED
 
 
 def what_a_spec_adopts_is_not_created(create: Accepted) -> Iterator[str]:
-    """Work that a spec adopts a job for is bought only once that job has failed, or was stopped before a job of ours
-    was made: not while it runs, not once it has succeeded, and not where it cannot be found or belongs to another
-    project.
-    """  # noqa: D205 - one sentence
+    """No job is created for work of which a spec adopts a job, with two exceptions.
+
+    The adopted job has failed, or a person stopped it before a job of ours was created. A job that is running, has
+    succeeded, is missing or belongs to another project prevents the create.
+    """
     for adopt, job in create.adopted():
         if job is None:
             yield f"there is no job {adopt.job[:8]}"
         elif job.project == PROJECT or job.altered:
-            continue  # it counts by its tags, or nobody can tell whose it is
+            continue  # it counts by its tags, or its owner is unknown
         elif job.project:
             yield f"{job.id[:8]} is of project {job.project}"
         elif job.deleted_at is not None and job.deleted_at < create.by.planned_on:
@@ -41,7 +42,7 @@ def _is_younger(ours: CreatedJob, made: CreatedJob) -> bool:
 
 
 def what_a_spec_has_adopted_ends_before_other_work_begins(create: Accepted) -> Iterator[str]:
-    """Where a spec changes after it adopted a job, the new work waits for the end of that job."""
+    """If a spec changes after it adopted a job, the new work waits for the end of that job."""
     spec, declared = create.spec, create.by.declared.specs
     adopt = spec.adopt if spec else None
     job = create.history.jobs.get(adopt.job) if adopt else None

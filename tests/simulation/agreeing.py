@@ -1,4 +1,4 @@
-"""What is promised of the later rounds of `apply --wait`, one function each. Each yields what it finds wrong."""
+"""The promises about later rounds of `apply --wait`, one function each. Each yields the violations that it finds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from tests.simulation.server import FAILED
 
 
 def a_later_round_creates_only_what_was_agreed_to(create: Accepted) -> Iterator[str]:
-    """A later round buys what the agreed plan would have bought, what it held up for want of room, and further
-    attempts at work that stood in it and has failed; of a saved plan only its creates, and attempts at their work.
-    """  # noqa: D205 - one sentence
+    """A later round creates only what follows from the agreed plan.
+
+    These are the plan's creates, the creates that it held until there was room, and further attempts at its work that
+    has failed. Of a saved plan they are only its creates, and further attempts at the same work.
+    """
     by, key, spec, agreed = create.by, create.job.key, create.spec, create.by.agreed
     if not by.round or agreed is None or key is None or spec is None:
         return

@@ -1,8 +1,8 @@
-"""One baton for all threads: whoever holds it runs, and the dice say who gets it next. Virtual time.
+"""One baton for all threads: only its holder runs, and the dice choose the next holder. Time is virtual.
 
-The code under test runs in threads of its own, as in life, and never two at once. It gives the baton away at each
-call of `pause` or `sleep`. Time passes only when everybody sleeps, so a schedule costs what it computes, and the same
-dice make the same story.
+The code under test runs in threads of its own, as in production, but only one runs at a time. A thread hands on the
+baton at each call of `pause` or `sleep`. Time passes only when all threads sleep, so a schedule takes no longer than
+its computation, and the same dice give the same schedule.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class _Gate:
-    """Where a thread waits for the baton."""
+    """A thread that waits for the baton."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class _Gate:
 
 @dataclass
 class _Team(Generic[T, R]):
-    """Threads that share a list of work, and whoever waits for them."""
+    """Threads that share a list of work, and the thread that waits for them."""
 
     leader: _Gate
     todo: deque[tuple[int, T]]
@@ -67,7 +67,7 @@ class Baton:
         self._ready = [self._holder]
 
     def pause(self) -> None:
-        """Let somebody else go on, perhaps."""
+        """Perhaps let another thread run."""
         if len(self._ready) > 1:
             self._pass_on()
 

@@ -1,7 +1,7 @@
-"""A spec asks for something else for a while, and comes back; and meanwhile a person stops a job of it.
+"""A spec changes and later changes back, and in between a person stops one of its jobs.
 
-Edits that are drawn one by one rarely do that. Each detour is one way to leave crossed with one way to come back, with
-cancels that fail in between; the last one may not come back at all, so that its jobs are no longer wanted.
+Random edits rarely do that. Each detour combines one way to change with one way to change back, with cancels that fail
+in between; the last detour may not change back at all, so that no spec declares its jobs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One reference apply with every single fault, killed at every step, and run again to the goal.
+"""One reference apply with each single fault, killed at each step, and run again until it reaches its goal.
 
-The apply does everything there is to do: a new job, a replacement, a retry, a removal. `python -m
-tests.simulation.exhaustive` goes through all of it and counts.
+The apply makes a new job, a replacement, a retry and a removal. `python -m tests.simulation.exhaustive` checks all
+cases and counts them.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Case:
 
 @dataclass
 class _Kinds:
-    """Lets everything go well, and notes what is asked."""
+    """Lets every request succeed, and records its kind."""
 
     kinds: list[CallKind]
 
@@ -128,7 +128,7 @@ def check(server: Server, case: Case) -> list[str]:
     if sorted((job.name, job.attempt) for job in live) != sorted(GOAL.items()):
         wrong.append(f"live in the end: {[(job.name, job.attempt) for job in live]}")
     created = Counter((job.key, job.attempt) for job in stage.history.jobs.values())
-    wrong += [f"{key} was bought {times} times" for key, times in created.items() if times > 1]
+    wrong += [f"{key} was created {times} times" for key, times in created.items() if times > 1]
     return [f"{case}: {it}" for it in wrong]
 
 
@@ -143,7 +143,7 @@ def cases(server: Server, *, every: int = 1) -> Iterator[Case]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check every n-th case, all without an argument; 1 where one goes wrong."""
+    """Check every n-th case, all without an argument; return 1 if one fails."""
     server = Server()
     every = int(arguments[0]) if arguments else 1
     checked, wrong = 0, 0

@@ -93,17 +93,17 @@ FAULTS: Final[dict[CallKind, tuple[Fault, ...]]] = {
     "list": (*_TRANSPORT, *LISTS, *LISTS),
     "get": _TRANSPORT,
 }
-"""What can happen to each call within the bounds; what stands there twice is drawn twice as often."""
+"""What can happen to each call within the bounds; a fault that is listed twice is drawn twice as often."""
 
 BEYOND: Final = frozenset({Fault.TWICE})
-"""What the strong promise is not made for."""
+"""The faults that the strong promise does not cover."""
 
 
 class Fates(Protocol):
     """Who decides what goes wrong."""
 
     def fault(self, kind: CallKind) -> Fault | None:
-        """Return what goes wrong with the next request, None where nothing does."""
+        """Return the fault of the next request, None for no fault."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Hostile:
 
 @dataclass
 class NoCancels:
-    """The API answers 503 to every cancel, and cancels nothing; the rest goes as somebody else decides.
+    """The API answers 503 to every cancel, and cancels nothing; `others` decides about all other requests.
 
     Args:
         others: decides about everything else.

@@ -1,4 +1,4 @@
-"""What comes after the first round of `apply --wait`: the real rounds, in virtual time."""
+"""The rounds of `apply --wait` after the first one: the real code, in virtual time."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def follow(
         waiting: how.
         run: what to work with.
         agreed: what was shown and agreed to.
-        first: the first round, and what came of it.
-        saved: the plan file, where one was applied.
+        first: the first round's plan and outcomes.
+        saved: the plan file, if one was applied.
         record: of the run.
     """
     waiting.release()

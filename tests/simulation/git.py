@@ -1,4 +1,4 @@
-"""What git says at each commit: random specs, and random edits of them."""
+"""The specs at each commit: random ones, and random edits of them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Git:
 
     Args:
         dice: choose specs and edits.
-        used: False outside of git, where nobody knows a commit.
+        used: False outside of git: then commits are unknown.
         jobs: what is in the workspace, for those who adopt some of it.
     """
 

@@ -1,4 +1,4 @@
-"""What happened in a schedule, as the invariants need to know it."""
+"""The events of a schedule, as far as the invariants need them."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Said:
 
 @dataclass(eq=False)
 class RunRecord:
-    """One run of the tool: what it knew, what it was told to do, what it did."""
+    """One run of the tool: what it knew, which command it ran, what it did."""
 
     name: str
     runner: int
     declared: Declared
     commit: int
-    """Where in the history of commits its checkout stands; -1 outside of git."""
+    """The index of its checkout in the history of commits; -1 outside of git."""
     ledger: Callable[[], list[str]]
     """The rows that are durable for it, now."""
     shared: Callable[[], list[str]] | None = None
-    """The rows that other runners see, where they share a ledger by claims."""
+    """The rows that other runners see, if they share a ledger by claims."""
     agreed: PlanDoc | None = None
     """The first plan that was agreed to, or the saved one."""
     saved: bool = False
@@ -50,7 +50,7 @@ class RunRecord:
     looked: float = 0.0
     """When the last whole list began to be read."""
     planned_on: float = 0.0
-    """When the list that its last plan stands on began to be read."""
+    """When it began to read the list from which it made its last plan."""
     read: tuple[Line, ...] = ()
     """What its ledger said last."""
     knew: frozenset[str] = frozenset()
@@ -92,11 +92,11 @@ class RunRecord:
 
 @dataclass(eq=False)
 class CreatedJob:
-    """A job that the API accepted, whoever sent it."""
+    """A job that the API accepted, from this tool or another client."""
 
     id: str
     key: RunKey | None
-    """None where it is not of this tool."""
+    """None if the job is not of this tool."""
     name: str
     project: str
     attempt: int
@@ -117,15 +117,15 @@ class CreatedJob:
     altered: bool = False
     """The API keeps other tags than were sent."""
     cancels: list[tuple[float, RunRecord, str]] = field(default_factory=list)
-    """Cancels by the tool that were accepted: when, by whom, why."""
+    """Cancels by the tool that were accepted: time, run and reason."""
     person_at: float | None = None
-    """When somebody else cancelled it. Either that or a cancel of the tool took effect, never both."""
+    """When another client cancelled it. Either that or a cancel of the tool took effect, never both."""
     looks_ours: bool = False
-    """Whether somebody else stopped the job between a look of the tool's and its one cancel, which was accepted."""
+    """Whether another client stopped the job between the tool's look at it and its one cancel, which was accepted."""
     accepted: set[str] = field(default_factory=set)
     """The runs whose cancel was answered as if it had stopped the job."""
     work: str = ""
-    """The digest of its work, where a person made it by hand: then it carries no tags."""
+    """The digest of its work, if a person made it by hand: then it carries no tags."""
     deleted_at: float | None = None
     ended_as: Status | None = None
     """How it stood when its record was deleted."""
@@ -154,16 +154,16 @@ class History:
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     reported: set[str] = field(default_factory=set)
-    """The jobs of whose end somebody has heard."""
-    telling: dict[str, str] = field(default_factory=dict)
-    """The jobs of whose end somebody is hearing now, and from which run."""
+    """The jobs whose end a hook has received."""
+    reporting: dict[str, str] = field(default_factory=dict)
+    """The jobs whose end a hook is receiving now, each with the run that called the hook."""
     vanished: list[float] = field(default_factory=list)
     """When a job that a list had shown was deleted, or lacked in the next."""
     lines: list[tuple[float, str, str]] = field(default_factory=list)
     tracing: bool = False
 
     def trace(self, at: float, who: str, what: str) -> None:
-        """Write a line into the trace, where one is kept."""
+        """Write a line into the trace, if one is kept."""
         if self.tracing:
             self.lines.append((at, who, what))
 

@@ -1,4 +1,4 @@
-"""What is promised about every write before it leaves."""
+"""The promise about every write before it is sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def on_sent(history: History, sent: Sent, by: RunRecord) -> None:
 
 
 def every_write_has_its_intent(sent: Sent, by: RunRecord) -> Iterator[str]:
-    """Before a create or a cancel is sent its intent is durable, and seen by whoever shares the ledger by claims."""
+    """Before a create or cancel is sent, its intent is durable, and visible to all that share the ledger by claims."""
     if sent.is_cancel and not _intended(by.ledger(), CancelIntended, sent.job_id):
         yield f"the cancel of {sent.job_id[:8]} is not in its ledger"
     if sent.is_create and not _intended(by.ledger(), CreateIntended, sent.op):

@@ -1,6 +1,6 @@
 """Ledgers in memory: the real classes over a disk and a remote that can be torn, filled, cut off and raced.
 
-Pauses lie outside the real ledger's lock, so that no thread waits for it with the baton in hand.
+Pauses are outside of the real ledger's lock, so that no thread waits for the lock while it holds the baton.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import ConflictError, SharedLedger
+from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
 from reconciler.ledger.replicated import ReplicatedLedger
 from tests.simulation.process import Process
@@ -23,7 +24,7 @@ from tests.simulation.process import Process
 
 @dataclass
 class Disk:
-    """One ledger file, which outlives the processes that write it. It stands in for a path, too."""
+    """One ledger file, which outlives the processes that write it. The ledger takes it in place of a path."""
 
     data: bytes = b""
     promised: list[str] = field(default_factory=list)
@@ -118,7 +119,7 @@ class LocalLedger:
         return self._real.claim(lines)
 
     def publish(self) -> None:
-        """Tell nobody, as on one host."""
+        """Publish nothing, as on one host."""
         self._process.alive()
 
 
@@ -229,5 +230,5 @@ class NoLedger:
         return True
 
     def publish(self) -> None:
-        """Tell nobody."""
+        """Publish nothing: there is no ledger."""
         self._process.alive()

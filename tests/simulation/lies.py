@@ -1,4 +1,4 @@
-"""Answers that say something else than the workspace: pages that shift, wrong totals, rows twice, altered tags."""
+"""Answers that differ from the workspace: pages that shift, wrong totals, repeated rows, altered tags."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def tell(
         sent: the request.
         answer: a job, or a page of jobs.
         dice: choose where.
-        record: the run that will be told.
+        record: the run that receives the answer.
     """
     said = answer.json()
     if not sent.is_list:
@@ -58,7 +58,7 @@ def tell(
     elif fault is Fault.TOTAL_HIGH:
         total += dice.choice((1, 2, 200))
     elif rows:
-        # A first page that ends where the total says is a smaller workspace: nobody could tell.
+        # A first page that ends at this total equals a smaller workspace: no client can see the difference.
         total = next((low for low in (total - 1, total - 2) if 0 <= low != len(rows)), total)
     return page_answer(rows, total=total)
 
@@ -95,7 +95,7 @@ def _other_rows(
 
 
 def _alter(job: dict[str, Any], dice: random.Random, record: RunRecord) -> None:
-    """Drop or damage a tag that tells what a job is."""
+    """Drop or damage one of the tags that identify a job."""
     tag = dice.choice(IDENTITY)
     pairs = job.get("metadata") or {}
     if tag not in pairs:

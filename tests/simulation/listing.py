@@ -1,4 +1,4 @@
-"""What a run was told of the list, beside what there was: an accepted list must hold every job that surely showed."""
+"""Check the lists that a run reads against the workspace: an accepted list holds every job that surely showed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Reading:
 
 
 SMALLER: Final = frozenset({Fault.SHIFTED, Fault.TOTAL_LOW})
-"""Together they look like a workspace with fewer jobs: nobody could tell."""
+"""Together they look like a workspace with fewer jobs: no client can see the difference."""
 _READING: ContextVar[_Reading | None] = ContextVar("_READING", default=None)
 """The pool threads that read later pages inherit it."""
 

@@ -1,4 +1,4 @@
-"""The peaceful end: faults stop, and from then on everything must come to rest, explained and on record."""
+"""The end of a schedule: after the faults stop, all work ends, and every hold and outcome is explained and recorded."""
 
 from __future__ import annotations
 
@@ -102,9 +102,10 @@ def _ends(end: End, spec: JobSpec) -> list[tuple[CreatedJob, Status | None]]:
 
 
 def every_hold_is_explained(end: End) -> Iterator[str]:
-    """What is held back in the end has a cause in the workspace, in a job of that very work or name: nobody is sent to
-    look for nothing.
-    """  # noqa: D205 - one sentence
+    """A hold in the last plan has a cause in the workspace, in a job of that very work or name.
+
+    Without a cause its message would send a person to look for nothing.
+    """
     for decision in end.situation.plan.decisions:
         spec = decision.spec
         for hold in decision.of(Hold):
@@ -146,7 +147,7 @@ def _is_of(job: CreatedJob, name: str, spec: JobSpec | None) -> bool:
 
 
 def _stopped_by_a_person(end: End, job: CreatedJob) -> bool:
-    """Whether somebody else stopped a job, or nobody can tell: no run that is on record was told that it had."""
+    """Whether a person stopped a job, or may have: no run on record received the answer that its cancel had done so."""
     if job.person_at is not None or not end.stage.setup.keeps_all:
         return job.person_at is not None or bool(job.cancels)
     said = {
@@ -175,7 +176,7 @@ def _something_wrong(end: End, name: str) -> bool:
 
 
 def _not_failed_enough(end: End, spec: JobSpec, name: str) -> Iterator[str]:
-    """A spec is held as failed where no attempt is left, or where its failure is none that it wants repeated.
+    """A spec is held as failed if no attempt is left, or if it does not retry that kind of failure.
 
     Of several specs with the same work one decides for all.
     """
@@ -189,10 +190,10 @@ def _not_failed_enough(end: End, spec: JobSpec, name: str) -> Iterator[str]:
 
 
 def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
-    """In the end the ledger says of every create that it was made, and of every cancel what came of it.
+    """In the end the ledger has the confirmation of every create, and the outcome of every cancel.
 
-    The former where creates keep the bounds: one that takes effect after its settle time was written down as refused.
-    The latter not where a clone is thrown away before it could push: only the intents of creates are pushed first.
+    Creates are checked if they keep the bounds: one that takes effect after its settle time is recorded as refused.
+    Cancels are checked if every clone lives until it has pushed: only the intents of creates are pushed first.
     """
     if not end.stage.setup.remembers:
         return
@@ -205,13 +206,13 @@ def every_accepted_write_has_its_outcome(end: End) -> Iterator[str]:
         if job.by is None or job.altered or job.deleted_at is not None:
             continue
         if job.op not in made and end.stage.schedule.bounds:
-            yield f"nobody knows that {job.id[:8]} ({job.name}) was made"
+            yield f"no ledger says that {job.id[:8]} ({job.name}) was created"
         if job.cancels and job.id not in ended and end.stage.setup.keeps_all:
-            yield f"nobody knows what came of the cancel of {job.id[:8]} ({job.name})"
+            yield f"no ledger has the outcome of the cancel of {job.id[:8]} ({job.name})"
 
 
 def every_end_is_reported(end: End) -> Iterator[str]:
-    """In the end somebody has heard of the end of every job that was bought after telling began, as a ledger says."""
+    """In the end a hook has received the end of every job that was created after the ledger enabled notifications."""
     stage = end.stage
     for runner in stage.runners if stage.schedule.on_end and stage.setup.remembers else ():
         lines = [*runner.disk.lines(), *stage.remote.lines()]
@@ -224,13 +225,13 @@ def every_end_is_reported(end: End) -> Iterator[str]:
                 and START + job.at > since + 1
                 and job.id not in stage.history.reported
             ):
-                yield f"nobody has heard of the end of {job.id[:8]} ({job.name})"
+                yield f"no hook has received the end of {job.id[:8]} ({job.name})"
 
 
 def what_a_run_says_is_true(end: End) -> Iterator[str]:
     """A summary is right: what was created exists, what failed or was skipped does not, what was cancelled stops.
 
-    A job whose record somebody deleted while the run still looked for it leaves no trace of itself.
+    A job whose record was deleted while the run still looked for it is exempt: it leaves no trace.
     """
     history, server = end.stage.history, end.stage.server
     for run in history.runs:

@@ -56,7 +56,7 @@ class Lock:
 
     baton: Baton
     used: bool
-    """False where nothing keeps runners apart."""
+    """False if nothing keeps runners apart."""
     _taken: bool = False
 
     @contextmanager
@@ -64,7 +64,7 @@ class Lock:
         """Hold it.
 
         Args:
-            patient: whether whoever starts the tool tries again for a while.
+            patient: whether the caller tries again for a while.
 
         Raises:
             HeldError: another run has it.

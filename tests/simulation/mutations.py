@@ -1,6 +1,6 @@
-"""Does the simulation see anything? Each safeguard is taken out of a copy of the package, and must be missed.
+"""Check that the simulation finds faults: without any one safeguard of the package, some schedule must fail.
 
-`python -m tests.simulation.mutations` tells the seed that missed each, and the promise that it broke.
+`python -m tests.simulation.mutations` prints, for each safeguard, the seed that fails and the promise that it breaks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Mutation:
     name: str
     module: str
     old: str
-    """Stands there exactly once."""
+    """Occurs exactly once in the module."""
     new: str
 
 
@@ -53,7 +53,7 @@ MUTATIONS: Final = (
     Mutation(
         "no check that the list is whole",
         "workspace/listing.py",
-        "problem = _incomplete(pages, unique, size, in_order=side_by_side == 1)",
+        "problem = _incomplete(pages, unique, size)",
         'problem = ""',
     ),
     Mutation(
@@ -181,7 +181,7 @@ MUTATIONS: Final = (
         "return found",
     ),
     Mutation(
-        "what was told of an end is not looked up",
+        "recorded deliveries of an end are not looked up",
         "notifications/due.py",
         "if not delivery.delivered and delivery.failures",
         "if delivery.failures",
@@ -211,7 +211,7 @@ MUTATIONS: Final = (
         "whole = all(",
     ),
     Mutation(
-        "a later round buys whatever the plan says",
+        "a later round creates whatever the plan says",
         "plans/approval.py",
         "return work in self.held or (work in self.works and standing is Standing.RETRY)",
         "return True",
@@ -233,7 +233,7 @@ def seen(mutation: Mutation, *, start: int = 0, schedules: int = SCHEDULES) -> V
     """Run schedules on a copy of the package without the safeguard, until one fails.
 
     Raises:
-        ValueError: the safeguard does not stand where it should.
+        ValueError: the module does not hold the safeguard's text exactly once.
         RuntimeError: the copy does not run at all.
     """
     source = (ROOT / "reconciler" / mutation.module).read_text(encoding="utf-8")
@@ -264,7 +264,7 @@ def seen(mutation: Mutation, *, start: int = 0, schedules: int = SCHEDULES) -> V
 
 
 def main(names: Sequence[str]) -> int:
-    """Check the mutations with these words in their names, all without any; 1 where one is not seen."""
+    """Check the mutations with these words in their names, all without any; return 1 if one is not seen."""
     unseen = 0
     for mutation in MUTATIONS:
         if names and not any(name in mutation.name for name in names):

@@ -1,4 +1,4 @@
-"""Who else is in the workspace: people who cancel and delete, strangers with our names, newer tools."""
+"""Other clients of the workspace: people who cancel and delete, strangers with our names, newer tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class People:
     """Everybody but the tool.
 
     Args:
-        workspace: where they interfere.
+        workspace: the one in which they interfere.
         dice: decide who does what.
     """
 
@@ -37,11 +37,11 @@ class People:
         elif draw < 0.6:
             self.delete()
         elif draw < 0.75 and specs:
-            self.buy(self._dice.choice(specs), project="")
+            self.create(self._dice.choice(specs), project="")
         elif draw < 0.98 and specs:
-            self.buy(self._dice.choice(specs), project=STRANGER)
+            self.create(self._dice.choice(specs), project=STRANGER)
         elif specs:
-            self.buy(self._dice.choice(specs), project=PROJECT, version="2")
+            self.create(self._dice.choice(specs), project=PROJECT, version="2")
 
     def cancel(self, key: RunKey | None = None) -> None:
         """A person stops a job of ours, or one that was made by hand; with a run key, one of that."""
@@ -65,8 +65,8 @@ class People:
             history.trace(self._workspace.baton.now, "a person", f"DELETES {job.id[:8]} {job.name}")
             self._workspace.take(Sent("DELETE", f"{JOBS}/{job.id}"))
 
-    def buy(self, spec: JobSpec, *, project: str, version: str = "1") -> None:
-        """Somebody else buys work of ours, with our tool, another version of it, or by hand (no project)."""
+    def create(self, spec: JobSpec, *, project: str, version: str = "1") -> None:
+        """Create a job for our work as another client does: our tool, another version, or by hand (no project)."""
         written = tags.write(
             tags.tags_of(spec, project=project, attempt=1, op=OP, source=Source(commit="0" * 40))
         )

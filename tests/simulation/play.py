@@ -47,7 +47,7 @@ class Story:
         if stage.setup.ledger == "one file":
             stage.runners[-1].offset = stage.runners[0].offset
         for _ in range(stage.schedule.by_hand):
-            self._people.buy(dice.choice(stage.git.commits[-1].specs), project="")
+            self._people.create(dice.choice(stage.git.commits[-1].specs), project="")
             stage.git.adopt()
             stage.baton.sleep(dice.choice((0.0, 30.0, 300.0)))
         for epoch in range(stage.schedule.epochs):
@@ -72,7 +72,7 @@ class Story:
             killed = self._stage.history.counts["killed"]
             self._one_run(runner)
             if self._stage.history.counts["killed"] == killed or self._dice.random() < 0.3:
-                left -= 1  # otherwise whoever started it starts it again
+                left -= 1  # a killed run is started again
 
     def _one_run(self, runner: Runner) -> None:
         stage, dice = self._stage, self._dice

@@ -1,7 +1,7 @@
-"""One run of the tool as the operating system sees it: its steps, its clocks, and its death.
+"""One process of the tool: its steps, its clocks, and the moment at which it is killed.
 
-Every port of the code under test goes through here. A step is a point at which others go on and at which the process
-may be killed; from then on every port raises, so that no `finally` and no `except` writes anything.
+Every port of the code under test goes through this class. At a step, other threads may run and the process may be
+killed; from then on every port raises, so that no `finally` and no `except` writes anything.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Process:
         self.moment(what)
 
     def moment(self, what: str, *, torn: Callable[[], None] = lambda: None) -> None:
-        """Perhaps die, with nobody else coming in between.
+        """Perhaps die, without letting another thread run first.
 
         Args:
             what: for the trace.
@@ -139,7 +139,7 @@ class Process:
         return self.baton.side_by_side(do, items, at_once=max_workers)
 
     def log(self, event: str, /, **facts: object) -> None:
-        """Tell an event, and hold it to the catalogue."""
+        """Log an event, and check it against the catalogue."""
         self.moment(event)
         self.trace(self.name, f"{event} {facts}")
         wrong = validate_event(event, facts)

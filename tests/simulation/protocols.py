@@ -1,6 +1,6 @@
 """Ways to create jobs on an API without idempotency keys, side by side in the same world.
 
-The first three stand in for what others do; they share the real client and the real list. The last two are the real
+The first three imitate other tools; they share the real client and the real list. The last two are the real
 code. `python -m tests.simulation --table --schedules N` prints the table that `benchmarks/results/` keeps.
 """
 
@@ -151,7 +151,7 @@ def _share(count: int, of: int) -> str:
 
 
 def outcome(row: Row, seed: int, server: Server) -> Counter[str]:
-    """Play one hostile schedule with a protocol, and say what came of it."""
+    """Play one hostile schedule with a protocol, and count its outcome."""
     stage = Stage(world(row.setup, seed), server)
     stage.git.commits[:] = [Commit("0" * 40, THREE)]
     dice = stage.dice("table")

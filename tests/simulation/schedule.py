@@ -1,4 +1,4 @@
-"""What a seed stands for: who runs the tool, how hostile the world is, and within which bounds."""
+"""What a seed determines: who runs the tool, how hostile the world is, and within which bounds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Schedule:
     seed: int | str
     setup: Setup
     bounds: bool = True
-    """Whether late requests, lagging lists and clocks keep the bounds that the settle time stands for."""
+    """Whether late requests, lagging lists and clocks keep the bounds from which the settle time follows."""
     in_git: bool = True
     epochs: int = 1
     limits: Limits
@@ -52,7 +52,7 @@ class Schedule:
     waits: float = 0.0
     """Share of applies that wait, and go on with later rounds."""
     on_end: bool = False
-    """Whether somebody is told of ends."""
+    """Whether the project reports ends with `on_end`."""
     by_hand: int = 0
     """How many jobs a person made by hand before there were specs, for specs to adopt."""
     detours: int = 0
@@ -60,7 +60,7 @@ class Schedule:
 
 
 def of(seed: int) -> Schedule:
-    """Return the schedule that a seed stands for."""
+    """Return the schedule of a seed."""
     dice = random.Random(seed)
     bounds = dice.random() < 0.75
     hostile = dice.choice((0.0, 0.04, 0.12, 0.25, 0.5))

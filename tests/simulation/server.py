@@ -1,6 +1,6 @@
 """The sandbox's real application over a store in memory, and the truth about every job it ever took.
 
-The tool sees only answers. The invariants see this: who bought what when, who cancelled it, how it stands.
+The tool sees only answers. The invariants see this: who created which job when, who cancelled it, and its state.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ JOBS: Final = "/v1/batch/jobs"
 LIVE: Final = frozenset({Status.QUEUED, Status.RUNNING})
 FAILED: Final = frozenset({Status.FAILED, Status.TIMEOUT_EXCEEDED})
 UPLOADS: Final = tuple(f"0f9d1b6e-0000-4000-8000-00000000000{number}" for number in range(2))
-"""Ids of files that lie in the workspace."""
+"""Ids of the files in the workspace."""
 OK: Final = 200
 
 
@@ -107,7 +107,7 @@ class Server:
         return None if job is None else job.course
 
     def ended_before(self, job_id: str, when: float) -> Status | None:
-        """Return how a job had ended by a virtual time, None where it had not."""
+        """Return how a job had ended by a virtual time; None if it had not."""
         course = self._course(job_id)
         if course is None:
             return None

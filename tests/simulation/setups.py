@@ -1,4 +1,4 @@
-"""Who runs the tool, where, and what is remembered: the promise differs."""
+"""The ways to run the tool: how many runners, which lock and which ledger. Each has its own promise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Setup:
 
     @property
     def one_writer(self) -> bool:
-        """Whether the promise is the strong one: never bought twice."""
+        """Whether the strong promise holds: no work is created twice."""
         return self.remembers and (self.lock or self.runners == 1 or self.ledger.startswith("ref"))
 
     @property

@@ -1,4 +1,4 @@
-"""Everything that a schedule is played with: machines, their ledgers and clocks, one workspace, one lock."""
+"""The parts of a schedule: machines with their ledgers and clocks, one workspace and one lock."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.simulation.history import History, RunRecord
 from tests.simulation.ledgers import Disk, LocalLedger, NoLedger, RefLedger, Remote
 from tests.simulation.machines import Lock, Luck, Runner
 from tests.simulation.process import Process
+from tests.simulation.reporting import OnEnd
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import Server
-from tests.simulation.telling import OnEnd
 from tests.simulation.tool import GENEROUS, Order, Tool, seeded
 from tests.simulation.wire import Wire
 from tests.simulation.workspace import Workspace
@@ -85,7 +85,7 @@ class Stage:
         selected: frozenset[str] | None = None,
         policy: PollPolicy | None = None,
     ) -> PlannedRun | None:
-        """Let a runner apply; return what it decided last, None where it ended otherwise.
+        """Let a runner apply; return what it decided last, None if it ended with an error.
 
         With patience it goes on as `apply --wait` does.
         """

@@ -1,4 +1,4 @@
-"""What is promised about every cancel, one function each. Each yields what it finds wrong."""
+"""The promises about every cancel, one function each. Each yields the violations that it finds."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def nothing_foreign_is_touched(cancel: Accepted) -> Iterator[str]:
 
 
 def only_what_was_agreed_to_is_cancelled(cancel: Accepted) -> Iterator[str]:
-    """A cancel stands in the plan that its reader agreed to (a saved plan executes a subset of itself), or is of a
-    duplicate that this very run has made.
-    """  # noqa: D205 - one sentence
+    """A cancel is in the plan that its reader agreed to, or is of a duplicate that this very run has made.
+
+    A saved plan executes a subset of itself.
+    """
     agreed, job = cancel.by.agreed, cancel.job
     if agreed is None:
-        yield "nobody had agreed"
+        yield "no plan was agreed to"
     elif cancel.reason == "duplicate" and job.op in cancel.by.ops:
         return
     elif job.id not in {it.job.id for it in actions(agreed, CancelDoc)}:
@@ -36,12 +37,10 @@ def only_what_was_agreed_to_is_cancelled(cancel: Accepted) -> Iterator[str]:
 
 
 def an_old_checkout_cancels_nothing_newer(cancel: Accepted) -> Iterator[str]:
-    """A checkout that does not contain the commit that a job was bought from has no say over it, unless it is a
-    duplicate.
-    """  # noqa: D205 - one sentence
+    """A checkout cancels no job that was created from a commit which it does not contain, unless it is a duplicate."""
     job, by = cancel.job, cancel.by
     if cancel.reason != "duplicate" and job.by and not job.altered and 0 <= by.commit < job.by.commit:
-        yield f"it was bought from commit {job.by.commit}, and this is {by.commit}"
+        yield f"it was created from commit {job.by.commit}, and this is {by.commit}"
 
 
 def a_duplicate_leaves_its_twin(cancel: Accepted) -> Iterator[str]:

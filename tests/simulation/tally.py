@@ -1,4 +1,4 @@
-"""What many schedules came to, in numbers, and how a failing one is told."""
+"""The results of many schedules, in numbers, and the report on a failing schedule."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Tally:
         yield (
             f"{counts['runs']:,} runs, {counts['killed']:,} of them killed; {counts['requests']:,} requests; "
             f"{counts['creates']:,} creates ({counts['later']:,} in later rounds of a run) and "
-            f"{counts['cancels']:,} cancels accepted; {counts['told']:,} ends told"
+            f"{counts['cancels']:,} cancels accepted; {counts['reported']:,} ends reported"
         )
         yield f"{sum(self.faults.values()):,} faults:"
         yield from _table(self.faults)

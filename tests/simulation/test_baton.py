@@ -1,4 +1,4 @@
-"""The baton: one thread at a time, an order that is the seed's, time that is nobody's."""
+"""The baton: one thread at a time, an order that the seed determines, and virtual time."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_first_error_is_raised_once_all_have_ended() -> None:
     assert ended == [0, 1, 2, 3]
 
 
-def test_threads_see_the_context_of_whoever_started_them() -> None:
+def test_threads_see_the_context_of_the_thread_that_started_them() -> None:
     baton = Baton(random.Random(0))
     token = WHO.set("somebody")
     try:

@@ -1,4 +1,4 @@
-"""A spec that asks for something else and comes back, step by step, with nothing left to chance."""
+"""A spec changes and changes back, step by step, without random choices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.simulation.stage import Stage
 from tests.simulation.workspace import Sent
 
 CANCELS: Final = {
-    "which nobody sent": Luck(),
+    "by a person alone": Luck(),
     "which was never sent": Luck(dies_cancelling=True),
     "which the API refused": Luck(fates=NoCancels(Peace())),
 }
@@ -78,7 +78,7 @@ def test_what_a_person_stopped_stays_stopped_however_its_work_comes_back(
     detour = a_detour(HOST, server)
     stage, people, key = detour.stage, detour.people, detour.spec.run_key
     stage.apply(stage.runners[0], 0, Luck())
-    if cancel == "which nobody sent":
+    if cancel == "by a person alone":
         people.cancel(key)
         stage.baton.sleep(1000.0)
     detour.leave(away)

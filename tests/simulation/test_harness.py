@@ -1,4 +1,4 @@
-"""The harness itself: the dead do nothing, the late arrive, the torn is skipped."""
+"""The harness itself: a killed process does nothing, a late request arrives, a torn line is skipped."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_broken_promise_is_reported_with_its_seed_and_how_to_see_it() -> None:
     assert "python -m tests.simulation --seed 4711" in reported
 
 
-def test_a_seed_always_stands_for_the_same_schedule() -> None:
+def test_a_seed_always_gives_the_same_schedule() -> None:
     assert schedule.of(5) == schedule.of(5)
     assert len({str(schedule.of(seed)) for seed in range(50)}) == 50
 

@@ -1,4 +1,4 @@
-"""Safeguards that are taken out are missed: the simulation sees something."""
+"""The simulation finds a fault if a safeguard is removed from the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda it: it.name)
-def test_a_safeguard_stands_where_the_mutation_looks_for_it(mutation: Mutation) -> None:
+def test_the_text_of_a_safeguard_occurs_once_in_its_module(mutation: Mutation) -> None:
     source = (ROOT / "reconciler" / mutation.module).read_text(encoding="utf-8")
     assert source.count(mutation.old) == 1
 

@@ -1,4 +1,4 @@
-"""Create protocols side by side, in little: `python -m tests.simulation --table` has the figures."""
+"""Create protocols side by side, in a few schedules: `python -m tests.simulation --table` prints the figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run of the tool in a schedule: the real `plan_and_apply` with every port in the harness's hands."""
+"""One run of the tool in a schedule: the real `plan_and_apply`, with every port replaced by the harness's own."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from reconciler.specs.project import Project
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
+from tests.simulation.reporting import TIMEOUT, OnEnd
 from tests.simulation.server import KEY
-from tests.simulation.telling import TIMEOUT, OnEnd
 from tests.simulation.twins import Applied, at_most_one_live_after_the_next_apply
 from tests.simulation.wire import Wire
 
@@ -102,7 +102,7 @@ class Tool:
         ledger: its memory.
         limits: as in `reconciler.yaml`.
         lasting: whether it may take longer than a run's deadline.
-        on_end: is told of ends.
+        on_end: the hook that receives ends.
     """
 
     def __init__(
@@ -123,8 +123,9 @@ class Tool:
         self._world = process.world(Watched(ledger, record))
         self._limits = limits
         self._retrier = Retrier(
-            RetryPolicy(deadline_seconds=None if lasting else limits.deadline_seconds),
+            RetryPolicy(deadline_seconds=limits.deadline_seconds, long_lived=lasting),
             rng=process.dice,
+            now=process.now,
             monotonic=process.monotonic,
             sleep=process.sleep,
         )
@@ -138,7 +139,7 @@ class Tool:
         )
 
     def plan(self, order: Order) -> bytes | None:
-        """Plan, and return the plan's file; None where that failed."""
+        """Plan, and return the plan's file; None if planning failed."""
         made: list[bytes] = []
 
         def make() -> str:
@@ -159,7 +160,7 @@ class Tool:
         self._until_it_ends(create)
 
     def apply(self, order: Order, waiting: Waiting | None = None) -> PlannedRun | None:
-        """Apply, and wait where that is wished; return what was decided last, None where it ended otherwise."""
+        """Apply, and wait if asked to; return what was decided last, None if it ended with an error."""
         shown: list[PlannedRun] = []
         last: list[PlannedRun] = []
         saved = None if order.saved is None else plan_file.decode(order.saved)
@@ -198,7 +199,7 @@ class Tool:
             workspace.history.ask([at_most_one_live_after_the_next_apply], after, record.name)
 
     def _tell(self, run: RunContext[Writer], planned: PlannedRun, *, since: float) -> None:
-        """Tell the ends that are due."""
+        """Report the ends that are due."""
         if self._on_end and not self._process.is_set():
             Notifier(run=run, send=self._on_end, timeout_seconds=TIMEOUT, since=since).deliver(
                 planned.observed.owned

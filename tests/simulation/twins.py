@@ -1,4 +1,4 @@
-"""What is promised of twins, several live jobs of one run key, after an apply that saw them."""
+"""The promise about twins (several live jobs of one run key) after an apply whose list showed them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ class Applied:
 
 
 def at_most_one_live_after_the_next_apply(after: Applied) -> Iterator[str]:
-    """Of several live jobs of one run key at most one lives after an apply whose list showed them: whichever run key is
-    declared, and whether or not anybody still wants that work.
+    """Of several live jobs of one run key at most one lives after an apply whose list showed them.
 
-    Not promised: of a name that is on hold as a whole, since tags of it cannot be read or a newer tool wrote them;
-    and of what was bought from a later commit than the checkout's.
-    """  # noqa: D205 - one sentence
+    That holds for every run key, whether or not a spec declares its work.
+
+    Not promised: for a name that is on hold as a whole, because some of its tags are unreadable or of a newer tool;
+    and for jobs that were created from a later commit than the checkout's.
+    """
     for twins in _families(after).values():
         still = [job for job in twins if after.server.status(job.id) in LIVE]
         if len(still) > 1 and not any(_on_hold(after, job) for job in still):

@@ -1,4 +1,4 @@
-"""The network between one run and the workspace: decides what becomes of each request and of its answer.
+"""The network between one run and the workspace: decides the fate of each request and of its answer.
 
 A request is delivered at a virtual time of its own, whether or not its sender still lives. Failures are httpx's own
 exceptions, raised after as long as they would take.

@@ -1,7 +1,7 @@
-"""The workspace that all share: takes requests, keeps the truth, lets its lists lag, and its jobs have luck.
+"""The workspace that all share: it answers requests, records the truth, lets lists lag, and decides how jobs end.
 
-Whoever sends something (a run of the tool, a person, a stranger), the sandbox's own handler answers. What was
-accepted is written down, and the invariants that can be told at once are asked at once.
+The sandbox's own handler answers each sender: a run of the tool, a person, a stranger. The workspace records what was
+accepted, and checks at once the invariants that need no later state.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import msgspec
 
 from reconciler.model import RunKey, tags
 from reconciler.sandbox.lifecycle import Status
-from tests.simulation import buying, stopping
+from tests.simulation import creating, stopping
 from tests.simulation.accepted import Accepted
 from tests.simulation.baton import Baton
 from tests.simulation.history import PROJECT, CreatedJob, History, RunRecord
 from tests.simulation.server import JOBS, LIVE, OK, Answer, Server
 
 IDENTITY: Final = (tags.PROJECT, tags.NAME, tags.WORK, tags.RUN)
-"""The tags without which nobody can tell what a job is."""
+"""The tags that identify a job."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Climate:
     lagging: float = 0.0
     """Share of jobs that show late at all."""
     page_cap: int = 0
-    """The largest page that the server hands out; 0 for what is asked for."""
+    """The largest page that the server hands out; 0 for the size in the request."""
     unlucky: float = 0.0
     """Share of jobs that fail."""
     altering: float = 0.0
@@ -71,7 +71,7 @@ class Sent:
 
     @property
     def is_create(self) -> bool:
-        """Whether it buys a job."""
+        """Whether it creates a job."""
         return self.method == "POST" and self.path == JOBS
 
     @property
@@ -131,7 +131,7 @@ class Workspace:
             twins = any(self.server.status(it.id) in LIVE for it in create.others())
             self.history.counts["twins"] += twins
             self.history.counts["later"] += sent.by.round > 0
-            self.history.ask(buying.PROMISES, create, f"{sent.by.name} bought {job.id[:8]} ({job.name})")
+            self.history.ask(creating.PROMISES, create, f"{sent.by.name} created {job.id[:8]} ({job.name})")
         if job.altered:
             metadata = dict(metadata)
             del metadata[self.dice.choice(IDENTITY)]
@@ -180,7 +180,7 @@ class Workspace:
                 job.looks_ours = job.person_at is not None
 
     def _list(self, sent: Sent) -> Answer:
-        """Answer with a page; shaped here where the list lags or the server hands out small pages."""
+        """Answer with a page; it is built here if the list lags or the server returns small pages."""
         hidden = self._hidden()
         if not hidden and not self.climate.page_cap and not sent.shift:
             return self.server.call("GET", JOBS, sent.query)

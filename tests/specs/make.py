@@ -50,7 +50,7 @@ def loaded(root: Path, files: Mapping[str, str | bytes], settings: str = "") -> 
 
 
 def problems(root: Path, files: Mapping[str, str | bytes], settings: str = "") -> tuple[Problem, ...]:
-    """Return what is wrong with such a project, nothing where nothing is."""
+    """Return the problems of such a project that are not warnings."""
     try:
         load(project(root, files, settings), now=NOW)
     except SpecError as error:

@@ -1,4 +1,4 @@
-"""Sixty and more distinct mistakes, each in a spec that is good otherwise, and what is to be said about each."""
+"""More than sixty mistakes, each in an otherwise valid spec, with the message that the tool must print."""
 
 from __future__ import annotations
 

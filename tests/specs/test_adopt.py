@@ -12,8 +12,8 @@ from reconciler.specs.project import load_project
 NOW = 1_790_000_000.0
 JOB = "4fb29d1c-0000-4000-8000-000000000000"
 WORK = "v1:" + "a" * 64
-BODY = "endpoint: /v1/chat/completions\nmodel: m\n"
-PLAIN = f"name: a\n{BODY}requests: [{{custom_id: x, body: {{messages: []}}}}]\n"
+BODY = "endpoint: /v1/chat/completions\nmodel: mistral-small-2603\n"
+PLAIN = f"name: a\n{BODY}requests: [{{custom_id: x, body: {{messages: [{{role: user, content: Hi}}]}}}}]\n"
 OTHER = PLAIN.replace("name: a", "name: b").replace("custom_id: x", "custom_id: y")
 
 
@@ -61,7 +61,9 @@ def test_a_digest_of_a_newer_version_asks_for_an_upgrade(tmp_path: Path) -> None
 
 
 def test_a_family_adopts_nothing(tmp_path: Path) -> None:
-    text = PLAIN.replace("name: a", "name: 'a-{model}'").replace("model: m\n", "matrix: {model: [m, n]}\n")
+    text = PLAIN.replace("name: a", "name: 'a-{model}'").replace(
+        "model: mistral-small-2603\n", "matrix: {model: [mistral-small-2603, ministral-8b-2512]}\n"
+    )
     said, _ = refused(tmp_path, f"{text}adopt: {{job: {JOB}, work: '{WORK}'}}\n")
     assert "adopt: not possible in a family of jobs" in said
 

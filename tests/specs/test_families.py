@@ -281,7 +281,7 @@ class TestDefaults:
             "model": ("specs/_defaults.yaml", 2)
         }
 
-    def test_a_mistake_is_reported_once_where_it_was_written(self, tmp_path: Path) -> None:
+    def test_a_mistake_is_reported_once_at_the_place_where_it_was_written(self, tmp_path: Path) -> None:
         files = {
             "_defaults.yaml": "endpoint: nope\nname: x\ntimeuot_hours: 2\n",
             "a.yaml": spec(endpoint=None),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.errors import Problem
 from reconciler.settings import Limits
 from reconciler.specs.inputs import reader as inputs
 from reconciler.specs.inputs.cache import NAME, InputCache
@@ -67,6 +68,22 @@ def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path, reads: li
     (first,), (second,) = run(tmp_path, "a"), run(tmp_path, "a")
     assert reads == ["a"]
     assert (second.file, second.facts) == (first.file, first.facts)
+
+
+def test_a_file_that_is_not_read_again_has_the_same_warnings(tmp_path: Path, reads: list[str]) -> None:
+    rested(tmp_path, "a", b'{"custom_id":"1","body":{"messages":"hi"}}\n')
+    wait_a_tick(tmp_path)
+
+    def warned() -> list[Problem]:
+        cache = InputCache(tmp_path / "state", worth=1, racy_ns=0)
+        reader = InputReader(tmp_path, Limits(), cache)
+        found = reader.plain_mistakes("a", "/v1/chat/completions")
+        reader.save()
+        return found
+
+    assert [it.message for it in warned()] == ["`body.messages` is text, not a list"]
+    assert warned() == warned()
+    assert reads == ["a"]
 
 
 def test_files_of_one_job_are_not_read_again_to_compare_their_ids(tmp_path: Path, reads: list[str]) -> None:

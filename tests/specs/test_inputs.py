@@ -97,11 +97,12 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
         (rb'{"custom_id":"1","body":{"a":"\u0022\u0022","b":1,"b":2}}', "a.jsonl:1", TWICE),
         (b'{"custom_id":"1","body":{"a":1' + b"0" * 309 + b"}}", "a.jsonl:1", HUGE),
         (b'{"custom_id":"1","body":{"a":[-' + b"7" * 400 + b"]}}", "a.jsonl:1", HUGE),
-        (b'{"custom_id":"1","body":{},"url":"/v1/chat"}', "a.jsonl:1", BESIDE),
+        (b'{"custom_id":"1","body":{},"URL":"/v1/chat"}', "a.jsonl:1", f"{BESIDE}: `URL`"),
+        (b'{"custom_id":"1","body":{},"what I wrote":1}', "a.jsonl:1", BESIDE),
         (
-            b'{"custom_id":"1","body":{}' + b',"a":{}' * 300_000 + b"}",
+            b'{"custom_id":"1","body":{},"a":"' + b"x" * 3_000_000 + b'"}',
             "a.jsonl:1",
-            "not a request, or not valid JSON",
+            f"{BESIDE}: `a`",
         ),
         (b'{"custom_id":"1","body":"' + b"x" * 3_000_000, "a.jsonl:1:3000025", "not valid JSON"),
         (b'{"custom_id":"1","body":{"a":"' + b"x" * 3_000_000 + b'\xff"}}', "a.jsonl:1", "not UTF-8"),
@@ -143,7 +144,7 @@ def test_what_is_odd_and_yet_json_is_taken(tmp_path: Path, line: str) -> None:
         (
             b'{"custom_id":"1","body":[' + b"1," * 600_000 + b"1]}",
             "a.jsonl:1",
-            "not a request, or not valid JSON",
+            "`body` is not an object",
         ),
     ],
 )
@@ -152,6 +153,44 @@ def test_what_is_wrong_and_where(tmp_path: Path, data: bytes, where: str, messag
     assert (problem.where, problem.message) == (where, message)
     assert problem.hint
     assert not problem.excerpt, "what an input says is never shown"
+
+
+PADDING = '{"pad": "' + "x" * 600_000 + '"}'
+"""A body that makes a line a long one."""
+
+
+@pytest.mark.parametrize(
+    ("line", "messages"),
+    {
+        '{"custom_id": 1, "body": BODY}': ["`custom_id` is not text"],
+        '{"custom_id": null, "body": BODY}': ["`custom_id` is not text"],
+        '{"custom_id": "", "body": BODY}': ["`custom_id` is empty"],
+        '{"body": BODY}': ["`custom_id` is missing"],
+        '{"custom_id": "1", "body": [BODY]}': ["`body` is not an object"],
+        '{"custom_id": "1", "Body": BODY}': ["`body` is missing", f"{BESIDE}: `Body`"],
+        '{"custom_id": "1", "body": BODY, "odd key": 1}': [BESIDE],
+        '{"custom_id": "1", "body": {}, "body": BODY}': [TWICE],
+        '{"custom_id": "1", "body": BODY, "body": {}}': [TWICE],
+        '{"custom_id": "1", "body": BODY, "custom_id": "1"}': [TWICE],
+        r'{"custom_id": "1", "body": BODY, "b\u006fdy": {}}': [TWICE],
+        '{"custom_id": "1", "body":     BODY            }': [],
+        '{"body": BODY, "custom_id": "body\\": {"}': [],
+        "[1, BODY]": ["not an object"],
+        '{"custom_id": "1", "params": BODY}': ["the file is in the batch format of Anthropic (`params` on the line)"],
+        '{"custom_id": "1", "method": "POST", "url": "/v1/x", "body": BODY}': [
+            "the file is in the batch format of OpenAI (`method` and `url` on the line)"
+        ],
+        '{"custom_id": "1", "response": BODY}': ["the file holds results, not requests"],
+    }.items(),
+)  # fmt: skip
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_a_long_line_is_judged_at_its_top_level_like_a_short_one(
+    tmp_path: Path, line: str, messages: list[str], mark: bytes
+) -> None:
+    expected = [*(["the file begins with a byte order mark"] if mark else []), *messages]
+    for body in ("{}", PADDING):
+        found = checked(tmp_path, mark + line.replace("BODY", body).encode()).problems
+        assert [problem.message for problem in found] == expected
 
 
 def test_crlf_is_reported_once_with_the_line_that_mends_it(tmp_path: Path) -> None:
@@ -181,7 +220,7 @@ def test_twenty_problems_are_shown_and_the_others_counted_by_kind(tmp_path: Path
 
 
 @pytest.mark.parametrize("line", [b"\n", b"[]\n", GOOD], ids=["nothing", "no object", "the same id"])
-def test_reading_ends_where_there_are_more_problems_than_anybody_counts(tmp_path: Path, line: bytes) -> None:
+def test_reading_ends_after_too_many_problems(tmp_path: Path, line: bytes) -> None:
     *_, (where, rest) = reported(tmp_path, line * 30_000)
     assert where == f"a.jsonl:{22 if line == GOOD else 21}"
     assert re.match(r"9,9\d\d more|10,\d\d\d more", rest)
@@ -304,7 +343,7 @@ def is_request(line: bytes) -> bool:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines | st.binary(max_size=30).filter(lambda data: b"\n" not in data and not data.endswith(b"\r")))
 @example(b'{"custom_id":"1","body":{"a":"\\udc00"}}')
-def test_a_line_is_taken_exactly_where_the_standard_library_takes_it(tmp_path: Path, line: bytes) -> None:
+def test_a_line_is_accepted_exactly_if_the_standard_library_accepts_it(tmp_path: Path, line: bytes) -> None:
     wrong = reported(tmp_path, line + b"\n")
     assert (not wrong) == is_request(line)
 

@@ -74,7 +74,7 @@ max_failed: 1
     assert found.retry == Retry(max_attempts=3, on=frozenset({Phase.TIMED_OUT}))
     assert (found.on_change, found.on_remove, found.max_failed) == ("finish", "keep", 1.0)
     assert found.declared_at == Position(path="specs/deep/a.yml", line=3)
-    assert found.requests is None, "nobody here has read the uploaded file"
+    assert found.requests is None, "the uploaded file has not been read, so its requests are unknown"
     assert set(found.inputs) == {
         UploadedFile(id=ID),
         InputFile(path="specs/deep/sub/x.jsonl", sha256=digests.sha256(line), size=len(line), requests=1),

@@ -153,7 +153,7 @@ def test_a_named_pipe_is_refused_and_not_opened(root: Path) -> None:
             found(root, entry)
 
 
-def test_the_id_of_an_uploaded_file_is_told_from_a_path() -> None:
+def test_the_id_of_an_uploaded_file_is_not_taken_for_a_path() -> None:
     assert uploaded_id("497F6ECA-6276-4993-bfeb-53cbbbba6f09") == "497f6eca-6276-4993-bfeb-53cbbbba6f09"
     assert uploaded_id("497f6eca-6276-4993-bfeb-53cbbbba6f09.jsonl") is None
     assert uploaded_id("497f6eca62764993bfeb53cbbbba6f09") is None

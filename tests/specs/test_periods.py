@@ -1,4 +1,4 @@
-"""Many applies around the borders of periods: each period is bought once, in any zone and across summer time."""
+"""Many applies around the borders of periods: each period gets one job, in any zone and across summer time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LENGTH = {"day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
 
 
 class CreatedJob:
-    """What has been bought, each job with the time at which it ends."""
+    """The jobs that were created, each with the time at which it ends."""
 
     def __init__(self) -> None:
         self.jobs: list[tuple[JobSpec, int, float]] = []
@@ -89,7 +89,7 @@ def test_three_thousand_applies_around_borders_create_each_period_once(  # noqa:
         visited.add(period.name_of(period.day_of(now, known), every))
         created.apply(declared, now, lasts * LENGTH[every])
     reruns = [it.rerun for it, _, _ in created.jobs]
-    assert len(reruns) == len(set(reruns)), "none is bought twice"
+    assert len(reruns) == len(set(reruns)), "no period gets two jobs"
     assert set(reruns) <= visited
     if not lasts:
-        assert set(reruns) == visited, "and none is left out in which a run came"
+        assert set(reruns) == visited, "each period in which an apply ran gets a job"

@@ -1,4 +1,4 @@
-"""What a job asks of its lines: the fields of its endpoint, and its model."""
+"""Checks of a job's lines: the fields that its endpoint needs, and the model."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def edited(root: Path, name: str = "a", to: str | None = None) -> rerun.Edit:
 CASES = {
     "a number gets one more": (f"name: a\n{REST}rerun: 2\n", None, f"name: a\n{REST}rerun: 3\n", 5),
     "ten follows nine": (f"name: a\n{REST}rerun: 9\n", None, f"name: a\n{REST}rerun: 10\n", 5),
-    "a comment behind it stays": (
+    "a comment beside it stays": (
         f"name: a\n{REST}rerun: 2   # why\n# end\n",
         None,
         f"name: a\n{REST}rerun: 3   # why\n# end\n",
@@ -76,19 +76,19 @@ CASES = {
         f'name: a\n{REST}rerun: "1"\n',
         5,
     ),
-    "where there is none, it goes behind the name": (
+    "a document without a rerun gets one below its name": (
         f"# head\nname: a  # who\n{REST}",
         None,
         f"# head\nname: a  # who\nrerun: 1\n{REST}",
         3,
     ),
-    "behind the name with CRLF": (
+    "below the name with CRLF": (
         f"name: a\n{REST}".replace("\n", "\r\n"),
         None,
         f"name: a\nrerun: 1\n{REST}".replace("\n", "\r\n"),
         2,
     ),
-    "behind a name at the end of a file without a last line break": (
+    "below a name at the end of a file without a last line break": (
         f"{REST}name: a",
         None,
         f"{REST}name: a\nrerun: 1\n",
@@ -218,7 +218,7 @@ def test_a_calendar_of_the_defaults_is_not_overridden(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["", "ä", "a\nb", "x" * 65, "2"])
-def test_a_value_that_is_none_or_stands_there_is_refused(tmp_path: Path, to: str) -> None:
+def test_an_invalid_or_unchanged_value_is_refused(tmp_path: Path, to: str) -> None:
     project_of(tmp_path, a=f"name: a\n{REST}rerun: 2\n")
     with pytest.raises(UsageError):
         edited(tmp_path, to=to)
@@ -279,7 +279,7 @@ AROUND = st.lists(
 @given(
     AROUND, PIECES, AROUND, st.sampled_from(["\n", "\r\n"]), st.sampled_from([None, "x", "a b", "1.10", "no"])
 )
-def test_whatever_stands_around_it_stays(
+def test_the_text_around_it_stays(
     above: list[str], piece: str, below: list[str], ending: str, to: str | None
 ) -> None:
     rest = [line for line in below if line not in above or line in "\n# rerun: 1\n"]

@@ -128,7 +128,7 @@ jobs = mutated(GOOD, optional_fields) | near_values
 @example({**GOOD, "rerun": {"every": "week"}})
 @example({**GOOD, "rerun": 2.0})
 @example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
-def test_a_document_is_accepted_exactly_where_the_schema_holds(value: object) -> None:
+def test_a_document_is_accepted_exactly_if_the_schema_holds(value: object) -> None:
     verdict = convert_or_explain(document(value), JobFields, job_schema, MISPLACED_FIELD_HINTS)
     assert isinstance(verdict, JobFields) == JOB.is_valid(value)
     if isinstance(verdict, list):
@@ -150,7 +150,7 @@ guards = st.dictionaries(
 @given(
     mutated({"project": "demo", "specs": "specs"}, {"base_url": words, "limits": limits, "guards": guards})
 )
-def test_settings_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
+def test_settings_are_accepted_exactly_if_the_schema_holds(value: object) -> None:
     verdict = convert_or_explain(document(value), Settings, settings_schema, {})
     assert isinstance(verdict, Settings) == SETTINGS.is_valid(value)
     assert verdict
@@ -190,7 +190,7 @@ def test_the_schemas_are_json_schemas() -> None:
 
 
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
-def test_defaults_are_accepted_exactly_where_the_schema_holds(value: object) -> None:
+def test_defaults_are_accepted_exactly_if_the_schema_holds(value: object) -> None:
     verdict = convert_or_explain(document(value), defaults_model(), defaults_schema, {})
     assert (not isinstance(verdict, list)) == Draft202012Validator(defaults_schema()).is_valid(value)
 

@@ -196,7 +196,7 @@ def test_a_file_that_nests_too_deep_ends_in_a_message(parts: list[str], parser: 
 
 
 @BOTH
-def test_what_stands_before_a_nest_too_deep_is_kept(parser: Parser) -> None:
+def test_the_text_before_a_nest_too_deep_is_kept(parser: Parser) -> None:
     found, stopped = read(
         SourceFile("x.yaml", "a: 1\n---\nb: 1\nb: 2\nc: " + "[" * 5000), Limits(), parser=parser
     )
@@ -294,7 +294,7 @@ def test_every_value_has_its_place_and_its_text() -> None:
     assert found.key_place(("a", 0)) == (1, 4)
     assert found.text(("a", 1, "b")) == "1.10"
     assert found.text(("d",)) == "é"
-    assert found.place(("d",)) == (3, 8), "an alias stands where its value was written"
+    assert found.place(("d",)) == (3, 8), "the place of an alias is that of its value"
     assert found.text(("a",)) == ""
     assert found.place(("a", 1, "missing", "deeper")) == (2, 4)
     assert found.find(("a", "b")) is None

@@ -90,7 +90,7 @@ def test_a_line_holds_its_time_level_event_facts_and_run_in_this_order(
     )
 
 
-def test_time_is_told_to_the_millisecond(open_it: Open, stream: io.StringIO) -> None:
+def test_time_is_written_to_the_millisecond(open_it: Open, stream: io.StringIO) -> None:
     open_it(now=lambda: NOON + 0.0456)("apply.started", decisions=1)
     assert check_line(stream.getvalue())["at"] == "2025-11-21T12:00:00.045Z"
 
@@ -160,7 +160,7 @@ def test_the_style_follows_the_stream(open_it: Open, stream: io.StringIO) -> Non
     )
 
 
-def test_the_pretty_style_takes_colours_only_when_told_to(open_it: Open, stream: io.StringIO) -> None:
+def test_the_pretty_style_has_colours_only_if_asked_for(open_it: Open, stream: io.StringIO) -> None:
     open_it(style="console", colour=False)("apply.started", decisions=3)
     assert "\x1b" not in stream.getvalue()
     open_it(style="console", colour=True)("apply.started", decisions=3)

@@ -1,4 +1,4 @@
-"""What whole commands tell: every line of every run is as the catalogue says."""
+"""The logs of whole commands: every line of every run matches the catalogue."""
 
 from __future__ import annotations
 

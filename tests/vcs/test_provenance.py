@@ -1,4 +1,4 @@
-"""Who buys from where, as each kind of machine tells it."""
+"""The source of a job (actor, commit, branch, run) as each kind of machine describes it in its environment."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ CASES: dict[str, tuple[Checkout, str, Mapping[str, str], Source]] = {
         Source(commit="c0ffee", branch="main", dirty=True),
     ),
     "GitHub, a push": (DETACHED, ORIGIN, GITHUB, ON_GITHUB),
-    "GitHub, run again by somebody else": (
+    "GitHub, run again by another person": (
         DETACHED,
         ORIGIN,
         GITHUB | {"GITHUB_TRIGGERING_ACTOR": "grace"},

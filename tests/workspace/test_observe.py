@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -203,6 +203,29 @@ def test_a_job_that_is_deleted_meanwhile_makes_the_list_be_read_again() -> None:
     assert stage.clock.slept == [0.5]
 
 
+@example(cap=1, place=7, shown=[number == 8 for number in range(60)], at_once=1)
+@given(
+    st.integers(1, 5), st.integers(0, 12), st.lists(st.booleans(), min_size=1, max_size=60), st.integers(1, 4)
+)
+def test_a_job_that_appears_and_vanishes_hides_no_other(
+    cap: int, place: int, shown: list[bool], at_once: int
+) -> None:
+    """Whichever pages show it, a list that is accepted has every job that was there all the time."""
+    everything = some_jobs(13)
+    steady = [it for at, it in enumerate(everything) if at != place]
+    jobs = list(everything)
+
+    def flap(number: int) -> None:
+        jobs[:] = everything if shown[number % len(shown)] else steady
+
+    run = run_in(Stage().world(), Pages(jobs, cap=cap, before=flap), limits=Limits(reads_in_flight=at_once))
+    try:
+        found = {it.id for it in list_all(run)}
+    except ListingError:
+        return
+    assert {it.id for it in steady} <= found
+
+
 def test_a_list_that_keeps_shrinking_is_refused() -> None:
     jobs, stage = some_jobs(250), Stage()
 
@@ -294,7 +317,7 @@ def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() 
     assert there <= {it.id for it in list_all(looking(env, Pages(jobs, before=make)))}
 
 
-def test_a_row_that_stands_twice_does_not_make_the_pages_larger() -> None:
+def test_a_row_that_is_listed_twice_does_not_make_the_pages_larger() -> None:
     jobs = some_jobs(4)
 
     def lie(number: int, page: JobPage) -> JobPage:
@@ -375,7 +398,7 @@ def test_a_remembered_job_that_the_list_does_not_show_yet_is_found() -> None:
     assert looked(reader, memory(created(A, "j7"))) == (["j7"], frozenset())
 
 
-def test_a_remembered_job_that_nobody_knows_is_gone() -> None:
+def test_a_remembered_job_that_get_does_not_find_is_gone() -> None:
     reader = Pages([job(A)], also=())
     assert looked(reader, memory(created(A, "j7"), created(A, "j8"))) == (["j1"], frozenset({"j7", "j8"}))
     assert reader.got == ["j7", "j8"]
@@ -387,7 +410,7 @@ def test_a_remembered_job_that_the_list_shows_is_not_asked_for() -> None:
     assert reader.got == []
 
 
-def test_a_remembered_job_of_work_that_nobody_wants_is_not_asked_for() -> None:
+def test_a_remembered_job_of_undeclared_work_is_not_requested() -> None:
     reader = Pages([])
     old = created(spec("x", "w9"), "j7", at=NOW - 60)
     assert looked(reader, memory(old, *stopped("j8", "removed"))) == (
@@ -449,7 +472,7 @@ def test_a_project_is_ours_to_the_letter() -> None:
     assert len(seen.other_projects) == 4
 
 
-def test_of_a_job_that_stands_on_two_pages_the_last_counts() -> None:
+def test_of_a_job_on_two_pages_the_last_row_counts() -> None:
     first, *others = some_jobs(250)
     running, done = structs.replace(first, phase=Phase.ACTIVE), structs.replace(first, phase=SUCCEEDED)
     pages = [JobPage(jobs=tuple(some), total=250) for some in ((running, *others[:99]), others[99:199])]

@@ -17,13 +17,13 @@ from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.suggest import KINDS, either
-from tools.generate import reference_text
+from tools.generate import models_text, reference_text
 
 EXAMPLE: Final = """\
 # yaml-language-server: $schema=../schemas/job.schema.json
 name: ticket-classes
 endpoint: /v1/chat/completions
-model: mistral-small-latest
+model: mistral-small-2603
 input_files:
   - data/questions.jsonl
 metadata: {team: search}
@@ -50,7 +50,7 @@ guards: {max_new_requests: 100000}
 _GOOD: Final = {
     "name": "name: ticket-classes",
     "endpoint": "endpoint: /v1/chat/completions",
-    "model": "model: mistral-small-latest",
+    "model": "model: mistral-small-2603",
     "input_files": "input_files: [data/questions.jsonl]",
 }
 _MISTAKES: Final = (
@@ -95,6 +95,7 @@ def page() -> str:
         reference_text.DEFAULTS,
         reference_text.EFFECTS,
         reference_text.INPUTS,
+        models_text.MODELS,
         reference_text.ADOPT,
         reference_text.TOGETHER,
         reference_text.YAML,

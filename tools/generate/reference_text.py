@@ -26,7 +26,7 @@ own spec, and `reconciler render` prints these specs.
 ```yaml
 name: nightly-{stem}
 endpoint: /v1/chat/completions
-model: mistral-small-latest
+model: mistral-small-2603
 for_each: {files: [data/nightly/*.jsonl]}
 metadata: {night: "{stem}"}
 ```
@@ -41,9 +41,9 @@ name: compare-{model}-{rerun}
 endpoint: /v1/chat/completions
 input_files: [data/questions.jsonl]
 matrix:
-  model: [ministral-8b-latest, mistral-small-latest, mistral-large-latest]
+  model: [ministral-8b-2512, mistral-small-2603, mistral-large-2512]
   rerun: [1, 2]
-  exclude: [{model: mistral-large-latest, rerun: 2}]
+  exclude: [{model: mistral-large-2512, rerun: 2}]
 ```
 
 `matrix` makes one job for each combination of values; with `for_each`, one for each file and combination. Write a field

@@ -56,7 +56,7 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
 
 
 def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
-    """Check git, leftover git lock files, and the specs."""
+    """Check git, leftover git lock files, pushes of the shared ledger, and the specs."""
     from reconciler.cli.session.target import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
@@ -66,10 +66,19 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.CheckResult("specs", "ok", result)
 
+    shared = shared_ledger(run.project, run.target, run.env)
+
     def locks() -> Iterator[CheckResult]:
-        shared = shared_ledger(run.project, run.target, run.env)
         for lock in shared.locks() if shared else ():
             yield checks.CheckResult("git lock", "warning", lock.description, lock.hint)
+
+    def push() -> Iterator[CheckResult]:
+        if shared and run.checkout.commit:
+            shared.check_push()
+            accepts = (
+                f"{shared.remote} accepts `git push --dry-run`, which asks neither its rules nor its hooks"
+            )
+            yield checks.CheckResult("ledger push", "ok", accepts)
 
     checkout = run.checkout
     if shutil.which("git") is None:
@@ -94,6 +103,7 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
         state = "uncommitted changes" if checkout.dirty else "clean"
         yield checks.CheckResult("git", "ok", f"{checkout.commit[:7]}, {state}")
     yield from checks.guarded("git lock", locks)
+    yield from checks.guarded("ledger push", push)
     yield from checks.guarded("specs", specs)
 
 

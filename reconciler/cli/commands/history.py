@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.environment import Environment
     from reconciler.runs.history_sources import HistorySources
 
-_FORMATS = ("table", "json", "jsonl", "csv", "markdown")
+_FORMATS = ("table", "wide", "json", "jsonl", "csv", "markdown")
 
 
 class Default(click.Group):
@@ -27,6 +27,11 @@ class Default(click.Group):
         if args[:1] not in ([name] for name in (*self.commands, *ctx.help_option_names)):
             args = ["show", *args]
         return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the default command, then the commands."""
+        self.commands["show"].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 @click.group(cls=Default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -11,6 +12,7 @@ import click
 
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.params.time_types import moment, unix
 from reconciler.errors import SpecError, UsageError, first_that_holds
 
 if TYPE_CHECKING:
@@ -35,16 +37,40 @@ def outputs() -> None:
     help="The destination: a folder, or the URL of an object store such as s3://bucket/outputs.  "
     "[default: outputs beside reconciler.yaml]",
 )
+@click.option("--current", is_flag=True, help="Only jobs of the work that the specs declare now.")
+@click.option(
+    "--since",
+    type=moment,
+    metavar="WHEN",
+    help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
+)
+@click.option(
+    "--incomplete",
+    is_flag=True,
+    help="Publish files that have fewer lines than the API counts. Without it they are refused with exit code 6, and "
+    "the next pull asks again.",
+)
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
 def pull(
-    env: Environment, *, names: tuple[str, ...], to: str | None, form: str, common: options.Common
+    env: Environment,
+    *,
+    names: tuple[str, ...],
+    to: str | None,
+    current: bool,
+    since: float | dt.timedelta | None,
+    incomplete: bool,
+    form: str,
+    common: options.Common,
 ) -> int:
     """Fetch the results of every ended job, successful or not, and join them with its inputs.
 
     NAMES or globs select jobs, including adopted ones. Results that are present are not fetched again, and interrupted
     downloads continue. Several runners with the same destination share the work.
+
+    Exit with 6 if a succeeded job has fewer answers than requests, or if what the API sends is not the file that it
+    describes. The next pull asks again for such results of current work.
     """
     from msgspec import structs
 
@@ -56,11 +82,17 @@ def pull(
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
-        jobs = chosen(run, specs, names)
+        work = frozenset(key for spec in specs for key in spec.run_keys)
+        first = unix(since, run.env.now()) or 0
+        jobs = [
+            owned
+            for owned in chosen(run, specs, names)
+            if owned.job.created_at >= first and (not current or owned.tags.run_key in work)
+        ]
         over = [owned for owned in jobs if owned.phase.ended]
         store = destination(run, to)
         interrupted.enter_graceful_shutdown()
-        pulled = puller(run, store, specs).pull(over)
+        pulled = puller(run, store, specs, work, incomplete=incomplete).pull(over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
         code = first_that_holds(exit_codes(pulled) | interrupted.codes)
@@ -147,12 +179,21 @@ def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
     return store_at(to, start=run.env.cwd, staging=staging)
 
 
-def puller(run: RunContext[Reader], store: ResultStore, specs: Sequence[JobSpec]) -> Puller:
+def puller(
+    run: RunContext[Reader],
+    store: ResultStore,
+    specs: Sequence[JobSpec],
+    work: frozenset[RunKey],
+    *,
+    incomplete: bool,
+) -> Puller:
     """Return the object that fetches results."""
     from reconciler.results.inputs import by_inputs
     from reconciler.results.job_download import JobDownloader
     from reconciler.results.leases import LeaseManager
     from reconciler.results.pull import Puller
 
-    downloader = JobDownloader(run=run, store=store, declared=by_inputs(specs))
-    return Puller(run=run, leases=LeaseManager(store=store, env=run.env), downloader=downloader)
+    declared = by_inputs(specs)
+    downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
+    leases = LeaseManager(store=store, env=run.env)
+    return Puller(run=run, leases=leases, downloader=downloader, current=work)

@@ -40,8 +40,9 @@ def sandbox() -> None:
     type=click.FloatRange(0, min_open=True),
     help="Speed relative to real time.",
 )
+@click.option("--lenient", is_flag=True, help="Accept any model and any request body.")
 @click.pass_obj
-def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: float) -> int:
+def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: float, lenient: bool) -> int:
     """Serve the sandbox over HTTP until interrupted. Each API key has its own workspace."""
     from reconciler.cli.session.connect import sandbox_installed
 
@@ -51,7 +52,7 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
         from reconciler.sandbox.store import Store
     with Store(env.cwd / db if db else default_db(env)) as store:
         try:
-            app = make_app(store, now=env.now, speed=speed)
+            app = make_app(store, now=env.now, speed=speed, lenient=lenient)
             server = listen(app, address, port)
         except (OSError, ValueError) as error:  # the latter for a speed that is NaN
             raise ReconcilerError(

@@ -13,7 +13,7 @@ from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record
 from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render import history_view
-from reconciler.render.tables import table_csv, table_markdown, table_text
+from reconciler.render.tables import fitting, table_csv, table_markdown, table_text
 from reconciler.runs.history_sources import HistorySources
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
@@ -21,7 +21,7 @@ from reconciler.text.sanitize import clean
 
 def table(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
     """Return records."""
-    if form == "table" and not records:
+    if form in ("table", "wide") and not records:
         known = f"; the ledger has {pluralize(len(found.records), 'job')}" if found.offline else ""
         return clean(f"no matching jobs of project {found.target.project}{known}") + "\n"
     return _written(
@@ -31,6 +31,7 @@ def table(found: HistorySources, records: Sequence[Record], form: str) -> str | 
         parts=records,
         kind=Record,
         head=history_view.HEAD,
+        least=history_view.HEAD.index("FAILED") + 1,
         rows=partial(history_view.rows, records),
         after=history_view.footer(records),
     )
@@ -46,6 +47,7 @@ def stats(found: HistorySources, records: Sequence[Record], form: str) -> str | 
         parts=groups,
         kind=numbers.GroupDoc,
         head=history_view.STATS_HEAD,
+        least=history_view.STATS_HEAD.index("JOBS") + 1,
         rows=partial(history_view.stats_rows, groups),
     )
 
@@ -63,6 +65,7 @@ def story(
         kind=EntryDoc,
         head=history_view.STORY_HEAD,
         rows=partial(history_view.story_rows, entries),
+        least=history_view.STORY_HEAD.index("DETAIL") + 1,
         before=f"{title}\n\n",
     )
 
@@ -76,6 +79,7 @@ def _written(
     kind: type[msgspec.Struct],
     head: Sequence[str],
     rows: Callable[[], Sequence[Sequence[str]]],
+    least: int,
     before: str = "",
     after: str = "",
 ) -> str | bytes:
@@ -83,12 +87,13 @@ def _written(
 
     Args:
         found: the sources.
-        form: `table`, `json`, `jsonl`, `csv` or `markdown`.
+        form: `table` (as many columns as fit), `wide` (all columns), `json`, `jsonl`, `csv` or `markdown`.
         document: makes the JSON document, given the target.
         parts: the lines of `jsonl` and `csv`.
         kind: the class of the parts.
         head: the columns of a table.
         rows: returns the rows of a table.
+        least: the number of columns that a table has in any case, the last of them wrapped.
         before: the text before a table.
         after: the text after a table.
     """
@@ -102,8 +107,12 @@ def _written(
             return table_csv(kind.__struct_fields__, history_view.csv_rows(parts))
         case "markdown":
             return table_markdown(head, rows())
-        case _:
+        case "wide":
             return before + table_text(head, rows()) + after
+        case _:
+            shown, more = fitting(head, rows(), least=least, empty=(history_view.UNKNOWN, "-", ""))
+            rest = f"{pluralize(more, 'more column')}: --format wide\n" if more else ""
+            return before + shown + after + rest
 
 
 def verification(report: VerifyDoc, form: str) -> str | bytes:
@@ -124,5 +133,8 @@ def verification(report: VerifyDoc, form: str) -> str | bytes:
     last = f"{', '.join(looked)}: {verdict}{aside}\n"
     if form == "json":
         return pretty(report)
-    shown = (table_markdown if form == "markdown" else table_text)(head, cells)
-    return (f"{shown}\n" if cells else "") + last
+    if form == "markdown":
+        return (table_markdown(head, cells) + "\n" if cells else "") + last
+    lines = table_text(head[:-1], [row[:-1] for row in cells]).splitlines()[1:]
+    found = [f"{line}\n  hint: {clean(row[-1])}\n" for line, row in zip(lines, cells, strict=True)]
+    return "".join([*found, "\n" if found else "", last])

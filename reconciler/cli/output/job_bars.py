@@ -9,14 +9,14 @@ from typing import Final
 
 from reconciler.cli.output.terminal import bar, live_display, supports_cursor, table
 from reconciler.environment import Environment
-from reconciler.model import Job, Phase
+from reconciler.model import Phase
 from reconciler.plans.name_status import JobProgress, aggregate, job_progress
 from reconciler.runs.wait import WaitState
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 
 MAX_BARS: Final = 12
-"""The number of jobs with their own bar, the slowest first."""
+"""The number of jobs with their own bar: the slowest."""
 WIDTH: Final = 24
 
 
@@ -30,28 +30,20 @@ def job_bars(env: Environment) -> Iterator[Callable[[WaitState], object]]:
         yield lambda state: live.update(table(rows(state, env.now())), refresh=True)
 
 
-def parts(state: WaitState, now: float) -> list[JobProgress]:
-    """Return the progress of each awaited job, the one with the most time left first."""
-    found = [
-        job_progress(", ".join(names), state.jobs[job], now)
-        for job, names in state.awaited.items()
-        if job in state.jobs
-    ]
-    return sorted(found, key=lambda it: (-(it.seconds_left or 0), it.share, it.name))
-
-
 def rows(state: WaitState, now: float) -> list[tuple[str, ...]]:
-    """Return the cells of each bar: the slowest jobs, the other jobs together, and all jobs."""
-    found = parts(state, now)
-    shown, more = found[:MAX_BARS], found[MAX_BARS:]
-    queued = sum(it.phase is Phase.ACTIVE and it.started_at is None for it in _awaited(state))
+    """Return the cells of each bar: the slowest jobs, oldest first as in `jobs list`; the other jobs; and all jobs."""
+    awaited = [state.jobs[job] for job in state.awaited if job in state.jobs]
+    found = [
+        job_progress(", ".join(state.awaited[job.id]), job, now)
+        for job in sorted(awaited, key=lambda job: job.age_key)
+    ]
+    slowest = sorted(found, key=lambda it: (-(it.seconds_left or 0), it.share, it.name))
+    more = slowest[MAX_BARS:]
+    shown = [it for it in found if it not in more]
+    queued = sum(job.phase is Phase.ACTIVE and job.started_at is None for job in awaited)
     whole = aggregate(found, f"{pluralize(len(found), 'job')}{f', {queued:,} queued' if queued else ''}")
     lines = [*shown, *([aggregate(more, f"{len(more):,} more")] if more else [])]
     return [cells(line) for line in ([*lines, whole] if len(lines) > 1 else lines)]
-
-
-def _awaited(state: WaitState) -> list[Job]:
-    return [state.jobs[job] for job in state.awaited if job in state.jobs]
 
 
 def cells(it: JobProgress) -> tuple[str, str, str, str, str]:

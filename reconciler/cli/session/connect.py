@@ -13,6 +13,7 @@ from reconciler.api.key import ApiKey, read_key
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
 from reconciler.cli.params.options import Common
+from reconciler.cli.session.target import TRUE
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
@@ -55,7 +56,8 @@ def transport(env: Environment, project: Project, target: Target, stack: ExitSta
         from reconciler.sandbox.store import Store
     store = stack.enter_context(Store(sandbox_db(project)))
     speed = sandbox_speed(env)
-    return wsgi_transport(make_app(store, now=env.now, speed=speed, ids=env.uuid))
+    lenient = env.environ.get("RECONCILER_SANDBOX_LENIENT", "").strip().lower() in TRUE
+    return wsgi_transport(make_app(store, now=env.now, speed=speed, ids=env.uuid, lenient=lenient))
 
 
 @contextmanager

@@ -84,8 +84,9 @@ def open_run(
             )
         )
         retrier = Retrier(
-            RetryPolicy(deadline_seconds=None if without_deadline else limits.deadline_seconds),
+            RetryPolicy(deadline_seconds=limits.deadline_seconds, long_lived=without_deadline),
             rng=env.random,
+            now=env.now,
             monotonic=env.monotonic,
             sleep=env.sleep,
         )

@@ -25,20 +25,21 @@ def unsettled(case: Case) -> Actions:
 @rule(
     Standing.SUCCEEDED,
     "a job of the wanted work SUCCEEDED",
-    "Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds `max_failed`); "
-    "ACTIVE twins: Cancel `duplicate`",
+    "Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds `max_failed`, or if "
+    "answers are missing); ACTIVE twins: Cancel `duplicate`",
     applies=lambda case: case.work_is_wanted and case.succeeded,
 )
 def succeeded(case: Case) -> Actions:
     """The answers exist, so another job of the same work is waste."""
-    done = (owned.job for owned in case.wanted_in(Phase.SUCCEEDED))
-    job = min(done, key=lambda job: (job.failed_requests, job.age_key))
-    total = max(job.total_requests, job.answered_requests)
+    owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
+    job, total = owned.job, owned.requests or 0
     allowed = case.spec.max_failed if case.spec else 0.0
     bad = total > 0 and job.failed_requests / total > allowed
-    detail = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
+    failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
+    detail = "; ".join(filter(None, (failed, owned.difference)))
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
-    return (Keep(job=job, reason=reason, detail=detail, attention=bad), *_duplicates(case))
+    kept = Keep(job=job, reason=reason, detail=detail, attention=bad or bool(owned.difference))
+    return (kept, *_duplicates(case))
 
 
 @rule(

@@ -12,16 +12,21 @@ import math
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import msgspec
 
 from reconciler.specs.inputs.blocks import Text
 from reconciler.specs.inputs.findings import Finding, FindingKind
+from reconciler.specs.inputs.formats import of_keys
 
 MAX_LENGTH: Final = 500_000
 """Bytes up to which a line is decoded as a whole: a decoded line takes many times its size in memory."""
 _KEYS: Final = frozenset({"custom_id", "body"})
+_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+"""A key that may be shown: others may be confidential text."""
+_MAX_NAMED_KEYS: Final = 3
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
 
@@ -54,7 +59,7 @@ def diagnose_line(number: int, line: Text) -> Iterator[Finding]:
 def _of_long(number: int, line: Text) -> Iterator[Finding]:
     """Use the message of the fast decoder: other ways take too much memory for a long line."""
     try:
-        msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        top = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         check_utf8(line)
     except msgspec.ValidationError:
         yield Finding(FindingKind.NOT_AN_OBJECT, number)
@@ -66,7 +71,35 @@ def _of_long(number: int, line: Text) -> Iterator[Finding]:
     except UnicodeDecodeError:
         yield Finding(FindingKind.NOT_UTF8, number)
     else:
-        yield Finding(FindingKind.REFUSED, number)
+        if repeats_a_key(line):
+            yield Finding(FindingKind.SAME_KEY, number)
+        yield from _of_value(number, {key: _outline(key, raw) for key, raw in top.items()})
+
+
+def _outline(key: str, raw: msgspec.Raw) -> Any:  # noqa: ANN401 - JSON
+    """Return as much of a value as its checks need."""
+    if key == "custom_id":
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.decode(raw)
+    return {} if bytes(memoryview(raw)[:1]) == b"{" else None
+
+
+_TOKEN: Final = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}\[\]]', re.DOTALL)
+
+
+def repeats_a_key(line: Text) -> bool:
+    """Return whether a line, one valid JSON object, has two equal keys at its top level. Decodes no value."""
+    depth, keys = 0, set()
+    for found in _TOKEN.finditer(line):
+        text, is_key = found.groups()
+        if text is None:
+            depth += 1 if found[0] in b"{[" else -1
+        elif is_key and depth == 1:
+            key = json.loads(text)
+            if key in keys:
+                return True
+            keys.add(key)
+    return False
 
 
 def check_utf8(line: Text) -> None:
@@ -138,6 +171,10 @@ def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - J
     if not isinstance(value, dict):
         yield Finding(FindingKind.NOT_AN_OBJECT, number)
         return
+    foreign = of_keys(number, value.keys())
+    if foreign:
+        yield foreign
+        return
     if "body" not in value:
         yield Finding(FindingKind.NO_BODY, number)
     elif not isinstance(value["body"], dict):
@@ -148,5 +185,7 @@ def _of_value(number: int, value: Any) -> Iterator[Finding]:  # noqa: ANN401 - J
         yield Finding(FindingKind.BAD_ID, number)
     elif not value["custom_id"]:
         yield Finding(FindingKind.EMPTY_ID, number)
+    others = sorted(filter(_KEY.fullmatch, value.keys() - _KEYS))
     if value.keys() - _KEYS:
-        yield Finding(FindingKind.UNKNOWN_KEY, number)
+        named = ", ".join(f"`{key}`" for key in others[:_MAX_NAMED_KEYS])
+        yield Finding(FindingKind.UNKNOWN_KEY, number, more=named and f": {named}")

@@ -21,6 +21,7 @@ MAX_COUNTED_PROBLEMS: Final = 10_000
 """Stop after this many findings in a file: a file of empty lines would otherwise take minutes."""
 
 _ONE_LINE: Final = 'each line is one request: `{"custom_id": "1", "body": {…}}`'
+_CONVERT: Final = "write it as JSONL of `custom_id` and `body`: reconciler convert FILE -o NEW.jsonl"
 _ID: Final = "it identifies the answer: give each request a unique one"
 
 
@@ -31,6 +32,17 @@ class FindingKind(Enum):
     CRLF = (
         "the lines end in CRLF",
         "save the file with LF; in .gitattributes, `*.jsonl -text` keeps git from changing it",
+    )
+    BINARY = "the file is not text", "extract it, or export it as JSONL: the API reads plain JSON lines"
+    UTF16 = "the file is UTF-16, not UTF-8", "save it as UTF-8"
+    CR = "the lines end in CR alone", "save the file with LF"
+    ARRAY = "the file is one JSON array", _CONVERT
+    PRETTY = "the file has requests that go over several lines", _CONVERT
+    CSV = "the file is CSV, not JSONL", f"a script can write its rows as requests: {_ONE_LINE}"
+    PROVIDER = "the file is in the batch format", _CONVERT
+    RESULTS = (
+        "the file holds results, not requests",
+        "name the file that was submitted; `reconciler outputs pull` fetches results",
     )
     EMPTY_FILE = "the file is empty", "write one request per line"
     EMPTY_LINE = "an empty line", "remove it"
@@ -75,6 +87,8 @@ class FindingKind(Enum):
 
 _OF_THE_FILE: Final = frozenset({FindingKind.BOM, FindingKind.CRLF})
 """Kinds that are reported once per file."""
+_OF_ALL_LINES: Final = frozenset({FindingKind.PROVIDER, FindingKind.RESULTS})
+"""Kinds after which the other lines are not worth reading."""
 
 
 class Finding(Struct, frozen=True):
@@ -97,16 +111,18 @@ class Findings:
         self._found: list[Finding] = []
         self._rest: Counter[FindingKind] = Counter()
         self._rest_from = 0
+        self._stopped = False
 
     @property
     def full(self) -> bool:
-        """Whether there are so many findings that reading can stop."""
-        return len(self._found) + self._rest.total() >= MAX_COUNTED_PROBLEMS
+        """Whether there are so many findings, or one of all lines, that reading can stop."""
+        return self._stopped or len(self._found) + self._rest.total() >= MAX_COUNTED_PROBLEMS
 
     def add(self, finding: Finding) -> None:
         """Add a finding."""
         if finding.kind in _OF_THE_FILE and any(known.kind is finding.kind for known in self._found):
             return
+        self._stopped = self._stopped or finding.kind in _OF_ALL_LINES
         if len(self._found) < MAX_LISTED_PROBLEMS:
             self._found.append(finding)
         else:
@@ -139,5 +155,5 @@ class Findings:
             line=finding.line,
             column=finding.column,
             message=finding.kind.message + (f", in {first}" if first else finding.more),
-            hint=finding.kind.hint,
+            hint=finding.kind.hint.replace("FILE", self._path),
         )

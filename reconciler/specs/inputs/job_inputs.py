@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests
+from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 from reconciler.specs.inputs.reader import InputReader
@@ -59,6 +60,7 @@ class Inputs:
         problems = [problem for part in checked for problem in part.problems]
         demands = _requirements(document)
         problems += [problem for path in paths for problem in self.reader.violations(path, demands)]
+        problems += [it for path in paths for it in self.reader.plain_mistakes(path, demands.endpoint)]
         problems += self.reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
@@ -85,6 +87,7 @@ class Inputs:
             return [], problems
         if not problems:
             problems += _violations(document, value)
+            problems += _plain_mistakes(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
     def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
@@ -148,6 +151,17 @@ def _violations(document: Document, requests: list[Any]) -> Iterator[Problem]:
         for finding in demands.violations(at, body) if isinstance(body, dict) else ():
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
             yield document.problem(("requests", at, "body"), message, finding.kind.hint)
+
+
+def _plain_mistakes(document: Document, requests: list[Any]) -> Iterator[Problem]:
+    bodies = (
+        (at, it["body"])
+        for at, it in enumerate(requests)
+        if isinstance(it, dict) and isinstance(it.get("body"), dict)
+    )
+    for words, kind in plain_mistakes.kinds(_requirements(document).endpoint, bodies).items():
+        message = f"requests[{kind.first}]: {plain_mistakes.counted(words, kind, 'request')}"
+        yield document.problem(("requests", kind.first, "body"), message, plain_mistakes.HINT, warning=True)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

@@ -16,13 +16,15 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.catalogue.mistakes import shape_of
 from reconciler.errors import Problem
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs.inputs import git_lfs
+from reconciler.specs.inputs import git_lfs, plain_mistakes
 from reconciler.specs.inputs.blocks import Blocks, open_regular
 from reconciler.specs.inputs.cache import Entry, InputCache
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
+from reconciler.specs.inputs.formats import of_file
 from reconciler.specs.inputs.requirements import NOTHING_KNOWN, FileFacts, Requirements
 from reconciler.specs.inputs.scan import Scan, requests, scan
 from reconciler.telemetry.progress import UNWATCHED, Progress
@@ -56,6 +58,7 @@ class InputReader:
         self._cache = cache or InputCache(None)
         self._progress = progress
         self._known: dict[str, Checked] = {}
+        self._mistakes: dict[tuple[str, str], list[Problem]] = {}
 
     def read(self, path: str) -> Checked:
         """Return the result for a file; `path` is relative to the root, with forward slashes."""
@@ -102,6 +105,20 @@ class InputReader:
             if findings.full:
                 break
         return findings.problems({})
+
+    def plain_mistakes(self, path: str, endpoint: str) -> list[Problem]:
+        """Return warnings about the bodies of an otherwise valid file."""
+        checked, shape = self.read(path), shape_of(endpoint)
+        if checked.problems or shape is None or shape in checked.facts.shapes:
+            return []
+        if (path, shape) not in self._mistakes:
+            try:
+                with open_regular(self._root / path) as stream:
+                    texts = Blocks(stream, self._limits.line_bytes)
+                    self._mistakes[path, shape] = plain_mistakes.in_lines(path, endpoint, texts)
+            except OSError:  # it has just been read: a run that needs it reports what happened to it
+                return []
+        return self._mistakes[path, shape]
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the problems with custom_ids that an earlier file of the same job already uses."""
@@ -165,6 +182,8 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
                 return _pointer(path, *pointed, limits)
             if size > limits.file_bytes:
                 findings.add(_too_large(size, limits))
+            elif form := of_file(stream, path):
+                findings.add(form)
             else:
                 blocks = Blocks(stream, limits.line_bytes, on_progress=partial(progress.advance, "checking"))
                 found = scan(blocks, limits.line_bytes, findings)

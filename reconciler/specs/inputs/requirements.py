@@ -12,6 +12,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from reconciler.specs.inputs.findings import Finding, FindingKind
+from reconciler.specs.inputs.shapes import ALL_SHAPES
 
 REQUIRED: Final[Mapping[str, str]] = {
     "/v1/chat/classifications": "input",
@@ -39,6 +40,8 @@ class FileFacts(Struct, frozen=True):
     """The members of `FIELDS` that every body has."""
     models: frozenset[str] = frozenset()
     """The models that bodies name, at most a few; "" for one that is not text."""
+    shapes: frozenset[str] = ALL_SHAPES
+    """The types of body that the checked lines have."""
 
 
 NOTHING_KNOWN: Final = FileFacts()

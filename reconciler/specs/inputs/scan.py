@@ -14,9 +14,10 @@ import msgspec
 from msgspec import Struct, field
 
 from reconciler.specs.inputs.blocks import Text, split
-from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line
+from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line, repeats_a_key
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.requirements import FIELDS, FileFacts
+from reconciler.specs.inputs.shapes import ALL_SHAPES, narrow
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _MODELS: Final = 20
@@ -43,8 +44,12 @@ class _Body(msgspec.Struct):
 
 
 class _LongLine(msgspec.Struct, forbid_unknown_fields=True):
-    custom_id: _Id
-    body: _Body
+    custom_id: msgspec.Raw
+    body: msgspec.Raw
+
+
+_KEYS_ONLY: Final = len('{"custom_id":,"body":}')
+_SHORTEST_REPEAT: Final = len('"body":0,')
 
 
 _Request: TypeAlias = "tuple[str, Mapping[str, Any]]"
@@ -52,6 +57,8 @@ _Request: TypeAlias = "tuple[str, Mapping[str, Any]]"
 
 _decode: Final = msgspec.json.Decoder(_Line).decode
 _decode_long: Final = msgspec.json.Decoder(_LongLine).decode
+_decode_id: Final = msgspec.json.Decoder(_Id).decode
+_decode_body: Final = msgspec.json.Decoder(_Body).decode
 _encode: Final = msgspec.json.Encoder().encode
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -77,6 +84,7 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings) -> Scan:
         found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
         if found is not None:
             seen.take(found, len(text))
+            seen.shapes = narrow(seen.shapes, text, seen.number)
         elif not _check_line_by_line(text, longest, seen):
             break
         if findings.full:
@@ -140,11 +148,12 @@ class Scan:
         self.ids: set[str] = set()
         self.everywhere = FIELDS
         self.models: set[str] = set()
+        self.shapes = ALL_SHAPES
 
     @property
     def facts(self) -> FileFacts:
         """The facts of the file as a whole."""
-        return FileFacts(self.everywhere, frozenset(self.models))
+        return FileFacts(self.everywhere, frozenset(self.models), self.shapes)
 
     def take(self, found: _Batch, longest: int) -> None:
         """Add a batch of valid lines; `longest` is an upper bound of their bytes."""
@@ -183,6 +192,8 @@ def _check_line_by_line(text: Text, longest: int, seen: Scan) -> bool:
         if taken and not found:
             custom_id, body = taken
             seen.take(_Batch([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
+            if len(line) <= MAX_LENGTH:
+                seen.shapes = narrow(seen.shapes, line, seen.number)
         else:
             seen.number = number
         if seen.findings.full:
@@ -213,9 +224,12 @@ def request(line: Text) -> _Request:
     long = _decode_long(line)
     if not line.isascii():
         check_utf8(line)  # the decoder does not check skipped values
-    fields = msgspec.structs.asdict(long.body).items()
+    left = len(line) - len(long.custom_id) - len(long.body)
+    if left >= _KEYS_ONLY + _SHORTEST_REPEAT and repeats_a_key(line):
+        raise msgspec.ValidationError
+    fields = msgspec.structs.asdict(_decode_body(long.body)).items()
     given = ((name, value) for name, value in fields if value is not msgspec.UNSET)
-    return long.custom_id, {name: True if name in FIELDS else value for name, value in given}
+    return _decode_id(long.custom_id), {name: True if name in FIELDS else value for name, value in given}
 
 
 def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:

@@ -127,7 +127,8 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     requests: Annotated[
         Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
         about(
-            "The requests themselves, for small jobs. At most `limits.inline_requests`.",
+            "The requests themselves, for small jobs. At most `limits.inline_requests`. More than 256 KiB are "
+            "uploaded as a file.",
             [{"custom_id": "1", "body": {"input": "Bonjour"}}],
         ),
     ] = UNSET

@@ -96,10 +96,16 @@ EVENTS: Final[Mapping[str, Event]] = {
         {
             "name": NAME,
             "job_id": JOB,
-            "malformed": count("Lines that cannot be read as an answer."),
+            "malformed": count("Lines in which no custom_id can be found."),
+            "unnamed": count("Lines of the error file without a custom_id."),
             "repeated": count("Lines whose custom_id an earlier line has."),
             "unknown": count("Lines whose custom_id is not in the inputs."),
         },
+    ),
+    "results.incomplete": Event(
+        "warning",
+        "A succeeded job has fewer answers than requests, or its numbers differ.",
+        {"name": NAME, "job_id": JOB, "difference": text("How the numbers differ.")},
     ),
     "results.failed": Event(
         "error",

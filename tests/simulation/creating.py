@@ -1,4 +1,4 @@
-"""What is promised about every create, one function each. Each yields what it finds wrong."""
+"""The promises about every create, one function each. Each yields the violations that it finds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.simulation.server import FAILED, LIVE
 
 
 def never_two_live_jobs(create: Accepted) -> Iterator[str]:
-    """With one writer, and within the settle time, no work is bought while a job of it is queued or running.
+    """With one writer, and within the settle time, no job is created while another of its work is queued or running.
 
     With several writers, each of them keeps this promise for its own jobs: at most as many live as there are writers.
     """
@@ -28,11 +28,11 @@ def never_two_live_jobs(create: Accepted) -> Iterator[str]:
 
 
 def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[str]:
-    """With one writer, and within the settle time, an attempt at a piece of work is bought once.
+    """With one writer, and within the settle time, an attempt at a piece of work is created once.
 
-    Again only after this tool stopped the job of it, or the one that it was a duplicate of, for the sake of a spec that
-    was removed, suspended or changed. That a person stopped it is no reason, unless the run could not know it: for a
-    job that its ledger does not hold, the tag of the job that replaced it speaks. docs/guarantees.md names that case.
+    A second create is right only after this tool stopped the first job, or the job that it duplicated, because a spec
+    was removed, suspended or changed. A cancel by a person is no reason, unless the run could not know of it: for a job
+    that is not in its ledger, the tag of the job that replaced it counts. docs/guarantees.md describes that case.
     """
     twin_stopped = any(
         _stopped_for_a_spec(other) or (other.person_at is not None and _may_be_ours(create, other))
@@ -49,21 +49,21 @@ def _stopped_for_a_spec(job: CreatedJob) -> bool:
 
 
 def nothing_in_view_is_created_again(create: Accepted) -> Iterator[str]:
-    """Whatever the set-up: work is not bought by a run whose list shows a live job of it."""
+    """In every set-up: a run whose list shows a live job of some work creates no other job for it."""
     for other in create.others():
         if create.lived(other) and create.in_view(other):
             yield f"the list showed {other.id[:8]}, which lives"
 
 
 def nothing_succeeded_is_created_again(create: Accepted) -> Iterator[str]:
-    """Whatever the set-up: work is not bought by a run whose list or ledger knows a job of it that succeeded."""
+    """In every set-up: a run whose list or ledger shows a job that succeeded creates no other job for its work."""
     for other in create.others():
         if create.known(other) and create.ended(other) is Status.SUCCESS:
             yield f"{other.id[:8]} had succeeded"
 
 
 def nothing_partly_answered_is_created_again(create: Accepted) -> Iterator[str]:
-    """Whatever the set-up: answers that a failed job has given are not bought once more without being asked for."""
+    """In every set-up: if a failed job has answered some requests, no run retries its work by itself."""
     for other in create.attempts():
         seen = create.in_view(other) or other.id in create.by.saw_end
         if seen and create.ended(other) in FAILED and (other.answers or create.server.answered(other.id)):
@@ -71,21 +71,21 @@ def nothing_partly_answered_is_created_again(create: Accepted) -> Iterator[str]:
 
 
 def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
-    """What somebody else than this tool cancelled stays stopped: its run key is never created again.
+    """A job that another client cancelled, such as a person, stays stopped: its run key is never created again.
 
-    That holds under L, for every job that the run's list or ledger shows, however its work comes back: only `rerun`
-    with a value that the work has not been run under makes another run key. Who cancelled a job is what the server
-    knows: the one cancel that took effect. What the tool intended, and what happened later, says nothing about that.
+    That holds under L, for every job that the run's list or ledger shows, and for every way in which the work comes
+    back: only `rerun` with a value that the work has not been run under makes another run key. The server knows who
+    cancelled a job: it is the one cancel that took effect. The tool's intents and later events do not count.
 
     Two things are not promised. If the run's ledger holds neither the create nor a cancel of the job, L does not hold:
-    then the tags of a job that replaces it may speak for this tool, and so may a later job of the same run key. And if
-    somebody's cancel came between our look at the job and our one cancel of it, the two cannot be told apart.
+    then the tags of a job that replaces it may count as this tool's cancel, and so may a later job of the same run key.
+    And if another cancel came between this tool's look at the job and its one cancel of it, the two look the same.
     """
     for other in create.others():
         if other.person_at is None or other.person_at >= create.by.planned_on or not create.known(other):
             continue
         if not _may_be_ours(create, other):
-            yield f"somebody else had stopped {other.id[:8]}"
+            yield f"{other.id[:8]} had been stopped by another client"
 
 
 def _may_be_ours(create: Accepted, other: CreatedJob) -> bool:
@@ -98,7 +98,7 @@ def _may_be_ours(create: Accepted, other: CreatedJob) -> bool:
 
 
 def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:
-    """No job carries an attempt above its spec's cap, and no failed work is bought beyond it."""
+    """No job carries an attempt above its spec's cap, and no job is created for work that has failed that often."""
     cap = create.spec.retry.max_attempts if create.spec else 0
     if create.job.attempt > cap:
         yield f"attempt {create.job.attempt} of {cap}"
@@ -128,19 +128,20 @@ def what_is_to_end_first_is_waited_for(create: Accepted) -> Iterator[str]:
 
 
 def only_what_is_declared_is_created(create: Accepted) -> Iterator[str]:
-    """Work is bought for a spec of the checkout that is selected and not suspended."""
+    """A job is created for a spec of the checkout that is selected and not suspended."""
     spec = create.spec
     if spec is None or spec.suspend or not create.selected(spec.name):
         yield "no spec asks for it"
 
 
 def only_what_was_agreed_to_is_created(create: Accepted) -> Iterator[str]:
-    """A create of the first round stands in the plan that its reader agreed to: a saved plan executes a subset of
-    itself.
-    """  # noqa: D205 - one sentence
+    """A create of the first round is in the plan that its reader agreed to.
+
+    A saved plan executes a subset of itself.
+    """
     job, agreed = create.job, create.by.agreed
     if agreed is None:
-        yield "nobody had agreed"
+        yield "no plan was agreed to"
     elif (
         not create.by.round
         and job.key
@@ -151,9 +152,9 @@ def only_what_was_agreed_to_is_created(create: Accepted) -> Iterator[str]:
 
 
 def an_old_checkout_creates_nothing_after_a_newer_one(create: Accepted) -> Iterator[str]:
-    """Where the last job of a name was bought from a later commit, an older checkout's time is over.
+    """If the last job of a name was created from a later commit, an older checkout creates nothing for that name.
 
-    The last is what the list surely shows, unless it may show one that is as late or later.
+    The last job is the newest in the list, unless the list may lack one that is as new or newer.
     """
     job, by = create.job, create.by
     of_the_name = [
@@ -169,7 +170,7 @@ def an_old_checkout_creates_nothing_after_a_newer_one(create: Accepted) -> Itera
     if any(other is not last and second(other) >= second(last) for other in of_the_name):
         return
     if 0 <= by.commit < last.by.commit:
-        yield f"{last.id[:8]} was bought from commit {last.by.commit}, and this is {by.commit}"
+        yield f"{last.id[:8]} was created from commit {last.by.commit}, and this is {by.commit}"
 
 
 PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (

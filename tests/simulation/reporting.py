@@ -1,4 +1,4 @@
-"""Whoever is told of ends by `on_end`: may be down, slow, or told without our knowing. And what is promised of that."""
+"""The hook of `on_end`, which may be down, slow, or called without a recorded answer; and the promises about it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class OnEnd:
     history: History
     dice: random.Random
     faults: float
-    """Share of calls that fail, half of them after they were heard."""
+    """Share of calls that fail, half of them after the hook received them."""
 
     def __call__(self, said: bytes) -> str:
-        """Tell, and return what went wrong."""
+        """Call the hook; return its error, if any."""
         job_id = msgspec.json.decode(said, type=EndDoc).job_id
         self.process.step(f"tells the end of {job_id[:8]}")
         for promise in (what_is_recorded_as_reported_is_not_reported_again, one_run_reports_an_end_at_a_time):
@@ -40,27 +40,27 @@ class OnEnd:
         self.history.faults["a hook fails"] += fate < 1
         if fate < 0.5:
             return "connection refused"
-        self.history.counts["told"] += 1
+        self.history.counts["reported"] += 1
         self.history.reported.add(job_id)
-        self.history.telling[job_id] = self.record.name
+        self.history.reporting[job_id] = self.record.name
         try:
             self.process.wait(self.dice.choice((0.0, 0.0, 1.0, TIMEOUT)))
         finally:
-            self.history.telling.pop(job_id, None)
+            self.history.reporting.pop(job_id, None)
         return "it did not end in time" if fate < 1 else ""
 
 
 def what_is_recorded_as_reported_is_not_reported_again(
     job_id: str, by: RunRecord, history: History
 ) -> Iterator[str]:
-    """Once a line that the teller can see says that an end was told, it is told no more."""
+    """Once a line that the run can see records that an end was delivered, the run does not report it again."""
     for row in by.ledger() if history.bounds or not by.shared else ():
         line = decode(row) if job_id in row else None
         if isinstance(line, NotificationDelivered) and not line.error:
-            yield f"{line.run_id} has told the end of {job_id[:8]}"
+            yield f"{line.run_id} has reported the end of {job_id[:8]}"
 
 
 def one_run_reports_an_end_at_a_time(job_id: str, by: RunRecord, history: History) -> Iterator[str]:
-    """With one writer, or claims, no run tells an end while another is telling it."""
-    if history.setup.one_writer and history.bounds and job_id in history.telling:
-        yield f"{history.telling[job_id]} is telling the end of {job_id[:8]}"
+    """With one writer, or claims, no run reports an end while another run is reporting it."""
+    if history.setup.one_writer and history.bounds and job_id in history.reporting:
+        yield f"{history.reporting[job_id]} is reporting the end of {job_id[:8]}"

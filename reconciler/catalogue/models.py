@@ -1,0 +1,129 @@
+"""The known models: ids, aliases, endpoints and retirement dates. `models.json` has its date and its sources.
+
+The table is a help, not a rule: the API decides. A model that is newer than the table is unknown here, so an answer
+of this module is at most a warning. Fine-tuned models and agents are never in the table and are not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from reconciler.text.suggest import nearest
+
+Use: TypeAlias = Literal[
+    "chat", "conversations", "fim", "embeddings", "moderations", "ocr", "transcriptions", "classifications"
+]
+
+USES: Final[Mapping[str, Use]] = {
+    "/v1/audio/transcriptions": "transcriptions",
+    "/v1/chat/classifications": "classifications",
+    "/v1/chat/completions": "chat",
+    "/v1/chat/moderations": "moderations",
+    "/v1/classifications": "classifications",
+    "/v1/conversations": "conversations",
+    "/v1/embeddings": "embeddings",
+    "/v1/fim/completions": "fim",
+    "/v1/moderations": "moderations",
+    "/v1/ocr": "ocr",
+}
+"""The use that a model needs for each endpoint. No public model has `classifications`: that takes a fine-tuned one."""
+
+NOT_LISTED: Final = ("ft:", "sandbox-")
+"""Prefixes of names that the table does not have: fine-tuned models, and the sandbox's triggers."""
+
+
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model."""
+
+    id: str
+    uses: tuple[Use, ...]
+    """What it can be used for in a batch; empty for a model without a batch endpoint."""
+    aliases: tuple[str, ...] = ()
+    """Other names, at the date of the table. The API moves `-latest` to newer models."""
+    can: tuple[Literal["audio", "function_calling", "vision"], ...] = ()
+    """More capabilities, as `GET /v1/models` names them."""
+    context: int | None = None
+    """The context length in tokens, if known."""
+    deprecated: str | None = None
+    """The date of the announcement, `YYYY-MM-DD`."""
+    retired: str | None = None
+    """The date, past or announced, from which the API no longer serves it, `YYYY-MM-DD`."""
+    replacement: str | None = None
+    """The id of the model to use instead."""
+
+
+class Source(Struct, frozen=True, forbid_unknown_fields=True):
+    """A source of rows of the table."""
+
+    what: str
+    url: str
+    date: str
+
+
+class Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole table."""
+
+    date: str
+    """When it was collected, `YYYY-MM-DD`."""
+    sources: tuple[Source, ...]
+    models: tuple[Model, ...]
+
+
+class Doubt(Struct, frozen=True):
+    """Why the API will probably not run a job with this model."""
+
+    kind: Literal["unknown", "retired", "unfit"]
+    message: str
+    """What is wrong, to be read after the model's name: `was retired on 2026-05-31`."""
+    hint: str
+    """What to do."""
+
+
+@cache
+def table() -> Table:
+    """Return the table that comes with the package."""
+    return msgspec.json.decode(Path(__file__).with_name("models.json").read_bytes(), type=Table)
+
+
+@cache
+def by_name() -> Mapping[str, Model]:
+    """Return every model under its id and its aliases."""
+    return {name: model for model in table().models for name in (model.id, *model.aliases)}
+
+
+def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
+    """Return why the API will probably not run a job, None if the table knows no reason.
+
+    Args:
+        name: the model that the job names.
+        endpoint: the job's endpoint; None to leave it out.
+        day: the current date in UTC, `YYYY-MM-DD`.
+    """
+    if name.startswith(NOT_LISTED):
+        return None
+    model = by_name().get(name)
+    if model is None:
+        return _unknown(name)
+    if model.retired is not None and model.retired <= day:
+        instead = f"use `{model.replacement}`" if model.replacement else "use another model"
+        return Doubt("retired", f"was retired on {model.retired}", instead)
+    use = USES.get(endpoint or "")
+    return None if use is None or use in model.uses else _unfit(model, str(endpoint))
+
+
+def _unknown(name: str) -> Doubt:
+    meant = nearest(name, by_name())
+    hint = f"did you mean `{meant}`?" if meant else "it may be newer than the table; the API decides"
+    return Doubt("unknown", f"is not in the table of models of {table().date}", hint)
+
+
+def _unfit(model: Model, endpoint: str) -> Doubt:
+    known = [path for path, use in USES.items() if use in model.uses]
+    hint = f"it is for {', '.join(known)}" if known else "it has no endpoint for batches"
+    return Doubt("unfit", f"is not for {endpoint}", hint)

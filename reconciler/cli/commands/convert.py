@@ -1,0 +1,69 @@
+"""`reconciler convert`: write another provider's batch file in this tool's form. No project, no key, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.output.streams import write_stderr, write_stdout
+from reconciler.cli.params import options
+from reconciler.errors import ExitCode, ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.environment import Environment
+
+
+@click.command()
+@click.argument("file", type=options.PATH)
+@click.option("-o", "--output", type=options.PATH, help="The new file; it must not exist. Default: stdout.")
+@click.pass_obj
+def convert(env: Environment, *, file: Path, output: Path | None) -> int:
+    """Write FILE, a batch file of OpenAI, Anthropic, Gemini or Bedrock, as JSONL of `custom_id` and `body`.
+
+    It also takes JSON over several lines, and arrays. A file that cannot be converted as a whole is refused, with line
+    numbers. The model goes into a suggested spec on stderr.
+    """
+    from reconciler.settings import Limits
+    from reconciler.specs.conversion.convert import converted, suggested_spec, survey
+    from reconciler.text.plural import pluralize
+    from reconciler.text.sanitize import clean
+
+    limits = Limits()
+    target = env.cwd / output if output else None
+    if target and target.exists():
+        raise ReconcilerError(f"{output} exists", hint="choose another name, or remove it")
+    found = survey(env.cwd / file, limits)
+    lines = converted(env.cwd / file, limits)
+    if target:
+        save(target, lines)
+    else:
+        for line in lines:
+            write_stdout(line)
+    providers = " and ".join(sorted(found.providers))
+    write_stderr(
+        clean(
+            f"{pluralize(found.requests, 'request')} converted from the form of {providers}. A spec for it:"
+        )
+    )
+    spec = suggested_spec(output.name if output else "NEW.jsonl", found)
+    write_stderr("".join(f"    {clean(line)}\n" for line in spec.splitlines()).rstrip("\n"))
+    return ExitCode.OK
+
+
+def save(target: Path, lines: Iterator[bytes]) -> None:
+    """Write a new file, or nothing.
+
+    Raises:
+        OSError: it exists, or cannot be written.
+        ReconcilerError: the lines cannot be read to the end.
+    """
+    with target.open("xb") as stream:
+        try:
+            stream.writelines(lines)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,65 @@
+"""Compare what was submitted, what the API counts and what the result files hold. Pure.
+
+An answer counts only if it can be fetched: a job without an output file has no answers, whatever the API counts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reconciler.model.jobs import Job, Phase
+
+
+class Held(NamedTuple):
+    """The requests in a job's result files."""
+
+    ok: int
+    """Answered, in lines that can be read."""
+    failed: int
+    """With an error, or in a line that cannot be read."""
+
+
+def submitted_requests(job: Job, submitted: int | None) -> int | None:
+    """Return how many requests a job has: the number submitted, or the API's if that is larger; None if unknown."""
+    return max(job.total_requests, job.answered_requests, submitted or 0) or None
+
+
+def fetchable_answers(job: Job) -> int:
+    """Return how many answers can be fetched, as the API counts them."""
+    return job.succeeded_requests if job.output_file else 0
+
+
+def missing_requests(job: Job, submitted: int | None) -> int | None:
+    """Return how many requests have neither an answer that can be fetched nor an error; None if that is not known."""
+    asked = submitted_requests(job, submitted)
+    return None if asked is None else asked - fetchable_answers(job) - job.failed_requests
+
+
+def difference(job: Job, submitted: int | None, held: Held | None = None) -> str:
+    """Return how the numbers of a succeeded job differ; "" if they agree, or if the job did not succeed.
+
+    Args:
+        job: as the API shows it.
+        submitted: the number of requests in its tags; None if it is not known.
+        held: what its result files hold, if they were read.
+    """
+    if job.phase is not Phase.SUCCEEDED:
+        return ""
+    asked, missing = submitted_requests(job, submitted) or 0, missing_requests(job, submitted) or 0
+    counted = Held(fetchable_answers(job), job.failed_requests)
+    checks = (
+        (missing > 0, f"{missing:,} of {asked:,} requests have no answer"),
+        (0 < job.total_requests < asked, f"the API counts only {job.total_requests:,} requests"),
+        (
+            counted.ok < job.succeeded_requests,
+            f"the API counts {job.succeeded_requests:,} answers and names no output file",
+        ),
+        (
+            held is not None and held != counted,
+            f"the API counts {counted.ok:,} answers and {counted.failed:,} failures, "
+            f"the files have {held.ok:,} and {held.failed:,}"
+            if held
+            else "",
+        ),
+    )
+    return "; ".join(text for differs, text in checks if differs)

@@ -1,0 +1,100 @@
+"""The inputs of a job: local files, files that are already in the workspace, and requests in the spec itself."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from reconciler.model import digests
+
+MAX_INLINE_BYTES: Final = 256 * 1024
+"""Larger inline requests are uploaded as a file.
+
+The API documents a number of requests and no size. Its gateway refuses a large create with 400 and a web page: users
+report it from a few hundred requests on, and Mistral's SDK 3.7.0 says that the limit is the size of the payload.
+"""
+
+
+class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
+    """A local JSONL file that was read and checked."""
+
+    path: str
+    """Relative to the project root, with forward slashes; for readers, never part of the identity."""
+    sha256: str
+    size: int
+    """Bytes."""
+    requests: int | None
+    """None if this clone has only a pointer to the content."""
+    pointer: bool = False
+    """True if the file is a Git LFS pointer to the content."""
+    content: bytes | None = None
+    """The content, if it is not in a file: inline requests that are uploaded."""
+
+    @property
+    def identity(self) -> str:
+        """What the work digest sees of it."""
+        return f"sha256:{self.sha256}"
+
+
+class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
+    """A file that is already in the workspace, given by its id."""
+
+    id: str
+
+    @property
+    def identity(self) -> str:
+        """What the work digest sees of it."""
+        return f"file:{self.id}"
+
+
+class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
+    """Requests in the spec itself."""
+
+    body: bytes
+    """The list of requests as canonical JSON."""
+    count: int
+
+    @property
+    def identity(self) -> str:
+        """What the work digest sees of it."""
+        return f"requests:{digests.sha256(self.body)}"
+
+    @property
+    def lines(self) -> bytes:
+        """The requests as the content of an input file."""
+        return b"".join(b"%b\n" % line for line in msgspec.json.decode(self.body, type=list[msgspec.Raw]))
+
+    @property
+    def sent_inline(self) -> bool:
+        """Whether a create contains them. If not, they are uploaded. Their identity is the same."""
+        return len(self.body) <= MAX_INLINE_BYTES
+
+
+Input: TypeAlias = InputFile | UploadedFile | InlineRequests
+
+
+def upload_of(part: Input, path: str) -> InputFile | None:
+    """Return what a create uploads for an input: a local file, or inline requests that are too large.
+
+    Args:
+        part: the input.
+        path: the spec's file.
+    """
+    if isinstance(part, InlineRequests) and not part.sent_inline:
+        content = part.lines
+        sha256 = digests.sha256(content)
+        return InputFile(path=path, sha256=sha256, size=len(content), requests=part.count, content=content)
+    return part if isinstance(part, InputFile) else None
+
+
+def request_count(part: Input) -> int | None:
+    """Return how many requests an input has, None if its content was not read here."""
+    match part:
+        case InputFile():
+            return part.requests
+        case InlineRequests():
+            return part.count
+        case UploadedFile():
+            return None

@@ -1,0 +1,100 @@
+"""Make the summary of a job's results from its files and their join. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from reconciler import __version__
+from reconciler.documents.result_summary import (
+    FileDoc,
+    ReasonDoc,
+    RequestsDoc,
+    ResultSummary,
+    TokensDoc,
+    TroubleDoc,
+)
+from reconciler.model import OwnedJob, completeness
+from reconciler.model.completeness import Held
+from reconciler.results.download import Fetched
+from reconciler.results.join import Joined
+from reconciler.results.paths import ERRORS, OUTPUT, RESULTS
+from reconciler.text.plural import pluralize
+
+MAX_SHOWN_REASONS: Final = 3
+"""Reasons of failed requests in the summary, the most frequent first."""
+
+Files: TypeAlias = Mapping[str, Fetched | None]
+"""The provider's files by our names; None for a file that the provider no longer has."""
+
+
+def summary(
+    owned: OwnedJob, files: Files, origin: str, joined: Joined | None, results: Fetched | None, *, now: float
+) -> ResultSummary:
+    """Return the summary."""
+    ids = {OUTPUT: owned.job.output_file, ERRORS: owned.job.error_file}
+    documents = [_document(name, ids[name], fetched) for name, fetched in files.items()]
+    if results is not None:
+        documents.append(_document(RESULTS, None, results))
+    found = joined or Joined()
+    held = Held(found.ok, sum(found.failures.values())) if joined else None
+    submitted = max(owned.tags.requests or 0, found.requests or 0) or None
+    trouble = {name: getattr(found, name) for name in TroubleDoc.__struct_fields__}
+    return msgspec.convert(
+        owned.facts()
+        | {
+            "tool": __version__,
+            "pulled_at": now,
+            "inputs": origin,
+            "requests": _requests(owned, joined),
+            "tokens": TokensDoc(**asdict(found.usage)) if found.usage.answers else None,
+            "difference": completeness.difference(owned.job, submitted, held),
+            "trouble": TroubleDoc(**trouble),
+            "files": tuple(documents),
+        },
+        ResultSummary,
+    )
+
+
+def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDoc:
+    if fetched is None:
+        return FileDoc(path=name, file_id=file_id, state="gone")
+    facts: dict[str, Any] = {"bytes": fetched.size, "sha256": fetched.sha256, "lines": fetched.lines}
+    return FileDoc(path=name, file_id=file_id, state="whole", **facts)
+
+
+def _requests(owned: OwnedJob, joined: Joined | None) -> RequestsDoc:
+    """Return the numbers of requests in the files. Without a file no request is answered, whatever the API counts."""
+    if joined is None:
+        total, failed = owned.requests, owned.job.failed_requests
+        missing = None if total is None else max(0, total - failed)
+        return RequestsDoc(total=total, ok=0, failed=failed, missing=missing, failures={})
+    failed = sum(joined.failures.values())
+    total, missing = joined.requests, joined.missing
+    if total is None:
+        total = owned.requests
+        missing = None if total is None else max(0, total - joined.ok - failed)
+    reasons = joined.reasons.most_common(MAX_SHOWN_REASONS)
+    return RequestsDoc(
+        total=total,
+        ok=joined.ok,
+        failed=failed,
+        missing=missing,
+        failures=joined.failures,
+        reasons=tuple(ReasonDoc(text=text, count=count) for text, count in reasons),
+        first_missing=tuple(joined.first_missing),
+    )
+
+
+def shortage(owned: OwnedJob, files: Files) -> str:
+    """Return by how much the files have fewer lines than the API counts, "" if they do not, or one is gone."""
+    job = owned.job
+    counted = {OUTPUT: (job.succeeded_requests, "answer"), ERRORS: (job.failed_requests, "failed request")}
+    lines = sum(fetched.lines for fetched in files.values() if fetched)
+    if None in files.values() or lines >= sum(counted[name][0] for name in files):
+        return ""
+    expected = " and ".join(pluralize(*counted[name]) for name in files)
+    return f"{pluralize(lines, 'line')}, and the API counts {expected}"

@@ -1,0 +1,1 @@
+"""Convert batch files of other providers to JSONL of `custom_id` and `body`."""

@@ -1,0 +1,209 @@
+"""Bodies of other providers' requests, written as bodies of Mistral's API.
+
+Only fields with a known counterpart are converted; any other is refused by name, since leaving it out could change the
+answer. Values that need no change are copied byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+Body: TypeAlias = "dict[str, Any]"
+"""The fields of a body; a value is a `msgspec.Raw`, or JSON that was built here."""
+
+CHAT: Final = "/v1/chat/completions"
+
+CHAT_FIELDS: Final = frozenset(
+    (
+        *(
+            "frequency_penalty",
+            "guardrails",
+            "logprobs",
+            "max_tokens",
+            "messages",
+            "metadata",
+            "min_tokens",
+            "n",
+        ),
+        *("parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "prompt_logprobs"),
+        *("prompt_mode", "random_seed", "reasoning_effort", "repetition_penalty", "response_format"),
+        *("safe_prompt", "service_tier", "stop", "stream", "temperature", "tool_choice", "tools", "top_k"),
+        *("top_logprobs", "top_p", "top_prompt_logprobs"),
+    )
+)
+"""The fields of a chat completion besides `model`, as in Mistral's SDK; a test compares them."""
+_OF_ENDPOINT: Final[Mapping[str, frozenset[str]]] = {
+    CHAT: CHAT_FIELDS,
+    "/v1/embeddings": frozenset({"encoding_format", "input", "metadata", "output_dimension", "output_dtype"}),
+    "/v1/moderations": frozenset({"input", "metadata"}),
+}
+_OPENAI: Final = {
+    "max_completion_tokens": "max_tokens",
+    "seed": "random_seed",
+    "dimensions": "output_dimension",
+}
+_ANTHROPIC: Final = {
+    "max_tokens",
+    "messages",
+    "stop_sequences",
+    "stream",
+    "system",
+    "temperature",
+    "top_k",
+    "top_p",
+}
+_GEMINI: Final = {
+    "frequencyPenalty": "frequency_penalty",
+    "maxOutputTokens": "max_tokens",
+    "topP": "top_p",
+    "presencePenalty": "presence_penalty",
+    "seed": "random_seed",
+    "stopSequences": "stop",
+    "topK": "top_k",
+    "temperature": "temperature",
+}
+_NO_TEXT: Final = "a message has content other than text and images"
+_ROLES: Final = {"user": "user", "model": "assistant"}
+
+
+class NotConvertibleError(Exception):
+    """A request cannot be converted. The text is the reason; it holds no text of the request."""
+
+
+def openai(body: Body, endpoint: str) -> Body:
+    """Convert a body of OpenAI; those of endpoints that only Mistral has stay as they are."""
+    allowed = _OF_ENDPOINT.get(endpoint)
+    if allowed is None:
+        return body
+    return _renamed(body, {name: _OPENAI.get(name, name) for name in body}, allowed)
+
+
+def anthropic(body: Body, _: str = CHAT) -> Body:
+    """Convert the `params` of Anthropic."""
+    _refuse(name for name in body if name not in _ANTHROPIC)
+    messages = [_message(it) for it in _list(_decoded(body.pop("messages", None)))]
+    system = _decoded(body.pop("system", None))
+    if system is not None:
+        messages.insert(0, {"role": "system", "content": _content(system)})
+    return {**_renamed(body, {"stop_sequences": "stop"}, CHAT_FIELDS), "messages": messages}
+
+
+def gemini(body: Body, _: str = CHAT) -> Body:
+    """Convert the `request` of Gemini: text and images."""
+    given = {_camel(name): value for name, value in _decoded(body).items()}
+    contents, system = given.pop("contents", None), given.pop("systemInstruction", None)
+    config = {_camel(name): value for name, value in _dict(given.pop("generationConfig", {})).items()}
+    _refuse(given)
+    messages = [] if system is None else [{"role": "system", "content": _parts(_dict(system))}]
+    for content in map(_dict, _list(contents)):
+        role = _ROLES.get(content.get("role", "user"))
+        if role is None:
+            raise NotConvertibleError("a message has a role other than `user` and `model`")
+        messages.append({"role": role, "content": _parts(content)})
+    _refuse(f"generationConfig.{name}" for name in config if name not in _GEMINI)
+    return {**{_GEMINI[name]: value for name, value in config.items()}, "messages": messages}
+
+
+def bedrock(body: Body, _: str = CHAT) -> Body:
+    """Convert the `modelInput` of a model of Anthropic or Mistral."""
+    if "anthropic_version" in body:
+        return anthropic({name: value for name, value in body.items() if name != "anthropic_version"})
+    if "messages" not in body:
+        raise NotConvertibleError("`modelInput` is not a chat: it has no `messages`")
+    if not all(isinstance(_dict(it).get("content"), str) for it in _list(_decoded(body["messages"]))):
+        raise NotConvertibleError("`modelInput` has a message whose content is not text")
+    return _renamed(body, {}, CHAT_FIELDS)
+
+
+BODIES: Final[Mapping[str, Callable[[Body, str], Body]]] = {
+    "OpenAI": openai,
+    "Anthropic": anthropic,
+    "Gemini": gemini,
+    "Bedrock": bedrock,
+}
+"""How the body of each provider is converted, without its `model`."""
+
+
+def _renamed(body: Body, names: Mapping[str, str], allowed: frozenset[str]) -> Body:
+    _refuse(name for name in body if names.get(name, name) not in allowed)
+    renamed = {names.get(name, name): value for name, value in body.items()}
+    if len(renamed) < len(body):
+        raise NotConvertibleError("two fields of the body have the same meaning")
+    return renamed
+
+
+def _refuse(names: Iterable[str]) -> None:
+    shown = [name if re.fullmatch(r"[\w.-]{1,40}", name) else "…" for name in sorted(names)]
+    if shown:
+        fields = ", ".join(f"`{name}`" for name in shown)
+        raise NotConvertibleError(f"the body has fields without a known counterpart at Mistral: {fields}")
+
+
+def _message(message: object) -> dict[str, Any]:
+    given = _dict(message)
+    _refuse(f"messages.{name}" for name in given if name not in {"role", "content"})
+    return {"role": given.get("role"), "content": _content(given.get("content"))}
+
+
+def _content(content: object) -> Any:  # noqa: ANN401 - JSON
+    return content if isinstance(content, str) else [_block(_dict(it)) for it in _list(content)]
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    """Convert a block of Anthropic; `cache_control` does not change the answer."""
+    match {name: value for name, value in block.items() if name != "cache_control"}:
+        case {"type": "text", "text": str(text), **rest} if not rest:
+            return {"type": "text", "text": text}
+        case {"type": "image", "source": {"type": "url", "url": str(url)}, **rest} if not rest:
+            return {"type": "image_url", "image_url": url}
+        case {
+            "type": "image",
+            "source": {"type": "base64", "media_type": str(kind), "data": str(data)},
+            **rest,
+        } if not rest:
+            return {"type": "image_url", "image_url": f"data:{kind};base64,{data}"}
+        case _:
+            raise NotConvertibleError(_NO_TEXT)
+
+
+def _parts(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_part(_dict(part)) for part in _list(content.get("parts"))]
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    match {_camel(name): value for name, value in part.items()}:
+        case {"text": str(text), **rest} if not rest:
+            return {"type": "text", "text": text}
+        case {"inlineData": dict(given), **rest} if not rest:
+            match {_camel(name): value for name, value in given.items()}:
+                case {"mimeType": str(kind), "data": str(data)} if kind.startswith("image/"):
+                    return {"type": "image_url", "image_url": f"data:{kind};base64,{data}"}
+                case _:
+                    pass
+        case _:
+            pass
+    raise NotConvertibleError(_NO_TEXT)
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+
+
+def _decoded(value: Any) -> Any:  # noqa: ANN401 - JSON
+    return None if value is None else msgspec.json.decode(msgspec.json.encode(value))
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise NotConvertibleError("the body has no list of messages")
+    return value
+
+
+def _dict(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise NotConvertibleError("the body has text or a list in the place of an object")
+    return value

@@ -1,0 +1,34 @@
+"""Find the types of body that the lines of a file have, from a sample of the lines."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reconciler.catalogue.mistakes import SHAPES, fit
+from reconciler.specs.inputs.blocks import Text, split
+
+ALL_SHAPES: Final = frozenset(SHAPES)
+ALL_LINES_UP_TO: Final = 1_000
+"""So many lines at the beginning of a file are all checked."""
+EVERY: Final = 8
+"""Of the later lines, about one in so many is checked: to check all would make reading a third slower."""
+
+
+def narrow(shapes: frozenset[str], text: Text, number: int) -> frozenset[str]:
+    """Return those of the shapes that lines have.
+
+    Args:
+        shapes: the shapes of the lines before.
+        text: the lines.
+        number: how many lines there are up to and with these.
+    """
+    if not shapes:
+        return shapes
+    return fit(shapes, split(text if number <= ALL_LINES_UP_TO else _beginning(text)))
+
+
+def _beginning(text: Text) -> Text:
+    """Return the first lines of several, about one in `EVERY` of them and at least one."""
+    end = text.rfind(b"\n", 0, len(text) // EVERY)
+    end = end if end >= 0 else text.find(b"\n")
+    return text if end < 0 else text[:end]

@@ -1,0 +1,115 @@
+"""The table of models is well-formed, and says what is doubtful about a model."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+
+from reconciler.catalogue import models
+from reconciler.catalogue.models import Doubt, Model, by_name, doubt, table
+from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
+
+DAY = "2026-11-28"
+
+
+def test_the_table_has_a_date_and_dated_sources() -> None:
+    dates = [table().date, *(it.date for it in table().sources)]
+    assert len(dates) > 1
+    assert all(dt.date.fromisoformat(it) <= dt.date.fromisoformat(table().date) for it in dates)
+    assert all(it.url.startswith("https://") and it.what for it in table().sources)
+
+
+def test_the_table_has_about_the_number_of_models_that_the_api_has() -> None:
+    assert len(table().models) > 50
+    assert sum(it.retired is None for it in table().models) > 15
+
+
+@pytest.mark.parametrize("model", table().models, ids=lambda model: model.id)
+def test_a_row_is_well_formed(model: Model) -> None:
+    for name in (model.id, *model.aliases):
+        assert re.fullmatch(r"[a-z][a-z0-9-]+", name)
+        assert by_name()[name] is model
+    dates = [dt.date.fromisoformat(it) for it in (model.deprecated, model.retired) if it]
+    assert dates == sorted(dates)
+    assert all(it.isoformat() in {model.deprecated, model.retired} for it in dates)
+    assert model.context is None or 1_000 < model.context <= 10_000_000
+    if model.replacement is not None:
+        after = by_name()[model.replacement]
+        assert after.id == model.replacement != model.id
+        assert after.retired is None or (model.retired or "") < after.retired
+        assert set(after.uses) & set(model.uses)
+
+
+def test_no_name_is_in_the_table_twice() -> None:
+    names = [name for it in table().models for name in (it.id, *it.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_rows_are_sorted_by_id() -> None:
+    ids = [it.id for it in table().models]
+    assert ids == sorted(ids)
+
+
+def test_every_endpoint_has_a_use_and_every_use_but_fine_tuned_ones_a_live_model() -> None:
+    assert set(models.USES) == set(KNOWN_ENDPOINTS)
+    live = {use for it in table().models if it.retired is None for use in it.uses}
+    assert live == set(models.USES.values()) - {"classifications"}
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "expected"),
+    [
+        ("mistral-small-2603", "/v1/chat/completions", None),
+        ("mistral-small-latest", "/v1/conversations", None),
+        ("mistral-small-2603", "/v1/of/the/future", None),
+        ("mistral-small-2603", None, None),
+        ("ft:open-mistral-nemo:acme:20240101:x", "/v1/ocr", None),
+        ("sandbox-stuck", "/v1/ocr", None),
+        ("pixtral-large-latest", None, ("retired", "was retired on 2026-05-31", "use `mistral-medium-3-5`")),
+        ("codestral-embed-2505", "/v1/ocr", ("unfit", "is not for /v1/ocr", "it is for /v1/embeddings")),
+        (
+            "mistral-ocr-2512",
+            "/v1/fim/completions",
+            ("unfit", "is not for /v1/fim/completions", "it is for /v1/ocr"),
+        ),
+        (
+            "voxtral-mini-tts-3",
+            "/v1/audio/transcriptions",
+            ("unfit", "is not for /v1/audio/transcriptions", "it has no endpoint for batches"),
+        ),
+        (
+            "mistral-smal-latest",
+            None,
+            (
+                "unknown",
+                f"is not in the table of models of {table().date}",
+                "did you mean `mistral-small-latest`?",
+            ),
+        ),
+        (
+            "gpt-x",
+            None,
+            (
+                "unknown",
+                f"is not in the table of models of {table().date}",
+                "it may be newer than the table; the API decides",
+            ),
+        ),
+    ],
+)
+def test_a_doubt_names_what_is_wrong_and_what_to_do(
+    name: str, endpoint: str | None, expected: tuple[str, str, str] | None
+) -> None:
+    found = doubt(name, endpoint, DAY)
+    assert (found and (found.kind, found.message, found.hint)) == expected
+
+
+def test_a_model_is_retired_from_its_date_on() -> None:
+    (model,) = [it for it in table().models if it.id == "zai-glm-5-2"]
+    assert model.retired == "2026-10-31"
+    assert doubt(model.id, None, "2026-10-30") is None
+    assert doubt(model.id, None, "2026-10-31") == Doubt(
+        "retired", "was retired on 2026-10-31", "use `zai-glm-5-3`"
+    )

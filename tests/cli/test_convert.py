@@ -1,0 +1,226 @@
+"""Batch files in the shapes that people have: each is converted to a valid file, or refused with one message."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from reconciler.specs.conversion.bodies import CHAT_FIELDS
+from tests.cli.stage import Stage
+
+CHAT = "/v1/chat/completions"
+USER = {"role": "user", "content": "Bonjour \u2028 ça va?"}
+PIXEL = "iVBORw0KGgo" * 60_000
+"""An image, as text of 660 kB."""
+
+
+def openai(number: int, url: str = CHAT, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    given = body or {"model": "gpt-4o-mini", "messages": [USER], "max_tokens": 50}
+    return {"custom_id": f"r-{number}", "method": "POST", "url": url, "body": given}
+
+
+def anthropic(number: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    params = {"model": "claude-3-5-haiku-latest", "max_tokens": 64, "messages": [USER], **more}
+    return {"custom_id": f"r-{number}", "params": params}
+
+
+def gemini(number: int, *parts: Any, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    contents = [{"role": "user", "parts": list(parts) or [{"text": "Hello"}]}]
+    return {"key": f"r-{number}", "request": {"contents": contents, **more}}
+
+
+def bedrock(number: int, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return {"recordId": f"REC{number:08}", "modelInput": body}
+
+
+def own(number: int) -> dict[str, Any]:
+    return {"custom_id": f"r-{number}", "body": {"messages": [USER]}}
+
+
+def lines(*rows: object, end: str = "\n") -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + end for row in rows).encode()
+
+
+def pretty(rows: Iterable[object]) -> bytes:
+    return "\n".join(json.dumps(row, indent=2) for row in rows).encode()
+
+
+LARGE_IMAGE = [
+    {"role": "user", "content": [{"type": "image_url", "image_url": f"data:image/png;base64,{PIXEL}"}]}
+]
+FILES: dict[str, bytes] = {
+    "OpenAI": lines(*map(openai, range(3))),
+    "OpenAI without a last line feed": lines(*map(openai, range(3))).rstrip(),
+    "OpenAI with a byte order mark": b"\xef\xbb\xbf" + lines(*map(openai, range(3))),
+    "OpenAI with CRLF": lines(*map(openai, range(3)), end="\r\n"),
+    "OpenAI with CR alone": lines(*map(openai, range(3)), end="\r"),
+    "OpenAI with blank lines": lines(openai(1), end="\n\n") + lines(openai(2)),
+    "OpenAI with long lines": lines(*(openai(at, model="gpt-4o", messages=LARGE_IMAGE) for at in range(2))),
+    "OpenAI over several lines": pretty(map(openai, range(3))),
+    "OpenAI as an array": lines(list(map(openai, range(3)))),
+    "OpenAI as an array over several lines": json.dumps(list(map(openai, range(3))), indent=4).encode(),
+    "OpenAI embeddings": lines(openai(1, "/v1/embeddings", model="text-embedding-3-small", input="x")),
+    "OpenAI's names of fields": lines(openai(1, messages=[USER], max_completion_tokens=9, seed=7)),
+    "the form of OpenAI for Mistral's own endpoint": lines(
+        openai(1, "/v1/ocr", model="mistral-ocr-latest", document={"type": "document_url", "document_url": "x"})
+    ),
+    "Anthropic": lines(anthropic(1, system="Be brief."), anthropic(2, stop_sequences=["."])),
+    "Anthropic's blocks": lines(
+        anthropic(
+            1,
+            system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+            messages=[
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aa"}},
+                        {"type": "text", "text": "What is it?"},
+                    ],
+                }
+            ],
+        )
+    ),
+    "the call of Anthropic's API": json.dumps({"requests": [anthropic(1), anthropic(2)]}, indent=2).encode(),
+    "Gemini": lines(
+        gemini(1, systemInstruction={"parts": [{"text": "Be brief."}]}, generation_config={"max_output_tokens": 9}),
+        gemini(2, {"inline_data": {"mime_type": "image/png", "data": "aa"}}, {"text": "What is it?"}),
+    ),
+    "Bedrock": lines(bedrock(1, anthropic_version="bedrock-2023-05-31", max_tokens=9, messages=[USER])),
+    "Bedrock with a model of Mistral": lines(bedrock(1, messages=[USER], max_tokens=9)),
+    "this tool's requests over several lines": pretty([own(1), own(2)]),
+    "this tool's requests as an array": lines([own(1), own(2)]),
+}  # fmt: skip
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "results of OpenAI": (
+        lines({"id": "b", "custom_id": "r-1", "response": {"status_code": 200, "body": {}}, "error": None}),
+        "this is a result, not a request (line 1)",
+    ),
+    "results of Anthropic": (lines({"custom_id": "r-1", "result": {"type": "succeeded"}}), "this is a result"),
+    "results of Bedrock": (lines({"recordId": "1", "modelInput": {}, "modelOutput": {}}), "this is a result"),
+    "several models": (
+        lines(openai(1), openai(2), openai(3, model="gpt-4o", messages=[USER])),
+        "names 2 models, and a job has one: gpt-4o (1), gpt-4o-mini (2)",
+    ),
+    "several endpoints": (
+        lines(openai(1, model="m", input="x", url="/v1/embeddings"), openai(2, model="m", messages=[USER])),
+        "names 2 endpoints",
+    ),
+    "a field without a counterpart": (
+        lines(openai(1), openai(2, messages=[USER], logit_bias={}), openai(3, messages=[USER], logit_bias={})),
+        "a known counterpart at Mistral: `logit_bias` (lines 2, 3)",
+    ),
+    "an endpoint that Mistral does not have": (lines(openai(1, "/v1/responses", input="x")), "`url` is missing, or"),
+    "tools of Anthropic": (lines(anthropic(1, tools=[])), "`tools` (line 1)"),
+    "a document of Anthropic": (
+        lines(anthropic(1, messages=[{"role": "user", "content": [{"type": "document"}]}])),
+        "content other than text and images (line 1)",
+    ),
+    "Gemini without keys": (lines({"request": {"contents": []}}), "`key` is missing, empty or not text (line 1)"),
+    "another model of Bedrock": (lines(bedrock(1, inputText="x")), "it has no `messages` (line 1)"),
+    "a number as an id": (lines({**openai(1), "custom_id": 7}), "`custom_id` is missing, empty or not text (line 1)"),
+    "two equal keys": (
+        lines(openai(1)) + b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1},"body":{}}\n',
+        "a duplicate key in one object (line 2)",
+    ),
+    "this tool's form": (lines(own(1), own(2)), "is in this tool's form already"),
+    "a broken line": (lines(openai(1)) + b'{"custom_id":\n' + lines(openai(3)), "not valid JSON (line 2)"),
+    "an object that does not end": (pretty([openai(1), openai(2)])[:-3], "in.jsonl:16: an object that does not end"),
+    "text between objects": (pretty([openai(1)]) + b"\nand\n" + pretty([openai(2)]), "in.jsonl:16: not a JSON object"),
+    "CSV": (b"id,text\n1,hello\n2,world\n", "the file is CSV, not JSONL"),
+    "gzip": (gzip.compress(lines(openai(1)), mtime=0), "the file is not text (gzip)"),
+    "UTF-16": (lines(openai(1)).decode().encode("utf-16"), "the file is UTF-16, not UTF-8"),
+    "UTF-16 without a byte order mark": (lines(openai(1)).decode().encode("utf-16-le"), "the file is UTF-16"),
+    "an empty file": (b"", "holds no request"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_file_is_named_as_what_it_is_and_converted_to_a_valid_one(stage: Stage, case: str) -> None:
+    (stage.root / "in.jsonl").write_bytes(FILES[case])
+    stage.spec("one")
+    (stage.root / "specs/data/one.jsonl").write_bytes(FILES[case])
+    assert one_problem(stage, "specs/data/one.jsonl")
+    result = stage.run("convert", "in.jsonl", "-o", "specs/data/one.jsonl")
+    assert (result.code, result.out) == (1, "")
+    assert "error: specs/data/one.jsonl exists" in result.err
+    result = stage.run("convert", "in.jsonl", "-o", "specs/new.jsonl")
+    assert (result.code, result.out) == (0, ""), result.err
+    spec = re.sub(
+        "(?m)^ {4}|model: .*", lambda found: "model: m" * (":" in found[0]), result.err.split("it:\n")[1]
+    )
+    (stage.root / "specs/one.yaml").write_text(spec)
+    (stage.root / "specs/data/one.jsonl").unlink()
+    valid = stage.run("validate")
+    assert valid.code == 0, valid.err
+    assert stage.run("convert", "in.jsonl").out.encode() == (stage.root / "specs/new.jsonl").read_bytes()
+
+
+def one_problem(stage: Stage, path: str) -> bool:
+    """Whether `validate` names one problem of a file, once, with a hint."""
+    named = [line for line in stage.run("validate").err.splitlines() if line.startswith(path)]
+    return len(named) == len({re.sub(r":\d+:? ", ": ", line) for line in named}) and 1 <= len(named) <= 2
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_converted_is_refused_with_one_message_and_nothing_is_written(
+    stage: Stage, case: str
+) -> None:
+    data, message = REFUSED[case]
+    (stage.root / "in.jsonl").write_bytes(data)
+    for argv in (("-o", "out.jsonl"), ()):
+        result = stage.run("convert", "in.jsonl", *argv)
+        assert (result.code, result.out) == (1, "")
+        assert message in result.err
+        assert len(result.err.splitlines()) == 2, "the error and its hint"
+        assert not (stage.root / "out.jsonl").exists()
+
+
+def test_values_are_kept_byte_for_byte(stage: Stage) -> None:
+    body = '{"messages":[{"role":"user","content":"a\\/b \\u00e9"}],"temperature":0.10,"max_tokens":1e2}'
+    stage.write("in.jsonl", f'{{"custom_id":"1","url":"{CHAT}","body":{body}}}\n')
+    assert stage.run("convert", "in.jsonl").out == f'{{"custom_id":"1","body":{body}}}\n'
+
+
+def test_the_messages_of_anthropic_and_gemini_become_messages_of_mistral(stage: Stage) -> None:
+    def bodies(case: str) -> list[Any]:
+        (stage.root / "in.jsonl").write_bytes(FILES[case])
+        return [json.loads(line)["body"] for line in stage.run("convert", "in.jsonl").out.split("\n") if line]
+
+    image = {"type": "image_url", "image_url": "data:image/png;base64,aa"}
+    question = {"role": "user", "content": [image, {"type": "text", "text": "What is it?"}]}
+    brief = [{"type": "text", "text": "Be brief."}]
+    assert bodies("Anthropic") == [
+        {"max_tokens": 64, "messages": [{"role": "system", "content": "Be brief."}, USER]},
+        {"max_tokens": 64, "stop": ["."], "messages": [USER]},
+    ]
+    assert bodies("Anthropic's blocks") == [
+        {"max_tokens": 64, "messages": [{"role": "system", "content": brief}, question]}
+    ]
+    assert bodies("Gemini") == [
+        {
+            "max_tokens": 9,
+            "messages": [
+                {"role": "system", "content": brief},
+                {"role": "user", "content": [{"type": "text", "text": "Hello"}]},
+            ],
+        },
+        {"messages": [question]},
+    ]
+
+
+def test_a_million_characters_are_split_at_any_boundary(stage: Stage) -> None:
+    rows = [openai(at, model="m", messages=[{"role": "user", "content": '}{"\\' * at}]) for at in range(1200)]
+    (stage.root / "in.json").write_bytes(pretty(rows))
+    found = [json.loads(line) for line in stage.run("convert", "in.json").out.split("\n") if line]
+    assert [it["body"]["messages"] for it in found] == [row["body"]["messages"] for row in rows]
+
+
+def test_the_fields_of_a_chat_are_those_of_the_official_sdk() -> None:
+    from mistralai.client.models import ChatCompletionRequest
+
+    assert set(ChatCompletionRequest.model_fields) == {*CHAT_FIELDS, "model"}
