@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 ABSENT: Final = object()
@@ -32,6 +33,6 @@ OF_OURS: Final = {name: form for name, form in FORMS.items() if "metadata" not i
 """Those that leave the tags of a job readable."""
 
 
-def with_form(row: dict[str, Any], form: dict[str, object]) -> dict[str, Any]:
+def with_form(row: dict[str, Any], form: Mapping[str, object]) -> dict[str, Any]:
     """Return a row in a form."""
     return {key: value for key, value in (row | form).items() if value is not ABSENT}

@@ -77,8 +77,8 @@ MUTATIONS: Final = (
     Mutation(
         "ids are not remembered",
         "workspace/observe.py",
-        "(remembered | watched.adopted) - {job.id for job in listed.jobs}",
-        "watched.adopted - {job.id for job in listed.jobs}",
+        "sorted((remembered | watched.adopted) - seen)",
+        "sorted(watched.adopted - seen)",
     ),
     Mutation(
         "no attempt cap",
@@ -159,7 +159,7 @@ MUTATIONS: Final = (
     Mutation(
         "the ledger is not asked about a job whose tags are damaged",
         "workspace/observe.py",
-        "known = by_memory(memory, listed.jobs)",
+        "known = by_memory(memory, (*listed.jobs, *(row.job for row in odd)))",
         "known: dict[str, Remembered] = {}",
     ),
     Mutation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -44,7 +44,9 @@ class Shown(Api):
         super().__init__(Stage())
         self._shown = shown
 
-    def list_jobs(self, *, page: int, page_size: int = 100, order_by: str = "created") -> JobPage:  # noqa: ARG002
+    def list_jobs(
+        self, *, page: int, page_size: int = 100, order_by: Literal["created", "-created"] = "created"
+    ) -> JobPage:
         return self._shown if page == 0 else JobPage(jobs=(), total=self._shown.total)
 
 
