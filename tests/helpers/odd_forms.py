@@ -35,4 +35,4 @@ OF_OURS: Final = {name: form for name, form in FORMS.items() if "metadata" not i
 
 def with_form(row: dict[str, Any], form: Mapping[str, object]) -> dict[str, Any]:
     """Return a row in a form."""
-    return {key: value for key, value in (row | form).items() if value is not ABSENT}
+    return {key: value for key, value in {**row, **form}.items() if value is not ABSENT}
