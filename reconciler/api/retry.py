@@ -80,6 +80,7 @@ class Retrier:
         now: wall clock, Unix seconds.
         monotonic: seconds on a clock that never goes back.
         sleep: waits that many seconds; may raise to end the run.
+        on_pause: called with the seconds of each pause of the whole run.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Retrier:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], object],
+        on_pause: Callable[[float], object] | None = None,
     ) -> None:
         self.policy = policy
         self.monotonic = monotonic
@@ -97,6 +99,7 @@ class Retrier:
         self._rng = rng
         self._now = now
         self._sleep = sleep
+        self._on_pause = on_pause
         self._lock = Lock()
         self._tokens = policy.quota
         self._began = monotonic()
@@ -119,6 +122,10 @@ class Retrier:
                 self._give_back(spent)
                 self._throttle.succeeded()
                 return answer
+
+    def restart(self) -> None:
+        """Count the deadline from now, because a person was asked a question and took time to answer."""
+        self._began = self.monotonic()
 
     def before_write(self) -> None:
         """Wait until a write may be sent: only if the API has asked for fewer requests."""
@@ -144,7 +151,8 @@ class Retrier:
             self._out_of_time(error)
         cost = 0
         if error.throttled:
-            self._throttle.slow_down(seconds)
+            if self._throttle.slow_down(seconds) and self._on_pause:
+                self._on_pause(seconds)
         else:
             cost = self._take(error)
         self._sleep(seconds)

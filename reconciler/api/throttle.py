@@ -51,19 +51,21 @@ class Throttle:
         self._good = 0
         """Reads in a row without a 429."""
 
-    def slow_down(self, seconds: float) -> None:
-        """Let no request begin for so many seconds, and send fewer after that.
+    def slow_down(self, seconds: float) -> bool:
+        """Let no request begin for so many seconds, and send fewer after that. Return whether this is a new pause.
 
         Requests that are refused during a pause began before it, so they do not reduce the limits once more.
         """
         with self._lock:
             now = self._monotonic()
-            if now >= self._resume_at:
+            new = now >= self._resume_at
+            if new:
                 self._limit = max(1, min(self._limit, self._reads + 1) // 2)
                 longer = max(self._interval * LONGER, MIN_INTERVAL_SECONDS)
                 self._interval = min(longer, MAX_INTERVAL_SECONDS)
             self._good = 0
             self._resume_at = max(self._resume_at, now + max(seconds, MIN_PAUSE_SECONDS))
+        return new
 
     def before_write(self) -> None:
         """Wait until a write may be sent."""

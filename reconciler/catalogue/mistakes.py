@@ -108,14 +108,25 @@ def mistakes(endpoint: str, body: Mapping[str, Any]) -> Iterator[Mistake]:
     shape = ENDPOINTS.get(endpoint)
     if shape is None:
         return
-    for name, (wanted, required) in _fields(shape).items():
-        if name in body:
-            yield from _mistake_in(name, body[name], wanted)
-        elif required:
-            yield Mistake((name,), _LACKS)
+    fields = _fields(shape)
+    if not _is_valid({name: value for name, value in body.items() if name in fields}, shape):
+        for name, (wanted, required) in fields.items():
+            if name in body:
+                yield from _mistake_in(name, body[name], wanted)
+            elif required:
+                yield Mistake((name,), _LACKS)
     for name in body:
         if meant := _misspelt(shape, name):
             yield Mistake((name,), f"is no field of {endpoint}: did you mean `{meant}`?")
+
+
+def _is_valid(fields: Mapping[str, Any], shape: type[Body]) -> bool:
+    """Return whether the known fields of a body have no mistake: the usual case, and faster than field by field."""
+    try:
+        msgspec.convert(fields, shape, strict=False, dec_hook=_no_stream)
+    except (msgspec.ValidationError, RecursionError):
+        return False
+    return True
 
 
 def _mistake_in(name: str, value: object, wanted: object) -> Iterator[Mistake]:

@@ -64,6 +64,8 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """The user's metadata, without our tags."""
     timeout_hours: int = 24
     rerun: str = ""
+    period: str = ""
+    """`day`, `week` or `month` if `rerun` is the current one. For readers only."""
     suspend: bool = False
     retry: Retry = Retry()
     on_change: Literal["replace", "finish"] = "replace"

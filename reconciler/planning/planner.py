@@ -86,7 +86,7 @@ from typing import Final
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase
-from reconciler.planning import glob_growth, sharing
+from reconciler.planning import glob_growth, period_notes, sharing
 from reconciler.planning.actions import Action, Create, Decision, Keep, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
@@ -199,6 +199,8 @@ def _notes_on_create(case: Case, create: Create) -> Iterator[str]:
     if before and create.reason is Reason.RERUN and before.tags.name != case.name:
         yield f"submitted before as {before.tags.name}"
     if before and create.reason is Reason.CHANGED and (note := glob_growth.note(before, spec)):
+        yield note
+    if create.reason in (Reason.CHANGED, Reason.RERUN) and (note := period_notes.note(spec, case.jobs)):
         yield note
     if spec.adopt and spec.adopt.work not in {key.work for key in spec.run_keys}:
         now = spec.run_key.work[:11]

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from reconciler.model import OwnedJob, RunKey, digests
+from reconciler.text.sanitize import NO_WINDOWS_NAME
 
 OUTPUT: Final = "output.jsonl"
 """The provider's file of answers, unchanged."""
@@ -16,8 +17,6 @@ RESULTS: Final = "results.jsonl"
 
 RUN_LENGTH: Final = 12
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_DEVICE: Final = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-"""Names that Windows reserves for devices, with any extension."""
 
 
 def folder_of(owned: OwnedJob) -> str:
@@ -37,6 +36,6 @@ def safe_name(word: str) -> str:
     """Return a folder name: the word if it is valid everywhere, else the word marked with `~`, or its digest."""
     if not _PLAIN.fullmatch(word):
         return "~" + digests.sha256(word.encode("utf-8", "surrogatepass"))[:32]
-    if _DEVICE.fullmatch(word) or word.endswith("."):
+    if NO_WINDOWS_NAME.fullmatch(word):
         return f"~{word}~"
     return word

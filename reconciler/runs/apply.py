@@ -106,6 +106,7 @@ def plan_and_apply(
             planned = restrict_to_approved(run, planned, approval)
         log_plan(run, planned)
         approved = approved or approve(planned)
+        run.retrier.restart()
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see starts here, so our deadline does too, however long recording takes.
         give_up_at = run.env.monotonic() + run.limits.deadline_seconds

@@ -23,6 +23,7 @@ _DEPTHS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """How deep values and references may be nested, the shallowest first: a recursive schema then ends early."""
 _INVALID: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError, re.error)
 """What an invalid schema raises, such as a number where a list should be."""
+_BOOLEANS: Final = (False, True)
 _STEPS: Final = 20_000
 """Most schemas looked at for one instance."""
 _MOST: Final = 1_000
@@ -56,9 +57,10 @@ def _instance_text(schema: bytes) -> str:
 
 def instance(schema: object) -> Any:  # noqa: ANN401 - JSON
     """Return a small instance of a schema; an empty object if none is found."""
+    maker = _Maker(schema)
     for depth in _DEPTHS:
         try:
-            return _Maker(schema).make(schema, depth)
+            return maker.make(schema, depth)
         except (NoInstanceError, RecursionError):
             continue
         except _INVALID:
@@ -90,7 +92,7 @@ class _Maker:
         types = _types(flat)
         if "enum" in flat:
             fitting = [it for it in flat["enum"] if any(_is(it, name) for name in types)]
-            return (fitting if "type" in flat else flat["enum"])[nth:][0] if fitting[nth:] else _none()
+            return fitting[nth] if fitting[nth:] else _none()
         return _first(lambda name: self._of_type(name, flat, depth - 1, nth), types)
 
     def _flat(self, schema: object, depth: int) -> dict[str, Any]:
@@ -127,7 +129,7 @@ class _Maker:
             case "integer" | "number":
                 return _number(schema, nth, whole=name == "integer")
             case "boolean":
-                return bool(nth) if nth < len((False, True)) else _none()
+                return _BOOLEANS[nth] if _BOOLEANS[nth:] else _none()
             case _:
                 return None if nth == 0 else _none()
 
@@ -150,10 +152,13 @@ class _Maker:
         items = schema.get("items", True)
         first = items if isinstance(items, list) else schema.get("prefixItems", [])
         rest = schema.get("additionalItems", True) if isinstance(items, list) else items
-        wanted = [*first[: schema.get("minItems", 0)]]
+        least = schema.get("minItems", 0)
+        if least > _MOST:
+            raise NoInstanceError
+        wanted = [*first[:least]]
         if "contains" in schema:
-            wanted += [{"allOf": [rest, schema["contains"]]}] * schema.get("minContains", 1)
-        wanted += [rest] * (min(schema.get("minItems", 0), _MOST) - len(wanted))
+            wanted += [{"allOf": [rest, schema["contains"]]}] * min(schema.get("minContains", 1), _MOST)
+        wanted += [rest] * (least - len(wanted))
         made: list[Any] = []
         for at, part in enumerate(wanted):
             if schema.get("uniqueItems"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from itertools import islice
 from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import Any, Final
 from uuid import UUID
@@ -73,7 +74,7 @@ def _matching(pattern: str, least: int) -> str | None:
     try:
         parsed = import_module("re._parser").parse(pattern)
         for more in (0, least):
-            made = "".join(_shortest(parsed, more))
+            made = "".join(islice(_shortest(parsed, more), _LONGEST))
             if len(made) >= least and re.search(pattern, made):
                 return made
     except (re.error, KeyError, RecursionError, OverflowError):
@@ -89,25 +90,16 @@ def _shortest(parsed: Iterable[tuple[object, Any]], more: int) -> Iterator[str]:
     """
     for operation, value in parsed:
         match str(operation):
-            case "LITERAL":
-                yield chr(value)
-            case "NOT_LITERAL":
-                yield "a" if value != ord("a") else "b"
-            case "ANY":
-                yield "a"
-            case "IN":
-                yield _member(value)
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
                 least, most, inner = value
-                yield from [*_shortest(inner, 0)] * min(least + more, int(most), _LONGEST)
+                for _ in range(min(least + more, int(most))):
+                    yield from _shortest(inner, 0)
             case "SUBPATTERN":
                 yield from _shortest(value[-1], more)
             case "BRANCH":
                 yield from _shortest(value[1][0], more)
-            case "AT":
-                pass
             case other:
-                raise KeyError(other)
+                yield _ONE[other](value)
 
 
 def _member(members: Iterable[tuple[object, Any]]) -> str:
@@ -135,3 +127,13 @@ def _has(kind: str, value: Any, character: str) -> bool:  # noqa: ANN401 - of re
             return bool(value[0] <= ord(character) <= value[1])
         case _:
             return re.fullmatch(_CATEGORIES[str(value)], character) is not None
+
+
+_ONE: Final[Mapping[str, Callable[[Any], str]]] = {
+    "ANY": lambda _: "a",
+    "AT": lambda _: "",
+    "IN": _member,
+    "LITERAL": chr,
+    "NOT_LITERAL": lambda value: "a" if value != ord("a") else "b",
+}
+"""The text for each construct that matches at most one character."""

@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct
 from reconciler.errors import Problem
 from reconciler.settings import NAME_PATTERN, NAME_RULE
 from reconciler.specs.schema.convert import integral_floats_to_int
+from reconciler.specs.schema.hints import placeholder_meant
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.types import OF_FILES, PLAIN
 from reconciler.specs.yaml.tree import Document, Path
@@ -159,7 +160,8 @@ def _unknown(document: Document, known: Sequence[str], *, family: bool) -> Itera
                 has = f"the placeholders here are {some([f'{{{name}}}' for name in known], 20)}"
                 if not family:
                     has = "only a spec with `for_each` or `matrix` has placeholders"
-                yield document.problem(path, message, did_you_mean(word, known, has))
+                hint = placeholder_meant(template) or did_you_mean(word, known, has)
+                yield document.problem(path, message, hint)
 
 
 def _overruled(document: Document, fields: JobFields) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.plural import pluralize
+from reconciler.text.sanitize import NO_WINDOWS_NAME
 
 _KEY_LENGTH: Final = 32
 _VALUE_LENGTH: Final = 512
@@ -135,7 +136,8 @@ def _name(job: Job, names: set[str]) -> str:
 
 def slug(text: str) -> str:
     """Return text as a name of lowercase letters, digits, `.`, `_` and `-`; "" if no character is left."""
-    return re.sub(r"[^a-z0-9._]+", "-", text.lower())[:_NAME_LENGTH].strip("-._")
+    name = re.sub(r"[^a-z0-9._]+", "-", text.lower())[:_NAME_LENGTH].strip("-._")
+    return f"job-{name}" if NO_WINDOWS_NAME.fullmatch(name) else name
 
 
 def _metadata(pairs: Mapping[str, object]) -> dict[str, str]:

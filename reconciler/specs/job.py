@@ -17,13 +17,15 @@ from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Phase, Positi
 from reconciler.settings import Limits
 from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
+from reconciler.specs.inputs import old_yaml
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.family_fields import PeriodFields
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
 from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
-from reconciler.specs.yaml.tree import Document
+from reconciler.specs.yaml.tree import Document, Path, dotted
+from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
@@ -61,7 +63,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         for part, wrong in (inputs.files(document), inputs.requests(document)):
             found += part
             problems += wrong
-        problems += _endpoint_unknown(document)
+        problems += [*_endpoint_unknown(document), *old_yaml.warnings(document)]
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
     problems += models.doubts(document, now)
@@ -71,10 +73,11 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         rerun, wrong = _period(document, fields.rerun, now)
         problems += wrong
         begins = f"{fields.rerun.start or ''}, {fields.rerun.zone}".removesuffix(", UTC")
+    problems += _periods_as_text(document, fields)
     members: list[ExpandedJob] = []
     if not _wrong(problems):
         members, wrong = families.expand(document, fields, files, limits.jobs_per_spec)
-        problems += wrong
+        problems += [*wrong, *_no_folders(document, members)]
     if _wrong(problems):
         return DocumentResult(problems=tuple(problems))
     if rerun is None:
@@ -92,6 +95,29 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
 
 def _wrong(problems: Sequence[Problem]) -> bool:
     return bool(problems) and any(not problem.warning for problem in problems)
+
+
+def _no_folders(document: Document, members: Sequence[ExpandedJob]) -> Iterator[Problem]:
+    """Yield a problem for each name that is not valid for a folder of results everywhere."""
+    for member in members:
+        if NO_WINDOWS_NAME.fullmatch(member.name):
+            message = f"name: Windows permits no folder `{member.name}`, and results go into one"
+            hint = (
+                "remove the final `.`"
+                if member.name.endswith(".")
+                else f"extend it: `{member.name.split('.')[0]}-job`"
+            )
+            yield document.problem(("name",), message, hint)
+
+
+def _periods_as_text(document: Document, fields: JobFields) -> Iterator[Problem]:
+    """Yield a problem for each `rerun` that is a word such as `daily`: as text, it never changes."""
+    given: dict[Path, object] = {("rerun",): fields.rerun}
+    if fields.matrix is not UNSET and fields.matrix.rerun is not UNSET:
+        given |= {("matrix", "rerun", at): text for at, text in enumerate(fields.matrix.rerun)}
+    for path, text in given.items():
+        if isinstance(text, str) and (hint := period.hint_for_text(text)):
+            yield document.problem(path, f"{dotted(path)}: this is text, which never changes by itself", hint)
 
 
 def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str | None, list[Problem]]:
@@ -157,6 +183,7 @@ def _spec(
         metadata={key: member.text(text) for key, text in texts.items()} if family else texts,
         timeout_hours=fields.timeout_hours,
         rerun=member.words["rerun"] if "rerun" in member.values else rerun,
+        period=fields.rerun.every if isinstance(fields.rerun, PeriodFields) else "",
         suspend=fields.suspend,
         retry=Retry(max_attempts=fields.retry.max_attempts, on=frozenset(retried)),
         on_change=fields.on_change,

@@ -21,7 +21,7 @@ from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.job import jobs_of_document
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.uniqueness import UniquenessCheck
-from reconciler.specs.unused_files import unused_files
+from reconciler.specs.unused_files import unread_specs, unused_files, without_named
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import SourceFile, decode
 from reconciler.specs.yaml.tree import Document
@@ -116,7 +116,6 @@ class _Loader:
         self.inputs = Inputs(project, progress)
         self._limits = project.settings.limits
         self._taken = UniquenessCheck()
-        self._cut_short = False
         self.problems: list[Problem] = []
 
     def specs(self) -> list[JobSpec]:
@@ -133,8 +132,10 @@ class _Loader:
                 self._read_defaults(path)
         not_specs = str(self._project.config_path), _DEFAULTS, _CONFIG
         specs = [spec for path in found.specs if not path.endswith(not_specs) for spec in self._file(path)]
-        if not self._cut_short:
-            self.problems += unused_files(self._project, found.others, self.inputs.reader.paths)
+        lone = without_named(self._project, found.others, self.inputs.reader.paths)
+        self.problems += unread_specs(self._project, lone)
+        if all(problem.warning for problem in self.problems):  # otherwise most of them follow from an error
+            self.problems += unused_files(lone)
         return specs
 
     def _file(self, path: str) -> list[JobSpec]:
@@ -184,7 +185,6 @@ class _Loader:
                 self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
         else:
             problems = [source]
-        self._cut_short = self._cut_short or bool(problems)
         self.problems += problems
         return documents
 

@@ -7,12 +7,36 @@ clocks are set back across midnight; the work of that period has been submitted 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from reconciler.text.suggest import nearest
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+
+_MEANT: Final = re.compile(
+    r"@?(?:(?:every|each|per|once an?)[ _-]?)?"
+    r"(?:(?P<day>days?|daily|nights?|nightly|midnight)|(?P<week>weeks?|weekly)|(?P<month>months?|monthly)"
+    r"|(?P<other>hours?|hourly|minutes?|quarters?|quarterly|years?|yearly|annually))",
+    re.IGNORECASE,
+)
+_CRON: Final = re.compile(r"(?:[0-9*/,-]+ ){4}[0-9*/,-]+")
+
+
+def meant(text: str) -> str:
+    """Return `day`, `week` or `month` if a text is a word for it, "" otherwise."""
+    found = _MEANT.fullmatch(text)
+    return (found.lastgroup or "").replace("other", "") if found else ""
+
+
+def hint_for_text(text: str) -> str:
+    """Return the hint for a `rerun` that was probably meant as a period, "" for any other text."""
+    if not _MEANT.fullmatch(text) and not _CRON.fullmatch(text):
+        return ""
+    every = meant(text)
+    return f"write `rerun: {{every: {every}}}`" if every else "write `rerun: {every: day}`, `week` or `month`"
 
 
 def name_of(day: dt.date, every: str) -> str:

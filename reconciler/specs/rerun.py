@@ -20,6 +20,7 @@ from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import JobSpec
 from reconciler.settings import Limits
 from reconciler.specs import files, to_yaml
+from reconciler.specs.period import hint_for_text
 from reconciler.specs.project import Project
 from reconciler.specs.selection import unknown
 from reconciler.specs.yaml import reader
@@ -141,6 +142,8 @@ def _next(spec: JobSpec, to: str | None) -> str:
             f"--to {clean(to)!r} is not valid for `rerun`",
             hint="use 1 to 64 ASCII letters, digits, spaces and punctuation",
         )
+    if hint := hint_for_text(to):
+        raise UsageError(f"--to {to}: this is text, which never changes by itself", hint=hint)
     if to == spec.rerun:
         raise UsageError(f"{spec.name} already has `rerun: {to}` ({at})", hint="use another value")
     return to

@@ -17,6 +17,9 @@ _UNSEEN: Final = re.compile(
     "\ud800-\udfff]"  # lone surrogates: they cannot be encoded
 )
 
+NO_WINDOWS_NAME: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?|.*\.", re.IGNORECASE)
+"""Names that no file or folder can have on Windows: devices, with any extension, and those that end in a dot."""
+
 
 def clean(text: str) -> str:
     """Return `text` on one line, without invisible characters and those that control a terminal."""

@@ -347,7 +347,7 @@ def test_validate_reports_every_problem_with_its_place(stage: Stage) -> None:
 
 
 def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
-    stage.spec("one")
+    stage.spec("one", input_files=["data/one.jsonl", "data/per%cent,of:all.jsonl"])
     stage.write(
         "specs/data/one.jsonl", '{"custom_id":"a","body":{"messages":[{"role":"user","content":"Hi"}]}}\n[]\n'
     )
@@ -359,12 +359,9 @@ def test_validate_annotates_the_lines_of_a_pull_request(stage: Stage) -> None:
             "::error file=specs/data/one.jsonl,line=2::not an object (each line is one request: "
             '`{"custom_id": "1", "body": {…}}`)'
         ),
-        (
-            "::warning file=specs/data/per%25cent%2Cof%3Aall.jsonl::no spec names this file "
-            "(name it in `input_files`, or move it out of the spec folder)"
-        ),
+        "::error file=specs/data/per%25cent%2Cof%3Aall.jsonl::the file is empty (write one request per line)",
     ]
-    assert result.err == "1 problem, 1 warning in 2 files\n"
+    assert result.err == "2 problems in 2 files\n"
 
 
 def test_validate_annotates_nothing_if_nothing_is_wrong(stage: Stage) -> None:
@@ -616,7 +613,9 @@ def test_the_environment_chooses_the_settings_as_the_option_does(stage: Stage, w
     assert by_environment.code == by_option.code
     assert by_environment.out == by_option.out.replace(" --config dev.yaml", "")
     stage.environ["RECONCILER_CONFIG"] = "nowhere.yaml"
-    assert stage.run(*words.split()).code == 1
+    wrong = stage.run(*words.split())
+    assert (wrong.code, wrong.out) == (1, "")
+    assert "nowhere.yaml does not exist\n  hint: correct or unset RECONCILER_CONFIG" in wrong.err
     assert stage.run(*words.split(), "--config", config.name).out == by_option.out
     stage.environ["RECONCILER_CONFIG"] = ""
     if words in ("plan", "status", "validate", "render", "jobs list", "history"):

@@ -121,6 +121,10 @@ def test_a_long_list_is_read_through_a_rate_limit(
     assert (plan.code, baton.now < 1.6 * pages / rate) == (0, True), plan.err
     assert "3 to create" in plan.out
     assert api.refused < baton.now + 40
+    paused = [event["seconds"] for event in plan.events if event["event"] == "requests.paused"]
+    assert 0 < len(paused) <= api.refused
+    assert set(paused) == {2}  # the second that the API asks for, and a little more
+    assert "request.failed" not in plan.err
     began = baton.now
     apply = stage.run("apply", "--yes", env=lambda env: in_virtual_time(env, baton, api))
     assert (apply.code, baton.now - began < 1.6 * (3 * pages + 10) / rate) == (0, True), apply.err

@@ -129,6 +129,18 @@ def test_what_was_not_agreed_to_is_not_done() -> None:
     assert api.jobs == []
 
 
+def test_the_time_that_a_person_takes_to_agree_does_not_count() -> None:
+    api, asked = Api(Stage()), Asked()
+    api.fates = [busy(5), ANSWERED]
+
+    def after_an_hour(planned: PlannedRun) -> bool:
+        api.stage.clock.now += 3600
+        return asked(planned)
+
+    _, outcomes = plan_and_apply(run(api), declared(A), after_an_hour)
+    assert [type(outcome) for outcome in outcomes] == [Created]
+
+
 def test_a_run_creates_and_the_next_has_nothing_to_do() -> None:
     api = Api(Stage())
     assert [type(it) for it in applied(api, A, B)] == [Created, Created]

@@ -99,6 +99,23 @@ def test_a_schema_without_an_instance_gives_an_empty_object(schema: object) -> N
     assert instance_text(schema) in {"{}", "null"}
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "pattern": "((a{1000}){1000}){1000}"},
+        {"type": "array", "minItems": 10**9, "items": {"type": "array", "minItems": 10**9}},
+        {"type": "array", "minItems": 10**9, "uniqueItems": True},
+        {"type": "string", "minLength": 10**9},
+        {"type": "object", "minProperties": 10**9},
+        {"type": "array", "contains": {}, "minContains": 10**10},
+        {"type": "integer", "minimum": 10**300, "multipleOf": 1e-300},
+    ],
+)
+@pytest.mark.timeout(10)
+def test_a_schema_for_a_huge_value_is_given_up(schema: object) -> None:
+    assert len(instance_text(schema)) < 1_000_000
+
+
 def test_a_schema_that_could_be_followed_without_end_is_given_up() -> None:
     both = {"anyOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}]}
     endless = {

@@ -401,7 +401,7 @@ bodies = st.recursive(
     st.dictionaries(texts.filter(lambda it: not it.startswith("reconciler.")), texts, max_size=2),
     st.sets(
         st.from_regex(r"[a-z0-9][a-z0-9._-]{0,5}", fullmatch=True)
-        | st.from_regex(r"[!-~]{1,6}", fullmatch=True),
+        | st.from_regex(r"[!-#%-z|~]{1,6}", fullmatch=True),
         min_size=1,
         max_size=3,
     ),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,38 @@ def test_many_stars_take_no_longer_than_a_few(tmp_path: Path) -> None:
     assert PathResolver(str(tmp_path)).named(entry, folder=str(tmp_path)) == [str(deep / "x.jsonl")]
     with pytest.raises(NoInputError):
         PathResolver(str(tmp_path)).named(entry.replace("x.", "y."), folder=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("entry", "right"),
+    [
+        ("specs/data/d.jsonl", "data/d.jsonl"),
+        ("common/h.jsonl", "../common/h.jsonl"),
+        ("specs/*.jsonl", "*.jsonl"),
+    ],
+)
+def test_a_path_from_the_root_says_how_the_spec_names_it(root: Path, entry: str, right: str) -> None:
+    with pytest.raises(NoInputError) as refused:
+        found(root, entry)
+    assert refused.value.hint == f"paths are relative to the spec file: write `{right}`"
+
+
+def test_a_file_whose_name_reads_like_a_glob_can_be_named(root: Path) -> None:
+    (root / "specs/x[1].jsonl").touch()
+    assert found(root, "x[1].jsonl") == found(root, "x[[]1].jsonl") == ["specs/x[1].jsonl"]
+    (root / "specs/x1.jsonl").touch()
+    with pytest.raises(NoInputError, match="both the name of a file and a glob") as refused:
+        found(root, "x[1].jsonl")
+    assert "`x[[]1].jsonl`" in refused.value.hint
+    assert found(root, "x[[]1].jsonl") == ["specs/x[1].jsonl"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file system treats both forms as one name")
+@pytest.mark.parametrize("entry", ["caf\u00e9.jsonl", "caf?.jsonl", "d/caf\u00e9.jsonl"])
+def test_a_name_in_another_unicode_form_is_named_as_that(root: Path, entry: str) -> None:
+    (root / "specs/d").mkdir()
+    for folder in ("specs", "specs/d"):
+        (root / folder / "cafe\u0301.jsonl").touch()
+    with pytest.raises(NoInputError) as refused:
+        found(root, entry)
+    assert "another Unicode form" in refused.value.hint

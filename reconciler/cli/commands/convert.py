@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=options.PATH, help="The new file; it must not exist. Default: stdout.")
 @click.pass_obj
 def convert(env: Environment, *, file: Path, output: Path | None) -> int:
-    """Write FILE, a batch file of OpenAI, Anthropic, Gemini or Bedrock, as JSONL of `custom_id` and `body`.
+    """Convert another provider's batch file to JSONL of `custom_id` and `body`.
 
-    It also takes JSON over several lines, and arrays. A file that cannot be converted as a whole is refused, with line
-    numbers. The model goes into a suggested spec on stderr.
+    FILE is of OpenAI, Anthropic, Gemini or Bedrock, as JSONL, as an array, or as JSON over several lines. A file that
+    cannot be converted as a whole is refused, with line numbers. The model goes into a suggested spec on stderr.
     """
     from reconciler.settings import Limits
     from reconciler.specs.conversion.convert import converted, suggested_spec, survey

@@ -30,6 +30,8 @@ def validate(
     """
     from dataclasses import replace
 
+    from msgspec import structs
+
     from reconciler.cli.output.progress_bars import on_terminal
     from reconciler.cli.output.validation import validation_doc, validation_text
     from reconciler.cli.session.target import find_project
@@ -37,6 +39,7 @@ def validate(
     from reconciler.render.github import problems_github
     from reconciler.render.problems import count_line
     from reconciler.specs.load import load
+    from reconciler.specs.unused_files import specs_outside
 
     try:
         project = find_project(env, config)
@@ -46,6 +49,8 @@ def validate(
             now=env.now(),
             progress=on_terminal(env),
         )
+        if not paths:
+            loaded = structs.replace(loaded, warnings=(*loaded.warnings, *specs_outside(project)))
     except SpecError as error:
         if form == "text":
             raise

@@ -32,11 +32,23 @@ def _encodable(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _requests(counts: Sequence[int | None]) -> str:
+    """Return the sum of the known numbers, and how many are not known: of uploaded files and Git LFS pointers."""
+    known = [count for count in counts if count is not None]
+    unknown = len(counts) - len(known)
+    if not unknown:
+        return pluralize(sum(known), "request")
+    more = "uploaded files or Git LFS pointers"
+    if not known:
+        return f"requests not counted: {more}"
+    return f"{pluralize(sum(known), 'request')}; not counted: {pluralize(unknown, 'spec')} of {more}"
+
+
 def validation_text(loaded: Loaded, *, colour: bool) -> str:
     """Return the result of a validation as text."""
     warnings = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
-    requests = pluralize(sum(spec.requests or 0 for spec in chosen), "request")
+    requests = _requests([spec.requests for spec in chosen])
     if loaded.selected is None:
         return f"{warnings}{pluralize(len(chosen), 'spec')} valid, {requests}\n"
     return (

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.api.errors import TOO_MANY_REQUESTS
 from reconciler.api.http import Observer
 from reconciler.api.key import ApiKey, read_key
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
@@ -102,7 +103,9 @@ def observer(log: Log, on_request: Observer | None) -> Observer:
             on_request(record)
         facts = asdict(record)
         del facts["served_at"]
-        if record.error:
+        if record.status == TOO_MANY_REQUESTS:
+            log("request.throttled", **facts)
+        elif record.error:
             log("request.failed", **facts)
         else:
             del facts["error"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -89,6 +90,7 @@ def open_run(
             now=env.now,
             monotonic=env.monotonic,
             sleep=env.sleep,
+            on_pause=lambda seconds: log("requests.paused", seconds=math.ceil(seconds)),
         )
         key = ApiKey("none") if offline else connect.key(common, env, target)
         api = kind(

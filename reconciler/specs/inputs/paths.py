@@ -7,8 +7,10 @@ a pattern that begins with a dot matches names that do.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -83,9 +85,26 @@ class PathResolver:
         if steps[-1] == "**":
             steps.append("*")
         found = sorted({self._regular(path, entry) for path in _matches(base, steps[literal:])})
+        if os.path.lexists(f"{folder}/{entry}"):
+            alone = self._regular(f"{folder}/{entry}", entry)
+            if found not in ([], [alone]):
+                hint = f"for the file alone, write `{glob.escape(entry)}`"
+                raise NoInputError("both the name of a file and a glob for others", hint)
+            return [alone]
         if not found:
-            raise NoInputError("matches no file", _files_near(Path(base)))
+            hint = self._from_root(entry, folder) or _files_near(Path(base), steps[-1])
+            raise NoInputError("matches no file", hint)
         return found
+
+    def _from_root(self, entry: str, folder: str) -> str:
+        """Return a hint for a path that is relative to the project's folder instead of the spec's, else ""."""
+        there = f"{self._root}/{entry}"
+        if folder == self._root or not (
+            os.path.lexists(there) or any(_matches(self._root, entry.split("/")))
+        ):
+            return ""
+        right = os.path.relpath(there, folder).replace(os.sep, "/")
+        return f"paths are relative to the spec file: write `{right}`"
 
     def _inside(self, path: str) -> str:
         if not files.within(path, self._root):
@@ -106,7 +125,8 @@ class PathResolver:
                 target = self._inside(os.path.realpath(target))
                 mode = Path(target).stat().st_mode
         except FileNotFoundError:
-            raise NoInputError("no such file", _files_near(Path(folder), name)) from None
+            hint = self._from_root(entry, path.removesuffix(f"/{entry}")) or _files_near(Path(folder), name)
+            raise NoInputError("no such file", hint) from None
         except OSError as error:
             raise NoInputError(f"cannot be read: {error.strerror}") from None
         if S_ISDIR(mode):
@@ -158,13 +178,19 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise NoInputError(f"a folder on the path cannot be read: {error.strerror}") from None
 
 
-def _files_near(folder: Path, name: str = "") -> str:
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _files_near(folder: Path, name: str) -> str:
     """Return a hint: the file of a folder that `name` was probably meant to be, or else all its files."""
     try:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
-        return "its folder does not exist" + (" either" if name else "")
-    found = nearest(name, names) if name else None
+        return "its folder does not exist" + (" either" if not _MAGIC.search(name) else "")
+    if any(fnmatchcase(_composed(it), _composed(name)) and not fnmatchcase(it, name) for it in names):
+        return "the folder has this name in another Unicode form (NFC and NFD look the same): rename the file"
+    found = None if _MAGIC.search(name) else nearest(name, names)
     if found:
         return f"did you mean `{found}`?"
     return f"in its folder: {some(names)}" if names else "its folder is empty"

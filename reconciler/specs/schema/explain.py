@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from reconciler.specs.schema.hints import hint_for
 from reconciler.specs.schema.json_schema import Schema
-from reconciler.specs.yaml.tree import dotted
+from reconciler.specs.yaml.tree import SHARED_FIELDS, dotted
 from reconciler.text.suggest import KINDS, did_you_mean, either, kind, some
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MessageAndHint = tuple[str, str]
 """The message and the hint of a problem."""
 
+_SHARED: Final = frozenset({"anchors", "common", "defaults", "shared", "templates"})
+"""Fields that hold anchors for merge keys in other tools."""
 _REMOVE: Final = "give it a value, or remove the line"
 
 
@@ -62,6 +65,8 @@ def explain(document: Document, schema: Schema, misplaced: Mapping[str, str]) ->
 
 def _placed(document: Document, mistake: _Mistake) -> Problem:
     name, (message, hint) = dotted(mistake.path), mistake.problem
+    if not mistake.at_key and not mistake.absence:
+        hint = hint_for(mistake.path, document.at(mistake.path)) or hint
     if mistake.path == ("requests",) and hint.startswith("write a list"):
         hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never repeat the text: it may be a prompt
     message = f"{name}: {message}" if name else message
@@ -131,6 +136,8 @@ def _unknown(
     key: str, path: Path, here: Schema, schema: Schema, misplaced: Mapping[str, str]
 ) -> MessageAndHint:
     message, top = "unknown field", not path
+    if top and (key.startswith("x-") or key in _SHARED):
+        return message, SHARED_FIELDS
     if top and key in misplaced:
         return message, misplaced[key]
     if not top and key in schema["properties"]:

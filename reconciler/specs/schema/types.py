@@ -20,13 +20,14 @@ OF_FILES: Final = ("stem", "dir", "path")
 _NAME_PART: Final = rf"(?:[a-z0-9._-]|\{{(?:{'|'.join((*OF_FILES, *PLAIN))})\}})"
 
 
-_WORD: Final = r"^[!-~]+"
+_WORD: Final = r"^[!-#%-z|~]+"
+"""No `$`, `{` and `}`: specs have no variables."""
 
 Name = Annotated[str, matching(rf"^(?![._-]){_NAME_PART}{{1,100}}", "not a name", NAME_RULE)]
 """A name, or a template with placeholders; the filled name is checked against `NAME_PATTERN` later."""
 
 Endpoint = Annotated[
-    str, matching(r"^/v1/[!-~]+", "not an endpoint", "a path such as `/v1/chat/completions`")
+    str, matching(r"^/v1/[!-#%-z|~]+", "not an endpoint", "a path such as `/v1/chat/completions`")
 ]
 ModelName = Annotated[str, matching(_WORD, "not a model name", "one word, such as `mistral-small-latest`")]
 AgentId = Annotated[str, matching(_WORD, "not an agent's id", "one word, as the API shows it")]

@@ -36,5 +36,13 @@ _BODY_FIELDS: Final = (
 MISPLACED_FIELD_HINTS: Final = {
     **dict.fromkeys(_BODY_FIELDS, "it is part of a request: write it into the `body` of each line"),
     "completion_window": "write `timeout_hours`, in hours",
+    **dict.fromkeys(
+        ("cron", "interval", "schedule"),
+        "write `rerun: {every: day}`; `apply` acts on it when CI runs it",
+    ),
+    **dict.fromkeys(
+        ("limit", "sample", "sample_size"),
+        "to try some requests first, submit them as a job with a file of their own",
+    ),
 }
 """Hints for fields that are often written at the top level of a spec by mistake."""

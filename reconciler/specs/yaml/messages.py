@@ -46,6 +46,7 @@ class _Row(NamedTuple):
 
 _TOO_DEEP: Final = "maximum nesting"
 
+_UNEXPECTED_COLON: Final = "unexpected `:`", "put text that contains `: ` in quotes"
 _ROWS: Final = (
     _Row(_TOO_DEEP, "nested too deeply for the YAML parser", "use fewer levels"),
     _Row(
@@ -103,6 +104,8 @@ def parser_message(source: SourceFile, error: yaml.YAMLError) -> ParserMessage:
     end = source.place_of(max(0, len(source.text.rstrip()) - 1))
     if "flow node" in parser_text and place >= end:
         return ParserMessage(end, "missing `]` or `}`", "close the list or mapping")
+    if "',' or '" in parser_text and source.line(place)[place.column : place.column + 1] == ":":
+        return ParserMessage(place, *_UNEXPECTED_COLON)
     row = next((row for row in _ROWS if row.parser_text in parser_text), None)
     if row is None:
         return _otherwise(place)

@@ -36,7 +36,7 @@ from reconciler.settings import Limits
 from reconciler.specs.yaml import messages, scalars
 from reconciler.specs.yaml.parser import FASTEST, EventParser
 from reconciler.specs.yaml.source import SourceFile
-from reconciler.specs.yaml.tree import Document, Fields, Items, Node, children, place_of
+from reconciler.specs.yaml.tree import SHARED_FIELDS, Document, Fields, Items, Node, children, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is intended"
 
@@ -214,7 +214,7 @@ class _Tree:
                 return _REFUSED
             if value != "<<" or not event.implicit[0]:
                 return event
-            message, hint = "the merge key `<<` is not supported", "write the fields out"
+            message, hint = "the merge key `<<` is not supported", f"write the fields out, or {SHARED_FIELDS}"
         else:
             message, hint = "a field's name must be text", "put it in quotes"
         self._incomplete = True

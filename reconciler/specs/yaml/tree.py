@@ -7,7 +7,7 @@ node, so keeping every position costs next to nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import yaml
 from msgspec import Struct
@@ -18,6 +18,11 @@ from reconciler.specs.yaml.source import START, Place, SourceFile
 Step: TypeAlias = "str | int"
 Path: TypeAlias = tuple[Step, ...]
 """The path of a value in a document: `("input_files", 0)`."""
+
+
+SHARED_FIELDS: Final = (
+    "put fields that specs share into a `_defaults.yaml`: it is for all specs of its folder"
+)
 
 
 def dotted(path: Path) -> str:
@@ -80,10 +85,13 @@ class Document(Struct, frozen=True):
         return node
 
     def at(self, path: Path) -> Any:  # noqa: ANN401 - JSON
-        """Return the value at `path` of fields, None if there is none."""
+        """Return the value at `path`, None if there is none."""
         value = self.value
         for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
+            if isinstance(value, dict):
+                value = value.get(str(step))
+            else:
+                value = value[step] if isinstance(value, list) and isinstance(step, int) else None
         return value
 
     def place(self, path: Path) -> Place:

@@ -55,4 +55,14 @@ EVENTS: Final[Mapping[str, Event]] = {
         "A request was rejected or got no answer. Reads and cancels are retried if the error may be transient.",
         {**REQUEST, "status": maybe(REQUEST["status"]), "error": text("The error's class name.")},
     ),
+    "request.throttled": Event(
+        "debug",
+        "The API answered 429: it asks for fewer requests.",
+        {**REQUEST, "error": text("The error's class name.")},
+    ),
+    "requests.paused": Event(
+        "warning",
+        "The API asked for fewer requests: this run pauses and then sends them more slowly.",
+        {"seconds": count("Duration of the pause in seconds.")},
+    ),
 }
