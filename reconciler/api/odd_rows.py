@@ -1,6 +1,6 @@
 """Rows of a list of jobs that do not match the API's description: reads of each what can be read.
 
-A page with such a row is read row by row, so that one odd row, perhaps of somebody else, does not hide all others. What
+A page with such a row is read row by row, so that one odd row, perhaps of a foreign job, does not hide all others. What
 an odd row means is decided in `workspace.observe`.
 """
 

@@ -179,7 +179,7 @@ def _perhaps_ours(row: OddRow, project: str, known: Mapping[str, Remembered]) ->
 
 
 def _of_others(row: OddRow) -> Job:
-    """Return the job of somebody else. If a spec adopts it, its end is not known."""
+    """Return a foreign job. If a spec adopts it, its end is not known."""
     return replace(row.job, phase=Phase.UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""Jobs in the list that do not match the API's description: of somebody else, or perhaps of this project."""
+"""Jobs in the list that do not match the API's description: foreign ones, or perhaps ones of this project."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
     "jobs.row_unreadable": Event(
         "warning",
-        "A job in the list does not match the API's description. A job of somebody else is skipped; one that may be of "
+        "A job in the list does not match the API's description. A foreign job is skipped; one that may be of "
         "this project holds its name.",
         {
             "job_id": text("The job's id, or the position of its row if the id cannot be read."),
