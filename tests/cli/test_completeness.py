@@ -186,6 +186,8 @@ def test_incomplete_results_of_former_work_are_not_asked_for_again(stage: Stage)
     stage.spec("other")
     again = stage.run("outputs", "pull", env=odd)
     assert (again.code, "Nothing to pull" in again.out) == (0, True)
+    named = stage.run("outputs", "pull", "a")
+    assert (named.code, pulled(stage)[0].requests.ok) == (0, 5)
 
 
 def test_incomplete_results_stay_if_their_files_are_gone_later(stage: Stage) -> None:
