@@ -49,7 +49,7 @@ def rows(records: Iterable[Record]) -> list[TextRow]:
             _number(it.attempt),
             _age(it.queue_seconds),
             _age(it.run_seconds),
-            _number(it.total_tokens),
+            ("≥ " if it.answers_without_tokens else "") + _number(it.total_tokens),
             cancelled(it),
             "+".join(it.sources),
             it.run_url or UNKNOWN,

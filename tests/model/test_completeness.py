@@ -57,7 +57,12 @@ DIFFERENT = {
         None,
         None,
     ),
-    "the API counts 5 answers and 0 failures, the files have 3 and 0": (ended(5, 5), 5, Held(3, 0)),
+    "2 of 5 requests have no answer; the API counts 5 answers and 0 failures, the files have 3 and 0": (
+        ended(5, 5),
+        5,
+        Held(3, 0),
+    ),
+    "the API counts 0 answers and 0 failures, the files have 5 and 0": (ended(5, 0), 5, Held(5, 0)),
     "1 of 5 requests have no answer": (ended(5, 4), None, Held(4, 0)),
 }
 
