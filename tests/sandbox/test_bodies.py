@@ -53,7 +53,7 @@ def by_id(api: Api, file: str | None) -> dict[str, dict[str, Any]]:
 def test_a_body_with_a_mistake_fails_alone(
     api: Api, clock: Clock, fields: dict[str, Any], place: list[str | int], message: str
 ) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"custom_id": "good", "body": CHAT},
         {"custom_id": "bad", "body": {**CHAT, **fields}},
         {"custom_id": "good too", "body": CHAT},
@@ -145,7 +145,7 @@ def test_counts_and_files_agree_on_every_request(api: Api, clock: Clock, seed: i
     endpoint, model = dice.choice(
         [("/v1/chat/completions", "mistral-small-2603"), ("/v1/embeddings", "mistral-embed")]
     )
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"custom_id": f"{at}{dice.choice(['', '', '!fail', '!fail-text'])}", "body": dice.choice(pool)}
         for at in range(dice.randrange(1, 60))
     ]
