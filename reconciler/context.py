@@ -44,5 +44,7 @@ class RunContext(Generic[ApiT]):
     """Removes the API key from a text."""
     give_up_at: float = -math.inf
     """On the monotonic clock: no create is sent after it. Until an apply begins, none is sent at all."""
+    reported: set[str] = field(default_factory=set)
+    """The ids of the unreadable jobs that the run has reported."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
     """The ops of the intents that an apply has recorded, by the run key to create."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
-from reconciler.api import calls, wire
+from reconciler.api import calls, odd_rows, wire
 from reconciler.api.calls import Call
 from reconciler.api.http import Exchange, Observer
 from reconciler.api.upload import HashingReader
@@ -92,7 +92,7 @@ class Reader:
         """
         query = (("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by))
         call = Call(method="GET", path=calls.JOBS, query=query)
-        return self._exchange.send_with_retry(call, wire.read_job_page)
+        return self._exchange.send_with_retry(call, odd_rows.read_job_page)
 
     def get_job(self, job_id: str) -> Job:
         """Return one job.

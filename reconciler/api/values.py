@@ -26,12 +26,34 @@ class CreateJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OddRow:
+    """A row of the list that does not match the API's description."""
+
+    number: int
+    """Of the row in its page, from 1."""
+    job: Job
+    """What can be read of it; its id is "" if that cannot, its status `unreadable`."""
+    problem: str
+    unreadable: frozenset[str]
+    """The fields that cannot be read."""
+    has_lost_tags: bool
+    """Whether its metadata cannot be read and names this tool: it may be the job of any project and name."""
+
+    @property
+    def has_id(self) -> bool:
+        """Whether its id can be read."""
+        return "id" not in self.unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
     """One page of the list of jobs, in the requested order."""
 
     jobs: tuple[Job, ...]
     total: int
     """How many jobs the whole list has, as this page reports it."""
+    odd: tuple[OddRow, ...] = ()
+    """The rows that do not match the API's description."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

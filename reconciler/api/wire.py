@@ -2,7 +2,7 @@
 
 The types follow Mistral's OpenAPI description (ListBatchJobsResponse, BatchJob, FileSchema, CreateBatchJobRequest).
 Fields that it requires are required, unknown fields are ignored, and an optional field may be null. A body that
-does not match is rejected as a whole: no decision may rest on half of a list.
+does not match is rejected; of a page of jobs, `odd_rows` reads the rows one by one.
 """
 
 from __future__ import annotations
@@ -139,27 +139,31 @@ class _Deleted(Struct, gc=False):
 
 S = TypeVar("S", bound=Struct)
 T = TypeVar("T")
+OPTIONAL: Final = frozenset(
+    field.name for field in msgspec.structs.fields(BatchJob) if field.default is not msgspec.NODEFAULT
+)
+"""The fields of a job that the API may omit."""
 
 
-def _reads(kind: type[S], fold: Callable[[S], T]) -> Callable[[bytes], T]:
+def reads(kind: type[S], fold: Callable[[S], T]) -> Callable[[bytes], T]:
     """Return a function that reads a body of this kind, or raises `MalformedAnswerError`."""
     decoder = msgspec.json.Decoder(kind)
     return lambda body: fold(_decoded(decoder, body))
 
 
-read_job: Final = _reads(BatchJob, BatchJob.fold)
+read_job: Final = reads(BatchJob, BatchJob.fold)
 """Reads a BatchJob."""
-read_job_page: Final = _reads(
+read_job_page: Final = reads(
     _Jobs, lambda page: JobPage(jobs=tuple(job.fold() for job in page.data or ()), total=page.total)
 )
-"""Reads a page of jobs; one without `data` is empty, and one malformed job makes the page malformed."""
-read_file: Final = _reads(_File, _File.fold)
+"""Reads a page of jobs; one without `data` is empty, and one malformed job makes the page malformed: see `odd_rows`."""
+read_file: Final = reads(_File, _File.fold)
 """Reads a file's description."""
-read_file_page: Final = _reads(
+read_file_page: Final = reads(
     _Files, lambda page: FilePage(files=tuple(file.fold() for file in page.data or ()), total=page.total)
 )
 """Reads a page of files."""
-_read_deleted: Final = _reads(_Deleted, lambda answer: answer.deleted is not False)
+_read_deleted: Final = reads(_Deleted, lambda answer: answer.deleted is not False)
 
 
 def read_deleted(body: bytes) -> bool:

@@ -119,8 +119,8 @@ def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
 
 def _unknown(name: str) -> Doubt:
     meant = nearest(name, by_name())
-    hint = f"did you mean `{meant}`?" if meant else "it may be newer than the table; the API decides"
-    return Doubt("unknown", f"is not in the table of models of {table().date}", hint)
+    hint = f"did you mean `{meant}`?" if meant else "it may be newer than the table"
+    return Doubt("unknown", "is not a known model", hint)
 
 
 def _unfit(model: Model, endpoint: str) -> Doubt:

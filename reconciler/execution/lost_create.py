@@ -6,12 +6,13 @@ proves that it did not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ListingError, ReconcilerError
 from reconciler.model import Job, tags
 from reconciler.workspace import listing
 
@@ -45,7 +46,7 @@ def newest(run: RunContext[Writer], op: str) -> Job | None:
     """Look for the job on the newest page. Its presence is proof; its absence is not."""
     with suppress(ReconcilerError):
         page = run.api.list_jobs(page=0, order_by="-created")
-        return next((job for job in page.jobs if has_op(job, op)), None)
+        return _with_op((*page.jobs, *(row.job for row in page.odd if row.has_id)), op)
     return None
 
 
@@ -53,10 +54,20 @@ def search_complete_list(run: RunContext[Writer], op: str) -> Job | None:
     """Look for the job in a complete list; None proves that it was never created.
 
     Raises:
-        ListingError: the list of jobs could not be read whole.
+        ListingError: the list of jobs could not be read whole, or a job in it may be the one that is sought.
         ApiError: the API could not be read.
     """
-    return next((job for job in listing.list_all(run) if has_op(job, op)), None)
+    listed = listing.whole(run)
+    found = _with_op((*listed.jobs, *(row.job for row in listed.odd if row.has_id)), op)
+    lost = next((it for it in listed.odd if it.has_lost_tags or (not it.has_id and has_op(it.job, op))), None)
+    if found is None and lost is not None:
+        message = f"job {lost.job.id} cannot be read, so it may be the one that was created"
+        raise ListingError(message, hint="run again in a moment")
+    return found
+
+
+def _with_op(jobs: Iterable[Job], op: str) -> Job | None:
+    return next((job for job in jobs if has_op(job, op)), None)
 
 
 def has_op(job: Job, op: str) -> bool:

@@ -192,6 +192,7 @@ def _with_results(record: Record, summary: ResultSummary) -> Record:
         prompt_tokens=tokens.prompt if tokens else None,
         completion_tokens=tokens.completion if tokens else None,
         total_tokens=tokens.total if tokens else None,
+        answers_without_tokens=tokens.incomplete if tokens else None,
         reasons=reason_words(summary.requests) or None,
         sources=(*record.sources, RESULTS),
     )

@@ -44,9 +44,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """As the API counts them; of a succeeded job only those whose answers can be fetched."""
     failed_requests: int | None = None
     prompt_tokens: int | None = None
-    """Known after the results are pulled, like the two fields below."""
+    """Known after the results are pulled, like the three fields below."""
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    answers_without_tokens: int | None = None
+    """Answers whose usage lacks a number, so that the sums are a lower bound."""
     difference: str | None = None
     """How the numbers of a succeeded job differ; None if they agree."""
     reasons: str | None = None

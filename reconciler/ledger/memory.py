@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -21,6 +23,7 @@ from reconciler.ledger.lines import (
     Ended,
     Line,
     NotificationLine,
+    encode,
 )
 from reconciler.model import Job, Phase, RunKey
 
@@ -126,8 +129,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     jobs: dict[str, Remembered] = {}
     cancels: list[CancelIntended | CancelEnded] = []
     made: set[str] = set()
-    # The latest line counts, in whatever order the lines of several hosts were merged.
-    for line in sorted(lines, key=lambda line: (line.at, repr(line))):
+    for line in _in_order(lines):
         match line:
             case CreateIntended():
                 intents[line.op] = line
@@ -161,6 +163,13 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
         settle_seconds=settle_seconds,
     )
+
+
+def _in_order(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield lines by time, and those of one moment by their text: ledgers are merged in any order."""
+    for _, together in groupby(sorted(lines, key=attrgetter("at")), key=attrgetter("at")):
+        some = list(together)
+        yield from some if len(some) == 1 else sorted(some, key=encode)
 
 
 def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:

@@ -45,8 +45,9 @@ def difference(job: Job, submitted: int | None, held: Held | None = None) -> str
     """
     if job.phase is not Phase.SUCCEEDED:
         return ""
-    asked, missing = submitted_requests(job, submitted) or 0, missing_requests(job, submitted) or 0
+    asked = submitted_requests(job, submitted) or 0
     counted = Held(fetchable_answers(job), job.failed_requests)
+    missing = asked - sum(held or counted)
     checks = (
         (missing > 0, f"{missing:,} of {asked:,} requests have no answer"),
         (0 < job.total_requests < asked, f"the API counts only {job.total_requests:,} requests"),

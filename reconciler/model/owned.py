@@ -108,6 +108,8 @@ class Unreadable(Struct, frozen=True, kw_only=True):
     from_newer_version: bool
     """True if a newer version of this tool wrote the tags."""
     problem: str
+    of_any_name: bool = False
+    """True if nothing shows whose job it is, so that it may be the job of any name."""
 
 
 class OtherProjectJob(Struct, frozen=True, kw_only=True):

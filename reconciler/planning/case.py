@@ -22,6 +22,8 @@ from reconciler.planning.name_facts import NameFacts
 OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
 """Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
 DUPLICATE: Final = "duplicate"
+BY_HAND: Final = "by_hand"
+"""The reason of a cancel by `jobs cancel`, in the ledger."""
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
 """Phases of a job that ended by itself and has not succeeded."""
 

@@ -37,6 +37,7 @@ def group_by_name(declared: Declared, observed: Observed, memory: Memory, *, now
         if name != owned.tags.name:
             moved[owned.tags.name].append((owned, name))
     unreadable = _unreadable(observed, declared.specs)
+    of_any_name = next((it for it in observed.unreadable if it.of_any_name), None)
     seen_ops = frozenset(owned.tags.op for owned in observed.owned)
     replaced = frozenset[str]().union(*(owned.tags.over for owned in observed.owned))
     for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
@@ -50,6 +51,7 @@ def group_by_name(declared: Declared, observed: Observed, memory: Memory, *, now
             jobs=tuple(sorted((*shared, *jobs.get(name, ())), key=lambda owned: owned.job.age_key)),
             owner=owner,
             unreadable=tuple(unreadable.get(name, ())),
+            of_any_name=of_any_name,
             not_adopted=next((problems[key] for key in keys if key in problems), ""),
             moved=tuple(moved.get(name, ())),
             same_work_as=_same_work(spec, by_work) if spec else None,

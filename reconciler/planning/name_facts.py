@@ -20,6 +20,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     jobs: tuple[OwnedJob, ...] = ()
     """The jobs that belong to this name, the oldest first."""
     unreadable: tuple[Unreadable, ...] = ()
+    of_any_name: Unreadable | None = None
+    """A job of which nothing shows whose it is: it may be a job of this name."""
     owner: str = ""
     """The other spec with the same work that owns its jobs, which are in `jobs` all the same; "" if this name does."""
     not_adopted: str = ""

@@ -55,6 +55,9 @@ the wanted work, live jobs of other work under the name are decided as well.
      -> Hold `checkout_behind`: this checkout is older than the job
 4  the work is to be created, and a live job of other work has to end first
      -> Hold `waiting`
+4  the work is to be created, nothing else is in the way, and the list has a job of which nothing
+   shows whose it is
+     -> Hold `unreadable` (attention): it may be the job of this work
 4  the newest attempt was CANCELLED by us, as removed, suspended or superseded, and attempts are
    left
      -> Create `restored`
@@ -106,6 +109,7 @@ HELD: Final = (held.cancelled, held.partial, held.failed, held.original_gone)
 CREATED: Final = (
     create.checkout_behind,
     create.waiting,
+    create.perhaps_submitted,
     create.restored,
     create.retry,
     create.not_submitted,

@@ -37,6 +37,7 @@ class Standing(StrEnum):
     # The wanted work is to be created, and something is in the way.
     CHECKOUT_BEHIND = "checkout_behind"
     WAITING = "waiting"
+    PERHAPS_SUBMITTED = "perhaps_submitted"
     NO_ROOM = "no_room"
     # The wanted work is created.
     RESTORED = "restored"

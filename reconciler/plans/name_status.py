@@ -48,6 +48,7 @@ READINESS: Final[Mapping[Standing, Readiness]] = {
     Standing.ORIGINAL_GONE: Readiness.ATTENTION,
     Standing.CHECKOUT_BEHIND: Readiness.PENDING,
     Standing.WAITING: Readiness.RUNNING,
+    Standing.PERHAPS_SUBMITTED: Readiness.ATTENTION,
     Standing.NO_ROOM: Readiness.PENDING,
     Standing.RESTORED: Readiness.PENDING,
     Standing.RETRY: Readiness.PENDING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -48,7 +49,7 @@ def rows(records: Iterable[Record]) -> list[TextRow]:
             _number(it.attempt),
             _age(it.queue_seconds),
             _age(it.run_seconds),
-            _number(it.total_tokens),
+            ("≥ " if it.answers_without_tokens else "") + _number(it.total_tokens),
             cancelled(it),
             "+".join(it.sources),
             it.run_url or UNKNOWN,
@@ -61,6 +62,7 @@ def _number(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+@cache
 def _age(seconds: float | None) -> str:
     return UNKNOWN if seconds is None else age(seconds)
 

@@ -30,7 +30,7 @@ REASON_WORDS: Final = {
     "kept": "no longer declared, kept by its on_remove",
     "newer_tool": "written by a newer version",
     "unknown_status": "unknown status",
-    "cancelled": "cancelled by hand, or by a run whose record is missing",
+    "cancelled": "",
     "stopping": "it is being cancelled",
     "unsettled": "a create was sent and its outcome is not known yet",
     "same_work": "same work",

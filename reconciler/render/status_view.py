@@ -24,6 +24,7 @@ _OF_OTHERS: Final = frozenset(
         Standing.OTHER_HISTORY,
         Standing.CHECKOUT_BEHIND,
         Standing.NO_ROOM,
+        Standing.PERHAPS_SUBMITTED,
         Standing.UNSETTLED,
     }
 )

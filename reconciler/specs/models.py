@@ -21,7 +21,8 @@ def doubts(document: Document, now: float) -> Iterator[Problem]:
     for path, name in _names(document):
         found = models.doubt(name, document.value.get("endpoint"), day)
         if found is not None:
-            yield document.problem(path, f"model: `{name}` {found.message}", found.hint, warning=True)
+            hint = f"{found.hint} (table of {models.table().date}; the API decides)"
+            yield document.problem(path, f"model: `{name}` {found.message}", hint, warning=True)
 
 
 def _names(document: Document) -> Iterator[tuple[Path, str]]:

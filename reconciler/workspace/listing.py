@@ -10,16 +10,20 @@ is read again too, the last time page after page: so a moved job is seen twice a
 
 If one record is deleted and another created while pages are read, the total stays the same, and a job may move to the
 page before it unseen. Before creates, a list of several pages is therefore read twice (`runs.gather`).
+
+A row that does not match the API's description counts, and is reported. `observe` decides what it means for a plan.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from reconciler.api.values import JobPage
+from msgspec import structs
+
+from reconciler.api.values import JobPage, OddRow
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ListingError
 from reconciler.model import Job
@@ -40,6 +44,8 @@ class Listed:
 
     jobs: tuple[Job, ...]
     """All jobs, the oldest first. If two rows show a job, the last row counts."""
+    odd: tuple[OddRow, ...] = ()
+    """The rows that cannot be read as jobs; a job of such a row is not in `jobs`. Each has an id or a position."""
     pages: int
     """How many pages were read."""
     began: float
@@ -47,7 +53,7 @@ class Listed:
 
 
 def list_all(run: RunContext[ApiT]) -> tuple[Job, ...]:
-    """Return every job of the workspace, the oldest first.
+    """Return every job of the workspace that can be read, the oldest first.
 
     Raises:
         ListingError: no complete list could be read.
@@ -72,14 +78,16 @@ def whole(run: RunContext[ApiT]) -> Listed:
             env.sleep(PAUSE_SECONDS * attempt)
         side_by_side = run.limits.reads_in_flight if attempt < MAX_TRIES - 1 else 1
         pages, size = _pages(run, at_once=side_by_side)
-        found = {job.id: job for page in pages for job in page.jobs}
-        unique = len(found)
+        odd = _odd(pages)
+        found = {job.id: job for page in pages for job in page.jobs if job.id not in odd}
+        unique = len(found) + len(odd)
         problem = _incomplete(pages, unique, size)
         if not problem:
             elapsed = round((env.monotonic() - began) * 1000)
             env.log("jobs.listed", jobs=unique, pages=len(pages), elapsed_ms=elapsed)
+            _report(run, odd.values())
             jobs = tuple(sorted(found.values(), key=lambda job: job.age_key))
-            return Listed(jobs=jobs, pages=len(pages), began=since)
+            return Listed(jobs=jobs, odd=tuple(odd.values()), pages=len(pages), began=since)
     raise ListingError(
         f"the list of jobs is incomplete: {problem} ({MAX_TRIES} tries)",
         hint="the tool decides nothing from an incomplete list; run again in a moment",
@@ -139,8 +147,26 @@ def _more(pages: list[JobPage], size: int) -> range:
     return range(len(pages), min(until, len(pages) + PAGES_AHEAD))
 
 
-def _ids(pages: Iterable[JobPage]) -> frozenset[str]:
-    return frozenset(job.id for page in pages for job in page.jobs)
+def _ids(pages: Sequence[JobPage]) -> frozenset[str]:
+    return frozenset(job.id for page in pages for job in page.jobs) | _odd(pages).keys()
+
+
+def _odd(pages: Sequence[JobPage]) -> dict[str, OddRow]:
+    """Return the rows that cannot be read, by id or by position; a row without an id gets its position as its id."""
+    found = {}
+    for number, page in enumerate(pages, start=1):
+        for row in page.odd:
+            job_id = row.job.id or f"row-{row.number}-of-page-{number}"
+            found[job_id] = replace(row, job=structs.replace(row.job, id=job_id))
+    return found
+
+
+def _report(run: RunContext[ApiT], rows: Iterable[OddRow]) -> None:
+    """Warn of each row that cannot be read, once in a run."""
+    for row in rows:
+        if row.job.id not in run.reported:
+            run.reported.add(row.job.id)
+            run.env.log("jobs.row_unreadable", job_id=row.job.id, problem=row.problem)
 
 
 def _incomplete(pages: list[JobPage], unique: int, size: int) -> str:

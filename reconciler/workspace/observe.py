@@ -9,11 +9,23 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from reconciler.api import odd_rows
 from reconciler.api.client import Reader
-from reconciler.api.errors import NotFoundError
+from reconciler.api.errors import MalformedAnswerError, NotFoundError
+from reconciler.api.values import OddRow
 from reconciler.context import ApiT, RunContext
 from reconciler.ledger.memory import Memory, Remembered
-from reconciler.model import Job, Observed, OtherProjectJob, OwnedJob, Pending, RunKey, Unreadable, tags
+from reconciler.model import (
+    Job,
+    Observed,
+    OtherProjectJob,
+    OwnedJob,
+    Pending,
+    Phase,
+    RunKey,
+    Unreadable,
+    tags,
+)
 from reconciler.workspace.listing import Listed
 
 
@@ -39,13 +51,15 @@ def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, lis
     """
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
     remembered |= memory.recent(listed.began)
-    missing = sorted((remembered | watched.adopted) - {job.id for job in listed.jobs})
+    seen = {job.id for job in listed.jobs} | {row.job.id for row in listed.odd}
+    missing = sorted((remembered | watched.adopted) - seen)
     got = run.env.map_concurrently(partial(_get, run.api), missing, max_workers=run.limits.reads_in_flight)
     asked = dict(zip(missing, got, strict=True))
-    late = [job for job in asked.values() if job is not None]
+    late = [job for job in asked.values() if isinstance(job, Job)]
+    odd = (*listed.odd, *(row for row in asked.values() if isinstance(row, OddRow)))
     missing_ids = frozenset(job_id for job_id, job in asked.items() if job is None)
-    known = by_memory(memory, listed.jobs)
-    found = sort_out((*listed.jobs, *late), watched, missing_ids=missing_ids, known=known)
+    known = by_memory(memory, (*listed.jobs, *(row.job for row in odd)))
+    found = sort_out((*listed.jobs, *late), watched, missing_ids=missing_ids, known=known, odd=odd)
     return replace(found, pages=listed.pages, read_started_at=listed.began)
 
 
@@ -67,11 +81,15 @@ def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
     return known
 
 
-def _get(reader: Reader, job_id: str) -> Job | None:
+def _get(reader: Reader, job_id: str) -> Job | OddRow | None:
     try:
         return reader.get_job(job_id)
     except NotFoundError:
         return None
+    except MalformedAnswerError as error:
+        if error.transient:
+            raise
+        return odd_rows.unreadable_job(job_id, error.text)
 
 
 def sort_out(
@@ -80,6 +98,7 @@ def sort_out(
     *,
     missing_ids: frozenset[str] = frozenset(),
     known: Mapping[str, Remembered] = MappingProxyType({}),
+    odd: Iterable[OddRow] = (),
 ) -> Observed:
     """Split jobs into owned, foreign and unreadable. Pure.
 
@@ -89,12 +108,18 @@ def sort_out(
         missing_ids: ids that the API no longer has.
         known: our jobs according to the ledger, by id. If the tags of one say otherwise, they were altered: the job is
             unreadable, not foreign.
+        odd: rows that cannot be read as jobs. Those that may be ours are unreadable jobs; the others count as jobs.
     """
+    odd = tuple(odd)
+    perhaps_ours = {
+        row.job.id: it for row in odd if (it := _perhaps_ours(row, watched.project, known)) is not None
+    }
+    jobs = (*jobs, *(_of_others(row) for row in odd if row.job.id not in perhaps_ours))
     owned: list[OwnedJob] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[Unreadable] = list(perhaps_ours.values())
     elsewhere: list[OtherProjectJob] = []
     named: list[Job] = []
-    total = mine = others = 0
+    total, mine, others = len(perhaps_ours), 0, 0
     for job in jobs:
         total += 1
         if job.id in watched.adopted:
@@ -130,6 +155,32 @@ def sort_out(
         total=total,
         pending=Pending(own=mine, others=others),
     )
+
+
+def _perhaps_ours(row: OddRow, project: str, known: Mapping[str, Remembered]) -> Unreadable | None:
+    """Return the job of a row that may be ours; None if its tags, or their absence, show that it is not."""
+    remembered = known.get(row.job.id)
+    problem = f"the API's description of the job cannot be read: {row.problem}"
+    if not row.has_lost_tags and tags.project_of(row.job) == project:
+        read = tags.read(row.job)
+        if isinstance(read, OwnedJob):
+            name, run_key = read.tags.name, read.tags.run_key
+            return Unreadable(
+                job=row.job, name=name, run_key=run_key, from_newer_version=False, problem=problem
+            )
+        return replace(_completed(read, remembered), problem=problem)
+    if remembered is not None:
+        return replace(_tampered_with(row.job, remembered), problem=problem)
+    if not row.has_lost_tags:
+        return None
+    return Unreadable(
+        job=row.job, name=None, run_key=None, from_newer_version=False, problem=problem, of_any_name=True
+    )
+
+
+def _of_others(row: OddRow) -> Job:
+    """Return a foreign job. If a spec adopts it, its end is not known."""
+    return replace(row.job, phase=Phase.UNKNOWN)
 
 
 def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:

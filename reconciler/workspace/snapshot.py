@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, structs
 
 import reconciler
 from reconciler.api import wire
+from reconciler.api.values import OddRow
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import lines
 from reconciler.ledger.lines import Line
@@ -93,9 +94,22 @@ def of(
     target: Target,
     now: float,
     adopted: frozenset[str] = frozenset(),
+    odd: Sequence[OddRow] = (),
 ) -> SnapshotDoc:
-    """Make a snapshot of a whole list and a ledger; of foreign jobs, only those that specs adopt. Pure."""
-    known = remember(ledger, settle_seconds=0).jobs.keys() | adopted
+    """Make a snapshot of a whole list and a ledger; of foreign jobs, only those that specs adopt. Pure.
+
+    Raises:
+        ReconcilerError: a job that may be ours cannot be read, so a plan from the snapshot could submit its work again.
+    """
+    memory = remember(ledger, settle_seconds=0)
+    wanted = observe.Watched(project=target.project, wanted=frozenset(), adopted=adopted)
+    known_jobs = observe.by_memory(memory, [row.job for row in odd])
+    for lost in observe.sort_out((), wanted, known=known_jobs, odd=odd).unreadable:
+        raise ReconcilerError(
+            f"no snapshot was saved: job {lost.job.id} may be of this project, and {lost.problem}",
+            hint="plan without a snapshot: it holds the name of that job",
+        )
+    known = memory.jobs.keys() | adopted
     own_jobs = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
     watched = observe.Watched(project=target.project, wanted=frozenset())
     kept = {job.id for job in own_jobs}

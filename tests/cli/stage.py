@@ -54,6 +54,8 @@ class Fault:
     """So many matching requests go well first."""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"<html>Bad gateway</html>"
+    alter: Callable[[Any], Any] | None = None
+    """Changes the JSON that the handler answers, with the status `what`."""
 
 
 @dataclass
@@ -84,10 +86,14 @@ class Wire(httpx.BaseTransport):
         record = Sent(request.method, request.url.path, request.url.query.decode(), request.content, "lost")
         self._sent.append(record)
         fault = self._fault(request)
-        if fault is None:
+        if fault is None or fault.alter:
             response = self._inner.handle_request(request)
             response.read()
             record.status = response.status_code
+            if fault and fault.alter:
+                return httpx.Response(
+                    response.status_code, json=fault.alter(response.json()), request=request
+                )
             return response
         if fault.when == "after":
             self._inner.handle_request(request).read()

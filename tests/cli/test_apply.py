@@ -284,6 +284,11 @@ def test_job_stopped_by_hand_stays_stopped(stage: Stage) -> None:
     stage.advance(60)
     result = stage.run("apply", "--yes")
     assert result.writes == []
-    assert "! hold" in result.out
+    by_command = "! hold    tickets  cancelled with `jobs cancel` · change `rerun` to run it again"
+    assert (by_command in result.out) is not stage.forgetful
+    stage.forget()
+    assert (
+        "! hold    tickets  cancelled by hand, or by a run whose record is missing" in stage.run("plan").out
+    )
     stage.spec("tickets", requests=500, rerun=2)
     assert len(creates(list(stage.run("apply", "--yes").writes))) == 1

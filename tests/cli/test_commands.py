@@ -614,7 +614,9 @@ def test_the_environment_chooses_the_settings_as_the_option_does(stage: Stage, w
     assert by_environment.code == by_option.code
     assert by_environment.out == by_option.out.replace(" --config dev.yaml", "")
     stage.environ["RECONCILER_CONFIG"] = "nowhere.yaml"
-    assert stage.run(*words.split()).code == 1
+    wrong = stage.run(*words.split())
+    assert (wrong.code, wrong.out) == (1, "")
+    assert "nowhere.yaml does not exist\n  hint: correct or unset RECONCILER_CONFIG" in wrong.err
     assert stage.run(*words.split(), "--config", config.name).out == by_option.out
     stage.environ["RECONCILER_CONFIG"] = ""
     if words in ("plan", "status", "validate", "render", "jobs list", "history"):

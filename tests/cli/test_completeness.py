@@ -13,8 +13,11 @@ import pytest
 
 from reconciler.documents.result_summary import ResultSummary
 from reconciler.environment import Environment
+from reconciler.model import Target
+from reconciler.notifications import due
 from reconciler.results.local_summaries import read_summaries
 from tests.cli.stage import Result, Stage
+from tests.helpers.make import SUCCEEDED, owned, spec
 
 FILE = "/v1/files/([^/]+)"
 CONTENT = f"{FILE}/content"
@@ -93,7 +96,7 @@ def counts(total: int, ok: int, failed: int = 0, **more: object) -> dict[str, An
 
 @dataclass(frozen=True)
 class Row:
-    """A SUCCESS of five requests that does not hold what was asked."""
+    """A SUCCESS of five requests without an answer to each."""
 
     job: dict[str, Any]
     content: Callable[[bytes], bytes] = same
@@ -244,7 +247,7 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
         "content": lambda _: SIGN_IN,
         "headers": {"content-type": "text/html"},
     },
-    "a page whose type nobody says": {"content": lambda _: SIGN_IN, "description": {"bytes": None}},
+    "a page of unknown type and size": {"content": lambda _: SIGN_IN, "description": {"bytes": None}},
     "an image": {"headers": {"content-type": "image/png"}},
     "fewer bytes": {"description": {"bytes": 99_999}},
     "more bytes": {"description": {"bytes": 10}},
@@ -337,3 +340,36 @@ def test_errors_without_a_custom_id_and_reasons_of_failures_are_shown(
     assert summary.requests.failures == {"error": 1, "http_422": 2, "http_429": 1}
     assert "2 errors without a custom_id: see errors.jsonl" in result.out
     assert "reasons: 2 http_422: too long" in story.out
+
+
+def test_a_usage_with_null_is_shown(stage: Stage) -> None:
+    ended(stage)
+
+    def without(data: bytes) -> bytes:
+        return re.sub(rb'"prompt_tokens":\d+', b'"prompt_tokens":null', data, count=2)
+
+    result = stage.run("outputs", "pull", env=api(content=without))
+    assert result.code == 0
+    assert "the tokens are a lower bound: 2 answers with an incomplete usage" in result.out
+    tokens = pulled(stage)[0].tokens
+    assert tokens is not None
+    assert (tokens.answers, tokens.incomplete) == (5, 2)
+    assert f"≥ {tokens.total}" in stage.run("history", "--format", "wide").out
+
+
+def test_a_notification_counts_only_answers_that_are_there() -> None:
+    job = owned(spec("a"), "j1", SUCCEEDED, total_requests=20, succeeded_requests=20)
+    told = due.document(job, Target(base_url="https://api.mistral.ai", project="shop"), run_id="r1")
+    assert (told.requests.ok, told.requests.missing, told.requests.total) == (0, 20, 20)
+    assert "0 ok, 20 without an answer" in told.text
+
+
+def test_incomplete_results_in_an_object_store_are_asked_for_again(stage: Stage) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    ended(stage)
+    to = "memory://bucket/incomplete"
+    short = stage.run("outputs", "pull", "--to", to, env=api(job=counts(5, 2), content=first(2)))
+    again = stage.run("outputs", "pull", "--to", to)
+    assert (short.code, again.code) == (6, 0)
+    (path,) = fsspec.filesystem("memory").glob("/bucket/incomplete/*/*/*/results.jsonl")
+    assert fsspec.filesystem("memory").cat_file(path).count(b'"ok":true') == 5

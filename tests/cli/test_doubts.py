@@ -27,7 +27,7 @@ def test_validate_and_plan_warn_and_refuse_nothing(stage: Stage) -> None:
         assert (
             "specs/old.yaml:3:8: warning: model: `pixtral-large-latest` was retired on 2026-05-31\n" in text
         )
-        assert "hint: use `mistral-medium-3-5`\n" in text
+        assert "hint: use `mistral-medium-3-5` (table of 2" in text
     assert "2 specs valid" in validated.out
     assert "2 to create" in planned.out
 

@@ -41,5 +41,10 @@ def test_identifiers_are_no_prose() -> None:
     assert not list(language.findings("module.py", "told = bought(nobody)\n"))
 
 
+def test_the_prose_of_tests_and_benchmarks_is_checked_by_default() -> None:
+    checked = language.files([])
+    assert {"README.md", "reconciler/__init__.py", "tests/conftest.py", "benchmarks/noop.py"} <= set(checked)
+
+
 def test_every_exception_names_a_file_that_exists() -> None:
     assert all((language.ROOT / path).exists() for path, _, _ in language.EXCEPTIONS)

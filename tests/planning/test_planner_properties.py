@@ -255,7 +255,10 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
             standings.add(rule_for(case).standing)
 
     every_reason = set(Reason) - {Reason.QUOTA, Reason.CHECKOUT_BEHIND}  # these have tests of their own
-    every_standing = {rule.standing for rule in RULES} - {Standing.CHECKOUT_BEHIND}
+    every_standing = {rule.standing for rule in RULES} - {
+        Standing.CHECKOUT_BEHIND,
+        Standing.PERHAPS_SUBMITTED,
+    }
     for number in range(20):  # a rare one may need more worlds than a search makes with one seed
         if (reasons, standings) != (every_reason, every_standing):
             seed(number)(settings(max_examples=400, database=None)(given(worlds())(look)))()

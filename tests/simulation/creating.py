@@ -65,8 +65,8 @@ def nothing_succeeded_is_created_again(create: Accepted) -> Iterator[str]:
 def nothing_partly_answered_is_created_again(create: Accepted) -> Iterator[str]:
     """In every set-up: if a failed job has answered some requests, no run retries its work by itself."""
     for other in create.attempts():
-        failed = create.in_view(other) and create.ended(other) in FAILED
-        if failed and create.server.answered(other.id):
+        seen = create.in_view(other) or other.id in create.by.saw_end
+        if seen and create.ended(other) in FAILED and (other.answers or create.server.answered(other.id)):
             yield f"{other.id[:8]} has given answers"
 
 

@@ -48,6 +48,8 @@ class Fault(StrEnum):
     EMPTY = "a page comes empty"
     ALTERED = "tags altered in an answer"
     STATUS = "an unknown status"
+    ODD = "an odd field in a row"
+    LAGGING = "counters lag behind the file"
 
 
 _TRANSPORT: Final = (
@@ -80,6 +82,8 @@ LISTS: Final = (
     Fault.EMPTY,
     Fault.ALTERED,
     Fault.STATUS,
+    Fault.ODD,
+    Fault.LAGGING,
 )
 """What can be wrong with a page."""
 

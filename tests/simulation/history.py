@@ -57,6 +57,8 @@ class RunRecord:
     """The jobs that its ledger had seen made or ended when it last planned."""
     named: frozenset[str] = frozenset()
     """The ids and ops of which its ledger held a create or a cancel when it last planned."""
+    saw_end: frozenset[str] = frozenset()
+    """The jobs whose end its ledger held when it last planned."""
     disturbed: bool = False
     """Whether anything went wrong for it: a request, its ledger, or a wish that it stop."""
     wrote: list[Line] = field(default_factory=list)
@@ -67,6 +69,8 @@ class RunRecord:
     """The jobs that it sent a cancel of since it last asked how they stand."""
     misled: set[str] = field(default_factory=set)
     """Jobs whose tags were damaged in an answer that it was given."""
+    nameless: set[str] = field(default_factory=set)
+    """Jobs whose ids could not be read in an answer that it was given."""
     reports: list[Said] = field(default_factory=list)
     """What it said it had done, round by round."""
     over: float = 0.0
@@ -125,6 +129,8 @@ class CreatedJob:
     deleted_at: float | None = None
     ended_as: Status | None = None
     """How it stood when its record was deleted."""
+    answers: int = 0
+    """How many answers it had given when its record was deleted."""
 
 
 @dataclass(frozen=True)

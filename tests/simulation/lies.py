@@ -13,6 +13,20 @@ from tests.simulation.history import RunRecord
 from tests.simulation.server import Answer
 from tests.simulation.workspace import IDENTITY, Sent, page_answer
 
+ODD: Final[tuple[dict[str, Any], ...]] = (
+    {"error_file": ""},
+    {"errors": None},
+    {"input_files": None},
+    {"created_at": "2026-11-28T12:00:00Z"},
+    {"total_requests": None},
+    {"status": None},
+    {"endpoint": None},
+    {"model": {}},
+    {"id": 7},
+    {"metadata": []},
+    {"metadata": "reconciler.project=shop"},
+)
+"""Fields that do not match the API's description."""
 UNKNOWN_STATUS: Final = "PAUSED"
 
 
@@ -64,6 +78,15 @@ def _other_rows(
             rows = []
         case Fault.STATUS:
             rows[at]["status"] = UNKNOWN_STATUS
+        case Fault.ODD:
+            odd = dice.choice(ODD)
+            if "metadata" in odd:
+                record.misled.add(rows[at]["id"])
+            if "id" in odd:
+                record.nameless.add(rows[at]["id"])
+            rows[at] |= odd
+        case Fault.LAGGING:
+            rows[at] |= dict.fromkeys(("completed_requests", "succeeded_requests", "failed_requests"), 0)
         case Fault.ALTERED:
             _alter(rows[at], dice, record)
         case _:  # shifted: the workspace has answered so already

@@ -67,7 +67,7 @@ class Listings:
             if job.shows_at < reading.began
             and job.at < reading.began
             and job.deleted_at is None
-            and job.id not in reading.reported
+            and job.id not in reading.reported | self._record.nameless
         ]
         # Between two pages rows may shift; one page is read in one moment.
         shifts = reading.pages > 1 and any(when >= reading.began for when in self._history.vanished)

@@ -124,7 +124,8 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
                     explained = _something_wrong(end, decision.name)
                 case Reason.PARTIAL:
                     ends = _ends(end, spec) if spec else []
-                    explained = any(how in FAILED and end.stage.server.answered(job.id) for job, how in ends)
+                    answered = end.stage.server.answered
+                    explained = any(how in FAILED and (job.answers or answered(job.id)) for job, how in ends)
                 case Reason.SUSPENDED:
                     explained = spec is not None and spec.suspend
                 case _:

@@ -77,8 +77,8 @@ MUTATIONS: Final = (
     Mutation(
         "ids are not remembered",
         "workspace/observe.py",
-        "(remembered | watched.adopted) - {job.id for job in listed.jobs}",
-        "watched.adopted - {job.id for job in listed.jobs}",
+        "sorted((remembered | watched.adopted) - seen)",
+        "sorted(watched.adopted - seen)",
     ),
     Mutation(
         "no attempt cap",
@@ -159,7 +159,7 @@ MUTATIONS: Final = (
     Mutation(
         "the ledger is not asked about a job whose tags are damaged",
         "workspace/observe.py",
-        "known = by_memory(memory, listed.jobs)",
+        "known = by_memory(memory, (*listed.jobs, *(row.job for row in odd)))",
         "known: dict[str, Remembered] = {}",
     ),
     Mutation(
@@ -185,6 +185,24 @@ MUTATIONS: Final = (
         "notifications/due.py",
         "if not delivery.delivered and delivery.failures",
         "if delivery.failures",
+    ),
+    Mutation(
+        "each of several specs with the same work creates its own job",
+        "planning/planner.py",
+        "decide(case, cases.get(case.owner))",
+        "decide(case)",
+    ),
+    Mutation(
+        "a job of ours that cannot be read is skipped",
+        "workspace/observe.py",
+        "unreadable: list[Unreadable] = list(perhaps_ours.values())",
+        "unreadable: list[Unreadable] = []",
+    ),
+    Mutation(
+        "only counters show answers",
+        "model/jobs.py",
+        "return self.output_file is not None or self.succeeded_requests > 0",
+        "return self.succeeded_requests > 0",
     ),
     Mutation(
         "a later round cancels",

@@ -231,6 +231,7 @@ class Tool:
             record.knew = frozenset(
                 line.job_id for line in record.read if isinstance(line, CreateConfirmed | Ended)
             )
+            record.saw_end = frozenset(line.job_id for line in record.read if isinstance(line, Ended))
             record.named = frozenset(word for line in record.read for word in _named(line))
             return order.ancestry(commits)
 

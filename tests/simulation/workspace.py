@@ -104,6 +104,7 @@ class Workspace:
             return self._list(sent)
         if sent.method == "DELETE":
             self.history.jobs[sent.job_id].ended_as = self.server.status(sent.job_id)
+            self.history.jobs[sent.job_id].answers = self.server.answered(sent.job_id)
         if sent.is_cancel:
             self._cancelling(sent)
         answer = self.server.call(sent.method, sent.path, sent.query, sent.body)

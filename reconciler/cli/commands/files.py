@@ -56,6 +56,7 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
 
     Raises:
         ListingError: the list of jobs could not be read completely.
+        ReconcilerError: the input files of a job could not be read.
         SpecError: the specs are invalid, so the uploads that they name are not known.
     """
     from reconciler.model import UploadedFile
@@ -71,7 +72,14 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
     uploads = list(
         upload_index.list_uploads(run.api)
     )  # before the jobs: a job created in between uses uploads that are in this list
-    jobs = listing.list_all(run)
+    listed = listing.whole(run)
+    for row in listed.odd:
+        if "input_files" in row.unreadable:
+            raise ReconcilerError(
+                f"which uploads job {row.job.id} uses cannot be read, so nothing can be deleted: {row.problem}",
+                hint="run again in a moment",
+            )
+    jobs = (*listed.jobs, *(row.job for row in listed.odd))
     return upload_index.unneeded(uploads, jobs, named, now=run.env.now())
 
 

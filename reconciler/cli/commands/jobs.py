@@ -84,11 +84,13 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
 
     with reading(common, env) as run:
         ledger = run.env.ledger.read()
-        found = listing.list_all(run)
+        found = listing.whole(run)
         adopted = adopted_here(run)
-        document = snapshots.of(found, ledger, target=run.target, now=run.env.now(), adopted=adopted)
+        document = snapshots.of(
+            found.jobs, ledger, target=run.target, now=run.env.now(), adopted=adopted, odd=found.odd
+        )
     save(env.cwd / file, snapshots.encode(document))
-    write_stdout(f"{pluralize(len(document.jobs), 'job')} of {len(found):,} saved\n")
+    write_stdout(f"{pluralize(len(document.jobs), 'job')} of {len(found.jobs):,} saved\n")
     return ExitCode.OK
 
 

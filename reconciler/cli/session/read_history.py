@@ -50,7 +50,8 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
         with reading(common, env) as run:
             settled -= run.limits.settle_seconds
             lines = run.env.ledger.read()
-            jobs = listing.list_all(run)
+            listed = listing.whole(run)
+            jobs = (*listed.jobs, *(row.job for row in listed.odd))
     ledger = read_ledger(lines)
     if jobs is not None:
         jobs = merge.owned_jobs(jobs, target.project, ledger.records)

@@ -23,8 +23,17 @@ TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
 def config_file(env: Environment, config: Path | None) -> Path | None:
-    """Return the settings file that `--config`, else `RECONCILER_CONFIG`, names; None for the nearest upwards."""
-    chosen = config or env.environ.get("RECONCILER_CONFIG")
+    """Return the settings file that `--config`, else `RECONCILER_CONFIG`, names; None for the nearest upwards.
+
+    Raises:
+        ReconcilerError: the variable names a file that does not exist.
+    """
+    named = env.environ.get("RECONCILER_CONFIG")
+    if config is None and named and not (env.cwd / named).exists():
+        raise ReconcilerError(
+            f"{env.cwd / named} does not exist", hint="correct or unset RECONCILER_CONFIG, which names it"
+        )
+    chosen = config or named
     return env.cwd / chosen if chosen else None
 
 

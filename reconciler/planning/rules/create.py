@@ -11,7 +11,7 @@ from reconciler.planning.standing import Standing
 
 def free(case: Case) -> bool:
     """Whether nothing is in the way of a create."""
-    return case.newer_checkout is None and case.waited_for is None
+    return case.newer_checkout is None and case.waited_for is None and case.of_any_name is None
 
 
 @rule(
@@ -41,6 +41,27 @@ def waiting(case: Case) -> Actions:
     """A rerun, and with `on_change: finish` new work, starts after the job before it."""
     detail = f"for job {case.waited_for.short_id} to end" if case.waited_for else ""
     return (Hold(job=case.waited_for, reason=Reason.WAITING, detail=detail),)
+
+
+@rule(
+    Standing.PERHAPS_SUBMITTED,
+    "the work is to be created, nothing else is in the way, and the list has a job of which nothing shows whose it is",
+    "Hold `unreadable` (attention): it may be the job of this work",
+    applies=lambda case: (
+        case.to_create
+        and case.newer_checkout is None
+        and case.waited_for is None
+        and case.of_any_name is not None
+    ),
+)
+def perhaps_submitted(case: Case) -> Actions:
+    """Nothing is created while a job in the list may be the one that is to be created."""
+    if case.of_any_name is None:
+        return ()
+    job = case.of_any_name.job
+    detail = f"job {job.id} may be of this name: {case.of_any_name.problem}"
+    hint = f"look at it with `reconciler jobs get {job.id}`"
+    return (Hold(job=job, reason=Reason.UNREADABLE, detail=detail, hint=hint, attention=True),)
 
 
 @rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Hold, Reason
-from reconciler.planning.case import Case
+from reconciler.planning.case import BY_HAND, Case
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 
@@ -18,8 +18,10 @@ from reconciler.planning.standing import Standing
 def cancelled(case: Case) -> Actions:
     """A job cancelled by a person stays cancelled."""
     job = case.stopped_by_a_person.job if case.stopped_by_a_person else None
+    by_hand = job is not None and case.memory.cancels.get(job.id) == BY_HAND
+    detail = "with `jobs cancel`" if by_hand else "by hand, or by a run whose record is missing"
     hint = "change `rerun` to run it again"
-    return (Hold(job=job, reason=Reason.CANCELLED, hint=hint, attention=True),)
+    return (Hold(job=job, reason=Reason.CANCELLED, detail=f"cancelled {detail}", hint=hint, attention=True),)
 
 
 @rule(

@@ -33,6 +33,15 @@ EVENTS: Final[Mapping[str, Event]] = {
             "problem": text("What was wrong with it."),
         },
     ),
+    "jobs.row_unreadable": Event(
+        "warning",
+        "A job in the list does not match the API's description. A foreign job is skipped; one that may be of "
+        "this project holds its name.",
+        {
+            "job_id": text("The job's id, or the position of its row if the id cannot be read."),
+            "problem": text("What does not match."),
+        },
+    ),
     "plan.computed": Event(
         "info",
         "The specs were compared with the jobs in the workspace.",
