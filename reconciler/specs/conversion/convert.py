@@ -204,7 +204,7 @@ def _request(raw: bytes) -> Request | str:
 
 
 def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
-    if repeats_a_key(raw):
+    if _lost(raw, given):
         raise NotConvertibleError("a duplicate key in one object")
     if holds_result(given.keys()):
         raise NotConvertibleError("this is a result, not a request")
@@ -215,9 +215,9 @@ def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
     if not isinstance(custom_id, str) or not custom_id:
         raise NotConvertibleError(f"`{wrapper.id}` is missing, empty or not text")
     text = bytes(memoryview(given.get(wrapper.body, b"null")))
-    if not text.startswith(b"{") or repeats_a_key(text):
+    body: Body = msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text.startswith(b"{") else {}
+    if not text.startswith(b"{") or _lost(text, body):
         raise NotConvertibleError(f"`{wrapper.body}` is not an object, or repeats a key")
-    body: Body = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     model = msgspec.json.decode(body.pop("model")) if "model" in body else ""
     if not isinstance(model, str):
         raise NotConvertibleError("`model` is not text")
@@ -225,6 +225,12 @@ def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
     convert = BODIES.get(wrapper.provider)
     body = convert(body, endpoint) if convert else body
     return Request(custom_id, body, model, endpoint, wrapper.provider)
+
+
+def _lost(raw: bytes, given: dict[str, Any]) -> bool:
+    """Whether decoding an object dropped one of two equal keys. A difference in length may also be an escaped key."""
+    whole = msgspec.json.format(msgspec.json.encode(given), indent=-1)
+    return len(whole) != len(msgspec.json.format(raw, indent=-1)) and repeats_a_key(raw)
 
 
 def _endpoint(given: Mapping[str, msgspec.Raw]) -> str:
