@@ -5,6 +5,7 @@ A file of a million lines can have a million mistakes, mostly the same one. No f
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
@@ -155,5 +156,5 @@ class Findings:
             line=finding.line,
             column=finding.column,
             message=finding.kind.message + (f", in {first}" if first else finding.more),
-            hint=finding.kind.hint.replace("FILE", self._path),
+            hint=finding.kind.hint.replace("FILE", shlex.quote(self._path)),
         )
