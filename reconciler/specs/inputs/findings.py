@@ -39,7 +39,10 @@ class FindingKind(Enum):
     CR = "the lines end in CR alone", "save the file with LF"
     ARRAY = "the file is one JSON array", _CONVERT
     PRETTY = "the file has requests that go over several lines", _CONVERT
-    CSV = "the file is CSV, not JSONL", f"a script can write its rows as requests: {_ONE_LINE}"
+    CSV = (
+        "the file is CSV, not JSONL",
+        'a script can write each row as a request: `{"custom_id": "1", "body": {…}}`',
+    )
     PROVIDER = "the file is in the batch format", _CONVERT
     RESULTS = (
         "the file holds results, not requests",
