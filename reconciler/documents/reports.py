@@ -123,6 +123,8 @@ class ValidateDoc(_Part, frozen=True, kw_only=True):
 
     specs: int
     requests: int
+    uncounted: int
+    """Specs whose requests are not in `requests`: their inputs are uploaded files or Git LFS pointers."""
     problems: tuple[ProblemDoc, ...]
 
 

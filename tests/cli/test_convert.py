@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reconciler.specs.conversion.bodies import CHAT_FIELDS
 from tests.cli.stage import Stage
@@ -213,6 +216,24 @@ def test_the_messages_of_anthropic_and_gemini_become_messages_of_mistral(stage: 
     ]
 
 
+def test_a_message_of_the_developer_is_one_of_the_system(stage: Stage) -> None:
+    rows = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": '"developer"'}]
+    (stage.root / "in.jsonl").write_bytes(lines(openai(1, messages=rows)))
+    (converted,) = stage.run("convert", "in.jsonl").out.splitlines()
+    assert json.loads(converted)["body"]["messages"] == [{**rows[0], "role": "system"}, rows[1]]
+
+
+def test_what_a_file_says_is_quoted_in_commands_to_copy(stage: Stage) -> None:
+    name = "a b'$(x).jsonl"
+    (stage.root / name).write_bytes(
+        lines(openai(1, model="'; touch x; '", messages=[USER]), openai(2, model='"', messages=[USER]))
+    )
+    hint = stage.run("convert", name).err.splitlines()[1]
+    _, jq, flag, select, file = shlex.split(hint.partition("with ")[2])
+    assert (jq, flag, file) == ("jq", "-c", name)
+    assert select == "select(.body.model == \"'; touch x; '\")"
+
+
 def test_a_million_characters_are_split_at_any_boundary(stage: Stage) -> None:
     rows = [openai(at, model="m", messages=[{"role": "user", "content": '}{"\\' * at}]) for at in range(1200)]
     (stage.root / "in.json").write_bytes(pretty(rows))
@@ -224,3 +245,54 @@ def test_the_fields_of_a_chat_are_those_of_the_official_sdk() -> None:
     from mistralai.client.models import ChatCompletionRequest
 
     assert set(ChatCompletionRequest.model_fields) == {*CHAT_FIELDS, "model"}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+LAYOUTS: dict[str, Callable[[list[Any]], str]] = {
+    "lines": lambda rows: "".join(json.dumps(row) + "\n" for row in rows),
+    "lines with CRLF": lambda rows: "".join(json.dumps(row, ensure_ascii=False) + "\r\n" for row in rows),
+    "array": json.dumps,
+    "array over several lines": lambda rows: json.dumps(rows, indent=2),
+    "several lines": lambda rows: "\n".join(json.dumps(row, indent=1, ensure_ascii=False) for row in rows),
+    "one line": lambda rows: " ".join(map(json.dumps, rows)),
+}
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=8), JSON, max_size=3), min_size=1, max_size=4),
+    st.sampled_from(sorted(LAYOUTS)),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_body_is_the_same_in_every_layout(stage: Stage, bodies: list[dict[str, Any]], layout: str) -> None:
+    for body in bodies:
+        body.pop("model", None)
+    rows = [{**openai(at, "/v1/ocr"), "body": body} for at, body in enumerate(bodies)]
+    (stage.root / "in.jsonl").write_bytes(LAYOUTS[layout](rows).encode("utf-8", "surrogatepass"))
+    result = stage.run("convert", "in.jsonl")
+    assert result.code == 0, result.err
+    assert [json.loads(line) for line in result.out.split("\n") if line] == [
+        {"custom_id": f"r-{at}", "body": body} for at, body in enumerate(bodies)
+    ]
+
+
+@given(
+    st.binary(max_size=60)
+    | st.lists(st.sampled_from([*'{}[]":,\\', "\n", "custom_id", "params", "1"])).map(
+        lambda it: "".join(it).encode()
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_converted_or_refused_and_never_a_traceback(stage: Stage, data: bytes) -> None:
+    (stage.root / "in.jsonl").write_bytes(data)
+    result = stage.run("convert", "in.jsonl")
+    assert result.code in (0, 1)
+    assert (result.out == "") == (result.code == 1)
+    assert result.err.startswith("error: ") == (result.code == 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def by_id(api: Api, file: str | None) -> dict[str, dict[str, Any]]:
 def test_a_body_with_a_mistake_fails_alone(
     api: Api, clock: Clock, fields: dict[str, Any], place: list[str | int], message: str
 ) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"custom_id": "good", "body": CHAT},
         {"custom_id": "bad", "body": {**CHAT, **fields}},
         {"custom_id": "good too", "body": CHAT},
@@ -129,6 +130,40 @@ def test_only_a_request_that_asks_for_it_loses_its_id(api: Api, clock: Clock) ->
     )
     assert set(by_id(api, job["output_file"])) == {"!failed"}
     assert set(by_id(api, job["error_file"])) == {"a!fail-other"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_counts_and_files_agree_on_every_request(api: Api, clock: Clock, seed: int) -> None:
+    dice = random.Random(seed)
+    pool: list[dict[str, Any]] = [
+        CHAT,
+        {**CHAT, "n": 0},
+        {"messages": []},
+        {**CHAT, "input": "a"},
+        {"input": [1]},
+    ]
+    endpoint, model = dice.choice(
+        [("/v1/chat/completions", "mistral-small-2603"), ("/v1/embeddings", "mistral-embed")]
+    )
+    lines: list[dict[str, Any]] = [
+        {"custom_id": f"{at}{dice.choice(['', '', '!fail', '!fail-text'])}", "body": dice.choice(pool)}
+        for at in range(dice.randrange(1, 60))
+    ]
+    cut = dice.randrange(len(lines) + 1)
+    files = [api.uploaded(jsonl(*part)) for part in (lines[:cut], lines[cut:]) if part]
+    job = api.created(input_files=files, endpoint=endpoint, model=model)
+    clock.advance(600)
+    ended = api.job(job, inline="true")
+    answered, failed = by_id(api, ended["output_file"]), by_id(api, ended["error_file"])
+    assert (len(answered), len(failed)) == (ended["succeeded_requests"], ended["failed_requests"])
+    assert answered.keys() | failed.keys() == {line["custom_id"] for line in lines}
+    assert len(ended["outputs"]) == len(lines)
+    for line in lines:
+        asks = "!fail" in line["custom_id"]
+        mistaken = any(mistakes(endpoint, line["body"]))
+        assert (line["custom_id"] in failed) == (asks or mistaken)
+        if mistaken and not asks:
+            assert failed[line["custom_id"]]["response"]["status_code"] == 422
 
 
 def asked(schema: object) -> dict[str, Any]:

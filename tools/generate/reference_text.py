@@ -10,7 +10,8 @@ HEAD: Final = """\
 
 A spec is a YAML document that declares one batch job, or a [family](#families) of jobs. Specs are in the project's
 spec folder (`specs/` unless `reconciler.yaml` sets another) and its subfolders, in files that end in `.yaml` or
-`.yml`. One file can hold several specs, separated by `---`. A spec's location and file name do not matter, except for
+`.yml`. A spec in a file with another suffix (`a.YAML`, `a.yml.bak`) is an error, since its job would otherwise count as
+removed. One file can hold several specs, separated by `---`. A spec's location and file name do not matter, except for
 [`_defaults.yaml`](#_defaultsyaml).
 
 The first line of the example enables completion and checks in editors. The schema is in `schemas/job.schema.json`;

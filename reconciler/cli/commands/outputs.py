@@ -47,8 +47,8 @@ def outputs() -> None:
 @click.option(
     "--incomplete",
     is_flag=True,
-    help="Publish files that have fewer lines than the API counts. Without it they are refused with exit code 6, and "
-    "the next pull asks again.",
+    help="Publish files that have fewer lines than the API counts, or another length than it says. Without it they "
+    "are refused with exit code 6, and the next pull asks again.",
 )
 @options.output_format("text", "json")
 @options.common
@@ -70,7 +70,7 @@ def pull(
     downloads continue. Several runners with the same destination share the work.
 
     Exit with 6 if a succeeded job has fewer answers than requests, or if what the API sends is not the file that it
-    describes. The next pull asks again for such results of current work.
+    describes. The next pull asks again for such results of NAMES, or of current work.
     """
     from msgspec import structs
 
@@ -92,7 +92,8 @@ def pull(
         over = [owned for owned in jobs if owned.phase.ended]
         store = destination(run, to)
         interrupted.enter_graceful_shutdown()
-        pulled = puller(run, store, specs, work, incomplete=incomplete).pull(over)
+        asked = frozenset(owned.tags.run_key for owned in over) if names else work
+        pulled = puller(run, store, specs, asked, incomplete=incomplete).pull(over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
         code = first_that_holds(exit_codes(pulled) | interrupted.codes)
@@ -194,4 +195,4 @@ def puller(
     declared = by_inputs(specs)
     downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
     leases = LeaseManager(store=store, env=run.env)
-    return Puller(run=run, leases=leases, downloader=downloader, current=work)
+    return Puller(run=run, leases=leases, downloader=downloader, asked=work)
