@@ -13,7 +13,7 @@ import click
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import moment, unix
-from reconciler.errors import SpecError, UsageError, first_that_holds
+from reconciler.errors import UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader
@@ -110,16 +110,14 @@ def pull(
 
 
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
-    """Return the specs, for their input files and names; none, with a note, if they are invalid."""
-    from reconciler.specs.load import load
+    """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
+    from reconciler.cli.session.load_declared import left_out
+    from reconciler.specs.load import load_valid
 
-    try:
-        return load(run.project, now=run.env.now()).specs
-    except SpecError as error:
-        write_stderr(
-            f"note: {error}: inputs are read from the workspace instead (reconciler validate shows the problems)"
-        )
-        return ()
+    loaded = load_valid(run.project, now=run.env.now())
+    if note := left_out(loaded):
+        write_stderr(note)
+    return loaded.specs
 
 
 def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
