@@ -5,6 +5,7 @@ An answer counts only if it can be fetched: a job without an output file has no 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from reconciler.model.jobs import Job, Phase
@@ -43,24 +44,18 @@ def difference(job: Job, submitted: int | None, held: Held | None = None) -> str
         submitted: the number of requests in its tags; None if it is not known.
         held: what its result files hold, if they were read.
     """
-    if job.phase is not Phase.SUCCEEDED:
-        return ""
+    return "; ".join(_differences(job, submitted, held)) if job.phase is Phase.SUCCEEDED else ""
+
+
+def _differences(job: Job, submitted: int | None, held: Held | None) -> Iterator[str]:
     asked = submitted_requests(job, submitted) or 0
     counted = Held(fetchable_answers(job), job.failed_requests)
-    missing = asked - sum(held or counted)
-    checks = (
-        (missing > 0, f"{missing:,} of {asked:,} requests have no answer"),
-        (0 < job.total_requests < asked, f"the API counts only {job.total_requests:,} requests"),
-        (
-            counted.ok < job.succeeded_requests,
-            f"the API counts {job.succeeded_requests:,} answers and names no output file",
-        ),
-        (
-            held is not None and held != counted,
-            f"the API counts {counted.ok:,} answers and {counted.failed:,} failures, "
-            f"the files have {held.ok:,} and {held.failed:,}"
-            if held
-            else "",
-        ),
-    )
-    return "; ".join(text for differs, text in checks if differs)
+    if (missing := asked - sum(held or counted)) > 0:
+        yield f"{missing:,} of {asked:,} requests have no answer"
+    if 0 < job.total_requests < asked:
+        yield f"the API counts only {job.total_requests:,} requests"
+    if counted.ok < job.succeeded_requests:
+        yield f"the API counts {job.succeeded_requests:,} answers and names no output file"
+    if held is not None and held != counted:
+        api = f"the API counts {counted.ok:,} answers and {counted.failed:,} failures"
+        yield f"{api}, the files have {held.ok:,} and {held.failed:,}"

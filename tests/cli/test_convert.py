@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -213,6 +214,24 @@ def test_the_messages_of_anthropic_and_gemini_become_messages_of_mistral(stage: 
         },
         {"messages": [question]},
     ]
+
+
+def test_a_message_of_the_developer_is_one_of_the_system(stage: Stage) -> None:
+    rows = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": '"developer"'}]
+    (stage.root / "in.jsonl").write_bytes(lines(openai(1, messages=rows)))
+    (converted,) = stage.run("convert", "in.jsonl").out.splitlines()
+    assert json.loads(converted)["body"]["messages"] == [{**rows[0], "role": "system"}, rows[1]]
+
+
+def test_what_a_file_says_is_quoted_in_commands_to_copy(stage: Stage) -> None:
+    name = "a b'$(x).jsonl"
+    (stage.root / name).write_bytes(
+        lines(openai(1, model="'; touch x; '", messages=[USER]), openai(2, model='"', messages=[USER]))
+    )
+    hint = stage.run("convert", name).err.splitlines()[1]
+    _, jq, flag, select, file = shlex.split(hint.partition("with ")[2])
+    assert (jq, flag, file) == ("jq", "-c", name)
+    assert select == "select(.body.model == \"'; touch x; '\")"
 
 
 def test_a_million_characters_are_split_at_any_boundary(stage: Stage) -> None:

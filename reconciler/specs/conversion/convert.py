@@ -5,7 +5,9 @@ Both stream the file, so nothing is written from a file that cannot be converted
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,6 +26,7 @@ from reconciler.specs.inputs.diagnose import repeats_a_key
 from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.formats import WRAPPERS, Wrapper, holds_result, of_file, wrapper_of
 from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
+from reconciler.specs.to_yaml import scalar
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import some
@@ -132,16 +135,16 @@ def suggested_spec(path: str, found: Survey) -> str:
     model = next(iter(found.models))
     chosen = f"model: {model}" if re.fullmatch(r"[A-Za-z][\w.:/-]*", model) else "model: mistral-small-latest"
     note = "  # as in the file; a job needs a model of Mistral" if model else "  # the file names none"
-    return f"name: {name}\nendpoint: {endpoint}\n{chosen}{note}\ninput_files: [{path}]\n"
+    return f"name: {name}\nendpoint: {endpoint}\n{chosen}{note}\ninput_files: [{scalar(path)}]\n"
 
 
 def _check_one(path: Path, found: Mapping[str, int], what: str, jq: str) -> None:
     if len(found) > 1:
         named = ", ".join(f"{clean(name) or 'none'} ({number:,})" for name, number in sorted(found.items()))
-        one = clean(next(iter(found)))
+        one = shlex.quote(clean(f"select({jq} == {json.dumps(next(iter(found)))})"))
         raise ReconcilerError(
             f"{path.name} names {len(found)} {what}s, and a job has one: {named}",
-            hint=f"write a file for each, for example with jq: jq -c 'select({jq} == \"{one}\")' {path.name}",
+            hint=f"write a file for each, for example with jq: jq -c {one} {shlex.quote(path.name)}",
         )
 
 
