@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -164,6 +165,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         lines(openai(1)) + b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1},"body":{}}\n',
         "a duplicate key in one object (line 2)",
     ),
+    "two equal keys in a body": (
+        b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1,"a":2}}\n',
+        "repeats a key (line 1)",
+    ),
     "this tool's form": (lines(own(1), own(2)), "is in this tool's form already"),
     "a broken line": (lines(openai(1)) + b'{"custom_id":\n' + lines(openai(3)), "not valid JSON (line 2)"),
     "an object that does not end": (pretty([openai(1), openai(2)])[:-3], "in.jsonl:16: an object that does not end"),
@@ -215,6 +220,14 @@ def test_what_cannot_be_converted_is_refused_with_one_message_and_nothing_is_wri
         assert message in result.err
         assert len(result.err.splitlines()) == 2, "the error and its hint"
         assert not (stage.root / "out.jsonl").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a permission")
+def test_a_link_is_not_written_through(stage: Stage) -> None:
+    (stage.root / "in.jsonl").write_bytes(FILES["OpenAI"])
+    (stage.root / "out.jsonl").symlink_to("elsewhere.jsonl")
+    assert stage.run("convert", "in.jsonl", "-o", "out.jsonl").code == 1
+    assert not (stage.root / "elsewhere.jsonl").exists()
 
 
 def test_values_are_kept_byte_for_byte(stage: Stage) -> None:
