@@ -149,9 +149,9 @@ def process_is_alive(pid: int) -> bool:
 
 
 def _system_random() -> random.Random:
-    from random import SystemRandom
+    import random
 
-    return SystemRandom()
+    return random.SystemRandom()
 
 
 def _node() -> str:
@@ -184,10 +184,6 @@ def _user() -> str:
         return ""
 
 
-def _same(transport: Transport) -> Transport:
-    return transport
-
-
 def _ignored(event: str, /, **facts: object) -> None:
     """Log nothing."""
 
@@ -207,7 +203,7 @@ class Environment:
     random: random.Random = field(default_factory=_system_random)
     map_concurrently: MapConcurrently = side_by_side
     run_in_background: RunInBackground = in_background
-    wrap_transport: Callable[[Transport], Transport] = _same
+    wrap_transport: Callable[[Transport], Transport] = lambda transport: transport
     """Wraps the HTTP transport; tests inject faults and record requests with it."""
     git: Callable[[Path], Git] = field(default_factory=_open_git)
     """What git knows about a folder; of one folder, always the same value."""

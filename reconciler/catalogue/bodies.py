@@ -135,10 +135,20 @@ class ChatClassification(Body, kw_only=True):
     input: _Object | Annotated[list[Any], Meta(min_length=1)]
 
 
+class _Document(Struct):
+    document_url: str | None = None
+    image_url: str | _Object | None = None
+    file_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.document_url or self.image_url or self.file_id):
+            raise ValueError("names none of `document_url`, `image_url` and `file_id`")
+
+
 class Ocr(Body, kw_only=True):
     """`/v1/ocr`."""
 
-    document: _Object
+    document: _Document
     pages: str | list[int] | None = None
     include_image_base64: bool | None = None
     image_limit: int | None = None
@@ -184,6 +194,10 @@ class Transcription(Body, kw_only=True):
     speaker_references: _Object | None = None
     context_bias: list[str] | None = None
     timestamp_granularities: list[Literal["segment", "word"]] | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.file or self.file_url or self.file_id):
+            raise ValueError("names none of `file`, `file_url` and `file_id`")
 
 
 ENDPOINTS: Final[Mapping[str, type[Body]]] = {

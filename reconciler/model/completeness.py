@@ -30,10 +30,17 @@ def fetchable_answers(job: Job) -> int:
     return job.succeeded_requests if job.output_file else 0
 
 
-def missing_requests(job: Job, submitted: int | None) -> int | None:
-    """Return how many requests have neither an answer that can be fetched nor an error; None if that is not known."""
+def missing_requests(job: Job, submitted: int | None, held: Held | None = None) -> int | None:
+    """Return how many requests have neither an answer that can be fetched nor an error; None if that is not known.
+
+    The files count if they were read, and otherwise the API's numbers.
+    """
     asked = submitted_requests(job, submitted)
-    return None if asked is None else asked - fetchable_answers(job) - job.failed_requests
+    return None if asked is None else max(0, asked - sum(held or _counted(job)))
+
+
+def _counted(job: Job) -> Held:
+    return Held(fetchable_answers(job), job.failed_requests)
 
 
 def difference(job: Job, submitted: int | None, held: Held | None = None) -> str:
@@ -49,8 +56,8 @@ def difference(job: Job, submitted: int | None, held: Held | None = None) -> str
 
 def _differences(job: Job, submitted: int | None, held: Held | None) -> Iterator[str]:
     asked = submitted_requests(job, submitted) or 0
-    counted = Held(fetchable_answers(job), job.failed_requests)
-    if (missing := asked - sum(held or counted)) > 0:
+    counted = _counted(job)
+    if missing := missing_requests(job, submitted, held):
         yield f"{missing:,} of {asked:,} requests have no answer"
     if 0 < job.total_requests < asked:
         yield f"the API counts only {job.total_requests:,} requests"

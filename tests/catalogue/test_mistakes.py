@@ -48,7 +48,10 @@ VALID: dict[str, list[dict[str, Any]]] = {
     "/v1/chat/classifications": [{"input": {"messages": HI}}, {"input": [{"messages": HI}]}],
     "/v1/ocr": [{"document": {"type": "document_url", "document_url": "https://x"}, "pages": "0-5"}],
     "/v1/conversations": [{"inputs": "a"}, {"inputs": [{"role": "user"}], "completion_args": {"top_p": 0}}],
-    "/v1/audio/transcriptions": [{}, {"file_url": "https://x", "timestamp_granularities": ["word"]}],
+    "/v1/audio/transcriptions": [
+        {"file_id": "a"},
+        {"file_url": "https://x", "timestamp_granularities": ["word"]},
+    ],
 }
 
 
@@ -135,6 +138,12 @@ def test_a_valid_body_has_no_mistake(endpoint: str, body: dict[str, Any]) -> Non
         ("/v1/chat/moderations", {"input": "a"}, "input", "is text, not a mapping or a list"),
         ("/v1/fim/completions", {"prompt": ["a"]}, "prompt", "is a list, not text"),
         ("/v1/ocr", {"document": None}, "document", "is nothing, not a mapping"),
+        (
+            "/v1/ocr",
+            {"document": {"type": "document_url"}},
+            "document",
+            "names none of `document_url`, `image_url` and `file_id`",
+        ),
         ("/v1/ocr", {"document": "https://x"}, "document", "is text, not a mapping"),
         ("/v1/conversations", {"inputs": 5}, "inputs", "is a whole number, not text or a list"),
         ("/v1/audio/transcriptions", {"file_url": 5}, "file_url", "is a whole number, not text"),
@@ -148,8 +157,13 @@ def test_a_valid_body_has_no_mistake(endpoint: str, body: dict[str, Any]) -> Non
 )
 def test_a_plain_mistake_is_named(endpoint: str, fields: dict[str, Any], where: str, what: str) -> None:
     body = {**VALID[endpoint][0], **fields}
-    assert [(it.where, it.what) for it in mistakes(endpoint, body)] == [(where, what)]
+    assert [(it.where, it.what) for it in mistakes(endpoint, body)] == [(f"body.{where}", what)]
     assert shape_of(endpoint) not in fit(SHAPES, [json.dumps({"body": body}).encode()])
+
+
+def test_an_audio_request_without_audio_is_named() -> None:
+    (mistake,) = mistakes("/v1/audio/transcriptions", {"language": "en"})
+    assert (mistake.where, mistake.what) == ("body", "names none of `file`, `file_url` and `file_id`")
 
 
 def test_every_mistake_of_a_body_is_named() -> None:

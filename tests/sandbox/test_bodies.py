@@ -38,16 +38,16 @@ def by_id(api: Api, file: str | None) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("fields", "place", "message"),
     [
-        ({"messages": "hi"}, ["messages"], "messages is text, not a list"),
-        ({"messages": []}, ["messages"], "messages is empty"),
+        ({"messages": "hi"}, ["messages"], "body.messages is text, not a list"),
+        ({"messages": []}, ["messages"], "body.messages is empty"),
         (
             {"messages": [{"role": "usr", "content": "hi"}]},
             ["messages", 0, "role"],
-            "role must be assistant, system, tool or user",
+            "body.messages[].role must be assistant, system, tool or user",
         ),
-        ({"max_tokens": "many"}, ["max_tokens"], "max_tokens is text, not a whole number"),
-        ({"temperature": 300}, ["temperature"], "temperature must be at most 1.5"),
-        ({"stream": True}, ["stream"], "stream must be false in a batch"),
+        ({"max_tokens": "many"}, ["max_tokens"], "body.max_tokens is text, not a whole number"),
+        ({"temperature": 300}, ["temperature"], "body.temperature must be at most 1.5"),
+        ({"stream": True}, ["stream"], "body.stream must be false in a batch"),
     ],
 )
 def test_a_body_with_a_mistake_fails_alone(
@@ -182,7 +182,11 @@ SCHEMA = {"type": "object", "properties": {"a": {"enum": ["x", "y"]}}, "required
             {"inputs": "a", "completion_args": {"response_format": asked(SCHEMA)}},
             "mistral-small-2603",
         ),
-        ("/v1/ocr", {"document": {}, "document_annotation_format": asked(SCHEMA)}, "mistral-ocr-4-1"),
+        (
+            "/v1/ocr",
+            {"document": {"file_id": "a"}, "document_annotation_format": asked(SCHEMA)},
+            "mistral-ocr-4-1",
+        ),
     ],
 )
 def test_an_answer_is_an_instance_of_the_schema_that_is_asked_for(

@@ -134,7 +134,9 @@ def test_it_cancels_and_deletes_jobs(sdk: Mistral, clock: Clock) -> None:
     from mistralai.client.models import BatchRequest
 
     job = sdk.batch.jobs.create(
-        endpoint="/v1/ocr", model="mistral-ocr-latest", requests=[BatchRequest(body={"document": {}})] * 100
+        endpoint="/v1/ocr",
+        model="mistral-ocr-latest",
+        requests=[BatchRequest(body={"document": {"file_id": "a"}})] * 100,
     )
     clock.advance(2)
 
