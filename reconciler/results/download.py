@@ -16,6 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NoReturn
 
+from reconciler import file_access
 from reconciler.api.client import Reader
 from reconciler.api.error_text import is_html
 from reconciler.api.errors import (
@@ -89,7 +90,7 @@ class Digest:
 def read(path: Path, heartbeat: Heartbeat) -> Digest:
     """Read a local file."""
     digest = Digest()
-    with path.open("rb", buffering=0) as file:
+    with file_access.open_to_read(path, buffering=0) as file:
         while piece := file.read(PIECE):
             digest.add(piece)
             heartbeat()
@@ -191,10 +192,9 @@ class Download:
                 self._refuse(_other_length(content.size or 0, self._expected), hint=INCOMPLETE_HINT)
             digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
-                self._part.unlink(missing_ok=True)
-                self._part.touch()
+                file_access.recreate(self._part).close()
             # Not "ab": such a runner may have moved the end.
-            with self._part.open("r+b", buffering=0) as file:
+            with file_access.update(self._part) as file:
                 file.seek(content.start)
                 for piece in content.pieces:
                     if not digest.size and is_html(piece, content.media_type):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconciler import file_access
 from reconciler.documents.result_summary import MAX_SUMMARY_BYTES, NAME, ResultSummary, decode
 
 
@@ -15,7 +16,7 @@ def read_summaries(destination: Path) -> dict[str, ResultSummary]:
     found: dict[str, ResultSummary] = {}
     for path in sorted(destination.glob(f"*/*/*/{NAME}")):
         try:
-            with path.open("rb") as file:
+            with file_access.open_to_read(path) as file:
                 summary = decode(file.read(MAX_SUMMARY_BYTES))
         except OSError:
             continue

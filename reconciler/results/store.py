@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 
@@ -74,7 +75,7 @@ class FolderStore:
     def read(self, path: str) -> bytes | None:
         """Return a small file's content, None if it does not exist."""
         try:
-            with (self._root / path).open("rb") as file:
+            with file_access.open_to_read(self._root / path) as file:
                 return file.read(result_summary.MAX_SUMMARY_BYTES)
         except FileNotFoundError:
             return None
@@ -82,39 +83,29 @@ class FolderStore:
     def create(self, path: str, data: bytes) -> bool:
         """Create a file together with its content: of several runners, one succeeds."""
         place = self._root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with self._temporary(place, data) as temporary:
+        file_access.make_folder(place.parent)
+        temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            file_access.replace(temporary, data, mode=file_access.SHARED)
+            os.link(temporary, place)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links: for a moment the file is empty
             try:
-                os.link(temporary, place)
+                with file_access.create(place, mode=file_access.SHARED) as file:
+                    file.write(data)
             except FileExistsError:
                 return False
-            except OSError:  # a file system without hard links: for a moment the file is empty
-                try:
-                    with place.open("xb") as file:
-                        file.write(data)
-                except FileExistsError:
-                    return False
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
         return True
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a temporary file in the same folder, then rename it."""
         place = self._root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with self._temporary(place, data) as temporary:
-            temporary.replace(place)
-
-    @contextmanager
-    def _temporary(self, place: Path, data: bytes) -> Iterator[Path]:
-        temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            yield temporary
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
+        file_access.make_folder(place.parent)
+        file_access.replace(place, data, mode=file_access.SHARED)
 
     def remove(self, path: str) -> None:
         """Delete a file if it exists."""
@@ -130,7 +121,7 @@ class FolderStore:
     def staging_dir(self, folder: str) -> Path:
         """Return the folder itself: files are renamed when they are complete."""
         place = self._root / folder
-        place.mkdir(parents=True, exist_ok=True)
+        file_access.make_folder(place)
         return place
 
     def publish(self, folder: str, names: Iterable[str]) -> None:

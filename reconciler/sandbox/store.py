@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import jobrows
 
@@ -103,7 +105,8 @@ class Store:
         self._lock = threading.Lock()
         self._closed = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            file_access.make_folder(path.parent)
+            os.close(file_access.append(path))  # SQLite would follow a link, and let others read the file
             self._prepare()
         except BaseException as error:
             self.close()

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Limits, Settings
-from reconciler.specs import files
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.json_schema import settings_schema
 from reconciler.specs.yaml.reader import read
@@ -61,11 +61,12 @@ def load_project(config: Path | None, *, start: Path) -> Project:
     path = _config_path(config, start)
     root = path.parent
     try:
-        source = decode(path.name, files.read(path, Limits().spec_bytes))
-    except files.TooLargeError:
+        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=root))
+    except file_access.TooLargeError:
         raise ReconcilerError(f"{path} is too large for a settings file") from None
     except OSError as error:
-        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
+        hint = getattr(error, "hint", "")
+        raise ReconcilerError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     if not isinstance(source, SourceFile):
         raise SpecError((source,))
     settings, document = _settings(source)
@@ -74,7 +75,7 @@ def load_project(config: Path | None, *, start: Path) -> Project:
     def refuse(where: Where, message: str, hint: str) -> NoReturn:
         raise SpecError((document.problem(where, message, hint),))
 
-    if not files.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
+    if not file_access.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
         hint = f"name a folder below the folder of {path.name}"
         refuse(("specs",), "specs: leads out of the project", hint)
     if settings.on_end.command and settings.on_end.webhook:
@@ -93,7 +94,7 @@ def find(start: Path) -> Path | None:
     """Return the nearest `reconciler.yaml` from a folder upwards to the repository's root, None if there is none."""
     here = Path(os.path.realpath(start))
     for folder in (here, *here.parents):
-        if (folder / CONFIG_NAME).is_file():
+        if os.path.lexists(folder / CONFIG_NAME):  # reading it reports what it is instead of a file
             return folder / CONFIG_NAME
         if (folder / ".git").exists():
             break
@@ -101,7 +102,7 @@ def find(start: Path) -> Path | None:
 
 
 def _config_path(config: Path | None, start: Path) -> Path:
-    if config is not None and not config.is_file():
+    if config is not None and not os.path.lexists(config):
         raise ReconcilerError(f"{config} does not exist", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name))
     found = Path(os.path.realpath(config.parent)) / config.name if config else find(start)
     if found is None:
@@ -132,5 +133,5 @@ def make_own(folder: Path) -> None:
     """
     ignore = folder / ".gitignore"
     if not ignore.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        ignore.write_text("*\n", encoding="utf-8")
+        file_access.make_folder(folder)
+        file_access.replace(ignore, b"*\n")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler import file_access
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.session.github_job import GithubJob, annotate, environment
 from reconciler.errors import ExitCode, ReconcilerError
@@ -74,7 +75,7 @@ def plan(job: GithubJob) -> int:
         job.set_output("plan-name", job.artifact("plan", number))
     own = (pull["head"].get("repo") or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if own and comment.exists():
-        write(job, number, comment.read_text(encoding="utf-8"), about=str(pull["head"]["sha"]))
+        write(job, number, text_of(comment), about=str(pull["head"]["sha"]))
     return code
 
 
@@ -92,7 +93,7 @@ def apply(job: GithubJob) -> int:
             if file is not None
             else f"There was no plan for {head[:7]}: this run applied what is declared, under the guards."
         )
-        write(job, int(pull["number"]), f"{comment.read_text(encoding='utf-8')}\n{how}\n", about=head)
+        write(job, int(pull["number"]), f"{text_of(comment)}\n{how}\n", about=head)
     if job.env.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
@@ -137,9 +138,15 @@ def snapshot(job: GithubJob) -> Path | None:
     return save(job.folder / "observed.json", job.github.file(found[0])) if found else None
 
 
+def text_of(path: Path) -> str:
+    """Return the text of a file that a command of this run wrote."""
+    with file_access.open_to_read(path) as stream:
+        return stream.read().decode()
+
+
 def save(path: Path, data: bytes) -> Path:
     """Write a file and return its path."""
-    path.write_bytes(data)
+    file_access.replace(path, data)
     return path
 
 

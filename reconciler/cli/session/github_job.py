@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler import file_access
 from reconciler.cli.output.streams import write_stdout
 from reconciler.errors import ReconcilerError, UsageError
 
@@ -26,6 +28,7 @@ NEEDED: Final = (
     "GITHUB_SERVER_URL",
     "RUNNER_TEMP",
 )
+MAX_EVENT_BYTES: Final = 64_000_000
 FILES: Final = ("plan.json", "comment.md", "observed.json")
 
 
@@ -60,12 +63,12 @@ class GithubJob:
                 f"invalid input name: {name!r}", hint="use lowercase letters, digits and hyphens, at most 40"
             )
         try:
-            event = json.loads(Path(it["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+            event = json.loads(file_access.read(it["GITHUB_EVENT_PATH"], MAX_EVENT_BYTES))
             folder = Path(it["RUNNER_TEMP"]) / "-".join(filter(None, ["reconciler", name]))
-            folder.mkdir(parents=True, exist_ok=True)
+            file_access.make_folder(folder)
             for left in FILES:  # of an earlier step of the same job
                 (folder / left).unlink(missing_ok=True)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, file_access.TooLargeError) as error:
             raise ReconcilerError(f"the event file of this run cannot be read: {error}") from error
         return cls(env=env, name=name, event=event, folder=folder)
 
@@ -92,7 +95,7 @@ class GithubJob:
 
     def set_output(self, name: str, value: object) -> None:
         """Set an output of the step."""
-        with Path(self.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
+        with os.fdopen(file_access.append(self.environ["GITHUB_OUTPUT"]), "a", encoding="utf-8") as file:
             file.write(f"{name}={value}\n")
 
 
