@@ -25,7 +25,8 @@ class OutcomeDoc(_Part, frozen=True, kw_only=True):
 
     name: str
     outcome: str
-    """`created`, `cancelled`, `had_ended`, `create_failed`, `cancel_failed`, `unknown` or `not_done`."""
+    """`created`, `cancelled`, `had_ended`, `created_with_altered_tags`, `create_failed`, `cancel_failed`, `unknown` or
+    `not_done`."""
     job_id: str | None
     status: str | None
     recovered: bool
