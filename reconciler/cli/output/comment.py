@@ -49,11 +49,11 @@ def reporting_errors(env: Environment, output: Output, *, what: str) -> Iterator
     except (GuardError, UsageError):
         raise
     except ReconcilerError as error:
-        from reconciler.cli.output.streams import write_stdout
+        from reconciler.cli.output.streams import write_annotations
         from reconciler.render.github import error_github
         from reconciler.render.markdown import error_markdown
 
         if output.form == "github":
-            write_stdout(error_github(error))
+            write_annotations(error_github(error))
         publish(env, error_markdown(error, what=what), output)
         raise
