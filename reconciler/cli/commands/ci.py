@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import file_access
-from reconciler.cli.output.streams import write_stdout
+from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.session.github_job import GithubJob, annotate, environment
 from reconciler.errors import ExitCode, ReconcilerError
 
@@ -178,12 +178,12 @@ def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -
     until = f"{job.env.random.getrandbits(128):032x}"
     env = replace(job.env, environ=environment(job, key=key))
     kept = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    write_stdout(f"::stop-commands::{until}\n")
+    write_annotations(f"::stop-commands::{until}\n")
     with redirect_stdout(kept):
         code = main.run(words, env)
     kept.flush()
-    text = kept.buffer.getvalue()
-    write_stdout(b"" if annotated else text)
-    write_stdout(f"::{until}::\n")
-    write_stdout(text if annotated else b"")
+    text = kept.buffer.getvalue().decode()
+    write_stdout("" if annotated else text)
+    write_annotations(f"::{until}::\n")
+    write_annotations(text if annotated else "")
     return code

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler import file_access
-from reconciler.cli.output.streams import write_stdout
+from reconciler.cli.output.streams import write_annotations
 from reconciler.errors import ReconcilerError, UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     token = job.environ.get("RECONCILER_TOKEN", "")
     if token and key:
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        write_stdout(f"::add-mask::{basic}\n")
+        write_annotations(f"::add-mask::{basic}\n")
         given |= {
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"http.{job.environ['GITHUB_SERVER_URL']}/.extraheader",
@@ -121,4 +121,4 @@ def annotate(kind: Any, text: str) -> None:  # noqa: ANN401  a word of render.gi
     """Write an annotation about something outside of a command's own output."""
     from reconciler.render.github import annotation
 
-    write_stdout(annotation(kind, text))
+    write_annotations(annotation(kind, text))
