@@ -91,13 +91,28 @@ def read(path: FilePath, limit: int, *, root: FilePath | None = None) -> bytes:
         return bytes(found)
 
 
+def unlinked(path: FilePath) -> Path:
+    """Return an absolute path, if neither it nor a folder of its checkout is a link.
+
+    Raises:
+        UnsafeFileError: one of them is.
+    """
+    whole = here = os.path.abspath(path)
+    top = next(iter([*_roots(whole)][::-1]), os.path.dirname(whole))
+    while len(here) > len(top):
+        if os.path.islink(here):
+            raise UnsafeFileError(here, "a link, which is not followed", "remove it, or choose another path")
+        here = os.path.dirname(here)
+    return Path(whole)
+
+
 def make_folder(path: FilePath) -> None:
     """Create a folder and those above it, unless it exists.
 
     Raises:
         OSError: it cannot be created, or is a link.
     """
-    Path(_unlinked(path)).mkdir(parents=True, exist_ok=True)
+    unlinked(path).mkdir(parents=True, exist_ok=True)
 
 
 def create(path: FilePath, *, mode: int = OWNER_ONLY) -> BinaryIO:
@@ -107,7 +122,7 @@ def create(path: FilePath, *, mode: int = OWNER_ONLY) -> BinaryIO:
         FileExistsError: it exists.
         OSError: it cannot be created.
     """
-    return os.fdopen(_regular(_unlinked(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
+    return os.fdopen(_regular(unlinked(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
 
 
 def recreate(path: FilePath) -> BinaryIO:
@@ -127,7 +142,7 @@ def update(path: FilePath) -> BinaryIO:
     Raises:
         OSError: it does not exist or cannot be written.
     """
-    return os.fdopen(_regular(_unlinked(path), os.O_RDWR), "r+b", 0)
+    return os.fdopen(_regular(unlinked(path), os.O_RDWR), "r+b", 0)
 
 
 def append(path: FilePath) -> int:
@@ -139,7 +154,7 @@ def append(path: FilePath) -> int:
     whole = os.path.abspath(path)
     if whole.startswith(_STREAMS):
         return os.open(whole, os.O_WRONLY | os.O_APPEND)
-    return _regular(_unlinked(whole), os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    return _regular(unlinked(whole), os.O_RDWR | os.O_CREAT | os.O_APPEND)
 
 
 def replace(path: FilePath, data: bytes, *, mode: int = OWNER_ONLY) -> None:
@@ -153,7 +168,7 @@ def replace(path: FilePath, data: bytes, *, mode: int = OWNER_ONLY) -> None:
         with open(whole, "wb") as stream:
             stream.write(data)
         return
-    _unlinked(whole)
+    unlinked(whole)
     if os.path.exists(whole):
         _require_regular(os.stat(whole).st_mode, whole)
     temporary = os.path.join(os.path.dirname(whole), f".reconciler-{os.urandom(8).hex()}")
@@ -193,23 +208,10 @@ def _roots(path: str) -> Iterator[str]:
         yield from _roots(folder)
 
 
-def _unlinked(path: FilePath) -> str:
-    """Return an absolute path to write to, if neither it nor a folder of its checkout is a link."""
-    whole = here = os.path.abspath(path)
-    top = next(iter([*_roots(whole)][::-1]), os.path.dirname(whole))
-    while len(here) > len(top):
-        if os.path.islink(here):
-            raise UnsafeFileError(
-                here, "a link, and nothing is written through one", "remove it, or choose another path"
-            )
-        here = os.path.dirname(here)
-    return whole
-
-
-def _regular(path: str, flags: int, mode: int = OWNER_ONLY) -> int:
+def _regular(path: FilePath, flags: int, mode: int = OWNER_ONLY) -> int:
     handle = os.open(path, flags | _SAFE, mode)
     try:
-        _require_regular(os.fstat(handle).st_mode, path)
+        _require_regular(os.fstat(handle).st_mode, str(path))
     except UnsafeFileError:
         os.close(handle)
         raise

@@ -124,11 +124,15 @@ def fetch(
         ApiError: the download failed; the bytes received stay for the next time.
         OSError: the file cannot be written.
     """
-    if place.exists() and not again:
+    present = place.stat().st_size if place.exists() and not again else None
+    try:
+        described = _described(reader, file_id)
+    except NotFoundError:
+        if present is None:
+            raise
         return read(place, heartbeat).result()
-    described = reader.get_file(file_id)
-    if described.deleted:
-        raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
+    if present is not None and (any_length or described.size in (None, present)):
+        return read(place, heartbeat).result()
     if any_length:
         described = replace(described, size=None)
     part = place.with_name(place.name + PART)
@@ -147,6 +151,13 @@ def fetch(
             continue
         part.replace(place)
         return digest.result(resumed_at=went_on)
+
+
+def _described(reader: Reader, file_id: str) -> File:
+    described = reader.get_file(file_id)
+    if described.deleted:
+        raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
+    return described
 
 
 class Download:

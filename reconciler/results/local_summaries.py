@@ -16,7 +16,7 @@ def read_summaries(destination: Path) -> dict[str, ResultSummary]:
     found: dict[str, ResultSummary] = {}
     for path in sorted(destination.glob(f"*/*/*/{NAME}")):
         try:
-            with file_access.open_to_read(path) as file:
+            with file_access.open_to_read(file_access.unlinked(path)) as file:
                 summary = decode(file.read(MAX_SUMMARY_BYTES))
         except OSError:
             continue

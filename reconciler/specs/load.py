@@ -211,7 +211,7 @@ class _Loader:
         shown, most = self._project.relative(path), self._limits.spec_bytes
         documents: list[Document] = []
         try:
-            source = decode(shown, file_access.read(path, most, root=self._project.root))
+            source = decode(shown, file_access.read(path, most, root=self._project.root), self._project.quote)
         except file_access.TooLargeError:
             hint = reader.RAISE.format("spec_bytes")
             source = Problem(path=shown, message=f"larger than {most:,} bytes", hint=hint)

@@ -7,6 +7,7 @@ override its settings in the code of the command line, by `dataclasses.replace` 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -17,7 +18,7 @@ from reconciler.settings import Limits, Settings
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.json_schema import settings_schema
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import START, SourceFile, decode
+from reconciler.specs.yaml.source import START, Quote, SourceFile, decode, quote_all
 from reconciler.specs.yaml.tree import Document
 from reconciler.specs.yaml.tree import Path as Where
 
@@ -43,6 +44,8 @@ class Project:
     """The folder of the specs, links followed."""
     cache: bool = True
     """Whether to use the cache of input files from earlier runs."""
+    quote: Quote = quote_all
+    """What problems show of a line of a spec."""
 
     def relative(self, path: str) -> str:
         """Return an absolute path relative to the root, with forward slashes, as problems show it."""
@@ -51,17 +54,24 @@ class Project:
         return shown.replace(os.sep, "/")
 
 
-def load_project(config: Path | None, *, start: Path) -> Project:
+def load_project(
+    config: Path | None, *, start: Path, quoting: Callable[[Path], Quote] = lambda _: quote_all
+) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
+
+    Args:
+        config: the settings file; None for the nearest from `start` upwards.
+        start: a folder.
+        quoting: returns, for the project's folder, what problems show of a line.
 
     Raises:
         ReconcilerError: there is no such file.
         SpecError: it has mistakes; carries all of them.
     """
     path = _config_path(config, start)
-    root = path.parent
+    root, quote = path.parent, quoting(path.parent)
     try:
-        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=root))
+        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=root), quote)
     except file_access.TooLargeError:
         raise ReconcilerError(f"{path} is too large for a settings file") from None
     except OSError as error:
@@ -87,7 +97,7 @@ def load_project(config: Path | None, *, start: Path) -> Project:
         )
         hint = "lower `reuse_hours`, or set `reuse: false`"
         refuse(("uploads", "expiry_hours"), f"uploads.expiry_hours: {message}", hint)
-    return Project(root=root, config_path=path, settings=settings, spec_root=spec_root)
+    return Project(root=root, config_path=path, settings=settings, spec_root=spec_root, quote=quote)
 
 
 def find(start: Path) -> Path | None:

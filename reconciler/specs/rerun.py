@@ -121,7 +121,7 @@ def _read(project: Project, path: str) -> tuple[list[Document], bytes]:
     """Read a file again, and return its documents and its bytes."""
     limits = project.settings.limits
     data = file_access.read(project.root / path, limits.spec_bytes, root=project.root)
-    source = decode(path, data)
+    source = decode(path, data, project.quote)
     return reader.read(source, limits)[0] if isinstance(source, SourceFile) else [], data
 
 

@@ -126,8 +126,21 @@ class Git:
         return self._git("config", "--get", "remote.origin.url") or ""
 
     def tracked(self, folder: str) -> bool:
-        """Return whether git tracks any file of a folder, or the folder itself as a link."""
-        return bool(self._git("ls-files", "-z", "--", folder))
+        """Return whether git tracks any file of the folders that a glob matches, or such a folder itself as a link."""
+        return bool(self._git("ls-files", "-z", "--", f":(glob){folder}"))
+
+    def quotable(self, path: str) -> bool:
+        """Return whether messages may show lines of a file: git tracks it, and it is no link. Outside of git all may.
+
+        Args:
+            path: relative to the root.
+        """
+        here = Path(os.path.realpath(self.root))
+        if Path(os.path.realpath(here / path)) != here / path:
+            return False
+        if not any(os.path.lexists(it / ".git") for it in (here, *here.parents)):
+            return True
+        return (self._git("ls-files", "-s", "-z", "--", f":(literal){path}") or "").startswith("100")
 
     def ancestry(self, commits: Iterable[str]) -> Ancestry:
         """Return which of the commits HEAD contains, and which contain HEAD."""

@@ -163,8 +163,9 @@ def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
         OSError: the folder cannot be created.
     """
     from reconciler import file_access
+    from reconciler.cli.session.target import check_results
     from reconciler.documents import result_summary
-    from reconciler.results.store import store_at
+    from reconciler.results.store import FolderStore, store_at
     from reconciler.specs.project import make_own
 
     root, staging = run.project.root, run.folder / "pulling"
@@ -175,7 +176,10 @@ def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
     place = run.env.cwd / to
     if "://" not in to and not place.exists() and file_access.within(str(place.resolve()), str(root)):
         make_own(place)
-    return store_at(to, start=run.env.cwd, staging=staging)
+    store = store_at(to, start=run.env.cwd, staging=staging)
+    if isinstance(store, FolderStore):
+        check_results(run.project, run.env, store.root)
+    return store
 
 
 def puller(

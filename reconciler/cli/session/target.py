@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from reconciler.api.key import ApiKeyError, read_key
 from reconciler.api.loopback import is_loopback
 from reconciler.cli.params.options import Common
+from reconciler.documents.result_summary import DESTINATION
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.file_access import within
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.model import Target
 from reconciler.settings import API
 from reconciler.specs.project import STATE, Project, load_project
+from reconciler.specs.yaml.source import Quote
 
 SANDBOX_URL: Final = "http://localhost"
 ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
@@ -44,7 +51,17 @@ def find_project(env: Environment, config: Path | None) -> Project:
         ReconcilerError: there are none.
         SpecError: they are invalid.
     """
-    return load_project(config_file(env, config), start=env.cwd)
+    return load_project(config_file(env, config), start=env.cwd, quoting=lambda root: quoting(env, root))
+
+
+def quoting(env: Environment, root: Path) -> Quote:
+    """Return what problems show of a line: the line without the key, if its file is a plain file that git tracks."""
+    try:
+        redact: Callable[[str], str] = read_key(environ=env.environ, file=None).redact
+    except ApiKeyError:
+        redact = str
+    quotable = cache(env.git(root).quotable)
+    return lambda path, line: redact(line) if quotable(path) else ""
 
 
 def open_project(common: Common, env: Environment) -> Project:
@@ -55,6 +72,7 @@ def open_project(common: Common, env: Environment) -> Project:
     """
     project = find_project(env, common.config)
     check_own(project, env)
+    check_results(project, env, project.root / DESTINATION)
     return replace(project, cache=not common.no_cache)
 
 
@@ -106,6 +124,28 @@ def check_own(project: Project, env: Environment) -> None:
         raise ReconcilerError(
             f"git tracks {STATE}/, so a pull request could forge the state of this tool",
             hint=f"remove it: git rm -r --cached {STATE}, then commit",
+        )
+
+
+def check_results(project: Project, env: Environment, folder: Path) -> None:
+    """Refuse results that git tracks: a pull request could forge answers.
+
+    Args:
+        project: the project.
+        env: the environment of the process.
+        folder: the destination of results, which may be outside of the project.
+
+    Raises:
+        ReconcilerError: git tracks files at the places of results.
+    """
+    git = env.git(project.root)
+    if not folder.is_dir() or not within(os.path.realpath(folder), str(git.toplevel() or project.root)):
+        return
+    place = os.path.relpath(folder, project.root).replace(os.sep, "/")
+    if git.tracked(f"{place}/*/*/*"):
+        raise ReconcilerError(
+            f"git tracks results below {place}/, so a pull request could forge answers",
+            hint=f"remove them: git rm -r --cached {place}, then commit",
         )
 
 
