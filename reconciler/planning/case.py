@@ -225,23 +225,18 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def not_submitted(self) -> bool:
         """Whether no job of the wanted work is listed, and none is remembered as failed or as cancelled by us."""
-        return self.open_again and not self.restorable and not self.failed and not self.of_run_key
+        return self.open_again and not self.restorable and not self.failed and not self.duplicates
+
+    @cached_property
+    def duplicates(self) -> tuple[str, ...]:
+        """The ids of the jobs of the wanted work that are listed, or that this tool cancelled as duplicates."""
+        gone = (it.job_id for it in self.remembered_gone if self.memory.cancels.get(it.job_id) == DUPLICATE)
+        return (*(owned.job.id for owned in self.of_run_key), *gone)
 
     @property
     def to_create(self) -> bool:
         """Whether the wanted work would be created, unless something is in the way."""
         return self.restorable or self.retryable or self.not_submitted
-
-    @cached_property
-    def newer_checkout(self) -> OwnedJob | None:
-        """The last job of this name, if it was created from a commit that came after this checkout."""
-        created = (owned for owned in self.jobs if not owned.adopted)
-        last = max(created, key=lambda owned: owned.job.age_key, default=None)
-        return (
-            last
-            if last is not None and last.tags.source.commit in self.declared.ancestry.descendants
-            else None
-        )
 
 
 def rank(owned: OwnedJob) -> tuple[int, int, str]:

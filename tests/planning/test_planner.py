@@ -855,6 +855,11 @@ FAILURES = {
         jobs=(job(A, "j1", FAILED, succeeded_requests=5), job(A, "j2", FAILED, attempt=2)),
         expected={"a": ("hold j1 partial!",)},
     ),
+    "a job that was cancelled as a duplicate proves that the work was submitted, even if both are gone": Row(
+        memory=memory(created(A, "j1"), *stopped("j1", "duplicate")),
+        gone=("j1",),
+        expected={"a": ("hold - record_gone!",)},
+    ),
     "a failure with an output file is not retried, whatever its counters say": Row(
         specs=(TWICE,),
         jobs=(job(A, "j1", FAILED, output_file="f1"),),
