@@ -160,18 +160,26 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     def stopped_by_a_person(self) -> OwnedJob | None:
         """The newest job that was cancelled and not by us.
 
-        If the ledger knows the job, it counts even if a younger twin went on. Of other jobs only the newest attempt
-        counts: who cancelled an older one is not known, and the tool did create the work again. An adopted job that
-        came later was not created for the spec, so it does not count as a newer attempt.
+        If the ledger knows the job, it counts even if a younger twin went on. Of other jobs the newest attempt counts,
+        and an older one that ended after that was created. Who cancelled one before is not known, and the tool did
+        create the work again. An adopted job that came later was not created for the spec, so it is no newer attempt.
         """
-        since = max((rank(owned) for owned in self.wanted if not owned.adopted), default=None)
+        since = max((owned for owned in self.wanted if not owned.adopted), key=rank, default=None)
         stopped = [
             owned
             for owned in self.wanted_in(Phase.CANCELLED)
-            if (since is None or rank(owned) >= since or self.memory.knows(owned.job.id, owned.tags.op))
-            and not self.stopped_by_us(owned)
+            if not (since and self._repeated_by(since, owned)) and not self.stopped_by_us(owned)
         ]
         return max(stopped, key=rank, default=None)
+
+    def _repeated_by(self, later: OwnedJob, owned: OwnedJob) -> bool:
+        """Whether an attempt was created after the end of a job that the ledger does not know."""
+        ended = owned.job.completed_at
+        return (
+            rank(owned) < rank(later)
+            and (ended is None or ended <= later.job.created_at)
+            and not self.memory.knows(owned.job.id, owned.tags.op)
+        )
 
     @cached_property
     def partly_answered(self) -> OwnedJob | Remembered | None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -124,11 +125,49 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "content other than text and images (line 1)",
     ),
     "Gemini without keys": (lines({"request": {"contents": []}}), "`key` is missing, empty or not text (line 1)"),
+    "tools of Gemini": (lines(gemini(1, tools=[])), "`tools` (line 1)"),
+    "a schema for Gemini": (
+        lines(gemini(1, generationConfig={"responseSchema": {}})),
+        "`generationConfig.responseSchema` (line 1)",
+    ),
+    "a file for Gemini": (
+        lines(gemini(1, {"fileData": {"fileUri": "gs://x"}})),
+        "content other than text and images (line 1)",
+    ),
+    "audio for Gemini": (
+        lines(gemini(1, {"inlineData": {"mimeType": "audio/wav", "data": "aa"}})),
+        "content other than text and images (line 1)",
+    ),
+    "a role of Gemini": (
+        lines({"key": "1", "request": {"contents": [{"role": "function", "parts": []}]}}),
+        "a role other than `user` and `model` (line 1)",
+    ),
+    "messages that are no list": (lines(anthropic(1, messages="Hi")), "no list of messages (line 1)"),
+    "a message with more than text": (
+        lines(anthropic(1, messages=[{**USER, "name": "Ada"}])),
+        "`messages.name` (line 1)",
+    ),
+    "two names of one field": (
+        lines(openai(1, messages=[USER], max_tokens=1, max_completion_tokens=2)),
+        "two fields of the body have the same meaning (line 1)",
+    ),
+    "a GET": (lines({**openai(1), "method": "GET"}), "`method` is not POST (line 1)"),
+    "an unknown key": (lines({**openai(1), "priority": 1}), "a key that OpenAI's format does not have (line 1)"),
+    "a body that is text": (lines({**openai(1), "body": "x"}), "`body` is not an object, or repeats a key (line 1)"),
+    "a model that is a number": (lines(openai(1, model=4, messages=[USER])), "`model` is not text (line 1)"),
+    "blocks for Bedrock": (
+        lines(bedrock(1, messages=[{"role": "user", "content": [{"text": "x"}]}])),
+        "a message whose content is not text (line 1)",
+    ),
     "another model of Bedrock": (lines(bedrock(1, inputText="x")), "it has no `messages` (line 1)"),
     "a number as an id": (lines({**openai(1), "custom_id": 7}), "`custom_id` is missing, empty or not text (line 1)"),
     "two equal keys": (
         lines(openai(1)) + b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1},"body":{}}\n',
         "a duplicate key in one object (line 2)",
+    ),
+    "two equal keys in a body": (
+        b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1,"a":2}}\n',
+        "repeats a key (line 1)",
     ),
     "this tool's form": (lines(own(1), own(2)), "is in this tool's form already"),
     "a broken line": (lines(openai(1)) + b'{"custom_id":\n' + lines(openai(3)), "not valid JSON (line 2)"),
@@ -181,6 +220,14 @@ def test_what_cannot_be_converted_is_refused_with_one_message_and_nothing_is_wri
         assert message in result.err
         assert len(result.err.splitlines()) == 2, "the error and its hint"
         assert not (stage.root / "out.jsonl").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a permission")
+def test_a_link_is_not_written_through(stage: Stage) -> None:
+    (stage.root / "in.jsonl").write_bytes(FILES["OpenAI"])
+    (stage.root / "out.jsonl").symlink_to("elsewhere.jsonl")
+    assert stage.run("convert", "in.jsonl", "-o", "out.jsonl").code == 1
+    assert not (stage.root / "elsewhere.jsonl").exists()
 
 
 def test_values_are_kept_byte_for_byte(stage: Stage) -> None:

@@ -119,6 +119,7 @@ def test_other_text_is_a_rerun(tmp_path: Path, text: str) -> None:
         ("safe_prompt: Off", "safe_prompt", "`false`"),
         ("max_tokens: 1_000", "max_tokens", "`1000`"),
         ("a: {b: [1, no]}", "a.b[1]", "`false`"),
+        ("a: 'yes', b: \"no\", c: on", "c", "`true`"),
     ],
 )
 def test_a_word_that_yaml_1_1_reads_otherwise_is_a_warning_in_a_body(
