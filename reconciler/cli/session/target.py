@@ -142,7 +142,7 @@ def check_results(project: Project, env: Environment, folder: Path) -> None:
     if not folder.is_dir() or not within(os.path.realpath(folder), str(git.toplevel() or project.root)):
         return
     place = os.path.relpath(folder, project.root).replace(os.sep, "/")
-    if git.tracked(f"{place}/*/*/*"):
+    if git.tracked(f"{place}/*/*/*/*"):
         raise ReconcilerError(
             f"git tracks results below {place}/, so a pull request could forge answers",
             hint=f"remove them: git rm -r --cached {place}, then commit",
