@@ -1,0 +1,179 @@
+"""Run git. No other module starts it.
+
+The files of a checkout may be hostile, and git runs programs that settings of a repository name. So the repository is
+the `.git` found here, never one that git finds: to git, any folder with `HEAD`, `objects` and `refs` is a repository.
+Hooks, the file system monitor and the transport `ext` are off. Git and its helpers never come from the repository or
+the current folder. Git gets no key; only the ledger's calls get a token, for the server that it is for.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from reconciler.child_environment import child_environment
+from reconciler.errors import ReconcilerError
+from reconciler.text.sanitize import clean
+
+Answer: TypeAlias = subprocess.CompletedProcess[bytes]
+
+SETTINGS: Final = (
+    "safe.bareRepository=explicit",
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "protocol.ext.allow=never",
+    "log.showSignature=false",
+)
+QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+_ASIDE: Final = ("warning:", "hint:")
+"""Prefixes of git's lines that are not the reason for a failure; the first other line is."""
+_PROGRAM: Final = "git.exe" if os.name == "nt" else "git"
+
+
+class GitUnavailableError(ReconcilerError):
+    """Git cannot be asked, so nothing is known. That is not the answer no."""
+
+
+class UntrustedError(GitUnavailableError):
+    """Git refuses to work, because the repository belongs to another user."""
+
+
+def search_path(top: Path) -> list[str]:
+    """Return the folders of PATH outside of `top` and of the current folder; no relative one is among them."""
+    away = [top]
+    with suppress(OSError):  # the current folder was deleted
+        away.append(Path(os.path.realpath(Path.cwd())))
+    away = [
+        folder for folder in away if folder != folder.parent
+    ]  # everything is in the root of a file system
+    entries = (Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep))
+    return [
+        str(entry)
+        for entry in entries
+        if entry.is_absolute()
+        and not any(Path(os.path.realpath(entry)).is_relative_to(folder) for folder in away)
+    ]
+
+
+def program(top: Path) -> str:
+    """Return the absolute path of git.
+
+    Args:
+        top: the folder in which git must not be.
+
+    Raises:
+        GitUnavailableError: PATH has no git.
+    """
+    for folder in search_path(top):
+        path = Path(folder, _PROGRAM)
+        if path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    raise GitUnavailableError(
+        "git is not installed: PATH has none outside of the project and of the current folder",
+        hint="install git, or correct PATH",
+    )
+
+
+def installed(top: Path) -> bool:
+    """Return whether PATH has a git that may be used."""
+    try:
+        return bool(program(top))
+    except GitUnavailableError:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository with a work tree, and a folder of it in which git runs."""
+
+    top: Path
+    """The folder with `.git`."""
+    folder: Path
+
+    @classmethod
+    def find(cls, folder: Path) -> Repository | None:
+        """Return the repository that contains a folder, None if there is none."""
+        here = Path(os.path.realpath(folder))
+        top = next((it for it in (here, *here.parents) if os.path.lexists(it / ".git")), None)
+        return None if top is None else cls(top=top, folder=here)
+
+    def run(
+        self,
+        *arguments: str,
+        data: bytes | None = None,
+        extra: Mapping[str, str] | None = None,
+        timeout_seconds: float = 60,
+    ) -> Answer:
+        """Run git in the folder, and return what it wrote and its exit code.
+
+        Args:
+            arguments: a subcommand and its arguments.
+            data: the standard input.
+            extra: more environment variables.
+            timeout_seconds: seconds after which git is killed.
+
+        Raises:
+            GitUnavailableError: git is not installed, cannot be started, or did not end in time.
+        """
+        chosen = {"GIT_DIR": str(self.top / ".git"), "GIT_WORK_TREE": str(self.top), **(extra or {})}
+        return self._start(self.folder, arguments, chosen, data=data, timeout_seconds=timeout_seconds)
+
+    def discover(self, *arguments: str) -> Answer:
+        """Run git in `top` without naming the repository: only then does git check that its owner is trusted.
+
+        Raises:
+            GitUnavailableError: as for `run`.
+        """
+        return self._start(self.top, arguments, {"GIT_CEILING_DIRECTORIES": str(self.top.parent)})
+
+    def failure(self, done: Answer) -> GitUnavailableError:
+        """Return the error for a command that cannot fail in a sound repository."""
+        errors = done.stderr.decode("utf-8", "replace")
+        if "dubious ownership" in errors:
+            return UntrustedError(
+                f"git does not trust {self.top}: it belongs to another user",
+                hint=f"git config --global --add safe.directory {self.top}",
+            )
+        said = clean(reason(errors)) or "it gives no reason"
+        return GitUnavailableError(f"git fails in {self.top}: {said}", hint="repair the repository")
+
+    def _start(
+        self,
+        folder: Path,
+        arguments: tuple[str, ...],
+        extra: Mapping[str, str],
+        *,
+        data: bytes | None = None,
+        timeout_seconds: float = 60,
+    ) -> Answer:
+        command = [program(self.top), *(word for setting in SETTINGS for word in ("-c", setting)), *arguments]
+        path = {"PATH": os.pathsep.join(search_path(self.top))}
+        what = f"git {arguments[0]}"
+        try:
+            return subprocess.run(  # noqa: S603  no shell, and no argument from outside begins with a dash
+                command,
+                cwd=folder,
+                env=child_environment(os.environ) | path | QUIET | dict(extra),
+                input=data,
+                stdin=subprocess.DEVNULL if data is None else None,
+                capture_output=True,
+                timeout=timeout_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GitUnavailableError(
+                f"{what} did not answer within {timeout_seconds:g} s", hint="check the remote, then run again"
+            ) from error
+        except OSError as error:
+            raise GitUnavailableError(f"{what} cannot be run: {error.strerror}", hint="check PATH") from error
+
+
+def reason(errors: str) -> str:
+    """Return the line of git's stderr that says why a command failed, "" if there is none."""
+    lines = (line for line in errors.splitlines() if line.strip())
+    return next((line for line in lines if not line.lower().startswith(_ASIDE)), "")
