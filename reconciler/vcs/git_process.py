@@ -71,7 +71,7 @@ def program(top: Path) -> str:
     """
     for folder in search_path(top):
         path = Path(folder, _PROGRAM)
-        if path.is_file() and os.access(path, os.X_OK):
+        if os.access(path, os.X_OK) and path.is_file():  # in this order: a folder may be unreadable
             return str(path)
     raise GitUnavailableError(
         "git is not installed: PATH has none outside of the project and of the current folder",
