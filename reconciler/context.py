@@ -45,6 +45,6 @@ class RunContext(Generic[ApiT]):
     give_up_at: float = -math.inf
     """On the monotonic clock: no create is sent after it. Until an apply begins, none is sent at all."""
     reported: set[str] = field(default_factory=set)
-    """The ids of the unreadable jobs that the run has reported."""
+    """What the run has warned of: ids of unreadable jobs, and notes."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
     """The ops of the intents that an apply has recorded, by the run key to create."""

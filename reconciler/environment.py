@@ -107,17 +107,15 @@ def side_by_side(do: Callable[[_T], _R], items: Sequence[_T], *, max_workers: in
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(min(max_workers, len(items)))
-    whole = False
+    wait = True
     try:
         futures = [pool.submit(contextvars.copy_context().run, do, item) for item in items]
-        found = [future.result() for future in futures]
-        whole = True
-    except Exception:
-        whole = True  # wait for the calls that have started; the rest is cancelled
+        return [future.result() for future in futures]
+    except BaseException as error:
+        wait = isinstance(error, Exception)  # after Ctrl-C, do not wait for the threads
         raise
-    finally:  # after Ctrl-C, do not wait for the threads
-        pool.shutdown(wait=whole, cancel_futures=True)
-    return found
+    finally:  # calls that have started end, the others are cancelled
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def in_background(do: Callable[[], _R]) -> Callable[[], _R]:
@@ -145,17 +143,15 @@ def process_is_alive(pid: int) -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it belongs to another user
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # otherwise it belongs to another user
     return True
 
 
 def _system_random() -> random.Random:
-    from random import SystemRandom
+    import random
 
-    return SystemRandom()
+    return random.SystemRandom()
 
 
 def _node() -> str:
@@ -171,13 +167,12 @@ def _uuid() -> str:
 
 
 def _open_git() -> Callable[[Path], Git]:
-    @cache
     def opened(root: Path) -> Git:
         from reconciler.vcs.git import Git
 
         return Git(root)
 
-    return opened
+    return cache(opened)
 
 
 def _user() -> str:
@@ -187,10 +182,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # such as a container's user id without an entry
         return ""
-
-
-def _same(transport: Transport) -> Transport:
-    return transport
 
 
 def _ignored(event: str, /, **facts: object) -> None:
@@ -212,7 +203,7 @@ class Environment:
     random: random.Random = field(default_factory=_system_random)
     map_concurrently: MapConcurrently = side_by_side
     run_in_background: RunInBackground = in_background
-    wrap_transport: Callable[[Transport], Transport] = _same
+    wrap_transport: Callable[[Transport], Transport] = lambda transport: transport
     """Wraps the HTTP transport; tests inject faults and record requests with it."""
     git: Callable[[Path], Git] = field(default_factory=_open_git)
     """What git knows about a folder; of one folder, always the same value."""
@@ -250,6 +241,5 @@ class Environment:
 
     def colour(self, stream: str) -> bool:
         """Whether a stream shows colours (https://no-color.org, https://force-color.org)."""
-        if self.environ.get("NO_COLOR"):
-            return False
-        return bool(self.environ.get("FORCE_COLOR")) or self.terminal(stream)
+        forced = bool(self.environ.get("FORCE_COLOR"))
+        return not self.environ.get("NO_COLOR") and (forced or self.terminal(stream))

@@ -25,7 +25,8 @@ class OutcomeDoc(_Part, frozen=True, kw_only=True):
 
     name: str
     outcome: str
-    """`created`, `cancelled`, `had_ended`, `create_failed`, `cancel_failed`, `unknown` or `not_done`."""
+    """`created`, `cancelled`, `had_ended`, `created_with_altered_tags`, `create_failed`, `cancel_failed`, `unknown` or
+    `not_done`."""
     job_id: str | None
     status: str | None
     recovered: bool
@@ -123,6 +124,8 @@ class ValidateDoc(_Part, frozen=True, kw_only=True):
 
     specs: int
     requests: int
+    uncounted: int
+    """Specs whose requests are not in `requests`: their inputs are uploaded files or Git LFS pointers."""
     problems: tuple[ProblemDoc, ...]
 
 

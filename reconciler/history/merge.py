@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ UNFINISHED: Final = (None, "CANCELLATION_REQUESTED")
 """The statuses that pulled results correct: an accepted cancel may come too late."""
 SHARED: Final = tuple(name for name in Job.__struct_fields__ if name in Record.__struct_fields__)
 """The fields of a record that are a job's own."""
+_shared: Final = attrgetter(*SHARED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,51 +89,49 @@ def _from_ledger(job_id: str, index: LedgerIndex) -> Record:
     """Return the record of a job that the ledger has as created or ended."""
     created, ended = index.created.get(job_id), index.ended.get(job_id)
     line = ended or index.created[job_id]
-    record = _with_job(_of_work(line, job_id=job_id), line.job, line.requests)
+    facts = _of_work(line) | _of_job(line.job, line.requests)
     if ended is None:  # the job as it was created says nothing of its state
         cancel = index.cancelled.get(job_id)
         status = cancel.status or None if cancel else None
-        record = replace(record, status=status, succeeded_requests=None, failed_requests=None)
-    if created is None:
-        return record
-    record = replace(record, op=created.op, run_id=created.run_id)
-    return _with_intent(record, index.intents.get(created.op))
+        facts |= {"status": status, "succeeded_requests": None, "failed_requests": None}
+    if created is not None:
+        facts |= {"op": created.op, "run_id": created.run_id} | _of_intent(index.intents.get(created.op))
+    return Record(job_id=job_id, **facts)
 
 
 def _unknown(intent: CreateIntended) -> Record:
-    record = _of_work(intent, status=CREATE_UNKNOWN, created_at=int(intent.at), op=intent.op)
-    return _with_intent(record, intent)
+    facts = _of_work(intent) | _of_intent(intent)
+    return Record(status=CREATE_UNKNOWN, created_at=int(intent.at), op=intent.op, **facts)
 
 
-def _of_work(line: CreateIntended | CreateConfirmed | Ended, **facts: Any) -> Record:  # noqa: ANN401
-    work: dict[str, Any] = {
+def _of_work(line: CreateIntended | CreateConfirmed | Ended) -> dict[str, Any]:
+    return {
         "name": line.name,
         "attempt": line.attempt,
         "rerun": line.rerun,
         "work": line.work,
+        "sources": (LEDGER,),
     }
-    return Record(**work, **facts, sources=(LEDGER,))
 
 
-def _with_job(record: Record, job: Job, requests: int | None) -> Record:
-    """Add the facts of a job; `requests` is the number submitted."""
-    facts: dict[str, Any] = {name: getattr(job, name) for name in SHARED} | {
-        "model": job.model or job.agent_id or record.model,
-        "queue_seconds": span(job.created_at, job.started_at),
-        "run_seconds": span(job.started_at, job.completed_at),
-        "total_requests": completeness.submitted_requests(job, requests),
-        "difference": completeness.difference(job, requests) or None,
-    }
+def _of_job(job: Job, requests: int | None) -> dict[str, Any]:
+    """Return the facts of a job; `requests` is the number submitted."""
+    facts: dict[str, Any] = dict(zip(SHARED, _shared(job), strict=True))
+    facts["model"] = job.model or job.agent_id
+    facts["queue_seconds"] = span(job.created_at, job.started_at)
+    facts["run_seconds"] = span(job.started_at, job.completed_at)
+    facts["total_requests"] = completeness.submitted_requests(job, requests)
+    facts["difference"] = completeness.difference(job, requests) or None
     if job.phase is Phase.SUCCEEDED:
         facts["succeeded_requests"] = completeness.fetchable_answers(job)
-    return replace(record, **facts)
+    return facts
 
 
-def _with_intent(record: Record, intent: CreateIntended | None) -> Record:
-    """Add the reason and the source of a create."""
+def _of_intent(intent: CreateIntended | None) -> dict[str, Any]:
+    """Return the reason and the source of a create."""
     if intent is None:
-        return record
-    return replace(record, reason=intent.reason, run_id=intent.run_id, **source_of(intent))
+        return {}
+    return {"reason": intent.reason, "run_id": intent.run_id} | source_of(intent)
 
 
 def _with_list(
@@ -140,11 +140,11 @@ def _with_list(
     """Add the list's facts of a job, which are fresher than the ledger's."""
     facts = read.tags if isinstance(read, OwnedJob) else None
     record = known or Record(name=_name(job), job_id=job.id)
-    record = _with_job(record, job, facts.requests if facts else record.total_requests)
-    record = replace(record, sources=(LIST, *record.sources))
+    listed = _of_job(job, facts.requests if facts else record.total_requests)
+    listed |= {"model": listed["model"] or record.model, "sources": (LIST, *record.sources)}
     if facts is None:
-        return record
-    record = _with_intent(record, index.intents.get(facts.op))
+        return replace(record, **listed)
+    record = replace(record, **listed | _of_intent(index.intents.get(facts.op)))
     return replace(
         record,
         name=facts.name,

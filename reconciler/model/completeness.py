@@ -5,6 +5,7 @@ An answer counts only if it can be fetched: a job without an output file has no 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from reconciler.model.jobs import Job, Phase
@@ -29,10 +30,17 @@ def fetchable_answers(job: Job) -> int:
     return job.succeeded_requests if job.output_file else 0
 
 
-def missing_requests(job: Job, submitted: int | None) -> int | None:
-    """Return how many requests have neither an answer that can be fetched nor an error; None if that is not known."""
+def missing_requests(job: Job, submitted: int | None, held: Held | None = None) -> int | None:
+    """Return how many requests have neither an answer that can be fetched nor an error; None if that is not known.
+
+    The files count if they were read, and otherwise the API's numbers.
+    """
     asked = submitted_requests(job, submitted)
-    return None if asked is None else asked - fetchable_answers(job) - job.failed_requests
+    return None if asked is None else max(0, asked - sum(held or _counted(job)))
+
+
+def _counted(job: Job) -> Held:
+    return Held(fetchable_answers(job), job.failed_requests)
 
 
 def difference(job: Job, submitted: int | None, held: Held | None = None) -> str:
@@ -45,22 +53,20 @@ def difference(job: Job, submitted: int | None, held: Held | None = None) -> str
     """
     if job.phase is not Phase.SUCCEEDED:
         return ""
+    if held is None and job.output_file and job.answered_requests == job.total_requests >= (submitted or 0):
+        return ""  # most jobs
+    return "; ".join(_differences(job, submitted, held))
+
+
+def _differences(job: Job, submitted: int | None, held: Held | None) -> Iterator[str]:
     asked = submitted_requests(job, submitted) or 0
-    counted = Held(fetchable_answers(job), job.failed_requests)
-    missing = asked - sum(held or counted)
-    checks = (
-        (missing > 0, f"{missing:,} of {asked:,} requests have no answer"),
-        (0 < job.total_requests < asked, f"the API counts only {job.total_requests:,} requests"),
-        (
-            counted.ok < job.succeeded_requests,
-            f"the API counts {job.succeeded_requests:,} answers and names no output file",
-        ),
-        (
-            held is not None and held != counted,
-            f"the API counts {counted.ok:,} answers and {counted.failed:,} failures, "
-            f"the files have {held.ok:,} and {held.failed:,}"
-            if held
-            else "",
-        ),
-    )
-    return "; ".join(text for differs, text in checks if differs)
+    counted = _counted(job)
+    if missing := missing_requests(job, submitted, held):
+        yield f"{missing:,} of {asked:,} requests have no answer"
+    if 0 < job.total_requests < asked:
+        yield f"the API counts only {job.total_requests:,} requests"
+    if counted.ok < job.succeeded_requests:
+        yield f"the API counts {job.succeeded_requests:,} answers and names no output file"
+    if held is not None and held != counted:
+        api = f"the API counts {counted.ok:,} answers and {counted.failed:,} failures"
+        yield f"{api}, the files have {held.ok:,} and {held.failed:,}"

@@ -75,6 +75,11 @@ class Job(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         return self.output_file is not None or self.succeeded_requests > 0
 
     @property
+    def answers(self) -> int:
+        """How many requests are answered or failed: the larger of the API's two counts."""
+        return max(self.completed_requests, self.answered_requests)
+
+    @property
     def answered_requests(self) -> int:
         """How many requests have an answer or an error."""
         return self.succeeded_requests + self.failed_requests

@@ -59,6 +59,8 @@ class OwnedJob(Struct, frozen=True, gc=False):
     tags: Tags
     adopted: bool = False
     """True if the job has no tags and a spec adopts it. This tool never cancels it."""
+    held: completeness.Held | None = None
+    """What its pulled results hold; None if they are not known."""
 
     @property
     def phase(self) -> Phase:
@@ -73,7 +75,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
     @property
     def missing(self) -> int | None:
         """How many requests have neither an answer that can be fetched nor an error; None if that is not known."""
-        return completeness.missing_requests(self.job, self.tags.requests)
+        return completeness.missing_requests(self.job, self.tags.requests, self.held)
 
     @property
     def success_key(self) -> tuple[int, int, tuple[int, str]]:
@@ -83,7 +85,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
     @property
     def difference(self) -> str:
         """How the numbers of a succeeded job differ; "" if they agree."""
-        return completeness.difference(self.job, self.tags.requests)
+        return completeness.difference(self.job, self.tags.requests, self.held)
 
     def facts(self) -> dict[str, Any]:
         """Return the fields of the job that documents have, by name."""

@@ -44,7 +44,7 @@ class Reason(StrEnum):
     )
     SAME_WORK = "same_work", "another spec declares the same work, and its job counts for both"
     RENAMED = "renamed", "another spec now declares the same work, so the job belongs to that spec"
-    RECORD_GONE = "record_gone", "the ledger has a job that no longer exists in this workspace"
+    RECORD_GONE = "record_gone", "the ledger has a job that this workspace does not have"
     UNREADABLE = "unreadable", "the tags of a job of this name cannot be read"
     NEWER_TOOL = "newer_tool", "a newer version of this tool wrote a job of this name"
     UNKNOWN_STATUS = "unknown_status", "the API reports a status that this version does not know"

@@ -58,8 +58,7 @@ class GuardInput(Struct, frozen=True, kw_only=True):
     @property
     def lost_answers(self) -> int:
         """The number of requests that the jobs to be cancelled have answered."""
-        jobs = (cancel.owned.job for cancel in self.cancels)
-        return sum(max(job.completed_requests, job.answered_requests) for job in jobs)
+        return sum(cancel.owned.job.answers for cancel in self.cancels)
 
     @property
     def requests(self) -> int:

@@ -34,11 +34,11 @@ the wanted work, live jobs of other work under the name are decided as well.
 2  the work is at rest, and the job that the spec adopts for it is gone, belongs to another project,
    or did other work
      -> Hold `not_adopted` (attention)
-2  the work is at rest, and the ledger has a job of it that SUCCEEDED and no longer exists (not
-   listed, GET returns 404)
+2  the work is at rest, and the ledger has a job of it that SUCCEEDED and that this workspace does
+   not have (not listed, GET returns 404)
      -> Keep `record_gone`
-2  the work is at rest, and the ledger has a later job of it that no longer exists (not listed, GET
-   returns 404) and whose end is unexplained
+2  the work is at rest, and the ledger has a later job of it that this workspace does not have (not
+   listed, GET returns 404) and whose end is unexplained
      -> Hold `record_gone` (attention)
 3  every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED,
    but not by us
@@ -49,7 +49,7 @@ the wanted work, live jobs of other work under the name are decided as well.
 3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
      -> Hold `failed` (attention), with the API's error
 3  all remaining jobs of the work were cancelled as duplicates, and the job that they duplicated is
-   gone
+   not in this workspace
      -> Hold `record_gone` (attention)
 4  the work is to be created, and the last job of the name comes from a commit that contains HEAD
      -> Hold `checkout_behind`: this checkout is older than the job
@@ -87,12 +87,13 @@ from typing import Final
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase
 from reconciler.planning import glob_growth, period_notes, sharing
-from reconciler.planning.actions import Action, Create, Decision, Keep, Plan, Reason
+from reconciler.planning.actions import Action, Cancel, Create, Decision, Keep, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.rules import blocked, create, existing, held, other_work, unwanted
 from reconciler.planning.rules.changes import submitted_before
 from reconciler.planning.rules.rule import Rule
+from reconciler.text.plural import pluralize
 
 BLOCKED: Final = (blocked.unreadable, blocked.newer_tool, blocked.unknown_status, blocked.other_history)
 UNWANTED: Final = (unwanted.suspended, unwanted.removed, unwanted.renamed, unwanted.history)
@@ -121,6 +122,8 @@ WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in
 """The standings in which live jobs of other work are decided as well."""
 RULES: Final = tuple(rule for part in TABLE for rule in part)
 
+LOSING: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED})
+"""The reasons of cancels without a replacement, whose lost answers a note counts."""
 OVERDUE_AFTER: Final = 3600
 """Seconds by which a job may exceed its timeout before a note says so."""
 
@@ -174,9 +177,13 @@ def rule_for(case: Case) -> Rule:
 
 def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     """Return notes that change nothing about the decision."""
+    found = [
+        f"cancelling {action.owned.job.short_id} loses {pluralize(action.owned.job.answers, 'answer')}"
+        for action in actions
+        if isinstance(action, Cancel) and action.reason in LOSING and action.owned.job.answers
+    ]
     if case.spec is None or case.owner:
-        return []
-    found: list[str] = []
+        return found
     for action in actions:
         if isinstance(action, Create):
             found += _notes_on_create(case, action)
@@ -193,6 +200,9 @@ def _notes_on_create(case: Case, create: Create) -> Iterator[str]:
     for path in spec.files:
         if path in case.declared.uncommitted:
             yield f"{path} has uncommitted changes; other machines will not see them"
+    lost = sum(owned.job.answers for owned in case.wanted_in(Phase.CANCELLED))
+    if lost and create.reason is Reason.RESTORED:
+        yield f"{pluralize(lost, 'answer')} came before the cancel: these requests are submitted again"
     for change in create.changes:
         if at := spec.defaults.get(change.field):
             yield f"{change.field} is set in {at.path}:{at.line}"

@@ -145,6 +145,7 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     cancel: int
     hold: int
     unchanged: int
+    """Declared names that need no action."""
     attention: int
     requests: int
     """Requests that the plan submits, as far as they are known."""

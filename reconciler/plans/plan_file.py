@@ -76,11 +76,11 @@ def _summary(plan: Plan) -> SummaryDoc:
         replace=len(replaced),
         cancel=len(cancels) - sum(len(decision.of(Cancel)) for decision in replaced),
         hold=sum(not decision.pending and bool(decision.of(Hold)) for decision in plan.decisions),
-        unchanged=sum(not decision.pending and not decision.of(Hold) for decision in plan.decisions),
+        unchanged=sum(not it.pending and not it.of(Hold) and it.spec is not None for it in plan.decisions),
         attention=sum(decision.attention for decision in plan.decisions),
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
-        lost_answers=sum(cancel.owned.job.completed_requests for cancel in cancels),
+        lost_answers=sum(cancel.owned.job.answers for cancel in cancels),
         upload_bytes=sum(files.values()),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -61,6 +62,7 @@ def _number(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+@cache
 def _age(seconds: float | None) -> str:
     return UNKNOWN if seconds is None else age(seconds)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -12,6 +12,8 @@ from reconciler.documents.reports import OutcomeDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
+
+ALTERED: Final = "created with altered tags"
 
 
 class OutcomeRow(Struct, frozen=True):
@@ -42,7 +44,7 @@ def outcome_row(outcome: Outcome) -> OutcomeRow:
         case Failed():
             return OutcomeRow(
                 "!",
-                f"{outcome.action} failed",
+                f"{outcome.action} failed" if outcome.job is None else ALTERED,
                 outcome.name,
                 clean(str(outcome.error)),
                 clean(outcome.error.hint),
@@ -59,24 +61,24 @@ def outcome_row(outcome: Outcome) -> OutcomeRow:
 def summary(outcomes: Sequence[Outcome]) -> str:
     """Return the outcomes in numbers: `3 created, 1 cancelled, 1 failed`."""
     counts = Counter(_kind(outcome) for outcome in outcomes)
-    order = ("created", "cancelled", "had ended", "failed", "unknown", "not done")
+    order = ("created", ALTERED, "cancelled", "had ended", "failed", "unknown", "not done")
     return ", ".join(f"{counts[kind]:,} {kind}" for kind in order if counts[kind]) or "nothing to do"
 
 
 def outcome_doc(outcome: Outcome) -> OutcomeDoc:
     """Return the document of an outcome."""
     row = outcome_row(outcome)
-    job = outcome.job if isinstance(outcome, Created | Cancelled) else None
+    job = outcome.job if isinstance(outcome, Created | Cancelled | Failed) else None
     return OutcomeDoc(
         name=outcome.name,
         outcome=row.verb.replace(" ", "_"),
         job_id=job.id if job else None,
         status=job.status if job else None,
         recovered=isinstance(outcome, Created) and outcome.recovered,
-        message="" if job else row.fact,
+        message="" if isinstance(outcome, Created | Cancelled) else row.fact,
         hint=row.hint,
     )
 
 
 def _kind(outcome: Outcome) -> str:
-    return "failed" if isinstance(outcome, Failed) else outcome_row(outcome).verb
+    return "failed" if isinstance(outcome, Failed) and outcome.job is None else outcome_row(outcome).verb

@@ -37,13 +37,15 @@ def snapshot_age(plan: PlanDoc) -> str:
 
 def unchanged(plan: PlanDoc) -> str:
     """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`."""
-    quiet = [decision for decision in plan.decisions if decision.of(KeepDoc) and row(decision) is None]
-    if not quiet:
+    kept = [decision for decision in plan.decisions if decision.of(KeepDoc) and row(decision) is None]
+    quiet = [decision for decision in kept if decision.declared_at]
+    if not kept:
         return ""
     reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)
     reasons_text = ", ".join(
         f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(reasons.items())
     )
+    reasons_text += f"; {len(kept) - len(quiet):,} renamed" if len(kept) > len(quiet) else ""
     noted = sum(len(decision.notes) for decision in quiet)
     return clean(f"{len(quiet):,} unchanged: {reasons_text}") + (
         f" ({pluralize(noted, 'note')})" if noted else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import textwrap
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from reconciler.render.markdown import escape
@@ -34,7 +34,7 @@ def _wrapped(line: str, width: int, start: int) -> str:
 
 
 def fitting(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, least: int, empty: Container[str]
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, least: int, empty: frozenset[str]
 ) -> tuple[str, int]:
     """Return a table of at most `MAX_WIDTH` columns, without the columns that have no value or do not fit.
 
@@ -50,7 +50,7 @@ def fitting(
     valued = [
         column
         for at, column in enumerate(zip(head, *rows, strict=True))
-        if at < least or any(cell not in empty for cell in column[1:])
+        if at < least or not empty.issuperset(column[1:])
     ]
     kept = valued[:least]
     width = sum(max(map(len, column)) + 2 for column in kept) - 2

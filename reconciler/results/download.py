@@ -11,10 +11,10 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from reconciler.api.client import Reader
 from reconciler.api.error_text import is_html
@@ -39,6 +39,9 @@ _OTHER_MEDIA: Final = re.compile(
     r"text/(html|xml|css)|application/(xhtml\+xml|xml|pdf|zip|javascript)|(image|audio|video|font)/.*"
 )
 """Content types that no file of JSON lines has. Others say little: many servers send `application/octet-stream`."""
+_AGAIN: Final = "nothing was published, and the next pull asks again"
+WEB_PAGE_HINT: Final = f"{_AGAIN}; check that no proxy or sign-in page answers in place of the API"
+INCOMPLETE_HINT: Final = f"{_AGAIN}; --incomplete publishes it as it is"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +59,8 @@ class Fetched:
 class ContradictionError(ReconcilerError):
     """What was received is not what the API describes. The next run asks again."""
 
-    def __init__(self, name: str, reason: str, *, hint: str = "") -> None:
-        super().__init__(
-            f"{name} is not what the API describes: {reason}",
-            hint=hint
-            or "nothing was published, and the next pull asks again; check that no proxy or sign-in page "
-            "answers in place of the API",
-        )
+    def __init__(self, name: str, reason: str, *, hint: str) -> None:
+        super().__init__(f"{name} is not what the API describes: {reason}", hint=hint)
 
 
 class Digest:
@@ -106,6 +104,7 @@ def fetch(
     *,
     heartbeat: Heartbeat,
     again: bool = False,
+    any_length: bool = False,
 ) -> Fetched:
     """Download a file, unless it is present.
 
@@ -116,6 +115,7 @@ def fetch(
         place: the path to write; until the file is complete, it has the suffix `PART`.
         heartbeat: called regularly; raises to stop.
         again: whether to download a file that is present once more, and to replace it when that is complete.
+        any_length: whether to accept a file whose length is not that of its description.
 
     Raises:
         NotFoundError: the workspace does not have the file, or no longer has it.
@@ -128,6 +128,8 @@ def fetch(
     described = reader.get_file(file_id)
     if described.deleted:
         raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
+    if any_length:
+        described = replace(described, size=None)
     part = place.with_name(place.name + PART)
     download = Download(reader, described, part, heartbeat=heartbeat)
     failures, began = 0, retrier.monotonic()
@@ -183,7 +185,10 @@ class Download:
 
     def _receive(self, here: int) -> tuple[Digest, int | None]:
         with self._reader.file_content(self._described.id, start=here) as content:
-            self._refuse(contradiction(self._described, content))
+            if is_other_media(self._described, content):
+                self._refuse(f"the answer's content type is {clean(content.media_type)}", hint=WEB_PAGE_HINT)
+            if self._expected is not None and content.size not in (None, self._expected):
+                self._refuse(_other_length(content.size or 0, self._expected), hint=INCOMPLETE_HINT)
             digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
                 self._part.unlink(missing_ok=True)
@@ -193,7 +198,7 @@ class Download:
                 file.seek(content.start)
                 for piece in content.pieces:
                     if not digest.size and is_html(piece, content.media_type):
-                        self._refuse("it is a web page")
+                        self._refuse("it is a web page", hint=WEB_PAGE_HINT)
                     _write(file.write, piece)
                     digest.add(piece)
                     self._heartbeat()
@@ -205,22 +210,17 @@ class Download:
             )
         if whole is not None and digest.size > whole:
             self._part.unlink()
-            self._refuse(_other_length(digest.size, whole))
+            self._refuse(_other_length(digest.size, whole), hint=INCOMPLETE_HINT)
         return digest, content.start or None
 
-    def _refuse(self, reason: str) -> None:
-        if reason:
-            raise ContradictionError(self._part.name.removesuffix(PART), reason)
+    def _refuse(self, reason: str, *, hint: str) -> NoReturn:
+        raise ContradictionError(self._part.name.removesuffix(PART), reason, hint=hint)
 
 
-def contradiction(described: File, content: Content) -> str:
-    """Return why an answer cannot be the file that the API describes, "" if nothing contradicts it. Pure."""
+def is_other_media(described: File, content: Content) -> bool:
+    """Return whether an answer's content type says that it is not a file of JSON lines. Pure."""
     expected = (described.mimetype or "").partition(";")[0].strip().lower()
-    if _OTHER_MEDIA.fullmatch(content.media_type) and content.media_type != expected:
-        return f"the answer's content type is {clean(content.media_type)}"
-    if described.size is not None and content.size is not None and content.size != described.size:
-        return _other_length(content.size, described.size)
-    return ""
+    return content.media_type != expected and bool(_OTHER_MEDIA.fullmatch(content.media_type))
 
 
 def _other_length(received: int, described: int) -> str:

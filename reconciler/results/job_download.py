@@ -27,7 +27,7 @@ from reconciler.documents.result_summary import (
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
 from reconciler.results import inputs
-from reconciler.results.download import ContradictionError, Fetched, fetch
+from reconciler.results.download import INCOMPLETE_HINT, ContradictionError, Fetched, fetch
 from reconciler.results.heartbeat import Heartbeat, StoppedError
 from reconciler.results.inputs import INPUT_PREFIX, JobInputs
 from reconciler.results.join import Joined, JoinSources, join
@@ -41,10 +41,6 @@ MAX_DELAY_SECONDS: Final = 3600.0
 LOCK_TIMEOUT_SECONDS: Final = 10.0
 """How long to wait for the join lock before the next heartbeat."""
 
-INCOMPLETE_HINT: Final = (
-    "nothing was published, and the next pull asks again; --incomplete publishes what the files hold"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class JobDownloader:
@@ -55,7 +51,7 @@ class JobDownloader:
     declared: Mapping[str, JobSpec]
     """Specs by the digest of their inputs: `inputs.by_inputs`."""
     accept_incomplete: bool = False
-    """Whether to publish files that have fewer lines than the API counts."""
+    """Whether to publish files that have fewer lines than the API counts, or another length."""
     turn: threading.Lock = field(default_factory=threading.Lock)
     """One join at a time, so that only one job's join uses memory."""
 
@@ -109,7 +105,7 @@ class JobDownloader:
     ) -> Fetched | None:
         """Fetch one result file. Return None if the provider no longer has it."""
         try:
-            fetched = fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat, again=again)
+            fetched = self._fetch(file_id, place, heartbeat, again=again)
         except NotFoundError as error:
             if again:
                 raise
@@ -128,13 +124,17 @@ class JobDownloader:
             )  # fmt: skip
         return fetched
 
+    def _fetch(self, file_id: str, place: Path, heartbeat: Heartbeat, *, again: bool = False) -> Fetched:
+        api, retrier, any_length = self.run.api, self.run.retrier, self.accept_incomplete
+        return fetch(api, retrier, file_id, place, heartbeat=heartbeat, again=again, any_length=any_length)
+
     def _join(
         self, owned: OwnedJob, staging_dir: Path, files: Files, heartbeat: Heartbeat
     ) -> tuple[JobInputs, Joined, Fetched]:
         def fetch_upload(file_id: str) -> Path | None:
             place = staging_dir / f"{INPUT_PREFIX}{safe_name(file_id)}.jsonl"
             try:
-                fetch(self.run.api, self.run.retrier, file_id, place, heartbeat=heartbeat)
+                self._fetch(file_id, place, heartbeat)
             except NotFoundError:
                 return None
             return place

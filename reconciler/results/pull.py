@@ -33,13 +33,13 @@ class Puller:
     run: RunContext[Reader]
     leases: LeaseManager
     downloader: JobDownloader
-    current: frozenset[RunKey] = frozenset()
-    """The work that specs declare now: results of it whose numbers differ are fetched again."""
+    asked: frozenset[RunKey] = frozenset()
+    """The work whose results are fetched again if their numbers differ."""
 
     def pull(self, jobs: Sequence[OwnedJob]) -> tuple[PulledJob, ...]:
         """Download the missing results of ended jobs, and wait for those that other runners are downloading.
 
-        Results of the current work that are incomplete are downloaded again: the API may have more of them now.
+        Incomplete results of the `asked` work are downloaded again: the API may have more of them now.
 
         Raises:
             OSError: the destination cannot be read.
@@ -68,8 +68,8 @@ class Puller:
         return tuple(endings[owned.job.id] for owned in jobs)
 
     def _is_incomplete(self, owned: OwnedJob) -> bool:
-        """Return whether results are of the current work, and their numbers differ."""
-        if owned.tags.run_key not in self.current:
+        """Return whether results are of the `asked` work, and their numbers differ."""
+        if owned.tags.run_key not in self.asked:
             return False
         summary = self._present(owned)
         return summary is not None and bool(summary.difference)

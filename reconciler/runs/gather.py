@@ -22,6 +22,7 @@ from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.planned_run import PlannedRun
+from reconciler.results.received import with_received
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.snapshot import Snapshot
@@ -43,7 +44,9 @@ def read_workspace(
         ApiError: the API could not be read.
     """
     found = listed() if listed else whole(run)
-    return observe.with_remembered(run, watched_by(run, declared), memory, found)
+    watched = watched_by(run, declared)
+    observed = observe.with_remembered(run, watched, memory, found)
+    return with_received(observed, run.project.root, watched.wanted)
 
 
 def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:

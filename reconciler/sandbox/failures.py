@@ -46,6 +46,6 @@ def form(custom_id: str | None, position: int) -> str:
 def refusal(found: Iterable[Mistake]) -> Json:
     """Return the fields of the line of a request whose body has mistakes: a 422 that names each."""
     detail = [
-        {"type": "value_error", "loc": ["body", *it.path], "msg": f"{it.path[-1]} {it.what}"} for it in found
+        {"type": "value_error", "loc": ["body", *it.path], "msg": f"{it.where} {it.what}"} for it in found
     ]
     return {"response": {"status_code": 422, "body": _envelope({"detail": detail})}, "error": None}

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from reconciler.catalogue import mistakes
+from reconciler.catalogue.bodies import BODIES
+from reconciler.catalogue.mistakes import fit
 from reconciler.sandbox import triggers
 
 NAMED_PROBLEMS = 10
@@ -42,8 +43,8 @@ class InputSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How many lines are malformed."""
     model: str | None
     """The model of the first request."""
-    shapes: list[str]
-    """The types of body that every request has; see `reconciler.catalogue.mistakes`."""
+    fitting: list[str]
+    """The endpoints for which no request has a plain mistake."""
 
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -53,7 +54,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def summarise(lines: Iterable[bytes]) -> InputSummary:
     """Read a file of requests once, and return its summary."""
     position, failing, problems, malformed, model = 0, list[int](), list[str](), 0, None
-    shapes = frozenset(mistakes.SHAPES)
+    fitting = frozenset(BODIES)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -68,7 +69,7 @@ def summarise(lines: Iterable[bytes]) -> InputSummary:
                 failing.append(position)
             if position == 0:
                 model = _model(request)
-        shapes = mistakes.fit(shapes, [line])
+        fitting = fit(fitting, [line])
         position += 1
     return InputSummary(
         requests=position,
@@ -76,7 +77,7 @@ def summarise(lines: Iterable[bytes]) -> InputSummary:
         problems=problems,
         malformed=malformed,
         model=model,
-        shapes=sorted(shapes),
+        fitting=sorted(fitting),
     )
 
 

@@ -21,7 +21,7 @@ def failing(db: sqlite3.Connection, parts: Sequence[tuple[int, InputSummary]], e
     found, begin = set[int](), 0
     for content, summary in parts:
         found.update(begin + position for position in summary.failing)
-        if mistakes.shape_of(endpoint) not in summary.shapes:
+        if endpoint not in summary.fitting:
             found.update(begin + position for position in _mistaken(db, content, endpoint))
         begin += summary.requests
     return sorted(found)

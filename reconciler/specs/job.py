@@ -63,7 +63,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         for part, wrong in (inputs.files(document), inputs.requests(document)):
             found += part
             problems += wrong
-        problems += [*_endpoint_unknown(document), *old_yaml.warnings(document)]
+        problems += [*_endpoint_unknown(document), *_periods_as_text(document), *old_yaml.warnings(document)]
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
     problems += models.doubts(document, now)
@@ -73,7 +73,6 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         rerun, wrong = _period(document, fields.rerun, now)
         problems += wrong
         begins = f"{fields.rerun.start or ''}, {fields.rerun.zone}".removesuffix(", UTC")
-    problems += _periods_as_text(document, fields)
     members: list[ExpandedJob] = []
     if not _wrong(problems):
         members, wrong = families.expand(document, fields, files, limits.jobs_per_spec)
@@ -110,11 +109,13 @@ def _no_folders(document: Document, members: Sequence[ExpandedJob]) -> Iterator[
             yield document.problem(("name",), message, hint)
 
 
-def _periods_as_text(document: Document, fields: JobFields) -> Iterator[Problem]:
+def _periods_as_text(document: Document) -> Iterator[Problem]:
     """Yield a problem for each `rerun` that is a word such as `daily`: as text, it never changes."""
-    given: dict[Path, object] = {("rerun",): fields.rerun}
-    if fields.matrix is not UNSET and fields.matrix.rerun is not UNSET:
-        given |= {("matrix", "rerun", at): text for at, text in enumerate(fields.matrix.rerun)}
+    varied = document.at(("matrix", "rerun"))
+    given: dict[Path, object] = {("rerun",): document.at(("rerun",))}
+    given |= {
+        ("matrix", "rerun", at): text for at, text in enumerate(varied if isinstance(varied, list) else ())
+    }
     for path, text in given.items():
         if isinstance(text, str) and (hint := period.hint_for_text(text)):
             yield document.problem(path, f"{dotted(path)}: this is text, which never changes by itself", hint)

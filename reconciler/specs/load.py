@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.errors import Problem, ReconcilerError, SpecError
+from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
 from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
 from reconciler.specs import defaults, files, selection
 from reconciler.specs.inputs.job_inputs import Inputs
@@ -44,7 +44,17 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """The selected names; None for all."""
     later: Mapping[str, NotYetStarted] = field(default_factory=dict)
     """The jobs whose first period has not begun, by name: they are not in `specs`, but they are declared."""
-    warnings: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """The problems of specs that are usable all the same."""
+        return tuple(problem for problem in self.problems if problem.warning)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The mistakes in specs that are left out, which only `load_valid` does: then the others are selected."""
+        return tuple(problem for problem in self.problems if not problem.warning)
 
 
 def load(
@@ -69,6 +79,27 @@ def load(
         ReconcilerError: there is no spec folder.
         SpecError: there are errors; carries all problems of all files.
     """
+    loaded = load_valid(project, paths, now=now, names=names, progress=progress)
+    if loaded.errors:
+        raise SpecError(loaded.problems)
+    return loaded
+
+
+def load_valid(
+    project: Project,
+    paths: Sequence[Path] = (),
+    *,
+    now: float,
+    names: Names = EVERY_JOB,
+    progress: Progress = UNWATCHED,
+) -> Loaded:
+    """Read every spec of a project and return the valid ones, for commands that only show: see `load`.
+
+    Raises:
+        UsageError: a path does not exist, or selects nothing.
+        ReconcilerError: there is no spec folder.
+        SpecError: the selected specs have errors.
+    """
     narrowed = selection.scope(project, paths)
     if not project.spec_root.is_dir():
         raise ReconcilerError(
@@ -80,13 +111,20 @@ def load(
     loader.inputs.reader.save()
     progress.end()
     problems = _sorted(loader.problems)
-    if any(not problem.warning for problem in problems):
-        raise SpecError(problems)
+    broken = any(not problem.warning for problem in problems)
+    try:
+        chosen = selection.selected(project, specs, narrowed, names, later=loader.later)
+    except UsageError:
+        if broken:
+            raise SpecError(problems) from None
+        raise
+    if broken and chosen is None:  # what a broken spec declared is not known, and it is not undeclared
+        chosen = frozenset((*(spec.name for spec in specs), *loader.later))
     return Loaded(
         specs=tuple(specs),
-        selected=selection.selected(project, specs, narrowed, names, later=loader.later),
+        selected=chosen,
         later=loader.later,
-        warnings=problems,
+        problems=problems,
     )
 
 

@@ -50,7 +50,6 @@ class Git:
     """What git knows about the project root. HEAD is read once; outside of a repository no process starts."""
 
     def __init__(self, root: Path) -> None:
-        """Remember the root; nothing is read yet."""
         self.root: Final = root
 
     @cached_property

@@ -251,6 +251,7 @@ def test_altered_tags_stop_all_creates(stage: Stage) -> None:
     result = stage.run("apply", "--yes")
     assert result.code == 5
     assert "altered its tag" in result.out
+    assert "1 created with altered tags, 2 not done" in result.out
     assert len([sent for sent in result.writes if sent.path == JOBS]) == 1
 
 

@@ -120,6 +120,16 @@ ROWS = {
 }
 
 
+COMMANDS = (
+    ("status", "--fail-on-attention"),
+    ("plan", "--fail-on-attention"),
+    ("apply", "--yes", "--fail-on-attention"),
+    ("apply", "--yes", "--wait"),
+    ("wait",),
+)
+"""Commands that look at the job."""
+
+
 def ended(stage: Stage, *, requests: int = 5) -> None:
     """Submit a job and let it end."""
     stage.spec("a", requests=requests)
@@ -143,15 +153,8 @@ def test_a_success_without_all_answers_needs_attention_everywhere(
         return stage.run(*argv, env=odd)
 
     told = 6 if row.reported else 0
-    shown = [
-        run("plan", "--fail-on-attention"),
-        run("status", "--fail-on-attention"),
-        run("apply", "--yes", "--fail-on-attention"),
-        run("wait"),
-        run("apply", "--yes", "--wait"),
-        run("history", "verify"),
-    ]
-    assert [it.code for it in shown] == [told] * 6
+    shown = [run(*it) for it in (*COMMANDS, ("history", "verify"))]
+    assert [it.code for it in shown] == [told] * len(shown)
     pulls = [run("outputs", "pull"), run("outputs", "pull")]
     assert [it.code for it in pulls] == [6, 6]
     assert not any("Nothing to pull" in it.out for it in pulls)
@@ -163,10 +166,12 @@ def test_a_success_without_all_answers_needs_attention_everywhere(
     requests = summary.requests
     assert (requests.total, (requests.ok, requests.failed, requests.missing)) == (5, row.held)
     assert summary.difference
+    seen = [run(*it) for it in COMMANDS]
+    assert [it.code for it in seen] == [6] * len(COMMANDS)
     known = [run("history"), run("history", "verify")]
     assert [it.code for it in known] == [0, 6]
     assert "SUCCESS!" in known[0].out
-    golden(shown[1], *pulls, *known)
+    golden(shown[0], *pulls, seen[0], *known)
 
 
 def test_answers_that_come_later_are_pulled_with_the_next_pull(stage: Stage) -> None:
@@ -186,6 +191,8 @@ def test_incomplete_results_of_former_work_are_not_asked_for_again(stage: Stage)
     stage.spec("other")
     again = stage.run("outputs", "pull", env=odd)
     assert (again.code, "Nothing to pull" in again.out) == (0, True)
+    named = stage.run("outputs", "pull", "a")
+    assert (named.code, pulled(stage)[0].requests.ok) == (0, 5)
 
 
 def test_incomplete_results_stay_if_their_files_are_gone_later(stage: Stage) -> None:
@@ -264,6 +271,9 @@ def test_an_answer_that_is_not_the_file_is_not_published_and_asked_for_again(
     assert result.code == 6
     assert not pulled(stage)
     assert not list((stage.root / "outputs").rglob("*.jsonl"))
+    whatever = stage.run("outputs", "pull", "--incomplete", env=api(**odd))
+    only_length = list(odd) == ["description"]
+    assert (whatever.code, len(pulled(stage))) == ((0, 1) if only_length else (6, 0))
     again = stage.run("outputs", "pull")
     assert (again.code, pulled(stage)[0].requests.ok) == (0, 5)
 

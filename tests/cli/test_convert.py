@@ -5,10 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterable
+import shlex
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reconciler.specs.conversion.bodies import CHAT_FIELDS
 from tests.cli.stage import Stage
@@ -121,11 +125,49 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "content other than text and images (line 1)",
     ),
     "Gemini without keys": (lines({"request": {"contents": []}}), "`key` is missing, empty or not text (line 1)"),
+    "tools of Gemini": (lines(gemini(1, tools=[])), "`tools` (line 1)"),
+    "a schema for Gemini": (
+        lines(gemini(1, generationConfig={"responseSchema": {}})),
+        "`generationConfig.responseSchema` (line 1)",
+    ),
+    "a file for Gemini": (
+        lines(gemini(1, {"fileData": {"fileUri": "gs://x"}})),
+        "content other than text and images (line 1)",
+    ),
+    "audio for Gemini": (
+        lines(gemini(1, {"inlineData": {"mimeType": "audio/wav", "data": "aa"}})),
+        "content other than text and images (line 1)",
+    ),
+    "a role of Gemini": (
+        lines({"key": "1", "request": {"contents": [{"role": "function", "parts": []}]}}),
+        "a role other than `user` and `model` (line 1)",
+    ),
+    "messages that are no list": (lines(anthropic(1, messages="Hi")), "no list of messages (line 1)"),
+    "a message with more than text": (
+        lines(anthropic(1, messages=[{**USER, "name": "Ada"}])),
+        "`messages.name` (line 1)",
+    ),
+    "two names of one field": (
+        lines(openai(1, messages=[USER], max_tokens=1, max_completion_tokens=2)),
+        "two fields of the body have the same meaning (line 1)",
+    ),
+    "a GET": (lines({**openai(1), "method": "GET"}), "`method` is not POST (line 1)"),
+    "an unknown key": (lines({**openai(1), "priority": 1}), "a key that OpenAI's format does not have (line 1)"),
+    "a body that is text": (lines({**openai(1), "body": "x"}), "`body` is not an object, or repeats a key (line 1)"),
+    "a model that is a number": (lines(openai(1, model=4, messages=[USER])), "`model` is not text (line 1)"),
+    "blocks for Bedrock": (
+        lines(bedrock(1, messages=[{"role": "user", "content": [{"text": "x"}]}])),
+        "a message whose content is not text (line 1)",
+    ),
     "another model of Bedrock": (lines(bedrock(1, inputText="x")), "it has no `messages` (line 1)"),
     "a number as an id": (lines({**openai(1), "custom_id": 7}), "`custom_id` is missing, empty or not text (line 1)"),
     "two equal keys": (
         lines(openai(1)) + b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1},"body":{}}\n',
         "a duplicate key in one object (line 2)",
+    ),
+    "two equal keys in a body": (
+        b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1,"a":2}}\n',
+        "repeats a key (line 1)",
     ),
     "this tool's form": (lines(own(1), own(2)), "is in this tool's form already"),
     "a broken line": (lines(openai(1)) + b'{"custom_id":\n' + lines(openai(3)), "not valid JSON (line 2)"),
@@ -180,6 +222,14 @@ def test_what_cannot_be_converted_is_refused_with_one_message_and_nothing_is_wri
         assert not (stage.root / "out.jsonl").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a permission")
+def test_a_link_is_not_written_through(stage: Stage) -> None:
+    (stage.root / "in.jsonl").write_bytes(FILES["OpenAI"])
+    (stage.root / "out.jsonl").symlink_to("elsewhere.jsonl")
+    assert stage.run("convert", "in.jsonl", "-o", "out.jsonl").code == 1
+    assert not (stage.root / "elsewhere.jsonl").exists()
+
+
 def test_values_are_kept_byte_for_byte(stage: Stage) -> None:
     body = '{"messages":[{"role":"user","content":"a\\/b \\u00e9"}],"temperature":0.10,"max_tokens":1e2}'
     stage.write("in.jsonl", f'{{"custom_id":"1","url":"{CHAT}","body":{body}}}\n')
@@ -213,6 +263,24 @@ def test_the_messages_of_anthropic_and_gemini_become_messages_of_mistral(stage: 
     ]
 
 
+def test_a_message_of_the_developer_is_one_of_the_system(stage: Stage) -> None:
+    rows = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": '"developer"'}]
+    (stage.root / "in.jsonl").write_bytes(lines(openai(1, messages=rows)))
+    (converted,) = stage.run("convert", "in.jsonl").out.splitlines()
+    assert json.loads(converted)["body"]["messages"] == [{**rows[0], "role": "system"}, rows[1]]
+
+
+def test_what_a_file_says_is_quoted_in_commands_to_copy(stage: Stage) -> None:
+    name = "a b'$(x).jsonl"
+    (stage.root / name).write_bytes(
+        lines(openai(1, model="'; touch x; '", messages=[USER]), openai(2, model='"', messages=[USER]))
+    )
+    hint = stage.run("convert", name).err.splitlines()[1]
+    _, jq, flag, select, file = shlex.split(hint.partition("with ")[2])
+    assert (jq, flag, file) == ("jq", "-c", name)
+    assert select == "select(.body.model == \"'; touch x; '\")"
+
+
 def test_a_million_characters_are_split_at_any_boundary(stage: Stage) -> None:
     rows = [openai(at, model="m", messages=[{"role": "user", "content": '}{"\\' * at}]) for at in range(1200)]
     (stage.root / "in.json").write_bytes(pretty(rows))
@@ -224,3 +292,54 @@ def test_the_fields_of_a_chat_are_those_of_the_official_sdk() -> None:
     from mistralai.client.models import ChatCompletionRequest
 
     assert set(ChatCompletionRequest.model_fields) == {*CHAT_FIELDS, "model"}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+LAYOUTS: dict[str, Callable[[list[Any]], str]] = {
+    "lines": lambda rows: "".join(json.dumps(row) + "\n" for row in rows),
+    "lines with CRLF": lambda rows: "".join(json.dumps(row, ensure_ascii=False) + "\r\n" for row in rows),
+    "array": json.dumps,
+    "array over several lines": lambda rows: json.dumps(rows, indent=2),
+    "several lines": lambda rows: "\n".join(json.dumps(row, indent=1, ensure_ascii=False) for row in rows),
+    "one line": lambda rows: " ".join(map(json.dumps, rows)),
+}
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=8), JSON, max_size=3), min_size=1, max_size=4),
+    st.sampled_from(sorted(LAYOUTS)),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_body_is_the_same_in_every_layout(stage: Stage, bodies: list[dict[str, Any]], layout: str) -> None:
+    for body in bodies:
+        body.pop("model", None)
+    rows = [{**openai(at, "/v1/ocr"), "body": body} for at, body in enumerate(bodies)]
+    (stage.root / "in.jsonl").write_bytes(LAYOUTS[layout](rows).encode("utf-8", "surrogatepass"))
+    result = stage.run("convert", "in.jsonl")
+    assert result.code == 0, result.err
+    assert [json.loads(line) for line in result.out.split("\n") if line] == [
+        {"custom_id": f"r-{at}", "body": body} for at, body in enumerate(bodies)
+    ]
+
+
+@given(
+    st.binary(max_size=60)
+    | st.lists(st.sampled_from([*'{}[]":,\\', "\n", "custom_id", "params", "1"])).map(
+        lambda it: "".join(it).encode()
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_converted_or_refused_and_never_a_traceback(stage: Stage, data: bytes) -> None:
+    (stage.root / "in.jsonl").write_bytes(data)
+    result = stage.run("convert", "in.jsonl")
+    assert result.code in (0, 1)
+    assert (result.out == "") == (result.code == 1)
+    assert result.err.startswith("error: ") == (result.code == 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -53,6 +54,33 @@ WRONG: dict[str, tuple[bytes, str]] = {
     "NUL": (GOOD + b"\x00\n", "one.jsonl:2:1: a NUL character"),
     "a byte order mark": (b"\xef\xbb\xbf" + GOOD, "one.jsonl: the file begins with a byte order mark"),
     "UTF-16": (GOOD.decode().encode("utf-16"), "one.jsonl: the file is UTF-16"),
+    "UTF-16 without a byte order mark": (GOOD.decode().encode("utf-16-be"), "one.jsonl: the file is UTF-16"),
+    "gzip": (gzip.compress(GOOD, mtime=0), "one.jsonl: the file is not text (gzip)"),
+    "Parquet": (b"PAR1" + bytes(100), "one.jsonl: the file is not text (Parquet)"),
+    "a workbook": (b"PK\x03\x04" + bytes(100), "one.jsonl: the file is not text (a ZIP archive"),
+    "CSV": (b"id,text\n1,hello\n2,world\n" * 50, "one.jsonl: the file is CSV, not JSONL"),
+    "CSV with semicolons": (b'"id";"text"\r\n"1";"hello"\r\n' * 50, "one.jsonl: the file is CSV, not JSONL"),
+    "an array": (b"[" + GOOD.strip() + b"," + GOOD.strip() + b"]", "one.jsonl: the file is one JSON array"),
+    "an array over lines": (b"[\n  {\n  }\n]\n" * 50, "one.jsonl: the file is one JSON array"),
+    "requests over several lines": (
+        json.dumps(json.loads(GOOD), indent=1).encode() * 50,
+        "one.jsonl: the file has requests that go over several lines",
+    ),
+    "CR": (GOOD.replace(b"\n", b"\r") * 50, "one.jsonl: the lines end in CR alone"),
+    "the form of OpenAI": (
+        b'{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"messages":[]}}\n' * 50,
+        "one.jsonl:1: the file is in the batch format of OpenAI (`method` and `url` on the line)",
+    ),
+    "the form of Anthropic": (
+        b'{"custom_id":"1","params":{}}\n' * 50,
+        "the batch format of Anthropic (`params`",
+    ),
+    "the form of Gemini": (b'{"key":"1","request":{}}\n' * 50, "the batch format of Gemini (`request`"),
+    "the form of Bedrock": (
+        b'{"recordId":"1","modelInput":{}}\n' * 50,
+        "the batch format of Bedrock (`modelInput`",
+    ),
+    "results": (b'{"id":"b","custom_id":"1","response":{},"error":null}\n' * 50, "the file holds results"),
     "CRLF": (GOOD.replace(b"\n", b"\r\n"), "one.jsonl:1: the lines end in CRLF"),
 }
 
@@ -68,6 +96,8 @@ def test_what_is_wrong_is_reported_in_its_own_words(stage: Stage, case: str) -> 
     assert (result.code, result.sent) == (1, [])
     assert words in result.err
     assert len(result.err) < 2000
+    if ": the file " in words or ": the lines " in words:
+        assert result.err.endswith("1 problem in 1 file\n"), "named once"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cli.schemas import conforming
 from tests.cli.stage import Stage
 
 DAY = 86_400
@@ -56,6 +57,8 @@ def test_a_plain_rerun_is_not_noted(stage: Stage) -> None:
 def test_requests_that_are_not_known_here_are_not_counted_as_none(stage: Stage) -> None:
     stage.spec("one", input_files=["00000000-0000-4000-8000-000000000000"])
     (stage.root / "specs/data/one.jsonl").unlink()
+    found = conforming("validate", stage.run("validate", "--format", "json").out)
+    assert (found["specs"], found["requests"], found["uncounted"]) == (1, 0, 1)
     assert (
         stage.run("validate").out
         == "1 spec valid, requests not counted: uploaded files or Git LFS pointers\n"

@@ -465,6 +465,18 @@ def test_no_change_is_one_line_on_a_terminal(shop: Shop) -> None:
     assert (ended, said.count("\n"), said[:11]) == (0, 1, "No changes.")
 
 
+@POSIX
+@pytest.mark.thorough
+@pytest.mark.parametrize("command", [("status", "--watch"), ("wait",)])
+def test_ctrl_c_while_watching_says_that_jobs_keep_running(shop: Shop, command: tuple[str, ...]) -> None:
+    shop.specs(1, requests=3000)
+    shop.run("apply", "--yes")
+    ended, said = converse(shop, *command, answers=[("job-0", "\x03")])
+    assert ended == 130
+    assert said.endswith("Stopped watching. Jobs keep running.\n")
+    assert shop.live() == ["job-0"]
+
+
 # the official SDK
 
 

@@ -269,7 +269,7 @@ def test_a_summary_counts_a_replacement_once() -> None:
         "replace": 1,  # a
         "cancel": 1,  # gone
         "hold": 2,  # d and g
-        "unchanged": 3,  # b, f, and the name that f had
+        "unchanged": 2,  # b and f; not the name that f had
         "attention": 1,  # b
         "requests": 20,
         "requests_unknown": 1,

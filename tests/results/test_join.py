@@ -13,6 +13,7 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -178,6 +179,50 @@ def test_an_answer_that_is_not_strict_json_is_kept_as_text_under_its_custom_id(
     assert rows[0]["error"]["kind"] == "unreadable"
     assert rows[0]["error"]["detail"] == line.decode(errors="backslashreplace")
     assert list(counts.reasons) == ["unreadable: the line is not strict JSON"]
+
+
+bodies = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["body", "usage", "x"]), inner)
+    ),
+)
+loose_lines = st.fixed_dictionaries(
+    {},
+    optional={
+        "custom_id": st.sampled_from(["a", "é", '"', "\ud83d"]) | bodies,
+        "response": st.fixed_dictionaries(
+            {}, optional={"status_code": bodies, "body": bodies, "message": bodies}
+        )
+        | bodies,
+        "error": bodies,
+    },
+).map(lambda row: json.dumps(row).encode())
+
+
+@given(
+    line=loose_lines,
+    changes=st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=2)), max_size=2),
+    failed=st.booleans(),
+)
+def test_whatever_a_line_holds_its_joined_line_is_strict_json_of_its_request(
+    line: bytes, changes: list[tuple[int, bytes]], *, failed: bool
+) -> None:
+    for at, data in changes:
+        line = line[:at] + data + line[at + 1 :]
+    line = line.replace(b"\n", b" ")
+    try:
+        name, kind, row, _ = answers.understood(line, failed=failed)
+    except (answers.UnnamedError, *answers.DECODE_ERRORS):
+        return
+    (joined_line, nothing) = row.split(b"\n")
+    said = msgspec.json.decode(joined_line)
+    assert nothing == b""
+    assert json.loads(joined_line.decode())["custom_id"] == name
+    assert said["ok"] == (kind == answers.OK) == (said["error"] is None)
+    if kind != answers.OK:
+        assert said["error"]["kind"] == kind
+        assert "\n" not in answers.reason(kind, row)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_answer(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reconciler.catalogue.bodies import BODIES
 from reconciler.sandbox import answers
 from reconciler.sandbox.inputs import Request
 
@@ -93,3 +96,27 @@ def test_the_model_is_the_jobs_or_the_requests(
     model: str | None, body: dict[str, Any], reported: str
 ) -> None:
     assert line("/v1/embeddings", body, model=model)["response"]["body"]["model"] == reported
+
+
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 9)
+    | st.sampled_from(["", "json_schema", "json_object", "user"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["type", "json_schema", "schema", "response_format"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+fields = st.sampled_from(sorted({name for fields in BODIES.values() for name in fields}))
+
+
+@given(st.sampled_from(list(answers.ENDPOINTS)), st.dictionaries(fields, values, max_size=4), st.booleans())
+def test_any_body_has_a_line(endpoint: str, body: dict[str, Any], fails: bool) -> None:
+    request = Request(body=body, custom_id="a")
+    made = answers.line(JOB, 0, request, endpoint=endpoint, model=None, created=1, fails=fails)
+    assert (made["response"]["status_code"] == 200) != fails
+    assert made == answers.line(JOB, 0, request, endpoint=endpoint, model=None, created=1, fails=fails)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +38,22 @@ def by_id(api: Api, file: str | None) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("fields", "place", "message"),
     [
-        ({"messages": "hi"}, ["messages"], "messages is text, not a list"),
-        ({"messages": []}, ["messages"], "messages is empty"),
+        ({"messages": "hi"}, ["messages"], "body.messages is text, not a list"),
+        ({"messages": []}, ["messages"], "body.messages is empty"),
         (
             {"messages": [{"role": "usr", "content": "hi"}]},
             ["messages", 0, "role"],
-            "role must be assistant, system, tool or user",
+            "body.messages[].role must be assistant, system, tool or user",
         ),
-        ({"max_tokens": "many"}, ["max_tokens"], "max_tokens is text, not a whole number"),
-        ({"temperature": 300}, ["temperature"], "temperature must be at most 1.5"),
-        ({"stream": True}, ["stream"], "stream must be false in a batch"),
+        ({"max_tokens": "many"}, ["max_tokens"], "body.max_tokens is text, not a whole number"),
+        ({"temperature": 300}, ["temperature"], "body.temperature must be at most 1.5"),
+        ({"stream": True}, ["stream"], "body.stream must be false in a batch"),
     ],
 )
 def test_a_body_with_a_mistake_fails_alone(
     api: Api, clock: Clock, fields: dict[str, Any], place: list[str | int], message: str
 ) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"custom_id": "good", "body": CHAT},
         {"custom_id": "bad", "body": {**CHAT, **fields}},
         {"custom_id": "good too", "body": CHAT},
@@ -131,6 +132,40 @@ def test_only_a_request_that_asks_for_it_loses_its_id(api: Api, clock: Clock) ->
     assert set(by_id(api, job["error_file"])) == {"a!fail-other"}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_counts_and_files_agree_on_every_request(api: Api, clock: Clock, seed: int) -> None:
+    dice = random.Random(seed)
+    pool: list[dict[str, Any]] = [
+        CHAT,
+        {**CHAT, "n": 0},
+        {"messages": []},
+        {**CHAT, "input": "a"},
+        {"input": [1]},
+    ]
+    endpoint, model = dice.choice(
+        [("/v1/chat/completions", "mistral-small-2603"), ("/v1/embeddings", "mistral-embed")]
+    )
+    lines: list[dict[str, Any]] = [
+        {"custom_id": f"{at}{dice.choice(['', '', '!fail', '!fail-text'])}", "body": dice.choice(pool)}
+        for at in range(dice.randrange(1, 60))
+    ]
+    cut = dice.randrange(len(lines) + 1)
+    files = [api.uploaded(jsonl(*part)) for part in (lines[:cut], lines[cut:]) if part]
+    job = api.created(input_files=files, endpoint=endpoint, model=model)
+    clock.advance(600)
+    ended = api.job(job, inline="true")
+    answered, failed = by_id(api, ended["output_file"]), by_id(api, ended["error_file"])
+    assert (len(answered), len(failed)) == (ended["succeeded_requests"], ended["failed_requests"])
+    assert answered.keys() | failed.keys() == {line["custom_id"] for line in lines}
+    assert len(ended["outputs"]) == len(lines)
+    for line in lines:
+        asks = "!fail" in line["custom_id"]
+        mistaken = any(mistakes(endpoint, line["body"]))
+        assert (line["custom_id"] in failed) == (asks or mistaken)
+        if mistaken and not asks:
+            assert failed[line["custom_id"]]["response"]["status_code"] == 422
+
+
 def asked(schema: object) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
 
@@ -147,7 +182,11 @@ SCHEMA = {"type": "object", "properties": {"a": {"enum": ["x", "y"]}}, "required
             {"inputs": "a", "completion_args": {"response_format": asked(SCHEMA)}},
             "mistral-small-2603",
         ),
-        ("/v1/ocr", {"document": {}, "document_annotation_format": asked(SCHEMA)}, "mistral-ocr-4-1"),
+        (
+            "/v1/ocr",
+            {"document": {"file_id": "a"}, "document_annotation_format": asked(SCHEMA)},
+            "mistral-ocr-4-1",
+        ),
     ],
 )
 def test_an_answer_is_an_instance_of_the_schema_that_is_asked_for(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import answers, inputs, lifecycle, queries, triggers
+from reconciler.sandbox import answers, drafts, failures, inputs, lifecycle, queries, triggers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 
@@ -26,10 +26,18 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
         f"| {lifecycle.STARTED_AFTER:g} s + {lifecycle.SECONDS_A_REQUEST * 1000:g} ms a request |",
         f"| {lifecycle.CANCELLED_AFTER:g} s after a cancel |",
         f"{queries.MAX_PAGE_SIZE:,}",
+        f"`{answers.JSON_TEXT}`",
+        f"above {drafts.MAX_INLINE_BYTES / 1e6:g} MB",
+        *(f"| `{form}` | " for form in failures.FORMS),
     ],
 )
 def test_the_page_reports_what_the_code_does(fact: str) -> None:
     assert fact in PAGE
+
+
+def test_the_page_lists_the_forms_in_their_turn() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| (?:status|null)", PAGE, re.MULTILINE)
+    assert listed == [*failures.IN_TURN, "noid"]
 
 
 def test_the_page_reports_how_many_lines_are_named() -> None:

@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from reconciler.sandbox import failures
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
 
 if TYPE_CHECKING:  # the SDK takes half a second: tests that use it import it
     from mistralai.client import Mistral
-    from mistralai.client.models import EmbeddingRequest, EmbeddingResponse
+    from mistralai.client.models import (
+        ChatCompletionRequest,
+        ChatCompletionResponse,
+        EmbeddingRequest,
+        EmbeddingResponse,
+    )
     from mistralai.extra.batch import BatchClient, BatchResult
 
-from .support import START, Clock, jsonl, requests, running
+from .support import CHAT, START, Clock, jsonl, requests, running
 
 
 @pytest.fixture
@@ -128,7 +134,9 @@ def test_it_cancels_and_deletes_jobs(sdk: Mistral, clock: Clock) -> None:
     from mistralai.client.models import BatchRequest
 
     job = sdk.batch.jobs.create(
-        endpoint="/v1/ocr", model="mistral-ocr-latest", requests=[BatchRequest(body={"document": {}})] * 100
+        endpoint="/v1/ocr",
+        model="mistral-ocr-latest",
+        requests=[BatchRequest(body={"document": {"file_id": "a"}})] * 100,
     )
     clock.advance(2)
 
@@ -175,4 +183,43 @@ def test_its_batch_helper_runs_a_job_from_upload_to_typed_answers(store: Store) 
 
     assert set(result.by_id()) == {"a", "c"}
     assert {error.custom_id for error in result.errors()} == {"b!fail", "d!fail"}
+    assert result.response_errors() == []
+
+
+def test_its_batch_helper_reads_every_form_of_a_failure_and_answers_in_json(store: Store) -> None:
+    from mistralai.client import Mistral
+    from mistralai.client.models import ChatCompletionResponse
+    from mistralai.extra.batch import BatchClient
+
+    schema = {"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
+    bodies = {f"{form}!fail-{form}": CHAT for form in failures.FORMS}
+    bodies |= {"mistaken": {**CHAT, "max_tokens": "many"}, "good": {**CHAT, "response_format": wanted}}
+    lines = jsonl(*({"custom_id": custom_id, "body": body} for custom_id, body in bodies.items()))
+
+    async def run(url: str) -> BatchResult[ChatCompletionResponse]:
+        async with Mistral(api_key="a-key", server_url=url) as sdk:
+            batches: BatchClient[ChatCompletionRequest, ChatCompletionResponse] = BatchClient(
+                sdk, endpoint="/v1/chat/completions", response_body_type=ChatCompletionResponse
+            )
+            return await batches.run(
+                lines, model="mistral-small-2603", poll_interval_seconds=0.01, inline_threshold=1
+            )
+
+    with running(serve(make_app(store, now=time.time, speed=20), "127.0.0.1", 0)) as url:
+        result = asyncio.run(run(url))
+
+    (message,) = [choice.message for choice in result.by_id()["good"].choices]
+    assert message is not None
+    assert message.content == '{"a":1}'
+    found = {error.custom_id: error.status_code for error in result.errors()}
+    assert found == {
+        "400!fail-400": 400,
+        "error!fail-error": None,
+        "429!fail-429": 429,
+        "text!fail-text": None,
+        "500!fail-500": 500,
+        None: None,
+        "mistaken": 422,
+    }
     assert result.response_errors() == []

@@ -100,6 +100,11 @@ def test_a_period_as_text_is_refused(tmp_path: Path, text: str, hint: str) -> No
         (tmp_path / "specs/_defaults.yaml").unlink(missing_ok=True)
 
 
+def test_a_period_as_text_is_reported_with_the_other_problems(tmp_path: Path) -> None:
+    found = problems(tmp_path, {"a.yaml": spec(rerun="daily", timeout_hours="24h")})
+    assert [it.message.split(":")[0] for it in found] == ["rerun", "timeout_hours"]
+
+
 @pytest.mark.parametrize("text", ["2", "2026-11", "night-2", "dayz", "week 48", "v1", "1 2 3"])
 def test_other_text_is_a_rerun(tmp_path: Path, text: str) -> None:
     (one,) = loaded(tmp_path, {"a.yaml": spec(rerun=f'"{text}"')}).specs
@@ -114,6 +119,7 @@ def test_other_text_is_a_rerun(tmp_path: Path, text: str) -> None:
         ("safe_prompt: Off", "safe_prompt", "`false`"),
         ("max_tokens: 1_000", "max_tokens", "`1000`"),
         ("a: {b: [1, no]}", "a.b[1]", "`false`"),
+        ("a: 'yes', b: \"no\", c: on", "c", "`true`"),
     ],
 )
 def test_a_word_that_yaml_1_1_reads_otherwise_is_a_warning_in_a_body(

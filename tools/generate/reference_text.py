@@ -10,7 +10,8 @@ HEAD: Final = """\
 
 A spec is a YAML document that declares one batch job, or a [family](#families) of jobs. Specs are in the project's
 spec folder (`specs/` unless `reconciler.yaml` sets another) and its subfolders, in files that end in `.yaml` or
-`.yml`. One file can hold several specs, separated by `---`. A spec's location and file name do not matter, except for
+`.yml`. A spec in a file with another suffix (`a.YAML`, `a.yml.bak`) is an error, since its job would otherwise count as
+removed. One file can hold several specs, separated by `---`. A spec's location and file name do not matter, except for
 [`_defaults.yaml`](#_defaultsyaml).
 
 The first line of the example enables completion and checks in editors. The schema is in `schemas/job.schema.json`;
@@ -156,7 +157,8 @@ TOGETHER: Final = """\
 
 These rules are checked in addition to the schema:
 
-- every `name`, including those of a family, is unique in the project, ignoring case;
+- every `name`, including those of a family, is unique in the project, ignoring case, and can be a folder on Windows:
+  not `nul` or `con.x`, and no `.` at the end;
 - two specs cannot declare the same work with the same `rerun`: both would submit it. The error names both; change
   `rerun` in one, or remove one;
 - `metadata` and `rerun` are stored as the text in the file, so `1.10` and `1.1` differ; an unquoted number has at most
@@ -175,7 +177,8 @@ YAML: Final = """\
 
 Specs are YAML 1.2 with the core schema, in UTF-8:
 
-- only `true` and `false` (also `True`, `TRUE`, …) are booleans; `yes`, `no`, `on` and `off` are text;
+- only `true` and `false` (also `True`, `TRUE`, …) are booleans; `yes`, `no`, `on` and `off` are text, and so
+  is `1_000`. In an inline body, such a word is a warning unless its field holds text;
 - `012` is twelve, `0o14` and `0xC` are twelve as well, `1e3` is a number;
 - dates, times such as `12:30:45`, and versions such as `1.2.3` are text;
 - empty, `~` and `null` are null.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Create a job of one request, cancel it, and report API behaviour.")
-@click.option("--model", default="mistral-small-latest", show_default=True, help="The model of that job.")
+@click.option("--model", default="mistral-small-2603", show_default=True, help="The model of that job.")
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj

@@ -95,12 +95,12 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
 
 
 def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
-    """Return the ids of the jobs that specs adopt; none if the specs are invalid, which must not stop a snapshot."""
+    """Return the ids of the jobs that valid specs adopt: an invalid one must not stop a snapshot."""
     from reconciler.planning import adoption
-    from reconciler.specs.load import load
+    from reconciler.specs.load import load_valid
 
     try:
-        specs = load(run.project, now=run.env.now()).specs
+        specs = load_valid(run.project, now=run.env.now()).specs
     except ReconcilerError:
         return frozenset()
     return adoption.adopted_ids(specs)

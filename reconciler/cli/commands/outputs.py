@@ -13,7 +13,7 @@ import click
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import moment, unix
-from reconciler.errors import SpecError, UsageError, first_that_holds
+from reconciler.errors import UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader
@@ -47,8 +47,8 @@ def outputs() -> None:
 @click.option(
     "--incomplete",
     is_flag=True,
-    help="Publish files that have fewer lines than the API counts. Without it they are refused with exit code 6, and "
-    "the next pull asks again.",
+    help="Publish files that have fewer lines than the API counts, or another length than it says. Without it they "
+    "are refused with exit code 6, and the next pull asks again.",
 )
 @options.output_format("text", "json")
 @options.common
@@ -70,7 +70,7 @@ def pull(
     downloads continue. Several runners with the same destination share the work.
 
     Exit with 6 if a succeeded job has fewer answers than requests, or if what the API sends is not the file that it
-    describes. The next pull asks again for such results of current work.
+    describes. The next pull asks again for such results of NAMES, or of current work.
     """
     from msgspec import structs
 
@@ -92,7 +92,8 @@ def pull(
         over = [owned for owned in jobs if owned.phase.ended]
         store = destination(run, to)
         interrupted.enter_graceful_shutdown()
-        pulled = puller(run, store, specs, work, incomplete=incomplete).pull(over)
+        asked = frozenset(owned.tags.run_key for owned in over) if names else work
+        pulled = puller(run, store, specs, asked, incomplete=incomplete).pull(over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
         code = first_that_holds(exit_codes(pulled) | interrupted.codes)
@@ -109,16 +110,14 @@ def pull(
 
 
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
-    """Return the specs, for their input files and names; none, with a note, if they are invalid."""
-    from reconciler.specs.load import load
+    """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
+    from reconciler.cli.session.load_declared import left_out
+    from reconciler.specs.load import load_valid
 
-    try:
-        return load(run.project, now=run.env.now()).specs
-    except SpecError as error:
-        write_stderr(
-            f"note: {error}: inputs are read from the workspace instead (reconciler validate shows the problems)"
-        )
-        return ()
+    loaded = load_valid(run.project, now=run.env.now())
+    if note := left_out(loaded):
+        write_stderr(note)
+    return loaded.specs
 
 
 def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
@@ -196,4 +195,4 @@ def puller(
     declared = by_inputs(specs)
     downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
     leases = LeaseManager(store=store, env=run.env)
-    return Puller(run=run, leases=leases, downloader=downloader, current=work)
+    return Puller(run=run, leases=leases, downloader=downloader, asked=work)

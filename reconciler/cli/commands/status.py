@@ -73,7 +73,7 @@ def reports(
 
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=seconds is not None) as run:
         while True:
-            found = gather(run, selection)
+            found = gather(run, selection, only_shown=True)
             yield status_doc(found.document, found.declared.later, found.declared.selected)
             if seconds is None:
                 return

@@ -50,7 +50,7 @@ def validate(
             progress=on_terminal(env),
         )
         if not paths:
-            loaded = structs.replace(loaded, warnings=(*loaded.warnings, *specs_outside(project)))
+            loaded = structs.replace(loaded, problems=(*loaded.problems, *specs_outside(project)))
     except SpecError as error:
         if form == "text":
             raise

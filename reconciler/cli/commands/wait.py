@@ -52,7 +52,7 @@ def wait(
     from reconciler.runs.wait import PollPolicy, wait_until_ended
 
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=True) as run:
-        declaration = load_declared(run, options.Selection(only=names))
+        declaration = load_declared(run, options.Selection(only=names), only_shown=True)
         with job_bars(env) as show:
             state = wait_until_ended(
                 run,

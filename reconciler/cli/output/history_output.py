@@ -110,7 +110,7 @@ def _written(
         case "wide":
             return before + table_text(head, rows()) + after
         case _:
-            shown, more = fitting(head, rows(), least=least, empty=(history_view.UNKNOWN, "-", ""))
+            shown, more = fitting(head, rows(), least=least, empty=frozenset({history_view.UNKNOWN, "-", ""}))
             rest = f"{pluralize(more, 'more column')}: --format wide\n" if more else ""
             return before + shown + after + rest
 

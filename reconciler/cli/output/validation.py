@@ -19,6 +19,7 @@ def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> Val
     return ValidateDoc(
         specs=len(specs),
         requests=sum(spec.requests or 0 for spec in specs),
+        uncounted=sum(spec.requests is None for spec in specs),
         problems=tuple(ProblemDoc(**_encodable(asdict(it))) for it in problems),
     )
 

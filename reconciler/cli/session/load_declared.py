@@ -17,15 +17,23 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.problems import problems_text
 from reconciler.runs import gather as gathering
-from reconciler.specs.load import load
+from reconciler.specs.load import Loaded, load, load_valid
+from reconciler.text.suggest import some
 from reconciler.workspace import snapshot
 from reconciler.workspace.listing import whole
 
 EVERYTHING: Final = Selection()
 
 
-def load_declared(run: RunContext[ApiT], selection: Selection = EVERYTHING) -> Declared:
+def load_declared(
+    run: RunContext[ApiT], selection: Selection = EVERYTHING, *, only_shown: bool = False
+) -> Declared:
     """Read the specs; warnings go to stderr.
+
+    Args:
+        run: what to work with.
+        selection: of specs.
+        only_shown: whether the command only shows what it reads: then invalid specs are left out, with a note.
 
     Raises:
         SpecError: the specs are invalid.
@@ -33,10 +41,14 @@ def load_declared(run: RunContext[ApiT], selection: Selection = EVERYTHING) -> D
     env = run.env
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
-    loaded = load(run.project, places, now=env.now(), names=selection.names, progress=env.progress)
+    read = load_valid if only_shown else load
+    loaded = read(run.project, places, now=env.now(), names=selection.names, progress=env.progress)
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
-    if loaded.warnings:
-        write_stderr(problems_text(loaded.warnings, colour=run.env.colour("stderr")))
+    texts = [problems_text(loaded.warnings, colour=run.env.colour("stderr")) if loaded.warnings else ""]
+    for text in filter(None, [*texts, left_out(loaded)]):
+        if text not in run.reported:
+            run.reported.add(text)
+            write_stderr(text)
     uncommitted = run.checkout.uncommitted
     return Declared(specs=loaded.specs, selected=loaded.selected, later=loaded.later, uncommitted=uncommitted)
 
@@ -48,10 +60,18 @@ def select_saved(saved: PlanDoc, declaration: Declared) -> Declared:
     return replace(declaration, selected=frozenset(decision.name for decision in saved.decisions))
 
 
-def gather(run: RunContext[ApiT], selection: Selection) -> PlannedRun:
+def left_out(loaded: Loaded) -> str:
+    """Return a note about invalid specs that were left out, "" if there are none."""
+    if not loaded.errors:
+        return ""
+    files = some(sorted({problem.path for problem in loaded.errors}))
+    return f"note: {files}: invalid, so left out here (reconciler validate shows the problems)"
+
+
+def gather(run: RunContext[ApiT], selection: Selection, *, only_shown: bool = False) -> PlannedRun:
     """Read the specs and, at the same time, the workspace; then the ledger; return the plan."""
     listed = run.env.run_in_background(lambda: whole(run))
-    declaration = load_declared(run, selection)
+    declaration = load_declared(run, selection, only_shown=only_shown)
     return gathering.gather(run, declaration, listed=listed)
 
 

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
+from reconciler.cli.session.load_declared import left_out
 from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
@@ -18,7 +20,7 @@ from reconciler.model.commit import Commit
 from reconciler.results import local_summaries
 from reconciler.runs.history_sources import HistorySources
 from reconciler.settings import NAME_PATTERN
-from reconciler.specs.load import load
+from reconciler.specs.load import load_valid
 from reconciler.specs.project import Project
 
 
@@ -82,8 +84,11 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
     """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
     git = env.git(project.root)
     try:
-        specs = load(project, now=env.now()).specs
-    except ReconcilerError:  # the timeline is shown even if specs are invalid
+        loaded = load_valid(project, now=env.now())
+        specs = loaded.specs
+        if note := left_out(loaded):
+            write_stderr(note)
+    except ReconcilerError:  # the timeline is shown even if no spec can be read
         specs = ()
     for spec in specs:
         if spec.name == name:

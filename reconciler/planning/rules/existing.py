@@ -88,8 +88,8 @@ def not_adopted(case: Case) -> Actions:
 
 @rule(
     Standing.SUCCESS_GONE,
-    "the work is at rest, and the ledger has a job of it that SUCCEEDED and no longer exists (not listed, GET returns "
-    "404)",
+    "the work is at rest, and the ledger has a job of it that SUCCEEDED and that this workspace does not have (not "
+    "listed, GET returns 404)",
     "Keep `record_gone`",
     applies=lambda case: case.at_rest and not case.not_adopted and case.success_gone is not None,
 )
@@ -102,8 +102,8 @@ def success_gone(case: Case) -> Actions:
 
 @rule(
     Standing.RECORD_GONE,
-    "the work is at rest, and the ledger has a later job of it that no longer exists (not listed, GET returns 404) and "
-    "whose end is unexplained",
+    "the work is at rest, and the ledger has a later job of it that this workspace does not have (not listed, GET "
+    "returns 404) and whose end is unexplained",
     "Hold `record_gone` (attention)",
     applies=lambda case: (
         case.at_rest and not case.not_adopted and case.success_gone is None and case.lost is not None

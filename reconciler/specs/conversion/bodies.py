@@ -79,7 +79,15 @@ def openai(body: Body, endpoint: str) -> Body:
     allowed = _OF_ENDPOINT.get(endpoint)
     if allowed is None:
         return body
+    if "messages" in body and b'"developer"' in bytes(memoryview(body["messages"])):
+        body["messages"] = [_of_system(it) for it in _list(_decoded(body["messages"]))]
     return _renamed(body, {name: _OPENAI.get(name, name) for name in body}, allowed)
+
+
+def _of_system(message: object) -> dict[str, Any]:
+    """Return a message of OpenAI; `developer` is its newer word for `system`."""
+    given = _dict(message)
+    return {**given, "role": "system"} if given.get("role") == "developer" else given
 
 
 def anthropic(body: Body, _: str = CHAT) -> Body:

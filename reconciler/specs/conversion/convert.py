@@ -5,7 +5,9 @@ Both stream the file, so nothing is written from a file that cannot be converted
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,6 +26,7 @@ from reconciler.specs.inputs.diagnose import repeats_a_key
 from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.formats import WRAPPERS, Wrapper, holds_result, of_file, wrapper_of
 from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
+from reconciler.specs.to_yaml import scalar
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import some
@@ -130,18 +133,18 @@ def suggested_spec(path: str, found: Survey) -> str:
     name = re.sub(r"[^a-z0-9._]+", "-", Path(path).stem.lower()).strip("-._")[:80] or "converted"
     endpoint = next(iter(found.endpoints)) or CHAT
     model = next(iter(found.models))
-    chosen = f"model: {model}" if re.fullmatch(r"[A-Za-z][\w.:/-]*", model) else "model: mistral-small-latest"
+    chosen = f"model: {model}" if re.fullmatch(r"[A-Za-z][\w.:/-]*", model) else "model: mistral-small-2603"
     note = "  # as in the file; a job needs a model of Mistral" if model else "  # the file names none"
-    return f"name: {name}\nendpoint: {endpoint}\n{chosen}{note}\ninput_files: [{path}]\n"
+    return f"name: {name}\nendpoint: {endpoint}\n{chosen}{note}\ninput_files: [{scalar(path)}]\n"
 
 
 def _check_one(path: Path, found: Mapping[str, int], what: str, jq: str) -> None:
     if len(found) > 1:
         named = ", ".join(f"{clean(name) or 'none'} ({number:,})" for name, number in sorted(found.items()))
-        one = clean(next(iter(found)))
+        one = shlex.quote(clean(f"select({jq} == {json.dumps(next(iter(found)))})"))
         raise ReconcilerError(
             f"{path.name} names {len(found)} {what}s, and a job has one: {named}",
-            hint=f"write a file for each, for example with jq: jq -c 'select({jq} == \"{one}\")' {path.name}",
+            hint=f"write a file for each, for example with jq: jq -c {one} {shlex.quote(path.name)}",
         )
 
 
@@ -204,7 +207,7 @@ def _request(raw: bytes) -> Request | str:
 
 
 def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
-    if repeats_a_key(raw):
+    if _lost(raw, given):
         raise NotConvertibleError("a duplicate key in one object")
     if holds_result(given.keys()):
         raise NotConvertibleError("this is a result, not a request")
@@ -215,9 +218,9 @@ def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
     if not isinstance(custom_id, str) or not custom_id:
         raise NotConvertibleError(f"`{wrapper.id}` is missing, empty or not text")
     text = bytes(memoryview(given.get(wrapper.body, b"null")))
-    if not text.startswith(b"{") or repeats_a_key(text):
+    body: Body = msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text.startswith(b"{") else {}
+    if not text.startswith(b"{") or _lost(text, body):
         raise NotConvertibleError(f"`{wrapper.body}` is not an object, or repeats a key")
-    body: Body = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     model = msgspec.json.decode(body.pop("model")) if "model" in body else ""
     if not isinstance(model, str):
         raise NotConvertibleError("`model` is not text")
@@ -225,6 +228,12 @@ def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
     convert = BODIES.get(wrapper.provider)
     body = convert(body, endpoint) if convert else body
     return Request(custom_id, body, model, endpoint, wrapper.provider)
+
+
+def _lost(raw: bytes, given: dict[str, Any]) -> bool:
+    """Whether decoding an object dropped one of two equal keys. A difference in length may also be an escaped key."""
+    whole = msgspec.json.format(msgspec.json.encode(given), indent=-1)
+    return len(whole) != len(msgspec.json.format(raw, indent=-1)) and repeats_a_key(raw)
 
 
 def _endpoint(given: Mapping[str, msgspec.Raw]) -> str:

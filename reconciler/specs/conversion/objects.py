@@ -43,7 +43,7 @@ def objects(stream: BinaryIO, longest: int) -> Iterator[tuple[int, bytes]]:
         ObjectError: there is something else between objects, or an object is too long or does not end.
     """
     begin = stream.tell()
-    first = stream.readline(longest).strip()
+    first = split(next(iter(Blocks(stream, longest)), b""))[0]
     stream.seek(begin)
     try:
         msgspec.json.decode(first, type=dict[str, msgspec.Raw])

@@ -5,6 +5,7 @@ A file of a million lines can have a million mistakes, mostly the same one. No f
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
@@ -38,7 +39,10 @@ class FindingKind(Enum):
     CR = "the lines end in CR alone", "save the file with LF"
     ARRAY = "the file is one JSON array", _CONVERT
     PRETTY = "the file has requests that go over several lines", _CONVERT
-    CSV = "the file is CSV, not JSONL", f"a script can write its rows as requests: {_ONE_LINE}"
+    CSV = (
+        "the file is CSV, not JSONL",
+        'a script can write each row as a request: `{"custom_id": "1", "body": {…}}`',
+    )
     PROVIDER = "the file is in the batch format", _CONVERT
     RESULTS = (
         "the file holds results, not requests",
@@ -155,5 +159,5 @@ class Findings:
             line=finding.line,
             column=finding.column,
             message=finding.kind.message + (f", in {first}" if first else finding.more),
-            hint=finding.kind.hint.replace("FILE", self._path),
+            hint=finding.kind.hint.replace("FILE", shlex.quote(self._path)),
         )

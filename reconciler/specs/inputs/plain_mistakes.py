@@ -41,7 +41,7 @@ def kinds(endpoint: str, bodies: Iterable[tuple[int, Mapping[str, Any]]]) -> dic
     """
     found: dict[str, MistakeKind] = {}
     for at, body in bodies:
-        named = (f"`body.{it.where}` {it.what}" for it in mistakes.mistakes(endpoint, body) if not it.lacks)
+        named = (f"`{it.where}` {it.what}" for it in mistakes.mistakes(endpoint, body) if not it.lacks)
         for words in dict.fromkeys(named):
             if words in found or len(found) < MAX_KINDS:
                 found.setdefault(words, MistakeKind(at)).number += 1
