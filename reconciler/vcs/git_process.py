@@ -12,7 +12,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -94,13 +94,23 @@ class Repository:
     top: Path
     """The folder with `.git`."""
     folder: Path
+    chosen: Mapping[str, str]
+    """The variables that choose the repository."""
 
     @classmethod
     def find(cls, folder: Path) -> Repository | None:
         """Return the repository that contains a folder, None if there is none."""
         here = Path(os.path.realpath(folder))
-        top = next((it for it in (here, *here.parents) if os.path.lexists(it / ".git")), None)
-        return None if top is None else cls(top=top, folder=here)
+        for top in (here, *here.parents):
+            if os.path.lexists(top / ".git"):
+                chosen = {"GIT_DIR": str(top / ".git"), "GIT_WORK_TREE": str(top)}
+                return cls(top=top, folder=here, chosen=chosen)
+        return None
+
+    def discover(self, *arguments: str) -> Answer:
+        """Run git without naming the repository: only then does git check that its owner is trusted."""
+        chosen = {"GIT_CEILING_DIRECTORIES": str(self.top.parent)}
+        return replace(self, folder=self.top, chosen=chosen).run(*arguments)
 
     def run(
         self,
@@ -120,16 +130,23 @@ class Repository:
         Raises:
             GitUnavailableError: git is not installed, cannot be started, or did not end in time.
         """
-        chosen = {"GIT_DIR": str(self.top / ".git"), "GIT_WORK_TREE": str(self.top), **(extra or {})}
-        return self._start(self.folder, arguments, chosen, data=data, timeout_seconds=timeout_seconds)
-
-    def discover(self, *arguments: str) -> Answer:
-        """Run git in `top` without naming the repository: only then does git check that its owner is trusted.
-
-        Raises:
-            GitUnavailableError: as for `run`.
-        """
-        return self._start(self.top, arguments, {"GIT_CEILING_DIRECTORIES": str(self.top.parent)})
+        command = [program(self.top), *(word for setting in SETTINGS for word in ("-c", setting)), *arguments]
+        path = {"PATH": os.pathsep.join(search_path(self.top))}
+        try:
+            return subprocess.run(  # noqa: S603  no shell, and no argument from outside begins with a dash
+                command,
+                cwd=self.folder,
+                env={**child_environment(os.environ), **path, **QUIET, **self.chosen, **(extra or {})},
+                input=b"" if data is None else data,
+                capture_output=True,
+                timeout=timeout_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            what = f"git {arguments[0]} did not answer within {timeout_seconds:g} s"
+            raise GitUnavailableError(what, hint="check the remote, then run again") from error
+        except OSError as error:
+            raise GitUnavailableError(f"git cannot be run: {error.strerror}", hint="check PATH") from error
 
     def failure(self, done: Answer) -> GitUnavailableError:
         """Return the error for a command that cannot fail in a sound repository."""
@@ -141,36 +158,6 @@ class Repository:
             )
         said = clean(reason(errors)) or "it gives no reason"
         return GitUnavailableError(f"git fails in {self.top}: {said}", hint="repair the repository")
-
-    def _start(
-        self,
-        folder: Path,
-        arguments: tuple[str, ...],
-        extra: Mapping[str, str],
-        *,
-        data: bytes | None = None,
-        timeout_seconds: float = 60,
-    ) -> Answer:
-        command = [program(self.top), *(word for setting in SETTINGS for word in ("-c", setting)), *arguments]
-        path = {"PATH": os.pathsep.join(search_path(self.top))}
-        what = f"git {arguments[0]}"
-        try:
-            return subprocess.run(  # noqa: S603  no shell, and no argument from outside begins with a dash
-                command,
-                cwd=folder,
-                env=child_environment(os.environ) | path | QUIET | dict(extra),
-                input=data,
-                stdin=subprocess.DEVNULL if data is None else None,
-                capture_output=True,
-                timeout=timeout_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise GitUnavailableError(
-                f"{what} did not answer within {timeout_seconds:g} s", hint="check the remote, then run again"
-            ) from error
-        except OSError as error:
-            raise GitUnavailableError(f"{what} cannot be run: {error.strerror}", hint="check PATH") from error
 
 
 def reason(errors: str) -> str:

@@ -249,7 +249,7 @@ def test_a_ledger_outside_of_a_repository_is_refused(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nledger: git\n")
     refused = stage.run("plan")
     assert (refused.code, refused.sent) == (1, [])
-    assert "`ledger: git` needs a git repository" in refused.err
+    assert "reconciler.yaml:1:1: ledger_remote: git lists no remote origin" in refused.err
 
 
 def test_no_hook_runs_and_only_the_ledgers_calls_get_the_token_and_no_call_the_key(

@@ -10,7 +10,7 @@ from typing import Final
 
 from reconciler.cli.params.options import Common
 from reconciler.environment import Environment
-from reconciler.errors import LedgerError, ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.model import Target
@@ -111,19 +111,13 @@ def shared_ledger(common: Common, project: Project, target: Target, env: Environ
     """Return this target's ledger in the repository's remote, None if settings or options do not ask for one.
 
     Raises:
-        LedgerError: the project is not in a git repository.
         SpecError: git lists no remote of that name; git would take any other text for an address or a path.
     """
     remote = project.settings.ledger_remote
     if project.settings.ledger != "git" or target.sandbox or common.local_ledger:
         return None
     git = env.git(project.root)
-    if git.repository is None:
-        raise LedgerError(
-            f"`ledger: git` needs a git repository, and {project.root} is in none",
-            hint="run git init, or set `ledger: local`",
-        )
-    if remote not in git.remotes():
+    if git.repository is None or remote not in git.remotes():
         raise settings_error(
             project,
             ("ledger_remote",),
