@@ -28,13 +28,7 @@ ALLOWED: Final = frozenset(
 def child_environment(
     environ: Mapping[str, str], *, more: Collection[str] = (), redact: Callable[[str], str] = str
 ) -> dict[str, str]:
-    """Return the variables that a child process gets. One whose value contains the key or the token does not pass.
-
-    Args:
-        environ: the environment of this process.
-        more: names of variables that pass as well.
-        redact: replaces the key in a text.
-    """
+    """Return the variables that a child process gets, and those named in `more`; none whose value has key or token."""
     secrets = [value for name in SECRETS if len(value := environ.get(name, "")) >= MIN_SECRET_LENGTH]
     return {
         name: value

@@ -67,9 +67,7 @@ class Git:
         except GitUnavailableError as error:
             return _Found(problem=error)
         shallow, _, rest = done.stdout.decode("utf-8", "replace").removesuffix("\n").partition("\n")
-        if (
-            not rest or rest.split("\n")[0] == "."
-        ):  # git found the folder around `.git` to be a bare repository
+        if not rest or rest.startswith(".\n"):  # the second: a bare repository around `.git`
             return _Found(problem=self.repository.failure(done))
         if done.returncode:  # no commit yet
             return _Found()

@@ -45,26 +45,21 @@ class UntrustedError(GitUnavailableError):
 
 def search_path(top: Path) -> list[str]:
     """Return the folders of PATH outside of `top` and of the current folder; no relative one is among them."""
-    away = [top]
+    away = {Path(os.path.realpath(top))}
     with suppress(OSError):  # the current folder was deleted
-        away.append(Path(os.path.realpath(Path.cwd())))
-    away = [
-        folder for folder in away if folder != folder.parent
-    ]  # everything is in the root of a file system
-    entries = (Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep))
-    return [
-        str(entry)
-        for entry in entries
-        if entry.is_absolute()
-        and not any(Path(os.path.realpath(entry)).is_relative_to(folder) for folder in away)
-    ]
+        away.add(Path(os.path.realpath(Path.cwd())))
+
+    def outside(entry: str) -> bool:
+        path = Path(os.path.realpath(entry))
+        around = {path, *path.parents} - {Path(path.anchor)}  # in the root of a file system is everything
+        return not around & away
+
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return [entry for entry in entries if Path(entry).is_absolute() and outside(entry)]
 
 
 def program(top: Path) -> str:
-    """Return the absolute path of git.
-
-    Args:
-        top: the folder in which git must not be.
+    """Return the absolute path of git, which is not below `top`.
 
     Raises:
         GitUnavailableError: PATH has no git.
@@ -81,10 +76,9 @@ def program(top: Path) -> str:
 
 def installed(top: Path) -> bool:
     """Return whether PATH has a git that may be used."""
-    try:
+    with suppress(GitUnavailableError):
         return bool(program(top))
-    except GitUnavailableError:
-        return False
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +113,7 @@ class Repository:
         extra: Mapping[str, str] | None = None,
         timeout_seconds: float = 60,
     ) -> Answer:
-        """Run git in the folder, and return what it wrote and its exit code.
-
-        Args:
-            arguments: a subcommand and its arguments.
-            data: the standard input.
-            extra: more environment variables.
-            timeout_seconds: seconds after which git is killed.
+        """Run git in the folder with `data` as its input and `extra` in its environment.
 
         Raises:
             GitUnavailableError: git is not installed, cannot be started, or did not end in time.
