@@ -154,11 +154,11 @@ def show(env: Environment, *, names: tuple[str, ...], folder: Path | None, commo
 
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
     """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
-    from reconciler.cli.session.load_declared import left_out
+    from reconciler.render.problems import left_out
     from reconciler.specs.load import load_valid
 
     loaded = load_valid(run.project, now=run.env.now())
-    if note := left_out(loaded):
+    if note := left_out(loaded.errors):
         write_stderr(note)
     return loaded.specs
 
