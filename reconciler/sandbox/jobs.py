@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -99,8 +100,9 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
                 failing=failing,
             ),
         )
-        jobrows.insert(db, workspace, job, [content for _, content in given])
-        filerows.foresee_results(db, workspace, job)
+        jobrows.save(db, workspace, job)
+        jobrows.add_inputs(db, job.id, [content for _, content in given])
+        results.foresee(db, workspace, job)
     return json_response(_shown(job, now))
 
 
@@ -128,9 +130,9 @@ def cancel_job(world: World, request: Request, workspace: str, job_id: str) -> R
         now = world.now()
         job = _find(db, workspace, job_id)
         if lifecycle.status(job.course, now) in (lifecycle.Status.QUEUED, lifecycle.Status.RUNNING):
-            jobrows.cancel(db, job_id, now)
-            job = _find(db, workspace, job_id)
-            filerows.foresee_results(db, workspace, job)
+            job = replace(job, course=replace(job.course, cancelled_at=now))
+            jobrows.save(db, workspace, job)
+            results.foresee(db, workspace, job)
     return json_response(_shown(job, now))
 
 
