@@ -30,6 +30,7 @@ PURPOSES = ("fine-tune", "batch", "ocr", "agentic_safety")
 SAMPLE_TYPES = ("pretrain", "instruct", "batch_request", results.OUTPUT, results.ERRORS)
 SOURCES = ("upload", "repository", "mistral")
 VISIBILITIES = ("workspace", "user")
+_SHOWN = ["id", "filename", "purpose", "sample_type", "source", "num_lines", "mimetype", "signature", "visibility"]
 MAX_EXPIRY_HOURS = 1_000_000
 MAX_URL_HOURS, DEFAULT_URL_HOURS = 168, 24
 
@@ -184,17 +185,9 @@ def _signature(workspace: str, file_id: str, expires: str) -> str:
 def _shown(file: FileRow, size: int) -> dict[str, Any]:
     """Return a file as the API returns it."""
     return {
-        "id": file.id,
+        **{name: getattr(file, name) for name in _SHOWN},
         "object": "file",
         "bytes": size,
         "created_at": int(file.created_at),
-        "filename": file.filename,
-        "purpose": file.purpose,
-        "sample_type": file.sample_type,
-        "source": file.source,
-        "num_lines": file.num_lines,
-        "mimetype": file.mimetype,
-        "signature": file.signature,
         "expires_at": None if file.expires_at is None else int(file.expires_at),
-        "visibility": file.visibility,
     }

@@ -17,7 +17,6 @@ from reconciler.sandbox import (
     inputs,
     jobrows,
     lifecycle,
-    misfits,
     models,
     results,
     triggers,
@@ -29,17 +28,7 @@ from reconciler.sandbox.queries import Parameters, path_id
 from reconciler.sandbox.world import World
 
 _LIST_PARAMETERS = frozenset(
-    {
-        "page",
-        "page_size",
-        "model",
-        "agent_id",
-        "metadata",
-        "created_after",
-        "created_by_me",
-        "status",
-        "order_by",
-    }
+    ["page", "page_size", "model", "agent_id", "metadata", "created_after", "created_by_me", "status", "order_by"]
 )
 
 
@@ -78,10 +67,11 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
         summaries = [(name, contents.load_summary(db, content)) for name, content in given]
         work = inputs.combine(summaries, draft.model)
         models.check_model(world, None if draft.agent_id else work.model, draft.endpoint)
-        failing = work.failing
+        failing = {*work.failing}
         if not (world.lenient or work.errors):
-            parts = [(content, summary) for (_, content), (_, summary) in zip(given, summaries, strict=True)]
-            failing = misfits.failing(db, parts, draft.endpoint)
+            pairs = zip(given, summaries, strict=True)
+            parts = ((summary, contents.lines_within(db, content)) for (_, content), (_, summary) in pairs)
+            failing.update(inputs.mistaken(parts, draft.endpoint))
         job = jobrows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
@@ -96,8 +86,8 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
                 timeout_hours=draft.timeout_hours,
                 speed=world.speed,
                 refused=bool(work.errors),
-                stuck=triggers.is_stuck(work.model),
-                failing=failing,
+                stuck=triggers.names(work.model, triggers.STUCK_MODEL),
+                failing=sorted(failing),
             ),
         )
         jobrows.save(db, workspace, job)
