@@ -7,6 +7,7 @@ import hmac
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,7 +31,6 @@ PURPOSES = ("fine-tune", "batch", "ocr", "agentic_safety")
 SAMPLE_TYPES = ("pretrain", "instruct", "batch_request", results.OUTPUT, results.ERRORS)
 SOURCES = ("upload", "repository", "mistral")
 VISIBILITIES = ("workspace", "user")
-_SHOWN = ["id", "filename", "purpose", "sample_type", "source", "num_lines", "mimetype", "signature", "visibility"]
 MAX_EXPIRY_HOURS = 1_000_000
 MAX_URL_HOURS, DEFAULT_URL_HOURS = 168, 24
 
@@ -185,7 +185,7 @@ def _signature(workspace: str, file_id: str, expires: str) -> str:
 def _shown(file: FileRow, size: int) -> dict[str, Any]:
     """Return a file as the API returns it."""
     return {
-        **{name: getattr(file, name) for name in _SHOWN},
+        **{name: value for name, value in asdict(file).items() if name not in ("content", "job")},
         "object": "file",
         "bytes": size,
         "created_at": int(file.created_at),

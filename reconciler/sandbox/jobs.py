@@ -27,9 +27,7 @@ from reconciler.sandbox.jobrows import JobRow
 from reconciler.sandbox.queries import Parameters, path_id
 from reconciler.sandbox.world import World
 
-_LIST_PARAMETERS = frozenset(
-    ["page", "page_size", "model", "agent_id", "metadata", "created_after", "created_by_me", "status", "order_by"]
-)
+_LIST_PARAMETERS = "page page_size model agent_id metadata created_after created_by_me status order_by"
 
 
 def list_jobs(world: World, request: Request, workspace: str) -> Response:
@@ -145,7 +143,7 @@ def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow:
 
 def _metadata_filter(query: Parameters) -> dict[str, str]:
     """Read `metadata` as JSON, and every undeclared parameter as a pair, as the official SDK sends them."""
-    wanted = {name: text for name, text in query.arguments.items() if name not in _LIST_PARAMETERS}
+    wanted = {name: text for name, text in query.arguments.items() if name not in _LIST_PARAMETERS.split()}
     given = query.text("metadata")
     if given is not None:
         try:
