@@ -3,7 +3,8 @@
 A checkout may hold a link, and a path may lead to a pipe, a device or a folder. A file is read only if it is a regular
 file and no link leads out of its checkout, and nothing waits for a writer. A file is written only if neither it nor a
 folder of its checkout is a link. `/dev/stdout`, `/dev/fd/63` and the like, which only a person names, are opened as
-they are. New files are readable by their owner only.
+they are. New files are readable by their owner only. Every function raises `OSError`: `UnsafeFileError` for what is
+refused here, and the system's own errors.
 """
 
 from __future__ import annotations
@@ -30,18 +31,14 @@ _PIECE: Final = 1 << 15
 
 
 class UnsafeFileError(OSError):
-    """A path is not used, because of what it leads to.
-
-    Attributes:
-        hint: the next step.
-    """
+    """A path is not used, because of what it leads to. `hint` is the next step."""
 
     def __init__(self, path: str, what: str, hint: str) -> None:
         super().__init__(0, f"it is {what}", path)
         self.hint = hint
 
 
-class TooLargeError(Exception):
+class TooLargeError(OSError):
     """A file is larger than a limit."""
 
 
@@ -57,10 +54,6 @@ def open_to_read(path: FilePath, *, root: FilePath | None = None, buffering: int
         path: the file.
         root: the folder that no link may lead out of, links followed; None for every checkout above the file.
         buffering: as for `open`.
-
-    Raises:
-        UnsafeFileError: it is not a regular file, or a link leads out.
-        OSError: it cannot be read.
     """
     whole = os.path.abspath(path)
     if whole.startswith(_STREAMS):
@@ -75,13 +68,8 @@ def open_to_read(path: FilePath, *, root: FilePath | None = None, buffering: int
     return os.fdopen(_regular(target, os.O_RDONLY), "rb", buffering)
 
 
-def read(path: FilePath, limit: int, *, root: FilePath | None = None) -> bytes:
-    """Return the bytes of a regular file. The arguments are those of `open_to_read`.
-
-    Raises:
-        TooLargeError: the file has more than `limit` bytes.
-        OSError: as for `open_to_read`.
-    """
+def read(path: FilePath, limit: int = 1 << 30, *, root: FilePath | None = None) -> bytes:
+    """Return the bytes of a regular file, or raise `TooLargeError`. The arguments are those of `open_to_read`."""
     with open_to_read(path, root=root, buffering=0) as stream:
         found = bytearray()
         while more := stream.read(_PIECE):
@@ -92,11 +80,7 @@ def read(path: FilePath, limit: int, *, root: FilePath | None = None) -> bytes:
 
 
 def unlinked(path: FilePath) -> Path:
-    """Return an absolute path, if neither it nor a folder of its checkout is a link.
-
-    Raises:
-        UnsafeFileError: one of them is.
-    """
+    """Return an absolute path, if neither it nor a folder of its checkout is a link."""
     whole = here = os.path.abspath(path)
     top = next(iter([*_roots(whole)][::-1]), os.path.dirname(whole))
     while len(here) > len(top):
@@ -107,50 +91,29 @@ def unlinked(path: FilePath) -> Path:
 
 
 def make_folder(path: FilePath) -> None:
-    """Create a folder and those above it, unless it exists.
-
-    Raises:
-        OSError: it cannot be created, or is a link.
-    """
+    """Create a folder and those above it, unless it exists."""
     unlinked(path).mkdir(parents=True, exist_ok=True)
 
 
 def create(path: FilePath, *, mode: int = OWNER_ONLY) -> BinaryIO:
-    """Create a file, and open it for writing and reading.
-
-    Raises:
-        FileExistsError: it exists.
-        OSError: it cannot be created.
-    """
+    """Create a file, and open it for writing and reading."""
     return os.fdopen(_regular(unlinked(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
 
 
 def recreate(path: FilePath) -> BinaryIO:
-    """Delete what is at a path, a link too, and create a file there.
-
-    Raises:
-        OSError: it cannot be created.
-    """
+    """Delete what is at a path, a link too, and create a file there."""
     with suppress(FileNotFoundError):
         os.unlink(path)
     return create(path)
 
 
 def update(path: FilePath) -> BinaryIO:
-    """Open a file for reading and writing at any place, unbuffered.
-
-    Raises:
-        OSError: it does not exist or cannot be written.
-    """
+    """Open a file for reading and writing at any place, unbuffered."""
     return os.fdopen(_regular(unlinked(path), os.O_RDWR), "r+b", 0)
 
 
 def append(path: FilePath) -> int:
-    """Return a file descriptor that reads a file and writes at its end; the file is created if it is missing.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Return a file descriptor that reads a file and writes at its end; the file is created if it is missing."""
     whole = os.path.abspath(path)
     if whole.startswith(_STREAMS):
         return os.open(whole, os.O_WRONLY | os.O_APPEND)
@@ -158,11 +121,7 @@ def append(path: FilePath) -> int:
 
 
 def replace(path: FilePath, data: bytes, *, mode: int = OWNER_ONLY) -> None:
-    """Write a file atomically: a temporary file in its folder is renamed. The permissions of a file that exists stay.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a file atomically, by renaming a temporary one. A file that exists keeps its permissions."""
     whole = os.path.abspath(path)
     if whole.startswith(_STREAMS):
         with open(whole, "wb") as stream:
@@ -187,11 +146,7 @@ def replace(path: FilePath, data: bytes, *, mode: int = OWNER_ONLY) -> None:
 
 
 def sync_folder(folder: FilePath) -> None:
-    """Make the names of new files in a folder durable (fsync(2), NOTES).
-
-    Raises:
-        OSError: the folder cannot be read.
-    """
+    """Make the names of new files in a folder durable (fsync(2), NOTES)."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -57,13 +57,10 @@ _TEXT_AT = 1
 """The text begins after byte 0, which is locked: Windows does not let another process read a locked byte."""
 
 
-_MAX_TEXT = 1000
-
-
 def _holder(path: Path) -> str:
     try:
-        return file_access.read(path, _MAX_TEXT).lstrip(b"\0").decode(errors="replace") or "unknown"
-    except (OSError, file_access.TooLargeError):
+        return file_access.read(path).lstrip(b"\0").decode(errors="replace") or "unknown"
+    except OSError:
         return "unknown"
 
 

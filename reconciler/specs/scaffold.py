@@ -59,7 +59,7 @@ def project_name(origin: str, folder: Path) -> str:
 def spec_folder(root: Path) -> str:
     """Return the spec folder: `specs`, unless it contains only other YAML."""
     found = [path for path in (root / "specs").rglob("*.y*ml") if path.is_file()]
-    ours = any(_OF_A_SPEC.search(_content(path)) for path in found)
+    ours = any(_OF_A_SPEC.search(file_access.read(path)) for path in found)
     return "specs" if ours or not found else "batch-specs"
 
 
@@ -142,17 +142,12 @@ def place(root: Path, wanted: Wanted) -> Placed:
     if not file_access.within(os.path.realpath(target.parent), os.path.realpath(root)):
         return Placed(wanted.path, "kept", "its folder leads out of the project")
     if os.path.lexists(target):
-        same = target.is_file() and _text(_content(target)) == _text(wanted.content)
+        same = target.is_file() and _text(file_access.read(target)) == _text(wanted.content)
         return Placed(wanted.path, "kept", "" if same else "it already exists with other content")
     file_access.make_folder(target.parent)
     with file_access.create(target, mode=file_access.SHARED) as file:
         file.write(wanted.content)
     return Placed(wanted.path, "wrote")
-
-
-def _content(path: Path) -> bytes:
-    with file_access.open_to_read(path) as stream:
-        return stream.read()
 
 
 def _text(data: bytes) -> bytes:
@@ -171,7 +166,7 @@ def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
         return place(root, Wanted(path, "".join(f"{line}\n" for line in lines).encode()))
     if target.is_symlink() or not target.is_file():
         return Placed(path, "kept", f"it is not a regular file; add `{', '.join(lines)}` to it")
-    data = _content(target)
+    data = file_access.read(target)
     there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
     missing = [line for line in lines if line.strip("/") not in there]
     if not missing:

@@ -79,7 +79,7 @@ def specs_outside(project: Project) -> Iterator[Problem]:
 def _looks_like_spec(project: Project, path: str, *keys: re.Pattern[bytes]) -> bool:
     try:
         text = file_access.read(project.root / path, project.settings.limits.spec_bytes)
-    except (OSError, file_access.TooLargeError):
+    except OSError:
         return False
     return all(key.search(text) for key in keys)
 

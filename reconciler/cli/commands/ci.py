@@ -75,7 +75,7 @@ def plan(job: GithubJob) -> int:
         job.set_output("plan-name", job.artifact("plan", number))
     own = (pull["head"].get("repo") or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if own and comment.exists():
-        write(job, number, text_of(comment), about=str(pull["head"]["sha"]))
+        write(job, number, file_access.read(comment).decode(), about=str(pull["head"]["sha"]))
     return code
 
 
@@ -93,7 +93,7 @@ def apply(job: GithubJob) -> int:
             if file is not None
             else f"There was no plan for {head[:7]}: this run applied what is declared, under the guards."
         )
-        write(job, int(pull["number"]), f"{text_of(comment)}\n{how}\n", about=head)
+        write(job, int(pull["number"]), f"{file_access.read(comment).decode()}\n{how}\n", about=head)
     if job.env.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
@@ -136,12 +136,6 @@ def snapshot(job: GithubJob) -> Path | None:
     default = str((job.event.get("repository") or {}).get("default_branch", "main"))
     found = [it for it in job.github.artifacts(job.artifact("observed")) if it.head_branch == default]
     return save(job.folder / "observed.json", job.github.file(found[0])) if found else None
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a file that a command of this run wrote."""
-    with file_access.open_to_read(path) as stream:
-        return stream.read().decode()
 
 
 def save(path: Path, data: bytes) -> Path:

@@ -29,7 +29,6 @@ NEEDED: Final = (
     "GITHUB_SERVER_URL",
     "RUNNER_TEMP",
 )
-MAX_EVENT_BYTES: Final = 64_000_000
 FILES: Final = ("plan.json", "comment.md", "observed.json")
 
 
@@ -64,12 +63,12 @@ class GithubJob:
                 f"invalid input name: {name!r}", hint="use lowercase letters, digits and hyphens, at most 40"
             )
         try:
-            event = json.loads(file_access.read(it["GITHUB_EVENT_PATH"], MAX_EVENT_BYTES))
+            event = json.loads(file_access.read(it["GITHUB_EVENT_PATH"]))
             folder = Path(it["RUNNER_TEMP"]) / "-".join(filter(None, ["reconciler", name]))
             file_access.make_folder(folder)
             for left in FILES:  # of an earlier step of the same job
                 (folder / left).unlink(missing_ok=True)
-        except (OSError, ValueError, file_access.TooLargeError) as error:
+        except (OSError, ValueError) as error:
             raise ReconcilerError(f"the event file of this run cannot be read: {error}") from error
         return cls(env=env, name=name, event=event, folder=folder)
 

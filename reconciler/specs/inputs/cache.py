@@ -133,8 +133,7 @@ class InputCache:
 
 def _load(path: Path) -> _Stored | None:
     try:
-        with file_access.open_to_read(path) as stream:
-            digest, _, data = stream.read().partition(b"\n")
+        digest, _, data = file_access.read(path).partition(b"\n")
         if hashlib.sha256(data).hexdigest().encode() != digest:
             return None
         stored = msgspec.json.decode(data, type=_Stored)
