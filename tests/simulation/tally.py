@@ -53,7 +53,8 @@ class Tally:
             f"{counts['runs']:,} runs, {counts['killed']:,} of them killed, {counts['shared']:,} with specs of the "
             f"same work; {counts['requests']:,} requests; "
             f"{counts['creates']:,} creates ({counts['later']:,} in later rounds of a run) and "
-            f"{counts['cancels']:,} cancels accepted; {counts['reported']:,} ends reported"
+            f"{counts['cancels']:,} cancels accepted; {counts['reported']:,} ends reported; "
+            f"{counts['partial']:,} jobs ended early with answers"
         )
         yield f"{sum(self.faults.values()):,} faults:"
         yield from _table(self.faults)

@@ -134,7 +134,7 @@ def test_an_odd_job_that_a_spec_adopts_holds_the_spec() -> None:
 class Unlisted(Shown):
     """A workspace whose list shows no job of ours, and whose answer about one does not match."""
 
-    def get_job(self, job_id: str) -> Job:
+    def get_job(self, job_id: str) -> Job:  # noqa: ARG002
         raise MalformedAnswerError(f"{NO_MATCH}: Expected `array`")
 
 
