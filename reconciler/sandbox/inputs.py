@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from reconciler.catalogue.bodies import BODIES
-from reconciler.catalogue.mistakes import fit
+from reconciler.catalogue.mistakes import fit, mistakes
 from reconciler.sandbox import triggers
 
 NAMED_PROBLEMS = 10
@@ -86,6 +86,22 @@ def requests(lines: Iterable[bytes]) -> Iterator[Request]:
     return (_decode(line) for line in lines if line.strip())
 
 
+def mistaken(files: Iterable[tuple[InputSummary, Iterable[bytes]]], endpoint: str) -> Iterator[int]:
+    """Yield the positions in a job of the requests whose body has plain mistakes.
+
+    Args:
+        files: each input's summary and lines, in order; without malformed lines.
+        endpoint: the job's endpoint.
+    """
+    begin = 0
+    for summary, lines in files:
+        if endpoint not in summary.fitting:
+            for position, request in enumerate(requests(lines), start=begin):
+                if any(mistakes(endpoint, request.body)):
+                    yield position
+        begin += summary.requests
+
+
 def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Split a stream of bytes into lines, without their line feeds."""
     rest = b""
@@ -119,7 +135,7 @@ def combine(files: Sequence[tuple[str, InputSummary]], model: str | None) -> Com
         if unnamed := file.malformed - len(file.problems):
             errors.append(InputError(f"{name}: more malformed lines", unnamed))
     counting = model if model is not None else next((file.model for _, file in files if file.model), None)
-    if triggers.is_unknown(counting):
+    if triggers.names(counting, triggers.UNKNOWN_MODEL):
         errors.append(InputError(f"unknown model: {counting}"))
     if count == 0:
         errors.append(InputError("the input has no requests"))

@@ -42,8 +42,8 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
     target = target_of(common, env, project)
     jobs, settled = None, env.now()
     if offline:
-        local, shared = local_ledger(project, target), shared_ledger(project, target, env)
-        fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
+        local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
+        fetched = shared.read(shared.fetched()) if shared else ()
         lines = union(fetched, local.read()) if fetched else local.read()
     else:
         from reconciler.cli.session.session import reading
