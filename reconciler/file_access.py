@@ -59,11 +59,11 @@ def open_to_read(path: FilePath, *, root: FilePath | None = None, buffering: int
     if whole.startswith(_STREAMS):
         return open(whole, "rb", buffering)
     target = os.path.realpath(whole)
-    for top in (root,) if root else _roots(whole):
-        if not within(target, os.path.realpath(top)):
-            raise UnsafeFileError(
-                whole, "a link that leads out of the project", "put the file itself in its place"
-            )
+    tops = (str(root),) if root else map(os.path.realpath, _roots(whole))
+    if target != whole and not all(within(target, top) for top in tops):
+        raise UnsafeFileError(
+            whole, "a link that leads out of the project", "put the file itself in its place"
+        )
     _require_regular(os.stat(target).st_mode, whole)  # opening a device may already have an effect
     return os.fdopen(_regular(target, os.O_RDONLY), "rb", buffering)
 
