@@ -48,13 +48,7 @@ def within(path: str, folder: str) -> bool:
 
 
 def open_to_read(path: FilePath, *, root: FilePath | None = None, buffering: int = -1) -> BinaryIO:
-    """Open a regular file for reading bytes.
-
-    Args:
-        path: the file.
-        root: the folder that no link may lead out of, links followed; None for every checkout above the file.
-        buffering: as for `open`.
-    """
+    """Open a regular file for reading bytes. No link leads out of `root`, by default each checkout above the file."""
     whole = os.path.abspath(path)
     if whole.startswith(_STREAMS):
         return open(whole, "rb", buffering)
