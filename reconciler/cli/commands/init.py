@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 NOT_PINNED = (
     "it is not pinned: give git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of a wheel with "
-    "#sha256=DIGEST. A name such as mistral-batch-reconciler==0.1.0 is refused: whoever owns it on an index "
-    "would get the API key."
+    "#sha256=DIGEST. A name such as mistral-batch-reconciler==0.1.0 is refused: the owner of that name on an "
+    "index would get the API key."
 )
 UNKNOWN_SOURCE = (
     "pip did not install this tool from a commit, so the workflows have no pinned source; to write them, run "
