@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from reconciler.specs.scaffold import PINNED
 from tests.ci.runner import ROOT
@@ -170,7 +170,7 @@ def test_init_takes_what_the_action_takes() -> None:
     assert PINNED.fullmatch(WHEEL)
 
 
-def locked() -> dict[str, str]:
+def locked() -> dict[NormalizedName, str]:
     """Return the version and the options of each requirement in the list with digests."""
     text = (ACTION / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
@@ -200,7 +200,7 @@ def needed() -> set[str]:
 
 def test_each_dependency_is_locked_to_the_known_version_with_digests() -> None:
     constraints = (ROOT / ".ci/constraints.txt").read_text(encoding="utf-8").splitlines()
-    known = {
+    known: dict[str, str] = {
         canonicalize_name(name): version
         for name, _, version in (line.partition("#")[0].strip().partition("==") for line in constraints)
     }
