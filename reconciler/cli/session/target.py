@@ -106,12 +106,10 @@ def check_state(project: Project, env: Environment) -> None:
                 hint=f"remove it: rm {folder.name}",
             )
     try:
-        tracked = env.git(root).tracked(STATE)
+        tracked = bool(there) and env.git(root).tracked(STATE)
     except GitUnavailableError as error:
-        if there:
-            message = f"{STATE}/ may be part of the checkout, and forged by a pull request: {error}"
-            raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error
-        return
+        message = f"{STATE}/ may be part of the checkout, and forged by a pull request: {error}"
+        raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error
     if tracked:
         raise ReconcilerError(
             f"git tracks {STATE}/, so a pull request could forge the state of this tool",
