@@ -27,7 +27,9 @@ MAX_ARTIFACT_BYTES: Final = 256_000_000
 PAGE: Final = 100
 MAX_PAGES: Final = 20
 BROKEN: Final = 500
-_BROKEN_ZIP: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError)  # fmt: skip
+_BROKEN_ZIP: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError,
+)  # fmt: skip
 
 
 class GitHubError(ReconcilerError):

@@ -30,7 +30,7 @@ ALLOWED: Final = {
     "api/key.py": 1,  # a key's file is named by hand and may be a pipe
     "catalogue/models.py": 1,  # a file of the package
     "cli/commands/schema.py": 1,  # likewise
-    "specs/scaffold.py": 1,  # likewise
+    "specs/scaffold.py": 2,  # likewise, and what pip wrote of this package
     "cli/output/streams.py": 2,  # the null device
     "vcs/git.py": 1,  # an archive in memory
     "vcs/github.py": 1,  # a file of an archive in memory
