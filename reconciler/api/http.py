@@ -185,7 +185,7 @@ class Exchange:
                 raise OutcomeUnknownError(
                     f"the answer was incomplete after {seconds:g} s", transient=True, timed_out=True
                 )
-        return bytes(body)
+        return self._key.redact_body(bytes(body))
 
     def _error_from_response(self, call: Call, answer: httpx.Response) -> ApiError:
         """Return the error for an answer that is not a success."""
@@ -201,7 +201,7 @@ class Exchange:
             call,
             answer.status_code,
             answer.headers,
-            bytes(body[:MAX_ERROR_BYTES]),
+            self._key.redact_body(bytes(body[:MAX_ERROR_BYTES])),
             points_to=onward.url.host if onward else "",
         )
 

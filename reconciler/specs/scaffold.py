@@ -1,28 +1,37 @@
 """The initial files of a repository: settings, an example, schemas for editors, workflows, lines for git.
 
-Existing files are never overwritten, and a second run changes nothing. The workflows are those of this repository:
-the package includes the same files.
+Existing files are never overwritten, and a second run changes nothing. The workflows are those of this repository,
+which the package includes, but they install the tool from a pinned source and not from the checkout.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
 import reconciler
-from reconciler.specs import files
+from reconciler import file_access
 from reconciler.specs.from_jobs import slug
 
 WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
     ".github/workflows/apply.yml",
     ".github/actions/reconciler/action.yml",
+    ".github/actions/reconciler/requirements.txt",
 )
 """Relative to a repository's root; in the package, to `templates`."""
+PINNED: Final = re.compile(
+    r"git\+https://[A-Za-z0-9.:-]+/[A-Za-z0-9._~/+-]+@[0-9a-f]{40}"
+    r"|https://[A-Za-z0-9.:-]+/[A-Za-z0-9._~/%+-]+\.whl#sha256=[0-9a-f]{64}"
+)
+"""A source of which the content cannot change: a commit, or a wheel with its digest. A name on an index is none."""
+DISTRIBUTION: Final = "mistral-batch-reconciler"
 SCHEMAS: Final = ("job", "defaults", "reconciler")
 _OF_A_SPEC: Final = re.compile(rb"""^["' {]*endpoint["']?:\s*["']?/v1/""", re.MULTILINE)
 IGNORED: Final = (".reconciler/", "plan.json")
@@ -59,7 +68,7 @@ def project_name(origin: str, folder: Path) -> str:
 def spec_folder(root: Path) -> str:
     """Return the spec folder: `specs`, unless it contains only other YAML."""
     found = [path for path in (root / "specs").rglob("*.y*ml") if path.is_file()]
-    ours = any(_OF_A_SPEC.search(path.read_bytes()) for path in found)
+    ours = any(_OF_A_SPEC.search(file_access.read(path)) for path in found)
     return "specs" if ours or not found else "batch-specs"
 
 
@@ -127,9 +136,33 @@ def schema(name: str) -> Wanted:
     return Wanted(path, carried(path, ""))
 
 
-def workflows() -> Iterator[Wanted]:
-    """Yield the workflows and their action."""
-    return (Wanted(path, carried(path)) for path in WORKFLOWS)
+def workflows(package: str) -> Iterator[Wanted]:
+    """Yield the workflows, their action and its dependencies. `package` is the source that they install."""
+    line = f"package: {package}\n".encode()
+    return (Wanted(path, _text(carried(path)).replace(b"package: .\n", line)) for path in WORKFLOWS)
+
+
+def has_workflows(root: Path) -> bool:
+    """Whether each file of the workflows exists."""
+    return all((root / path).exists() for path in WORKFLOWS)
+
+
+def installed_source() -> str | None:
+    """Return the pinned source that pip installed this tool from, or None."""
+    try:
+        record = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return None
+    return pinned_source(record or "{}")
+
+
+def pinned_source(record: str) -> str | None:
+    """Return the source that a `direct_url.json` (PEP 610) names, or None if it is not pinned."""
+    direct = json.loads(record)
+    digest = direct.get("archive_info", {}).get("hashes", {}).get("sha256")
+    commit = direct.get("vcs_info", {}).get("commit_id")
+    source = f"git+{direct.get('url')}@{commit}" if commit else f"{direct.get('url')}#sha256={digest}"
+    return source if PINNED.fullmatch(source) else None
 
 
 def place(root: Path, wanted: Wanted) -> Placed:
@@ -139,13 +172,13 @@ def place(root: Path, wanted: Wanted) -> Placed:
         OSError: it cannot be written.
     """
     target = root / wanted.path
-    if not files.within(os.path.realpath(target.parent), os.path.realpath(root)):
+    if not file_access.within(os.path.realpath(target.parent), os.path.realpath(root)):
         return Placed(wanted.path, "kept", "its folder leads out of the project")
     if os.path.lexists(target):
-        same = target.is_file() and _text(target.read_bytes()) == _text(wanted.content)
+        same = target.is_file() and _text(file_access.read(target)) == _text(wanted.content)
         return Placed(wanted.path, "kept", "" if same else "it already exists with other content")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:
+    file_access.make_folder(target.parent)
+    with file_access.create(target, mode=file_access.SHARED) as file:
         file.write(wanted.content)
     return Placed(wanted.path, "wrote")
 
@@ -166,12 +199,12 @@ def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
         return place(root, Wanted(path, "".join(f"{line}\n" for line in lines).encode()))
     if target.is_symlink() or not target.is_file():
         return Placed(path, "kept", f"it is not a regular file; add `{', '.join(lines)}` to it")
-    data = target.read_bytes()
+    data = file_access.read(target)
     there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
     missing = [line for line in lines if line.strip("/") not in there]
     if not missing:
         return Placed(path, "kept")
     end = b"\r\n" if b"\r\n" in data else b"\n"
     glue = b"" if not data or data.endswith(b"\n") else end
-    files.replace(str(target), data + glue + b"".join(line.encode() + end for line in missing))
+    file_access.replace(target, data + glue + b"".join(line.encode() + end for line in missing))
     return Placed(path, "added", f"`{', '.join(missing)}`")

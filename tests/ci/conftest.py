@@ -28,7 +28,7 @@ class Team:
     def __init__(self, folder: Path, hub: Hub, url: str, clock: list[float]) -> None:
         self.hub = hub
         self.url = url
-        self.runner = Runner(hub=hub, folder=folder / "runner", secrets={"MISTRAL_API_KEY": KEY})
+        self.runner = Runner(hub=hub, folder=folder / "runner", secrets={"MISTRAL_API_KEY": KEY}, api=url)
         self.work = folder / "work"
         self._clock = clock
         self.work.mkdir()
@@ -37,7 +37,7 @@ class Team:
         shutil.copytree(ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("ci.yml"))
         self.write(
             "reconciler.yaml",
-            f"project: shop\nledger: git\nbase_url: {url}\nlimits: {{settle_seconds: 0}}\n",
+            "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n",
         )
 
     def write(self, path: str, text: str) -> None:
@@ -76,9 +76,9 @@ class Team:
         """Play what a pull request starts."""
         return self.runner.play(self.runner.pull_request(number))["plan"]
 
-    def pushed(self, sha: str, name: str = "push") -> Ran:
-        """Play what a push to main starts, or the schedule."""
-        return self.runner.play(self.runner.push(sha, name=name))["apply"]
+    def pushed(self, sha: str, name: str = "push", branch: str = "main") -> Ran:
+        """Play what a push to main starts, the schedule, or a run by hand on a branch."""
+        return self.runner.play(self.runner.push(sha, name=name, branch=branch))["apply"]
 
     def comment(self, number: int) -> str:
         """Return the one comment on a pull request."""

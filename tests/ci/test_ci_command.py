@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,25 @@ def test_expired_and_similar_ones_do_not_count(hub: Hub, tmp_path: Path) -> None
     assert github(hub).artifacts("plan-11") == []
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def damaged(method: int) -> bytes:
+    """An archive whose compressed data is another's, with the right checksum of the archive."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        archive.writestr("plan.json", "text " * 1000)
+    data = bytearray(made.getvalue())
+    data[50:60] = b"\xff" * 10
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no archive",
+        b"PK\x05\x06" + bytes(18),
+        *map(damaged, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)),
+    ],
+)
 def test_archive_that_holds_no_single_file_is_refused(hub: Hub, tmp_path: Path, data: bytes) -> None:
     keep(hub, tmp_path, "text")
     hub.artifacts[0]["data"] = data
@@ -168,6 +188,7 @@ def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(st
 
 def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
     from reconciler.cli.session.github_job import GithubJob, environment
+    from reconciler.cli.session.target import ledger_credentials
 
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
     here = GithubJob.on(stage.world([]))
@@ -176,7 +197,8 @@ def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage:
         seen = environment(here, key=key)
         assert ("MISTRAL_API_KEY" in seen) is key
         assert token not in seen.values()
-        assert ("GIT_CONFIG_VALUE_0" in seen) is key
+        assert bool(ledger_credentials(seen)) is key
+        assert "GIT_CONFIG_VALUE_0" not in seen
 
 
 def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) -> None:

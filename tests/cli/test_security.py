@@ -164,9 +164,12 @@ def test_every_attack_in_the_files_of_a_pull_request_is_stopped_and_named(attack
 
 SETTINGS = {
     "send the key elsewhere": [
-        ("base_url: https://ada:pw@evil.example\n", "base_url: not a base URL"),
-        ("base_url: http://evil.example\n", "base_url: not a base URL"),
-        ("base_url: https://evil.example\n", "reconciler.yaml sends the API key to evil.example"),
+        ("base_url: https://evil.example\n", "base_url: unknown field"),
+        ("base_url: http://127.0.0.1:9\n", "no file says where the API key goes"),
+        (
+            "on_end: {command: [env], environment: [MISTRAL_API_KEY]}\n",
+            "not a variable that a command may get",
+        ),
     ],
     "command git by a remote's name": [("ledger_remote: --upload-pack=id\n", "not the name of a git remote")],
     "take specs from outside": [("specs: ../..\n", "specs: leads out of the project")],
@@ -188,12 +191,6 @@ def test_settings_that_a_pull_request_may_not_change_are_refused(
         assert (refused.code, refused.sent) == (1, [])
         assert said in refused.err
         harmless(refused)
-
-
-def test_a_host_that_the_environment_of_ci_names_is_reached(attacked: Stage, served: str) -> None:
-    attacked.write("reconciler.yaml", "project: shop\nbase_url: https://gateway.example\n")
-    assert attacked.run("plan").code == 0
-    assert attacked.environ["MISTRAL_BASE_URL"] == served
 
 
 def test_a_project_that_is_renamed_creates_nothing_again(attacked: Stage) -> None:
@@ -317,13 +314,20 @@ def rows(title: str) -> list[str]:
 
 ELSEWHERE = (
     "rename the project",
+    "run code through git",
+    "run code of the checkout in place of pip or of this tool",
+    "apply an unreviewed branch",
     "forge the ledger, or the cache of input files",
     "change a saved plan",
     "forge a saved plan whole",
     "stop a neighbour's job by adopting it",
     "write markup into the comment",
+    "give another file or a pipe for settings, defaults, a spec, an input or a plan",
+    "write through a link",
+    "print a line of a secret",
+    "plant answers",
 )
-"""Attacks that have a test of their own above."""
+"""Attacks that have a test of their own, above or in the module that the page names."""
 
 
 def test_the_page_and_the_play_know_the_same_attacks() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
+from reconciler.cli.session.target import check_results, local_ledger, open_project, shared_ledger, target_of
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
@@ -42,8 +42,8 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
     target = target_of(common, env, project)
     jobs, settled = None, env.now()
     if offline:
-        local, shared = local_ledger(project, target), shared_ledger(project, target, env)
-        fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
+        local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
+        fetched = shared.read(shared.fetched()) if shared else ()
         lines = union(fetched, local.read()) if fetched else local.read()
     else:
         from reconciler.cli.session.session import reading
@@ -58,6 +58,7 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
     if jobs is not None:
         jobs = merge.owned_jobs(jobs, target.project, ledger.records)
     folder = env.cwd / results if results else project.root / result_summary.DESTINATION
+    check_results(project, env, folder)
     pulled = local_summaries.read_summaries(folder)
     return HistorySources(
         project=project,

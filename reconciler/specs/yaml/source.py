@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from reconciler.errors import Problem
 
@@ -23,17 +24,28 @@ class Place(NamedTuple):
 START: Final = Place(0, 0)
 
 
+Quote: TypeAlias = Callable[[str, str], str]
+"""Returns what a problem may show of a line: path and line -> excerpt, "" for nothing."""
+
+
+def quote_all(path: str, line: str) -> str:  # noqa: ARG001  as `Quote`
+    """Return the line: for text that comes from no file of a checkout."""
+    return line
+
+
 class SourceFile:
     """The text of one file.
 
     Attributes:
         path: relative to the project root, with forward slashes.
         text: the content, without a byte order mark.
+        quote: decides what problems show of a line.
     """
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, quote: Quote = quote_all) -> None:
         self.path = path
         self.text = text
+        self.quote = quote
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -56,7 +68,8 @@ class SourceFile:
             show: False if the line must not be shown (it may contain a prompt).
         """
         line, column = (place.line + 1, place.column + 1) if place else (0, 0)
-        excerpt = self.line(place) if place and show and not self._holds_prompts(place.line) else ""
+        shown = self.line(place) if place and show and not self._holds_prompts(place.line) else ""
+        excerpt = self.quote(self.path, shown) if shown else ""
         return Problem(
             path=self.path,
             line=line,
@@ -80,11 +93,11 @@ class SourceFile:
         return Place(len(before) - 1, len(before[-1]))
 
 
-def decode(path: str, data: bytes) -> SourceFile | Problem:
+def decode(path: str, data: bytes, quote: Quote) -> SourceFile | Problem:
     """Return the text of a file, or a problem if it is not UTF-8."""
     body = data.removeprefix(BOM_UTF8)
     try:
-        return SourceFile(path, body.decode())
+        return SourceFile(path, body.decode(), quote)
     except UnicodeDecodeError as error:
         if data.startswith(_UTF16_MARKS):
             return Problem(path=path, message="the file is UTF-16, not UTF-8", hint="save it as UTF-8")
