@@ -126,7 +126,7 @@ class Git:
         return bool(done.stdout)
 
     def quotable(self, path: str) -> bool:
-        """Return whether git tracks a file, given relative to the root, that is no link. Outside of git any will do."""
+        """Return whether git tracks a file, relative to the root, that is no link; True for any such file outside of git."""
         here = Path(os.path.realpath(self.root))
         if Path(os.path.realpath(here / path)) != here / path:
             return False
