@@ -1,4 +1,4 @@
-"""Every standing and every reason has its words: a new one fails here until somebody has decided how to show it."""
+"""Every standing and every reason has its words: a new one fails here until its words are in the tables below."""
 
 from __future__ import annotations
 
