@@ -38,9 +38,7 @@ class Deadline:
 
     def received(self, size: int) -> None:
         """Move the end for a piece of a file of `size` bytes, to at most the whole time from now."""
-        self._until = min(
-            self._until + size / SLOWEST_BYTES_PER_SECOND, self._monotonic() + self._seconds
-        )
+        self._until = min(self._until + size / SLOWEST_BYTES_PER_SECOND, self._monotonic() + self._seconds)
 
     def check(self) -> None:
         """Raise an error after the end.
@@ -66,6 +64,8 @@ def running(seconds: float, monotonic: Callable[[], float]) -> Generator[Deadlin
 
 
 def within(timeout: float | None) -> float | None:
-    """Return the seconds that one read or write may take: `timeout`, or what is left of the deadline if that is less."""
+    """Return the seconds that one read or write may take: the lesser of `timeout` and what is left of the deadline."""
     deadline = _current.get()
-    return timeout if deadline is None else min(deadline.left(), deadline.left() if timeout is None else timeout)
+    return (
+        timeout if deadline is None else min(deadline.left(), deadline.left() if timeout is None else timeout)
+    )

@@ -101,9 +101,7 @@ class Exchange:
             MalformedAnswerError: the answer is a part other than the requested one.
         """
         with ExitStack() as stack:
-            answer, until = self._retry.call(
-                lambda attempt: stack.enter_context(self._answer(call, attempt))
-            )
+            answer, until = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
             with self._translate_errors(call):
                 start, size = classify.extent(answer.status_code, answer.headers, wanted=call.start)
             media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -62,7 +62,7 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
     from reconciler.specs.load import load
 
     def specs() -> Iterator[CheckResult]:
-        loaded = load(run.project, now=run.env.now())
+        loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.CheckResult("specs", "ok", result)
 

@@ -7,9 +7,11 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from reconciler.errors import Problem
+from reconciler.errors import Problem, SpecError
 
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
+MAX_PROBLEMS: Final = 1000
+"""Maximum number of errors in one file before the rest of it is not checked."""
 _UTF16_MARKS: Final = (BOM_UTF16_BE, BOM_UTF16_LE)
 
 
@@ -34,6 +36,7 @@ class SourceFile:
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
+        self._errors: dict[Problem, None] = {}
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -54,10 +57,13 @@ class SourceFile:
             hint: the next step.
             warning: True if the file is still usable.
             show: False if the line must not be shown (it may contain a prompt).
+
+        Raises:
+            SpecError: the file has more than `MAX_PROBLEMS` errors; carries them.
         """
         line, column = (place.line + 1, place.column + 1) if place else (0, 0)
         excerpt = self.line(place) if place and show and not self._holds_prompts(place.line) else ""
-        return Problem(
+        problem = Problem(
             path=self.path,
             line=line,
             column=column,
@@ -66,13 +72,24 @@ class SourceFile:
             excerpt=excerpt,
             warning=warning,
         )
+        if not warning:
+            self._errors[problem] = None
+            if len(self._errors) > MAX_PROBLEMS:
+                raise SpecError(tuple(sorted(self._errors)))
+        return problem
 
     def _holds_prompts(self, line: int) -> bool:
-        """Whether a line is below `requests:`, judged by its indentation without a parser."""
-        for above in reversed(self.text.split("\n", line + 1)[: line + 1]):
-            if above[:1] not in ("", " ", "\t", "#", "-", "\r"):
-                return above.startswith(("requests:", "{", "["))
-        return False
+        return line < len(self._below_requests) and self._below_requests[line]
+
+    @cached_property
+    def _below_requests(self) -> list[bool]:
+        """Whether each line is below `requests:`, judged by its indentation without a parser."""
+        found, below = [], False
+        for line in self._lines:
+            if line[:1] not in ("", " ", "\t", "#", "-"):
+                below = line.startswith(("requests:", "{", "["))
+            found.append(below)
+        return found
 
     def place_of(self, offset: int) -> Place:
         """Return the place of the character at `offset`."""
