@@ -90,6 +90,7 @@ def lines_of(job: int, dice: random.Random) -> list[Line]:
         total_requests=requests,
         succeeded_requests=max(0, requests - failed),
         failed_requests=min(failed, requests),
+        output_file=f"{dice.getrandbits(128):032x}",
     )
     found.append(Ended(at=at + 30_000, run_id=run_id, job=over, requests=requests, **about))
     return found

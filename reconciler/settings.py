@@ -18,11 +18,10 @@ NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,99}" + END
 NAME_RULE: Final = "1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit"
 
 API: Final = "https://api.mistral.ai"
+"""The host that gets the key, unless `--base-url` or `MISTRAL_BASE_URL` names another. No setting does."""
 
 _HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]))(:[0-9]{1,5})?"
 """https, or plain http to this machine; no user name."""
-BASE_URL_PATTERN: Final = _HOST + r"(/[A-Za-z0-9._~/-]*)?" + END
-"""No query and no fragment."""
 
 
 def about(text: str, *examples: object) -> Meta:
@@ -46,15 +45,6 @@ def up_to(ceiling: int, text: str) -> Meta:
 Count = Annotated[int, Meta(ge=1)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
 _Natural = Annotated[int, Meta(ge=0)]
-_BaseUrl = Annotated[
-    str,
-    matching(
-        BASE_URL_PATTERN,
-        "not a base URL",
-        "`https://host`, or `http://localhost:port` for a server on this machine",
-        end="",
-    ),
-]
 _Webhook = Annotated[
     str,
     matching(
@@ -213,10 +203,25 @@ class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     command: Annotated[
         Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None,
         about(
-            "A program and its arguments, run in the folder of this file without a shell and without "
-            "the API key. It receives JSON on standard input; exit code 0 means that it was delivered."
+            "A program and its arguments, run in the folder of this file without a shell. It gets HOME, PATH, "
+            "the like, and what `environment` names, never the API key. It receives JSON on standard input; exit "
+            "code 0 means that it was delivered."
         ),
     ] = None
+    environment: Annotated[
+        tuple[
+            Annotated[
+                str,
+                matching(
+                    r"^(?!(?:MISTRAL_API_KEY|RECONCILER_.*|GIT_CONFIG.*)$)[A-Za-z_][A-Za-z0-9_]{0,99}",
+                    "not a variable that a command may get",
+                    "the name of an environment variable; the API key, RECONCILER_* and GIT_CONFIG* stay in the tool",
+                ),
+            ],
+            ...,
+        ],
+        about("Environment variables that the command gets, such as SLACK_TOKEN."),
+    ] = ()
     webhook: Annotated[
         _Webhook | None,
         about("A URL that receives the JSON as a POST; a 2xx response means that it was delivered."),
@@ -239,13 +244,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     specs: Annotated[
         str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
     ] = "specs"
-    base_url: Annotated[
-        _BaseUrl,
-        about(
-            "The API's base URL. https only, except for a server on this machine. On CI, a host other "
-            "than Mistral's must also be set in MISTRAL_BASE_URL: a file in git alone cannot send the key elsewhere."
-        ),
-    ] = API
     ledger: Annotated[
         Literal["local", "git"],
         about(

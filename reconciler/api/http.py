@@ -82,7 +82,7 @@ class Exchange:
             ApiError: its class says whether the API may have carried the request out.
         """
         with self._answer(call, attempt) as (answer, until):
-            return understand(_whole(answer, until))
+            return understand(self._key.redact_body(_whole(answer, until)))
 
     def send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a request that is safe to repeat, as often as the retry policy allows.
@@ -124,7 +124,7 @@ class Exchange:
                 status, served_at = response.status_code, classify.served_at(response.headers)
                 with closing(response), self._translate_errors(call):
                     if not response.is_success:
-                        raise _error_from_response(call, response, until)  # noqa: TRY301 - by a frame that does not hold the body
+                        raise self._error_from_response(call, response, until)  # noqa: TRY301 - by a frame that does not hold the body
                     yield response, until
         except BaseException as error:
             failure = type(error).__name__
@@ -178,6 +178,24 @@ class Exchange:
     def _seconds(self, call: Call) -> float:
         return max(self._timeout, call.least_seconds)
 
+    def _error_from_response(self, call: Call, answer: httpx.Response, until: Deadline) -> ApiError:
+        """Return the error for an answer that is not a success."""
+        body = bytearray()
+        with suppress(httpx.HTTPError, ApiError):  # the status is enough
+            for piece in content.pieces(answer):
+                body += piece
+                if len(body) > MAX_ERROR_BYTES:
+                    break
+                until.check()
+        onward = answer.next_request
+        return classify.error_from_response(
+            call,
+            answer.status_code,
+            answer.headers,
+            self._key.redact_body(bytes(body[:MAX_ERROR_BYTES])),
+            points_to=onward.url.host if onward else "",
+        )
+
     def _pieces(self, answer: httpx.Response, until: Deadline, call: Call) -> Iterator[bytes]:
         with self._translate_errors(call):
             for piece in content.pieces(answer):
@@ -195,25 +213,6 @@ def _whole(answer: httpx.Response, until: Deadline) -> bytes:
             raise MalformedAnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes")
         until.check()
     return bytes(body)
-
-
-def _error_from_response(call: Call, answer: httpx.Response, until: Deadline) -> ApiError:
-    """Return the error for an answer that is not a success."""
-    body = bytearray()
-    with suppress(httpx.HTTPError, ApiError):  # the status is enough
-        for piece in content.pieces(answer):
-            body += piece
-            if len(body) > MAX_ERROR_BYTES:
-                break
-            until.check()
-    onward = answer.next_request
-    return classify.error_from_response(
-        call,
-        answer.status_code,
-        answer.headers,
-        bytes(body[:MAX_ERROR_BYTES]),
-        points_to=onward.url.host if onward else "",
-    )
 
 
 def _headers(call: Call) -> dict[str, str] | None:

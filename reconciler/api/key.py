@@ -6,11 +6,13 @@ the machine can read. It is kept in an `ApiKey`, which prints as `Key(…)`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
+from reconciler.child_environment import MIN_SECRET_LENGTH
 from reconciler.errors import ReconcilerError
 
 VARIABLE: Final = "MISTRAL_API_KEY"
@@ -19,8 +21,9 @@ VARIABLE: Final = "MISTRAL_API_KEY"
 _MAX_FILE_BYTES: Final = 64 * 1024
 """Bytes: far more than a key, and few enough that a wrong path fails at once."""
 
-_MIN_LENGTH: Final = 12
-"""Characters. A shorter key is not redacted: it is a sandbox's key and may be an ordinary word."""
+_PLACEHOLDER: Final = "Key(…)"
+_MIN_HALF: Final = 4
+"""Characters. A shorter beginning of the key tells nothing."""
 
 _IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
 """A bearer token in an HTTP header: visible ASCII, no space."""
@@ -58,11 +61,27 @@ class ApiKey:
         return self._secret
 
     def redact(self, text: str) -> str:
-        """Return `text` with the key replaced: an answer or an error may repeat it."""
-        return text if len(self._secret) < _MIN_LENGTH else text.replace(self._secret, "Key(…)")
+        """Return `text` with the key replaced, ignoring case: an answer or an error may repeat it."""
+        return self._replaced(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def redact_body(self, body: bytes) -> bytes:
+        """Return the body of an answer with the key replaced, and without the half of a key at its end."""
+        body = self._replaced(body)
+        secret, end = self._secret.lower().encode(), body[-len(self._secret) :].lower()
+        half = next((n for n in range(len(secret) - 1, _MIN_HALF - 1, -1) if end.endswith(secret[:n])), 0)
+        return body[: len(body) - half] if len(secret) >= MIN_SECRET_LENGTH else body
+
+    def _replaced(self, data: bytes) -> bytes:
+        if len(self._secret) < MIN_SECRET_LENGTH:
+            return data
+        written = json.dumps(self._secret)[1:-1]  # as JSON escapes it; some also escape `/`
+        for secret in {self._secret, written, written.replace("/", r"\/")}:
+            if secret.lower().encode() in data.lower():  # ten times as fast as a pattern that ignores case
+                data = re.sub(re.escape(secret.encode()), _PLACEHOLDER.encode(), data, flags=re.IGNORECASE)
+        return data
 
     def __repr__(self) -> str:
-        return "Key(…)"
+        return _PLACEHOLDER
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an API key cannot be pickled")

@@ -60,17 +60,17 @@ def read_job_page(body: bytes) -> JobPage:
         try:
             jobs.append(wire.read_job(bytes(raw)))
         except MalformedAnswerError as error:
-            odd.append(odd_row(bytes(raw), number, error.text))
+            odd.append(odd_row(bytes(raw), number, error))
     return JobPage(jobs=tuple(jobs), total=page.total, odd=tuple(odd))
 
 
-def odd_row(raw: bytes, number: int, problem: str) -> OddRow:
+def odd_row(raw: bytes, number: int, error: MalformedAnswerError) -> OddRow:
     """Return what can be read of a row.
 
     Args:
         raw: the row as JSON.
         number: of the row in its page, from 1.
-        problem: why it is not a job.
+        error: says why it is not a job.
     """
     value: Any = None
     with suppress(ValueError, RecursionError):
@@ -83,7 +83,7 @@ def odd_row(raw: bytes, number: int, problem: str) -> OddRow:
     return OddRow(
         number=number,
         job=job,
-        problem=clean(problem),
+        problem=_problem(error),
         unreadable=frozenset(_FIELDS.keys() - readable.keys()),
         has_lost_tags=ours and "metadata" not in readable,
     )
@@ -97,9 +97,13 @@ def _field(row: dict[str, Any], name: str) -> tuple[object] | None:
     return (None,) if optional else None
 
 
-def unreadable_job(job_id: str, problem: str) -> OddRow:
+def unreadable_job(job_id: str, error: MalformedAnswerError) -> OddRow:
     """Return the row of a job of which only the id is known."""
     job = msgspec.structs.replace(_BLANK, id=job_id).fold()
     return OddRow(
-        number=1, job=job, problem=clean(problem), unreadable=frozenset(_FIELDS) - {"id"}, has_lost_tags=True
+        number=1, job=job, problem=_problem(error), unreadable=frozenset(_FIELDS) - {"id"}, has_lost_tags=True
     )
+
+
+def _problem(error: MalformedAnswerError) -> str:
+    return clean(error.text.removeprefix(f"{wire.NO_MATCH}: "))

@@ -41,6 +41,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
 """Visible ASCII: ids appear unchanged in URLs, tables and logs."""
 
 
+NO_MATCH: Final = "the answer does not match the API's description"
 MAX_DIGITS: Final = 40
 """Digits: a longer number is read as text."""
 
@@ -186,7 +187,7 @@ def _decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
         with suppress(ValueError, RecursionError):
             return decoder.decode(_mended(body))
         if isinstance(error, msgspec.ValidationError):
-            raise MalformedAnswerError(f"the answer does not match the API's description: {error}") from None
+            raise MalformedAnswerError(f"{NO_MATCH}: {error}") from None
         if error_text.is_html(body):
             raise MalformedAnswerError("the answer is an HTML page", hint=FROM_A_PROXY) from None
         raise MalformedAnswerError(f"the answer is not JSON: {error}", transient=True) from None

@@ -1,8 +1,8 @@
 """The fields of request bodies, by endpoint, with their types: enough to find plain mistakes.
 
-The types are the table. They follow the request schemas of Mistral's OpenAPI description of 2026-08-13
-(`openapi-public-doc.yaml`), and are less strict: of the objects inside a body, only messages and response formats are
-looked into. `mistakes` reads them.
+The tables follow the request schemas of Mistral's OpenAPI description of 2026-08-13 (`openapi-public-doc.yaml`), and
+are less strict: of the objects inside a body, only messages, documents and response formats are looked into.
+`mistakes` reads them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-_Count: TypeAlias = Annotated[int, Meta(ge=0)] | None
-_Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)] | None
-_Temperature: TypeAlias = Annotated[float, Meta(ge=0, le=1.5)] | None
-_TopP: TypeAlias = Annotated[float, Meta(gt=0, le=1)] | None
-_Texts: TypeAlias = str | Annotated[list[str], Meta(min_length=1)]
+Type: TypeAlias = Any
+"""A type that msgspec understands."""
 
 
 class _Object(Struct):
     """Any object: its fields are not checked."""
-
-
-_Objects: TypeAlias = list[_Object] | None
 
 
 class NoStream:
@@ -43,9 +37,6 @@ class _Message(Struct):
     content: str | list[_Chunk] | None = None
 
 
-_Messages: TypeAlias = Annotated[list[_Message], Meta(min_length=1)]
-
-
 class _JsonSchema(Struct):
     name: str
     schema: _Object
@@ -61,80 +52,6 @@ class _ResponseFormat(Struct):
             raise ValueError("lacks `json_schema`, which its type requires")
 
 
-class Body(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The fields of every body."""
-
-    model: str | None = None
-
-
-class _Completion(Body, kw_only=True):
-    metadata: _Object | None = None
-    temperature: _Temperature = None
-    top_p: _TopP = None
-    max_tokens: _Count = None
-    stream: NoStream | None = None
-    stop: str | list[str] | None = None
-    random_seed: _Count = None
-    prompt_cache_key: str | None = None
-
-
-class Chat(_Completion, kw_only=True):
-    """`/v1/chat/completions`."""
-
-    messages: _Messages
-    response_format: _ResponseFormat | None = None
-    tools: _Objects = None
-    tool_choice: str | _Object | None = None
-    presence_penalty: _Penalty = None
-    frequency_penalty: _Penalty = None
-    n: Annotated[int, Meta(ge=1)] | None = None
-    prediction: _Object | None = None
-    parallel_tool_calls: bool | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
-    prompt_mode: str | None = None
-    guardrails: _Objects = None
-    service_tier: str | None = None
-    safe_prompt: bool | None = None
-    min_tokens: _Count = None
-    top_k: int | None = None
-    repetition_penalty: float | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    prompt_logprobs: bool | None = None
-    top_prompt_logprobs: int | None = None
-
-
-class Fim(_Completion, kw_only=True):
-    """`/v1/fim/completions`."""
-
-    prompt: str
-    suffix: str | None = None
-    min_tokens: _Count = None
-
-
-class Embedding(Body, kw_only=True):
-    """`/v1/embeddings`."""
-
-    metadata: _Object | None = None
-    input: _Texts
-    output_dimension: Annotated[int, Meta(gt=0)] | None = None
-    output_dtype: Literal["float", "int8", "uint8", "binary", "ubinary"] | None = None
-    encoding_format: Literal["float", "base64"] | None = None
-
-
-class Classification(Body, kw_only=True):
-    """`/v1/moderations` and `/v1/classifications`."""
-
-    metadata: _Object | None = None
-    input: _Texts
-
-
-class ChatClassification(Body, kw_only=True):
-    """`/v1/chat/moderations` and `/v1/chat/classifications`: conversations."""
-
-    input: _Object | Annotated[list[Any], Meta(min_length=1)]
-
-
 class _Document(Struct):
     document_url: str | None = None
     image_url: str | _Object | None = None
@@ -145,74 +62,97 @@ class _Document(Struct):
             raise ValueError("names none of `document_url`, `image_url` and `file_id`")
 
 
-class Ocr(Body, kw_only=True):
-    """`/v1/ocr`."""
-
-    document: _Document
-    pages: str | list[int] | None = None
-    include_image_base64: bool | None = None
-    image_limit: int | None = None
-    image_min_size: int | None = None
-    bbox_annotation_format: _ResponseFormat | None = None
-    document_annotation_format: _ResponseFormat | None = None
-    document_annotation_prompt: str | None = None
-    table_format: Literal["markdown", "html"] | None = None
-    extract_header: bool | None = None
-    extract_footer: bool | None = None
-    include_blocks: bool | None = None
-    confidence_scores_granularity: Literal["word", "page", "block"] | None = None
-
-
-class Conversation(Body, kw_only=True):
-    """`/v1/conversations`."""
-
-    metadata: _Object | None = None
-    inputs: str | Annotated[list[_Object], Meta(min_length=1)]
-    stream: NoStream | None = None
-    store: bool | None = None
-    handoff_execution: Literal["client", "server"] | None = None
-    instructions: str | None = None
-    tools: _Objects = None
-    completion_args: _Object | None = None
-    guardrails: _Objects = None
-    name: str | None = None
-    description: str | None = None
-    agent_id: str | None = None
-    agent_version: str | int | None = None
-
-
-class Transcription(Body, kw_only=True):
-    """`/v1/audio/transcriptions`."""
-
-    file: _Object | None = None
-    file_url: str | None = None
-    file_id: str | None = None
-    language: str | None = None
-    temperature: float | None = None
-    stream: NoStream | None = None
-    diarize: bool | None = None
-    speaker_references: _Object | None = None
-    context_bias: list[str] | None = None
-    timestamp_granularities: list[Literal["segment", "word"]] | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.file or self.file_url or self.file_id):
-            raise ValueError("names none of `file`, `file_url` and `file_id`")
-
-
-ENDPOINTS: Final[Mapping[str, type[Body]]] = {
-    "/v1/audio/transcriptions": Transcription,
-    "/v1/chat/classifications": ChatClassification,
-    "/v1/chat/completions": Chat,
-    "/v1/chat/moderations": ChatClassification,
-    "/v1/classifications": Classification,
-    "/v1/conversations": Conversation,
-    "/v1/embeddings": Embedding,
-    "/v1/fim/completions": Fim,
-    "/v1/moderations": Classification,
-    "/v1/ocr": Ocr,
+_NAMES_BY_TYPE: Final[tuple[tuple[Type, str], ...]] = (
+    (Annotated[list[_Message], Meta(min_length=1)], "messages"),
+    (_Document, "document"),
+    (str | Annotated[list[str], Meta(min_length=1)], "input"),
+    (str | Annotated[list[_Object], Meta(min_length=1)], "inputs"),
+    (_ResponseFormat, "bbox_annotation_format document_annotation_format response_format"),
+    (NoStream, "stream"),
+    (Annotated[float, Meta(ge=0, le=1.5)], "temperature"),
+    (Annotated[float, Meta(gt=0, le=1)], "top_p"),
+    (Annotated[float, Meta(ge=-2, le=2)], "frequency_penalty presence_penalty"),
+    (float, "repetition_penalty"),
+    (Annotated[int, Meta(ge=0)], "max_tokens min_tokens random_seed"),
+    (Annotated[int, Meta(ge=1)], "n output_dimension"),
+    (int, "image_limit image_min_size top_k top_logprobs top_prompt_logprobs"),
+    (bool, "diarize extract_footer extract_header include_blocks include_image_base64 logprobs"),
+    (bool, "parallel_tool_calls prompt_logprobs safe_prompt store"),
+    (
+        str,
+        "agent_id description document_annotation_prompt file_id file_url instructions language model name",
+    ),
+    (str, "prompt prompt_cache_key prompt_mode service_tier suffix"),
+    (_Object, "completion_args file metadata prediction speaker_references"),
+    (list[_Object], "guardrails tools"),
+    (list[str], "context_bias"),
+    (str | int, "agent_version"),
+    (str | list[int], "pages"),
+    (str | list[str], "stop"),
+    (str | _Object, "tool_choice"),
+    (Literal["word", "page", "block"], "confidence_scores_granularity"),
+    (Literal["float", "base64"], "encoding_format"),
+    (Literal["client", "server"], "handoff_execution"),
+    (Literal["float", "int8", "uint8", "binary", "ubinary"], "output_dtype"),
+    (Literal["none", "minimal", "low", "medium", "high", "xhigh"], "reasoning_effort"),
+    (Literal["markdown", "html"], "table_format"),
+    (list[Literal["segment", "word"]], "timestamp_granularities"),
+)
+_TYPES: Final = {name: wanted for wanted, names in _NAMES_BY_TYPE for name in names.split()}
+_CONVERSATIONS: Final[Type] = _Object | Annotated[list[Any], Meta(min_length=1)]
+_OTHER_TYPES: Final[Mapping[tuple[str, str], Type]] = {
+    ("/v1/audio/transcriptions", "temperature"): float,
+    ("/v1/chat/classifications", "input"): _CONVERSATIONS,
+    ("/v1/chat/moderations", "input"): _CONVERSATIONS,
 }
-"""The type of the body of each endpoint."""
+"""The types of fields that differ in one endpoint."""
+
+_COMPLETION: Final = (
+    "model metadata temperature top_p max_tokens stream stop random_seed prompt_cache_key min_tokens"
+)
+_NAMES: Final[Mapping[str, str]] = {
+    "/v1/audio/transcriptions": "model file file_url file_id language temperature stream diarize speaker_references"
+    " context_bias timestamp_granularities",
+    "/v1/chat/classifications": "model input",
+    "/v1/chat/completions": f"{_COMPLETION} messages response_format tools tool_choice presence_penalty"
+    " frequency_penalty n prediction parallel_tool_calls reasoning_effort prompt_mode guardrails service_tier"
+    " safe_prompt top_k repetition_penalty logprobs top_logprobs prompt_logprobs top_prompt_logprobs",
+    "/v1/chat/moderations": "model input",
+    "/v1/classifications": "model metadata input",
+    "/v1/conversations": "model metadata inputs stream store handoff_execution instructions tools completion_args"
+    " guardrails name description agent_id agent_version",
+    "/v1/embeddings": "model metadata input output_dimension output_dtype encoding_format",
+    "/v1/fim/completions": f"{_COMPLETION} prompt suffix",
+    "/v1/moderations": "model metadata input",
+    "/v1/ocr": "model document pages include_image_base64 image_limit image_min_size bbox_annotation_format"
+    " document_annotation_format document_annotation_prompt table_format extract_header extract_footer"
+    " include_blocks confidence_scores_granularity",
+}
+
+REQUIRED: Final[Mapping[str, str]] = {
+    "/v1/chat/classifications": "input",
+    "/v1/chat/completions": "messages",
+    "/v1/chat/moderations": "input",
+    "/v1/classifications": "input",
+    "/v1/conversations": "inputs",
+    "/v1/embeddings": "input",
+    "/v1/fim/completions": "prompt",
+    "/v1/moderations": "input",
+    "/v1/ocr": "document",
+}
+"""The field that the body of each endpoint must have. All require `model` too, which the job names; transcriptions
+require nothing else. A test compares the tables with the official SDK."""
+
+
+def _type(endpoint: str, name: str) -> Type:
+    wanted = _OTHER_TYPES.get((endpoint, name), _TYPES[name])
+    return wanted if name == REQUIRED.get(endpoint) else wanted | None
+
+
+BODIES: Final[Mapping[str, Mapping[str, Type]]] = {
+    endpoint: {name: _type(endpoint, name) for name in names.split()} for endpoint, names in _NAMES.items()
+}
+"""The fields of the body of each endpoint, with their types. A field that is not required may be null."""
 
 OTHER_NAMES: Final = {"max_completion_tokens": "max_tokens", "seed": "random_seed"}
 """Names of fields in other providers' APIs, with the name here."""

@@ -12,13 +12,10 @@ from functools import cache
 from typing import Any, Final, get_args
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from reconciler.catalogue.bodies import ENDPOINTS, OTHER_NAMES, Body, Format, NoStream, Role
+from reconciler.catalogue.bodies import BODIES, OTHER_NAMES, REQUIRED, Format, NoStream, Role
 from reconciler.text.suggest import KINDS, either, nearest
-
-SHAPES: Final[Mapping[str, type[Body]]] = {it.__name__: it for it in ENDPOINTS.values()}
-"""The types of bodies by name."""
 
 _KINDS: Final = {
     "array": KINDS["array"],
@@ -62,20 +59,14 @@ class Mistake(Struct, frozen=True):
         return "body" + "".join("[]" if isinstance(step, int) else f".{step}" for step in self.path)
 
 
-def shape_of(endpoint: str) -> str | None:
-    """Return the name of the type of an endpoint's bodies, None for an unknown endpoint."""
-    shape = ENDPOINTS.get(endpoint)
-    return None if shape is None else shape.__name__
-
-
-def fit(shapes: Iterable[str], lines: Iterable[bytes | bytearray]) -> frozenset[str]:
-    """Return those of the shapes that every line has: a body of that type, without a mistake.
+def fit(endpoints: Iterable[str], lines: Iterable[bytes | bytearray]) -> frozenset[str]:
+    """Return those of the endpoints for which no line has a mistake.
 
     Args:
-        shapes: names in `SHAPES`.
+        endpoints: keys of `BODIES`.
         lines: lines of a file of requests.
     """
-    return frozenset(shape for shape in shapes if _all_have(_decoder(shape), lines))
+    return frozenset(endpoint for endpoint in endpoints if _all_have(_decoder(endpoint), lines))
 
 
 def _all_have(decode: Callable[[bytes | bytearray], object], lines: Iterable[bytes | bytearray]) -> bool:
@@ -88,8 +79,14 @@ def _all_have(decode: Callable[[bytes | bytearray], object], lines: Iterable[byt
 
 
 @cache
-def _decoder(shape: str) -> Callable[[bytes | bytearray], object]:
-    line = msgspec.defstruct("Line", [("body", SHAPES[shape])])
+def _decoder(endpoint: str) -> Callable[[bytes | bytearray], object]:
+    required = REQUIRED.get(endpoint)
+    fields = [
+        (name, wanted) if name == required else (name, wanted, None)
+        for name, wanted in BODIES[endpoint].items()
+    ]
+    body = msgspec.defstruct("Body", fields, forbid_unknown_fields=True, kw_only=True)
+    line = msgspec.defstruct("Line", [("body", body)])
     return msgspec.json.Decoder(line, dec_hook=_no_stream).decode
 
 
@@ -105,35 +102,28 @@ def mistakes(endpoint: str, body: Mapping[str, Any]) -> Iterator[Mistake]:
 
     A missing `model` is none: the job names it.
     """
-    shape = ENDPOINTS.get(endpoint)
-    if shape is None:
-        return
-    fields = _fields(shape)
-    if whole := _mistake((), {name: value for name, value in body.items() if name in fields}, shape):
-        lacks = [
-            Mistake((name,), _LACKS)
-            for name, (_, required) in fields.items()
-            if required and name not in body
-        ]
-        each = (_mistake((name,), body[name], wanted) for name, (wanted, _) in fields.items() if name in body)
-        yield from [*lacks, *filter(None, each)] or [whole]
-    for name in body:
-        if meant := _misspelt(shape, name):
+    known = BODIES.get(endpoint, {})
+    for name, wanted in known.items():
+        if name in body:
+            yield from _mistake((name,), body[name], wanted)
+        elif name == REQUIRED.get(endpoint):
+            yield Mistake((name,), _LACKS)
+    for name in body if known else ():
+        if meant := _misspelt(endpoint, name):
             yield Mistake((name,), f"is no field of {endpoint}: did you mean `{meant}`?")
 
 
-def _mistake(path: tuple[str, ...], value: object, wanted: object) -> Mistake | None:
-    """Return the first mistake in the value at a path, None if it has the wanted type."""
+def _mistake(path: tuple[str, ...], value: object, wanted: object) -> Iterator[Mistake]:
+    """Yield the first mistake in the value at a path, if it has not the wanted type."""
     try:
         msgspec.convert(value, wanted, strict=False, dec_hook=_no_stream)
     except RecursionError:
-        return Mistake(path, "is nested too deeply")
+        yield Mistake(path, "is nested too deeply")
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
         steps = _STEP.findall(place[1]) if place else []
         inner = [step or int(position or 0) for step, position in steps]
-        return _in_words((*path, *inner), str(error).partition(" - at `")[0], wanted)
-    return None
+        yield _in_words((*path, *inner), str(error).partition(" - at `")[0], wanted)
 
 
 def _in_words(path: tuple[str | int, ...], message: str, wanted: object) -> Mistake:
@@ -159,15 +149,9 @@ def _choices(wanted: object) -> list[str]:
 
 
 @cache
-def _fields(shape: type[Body]) -> Mapping[str, tuple[object, bool]]:
-    """Return the type of each field, and whether the API requires it."""
-    return {it.encode_name: (it.type, it.required) for it in structs.fields(shape)}
-
-
-@cache
-def _misspelt(shape: type[Body], name: str) -> str | None:
+def _misspelt(endpoint: str, name: str) -> str | None:
     """Return the field that a name was probably meant to be, None if it is a field or is like none."""
-    known = _fields(shape)
+    known = BODIES[endpoint]
     if name in known:
         return None
     meant = OTHER_NAMES.get(name)

@@ -12,7 +12,6 @@ the remote's repository. A commit is made with a temporary index. FETCH_HEAD and
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from reconciler.ledger import git_push
 from reconciler.ledger.git_lock import Lock, LockedError, Locks
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
-from reconciler.vcs import git_environment
+from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, reason
 
 REF: Final = "refs/reconciler/ledger"
 INCOMING: Final = "refs/reconciler/incoming"
@@ -48,17 +47,17 @@ class SharedLedger:
     """One target's lines in the shared ref.
 
     Args:
-        repository: a folder in the clone.
-        remote: the remote's name.
+        repository: the clone.
+        remote: the name of one of its remotes.
         folder: the target's folder inside the ref's tree.
-        environ: the process's environment.
+        credentials: environment variables for the commands that contact the remote.
         now: wall clock, Unix seconds.
     """
 
-    repository: Path
+    repository: Repository
     remote: str
     folder: str
-    environ: Mapping[str, str]
+    credentials: Mapping[str, str]
     now: Callable[[], float]
 
     def fetch(self) -> str:
@@ -67,13 +66,14 @@ class SharedLedger:
         Raises:
             LedgerError: the remote cannot be reached, or (`LockedError`) a lock file of git is in the way.
         """
-        listing = self._git("ls-remote", self.remote, REF, why=f"the remote {self.remote} cannot be reached")
+        why = f"the remote {self.remote} cannot be reached"
+        listing = self._git("ls-remote", self.remote, REF, why=why, extra=self.credentials)
         tip = listing.split("\t")[0]
         before = self.fetched()
         if tip:
             self._git(
                 "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", self.remote,
-                f"+{REF}:{INCOMING}", why="the ledger cannot be fetched",
+                f"+{REF}:{INCOMING}", why="the ledger cannot be fetched", extra=self.credentials,
             )  # fmt: skip
             tip = self._git("rev-parse", "--verify", INCOMING, why="the ledger was not fetched").strip()
         if before and not self._contains(tip, before):
@@ -157,7 +157,8 @@ class SharedLedger:
             self._push(self.fetch() or "HEAD", "--dry-run")
 
     def _push(self, commit: str, *options: str) -> None:
-        done = self._run("push", "--quiet", "--porcelain", *options, self.remote, f"{commit}:{REF}")
+        wanted = (*options, self.remote, f"{commit}:{REF}")
+        done = self._run("push", "--quiet", "--porcelain", *wanted, extra=self.credentials)
         if not done.returncode:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
@@ -175,7 +176,7 @@ class SharedLedger:
 
     @property
     def _locks(self) -> Locks:
-        return Locks(root=self.repository, remote=self.remote, now=self.now, run=self._run)
+        return Locks(root=self.repository.folder, remote=self.remote, now=self.now, run=self._run)
 
     def _commit(self, tip: str, rows: Sequence[str], *, path: str, message: str) -> str:
         """Make a commit without the index and the work tree of the clone."""
@@ -220,29 +221,14 @@ class SharedLedger:
 
     def _run(
         self, *arguments: str, data: bytes | None = None, extra: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
+    ) -> Answer:
         try:
-            return subprocess.run(  # noqa: S603  no shell; refs, remotes and paths come from settings and git
-                ["git", *arguments],  # noqa: S607  git is where PATH says
-                cwd=self.repository,
-                env=git_environment.git_environment(self.environ) | dict(extra or {}),
-                input=data,
-                capture_output=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise LedgerError(
-                "`ledger: git` needs git, which is not installed",
-                hint="install git, or set `ledger: local`",
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            raise LedgerError(
-                f"git did not answer within {TIMEOUT_SECONDS} s", hint="check the remote, then run again"
-            ) from error
+            return self.repository.run(*arguments, data=data, extra=extra, timeout_seconds=TIMEOUT_SECONDS)
+        except GitUnavailableError as error:
+            raise LedgerError(f"the shared ledger needs git: {error}", hint=error.hint) from error
 
-    def _error(self, why: str, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
+    def _error(self, why: str, done: Answer) -> LedgerError:
         errors = done.stderr.decode("utf-8", "replace")
         if lock := self._locks.in_the_way(errors):
             return LockedError(why, lock)
-        return git_push.failure(why, git_push.reason(errors) or f"git ended with {done.returncode}")
+        return git_push.failure(why, reason(errors) or f"git ended with {done.returncode}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final, Protocol
 
 from reconciler.errors import LedgerError
 from reconciler.text.plural import age
+from reconciler.vcs.git_process import Answer
 
 STALE_SECONDS: Final = 60.0
 """No git command of this tool holds a lock for that long."""
@@ -75,7 +75,7 @@ class LockedError(LedgerError):
 class RunGit(Protocol):
     """Runs git in the clone."""
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def __call__(self, *arguments: str) -> Answer:
         """Return the finished process."""
 
 
@@ -85,7 +85,7 @@ class Locks:
 
     Args:
         root: the project's root.
-        remote: the remote's name or address.
+        remote: the remote's name.
         now: wall clock, Unix seconds.
         run: runs git at the root.
     """
@@ -115,25 +115,27 @@ class Locks:
         """
         found = [
             self._look(path)
-            for place in self._paths(self.root, known_here, *_BESIDE_REFS)
+            for place in self._paths(known_here, *_BESIDE_REFS)
             for path in (place.rglob("*.lock") if place.is_dir() else (place,))
         ]
         if there := self._remote_folder():
-            paths = self._paths(there, f"{theirs}.lock", *_BESIDE_REFS)
-            found += [self._look(path, remote=self.remote) for path in paths]
+            inside = there / ".git" if (there / ".git").is_dir() else there
+            names = (f"{theirs}.lock", *_BESIDE_REFS)
+            found += [self._look(inside / name, remote=self.remote) for name in names]
         return tuple(sorted((lock for lock in found if lock.seconds is not None), key=lambda it: it.name))
 
-    def _paths(self, folder: Path, *names: str) -> list[Path]:
-        """Return where files of a repository are, in a linked worktree too."""
+    def _paths(self, *names: str) -> list[Path]:
+        """Return where files of the clone are, in a linked worktree too."""
         asked = (word for name in names for word in ("--git-path", name))
-        done = self.run("-C", str(folder), "rev-parse", *asked)
-        return [folder / line for line in done.stdout.decode("utf-8", "replace").splitlines()]
+        done = self.run("rev-parse", *asked)
+        return [self.root / line for line in done.stdout.decode("utf-8", "replace").splitlines()]
 
     def _remote_folder(self) -> Path | None:
         """Return the remote's repository if it is a folder of this machine."""
         done = self.run("remote", "get-url", self.remote)
-        url = self.remote if done.returncode else done.stdout.decode().strip()
-        folder = self.root / url.removeprefix("file://")
+        if done.returncode:
+            return None
+        folder = self.root / done.stdout.decode("utf-8", "replace").strip().removeprefix("file://")
         return folder if folder.is_dir() else None
 
     def _look(self, path: Path, *, remote: str = "") -> Lock:

@@ -11,12 +11,11 @@ from typing import Final, NamedTuple
 
 from reconciler.errors import LedgerError
 from reconciler.text.sanitize import clean
+from reconciler.vcs.git_process import reason
 
 MAX_LENGTH: Final = 300
 """Characters shown of the remote's words."""
 
-_ASIDE: Final = ("warning:", "hint:")
-"""Prefixes of git's lines that are not the reason for a failure; the first other line is."""
 _WORDS: Final = re.compile(r"remote: *(?:(?:error|fatal|ERROR): *)?(.*)")
 _STATUS: Final = re.compile(r"^!\t[^\t]*\t\[(rejected|remote rejected)\] \((.*)\)$", re.MULTILINE)
 _RACE: Final = re.compile(
@@ -105,9 +104,3 @@ def failure(why: str, said: str) -> LedgerError:
         hint="no job was created; check the remote and its credentials (`git ls-remote`), or use --local-ledger "
         "with weaker duplicate protection",
     )
-
-
-def reason(errors: str) -> str:
-    """Return the line of git's stderr that says why a command failed, "" if there is none."""
-    lines = (line for line in errors.splitlines() if line.strip())
-    return next((line for line in lines if not line.lower().startswith(_ASIDE)), "")

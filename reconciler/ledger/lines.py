@@ -7,7 +7,8 @@ and a repeated line changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -176,7 +177,7 @@ class _Version(Struct, gc=False):
 
 
 _read_version: Final = msgspec.json.Decoder(_Version).decode
-_read_line: Final[Callable[[str], Line]] = msgspec.json.Decoder(Line).decode
+_DECODER: Final = msgspec.json.Decoder(Line)
 _USUAL: Final = f'{{"v":{VERSION},"kind":"'
 """The beginning of every line that this version writes."""
 
@@ -200,10 +201,25 @@ def decode(text: str) -> Line | None:
     try:
         version = VERSION if text.startswith(_USUAL) else _read_version(text).v
         if version <= VERSION:
-            return _read_line(text) if version == VERSION else None
+            return _DECODER.decode(text) if version == VERSION else None
     except (ValueError, RecursionError):  # RecursionError: endless brackets
         return None
     raise LedgerError(
         f"a newer version of this tool wrote the ledger (lines of version {version})",
         hint="upgrade mistral-batch-reconciler to at least the version that wrote it",
     )
+
+
+def decode_block(data: bytes) -> list[Line]:
+    """Decode whole lines: those that are ours, in order.
+
+    Raises:
+        LedgerError: as for `decode`.
+    """
+    with suppress(ValueError, RecursionError):  # some line is not ours
+        lines: list[Line] = _DECODER.decode_lines(data)
+        usual = data.startswith(_USUAL.encode()) + data.count(f"\n{_USUAL}".encode())
+        if len(lines) == usual == data.count(b"\n"):
+            return lines
+    rows = data.decode(errors="replace").split("\n")
+    return [line for row in rows if (line := decode(row)) is not None]

@@ -51,7 +51,11 @@ def difference(job: Job, submitted: int | None, held: Held | None = None) -> str
         submitted: the number of requests in its tags; None if it is not known.
         held: what its result files hold, if they were read.
     """
-    return "; ".join(_differences(job, submitted, held)) if job.phase is Phase.SUCCEEDED else ""
+    if job.phase is not Phase.SUCCEEDED:
+        return ""
+    if held is None and job.output_file and job.answered_requests == job.total_requests >= (submitted or 0):
+        return ""  # most jobs
+    return "; ".join(_differences(job, submitted, held))
 
 
 def _differences(job: Job, submitted: int | None, held: Held | None) -> Iterator[str]:

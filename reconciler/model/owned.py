@@ -110,6 +110,8 @@ class Unreadable(Struct, frozen=True, kw_only=True):
     from_newer_version: bool
     """True if a newer version of this tool wrote the tags."""
     problem: str
+    hint: str = ""
+    """What to do, if a look at it is no help."""
     of_any_name: bool = False
     """True if nothing shows whose job it is, so that it may be the job of any name."""
 

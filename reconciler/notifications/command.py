@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
-from reconciler.api.key import VARIABLE
 from reconciler.text.sanitize import clean
 
 MAX_SHOWN_CHARACTERS: Final = 200
@@ -20,18 +19,14 @@ MAX_SHOWN_CHARACTERS: Final = 200
 MAX_READ_BYTES: Final = 4096
 
 
-def environment(environ: Mapping[str, str], redact: Callable[[str], str]) -> dict[str, str]:
-    """Return an environment without the key, under whatever name it appears."""
-    key = environ.get(VARIABLE)
-    return {
-        name: value
-        for name, value in environ.items()
-        if name != VARIABLE and redact(value) == value and not (key and key in value)
-    }
-
-
 def run(
-    command: Sequence[str], body: bytes, *, folder: Path, environ: Mapping[str, str], timeout_seconds: float
+    command: Sequence[str],
+    body: bytes,
+    *,
+    folder: Path,
+    environ: Mapping[str, str],
+    timeout_seconds: float,
+    redact: Callable[[str], str],
 ) -> str:
     """Run a command and return the error, "" if it ended with exit code 0.
 
@@ -44,6 +39,7 @@ def run(
         folder: its working directory.
         environ: its environment.
         timeout_seconds: seconds after which the command and all processes that it started are killed.
+        redact: replaces the key in a text.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
         stdin.write(body)
@@ -59,7 +55,7 @@ def run(
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:  # the latter for a NUL in an argument
-            return clean(f"{command[0]} cannot be run: {getattr(error, 'strerror', None) or error}")
+            return redact(clean(f"{command[0]} cannot be run: {getattr(error, 'strerror', None) or error}"))
         try:
             code = process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -68,7 +64,7 @@ def run(
         except BaseException:
             _end(process)
             raise
-        return "" if code == 0 else _words(code, stderr)
+        return "" if code == 0 else _words(code, stderr, redact)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -80,9 +76,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _words(code: int, stderr: IO[bytes]) -> str:
+def _words(code: int, stderr: IO[bytes], redact: Callable[[str], str]) -> str:
     size = stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, size - MAX_READ_BYTES))
     lines = stderr.read().decode("utf-8", "replace").strip().splitlines()
     ended = f"exit code {code}" if code >= 0 else f"ended by signal {-code}"
-    return f"{ended}: {clean(lines[-1])[:MAX_SHOWN_CHARACTERS]}" if lines else ended
+    return f"{ended}: {redact(clean(lines[-1]))[:MAX_SHOWN_CHARACTERS]}" if lines else ended

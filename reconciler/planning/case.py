@@ -160,18 +160,26 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     def stopped_by_a_person(self) -> OwnedJob | None:
         """The newest job that was cancelled and not by us.
 
-        If the ledger knows the job, it counts even if a younger twin went on. Of other jobs only the newest attempt
-        counts: who cancelled an older one is not known, and the tool did create the work again. An adopted job that
-        came later was not created for the spec, so it does not count as a newer attempt.
+        If the ledger knows the job, it counts even if a younger twin went on. Of other jobs the newest attempt counts,
+        and an older one that ended after that was created. Who cancelled one before is not known, and the tool did
+        create the work again. An adopted job that came later was not created for the spec, so it is no newer attempt.
         """
-        since = max((rank(owned) for owned in self.wanted if not owned.adopted), default=None)
+        since = max((owned for owned in self.wanted if not owned.adopted), key=rank, default=None)
         stopped = [
             owned
             for owned in self.wanted_in(Phase.CANCELLED)
-            if (since is None or rank(owned) >= since or self.memory.knows(owned.job.id, owned.tags.op))
-            and not self.stopped_by_us(owned)
+            if not (since and self._repeated_by(since, owned)) and not self.stopped_by_us(owned)
         ]
         return max(stopped, key=rank, default=None)
+
+    def _repeated_by(self, later: OwnedJob, owned: OwnedJob) -> bool:
+        """Whether an attempt was created after the end of a job that the ledger does not know."""
+        ended = owned.job.completed_at
+        return (
+            rank(owned) < rank(later)
+            and (ended is None or ended <= later.job.created_at)
+            and not self.memory.knows(owned.job.id, owned.tags.op)
+        )
 
     @cached_property
     def partly_answered(self) -> OwnedJob | Remembered | None:
@@ -225,23 +233,18 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def not_submitted(self) -> bool:
         """Whether no job of the wanted work is listed, and none is remembered as failed or as cancelled by us."""
-        return self.open_again and not self.restorable and not self.failed and not self.of_run_key
+        return self.open_again and not self.restorable and not self.failed and not self.duplicates
+
+    @cached_property
+    def duplicates(self) -> tuple[str, ...]:
+        """The ids of the jobs of the wanted work that are listed, or that this tool cancelled as duplicates."""
+        gone = (it.job_id for it in self.remembered_gone if self.memory.cancels.get(it.job_id) == DUPLICATE)
+        return (*(owned.job.id for owned in self.of_run_key), *gone)
 
     @property
     def to_create(self) -> bool:
         """Whether the wanted work would be created, unless something is in the way."""
         return self.restorable or self.retryable or self.not_submitted
-
-    @cached_property
-    def newer_checkout(self) -> OwnedJob | None:
-        """The last job of this name, if it was created from a commit that came after this checkout."""
-        created = (owned for owned in self.jobs if not owned.adopted)
-        last = max(created, key=lambda owned: owned.job.age_key, default=None)
-        return (
-            last
-            if last is not None and last.tags.source.commit in self.declared.ancestry.descendants
-            else None
-        )
 
 
 def rank(owned: OwnedJob) -> tuple[int, int, str]:

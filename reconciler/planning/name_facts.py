@@ -120,6 +120,17 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         return bool(commit) and commit not in (self.declared.ancestry.contained or ())
 
     @cached_property
+    def newer_checkout(self) -> OwnedJob | None:
+        """The last job of this name, if it was created from a commit that came after this checkout."""
+        created = (owned for owned in self.jobs if not owned.adopted)
+        last = max(created, key=lambda owned: owned.job.age_key, default=None)
+        return (
+            last
+            if last is not None and last.tags.source.commit in self.declared.ancestry.descendants
+            else None
+        )
+
+    @cached_property
     def untouchable(self) -> bool:
         """Whether the whole name is held: its jobs are not understood, or this checkout may not cancel them."""
         return (

@@ -48,8 +48,8 @@ the wanted work, live jobs of other work under the name are decided as well.
      -> Hold `partial` (attention): a retry would submit them again
 3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
      -> Hold `failed` (attention), with the API's error
-3  all remaining jobs of the work were cancelled as duplicates, and the job that they duplicated is
-   not in this workspace
+3  all known jobs of the work were cancelled as duplicates, and the job that they duplicated is not
+   in this workspace
      -> Hold `record_gone` (attention)
 4  the work is to be created, and the last job of the name comes from a commit that contains HEAD
      -> Hold `checkout_behind`: this checkout is older than the job

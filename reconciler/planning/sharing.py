@@ -35,10 +35,14 @@ def owners(specs: Iterable[JobSpec], jobs: Sequence[OwnedJob]) -> Mapping[RunKey
     wanting: dict[RunKey, list[JobSpec]] = defaultdict(list)
     for spec in specs:
         wanting[spec.run_key].append(spec)
-    found: dict[RunKey, str] = {}
-    for several in wanting.values():
-        owner = several[0].name if len(several) == 1 else _owner(several, jobs)
-        found |= dict.fromkeys(several[0].run_keys, owner)
+    found = {key: several[0].name for several in wanting.values() for key in several[0].run_keys}
+    shared = [several for several in wanting.values() if len(several) > 1]
+    by_key: dict[RunKey, list[OwnedJob]] = defaultdict(list)
+    for owned in jobs if shared else ():
+        by_key[owned.tags.run_key].append(owned)
+    for several in shared:
+        keys = several[0].run_keys
+        found |= dict.fromkeys(keys, _owner(several, [it for key in keys for it in by_key.get(key, ())]))
     return found
 
 
@@ -55,7 +59,7 @@ def sharers(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> Mapping[str, 
 def _owner(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> str:
     awake = [spec for spec in specs if not spec.suspend] or specs
     names = {spec.name for spec in awake}
-    named = [it for it in jobs if it.tags.run_key in specs[0].run_keys and it.tags.name in names]
+    named = [it for it in jobs if it.tags.name in names]
     done = [it for it in named if it.phase is Phase.SUCCEEDED]
     live = [it for it in named if it.phase is Phase.ACTIVE]
     ranked = (*sorted(done, key=lambda it: it.success_key), *live, *reversed(named))

@@ -15,6 +15,7 @@ from typing import Final
 from reconciler.errors import Problem
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
+from reconciler.text.suggest import some
 
 _WINDOW: Final = 96
 """The number of a line's columns that are shown."""
@@ -35,6 +36,12 @@ def problems_text(problems: Iterable[Problem], *, colour: bool) -> str:
     return "\n".join(
         [*(line for problem in shown for line in _lines(problem, colour=colour)), count_line(shown)]
     )
+
+
+def left_out(errors: Iterable[Problem]) -> str:
+    """Return a note about invalid specs that a command leaves out, "" if there are none."""
+    files = some(sorted({problem.path for problem in errors}))
+    return files and f"note: {files}: invalid, so left out here (reconciler validate shows the problems)"
 
 
 def count_line(problems: Iterable[Problem]) -> str:

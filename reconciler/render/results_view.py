@@ -1,9 +1,9 @@
-"""The report of `outputs pull` as text."""
+"""The reports of `outputs pull` and `outputs show` as text."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from reconciler.documents.reports import PullDoc, PulledJob
@@ -28,15 +28,7 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     if not listed:
         rest = f"all pulled before into {report.to}" if report.jobs else "no results yet"
         return clean(f"Nothing to pull. {where} · {ended}{running} · {rest}") + "\n"
-    width = min(MAX_NAME_WIDTH, max(len(job.name) for job in listed))
-    lines = [clean(f"{where} · {ended}{running} · into {report.to}"), ""]
-    for job in listed:
-        sign = "+" if job.summary and not needs_attention(job.summary) else "!"
-        facts = " · ".join(clean(fact) for fact in _facts(job))
-        lines.append(
-            f"  {paint(f'{sign} {job.state:<7}', sign, colour=colour)} {clean(job.name):<{width}}  {facts}"
-        )
-        lines += [f"      {clean(line)}" for line in _below(job)]
+    lines = [clean(f"{where} · {ended}{running} · into {report.to}"), "", *_rows(listed, colour=colour)]
     before = f", {states['present']:,} before" if states["present"] else ""
     parts = [f"{states['pulled']:,} pulled{before}"]
     parts += [f"{states[state]:,} {state}" for state in ("refused", "failed", "stopped") if states[state]]
@@ -44,6 +36,25 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     if summaries:
         parts += [totals(summaries)]
     return "\n".join([*lines, "", " · ".join(parts)]) + "\n"
+
+
+def results_text(jobs: Sequence[PulledJob], *, colour: bool) -> str:
+    """Return the results that a folder has."""
+    if not jobs:
+        return "no results\n"
+    summaries = [job.summary for job in jobs if job.summary]
+    total = f"{pluralize(len(jobs), 'job')} · {totals(summaries)}"
+    return "\n".join([*_rows(jobs, colour=colour), "", total]) + "\n"
+
+
+def _rows(jobs: Sequence[PulledJob], *, colour: bool) -> Iterator[str]:
+    width = min(MAX_NAME_WIDTH, max(len(job.name) for job in jobs))
+    for job in jobs:
+        sign = "+" if job.summary and not needs_attention(job.summary) else "!"
+        facts = " · ".join(clean(fact) for fact in _facts(job))
+        state = paint(f"{sign} {job.state:<7}", sign, colour=colour)
+        yield f"  {state} {clean(job.name):<{width}}  {facts}"
+        yield from (f"      {clean(line)}" for line in _below(job))
 
 
 def _facts(job: PulledJob) -> Iterator[str]:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.documents.result_summary import MAX_SUMMARY_BYTES, NAME, ResultSummary, decode
+
+
+def summaries_below(destination: Path) -> Iterator[tuple[Path, ResultSummary]]:
+    """Yield the folder and the summary of every job below a folder, in order of name; unreadable ones are skipped."""
+    for path in sorted(destination.glob(f"*/*/*/{NAME}")):
+        try:
+            with path.open("rb") as file:
+                summary = decode(file.read(MAX_SUMMARY_BYTES))
+        except OSError:
+            continue
+        if summary is not None:
+            yield path.parent, summary
 
 
 def read_summaries(destination: Path) -> dict[str, ResultSummary]:
@@ -13,12 +26,6 @@ def read_summaries(destination: Path) -> dict[str, ResultSummary]:
     If two folders have the same job, the first in order of name counts.
     """
     found: dict[str, ResultSummary] = {}
-    for path in sorted(destination.glob(f"*/*/*/{NAME}")):
-        try:
-            with path.open("rb") as file:
-                summary = decode(file.read(MAX_SUMMARY_BYTES))
-        except OSError:
-            continue
-        if summary is not None:
-            found.setdefault(summary.job_id, summary)
+    for _, summary in summaries_below(destination):
+        found.setdefault(summary.job_id, summary)
     return found

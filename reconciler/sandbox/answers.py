@@ -99,9 +99,9 @@ def _embeddings(call: _Call) -> Json:
     }
 
 
-def _moderations(call: _Call) -> Json:
-    result = {"categories": {_LABEL: False}, "category_scores": {_LABEL: 0.0}}
-    return {
+def _labels(result: Json) -> Callable[[_Call], Json]:
+    """Return what answers with this result for each input."""
+    return lambda call: {
         "id": call.id,
         "model": call.model,
         "results": [result] * _inputs(call),
@@ -109,14 +109,8 @@ def _moderations(call: _Call) -> Json:
     }
 
 
-def _classifications(call: _Call) -> Json:
-    result = {_LABEL: {"scores": {_LABEL: 0.0}}}
-    return {
-        "id": call.id,
-        "model": call.model,
-        "results": [result] * _inputs(call),
-        "usage": _usage(call, 0),
-    }
+_moderations = _labels({"categories": {_LABEL: False}, "category_scores": {_LABEL: 0.0}})
+_classifications = _labels({_LABEL: {"scores": {_LABEL: 0.0}}})
 
 
 def _ocr(call: _Call) -> Json:

@@ -10,7 +10,7 @@ import msgspec
 
 from reconciler.sandbox.answers import ENDPOINTS
 from reconciler.sandbox.errors import ErrorResponse, ValidationProblem, unprocessable
-from reconciler.sandbox.queries import one_of
+from reconciler.sandbox.queries import one_of, outside
 
 MAX_INLINE_REQUESTS = 10_000
 MAX_INLINE_BYTES = 1_000_000
@@ -117,12 +117,8 @@ class _Checker:
         if isinstance(given, bool) or not isinstance(given, int | float) or given != int(given):
             self.refuse("int_type", "Input should be a valid integer", given, "timeout_hours")
             return DEFAULT_HOURS
-        if given < MIN_HOURS:
-            message = f"Input should be greater than or equal to {MIN_HOURS}"
-            self.refuse("greater_than_equal", message, given, "timeout_hours")
-        if given > MAX_HOURS:
-            message = f"Input should be less than or equal to {MAX_HOURS}"
-            self.refuse("less_than_equal", message, given, "timeout_hours")
+        if found := outside(given, MIN_HOURS, MAX_HOURS):
+            self.refuse(*found, given, "timeout_hours")
         return int(given)
 
     def input_files(self, given: object) -> list[str]:

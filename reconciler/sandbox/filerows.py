@@ -1,18 +1,12 @@
-"""The table of files: uploads and results of jobs.
-
-A job's result files have rows from its creation on, dated with its end. Reads show them from that time on, so that no
-read has to write.
-"""
+"""The table of files: uploads and results of jobs."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import asdict, dataclass, fields
+from typing import Final
 
-import msgspec
-
-from reconciler.sandbox import lifecycle, results
-from reconciler.sandbox.jobrows import JobRow
+from reconciler.sandbox import store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +45,10 @@ class FileFilter:
     mimetypes: list[str] | None
 
 
-# The SQL is made of constants only: values of a request are always parameters.
+_COLUMNS: Final = tuple(field.name for field in fields(FileRow))
+_INSERT: Final = (
+    f"INSERT INTO files (workspace, {', '.join(_COLUMNS)}) VALUES (:workspace, :{', :'.join(_COLUMNS)})"  # noqa: S608
+)
 _VISIBLE = "(job IS NULL OR created_at <= :now) AND (expires_at IS NULL OR expires_at > :now)"
 _MATCHING = f"""
     FROM files WHERE workspace = :workspace AND {_VISIBLE}
@@ -61,40 +58,17 @@ _MATCHING = f"""
     AND (:sources IS NULL OR source IN (SELECT value FROM json_each(:sources)))
     AND (:mimetypes IS NULL OR mimetype IN (SELECT value FROM json_each(:mimetypes)))
 """  # noqa: S608
-_COUNT = f"SELECT count(*) {_MATCHING}"
-_PAGE = f"SELECT * {_MATCHING} ORDER BY created_at DESC, seq DESC LIMIT :size OFFSET :skip"
 _FIND = f"SELECT * FROM files WHERE id = :id AND workspace = :workspace AND {_VISIBLE}"  # noqa: S608
 
 
 def insert(db: sqlite3.Connection, workspace: str, file: FileRow) -> None:
     """Add a file."""
-    db.execute(
-        "INSERT INTO files (id, workspace, filename, purpose, sample_type, source, mimetype, visibility,"
-        " created_at, expires_at, num_lines, bytes, signature, content, job) VALUES (:id, :workspace,"
-        " :filename, :purpose, :sample_type, :source, :mimetype, :visibility, :created_at, :expires_at,"
-        " :num_lines, :bytes, :signature, :content, :job)",
-        {**asdict(file), "workspace": workspace},
-    )
+    db.execute(_INSERT, {**asdict(file), "workspace": workspace})
 
 
-def foresee_results(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
-    """Write rows for the result files that a job will have, in place of those written before."""
-    db.execute("DELETE FROM files WHERE job = ?", (job.id,))
-    ends_at, _ = lifecycle.end(job.course)
-    for result in results.files(job):
-        file = FileRow(
-            id=result.id,
-            filename=result.filename,
-            purpose="batch",
-            sample_type=result.sample_type,
-            source="mistral",
-            mimetype="application/jsonl",
-            visibility="workspace",
-            created_at=ends_at,
-            num_lines=result.num_lines,
-            job=job.id,
-        )
-        insert(db, workspace, file)
+def delete_results(db: sqlite3.Connection, job_id: str) -> None:
+    """Delete the result files of a job."""
+    db.execute("DELETE FROM files WHERE job = ?", (job_id,))
 
 
 def find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> FileRow | None:
@@ -113,19 +87,9 @@ def page(
     db: sqlite3.Connection, workspace: str, wanted: FileFilter, *, now: float, skip: int, size: int
 ) -> tuple[list[FileRow], int]:
     """Return one page of the matching files, newest first, and the number of all matches."""
-    values = {
-        "workspace": workspace,
-        "now": now,
-        "purpose": wanted.purpose,
-        "search": wanted.search,
-        "sample_types": _text(wanted.sample_types),
-        "sources": _text(wanted.sources),
-        "mimetypes": _text(wanted.mimetypes),
-        "skip": skip,
-        "size": size,
-    }
-    (total,) = db.execute(_COUNT, values).fetchone()
-    return [_file(row) for row in db.execute(_PAGE, values)], total
+    values = {**asdict(wanted), "workspace": workspace, "now": now}
+    rows, total = store.page(db, _MATCHING, "created_at DESC, seq DESC", values, skip=skip, size=size)
+    return [_file(row) for row in rows], total
 
 
 def delete(db: sqlite3.Connection, file_id: str) -> None:
@@ -133,9 +97,5 @@ def delete(db: sqlite3.Connection, file_id: str) -> None:
     db.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
-def _text(words: list[str] | None) -> str | None:
-    return None if words is None else msgspec.json.encode(words).decode()
-
-
 def _file(row: sqlite3.Row) -> FileRow:
-    return FileRow(**{field.name: row[field.name] for field in fields(FileRow)})
+    return FileRow(**{name: row[name] for name in _COLUMNS})

@@ -7,6 +7,7 @@ import hmac
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -184,17 +185,9 @@ def _signature(workspace: str, file_id: str, expires: str) -> str:
 def _shown(file: FileRow, size: int) -> dict[str, Any]:
     """Return a file as the API returns it."""
     return {
-        "id": file.id,
+        **{name: value for name, value in asdict(file).items() if name not in ("content", "job")},
         "object": "file",
         "bytes": size,
         "created_at": int(file.created_at),
-        "filename": file.filename,
-        "purpose": file.purpose,
-        "sample_type": file.sample_type,
-        "source": file.source,
-        "num_lines": file.num_lines,
-        "mimetype": file.mimetype,
-        "signature": file.signature,
         "expires_at": None if file.expires_at is None else int(file.expires_at),
-        "visibility": file.visibility,
     }

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from reconciler.catalogue import mistakes
+from reconciler.catalogue.bodies import BODIES
+from reconciler.catalogue.mistakes import fit, mistakes
 from reconciler.sandbox import triggers
 
 NAMED_PROBLEMS = 10
@@ -42,8 +43,8 @@ class InputSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How many lines are malformed."""
     model: str | None
     """The model of the first request."""
-    shapes: list[str]
-    """The types of body that every request has; see `reconciler.catalogue.mistakes`."""
+    fitting: list[str]
+    """The endpoints for which no request has a plain mistake."""
 
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -53,7 +54,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def summarise(lines: Iterable[bytes]) -> InputSummary:
     """Read a file of requests once, and return its summary."""
     position, failing, problems, malformed, model = 0, list[int](), list[str](), 0, None
-    shapes = frozenset(mistakes.SHAPES)
+    fitting = frozenset(BODIES)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -68,7 +69,7 @@ def summarise(lines: Iterable[bytes]) -> InputSummary:
                 failing.append(position)
             if position == 0:
                 model = _model(request)
-        shapes = mistakes.fit(shapes, [line])
+        fitting = fit(fitting, [line])
         position += 1
     return InputSummary(
         requests=position,
@@ -76,13 +77,29 @@ def summarise(lines: Iterable[bytes]) -> InputSummary:
         problems=problems,
         malformed=malformed,
         model=model,
-        shapes=sorted(shapes),
+        fitting=sorted(fitting),
     )
 
 
 def requests(lines: Iterable[bytes]) -> Iterator[Request]:
     """Read the requests of a file without malformed lines."""
     return (_decode(line) for line in lines if line.strip())
+
+
+def mistaken(files: Iterable[tuple[InputSummary, Iterable[bytes]]], endpoint: str) -> Iterator[int]:
+    """Yield the positions in a job of the requests whose body has plain mistakes.
+
+    Args:
+        files: each input's summary and lines, in order; without malformed lines.
+        endpoint: the job's endpoint.
+    """
+    begin = 0
+    for summary, lines in files:
+        if endpoint not in summary.fitting:
+            for position, request in enumerate(requests(lines), start=begin):
+                if any(mistakes(endpoint, request.body)):
+                    yield position
+        begin += summary.requests
 
 
 def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -118,7 +135,7 @@ def combine(files: Sequence[tuple[str, InputSummary]], model: str | None) -> Com
         if unnamed := file.malformed - len(file.problems):
             errors.append(InputError(f"{name}: more malformed lines", unnamed))
     counting = model if model is not None else next((file.model for _, file in files if file.model), None)
-    if triggers.is_unknown(counting):
+    if triggers.names(counting, triggers.UNKNOWN_MODEL):
         errors.append(InputError(f"unknown model: {counting}"))
     if count == 0:
         errors.append(InputError("the input has no requests"))

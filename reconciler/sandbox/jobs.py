@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,7 +17,6 @@ from reconciler.sandbox import (
     inputs,
     jobrows,
     lifecycle,
-    misfits,
     models,
     results,
     triggers,
@@ -27,19 +27,7 @@ from reconciler.sandbox.jobrows import JobRow
 from reconciler.sandbox.queries import Parameters, path_id
 from reconciler.sandbox.world import World
 
-_LIST_PARAMETERS = frozenset(
-    {
-        "page",
-        "page_size",
-        "model",
-        "agent_id",
-        "metadata",
-        "created_after",
-        "created_by_me",
-        "status",
-        "order_by",
-    }
-)
+_LIST_PARAMETERS = "page page_size model agent_id metadata created_after created_by_me status order_by"
 
 
 def list_jobs(world: World, request: Request, workspace: str) -> Response:
@@ -77,10 +65,11 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
         summaries = [(name, contents.load_summary(db, content)) for name, content in given]
         work = inputs.combine(summaries, draft.model)
         models.check_model(world, None if draft.agent_id else work.model, draft.endpoint)
-        failing = work.failing
+        failing = {*work.failing}
         if not (world.lenient or work.errors):
-            parts = [(content, summary) for (_, content), (_, summary) in zip(given, summaries, strict=True)]
-            failing = misfits.failing(db, parts, draft.endpoint)
+            pairs = zip(given, summaries, strict=True)
+            parts = ((summary, contents.lines_within(db, content)) for (_, content), (_, summary) in pairs)
+            failing.update(inputs.mistaken(parts, draft.endpoint))
         job = jobrows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
@@ -95,12 +84,13 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
                 timeout_hours=draft.timeout_hours,
                 speed=world.speed,
                 refused=bool(work.errors),
-                stuck=triggers.is_stuck(work.model),
-                failing=failing,
+                stuck=triggers.names(work.model, triggers.STUCK_MODEL),
+                failing=sorted(failing),
             ),
         )
-        jobrows.insert(db, workspace, job, [content for _, content in given])
-        filerows.foresee_results(db, workspace, job)
+        jobrows.save(db, workspace, job)
+        jobrows.add_inputs(db, job.id, [content for _, content in given])
+        results.foresee(db, workspace, job)
     return json_response(_shown(job, now))
 
 
@@ -128,9 +118,9 @@ def cancel_job(world: World, request: Request, workspace: str, job_id: str) -> R
         now = world.now()
         job = _find(db, workspace, job_id)
         if lifecycle.status(job.course, now) in (lifecycle.Status.QUEUED, lifecycle.Status.RUNNING):
-            jobrows.cancel(db, job_id, now)
-            job = _find(db, workspace, job_id)
-            filerows.foresee_results(db, workspace, job)
+            job = replace(job, course=replace(job.course, cancelled_at=now))
+            jobrows.save(db, workspace, job)
+            results.foresee(db, workspace, job)
     return json_response(_shown(job, now))
 
 
@@ -153,7 +143,7 @@ def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow:
 
 def _metadata_filter(query: Parameters) -> dict[str, str]:
     """Read `metadata` as JSON, and every undeclared parameter as a pair, as the official SDK sends them."""
-    wanted = {name: text for name, text in query.arguments.items() if name not in _LIST_PARAMETERS}
+    wanted = {name: text for name, text in query.arguments.items() if name not in _LIST_PARAMETERS.split()}
     given = query.text("metadata")
     if given is not None:
         try:

@@ -45,7 +45,7 @@ def check_model(world: World, name: str | None, endpoint: str) -> None:
     Raises:
         ErrorResponse: 400.
     """
-    if triggers.is_refused(name):
+    if triggers.names(name, triggers.REFUSED_MODEL):
         raise refused(f"Invalid model: {name}", param="model", code="unknown_model")
     found = None if name is None or world.lenient else models.doubt(name, endpoint, _day(world))
     if found is not None:

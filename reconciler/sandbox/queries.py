@@ -13,8 +13,10 @@ from reconciler.sandbox.errors import ValidationProblem, unprocessable
 
 T = TypeVar("T")
 
-_TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
-_FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
+_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "on", "t", "y"), True),
+    **dict.fromkeys(("false", "0", "no", "off", "f", "n"), False),
+}
 
 MAX_PAGE = 1 << 31
 MAX_PAGE_SIZE = 10_000
@@ -58,17 +60,15 @@ class Parameters:
         number = self._read(name, int, "int_parsing", "a valid integer", None)
         if number is None:
             return default
-        if number < at_least:
-            message = f"Input should be greater than or equal to {at_least}"
-            self.refuse(name, "greater_than_equal", message, number)
-        elif number > at_most:
-            message = f"Input should be less than or equal to {at_most}"
-            self.refuse(name, "less_than_equal", message, number)
+        if found := outside(number, at_least, at_most):
+            self.refuse(name, *found, number)
         return number
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """Read a boolean, in any spelling that pydantic accepts."""
-        return self._read(name, _boolean, "bool_parsing", "a valid boolean", default)
+        return self._read(
+            name, lambda given: _BOOLEANS[given.lower()], "bool_parsing", "a valid boolean", default
+        )
 
     def moment(self, name: str) -> float | None:
         """Read an RFC 3339 time as Unix seconds; without an offset it is UTC."""
@@ -101,7 +101,7 @@ class Parameters:
             return default
         try:
             return read(given)
-        except (ValueError, OverflowError):
+        except (LookupError, ValueError, OverflowError):
             self.refuse(name, kind, f"Input should be {wanted}", given)
             return default
 
@@ -119,18 +119,19 @@ def path_id(name: str, given: str) -> str:
         raise unprocessable([problem]) from None
 
 
+def outside(number: float, at_least: int, at_most: int) -> tuple[str, str] | None:
+    """Return the kind and the message of a problem if a number is not within limits."""
+    if number < at_least:
+        return "greater_than_equal", f"Input should be greater than or equal to {at_least}"
+    if number > at_most:
+        return "less_than_equal", f"Input should be less than or equal to {at_most}"
+    return None
+
+
 def one_of(choices: Iterable[str]) -> str:
     """List the allowed words: 'a', 'b' or 'c'."""
     *others, last = [repr(choice) for choice in choices]
     return f"{', '.join(others)} or {last}" if others else last
-
-
-def _boolean(given: str) -> bool:
-    if given.lower() in _TRUE:
-        return True
-    if given.lower() in _FALSE:
-        return False
-    raise ValueError(given)
 
 
 def _moment(given: str) -> float:

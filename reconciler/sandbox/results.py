@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 
-from reconciler.sandbox import answers, lifecycle
+from reconciler.sandbox import answers, filerows, lifecycle
+from reconciler.sandbox.filerows import FileRow
 from reconciler.sandbox.inputs import Request
 from reconciler.sandbox.jobrows import JobRow
 
@@ -23,37 +24,34 @@ ERRORS = "batch_error"
 _BLOCK_LINES = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultFile:
-    """A result file of a job."""
-
-    id: str
-    filename: str
-    sample_type: str
-    num_lines: int
-
-
 def file_id(job_id: str, sample_type: str) -> str:
     """Return the id of a job's result file, which is known before the file exists."""
     return str(uuid5(UUID(job_id), sample_type))
 
 
-def files(job: JobRow) -> list[ResultFile]:
-    """Return the result files that the job will have; there is no file without lines."""
+def foresee(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
+    """Write rows for the result files that a job will have, in place of those written before.
+
+    They are dated with the job's end, and are shown from then on, so that no read has to write. There is no file
+    without lines.
+    """
+    filerows.delete_results(db, job.id)
     end = lifecycle.final(job.course)
-    return [
-        ResultFile(
-            id=file_id(job.id, sample_type),
-            filename=f"{job.id}_{name}.jsonl",
-            sample_type=sample_type,
-            num_lines=num_lines,
-        )
-        for sample_type, name, num_lines in (
-            (OUTPUT, "output", end.succeeded),
-            (ERRORS, "errors", end.failed),
-        )
-        if num_lines
-    ]
+    for sample_type, name, num_lines in ((OUTPUT, "output", end.succeeded), (ERRORS, "errors", end.failed)):
+        if num_lines:
+            file = FileRow(
+                id=file_id(job.id, sample_type),
+                filename=f"{job.id}_{name}.jsonl",
+                purpose="batch",
+                sample_type=sample_type,
+                source="mistral",
+                mimetype="application/jsonl",
+                visibility="workspace",
+                created_at=lifecycle.end(job.course)[0],
+                num_lines=num_lines,
+                job=job.id,
+            )
+            filerows.insert(db, workspace, file)
 
 
 def lines(

@@ -1,24 +1,27 @@
-"""The sandbox's state: one SQLite file, for any number of threads and processes at once."""
+"""The sandbox's state: one SQLite file, for any number of threads and processes at once.
+
+The threads of a process take turns at one connection.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from reconciler.errors import ReconcilerError
-from reconciler.sandbox import jobrows
+import msgspec
 
-SCHEMA_VERSION = 2
+from reconciler.errors import ReconcilerError
+from reconciler.sandbox import lifecycle
+
+SCHEMA_VERSION = 3
 """Changes with the tables. A file of another version is refused: there are no migrations."""
 
 _WAIT_SECONDS = 60.0
 """How long a statement waits for another writer; storing the largest upload takes a few seconds."""
-
-_KEPT_CONNECTIONS = 8
 
 _SCHEMA = """
 CREATE TABLE contents (
@@ -35,20 +38,11 @@ CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     workspace TEXT NOT NULL,  -- the hash of an API key
-    endpoint TEXT NOT NULL,
+    created_at REAL NOT NULL,
     model TEXT,
     agent_id TEXT,
     metadata TEXT,  -- JSON
-    input_files TEXT NOT NULL,  -- JSON
-    errors TEXT NOT NULL,  -- JSON
-    created_at REAL NOT NULL,
-    requests INTEGER NOT NULL,
-    failing TEXT NOT NULL,  -- JSON
-    timeout_hours INTEGER NOT NULL,
-    speed REAL NOT NULL,
-    refused INTEGER NOT NULL,
-    stuck INTEGER NOT NULL,
-    cancelled_at REAL
+    job BLOB NOT NULL  -- all of it, in MessagePack
 );
 CREATE INDEX jobs_in_order ON jobs (workspace, created_at, seq);
 CREATE TABLE job_inputs (
@@ -86,30 +80,31 @@ class Store:
     """The state of a sandbox. Close it, or use it as a context manager.
 
     Args:
-        path: the database file; it and its folder are created if missing.
+        path: the database file; it and its folder are created if missing. `:memory:` keeps the state in memory.
 
     Raises:
         ReconcilerError: the path cannot be used for a sandbox's state.
     """
 
     def __init__(self, path: Path) -> None:
-        if path.name == ":memory:":
-            raise ReconcilerError(
-                "a sandbox cannot use :memory:, which is a new database for every connection",
-                hint="pass a file, such as a temporary one",
-            )
         self.path = path
-        self._idle: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
+        self._turn = threading.RLock()
         self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._prepare()
-        except BaseException as error:
-            self.close()
-            if isinstance(error, OSError | sqlite3.Error):
-                raise ReconcilerError(f"{path}: not usable as a sandbox's state: {error}") from error
-            raise
+            self._connection = sqlite3.connect(
+                ":memory:" if path.name == ":memory:" else path,
+                timeout=_WAIT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                self._prepare(self._connection)
+            except BaseException:
+                self.close()
+                raise
+        except (OSError, sqlite3.Error) as error:
+            raise ReconcilerError(f"{path}: not usable as a sandbox's state: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -118,75 +113,37 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close every connection. A second call does nothing."""
-        with self._lock:
+        """Close the connection, after the transactions of other threads. A second call does nothing."""
+        with self._turn:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            self._connection.close()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection with a consistent view of the database, for reads only."""
+        """Yield the connection with a consistent view of the database, for reads only."""
         with self._transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection whose changes are committed together at the end, or rolled back after an exception."""
+        """Yield the connection. Changes are committed together at the end, or rolled back after an exception."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        connection = self._take()
-        try:
-            connection.execute(begin)
-            yield connection
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
-        finally:
-            self._give_back(connection)
-
-    def _take(self) -> sqlite3.Connection:
-        with self._lock:
+        with self._turn:
             if self._closed:
                 raise ReconcilerError(f"{self.path}: the sandbox's state is closed")
-            if self._idle:
-                return self._idle.pop()
-        return self._connect()
+            self._connection.execute(begin)
+            with self._connection:  # commits, or rolls back after an exception
+                yield self._connection
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            kept = not self._closed and len(self._idle) < _KEPT_CONNECTIONS
-            if kept:
-                self._idle.append(connection)
-        if not kept:
-            connection.close()
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.row_factory = sqlite3.Row
-            arguments = 1 + len(jobrows.COURSE_COLUMNS)
-            connection.create_function("job_status", arguments, jobrows.status, deterministic=True)
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = NORMAL")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _prepare(self) -> None:
-        connection = self._take()
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        finally:
-            self._give_back(connection)
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        connection.create_function("job_status", 2, _job_status, deterministic=True)
+        for pragma in ("foreign_keys = ON", "synchronous = NORMAL", "journal_mode = WAL"):
+            connection.execute(f"PRAGMA {pragma}")
         with self.write() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version == 0:
@@ -199,3 +156,41 @@ class Store:
                     f"this version uses {SCHEMA_VERSION})",
                     hint="delete it with `reconciler sandbox reset`, or pass another --db",
                 )
+
+
+class _Job(msgspec.Struct):
+    """A stored job, as far as its status needs it."""
+
+    course: lifecycle.Course
+
+
+_decode_job = msgspec.msgpack.Decoder(_Job).decode
+
+
+def _job_status(now: float, job: bytes) -> str:
+    """Implement the SQL function `job_status`: a list can be filtered by status, which is not stored."""
+    return lifecycle.status(_decode_job(job).course, now)
+
+
+def page(
+    db: sqlite3.Connection, matching: str, order: str, wanted: Mapping[str, object], *, skip: int, size: int
+) -> tuple[list[sqlite3.Row], int]:
+    """Return one page of the matching rows, and the number of all matches.
+
+    Args:
+        db: a transaction.
+        matching: `FROM … WHERE …`, made of constants only: values of a request are parameters.
+        order: the columns to order by.
+        wanted: the parameters; lists and dictionaries are passed as JSON.
+        skip: how many rows to leave out.
+        size: the most rows to return.
+    """
+    values = {name: as_json(it) if isinstance(it, list | dict) else it for name, it in wanted.items()}
+    (total,) = db.execute(f"SELECT count(*) {matching}", values).fetchone()
+    rows = f"SELECT * {matching} ORDER BY {order} LIMIT :size OFFSET :skip"
+    return db.execute(rows, {**values, "skip": skip, "size": size}).fetchall(), total
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON text."""
+    return msgspec.json.encode(value).decode()

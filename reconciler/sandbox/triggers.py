@@ -22,19 +22,9 @@ FAILING_REQUEST = "!fail"
 _FAILING = re.compile(rf"{FAILING_REQUEST}(?:-(?P<form>[a-z0-9]+))?$")
 
 
-def is_refused(model: str | None) -> bool:
-    """Return whether a create with this model is rejected."""
-    return model is not None and model.startswith(REFUSED_MODEL)
-
-
-def is_unknown(model: str | None) -> bool:
-    """Return whether a job with this model fails validation."""
-    return model is not None and model.startswith(UNKNOWN_MODEL)
-
-
-def is_stuck(model: str | None) -> bool:
-    """Return whether a job with this model never finishes."""
-    return model is not None and model.startswith(STUCK_MODEL)
+def names(model: str | None, trigger: str) -> bool:
+    """Return whether a model begins with a trigger."""
+    return model is not None and model.startswith(trigger)
 
 
 def is_failing(custom_id: str | None) -> bool:

@@ -1,6 +1,6 @@
 """Built-in ceilings on the work of one load. No setting of the project can raise them.
 
-The files of a pull request decide how much there is to do, and its settings decide their own limits, before anybody
+The files of a pull request decide how much there is to do, and its settings decide their own limits, before a person
 has reviewed either. The time that input files take is not counted: it grows only with their bytes.
 """
 

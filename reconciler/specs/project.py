@@ -25,6 +25,11 @@ CONFIG_NAME: Final = "reconciler.yaml"
 STATE: Final = ".reconciler"
 """The tool's own folder beside the settings file; ignored by git."""
 
+_ELSEWHERE: Final = {
+    "base_url": "remove the line; no file says where the API key goes: pass --base-url, or set MISTRAL_BASE_URL"
+}
+"""Hints for settings that belong elsewhere."""
+
 _WRITE_ONE: Final = (
     f"run `reconciler init` in the repository's root, or create {CONFIG_NAME} there:\n"
     "    project: my-team\n    specs: specs"
@@ -60,15 +65,7 @@ def load_project(config: Path | None, *, start: Path) -> Project:
     """
     path = _config_path(config, start)
     root = path.parent
-    try:
-        source = decode(path.name, files.read(path, Limits().spec_bytes))
-    except files.TooLargeError:
-        raise ReconcilerError(f"{path} is too large for a settings file") from None
-    except OSError as error:
-        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
-    if not isinstance(source, SourceFile):
-        raise SpecError((source,))
-    settings, document = _settings(source)
+    settings, document = _settings(_source(path))
     uploads, spec_root = settings.uploads, Path(os.path.realpath(root / settings.specs))
 
     def refuse(where: Where, message: str, hint: str) -> NoReturn:
@@ -109,6 +106,23 @@ def _config_path(config: Path | None, start: Path) -> Path:
     return found
 
 
+def settings_error(project: Project, where: Where, message: str, hint: str) -> SpecError:
+    """Return the error for a setting that is valid in itself, with its position."""
+    return SpecError((_settings(_source(project.config_path))[1].problem(where, message, hint),))
+
+
+def _source(path: Path) -> SourceFile:
+    try:
+        source = decode(path.name, files.read(path, Limits().spec_bytes))
+    except files.TooLargeError:
+        raise ReconcilerError(f"{path} is too large for a settings file") from None
+    except OSError as error:
+        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
+    if not isinstance(source, SourceFile):
+        raise SpecError((source,))
+    return source
+
+
 def _settings(source: SourceFile) -> tuple[Settings, Document]:
     documents, problems = read(source, Limits())
     if not problems and len(documents) != 1:
@@ -117,7 +131,7 @@ def _settings(source: SourceFile) -> tuple[Settings, Document]:
         problems = [source.problem(place, found, hint="write one mapping: `project: my-team`")]
     for document in documents[:1]:
         problems.extend(document.problems)
-        accepted = convert_or_explain(document, Settings, settings_schema, {})
+        accepted = convert_or_explain(document, Settings, settings_schema, _ELSEWHERE)
         if isinstance(accepted, Settings) and not problems:
             return accepted, document
         problems.extend(accepted if isinstance(accepted, list) else [])

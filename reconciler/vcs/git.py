@@ -7,9 +7,7 @@ nothing fails. Jobs then carry no commit, and this tool does not stop a job that
 from __future__ import annotations
 
 import io
-import os
 import re
-import subprocess
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -17,17 +15,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.errors import ReconcilerError
 from reconciler.model import Ancestry, Checkout
 from reconciler.model.commit import Commit
 from reconciler.text.sanitize import clean
-from reconciler.vcs import git_environment
+from reconciler.vcs import git_process
+from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, UntrustedError
 
-TIMEOUT_SECONDS: Final = 60
 MAX_COMMITS_PER_CALL: Final = 32
 """For more commits, one call reads the whole history."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
 """A full commit hash. A job's tag may have any text, and git would also accept `HEAD` or the name of a branch."""
+_LOGGED: Final = re.compile(r"([0-9a-f]{40,64})\0([0-9]+)\0([^\0]*)\0([^\0]*)\0(?:\n([^\0]*)\0)?")
+"""A commit in the output of `git log -z --name-only` as `commits_of` asks for it."""
 
 
 class Reach(Struct, frozen=True, kw_only=True):
@@ -40,14 +39,10 @@ class Reach(Struct, frozen=True, kw_only=True):
 class _Found(Struct, frozen=True, kw_only=True):
     """What one call of git says about a folder; empty outside of git."""
 
-    inside: bool = False
-    """Whether the folder is in a repository."""
-    untrusted: bool = False
-    """Whether git refuses to work, because the folder belongs to another user."""
+    problem: GitUnavailableError | None = None
+    """Why git cannot be asked about the repository."""
     commit: str = ""
     branch: str = ""
-    prefix: str = ""
-    """From the repository's root to the folder, with a slash at its end."""
     shallow: bool = False
 
 
@@ -58,21 +53,27 @@ class Git:
         self.root: Final = root
 
     @cached_property
+    def repository(self) -> Repository | None:
+        """The repository that contains the root, None if there is none."""
+        return Repository.find(self.root)
+
+    @cached_property
     def _found(self) -> _Found:
-        here = Path(os.path.realpath(self.root))
-        if not any(os.path.lexists(folder / ".git") for folder in (here, *here.parents)):
+        if self.repository is None:
             return _Found()
-        done = self._start(
-            "rev-parse", "--is-shallow-repository", "--show-prefix", "HEAD^{commit}", "--symbolic-full-name", "HEAD"
-        )  # fmt: skip
-        if done is None or not done.stdout:
-            return _Found(untrusted=done is not None and b"dubious ownership" in done.stderr)
-        if done.returncode:  # no commit yet
-            return _Found(inside=True)
+        asked = ("--is-shallow-repository", "--git-dir", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+        try:
+            done = self.repository.discover("rev-parse", *asked)
+        except GitUnavailableError as error:
+            return _Found(problem=error)
         shallow, _, rest = done.stdout.decode("utf-8", "replace").removesuffix("\n").partition("\n")
-        prefix, commit, ref = rest.rsplit("\n", 2)
+        if not rest or rest.startswith(".\n"):  # the second: a bare repository around `.git`
+            return _Found(problem=self.repository.failure(done))
+        if done.returncode:  # no commit yet
+            return _Found()
+        _, commit, ref = rest.rsplit("\n", 2)
         branch = ref.removeprefix("refs/heads/") if ref != "HEAD" else ""
-        return _Found(inside=True, commit=commit, branch=branch, prefix=prefix, shallow=shallow == "true")
+        return _Found(commit=commit, branch=branch, shallow=shallow == "true")
 
     def checkout(self, spec_root: Path) -> Checkout:
         """Return the checked-out commit, its branch, and the files that differ from it.
@@ -81,14 +82,11 @@ class Git:
             spec_root: an untracked file counts as a difference only below this folder.
 
         Raises:
-            ReconcilerError: git refuses to work, because the folder belongs to another user.
+            UntrustedError: git refuses to work, because the folder belongs to another user.
         """
         found = self._found
-        if found.untrusted:
-            raise ReconcilerError(
-                f"git does not trust {self.root}: it belongs to another user",
-                hint=f"git config --global --add safe.directory {self.root}",
-            )
+        if isinstance(found.problem, UntrustedError):
+            raise found.problem
         if not found.commit:
             return Checkout()
         changed = self.uncommitted(spec_root)
@@ -102,7 +100,8 @@ class Git:
         listed = self._git(
             "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", "."
         )
-        prefix = self._found.prefix
+        below = self.repository.folder.relative_to(self.repository.top) if self.repository else Path()
+        prefix = f"{below.as_posix()}/" if below.parts else ""
         specs = f"{spec_root.relative_to(self.root).as_posix()}/" if spec_root != self.root else ""
         rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (listed or "").split("\0") if row)
         return frozenset(
@@ -118,16 +117,31 @@ class Git:
 
     def toplevel(self) -> Path | None:
         """Return the root of the repository, None outside of git."""
-        folder = self._git("rev-parse", "--show-toplevel")
-        return Path(folder) if folder else None
+        return self.repository.top if self.repository else None
 
     def origin(self) -> str:
         """Return the URL of the remote `origin`, "" if there is none."""
-        return self._git("config", "--get", "remote.origin.url") or ""
+        return (self._git("config", "-z", "--get", "remote.origin.url") or "").removesuffix("\0")
+
+    def remotes(self) -> tuple[str, ...]:
+        """Return the names of the remotes."""
+        return tuple((self._git("remote") or "").split("\n"))
 
     def tracked(self, folder: str) -> bool:
-        """Return whether git tracks any file of a folder, or the folder itself as a link."""
-        return bool(self._git("ls-files", "-z", "--", folder))
+        """Return whether git tracks any file of a folder, or the folder itself as a link, ignoring case.
+
+        Raises:
+            GitUnavailableError: git cannot be asked.
+        """
+        if self.repository is None:
+            git_process.program(self.root)  # without git, a checkout may have no `.git`
+            return False
+        if self._found.problem:
+            raise self._found.problem
+        done = self.repository.run("ls-files", "-z", "--", f":(icase){folder}")
+        if done.returncode:
+            raise self.repository.failure(done)
+        return bool(done.stdout)
 
     def ancestry(self, commits: Iterable[str]) -> Ancestry:
         """Return which of the commits HEAD contains, and which contain HEAD."""
@@ -193,17 +207,11 @@ class Git:
         """
         found: dict[str, Commit] = {}
         for file in files:
-            listed = self._git(
-                "-c", "core.quotePath=false", "log", "--follow", "--name-only", "--relative",
-                "--format=%x1e%H%x1f%at%x1f%an%x1f%s", "--", file,
-            )  # fmt: skip
-            for part in (listed or "").split("\x1e")[1:]:
-                head, _, names = part.partition("\n")
-                commit, at, author, subject = (clean(word) for word in head.split("\x1f", 3))
-                path = clean(next(filter(None, names.split("\n")), file))
-                found.setdefault(
-                    commit, Commit(id=commit, at=int(at), author=author, subject=subject, path=path)
-                )
+            form = "--format=%H%x00%at%x00%an%x00%s"
+            listed = self._git("log", "-z", "--follow", "--name-only", "--relative", form, "--", file)
+            for commit, at, author, subject, path in _LOGGED.findall(listed or ""):
+                words = {"author": clean(author), "subject": clean(subject), "path": clean(path or file)}
+                found.setdefault(commit, Commit(id=commit, at=int(at), **words))
         return tuple(sorted(found.values(), key=lambda commit: -commit.at))
 
     def files_declaring(self, name: str, *, below: str) -> tuple[str, ...]:
@@ -217,10 +225,9 @@ class Git:
         """
         line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
         listed = self._git(
-            "-c", "core.quotePath=false", "log", f"-G{line}", "--no-renames", "--name-only", "--relative",
-            "--format=", "--", below,
-        )  # fmt: skip
-        return tuple(dict.fromkeys(filter(None, (listed or "").split("\n"))))
+            "log", "-z", f"-G{line}", "--no-renames", "--name-only", "--relative", "--format=", "--", below
+        )
+        return tuple(dict.fromkeys(filter(None, (listed or "").split("\0"))))
 
     def _is_ancestor(self, older: str, younger: str) -> bool:
         return self._git("merge-base", "--is-ancestor", older, younger) is not None
@@ -232,18 +239,10 @@ class Git:
             None if done is None or done.returncode else done.stdout.decode("utf-8", "replace").rstrip("\n")
         )
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
-        return self._start(*arguments) if self._found.inside else None
-
-    def _start(self, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    def _run(self, *arguments: str) -> Answer | None:
+        if self.repository is None or self._found.problem:
+            return None
         try:
-            return subprocess.run(  # noqa: S603  no shell, and no argument begins with a dash
-                ["git", *arguments],  # noqa: S607  git is found through PATH
-                cwd=self.root,
-                env=git_environment.git_environment(),
-                capture_output=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
+            return self.repository.run(*arguments)
+        except GitUnavailableError:
             return None

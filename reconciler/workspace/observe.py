@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -27,6 +28,8 @@ from reconciler.model import (
     tags,
 )
 from reconciler.workspace.listing import Listed
+
+ODD_HINT: Final = "run again in a moment; if that does not help, ask the API's support about this job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,7 @@ def _get(reader: Reader, job_id: str) -> Job | OddRow | None:
     except MalformedAnswerError as error:
         if error.transient:
             raise
-        return odd_rows.unreadable_job(job_id, error.text)
+        return odd_rows.unreadable_job(job_id, error)
 
 
 def sort_out(
@@ -159,23 +162,23 @@ def sort_out(
 
 def _perhaps_ours(row: OddRow, project: str, known: Mapping[str, Remembered]) -> Unreadable | None:
     """Return the job of a row that may be ours; None if its tags, or their absence, show that it is not."""
-    remembered = known.get(row.job.id)
-    problem = f"the API's description of the job cannot be read: {row.problem}"
-    if not row.has_lost_tags and tags.project_of(row.job) == project:
-        read = tags.read(row.job)
-        if isinstance(read, OwnedJob):
-            name, run_key = read.tags.name, read.tags.run_key
-            return Unreadable(
-                job=row.job, name=name, run_key=run_key, from_newer_version=False, problem=problem
-            )
-        return replace(_completed(read, remembered), problem=problem)
-    if remembered is not None:
-        return replace(_tampered_with(row.job, remembered), problem=problem)
-    if not row.has_lost_tags:
+    job, remembered = row.job, known.get(row.job.id)
+    if not row.has_lost_tags and tags.project_of(job) == project:
+        read = tags.read(job)
+        name, run_key = (
+            (read.tags.name, read.tags.run_key) if isinstance(read, OwnedJob) else (read.name, read.run_key)
+        )
+        found = _unreadable(job, name, run_key)
+    elif remembered is None and not row.has_lost_tags:
         return None
-    return Unreadable(
-        job=row.job, name=None, run_key=None, from_newer_version=False, problem=problem, of_any_name=True
-    )
+    else:
+        found = replace(_unreadable(job, None, None), of_any_name=remembered is None)
+    problem = f"what the API returns for it does not match its description: {row.problem}"
+    return replace(_completed(found, remembered), problem=problem, hint=ODD_HINT)
+
+
+def _unreadable(job: Job, name: str | None, run_key: RunKey | None, problem: str = "") -> Unreadable:
+    return Unreadable(job=job, name=name, run_key=run_key, from_newer_version=False, problem=problem)
 
 
 def _of_others(row: OddRow) -> Job:
@@ -185,13 +188,8 @@ def _of_others(row: OddRow) -> Job:
 
 def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:
     """Return a job of ours, by the ledger, whose tags were altered."""
-    return Unreadable(
-        job=job,
-        name=remembered.name,
-        run_key=remembered.run_key,
-        from_newer_version=False,
-        problem=f"its tag {tags.PROJECT} is missing or altered",
-    )
+    problem = f"its tag {tags.PROJECT} is missing or altered"
+    return _unreadable(job, remembered.name, remembered.run_key, problem)
 
 
 def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,24 @@ def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(tmp_path: Path, b
             read_key(environ=environ, file=file)
         assert SECRET not in f"{caught.value} {caught.value.hint} {caught.value!r}"
         assert caught.value.hint
+
+
+@pytest.mark.parametrize("key", ["Sk-Very-Distinctive-0123456789", 'Sk-with"quote/and\\slash-0123'])
+@pytest.mark.parametrize("case", [str, str.lower, str.upper])
+def test_a_body_loses_the_key_in_any_case_and_as_json_writes_it(key: str, case: Callable[[str], str]) -> None:
+    held = ApiKey(key)
+    for text in (key, json.dumps(key)[1:-1], json.dumps(key)[1:-1].replace("/", "\\/")):
+        shown = held.redact_body(f'{{"a": "x{case(text)}y"}}'.encode()).decode()
+        assert shown == '{"a": "xKey(…)y"}'
+        assert held.redact(f"x{case(text)}y") == "xKey(…)y"
+
+
+@pytest.mark.parametrize("length", range(30))
+def test_a_body_that_was_cut_inside_the_key_ends_before_it(length: int) -> None:
+    key = "Sk-Very-Distinctive-0123456789"
+    shown = ApiKey(key).redact_body(b"<html>" + key[:length].lower().encode())
+    assert shown == (b"<html>" if length > 3 else b"<html>" + key[:length].lower().encode())
+
+
+def test_a_body_of_a_short_key_stays_as_it_is() -> None:
+    assert ApiKey("sandbox").redact_body(b"the sandbox, sand") == b"the sandbox, sand"

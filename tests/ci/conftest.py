@@ -28,7 +28,7 @@ class Team:
     def __init__(self, folder: Path, hub: Hub, url: str, clock: list[float]) -> None:
         self.hub = hub
         self.url = url
-        self.runner = Runner(hub=hub, folder=folder / "runner", secrets={"MISTRAL_API_KEY": KEY})
+        self.runner = Runner(hub=hub, folder=folder / "runner", secrets={"MISTRAL_API_KEY": KEY}, api=url)
         self.work = folder / "work"
         self._clock = clock
         self.work.mkdir()
@@ -37,7 +37,7 @@ class Team:
         shutil.copytree(ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("ci.yml"))
         self.write(
             "reconciler.yaml",
-            f"project: shop\nledger: git\nbase_url: {url}\nlimits: {{settle_seconds: 0}}\n",
+            "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n",
         )
 
     def write(self, path: str, text: str) -> None:

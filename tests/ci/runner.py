@@ -67,6 +67,8 @@ class Runner:
     hub: Hub
     folder: Path
     secrets: Mapping[str, str]
+    api: str
+    """The API's base URL, in the environment of every step."""
     variables: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
@@ -155,6 +157,7 @@ class Runner:
         environ = {
             "PATH": f"{self.folder / 'tools'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(place),
+            "MISTRAL_BASE_URL": self.api,
             "PYTHONPATH": str(ROOT),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -168,6 +168,7 @@ def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(st
 
 def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
     from reconciler.cli.session.github_job import GithubJob, environment
+    from reconciler.cli.session.target import ledger_credentials
 
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
     here = GithubJob.on(stage.world([]))
@@ -176,7 +177,8 @@ def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage:
         seen = environment(here, key=key)
         assert ("MISTRAL_API_KEY" in seen) is key
         assert token not in seen.values()
-        assert ("GIT_CONFIG_VALUE_0" in seen) is key
+        assert bool(ledger_credentials(seen)) is key
+        assert "GIT_CONFIG_VALUE_0" not in seen
 
 
 def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) -> None:

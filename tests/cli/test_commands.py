@@ -682,17 +682,15 @@ def reached(stage: Stage, *argv: str, world: str = "") -> str:
     return found[1] + world
 
 
-def test_base_url_is_the_flags_then_the_environments_then_the_files(stage: Stage) -> None:
+def test_base_url_is_the_flags_then_the_environments_then_mistrals(stage: Stage) -> None:
     stage.spec("one")
     stage.environ = {"MISTRAL_API_KEY": KEY}
     assert reached(stage) == "api.mistral.ai"
-    stage.write("reconciler.yaml", "project: shop\nbase_url: https://file.example\n")
-    assert reached(stage) == "file.example"
     stage.environ["MISTRAL_BASE_URL"] = "https://environment.example/"
     assert reached(stage) == "environment.example"
     assert reached(stage, "--base-url", "https://flag.example") == "flag.example"
     stage.environ["MISTRAL_BASE_URL"] = ""
-    assert reached(stage) == "file.example"
+    assert reached(stage) == "api.mistral.ai"
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", " on "])

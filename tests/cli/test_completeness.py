@@ -344,7 +344,10 @@ def test_errors_without_a_custom_id_and_reasons_of_failures_are_shown(
     odd = api(content=lambda _: "".join(f"{text}\n" for text in texts).encode())
     result = stage.run("outputs", "pull", env=odd)
     story = stage.run("history", "a", env=odd)
-    golden(result, story)
+    shown = stage.run("outputs", "show", "a*")
+    golden(result, story, shown)
+    assert (shown.code, shown.sent, "reasons: 2 http_422: too long" in shown.out) == (0, [], True)
+    assert stage.run("outputs", "show", "other").out == "no results\n"
     (summary,) = pulled(stage)
     assert (summary.trouble.unnamed, summary.requests.failed, summary.requests.missing) == (2, 4, 2)
     assert summary.requests.failures == {"error": 1, "http_422": 2, "http_429": 1}

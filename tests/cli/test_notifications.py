@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -187,16 +188,24 @@ def test_a_command_that_cannot_be_run_is_reported(stage: Stage, command: list[st
 
 @needs_ledger
 def test_a_hook_sees_no_key_and_what_it_says_is_cleaned(stage: Stage) -> None:
-    hook(stage)
+    hook(stage, environment=["COPY", "NAMED"])
     secret = "sk-Zq7xN0tAReAlKeY42"  # noqa: S105 - made up
-    stage.environ |= {"MISTRAL_API_KEY": secret, "COPY": f"Bearer {secret}", "KEPT": "yes"}
+    stage.environ |= {
+        "MISTRAL_API_KEY": secret,
+        "COPY": f"Bearer {secret}",
+        "GIT_CONFIG_VALUE_0": "AUTHORIZATION: basic eA==",
+        "GITHUB_TOKEN": "ghs_x",
+        "HOME": "/home/ada",
+        "NAMED": "yes",
+        "https_proxy": "http://proxy.example:3128",
+    }
     stage.spec("a")
     apply(stage)
     stage.advance(60)
     apply(stage)
-    environ = (stage.root / "environ").read_text()
-    assert secret not in environ
-    assert "'KEPT': 'yes'" in environ
+    given = ast.literal_eval((stage.root / "environ").read_text())
+    own = {"LC_CTYPE", "PWD", "SHLVL", "_", "__CF_USER_TEXT_ENCODING"}  # of the shell and of Python
+    assert given.keys() - own == {"HOME", "NAMED", "USER", "https_proxy"}
 
 
 @needs_ledger

@@ -96,6 +96,16 @@ def test_an_odd_job_of_ours_holds_its_name_and_stops_nothing_else(
         assert result.writes == []
 
 
+def test_the_words_for_an_odd_job_of_ours_beside_a_foreign_one(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    stage.spec("tickets")
+    stage.spec("fine")
+    stage.run("apply", "--yes")
+    listed(stage, lambda rows: [STRANGER | {"error_file": ""}, rows[0] | {"errors": None}, *rows[1:]])
+    golden(stage.run("plan"), stage.run("status"), stage.run("apply", "--yes"))
+
+
 def test_a_job_of_which_nothing_shows_whose_it_is_holds_every_create(stage: Stage) -> None:
     stage.spec("tickets")
     stage.run("apply", "--yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -66,6 +67,22 @@ def test_two_equal_nights_in_every_command(nights: Stage) -> None:
     assert nights.run("history", "nightly-01").code == 0
     assert nights.run("history", "verify").code == 0
     assert nights.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_the_words_and_the_requests_for_two_equal_nights(nights: Stage, golden: Callable[..., None]) -> None:
+    golden(
+        nights.run("plan"),
+        nights.run("apply", "--yes"),
+        nights.run("status"),
+        nights.run("plan", "--format", "markdown"),
+    )
+
+
+def test_a_later_round_submits_the_work_no_second_time(nights: Stage) -> None:
+    applied = nights.run("apply", "--yes", "--wait")
+    assert applied.code == 0
+    assert creates(nights) == 2
+    assert "3 done" in applied.out
 
 
 def test_the_night_that_owns_the_job_is_removed(nights: Stage) -> None:

@@ -67,7 +67,8 @@ ATTACKS = (
     Attack("nest without end", "deep.yaml", "[" * 60_000, "more than 64 levels of nesting"),
     Attack("fill the memory", "large.yaml", "# " + "x" * 1_000_001, "larger than 1,000,000 bytes"),
     Attack("fill the memory", "digits.yaml", spec("digits", f"timeout_hours: {'9' * 6000}\n{REQUESTS}"), "a number of 6,000 characters"),
-    Attack("keep the runner busy", "stars.yaml", spec("stars", f"input_files: ['{'**/*/' * 12}x.jsonl']\n"), "matches no file"),
+    Attack("keep the runner busy with mistakes", "many.yaml", spec("many", "metadata:\n" + "".join(f"  k{at}: !t x\n" for at in range(2000))), "and 901 more problems from here on"),
+    Attack("keep the runner busy with globs and links", "stars.yaml", spec("stars", f"input_files: ['{'**/*/' * 12}x.jsonl']\n"), "matches no file"),
     Attack("run code by a tag", "tag.yaml", spec("tag", f"metadata: !!python/object/apply:os.system [id]\n{REQUESTS}"), "tags (`!…`) are not supported"),
     Attack("say one thing to the reviewer", "twice.yaml", spec("twice", f"model: n\n{REQUESTS}"), "duplicate key `model`"),
     Attack("say one thing to the reviewer", "merge.yaml", spec("merge", f"<<: {{model: n}}\n{REQUESTS}"), "the merge key `<<` is not supported"),
@@ -164,11 +165,18 @@ def test_every_attack_in_the_files_of_a_pull_request_is_stopped_and_named(attack
 
 SETTINGS = {
     "send the key elsewhere": [
-        ("base_url: https://ada:pw@evil.example\n", "base_url: not a base URL"),
-        ("base_url: http://evil.example\n", "base_url: not a base URL"),
-        ("base_url: https://evil.example\n", "reconciler.yaml sends the API key to evil.example"),
+        ("base_url: https://evil.example\n", "base_url: unknown field"),
+        ("base_url: http://127.0.0.1:9\n", "no file says where the API key goes"),
+        (
+            "on_end: {command: [env], environment: [MISTRAL_API_KEY]}\n",
+            "not a variable that a command may get",
+        ),
     ],
     "command git by a remote's name": [("ledger_remote: --upload-pack=id\n", "not the name of a git remote")],
+    "raise the limits": [
+        ("limits: {jobs_per_spec: 100000000000}\n", "limits.jobs_per_spec: must be 1 to 100,000"),
+        ("limits: {spec_bytes: 100000000000}\n", "limits.spec_bytes: must be 1 to 10,000,000"),
+    ],
     "take specs from outside": [("specs: ../..\n", "specs: leads out of the project")],
     "read the environment": [("api_key_file: /proc/self/environ\n", "unknown field")],
 }
@@ -188,12 +196,6 @@ def test_settings_that_a_pull_request_may_not_change_are_refused(
         assert (refused.code, refused.sent) == (1, [])
         assert said in refused.err
         harmless(refused)
-
-
-def test_a_host_that_the_environment_of_ci_names_is_reached(attacked: Stage, served: str) -> None:
-    attacked.write("reconciler.yaml", "project: shop\nbase_url: https://gateway.example\n")
-    assert attacked.run("plan").code == 0
-    assert attacked.environ["MISTRAL_BASE_URL"] == served
 
 
 def test_a_project_that_is_renamed_creates_nothing_again(attacked: Stage) -> None:
@@ -317,6 +319,7 @@ def rows(title: str) -> list[str]:
 
 ELSEWHERE = (
     "rename the project",
+    "run code through git",
     "forge the ledger, or the cache of input files",
     "change a saved plan",
     "forge a saved plan whole",

@@ -130,6 +130,7 @@ class JobFacts(TypedDict, total=False):
     succeeded_requests: int
     failed_requests: int
     output_file: str | None
+    completed_at: int
 
 
 class Written(JobFacts, total=False):

@@ -14,6 +14,7 @@ from reconciler.errors import LedgerError
 from reconciler.ledger.git import REF, SharedLedger
 from reconciler.ledger.git_push import ConflictError, explain
 from reconciler.ledger.lines import CreateRefused
+from reconciler.vcs.git_process import Repository
 
 ENVIRON = {
     **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
@@ -44,8 +45,10 @@ class Remote:
 
     @property
     def ledger(self) -> SharedLedger:
+        repository = Repository.find(self.clone)
+        assert repository
         return SharedLedger(
-            repository=self.clone, remote="origin", folder="target", environ=ENVIRON, now=lambda: 0.0
+            repository=repository, remote="origin", folder="target", credentials={}, now=lambda: 0.0
         )
 
     def git(self, folder: Path, *argv: str) -> str:

@@ -37,6 +37,7 @@ from reconciler.ledger.lines import (
     NotificationDelivered,
     NotificationsEnabled,
     decode,
+    decode_block,
     encode,
 )
 from reconciler.ledger.memory import Memory, Remembered, remember
@@ -222,6 +223,23 @@ json_texts: Final = st.recursive(
 @given(st.text() | json_texts)
 def test_no_text_of_this_version_raises(text: str) -> None:
     assert decode(text) is None
+
+
+@given(
+    rows=st.lists(
+        st.one_of(lines(anything).map(encode), st.text(st.characters(codec="utf-8", exclude_characters="\n")))
+    ),
+    tail=st.booleans(),
+)
+def test_a_block_holds_the_lines_that_stand_in_it(rows: list[str], tail: bool) -> None:
+    data = "\n".join([*rows, ""] if tail else rows).encode()
+    assert decode_block(data) == [line for row in rows if (line := decode(row))]
+
+
+def test_a_newer_line_is_not_taken_for_ours_because_it_holds_one() -> None:
+    newer = encode(CREATED).replace('"v":1', '"v":2')[:-1] + f', "of": {encode(CREATED)}}}\n'
+    with pytest.raises(LedgerError, match="newer version"):
+        decode_block(newer.encode())
 
 
 def test_a_line_of_a_newer_version_is_refused_and_not_ignored() -> None:

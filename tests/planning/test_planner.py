@@ -738,6 +738,30 @@ CANCELS = {
         jobs=(job(A, "j1", CANCELLED), job(A, "j2", FAILED, attempt=2)),
         expected={"a": ("create retry 3",)},
     ),
+    "an older job that a person stopped counts if nothing was created since": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(
+            job(A, "j1", CANCELLED, age=900, completed_at=int(NOW) - 100),
+            job(A, "j2", FAILED, age=800),
+        ),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "an older job that was stopped before the newest attempt does not count": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(
+            job(A, "j1", CANCELLED, age=900, completed_at=int(NOW) - 850),
+            job(A, "j2", FAILED, age=800, attempt=2),
+        ),
+        expected={"a": ("create retry 3",)},
+    ),
+    "an adopted job that a person stopped counts beside a job of ours that came before that": Row(
+        specs=(adopting(TWICE),),
+        jobs=(
+            untagged(A, "j1", CANCELLED, age=900, completed_at=int(NOW) - 100),
+            job(A, "j2", FAILED, age=800),
+        ),
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
     "a person stopped the work even if a younger twin of the job failed": Row(
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j1", CANCELLED, age=900), job(A, "j2", FAILED, age=800)),
@@ -854,6 +878,11 @@ FAILURES = {
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j1", FAILED, succeeded_requests=5), job(A, "j2", FAILED, attempt=2)),
         expected={"a": ("hold j1 partial!",)},
+    ),
+    "a job that was cancelled as a duplicate proves that the work was submitted, even if both are gone": Row(
+        memory=memory(created(A, "j1"), *stopped("j1", "duplicate")),
+        gone=("j1",),
+        expected={"a": ("hold - record_gone!",)},
     ),
     "a failure with an output file is not retried, whatever its counters say": Row(
         specs=(TWICE,),

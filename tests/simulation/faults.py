@@ -49,7 +49,6 @@ class Fault(StrEnum):
     ALTERED = "tags altered in an answer"
     STATUS = "an unknown status"
     ODD = "an odd field in a row"
-    LAGGING = "counters lag behind the file"
 
 
 _TRANSPORT: Final = (
@@ -83,7 +82,6 @@ LISTS: Final = (
     Fault.ALTERED,
     Fault.STATUS,
     Fault.ODD,
-    Fault.LAGGING,
 )
 """What can be wrong with a page."""
 

@@ -85,8 +85,6 @@ def _other_rows(
             if "id" in odd:
                 record.nameless.add(rows[at]["id"])
             rows[at] |= odd
-        case Fault.LAGGING:
-            rows[at] |= dict.fromkeys(("completed_requests", "succeeded_requests", "failed_requests"), 0)
         case Fault.ALTERED:
             _alter(rows[at], dice, record)
         case _:  # shifted: the workspace has answered so already

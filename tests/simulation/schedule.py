@@ -89,6 +89,7 @@ def of(seed: int) -> Schedule:
             page_cap=dice.choice((0, 0, 0, 1, 2, 3)),
             unlucky=dice.choice((0.0, 0.2, 0.5)),
             altering=dice.choice((0.0, 0.0, 0.0, 0.05)),
+            uncounted=dice.random() < 0.25,
         ),
         speed=dice.choice((0.002, 0.002, 0.006, 0.02, 0.1)),
         faults=hostile,

@@ -9,16 +9,15 @@ import hashlib
 import io
 import random
 import sqlite3
-import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from reconciler.sandbox import contents, filerows, jobrows, lifecycle
+from reconciler.sandbox import contents, filerows, inputs, jobrows, lifecycle
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.lifecycle import Status
 from reconciler.sandbox.store import Store
@@ -54,7 +53,7 @@ class Server:
     """The API. One a process; `begin` empties it."""
 
     def __init__(self) -> None:
-        self._store = _Store()
+        self._store = Store(Path(":memory:"))
         self._now: Callable[[], float] = lambda: START
         self._app: WSGIApplication = make_app(self._store, now=self._now)
         with self._store.write() as db:
@@ -128,36 +127,26 @@ class Server:
 
     def doom(self, job_id: str) -> None:
         """Let a job fail when it is validated."""
-        self._alter(job_id, "refused = 1, errors = ?", '[{"message":"out of luck","count":1}]')
+        job = self._job(job_id)
+        course = replace(job.course, refused=True)
+        self._save(replace(job, course=course, errors=[inputs.InputError("out of luck")]))
 
     def retag(self, job_id: str, metadata: dict[str, str]) -> None:
         """Keep other metadata than were sent."""
-        self._alter(job_id, "metadata = ?", msgspec.json.encode(metadata).decode())
+        self._save(replace(self._job(job_id), metadata=metadata))
 
-    def _alter(self, job_id: str, what: str, value: str) -> None:
+    def _job(self, job_id: str) -> jobrows.JobRow:
+        with self._store.read() as db:
+            job = jobrows.find(db, _WORKSPACE, job_id)
+        assert job is not None
+        return job
+
+    def _save(self, job: jobrows.JobRow) -> None:
         with self._store.write() as db:
-            db.execute(f"UPDATE jobs SET {what} WHERE id = ?", (value, job_id))  # noqa: S608 - constants
+            jobrows.save(db, _WORKSPACE, job)
 
 
 _WORKSPACE: Final = hashlib.sha256(KEY.encode()).hexdigest()
-
-
-class _Store(Store):
-    """The sandbox's store on one connection to a database in memory: only one thread runs at a time."""
-
-    def __init__(self) -> None:
-        self.path = Path(":memory:")
-        self._idle = []
-        self._lock = threading.Lock()
-        self._closed = False
-        self._only = self._connect()
-        self._prepare()
-
-    def _take(self) -> sqlite3.Connection:
-        return self._only
-
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        pass
 
 
 def _uuid(dice: random.Random) -> str:

@@ -422,7 +422,7 @@ def test_expand_render_and_load_again_gives_the_same_run_keys(  # noqa: PLR0917 
     labels = {key: value for key, value in metadata.items() if "{" not in value}
     named = {f"n/{name}.jsonl": line(f"{at}") for at, name in enumerate(sorted(files))}
     family = "".join(
-        f"---\nname: {f'f{at}-{{model}}' if re.fullmatch(r'[a-z0-9._-]+', model) else f'g{at}-{number}'}\n"
+        f"---\nname: {f'f{at}-{{model}}' if re.fullmatch(r'[a-z0-9._-]*[a-z0-9_-]', model) else f'g{at}-{number}'}\n"
         f"endpoint: /v1/embeddings\nfor_each: {{files: {json.dumps([glob.escape(path)])}}}\n"
         f"metadata: {to_yaml.scalar({**labels, 'from': '{stem} of {dir}: {path}'})}\n"
         f"matrix: {{model: {json.dumps([model])}}}\n{more}"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Problem
+from reconciler.specs.inputs.fitting import ALL_LINES_UP_TO, EVERY
 from reconciler.specs.inputs.plain_mistakes import HINT, MAX_KINDS
-from reconciler.specs.inputs.shapes import ALL_LINES_UP_TO, EVERY
 
 from .make import loaded, problems, spec
 

@@ -30,7 +30,6 @@ def test_one_line_is_enough(tmp_path: Path) -> None:
     assert project.root == tmp_path.resolve()
     assert project.config_path == tmp_path.resolve() / "reconciler.yaml"
     assert project.spec_root == tmp_path.resolve() / "specs"
-    assert project.settings.base_url == "https://api.mistral.ai"
     assert project.settings.limits == Limits()
     assert project.settings.guards == Guards(max_cancels=10, max_cancel_share=0.5, max_new_requests=None)
 
@@ -164,9 +163,9 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
         ),
         (
             "project: a\nbase_url: http://x.example\n",
-            "reconciler.yaml:2:11",
-            "base_url: not a base URL",
-            "`https://host`",
+            "reconciler.yaml:2:1",
+            "base_url: unknown field",
+            "remove the line; no file says where the API key goes: pass --base-url, or set MISTRAL_BASE_URL",
         ),
         (
             "project: a\nproject: b\n",
@@ -201,5 +200,5 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 def test_flags_come_on_top_by_replacing(tmp_path: Path) -> None:
     write(tmp_path / "reconciler.yaml", "project: demo\n")
     project = load_project(None, start=tmp_path)
-    settings = msgspec.structs.replace(project.settings, base_url="http://localhost:1")
-    assert replace(project, settings=settings).settings.base_url == "http://localhost:1"
+    settings = msgspec.structs.replace(project.settings, ledger="git")
+    assert replace(project, settings=settings).settings.ledger == "git"

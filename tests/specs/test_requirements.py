@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.specs.inputs.requirements import REQUIRED
+from reconciler.catalogue.bodies import REQUIRED
 from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
 
 from .make import loaded, problems, spec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Create a job of one request, cancel it, and report API behaviour.")
-@click.option("--model", default="mistral-small-latest", show_default=True, help="The model of that job.")
+@click.option("--model", default="mistral-small-2603", show_default=True, help="The model of that job.")
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
@@ -40,33 +39,34 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
     try:
         if yes:
             with writing(common, env, on_request=last_request) as run:
-                found += [*surroundings(run), *checks.examine(run, last_request)]
+                found += [*surroundings(common, run), *checks.examine(run, last_request)]
                 found += checks.experiment(run, last_request, model=model)
                 target = run.target.host
         else:
             with reading(common, env, on_request=last_request) as reader:
-                found += [*surroundings(reader), *checks.examine(reader, last_request)]
+                found += [*surroundings(common, reader), *checks.examine(reader, last_request)]
                 target = reader.target.host
     except ApiKeyError as error:
         with reading(common, env, offline=True) as reader:
-            found += [*surroundings(reader), *checks.examine_without_key(reader, error)]
+            found += [*surroundings(common, reader), *checks.examine_without_key(reader, error)]
             target = reader.target.host
     write(found, target, form=form)
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
 
 
-def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
+def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[CheckResult]:
     """Check git, leftover git lock files, pushes of the shared ledger, and the specs."""
     from reconciler.cli.session.target import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
+    from reconciler.vcs import git_process
 
     def specs() -> Iterator[CheckResult]:
         loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.CheckResult("specs", "ok", result)
 
-    shared = shared_ledger(run.project, run.target, run.env)
+    shared = shared_ledger(common, run.project, run.target, run.env)
 
     def locks() -> Iterator[CheckResult]:
         for lock in shared.locks() if shared else ():
@@ -81,7 +81,7 @@ def surroundings(run: RunContext[ApiT]) -> Iterator[CheckResult]:
             yield checks.CheckResult("ledger push", "ok", accepts)
 
     checkout = run.checkout
-    if shutil.which("git") is None:
+    if not git_process.installed(run.project.root):
         yield checks.CheckResult(
             "git",
             "warning",

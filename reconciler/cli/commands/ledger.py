@@ -31,7 +31,7 @@ def show(env: Environment, *, form: str, common: options.Common) -> int:
     from reconciler.render.ledger_view import ledger_text
 
     local, shared = ledgers(common, env)
-    others = shared.read(shared.fetch()) if shared and not common.local_ledger else ()
+    others = shared.read(shared.fetch()) if shared else ()
     ordered = sorted(union(local.read(), others), key=lambda line: line.at)
     text = "".join(f"{encode(line)}\n" for line in ordered) if form == "jsonl" else ledger_text(ordered)
     write_stdout(text)
@@ -65,4 +65,4 @@ def ledgers(common: options.Common, env: Environment) -> tuple[FileLedger, Share
 
     project = open_project(common, env)
     target = target_of(common, env, project)
-    return local_ledger(project, target), shared_ledger(project, target, env)
+    return local_ledger(project, target), shared_ledger(common, project, target, env)

@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ import click
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import moment, unix
-from reconciler.errors import UsageError, first_that_holds
+from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Reader
@@ -109,13 +110,55 @@ def pull(
     return code
 
 
+@outputs.command()
+@click.argument("names", nargs=-1, metavar="[NAMES]...")
+@click.option(
+    "--from",
+    "folder",
+    type=options.PATH,
+    metavar="FOLDER",
+    help="The folder of pulled results.  [default: outputs beside reconciler.yaml]",
+)
+@options.common
+@click.pass_obj
+def show(env: Environment, *, names: tuple[str, ...], folder: Path | None, common: options.Common) -> int:
+    """Show pulled results: counts, the reasons of failures, and what is missing. Needs no key and no network.
+
+    NAMES or globs select jobs.
+    """
+    from reconciler.cli.session.target import open_project
+    from reconciler.documents.reports import PulledJob
+    from reconciler.documents.result_summary import DESTINATION
+    from reconciler.render.results_view import results_text
+    from reconciler.results.local_summaries import summaries_below
+
+    destination = env.cwd / folder if folder else open_project(common, env).root / DESTINATION
+    shown = folder or Path(DESTINATION)
+    jobs = [
+        PulledJob(
+            name=summary.name,
+            job_id=summary.job_id,
+            status=summary.status,
+            state="present",
+            path=(shown / path.relative_to(destination)).as_posix(),
+            summary=summary,
+            message="",
+            hint="",
+        )
+        for path, summary in summaries_below(destination)
+        if not names or any(fnmatchcase(summary.name, name) for name in names)
+    ]
+    write_stdout(results_text(jobs, colour=env.colour("stdout")))
+    return ExitCode.OK
+
+
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
     """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
-    from reconciler.cli.session.load_declared import left_out
+    from reconciler.render.problems import left_out
     from reconciler.specs.load import load_valid
 
     loaded = load_valid(run.project, now=run.env.now(), monotonic=run.env.monotonic)
-    if note := left_out(loaded):
+    if note := left_out(loaded.errors):
         write_stderr(note)
     return loaded.specs
 

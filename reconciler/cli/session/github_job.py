@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.cli.output.streams import write_stdout
+from reconciler.cli.session.target import LEDGER_HEADER
 from reconciler.errors import ReconcilerError, UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class GithubJob:
 
 
 def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
-    """Return the environment for a command: git configured with the token, not the token itself; the key if needed."""
+    """Return the environment for a command: the key and the ledger's HTTP header if needed, never the token."""
     given = {name: value for name, value in job.environ.items() if name != "RECONCILER_TOKEN"}
     given.setdefault("RECONCILER_LOG_LEVEL", "info")
     if not (key and given.get("MISTRAL_API_KEY")):
@@ -106,11 +107,7 @@ def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     if token and key:
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
         write_stdout(f"::add-mask::{basic}\n")
-        given |= {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.{job.environ['GITHUB_SERVER_URL']}/.extraheader",
-            "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {basic}",
-        }
+        given[LEDGER_HEADER] = f"AUTHORIZATION: basic {basic}"
     return given
 
 

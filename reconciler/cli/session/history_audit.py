@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.params.options import Common
@@ -70,8 +71,8 @@ def verified(common: Common, env: Environment, found: HistorySources) -> VerifyD
 
 def changed_past(common: Common, env: Environment, found: HistorySources) -> list[str]:
     """Return the changes to the past of the shared ledger."""
-    shared = shared_ledger(found.project, found.target, env)
-    return [] if shared is None or common.local_ledger else shared.problems_in_the_past(shared.fetched())
+    shared = shared_ledger(common, found.project, found.target, env)
+    return [] if shared is None else shared.problems_in_the_past(shared.fetched())
 
 
 def declared(
@@ -102,7 +103,7 @@ def _declared_in(
         return None
     try:
         then = load_project(folder / project.config_path.name, start=folder)
-        specs = load(then, now=now)
+        specs = load(replace(then, cache=False), now=now)
     except ReconcilerError:
         return None
     works = (key.work for spec in specs.specs for key in spec.run_keys)

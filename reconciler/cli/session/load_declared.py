@@ -15,10 +15,9 @@ from reconciler.model import Declared
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.render.problems import problems_text
+from reconciler.render.problems import left_out, problems_text
 from reconciler.runs import gather as gathering
-from reconciler.specs.load import Loaded, load, load_valid
-from reconciler.text.suggest import some
+from reconciler.specs.load import load, load_valid
 from reconciler.workspace import snapshot
 from reconciler.workspace.listing import whole
 
@@ -52,7 +51,7 @@ def load_declared(
     )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     texts = [problems_text(loaded.warnings, colour=run.env.colour("stderr")) if loaded.warnings else ""]
-    for text in filter(None, [*texts, left_out(loaded)]):
+    for text in filter(None, [*texts, left_out(loaded.errors)]):
         if text not in run.reported:
             run.reported.add(text)
             write_stderr(text)
@@ -65,14 +64,6 @@ def select_saved(saved: PlanDoc, declaration: Declared) -> Declared:
     if saved.selected is None:
         return declaration
     return replace(declaration, selected=frozenset(decision.name for decision in saved.decisions))
-
-
-def left_out(loaded: Loaded) -> str:
-    """Return a note about invalid specs that were left out, "" if there are none."""
-    if not loaded.errors:
-        return ""
-    files = some(sorted({problem.path for problem in loaded.errors}))
-    return f"note: {files}: invalid, so left out here (reconciler validate shows the problems)"
 
 
 def gather(run: RunContext[ApiT], selection: Selection, *, only_shown: bool = False) -> PlannedRun:

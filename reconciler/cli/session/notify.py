@@ -6,9 +6,11 @@ Only `apply` runs hooks. `plan` and `validate` read what a pull request proposes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.api.client import Writer
+from reconciler.child_environment import child_environment
 from reconciler.context import RunContext
 
 if TYPE_CHECKING:
@@ -44,9 +46,13 @@ def notification_sender(run: RunContext[Writer]) -> SendNotification | None:
     if command:
         from reconciler.notifications import command as hook
 
-        environ = hook.environment(env.environ, run.redact)
-        return lambda body: run.redact(
-            hook.run(command, body, folder=run.project.root, environ=environ, timeout_seconds=seconds)
+        return partial(
+            hook.run,
+            command,
+            folder=run.project.root,
+            environ=child_environment(env.environ, more=on_end.environment, redact=run.redact),
+            timeout_seconds=seconds,
+            redact=run.redact,
         )
     if webhook:
         from reconciler.api.webhook import post

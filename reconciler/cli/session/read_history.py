@@ -8,7 +8,6 @@ from pathlib import Path
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.load_declared import left_out
 from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
@@ -17,6 +16,7 @@ from reconciler.history import merge
 from reconciler.history.merge import read_ledger
 from reconciler.ledger.lines import union
 from reconciler.model.commit import Commit
+from reconciler.render.problems import left_out
 from reconciler.results import local_summaries
 from reconciler.runs.history_sources import HistorySources
 from reconciler.settings import NAME_PATTERN
@@ -42,8 +42,8 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
     target = target_of(common, env, project)
     jobs, settled = None, env.now()
     if offline:
-        local, shared = local_ledger(project, target), shared_ledger(project, target, env)
-        fetched = shared.read(shared.fetched()) if shared and not common.local_ledger else ()
+        local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
+        fetched = shared.read(shared.fetched()) if shared else ()
         lines = union(fetched, local.read()) if fetched else local.read()
     else:
         from reconciler.cli.session.session import reading
@@ -86,7 +86,7 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
     try:
         loaded = load_valid(project, now=env.now(), monotonic=env.monotonic)
         specs = loaded.specs
-        if note := left_out(loaded):
+        if note := left_out(loaded.errors):
             write_stderr(note)
     except ReconcilerError:  # the timeline is shown even if no spec can be read
         specs = ()

@@ -108,9 +108,9 @@ def open_run(
             stack.callback(drawn.end)
         local = local_ledger(project, target)
         record: Ledger = local
-        shared = None if offline else shared_ledger(project, target, env)
-        if shared and common.local_ledger:
-            log("ledger.local_only", remote=shared.remote)
+        shared = None if offline else shared_ledger(common, project, target, env)
+        if common.local_ledger and project.settings.ledger == "git" and not (offline or target.sandbox):
+            log("ledger.local_only", remote=project.settings.ledger_remote)
         elif shared:
             record = ReplicatedLedger(local, shared, run_id=run_id, now=env.now, sleep=env.sleep)
         opened = replace(

@@ -1,13 +1,13 @@
-"""Find the project, its API and its ledgers. A flag overrides the environment, which overrides the file."""
+"""Find the project, its API and its ledgers. A flag overrides the environment."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-from reconciler.api.loopback import is_loopback
 from reconciler.cli.params.options import Common
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
@@ -15,10 +15,12 @@ from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.model import Target
 from reconciler.settings import API
-from reconciler.specs.project import STATE, Project, load_project
+from reconciler.specs.project import STATE, Project, load_project, settings_error
+from reconciler.vcs.git_process import GitUnavailableError
 
 SANDBOX_URL: Final = "http://localhost"
-ON_CI: Final = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
+LEDGER_HEADER: Final = "RECONCILER_LEDGER_HEADER"
+"""The variable with the HTTP header for the shared ledger's remote; `ci` sets it for its commands."""
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
@@ -41,29 +43,24 @@ def find_project(env: Environment, config: Path | None) -> Project:
     """Find and read the settings, which may be those of another environment.
 
     Raises:
-        ReconcilerError: there are none.
+        ReconcilerError: there are none, or this tool's own folder may be a part of the checkout.
         SpecError: they are invalid.
     """
-    return load_project(config_file(env, config), start=env.cwd)
+    project = load_project(config_file(env, config), start=env.cwd)
+    check_state(project, env)
+    return project
 
 
 def open_project(common: Common, env: Environment) -> Project:
-    """Find and read the settings.
-
-    Raises:
-        ReconcilerError: git tracks this tool's own state.
-    """
-    project = find_project(env, common.config)
-    check_own(project, env)
-    return replace(project, cache=not common.no_cache)
+    """Find and read the settings, with the common options. Raises what `find_project` raises."""
+    return replace(find_project(env, common.config), cache=not common.no_cache)
 
 
 def target_of(common: Common, env: Environment, project: Project) -> Target:
-    """Return the target. A flag overrides the environment, which overrides the file.
+    """Return the target. A flag overrides the environment. No file says where the key goes.
 
     Raises:
         UsageError: `--sandbox` and `--base-url` together.
-        ReconcilerError: on CI, only a file in git would send the key to another host.
     """
     name = project.settings.project
     if common.sandbox and common.base_url:
@@ -73,36 +70,32 @@ def target_of(common: Common, env: Environment, project: Project) -> Target:
         sandbox = env.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
     if sandbox:
         return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
-    base_url = common.base_url or env.environ.get("MISTRAL_BASE_URL")
-    if not base_url:
-        base_url = project.settings.base_url
-        check_host(base_url, project, env)
+    base_url = common.base_url or env.environ.get("MISTRAL_BASE_URL") or API
     return Target(base_url=base_url.rstrip("/"), project=name)
 
 
-def check_host(base_url: str, project: Project, env: Environment) -> None:
-    """Refuse to let a pull request decide where CI sends the key.
+def check_state(project: Project, env: Environment) -> None:
+    """Refuse a state folder that may come from the checkout: a pull request could forge it.
 
     Raises:
-        ReconcilerError: the settings name a host that is neither the default nor set in CI's environment.
+        ReconcilerError: git tracks a file in it, git cannot be asked, or the folder is a link.
     """
-    there = urlsplit(base_url).hostname or ""
-    if base_url == API or is_loopback(there):
+    root = project.root
+    there = [it for it in root.iterdir() if it.name.casefold() == STATE]
+    for folder in there:
+        if Path(os.path.realpath(folder)) != Path(os.path.realpath(root), folder.name):
+            raise ReconcilerError(
+                f"{folder.name} is a link, and this tool neither reads nor writes through it",
+                hint=f"remove it: rm {folder.name}",
+            )
+    try:
+        tracked = env.git(root).tracked(STATE)
+    except GitUnavailableError as error:
+        if there:
+            message = f"{STATE}/ may be part of the checkout, and forged by a pull request: {error}"
+            raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error
         return
-    if any(env.environ.get(name, "").strip().lower() in TRUE for name in ON_CI):
-        raise ReconcilerError(
-            f"{project.config_path.name} sends the API key to {there}; on CI, a file in git must not decide that",
-            hint=f"if this is intended, set MISTRAL_BASE_URL={base_url} in the workflow",
-        )
-
-
-def check_own(project: Project, env: Environment) -> None:
-    """Refuse a ledger that git tracks: a pull request could forge it.
-
-    Raises:
-        ReconcilerError: git tracks files in this tool's own folder.
-    """
-    if env.git(project.root).tracked(STATE):
+    if tracked:
         raise ReconcilerError(
             f"git tracks {STATE}/, so a pull request could forge the state of this tool",
             hint=f"remove it: git rm -r --cached {STATE}, then commit",
@@ -114,14 +107,39 @@ def local_ledger(project: Project, target: Target) -> FileLedger:
     return FileLedger(project.root / STATE / target.folder)
 
 
-def shared_ledger(project: Project, target: Target, env: Environment) -> SharedLedger | None:
-    """Return this target's ledger in the repository's remote, None if the settings do not ask for one."""
-    if project.settings.ledger != "git" or target.sandbox:
+def shared_ledger(common: Common, project: Project, target: Target, env: Environment) -> SharedLedger | None:
+    """Return this target's ledger in the repository's remote, None if settings or options do not ask for one.
+
+    Raises:
+        SpecError: git lists no remote of that name; git would take any other text for an address or a path.
+    """
+    remote = project.settings.ledger_remote
+    if project.settings.ledger != "git" or target.sandbox or common.local_ledger:
         return None
+    git = env.git(project.root)
+    if git.repository is None or remote not in git.remotes():
+        raise settings_error(
+            project,
+            ("ledger_remote",),
+            f"ledger_remote: git lists no remote {remote}",
+            "name one that `git remote` prints, or use --local-ledger with weaker duplicate protection",
+        )
     return SharedLedger(
-        repository=project.root,
-        remote=project.settings.ledger_remote,
+        repository=git.repository,
+        remote=remote,
         folder=target.folder,
-        environ=env.environ,
+        credentials=ledger_credentials(env.environ),
         now=env.now,
     )
+
+
+def ledger_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return git's variables that send the ledger's token to GitHub's server, {} without a token."""
+    header, server = environ.get(LEDGER_HEADER), environ.get("GITHUB_SERVER_URL")
+    if not header or not server:
+        return {}
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader",
+        "GIT_CONFIG_VALUE_0": header,
+    }

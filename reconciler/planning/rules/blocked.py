@@ -17,7 +17,7 @@ from reconciler.planning.standing import Standing
 def unreadable(case: Case) -> Actions:
     """A job's tags were altered, so its work is not known."""
     job = next(it for it in case.unreadable_that_matter if not it.from_newer_version)
-    hint = f"look at it with `reconciler jobs get {job.job.id}`"
+    hint = job.hint or f"look at it with `reconciler jobs get {job.job.id}`"
     return (Hold(job=job.job, reason=Reason.UNREADABLE, detail=job.problem, hint=hint, attention=True),)
 
 

@@ -58,10 +58,9 @@ def perhaps_submitted(case: Case) -> Actions:
     """Nothing is created while a job in the list may be the one that is to be created."""
     if case.of_any_name is None:
         return ()
-    job = case.of_any_name.job
-    detail = f"job {job.id} may be of this name: {case.of_any_name.problem}"
-    hint = f"look at it with `reconciler jobs get {job.id}`"
-    return (Hold(job=job, reason=Reason.UNREADABLE, detail=detail, hint=hint, attention=True),)
+    lost = case.of_any_name
+    detail = f"job {lost.job.id} may be of this name: {lost.problem}"
+    return (Hold(job=lost.job, reason=Reason.UNREADABLE, detail=detail, hint=lost.hint, attention=True),)
 
 
 @rule(

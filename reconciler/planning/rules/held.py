@@ -67,16 +67,18 @@ def failed(case: Case) -> Actions:
 
 @rule(
     Standing.ORIGINAL_GONE,
-    "all remaining jobs of the work were cancelled as duplicates, and the job that they duplicated is not in this "
+    "all known jobs of the work were cancelled as duplicates, and the job that they duplicated is not in this "
     "workspace",
     "Hold `record_gone` (attention)",
     applies=lambda case: (
-        case.open_again and not case.restorable and not case.failed and bool(case.of_run_key)
+        case.open_again and not case.restorable and not case.failed and bool(case.duplicates)
     ),
 )
 def original_gone(case: Case) -> Actions:
     """A duplicate proves that the work was submitted; how the other job ended is not known."""
-    job = case.of_run_key[0].job
-    detail = f"job {job.short_id} was cancelled as a duplicate of a job that is not in this workspace"
+    job = case.of_run_key[0].job if case.of_run_key else None
+    detail = (
+        f"job {case.duplicates[0][:8]} was cancelled as a duplicate of a job that is not in this workspace"
+    )
     hint = "if the answers are lost, change `rerun` to submit them again"
     return (Hold(job=job, reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)

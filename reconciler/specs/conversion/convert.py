@@ -133,7 +133,7 @@ def suggested_spec(path: str, found: Survey) -> str:
     name = re.sub(r"[^a-z0-9._]+", "-", Path(path).stem.lower()).strip("-._")[:80] or "converted"
     endpoint = next(iter(found.endpoints)) or CHAT
     model = next(iter(found.models))
-    chosen = f"model: {model}" if re.fullmatch(r"[A-Za-z][\w.:/-]*", model) else "model: mistral-small-latest"
+    chosen = f"model: {model}" if re.fullmatch(r"[A-Za-z][\w.:/-]*", model) else "model: mistral-small-2603"
     note = "  # as in the file; a job needs a model of Mistral" if model else "  # the file names none"
     return f"name: {name}\nendpoint: {endpoint}\n{chosen}{note}\ninput_files: [{scalar(path)}]\n"
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.catalogue.mistakes import shape_of
+from reconciler.catalogue.bodies import BODIES
 from reconciler.errors import Problem
 from reconciler.model import InputFile
 from reconciler.settings import Limits
@@ -108,17 +108,17 @@ class InputReader:
 
     def plain_mistakes(self, path: str, endpoint: str) -> list[Problem]:
         """Return warnings about the bodies of an otherwise valid file."""
-        checked, shape = self.read(path), shape_of(endpoint)
-        if checked.problems or shape is None or shape in checked.facts.shapes:
+        checked = self.read(path)
+        if checked.problems or endpoint not in BODIES or endpoint in checked.facts.fitting:
             return []
-        if (path, shape) not in self._mistakes:
+        if (path, endpoint) not in self._mistakes:
             try:
                 with open_regular(self._root / path) as stream:
                     texts = Blocks(stream, self._limits.line_bytes)
-                    self._mistakes[path, shape] = plain_mistakes.in_lines(path, endpoint, texts)
+                    self._mistakes[path, endpoint] = plain_mistakes.in_lines(path, endpoint, texts)
             except OSError:  # it has just been read: a run that needs it reports what happened to it
                 return []
-        return self._mistakes[path, shape]
+        return self._mistakes[path, endpoint]
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the problems with custom_ids that an earlier file of the same job already uses."""

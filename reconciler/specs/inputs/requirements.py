@@ -11,24 +11,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from reconciler.catalogue.bodies import REQUIRED
 from reconciler.specs.inputs.findings import Finding, FindingKind
-from reconciler.specs.inputs.shapes import ALL_SHAPES
-
-REQUIRED: Final[Mapping[str, str]] = {
-    "/v1/chat/classifications": "input",
-    "/v1/chat/completions": "messages",
-    "/v1/chat/moderations": "input",
-    "/v1/classifications": "input",
-    "/v1/conversations": "inputs",
-    "/v1/embeddings": "input",
-    "/v1/fim/completions": "prompt",
-    "/v1/moderations": "input",
-    "/v1/ocr": "document",
-}
-"""The field that the body of each endpoint must have. Source: `required` in the request schemas of Mistral's OpenAPI
-description (ChatClassificationRequest, ChatCompletionRequest, ChatModerationRequest, ClassificationRequest,
-ConversationRequest, EmbeddingRequest, FIMCompletionRequest, OCRRequest); a test compares it with the official SDK. They
-also require `model`, which the job names. AudioTranscriptionRequest requires nothing else."""
+from reconciler.specs.inputs.fitting import ALL_ENDPOINTS
 
 FIELDS: Final = frozenset(REQUIRED.values())
 
@@ -40,8 +25,8 @@ class FileFacts(Struct, frozen=True):
     """The members of `FIELDS` that every body has."""
     models: frozenset[str] = frozenset()
     """The models that bodies name, at most a few; "" for one that is not text."""
-    shapes: frozenset[str] = ALL_SHAPES
-    """The types of body that the checked lines have."""
+    fitting: frozenset[str] = ALL_ENDPOINTS
+    """The endpoints for which the checked lines have no plain mistakes."""
 
 
 NOTHING_KNOWN: Final = FileFacts()

@@ -16,8 +16,8 @@ from msgspec import Struct, field
 from reconciler.specs.inputs.blocks import Text, split
 from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line, repeats_a_key
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
+from reconciler.specs.inputs.fitting import ALL_ENDPOINTS, narrow
 from reconciler.specs.inputs.requirements import FIELDS, FileFacts
-from reconciler.specs.inputs.shapes import ALL_SHAPES, narrow
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _MODELS: Final = 20
@@ -84,7 +84,7 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings) -> Scan:
         found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
         if found is not None:
             seen.take(found, len(text))
-            seen.shapes = narrow(seen.shapes, text, seen.number)
+            seen.fitting = narrow(seen.fitting, text, seen.number)
         elif not _check_line_by_line(text, longest, seen):
             break
         if findings.full:
@@ -148,12 +148,12 @@ class Scan:
         self.ids: set[str] = set()
         self.everywhere = FIELDS
         self.models: set[str] = set()
-        self.shapes = ALL_SHAPES
+        self.fitting = ALL_ENDPOINTS
 
     @property
     def facts(self) -> FileFacts:
         """The facts of the file as a whole."""
-        return FileFacts(self.everywhere, frozenset(self.models), self.shapes)
+        return FileFacts(self.everywhere, frozenset(self.models), self.fitting)
 
     def take(self, found: _Batch, longest: int) -> None:
         """Add a batch of valid lines; `longest` is an upper bound of their bytes."""
@@ -193,7 +193,7 @@ def _check_line_by_line(text: Text, longest: int, seen: Scan) -> bool:
             custom_id, body = taken
             seen.take(_Batch([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
             if len(line) <= MAX_LENGTH:
-                seen.shapes = narrow(seen.shapes, line, seen.number)
+                seen.fitting = narrow(seen.fitting, line, seen.number)
         else:
             seen.number = number
         if seen.findings.full:

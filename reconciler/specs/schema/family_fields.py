@@ -70,7 +70,7 @@ class MatrixFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         about(
             "Combinations to exclude: each entry names values, and excludes the combinations that have "
             "all of them. An entry that excludes nothing is an error.",
-            [{"model": "mistral-large-latest", "endpoint": "/v1/ocr"}],
+            [{"model": "mistral-large-2512", "endpoint": "/v1/ocr"}],
         ),
     ] = []
 

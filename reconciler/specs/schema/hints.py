@@ -15,7 +15,7 @@ NO_VARIABLES: Final = "specs have no variables: write the value, or a `matrix` o
 _AS_MAPPING: Final = {
     "adopt": "{job: ID}",
     "for_each": "{files: [data/*.jsonl]}",
-    "matrix": "{model: [mistral-small-latest, mistral-large-latest]}",
+    "matrix": "{model: [mistral-small-2603, mistral-large-2512]}",
     "metadata": "{team: search}",
     "retry": "{max_attempts: 3}",
 }

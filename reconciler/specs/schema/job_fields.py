@@ -112,7 +112,7 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = UNSET
     model: Annotated[
         ModelName | UnsetType,
-        about("The model that answers. Either this or `agent_id`.", "mistral-small-latest"),
+        about("The model that answers. Either this or `agent_id`.", "mistral-small-2603"),
     ] = UNSET
     agent_id: Annotated[AgentId | UnsetType, about("The agent that answers, in place of a model.")] = UNSET
     input_files: Annotated[

@@ -29,7 +29,7 @@ Name = Annotated[str, matching(rf"^(?![._-]){_NAME_PART}{{1,100}}", "not a name"
 Endpoint = Annotated[
     str, matching(r"^/v1/[!-#%-z|~]+", "not an endpoint", "a path such as `/v1/chat/completions`")
 ]
-ModelName = Annotated[str, matching(_WORD, "not a model name", "one word, such as `mistral-small-latest`")]
+ModelName = Annotated[str, matching(_WORD, "not a model name", "one word, such as `mistral-small-2603`")]
 AgentId = Annotated[str, matching(_WORD, "not an agent's id", "one word, as the API shows it")]
 JobId = Annotated[
     Annotated[str, Meta(max_length=100)],

@@ -1,30 +1,31 @@
-"""Find the types of body that the lines of a file have, from a sample of the lines."""
+"""Find the endpoints for which the bodies of a file have no plain mistakes, from a sample of its lines."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from reconciler.catalogue.mistakes import SHAPES, fit
+from reconciler.catalogue.bodies import BODIES
+from reconciler.catalogue.mistakes import fit
 from reconciler.specs.inputs.blocks import Text, split
 
-ALL_SHAPES: Final = frozenset(SHAPES)
+ALL_ENDPOINTS: Final = frozenset(BODIES)
 ALL_LINES_UP_TO: Final = 1_000
 """So many lines at the beginning of a file are all checked."""
 EVERY: Final = 8
 """Of the later lines, about one in so many is checked: to check all would make reading a third slower."""
 
 
-def narrow(shapes: frozenset[str], text: Text, number: int) -> frozenset[str]:
-    """Return those of the shapes that lines have.
+def narrow(fitting: frozenset[str], text: Text, number: int) -> frozenset[str]:
+    """Return those of the endpoints that lines fit.
 
     Args:
-        shapes: the shapes of the lines before.
+        fitting: the endpoints that the lines before fit.
         text: the lines.
         number: how many lines there are up to and with these.
     """
-    if not shapes:
-        return shapes
-    return fit(shapes, split(text if number <= ALL_LINES_UP_TO else _beginning(text)))
+    if not fitting:
+        return fitting
+    return fit(fitting, split(text if number <= ALL_LINES_UP_TO else _beginning(text)))
 
 
 def _beginning(text: Text) -> Text:
