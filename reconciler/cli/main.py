@@ -13,7 +13,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.streams import configure_streams, flush_streams, write_stderr
+from reconciler.cli.output.streams import configure_streams, flush_streams, runner_log, write_stderr
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.text.sanitize import clean
@@ -98,8 +98,11 @@ def run(argv: Sequence[str], env: Environment | None = None) -> int:
         env: the environment; None for the real one.
     """
     configure_streams()
-    if env is not None:
-        return _run(argv, env)
+    with runner_log(os.environ if env is None else env.environ):
+        return _run_in_process(argv) if env is None else _run(argv, env)
+
+
+def _run_in_process(argv: Sequence[str]) -> int:
     stop = threading.Event()
     try:
         env = Environment(environ=os.environ, cwd=Path.cwd(), stop=stop, sleep=stop.wait)

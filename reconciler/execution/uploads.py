@@ -22,8 +22,9 @@ from reconciler.api.errors import ApiError, NotFoundError
 from reconciler.api.values import File, Upload
 from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError
+from reconciler.file_access import open_to_read
 from reconciler.model import InputFile, JobSpec, UploadedFile
-from reconciler.specs.inputs.blocks import BLOCK, open_regular
+from reconciler.specs.inputs.blocks import BLOCK
 from reconciler.text.plural import pluralize
 from reconciler.workspace import upload_index
 
@@ -224,7 +225,7 @@ def _opened(root: Path, part: InputFile) -> BinaryIO:
     if part.content is not None:
         return io.BytesIO(part.content)
     try:
-        return open_regular(root / part.path)
+        return open_to_read(root / part.path, buffering=0)
     except OSError as error:
         raise ReconcilerError(
             f"{part.path} cannot be read: {error.strerror}", hint="make it readable, then plan again"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from reconciler import file_access
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import CreateIntended, Line, decode, decode_block, encode
 
@@ -51,7 +52,7 @@ class FileLedger:
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""
         try:
-            with self.path.open("rb") as file:
+            with file_access.open_to_read(self.path) as file:
                 while data := file.read(BLOCK) + file.readline():
                     yield data
         except FileNotFoundError:
@@ -73,7 +74,7 @@ class FileLedger:
         data = "".join(f"{encode(line)}\n" for line in lines).encode()
         with self._mutex:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                file_access.make_folder(self.path.parent)
                 self._write(data)
             except OSError as error:
                 raise LedgerError(
@@ -90,9 +91,8 @@ class FileLedger:
         """Do nothing: other runners on this host read the same file."""
 
     def _write(self, data: bytes) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         new = not self.path.exists()
-        file = os.open(self.path, flags, 0o600)
+        file = file_access.append(self.path)
         try:
             size = os.fstat(file).st_size
             torn = size > 0 and _last_byte(file, size) != b"\n"
@@ -101,7 +101,7 @@ class FileLedger:
         finally:
             os.close(file)
         if new and os.name == "posix":
-            _sync_folder(self.path.parent)
+            file_access.sync_folder(self.path.parent)
 
 
 def _last_byte(file: int, size: int) -> bytes:
@@ -112,12 +112,3 @@ def _last_byte(file: int, size: int) -> bytes:
 def _write_all(file: int, data: bytes) -> None:
     while data:
         data = data[os.write(file, data) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name is durable only once its folder is (fsync(2), NOTES)."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

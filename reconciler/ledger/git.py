@@ -72,7 +72,8 @@ class SharedLedger:
         before = self.fetched()
         if tip:
             self._git(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", self.remote,
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+                "--no-recurse-submodules", self.remote,
                 f"+{REF}:{INCOMING}", why="the ledger cannot be fetched", extra=self.credentials,
             )  # fmt: skip
             tip = self._git("rev-parse", "--verify", INCOMING, why="the ledger was not fetched").strip()

@@ -25,6 +25,9 @@ VERSION: Final = 1
 Fields with a default may be added within a version: older readers ignore them.
 """
 
+BY_HAND: Final = "by_hand"
+"""The reason of a cancel by `jobs cancel`."""
+
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, lt=END_OF_TIME)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reconciler import file_access
 from reconciler.errors import LedgerError
 
 NAME = "lock"
@@ -30,8 +31,8 @@ def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
     """
     path = folder / NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        file_access.make_folder(folder)
+        file = file_access.append(path)
     except OSError as error:
         raise LedgerError(
             f"the lock {path} cannot be created: {error.strerror}",
@@ -58,7 +59,7 @@ _TEXT_AT = 1
 
 def _holder(path: Path) -> str:
     try:
-        return path.read_bytes().lstrip(b"\0").decode(errors="replace") or "unknown"
+        return file_access.read(path).lstrip(b"\0").decode(errors="replace") or "unknown"
     except OSError:
         return "unknown"
 

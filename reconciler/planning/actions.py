@@ -1,7 +1,9 @@
 """The four actions of a plan, a reason for each, and the plan itself.
 
 An action is a frozen value with exactly what `execution` needs. What will *not* be done (Keep, Hold) is in the plan as
-well. `execution` depends on the class of an action, never on its reason: reasons are for readers.
+well. `execution` depends on the class of an action, never on its reason. Reasons are for readers, except those of
+cancels: the ledger keeps them, and a later plan decides by them (`OUR_CANCELS` and DUPLICATE in `case`), so they must
+not be renamed.
 """
 
 from __future__ import annotations

@@ -17,13 +17,11 @@ from typing import Final
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Remembered
 from reconciler.model import OwnedJob, Phase
+from reconciler.planning.actions import Reason
 from reconciler.planning.name_facts import NameFacts
 
-OUR_CANCELS: Final = frozenset({"removed", "suspended", "superseded"})
+OUR_CANCELS: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED, Reason.SUPERSEDED})
 """Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
-DUPLICATE: Final = "duplicate"
-BY_HAND: Final = "by_hand"
-"""The reason of a cancel by `jobs cancel`, in the ledger."""
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
 """Phases of a job that ended by itself and has not succeeded."""
 
@@ -34,19 +32,23 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def wanted(self) -> tuple[OwnedJob, ...]:
         """The jobs of the wanted run key, less those that were cancelled as duplicates."""
-        return tuple(owned for owned in self.of_run_key if not self._cancelled_duplicate(owned))
+        return tuple(
+            it
+            for it in self.of_run_key
+            if it.phase is not Phase.CANCELLED or not self._cancelled_as_duplicate(it.job.id)
+        )
 
-    @cached_property
-    def of_run_key(self) -> tuple[OwnedJob, ...]:
-        """The jobs of the wanted run key."""
-        return tuple(owned for owned in self.jobs if owned.tags.run_key in self.run_keys)
-
-    def _cancelled_duplicate(self, owned: OwnedJob) -> bool:
-        return owned.phase is Phase.CANCELLED and self.memory.cancels.get(owned.job.id) == DUPLICATE
+    def _cancelled_as_duplicate(self, job_id: str) -> bool:
+        return self.memory.cancels.get(job_id) == Reason.DUPLICATE
 
     def wanted_in(self, *phases: Phase) -> tuple[OwnedJob, ...]:
         """Return the jobs of the wanted run key in one of `phases`."""
         return tuple(owned for owned in self.wanted if owned.phase in phases)
+
+    @cached_property
+    def newest(self) -> OwnedJob | None:
+        """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
+        return max(self.wanted, key=rank, default=None)
 
     @cached_property
     def succeeded(self) -> bool:
@@ -81,12 +83,7 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
         live = self.succeeded or self.running or self.stopping or self.unsettled is not None
         return self.work_is_wanted and not live
 
-    # What memory knows.
-
-    @cached_property
-    def newest(self) -> OwnedJob | None:
-        """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
-        return max(self.wanted, key=rank, default=None)
+    # What the ledger knows.
 
     @cached_property
     def remembered(self) -> tuple[Remembered, ...]:
@@ -97,6 +94,12 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     def remembered_gone(self) -> tuple[Remembered, ...]:
         """The remembered jobs whose records are gone."""
         return tuple(known for known in self.remembered if known.job_id in self.missing_ids)
+
+    @cached_property
+    def listed_or_duplicates(self) -> tuple[str, ...]:
+        """The ids of the jobs of the wanted work that are listed, or that this tool cancelled as duplicates."""
+        gone = (it.job_id for it in self.remembered_gone if self._cancelled_as_duplicate(it.job_id))
+        return (*(owned.job.id for owned in self.of_run_key), *gone)
 
     @cached_property
     def success_gone(self) -> Remembered | None:
@@ -137,11 +140,11 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     def _vanished(self, known: Remembered) -> bool:
         return known.job_id in self.missing_ids and not self.cancelled_by_us(known)
 
-    # Who stopped it.
+    # Who stopped it, and what it answered.
 
     def cancelled_by_us(self, known: Remembered) -> bool:
         """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
-        return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {DUPLICATE}
+        return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {Reason.DUPLICATE}
 
     def stopped_by_us(self, owned: OwnedJob) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.
@@ -233,13 +236,7 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def not_submitted(self) -> bool:
         """Whether no job of the wanted work is listed, and none is remembered as failed or as cancelled by us."""
-        return self.open_again and not self.restorable and not self.failed and not self.duplicates
-
-    @cached_property
-    def duplicates(self) -> tuple[str, ...]:
-        """The ids of the jobs of the wanted work that are listed, or that this tool cancelled as duplicates."""
-        gone = (it.job_id for it in self.remembered_gone if self.memory.cancels.get(it.job_id) == DUPLICATE)
-        return (*(owned.job.id for owned in self.of_run_key), *gone)
+        return self.open_again and not self.restorable and not self.failed and not self.listed_or_duplicates
 
     @property
     def to_create(self) -> bool:

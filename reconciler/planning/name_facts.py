@@ -51,6 +51,11 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         return tuple(owned for owned in self.jobs if owned.job.phase in phases)
 
     @cached_property
+    def of_run_key(self) -> tuple[OwnedJob, ...]:
+        """The jobs of the wanted run key."""
+        return tuple(owned for owned in self.jobs if owned.tags.run_key in self.run_keys)
+
+    @cached_property
     def active(self) -> tuple[OwnedJob, ...]:
         """The jobs that are queued or running."""
         return self.phase(Phase.ACTIVE)
@@ -113,6 +118,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     def same_work(self, owned: OwnedJob) -> bool:
         """Whether a job did the wanted work, whatever its rerun."""
         return any(owned.tags.run_key.work == key.work for key in self.run_keys)
+
+    # Whether the name may be touched.
 
     def foreign_commit(self, owned: OwnedJob) -> bool:
         """Whether a job was created from a commit that this checkout does not contain."""

@@ -1,6 +1,7 @@
 """The standing of a name: one of a fixed list of cases. The planner decides by it; `status` and `wait` show it.
 
-Each standing belongs to one rule (`reconciler.planning.rules`), and exactly one rule applies to each name.
+Exactly one rule (`reconciler.planning.rules`) applies to each name and sets its standing.
+`quota` replaces that by NO_ROOM.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NoReturn
 
+from reconciler import file_access
 from reconciler.api.client import Reader
 from reconciler.api.error_text import is_html
 from reconciler.api.errors import (
@@ -91,7 +92,7 @@ class Digest:
 def read(path: Path, heartbeat: Heartbeat) -> Digest:
     """Read a local file."""
     digest = Digest()
-    with path.open("rb", buffering=0) as file:
+    with file_access.open_to_read(path, buffering=0) as file:
         while piece := file.read(PIECE):
             digest.add(piece)
             heartbeat()
@@ -125,11 +126,15 @@ def fetch(
         ApiError: the download failed; the bytes received stay for the next time.
         OSError: the file cannot be written.
     """
-    if place.exists() and not again:
+    present = place.stat().st_size if place.exists() and not again else None
+    try:
+        described = _described(reader, file_id)
+    except NotFoundError:
+        if present is None:
+            raise
         return read(place, heartbeat).result()
-    described = reader.get_file(file_id)
-    if described.deleted:
-        raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
+    if present is not None and (any_length or described.size in (None, present)):
+        return read(place, heartbeat).result()
     if any_length:
         described = replace(described, size=None)
     part = place.with_name(place.name + PART)
@@ -148,6 +153,13 @@ def fetch(
             continue
         part.replace(place)
         return digest.result(resumed_at=went_on)
+
+
+def _described(reader: Reader, file_id: str) -> File:
+    described = reader.get_file(file_id)
+    if described.deleted:
+        raise NotFoundError("it was deleted", status=HTTPStatus.GONE)
+    return described
 
 
 class Download:
@@ -194,10 +206,9 @@ class Download:
             most = MAX_BYTES if self._expected is None else self._expected
             digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
-                self._part.unlink(missing_ok=True)
-                self._part.touch()
+                file_access.recreate(self._part).close()
             # Not "ab": such a runner may have moved the end.
-            with self._part.open("r+b", buffering=0) as file:
+            with file_access.update(self._part) as file:
                 file.seek(content.start)
                 for piece in content.pieces:
                     if not digest.size and is_html(piece, content.media_type):

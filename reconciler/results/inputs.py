@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, assert_never
 
+from reconciler import file_access
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
 from reconciler.results.download import read
 from reconciler.results.heartbeat import Heartbeat
@@ -85,7 +86,8 @@ def _local(
         case UploadedFile():
             return fetch_upload(part.id)
         case InlineRequests():
-            place.write_bytes(part.lines)
+            with file_access.recreate(place) as file:
+                file.write(part.lines)
             return place
         case _:
             assert_never(part)

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from reconciler import file_access
 from reconciler.results import answers
 from reconciler.results.answers import Usage
 from reconciler.results.download import PART, Digest, Fetched
@@ -93,10 +94,10 @@ def join(sources: JoinSources, results: Path, heartbeat: Heartbeat) -> tuple[Joi
     joined = Joined()
     collecting = results.with_name(results.name + SPOOL)
     try:
-        with collecting.open("w+b") as file:
+        with file_access.recreate(collecting) as file:
             spool = Spool(file)
             for path, failed in sources.answers():
-                with path.open("rb", buffering=0) as stream:
+                with file_access.open_to_read(path, buffering=0) as stream:
                     _collect(
                         stream, spool, joined, failed=failed, longest=sources.longest, heartbeat=heartbeat
                     )
@@ -139,7 +140,7 @@ def _write(texts: Iterable[list[bytes]], results: Path, heartbeat: Heartbeat) ->
     """Write the lines of the joined results."""
     part, digest = results.with_name(results.name + PART), Digest()
     try:
-        with part.open("wb") as file:
+        with file_access.recreate(part) as file:
             for lines in texts:
                 heartbeat()
                 data = b"".join(lines)
@@ -155,7 +156,7 @@ def _asked(inputs: Sequence[Path], longest: int) -> Iterator[str]:
     """Yield the custom_ids of the requests in their order."""
     decode = _decode_request
     for path in inputs:
-        with path.open("rb", buffering=0) as stream:
+        with file_access.open_to_read(path, buffering=0) as stream:
             for lines in blocks(stream, longest=longest):
                 for line in lines:
                     with suppress(

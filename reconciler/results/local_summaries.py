@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from reconciler import file_access
 from reconciler.documents.result_summary import MAX_SUMMARY_BYTES, NAME, ResultSummary, decode
 
 
@@ -12,7 +13,7 @@ def summaries_below(destination: Path) -> Iterator[tuple[Path, ResultSummary]]:
     """Yield the folder and the summary of every job below a folder, in order of name; unreadable ones are skipped."""
     for path in sorted(destination.glob(f"*/*/*/{NAME}")):
         try:
-            with path.open("rb") as file:
+            with file_access.open_to_read(file_access.unlinked(path)) as file:
                 summary = decode(file.read(MAX_SUMMARY_BYTES))
         except OSError:
             continue

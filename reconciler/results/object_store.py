@@ -15,6 +15,7 @@ from typing import Any
 
 import fsspec
 
+from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 
@@ -92,7 +93,7 @@ class ObjectStore:
     def staging_dir(self, folder: str) -> Path:
         """Return the staging folder on this machine."""
         place = self._staging / folder
-        place.mkdir(parents=True, exist_ok=True)
+        file_access.make_folder(place)
         return place
 
     def publish(self, folder: str, names: Iterable[str]) -> None:

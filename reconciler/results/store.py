@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 
@@ -62,75 +63,65 @@ class FolderStore:
     """
 
     def __init__(self, root: Path, *, shown: str = "") -> None:
-        self._root = root
+        self.root = root
         self.where = shown or str(root)
 
     def finished(self, folders: Sequence[str]) -> frozenset[str]:
         """Return the folders that have a summary."""
         return frozenset(
-            folder for folder in folders if (self._root / folder / result_summary.NAME).is_file()
+            folder for folder in folders if self._place(f"{folder}/{result_summary.NAME}").is_file()
         )
 
     def read(self, path: str) -> bytes | None:
         """Return a small file's content, None if it does not exist."""
         try:
-            with (self._root / path).open("rb") as file:
+            with file_access.open_to_read(self._place(path)) as file:
                 return file.read(result_summary.MAX_SUMMARY_BYTES)
         except FileNotFoundError:
             return None
 
     def create(self, path: str, data: bytes) -> bool:
         """Create a file together with its content: of several runners, one succeeds."""
-        place = self._root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with self._temporary(place, data) as temporary:
+        place = self._place(path)
+        file_access.make_folder(place.parent)
+        temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            file_access.replace(temporary, data, mode=file_access.SHARED)
+            os.link(temporary, place)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links: for a moment the file is empty
             try:
-                os.link(temporary, place)
+                with file_access.create(place, mode=file_access.SHARED) as file:
+                    file.write(data)
             except FileExistsError:
                 return False
-            except OSError:  # a file system without hard links: for a moment the file is empty
-                try:
-                    with place.open("xb") as file:
-                        file.write(data)
-                except FileExistsError:
-                    return False
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
         return True
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a temporary file in the same folder, then rename it."""
-        place = self._root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with self._temporary(place, data) as temporary:
-            temporary.replace(place)
-
-    @contextmanager
-    def _temporary(self, place: Path, data: bytes) -> Iterator[Path]:
-        temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            yield temporary
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
+        place = self._place(path)
+        file_access.make_folder(place.parent)
+        file_access.replace(place, data, mode=file_access.SHARED)
 
     def remove(self, path: str) -> None:
         """Delete a file if it exists."""
-        (self._root / path).unlink(missing_ok=True)
+        self._place(path).unlink(missing_ok=True)
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Return the names in a folder."""
         try:
-            return tuple(sorted(entry.name for entry in (self._root / folder).iterdir()))
+            return tuple(sorted(entry.name for entry in self._place(folder).iterdir()))
         except FileNotFoundError:
             return ()
 
     def staging_dir(self, folder: str) -> Path:
         """Return the folder itself: files are renamed when they are complete."""
-        place = self._root / folder
-        place.mkdir(parents=True, exist_ok=True)
+        place = self._place(folder)
+        file_access.make_folder(place)
         return place
 
     def publish(self, folder: str, names: Iterable[str]) -> None:
@@ -138,6 +129,10 @@ class FolderStore:
 
     def clear(self, folder: str) -> None:
         """Do nothing: the staging folder is the store's."""
+
+    def _place(self, path: str) -> Path:
+        """Return where a file or folder is; a link could lead to results that are not ours."""
+        return file_access.unlinked(self.root / path)
 
     def path(self, folder: str) -> str:
         """Return the path of a folder, as messages show it."""

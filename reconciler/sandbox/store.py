@@ -5,6 +5,7 @@ The threads of a process take turns at one connection.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Self
 
 import msgspec
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import lifecycle
 
@@ -91,7 +93,9 @@ class Store:
         self._turn = threading.RLock()
         self._closed = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.name != ":memory:":
+                file_access.make_folder(path.parent)
+                os.close(file_access.append(path))  # SQLite would follow a link, and let others read the file
             self._connection = sqlite3.connect(
                 ":memory:" if path.name == ":memory:" else path,
                 timeout=_WAIT_SECONDS,

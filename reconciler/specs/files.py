@@ -1,4 +1,4 @@
-"""File system access for specs: list the spec root, read and replace files.
+"""List the spec root.
 
 A missing spec may cancel a job, so nothing is skipped silently: a folder that cannot be read and a link to a missing
 file or out of the project are problems.
@@ -7,28 +7,13 @@ file or out of the project are problems.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Final, NamedTuple
+
+from reconciler.file_access import within
 
 SPEC_SUFFIXES: Final = (".yaml", ".yml")
 NOTES_SUFFIX: Final = ".md"
 """Documentation: no warning if no spec names such a file."""
-
-
-_BINARY: Final = getattr(os, "O_BINARY", 0)
-"""Without it, Windows translates line endings."""
-_PIECE: Final = 1 << 15
-
-
-class TooLargeError(Exception):
-    """A file is larger than a limit."""
-
-
-def within(path: str, folder: str) -> bool:
-    """Return whether `path` is `folder` or below it; both absolute, links followed."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 class Unfit(NamedTuple):
@@ -103,43 +88,3 @@ def size(path: str) -> int:
         return os.stat(path).st_size  # noqa: PTH116 - likewise
     except OSError:
         return 0
-
-
-def replace(path: str, data: bytes) -> None:
-    """Write a file atomically, keeping its permissions if it exists.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    handle, name = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".reconciler-")  # noqa: PTH120 - as above
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(path):  # noqa: PTH110 - as above
-            shutil.copymode(path, name)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def read(path: str | Path, limit: int) -> bytes:
-    """Return the bytes of a file.
-
-    Raises:
-        TooLargeError: the file has more than `limit` bytes.
-        OSError: it cannot be read.
-    """
-    # A plain file descriptor: creating a Path and a buffer takes longer than reading a small file.
-    descriptor = os.open(path, os.O_RDONLY | _BINARY)
-    try:
-        found = b""
-        while more := os.read(descriptor, _PIECE):
-            found += more
-            if len(found) > limit:
-                raise TooLargeError
-        return found
-    finally:
-        os.close(descriptor)

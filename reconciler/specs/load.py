@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from reconciler import file_access
 from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
 from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
 from reconciler.specs import defaults, files, selection
@@ -217,8 +218,8 @@ class _Loader:
         shown, most = self._project.relative(path), self._limits.spec_bytes
         documents: list[Document] = []
         try:
-            source = decode(shown, files.read(path, most))
-        except files.TooLargeError:
+            source = decode(shown, file_access.read(path, most, root=self._project.root), self._project.quote)
+        except file_access.TooLargeError:
             hint = reader.RAISE.format("spec_bytes")
             source = Problem(path=shown, message=f"larger than {most:,} bytes", hint=hint)
         except OSError as error:

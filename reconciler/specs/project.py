@@ -7,17 +7,18 @@ override its settings in the code of the command line, by `dataclasses.replace` 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Limits, Settings
-from reconciler.specs import files
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.json_schema import settings_schema
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import START, SourceFile, decode
+from reconciler.specs.yaml.source import START, Quote, SourceFile, decode, quote_all
 from reconciler.specs.yaml.tree import Document
 from reconciler.specs.yaml.tree import Path as Where
 
@@ -48,6 +49,8 @@ class Project:
     """The folder of the specs, links followed."""
     cache: bool = True
     """Whether to use the cache of input files from earlier runs."""
+    quote: Quote = quote_all
+    """What problems show of a line of a spec."""
 
     def relative(self, path: str) -> str:
         """Return an absolute path relative to the root, with forward slashes, as problems show it."""
@@ -56,22 +59,29 @@ class Project:
         return shown.replace(os.sep, "/")
 
 
-def load_project(config: Path | None, *, start: Path) -> Project:
+def load_project(
+    config: Path | None, *, start: Path, quoting: Callable[[Path], Quote] = lambda _: quote_all
+) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
+
+    Args:
+        config: the settings file; None for the nearest from `start` upwards.
+        start: a folder.
+        quoting: returns, for the project's folder, what problems show of a line.
 
     Raises:
         ReconcilerError: there is no such file.
         SpecError: it has mistakes; carries all of them.
     """
     path = _config_path(config, start)
-    root = path.parent
-    settings, document = _settings(_source(path))
+    root, quote = path.parent, quoting(path.parent)
+    settings, document = _settings(_source(path, quote))
     uploads, spec_root = settings.uploads, Path(os.path.realpath(root / settings.specs))
 
     def refuse(where: Where, message: str, hint: str) -> NoReturn:
         raise SpecError((document.problem(where, message, hint),))
 
-    if not files.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
+    if not file_access.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
         hint = f"name a folder below the folder of {path.name}"
         refuse(("specs",), "specs: leads out of the project", hint)
     if settings.on_end.command and settings.on_end.webhook:
@@ -83,14 +93,14 @@ def load_project(config: Path | None, *, start: Path) -> Project:
         )
         hint = "lower `reuse_hours`, or set `reuse: false`"
         refuse(("uploads", "expiry_hours"), f"uploads.expiry_hours: {message}", hint)
-    return Project(root=root, config_path=path, settings=settings, spec_root=spec_root)
+    return Project(root=root, config_path=path, settings=settings, spec_root=spec_root, quote=quote)
 
 
 def find(start: Path) -> Path | None:
     """Return the nearest `reconciler.yaml` from a folder upwards to the repository's root, None if there is none."""
     here = Path(os.path.realpath(start))
     for folder in (here, *here.parents):
-        if (folder / CONFIG_NAME).is_file():
+        if os.path.lexists(folder / CONFIG_NAME):  # reading it reports what it is instead of a file
             return folder / CONFIG_NAME
         if (folder / ".git").exists():
             break
@@ -98,7 +108,7 @@ def find(start: Path) -> Path | None:
 
 
 def _config_path(config: Path | None, start: Path) -> Path:
-    if config is not None and not config.is_file():
+    if config is not None and not os.path.lexists(config):
         raise ReconcilerError(f"{config} does not exist", hint=_WRITE_ONE.replace(CONFIG_NAME, config.name))
     found = Path(os.path.realpath(config.parent)) / config.name if config else find(start)
     if found is None:
@@ -108,16 +118,19 @@ def _config_path(config: Path | None, start: Path) -> Path:
 
 def settings_error(project: Project, where: Where, message: str, hint: str) -> SpecError:
     """Return the error for a setting that is valid in itself, with its position."""
-    return SpecError((_settings(_source(project.config_path))[1].problem(where, message, hint),))
+    return SpecError(
+        (_settings(_source(project.config_path, project.quote))[1].problem(where, message, hint),)
+    )
 
 
-def _source(path: Path) -> SourceFile:
+def _source(path: Path, quote: Quote) -> SourceFile:
     try:
-        source = decode(path.name, files.read(path, Limits().spec_bytes))
-    except files.TooLargeError:
+        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=path.parent), quote)
+    except file_access.TooLargeError:
         raise ReconcilerError(f"{path} is too large for a settings file") from None
     except OSError as error:
-        raise ReconcilerError(f"{path} cannot be read: {error.strerror}") from error
+        hint = getattr(error, "hint", "")
+        raise ReconcilerError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     if not isinstance(source, SourceFile):
         raise SpecError((source,))
     return source
@@ -146,5 +159,5 @@ def make_own(folder: Path) -> None:
     """
     ignore = folder / ".gitignore"
     if not ignore.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        ignore.write_text("*\n", encoding="utf-8")
+        file_access.make_folder(folder)
+        file_access.replace(ignore, b"*\n")

@@ -16,10 +16,11 @@ from typing import Any, Final
 
 import yaml
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import JobSpec
 from reconciler.settings import Limits
-from reconciler.specs import files, to_yaml
+from reconciler.specs import to_yaml
 from reconciler.specs.period import hint_for_text
 from reconciler.specs.project import Project
 from reconciler.specs.selection import unknown
@@ -119,8 +120,8 @@ def _find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpe
 def _read(project: Project, path: str) -> tuple[list[Document], bytes]:
     """Read a file again, and return its documents and its bytes."""
     limits = project.settings.limits
-    data = files.read(project.root / path, limits.spec_bytes)
-    source = decode(path, data)
+    data = file_access.read(project.root / path, limits.spec_bytes, root=project.root)
+    source = decode(path, data, project.quote)
     return reader.read(source, limits)[0] if isinstance(source, SourceFile) else [], data
 
 
@@ -227,4 +228,4 @@ def write(project: Project, change: Edit) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    files.replace(os.path.realpath(project.root / change.path), change.data)
+    file_access.replace(os.path.realpath(project.root / change.path), change.data)

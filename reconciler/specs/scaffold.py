@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import reconciler
-from reconciler.specs import files
+from reconciler import file_access
 from reconciler.specs.from_jobs import slug
 
 WORKFLOWS: Final = (
@@ -59,7 +59,7 @@ def project_name(origin: str, folder: Path) -> str:
 def spec_folder(root: Path) -> str:
     """Return the spec folder: `specs`, unless it contains only other YAML."""
     found = [path for path in (root / "specs").rglob("*.y*ml") if path.is_file()]
-    ours = any(_OF_A_SPEC.search(path.read_bytes()) for path in found)
+    ours = any(_OF_A_SPEC.search(file_access.read(path)) for path in found)
     return "specs" if ours or not found else "batch-specs"
 
 
@@ -139,13 +139,13 @@ def place(root: Path, wanted: Wanted) -> Placed:
         OSError: it cannot be written.
     """
     target = root / wanted.path
-    if not files.within(os.path.realpath(target.parent), os.path.realpath(root)):
+    if not file_access.within(os.path.realpath(target.parent), os.path.realpath(root)):
         return Placed(wanted.path, "kept", "its folder leads out of the project")
     if os.path.lexists(target):
-        same = target.is_file() and _text(target.read_bytes()) == _text(wanted.content)
+        same = target.is_file() and _text(file_access.read(target)) == _text(wanted.content)
         return Placed(wanted.path, "kept", "" if same else "it already exists with other content")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:
+    file_access.make_folder(target.parent)
+    with file_access.create(target, mode=file_access.SHARED) as file:
         file.write(wanted.content)
     return Placed(wanted.path, "wrote")
 
@@ -166,12 +166,12 @@ def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
         return place(root, Wanted(path, "".join(f"{line}\n" for line in lines).encode()))
     if target.is_symlink() or not target.is_file():
         return Placed(path, "kept", f"it is not a regular file; add `{', '.join(lines)}` to it")
-    data = target.read_bytes()
+    data = file_access.read(target)
     there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
     missing = [line for line in lines if line.strip("/") not in there]
     if not missing:
         return Placed(path, "kept")
     end = b"\r\n" if b"\r\n" in data else b"\n"
     glue = b"" if not data or data.endswith(b"\n") else end
-    files.replace(str(target), data + glue + b"".join(line.encode() + end for line in missing))
+    file_access.replace(target, data + glue + b"".join(line.encode() + end for line in missing))
     return Placed(path, "added", f"`{', '.join(missing)}`")

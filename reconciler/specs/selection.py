@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from reconciler import file_access
 from reconciler.errors import UsageError
 from reconciler.model import JobSpec, Names
 from reconciler.specs import files
@@ -28,7 +29,7 @@ def scope(project: Project, paths: Sequence[Path]) -> tuple[Path, ...] | None:
     """
     for path in paths:
         _check(project, path)
-    if not paths or any(files.within(str(project.spec_root), os.path.realpath(path)) for path in paths):
+    if not paths or any(file_access.within(str(project.spec_root), os.path.realpath(path)) for path in paths):
         return None
     return tuple(paths)
 
@@ -42,7 +43,7 @@ def _check(project: Project, path: Path) -> None:
         )
     target = os.path.realpath(path)
     root = str(project.spec_root)
-    if not files.within(target, root) and not files.within(root, target):
+    if not file_access.within(target, root) and not file_access.within(root, target):
         shown = project.relative(root)
         raise UsageError(f"{path} is not in this project's spec folder", hint=f"its specs are in {shown}/")
     if path.is_file() and not path.name.endswith(files.SPEC_SUFFIXES):
@@ -100,7 +101,7 @@ def _declared_in(project: Project, specs: Iterable[JobSpec], narrowed: Sequence[
     names: set[str] = set()
     for path in narrowed:
         target = os.path.realpath(path)
-        here = {name for name, place in places if files.within(place, target)}
+        here = {name for name, place in places if file_access.within(place, target)}
         if not here:
             raise UsageError(f"{path} declares no job that is due")
         names |= here

@@ -13,8 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from reconciler import file_access
 from reconciler.errors import Problem
-from reconciler.specs import files
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.text.plural import pluralize
 from reconciler.text.suggest import some
@@ -69,7 +69,7 @@ def specs_outside(project: Project) -> Iterator[Problem]:
     root, hint = project.root, f"move it to {project.relative(str(project.spec_root))}/"
     for path in sorted([*root.glob("*.y*ml"), *root.glob("[!.]*/*.y*ml")]):
         shown = project.relative(str(path))
-        inside = files.within(os.path.realpath(path), str(project.spec_root))
+        inside = file_access.within(os.path.realpath(path), str(project.spec_root))
         if inside or path.name == CONFIG_NAME or not path.is_file():
             continue
         if _looks_like_spec(project, shown, _HAS_NAME, _HAS_ENDPOINT):
@@ -78,8 +78,8 @@ def specs_outside(project: Project) -> Iterator[Problem]:
 
 def _looks_like_spec(project: Project, path: str, *keys: re.Pattern[bytes]) -> bool:
     try:
-        text = files.read(project.root / path, project.settings.limits.spec_bytes)
-    except (OSError, files.TooLargeError):
+        text = file_access.read(project.root / path, project.settings.limits.spec_bytes)
+    except OSError:
         return False
     return all(key.search(text) for key in keys)
 

@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TextIO, TypeAlias
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError
 from reconciler.telemetry.events import BOUND, EVENTS, HEAD, LEVELS, validate_event
 from reconciler.text.sanitize import clean
@@ -162,9 +163,9 @@ def _shown(value: object) -> str:
 
 def _opened(path: Path) -> TextIO:
     try:
-        return path.open("a", encoding="utf-8", newline="\n")
+        return os.fdopen(file_access.append(path), "a", encoding="utf-8", newline="\n")
     except OSError as error:
         raise ReconcilerError(
             f"the log file {path} cannot be written: {error.strerror}",
-            hint="pass another file with --log-file; its folder must exist",
+            hint=getattr(error, "hint", "pass another file with --log-file; its folder must exist"),
         ) from error

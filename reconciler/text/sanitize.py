@@ -17,8 +17,17 @@ _UNSEEN: Final = re.compile(
     "\ud800-\udfff]"  # lone surrogates: they cannot be encoded
 )
 
+_RUNNER_COMMAND: Final = re.compile(r"(?:(?m:^)|\r)[^\S\r\n]*:(?=:)|##(?=\[)")
+"""What GitHub's runner obeys: `::` after spaces at the beginning of a line, and `##[` anywhere
+(https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs)."""
+
 NO_WINDOWS_NAME: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?|.*\.", re.IGNORECASE)
 """Names that no file or folder can have on Windows: devices, with any extension, and those that end in a dot."""
+
+
+def without_commands(text: str) -> str:
+    """Return lines of a log with a space in whatever GitHub's runner would take for a command."""
+    return _RUNNER_COMMAND.sub(r"\g<0> ", text)
 
 
 def clean(text: str) -> str:

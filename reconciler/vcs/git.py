@@ -7,6 +7,7 @@ nothing fails. Jobs then carry no commit, and this tool does not stop a job that
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterable
 from functools import cached_property
@@ -128,7 +129,9 @@ class Git:
         return tuple((self._git("remote") or "").split("\n"))
 
     def tracked(self, folder: str) -> bool:
-        """Return whether git tracks any file of a folder, or the folder itself as a link, ignoring case.
+        """Return whether git tracks any file of the folders that a glob matches, or such a folder itself as a link.
+
+        Case does not matter.
 
         Raises:
             GitUnavailableError: git cannot be asked.
@@ -138,10 +141,23 @@ class Git:
             return False
         if self._found.problem:
             raise self._found.problem
-        done = self.repository.run("ls-files", "-z", "--", f":(icase){folder}")
+        done = self.repository.run("ls-files", "-z", "--", f":(icase,glob){folder}")
         if done.returncode:
             raise self.repository.failure(done)
         return bool(done.stdout)
+
+    def quotable(self, path: str) -> bool:
+        """Return whether messages may show lines of a file: git tracks it, and it is no link. Outside of git all may.
+
+        Args:
+            path: relative to the root.
+        """
+        here = Path(os.path.realpath(self.root))
+        if Path(os.path.realpath(here / path)) != here / path:
+            return False
+        if self.repository is None:
+            return True
+        return (self._git("ls-files", "-s", "-z", "--", f":(literal){path}") or "").startswith("100")
 
     def ancestry(self, commits: Iterable[str]) -> Ancestry:
         """Return which of the commits HEAD contains, and which contain HEAD."""

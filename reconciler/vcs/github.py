@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +27,10 @@ MAX_ARTIFACT_BYTES: Final = 256_000_000
 PAGE: Final = 100
 MAX_PAGES: Final = 20
 BROKEN: Final = 500
+_BROKEN_ZIP: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError,
+)  # fmt: skip
+"""What the standard library raises for a damaged archive."""
 
 
 class GitHubError(ReconcilerError):
@@ -89,7 +95,7 @@ class GitHub:
                 (name,) = archive.namelist()
                 with archive.open(name) as file:
                     content = file.read(MAX_ARTIFACT_BYTES + 1)
-        except (zipfile.BadZipFile, ValueError, RuntimeError, OSError) as error:
+        except _BROKEN_ZIP as error:
             raise GitHubError(f"artifact {artifact.id} does not contain exactly one file: {error}") from error
         if len(content) > MAX_ARTIFACT_BYTES:
             raise GitHubError(f"artifact {artifact.id} is too large")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,25 @@ def test_expired_and_similar_ones_do_not_count(hub: Hub, tmp_path: Path) -> None
     assert github(hub).artifacts("plan-11") == []
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def damaged(method: int) -> bytes:
+    """An archive whose compressed data is another's, with the right checksum of the archive."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        archive.writestr("plan.json", "text " * 1000)
+    data = bytearray(made.getvalue())
+    data[50:60] = b"\xff" * 10
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no archive",
+        b"PK\x05\x06" + bytes(18),
+        *map(damaged, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)),
+    ],
+)
 def test_archive_that_holds_no_single_file_is_refused(hub: Hub, tmp_path: Path, data: bytes) -> None:
     keep(hub, tmp_path, "text")
     hub.artifacts[0]["data"] = data

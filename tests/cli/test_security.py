@@ -325,8 +325,12 @@ ELSEWHERE = (
     "forge a saved plan whole",
     "stop a neighbour's job by adopting it",
     "write markup into the comment",
+    "give another file or a pipe for settings, defaults, a spec, an input or a plan",
+    "write through a link",
+    "print a line of a secret",
+    "plant answers",
 )
-"""Attacks that have a test of their own above."""
+"""Attacks that have a test of their own, above or in the module that the page names."""
 
 
 def test_the_page_and_the_play_know_the_same_attacks() -> None:

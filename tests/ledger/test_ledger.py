@@ -489,13 +489,6 @@ def test_a_ledger_whose_folder_cannot_be_made_is_an_error(tmp_path: Path) -> Non
     assert "no job is created" in caught.value.hint
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
-def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / NAME).symlink_to("/dev/full")
-    with pytest.raises(LedgerError, match="No space left"):
-        FileLedger(tmp_path).append(INTENDED)
-
-
 FULL: Final = """
 import resource, sys
 from pathlib import Path

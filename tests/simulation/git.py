@@ -32,11 +32,14 @@ NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 Specs: TypeAlias = tuple[JobSpec, ...]
 
 
+def _inline_named(*ids: str) -> InlineRequests:
+    body: digests.Json = {"messages": [{"content": "Hi", "role": "user"}]}
+    requests: list[digests.Json] = [{"body": body, "custom_id": custom_id} for custom_id in ids]
+    return InlineRequests(body=digests.canonical(requests), count=len(ids))
+
+
 def _inline(word: str, count: int) -> InlineRequests:
-    requests: list[digests.Json] = [
-        {"body": {"text": word}, "custom_id": f"{word}-{number}"} for number in range(count)
-    ]
-    return InlineRequests(body=digests.canonical(requests), count=count)
+    return _inline_named(*(f"{word}-{number}" for number in range(count)))
 
 
 WORKS: Final[Mapping[str, Input]] = {
@@ -44,9 +47,7 @@ WORKS: Final[Mapping[str, Input]] = {
     "two": _inline("two", 1),
     "twenty": _inline("twenty", 20),
     "uploaded": UploadedFile(id=UPLOADS[0]),
-    "failing": InlineRequests(
-        body=b'[{"body":{},"custom_id":"a!fail"},{"body":{},"custom_id":"b"}]', count=2
-    ),
+    "failing": _inline_named("a!fail", "b"),
 }
 """Few, so that run keys collide over time."""
 

@@ -13,7 +13,7 @@ from tests.simulation.history import History
 from tests.simulation.machines import Luck, Runner
 from tests.simulation.people import People
 from tests.simulation.schedule import SKEW, Schedule
-from tests.simulation.server import Server
+from tests.simulation.server import FAILED, Server
 from tests.simulation.stage import Stage
 
 STEPS: Final = 90
@@ -28,6 +28,8 @@ def play(schedule: Schedule, server: Server, *, tracing: bool = False) -> Histor
     story = Story(stage)
     story.tell()
     liveness.end_in_peace(stage)
+    early = [job for job in stage.history.jobs.values() if server.status(job.id) in FAILED]
+    stage.history.counts["partial"] += sum(server.answered(job.id) > 0 for job in early)
     return stage.history
 
 

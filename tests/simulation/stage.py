@@ -165,6 +165,7 @@ class Stage:
         process.events_received.append(partial(_note_a_race, record))
         self.history.runs.append(record)
         self.history.counts["runs"] += 1
+        self.history.counts["shared"] += len({it.run_key for it in declared.specs}) < len(declared.specs)
         self.trace(name, f"STARTS to {to} commit {commit}")
         wire = Wire(
             process,

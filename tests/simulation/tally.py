@@ -50,9 +50,11 @@ class Tally:
         rate = self.schedules / self.seconds if self.seconds else 0.0
         yield f"{self.schedules:,} schedules in {self.seconds:,.0f} s: {rate:.1f} a second"
         yield (
-            f"{counts['runs']:,} runs, {counts['killed']:,} of them killed; {counts['requests']:,} requests; "
+            f"{counts['runs']:,} runs, {counts['killed']:,} of them killed, {counts['shared']:,} with specs of the "
+            f"same work; {counts['requests']:,} requests; "
             f"{counts['creates']:,} creates ({counts['later']:,} in later rounds of a run) and "
-            f"{counts['cancels']:,} cancels accepted; {counts['reported']:,} ends reported"
+            f"{counts['cancels']:,} cancels accepted; {counts['reported']:,} ends reported; "
+            f"{counts['partial']:,} jobs ended early with answers"
         )
         yield f"{sum(self.faults.values()):,} faults:"
         yield from _table(self.faults)

@@ -68,6 +68,8 @@ def test_few_schedules_meet_every_fault() -> None:
     assert_kept(found)
     assert not wanted - found.faults.keys()
     assert found.counts["killed"]
+    assert found.counts["shared"]
+    assert found.counts["partial"]
 
 
 def test_a_seed_replays_to_the_same_story() -> None:

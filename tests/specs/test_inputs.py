@@ -361,7 +361,7 @@ def test_why_never_fails_and_is_never_silent_about_what_is_refused(line: bytes) 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (problem,) = check(tmp_path / "pipe", "pipe", Limits()).problems
-    assert problem.message == "the file cannot be read: not a regular file"
+    assert problem.message == "the file cannot be read: it is a pipe, not a regular file"
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(

@@ -12,12 +12,18 @@ import pytest
 
 from reconciler.child_environment import child_environment
 from reconciler.vcs.git import Git
-from reconciler.vcs.git_process import SETTINGS, GitUnavailableError, Repository, search_path
+from reconciler.vcs.git_process import GitUnavailableError, Repository, search_path
 from tests.cli.stage import Stage
 
 PACKAGE = Path(__file__).parents[2] / "reconciler"
 STARTERS = {"vcs/git_process.py": "run", "notifications/command.py": "Popen"}
 """The modules that start a process, and the function that each calls."""
+WANTED = {
+    "safe.bareRepository": "explicit",
+    "core.fsmonitor": "false",
+    "core.hooksPath": "/dev/null",
+    "protocol.ext.allow": "never",
+}
 OTHER_WAYS = ("system", "popen", "startfile", "fork", "forkpty", "posix_spawn", "posix_spawnp")
 OTHER_MODULES = {"pty", "multiprocessing", "asyncio", "pexpect", "_posixsubprocess"}
 
@@ -67,6 +73,11 @@ def test_the_shared_ledger_is_opened_where_its_remote_is_checked() -> None:
     assert callers("SharedLedger") == ["cli/session/target.py"]
 
 
+def test_the_host_is_chosen_where_no_file_of_the_project_is_asked() -> None:
+    """The second reads the target of a saved plan, which must be this one."""
+    assert set(callers("Target")) == {"cli/session/target.py", "plans/document.py"}
+
+
 def test_projects_are_loaded_where_their_state_is_checked() -> None:
     wanted = ["cli/session/history_audit.py", "cli/session/target.py"]
     assert callers("load_project") == wanted, "the first reads an old commit, without the cache"
@@ -77,8 +88,7 @@ def test_every_call_has_every_setting(stage: Stage) -> None:
     repository = Repository.find(stage.root)
     assert repository
     for ask in (repository.run, repository.discover):
-        for setting in SETTINGS:
-            name, _, value = setting.partition("=")
+        for name, value in WANTED.items():
             assert ask("config", "--get", name).stdout.decode() == f"{value}\n"
 
 

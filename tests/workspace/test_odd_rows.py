@@ -10,6 +10,7 @@ import pytest
 from reconciler.api.errors import MalformedAnswerError
 from reconciler.api.odd_rows import read_job_page
 from reconciler.api.values import JobPage
+from reconciler.api.wire import NO_MATCH
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Observed, Phase
 from reconciler.planning.actions import Plan
@@ -128,6 +129,24 @@ def test_an_odd_job_that_a_spec_adopts_holds_the_spec() -> None:
 
     shown = page(row(untagged(A, "j1")) | {"errors": None})
     assert reported(planned(shown, adopting(A))) == {"a": ("hold j1 unknown_status!",)}
+
+
+class Unlisted(Shown):
+    """A workspace whose list shows no job of ours, and whose answer about one does not match."""
+
+    def get_job(self, job_id: str) -> Job:  # noqa: ARG002
+        raise MalformedAnswerError(f"{NO_MATCH}: Expected `array`")
+
+
+def test_a_job_that_only_the_ledger_knows_and_that_cannot_be_read_holds_its_name() -> None:
+    known = memory(created(A, "j1"))
+    looking = run(Unlisted(page(row(job(B, "j2")))))
+    wanted = frozenset((*A.run_keys, *B.run_keys))
+    seen = with_remembered(looking, Watched(project=PROJECT, wanted=wanted), known, whole(looking))
+    decided = plan(declared(A, B), seen, known, now=NOW)
+    assert reported(decided) == {"a": ("hold j1 unreadable!",), "b": ("keep j2 running",)}
+    (found,) = seen.unreadable
+    assert found.problem.endswith(": Expected `array`")
 
 
 def test_a_page_without_a_total_is_still_refused() -> None:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.output.streams import write_stdout
+from reconciler import file_access
+from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.session.github_job import GithubJob, annotate, environment
 from reconciler.errors import ExitCode, ReconcilerError
 
@@ -74,7 +75,7 @@ def plan(job: GithubJob) -> int:
         job.set_output("plan-name", job.artifact("plan", number))
     own = (pull["head"].get("repo") or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if own and comment.exists():
-        write(job, number, comment.read_text(encoding="utf-8"), about=str(pull["head"]["sha"]))
+        write(job, number, file_access.read(comment).decode(), about=str(pull["head"]["sha"]))
     return code
 
 
@@ -92,7 +93,7 @@ def apply(job: GithubJob) -> int:
             if file is not None
             else f"There was no plan for {head[:7]}: this run applied what is declared, under the guards."
         )
-        write(job, int(pull["number"]), f"{comment.read_text(encoding='utf-8')}\n{how}\n", about=head)
+        write(job, int(pull["number"]), f"{file_access.read(comment).decode()}\n{how}\n", about=head)
     if job.env.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
@@ -139,7 +140,7 @@ def snapshot(job: GithubJob) -> Path | None:
 
 def save(path: Path, data: bytes) -> Path:
     """Write a file and return its path."""
-    path.write_bytes(data)
+    file_access.replace(path, data)
     return path
 
 
@@ -171,12 +172,12 @@ def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -
     until = f"{job.env.random.getrandbits(128):032x}"
     env = replace(job.env, environ=environment(job, key=key))
     kept = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    write_stdout(f"::stop-commands::{until}\n")
+    write_annotations(f"::stop-commands::{until}\n")
     with redirect_stdout(kept):
         code = main.run(words, env)
     kept.flush()
-    text = kept.buffer.getvalue()
-    write_stdout(b"" if annotated else text)
-    write_stdout(f"::{until}::\n")
-    write_stdout(text if annotated else b"")
+    text = kept.buffer.getvalue().decode()
+    write_stdout("" if annotated else text)
+    write_annotations(f"::{until}::\n")
+    write_annotations(text if annotated else "")
     return code

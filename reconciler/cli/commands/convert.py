@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import file_access
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, ReconcilerError
@@ -61,7 +62,7 @@ def save(target: Path, lines: Iterator[bytes]) -> None:
         OSError: it exists, or cannot be written.
         ReconcilerError: the lines cannot be read to the end.
     """
-    with target.open("xb") as stream:
+    with file_access.create(target, mode=file_access.SHARED) as stream:
         try:
             stream.writelines(lines)
         except BaseException:

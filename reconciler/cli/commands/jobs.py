@@ -162,7 +162,9 @@ def cancel(
 
 def shown(job: Job) -> str:
     """Return a job's id, and its name if it has one."""
-    name = job.metadata.get("reconciler.name")
+    from reconciler.model import tags
+
+    name = job.metadata.get(tags.NAME)
     return f"{name} ({job.id})" if name else job.id
 
 
@@ -185,11 +187,13 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
 def stop_by_hand(run: RunContext[Writer], job: Job) -> bool:
     """Cancel one job, record that a person did so, and print its status."""
     from reconciler.execution.cancel import cancel_job
+    from reconciler.ledger.lines import BY_HAND
+    from reconciler.model import tags
     from reconciler.text.sanitize import clean
 
     try:
-        name = str(job.metadata.get("reconciler.name", ""))
-        ended = cancel_job(run, job, name=name, reason="by_hand")
+        name = str(job.metadata.get(tags.NAME, ""))
+        ended = cancel_job(run, job, name=name, reason=BY_HAND)
     except ReconcilerError as error:
         write_error(run.env, error)
         return False

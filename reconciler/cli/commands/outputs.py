@@ -205,9 +205,10 @@ def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
         ReconcilerError: it needs a package that is not installed.
         OSError: the folder cannot be created.
     """
+    from reconciler import file_access
+    from reconciler.cli.session.target import check_results
     from reconciler.documents import result_summary
-    from reconciler.results.store import store_at
-    from reconciler.specs import files
+    from reconciler.results.store import FolderStore, store_at
     from reconciler.specs.project import make_own
 
     root, staging = run.project.root, run.folder / "pulling"
@@ -216,9 +217,12 @@ def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
             make_own(root / result_summary.DESTINATION)
         return store_at(result_summary.DESTINATION, start=root, staging=staging)
     place = run.env.cwd / to
-    if "://" not in to and not place.exists() and files.within(str(place.resolve()), str(root)):
+    if "://" not in to and not place.exists() and file_access.within(str(place.resolve()), str(root)):
         make_own(place)
-    return store_at(to, start=run.env.cwd, staging=staging)
+    store = store_at(to, start=run.env.cwd, staging=staging)
+    if isinstance(store, FolderStore):
+        check_results(run.project, run.env, store.root)
+    return store
 
 
 def puller(

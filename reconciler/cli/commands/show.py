@@ -44,10 +44,11 @@ def read_plan(folder: Path, file: Path) -> PlanDoc:
     Raises:
         ReconcilerError: it cannot be read, or is not a plan file.
     """
+    from reconciler import file_access
     from reconciler.plans import checksum_envelope, plan_file
 
     try:
-        with (folder / file).open("rb") as stream:
+        with file_access.open_to_read(folder / file) as stream:
             data = stream.read(checksum_envelope.MAX_BYTES + 1)
         return plan_file.decode(data)
     except OSError as error:

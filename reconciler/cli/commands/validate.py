@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.output.streams import write_stderr, write_stdout
+from reconciler.cli.output.streams import write_annotations, write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.errors import ExitCode, SpecError
 
@@ -56,13 +56,13 @@ def validate(
         if form == "text":
             raise
         if form == "github":
-            write_stdout(problems_github(error.problems))
+            write_annotations(problems_github(error.problems))
             write_stderr(count_line(error.problems))
             return ExitCode.FAILED
         write_stdout(pretty(validation_doc((), error.problems)))
         return ExitCode.FAILED
     if form == "github":
-        write_stdout(problems_github(loaded.warnings))
+        write_annotations(problems_github(loaded.warnings))
     elif form == "json":
         write_stdout(pretty(validation_doc(loaded.specs, loaded.warnings)))
     else:

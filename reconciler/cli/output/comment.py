@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
+from reconciler import file_access
 from reconciler.cli.params.options import Output
 from reconciler.environment import Environment
 from reconciler.errors import GuardError, ReconcilerError, UsageError
@@ -28,7 +29,7 @@ def publish(env: Environment, text: str, output: Output) -> None:
     page = env.environ.get(SUMMARY)
     if output.form == "github" and page:
         try:
-            with Path(page).open("a", encoding="utf-8") as file:
+            with os.fdopen(file_access.append(page), "a", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:
             raise ReconcilerError(
@@ -48,11 +49,11 @@ def reporting_errors(env: Environment, output: Output, *, what: str) -> Iterator
     except (GuardError, UsageError):
         raise
     except ReconcilerError as error:
-        from reconciler.cli.output.streams import write_stdout
+        from reconciler.cli.output.streams import write_annotations
         from reconciler.render.github import error_github
         from reconciler.render.markdown import error_markdown
 
         if output.form == "github":
-            write_stdout(error_github(error))
+            write_annotations(error_github(error))
         publish(env, error_markdown(error, what=what), output)
         raise

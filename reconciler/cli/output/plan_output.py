@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.cli.output.comment import publish
-from reconciler.cli.output.streams import write_stdout
+from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Output
 from reconciler.documents.reports import ApplyDoc, pretty
 from reconciler.environment import Environment
@@ -49,7 +49,7 @@ def write_plan(
         case "":
             pass
         case "github":
-            write_stdout(plan_github(document, remarks=remarks, everything=everything))
+            write_annotations(plan_github(document, remarks=remarks, everything=everything))
         case _:
             text = plan_text(
                 document, colour=env.colour("stdout"), next_step=next_step, everything=everything
@@ -85,7 +85,7 @@ def write_outcomes(
         documents = tuple(map(outcome_doc, outcomes))
         write_stdout(pretty(ApplyDoc(plan=document, outcomes=documents, exit_code=int(code))))
     elif output.form == "github":
-        write_stdout(outcomes_github(outcomes, document))
+        write_annotations(outcomes_github(outcomes, document))
     elif output.form == "markdown" and outcomes:
         write_stdout(outcomes_markdown(outcomes, rows))
     elif outcomes:

@@ -1,15 +1,21 @@
-"""Write to stdout and stderr. A failure to write a result to stdout is an error; one to write to stderr is ignored."""
+"""Write to stdout and stderr. A failure to write a result to stdout is an error; one to write to stderr is ignored.
+
+In a job of GitHub Actions the runner obeys lines of the log. There, only `write_annotations` can write such a line.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from contextlib import suppress
-from typing import TextIO
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import TextIO, cast
 
 import click
 
 from reconciler.errors import ReconcilerError
+from reconciler.text.sanitize import without_commands
 
 
 def configure_streams() -> None:
@@ -24,6 +30,37 @@ def configure_streams() -> None:
         reconfigure = getattr(getattr(sys, name), "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+class RunnerLog:
+    """A stream of a job of GitHub Actions, on which no line is a command. Other attributes are those of the stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text without commands."""
+        return self.stream.write(without_commands(text))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def runner_log(environ: Mapping[str, str]) -> Iterator[None]:
+    """In a job of GitHub Actions, let no text command the runner. A stream that goes to a file stays as it is."""
+    before = sys.stdout, sys.stderr
+    if environ.get("GITHUB_ACTIONS"):
+        sys.stdout, sys.stderr = (it if _is_file(it) else cast("TextIO", RunnerLog(it)) for it in before)
+    yield
+    sys.stdout, sys.stderr = before  # not after an error: its traceback must not command the runner either
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def flush_streams() -> None:
@@ -41,6 +78,8 @@ def write_stdout(text: str | bytes) -> None:
     Raises:
         ReconcilerError: stdout cannot be written, for example because the disk is full.
     """
+    if isinstance(text, bytes) and isinstance(sys.stdout, RunnerLog):  # JSON, which can escape it
+        text = text.replace(b"##[", b"#\\u0023[")
     try:
         click.echo(text, nl=False, color=True)
     except BrokenPipeError:
@@ -51,6 +90,12 @@ def write_stdout(text: str | bytes) -> None:
             f"stdout cannot be written: {error.strerror}",
             hint="free disk space, or write the result elsewhere",
         ) from error
+
+
+def write_annotations(text: str) -> None:
+    """Write lines that GitHub's runner obeys. `render.github` escapes the parts from outside."""
+    with redirect_stdout(getattr(sys.stdout, "stream", sys.stdout)):
+        write_stdout(text)
 
 
 def write_stderr(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.cli.output.streams import write_stdout
+from reconciler import file_access
+from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.session.target import LEDGER_HEADER
 from reconciler.errors import ReconcilerError, UsageError
 
@@ -61,9 +63,9 @@ class GithubJob:
                 f"invalid input name: {name!r}", hint="use lowercase letters, digits and hyphens, at most 40"
             )
         try:
-            event = json.loads(Path(it["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+            event = json.loads(file_access.read(it["GITHUB_EVENT_PATH"]))
             folder = Path(it["RUNNER_TEMP"]) / "-".join(filter(None, ["reconciler", name]))
-            folder.mkdir(parents=True, exist_ok=True)
+            file_access.make_folder(folder)
             for left in FILES:  # of an earlier step of the same job
                 (folder / left).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
@@ -93,7 +95,7 @@ class GithubJob:
 
     def set_output(self, name: str, value: object) -> None:
         """Set an output of the step."""
-        with Path(self.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
+        with os.fdopen(file_access.append(self.environ["GITHUB_OUTPUT"]), "a", encoding="utf-8") as file:
             file.write(f"{name}={value}\n")
 
 
@@ -106,7 +108,7 @@ def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     token = job.environ.get("RECONCILER_TOKEN", "")
     if token and key:
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        write_stdout(f"::add-mask::{basic}\n")
+        write_annotations(f"::add-mask::{basic}\n")
         given[LEDGER_HEADER] = f"AUTHORIZATION: basic {basic}"
     return given
 
@@ -115,4 +117,4 @@ def annotate(kind: Any, text: str) -> None:  # noqa: ANN401  a word of render.gi
     """Write an annotation about something outside of a command's own output."""
     from reconciler.render.github import annotation
 
-    write_stdout(annotation(kind, text))
+    write_annotations(annotation(kind, text))

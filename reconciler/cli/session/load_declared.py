@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from reconciler import file_access
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Selection
 from reconciler.context import ApiT, RunContext
@@ -81,7 +82,7 @@ def gather_from(run: RunContext[ApiT], observed: Path, selection: Selection) -> 
     """
     env = run.env
     try:
-        with (env.cwd / observed).open("rb") as stream:
+        with file_access.open_to_read(env.cwd / observed) as stream:
             taken = snapshot.decode(stream.read(checksum_envelope.MAX_BYTES + 1), run.target)
     except OSError as error:
         raise ReconcilerError(f"{observed}: {error.strerror}", hint=snapshot.HINT) from error

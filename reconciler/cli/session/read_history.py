@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
+from reconciler.cli.session.target import check_results, local_ledger, open_project, shared_ledger, target_of
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
@@ -58,6 +58,7 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
     if jobs is not None:
         jobs = merge.owned_jobs(jobs, target.project, ledger.records)
     folder = env.cwd / results if results else project.root / result_summary.DESTINATION
+    check_results(project, env, folder)
     pulled = local_summaries.read_summaries(folder)
     return HistorySources(
         project=project,

@@ -160,7 +160,7 @@ def writing(
     """Open a run that may write, and hold the target's lock. The arguments are those of `open_run`.
 
     Raises:
-        LedgerError: another process on this host writes to the same target.
+        LockHeldError: another process on this host writes to the same target.
     """
     with open_run(Writer, common, env, overrides, on_request=on_request) as run, locked(run):
         yield run
@@ -171,7 +171,7 @@ def locked(run: RunContext[Writer]) -> Iterator[None]:
     """Hold the target's lock.
 
     Raises:
-        HeldError: another process on this host writes to the same target.
+        LockHeldError: another process on this host writes to the same target.
     """
     holder = f"run {run.env.run_id} on {run.env.name}"
     with lock.hold_lock(run.folder, holder=holder):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from reconciler.api.key import ApiKeyError, read_key
 from reconciler.cli.params.options import Common
+from reconciler.documents.result_summary import DESTINATION
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.file_access import within
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.model import Target
 from reconciler.settings import API
 from reconciler.specs.project import STATE, Project, load_project, settings_error
+from reconciler.specs.yaml.source import Quote
 from reconciler.vcs.git_process import GitUnavailableError
 
 SANDBOX_URL: Final = "http://localhost"
@@ -46,14 +51,26 @@ def find_project(env: Environment, config: Path | None) -> Project:
         ReconcilerError: there are none, or this tool's own folder may be a part of the checkout.
         SpecError: they are invalid.
     """
-    project = load_project(config_file(env, config), start=env.cwd)
+    project = load_project(config_file(env, config), start=env.cwd, quoting=lambda root: quoting(env, root))
     check_state(project, env)
     return project
 
 
+def quoting(env: Environment, root: Path) -> Quote:
+    """Return what problems show of a line: the line without the key, if its file is a plain file that git tracks."""
+    try:
+        redact: Callable[[str], str] = read_key(environ=env.environ, file=None).redact
+    except ApiKeyError:
+        redact = str
+    quotable = cache(env.git(root).quotable)
+    return lambda path, line: redact(line) if quotable(path) else ""
+
+
 def open_project(common: Common, env: Environment) -> Project:
-    """Find and read the settings, with the common options. Raises what `find_project` raises."""
-    return replace(find_project(env, common.config), cache=not common.no_cache)
+    """Find and read the settings, with the common options. Raises what `find_project` and `check_results` raise."""
+    project = find_project(env, common.config)
+    check_results(project, env, project.root / DESTINATION)
+    return replace(project, cache=not common.no_cache)
 
 
 def target_of(common: Common, env: Environment, project: Project) -> Target:
@@ -89,16 +106,36 @@ def check_state(project: Project, env: Environment) -> None:
                 hint=f"remove it: rm {folder.name}",
             )
     try:
-        tracked = env.git(root).tracked(STATE)
+        tracked = bool(there) and env.git(root).tracked(STATE)
     except GitUnavailableError as error:
-        if there:
-            message = f"{STATE}/ may be part of the checkout, and forged by a pull request: {error}"
-            raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error
-        return
+        message = f"{STATE}/ may be part of the checkout, and forged by a pull request: {error}"
+        raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error
     if tracked:
         raise ReconcilerError(
             f"git tracks {STATE}/, so a pull request could forge the state of this tool",
             hint=f"remove it: git rm -r --cached {STATE}, then commit",
+        )
+
+
+def check_results(project: Project, env: Environment, folder: Path) -> None:
+    """Refuse results that git tracks: a pull request could forge answers.
+
+    Args:
+        project: the project.
+        env: the environment of the process.
+        folder: the destination of results, which may be outside of the project.
+
+    Raises:
+        ReconcilerError: git tracks files at the places of results.
+    """
+    git = env.git(project.root)
+    if not folder.is_dir() or not within(os.path.realpath(folder), str(git.toplevel() or project.root)):
+        return
+    place = os.path.relpath(folder, project.root).replace(os.sep, "/")
+    if git.tracked(f"{place}/*/*/*/*"):
+        raise ReconcilerError(
+            f"git tracks results below {place}/, so a pull request could forge answers",
+            hint=f"remove them: git rm -r --cached {place}, then commit",
         )
 
 

@@ -1,1 +1,1 @@
-"""The rules of the planner, one module per step. The order is in `planner`."""
+"""The rules of the planner, one module per step. `planner` lists them."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reconciler.ledger.lines import BY_HAND
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Hold, Reason
-from reconciler.planning.case import BY_HAND, Case
+from reconciler.planning.case import Case
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 
@@ -71,14 +72,13 @@ def failed(case: Case) -> Actions:
     "workspace",
     "Hold `record_gone` (attention)",
     applies=lambda case: (
-        case.open_again and not case.restorable and not case.failed and bool(case.duplicates)
+        case.open_again and not case.restorable and not case.failed and bool(case.listed_or_duplicates)
     ),
 )
 def original_gone(case: Case) -> Actions:
     """A duplicate proves that the work was submitted; how the other job ended is not known."""
     job = case.of_run_key[0].job if case.of_run_key else None
-    detail = (
-        f"job {case.duplicates[0][:8]} was cancelled as a duplicate of a job that is not in this workspace"
-    )
+    first = case.listed_or_duplicates[0][:8]
+    detail = f"job {first} was cancelled as a duplicate of a job that is not in this workspace"
     hint = "if the answers are lost, change `rerun` to submit them again"
     return (Hold(job=job, reason=Reason.RECORD_GONE, detail=detail, hint=hint, attention=True),)

@@ -18,10 +18,10 @@ import msgspec
 from msgspec import Struct, field
 
 from reconciler.errors import ReconcilerError
+from reconciler.file_access import open_to_read
 from reconciler.settings import Limits
 from reconciler.specs.conversion.bodies import BODIES, CHAT, Body, NotConvertibleError
 from reconciler.specs.conversion.objects import ObjectError, objects
-from reconciler.specs.inputs.blocks import open_regular
 from reconciler.specs.inputs.diagnose import repeats_a_key
 from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.formats import WRAPPERS, Wrapper, holds_result, of_file, wrapper_of
@@ -159,7 +159,7 @@ def _differs(path: Path) -> bool:
     Raises:
         ReconcilerError: it is not JSON at all.
     """
-    with open_regular(path) as stream:
+    with open_to_read(path, buffering=0) as stream:
         head = stream.read(_HEAD)
         stream.seek(0)
         form = of_file(stream, path.name)
@@ -170,7 +170,7 @@ def _differs(path: Path) -> bool:
 
 def _requests(path: Path, limits: Limits) -> Iterator[tuple[int, bytes, Request | str]]:
     """Yield the line, the text, and the request or the reason why it cannot be converted, of every object."""
-    with open_regular(path) as stream:
+    with open_to_read(path, buffering=0) as stream:
         if stream.read(len(BOM_UTF8)) != BOM_UTF8:
             stream.seek(0)
         try:

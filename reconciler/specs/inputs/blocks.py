@@ -1,17 +1,10 @@
-"""Read a file once as pieces of whole lines, and hash it; memory is bounded by its longest line.
-
-Only regular files are opened: reading a pipe could block forever. The check is on the open file, since the path may
-change after an earlier check.
-"""
+"""Read a file once as pieces of whole lines, and hash it; memory is bounded by its longest line."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from stat import S_ISREG
 from typing import BinaryIO, Final, TypeAlias
 
 BLOCK: Final = 4 * 1024 * 1024
@@ -29,20 +22,6 @@ Text: TypeAlias = "bytes | bytearray"
 def split(text: Text) -> list[Text]:
     """Return the lines of a piece."""
     return [*text.split(b"\n")] if b"\n" in text else [text]  # one line may be long: no copy
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading bytes.
-
-    Raises:
-        OSError: it cannot be read, or is not a regular file.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    stream = os.fdopen(os.open(path, flags), "rb", buffering=0)  # raises for a folder
-    if not S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise OSError(0, "not a regular file", str(path))
-    return stream
 
 
 def _ignore(_: int) -> None:

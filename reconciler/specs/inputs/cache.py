@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from reconciler import file_access
 from reconciler.model import InputFile
 from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
@@ -112,7 +113,7 @@ class InputCache:
         path = self._folder / f".{NAME}.{os.getpid()}"
         with suppress(OSError):
             make_own(self._folder)
-            path.write_bytes(b"")
+            file_access.recreate(path).close()
             self._own = path, path.stat().st_mtime_ns
 
     def save(self) -> None:
@@ -123,8 +124,8 @@ class InputCache:
         data = msgspec.json.encode(_Stored(VERSION, entries, sorted(self._apart)[-_MAX_ENTRIES:]))
         path, _ = self._own
         with suppress(OSError):
-            path.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
-            path.replace(self._folder / NAME)
+            digest = hashlib.sha256(data).hexdigest().encode()
+            file_access.replace(self._folder / NAME, digest + b"\n" + data)
         with suppress(OSError):
             path.unlink(missing_ok=True)
         self._own = None
@@ -132,7 +133,7 @@ class InputCache:
 
 def _load(path: Path) -> _Stored | None:
     try:
-        digest, _, data = path.read_bytes().partition(b"\n")
+        digest, _, data = file_access.read(path).partition(b"\n")
         if hashlib.sha256(data).hexdigest().encode() != digest:
             return None
         stored = msgspec.json.decode(data, type=_Stored)

@@ -17,7 +17,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Final
 
-from reconciler.specs import files
+from reconciler import file_access
 from reconciler.specs.budget import Budget, Work
 from reconciler.text.suggest import nearest, some
 
@@ -116,7 +116,7 @@ class PathResolver:
         return f"paths are relative to the spec file: write `{right}`"
 
     def _inside(self, path: str) -> str:
-        if not files.within(path, self._root):
+        if not file_access.within(path, self._root):
             raise NoInputError("leads out of the project", "keep inputs below the folder of reconciler.yaml")
         return path
 

@@ -18,10 +18,11 @@ from msgspec.structs import replace
 
 from reconciler.catalogue.bodies import BODIES
 from reconciler.errors import Problem
+from reconciler.file_access import open_to_read
 from reconciler.model import InputFile
 from reconciler.settings import Limits
 from reconciler.specs.inputs import git_lfs, plain_mistakes
-from reconciler.specs.inputs.blocks import Blocks, open_regular
+from reconciler.specs.inputs.blocks import Blocks
 from reconciler.specs.inputs.cache import Entry, InputCache
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.formats import of_file
@@ -113,7 +114,7 @@ class InputReader:
             return []
         if (path, endpoint) not in self._mistakes:
             try:
-                with open_regular(self._root / path) as stream:
+                with open_to_read(self._root / path, buffering=0) as stream:
                     texts = Blocks(stream, self._limits.line_bytes)
                     self._mistakes[path, endpoint] = plain_mistakes.in_lines(path, endpoint, texts)
             except OSError:  # it has just been read: a run that needs it reports what happened to it
@@ -155,7 +156,7 @@ class InputReader:
     def _lines(self, path: str, findings: Findings) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
         """Read the valid lines of a file again."""
         try:
-            with open_regular(self._root / path) as stream:
+            with open_to_read(self._root / path, buffering=0) as stream:
                 yield from requests(Blocks(stream, self._limits.line_bytes))
         except OSError as error:
             findings.add(_unreadable(error))
@@ -174,7 +175,7 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
     found = Scan(findings)
     first: dict[str, str] = {}
     try:
-        with open_regular(file) as stream:
+        with open_to_read(file, buffering=0) as stream:
             before = os.fstat(stream.fileno())
             size = before.st_size
             pointed = git_lfs.read(stream, size)

@@ -55,7 +55,9 @@ def read(
         return tree.found, [*tree.problems, stop.args[0]]
     except yaml.YAMLError as error:
         if end := messages.too_deep_at(source, error):
-            found, stopped = read(SourceFile(source.path, source.text[:end]), limits, parser=parser)
+            found, stopped = read(
+                SourceFile(source.path, source.text[:end], source.quote), limits, parser=parser
+            )
             if stopped:
                 return found, stopped
         place, message, hint = messages.parser_message(source, error)

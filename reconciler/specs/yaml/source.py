@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from reconciler.errors import Problem, SpecError
 
@@ -25,18 +26,30 @@ class Place(NamedTuple):
 START: Final = Place(0, 0)
 
 
+Quote: TypeAlias = Callable[[str, str], str]
+"""Returns what a problem may show of a line: path and line -> excerpt, "" for nothing."""
+
+
+def quote_all(path: str, line: str) -> str:  # noqa: ARG001  as `Quote`
+    """Return the line: for text that comes from no file of a checkout."""
+    return line
+
+
 class SourceFile:
     """The text of one file.
 
     Attributes:
         path: relative to the project root, with forward slashes.
         text: the content, without a byte order mark.
+        quote: decides what problems show of a line.
     """
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, quote: Quote = quote_all) -> None:
         self.path = path
         self.text = text
+        self.quote = quote
         self._errors: dict[Problem, None] = {}
+        self._excerpts: dict[int, str] = {}
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -62,7 +75,7 @@ class SourceFile:
             SpecError: the file has more than `MAX_PROBLEMS` errors; carries them.
         """
         line, column = (place.line + 1, place.column + 1) if place else (0, 0)
-        excerpt = self.line(place) if place and show and not self._holds_prompts(place.line) else ""
+        excerpt = self._excerpt(place) if place and show else ""
         problem = Problem(
             path=self.path,
             line=line,
@@ -78,18 +91,23 @@ class SourceFile:
                 raise SpecError(tuple(sorted(self._errors)))
         return problem
 
-    def _holds_prompts(self, line: int) -> bool:
-        return line < len(self._below_requests) and self._below_requests[line]
+    def _excerpt(self, place: Place) -> str:
+        """Return what may be shown of a line: computed once, because a line may be as long as the file."""
+        if place.line not in self._excerpts:
+            text = "" if place.line in self._prompts else self.line(place)
+            self._excerpts[place.line] = text and self.quote(self.path, text)
+        return self._excerpts[place.line]
 
     @cached_property
-    def _below_requests(self) -> list[bool]:
-        """Whether each line is below `requests:`, judged by its indentation without a parser."""
-        found, below = [], False
-        for line in self._lines:
+    def _prompts(self) -> frozenset[int]:
+        """The lines below `requests:`, judged by their indentation without a parser."""
+        found, below = set(), False
+        for number, line in enumerate(self._lines):
             if line[:1] not in ("", " ", "\t", "#", "-"):
                 below = line.startswith(("requests:", "{", "["))
-            found.append(below)
-        return found
+            if below:
+                found.add(number)
+        return frozenset(found)
 
     def place_of(self, offset: int) -> Place:
         """Return the place of the character at `offset`."""
@@ -97,11 +115,11 @@ class SourceFile:
         return Place(len(before) - 1, len(before[-1]))
 
 
-def decode(path: str, data: bytes) -> SourceFile | Problem:
+def decode(path: str, data: bytes, quote: Quote) -> SourceFile | Problem:
     """Return the text of a file, or a problem if it is not UTF-8."""
     body = data.removeprefix(BOM_UTF8)
     try:
-        return SourceFile(path, body.decode())
+        return SourceFile(path, body.decode(), quote)
     except UnicodeDecodeError as error:
         if data.startswith(_UTF16_MARKS):
             return Problem(path=path, message="the file is UTF-16, not UTF-8", hint="save it as UTF-8")
