@@ -119,7 +119,13 @@ def test_a_repository_is_begun_from_the_wheel(installed: Installed) -> None:
     home = installed.cwd / "begun"
     home.mkdir()
     there = replace(installed, cwd=home)
+    commit = "0a" * 20
+    origin = {"url": "https://example.org/a.git", "vcs_info": {"vcs": "git", "commit_id": commit}}
+    (record,) = Path(installed.paths["purelib"]).glob("mistral_batch_reconciler-*.dist-info/direct_url.json")
+    record.write_text(json.dumps(origin), encoding="utf-8")  # as if pip had installed from git
     there.run("reconciler", "init")
+    source = f"package: git+https://example.org/a.git@{commit}\n".encode()
     for path in (*WORKFLOWS, "schemas/job.schema.json"):
-        assert (home / path).read_bytes() == (ROOT / path).read_bytes()
+        here = (ROOT / path).read_bytes().replace(b"\r\n", b"\n")
+        assert (home / path).read_bytes() == here.replace(b"package: .\n", source)
     assert "+ create  example  new · 3 requests" in there.run("reconciler", "plan", "--sandbox")

@@ -51,8 +51,9 @@ _SHARED: Final = """\
 Two specs declare the same work if endpoint, model, inputs and `rerun` are equal, for example two files of a family
 with equal content. They share one job, and the work is submitted once. One spec owns the job: the spec whose name the
 job has (of several jobs, the one that succeeded, else the oldest that runs, else the newest), or the first by name. A
-suspended spec owns a job only if all of them are suspended. The owner's `retry` and `on_change` apply. If the owner is
-removed, the next spec owns the job, and nothing is submitted or cancelled.
+suspended spec owns a job only if all of them are suspended. The owner's `retry` applies, and only a command that
+selects the owner submits the work. A running job of other work under another of these names is cancelled or kept once
+the shared job exists. If the owner is removed, the next spec owns the job, and nothing is submitted or cancelled.
 """
 
 _QUOTA: Final = """\
