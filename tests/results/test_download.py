@@ -73,7 +73,7 @@ class Server(httpx.BaseTransport):
         return httpx.Response(206 if go_on else 200, headers=headers, stream=httpx.ByteStream(data))
 
 
-def bring(server: Server, place: Path, beat: Callable[[], None] = lambda: None) -> Fetched:
+def bring(server: httpx.BaseTransport, place: Path, beat: Callable[[], None] = lambda: None) -> Fetched:
     again = retrier(clock=Clock())
     from reconciler.api.key import ApiKey
 
