@@ -100,7 +100,7 @@ def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
     from reconciler.specs.load import load_valid
 
     try:
-        specs = load_valid(run.project, now=run.env.now()).specs
+        specs = load_valid(run.project, now=run.env.now(), monotonic=run.env.monotonic).specs
     except ReconcilerError:
         return frozenset()
     return adoption.adopted_ids(specs)
