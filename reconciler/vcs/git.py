@@ -126,7 +126,7 @@ class Git:
         return bool(done.stdout)
 
     def quotable(self, path: str) -> bool:
-        """Return whether git tracks a file, relative to the root, that is no link; True for any such file outside of git."""
+        """Return whether a path of the root is a file that is no link and, in a repository, one that git tracks."""
         here = Path(os.path.realpath(self.root))
         if Path(os.path.realpath(here / path)) != here / path:
             return False
