@@ -74,7 +74,6 @@ class FileLedger:
         data = "".join(f"{encode(line)}\n" for line in lines).encode()
         with self._mutex:
             try:
-                file_access.make_folder(self.path.parent)
                 self._write(data)
             except OSError as error:
                 raise LedgerError(
@@ -91,6 +90,7 @@ class FileLedger:
         """Do nothing: other runners on this host read the same file."""
 
     def _write(self, data: bytes) -> None:
+        file_access.make_folder(self.path.parent)
         new = not self.path.exists()
         file = file_access.append(self.path)
         try:
