@@ -24,7 +24,7 @@ from reconciler.execution.create_result import (
     OutcomeUnknown,
     TagsAltered,
 )
-from reconciler.execution.lost_create import FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS
+from reconciler.execution.pauses import Pauses
 from reconciler.execution.prepared_create import FileIds
 from reconciler.execution.uploads import Uploads
 from reconciler.model import JobSpec
@@ -97,17 +97,14 @@ class Applier:
 
     def _wait_for_capacity(self, outcomes: list[Outcome]) -> str:
         """Wait until the cancelled jobs have stopped; return why there is still no room, "" if there is."""
-        wait = FIRST_WAIT_SECONDS
+        pauses = Pauses(self._env, until=self._run.give_up_at)
         for outcome in outcomes:
             if not isinstance(outcome, Cancelled):
                 return "there is no room for it: the job that it replaces was not cancelled"
             job = outcome.job
             while not job.phase.ended:
-                left = self._run.give_up_at - self._env.monotonic()
-                if left <= 0 or self._env.stop.is_set():
+                if not pauses.wait():
                     return f"{job.short_id}, which it replaces, has not stopped yet: run again"
-                self._env.sleep(min(wait, left))
-                wait = min(wait * 2, MAX_WAIT_SECONDS)
                 try:
                     job = self._run.api.get_job(job.id)
                 except ApiError as error:

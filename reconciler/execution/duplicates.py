@@ -7,18 +7,15 @@ another runner created the same work meanwhile, the older job stays, and each ru
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from msgspec.structs import replace
 
 from reconciler.api.client import Reader
 from reconciler.context import ApiT, RunContext
+from reconciler.execution.pauses import Pauses
 from reconciler.model import Observed, Phase
 from reconciler.planning.actions import Cancel, Plan
 from reconciler.plans.outcomes import Created, Outcome
-
-FIRST_WAIT_SECONDS: Final = 0.5
-MAX_WAIT_SECONDS: Final = 8.0
 
 
 def until_listed(
@@ -35,18 +32,13 @@ def until_listed(
         ApiError: the workspace cannot be read.
     """
     made = frozenset(outcome.job.id for outcome in outcomes if isinstance(outcome, Created))
-    env = run.env
-    give_up_at = env.monotonic() + run.limits.settle_seconds
-    wait = FIRST_WAIT_SECONDS
-    while True:
+    until = run.env.monotonic() + run.limits.settle_seconds
+    pauses = Pauses(run.env, until=until, seconds=0.5, longest=8.0)
+    observed = look()
+    while (missing := made - {job.id for job in observed.our_jobs}) and pauses.wait():
         observed = look()
-        missing = made - {job.id for job in observed.our_jobs}
-        if not missing or env.stop.is_set() or env.monotonic() >= give_up_at:
-            break
-        env.sleep(min(wait, give_up_at - env.monotonic()))
-        wait = min(wait * 2, MAX_WAIT_SECONDS)
     if missing:
-        env.log("jobs.not_listed_yet", job_ids=sorted(missing))
+        run.env.log("jobs.not_listed_yet", job_ids=sorted(missing))
     return observed
 
 

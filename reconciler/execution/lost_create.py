@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
 
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
 from reconciler.errors import ListingError, ReconcilerError
+from reconciler.execution.pauses import Pauses
 from reconciler.model import Job, tags
 from reconciler.workspace import listing
-
-FIRST_WAIT_SECONDS: Final = 1.0
-"""Seconds before the second look at the list; each further wait is twice as long."""
-MAX_WAIT_SECONDS: Final = 15.0
 
 
 def search_until_deadline(run: RunContext[Writer], op: str, *, began: float) -> Job | None:
@@ -29,17 +25,10 @@ def search_until_deadline(run: RunContext[Writer], op: str, *, began: float) -> 
         op: names the create.
         began: on the monotonic clock: when the response was lost.
     """
-    env = run.env
-    wait = FIRST_WAIT_SECONDS
-    while True:
-        found = newest(run, op)
-        if found:
-            return found
-        left = began + run.limits.settle_seconds - env.monotonic()
-        if left <= 0 or env.stop.is_set():
-            return None
-        env.sleep(min(wait, left))
-        wait = min(wait * 2, MAX_WAIT_SECONDS)
+    pauses = Pauses(run.env, until=began + run.limits.settle_seconds)
+    while (found := newest(run, op)) is None and pauses.wait():
+        pass
+    return found
 
 
 def newest(run: RunContext[Writer], op: str) -> Job | None:
@@ -59,7 +48,9 @@ def search_complete_list(run: RunContext[Writer], op: str) -> Job | None:
     """
     listed = listing.whole(run)
     found = _with_op((*listed.jobs, *(row.job for row in listed.odd if row.has_id)), op)
-    lost = next((it for it in listed.odd if it.has_lost_tags or (not it.has_id and has_op(it.job, op))), None)
+    lost = next(
+        (it for it in listed.odd if it.has_lost_tags or (not it.has_id and op in tags.ops(it.job))), None
+    )
     if found is None and lost is not None:
         message = f"job {lost.job.id} cannot be read, so it may be the one that was created"
         raise ListingError(message, hint="run again in a moment")
@@ -67,9 +58,4 @@ def search_complete_list(run: RunContext[Writer], op: str) -> Job | None:
 
 
 def _with_op(jobs: Iterable[Job], op: str) -> Job | None:
-    return next((job for job in jobs if has_op(job, op)), None)
-
-
-def has_op(job: Job, op: str) -> bool:
-    """Return whether a job's tags contain the op, even if other tags were altered."""
-    return f"op={op}" in str(job.metadata.get(tags.RUN, "")).split(" ")
+    return next((job for job in jobs if op in tags.ops(job)), None)

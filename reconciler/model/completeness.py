@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reconciler.model.jobs import Job, Phase
 
 
-class Held(NamedTuple):
+class Received(NamedTuple):
     """The requests in a job's result files."""
 
     ok: int
@@ -30,43 +30,47 @@ def fetchable_answers(job: Job) -> int:
     return job.succeeded_requests if job.output_file else 0
 
 
-def missing_requests(job: Job, submitted: int | None, held: Held | None = None) -> int | None:
+def missing_requests(job: Job, submitted: int | None, received: Received | None = None) -> int | None:
     """Return how many requests have neither an answer that can be fetched nor an error; None if that is not known.
 
     The files count if they were read, and otherwise the API's numbers.
     """
     asked = submitted_requests(job, submitted)
-    return None if asked is None else max(0, asked - sum(held or _counted(job)))
+    return None if asked is None else max(0, asked - sum(received or _counted(job)))
 
 
-def _counted(job: Job) -> Held:
-    return Held(fetchable_answers(job), job.failed_requests)
+def _counted(job: Job) -> Received:
+    return Received(fetchable_answers(job), job.failed_requests)
 
 
-def difference(job: Job, submitted: int | None, held: Held | None = None) -> str:
+def difference(job: Job, submitted: int | None, received: Received | None = None) -> str:
     """Return how the numbers of a succeeded job differ; "" if they agree, or if the job did not succeed.
 
     Args:
         job: as the API shows it.
         submitted: the number of requests in its tags; None if it is not known.
-        held: what its result files hold, if they were read.
+        received: what its result files hold, if they were read.
     """
     if job.phase is not Phase.SUCCEEDED:
         return ""
-    if held is None and job.output_file and job.answered_requests == job.total_requests >= (submitted or 0):
+    if (
+        received is None
+        and job.output_file
+        and job.answered_requests == job.total_requests >= (submitted or 0)
+    ):
         return ""  # most jobs
-    return "; ".join(_differences(job, submitted, held))
+    return "; ".join(_differences(job, submitted, received))
 
 
-def _differences(job: Job, submitted: int | None, held: Held | None) -> Iterator[str]:
+def _differences(job: Job, submitted: int | None, received: Received | None) -> Iterator[str]:
     asked = submitted_requests(job, submitted) or 0
     counted = _counted(job)
-    if missing := missing_requests(job, submitted, held):
+    if missing := missing_requests(job, submitted, received):
         yield f"{missing:,} of {asked:,} requests have no answer"
     if 0 < job.total_requests < asked:
         yield f"the API counts only {job.total_requests:,} requests"
     if counted.ok < job.succeeded_requests:
         yield f"the API counts {job.succeeded_requests:,} answers and names no output file"
-    if held is not None and held != counted:
+    if received is not None and received != counted:
         api = f"the API counts {counted.ok:,} answers and {counted.failed:,} failures"
-        yield f"{api}, the files have {held.ok:,} and {held.failed:,}"
+        yield f"{api}, the files have {received.ok:,} and {received.failed:,}"

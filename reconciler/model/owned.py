@@ -59,7 +59,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
     tags: Tags
     adopted: bool = False
     """True if the job has no tags and a spec adopts it. This tool never cancels it."""
-    held: completeness.Held | None = None
+    received: completeness.Received | None = None
     """What its pulled results hold; None if they are not known."""
 
     @property
@@ -75,7 +75,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
     @property
     def missing(self) -> int | None:
         """How many requests have neither an answer that can be fetched nor an error; None if that is not known."""
-        return completeness.missing_requests(self.job, self.tags.requests, self.held)
+        return completeness.missing_requests(self.job, self.tags.requests, self.received)
 
     @property
     def success_key(self) -> tuple[int, int, tuple[int, str]]:
@@ -85,7 +85,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
     @property
     def difference(self) -> str:
         """How the numbers of a succeeded job differ; "" if they agree."""
-        return completeness.difference(self.job, self.tags.requests, self.held)
+        return completeness.difference(self.job, self.tags.requests, self.received)
 
     def facts(self) -> dict[str, Any]:
         """Return the fields of the job that documents have, by name."""

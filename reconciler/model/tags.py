@@ -128,6 +128,12 @@ def project_of(job: Job) -> str | None:
     return project if isinstance(project, str) else None
 
 
+def ops(job: Job) -> frozenset[str]:
+    """Return the op in a job's tags, even if other tags were altered; several if it was added to."""
+    words = str(job.metadata.get(RUN, "")).split(" ")
+    return frozenset(word.removeprefix("op=") for word in words if word.startswith("op="))
+
+
 def read(job: Job) -> OwnedJob | Unreadable:
     """Parse the tags of a job that has a project's tag."""
     pairs = {key: value for key, value in job.metadata.items() if isinstance(value, str)}

@@ -70,7 +70,7 @@ class GuardInput(Struct, frozen=True, kw_only=True):
         """Requests of our jobs that are younger than a day."""
         since = self.now - DAY
         recent = [owned for owned in self.observed.owned if owned.job.created_at > since]
-        return sum(max(owned.job.total_requests, owned.tags.requests or 0) for owned in recent)
+        return sum(owned.requests or 0 for owned in recent)
 
 
 MIN_CANCELS_FOR_SHARE: Final = 3

@@ -13,7 +13,7 @@ from typing import Final
 
 from reconciler.model import Job
 from reconciler.planning.standing import Standing
-from reconciler.plans.document import CreateDoc, DecisionDoc
+from reconciler.plans.document import CreateDoc, DecisionDoc, known_total
 
 
 class Readiness(StrEnum):
@@ -120,7 +120,7 @@ def job_progress(name: str, job: Job, now: float) -> JobProgress:
         job: as the API returned it.
         now: wall clock, Unix seconds.
     """
-    total = max(job.total_requests, job.completed_requests) or None
+    total = known_total(job) or None
     left = None
     if job.started_at is not None and total and job.completed_requests and now > job.started_at:
         left = (now - job.started_at) / job.completed_requests * (total - job.completed_requests)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc, known_total
 from reconciler.render.plan_view import Row
 from reconciler.text.plural import pluralize
 
@@ -36,8 +36,7 @@ def _lost(plan: PlanDoc) -> Iterator[str]:
         key=lambda it: (-it[0], it[1]),
     )
     for lost, name, job in losses[:MAX_LISTED_LOSSES]:
-        total = max(job.total_requests, lost)
-        yield f"{name}: loses {lost:,} of {total:,} answers, which are paid for"
+        yield f"{name}: loses {lost:,} of {known_total(job):,} answers, which are paid for"
     if len(losses) > MAX_LISTED_LOSSES:
         yield f"{pluralize(len(losses) - MAX_LISTED_LOSSES, 'more job')} with lost answers"
 

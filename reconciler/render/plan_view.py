@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, known_total
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
@@ -175,6 +175,6 @@ def _time(when: float) -> str:
 
 def job(it: JobDoc) -> str:
     """Return a job as text: `4fb29d1c, RUNNING, 310 of 900 answered`."""
-    total = max(it.total_requests, it.completed_requests)
+    total = known_total(it)
     progress = f"{it.completed_requests:,} of {total:,} answered" if total else "not validated yet"
     return f"{it.id[:8]}, {it.status}, {progress}"

@@ -9,7 +9,16 @@ from typing import Final
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc
 from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
+from reconciler.plans.document import (
+    CancelDoc,
+    CreateDoc,
+    DecisionDoc,
+    HoldDoc,
+    JobDoc,
+    KeepDoc,
+    PlanDoc,
+    known_total,
+)
 from reconciler.render import grouping
 from reconciler.render.plan_view import reason_words
 from reconciler.render.tables import table_markdown, table_text
@@ -113,7 +122,7 @@ def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
             continue
         first = group[0]
         jobs = [row.job for row in group if row.job]
-        total = sum(max(job.total_requests, job.completed_requests) for job in jobs)
+        total = sum(map(known_total, jobs))
         answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "-"
         failed = f"{sum(job.failed_requests for job in jobs):,}" if jobs else "-"
         ages = (age(now - min(job.created_at for job in jobs)) if jobs else "-",)
@@ -137,7 +146,7 @@ def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
 def _job_cells(job: JobDoc | None, now: float) -> tuple[str, ...]:
     if job is None:
         return ("-", "-", "-", "-")
-    total = max(job.total_requests, job.completed_requests)
+    total = known_total(job)
     answered = f"{job.completed_requests:,} of {total:,}" if total else "?"
     return (job.id[:8], answered, f"{job.failed_requests:,}", age(now - job.created_at))
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.documents import result_summary
 from reconciler.model import Observed, OwnedJob, Phase, RunKey
-from reconciler.model.completeness import Held
+from reconciler.model.completeness import Received
 from reconciler.results.paths import RESULTS, folder_of
 from reconciler.results.store import FolderStore
 
@@ -29,7 +29,7 @@ def with_received(observed: Observed, root: Path, wanted: Collection[RunKey]) ->
     return replace(
         observed,
         owned=tuple(
-            replace(it, held=_held(it, store))
+            replace(it, received=_received(it, store))
             if it.phase is Phase.SUCCEEDED and it.tags.run_key in wanted
             else it
             for it in observed.owned
@@ -37,7 +37,7 @@ def with_received(observed: Observed, root: Path, wanted: Collection[RunKey]) ->
     )
 
 
-def _held(owned: OwnedJob, store: FolderStore) -> Held | None:
+def _received(owned: OwnedJob, store: FolderStore) -> Received | None:
     """Return what a job's results hold; None if they were not pulled, or a part of them was gone."""
     try:
         data = store.read(f"{folder_of(owned)}/{result_summary.NAME}")
@@ -48,4 +48,4 @@ def _held(owned: OwnedJob, store: FolderStore) -> Held | None:
         return None
     if not any(file.path == RESULTS for file in summary.files):
         return None
-    return Held(summary.requests.ok, summary.requests.failed)
+    return Received(summary.requests.ok, summary.requests.failed)

@@ -18,7 +18,7 @@ from reconciler.documents.result_summary import (
     TroubleDoc,
 )
 from reconciler.model import OwnedJob, completeness
-from reconciler.model.completeness import Held
+from reconciler.model.completeness import Received
 from reconciler.results.download import Fetched
 from reconciler.results.join import Joined
 from reconciler.results.paths import ERRORS, OUTPUT, RESULTS
@@ -40,7 +40,6 @@ def summary(
     if results is not None:
         documents.append(_document(RESULTS, None, results))
     found = joined or Joined()
-    held = Held(found.ok, sum(found.failures.values())) if joined else None
     submitted = max(owned.tags.requests or 0, found.requests or 0) or None
     trouble = {name: getattr(found, name) for name in TroubleDoc.__struct_fields__}
     return msgspec.convert(
@@ -51,7 +50,9 @@ def summary(
             "inputs": origin,
             "requests": _requests(owned, joined),
             "tokens": TokensDoc(**asdict(found.usage)) if found.usage.answers else None,
-            "difference": completeness.difference(owned.job, submitted, held),
+            "difference": completeness.difference(
+                owned.job, submitted, _received(joined) if joined else None
+            ),
             "trouble": TroubleDoc(**trouble),
             "files": tuple(documents),
         },
@@ -66,22 +67,24 @@ def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDo
     return FileDoc(path=name, file_id=file_id, state="whole", **facts)
 
 
+def _received(joined: Joined) -> Received:
+    return Received(joined.ok, sum(joined.failures.values()))
+
+
 def _requests(owned: OwnedJob, joined: Joined | None) -> RequestsDoc:
     """Return the numbers of requests in the files. Without a file no request is answered, whatever the API counts."""
-    if joined is None:
-        total, failed = owned.requests, owned.job.failed_requests
-        missing = None if total is None else max(0, total - failed)
-        return RequestsDoc(total=total, ok=0, failed=failed, missing=missing, failures={})
-    failed = sum(joined.failures.values())
-    total, missing = joined.requests, joined.missing
+    received = _received(joined) if joined else Received(0, owned.job.failed_requests)
+    total, missing = (joined.requests, joined.missing) if joined else (None, None)
     if total is None:
         total = owned.requests
-        missing = None if total is None else max(0, total - joined.ok - failed)
+        missing = completeness.missing_requests(owned.job, owned.tags.requests, received)
+    if joined is None:
+        return RequestsDoc(total=total, ok=0, failed=received.failed, missing=missing, failures={})
     reasons = joined.reasons.most_common(MAX_SHOWN_REASONS)
     return RequestsDoc(
         total=total,
-        ok=joined.ok,
-        failed=failed,
+        ok=received.ok,
+        failed=received.failed,
         missing=missing,
         failures=joined.failures,
         reasons=tuple(ReasonDoc(text=text, count=count) for text, count in reasons),

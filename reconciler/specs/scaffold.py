@@ -1,15 +1,17 @@
 """The initial files of a repository: settings, an example, schemas for editors, workflows, lines for git.
 
-Existing files are never overwritten, and a second run changes nothing. The workflows are those of this repository:
-the package includes the same files.
+Existing files are never overwritten, and a second run changes nothing. The workflows are those of this repository,
+which the package includes, but they install the tool from a pinned source and not from the checkout.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,8 +23,15 @@ WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
     ".github/workflows/apply.yml",
     ".github/actions/reconciler/action.yml",
+    ".github/actions/reconciler/requirements.txt",
 )
 """Relative to a repository's root; in the package, to `templates`."""
+PINNED: Final = re.compile(
+    r"git\+https://[A-Za-z0-9.:-]+/[A-Za-z0-9._~/+-]+@[0-9a-f]{40}"
+    r"|https://[A-Za-z0-9.:-]+/[A-Za-z0-9._~/%+-]+\.whl#sha256=[0-9a-f]{64}"
+)
+"""A source of which the content cannot change: a commit, or a wheel with its digest. A name on an index is none."""
+DISTRIBUTION: Final = "mistral-batch-reconciler"
 SCHEMAS: Final = ("job", "defaults", "reconciler")
 _OF_A_SPEC: Final = re.compile(rb"""^["' {]*endpoint["']?:\s*["']?/v1/""", re.MULTILINE)
 IGNORED: Final = (".reconciler/", "plan.json")
@@ -127,9 +136,33 @@ def schema(name: str) -> Wanted:
     return Wanted(path, carried(path, ""))
 
 
-def workflows() -> Iterator[Wanted]:
-    """Yield the workflows and their action."""
-    return (Wanted(path, carried(path)) for path in WORKFLOWS)
+def workflows(package: str) -> Iterator[Wanted]:
+    """Yield the workflows, their action and its dependencies. `package` is the source that they install."""
+    line = f"package: {package}\n".encode()
+    return (Wanted(path, _text(carried(path)).replace(b"package: .\n", line)) for path in WORKFLOWS)
+
+
+def has_workflows(root: Path) -> bool:
+    """Whether each file of the workflows exists."""
+    return all((root / path).exists() for path in WORKFLOWS)
+
+
+def installed_source() -> str | None:
+    """Return the pinned source that pip installed this tool from, or None."""
+    try:
+        record = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return None
+    return pinned_source(record or "{}")
+
+
+def pinned_source(record: str) -> str | None:
+    """Return the source that a `direct_url.json` (PEP 610) names, or None if it is not pinned."""
+    direct = json.loads(record)
+    digest = direct.get("archive_info", {}).get("hashes", {}).get("sha256")
+    commit = direct.get("vcs_info", {}).get("commit_id")
+    source = f"git+{direct.get('url')}@{commit}" if commit else f"{direct.get('url')}#sha256={digest}"
+    return source if PINNED.fullmatch(source) else None
 
 
 def place(root: Path, wanted: Wanted) -> Placed:

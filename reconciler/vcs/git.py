@@ -20,7 +20,7 @@ from reconciler.model import Ancestry, Checkout
 from reconciler.model.commit import Commit
 from reconciler.text.sanitize import clean
 from reconciler.vcs import git_process
-from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, UntrustedError
+from reconciler.vcs.git_process import Answer, GitUnavailableError, Head, Repository, UntrustedError
 
 MAX_COMMITS_PER_CALL: Final = 32
 """For more commits, one call reads the whole history."""
@@ -37,16 +37,6 @@ class Reach(Struct, frozen=True, kw_only=True):
     unreachable: frozenset[str] = frozenset()
 
 
-class _Found(Struct, frozen=True, kw_only=True):
-    """What one call of git says about a folder; empty outside of git."""
-
-    problem: GitUnavailableError | None = None
-    """Why git cannot be asked about the repository."""
-    commit: str = ""
-    branch: str = ""
-    shallow: bool = False
-
-
 class Git:
     """What git knows about the project root. HEAD is read once; outside of a repository no process starts."""
 
@@ -59,22 +49,13 @@ class Git:
         return Repository.find(self.root)
 
     @cached_property
-    def _found(self) -> _Found:
+    def _head(self) -> Head | GitUnavailableError:
         if self.repository is None:
-            return _Found()
-        asked = ("--is-shallow-repository", "--git-dir", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+            return Head()
         try:
-            done = self.repository.discover("rev-parse", *asked)
+            return self.repository.head()
         except GitUnavailableError as error:
-            return _Found(problem=error)
-        shallow, _, rest = done.stdout.decode("utf-8", "replace").removesuffix("\n").partition("\n")
-        if not rest or rest.startswith(".\n"):  # the second: a bare repository around `.git`
-            return _Found(problem=self.repository.failure(done))
-        if done.returncode:  # no commit yet
-            return _Found()
-        _, commit, ref = rest.rsplit("\n", 2)
-        branch = ref.removeprefix("refs/heads/") if ref != "HEAD" else ""
-        return _Found(commit=commit, branch=branch, shallow=shallow == "true")
+            return error
 
     def checkout(self, spec_root: Path) -> Checkout:
         """Return the checked-out commit, its branch, and the files that differ from it.
@@ -85,13 +66,13 @@ class Git:
         Raises:
             UntrustedError: git refuses to work, because the folder belongs to another user.
         """
-        found = self._found
-        if isinstance(found.problem, UntrustedError):
-            raise found.problem
-        if not found.commit:
+        head = self._head
+        if isinstance(head, UntrustedError):
+            raise head
+        if isinstance(head, GitUnavailableError) or not head.commit:
             return Checkout()
         changed = self.uncommitted(spec_root)
-        return Checkout(commit=found.commit, branch=found.branch, uncommitted=changed, shallow=found.shallow)
+        return Checkout(commit=head.commit, branch=head.branch, uncommitted=changed, shallow=head.shallow)
 
     def uncommitted(self, spec_root: Path) -> frozenset[str]:
         """Return the files that differ from the commit, relative to the root.
@@ -114,7 +95,7 @@ class Git:
     @property
     def shallow(self) -> bool:
         """Whether the clone does not know its ancestors."""
-        return self._found.shallow
+        return isinstance(self._head, Head) and self._head.shallow
 
     def toplevel(self) -> Path | None:
         """Return the root of the repository, None outside of git."""
@@ -139,8 +120,8 @@ class Git:
         if self.repository is None:
             git_process.program(self.root)  # without git, a checkout may have no `.git`
             return False
-        if self._found.problem:
-            raise self._found.problem
+        if isinstance(self._head, GitUnavailableError):
+            raise self._head
         done = self.repository.run("ls-files", "-z", "--", f":(icase,glob){folder}")
         if done.returncode:
             raise self.repository.failure(done)
@@ -174,7 +155,7 @@ class Git:
 
         A shallow clone does not know its ancestors: a commit it lacks is not contained.
         """
-        if not self._found.commit:
+        if isinstance(self._head, GitUnavailableError) or not self._head.commit:
             return None
         if len(asked) > MAX_COMMITS_PER_CALL:
             return asked & frozenset((self._git("rev-list", "HEAD") or "").split())
@@ -256,7 +237,7 @@ class Git:
         )
 
     def _run(self, *arguments: str) -> Answer | None:
-        if self.repository is None or self._found.problem:
+        if self.repository is None or isinstance(self._head, GitUnavailableError):
             return None
         try:
             return self.repository.run(*arguments)

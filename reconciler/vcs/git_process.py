@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from reconciler.child_environment import child_environment
 from reconciler.errors import ReconcilerError
@@ -81,6 +81,14 @@ def installed(top: Path) -> bool:
     return False
 
 
+class Head(NamedTuple):
+    """What is checked out; empty outside of git, and before the first commit."""
+
+    commit: str = ""
+    branch: str = ""
+    shallow: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     """A repository with a work tree, and a folder of it in which git runs."""
@@ -101,10 +109,23 @@ class Repository:
                 return cls(top=top, folder=here, chosen=chosen)
         return None
 
-    def discover(self, *arguments: str) -> Answer:
-        """Run git without naming the repository: only then does git check that its owner is trusted."""
+    def head(self) -> Head:
+        """Return what is checked out. Git has to find the repository itself: only then does it check the owner.
+
+        Raises:
+            GitUnavailableError: git cannot be asked about this repository.
+        """
         chosen = {"GIT_CEILING_DIRECTORIES": str(self.top.parent)}
-        return replace(self, folder=self.top, chosen=chosen).run(*arguments)
+        asked = ("--is-shallow-repository", "--git-dir", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+        done = replace(self, folder=self.top, chosen=chosen).run("rev-parse", *asked)
+        shallow, _, rest = done.stdout.decode("utf-8", "replace").removesuffix("\n").partition("\n")
+        if not rest or rest.startswith(".\n"):  # the second: a bare repository around `.git`
+            raise self.failure(done)
+        if done.returncode:
+            return Head()
+        _, commit, ref = rest.rsplit("\n", 2)
+        branch = ref.removeprefix("refs/heads/") if ref != "HEAD" else ""
+        return Head(commit=commit, branch=branch, shallow=shallow == "true")
 
     def run(
         self,

@@ -25,6 +25,7 @@ from reconciler.model import (
     Phase,
     RunKey,
     Unreadable,
+    completeness,
     tags,
 )
 from reconciler.workspace.listing import Listed
@@ -69,17 +70,17 @@ def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, lis
 def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
     """Return what the ledger knows of jobs: by id, or by op if a run was interrupted before it received the id."""
     known = dict(memory.jobs)
-    by_op = {f"op={intent.op}": intent for intent in memory.open_creates}
+    by_op = {intent.op: intent for intent in memory.open_creates}
     for job in listed if by_op else ():
-        for word in by_op.keys() & str(job.metadata.get(tags.RUN, "")).split(" "):
-            intent = by_op[word]
+        for op in by_op.keys() & tags.ops(job):
+            intent = by_op[op]
             known[job.id] = Remembered(
                 job_id=job.id,
                 name=intent.name,
                 run_key=RunKey(intent.work, intent.rerun),
                 attempt=intent.attempt,
                 at=intent.at,
-                op=intent.op,
+                op=op,
             )
     return known
 
@@ -201,6 +202,5 @@ def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
 
 def _pending(job: Job, submitted: int | None) -> int:
     """Return how many requests of a job have no answer yet, as far as its total or its tags show."""
-    if job.phase.ended:
-        return 0
-    return max(0, max(job.total_requests, submitted or 0) - job.completed_requests)
+    asked = 0 if job.phase.ended else completeness.submitted_requests(job, submitted) or 0
+    return max(0, asked - job.completed_requests)

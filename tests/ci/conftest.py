@@ -76,9 +76,9 @@ class Team:
         """Play what a pull request starts."""
         return self.runner.play(self.runner.pull_request(number))["plan"]
 
-    def pushed(self, sha: str, name: str = "push") -> Ran:
-        """Play what a push to main starts, or the schedule."""
-        return self.runner.play(self.runner.push(sha, name=name))["apply"]
+    def pushed(self, sha: str, name: str = "push", branch: str = "main") -> Ran:
+        """Play what a push to main starts, the schedule, or a run by hand on a branch."""
+        return self.runner.play(self.runner.push(sha, name=name, branch=branch))["apply"]
 
     def comment(self, number: int) -> str:
         """Return the one comment on a pull request."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _TOKEN: Final = re.compile(
-    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<name>[A-Za-z_][\w.-]*)|(?P<sign>==|!=|&&|\|\||[!()]))"
+    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<name>[A-Za-z_][\w.-]*)|(?P<sign>==|!=|&&|\|\||[!(),]))"
 )
 _HOLE: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 STATUS: Final = ("always", "success", "failure", "cancelled")
@@ -78,7 +78,7 @@ def _compared(words: list[str], contexts: Mapping[str, Any]) -> Any:  # noqa: AN
     return found
 
 
-def _one(words: list[str], contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401  as above
+def _one(words: list[str], contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401, PLR0911  as above, and a case a return
     word = words.pop(0)
     if word == "!":
         return not _one(words, contexts)
@@ -90,6 +90,8 @@ def _one(words: list[str], contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401 
         return word[1:-1].replace("''", "'")
     if word in ("true", "false"):
         return word == "true"
+    if word == "format":
+        return _formatted(words, contexts)
     if words and words[0] == "(":
         assert words[:2] == ["(", ")"], f"no function with arguments: {word}"
         del words[:2]
@@ -101,3 +103,14 @@ def _one(words: list[str], contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401 
     for part in rest:
         found = found.get(part) if isinstance(found, Mapping) else None
     return found
+
+
+def _formatted(words: list[str], contexts: Mapping[str, Any]) -> str:
+    arguments = []
+    sign = "("
+    while sign != ")":
+        assert words.pop(0) in ("(", ",")
+        arguments.append(shown(_either(words, contexts)))
+        sign = words[0]
+    words.pop(0)
+    return arguments[0].format(*arguments[1:])

@@ -24,7 +24,7 @@ from tests.ci.hub import FORK_ID, HOME_ID, REPOSITORY, Hub, git
 ROOT: Final = Path(__file__).parents[2]
 PYTHON: Final = f"""\
 #!/bin/sh
-if [ "$1 $2" = "-m pip" ]; then
+if [ "$1 $2 $3" = "-I -m pip" ]; then
   for last in "$@"; do :; done
   echo "installed $last"
 else
@@ -75,12 +75,8 @@ class Runner:
     def __post_init__(self) -> None:
         tools = self.folder / "tools"
         tools.mkdir(parents=True)
-        for name, text in (
-            ("python", PYTHON),
-            ("reconciler", f'#!/bin/sh\nexec {sys.executable} -m reconciler "$@"\n'),
-        ):
-            (tools / name).write_text(text)
-            (tools / name).chmod(0o755)
+        (tools / "python").write_text(PYTHON)
+        (tools / "python").chmod(0o755)
 
     def pull_request(self, number: int) -> Event:
         """Return the event of a pull request that was opened or pushed to."""
@@ -95,15 +91,15 @@ class Runner:
             fork=pull["head"]["repo"]["full_name"] != REPOSITORY,
         )
 
-    def push(self, sha: str, *, name: str = "push") -> Event:
-        """Return the event of a push to main, or of the schedule."""
+    def push(self, sha: str, *, name: str = "push", branch: str = "main") -> Event:
+        """Return the event of a push to a branch, of the schedule, or of a run by hand on that branch."""
         return Event(
             name=name,
             sha=sha,
             payload={"repository": {"default_branch": "main"}},
-            checkout="refs/heads/main",
+            checkout=f"refs/heads/{branch}",
             head_sha=sha,
-            head_branch="main",
+            head_branch=branch,
         )
 
     def play(self, event: Event) -> dict[str, Ran]:
@@ -135,6 +131,7 @@ class Runner:
         github = {
             "event": event.payload,
             "event_name": event.name,
+            "ref": event.checkout,
             "repository": REPOSITORY,
             "sha": event.sha,
             "token": token,
@@ -171,6 +168,7 @@ class Runner:
             "GITHUB_RUN_ID": str(self.runs),
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_SHA": event.sha,
+            "GITHUB_WORKSPACE": str(place / "work"),
             "GITHUB_STEP_SUMMARY": str(place / "page.md"),
             "RUNNER_TEMP": str(place / "temp"),
         }
@@ -197,7 +195,7 @@ class _Job:
         """Run steps one after the other; after a failure only those that ask for it."""
         well = True
         for step in steps:
-            known = {"name", "id", "if", "uses", "with", "run", "shell", "env"}
+            known = {"name", "id", "if", "uses", "with", "run", "shell", "env", "working-directory"}
             assert step.keys() <= known, f"not understood: {step.keys() - known}"
             if not holds(step.get("if"), contexts, well=well):
                 continue
@@ -242,7 +240,8 @@ class _Job:
             name: given.get(name, filled(it.get("default", ""), contexts))
             for name, it in action["inputs"].items()
         }
-        inner = {"github": contexts["github"], "inputs": inputs, "steps": {}}
+        temp = {"temp": self.environ["RUNNER_TEMP"]}
+        inner = {"github": contexts["github"], "inputs": inputs, "runner": temp, "steps": {}}
         return self.steps(action["runs"]["steps"], inner, str(folder))
 
     def _checkout(self, given: Mapping[str, str]) -> bool:
@@ -269,9 +268,8 @@ class _Job:
         }
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
         assert step["shell"] == "bash"
-        done = subprocess.run(
-            command, cwd=self.work, env=environ, capture_output=True, check=False, text=True
-        )
+        folder = filled(step.get("working-directory", str(self.work)), contexts)
+        done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, check=False, text=True)
         self.ran.log += done.stdout + done.stderr
         outputs = dict(line.split("=", 1) for line in output.read_text(encoding="utf-8").splitlines())
         self.ran.codes += [outputs["exit-code"]] if "exit-code" in outputs else []

@@ -200,3 +200,15 @@ def test_variable_stops_everything_but_the_check_of_the_specs(team: Team) -> Non
     ran = team.opened(team.hub.open_pull("more"))
     assert ran.jobs == {"validate": "success", "plan": "skipped", "preview": "skipped"}
     assert team.jobs() == []
+
+
+def test_a_run_by_hand_applies_the_default_branch_and_no_other(team: Team) -> None:
+    team.spec("steady", 4)
+    main = team.commit("the first spec")
+    team.branch()
+    team.spec("sneaky", 9)
+    sneaky = team.commit("not reviewed", "sneaky")
+    assert team.pushed(sneaky, "workflow_dispatch", "sneaky").jobs == {"apply": "skipped"}
+    assert team.jobs() == []
+    assert team.pushed(main, "workflow_dispatch").jobs == {"apply": "success"}
+    assert team.live() == ["steady"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler import __version__
+from reconciler.specs import scaffold
 from tests.ci.expressions import holds, value
 from tests.ci.runner import ROOT
 
@@ -49,18 +49,38 @@ def test_workflows_and_action_keep_to_their_schemas(tmp_path: Path) -> None:
     assert check("github-workflows", wrong).returncode == 1
 
 
+def zizmor(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run zizmor with its strictest persona."""
+    program = Path(sys.executable).parent / ("zizmor.exe" if sys.platform == "win32" else "zizmor")
+    command = [str(program), "--offline", "--no-progress", "--color=never", "--persona=auditor", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False, text=True)
+
+
 def test_zizmor_finds_nothing(tmp_path: Path) -> None:
-    zizmor = Path(sys.executable).parent / ("zizmor.exe" if sys.platform == "win32" else "zizmor")
-    command = [str(zizmor), "--offline", "--no-progress", "--color=never"]
-    done = subprocess.run([*command, str(FOLDER)], capture_output=True, check=False, text=True)
+    done = zizmor(FOLDER)
     assert done.returncode == 0, done.stdout
     bad = tmp_path / ".github/workflows/bad.yml"
     bad.parent.mkdir(parents=True)
     text = (FOLDER / "workflows/plan.yml").read_text(encoding="utf-8")
     bad.write_text(re.sub(r"\n  pull_request:", "\n  pull_request_target:", text))
-    done = subprocess.run([*command, str(bad)], capture_output=True, check=False, text=True)
+    done = zizmor(bad)
     assert done.returncode != 0
     assert "dangerous-triggers" in done.stdout
+
+
+def test_zizmor_finds_nothing_in_what_init_writes_without_this_repositorys_settings(tmp_path: Path) -> None:
+    for wanted in scaffold.workflows("git+https://github.com/acme/reconciler@" + "0a" * 20):
+        scaffold.place(tmp_path, wanted)
+    done = zizmor(tmp_path / ".github")
+    assert done.returncode == 0, done.stdout
+    assert "No findings to report" in done.stdout
+
+
+def test_each_finding_that_is_passed_over_says_why() -> None:
+    lines = [line for file in (*WORKFLOWS, ACTION) for line in file.read_text(encoding="utf-8").splitlines()]
+    passed = [line for line in lines if "zizmor: ignore" in line]
+    assert passed
+    assert all(re.search(r"zizmor: ignore\[[a-z-]+\] \w+ \w+", line) for line in passed)
 
 
 def steps(file: Path) -> list[dict[str, Any]]:
@@ -104,8 +124,12 @@ def test_one_writer_at_a_time_and_every_hour() -> None:
     assert all(document["permissions"] == {} for document in map(load, WORKFLOWS) if "apply" in str(document))
 
 
-def test_action_elsewhere_installs_this_version() -> None:
-    assert load(ACTION)["inputs"]["package"]["default"] == f"mistral-batch-reconciler=={__version__}"
+def test_no_source_is_a_default_and_only_the_workflows_of_this_repository_install_the_checkout() -> None:
+    package = load(ACTION)["inputs"]["package"]
+    assert package["required"] is True
+    assert "default" not in package
+    here = [step["with"]["package"] for file in WORKFLOWS for step in steps(file) if "./.github" in str(step)]
+    assert here == ["."] * 4
 
 
 def test_example_for_gitlab_keeps_to_its_schema(tmp_path: Path) -> None:

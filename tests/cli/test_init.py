@@ -20,6 +20,9 @@ from .stage import HI, Fault, Result, Stage
 ROOT = Path(__file__).parents[2]
 
 
+PACKAGE = "git+https://github.com/acme/reconciler@0123456789abcdef0123456789abcdef01234567"
+
+
 @pytest.fixture
 def bare(stage: Stage) -> Stage:
     """A folder with nothing in it."""
@@ -72,7 +75,7 @@ def specs_of(stage: Stage) -> Mapping[str, str]:
 
 
 def test_an_empty_folder_gets_all_it_needs(bare: Stage, golden: Callable[..., None]) -> None:
-    done = bare.run("init")
+    done = bare.run("init", "--package", PACKAGE)
     shown = Result(
         done.argv, done.code, done.out.replace(str(bare.root), "/home/ada/shop"), done.err, done.sent
     )
@@ -80,6 +83,7 @@ def test_an_empty_folder_gets_all_it_needs(bare: Stage, golden: Callable[..., No
     assert sorted(contents(bare.root)) == [
         ".gitattributes",
         ".github/actions/reconciler/action.yml",
+        ".github/actions/reconciler/requirements.txt",
         ".github/workflows/apply.yml",
         ".github/workflows/plan.yml",
         ".gitignore",
@@ -136,14 +140,14 @@ def test_a_plan_that_is_saved_is_not_committed(bare: Stage) -> None:
 
 
 def test_what_is_written_points_at_no_page_that_the_repository_lacks(bare: Stage) -> None:
-    bare.run("init")
+    bare.run("init", "--package", PACKAGE)
     for path, data in contents(bare.root).items():
         for page in re.findall(r"[\w./-]+\.md\b", data.decode()):
             assert (bare.root / page).exists(), f"{path} points at {page}"
 
 
 def test_a_second_run_changes_nothing_and_says_so(bare: Stage) -> None:
-    bare.run("init")
+    bare.run("init", "--package", PACKAGE)
     before = contents(bare.root)
     again = bare.run("init")
     assert again.code == 0
@@ -152,10 +156,57 @@ def test_a_second_run_changes_nothing_and_says_so(bare: Stage) -> None:
     assert not [line for line in again.out.splitlines() if line.startswith(("  +", "  ~", "  ="))]
 
 
-def test_the_workflows_are_this_repositorys_own(bare: Stage) -> None:
-    bare.run("init")
+def test_the_workflows_are_this_repositorys_own_with_a_pinned_source(bare: Stage) -> None:
+    bare.run("init", "--package", PACKAGE)
     for path in scaffold.WORKFLOWS:
-        assert (bare.root / path).read_bytes() == (ROOT / path).read_bytes()
+        written, here = ((root / path).read_text(encoding="utf-8") for root in (bare.root, ROOT))
+        assert written == here.replace("package: .\n", f"package: {PACKAGE}\n")
+        assert written.count(PACKAGE) == here.count("package: .\n")
+
+
+def test_without_a_pinned_source_no_workflow_is_written_and_the_next_step_is_named(bare: Stage) -> None:
+    done = bare.run("init")
+    assert done.code == 0
+    assert not (bare.root / ".github").exists()
+    assert "  = no workflows: pip did not install this tool from a commit" in done.out
+    assert "reconciler init --package git+https://HOST/PATH@COMMIT\n" in done.out
+    assert "On GitHub" not in done.out
+    assert bare.run("init", "--package", PACKAGE).out.count("  + .github/") == len(scaffold.WORKFLOWS)
+
+
+def test_a_source_that_can_change_is_refused_and_nothing_is_written(bare: Stage) -> None:
+    for package in ("mistral-batch-reconciler==0.1.0", PACKAGE[:-1], PACKAGE.partition("@")[0] + "@main"):
+        done = bare.run("init", "--package", package)
+        assert (done.code, contents(bare.root)) == (64, {})
+        assert "it is not pinned" in done.err
+
+
+@pytest.mark.parametrize(
+    ("record", "source"),
+    [
+        ({}, None),
+        ({"url": "file:///home/ada/reconciler", "dir_info": {"editable": True}}, None),
+        ({"url": "file:///home/ada/a.whl", "archive_info": {"hashes": {"sha256": "0a" * 32}}}, None),
+        ({"url": "ssh://git@example.org/a", "vcs_info": {"vcs": "git", "commit_id": "0a" * 20}}, None),
+        (
+            {"url": "https://ada:secret@example.org/a", "vcs_info": {"vcs": "git", "commit_id": "0a" * 20}},
+            None,
+        ),
+        ({"url": "https://example.org/a.whl", "archive_info": {}}, None),
+        (
+            {"url": "https://example.org/a.git", "vcs_info": {"vcs": "git", "commit_id": "0a" * 20}},
+            "git+https://example.org/a.git@" + "0a" * 20,
+        ),
+        (
+            {"url": "https://example.org/a.whl", "archive_info": {"hashes": {"sha256": "0a" * 32}}},
+            "https://example.org/a.whl#sha256=" + "0a" * 32,
+        ),
+    ],
+)
+def test_the_source_of_this_installation_is_taken_only_if_it_is_pinned(
+    record: Mapping[str, object], source: str | None
+) -> None:
+    assert scaffold.pinned_source(json.dumps(record)) == source
 
 
 def test_nothing_that_is_there_is_overwritten(bare: Stage) -> None:
@@ -171,7 +222,7 @@ def test_nothing_that_is_there_is_overwritten(bare: Stage) -> None:
     for path, data in mine.items():
         (bare.root / path).parent.mkdir(parents=True, exist_ok=True)
         (bare.root / path).write_bytes(data)
-    done = bare.run("init")
+    done = bare.run("init", "--package", PACKAGE)
     assert "Project mine in " in done.out
     found = contents(bare.root)
     added = {".gitattributes": b"*.png binary\r\n*.md text\r\n*.jsonl -text\r\n"}
@@ -202,10 +253,10 @@ def test_nothing_is_written_through_a_link(bare: Stage, tmp_path: Path) -> None:
     (outside / "rc").write_text("mine\n")
     (bare.root / ".github").symlink_to(outside)
     (bare.root / ".gitignore").symlink_to(outside / "rc")
-    done = bare.run("init")
+    done = bare.run("init", "--package", PACKAGE)
     assert [path.name for path in outside.iterdir()] == ["rc"]
     assert (outside / "rc").read_text() == "mine\n"
-    assert done.out.count("its folder leads out of the project") == 3
+    assert done.out.count("its folder leads out of the project") == len(scaffold.WORKFLOWS)
     assert "= .gitignore: it is not a regular file; add `.reconciler/, plan.json` to it" in done.out
 
 

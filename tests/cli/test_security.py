@@ -315,6 +315,8 @@ def rows(title: str) -> list[str]:
 ELSEWHERE = (
     "rename the project",
     "run code through git",
+    "run code of the checkout in place of pip or of this tool",
+    "apply an unreviewed branch",
     "forge the ledger, or the cache of input files",
     "change a saved plan",
     "forge a saved plan whole",

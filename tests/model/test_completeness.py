@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model import Job, Phase
-from reconciler.model.completeness import Held, difference, missing_requests, submitted_requests
+from reconciler.model.completeness import Received, difference, missing_requests, submitted_requests
 
 numbers = st.integers(0, 4)
 submitted = st.none() | st.integers(1, 4)
-held = st.none() | st.builds(Held, ok=numbers, failed=numbers)
+received = st.none() | st.builds(Received, ok=numbers, failed=numbers)
 
 
 def ended(
@@ -35,16 +35,16 @@ jobs = st.builds(ended, total=numbers, ok=numbers, failed=numbers, file=st.sampl
 
 COMPLETE = {
     "everything is answered": (ended(5, 5), 5, None),
-    "some failed, and the API says so": (ended(5, 3, 2), 5, Held(3, 2)),
+    "some failed, and the API says so": (ended(5, 3, 2), 5, Received(3, 2)),
     "all failed, so there is no output file": (ended(5, 0, 5, file=None), 5, None),
-    "the number of submitted requests is unknown": (ended(5, 5), None, Held(5, 0)),
+    "the number of submitted requests is unknown": (ended(5, 5), None, Received(5, 0)),
     "nothing is known": (ended(0, 0, file=None), None, None),
-    "the API counts more than was submitted": (ended(6, 6), 5, Held(6, 0)),
+    "the API counts more than was submitted": (ended(6, 6), 5, Received(6, 0)),
 }
 
 
 @pytest.mark.parametrize(("job", "asked", "files"), COMPLETE.values(), ids=COMPLETE.keys())
-def test_numbers_that_agree_are_no_difference(job: Job, asked: int | None, files: Held | None) -> None:
+def test_numbers_that_agree_are_no_difference(job: Job, asked: int | None, files: Received | None) -> None:
     assert difference(job, asked, files) == ""
 
 
@@ -60,21 +60,21 @@ DIFFERENT = {
     "2 of 5 requests have no answer; the API counts 5 answers and 0 failures, the files have 3 and 0": (
         ended(5, 5),
         5,
-        Held(3, 0),
+        Received(3, 0),
     ),
-    "the API counts 0 answers and 0 failures, the files have 5 and 0": (ended(5, 0), 5, Held(5, 0)),
-    "1 of 5 requests have no answer": (ended(5, 4), None, Held(4, 0)),
+    "the API counts 0 answers and 0 failures, the files have 5 and 0": (ended(5, 0), 5, Received(5, 0)),
+    "1 of 5 requests have no answer": (ended(5, 4), None, Received(4, 0)),
 }
 
 
 @pytest.mark.parametrize(("words", "row"), DIFFERENT.items(), ids=DIFFERENT.keys())
-def test_a_difference_is_named(words: str, row: tuple[Job, int | None, Held | None]) -> None:
+def test_a_difference_is_named(words: str, row: tuple[Job, int | None, Received | None]) -> None:
     assert difference(*row) == words
 
 
-@given(jobs, submitted, held)
+@given(jobs, submitted, received)
 def test_a_success_is_complete_if_every_request_is_accounted_for_and_every_answer_is_there(
-    job: Job, asked: int | None, files: Held | None
+    job: Job, asked: int | None, files: Received | None
 ) -> None:
     there = job.succeeded_requests == 0 or job.output_file is not None
     answered = job.succeeded_requests + job.failed_requests

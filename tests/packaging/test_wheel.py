@@ -31,20 +31,23 @@ class Installed:
     """Far from the clone."""
 
     def run(self, command: str, *arguments: str) -> str:
+        done = self.start(command, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self, command: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the environment, with more variables, whatever its exit code."""
         program = Path(self.paths["scripts"]) / (f"{command}.exe" if os.name == "nt" else command)
         hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
         environ = {key: value for key, value in os.environ.items() if key not in hidden}
-        environ["PYTHONUTF8"] = "1"
-        done = subprocess.run(
+        return subprocess.run(
             [program, *arguments],
             cwd=self.cwd,
-            env=environ,
+            env={**environ, "PYTHONUTF8": "1", **more},
             capture_output=True,
             encoding="utf-8",
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 def python(*arguments: str) -> None:
@@ -94,6 +97,7 @@ def test_the_wheel_holds_the_schemas_and_the_licence_and_nothing_of_the_tests(in
     assert {name.partition("/")[0].partition("-")[0] for name in found} == {
         "reconciler",
         "mistral_batch_reconciler",
+        "mistral_batch_reconciler.py",
     }
 
 
@@ -119,7 +123,40 @@ def test_a_repository_is_begun_from_the_wheel(installed: Installed) -> None:
     home = installed.cwd / "begun"
     home.mkdir()
     there = replace(installed, cwd=home)
+    commit = "0a" * 20
+    origin = {"url": "https://example.org/a.git", "vcs_info": {"vcs": "git", "commit_id": commit}}
+    (record,) = Path(installed.paths["purelib"]).glob("mistral_batch_reconciler-*.dist-info/direct_url.json")
+    record.write_text(json.dumps(origin), encoding="utf-8")  # as if pip had installed from git
     there.run("reconciler", "init")
+    source = f"package: git+https://example.org/a.git@{commit}\n".encode()
     for path in (*WORKFLOWS, "schemas/job.schema.json"):
-        assert (home / path).read_bytes() == (ROOT / path).read_bytes()
+        here = (ROOT / path).read_bytes().replace(b"\r\n", b"\n")
+        assert (home / path).read_bytes() == here.replace(b"package: .\n", source)
     assert "+ create  example  new · 3 requests" in there.run("reconciler", "plan", "--sandbox")
+
+
+@pytest.mark.parametrize(
+    "text", ["import a_module_that_is_not_there\n", "__version__ = None\nfrom . import nothing\n", "", None]
+)
+def test_a_package_of_the_same_name_that_replaced_ours_is_named(
+    text: str | None, installed: Installed
+) -> None:
+    ours = Path(installed.paths["purelib"], "reconciler/__init__.py")
+    before = ours.read_bytes()
+    try:
+        ours.unlink() if text is None else ours.write_text(text, encoding="utf-8")
+        done = installed.start("reconciler", "validate")
+    finally:
+        ours.write_bytes(before)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {ours} is missing or not as pip installed it: another package")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_import_that_fails_for_another_reason_keeps_its_own_words(
+    installed: Installed, tmp_path: Path
+) -> None:
+    (tmp_path / "click.py").write_text("raise ImportError('click is broken')\n", encoding="utf-8")
+    done = installed.start("reconciler", "validate", PYTHONPATH=str(tmp_path))
+    assert "ImportError: click is broken" in done.stderr
+    assert "another package" not in done.stderr

@@ -41,8 +41,8 @@ MUTATIONS: Final = (
     Mutation(
         "no look-up by op",
         "execution/lost_create.py",
-        'return f"op={op}" in str(job.metadata.get(tags.RUN, "")).split(" ")',
-        "return False",
+        "return next((job for job in jobs if op in tags.ops(job)), None)",
+        "return None",
     ),
     Mutation(
         "no duplicate verdict",
@@ -65,8 +65,8 @@ MUTATIONS: Final = (
     Mutation(
         "no settle time in the run itself",
         "execution/lost_create.py",
-        "left = began + run.limits.settle_seconds - env.monotonic()",
-        "left = 0.0",
+        "until=began + run.limits.settle_seconds",
+        "until=0.0",
     ),
     Mutation(
         "no settle time in the next run",

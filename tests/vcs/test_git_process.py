@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,9 +88,8 @@ def test_every_call_has_every_setting(stage: Stage) -> None:
     stage.commit("all")
     repository = Repository.find(stage.root)
     assert repository
-    for ask in (repository.run, repository.discover):
-        for name, value in WANTED.items():
-            assert ask("config", "--get", name).stdout.decode() == f"{value}\n"
+    for name, value in WANTED.items():
+        assert repository.run("config", "--get", name).stdout.decode() == f"{value}\n"
 
 
 def test_a_linked_worktree_and_a_submodule_are_repositories(stage: Stage, tmp_path: Path) -> None:
@@ -124,6 +124,7 @@ def test_a_folder_that_is_only_a_bare_repository_is_none(stage: Stage, tmp_path:
         Git(folder).tracked(".reconciler")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links, and a root without a drive")
 def test_a_folder_of_path_is_searched_only_outside_of_project_and_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

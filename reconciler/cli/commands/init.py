@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from reconciler.specs.scaffold import Placed
 
 
+NOT_PINNED = (
+    "it is not pinned: give git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of a wheel with "
+    "#sha256=DIGEST. A name such as mistral-batch-reconciler==0.1.0 is refused: the owner of that name on an "
+    "index would get the API key."
+)
+UNKNOWN_SOURCE = (
+    "pip did not install this tool from a commit, so the workflows have no pinned source; to write them, run "
+    "reconciler init --package git+https://HOST/PATH@COMMIT"
+)
+
+
 @click.command()
 @click.option(
     "--from-workspace",
@@ -26,9 +37,17 @@ if TYPE_CHECKING:
     help="Write a spec that adopts it for each queued or running job that carries no tags of this tool.",
 )
 @click.option("--no-workflows", is_flag=True, help="Do not write GitHub workflows.")
+@click.option(
+    "--package",
+    metavar="URL",
+    help="What the workflows install: git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of a wheel with "
+    "#sha256=DIGEST.  [default: the source of this installation, if it is pinned]",
+)
 @options.common
 @click.pass_obj
-def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: options.Common) -> int:
+def init(
+    env: Environment, *, from_workspace: bool, no_workflows: bool, package: str | None, common: options.Common
+) -> int:
     """Write reconciler.yaml, an example spec with data, schemas for editors, workflows, and git settings.
 
     Existing files are not overwritten; files that differ are listed. A second run changes nothing.
@@ -38,6 +57,8 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
     from reconciler.specs.project import find
     from reconciler.text.sanitize import clean
 
+    if package and not scaffold.PINNED.fullmatch(package):
+        raise click.BadParameter(NOT_PINNED, param_hint="--package")
     found = config_file(env, common.config) or find(env.cwd)
     root = found.parent if found else env.cwd
     git = env.git(root)
@@ -53,9 +74,11 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
         )
     project = open_project(common, env)
     done += (scaffold.place(project.root, scaffold.schema(name)) for name in scaffold.SCHEMAS)
-    with_workflows = not no_workflows and top in (None, project.root)
-    if with_workflows:
-        done += (scaffold.place(project.root, wanted) for wanted in scaffold.workflows())
+    at_top = top in (None, project.root)
+    source = package or scaffold.installed_source()
+    with_workflows = not no_workflows and at_top and source is not None
+    if with_workflows and source:
+        done += (scaffold.place(project.root, wanted) for wanted in scaffold.workflows(source))
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
         done.append(scaffold.place_lines(project.root, path, lines))
     write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
@@ -70,10 +93,9 @@ def init(env: Environment, *, from_workspace: bool, no_workflows: bool, common: 
         specs = project.relative(str(project.spec_root))
         rest += (scaffold.place(project.root, wanted) for wanted in scaffold.example(specs))
     write_stdout("".join(describe(rest)))
-    if not (with_workflows or no_workflows):
-        write_stdout(
-            clean(f"  = no workflows: {project.root} is not the root of the repository, {top}") + "\n"
-        )
+    if not (with_workflows or no_workflows or scaffold.has_workflows(project.root)):
+        why = UNKNOWN_SOURCE if at_top else f"{project.root} is not the root of the repository, {top}"
+        write_stdout(clean(f"  = no workflows: {why}") + "\n")
     if all(it.did == "kept" and not it.why for it in (*done, *rest)):
         write_stdout("  everything is in place already\n")
     steps = next_steps(project, adopted=from_workspace, in_git=top is not None, workflows=with_workflows)
