@@ -51,9 +51,11 @@ GIT: Final = "reconciler/vcs/git_process.py"
 TARGET: Final = "reconciler/cli/session/target.py"
 FILES: Final = "reconciler/file_access.py"
 CHILDREN: Final = "reconciler/child_environment.py"
+ACTION: Final = ".github/actions/reconciler/action.yml"
 STATE: Final = "forge the ledger, or the cache of input files"
 HOST: Final = "send the key elsewhere"
 CHILD: Final = "read the key or a token from a program that this tool starts"
+PIP: Final = "run code of the checkout in place of pip or of this tool"
 LINKS: Final = "give another file or a pipe for settings, defaults, a spec, an input or a plan"
 
 SWITCHES: Final = (
@@ -208,6 +210,26 @@ SWITCHES: Final = (
         "reconciler/cli/output/streams.py",
         ("command the runner",),
         (('    if environ.get("GITHUB_ACTIONS"):\n', "    if not before:\n"),),
+    ),
+    Switch(
+        "the action's pip",
+        "pip runs in the checkout, without isolation",
+        ACTION,
+        (PIP,),
+        (
+            ("      working-directory: ${{ runner.temp }}\n", ""),
+            (
+                "python -I -m pip install --quiet --disable-pip-version-check --no-deps",
+                "python -m pip install",
+            ),
+        ),
+    ),
+    Switch(
+        "the action's pip",
+        "the tool runs without isolation",
+        ACTION,
+        (PIP,),
+        (("exec python -I -m reconciler ci", "exec python -m reconciler ci"),),
     ),
 )
 
