@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import IO
 
-import msgspec
-
-from reconciler.sandbox.inputs import InputSummary, split, summarise
+from reconciler.sandbox.inputs import split
 from reconciler.sandbox.store import Store
 
 CHUNK_BYTES = 1 << 20
@@ -29,29 +27,15 @@ class Saved:
     """A prefix of the SHA-256."""
 
 
-def summary_of(stream: IO[bytes]) -> InputSummary:
-    """Summarise a stream of requests, and rewind it."""
-    summary = summarise(stream)
-    stream.seek(0)
-    return summary
-
-
-def save(db: sqlite3.Connection, stream: IO[bytes], summary: InputSummary | None) -> Saved:
-    """Copy a stream into the database. A content without a summary cannot be the input of a job."""
-    text = None if summary is None else msgspec.json.encode(summary).decode()
-    (content,) = db.execute("INSERT INTO contents (summary) VALUES (?) RETURNING id", (text,)).fetchone()
+def save(db: sqlite3.Connection, stream: IO[bytes]) -> Saved:
+    """Copy a stream into the database."""
+    (content,) = db.execute("INSERT INTO contents DEFAULT VALUES RETURNING id").fetchone()
     digest, size = hashlib.sha256(), 0
     for position, chunk in enumerate(iter(lambda: stream.read(CHUNK_BYTES), b"")):
         db.execute("INSERT INTO chunks VALUES (?, ?, ?)", (content, position, chunk))
         digest.update(chunk)
         size += len(chunk)
     return Saved(content, size, digest.hexdigest()[:16])
-
-
-def load_summary(db: sqlite3.Connection, content: int) -> InputSummary:
-    """Return the summary that was saved with the content of a file of requests."""
-    (text,) = db.execute("SELECT summary FROM contents WHERE id = ?", (content,)).fetchone()
-    return msgspec.json.decode(text, type=InputSummary)
 
 
 def chunks(store: Store, content: int) -> Iterator[bytes]:

@@ -51,10 +51,11 @@ def upload_file(world: World, request: Request, workspace: str) -> Response:
     if upload.stream.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
         raise RequestEntityTooLarge
     upload.stream.seek(0)
-    summary = contents.summary_of(upload.stream) if purpose == "batch" else None
+    num_lines = sum(1 for line in upload.stream if line.strip()) if purpose == "batch" else None
+    upload.stream.seek(0)
     with world.store.write() as db:
         now = world.now()
-        saved = contents.save(db, upload.stream, summary)
+        saved = contents.save(db, upload.stream)
         file = filerows.FileRow(
             id=world.ids(),
             filename=upload.filename or "file",
@@ -65,7 +66,7 @@ def upload_file(world: World, request: Request, workspace: str) -> Response:
             visibility=visibility,
             created_at=now,
             expires_at=None if hours is None else now + hours * 3600,
-            num_lines=None if summary is None else summary.requests,
+            num_lines=num_lines,
             bytes=saved.size,
             signature=saved.signature,
             content=saved.id,

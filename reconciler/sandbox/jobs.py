@@ -62,14 +62,9 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
     with world.store.write() as db:
         now = world.now()  # inside the transaction, so that creation times follow the order of the rows
         given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, draft, now)
-        summaries = [(name, contents.load_summary(db, content)) for name, content in given]
-        work = inputs.combine(summaries, draft.model)
+        files = ((name, contents.lines_within(db, content)) for name, content in given)
+        work = inputs.read(files, draft.model, None if world.lenient else draft.endpoint)
         models.check_model(world, None if draft.agent_id else work.model, draft.endpoint)
-        failing = {*work.failing}
-        if not (world.lenient or work.errors):
-            pairs = zip(given, summaries, strict=True)
-            parts = ((summary, contents.lines_within(db, content)) for (_, content), (_, summary) in pairs)
-            failing.update(inputs.mistaken(parts, draft.endpoint))
         job = jobrows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
@@ -85,7 +80,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
                 speed=world.speed,
                 refused=bool(work.errors),
                 stuck=triggers.names(work.model, triggers.STUCK_MODEL),
-                failing=sorted(failing),
+                failing=work.failing,
             ),
         )
         jobrows.save(db, workspace, job)
@@ -161,7 +156,7 @@ def _as_text(value: object) -> str:
 
 def _inline_input(db: sqlite3.Connection, draft: Draft) -> list[tuple[str, int]]:
     with io.BytesIO(msgspec.json.Encoder().encode_lines(draft.requests)) as stream:
-        return [("requests", contents.save(db, stream, contents.summary_of(stream)).id)]
+        return [("requests", contents.save(db, stream).id)]
 
 
 def _input_files(db: sqlite3.Connection, workspace: str, draft: Draft, now: float) -> list[tuple[str, int]]:

@@ -26,10 +26,7 @@ _WAIT_SECONDS = 60.0
 """How long a statement waits for another writer; storing the largest upload takes a few seconds."""
 
 _SCHEMA = """
-CREATE TABLE contents (
-    id INTEGER PRIMARY KEY,
-    summary TEXT  -- of a file of requests, as JSON, or NULL for any other file
-);
+CREATE TABLE contents (id INTEGER PRIMARY KEY);
 CREATE TABLE chunks (
     content INTEGER NOT NULL REFERENCES contents ON DELETE CASCADE,
     position INTEGER NOT NULL,

@@ -186,6 +186,39 @@ SWITCHES: Final = (
         (('redact(line) if quotable(path) else ""', "redact(line) if quotable else path"),),
     ),
     Switch(
+        "ceilings",
+        "a limit may have any value",
+        "reconciler/settings.py",
+        ("raise the limits",),
+        (("Meta(ge=1, le=ceiling, description=text)", "Meta(ge=1, description=text)"),),
+    ),
+    Switch(
+        "ceilings",
+        "the work of a load is not counted",
+        "reconciler/specs/budget.py",
+        ("keep the runner busy with globs and links",),
+        (("        if self._spent[work] > most:\n", "        if most < 0:\n"),),
+    ),
+    Switch(
+        "the deadline of an exchange",
+        "it is 50 times as long",
+        "reconciler/api/deadline.py",
+        ("never end an answer (`100 Continue` for ever, a header line a second, a slow body)",),
+        (
+            (
+                "        self._until = monotonic() + seconds\n",
+                "        self._until = monotonic() + 50 * seconds\n",
+            ),
+        ),
+    ),
+    Switch(
+        "the length of downloads",
+        "a file may have twice the bytes of its description",
+        "reconciler/results/download.py",
+        ("fill the disk with a file without end, or list jobs without end",),
+        (("if digest.size + len(piece) > most:", "if digest.size > 2 * most:"),),
+    ),
+    Switch(
         "trust in results",
         "results that git tracks are believed",
         TARGET,

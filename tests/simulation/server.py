@@ -157,7 +157,7 @@ def _lay_down(db: sqlite3.Connection, file_id: str) -> None:
     """Put an input file into the workspace."""
     chat = b'{"messages":[{"role":"user","content":"Hi"}]}'
     with io.BytesIO(b'{"custom_id":"1","body":%s}\n{"custom_id":"2","body":%s}\n' % (chat, chat)) as stream:
-        saved = contents.save(db, stream, contents.summary_of(stream))
+        saved = contents.save(db, stream)
     filerows.insert(
         db,
         _WORKSPACE,
