@@ -6,11 +6,12 @@ Pauses are outside of the real ledger's lock, so that no thread waits for the lo
 from __future__ import annotations
 
 import errno
+import io
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
@@ -57,8 +58,8 @@ class _File(FileLedger):
         self._process = process
         self._full = full
 
-    def _blocks(self) -> Iterator[bytes]:
-        yield self._disk.data
+    def _open(self) -> BinaryIO:
+        return io.BytesIO(self._disk.data)
 
     def _write(self, data: bytes) -> None:
         def torn() -> None:
