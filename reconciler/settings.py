@@ -34,6 +34,14 @@ def matching(pattern: str, message: str, hint: str, *, end: str = END) -> Meta:
     return Meta(pattern=pattern + end, extra_json_schema={"errorMessage": message, "x-hint": hint})
 
 
+def up_to(ceiling: int, text: str) -> Meta:
+    """Return the constraint of a limit that protects this machine, with its description.
+
+    The file with the limits may come from a pull request, so it cannot raise them above the ceiling.
+    """
+    return Meta(ge=1, le=ceiling, description=text)
+
+
 Count = Annotated[int, Meta(ge=1)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
 _Natural = Annotated[int, Meta(ge=0)]
@@ -50,20 +58,24 @@ _Webhook = Annotated[
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits on sizes, counts and times."""
 
-    file_bytes: Annotated[Count, about("Bytes of one input file. The API's documentation: 512 MB.")] = (
-        512_000_000
-    )
+    file_bytes: Annotated[
+        int, up_to(2_000_000_000, "Bytes of one input file. The API's documentation: 512 MB.")
+    ] = 512_000_000
     line_bytes: Annotated[
-        Count, about("Bytes of one line of an input file. Tool default: a scanned document is one line.")
+        int,
+        up_to(
+            256_000_000, "Bytes of one line of an input file. Tool default: a scanned document is one line."
+        ),
     ] = 96_000_000
     requests_per_job: Annotated[
-        Count, about("Requests in one job. The API's documentation: 1,000,000 (another page: 100,000).")
+        int,
+        up_to(10_000_000, "Requests in one job. The API's documentation: 1,000,000 (another page: 100,000)."),
     ] = 1_000_000
     inline_requests: Annotated[
-        Count, about("Requests written in the spec itself. The API's OpenAPI description: 10,000.")
+        int, up_to(100_000, "Requests written in the spec itself. The API's OpenAPI description: 10,000.")
     ] = 10_000
     jobs_per_spec: Annotated[
-        Count, about("Jobs that `for_each` and `matrix` of one spec may make. Tool default.")
+        int, up_to(100_000, "Jobs that `for_each` and `matrix` of one spec may make. Tool default.")
     ] = 10_000
     max_workspace_pending: Annotated[
         Count,
@@ -92,28 +104,35 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(gt=0, le=3600, description="Seconds that one call to the API may take. Tool default.")
     ] = 60.0
     deadline_seconds: Annotated[
-        float, Meta(gt=0, description="Seconds that all waits and retries of one run may take. Tool default.")
+        float,
+        Meta(
+            gt=0,
+            le=86_400,
+            description="Seconds that all waits and retries of one run may take. Tool default.",
+        ),
     ] = 900.0
     settle_seconds: Annotated[
         float,
         Meta(
             ge=0,
+            le=86_400,
             description="Seconds after a lost response during which the job may still appear in the list; until "
             "then its absence proves nothing. Tool default: the API documents no bound.",
         ),
     ] = 60.0
     spec_bytes: Annotated[
-        Count, about("Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec.")
+        int,
+        up_to(10_000_000, "Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec."),
     ] = 1_000_000
     spec_depth: Annotated[
-        Count,
-        Meta(
-            le=200,
-            description="Levels of nesting in a YAML file. Tool default: a limit against hostile files.",
+        int,
+        up_to(
+            200,
+            "Levels of nesting in a YAML file. Tool default: a limit against hostile files.",
         ),
     ] = 64
     spec_nodes: Annotated[
-        Count, about("Values in one YAML file, aliases expanded. Tool default, for the same reason.")
+        int, up_to(1_000_000, "Values in one YAML file, aliases expanded. Tool default, for the same reason.")
     ] = 100_000
 
 

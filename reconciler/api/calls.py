@@ -33,6 +33,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """Whether the body contains the requests of a job, and so may be large."""
     least_seconds: float = 0.0
     """Minimum timeout: used if the client's own is shorter."""
+    sends: int = 0
+    """Bytes of `files`: a slow connection may take longer for more of them."""
     start: int = 0
     """First byte of the file to ask for (`Range`). The API may send the whole file anyway."""
 

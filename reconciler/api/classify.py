@@ -138,8 +138,6 @@ def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
             what = "no answer in time"
         case httpx.InvalidURL():
             return OutcomeUnknownError(f"a redirect to an invalid address: {error}", hint=_WRONG_HOST)
-        case httpx.DecodingError():
-            what = f"the compressed answer is damaged: {error}"
         case _:
             what = f"the connection broke before the answer was complete: {error}"
     return OutcomeUnknownError(what, transient=True, timed_out=timed_out)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 BASE_URL: Final = "https://api.mistral.ai"
 TIMEOUT_SECONDS: Final = 30.0
 UPLOAD_TIMEOUT_SECONDS: Final = 300.0
-"""Timeout for each piece of an upload, and for the answer after the server has received a large file."""
+"""Timeout for each piece of an upload, and for the answer after the server has received a large file.
+
+The whole exchange may take this and the time that the file takes at the slowest permitted speed.
+"""
 _UPLOADS: Final = {"purpose": "batch", "sample_type": "batch_request", "source": "upload"}
 
 
@@ -36,7 +39,7 @@ class Reader:
         base_url: HTTPS, or this machine.
         key: sent only to that host; redirects are never followed.
         transport: sends the requests.
-        timeout_seconds: for connecting, for each piece sent or received, and for an answer's body as a whole.
+        timeout_seconds: for a whole exchange. The transfer of a file may take longer while it moves fast enough.
         retry: shared by all requests of a run.
         on_request: called after every attempt at every request. Its exceptions are ignored.
 
@@ -199,6 +202,7 @@ class Writer(Reader):
             form={name: value for name, value in form.items() if value},
             files={"file": (filename, outgoing, "application/jsonl")},
             least_seconds=UPLOAD_TIMEOUT_SECONDS,
+            sends=size,
         )
         return Upload(file=self._exchange.send_once(call, wire.read_file), sha256=outgoing.sha256)
 

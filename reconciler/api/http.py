@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 import httpx
 
 from reconciler import __version__
-from reconciler.api import address, classify
+from reconciler.api import address, classify, content, deadline
 from reconciler.api.error_text import cut
-from reconciler.api.errors import ApiError, MalformedAnswerError, OutcomeUnknownError
+from reconciler.api.errors import ApiError, MalformedAnswerError
 from reconciler.api.values import Content, RequestRecord
 from reconciler.text.sanitize import clean
 
 if TYPE_CHECKING:
     from reconciler.api.calls import Call
+    from reconciler.api.deadline import Deadline
     from reconciler.api.key import ApiKey
     from reconciler.api.retry import Retrier
     from reconciler.api.transport import Transport
@@ -62,7 +63,7 @@ class Exchange:
             base_url=address.checked(base_url),
             transport=transport,
             auth=_Bearer(key),
-            headers={"User-Agent": USER_AGENT},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
         )
@@ -80,8 +81,8 @@ class Exchange:
         Raises:
             ApiError: its class says whether the API may have carried the request out.
         """
-        with self._answer(call, attempt) as answer:
-            return understand(self._whole(answer, call))
+        with self._answer(call, attempt) as (answer, until):
+            return understand(self._key.redact_body(_whole(answer, until)))
 
     def send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a request that is safe to repeat, as often as the retry policy allows.
@@ -100,26 +101,31 @@ class Exchange:
             MalformedAnswerError: the answer is a part other than the requested one.
         """
         with ExitStack() as stack:
-            answer = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
+            answer, until = self._retry.call(lambda attempt: stack.enter_context(self._answer(call, attempt)))
             with self._translate_errors(call):
                 start, size = classify.extent(answer.status_code, answer.headers, wanted=call.start)
             media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-            pieces = self._pieces(answer, call)
+            pieces = self._pieces(answer, until, call)
             yield Content(start=start, size=size, media_type=media_type, pieces=pieces)
 
     @contextmanager
-    def _answer(self, call: Call, attempt: int) -> Generator[httpx.Response]:
-        """Yield a successful answer before its body is read, and report the attempt to the observer afterwards."""
+    def _answer(self, call: Call, attempt: int) -> Generator[tuple[httpx.Response, Deadline]]:
+        """Yield a successful answer before its body is read, and report the attempt to the observer afterwards.
+
+        One deadline is for the whole exchange: until the caller has read the body.
+        """
         began = self._retry.monotonic()
         status, failure, served_at = None, "", None
+        seconds = self._seconds(call) + call.sends / deadline.SLOWEST_BYTES_PER_SECOND
         try:
-            with self._translate_errors(call):
-                response = self._http.send(self._request(call), stream=True)
-            status, served_at = response.status_code, classify.served_at(response.headers)
-            with closing(response), self._translate_errors(call):
-                if not response.is_success:
-                    raise self._error_from_response(call, response)  # noqa: TRY301 - by a frame that does not hold the body
-                yield response
+            with deadline.running(seconds, self._retry.monotonic) as until:
+                with self._translate_errors(call):
+                    response = self._http.send(self._request(call), stream=True)
+                status, served_at = response.status_code, classify.served_at(response.headers)
+                with closing(response), self._translate_errors(call):
+                    if not response.is_success:
+                        raise self._error_from_response(call, response, until)  # noqa: TRY301 - by a frame that does not hold the body
+                    yield response, until
         except BaseException as error:
             failure = type(error).__name__
             raise
@@ -172,30 +178,15 @@ class Exchange:
     def _seconds(self, call: Call) -> float:
         return max(self._timeout, call.least_seconds)
 
-    def _whole(self, answer: httpx.Response, call: Call) -> bytes:
-        """Read a body within limits of size and time: httpx's own timeout is for each read, not for their sum."""
-        seconds = self._seconds(call)
-        until = self._retry.monotonic() + seconds
-        body = bytearray()
-        for piece in answer.iter_bytes():
-            body += piece
-            if len(body) > MAX_ANSWER_BYTES:
-                raise MalformedAnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes")
-            if self._retry.monotonic() > until:
-                raise OutcomeUnknownError(
-                    f"the answer was incomplete after {seconds:g} s", transient=True, timed_out=True
-                )
-        return self._key.redact_body(bytes(body))
-
-    def _error_from_response(self, call: Call, answer: httpx.Response) -> ApiError:
+    def _error_from_response(self, call: Call, answer: httpx.Response, until: Deadline) -> ApiError:
         """Return the error for an answer that is not a success."""
         body = bytearray()
-        until = self._retry.monotonic() + self._timeout
-        with suppress(httpx.HTTPError):  # the status is enough
-            for piece in answer.iter_bytes():
+        with suppress(httpx.HTTPError, ApiError):  # the status is enough
+            for piece in content.pieces(answer):
                 body += piece
-                if len(body) > MAX_ERROR_BYTES or self._retry.monotonic() > until:
+                if len(body) > MAX_ERROR_BYTES:
                     break
+                until.check()
         onward = answer.next_request
         return classify.error_from_response(
             call,
@@ -205,14 +196,28 @@ class Exchange:
             points_to=onward.url.host if onward else "",
         )
 
-    def _pieces(self, answer: httpx.Response, call: Call) -> Iterator[bytes]:
+    def _pieces(self, answer: httpx.Response, until: Deadline, call: Call) -> Iterator[bytes]:
         with self._translate_errors(call):
-            yield from answer.iter_bytes()
+            for piece in content.pieces(answer):
+                until.check()
+                until.received(len(piece))
+                yield piece
+
+
+def _whole(answer: httpx.Response, until: Deadline) -> bytes:
+    """Read a body within limits of size and time."""
+    body = bytearray()
+    for piece in content.pieces(answer):
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise MalformedAnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes")
+        until.check()
+    return bytes(body)
 
 
 def _headers(call: Call) -> dict[str, str] | None:
-    if call.start:  # an offset in the plain bytes, so the answer must not be compressed
-        return {"Range": f"bytes={call.start}-", "Accept-Encoding": "identity"}
+    if call.start:
+        return {"Range": f"bytes={call.start}-"}
     return None if call.content is None else {"Content-Type": "application/json"}
 
 

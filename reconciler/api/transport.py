@@ -38,15 +38,19 @@ def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transpo
     Raises:
         ReconcilerError: the base URL, the proxy or the certificates cannot be used.
     """
+    from reconciler.api import network  # noqa: PLC0415 - httpcore is needed for connections only
+
     url = address.checked(base_url)
     proxy, source = ("", "") if is_loopback(url.host) else _proxy(url.host)
     # Plain HTTP needs no certificates, but without a context httpx would read them.
     trust = _trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        transport = httpx.HTTPTransport(
-            verify=trust,
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            proxy=proxy or None,
+        transport = network.bound(
+            httpx.HTTPTransport(
+                verify=trust,
+                limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+                proxy=proxy or None,
+            )
         )
         return _ThroughProxy(transport, httpx.URL(proxy).netloc.decode(), source) if proxy else transport
     except (ValueError, ImportError, httpx.InvalidURL):  # ImportError: SOCKS needs one more package

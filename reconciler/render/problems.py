@@ -21,6 +21,8 @@ _WINDOW: Final = 96
 """The number of a line's columns that are shown."""
 _LEAD: Final = 40
 """The smallest number of columns before the caret in a line that is cut."""
+_NEAR: Final = 1000
+"""Characters on each side of the caret that are looked at: a line may be as long as the file."""
 _TAB: Final = "    "
 
 _BOLD, _RED, _YELLOW, _CYAN, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
@@ -76,6 +78,8 @@ def excerpt(line: str, column: int) -> tuple[str, int | None]:
         line: the whole line of the file.
         column: 1-based, in characters; 0 for no caret.
     """
+    first = max(0, column - 1 - _NEAR)
+    line, column = line[first : max(column, 1) + _NEAR], column - first
     text, before = _visible(line), _visible(line[: max(column - 1, 0)])
     start = max(0, len(before) - _LEAD) if _width(text) > _WINDOW else 0
     lead = "…" if start else ""

@@ -35,7 +35,9 @@ from reconciler.text.sanitize import clean
 PART: Final = ".part"
 """Suffix of an incomplete file."""
 PIECE: Final = 1 << 20
-"""Bytes per read."""
+"""Bytes per read, and how many more bytes count as progress of a download that breaks off again and again."""
+MAX_BYTES: Final = 64_000_000_000
+"""Maximum size of a file whose description has no size, or if any length is accepted."""
 _OTHER_MEDIA: Final = re.compile(
     r"text/(html|xml|css)|application/(xhtml\+xml|xml|pdf|zip|javascript)|(image|audio|video|font)/.*"
 )
@@ -143,7 +145,7 @@ def fetch(
         try:
             digest, went_on = download.go_on()
         except ApiError as error:
-            if download.here() > before:
+            if download.here() >= before + PIECE:
                 failures, began = 0, retrier.monotonic()
             failures += 1
             heartbeat()
@@ -201,6 +203,7 @@ class Download:
                 self._refuse(f"the answer's content type is {clean(content.media_type)}", hint=WEB_PAGE_HINT)
             if self._expected is not None and content.size not in (None, self._expected):
                 self._refuse(_other_length(content.size or 0, self._expected), hint=INCOMPLETE_HINT)
+            most = MAX_BYTES if self._expected is None else self._expected
             digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
                 file_access.recreate(self._part).close()
@@ -210,6 +213,9 @@ class Download:
                 for piece in content.pieces:
                     if not digest.size and is_html(piece, content.media_type):
                         self._refuse("it is a web page", hint=WEB_PAGE_HINT)
+                    if digest.size + len(piece) > most:
+                        self._part.unlink()
+                        self._refuse(_too_long(most), hint=INCOMPLETE_HINT)
                     _write(file.write, piece)
                     digest.add(piece)
                     self._heartbeat()
@@ -219,9 +225,6 @@ class Download:
             raise OutcomeUnknownError(
                 f"the file ended after {digest.size:,} of {whole:,} bytes", transient=True
             )
-        if whole is not None and digest.size > whole:
-            self._part.unlink()
-            self._refuse(_other_length(digest.size, whole), hint=INCOMPLETE_HINT)
         return digest, content.start or None
 
     def _refuse(self, reason: str, *, hint: str) -> NoReturn:
@@ -236,6 +239,10 @@ def is_other_media(described: File, content: Content) -> bool:
 
 def _other_length(received: int, described: int) -> str:
     return f"the answer has {received:,} bytes, and the description of the file says {described:,}"
+
+
+def _too_long(most: int) -> str:
+    return f"the answer has more than the {most:,} bytes that it may have"
 
 
 def _write(write: Callable[[memoryview], int | None], piece: bytes) -> None:

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct
 
 from reconciler.errors import Problem
 from reconciler.settings import NAME_PATTERN, NAME_RULE
+from reconciler.specs.budget import Budget, Work
 from reconciler.specs.schema.convert import integral_floats_to_int
 from reconciler.specs.schema.hints import placeholder_meant
 from reconciler.specs.schema.job_fields import JobFields
@@ -60,7 +61,7 @@ def is_family(fields: JobFields) -> bool:
 
 
 def expand(
-    document: Document, fields: JobFields, files: Sequence[str], most: int
+    document: Document, fields: JobFields, files: Sequence[str], most: int, budget: Budget
 ) -> tuple[list[ExpandedJob], list[Problem]]:
     """Return the jobs of a spec, sorted by name, and the problems with expanding it.
 
@@ -69,6 +70,10 @@ def expand(
         fields: its checked value.
         files: the files that `for_each` names, relative to the root.
         most: maximum number of jobs of one spec.
+        budget: of the load.
+
+    Raises:
+        OverBudgetError: the specs make too many jobs in all.
     """
     if not is_family(fields) and "{" not in fields.name:
         return [ExpandedJob(name=fields.name)], []
@@ -85,6 +90,9 @@ def expand(
         message = f"makes {pluralize(size, 'job')}; at most {most:,} per spec"
         hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is intended"
         return [], [document.problem(("for_each" if files else "matrix",), message, hint)]
+    budget.spend(Work.JOBS, size)
+    if fields.matrix is not UNSET:
+        budget.spend(Work.EXCLUSIONS, size * len(fields.matrix.exclude))
     combinations, problems = _combinations(document, fields)
     each: Sequence[str | None] = files or [None]
     found = [_expanded(fields.name, values, file) for file, values in product(each, combinations)]

@@ -52,7 +52,12 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         inputs: finds, reads and checks input files.
         limits: for the maximum number of jobs per spec.
         now: Unix seconds, for a `rerun` with a period.
+
+    Raises:
+        OverBudgetError: the load does too much work.
+        SpecError: the file has too many errors.
     """
+    inputs.budget.check_time()
     fields = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)
     problems = [*document.problems]
     found: list[Input] = []
@@ -75,7 +80,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         begins = f"{fields.rerun.start or ''}, {fields.rerun.zone}".removesuffix(", UTC")
     members: list[ExpandedJob] = []
     if not _wrong(problems):
-        members, wrong = families.expand(document, fields, files, limits.jobs_per_spec)
+        members, wrong = families.expand(document, fields, files, limits.jobs_per_spec, inputs.budget)
         problems += [*wrong, *_no_folders(document, members)]
     if _wrong(problems):
         return DocumentResult(problems=tuple(problems))

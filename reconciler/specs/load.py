@@ -7,8 +7,8 @@ and only a complete load shows that a spec was removed. Paths narrow what a comm
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,20 +18,19 @@ from reconciler import file_access
 from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
 from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
 from reconciler.specs import defaults, files, selection
+from reconciler.specs.budget import Budget, OverBudgetError
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.job import jobs_of_document
+from reconciler.specs.problems import Problems
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.uniqueness import UniquenessCheck
 from reconciler.specs.unused_files import unread_specs, unused_files, without_named
 from reconciler.specs.yaml import reader
-from reconciler.specs.yaml.source import SourceFile, decode
+from reconciler.specs.yaml.source import START, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
 from reconciler.telemetry.progress import UNWATCHED, Progress
-from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
-_MAX_PROBLEMS: Final = 100
-"""Maximum number of problems shown per file."""
 _DEFAULTS: Final = f"{os.sep}{defaults.NAME}"
 _CONFIG: Final = f"{os.sep}{CONFIG_NAME}"
 
@@ -63,6 +62,7 @@ def load(
     paths: Sequence[Path] = (),
     *,
     now: float,
+    monotonic: Callable[[], float] = time.monotonic,
     names: Names = EVERY_JOB,
     progress: Progress = UNWATCHED,
 ) -> Loaded:
@@ -72,6 +72,7 @@ def load(
         project: the project to load.
         paths: the files or folders to select; empty for all.
         now: Unix seconds, for specs with a period.
+        monotonic: for the time that the load may take.
         names: globs that narrow the selection by name.
         progress: receives the progress of checking input files.
 
@@ -80,7 +81,7 @@ def load(
         ReconcilerError: there is no spec folder.
         SpecError: there are errors; carries all problems of all files.
     """
-    loaded = load_valid(project, paths, now=now, names=names, progress=progress)
+    loaded = load_valid(project, paths, now=now, monotonic=monotonic, names=names, progress=progress)
     if loaded.errors:
         raise SpecError(loaded.problems)
     return loaded
@@ -91,6 +92,7 @@ def load_valid(
     paths: Sequence[Path] = (),
     *,
     now: float,
+    monotonic: Callable[[], float] = time.monotonic,
     names: Names = EVERY_JOB,
     progress: Progress = UNWATCHED,
 ) -> Loaded:
@@ -107,12 +109,11 @@ def load_valid(
             f"the folder {project.settings.specs} does not exist beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
-    loader = _Loader(project, now, progress)
+    loader = _Loader(project, now, progress, Budget(monotonic))
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
     loader.inputs.reader.save()
     progress.end()
-    problems = _sorted(loader.problems)
-    broken = any(not problem.warning for problem in problems)
+    problems, broken = loader.problems.shown(), bool(loader.problems.errors)
     try:
         chosen = selection.selected(project, specs, narrowed, names, later=loader.later)
     except UsageError:
@@ -129,41 +130,26 @@ def load_valid(
     )
 
 
-def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort problems, remove duplicates, and replace those above a file's maximum by their count."""
-    shown: list[Problem] = []
-    for path, group in groupby(sorted(set(problems)), key=lambda problem: problem.path):
-        found = list(group)
-        shown += found[:_MAX_PROBLEMS]
-        rest = found[_MAX_PROBLEMS:]
-        if rest:
-            message = f"and {pluralize(len(rest), 'more problem')} from here on"
-            shown.append(Problem(path=path, line=rest[0].line, message=message))
-    return tuple(shown)
-
-
 class _Loader:
     """Reads a spec root, and checks across specs that names and work are unique."""
 
-    def __init__(self, project: Project, now: float, progress: Progress) -> None:
+    def __init__(self, project: Project, now: float, progress: Progress, budget: Budget) -> None:
         self._project = project
         self._now = now
         self._progress = progress
         self._defaults: dict[str, Document] = {}
         self._root = str(project.spec_root)
         self.later: dict[str, NotYetStarted] = {}
-        self.inputs = Inputs(project, progress)
+        self.inputs = Inputs(project, progress, budget)
         self._limits = project.settings.limits
         self._taken = UniquenessCheck()
-        self.problems: list[Problem] = []
+        self.problems = Problems()
 
     def specs(self) -> list[JobSpec]:
         """Return every usable spec; add the problems of others to `problems`."""
         found = files.Listing(self._root, str(self._project.root))
         for path, message, hint in found.unfit:
-            self.problems.append(
-                Problem(path=clean(self._project.relative(path)), message=message, hint=hint)
-            )
+            self.problems.add([Problem(path=clean(self._project.relative(path)), message=message, hint=hint)])
         if self._progress.watched:  # most of these files are inputs
             self._progress.expect("checking", sum(map(files.size, found.others)))
         for path in found.specs:
@@ -172,39 +158,60 @@ class _Loader:
         not_specs = str(self._project.config_path), _DEFAULTS, _CONFIG
         specs = [spec for path in found.specs if not path.endswith(not_specs) for spec in self._file(path)]
         lone = without_named(self._project, found.others, self.inputs.reader.paths)
-        self.problems += unread_specs(self._project, lone)
-        if all(problem.warning for problem in self.problems):  # otherwise most of them follow from an error
-            self.problems += unused_files(lone)
+        self.problems.add(unread_specs(self._project, lone))
+        if not self.problems.errors:  # otherwise most of them follow from an error
+            self.problems.add(unused_files(lone))
         return specs
 
     def _file(self, path: str) -> list[JobSpec]:
+        """Return the usable specs of a file, and add its problems.
+
+        Raises:
+            SpecError: the load has reached a ceiling.
+        """
         specs: list[JobSpec] = []
-        for written in self._documents(path):
-            document = defaults.apply(self._defaults, written, path, self._root)
-            found = jobs_of_document(document, self.inputs, self._limits, now=self._now)
-            self.problems += found.problems
-            self.later |= found.later
-            names = [*found.later, *[spec.name for spec in found.specs]] or _name(document)
-            line = document.place(("name",)).line + 1
-            clashes = {
-                name: problem
-                for name in names
-                if (problem := self._taken.register_name(document, name, line=line))
-            }
-            self.problems += clashes.values()
-            usable = [spec for spec in found.specs if spec.name not in clashes]
-            self.problems += self._taken.register_work(document, usable)
-            specs += usable
+        place = START
+        try:
+            self.problems.check_count()
+            for written in self._documents(path):
+                place = written.place(())
+                specs += self._specs(written, path)
+        except SpecError as error:
+            self.problems.add(error.problems)
+        except OverBudgetError as error:
+            shown = SourceFile(self._project.relative(path), "")
+            self.problems.add([shown.problem(place, str(error), hint=error.hint)])
+            raise SpecError(self.problems.shown()) from None
         return specs
 
+    def _specs(self, written: Document, path: str) -> list[JobSpec]:
+        document = defaults.apply(self._defaults, written, path, self._root)
+        found = jobs_of_document(document, self.inputs, self._limits, now=self._now)
+        self.problems.add(found.problems)
+        self.later |= found.later
+        names = [*found.later, *[spec.name for spec in found.specs]] or _name(document)
+        line = document.place(("name",)).line + 1
+        clashes = {
+            name: problem
+            for name in names
+            if (problem := self._taken.register_name(document, name, line=line))
+        }
+        self.problems.add(clashes.values())
+        usable = [spec for spec in found.specs if spec.name not in clashes]
+        self.problems.add(self._taken.register_work(document, usable))
+        return usable
+
     def _read_defaults(self, path: str) -> None:
-        documents = self._documents(path)
-        if len(documents) > 1:
-            hint = "keep one; defaults for other specs belong in the folder of those specs"
-            self.problems.append(documents[1].problem((), "more than one document", hint))
-        for document in documents[:1]:
-            self.problems += defaults.check(document)
-            self._defaults[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
+        try:
+            documents = self._documents(path)
+            if len(documents) > 1:
+                hint = "keep one; defaults for other specs belong in the folder of those specs"
+                self.problems.add([documents[1].problem((), "more than one document", hint)])
+            for document in documents[:1]:
+                self._defaults[os.path.dirname(path)] = document  # noqa: PTH120 - as the paths of specs
+                self.problems.add(defaults.check(document))
+        except SpecError as error:
+            self.problems.add(error.problems)
 
     def _documents(self, path: str) -> list[Document]:
         """Return the documents of a file that can be read."""
@@ -221,10 +228,10 @@ class _Loader:
             documents, problems = reader.read(source, self._limits)
             if not documents and not problems:
                 hint = "remove it, or write a spec in it"
-                self.problems.append(source.problem(None, "declares nothing", hint=hint, warning=True))
+                self.problems.add([source.problem(None, "declares nothing", hint=hint, warning=True)])
         else:
             problems = [source]
-        self.problems += problems
+        self.problems.add(problems)
         return documents
 
 

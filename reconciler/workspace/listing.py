@@ -16,7 +16,6 @@ A row that does not match the API's description counts, and is reported. `observ
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -33,6 +32,8 @@ PAGE_SIZE: Final = 100
 """The API's default; its maximum is undocumented."""
 PAGES_AHEAD: Final = 128
 """How many pages are requested before the last one is checked: a wrong total must not cause endless requests."""
+MAX_PAGES: Final = 10_000
+"""A list that claims to be longer is not read: a wrong total must not keep the run busy."""
 MAX_TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.5
 """Between two tries, so that the list can settle."""
@@ -128,12 +129,14 @@ def _pages(run: RunContext[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
         # The server returns smaller pages than requested: start again with its page size.
         size = first
         pages = [read(0)]
-    known = len(_ids(pages))
+    known = set(_ids(pages))
     while more := _more(pages, size):
-        pages += run.env.map_concurrently(read, more, max_workers=at_once)
-        before, known = known, len(_ids(pages))
-        if known == before:
+        found = run.env.map_concurrently(read, more, max_workers=at_once)
+        new = _ids(found, first=len(pages) + 1)
+        pages += found
+        if new <= known:
             break
+        known |= new
     return pages, size
 
 
@@ -142,19 +145,28 @@ def _more(pages: list[JobPage], size: int) -> range:
 
     That page is read after the others, although reading it at the same time would be faster: it has the jobs that
     moved to later pages meanwhile.
+
+    Raises:
+        ListingError: the list has more than `MAX_PAGES` pages.
     """
-    until = max(math.ceil(pages[-1].total / size), len(pages) + (len(pages[-1].jobs) >= size))
+    until = max(-(-pages[-1].total // size), len(pages) + (len(pages[-1].jobs) >= size))
+    if until > MAX_PAGES:
+        raise ListingError(
+            f"the API says that the list has {pages[-1].total:,} jobs, {size:,} on a page; at most {MAX_PAGES:,} pages "
+            "are read",
+            hint="check that no proxy answers in place of the API",
+        )
     return range(len(pages), min(until, len(pages) + PAGES_AHEAD))
 
 
-def _ids(pages: Sequence[JobPage]) -> frozenset[str]:
-    return frozenset(job.id for page in pages for job in page.jobs) | _odd(pages).keys()
+def _ids(pages: Sequence[JobPage], *, first: int = 1) -> frozenset[str]:
+    return frozenset(job.id for page in pages for job in page.jobs) | _odd(pages, first=first).keys()
 
 
-def _odd(pages: Sequence[JobPage]) -> dict[str, OddRow]:
+def _odd(pages: Sequence[JobPage], *, first: int = 1) -> dict[str, OddRow]:
     """Return the rows that cannot be read, by id or by position; a row without an id gets its position as its id."""
     found = {}
-    for number, page in enumerate(pages, start=1):
+    for number, page in enumerate(pages, start=first):
         for row in page.odd:
             job_id = row.job.id or f"row-{row.number}-of-page-{number}"
             found[job_id] = replace(row, job=structs.replace(row.job, id=job_id))

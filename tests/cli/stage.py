@@ -73,6 +73,11 @@ class Sent:
         return f"{self.method} {self.path}{query} -> {self.status}"
 
 
+def read_whole(response: httpx.Response) -> httpx.Response:
+    """Return the same answer with its whole body, which a client can read once more."""
+    return httpx.Response(response.status_code, headers=response.headers, content=response.read())
+
+
 class Wire(httpx.BaseTransport):
     """Records what passes and plays the faults."""
 
@@ -88,7 +93,7 @@ class Wire(httpx.BaseTransport):
         fault = self._fault(request)
         if fault is None or fault.alter:
             response = self._inner.handle_request(request)
-            response.read()
+            response = read_whole(response)
             record.status = response.status_code
             if fault and fault.alter:
                 return httpx.Response(

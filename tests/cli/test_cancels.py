@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.stage import HI, Fault, Result, Stage
+from tests.cli.stage import HI, Fault, Result, Stage, read_whole
 
 JOBS = "/v1/batch/jobs"
 CANCEL = f"{JOBS}/[^/]*/cancel"
@@ -215,7 +215,7 @@ def test_a_person_who_cancels_while_the_plan_is_read_has_cancelled(stage: Stage)
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             answer = self.inner.handle_request(request)
             if request.url.path == JOBS:
-                answer.read()
+                answer = read_whole(answer)
                 stage.cancel_in_console(job_id)
             return answer
 

@@ -67,7 +67,8 @@ ATTACKS = (
     Attack("nest without end", "deep.yaml", "[" * 60_000, "more than 64 levels of nesting"),
     Attack("fill the memory", "large.yaml", "# " + "x" * 1_000_001, "larger than 1,000,000 bytes"),
     Attack("fill the memory", "digits.yaml", spec("digits", f"timeout_hours: {'9' * 6000}\n{REQUESTS}"), "a number of 6,000 characters"),
-    Attack("keep the runner busy", "stars.yaml", spec("stars", f"input_files: ['{'**/*/' * 12}x.jsonl']\n"), "matches no file"),
+    Attack("keep the runner busy with mistakes", "many.yaml", spec("many", "metadata:\n" + "".join(f"  k{at}: !t x\n" for at in range(2000))), "and 901 more problems from here on"),
+    Attack("keep the runner busy with globs and links", "stars.yaml", spec("stars", f"input_files: ['{'**/*/' * 12}x.jsonl']\n"), "matches no file"),
     Attack("run code by a tag", "tag.yaml", spec("tag", f"metadata: !!python/object/apply:os.system [id]\n{REQUESTS}"), "tags (`!…`) are not supported"),
     Attack("say one thing to the reviewer", "twice.yaml", spec("twice", f"model: n\n{REQUESTS}"), "duplicate key `model`"),
     Attack("say one thing to the reviewer", "merge.yaml", spec("merge", f"<<: {{model: n}}\n{REQUESTS}"), "the merge key `<<` is not supported"),
@@ -172,6 +173,10 @@ SETTINGS = {
         ),
     ],
     "command git by a remote's name": [("ledger_remote: --upload-pack=id\n", "not the name of a git remote")],
+    "raise the limits": [
+        ("limits: {jobs_per_spec: 100000000000}\n", "limits.jobs_per_spec: must be 1 to 100,000"),
+        ("limits: {spec_bytes: 100000000000}\n", "limits.spec_bytes: must be 1 to 10,000,000"),
+    ],
     "take specs from outside": [("specs: ../..\n", "specs: leads out of the project")],
     "read the environment": [("api_key_file: /proc/self/environ\n", "unknown field")],
 }
@@ -326,6 +331,8 @@ ELSEWHERE = (
     "write through a link",
     "print a line of a secret",
     "plant answers",
+    "break the history by a commit",
+    "plan against a planted snapshot",
 )
 """Attacks that have a test of their own, above or in the module that the page names."""
 
@@ -342,7 +349,13 @@ def test_every_claim_of_the_page_names_tests_that_exist() -> None:
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
         found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         assert name in found, f"{path}::{name}"
-    for title in ("A pull request", "A neighbour in the workspace", "The machine and the network"):
+    titles = (
+        "A pull request",
+        "A person who may push",
+        "A neighbour in the workspace",
+        "The machine and the network",
+    )
+    for title in titles:
         part = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
         claims = [line for line in part.splitlines() if line.startswith("| ")][2:]
         assert claims

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.api.client import Reader
 from reconciler.api.errors import ApiError, NotFoundError, OutcomeUnknownError
-from reconciler.results.download import Fetched, fetch
+from reconciler.results.download import MAX_BYTES, ContradictionError, Fetched, fetch
 from reconciler.results.heartbeat import StoppedError
 from tests.api.stage import BASE_URL, FILE_ID, SECRET, Clock, file, retrier
 
@@ -73,7 +73,7 @@ class Server(httpx.BaseTransport):
         return httpx.Response(206 if go_on else 200, headers=headers, stream=httpx.ByteStream(data))
 
 
-def bring(server: Server, place: Path, beat: Callable[[], None] = lambda: None) -> Fetched:
+def bring(server: httpx.BaseTransport, place: Path, beat: Callable[[], None] = lambda: None) -> Fetched:
     again = retrier(clock=Clock())
     from reconciler.api.key import ApiKey
 
@@ -180,6 +180,50 @@ def test_a_file_that_ends_too_early_is_not_whole(place: Path) -> None:
 
 def test_an_unknown_size_is_no_reason_to_refuse(place: Path) -> None:
     check(place, bring(Server(size=None, declares=False), place))
+
+
+@dataclass
+class Endless(httpx.BaseTransport):
+    """Describes a file of some bytes, and sends more without end."""
+
+    size: int | None
+    piece: bytes = b"x" * 1000
+    sent: int = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/content"):
+            return httpx.Response(200, json=file(bytes=self.size))
+        return httpx.Response(200, stream=self.body())
+
+    def body(self) -> httpx.SyncByteStream:
+        outer = self
+
+        class Body(httpx.SyncByteStream):
+            def __iter__(self) -> Iterator[bytes]:
+                while True:
+                    outer.sent += len(outer.piece)
+                    yield outer.piece
+
+        return Body()
+
+
+def test_a_file_without_end_ends_after_the_bytes_that_are_described(place: Path) -> None:
+    server = Endless(size=5500)
+    with pytest.raises(ContradictionError, match=r"output\.jsonl .* more than the 5,500 bytes"):
+        bring(server, place)
+    assert server.sent == 6000
+    assert list(place.parent.iterdir()) == []
+
+
+def test_a_file_of_unknown_length_ends_after_the_bytes_that_any_may_have(place: Path) -> None:
+    class Large(bytes):
+        def __len__(self) -> int:
+            return MAX_BYTES // 2 + 1
+
+    server = Endless(size=None, piece=Large(b"x"))
+    with pytest.raises(ContradictionError, match="more than the 64,000,000,000 bytes"):
+        bring(server, place)
+    assert list(place.parent.iterdir()) == []
 
 
 def test_a_file_that_is_gone_is_said_to_be(place: Path) -> None:

@@ -140,7 +140,7 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
         (
             "project: a\nlimits: {file_bytes: 0}\n",
             "reconciler.yaml:2:22",
-            "limits.file_bytes: must be at least 1",
+            "limits.file_bytes: must be 1 to 2,000,000,000",
             "",
         ),
         (
@@ -152,7 +152,7 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
         (
             "project: a\nlimits: {deadline_seconds: 0}\n",
             "reconciler.yaml:2:28",
-            "limits.deadline_seconds: must be more than 0",
+            "limits.deadline_seconds: must be more than 0, at most 86,400",
             "",
         ),
         (

@@ -343,11 +343,26 @@ def test_nothing_with_a_total_is_not_an_empty_workspace() -> None:
 
 
 def test_a_total_without_end_does_not_ask_without_end() -> None:
-    """A server that counts wrongly is refused after a bounded number of requests."""
-    reader = Pages(some_jobs(5), tamper=lambda _, page: replace(page, total=10**12))
-    with pytest.raises(ListingError, match="of a total of 1,000,000,000,000"):
+    """A server that counts wrongly is refused at once."""
+    reader = Pages(some_jobs(500), tamper=lambda _, page: replace(page, total=10**12))
+    with pytest.raises(
+        ListingError, match="has 1,000,000,000,000 jobs, 100 on a page; at most 10,000 pages are read"
+    ):
         listed(reader)
-    assert len(reader.asked) < 1000
+    assert reader.asked == [(0, 100)]
+
+
+def test_a_list_that_grows_without_end_is_given_up() -> None:
+    """Every page has a new job, and the total grows with them."""
+    jobs = some_jobs(2)
+
+    def grow(number: int) -> None:
+        jobs.append(structs.replace(jobs[0], id=f"new{number}"))
+
+    reader = Pages(jobs, cap=1, before=grow)
+    with pytest.raises(ListingError, match="at most 10,000 pages are read"):
+        listed(reader)
+    assert len(reader.asked) < 10_100
 
 
 def test_a_page_that_cannot_be_had_is_no_empty_page() -> None:

@@ -62,7 +62,7 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
     from reconciler.vcs import git_process
 
     def specs() -> Iterator[CheckResult]:
-        loaded = load(run.project, now=run.env.now())
+        loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         yield checks.CheckResult("specs", "ok", result)
 

@@ -65,7 +65,7 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
 
     named = {
         part.id
-        for spec in load(run.project, now=run.env.now()).specs
+        for spec in load(run.project, now=run.env.now(), monotonic=run.env.monotonic).specs
         for part in spec.inputs
         if isinstance(part, UploadedFile)
     }

@@ -157,7 +157,7 @@ def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
     from reconciler.render.problems import left_out
     from reconciler.specs.load import load_valid
 
-    loaded = load_valid(run.project, now=run.env.now())
+    loaded = load_valid(run.project, now=run.env.now(), monotonic=run.env.monotonic)
     if note := left_out(loaded.errors):
         write_stderr(note)
     return loaded.specs

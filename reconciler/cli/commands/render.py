@@ -29,7 +29,13 @@ def render(env: Environment, *, selection: options.Selection, config: Path | Non
     from reconciler.specs.load import load
 
     project = find_project(env, config)
-    loaded = load(project, [env.cwd / path for path in selection.paths], now=env.now(), names=selection.names)
+    loaded = load(
+        project,
+        [env.cwd / path for path in selection.paths],
+        now=env.now(),
+        monotonic=env.monotonic,
+        names=selection.names,
+    )
     if loaded.warnings:
         write_stderr(problems_text(loaded.warnings, colour=env.colour("stderr")))
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]

@@ -32,7 +32,7 @@ def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -
     from reconciler.text.sanitize import clean
 
     project = find_project(env, config)
-    loaded = load(project, now=env.now())
+    loaded = load(project, now=env.now(), monotonic=env.monotonic)
     change = edits.edit(project, loaded.specs, loaded.later, name, to)
     edits.write(project, change)
     instead = f" (in place of {change.overrides})" if change.overrides else ""

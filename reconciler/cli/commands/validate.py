@@ -47,6 +47,7 @@ def validate(
             replace(project, cache=not no_cache),
             [env.cwd / path for path in paths],
             now=env.now(),
+            monotonic=env.monotonic,
             progress=on_terminal(env),
         )
         if not paths:

@@ -42,7 +42,14 @@ def load_declared(
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
     read = load_valid if only_shown else load
-    loaded = read(run.project, places, now=env.now(), names=selection.names, progress=env.progress)
+    loaded = read(
+        run.project,
+        places,
+        now=env.now(),
+        monotonic=env.monotonic,
+        names=selection.names,
+        progress=env.progress,
+    )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     texts = [problems_text(loaded.warnings, colour=run.env.colour("stderr")) if loaded.warnings else ""]
     for text in filter(None, [*texts, left_out(loaded.errors)]):

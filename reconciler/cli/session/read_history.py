@@ -85,7 +85,7 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
     """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
     git = env.git(project.root)
     try:
-        loaded = load_valid(project, now=env.now())
+        loaded = load_valid(project, now=env.now(), monotonic=env.monotonic)
         specs = loaded.specs
         if note := left_out(loaded.errors):
             write_stderr(note)

@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests
+from reconciler.specs.budget import Budget
 from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
@@ -21,10 +22,13 @@ from reconciler.text.plural import pluralize
 class Inputs:
     """Finds, reads and checks the inputs of documents, each file once."""
 
-    def __init__(self, project: Project, progress: Progress = UNWATCHED) -> None:
+    def __init__(
+        self, project: Project, progress: Progress = UNWATCHED, budget: Budget | None = None
+    ) -> None:
+        self.budget = budget or Budget()
         self._project = project
         self._root = str(project.root)
-        self._paths = PathResolver(self._root)
+        self._paths = PathResolver(self._root, self.budget)
         cache = InputCache(project.root / STATE if project.cache else None)
         self.reader = InputReader(project.root, project.settings.limits, cache, progress)
 
@@ -56,7 +60,8 @@ class Inputs:
         return sorted(found, key=lambda part: part.identity), problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
-        checked = list(map(self.reader.read, paths))
+        with self.budget.stopped():
+            checked = list(map(self.reader.read, paths))
         problems = [problem for part in checked for problem in part.problems]
         demands = _requirements(document)
         problems += [problem for path in paths for problem in self.reader.violations(path, demands)]

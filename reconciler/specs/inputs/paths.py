@@ -18,11 +18,16 @@ from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Final
 
 from reconciler import file_access
+from reconciler.specs.budget import Budget, Work
 from reconciler.text.suggest import nearest, some
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAGIC: Final = re.compile(r"[*?[]")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
+_MAX_HINTS: Final = 100
+"""Mistakes of one load that get a hint with names of files: comparing names takes long in a large folder."""
+_FOLDER: Final = 10
+"""Looking at a folder takes about as long as comparing so many names."""
 _NOT_NAMES: Final = frozenset({"", ".", ".."})
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -60,7 +65,9 @@ def _check_spelling(entry: str) -> None:
 class PathResolver:
     """Finds the files that entries name. Caches the targets of folders, so create one for each load."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
+        self._hints = _MAX_HINTS
         self._root = root
         """The project's folder, absolute, links followed."""
         self._folders: dict[str, str] = {}
@@ -75,16 +82,18 @@ class PathResolver:
 
         Raises:
             NoInputError: it names no file, or one that cannot be used.
+            OverBudgetError: the globs of this load look at too much.
         """
         _check_spelling(entry)
         if not _MAGIC.search(entry):
             return [self._regular(f"{folder}/{entry}", entry)]
+        self._budget.spend(Work.GLOBS)
         steps = entry.split("/")
         literal = next(at for at, step in enumerate(steps) if _MAGIC.search(step))
         base = self._inside(os.path.realpath("/".join([folder, *steps[:literal]])))
         if steps[-1] == "**":
             steps.append("*")
-        found = sorted({self._regular(path, entry) for path in _matches(base, steps[literal:])})
+        found = sorted({self._regular(path, entry) for path in self._matches(base, steps[literal:])})
         if os.path.lexists(f"{folder}/{entry}"):
             alone = self._regular(f"{folder}/{entry}", entry)
             if found not in ([], [alone]):
@@ -92,7 +101,7 @@ class PathResolver:
                 raise NoInputError("both the name of a file and a glob for others", hint)
             return [alone]
         if not found:
-            hint = self._from_root(entry, folder) or _files_near(Path(base), steps[-1])
+            hint = self._from_root(entry, folder) or self._files_near(Path(base), steps[-1])
             raise NoInputError("matches no file", hint)
         return found
 
@@ -100,7 +109,7 @@ class PathResolver:
         """Return a hint for a path that is relative to the project's folder instead of the spec's, else ""."""
         there = f"{self._root}/{entry}"
         if folder == self._root or not (
-            os.path.lexists(there) or any(_matches(self._root, entry.split("/")))
+            os.path.lexists(there) or any(self._matches(self._root, entry.split("/")))
         ):
             return ""
         right = os.path.relpath(there, folder).replace(os.sep, "/")
@@ -125,7 +134,9 @@ class PathResolver:
                 target = self._inside(os.path.realpath(target))
                 mode = Path(target).stat().st_mode
         except FileNotFoundError:
-            hint = self._from_root(entry, path.removesuffix(f"/{entry}")) or _files_near(Path(folder), name)
+            hint = self._from_root(entry, path.removesuffix(f"/{entry}")) or self._files_near(
+                Path(folder), name
+            )
             raise NoInputError("no such file", hint) from None
         except OSError as error:
             raise NoInputError(f"cannot be read: {error.strerror}") from None
@@ -135,30 +146,41 @@ class PathResolver:
             raise NoInputError("not a regular file")
         return target
 
+    def _matches(self, folder: str, steps: list[str]) -> Iterator[str]:
+        """Yield the files and links below a folder that match the steps of a glob.
 
-def _matches(folder: str, steps: list[str]) -> Iterator[str]:
-    """Yield the files and links below a folder that match the steps of a glob.
+        Each folder is visited at most once per step, by whichever links it is reached: otherwise the time would grow
+        with every `**`, and with every link to a folder above.
+        """
+        waiting = [(folder, 0)]
+        seen = set()
+        while waiting:
+            here, at = waiting.pop()
+            visit = (_identity(here), at)
+            if visit in seen:
+                continue
+            seen.add(visit)
+            entries = _entries(here)
+            self._budget.spend(Work.NAMES, _FOLDER + len(entries))
+            for found in _step(here, entries, steps, at):
+                if isinstance(found, str):
+                    yield found
+                else:
+                    waiting.append(found)
 
-    Each folder is visited at most once per step: otherwise the time would grow with every `**`.
-    """
-    waiting = [(folder, 0)]
-    seen = set(waiting)
-    while waiting:
-        here, at = waiting.pop()
-        for found in _step(here, steps, at):
-            if isinstance(found, str):
-                yield found
-            elif found not in seen:
-                seen.add(found)
-                waiting.append(found)
+    def _files_near(self, folder: Path, name: str) -> str:
+        self._hints -= 1
+        return _files_near(folder, name) if self._hints >= 0 else ""
 
 
-def _step(folder: str, steps: list[str], at: int) -> Iterator[str | tuple[str, int]]:
+def _step(
+    folder: str, entries: list[os.DirEntry[str]], steps: list[str], at: int
+) -> Iterator[str | tuple[str, int]]:
     """Yield the matches of one step of a glob in a folder: files, or folders with the next step."""
     step, last = steps[at], at + 1 == len(steps)
     if step == "**":
         yield folder, at + 1
-    for entry in _entries(folder):
+    for entry in entries:
         hidden = entry.name.startswith(".")
         if step == "**" and not hidden and entry.is_dir(follow_symlinks=False):
             yield entry.path, at
@@ -167,6 +189,14 @@ def _step(folder: str, steps: list[str], at: int) -> Iterator[str | tuple[str, i
                 yield entry.path, at + 1
             elif last and not entry.is_dir():
                 yield entry.path
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    try:
+        found = os.stat(folder)  # noqa: PTH116 - a Path for every folder is no clearer
+    except OSError:  # reading it gives the message
+        return -1, hash(folder)
+    return found.st_dev, found.st_ino
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
 
-from reconciler.errors import Problem
+from reconciler.errors import Problem, SpecError
 
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
+MAX_PROBLEMS: Final = 1000
+"""Maximum number of errors in one file before the rest of it is not checked."""
 _UTF16_MARKS: Final = (BOM_UTF16_BE, BOM_UTF16_LE)
 
 
@@ -46,6 +48,8 @@ class SourceFile:
         self.path = path
         self.text = text
         self.quote = quote
+        self._errors: dict[Problem, None] = {}
+        self._excerpts: dict[int, str] = {}
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -66,11 +70,13 @@ class SourceFile:
             hint: the next step.
             warning: True if the file is still usable.
             show: False if the line must not be shown (it may contain a prompt).
+
+        Raises:
+            SpecError: the file has more than `MAX_PROBLEMS` errors; carries them.
         """
         line, column = (place.line + 1, place.column + 1) if place else (0, 0)
-        shown = self.line(place) if place and show and not self._holds_prompts(place.line) else ""
-        excerpt = self.quote(self.path, shown) if shown else ""
-        return Problem(
+        excerpt = self._excerpt(place) if place and show else ""
+        problem = Problem(
             path=self.path,
             line=line,
             column=column,
@@ -79,13 +85,29 @@ class SourceFile:
             excerpt=excerpt,
             warning=warning,
         )
+        if not warning:
+            self._errors[problem] = None
+            if len(self._errors) > MAX_PROBLEMS:
+                raise SpecError(tuple(sorted(self._errors)))
+        return problem
 
-    def _holds_prompts(self, line: int) -> bool:
-        """Whether a line is below `requests:`, judged by its indentation without a parser."""
-        for above in reversed(self.text.split("\n", line + 1)[: line + 1]):
-            if above[:1] not in ("", " ", "\t", "#", "-", "\r"):
-                return above.startswith(("requests:", "{", "["))
-        return False
+    def _excerpt(self, place: Place) -> str:
+        """Return what may be shown of a line: computed once, because a line may be as long as the file."""
+        if place.line not in self._excerpts:
+            text = "" if place.line in self._prompts else self.line(place)
+            self._excerpts[place.line] = text and self.quote(self.path, text)
+        return self._excerpts[place.line]
+
+    @cached_property
+    def _prompts(self) -> frozenset[int]:
+        """The lines below `requests:`, judged by their indentation without a parser."""
+        found, below = set(), False
+        for number, line in enumerate(self._lines):
+            if line[:1] not in ("", " ", "\t", "#", "-"):
+                below = line.startswith(("requests:", "{", "["))
+            if below:
+                found.add(number)
+        return frozenset(found)
 
     def place_of(self, offset: int) -> Place:
         """Return the place of the character at `offset`."""
