@@ -48,22 +48,16 @@ def within(path: str, folder: str) -> bool:
 
 
 def open_to_read(path: FilePath, *, root: FilePath | None = None, buffering: int = -1) -> BinaryIO:
-    """Open a regular file for reading bytes.
-
-    Args:
-        path: the file.
-        root: the folder that no link may lead out of, links followed; None for every checkout above the file.
-        buffering: as for `open`.
-    """
+    """Open a regular file for reading bytes. No link leads out of `root`, by default each checkout above the file."""
     whole = os.path.abspath(path)
     if whole.startswith(_STREAMS):
         return open(whole, "rb", buffering)
     target = os.path.realpath(whole)
-    for top in (root,) if root else _roots(whole):
-        if not within(target, os.path.realpath(top)):
-            raise UnsafeFileError(
-                whole, "a link that leads out of the project", "put the file itself in its place"
-            )
+    tops = (str(root),) if root else map(os.path.realpath, _roots(whole))
+    if target != whole and not all(within(target, top) for top in tops):
+        raise UnsafeFileError(
+            whole, "a link that leads out of the project", "put the file itself in its place"
+        )
     _require_regular(os.stat(target).st_mode, whole)  # opening a device may already have an effect
     return os.fdopen(_regular(target, os.O_RDONLY), "rb", buffering)
 

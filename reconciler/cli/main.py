@@ -16,7 +16,6 @@ from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.streams import configure_streams, flush_streams, runner_log, write_stderr
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.text.sanitize import clean
 
 COMMANDS: Final[dict[str, str]] = {
     "init": "Write reconciler.yaml, an example, schemas, workflows.",
@@ -129,9 +128,9 @@ def _run(argv: Sequence[str], env: Environment) -> int:
     except SystemExit:  # click's answer to a closed pipe: `reconciler --help | head`
         return ExitCode.OK
     except OSError as error:
-        write_stderr(
-            f"error: {clean(f'{error.filename}: ' if error.filename else '')}{error.strerror or error}"
-        )
+        where = f"{error.filename}: " if error.filename else ""
+        hint = getattr(error, "hint", "")
+        write_error(env, ReconcilerError(f"{where}{error.strerror or error}", hint=hint))
         return ExitCode.FAILED
 
 

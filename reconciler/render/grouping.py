@@ -112,7 +112,7 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
         notes=notes,
         attention=row.attention,
         declared_at=row.declared_at,
-        standing=row.standing,
+        lasting=row.lasting,
     )
 
 

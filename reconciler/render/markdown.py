@@ -107,7 +107,7 @@ def _fitting(parts: Callable[[_Cut], Iterator[str] | list[str]]) -> str:
 
 
 def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut) -> Iterator[str]:
-    main = [row for row in rows if row.pending or not (row.attention or row.standing)]
+    main = [row for row in rows if row.pending or not (row.attention or row.lasting)]
     others = [row for row in rows if row.attention and not row.pending]
     uploads = plan_summary.uploads(plan)
     yield from (
@@ -161,7 +161,7 @@ def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
     quiet = [
         (decision, action)
         for decision, row in rows
-        if row is None or row.standing
+        if row is None or row.lasting
         for action in decision.actions
         if isinstance(action, KeepDoc | HoldDoc)
     ]

@@ -40,7 +40,7 @@ REASON_WORDS: Final = {
 """The words for a reason; a reason that is not listed is shown as it is."""
 
 MAX_UPLOADS: Final = 2
-STANDING: Final = frozenset({"kept", "suspended"})
+LASTING: Final = frozenset({"kept", "suspended"})
 """Reasons to hold that last until a person changes the spec."""
 
 
@@ -64,7 +64,7 @@ class Row(Struct, frozen=True, kw_only=True):
     attention: bool = False
     declared_at: str = ""
     """`file:line`, "" if the name is not declared."""
-    standing: bool = False
+    lasting: bool = False
     """Whether the hold is intended and lasting, so that it is not part of a change."""
 
     @property
@@ -131,7 +131,7 @@ def row(decision: DecisionDoc) -> Row | None:
         notes=tuple(map(clean, decision.notes)),
         attention=decision.attention,
         declared_at=clean(decision.declared_at),
-        standing=verb == "hold" and all(hold.reason in STANDING for hold in holds),
+        lasting=verb == "hold" and all(hold.reason in LASTING for hold in holds),
     )
 
 

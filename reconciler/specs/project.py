@@ -64,10 +64,7 @@ def load_project(
 ) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
 
-    Args:
-        config: the settings file; None for the nearest from `start` upwards.
-        start: a folder.
-        quoting: returns, for the project's folder, what problems show of a line.
+    `quoting` returns, for the project's folder, what problems show of a line.
 
     Raises:
         ReconcilerError: there is no such file.

@@ -110,9 +110,7 @@ class Git:
         return tuple((self._git("remote") or "").split("\n"))
 
     def tracked(self, folder: str) -> bool:
-        """Return whether git tracks any file of the folders that a glob matches, or such a folder itself as a link.
-
-        Case does not matter.
+        """Return whether git tracks any file below what a glob matches, or that itself as a link, ignoring case.
 
         Raises:
             GitUnavailableError: git cannot be asked.
@@ -128,11 +126,7 @@ class Git:
         return bool(done.stdout)
 
     def quotable(self, path: str) -> bool:
-        """Return whether messages may show lines of a file: git tracks it, and it is no link. Outside of git all may.
-
-        Args:
-            path: relative to the root.
-        """
+        """Return whether a path of the root is a file that is no link and, in a repository, one that git tracks."""
         here = Path(os.path.realpath(self.root))
         if Path(os.path.realpath(here / path)) != here / path:
             return False

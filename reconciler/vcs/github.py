@@ -30,7 +30,6 @@ BROKEN: Final = 500
 _BROKEN_ZIP: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError,
 )  # fmt: skip
-"""What the standard library raises for a damaged archive."""
 
 
 class GitHubError(ReconcilerError):

@@ -129,6 +129,7 @@ def test_nothing_is_written_in_a_folder_that_a_link_of_the_checkout_leads_to(
     refused = stage.run(*argv[:-1], "folder/out")
     assert refused.code == 1
     assert "it is a link, which is not followed" in refused.err
+    assert "hint: remove it, or choose another path" in refused.err
     assert [*(stage.root.parent / "elsewhere").iterdir()] == []
 
 

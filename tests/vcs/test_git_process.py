@@ -80,8 +80,8 @@ def test_the_host_is_chosen_where_no_file_of_the_project_is_asked() -> None:
 
 
 def test_projects_are_loaded_where_their_state_is_checked() -> None:
-    wanted = ["cli/session/history_audit.py", "cli/session/target.py"]
-    assert callers("load_project") == wanted, "the first reads an old commit, without the cache"
+    wanted = ["cli/session/target.py", "runs/history_audit.py"]
+    assert callers("load_project") == wanted, "the second reads an old commit, without the cache"
 
 
 def test_every_call_has_every_setting(stage: Stage) -> None:

@@ -137,9 +137,17 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
     """
     from reconciler.cli.output import history_output
     from reconciler.cli.session import read_history
-    from reconciler.cli.session.history_audit import verified
+    from reconciler.cli.session.target import local_ledger, shared_ledger
+    from reconciler.runs.history_audit import verified
 
-    report = verified(common, env, read_history.read(common, env, offline=offline))
+    found = read_history.read(common, env, offline=offline)
+    shared = shared_ledger(common, found.project, found.target, env)
+    report = verified(
+        env,
+        found,
+        changed_past=shared.problems_in_the_past(shared.fetched()) if shared else (),
+        unread=local_ledger(found.project, found.target).unread(),
+    )
     write_stdout(history_output.verification(report, form))
     return ExitCode(report.exit_code)
 

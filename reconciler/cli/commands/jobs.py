@@ -40,10 +40,10 @@ def list_(
     env: Environment, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
     """List jobs, oldest first."""
-    from reconciler.cli.output.listed_jobs import jobs_text, listed
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import JobListDoc, pretty
     from reconciler.model import tags
+    from reconciler.render.jobs_view import jobs_text, listed
     from reconciler.text.sanitize import clean
     from reconciler.workspace import listing
 
@@ -116,10 +116,10 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 
     A unique prefix of the ID is enough. NAME means the newest job of a name of this project.
     """
-    from reconciler.cli.output.listed_jobs import job_text, listed
     from reconciler.cli.session.find_jobs import find_jobs
     from reconciler.cli.session.session import reading
     from reconciler.documents.reports import pretty
+    from reconciler.render.jobs_view import job_text, listed
 
     with reading(common, env) as run:
         (job,) = map(listed, find_jobs(run, (job_id,)))

@@ -118,15 +118,10 @@ def check_state(project: Project, env: Environment) -> None:
 
 
 def check_results(project: Project, env: Environment, folder: Path) -> None:
-    """Refuse results that git tracks: a pull request could forge answers.
-
-    Args:
-        project: the project.
-        env: the environment of the process.
-        folder: the destination of results, which may be outside of the project.
+    """Refuse a destination of results in which git tracks results: a pull request could forge answers.
 
     Raises:
-        ReconcilerError: git tracks files at the places of results.
+        ReconcilerError: git does, or cannot be asked.
     """
     git = env.git(project.root)
     if not folder.is_dir() or not within(os.path.realpath(folder), str(git.toplevel() or project.root)):

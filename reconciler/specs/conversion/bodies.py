@@ -127,7 +127,7 @@ def bedrock(body: Body, _: str = CHAT) -> Body:
     return _renamed(body, {}, CHAT_FIELDS)
 
 
-BODIES: Final[Mapping[str, Callable[[Body, str], Body]]] = {
+CONVERTERS: Final[Mapping[str, Callable[[Body, str], Body]]] = {
     "OpenAI": openai,
     "Anthropic": anthropic,
     "Gemini": gemini,

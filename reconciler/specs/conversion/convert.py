@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import open_to_read
 from reconciler.settings import Limits
-from reconciler.specs.conversion.bodies import BODIES, CHAT, Body, NotConvertibleError
+from reconciler.specs.conversion.bodies import CHAT, CONVERTERS, Body, NotConvertibleError
 from reconciler.specs.conversion.objects import ObjectError, objects
 from reconciler.specs.inputs.diagnose import repeats_a_key
 from reconciler.specs.inputs.findings import FindingKind
@@ -207,7 +207,7 @@ def _request(raw: bytes) -> Request | str:
 
 
 def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
-    if _lost(raw, given):
+    if _dropped_a_key(raw, given):
         raise NotConvertibleError("a duplicate key in one object")
     if holds_result(given.keys()):
         raise NotConvertibleError("this is a result, not a request")
@@ -219,18 +219,18 @@ def _of_keys(raw: bytes, given: dict[str, Any]) -> Request:
         raise NotConvertibleError(f"`{wrapper.id}` is missing, empty or not text")
     text = bytes(memoryview(given.get(wrapper.body, b"null")))
     body: Body = msgspec.json.decode(text, type=dict[str, msgspec.Raw]) if text.startswith(b"{") else {}
-    if not text.startswith(b"{") or _lost(text, body):
+    if not text.startswith(b"{") or _dropped_a_key(text, body):
         raise NotConvertibleError(f"`{wrapper.body}` is not an object, or repeats a key")
     model = msgspec.json.decode(body.pop("model")) if "model" in body else ""
     if not isinstance(model, str):
         raise NotConvertibleError("`model` is not text")
     endpoint = _endpoint(given) if "url" in wrapper.marks else CHAT if wrapper is not _OWN else ""
-    convert = BODIES.get(wrapper.provider)
+    convert = CONVERTERS.get(wrapper.provider)
     body = convert(body, endpoint) if convert else body
     return Request(custom_id, body, model, endpoint, wrapper.provider)
 
 
-def _lost(raw: bytes, given: dict[str, Any]) -> bool:
+def _dropped_a_key(raw: bytes, given: dict[str, Any]) -> bool:
     """Whether decoding an object dropped one of two equal keys. A difference in length may also be an escaped key."""
     whole = msgspec.json.format(msgspec.json.encode(given), indent=-1)
     return len(whole) != len(msgspec.json.format(raw, indent=-1)) and repeats_a_key(raw)

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reconciler.telemetry.events import deciding, doing, ending, running
+from reconciler.telemetry.events import applying, ended_jobs, planning, run
 from reconciler.telemetry.events.fields import BOUND, HEAD, LEVELS, Event, Field, Level
 
 __all__ = ["BOUND", "EVENTS", "HEAD", "LEVELS", "Event", "Field", "Level", "validate_event"]
 
 EVENTS: Final[Mapping[str, Event]] = {
-    **deciding.EVENTS,
-    **doing.EVENTS,
-    **ending.EVENTS,
-    **running.EVENTS,
+    **planning.EVENTS,
+    **applying.EVENTS,
+    **ended_jobs.EVENTS,
+    **run.EVENTS,
 }
 """Every event, in the order of a run."""
 

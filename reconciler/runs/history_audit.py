@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.cli.params.options import Common
-from reconciler.cli.session.target import local_ledger, shared_ledger
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.audit import Evidence, VerifyDoc, findings
@@ -21,11 +19,16 @@ from reconciler.specs.project import Project, load_project
 from reconciler.vcs.git import Git
 
 
-def verified(common: Common, env: Environment, found: HistorySources) -> VerifyDoc:
+def verified(
+    env: Environment, found: HistorySources, *, changed_past: Sequence[str], unread: int
+) -> VerifyDoc:
     """Compare the ledger, the list of jobs and git.
 
-    Raises:
-        LedgerError: the shared ledger's history cannot be read.
+    Args:
+        env: the environment of the process.
+        found: what was read.
+        changed_past: the changes to the past of the shared ledger.
+        unread: how many lines of the local ledger cannot be read.
     """
     git = env.git(found.project.root)
     index, lines = found.ledger.index, found.ledger.lines
@@ -48,8 +51,8 @@ def verified(common: Common, env: Environment, found: HistorySources) -> VerifyD
             records=found.records,
             settled=found.settled,
             project=found.target.project,
-            changed_past=changed_past(common, env, found),
-            unread=local_ledger(found.project, found.target).unread(),
+            changed_past=changed_past,
+            unread=unread,
             missing=known.missing,
             unreachable=known.unreachable,
             shallow=git.shallow,
@@ -67,12 +70,6 @@ def verified(common: Common, env: Environment, found: HistorySources) -> VerifyD
         findings=result,
         exit_code=int(ExitCode.ATTENTION if wrong else ExitCode.OK),
     )
-
-
-def changed_past(common: Common, env: Environment, found: HistorySources) -> list[str]:
-    """Return the changes to the past of the shared ledger."""
-    shared = shared_ledger(common, found.project, found.target, env)
-    return [] if shared is None else shared.problems_in_the_past(shared.fetched())
 
 
 def declared(
