@@ -35,15 +35,13 @@ def matching(pattern: str, message: str, hint: str, *, end: str = END) -> Meta:
 
 
 def up_to(ceiling: int, text: str) -> Meta:
-    """Return the constraint of a limit that protects this machine, with its description.
-
-    The file with the limits may come from a pull request, so it cannot raise them above the ceiling.
-    """
+    """Return the constraint of a limit that protects this machine: the file may come from a pull request."""
     return Meta(ge=1, le=ceiling, description=text)
 
 
 Count = Annotated[int, Meta(ge=1)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
+_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _Natural = Annotated[int, Meta(ge=0)]
 _Webhook = Annotated[
     str,
@@ -63,9 +61,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 512_000_000
     line_bytes: Annotated[
         int,
-        up_to(
-            256_000_000, "Bytes of one line of an input file. Tool default: a scanned document is one line."
-        ),
+        up_to(256_000_000, "Bytes of one line of an input file. Tool default: a scanned document is one."),
     ] = 96_000_000
     requests_per_job: Annotated[
         int,
@@ -104,12 +100,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(gt=0, le=3600, description="Seconds that one call to the API may take. Tool default.")
     ] = 60.0
     deadline_seconds: Annotated[
-        float,
-        Meta(
-            gt=0,
-            le=86_400,
-            description="Seconds that all waits and retries of one run may take. Tool default.",
-        ),
+        _Seconds, about("Seconds that all waits and retries of one run may take. Tool default.")
     ] = 900.0
     settle_seconds: Annotated[
         float,
@@ -126,10 +117,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1_000_000
     spec_depth: Annotated[
         int,
-        up_to(
-            200,
-            "Levels of nesting in a YAML file. Tool default: a limit against hostile files.",
-        ),
+        up_to(200, "Levels of nesting in a YAML file. Tool default: a limit against hostile files."),
     ] = 64
     spec_nodes: Annotated[
         int, up_to(1_000_000, "Values in one YAML file, aliases expanded. Tool default, for the same reason.")

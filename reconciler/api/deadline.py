@@ -66,6 +66,5 @@ def running(seconds: float, monotonic: Callable[[], float]) -> Generator[Deadlin
 def within(timeout: float | None) -> float | None:
     """Return the seconds that one read or write may take: the lesser of `timeout` and what is left of the deadline."""
     deadline = _current.get()
-    return (
-        timeout if deadline is None else min(deadline.left(), deadline.left() if timeout is None else timeout)
-    )
+    both = (timeout, deadline.left() if deadline else None)
+    return min((seconds for seconds in both if seconds is not None), default=None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from typing import Final
 
 import httpx
 
 from reconciler import __version__
-from reconciler.api import address, classify
+from reconciler.api import address, classify, deadline
 from reconciler.api.transport import https_transport
 from reconciler.errors import ReconcilerError
 
@@ -26,18 +26,8 @@ def post(url: str, body: bytes, *, timeout_seconds: float) -> str:
     Args:
         url: the webhook's address.
         body: the document.
-        timeout_seconds: for the whole exchange.
+        timeout_seconds: for the whole exchange, from the connection on.
     """
-    problems: list[str] = []
-    thread = threading.Thread(
-        target=lambda: problems.append(_post(url, body, timeout_seconds)), daemon=True, name="webhook"
-    )
-    thread.start()
-    thread.join(timeout_seconds)  # a slow trickle of bytes never exceeds httpx's timeout
-    return problems[0] if problems else f"no answer within {timeout_seconds:g} s"
-
-
-def _post(url: str, body: bytes, timeout_seconds: float) -> str:
     try:
         place = httpx.URL(url)
         origin = str(place.copy_with(path="/", query=None, fragment=None, userinfo=b"")).rstrip("/")
@@ -48,6 +38,7 @@ def _post(url: str, body: bytes, timeout_seconds: float) -> str:
         return "its URL contains credentials, which logs on the way would record"
     try:
         with (
+            deadline.running(timeout_seconds, time.monotonic),
             httpx.Client(transport=https_transport(origin, connections=1), trust_env=False) as client,
             client.stream(
                 "POST", place, content=body, headers=HEADERS, timeout=timeout_seconds, follow_redirects=False

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
@@ -52,7 +53,7 @@ class FileLedger:
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""
         try:
-            with file_access.open_to_read(self.path) as file:
+            with self._open() as file:
                 while data := file.read(BLOCK) + file.readline():
                     yield data
         except FileNotFoundError:
@@ -74,7 +75,6 @@ class FileLedger:
         data = "".join(f"{encode(line)}\n" for line in lines).encode()
         with self._mutex:
             try:
-                file_access.make_folder(self.path.parent)
                 self._write(data)
             except OSError as error:
                 raise LedgerError(
@@ -90,7 +90,11 @@ class FileLedger:
     def publish(self) -> None:
         """Do nothing: other runners on this host read the same file."""
 
+    def _open(self) -> BinaryIO:
+        return file_access.open_to_read(self.path)
+
     def _write(self, data: bytes) -> None:
+        file_access.make_folder(self.path.parent)
         new = not self.path.exists()
         file = file_access.append(self.path)
         try:

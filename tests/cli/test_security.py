@@ -331,6 +331,8 @@ ELSEWHERE = (
     "write through a link",
     "print a line of a secret",
     "plant answers",
+    "break the history by a commit",
+    "plan against a planted snapshot",
 )
 """Attacks that have a test of their own, above or in the module that the page names."""
 
@@ -347,7 +349,13 @@ def test_every_claim_of_the_page_names_tests_that_exist() -> None:
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
         found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         assert name in found, f"{path}::{name}"
-    for title in ("A pull request", "A neighbour in the workspace", "The machine and the network"):
+    titles = (
+        "A pull request",
+        "A person who may push",
+        "A neighbour in the workspace",
+        "The machine and the network",
+    )
+    for title in titles:
         part = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
         claims = [line for line in part.splitlines() if line.startswith("| ")][2:]
         assert claims

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
@@ -24,26 +24,11 @@ from tests.simulation.process import Process
 
 @dataclass
 class Disk:
-    """One ledger file, which outlives the processes that write it. The ledger takes it in place of a path."""
+    """One ledger file, which outlives the processes that write it."""
 
     data: bytes = b""
     promised: list[str] = field(default_factory=list)
     """The lines whose writing was reported as done."""
-
-    def __str__(self) -> str:
-        return "ledger.jsonl"
-
-    @property
-    def parent(self) -> Disk:
-        """The folder."""
-        return self
-
-    def mkdir(self, **_: bool) -> None:
-        """Be there already."""
-
-    def open(self, _mode: str, **_: int) -> io.BytesIO:
-        """Return the file as it is now."""
-        return io.BytesIO(self.data)
 
     def add(self, data: bytes) -> None:
         """Append as the real ledger does: a torn line is ended first."""
@@ -69,10 +54,12 @@ class _File(FileLedger):
 
     def __init__(self, process: Process, disk: Disk, *, full: Callable[[], bool]) -> None:
         super().__init__(Path())
-        self.path = cast("Path", disk)
         self._disk = disk
         self._process = process
         self._full = full
+
+    def _open(self) -> BinaryIO:
+        return io.BytesIO(self._disk.data)
 
     def _write(self, data: bytes) -> None:
         def torn() -> None:

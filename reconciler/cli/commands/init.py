@@ -25,8 +25,8 @@ NOT_PINNED = (
     "index would get the API key."
 )
 UNKNOWN_SOURCE = (
-    "pip did not install this tool from a commit, so the workflows have no pinned source; to write them, run "
-    "reconciler init --package git+https://HOST/PATH@COMMIT"
+    "pip did not install this tool from a commit at an https:// address, so the workflows have no pinned source; "
+    "to write them, run reconciler init --package git+https://HOST/PATH@COMMIT"
 )
 
 

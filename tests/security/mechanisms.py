@@ -1,0 +1,350 @@
+"""Check that the tests of `docs/security.md` notice a mechanism that is switched off.
+
+`python -m tests.security.mechanisms [WORDS …]` switches each mechanism off by a small change to a copy of the sources,
+runs the tests that the page names for its attacks, and prints which of them fails first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+SECONDS: Final = 30
+"""What one test may take; without a deadline some never end."""
+_NOT_COPIED: Final = (
+    ".git",
+    ".venv",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    "*.egg-info",
+    "dist",
+    "build",
+)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One mechanism, or a part of it, switched off."""
+
+    mechanism: str
+    what: str
+    """What the sources do instead."""
+    path: str
+    attacks: tuple[str, ...]
+    """The first cells of its rows of the page."""
+    edits: tuple[tuple[str, str], ...]
+    """Old and new texts. Each old one occurs exactly once in the file."""
+
+
+GIT: Final = "reconciler/vcs/git_process.py"
+TARGET: Final = "reconciler/cli/session/target.py"
+FILES: Final = "reconciler/file_access.py"
+CHILDREN: Final = "reconciler/child_environment.py"
+ACTION: Final = ".github/actions/reconciler/action.yml"
+STATE: Final = "forge the ledger, or the cache of input files"
+HOST: Final = "send the key elsewhere"
+CHILD: Final = "read the key or a token from a program that this tool starts"
+PIP: Final = "run code of the checkout in place of pip or of this tool"
+LINKS: Final = "give another file or a pipe for settings, defaults, a spec, an input or a plan"
+
+SWITCHES: Final = (
+    Switch(
+        "one way to run git",
+        "git has no settings of ours, and finds the repository itself",
+        GIT,
+        ("run code through git",),
+        (
+            ('*(word for setting in SETTINGS for word in ("-c", setting)), ', ""),
+            ("**QUIET, **self.chosen, ", "**QUIET, "),
+        ),
+    ),
+    Switch(
+        "one way to run git",
+        "git may come from the checkout",
+        GIT,
+        ("run code through git",),
+        (("if Path(entry).is_absolute() and outside(entry)]", "if entry or outside(entry)]"),),
+    ),
+    Switch(
+        "one way to run git",
+        "any text is a remote",
+        TARGET,
+        ("command git by a remote's name",),
+        (("git.repository is None or remote not in git.remotes()", "git.repository is None"),),
+    ),
+    Switch(
+        "one way to run git",
+        "state that git tracks is believed",
+        TARGET,
+        (STATE,),
+        (("    if tracked:\n", "    if False:\n"),),
+    ),
+    Switch(
+        "one way to run git",
+        "no answer of git means that it tracks no state",
+        TARGET,
+        (STATE,),
+        (
+            (
+                '        raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error\n',
+                "        tracked = False\n",
+            ),
+        ),
+    ),
+    Switch(
+        "the host of the key",
+        "a file of the project says it",
+        TARGET,
+        (HOST,),
+        (
+            (
+                '    base_url = common.base_url or env.environ.get("MISTRAL_BASE_URL") or API\n',
+                (
+                    '    file = project.root / ".env"\n'
+                    '    said = re.findall("MISTRAL_BASE_URL=(.*)", file.read_text()) if file.exists() else []\n'
+                    '    base_url = common.base_url or env.environ.get("MISTRAL_BASE_URL") or [*said, API][0]\n'
+                ),
+            ),
+            ("import os\n", "import os\nimport re\n"),
+        ),
+    ),
+    Switch(
+        "the host of the key",
+        "redirects are followed",
+        "reconciler/api/http.py",
+        (HOST,),
+        (("follow_redirects=False", "follow_redirects=True"),),
+    ),
+    Switch(
+        "the environment of children",
+        "all variables pass but those that hold the key",
+        CHILDREN,
+        (CHILD,),
+        (('(name in more or name.upper() in ALLOWED or name.upper().startswith("LC_"))', "(name or more)"),),
+    ),
+    Switch(
+        "the environment of children",
+        "a listed variable passes with the key in it",
+        CHILDREN,
+        (CHILD,),
+        (("        and not any(secret in value for secret in secrets)\n", ""),),
+    ),
+    Switch(
+        "redaction",
+        "nothing is replaced",
+        "reconciler/api/key.py",
+        ("read the key from arguments, logs, files or a core of the log", "print a line of a secret"),
+        (
+            (
+                "        if len(self._secret) < MIN_SECRET_LENGTH:\n            return data\n",
+                "        if data is not None:\n            return data\n",
+            ),
+        ),
+    ),
+    Switch(
+        "the opener to read",
+        "links may lead out of the project",
+        FILES,
+        (LINKS,),
+        (
+            (
+                "        if not within(target, os.path.realpath(top)):\n",
+                "        if not within(target, target):\n",
+            ),
+        ),
+    ),
+    Switch(
+        "the opener to read",
+        "pipes and devices are files",
+        FILES,
+        (LINKS,),
+        (("    if not stat.S_ISREG(mode):\n", "    if stat.S_ISDIR(mode):\n"),),
+    ),
+    Switch(
+        "the opener to write",
+        "links are followed",
+        FILES,
+        ("write through a link",),
+        (("        if os.path.islink(here):\n", "        if not here:\n"),),
+    ),
+    Switch(
+        "excerpts",
+        "lines of any file are shown",
+        TARGET,
+        ("print a line of a secret",),
+        (('redact(line) if quotable(path) else ""', "redact(line) if quotable else path"),),
+    ),
+    Switch(
+        "ceilings",
+        "a limit may have any value",
+        "reconciler/settings.py",
+        ("raise the limits",),
+        (("Meta(ge=1, le=ceiling, description=text)", "Meta(ge=1, description=text)"),),
+    ),
+    Switch(
+        "ceilings",
+        "the work of a load is not counted",
+        "reconciler/specs/budget.py",
+        ("keep the runner busy with globs and links",),
+        (("        if self._spent[work] > most:\n", "        if most < 0:\n"),),
+    ),
+    Switch(
+        "the deadline of an exchange",
+        "it is 50 times as long",
+        "reconciler/api/deadline.py",
+        ("never end an answer (`100 Continue` for ever, a header line a second, a slow body)",),
+        (
+            (
+                "        self._until = monotonic() + seconds\n",
+                "        self._until = monotonic() + 50 * seconds\n",
+            ),
+        ),
+    ),
+    Switch(
+        "the length of downloads",
+        "a file may have twice the bytes of its description",
+        "reconciler/results/download.py",
+        ("fill the disk with a file without end, or list jobs without end",),
+        (("if digest.size + len(piece) > most:", "if digest.size > 2 * most:"),),
+    ),
+    Switch(
+        "trust in results",
+        "results that git tracks are believed",
+        TARGET,
+        ("plant answers",),
+        (('    if git.tracked(f"{place}/*/*/*/*"):\n', "    if not place:\n"),),
+    ),
+    Switch(
+        "trust in results",
+        "a file of any size is whole",
+        "reconciler/results/download.py",
+        ("plant answers",),
+        (
+            (
+                "if present is not None and (any_length or described.size in (None, present)):",
+                "if present is not None:",
+            ),
+        ),
+    ),
+    Switch(
+        "workflow commands",
+        "output goes to the runner as it is",
+        "reconciler/cli/output/streams.py",
+        ("command the runner",),
+        (('    if environ.get("GITHUB_ACTIONS"):\n', "    if not before:\n"),),
+    ),
+    Switch(
+        "the action's pip",
+        "pip runs in the checkout, without isolation",
+        ACTION,
+        (PIP,),
+        (
+            ("      working-directory: ${{ runner.temp }}\n", ""),
+            (
+                "python -I -m pip install --quiet --disable-pip-version-check --no-deps",
+                "python -m pip install",
+            ),
+        ),
+    ),
+    Switch(
+        "the action's pip",
+        "the tool runs without isolation",
+        ACTION,
+        (PIP,),
+        (("exec python -I -m reconciler ci", "exec python -m reconciler ci"),),
+    ),
+)
+
+
+def table(page: str) -> dict[str, tuple[str, ...]]:
+    """Return the tests of each row of the page, by the row's first cell."""
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| ")]
+    return {row[1].strip(): tuple(re.findall(r"`(tests/[\w/]+\.py::\w+)`", row[-2])) for row in rows}
+
+
+def named_tests(switches: Sequence[Switch]) -> list[str]:
+    """Return the tests that the page names for the attacks of some mechanisms."""
+    named = table((ROOT / "docs/security.md").read_text(encoding="utf-8"))
+    found = [test for switch in switches for attack in switch.attacks for test in named[attack]]
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """Give a copy of the project, without its history."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "copy")
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
+        yield copy
+
+
+def switch_off(switch: Switch, copy: Path) -> None:
+    """Change a copy.
+
+    Raises:
+        ValueError: a file does not hold an old text exactly once.
+    """
+    path = copy / switch.path
+    source = path.read_text(encoding="utf-8")
+    for old, new in switch.edits:
+        if source.count(old) != 1:
+            raise ValueError(
+                f"{switch.what}: {switch.path} holds {old!r} {source.count(old)} times, not once"
+            )
+        source = source.replace(old, new)
+    path.write_text(source, encoding="utf-8")
+
+
+def first_failure(tests: Sequence[str], copy: Path) -> str:
+    """Run tests of a copy until one fails; return its name, "" if none fails.
+
+    Raises:
+        RuntimeError: the tests cannot be run.
+    """
+    options = ["-x", "-n0", "-p", "no:cacheprovider", f"--timeout={SECONDS}", "--tb=no"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = re.search(r"^FAILED tests/\S+?::(\w+)", done.stdout, re.MULTILINE)
+    if done.returncode != (1 if failed else 0):
+        raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return failed[1] if failed else ""
+
+
+def main(words: Sequence[str]) -> int:
+    """Check the switches with these words in their texts, all without any; return 1 if one is not noticed."""
+    chosen = [it for it in SWITCHES if all(word in f"{it.mechanism}: {it.what}" for word in words)]
+    with copied() as copy:
+        failed = first_failure(named_tests(chosen), copy)
+    if failed:
+        sys.stderr.write(f"with all mechanisms on, {failed} fails\n")
+        return 1
+    unnoticed = 0
+    for switch in chosen:
+        with copied() as copy:
+            switch_off(switch, copy)
+            failed = first_failure(named_tests([switch]), copy)
+        unnoticed += not failed
+        sys.stdout.write(f"| {switch.mechanism} | {switch.what} | {failed or 'NOT NOTICED'} |\n")
+        sys.stdout.flush()
+    return int(bool(unnoticed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
