@@ -333,6 +333,7 @@ ELSEWHERE = (
     "plant answers",
     "break the history by a commit",
     "plan against a planted snapshot",
+    "damage an artifact",
 )
 """Attacks that have a test of their own, above or in the module that the page names."""
 

@@ -289,21 +289,25 @@ def copied() -> Iterator[Path]:
         yield copy
 
 
-def switch_off(switch: Switch, copy: Path) -> None:
-    """Change a copy.
+def changed(switch: Switch, copy: Path) -> str:
+    """Return what the file of a switch becomes.
 
     Raises:
         ValueError: a file does not hold an old text exactly once.
     """
-    path = copy / switch.path
-    source = path.read_text(encoding="utf-8")
+    source = (copy / switch.path).read_text(encoding="utf-8")
     for old, new in switch.edits:
         if source.count(old) != 1:
             raise ValueError(
                 f"{switch.what}: {switch.path} holds {old!r} {source.count(old)} times, not once"
             )
         source = source.replace(old, new)
-    path.write_text(source, encoding="utf-8")
+    return source
+
+
+def switch_off(switch: Switch, copy: Path) -> None:
+    """Change a copy. Raises what `changed` raises."""
+    (copy / switch.path).write_text(changed(switch, copy), encoding="utf-8")
 
 
 def first_failure(tests: Sequence[str], copy: Path) -> str:
@@ -330,6 +334,8 @@ def first_failure(tests: Sequence[str], copy: Path) -> str:
 def main(words: Sequence[str]) -> int:
     """Check the mechanisms with these words in their names, all without any; return 1 if one is not noticed."""
     chosen = [it for it in SWITCHES if not words or any(word in it.mechanism for word in words)]
+    for switch in chosen:
+        changed(switch, ROOT)
     with copied() as copy:
         failed = first_failure(named_tests(chosen), copy)
     if failed:
