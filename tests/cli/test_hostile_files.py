@@ -268,6 +268,8 @@ def test_a_line_that_holds_the_key_is_quoted_without_it(stage: Stage) -> None:
     stage.write("specs/bad.yaml", SPEC.format(f"bad {KEY}"))
     stage.commit("bad")
     assert excerpts(stage.run("validate")) == ["model: bad Key(…)"]
+    del stage.environ["MISTRAL_API_KEY"]
+    assert excerpts(stage.run("plan", "--api-key-file", "../KEY")) == ["model: bad Key(…)"]
 
 
 def commands(text: str) -> list[str]:

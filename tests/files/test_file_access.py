@@ -238,10 +238,14 @@ def test_only_one_module_makes_excerpts_and_the_command_line_says_of_which_files
     assert made == {"specs/yaml/source.py"}
     loads = {module: call for module, word, call in calls() if word == "load_project"}
     assert {module for module, call in loads.items() if all(it.arg != "quoting" for it in call.keywords)} == {
-        "cli/session/history_audit.py"  # of an export of a commit; its problems are not shown
+        "runs/history_audit.py"  # of an export of a commit; its problems are not shown
     }
     sources = {module for module, word, call in calls() if word == "SourceFile" and len(call.args) < 3}
-    assert sources == {"specs/from_jobs.py", "specs/rerun.py"}  # text that is written, not read
+    assert sources == {
+        "specs/from_jobs.py",  # text that is written, not read
+        "specs/load.py",  # no text: problems of a file that cannot be read
+        "specs/rerun.py",  # as the first
+    }
 
 
 def test_only_one_module_writes_to_the_streams_and_few_write_annotations() -> None:

@@ -44,22 +44,27 @@ def config_file(env: Environment, config: Path | None) -> Path | None:
     return env.cwd / chosen if chosen else None
 
 
-def find_project(env: Environment, config: Path | None) -> Project:
-    """Find and read the settings, which may be those of another environment.
+def find_project(env: Environment, config: Path | None, key_file: Path | None = None) -> Project:
+    """Find and read the settings, which may be those of another environment. Problems do not show the key.
 
     Raises:
         ReconcilerError: there are none, or this tool's own folder may be a part of the checkout.
         SpecError: they are invalid.
     """
-    project = load_project(config_file(env, config), start=env.cwd, quoting=lambda root: quoting(env, root))
+    file = (
+        env.cwd / key_file if key_file and (env.cwd / key_file).is_file() else None
+    )  # a pipe is read only once
+    project = load_project(
+        config_file(env, config), start=env.cwd, quoting=lambda root: quoting(env, root, file)
+    )
     check_state(project, env)
     return project
 
 
-def quoting(env: Environment, root: Path) -> Quote:
+def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
     """Return what problems show of a line: the line without the key, if its file is a plain file that git tracks."""
     try:
-        redact: Callable[[str], str] = read_key(environ=env.environ, file=None).redact
+        redact: Callable[[str], str] = read_key(environ=env.environ, file=key_file).redact
     except ApiKeyError:
         redact = str
     quotable = cache(env.git(root).quotable)
@@ -68,7 +73,7 @@ def quoting(env: Environment, root: Path) -> Quote:
 
 def open_project(common: Common, env: Environment) -> Project:
     """Find and read the settings, with the common options. Raises what `find_project` and `check_results` raise."""
-    project = find_project(env, common.config)
+    project = find_project(env, common.config, common.api_key_file)
     check_results(project, env, project.root / DESTINATION)
     return replace(project, cache=not common.no_cache)
 
