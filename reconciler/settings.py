@@ -101,7 +101,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             gt=0,
             le=3600,
-            description="Seconds that one call to the API may take; longer for a file that moves at 32 KiB/s. Tool default.",
+            description="Seconds that one call to the API may take; a file may take longer at 32 KiB/s. Tool default.",
         ),
     ] = 60.0
     deadline_seconds: Annotated[
