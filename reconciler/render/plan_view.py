@@ -11,7 +11,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, known_total
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.name_status import known_total
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
