@@ -20,10 +20,7 @@ from reconciler.model.declared import (
     RunKey,
 )
 from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFile, request_count
-from reconciler.model.jobs import (
-    Job,
-    Phase,
-)
+from reconciler.model.jobs import Job, Phase
 from reconciler.model.owned import (
     TAG_PREFIX,
     Observed,

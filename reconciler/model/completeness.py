@@ -53,11 +53,7 @@ def difference(job: Job, submitted: int | None, received: Received | None = None
     """
     if job.phase is not Phase.SUCCEEDED:
         return ""
-    if (
-        received is None
-        and job.output_file
-        and job.answered_requests == job.total_requests >= (submitted or 0)
-    ):
+    if not received and job.output_file and job.answered_requests == job.total_requests >= (submitted or 0):
         return ""  # most jobs
     return "; ".join(_differences(job, submitted, received))
 

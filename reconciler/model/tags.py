@@ -144,26 +144,21 @@ def read(job: Job) -> OwnedJob | Unreadable:
     known_key = RunKey(work, run.get("rerun", "")) if known_work else None
     version = run.get("v", "")
     if version.isdecimal() and (len(version) > PART_LENGTH or int(version) > VERSION):
-        problem, from_newer_version = (
+        problem, newer = (
             f"written by a newer version of this tool (tags version {version[:PART_LENGTH]})",
             True,
         )
     elif known_key and digests.version_of(work) not in digests.WORK_DIGESTS:
-        problem, from_newer_version = (
-            f"its work digest has a newer version ({digests.version_of(work)})",
-            True,
-        )
+        problem, newer = f"its work digest has a newer version ({digests.version_of(work)})", True
     elif not known_name or not known_key or version != str(VERSION):
         bad = RUN if known_name and known_work else WORK if known_name else NAME
-        problem, from_newer_version = f"its tag {bad} is missing or altered", False
+        problem, newer = f"its tag {bad} is missing or altered", False
     else:
         tags = _tags(pairs, run, name=known_name, run_key=known_key)
         if tags:
             return OwnedJob(job, tags)
-        problem, from_newer_version = f"its tag {RUN} is altered", False
-    return Unreadable(
-        job=job, name=known_name, run_key=known_key, from_newer_version=from_newer_version, problem=problem
-    )
+        problem, newer = f"its tag {RUN} is altered", False
+    return Unreadable(job=job, name=known_name, run_key=known_key, from_newer_version=newer, problem=problem)
 
 
 def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from reconciler.model import Job, Target
+from reconciler.model import Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guards import GuardReading, Refusal
 
@@ -38,11 +38,6 @@ class JobDoc(_Part, frozen=True, kw_only=True):
     completed_requests: int = 0
     failed_requests: int = 0
     created_at: int = 0
-
-
-def known_total(job: Job | JobDoc) -> int:
-    """Return how many requests a job has at least: the API's total may lag behind its count of answers."""
-    return max(job.total_requests, job.completed_requests)
 
 
 class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="create"):

@@ -13,7 +13,7 @@ from typing import Final
 
 from reconciler.model import Job
 from reconciler.planning.standing import Standing
-from reconciler.plans.document import CreateDoc, DecisionDoc, known_total
+from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
 
 
 class Readiness(StrEnum):
@@ -110,6 +110,11 @@ class JobProgress:
     def share(self) -> float:
         """The completed share, 0 to 1; 0 if the total is not known."""
         return min(1.0, self.completed / self.total) if self.total else 0.0
+
+
+def known_total(job: Job | JobDoc) -> int:
+    """Return how many requests a job has at least: the API's total may lag behind its count of answers."""
+    return max(job.total_requests, job.completed_requests)
 
 
 def job_progress(name: str, job: Job, now: float) -> JobProgress:

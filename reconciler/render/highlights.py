@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc, known_total
+from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
+from reconciler.plans.name_status import known_total
 from reconciler.render.plan_view import Row
 from reconciler.text.plural import pluralize
 

@@ -11,7 +11,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, known_total
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.name_status import known_total
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
@@ -21,19 +22,15 @@ Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "attention"]
 REASON_WORDS: Final = {
     "removed": "no longer declared",
     "superseded": "the spec declares other work",
-    "suspended": "suspended",
     "duplicate": "another job does the same work",
-    "succeeded": "succeeded",
     "record_gone": "its job is not in this workspace",
     "other_history": "this checkout does not contain its commit",
     "checkout_behind": "this checkout is behind",
     "kept": "no longer declared, kept by its on_remove",
     "newer_tool": "written by a newer version",
-    "unknown_status": "unknown status",
     "cancelled": "",
     "stopping": "it is being cancelled",
     "unsettled": "a create was sent and its outcome is not known yet",
-    "same_work": "same work",
     "failed": "",
     "partial": "",
 }

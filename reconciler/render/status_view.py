@@ -9,16 +9,8 @@ from typing import Final
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc
 from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
-from reconciler.plans.document import (
-    CancelDoc,
-    CreateDoc,
-    DecisionDoc,
-    HoldDoc,
-    JobDoc,
-    KeepDoc,
-    PlanDoc,
-    known_total,
-)
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
+from reconciler.plans.name_status import known_total
 from reconciler.render import grouping
 from reconciler.render.plan_view import reason_words
 from reconciler.render.tables import table_markdown, table_text

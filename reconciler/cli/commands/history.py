@@ -14,7 +14,7 @@ from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
-    from reconciler.runs.history_sources import HistorySources
+    from reconciler.runs.history import HistorySources
 
 _FORMATS = ("table", "wide", "json", "jsonl", "csv", "markdown")
 
@@ -138,7 +138,7 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
     from reconciler.cli.output import history_output
     from reconciler.cli.session import read_history
     from reconciler.cli.session.target import local_ledger, shared_ledger
-    from reconciler.runs.history_audit import verified
+    from reconciler.runs.history import verified
 
     found = read_history.read(common, env, offline=offline)
     shared = shared_ledger(common, found.project, found.target, env)

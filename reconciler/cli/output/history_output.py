@@ -14,7 +14,7 @@ from reconciler.history.record import HistoryDoc, Record
 from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render import history_view
 from reconciler.render.tables import fitting, table_csv, table_markdown, table_text
-from reconciler.runs.history_sources import HistorySources
+from reconciler.runs.history import HistorySources
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 

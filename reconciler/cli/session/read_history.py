@@ -18,7 +18,7 @@ from reconciler.ledger.lines import union
 from reconciler.model.commit import Commit
 from reconciler.render.problems import left_out
 from reconciler.results import local_summaries
-from reconciler.runs.history_sources import HistorySources
+from reconciler.runs.history import HistorySources
 from reconciler.settings import NAME_PATTERN
 from reconciler.specs.load import load_valid
 from reconciler.specs.project import Project

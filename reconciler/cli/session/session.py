@@ -67,9 +67,8 @@ def open_run(
         source = provenance.detect_source(
             checkout, git.origin(), env.environ, person=lambda: git.user_name() or env.user()
         )
-        checkout = msgspec.structs.replace(
-            checkout, branch=source.branch
-        )  # CI checks out a commit, but its environment names the branch
+        # CI checks out a commit, but its environment names the branch.
+        checkout = msgspec.structs.replace(checkout, branch=source.branch)
         run_id = f"{env.random.getrandbits(48):012x}"
         drawn = work_bars(env)
         log = stack.enter_context(

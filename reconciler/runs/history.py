@@ -1,22 +1,43 @@
-"""`reconciler history verify`: gather the evidence, and report contradictions."""
+"""What a history is made from, and its audit: `reconciler history verify`."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.audit import Evidence, VerifyDoc, findings
+from reconciler.history.merge import LedgerView
+from reconciler.history.record import Record
 from reconciler.ledger.lines import CancelIntended, CreateIntended
-from reconciler.model import OwnedJob, tags
-from reconciler.runs.history_sources import HistorySources
+from reconciler.model import Job, OwnedJob, Target, tags
 from reconciler.specs.load import load
 from reconciler.specs.project import Project, load_project
 from reconciler.vcs.git import Git
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistorySources:
+    """Everything that was read."""
+
+    project: Project
+    target: Target
+    ledger: LedgerView
+    jobs: tuple[Job, ...] | None
+    """Our jobs; None if the list was not read."""
+    settled: float
+    """Unix seconds: the list shows the jobs that were created before this. Younger ones may appear later."""
+    records: tuple[Record, ...]
+    """The merged records."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether the list was not read."""
+        return self.jobs is None
 
 
 def verified(
@@ -32,10 +53,9 @@ def verified(
     """
     git = env.git(found.project.root)
     index, lines = found.ledger.index, found.ledger.lines
-    commits = frozenset(
-        line.commit for line in lines if isinstance(line, CreateIntended | CancelIntended)
-    ) | frozenset(record.commit for record in found.records if record.commit)
-    known = git.reachable(commits - {""})
+    intents = (line for line in lines if isinstance(line, CreateIntended | CancelIntended))
+    commits = frozenset(it.commit for it in (*intents, *found.records) if it.commit)
+    known = git.reachable(commits)
     strangers = [
         read
         for job in found.jobs or ()
@@ -66,7 +86,7 @@ def verified(
         offline=found.offline,
         jobs=len(found.records),
         lines=len(lines),
-        commits=len(commits - {""}),
+        commits=len(commits),
         findings=result,
         exit_code=int(ExitCode.ATTENTION if wrong else ExitCode.OK),
     )
