@@ -97,7 +97,12 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _Workers, about("Jobs downloaded concurrently. Tool default: more do not increase throughput.")
     ] = 4
     timeout_seconds: Annotated[
-        float, Meta(gt=0, le=3600, description="Seconds that one call to the API may take. Tool default.")
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Seconds that one call to the API may take; a file may take longer at 32 KiB/s. Tool default.",
+        ),
     ] = 60.0
     deadline_seconds: Annotated[
         _Seconds, about("Seconds that all waits and retries of one run may take. Tool default.")
