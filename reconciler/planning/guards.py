@@ -206,13 +206,10 @@ def guard_readings(it: GuardInput) -> tuple[GuardReading, ...]:
     if not it.plan.pending:
         return ()
     number, given = len(it.cancels), it.settings
+    max_share = given.max_cancel_share if number >= MIN_CANCELS_FOR_SHARE else None
     found = (
         ("max_cancels", number, given.max_cancels),
-        (
-            "max_cancel_share",
-            number / max(1, it.active),
-            given.max_cancel_share if number >= MIN_CANCELS_FOR_SHARE else None,
-        ),
+        ("max_cancel_share", number / max(1, it.active), max_share),
         ("max_lost_answers", it.lost_answers, given.max_lost_answers),
         ("max_new_requests", it.requests, given.max_new_requests),
         ("max_requests_per_day", it.submitted_today + it.requests, given.max_requests_per_day),

@@ -74,21 +74,16 @@ def _received(joined: Joined) -> Received:
 def _requests(owned: OwnedJob, joined: Joined | None) -> RequestsDoc:
     """Return the numbers of requests in the files. Without a file no request is answered, whatever the API counts."""
     received = _received(joined) if joined else Received(0, owned.job.failed_requests)
-    total, missing = (joined.requests, joined.missing) if joined else (None, None)
-    if total is None:
-        total = owned.requests
-        missing = completeness.missing_requests(owned.job, owned.tags.requests, received)
-    if joined is None:
-        return RequestsDoc(total=total, ok=0, failed=received.failed, missing=missing, failures={})
-    reasons = joined.reasons.most_common(MAX_SHOWN_REASONS)
+    found = joined or Joined()
+    counted = completeness.missing_requests(owned.job, owned.tags.requests, received)
     return RequestsDoc(
-        total=total,
+        total=owned.requests if found.requests is None else found.requests,
         ok=received.ok,
         failed=received.failed,
-        missing=missing,
-        failures=joined.failures,
-        reasons=tuple(ReasonDoc(text=text, count=count) for text, count in reasons),
-        first_missing=tuple(joined.first_missing),
+        missing=counted if found.requests is None else found.missing,
+        failures=found.failures,
+        reasons=tuple(ReasonDoc(text=it, count=n) for it, n in found.reasons.most_common(MAX_SHOWN_REASONS)),
+        first_missing=tuple(found.first_missing),
     )
 
 

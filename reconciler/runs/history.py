@@ -43,14 +43,7 @@ class HistorySources:
 def verified(
     env: Environment, found: HistorySources, *, changed_past: Sequence[str], unread: int
 ) -> VerifyDoc:
-    """Compare the ledger, the list of jobs and git.
-
-    Args:
-        env: the environment of the process.
-        found: what was read.
-        changed_past: the changes to the past of the shared ledger.
-        unread: how many lines of the local ledger cannot be read.
-    """
+    """Compare the ledger, the list of jobs and git; `Evidence` explains `changed_past` and `unread`."""
     git = env.git(found.project.root)
     index, lines = found.ledger.index, found.ledger.lines
     intents = (line for line in lines if isinstance(line, CreateIntended | CancelIntended))

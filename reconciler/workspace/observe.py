@@ -137,10 +137,8 @@ def sort_out(
             continue
         read = tags.read(job)
         pending = _pending(job, read.tags.requests if isinstance(read, OwnedJob) else None)
-        if project == watched.project:
-            mine += pending
-        else:
-            others += pending
+        mine += pending if project == watched.project else 0
+        others += pending if project != watched.project else 0
         if project == watched.project:
             if isinstance(read, OwnedJob):
                 owned.append(read)
