@@ -238,7 +238,7 @@ def test_only_one_module_makes_excerpts_and_the_command_line_says_of_which_files
     assert made == {"specs/yaml/source.py"}
     loads = {module: call for module, word, call in calls() if word == "load_project"}
     assert {module for module, call in loads.items() if all(it.arg != "quoting" for it in call.keywords)} == {
-        "runs/history_audit.py"  # of an export of a commit; its problems are not shown
+        "runs/history.py"  # of an export of a commit; its problems are not shown
     }
     sources = {module for module, word, call in calls() if word == "SourceFile" and len(call.args) < 3}
     assert sources == {
