@@ -217,7 +217,8 @@ class Always(random.Random):
 def test_every_wait_is_within_its_bounds(attempt: int, asked: float | None, chance: float) -> None:
     policy = RetryPolicy()
     delay = delay_seconds(policy, attempt=attempt, retry_after=asked, chance=chance)
-    least = asked or 0.0
-    assert (
-        least <= delay <= least + min(policy.cap_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 64))
-    )
+    if asked is None:
+        assert 0 <= delay <= min(policy.cap_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 64))
+    else:
+        least = max(asked, policy.base_seconds)
+        assert least <= delay <= least + policy.base_seconds

@@ -164,6 +164,7 @@ def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     assert "### shop: refused by max_new_requests · would submit 50 requests\n" in comment
 
 
+@pytest.mark.thorough
 def test_stale_plan_is_refused_with_the_difference_in_the_comment(team: Team) -> None:
     team.spec("going", 500)
     team.spec("steady", 400)

@@ -128,6 +128,7 @@ def test_changes_to_an_input_file_give_no_traceback(stage: Stage, data: bytes) -
     reported(stage.run("validate"))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="file names that other systems do not take")
 @pytest.mark.parametrize(
     "name", [b"\xff", b"a\nb", b"\x1b[31m", "ä\u202e".encode(), b"a b", b"-x", b"a'\"`$(x)"]

@@ -375,6 +375,7 @@ def many(count: int, tmp_path: Path) -> None:
         assert Counter(end["name"] for end in ends) == dict.fromkeys(names, 1)
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_each_end_is_reported_by_one_of_many_fresh_clones(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def checked(destination: Path) -> None:
             assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
 
+@pytest.mark.thorough
 @POSIX
 def test_killed_in_the_middle_of_a_download_the_next_run_fetches_only_what_is_missing(
     tap: tuple[Tap, Shop],
@@ -158,6 +159,7 @@ def many(count: int, tap: tuple[Tap, Shop], tmp_path: Path) -> None:
     assert sum(done.err.count('"results.pulled"') for done in outcomes) == 6
 
 
+@pytest.mark.thorough
 def test_fresh_clones_with_one_destination_fetch_each_result_once(
     tap: tuple[Tap, Shop], tmp_path: Path
 ) -> None:

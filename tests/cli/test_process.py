@@ -154,6 +154,7 @@ def test_second_signal_leaves_at_once(gate: Gate, shop: Shop) -> None:
     assert finish(process).code == 130
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize(
     ("command", "reads", "last"),
@@ -219,6 +220,7 @@ def test_killed_run_is_completed_by_the_next_without_duplicates(
     assert shop.live() == names
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize(
     "whole", [thorough(False), True], ids=["half an upload", "an upload without an answer"]
@@ -273,6 +275,7 @@ def test_ledger_that_a_crash_tore_is_read_to_its_last_whole_line(shop: Shop) -> 
 # pipes, streams and terminals
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize(
     "command",
@@ -289,6 +292,7 @@ def test_reader_that_goes_away_is_no_error(shop: Shop, command: str) -> None:
     assert b"Exception ignored" not in done.stderr
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("reader", ["true", thorough("head -1")])
 def test_apply_finishes_if_its_output_is_not_read(shop: Shop, reader: str) -> None:
@@ -312,6 +316,7 @@ def test_exit_code_is_right_if_the_output_is_not_read(shop: Shop) -> None:
     assert done.returncode == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_full_disk_under_stdout_is_reported_before_anything_is_created(shop: Shop) -> None:
     shop.specs(1)
@@ -334,6 +339,7 @@ def test_full_disk_under_stderr_stops_nothing(shop: Shop) -> None:
     assert shop.live() == names
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("closed", [thorough(">&-"), thorough("2>&-"), "<&- >&- 2>&-"])
 def test_streams_that_are_closed_stop_nothing(shop: Shop, closed: str) -> None:
@@ -346,6 +352,7 @@ def test_streams_that_are_closed_stop_nothing(shop: Shop, closed: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "environ",
     [

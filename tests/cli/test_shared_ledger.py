@@ -236,6 +236,7 @@ def test_a_rewritten_past_of_the_shared_ledger_is_proved_by_who_had_fetched_it(t
     assert "past_changed" not in second.run("history", "verify").out
 
 
+@pytest.mark.thorough
 def test_a_ledger_that_was_rolled_back_behind_a_push_is_missed_by_who_had_pushed(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
@@ -357,6 +358,7 @@ def test_a_lock_in_the_clone_is_named_with_its_age_and_the_way_out(
     assert second.run(*words).code == 0
 
 
+@pytest.mark.thorough
 def test_a_lock_of_a_linked_worktree_is_named_with_its_own_path(team: Team, tmp_path: Path) -> None:
     behind(team)
     team.first.git("worktree", "add", "--quiet", str(tmp_path / "linked"))
@@ -368,6 +370,7 @@ def test_a_lock_of_a_linked_worktree_is_named_with_its_own_path(team: Team, tmp_
     assert f"git's lock file {path}, 3 min old" in linked.run("doctor").out
 
 
+@pytest.mark.thorough
 def test_a_lock_in_a_remote_that_is_a_folder_is_named(team: Team, tmp_path: Path) -> None:
     second = behind(team)
     second.spec("new")
@@ -379,6 +382,7 @@ def test_a_lock_in_a_remote_that_is_a_folder_is_named(team: Team, tmp_path: Path
     assert second.run("apply", "--yes").code == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seconds", [thorough(0), 59])
 def test_a_lock_that_a_running_git_may_hold_is_waited_for(team: Team, tmp_path: Path, seconds: float) -> None:
     second = behind(team)
@@ -392,6 +396,7 @@ def test_a_lock_that_a_running_git_may_hold_is_waited_for(team: Team, tmp_path: 
     assert (result.code, len(creates(result))) == (0, 1), result.err
 
 
+@pytest.mark.thorough
 def test_a_lock_that_stays_is_not_waited_for_without_end(team: Team, tmp_path: Path) -> None:
     second = behind(team)
     second.spec("new")
@@ -402,6 +407,7 @@ def test_a_lock_that_stays_is_not_waited_for_without_end(team: Team, tmp_path: P
     assert second.clock - 1_790_000_000 < 15
 
 
+@pytest.mark.thorough
 def test_the_proof_of_a_rewritten_past_is_not_lost_at_a_lock(team: Team) -> None:
     second = behind(team)
     knew = second.git("rev-parse", "refs/reconciler/fetched")
@@ -415,6 +421,7 @@ def test_the_proof_of_a_rewritten_past_is_not_lost_at_a_lock(team: Team) -> None
     assert f"no longer contains {knew[:10]}" in second.run("history", "verify").out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     [
@@ -434,6 +441,7 @@ def test_doctor_names_a_lock_before_anything_fails_at_it(team: Team, name: str) 
     assert f"hint: if no git command is running, delete it: rm {path}" in reported
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", ["refs/reconciler/ledger.lock", *map(thorough, ("packed-refs.lock", "shallow.lock"))]
 )

@@ -8,7 +8,7 @@ import socket
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,8 @@ import pytest
 
 from reconciler import file_access
 from reconciler.file_access import TooLargeError, UnsafeFileError
+from tests.helpers.source import calls
 
-PACKAGE: Final = Path(file_access.__file__).parent
 posix = pytest.mark.skipif(
     sys.platform == "win32", reason="links need rights, and there are no pipes with names"
 )
@@ -36,15 +36,6 @@ ALLOWED: Final = {
     "vcs/github.py": 1,  # a file of an archive in memory
 }
 """How often each module opens something itself, and what."""
-
-
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield the module, the last word of the name, and the node of every call in the package."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
-                word = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-                yield path.relative_to(PACKAGE).as_posix(), word, node
 
 
 def test_no_other_module_opens_a_file() -> None:

@@ -168,6 +168,7 @@ def test_a_page_has_a_size_within_reason(api: Api, page_size: str) -> None:
     assert api.client.get("/v1/batch/jobs", params={"page_size": page_size}).status_code == 422
 
 
+@pytest.mark.thorough
 def test_ten_thousand_jobs_are_listed_quickly(api: Api, store: Store, clock: Clock) -> None:
     job = api.created(metadata={f"reconciler.{n}": "x" * 40 for n in range(7)})
     with store.write() as db:

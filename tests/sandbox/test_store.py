@@ -57,6 +57,7 @@ def test_several_processes_share_one_file_from_its_first_moment(tmp_path: Path) 
         )
 
 
+@pytest.mark.thorough
 def test_many_threads_share_one_store(api: Api) -> None:
     with ThreadPoolExecutor(16) as pool:
         created = list(pool.map(lambda _: api.created(), range(160)))

@@ -27,6 +27,7 @@ def test_an_apply_that_is_killed_at_any_step_reaches_its_goal_when_run_again(
         assert not check(server, Case(-1, None, killed_at))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", range(PARTS))
 def test_an_apply_with_any_fault_killed_at_some_step_reaches_its_goal_when_run_again(
     server: Server, part: int

@@ -19,6 +19,7 @@ def sums(row: Row) -> Counter[str]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("row", ROWS[:3], ids=lambda row: row.name)
 def test_other_protocols_leave_two_live_jobs_for_good(row: Row) -> None:
     found = sums(row)
@@ -26,12 +27,14 @@ def test_other_protocols_leave_two_live_jobs_for_good(row: Row) -> None:
     assert found["creates"] > 3 * SCHEDULES
 
 
+@pytest.mark.thorough
 def test_the_real_code_never_has_two_live_jobs() -> None:
     found = sums(ROWS[3])
     assert found["ever"] == found["after"] == 0
     assert found["creates"] > 2.5 * SCHEDULES
 
 
+@pytest.mark.thorough
 def test_the_real_code_without_a_common_lock_has_one_after_the_next_apply() -> None:
     found = sums(ROWS[4])
     assert found["ever"] > 0

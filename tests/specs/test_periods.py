@@ -59,6 +59,7 @@ class CreatedJob:
         return found
 
 
+@pytest.mark.thorough
 @settings(max_examples=EXAMPLES)
 @given(
     st.sampled_from(ZONES.split()),

@@ -6,7 +6,6 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from reconciler.child_environment import child_environment
 from reconciler.vcs.git import Git
 from reconciler.vcs.git_process import GitUnavailableError, Repository, search_path
 from tests.cli.stage import Stage
+from tests.helpers.source import nodes
 
-PACKAGE = Path(__file__).parents[2] / "reconciler"
 STARTERS = {"vcs/git_process.py": "run", "notifications/command.py": "Popen"}
 """The modules that start a process, and the function that each calls."""
 WANTED = {
@@ -32,12 +31,6 @@ OTHER_MODULES = {"pty", "multiprocessing", "asyncio", "pexpect", "_posixsubproce
 @pytest.fixture
 def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
     return Stage(tmp_path, capsys)
-
-
-def nodes() -> Iterator[tuple[str, ast.AST]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            yield path.relative_to(PACKAGE).as_posix(), node
 
 
 def test_no_other_code_starts_a_process() -> None:
