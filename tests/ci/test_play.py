@@ -149,6 +149,7 @@ def test_mistake_in_a_spec_is_found_without_secrets_and_nothing_is_planned(team:
     assert "::error file=specs/wrong.yaml,line=3," in ran.log
 
 
+@pytest.mark.thorough
 def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     team.write(
         "reconciler.yaml", (team.work / "reconciler.yaml").read_text() + "guards: {max_new_requests: 5}\n"

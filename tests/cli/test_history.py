@@ -59,6 +59,7 @@ def fifty(stage: Stage) -> None:
     stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1, requests=10)
 
 
+@pytest.mark.thorough
 @pytest.mark.needs_ledger("the reason of a cancel is unknown")
 def test_fifty_jobs_are_reported_alike_by_everything(stage: Stage) -> None:
     fifty(stage)

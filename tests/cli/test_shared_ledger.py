@@ -332,6 +332,7 @@ def says_what_to_do(result: Result, path: Path, name: str, *, age: str = "3 min"
     assert path.exists(), "a lock file is never deleted by this tool"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("words", "ref"),
     [

@@ -21,6 +21,9 @@ from reconciler.specs.scaffold import WORKFLOWS
 ROOT = Path(__file__).parents[2]
 
 
+pytestmark = pytest.mark.thorough  # building and installing a wheel takes seconds
+
+
 @dataclass(frozen=True)
 class Installed:
     """An environment with our wheel and nothing else of ours."""

@@ -36,6 +36,7 @@ with Store(Path(sys.argv[1])) as store:
 """
 
 
+@pytest.mark.thorough
 def test_several_processes_share_one_file_from_its_first_moment(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     command = [sys.executable, "-c", WRITER, str(path)]

@@ -18,6 +18,7 @@ def server() -> Server:
     return Server()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", range(PARTS))
 def test_an_apply_that_is_killed_at_any_step_reaches_its_goal_when_run_again(
     server: Server, part: int

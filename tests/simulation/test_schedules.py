@@ -46,6 +46,7 @@ def test_no_promise_is_broken_in_many_more_schedules(start: int) -> None:
     assert_kept(tally.run(range(start, start + 500)))
 
 
+@pytest.mark.thorough
 def test_few_schedules_meet_every_fault() -> None:
     """Otherwise the rest would prove less than it seems to."""
     wanted = {
