@@ -192,6 +192,7 @@ def test_stale_plan_is_refused_with_the_difference_in_the_comment(team: Team) ->
     assert team.live() == ["going", "steady"]
 
 
+@pytest.mark.thorough
 def test_variable_stops_everything_but_the_check_of_the_specs(team: Team) -> None:
     team.runner.variables["RECONCILER"] = "off"
     team.spec("steady", 40)
@@ -204,6 +205,7 @@ def test_variable_stops_everything_but_the_check_of_the_specs(team: Team) -> Non
     assert team.jobs() == []
 
 
+@pytest.mark.thorough
 def test_a_run_by_hand_applies_the_default_branch_and_no_other(team: Team) -> None:
     team.spec("steady", 4)
     main = team.commit("the first spec")
