@@ -39,6 +39,7 @@ def load(file: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.thorough
 def test_workflows_and_action_keep_to_their_schemas(tmp_path: Path) -> None:
     done = check("github-workflows", *WORKFLOWS)
     assert done.returncode == 0, done.stdout

@@ -100,6 +100,7 @@ def test_every_kind_of_decision_has_its_line_its_reason_and_its_numbers(
     golden(stage.run("plan"), stage.run("plan", "--format", "markdown"), stage.run("status"))
 
 
+@pytest.mark.thorough
 def test_two_runs_print_the_same_bytes_in_every_form(stage: Stage) -> None:
     everything(stage)
     for form in ("text", "markdown", "json"):

@@ -112,6 +112,7 @@ def test_two_clones_at_once_leave_one_live_job_each_after_the_next_apply(
     assert other.run("apply", "--yes").out.startswith("No changes.")
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), thorough(signal.SIGTERM, 143)])
 def test_signal_lets_what_is_in_flight_end_and_the_next_run_does_the_rest(
@@ -422,6 +423,7 @@ def converse(shop: Shop, *argv: str, answers: Iterable[tuple[str, str]]) -> tupl
     return process.wait(PATIENCE), said.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize(
     ("answer", "code", "reported", "live"),

@@ -298,6 +298,7 @@ def test_plan_of_a_later_minor_version_is_read_and_what_is_unknown_is_ignored(bu
     assert busy.run("apply", "plan.json").code == 0
 
 
+@pytest.mark.thorough
 def test_huge_file_is_refused_without_being_read_whole(stage: Stage) -> None:
     with (stage.root / "plan.json").open("wb") as file:
         file.truncate(10**9)

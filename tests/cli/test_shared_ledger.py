@@ -192,6 +192,7 @@ def test_doctor_finds_a_remote_that_takes_no_push(team: Team) -> None:
     assert "failed   ledger push            the ledger cannot be pushed: fatal: '/nowhere.git'" in doctor.out
 
 
+@pytest.mark.thorough
 def test_lines_taken_from_the_shared_ledger_are_reported_without_the_api(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")
@@ -250,6 +251,7 @@ def test_a_ledger_that_was_rolled_back_behind_a_push_is_missed_by_who_had_pushed
     assert f"no longer contains {pushed[:10]}" in result.out
 
 
+@pytest.mark.thorough
 def test_a_shared_ledger_that_was_deleted_is_missed_by_who_had_pushed(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")

@@ -45,6 +45,7 @@ def test_wait_ends_when_everything_has_succeeded(stage: Stage) -> None:
     assert [it["name"] for it in result.events if it["event"] == "job.ended"] == ["one", "two"]
 
 
+@pytest.mark.thorough
 def test_many_jobs_are_one_call_a_look_at_growing_intervals(stage: Stage) -> None:
     for number in range(6):
         stage.spec(f"job-{number}", requests=9000)

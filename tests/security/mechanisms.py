@@ -316,7 +316,7 @@ def first_failure(tests: Sequence[str], copy: Path) -> str:
     Raises:
         RuntimeError: the tests cannot be run.
     """
-    options = ["-x", "-n0", "-p", "no:cacheprovider", f"--timeout={SECONDS}", "--tb=no"]
+    options = ["--thorough", "-x", "-n0", "-p", "no:cacheprovider", f"--timeout={SECONDS}", "--tb=no"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=copy,

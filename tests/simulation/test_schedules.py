@@ -18,7 +18,7 @@ from tests.simulation.server import Server
 from tests.simulation.tally import Tally
 
 CHUNK: Final = 25
-QUICK: Final = 50
+QUICK: Final = 25
 """Schedules of the default run."""
 THOROUGH: Final = 1000
 LONG: Final = 20_000
