@@ -11,32 +11,13 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-END: Final = r"$(?!\n)"
-"""The end of the text in every dialect: in Python a bare `$` lets a final line break through."""
-
-NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,99}" + END
-NAME_RULE: Final = "1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit"
+from reconciler.constraints import NAME_PATTERN, NAME_RULE, about, matching, up_to
 
 API: Final = "https://api.mistral.ai"
 """The host that gets the key, unless `--base-url` or `MISTRAL_BASE_URL` names another. No setting does."""
 
 _HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]))(:[0-9]{1,5})?"
 """https, or plain http to this machine; no user name."""
-
-
-def about(text: str, *examples: object) -> Meta:
-    """Return the description of a field."""
-    return Meta(description=text, examples=list(examples) or None)
-
-
-def matching(pattern: str, message: str, hint: str, *, end: str = END) -> Meta:
-    """Return the constraint that a text matches a pattern, with the message and the hint for one that does not."""
-    return Meta(pattern=pattern + end, extra_json_schema={"errorMessage": message, "x-hint": hint})
-
-
-def up_to(ceiling: int, text: str) -> Meta:
-    """Return the constraint of a limit that protects this machine: the file may come from a pull request."""
-    return Meta(ge=1, le=ceiling, description=text)
 
 
 Count = Annotated[int, Meta(ge=1)]

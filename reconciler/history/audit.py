@@ -2,7 +2,7 @@
 
 check              finding
 past_changed       lines were removed from the shared ledger, or its history was rewritten
-nobody_declared    a job with our tags is in no ledger line, and its commit does not declare it
+not_declared       a job with our tags is in no ledger line, and its commit does not declare it
 vanished           the ledger has a job, and the list does not show it after the settle time
 contradiction      the ledger and the job's tags or status differ
 unreadable         a job's tags cannot be read, or were removed
@@ -212,12 +212,12 @@ def _unknown(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
     if declared is False:
         detail = f"it is in no ledger line, and commit {commit} does not declare it"
         hint = f"it was created by hand with our tags; inspect it: reconciler jobs get {it.job.id}"
-        yield _finding("nobody_declared", detail, hint, name=it.tags.name, job_id=it.job.id)
+        yield _finding("not_declared", detail, hint, name=it.tags.name, job_id=it.job.id)
     elif declared is None:
         missing = f"commit {commit} is missing, or the checkout had uncommitted changes"
         detail = f"it is in no ledger line, and {missing if commit else 'it has no commit'}"
         hint = "its ledger is on another host, or lost; with `ledger: git` all runners share one"
-        yield _finding("nobody_declared", detail, hint, name=it.tags.name, job_id=it.job.id, severity="note")
+        yield _finding("not_declared", detail, hint, name=it.tags.name, job_id=it.job.id, severity="note")
 
 
 def _contradictions(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:

@@ -7,11 +7,10 @@ description of the file, such as the sign-in page of a proxy, is not kept.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NoReturn
@@ -29,13 +28,12 @@ from reconciler.api.errors import (
 from reconciler.api.retry import Retrier
 from reconciler.api.values import Content, File
 from reconciler.errors import ReconcilerError
+from reconciler.results.digest import PIECE, Digest, Fetched, read
 from reconciler.results.heartbeat import Heartbeat
 from reconciler.text.sanitize import clean
 
 PART: Final = ".part"
 """Suffix of an incomplete file."""
-PIECE: Final = 1 << 20
-"""Bytes per read, and how many more bytes count as progress of a download that breaks off again and again."""
 MAX_BYTES: Final = 64_000_000_000
 """Maximum size of a file whose description has no size, or if any length is accepted."""
 _OTHER_MEDIA: Final = re.compile(
@@ -47,56 +45,11 @@ WEB_PAGE_HINT: Final = f"{_AGAIN}; check that no proxy or sign-in page answers i
 INCOMPLETE_HINT: Final = f"{_AGAIN}; --incomplete publishes it as it is"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """A complete file on this machine."""
-
-    size: int
-    """Bytes."""
-    sha256: str
-    lines: int
-    resumed_at: int | None = None
-    """The offset at which the API resumed; None if it sent the whole file, or nothing was missing."""
-
-
 class ContradictionError(ReconcilerError):
     """What was received is not what the API describes. The next run asks again."""
 
     def __init__(self, name: str, reason: str, *, hint: str) -> None:
         super().__init__(f"{name} is not what the API describes: {reason}", hint=hint)
-
-
-class Digest:
-    """Size, hash and number of lines of bytes that are added piece by piece."""
-
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
-        self.size = 0
-        self._lines = 0
-        self._last = b"\n"
-
-    def add(self, piece: bytes) -> None:
-        """Add the next bytes."""
-        if piece:
-            self._sha256.update(piece)
-            self.size += len(piece)
-            self._lines += piece.count(b"\n")
-            self._last = piece[-1:]
-
-    def result(self, *, resumed_at: int | None = None) -> Fetched:
-        """Return the totals; a last line without a line feed counts as a line."""
-        lines = self._lines + (self._last != b"\n")
-        return Fetched(size=self.size, sha256=self._sha256.hexdigest(), lines=lines, resumed_at=resumed_at)
-
-
-def read(path: Path, heartbeat: Heartbeat) -> Digest:
-    """Read a local file."""
-    digest = Digest()
-    with file_access.open_to_read(path, buffering=0) as file:
-        while piece := file.read(PIECE):
-            digest.add(piece)
-            heartbeat()
-    return digest
 
 
 def fetch(

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from reconciler import file_access
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
-from reconciler.results.download import read
+from reconciler.results.digest import read
 from reconciler.results.heartbeat import Heartbeat
 
 INPUT_PREFIX: Final = "asked-"

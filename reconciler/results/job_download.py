@@ -27,7 +27,8 @@ from reconciler.documents.result_summary import (
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
 from reconciler.results import inputs
-from reconciler.results.download import INCOMPLETE_HINT, ContradictionError, Fetched, fetch
+from reconciler.results.digest import Fetched
+from reconciler.results.download import INCOMPLETE_HINT, ContradictionError, fetch
 from reconciler.results.heartbeat import Heartbeat, StoppedError
 from reconciler.results.inputs import INPUT_PREFIX, JobInputs
 from reconciler.results.join import Joined, JoinSources, join

@@ -19,7 +19,8 @@ import msgspec
 from reconciler import file_access
 from reconciler.results import answers
 from reconciler.results.answers import Usage
-from reconciler.results.download import PART, Digest, Fetched
+from reconciler.results.digest import Digest, Fetched
+from reconciler.results.download import PART
 from reconciler.results.heartbeat import Heartbeat
 from reconciler.results.lines import blocks
 from reconciler.results.spool import Spool

@@ -19,7 +19,7 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.model import OwnedJob, completeness
 from reconciler.model.completeness import Received
-from reconciler.results.download import Fetched
+from reconciler.results.digest import Fetched
 from reconciler.results.join import Joined
 from reconciler.results.paths import ERRORS, OUTPUT, RESULTS
 from reconciler.text.plural import pluralize

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
+from reconciler.constraints import NAME_PATTERN, NAME_RULE
 from reconciler.errors import Problem
-from reconciler.settings import NAME_PATTERN, NAME_RULE
 from reconciler.specs.budget import Budget, Work
 from reconciler.specs.schema.convert import integral_floats_to_int
 from reconciler.specs.schema.hints import placeholder_meant

@@ -130,9 +130,9 @@ def test_a_page_size_that_is_refused_is_not_the_users_mistake(detail: object) ->
 
 
 def test_the_message_of_the_api_says_why_a_workspace_may_not_create_jobs() -> None:
-    told = "You have reached your monthly spending limit. See https://admin.example/limits"
-    error = refused(httpx.Response(402, json={"message": told}))
-    assert str(error) == f"POST /v1/batch/jobs: 402: {told}"
+    message = "You have reached your monthly spending limit. See https://admin.example/limits"
+    error = refused(httpx.Response(402, json={"message": message}))
+    assert str(error) == f"POST /v1/batch/jobs: 402: {message}"
     for cause in ("not enabled", "credit", "spending limit", "pay-as-you-go", "invoice"):
         assert cause in error.hint
 

@@ -152,9 +152,9 @@ def test_a_success_without_all_answers_needs_attention_everywhere(
     def run(*argv: str) -> Result:
         return stage.run(*argv, env=odd)
 
-    told = 6 if row.reported else 0
+    expected = 6 if row.reported else 0
     shown = [run(*it) for it in (*COMMANDS, ("history", "verify"))]
-    assert [it.code for it in shown] == [told] * len(shown)
+    assert [it.code for it in shown] == [expected] * len(shown)
     pulls = [run("outputs", "pull"), run("outputs", "pull")]
     assert [it.code for it in pulls] == [6, 6]
     assert not any("Nothing to pull" in it.out for it in pulls)
@@ -372,9 +372,9 @@ def test_a_usage_with_null_is_shown(stage: Stage) -> None:
 
 def test_a_notification_counts_only_answers_that_are_there() -> None:
     job = owned(spec("a"), "j1", SUCCEEDED, total_requests=20, succeeded_requests=20)
-    told = due.document(job, Target(base_url="https://api.mistral.ai", project="shop"), run_id="r1")
-    assert (told.requests.ok, told.requests.missing, told.requests.total) == (0, 20, 20)
-    assert "0 ok, 20 without an answer" in told.text
+    document = due.document(job, Target(base_url="https://api.mistral.ai", project="shop"), run_id="r1")
+    assert (document.requests.ok, document.requests.missing, document.requests.total) == (0, 20, 20)
+    assert "0 ok, 20 without an answer" in document.text
 
 
 def test_incomplete_results_in_an_object_store_are_asked_for_again(stage: Stage) -> None:

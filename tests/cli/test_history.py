@@ -335,9 +335,9 @@ def test_a_story_knows_what_was_refused_and_what_a_name_was_before(stage: Stage)
     text = (stage.root / "specs/x.yaml").read_text().replace('name: "old"', 'name: "new"')
     stage.write("specs/x.yaml", text)
     assert "as old" in stage.run("history", "new").out
-    nobody = stage.run("history", "nwe")
-    assert nobody.code == 1
-    assert "no job named nwe was found" in nobody.err
+    unknown = stage.run("history", "nwe")
+    assert unknown.code == 1
+    assert "no job named nwe was found" in unknown.err
 
 
 @pytest.mark.needs_ledger("a create whose answer was lost is unknown")
@@ -404,7 +404,7 @@ def test_a_job_without_a_spec_is_found(stage: Stage) -> None:
     run = job["metadata"]["reconciler.run"].replace("op=", "op=00")
     copy_of(stage, job, name="smuggled", run=run, work=f"v1:{'0' * 64}")
     result = stage.run("history", "verify", "--format", "json")
-    assert (result.code, checks(result)) == (6, [("nobody_declared", "smuggled")])
+    assert (result.code, checks(result)) == (6, [("not_declared", "smuggled")])
 
 
 @pytest.mark.needs_ledger("there is no file to delete")
@@ -416,7 +416,7 @@ def test_a_lost_ledger_is_no_contradiction_if_git_declares_the_jobs(stage: Stage
         file.unlink()
     result = stage.run("history", "verify", "--format", "json")
     assert (result.code, checks(result)) == (0, [])
-    assert checks(result, "note") == [("nobody_declared", "two")]
+    assert checks(result, "note") == [("not_declared", "two")]
 
 
 def test_one_op_on_two_jobs_and_tags_that_contradict_the_ledger_are_found(stage: Stage) -> None:

@@ -17,9 +17,9 @@ OUTPUT = "0000000f-0000-4000-8000-00000000000f"
 def ended_early(stage: Stage, **facts: object) -> dict[str, Any]:
     """The one job of the workspace, as if it had ended early and its counters had been lost."""
     (job,) = stage.jobs()
-    told = {key: value for key, value in job.items() if key not in ("project", "name")}
+    shown_job = {key: value for key, value in job.items() if key not in ("project", "name")}
     lost = dict.fromkeys(("completed_requests", "succeeded_requests", "failed_requests"), 0)
-    return {"object": "batch", **told, **lost, "errors": [], "output_file": OUTPUT, **facts}
+    return {"object": "batch", **shown_job, **lost, "errors": [], "output_file": OUTPUT, **facts}
 
 
 def shown(stage: Stage, *jobs: object) -> None:

@@ -62,7 +62,7 @@ SUSPENDED = spec("a", suspend=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row: a situation and the decisions about it, as `make.told` words them."""
+    """One row: a situation and the decisions about it, as `make.said` words them."""
 
     specs: tuple[JobSpec, ...] = (A,)
     jobs: tuple[Job, ...] = ()

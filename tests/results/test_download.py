@@ -12,7 +12,8 @@ import pytest
 
 from reconciler.api.client import Reader
 from reconciler.api.errors import ApiError, NotFoundError, OutcomeUnknownError
-from reconciler.results.download import MAX_BYTES, ContradictionError, Fetched, fetch
+from reconciler.results.digest import Fetched
+from reconciler.results.download import MAX_BYTES, ContradictionError, fetch
 from reconciler.results.heartbeat import StoppedError
 from tests.api.stage import BASE_URL, FILE_ID, SECRET, Clock, file, retrier
 

@@ -139,9 +139,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("line", HOSTILE)
-def test_a_line_of_which_nobody_knows_the_request_is_counted_and_ends_nothing(
-    tmp_path: Path, line: bytes
-) -> None:
+def test_a_line_of_an_unknown_request_is_counted_and_ends_nothing(tmp_path: Path, line: bytes) -> None:
     output = line + b"\n" + answer("b").encode() + b"\n"
     counts, rows = joined(tmp_path, output=output, inputs=[asked("a", "b")])
     assert (counts.malformed, counts.ok, counts.missing) == (1, 1, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
 from reconciler.cli.session.target import check_results, local_ledger, open_project, shared_ledger, target_of
+from reconciler.constraints import NAME_PATTERN
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
@@ -19,7 +20,6 @@ from reconciler.model.commit import Commit
 from reconciler.render.problems import left_out
 from reconciler.results import local_summaries
 from reconciler.runs.history import HistorySources
-from reconciler.settings import NAME_PATTERN
 from reconciler.specs.load import load_valid
 from reconciler.specs.project import Project
 

@@ -20,8 +20,8 @@ from reconciler.specs.inputs.fitting import ALL_ENDPOINTS, narrow
 from reconciler.specs.inputs.requirements import FIELDS, FileFacts
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
-_MODELS: Final = 20
-_MAX_MODELS: Final = 32
+_MAX_MODELS: Final = 20
+_LINES_AT_A_TIME: Final = 32
 """Lines decoded at a time: Python keeps about this many freed objects of a type for reuse."""
 
 
@@ -115,8 +115,8 @@ def decode_batch(text: Text, fields: frozenset[str] = FIELDS) -> _Batch | None:
     """
     lines, found, marks = split(text), _Batch(fields_in_all_lines=fields), 0
     try:
-        for at in range(0, len(lines), _MAX_MODELS):
-            rows = [*map(_decode, lines[at : at + _MAX_MODELS])]
+        for at in range(0, len(lines), _LINES_AT_A_TIME):
+            rows = [*map(_decode, lines[at : at + _LINES_AT_A_TIME])]
             marks += _encode(rows).count(b'"')
             found.ids += [row.custom_id for row in rows]
             bodies = [row.body for row in rows]
@@ -160,7 +160,7 @@ class Scan:
         self._once(found.ids)
         self.longest = max(self.longest, longest)
         self.everywhere &= found.fields_in_all_lines
-        self.models.update(list(found.models)[: _MODELS - len(self.models)])
+        self.models.update(list(found.models)[: _MAX_MODELS - len(self.models)])
 
     def _once(self, ids: list[str]) -> None:
         """Count requests, and report ids that were used before."""

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.settings import about, matching
+from reconciler.constraints import about, matching
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from msgspec.structs import fields
 
-from reconciler.settings import NAME_RULE, about
+from reconciler.constraints import NAME_RULE, about
 from reconciler.specs.schema.family_fields import ForEachFields, MatrixFields, PeriodFields
 from reconciler.specs.schema.types import (
     AgentId,

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from reconciler.settings import NAME_RULE, matching
+from reconciler.constraints import NAME_RULE, matching
 
 PLAIN: Final = (
     *("endpoint", "model", "agent_id", "timeout_hours", "rerun"),
