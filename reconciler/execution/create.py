@@ -131,11 +131,11 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
         except OutcomeUnknownError as error:
             return _recover(run, prepared, error)
         except (RateLimitedError, UnreachableError) as error:
-            if ended := _wait(run, prepared, error, attempt=attempt, began=began):
-                return ended
-            attempt += 1
             if not isinstance(known, OutcomeUnknown):  # the outcome of an earlier POST stays unknown
                 known = NotCreated(error=error)
+            if ended := _wait(run, prepared, error, known, attempt=attempt, began=began):
+                return ended
+            attempt += 1
     return known
 
 
@@ -143,15 +143,16 @@ def _wait(
     run: RunContext[Writer],
     prepared: PreparedCreate,
     error: RateLimitedError | UnreachableError,
+    known: CreateResult,
     *,
     attempt: int,
     began: float,
 ) -> CreateResult | None:
-    """Wait until the POST may be repeated; return the result if it may not, or if the list shows the job."""
+    """Wait until the POST may be repeated; return `known` if it may not, or the job if the list shows it."""
     try:
         run.retrier.wait(error, attempt=attempt, began=began)
     except ApiError:
-        return NotCreated(error=error)
+        return known
     found = lost_create.newest(run, prepared.op)
     return _check(found, prepared, recovered=True) if found else None
 

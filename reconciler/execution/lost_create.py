@@ -40,21 +40,25 @@ def newest(run: RunContext[Writer], op: str) -> Job | None:
 
 
 def search_complete_list(run: RunContext[Writer], op: str) -> Job | None:
-    """Look for the job in a complete list; None proves that it was never created.
+    """Look for the job in a complete list; None means that it was never created.
+
+    A list of several pages is read twice, as before any create: a job may move unseen between two pages.
 
     Raises:
         ListingError: the list of jobs could not be read whole, or a job in it may be the one that is sought.
         ApiError: the API could not be read.
     """
-    listed = listing.whole(run)
-    found = _with_op((*listed.jobs, *(row.job for row in listed.odd if row.has_id)), op)
-    lost = next(
-        (it for it in listed.odd if it.has_lost_tags or (not it.has_id and op in tags.ops(it.job))), None
-    )
-    if found is None and lost is not None:
-        message = f"job {lost.job.id} cannot be read, so it may be the one that was created"
-        raise ListingError(message, hint="run again in a moment")
-    return found
+    for _ in range(2):
+        listed = listing.whole(run)
+        if found := _with_op((*listed.jobs, *(row.job for row in listed.odd if row.has_id)), op):
+            return found
+        for row in listed.odd:
+            if row.has_lost_tags or (not row.has_id and op in tags.ops(row.job)):
+                message = f"job {row.job.id} cannot be read, so it may be the one that was created"
+                raise ListingError(message, hint="run again in a moment")
+        if listed.pages == 1:
+            break
+    return None
 
 
 def _with_op(jobs: Iterable[Job], op: str) -> Job | None:

@@ -107,7 +107,7 @@ def of(
     for lost in observe.sort_out((), wanted, known=known_jobs, odd=odd).unreadable:
         raise ReconcilerError(
             f"no snapshot was saved: job {lost.job.id} may be of this project, and {lost.problem}",
-            hint="plan without a snapshot: it holds the name of that job",
+            hint="run `reconciler plan` without a snapshot: that plan holds what the job may be",
         )
     known = memory.jobs.keys() | adopted
     own_jobs = [job for job in jobs if job.id in known or any(map(_is_tag, job.metadata))]
@@ -168,9 +168,10 @@ def _is_tag(key: str) -> bool:
 
 def _written(job: Job) -> wire.BatchJob:
     errors = [{"message": error[:MAX_ERROR]} for error in job.errors]
-    kept = structs.replace(job, output_file=None, error_file=None)
     return msgspec.convert(
-        structs.asdict(kept) | {"metadata": _tags(job.metadata), "errors": errors}, wire.BatchJob
+        structs.asdict(structs.replace(job, error_file=None))
+        | {"metadata": _tags(job.metadata), "errors": errors},
+        wire.BatchJob,
     )
 
 

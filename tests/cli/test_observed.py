@@ -79,6 +79,21 @@ def test_plan_against_a_snapshot_is_the_plan_against_the_workspace(seen: Stage) 
     assert here == there
 
 
+def test_ended_jobs_are_in_a_snapshot_as_in_the_workspace(stage: Stage) -> None:
+    stage.spec("done", requests=5)
+    stage.spec("late", model="sandbox-stuck", requests=4, timeout_hours=1, retry={"max_attempts": 2})
+    stage.run("apply", "--yes")
+    stage.advance(7200)
+    stage.run("jobs", "snapshot", "seen.json")
+    here = stage.run("plan", "--format", "json")
+    there = keyless(stage, "plan", "--observed", "seen.json", "--format", "json")
+    plans = [conforming("plan", it.out)["plan"] for it in (here, there)]
+    for plan in plans:
+        plan.pop("observed_at", None)
+    assert plans[0] == plans[1]
+    assert all(f'"reason": "{it}"' in here.out for it in ("succeeded", "partial"))
+
+
 def test_header_says_how_old_the_snapshot_is(seen: Stage) -> None:
     seen.advance(2 * 3600 + 5 * 60)
     result = keyless(seen, "plan", "--observed", "seen.json")

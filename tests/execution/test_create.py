@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, Literal
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from reconciler.api.errors import (
     RateLimitedError,
     UnreachableError,
 )
-from reconciler.api.values import CreateJob
+from reconciler.api.values import CreateJob, JobPage
 from reconciler.errors import LedgerError
 from reconciler.execution.create import TOO_LATE, create_job_once
 from reconciler.execution.create_result import (
@@ -263,6 +263,12 @@ def test_the_second_create_may_be_refused() -> None:
     assert steps(api) == [INTENT, POST, INTENT, POST, "CreateRefused"]
 
 
+def test_a_lost_create_stays_unknown_if_the_server_takes_no_second_one() -> None:
+    api, result = job_for(lost_before(), *[busy(100)] * 50, deadline=900.0)
+    assert isinstance(result, OutcomeUnknown)
+    assert api.stage.ledger.kinds[-1] == "CreateUnknown"
+
+
 def test_what_is_still_lost_after_two_creates_is_unknown() -> None:
     api, result = job_for(lost_before(), lost_before())
     assert isinstance(result, OutcomeUnknown)
@@ -303,6 +309,34 @@ def test_a_job_beyond_the_newest_page_is_found_in_the_whole_list() -> None:
     assert isinstance(result, JobCreated)
     assert result.recovered
     assert api.sent("list")[-1] == "list 1"
+    assert len(api.sent("POST")) == 1
+
+
+class Shifting(Api):
+    """A list of several pages in which a job is missed once: others were deleted and created meanwhile."""
+
+    missed = False
+
+    def list_jobs(
+        self, *, page: int, order_by: Literal["created", "-created"] = "created", **query: Any
+    ) -> JobPage:  # noqa: ANN401 - as in Api
+        """Return a page; the first one that shows the job has another in its place."""
+        shown = super().list_jobs(page=page, order_by=order_by, **query)
+        sought = [it for it in shown.jobs if not it.id.startswith("x")]
+        if order_by == "-created" or not sought or self.missed:
+            return shown
+        self.missed = True
+        rest = tuple(it for it in shown.jobs if it not in sought)
+        return replace(shown, jobs=(*rest, job(spec("x", "other"), "xother", age=-500)))
+
+
+def test_a_job_that_moved_while_the_whole_list_was_read_is_found() -> None:
+    others = tuple(job(spec("x", f"x{at}"), f"x{at}", age=-at) for at in range(1, 121))
+    api = Shifting(Stage(), *others)
+    api.fates = [lost_after(listed_after=190.0)]
+    result = create_job_once(run(api, settle=200.0), order(), ())
+    assert api.missed
+    assert isinstance(result, JobCreated)
     assert len(api.sent("POST")) == 1
 
 
