@@ -1,7 +1,7 @@
 """This host's ledger and the shared one as one: claims are pushed before creates, outcomes afterwards.
 
-Every line is first made durable in the file on this host, before anything is sent; other hosts and fresh clones see the
-ref in the remote. Both have the same lines, and they merge by union.
+Every line is durable in the file on this host before anything is sent to the API, and a claim is in the remote before
+that. Other hosts and fresh clones see the ref in the remote. Both have the same lines, and they merge by union.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is known of a complete file on this machine: its size, hash and number of lines."""
+"""Size, hash and number of lines of a complete file on this machine."""
 
 from __future__ import annotations
 

@@ -59,7 +59,6 @@ def fetch(
     place: Path,
     *,
     heartbeat: Heartbeat,
-    again: bool = False,
     any_length: bool = False,
 ) -> Fetched:
     """Download a file, unless it is present.
@@ -70,7 +69,6 @@ def fetch(
         file_id: the file's id.
         place: the path to write; until the file is complete, it has the suffix `PART`.
         heartbeat: called regularly; raises to stop.
-        again: whether to download a file that is present once more, and to replace it when that is complete.
         any_length: whether to accept a file whose length is not that of its description.
 
     Raises:
@@ -79,7 +77,7 @@ def fetch(
         ApiError: the download failed; the bytes received stay for the next time.
         OSError: the file cannot be written.
     """
-    present = place.stat().st_size if place.exists() and not again else None
+    present = place.stat().st_size if place.exists() else None
     try:
         described = _described(reader, file_id)
     except NotFoundError:

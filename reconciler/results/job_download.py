@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec import structs
 
+from reconciler import file_access
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.context import RunContext
@@ -27,7 +28,7 @@ from reconciler.documents.result_summary import (
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
 from reconciler.results import inputs
-from reconciler.results.digest import Fetched
+from reconciler.results.digest import Fetched, read
 from reconciler.results.download import INCOMPLETE_HINT, ContradictionError, fetch
 from reconciler.results.heartbeat import Heartbeat, StoppedError
 from reconciler.results.inputs import INPUT_PREFIX, JobInputs
@@ -36,9 +37,12 @@ from reconciler.results.leases import Lease
 from reconciler.results.paths import ERRORS, OUTPUT, RESULTS, safe_name
 from reconciler.results.store import ResultStore
 from reconciler.results.summary import Files, shortage, summary
+from reconciler.text.plural import pluralize
 
 MAX_DELAY_SECONDS: Final = 3600.0
 """For so long after a job's end a missing file may still appear, so a 404 is not final. A 410 always is."""
+NEWER: Final = ".newer"
+"""The folder of files that are fetched again: what is published stays until all of them are here."""
 LOCK_TIMEOUT_SECONDS: Final = 10.0
 """How long to wait for the join lock before the next heartbeat."""
 
@@ -65,7 +69,8 @@ class JobDownloader:
             again: whether to fetch files that are present once more.
 
         Raises:
-            ContradictionError: a file is not what the API describes, or has fewer lines than the API counts.
+            ContradictionError: a file is not what the API describes, or has fewer lines than the API counts or than
+                the file that was fetched before. What is published stays.
             StoppedError: the run received a signal to stop.
             LeaseLostError: another runner has taken over.
             ReconcilerError: a file could not be downloaded.
@@ -79,16 +84,23 @@ class JobDownloader:
             claim.renew()
 
         staging_dir = self.store.staging_dir(claim.folder)
+        fetched_dir = staging_dir / NEWER if again else staging_dir
+        if again:
+            file_access.make_folder(fetched_dir)
         files = {
-            name: self._file(owned, file_id, staging_dir / name, heartbeat, again=again)
+            name: self._file(owned, file_id, fetched_dir / name, heartbeat, again=again)
             for name, file_id in ((OUTPUT, owned.job.output_file), (ERRORS, owned.job.error_file))
             if file_id
         }
-        short = shortage(owned, files)
-        if short and not again and not self.accept_incomplete:
+        short = _fewer(files, staging_dir, heartbeat) if again else shortage(owned, files)
+        if short and not self.accept_incomplete:
             for name in files:
-                (staging_dir / name).unlink(missing_ok=True)
+                (fetched_dir / name).unlink(missing_ok=True)
             raise ContradictionError(" and ".join(files), short, hint=INCOMPLETE_HINT)
+        if again:
+            for name in files:
+                (fetched_dir / name).replace(staging_dir / name)
+            fetched_dir.rmdir()
         job_inputs, joined, results = inputs.NO_INPUTS, None, None
         if any(files.values()):
             job_inputs, joined, results = self._join(owned, staging_dir, files, heartbeat)
@@ -106,7 +118,7 @@ class JobDownloader:
     ) -> Fetched | None:
         """Fetch one result file. Return None if the provider no longer has it."""
         try:
-            fetched = self._fetch(file_id, place, heartbeat, again=again)
+            fetched = self._fetch(file_id, place, heartbeat)
         except NotFoundError as error:
             if again:
                 raise
@@ -125,9 +137,9 @@ class JobDownloader:
             )  # fmt: skip
         return fetched
 
-    def _fetch(self, file_id: str, place: Path, heartbeat: Heartbeat, *, again: bool = False) -> Fetched:
+    def _fetch(self, file_id: str, place: Path, heartbeat: Heartbeat) -> Fetched:
         api, retrier, any_length = self.run.api, self.run.retrier, self.accept_incomplete
-        return fetch(api, retrier, file_id, place, heartbeat=heartbeat, again=again, any_length=any_length)
+        return fetch(api, retrier, file_id, place, heartbeat=heartbeat, any_length=any_length)
 
     def _join(
         self, owned: OwnedJob, staging_dir: Path, files: Files, heartbeat: Heartbeat
@@ -179,3 +191,12 @@ class JobDownloader:
             bytes=sum(doc.bytes for doc in done.files),
             elapsed_ms=elapsed_ms,
         )  # fmt: skip
+
+
+def _fewer(files: Files, folder: Path, heartbeat: Heartbeat) -> str:
+    """Return which newly fetched file has fewer lines than the one that is present, "" if none has."""
+    for name, fetched in files.items():
+        before = read(folder / name, heartbeat).result().lines if (folder / name).exists() else 0
+        if fetched and fetched.lines < before:
+            return f"{name} has {pluralize(fetched.lines, 'line')} now, and had {before:,}"
+    return ""

@@ -159,9 +159,7 @@ def _as_text(value: object) -> str:
 def _text(job: Job, spec: JobSpec, schema: str) -> str:
     left = len(job.metadata) - len(spec.metadata)
     more = (
-        f"# Omitted from its metadata: {pluralize(left, 'pair')} that are not valid in a spec.\n"
-        if left
-        else ""
+        f"# Omitted from its metadata, as not valid in a spec: {pluralize(left, 'pair')}.\n" if left else ""
     )
     return (
         f"# yaml-language-server: $schema={schema}\n"

@@ -205,6 +205,20 @@ def test_incomplete_results_stay_if_their_files_are_gone_later(stage: Stage) -> 
     assert len((stage.root / pulled_path(stage) / "output.jsonl").read_bytes().splitlines()) == 2
 
 
+def test_a_file_that_is_shorter_when_it_is_asked_for_again_replaces_nothing(stage: Stage) -> None:
+    ended(stage)
+    assert stage.run("outputs", "pull", env=api(job=counts(5, 2), content=first(2))).code == 6
+    folder = stage.root / pulled_path(stage)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    shorter = stage.run("outputs", "pull", env=api(job=counts(5, 2), content=first(1)))
+    assert shorter.code == 6
+    assert "output.jsonl has 1 line now, and had 2" in shorter.err + shorter.out
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    whole = stage.run("outputs", "pull")
+    assert (whole.code, pulled(stage)[0].requests.ok) == (0, 5)
+    assert [path for path in folder.iterdir() if path.is_dir()] == []
+
+
 def pulled_path(stage: Stage) -> str:
     """Return the folder of the pulled results."""
     (path,) = (stage.root / "outputs").glob("*/*/*/summary.json")

@@ -318,8 +318,12 @@ class Shifting(Api):
     missed = False
 
     def list_jobs(
-        self, *, page: int, order_by: Literal["created", "-created"] = "created", **query: Any
-    ) -> JobPage:  # noqa: ANN401 - as in Api
+        self,
+        *,
+        page: int,
+        order_by: Literal["created", "-created"] = "created",
+        **query: Any,  # noqa: ANN401 - as in Api
+    ) -> JobPage:
         """Return a page; the first one that shows the job has another in its place."""
         shown = super().list_jobs(page=page, order_by=order_by, **query)
         sought = [it for it in shown.jobs if not it.id.startswith("x")]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model import Job, Phase
-from reconciler.model.completeness import Received, difference, missing_requests, submitted_requests
+from reconciler.model.completeness import Received, difference, missing_requests
 
 numbers = st.integers(0, 4)
 submitted = st.none() | st.integers(1, 4)
@@ -92,13 +92,13 @@ def test_only_a_success_promises_anything(job: Job, asked: int | None, phase: Ph
     assert difference(other, asked) == ""
 
 
-@given(jobs, submitted)
-def test_missing_requests_are_those_that_are_left(job: Job, asked: int | None) -> None:
-    whole, missing = submitted_requests(job, asked), missing_requests(job, asked)
-    if whole is None:
-        assert missing is None
-    else:
-        answers = job.succeeded_requests if job.output_file else 0
-        assert missing is not None
-        assert missing >= 0
-        assert answers + job.failed_requests + missing == whole
+@given(ok=numbers, failed=numbers, missing=numbers, tagged=st.booleans())
+def test_missing_requests_are_those_that_are_left(
+    ok: int, failed: int, missing: int, *, tagged: bool
+) -> None:
+    """Of requests that were answered, failed or lost, the lost ones are missing: by counters and by files."""
+    whole = ok + failed + missing
+    job = ended(0 if tagged else whole, ok, failed)
+    assert missing_requests(job, whole if tagged else None) == (missing if whole else None)
+    silent = ended(whole, 0, 0, file=None)  # its counters know nothing, and the files are here
+    assert missing_requests(silent, None, Received(ok, failed)) == (missing if whole else None)

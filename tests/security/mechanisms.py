@@ -97,7 +97,7 @@ SWITCHES: Final = (
         (STATE,),
         (
             (
-                '        raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error\n',
+                "        raise ReconcilerError(message, hint=hint) from error\n",
                 "        tracked = False\n",
             ),
         ),
@@ -188,7 +188,7 @@ SWITCHES: Final = (
     Switch(
         "ceilings",
         "a limit may have any value",
-        "reconciler/settings.py",
+        "reconciler/constraints.py",
         ("raise the limits",),
         (("Meta(ge=1, le=ceiling, description=text)", "Meta(ge=1, description=text)"),),
     ),

@@ -49,7 +49,7 @@ matrix:
 
 `matrix` makes one job for each combination of values; with `for_each`, one for each file and combination. Write a field
 in the spec or in its matrix, not in both. Only `endpoint`, `model`, `agent_id` and `rerun` make different work. Two
-combinations that differ only in other fields would submit the same work twice, which is an error.
+combinations that differ only in other fields [share one job](planner.md#several-specs-with-the-same-work).
 
 Use **placeholders** in `name` and in the values of `metadata`; other fields do not support them. There are no
 expressions:
@@ -159,8 +159,8 @@ These rules are checked in addition to the schema:
 
 - every `name`, including those of a family, is unique in the project, ignoring case, and can be a folder on Windows:
   not `nul` or `con.x`, and no `.` at the end;
-- two specs cannot declare the same work with the same `rerun`: both would submit it. The error names both; change
-  `rerun` in one, or remove one;
+- specs with the same work and the same `rerun` share one job, with a warning that names both; for a job of its own,
+  change `rerun` in one;
 - `metadata` and `rerun` are stored as the text in the file, so `1.10` and `1.1` differ; an unquoted number has at most
   64 characters;
 - an `endpoint` that the API does not document is a warning, since the API may add endpoints;

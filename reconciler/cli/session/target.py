@@ -114,7 +114,8 @@ def check_state(project: Project, env: Environment) -> None:
         tracked = bool(there) and env.git(root).tracked(STATE)
     except GitUnavailableError as error:
         message = f"{STATE}/ may be part of the checkout, and forged by a pull request: {error}"
-        raise ReconcilerError(message, hint=f"{error.hint}; or delete {STATE}/") from error
+        hint = f"{error.hint}; or delete {STATE}/: then only the tags of jobs prevent duplicates"
+        raise ReconcilerError(message, hint=hint) from error
     if tracked:
         raise ReconcilerError(
             f"git tracks {STATE}/, so a pull request could forge the state of this tool",

@@ -22,6 +22,7 @@ from reconciler.file_access import open_to_read
 from reconciler.settings import Limits
 from reconciler.specs.conversion.bodies import CHAT, CONVERTERS, Body, NotConvertibleError
 from reconciler.specs.conversion.objects import ObjectError, objects
+from reconciler.specs.from_jobs import slug
 from reconciler.specs.inputs.diagnose import repeats_a_key
 from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.formats import WRAPPERS, Wrapper, holds_result, of_file, wrapper_of
@@ -130,7 +131,7 @@ def converted(path: Path, limits: Limits) -> Iterator[bytes]:
 
 def suggested_spec(path: str, found: Survey) -> str:
     """Return a spec for a converted file, whose path is relative to the spec."""
-    name = re.sub(r"[^a-z0-9._]+", "-", Path(path).stem.lower()).strip("-._")[:80] or "converted"
+    name = scalar(slug(Path(path).stem) or "converted")
     endpoint = next(iter(found.endpoints)) or CHAT
     model = next(iter(found.models))
     chosen = f"model: {model}" if re.fullmatch(r"[A-Za-z][\w.:/-]*", model) else "model: mistral-small-2603"
