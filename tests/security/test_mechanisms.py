@@ -37,6 +37,9 @@ def test_tests_that_pass_notice_nothing_and_one_that_fails_is_named(tmp_path: Pa
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/test_it.py").write_text("def test_a(): pass\ndef test_b(): assert 0\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--thorough', action='store_true')\n"
+    )
     assert first_failure(["tests/test_it.py::test_a"], tmp_path) == ""
     assert first_failure(["tests/test_it.py"], tmp_path) == "test_b"
 
