@@ -11,10 +11,10 @@ the wanted work, live jobs of other work under the name are decided as well.
      -> Hold `unknown_status`, for the whole name (attention)
 0  all jobs are understood, and this project submitted a job that is ACTIVE or STOPPING from another
    folder of the repository
-     -> Hold `other_root`, for the whole name (attention); Cancel `duplicate` those of this folder's
-        jobs that do the work of another job that stays
-0  all jobs are understood and of this folder, and something to cancel or replace was created from a
-   commit that is not HEAD or an ancestor
+     -> Hold `other_root`, for the whole name (attention); Cancel `duplicate` this folder's jobs of
+        work that another job does
+0  all jobs are understood and no live one is from another folder, and something to cancel or
+   replace was created from a commit that is not HEAD or an ancestor
      -> Hold `other_history`, for the whole name
 1  suspended
      -> Cancel every ACTIVE job of the name `suspended`, except an adopted one; otherwise Hold

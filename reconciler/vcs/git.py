@@ -135,6 +135,12 @@ class Git:
             raise self.repository.failure(done)
         return bool(done.stdout)
 
+    def tracked_named(self, name: str) -> tuple[Path, ...]:
+        """Return the tracked files of a name in all folders of the repository; none if git cannot be asked."""
+        listed = self._git("ls-files", "-z", "--full-name", "--", f":(top,glob)**/{name}")
+        top = self.toplevel() or self.root
+        return tuple(top / path for path in (listed or "").split("\0") if path)
+
     def quotable(self, path: str) -> bool:
         """Return whether a path of the root is a file that is no link and, in a repository, one that git tracks."""
         here = Path(os.path.realpath(self.root))

@@ -1,8 +1,8 @@
 """Find out who submits jobs, and from which commit: from git and the variables of GitHub and GitLab runners. Pure.
 
 The result goes into a job's tags, for readers. Two parts have a use: the commit decides whether a checkout is older
-than a job, and the root whether another folder of the repository submitted it. The author of a pull request may control some variables (a branch's name), so they are treated as text only:
-cleaned, cut, and never part of an identity.
+than a job, and the root whether another folder of the repository submitted it. The author of a pull request may control
+some variables (a branch's name), so they are treated as text only: cleaned, cut, and never part of an identity.
 """
 
 from __future__ import annotations

@@ -1373,10 +1373,10 @@ def test_another_folder_is_named_with_both_ways_out() -> None:
     (hold,) = Row(specs=(), jobs=(job(A, root="services/b"),), expected={}).plan().of(Hold)
     assert hold.detail == "submitted from services/b"
     assert "give each folder its own `project`" in hold.hint
-    assert "add services/b to `moved_from`" in hold.hint
+    assert "set `moved_from: [services/b]`" in hold.hint
     (hold,) = Row(specs=(), jobs=(job(A),), roots=("services/b",), expected={}).plan().of(Hold)
     assert hold.detail == "submitted from the repository's root, or outside of git"
-    assert "add . to `moved_from`" in hold.hint
+    assert "set `moved_from: [.]`" in hold.hint
 
 
 def test_a_success_from_another_folder_says_so() -> None:

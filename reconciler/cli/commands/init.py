@@ -66,7 +66,7 @@ def init(
     done: list[Placed] = []
     if found is None:
         origin = git.origin()
-        name = scaffold.project_name(origin, root.resolve())
+        name = scaffold.project_name(origin, top or root.resolve(), git.below)
         done.append(
             scaffold.place(
                 root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin))
@@ -91,7 +91,10 @@ def init(
         write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
     if not has_specs(project):
         specs = project.relative(str(project.spec_root))
-        rest += (scaffold.place(project.root, wanted) for wanted in scaffold.example(specs))
+        rest += (
+            scaffold.place(project.root, wanted)
+            for wanted in scaffold.example(specs, project.settings.project)
+        )
     write_stdout("".join(describe(rest)))
     if not (with_workflows or no_workflows or scaffold.has_workflows(project.root)):
         why = UNKNOWN_SOURCE if at_top else f"{project.root} is not the root of the repository, {top}"

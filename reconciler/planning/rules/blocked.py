@@ -55,8 +55,8 @@ def unknown_status(case: Case) -> Actions:
     Standing.OTHER_ROOT,
     "all jobs are understood, and this project submitted a job that is ACTIVE or STOPPING from another folder of the "
     "repository",
-    "Hold `other_root`, for the whole name (attention); Cancel `duplicate` those of this folder's jobs that do the work "
-    "of another job that stays",
+    "Hold `other_root`, for the whole name (attention); Cancel `duplicate` this folder's jobs of work that another job "
+    "does",
     applies=lambda case: (
         bool(case.live_elsewhere) and not case.unreadable_that_matter and not case.of_unknown_status
     ),
@@ -66,7 +66,7 @@ def other_root(case: Case) -> Actions:
     owned = case.live_elsewhere[0]
     folder = owned.tags.source.root or "."
     where = "the repository's root, or outside of git" if folder == "." else folder
-    hint = f"give each folder its own `project`; if this folder was moved, add {folder} to `moved_from` in the settings"
+    hint = f"give each folder its own `project`; after a move, set `moved_from: [{folder}]`"
     ours = (it for it in case.active if it.job.id not in case.doomed and not case.from_elsewhere(it))
     held = Hold(
         job=owned.job, reason=Reason.OTHER_ROOT, detail=f"submitted from {where}", hint=hint, attention=True
@@ -76,8 +76,8 @@ def other_root(case: Case) -> Actions:
 
 @rule(
     Standing.OTHER_HISTORY,
-    "all jobs are understood and of this folder, and something to cancel or replace was created from a commit that is not HEAD or an "
-    "ancestor",
+    "all jobs are understood and no live one is from another folder, and something to cancel or replace was created "
+    "from a commit that is not HEAD or an ancestor",
     "Hold `other_history`, for the whole name",
     applies=lambda case: (
         case.untouchable
