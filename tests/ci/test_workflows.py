@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from reconciler.specs import scaffold
+from reconciler.specs.place import place
 from tests.ci.expressions import holds, value
 from tests.ci.runner import ROOT
 
@@ -71,7 +72,7 @@ def test_zizmor_finds_nothing(tmp_path: Path) -> None:
 
 def test_zizmor_finds_nothing_in_what_init_writes_without_this_repositorys_settings(tmp_path: Path) -> None:
     for wanted in scaffold.workflows("git+https://github.com/acme/reconciler@" + "0a" * 20):
-        scaffold.place(tmp_path, wanted)
+        place(tmp_path, wanted)
     done = zizmor(tmp_path / ".github")
     assert done.returncode == 0, done.stdout
     assert "No findings to report" in done.stdout

@@ -1,4 +1,4 @@
-"""A release: two builds are the same, hold what is listed and nothing else, and no job may do more than its step needs."""
+"""A release: two builds are the same and hold what is listed; no job has rights that it does not need."""
 
 from __future__ import annotations
 

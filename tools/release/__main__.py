@@ -1,7 +1,7 @@
 """Build wheel, sdist and list of components of the checked-out commit into a folder: `python -m tools.release dist`.
 
-Needs what `.ci/release.txt` lists, and git. Uncommitted changes are not built. Fails if two builds differ, if a file is in
-a package that should not be, or if TAG is set and is not `v` and the version.
+Needs what `.ci/release.txt` lists, and git. Uncommitted changes are not built. Fails if two builds differ, if a package
+has a file that it should not have, or if TAG is set and is not `v` and the version.
 """
 
 from __future__ import annotations
