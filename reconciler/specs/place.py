@@ -96,8 +96,8 @@ def normalized(data: bytes) -> bytes:
 def _difference(path: str, old: bytes, new: bytes) -> tuple[str, ...]:
     import difflib  # noqa: PLC0415 - one option of one command needs it
 
-    lines = ([line.rstrip("\n") for line in it.decode("utf-8", "replace").splitlines()] for it in (old, new))
-    return tuple(difflib.unified_diff(*lines, fromfile=path, tofile=f"{path} of this version", lineterm=""))
+    before, after = (it.decode("utf-8", "replace").split("\n") for it in (old, new))
+    return tuple(difflib.unified_diff(before, after, path, f"{path} of this version", lineterm=""))
 
 
 def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
