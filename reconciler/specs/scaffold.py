@@ -1,23 +1,22 @@
 """The initial files of a repository: settings, an example, schemas for editors, workflows, lines for git.
 
-Existing files are never overwritten, and a second run changes nothing. The workflows are those of this repository,
-which the package includes, but they install the tool from a pinned source and not from the checkout.
+The workflows are those of this repository, which the package includes, but they install the tool from a pinned source
+and not from the checkout. `place` writes the files.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import reconciler
 from reconciler import file_access
 from reconciler.specs.from_jobs import slug
+from reconciler.specs.place import Wanted, normalized, stamped
 
 WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
@@ -40,25 +39,6 @@ MAX_NAME: Final = 80
 MAX_NEW_REQUESTS: Final = 10_000
 """The budget of one plan that `init` writes: more than a first trial needs, less than a mistake in all old files."""
 ATTRIBUTES: Final = ("*.jsonl -text",)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file that should exist."""
-
-    path: str
-    """Relative to the root, with forward slashes."""
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The outcome for one file."""
-
-    path: str
-    did: Literal["wrote", "added", "kept"]
-    why: str = ""
-    """Why a file that differs was kept."""
 
 
 def project_name(origin: str, top: Path, below: str) -> str:
@@ -153,13 +133,13 @@ def carried(path: str, installed: str = "templates") -> bytes:
 def schema(name: str) -> Wanted:
     """Return a schema for editors."""
     path = f"schemas/{name}.schema.json"
-    return Wanted(path, carried(path, ""))
+    return stamped(path, carried(path, ""))
 
 
 def workflows(package: str) -> Iterator[Wanted]:
     """Yield the workflows, their action and its dependencies. `package` is the source that they install."""
     line = f"package: {package}\n".encode()
-    return (Wanted(path, _text(carried(path)).replace(b"package: .\n", line)) for path in WORKFLOWS)
+    return (stamped(path, normalized(carried(path)).replace(b"package: .\n", line)) for path in WORKFLOWS)
 
 
 def has_workflows(root: Path) -> bool:
@@ -183,48 +163,3 @@ def pinned_source(record: str) -> str | None:
     commit = direct.get("vcs_info", {}).get("commit_id")
     source = f"git+{direct.get('url')}@{commit}" if commit else f"{direct.get('url')}#sha256={digest}"
     return source if PINNED.fullmatch(source) else None
-
-
-def place(root: Path, wanted: Wanted) -> Placed:
-    """Write a file if it does not exist.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    target = root / wanted.path
-    if not file_access.within(os.path.realpath(target.parent), os.path.realpath(root)):
-        return Placed(wanted.path, "kept", "its folder leads out of the project")
-    if os.path.lexists(target):
-        same = target.is_file() and _text(file_access.read(target)) == _text(wanted.content)
-        return Placed(wanted.path, "kept", "" if same else "it already exists with other content")
-    file_access.make_folder(target.parent)
-    with file_access.create(target, mode=file_access.SHARED) as file:
-        file.write(wanted.content)
-    return Placed(wanted.path, "wrote")
-
-
-def _text(data: bytes) -> bytes:
-    """Normalize line breaks: a checkout may have others than the template."""
-    return data.replace(b"\r\n", b"\n")
-
-
-def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
-    """Append the missing lines to a file; its existing lines stay.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    target = root / path
-    if not os.path.lexists(target):
-        return place(root, Wanted(path, "".join(f"{line}\n" for line in lines).encode()))
-    if target.is_symlink() or not target.is_file():
-        return Placed(path, "kept", f"it is not a regular file; add `{', '.join(lines)}` to it")
-    data = file_access.read(target)
-    there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
-    missing = [line for line in lines if line.strip("/") not in there]
-    if not missing:
-        return Placed(path, "kept")
-    end = b"\r\n" if b"\r\n" in data else b"\n"
-    glue = b"" if not data or data.endswith(b"\n") else end
-    file_access.replace(target, data + glue + b"".join(line.encode() + end for line in missing))
-    return Placed(path, "added", f"`{', '.join(missing)}`")
