@@ -77,7 +77,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def to_cancel(self) -> tuple[OwnedJob, ...]:
-        """The live jobs that are removed, suspended or superseded, of this folder. Neither duplicates nor adopted jobs."""
+        """This folder's live jobs that are removed, suspended or superseded; neither duplicates nor adopted ones."""
         if self.spec is None:
             found = tuple(owned for owned in self.active if owned.tags.on_remove == "cancel")
         elif self.spec.suspend:
