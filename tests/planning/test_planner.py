@@ -213,7 +213,7 @@ ROOTS = {
         jobs=(job(A, "j1", SUCCEEDED, root="b"), job(A, "j2")),
         expected={"a": ("keep j1 succeeded", "cancel j2 duplicate")},
     ),
-    "twins in two folders that nobody declares: the younger one here is cancelled": Row(
+    "twins in two folders under a name without a spec: the younger one here is cancelled": Row(
         specs=(),
         jobs=(job(KEEPING, age=700, root="b"), job(KEEPING, "j2")),
         expected={"a": ("hold j1 other_root!", "cancel j2 duplicate")},
