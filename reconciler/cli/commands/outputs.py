@@ -179,7 +179,8 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     owned = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
     now: dict[RunKey, set[str]] = defaultdict(set)
     for spec in specs:
-        now[spec.run_key].add(spec.name)
+        for key in spec.run_keys:
+            now[key].add(spec.name)
     known = {spec.name for spec in specs} | {each.tags.name for each in owned}
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):

@@ -13,6 +13,7 @@ from reconciler.cli.params.options import Selection
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.model import Declared
+from reconciler.model.tags import root_of
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
@@ -56,8 +57,14 @@ def load_declared(
         if text not in run.reported:
             run.reported.add(text)
             write_stderr(text)
-    uncommitted = run.checkout.uncommitted
-    return Declared(specs=loaded.specs, selected=loaded.selected, later=loaded.later, uncommitted=uncommitted)
+    moved_from = map(root_of, run.project.settings.moved_from)
+    return Declared(
+        specs=loaded.specs,
+        selected=loaded.selected,
+        later=loaded.later,
+        roots=frozenset({run.source.root, *moved_from}),
+        uncommitted=run.checkout.uncommitted,
+    )
 
 
 def select_saved(saved: PlanDoc, declaration: Declared) -> Declared:

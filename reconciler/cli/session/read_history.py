@@ -38,10 +38,10 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
         LedgerError: the ledger cannot be read.
         ApiError: the API could not be read.
     """
-    project = open_project(common, env)
-    target = target_of(common, env, project)
     jobs, settled = None, env.now()
     if offline:
+        project = open_project(common, env)
+        target = target_of(common, env, project)
         local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
         fetched = shared.read(shared.fetched()) if shared else ()
         lines = union(fetched, local.read()) if fetched else local.read()
@@ -50,6 +50,7 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
         from reconciler.workspace import listing
 
         with reading(common, env) as run:
+            project, target = run.project, run.target
             settled -= run.limits.settle_seconds
             lines = run.env.ledger.read()
             listed = listing.whole(run)
