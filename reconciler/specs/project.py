@@ -115,10 +115,11 @@ def load_project(
     )
 
 
-def environment_names(config: Path | None, *, start: Path) -> tuple[str, ...]:
-    """Return the environments of a settings file, () if it has none. Raises what `load_project` raises."""
-    found = _settings(_source(_config_path(config, start), quote_all))[0].environments
-    return () if found is UNSET else tuple(found)
+def environment_names(config: Path | None, *, start: Path, quoting: Callable[[Path], Quote]) -> list[str]:
+    """Return the environments of a settings file, [] if it has none. Arguments and errors are those of `load_project`."""
+    path = _config_path(config, start)
+    found = _settings(_source(path, quoting(path.parent)))[0].environments
+    return [] if found is UNSET else [*found]
 
 
 def find(start: Path) -> Path | None:

@@ -56,7 +56,9 @@ def find_environments(env: Environment, chosen: Chosen) -> list[Project]:
     """Return the project of the chosen environment, or of each environment if none is chosen."""
     if environment_of(env, chosen):
         return [find_project(env, chosen)]
-    names = environment_names(config_file(env, chosen.config), start=env.cwd)
+    names = environment_names(
+        config_file(env, chosen.config), start=env.cwd, quoting=lambda root: quoting(env, root, None)
+    )
     return [find_project(env, replace(chosen, env=name)) for name in names] or [find_project(env, chosen)]
 
 
