@@ -41,21 +41,21 @@ class Overlay(Struct, frozen=True):
 
     def apply(self, spec: Document) -> tuple[Document, list[Problem]]:
         """Return a spec with the fields that the environment sets, and a problem for each that two globs set."""
-        globs = [glob for glob in self._globs if fnmatchcase(name_of(spec), glob)]
-        if not globs or not isinstance(spec.node, Fields):
+        matching = [glob for glob in self._globs if fnmatchcase(name_of(spec), glob)]
+        found = [(glob, self.document.find((*self._set, glob))) for glob in matching]
+        if not found or not isinstance(spec.node, Fields):
             return spec, []
         value, parts, sources = {**spec.value}, {**spec.node.parts}, {**spec.sources}
         set_by: dict[str, str] = {}
         problems = []
-        for glob in globs:
-            found = self.document.find((*self._set, glob))
-            for name, part in found.parts.items() if isinstance(found, Fields) else ():
+        for glob, fields in found:
+            for name, part in fields.parts.items() if isinstance(fields, Fields) else ():
                 if name in set_by:
                     message = f"{name}: `{set_by[name]}` sets it too, and both match `{name_of(spec)}`"
                     where, hint = (*self._set, glob, name), "let one glob set it for each spec"
                     problems.append(self.document.problem(where, message, hint, at_key=True))
                 set_by[name] = glob
-                value[name], parts[name] = found.value[name], part
+                value[name], parts[name] = self.document.at((*self._set, glob, name)), part
                 sources = {path: source for path, source in sources.items() if path[0] != name}
                 sources[name,] = self.document.source
         node = Fields(spec.node.event, value, parts)

@@ -116,7 +116,7 @@ def load_project(
 
 
 def environment_names(config: Path | None, *, start: Path, quoting: Callable[[Path], Quote]) -> list[str]:
-    """Return the environments of a settings file, [] if it has none. Arguments and errors are those of `load_project`."""
+    """Return the environments of a settings file, [] if it has none: see `load_project`."""
     path = _config_path(config, start)
     found = _settings(_source(path, quoting(path.parent)))[0].environments
     return [] if found is UNSET else [*found]

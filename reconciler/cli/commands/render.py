@@ -37,6 +37,6 @@ def render(env: Environment, *, selection: options.Selection, chosen: options.Ch
     )
     if loaded.warnings:
         write_stderr(problems_text(loaded.warnings, colour=env.colour("stderr")))
-    chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
-    write_stdout(to_yaml.dump_documents(chosen, project.relative(str(project.spec_root))))
+    selected = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
+    write_stdout(to_yaml.dump_documents(selected, project.relative(str(project.spec_root))))
     return 0

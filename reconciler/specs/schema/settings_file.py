@@ -40,13 +40,13 @@ class SettingsFile(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     EXACTLY_ONE: ClassVar = (("project", "environments"),)
 
-    project: Annotated[  # type: ignore[assignment]  # the chosen environment has it
+    project: Annotated[
         ProjectName | UnsetType,
         about(
             "Identifies your jobs: it is written into every job. Set it before the first apply; "
             f"changing it later resubmits everything. {NAME_RULE}."
         ),
-    ] = UNSET
+    ] = UNSET  # type: ignore[assignment]  # then the chosen environment has it
     environments: Annotated[
         Annotated[dict[_EnvironmentName, EnvironmentFields], Meta(min_length=1)] | UnsetType,
         about("In place of `project`: [environments](#environments), of which `--env` chooses one."),
