@@ -171,6 +171,12 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
 
 
+class ApproveAbove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The size of a plan from which the GitHub workflow waits for an approval."""
+
+    requests: Annotated[_Natural, about("Requests that one plan may submit without an approval.")]
+
+
 class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command or a webhook that `apply` notifies once when a job has ended."""
 
@@ -238,3 +244,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
     uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
     guards: Annotated[Guards, about("Limits above which a plan is refused.")] = Guards()
+    approve_above: Annotated[
+        ApproveAbove | None,
+        about(
+            "On GitHub, the merge of a larger plan waits for the reviewers of the environment `reconciler`; the "
+            "hourly run never submits more. null to wait for no one."
+        ),
+    ] = None
