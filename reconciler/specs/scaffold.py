@@ -35,15 +35,26 @@ DISTRIBUTION: Final = "mistral-batch-reconciler"
 SCHEMAS: Final = ("job", "defaults", "reconciler")
 _OF_A_SPEC: Final = re.compile(rb"""^["' {]*endpoint["']?:\s*["']?/v1/""", re.MULTILINE)
 IGNORED: Final = (".reconciler/", "plan.json")
+MAX_NAME: Final = 80
+"""Characters of a project's name that `init` makes."""
 MAX_NEW_REQUESTS: Final = 10_000
 """The budget of one plan that `init` writes: more than a first trial needs, less than a mistake in all old files."""
 ATTRIBUTES: Final = ("*.jsonl -text",)
 
 
-def project_name(origin: str, folder: Path) -> str:
-    """Return a project's name, derived from its repository or else from its folder."""
+def project_name(origin: str, top: Path, below: str) -> str:
+    """Return a project's name, derived from its repository and, for a folder of it, from the folder's path.
+
+    A name that is too long loses its beginning: the last folders tell projects apart.
+
+    Args:
+        origin: the URL of the repository's remote, "" if there is none.
+        top: the repository's root, or the project's folder outside of git.
+        below: the project's folder, relative to `top`; "" for `top` itself.
+    """
     repository = re.split(r"[/:]", origin.rstrip("/"))[-1].removesuffix(".git") if origin else ""
-    return slug(repository) or slug(folder.name) or "batch"
+    parts = (slug(repository) or slug(top.name), *map(slug, below.split("/")))
+    return slug("-".join(filter(None, parts))[-MAX_NAME:]) or "batch"
 
 
 def spec_folder(root: Path) -> str:
@@ -78,8 +89,13 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
     return Wanted("reconciler.yaml", text.encode())
 
 
-def example(folder: str) -> tuple[Wanted, ...]:
-    """Return a spec and its data. `folder` is the spec root, relative to the project's root."""
+def example(folder: str, project: str) -> tuple[Wanted, ...]:
+    """Return a spec and its data.
+
+    Args:
+        folder: the spec root, relative to the project's root.
+        project: named in the requests: two projects of a workspace would share the work otherwise.
+    """
     up = "../" * len(Path(folder).parts)
     spec = (
         f"# yaml-language-server: $schema={up}schemas/job.schema.json\n"
@@ -92,7 +108,11 @@ def example(folder: str) -> tuple[Wanted, ...]:
         "metadata: {purpose: example}\n"
         "timeout_hours: 24\n"
     )
-    questions = ("What is a batch job?", "What does idempotent mean?", "Why are plans reviewed?")
+    questions = (
+        "What is a batch job?",
+        "What does idempotent mean?",
+        f"Why are the plans of {project} reviewed?",
+    )
     lines = (
         f'{{"custom_id": "question-{at}", "body": {{"max_tokens": 200, "messages": '
         f'[{{"role": "user", "content": "{question}"}}]}}}}\n'

@@ -86,7 +86,7 @@ def init(
     done: list[Placed] = []
     if found is None:
         origin = git.origin()
-        name = scaffold.project_name(origin, root.resolve())
+        name = scaffold.project_name(origin, top or root.resolve(), git.below)
         done.append(
             place(root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin)))
         )
@@ -111,7 +111,8 @@ def init(
         write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
     if not has_specs(project):
         specs = project.relative(str(project.spec_root))
-        rest += (place(project.root, wanted) for wanted in scaffold.example(specs))
+        name = project.settings.project
+        rest += (place(project.root, wanted) for wanted in scaffold.example(specs, name))
     write_stdout("".join(describe(rest)))
     expected = upgrade or not scaffold.has_workflows(project.root)
     if expected and not (with_workflows or no_workflows):

@@ -20,7 +20,7 @@ from reconciler.model.commit import Commit
 from reconciler.render.problems import left_out
 from reconciler.results import local_summaries
 from reconciler.runs.history import HistorySources
-from reconciler.specs.load import load_valid
+from reconciler.specs.load import load
 from reconciler.specs.project import Project
 
 
@@ -86,7 +86,7 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
     """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
     git = env.git(project.root)
     try:
-        loaded = load_valid(project, now=env.now(), monotonic=env.monotonic)
+        loaded = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True)
         specs = loaded.specs
         if note := left_out(loaded.errors):
             write_stderr(note)
