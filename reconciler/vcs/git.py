@@ -116,7 +116,7 @@ class Git:
         return (self._git("config", "-z", "--get", "remote.origin.url") or "").removesuffix("\0")
 
     def branch(self, ref: str) -> str:
-        """Return the branch that a ref such as HEAD or refs/remotes/origin/HEAD stands for, "" if there is none."""
+        """Return the branch that is the target of HEAD or refs/remotes/origin/HEAD, "" if there is none."""
         return (self._git("symbolic-ref", "--short", ref) or "").removeprefix("origin/")
 
     def changed_since(self, base: str) -> tuple[str, ...] | None:
