@@ -43,15 +43,15 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
     jobs, settled = None, env.now()
     if offline:
         local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
-        fetched = shared.read(shared.fetched()) if shared else ()
-        lines = union(fetched, local.read()) if fetched else local.read()
+        fetched = tuple(shared.read(shared.fetched())) if shared else ()
+        lines = union(fetched, local.read()) if fetched else tuple(local.read())
     else:
         from reconciler.cli.session.session import reading
         from reconciler.workspace import listing
 
         with reading(common, env) as run:
             settled -= run.limits.settle_seconds
-            lines = run.env.ledger.read()
+            lines = tuple(run.env.ledger.read())
             listed = listing.whole(run)
             jobs = (*listed.jobs, *(row.job for row in listed.odd))
     ledger = read_ledger(lines)
