@@ -40,8 +40,8 @@ VERIFIED: Final = "verified"
 README: Final = """\
 # The ledger of {project}
 
-`reconciler` (mistral-batch-reconciler) writes this branch: what it was about to create and cancel, and what came of it.
-Do not edit, rebase, merge or delete the branch: the tool could then submit work a second time.
+`reconciler` (mistral-batch-reconciler) writes this branch: intended creates and cancels of batch jobs, and their
+outcomes. Do not edit, rebase, merge or delete the branch: the tool could then submit work a second time.
 
 A rule of the server should protect `reconciler-ledger/*` from force-pushes and deletion.
 """

@@ -194,7 +194,7 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
 
 
 def _joined(known: Remembered | None, line: CreateConfirmed | Ended) -> Remembered:
-    """Add a line to what is known of its job. The last end counts; before one, the first confirmation."""
+    """Add a line to the facts about its job. The last end counts; before one, the first confirmation."""
     ended = isinstance(line, Ended)
     key = RunKey(line.work, line.rerun)
     new = Remembered(
