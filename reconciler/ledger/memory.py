@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from sys import intern
 from typing import TypeVar, assert_never
 
 from msgspec import Struct
@@ -131,6 +130,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     given_up: dict[str, float] = {}
     settled: set[str] = set()
     jobs: dict[str, Remembered] = {}
+    names: dict[str, str] = {}
     cancels: list[CancelIntended | CancelEnded] = []
     for line in lines:
         match line:
@@ -138,7 +138,8 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 if line.op not in settled:
                     sent[line.op].append(line)
             case CreateConfirmed() | Ended():
-                jobs[line.job_id] = _joined(jobs.get(line.job_id), line)
+                name = names.setdefault(line.name, line.name)  # one text for all jobs of a name
+                jobs[line.job_id] = _joined(jobs.get(line.job_id), line, name)
                 if isinstance(line, CreateConfirmed):
                     settled.add(line.op)
                     sent.pop(line.op, None)
@@ -193,13 +194,13 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
 
 
-def _joined(known: Remembered | None, line: CreateConfirmed | Ended) -> Remembered:
+def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) -> Remembered:
     """Add a line to the facts about its job. The last end counts; before one, the first confirmation."""
     ended = isinstance(line, Ended)
     key = RunKey(line.work, line.rerun)
     new = Remembered(
         job_id=known.job_id if known else line.job_id,
-        name=intern(line.name),
+        name=name,
         run_key=known.run_key if known and known.run_key == key else key,
         attempt=line.attempt,
         at=line.at,

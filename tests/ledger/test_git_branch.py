@@ -36,7 +36,7 @@ def names(remote: Remote, commit: str) -> list[str]:
 
 
 def rewrite(remote: Remote, tip: str, name: str, content: str | None) -> str:
-    """Commit on top of `tip` as somebody else would: another content of a file, or no such file."""
+    """Commit on top of `tip` by another tool: another content of a file, or no such file."""
     git, clone = remote.git, remote.clone
     git(clone, "read-tree", tip)
     git(clone, "update-index", "--force-remove", name)
