@@ -124,10 +124,9 @@ def init(
         left = any(it.did == "kept" and it.why for it in done)
         unknown = at_top and source is None and not no_workflows
         return ExitCode.ATTENTION if left or unknown else ExitCode.OK
+    notes = (*([ON_GITHUB] if with_workflows else []), *([ASSUMED] if with_workflows and not known else []))
     steps = next_steps(project, adopted=from_workspace, in_git=top is not None)
-    write_stdout("".join(f"{line}\n" for line in steps))
-    write_stdout(clean(ON_GITHUB.format(branch)) + "\n" if with_workflows else "")
-    write_stdout(clean(ASSUMED.format(branch)) + "\n" if with_workflows and not known else "")
+    write_stdout("".join(f"{line}\n" for line in (*steps, *(clean(it.format(branch)) for it in notes))))
     return ExitCode.OK
 
 
