@@ -62,8 +62,8 @@ def plan(job: GithubJob) -> int:
     """Plan, save the plan, and comment if the token is allowed to: it is not on pull requests from forks."""
     pull = job.event.get("pull_request")
     source = ((pull or {}).get("head") or {}).get("repo") or {}
-    own = pull is not None and source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
-    if own and unrelated(job, pull):
+    own = source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
+    if pull and own and unrelated(job, pull):
         annotate("notice", "nothing is planned: the pull request changes no file that the specs use")
         return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
