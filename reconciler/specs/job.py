@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
 from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Phase, Position, Retry, digests
 from reconciler.settings import Limits
@@ -20,9 +21,9 @@ from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.family_fields import PeriodFields
+from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean
