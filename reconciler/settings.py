@@ -229,7 +229,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["local", "git"],
         about(
             "Where to keep the record of intended actions and their outcomes: on this host, or also in "
-            "a ref of the repository's remote, which every runner and every fresh clone can read."
+            "the branch `reconciler-ledger/<project>` of the repository's remote, which every runner and every "
+            "fresh clone can read."
         ),
     ] = "local"
     ledger_remote: Annotated[
@@ -239,7 +240,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not the name of a git remote", "such as `origin`"
             ),
         ],
-        about("The git remote that holds the ref, with `ledger: git`."),
+        about("The git remote that holds the branch, with `ledger: git`."),
     ] = "origin"
     on_end: Annotated[OnEnd, about("Notification sent once per ended job; only `apply` sends it.")] = OnEnd()
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()

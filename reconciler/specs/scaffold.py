@@ -73,7 +73,7 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
     """
     folder = "" if specs == "specs" else f"specs: {specs}\n"
     ledger = (
-        "# Shares the record of actions between runners, in a ref of the remote `origin`.\nledger: git\n"
+        "# Shares the record of actions between runners, in a branch of the remote `origin`.\nledger: git\n"
         if shared
         else "# With a remote `origin`, this shares the record of actions between runners:\n# ledger: git\n"
     )
