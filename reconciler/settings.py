@@ -215,6 +215,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             f"changing it later resubmits everything. {NAME_RULE}."
         ),
     ]
+    moved_from: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        about(
+            "The folders in the repository that this file was in before, `.` for the repository's root. Jobs that "
+            "the project submitted there are its own; jobs from any other folder are held."
+        ),
+    ] = ()
     specs: Annotated[
         str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
     ] = "specs"
@@ -222,7 +229,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["local", "git"],
         about(
             "Where to keep the record of intended actions and their outcomes: on this host, or also in "
-            "a ref of the repository's remote, which every runner and every fresh clone can read."
+            "the branch `reconciler-ledger/<project>` of the repository's remote, which every runner and every "
+            "fresh clone can read."
         ),
     ] = "local"
     ledger_remote: Annotated[
@@ -232,7 +240,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not the name of a git remote", "such as `origin`"
             ),
         ],
-        about("The git remote that holds the ref, with `ledger: git`."),
+        about("The git remote that holds the branch, with `ledger: git`."),
     ] = "origin"
     on_end: Annotated[OnEnd, about("Notification sent once per ended job; only `apply` sends it.")] = OnEnd()
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()

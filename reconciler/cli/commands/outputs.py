@@ -155,9 +155,9 @@ def show(env: Environment, *, names: tuple[str, ...], folder: Path | None, commo
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
     """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
     from reconciler.render.problems import left_out
-    from reconciler.specs.load import load_valid
+    from reconciler.specs.load import load
 
-    loaded = load_valid(run.project, now=run.env.now(), monotonic=run.env.monotonic)
+    loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True)
     if note := left_out(loaded.errors):
         write_stderr(note)
     return loaded.specs
