@@ -136,7 +136,9 @@ class Git:
             GitUnavailableError: git cannot be asked.
         """
         if self.repository is None:
-            git_process.program(self.root)  # without git, a checkout may have no `.git`
+            git_process.program(
+                git_process.search_path(self.root)
+            )  # without git, a checkout may have no `.git`
             return False
         if isinstance(self._head, GitUnavailableError):
             raise self._head

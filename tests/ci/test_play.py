@@ -138,7 +138,7 @@ def test_pull_request_of_a_fork_sees_no_key_and_is_planned_against_the_snapshot(
     ran = team.opened(number)
     assert ran.jobs == PLANNED | {"plan": "skipped", "preview": "success"}
     page = ran.page.replace("\\", "")
-    assert page.startswith("### shop: would submit 30 requests\n")
+    assert page.startswith("### shop: would submit 30 requests (mistral-embed)\n")
     assert "1 job in a snapshot, " in page
     assert team.hub.comments[number] == []
     # What a fork's run kept is not applied: after the merge, what is declared is applied, held by the guards.
@@ -174,7 +174,7 @@ def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     assert ran.jobs == PLANNED | {"plan": "failure", "reconciler": "failure"}
     assert ran.codes == ["0", "3"]
     comment = team.comment(number).replace("\\", "")
-    assert "### shop: refused by max_new_requests · would submit 50 requests\n" in comment
+    assert "### shop: refused by max_new_requests · would submit 50 requests (mistral-embed)\n" in comment
 
 
 @pytest.mark.thorough
