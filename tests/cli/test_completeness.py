@@ -15,7 +15,8 @@ from reconciler.documents.result_summary import ResultSummary
 from reconciler.environment import Environment
 from reconciler.model import Target
 from reconciler.notifications import due
-from reconciler.results.local_summaries import read_summaries
+from reconciler.results.store import FolderStore
+from reconciler.results.summaries import job_summaries
 from tests.cli.stage import Result, Stage
 from tests.helpers.make import SUCCEEDED, owned, spec
 
@@ -139,7 +140,7 @@ def ended(stage: Stage, *, requests: int = 5) -> None:
 
 def pulled(stage: Stage) -> list[ResultSummary]:
     """Return the summaries of pulled results."""
-    return list(read_summaries(stage.root / "outputs").values())
+    return list(job_summaries(FolderStore(stage.root / "outputs")).values())
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())

@@ -15,7 +15,8 @@ import pytest
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
-from reconciler.results.local_summaries import read_summaries
+from reconciler.results.store import FolderStore
+from reconciler.results.summaries import job_summaries
 from tests.cli.schemas import conforming
 from tests.cli.stage import HI, UNSTEADY, Fault, Result, Stage
 
@@ -104,7 +105,7 @@ def test_files_are_what_the_workspace_holds_and_the_summary_says_so(mixed: Stage
             data = (folder / file["path"]).read_bytes()
             assert file["sha256"] == hashlib.sha256(data).hexdigest()
             assert (file["bytes"], file["lines"]) == (len(data), data.count(b"\n"))
-    found = read_summaries(mixed.root / "outputs")
+    found = job_summaries(FolderStore(mixed.root / "outputs"))
     assert sorted(found) == sorted(pulled["job_id"] for pulled in report["jobs"])
 
 
@@ -207,7 +208,7 @@ def test_inputs_that_are_nowhere_are_reported_and_the_answers_keep_their_order(s
     result = stage.run("outputs", "pull")
     assert (result.code, fault.times) == (0, 0)
     assert "the inputs were found neither here nor in the workspace" in result.out
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (found.inputs, found.requests.ok, found.requests.total, found.requests.missing) == (
         "none",
         3,
@@ -258,7 +259,7 @@ def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(
     assert [event["event"] for event in first.events if "gone" in str(event["event"])] == ["results.gone"]
     again = stage.run("outputs", "pull")
     assert (again.code, again.out.count("\n")) == (0, 1)
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (found.requests.ok, found.requests.missing, found.tokens) == (0, 3, None)
 
 
@@ -333,7 +334,7 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
     assert result.code == 6
     assert "\x1b" not in result.out
     golden(result)
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (found.trouble.malformed, found.trouble.repeated, found.trouble.unknown) == (3, 1, 1)
     assert (found.requests.ok, found.requests.missing, found.requests.first_missing) == (4, 1, ("r4",))
 
@@ -359,7 +360,7 @@ def test_requests_that_were_not_checked_here_may_repeat_an_id_and_the_first_answ
     ended(stage)
     stage.lines("specs/data/a.jsonl", 2, text="changed, so the requests come from the workspace")
     result = stage.run("outputs", "pull", env=rewriting(content))
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (result.code, found.inputs) == (6, "uploaded")
     assert (found.requests.ok, found.trouble.repeated) == (3001, 1)
 
@@ -419,4 +420,4 @@ def test_a_summary_of_a_newer_version_is_none_that_we_read(tmp_path: Path) -> No
     (folder / result_summary.NAME).write_bytes(b'{"v": 2}')
     (tmp_path / "name/run/other").mkdir()
     (tmp_path / "name/run/other" / result_summary.NAME).write_bytes(b"\xff")
-    assert read_summaries(tmp_path) == {}
+    assert job_summaries(FolderStore(tmp_path)) == {}

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.results.local_summaries import read_summaries
+from reconciler.results.store import FolderStore
+from reconciler.results.summaries import job_summaries
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
@@ -153,7 +154,7 @@ def many(count: int, tap: tuple[Tap, Shop], tmp_path: Path) -> None:
     outcomes = [finish(process) for process in started]
     assert [done.code for done in outcomes] == [0] * count
     checked(tmp_path / "shared")
-    assert len(read_summaries(tmp_path / "shared")) == 6
+    assert len(job_summaries(FolderStore(tmp_path / "shared"))) == 6
     assert set(app.whole.values()) == {1}
     assert len(app.whole) == 6
     assert sum(done.err.count('"results.pulled"') for done in outcomes) == 6
