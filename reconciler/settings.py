@@ -219,6 +219,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             f"changing it later resubmits everything. {NAME_RULE}."
         ),
     ]
+    moved_from: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        about(
+            "The folders in the repository that this file was in before, `.` for the repository's root. Jobs that "
+            "the project submitted there are its own; jobs from any other folder are held."
+        ),
+    ] = ()
     specs: Annotated[
         str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
     ] = "specs"

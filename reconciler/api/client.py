@@ -207,7 +207,11 @@ class Writer(Reader):
         return Upload(file=self._exchange.send_once(call, wire.read_file), sha256=outgoing.sha256)
 
     def delete_file(self, file_id: str) -> bool:
-        """Delete a file. Return False if the API says that it did not."""
-        return self._exchange.send_once(
+        """Delete a file. Return False if the API says that it did not. A file may be deleted again, so this is retried.
+
+        Raises:
+            NotFoundError: there is no such file.
+        """
+        return self._exchange.send_with_retry(
             Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted
         )

@@ -130,6 +130,8 @@ class Checkout(Struct, frozen=True, kw_only=True):
 
     commit: str = ""
     branch: str = ""
+    root: str = ""
+    """The folder of the settings file in the repository; "" for the repository's root."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit, relative to the project root."""
     shallow: bool = False
@@ -184,6 +186,8 @@ class Declared(Struct, frozen=True, kw_only=True):
     """The selected names; None for all. Names that are not selected still count as declared."""
     later: Mapping[str, NotYetStarted] = {}
     """The jobs whose first period has not begun, by name: not wanted yet, but declared."""
+    roots: frozenset[str] = frozenset({""})
+    """The folder of the settings file in the repository, and those that it was in before, as the tags have them."""
     ancestry: Ancestry = Ancestry()
     """Of the commits that jobs name."""
     uncommitted: frozenset[str] = frozenset()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Sequence
 
-from reconciler.plans.document import KeepDoc, PlanDoc
-from reconciler.render.plan_view import row
+from reconciler.plans.document import DecisionDoc, KeepDoc, PlanDoc
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
@@ -35,12 +35,15 @@ def snapshot_age(plan: PlanDoc) -> str:
         return "a snapshot of unknown age"
 
 
-def unchanged(plan: PlanDoc) -> str:
-    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`."""
-    kept = [decision for decision in plan.decisions if decision.of(KeepDoc) and row(decision) is None]
-    quiet = [decision for decision in kept if decision.declared_at]
+def unchanged(kept: Sequence[DecisionDoc]) -> str:
+    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`; "" for none.
+
+    Args:
+        kept: the decisions that change nothing.
+    """
     if not kept:
         return ""
+    quiet = [decision for decision in kept if decision.declared_at]
     reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)
     reasons_text = ", ".join(
         f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(reasons.items())

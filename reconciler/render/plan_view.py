@@ -24,6 +24,7 @@ REASON_WORDS: Final = {
     "superseded": "the spec declares other work",
     "duplicate": "another job does the same work",
     "record_gone": "its job is not in this workspace",
+    "other_root": "",
     "other_history": "this checkout does not contain its commit",
     "checkout_behind": "this checkout is behind",
     "kept": "no longer declared, kept by its on_remove",

@@ -17,7 +17,6 @@ from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Phase, Positi
 from reconciler.settings import Limits
 from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
-from reconciler.specs.inputs import old_yaml
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.family_fields import PeriodFields
@@ -68,7 +67,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         for part, wrong in (inputs.files(document), inputs.requests(document)):
             found += part
             problems += wrong
-        problems += [*_endpoint_unknown(document), *_periods_as_text(document), *old_yaml.warnings(document)]
+        problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
     problems += models.doubts(document, now)

@@ -70,9 +70,20 @@ class Git:
         if isinstance(head, UntrustedError):
             raise head
         if isinstance(head, GitUnavailableError) or not head.commit:
-            return Checkout()
-        changed = self.uncommitted(spec_root)
-        return Checkout(commit=head.commit, branch=head.branch, uncommitted=changed, shallow=head.shallow)
+            return Checkout(root=self.below)
+        return Checkout(
+            commit=head.commit,
+            branch=head.branch,
+            root=self.below,
+            uncommitted=self.uncommitted(spec_root),
+            shallow=head.shallow,
+        )
+
+    @property
+    def below(self) -> str:
+        """The path of the root from the repository's root, with forward slashes; "" at it and outside of git."""
+        path = self.repository.folder.relative_to(self.repository.top) if self.repository else Path()
+        return path.as_posix() if path.parts else ""
 
     def uncommitted(self, spec_root: Path) -> frozenset[str]:
         """Return the files that differ from the commit, relative to the root.
@@ -82,8 +93,7 @@ class Git:
         listed = self._git(
             "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", "."
         )
-        below = self.repository.folder.relative_to(self.repository.top) if self.repository else Path()
-        prefix = f"{below.as_posix()}/" if below.parts else ""
+        prefix = f"{self.below}/" if self.below else ""
         specs = f"{spec_root.relative_to(self.root).as_posix()}/" if spec_root != self.root else ""
         rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (listed or "").split("\0") if row)
         return frozenset(
@@ -124,6 +134,12 @@ class Git:
         if done.returncode:
             raise self.repository.failure(done)
         return bool(done.stdout)
+
+    def tracked_named(self, name: str) -> tuple[Path, ...]:
+        """Return the tracked files of a name in all folders of the repository; none if git cannot be asked."""
+        listed = self._git("ls-files", "-z", "--full-name", "--", f":(top,glob)**/{name}")
+        top = self.toplevel() or self.root
+        return tuple(top / path for path in (listed or "").split("\0") if path)
 
     def quotable(self, path: str) -> bool:
         """Return whether a path of the root is a file that is no link and, in a repository, one that git tracks."""

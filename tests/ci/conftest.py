@@ -34,7 +34,9 @@ class Team:
         self.work.mkdir()
         git(self.work, "init", "--quiet", "--initial-branch=main")
         git(self.work, "remote", "add", "origin", str(hub.origin))
-        shutil.copytree(ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("ci.yml"))
+        shutil.copytree(
+            ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("ci.yml", "release.yml")
+        )
         self.write(
             "reconciler.yaml",
             "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n",

@@ -60,6 +60,10 @@ READINESS: dict[str, tuple[DecisionDoc, Readiness]] = {
     "cancelled by a person": (decided(Standing.CANCELLED, LOOK), Readiness.ATTENTION),
     "no room": (decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), Readiness.PENDING),
     "never any room": (decided(Standing.NO_ROOM, LOOK), Readiness.ATTENTION),
+    "another folder": (
+        decided(Standing.OTHER_ROOT, HoldDoc(reason=Reason.OTHER_ROOT, job=JOB)),
+        Readiness.ATTENTION,
+    ),
     "an older checkout": (
         decided(Standing.OTHER_HISTORY, HoldDoc(reason=Reason.OTHER_HISTORY, job=JOB)),
         Readiness.PENDING,

@@ -97,10 +97,10 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
 def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
     """Return the ids of the jobs that valid specs adopt: an invalid one must not stop a snapshot."""
     from reconciler.planning import adoption
-    from reconciler.specs.load import load_valid
+    from reconciler.specs.load import load
 
     try:
-        specs = load_valid(run.project, now=run.env.now(), monotonic=run.env.monotonic).specs
+        specs = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True).specs
     except ReconcilerError:
         return frozenset()
     return adoption.adopted_ids(specs)

@@ -20,7 +20,7 @@ from reconciler.results.place import local_folder
 from reconciler.results.store import FolderStore
 from reconciler.results.summaries import job_summaries
 from reconciler.runs.history import HistorySources
-from reconciler.specs.load import load_valid
+from reconciler.specs.load import load
 from reconciler.specs.project import Project
 
 
@@ -37,10 +37,10 @@ def read(common: Common, env: Environment, *, offline: bool) -> HistorySources:
         LedgerError: the ledger cannot be read.
         ApiError: the API could not be read.
     """
-    project = open_project(common, env)
-    target = target_of(common, env, project)
     jobs, settled = None, env.now()
     if offline:
+        project = open_project(common, env)
+        target = target_of(common, env, project)
         local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
         fetched = shared.read(shared.fetched()) if shared else ()
         lines = union(fetched, local.read()) if fetched else local.read()
@@ -49,6 +49,7 @@ def read(common: Common, env: Environment, *, offline: bool) -> HistorySources:
         from reconciler.workspace import listing
 
         with reading(common, env) as run:
+            project, target = run.project, run.target
             settled -= run.limits.settle_seconds
             lines = run.env.ledger.read()
             listed = listing.whole(run)
@@ -83,7 +84,7 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
     """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
     git = env.git(project.root)
     try:
-        loaded = load_valid(project, now=env.now(), monotonic=env.monotonic)
+        loaded = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True)
         specs = loaded.specs
         if note := left_out(loaded.errors):
             write_stderr(note)

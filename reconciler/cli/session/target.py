@@ -21,7 +21,8 @@ from reconciler.model import Target
 from reconciler.results.paths import JOBS, RESULTS
 from reconciler.results.place import local_folder
 from reconciler.settings import API
-from reconciler.specs.project import STATE, Project, load_project, settings_error
+from reconciler.specs.project import CONFIG_NAME, STATE, Project, load_project, settings_error
+from reconciler.specs.same_project import check_same_project
 from reconciler.specs.yaml.source import Quote
 from reconciler.vcs.git_process import GitUnavailableError
 
@@ -123,6 +124,16 @@ def check_state(project: Project, env: Environment) -> None:
             f"git tracks {STATE}/, so a pull request could forge the state of this tool",
             hint=f"remove it: git rm -r --cached {STATE}, then commit",
         )
+
+
+def check_other_settings(project: Project, env: Environment) -> None:
+    """Refuse a project that two settings files of the repository declare.
+
+    Raises:
+        SpecError: another one that git tracks declares the same project.
+    """
+    git = env.git(project.root)
+    check_same_project(project, git.toplevel(), git.tracked_named(CONFIG_NAME))
 
 
 def check_results(project: Project, env: Environment) -> None:
