@@ -240,7 +240,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ),
         ],
         about(
-            "Where `outputs pull` puts results: a folder below this one, or the URL of an object store. The variable "
+            "The place of results: a folder below this one, or the URL of an object store. The variable "
             "RECONCILER_RESULTS overrides it."
         ),
     ] = "outputs"

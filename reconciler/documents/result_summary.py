@@ -95,21 +95,6 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     """Answers whose usage lacks a number or has an invalid one: the sums are a lower bound."""
 
 
-class _Counts(_Part, frozen=True, kw_only=True):
-    """What both summaries count."""
-
-    requests: RequestsDoc
-    checks: ChecksDoc = ChecksDoc()
-    tokens: TokensDoc | None
-    """None if no answer reports its usage: the number is then unknown, not 0."""
-    pages: int = 0
-    """Pages of documents that were processed."""
-    audio_seconds: float = 0.0
-    """Seconds of audio that were processed."""
-    models: Mapping[str, int] = {}
-    """Answers by the model that their bodies name."""
-
-
 class TroubleDoc(_Part, frozen=True, kw_only=True):
     """Lines of the result files that could not be used. No other count includes them."""
 
@@ -144,7 +129,7 @@ class JobFacts(_Part, frozen=True, kw_only=True):
     completed_at: int | None
 
 
-class ResultSummary(_Counts, JobFacts, frozen=True, kw_only=True):
+class ResultSummary(JobFacts, frozen=True, kw_only=True):
     """The summary of one job's results."""
 
     v: int = VERSION
@@ -156,12 +141,22 @@ class ResultSummary(_Counts, JobFacts, frozen=True, kw_only=True):
     """The source of the requests' order and number; `none` if the inputs were not available."""
     difference: str = ""
     """How the numbers of a succeeded job differ: requests submitted, counted by the API, and held by the files."""
+    requests: RequestsDoc
+    checks: ChecksDoc = ChecksDoc()
+    tokens: TokensDoc | None
+    """None if no answer reports its usage: the number is then unknown, not 0."""
+    pages: int = 0
+    """Pages of documents that were processed."""
+    audio_seconds: float = 0.0
+    """Seconds of audio that were processed."""
+    models: Mapping[str, int] = {}
+    """Answers by the model that their bodies name."""
     trouble: TroubleDoc
     files: tuple[FileDoc, ...]
     """The files in the same folder, of `output.jsonl`, `errors.jsonl`, `asked.idx` and `answers.idx`."""
 
 
-class WorkSummary(_Counts, frozen=True, kw_only=True):
+class WorkSummary(_Part, frozen=True, kw_only=True):
     """The summary of a name's results: those of its newest work that has answers."""
 
     v: int = VERSION
@@ -184,6 +179,16 @@ class WorkSummary(_Counts, frozen=True, kw_only=True):
     """The ids of the jobs that the results are from, the oldest first."""
     results: FileDoc
     """The joined results. On an object store the name of the file has its digest in it."""
+    requests: RequestsDoc
+    checks: ChecksDoc = ChecksDoc()
+    tokens: TokensDoc | None
+    """None if no answer reports its usage: the number is then unknown, not 0."""
+    pages: int = 0
+    """Pages of documents that were processed."""
+    audio_seconds: float = 0.0
+    """Seconds of audio that were processed."""
+    models: Mapping[str, int] = {}
+    """Answers by the model that their bodies name."""
     seen: str
     """A digest of the ids of all pulled jobs of this name: if it differs, there are newer results to join."""
     made_at: float

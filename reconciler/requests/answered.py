@@ -1,4 +1,4 @@
-"""What came of each request of one job: in which file its answer is, where, and what it is worth.
+"""The outcome of each request of one job: the file and the place of its answer, and the verdict on it.
 
 One pass over each result file notes the place and length of every body. On disk it is `answers.idx`.
 """
@@ -16,8 +16,8 @@ from reconciler import file_access
 from reconciler.requests import answers
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import KINDS, VALID, Checker
-from reconciler.requests.contents import Usage, read_contents
-from reconciler.requests.index_file import encode_index, numbers, read_index
+from reconciler.requests.contents import Contents, Usage, read_contents
+from reconciler.requests.index_file import numbers, read_index, write_index
 from reconciler.requests.lines import blocks
 
 NAME: Final = "answers.idx"
@@ -48,7 +48,8 @@ class Answered:
     malformed: int = 0
     unnamed: int = 0
     repeated: int = 0
-    unknown: set[str] = field(default_factory=set)
+    unknown: dict[str, bool] = field(default_factory=dict)
+    """Custom_ids that were not asked, with whether there is an answer."""
     usage: Usage = field(default_factory=Usage)
 
     def grow(self, count: int) -> None:
@@ -58,17 +59,17 @@ class Answered:
         for column in (self.kind, self.start, self.length, self.why):
             column.frombytes(bytes(count * column.itemsize))
 
-    def encoded(self, head: Mapping[str, Any]) -> bytes:
-        """Return the index as a file; `head` names the job and its result files."""
+    def write(self, path: Path, head: Mapping[str, Any]) -> None:
+        """Write the index; `head` names the job and its result files. Raises `OSError`."""
         facts = {"index": "answers", **head, "requests": len(self.file), "kinds": self.kinds}
-        columns: dict[str, bytes | array[int]] = {
+        columns: dict[str, bytes | bytearray | array[int]] = {
             "start": self.start,
             "length": self.length,
             "kind": self.kind,
-            "file": bytes(self.file),
-            "verdict": bytes(self.verdict),
+            "file": self.file,
+            "verdict": self.verdict,
         }
-        return encode_index(facts, columns)
+        write_index(path, facts, columns)
 
     def counts(self) -> Counter[str]:
         """Count the requests by kind; those without a line are `MISSING`."""
@@ -149,8 +150,7 @@ class _Reader:
                 return
         verdict, why, start, length = VALID, "", at, len(line)
         if outcome.kind == answers.OK:
-            contents, invalid = read_contents(outcome.data)
-            found.usage.add(contents, invalid=invalid)
+            contents = self._used(outcome, known=place is not None)
             if place is None:
                 return
             form = self._asked.forms[place] if place < len(self._asked.forms) else 0
@@ -168,6 +168,15 @@ class _Reader:
         found.start[place], found.length[place] = start, length
         found.why[place] = self._reason(why) if why else 0
 
+    def _used(self, outcome: answers.Outcome, *, known: bool) -> Contents:
+        """Add what an answer used, unless it is the second one for a request that was not asked."""
+        contents, invalid = read_contents(outcome.data)
+        if known or not self.found.unknown[outcome.custom_id]:
+            self.found.usage.add(contents, invalid=invalid)
+        if not known:
+            self.found.unknown[outcome.custom_id] = True
+        return contents
+
     def _place(self, custom_id: str) -> int | None:
         """Return the position of a request; None if it was not asked."""
         places = self._asked.places
@@ -177,7 +186,7 @@ class _Reader:
             self.found.grow(1)
         elif place is None:
             self.found.repeated += custom_id in self.found.unknown
-            self.found.unknown.add(custom_id)
+            self.found.unknown.setdefault(custom_id, False)
         return place
 
     def _reason(self, text: str) -> int:

@@ -165,21 +165,21 @@ def _failed(answer: _Line, line: bytes, *, failed: bool) -> Outcome:
     return Outcome(answer.custom_id, kind, encode(answer.error) if answer.error else said or line, status)
 
 
-def joined_line(custom_id: bytes, kind: str, data: bytes, status: int | None, job: bytes) -> bytes:
+def joined_line(outcome: Outcome, custom_id: bytes, *, job: bytes, check: bytes = b"null") -> bytes:
     """Return a request's line in the joined results.
 
     Args:
+        outcome: the request's.
         custom_id: as JSON.
-        kind: of its outcome.
-        data: the answer's body, or the error as JSON.
-        status: the status of a failed request.
         job: the id of the job that the outcome is from, as JSON.
+        check: the verdict on an answer, as JSON.
     """
-    if kind == OK:
-        return b'{"custom_id":%b,"ok":true,"body":%b,"error":null,"job":%b}\n' % (custom_id, data, job)
+    if outcome.kind == OK:
+        form = b'{"custom_id":%b,"ok":true,"body":%b,"error":null,"check":%b,"job":%b}\n'
+        return form % (custom_id, outcome.data, check, job)
     parts = (
-        b'{"custom_id":', custom_id, b',"ok":false,"body":null,"error":{"kind":', encode(kind),
-        b',"status_code":', encode(status), b',"detail":', data, b'},"job":', job, b"}\n",
+        b'{"custom_id":', custom_id, b',"ok":false,"body":null,"error":{"kind":', encode(outcome.kind),
+        b',"status_code":', encode(outcome.status), b',"detail":', outcome.data, b'},"check":null,"job":', job, b"}\n",
     )  # fmt: skip
     return b"".join(parts)
 

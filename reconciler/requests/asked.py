@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler import file_access
-from reconciler.requests.index_file import encode_index, numbers, read_index
+from reconciler.requests.index_file import numbers, read_index, write_index
 from reconciler.requests.keys import KEY_BYTES, identify
 from reconciler.requests.lines import blocks
 
@@ -29,7 +29,7 @@ UNKNOWN: Final = 2
 """The form of an answer that is not checked: the schema is too large, or one too many."""
 FIRST_SCHEMA: Final = 3
 
-_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_encoder: Final = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(slots=True)
@@ -46,18 +46,16 @@ class Asked:
     """The form of each answer: `TEXT`, `JSON`, `UNKNOWN`, or `FIRST_SCHEMA` plus a position in `schemas`."""
     schemas: list[bytes] = field(default_factory=list)
 
-    def encoded(self, head: Mapping[str, Any]) -> bytes:
-        """Return the index as a file; `head` names the job and its inputs."""
-        ids = b"\n".join(map(_encode, self.places))
+    def write(self, path: Path, head: Mapping[str, Any]) -> None:
+        """Write the index; `head` names the job and its inputs. Raises `OSError`."""
         schemas = [msgspec.Raw(schema) for schema in self.schemas]
         facts = {"index": "asked", **head, "requests": len(self.places), "schemas": schemas}
-        columns: dict[str, bytes | array[int]] = {
-            "keys": bytes(self.keys),
-            "lines": bytes(self.lines),
+        columns: dict[str, bytes | bytearray | array[int]] = {
+            "keys": self.keys,
+            "lines": self.lines,
             "forms": self.forms,
-            "ids": ids,
         }
-        return encode_index(facts, columns)
+        write_index(path, facts, columns | {"ids": _encoder.encode_lines(self.places)})
 
 
 def read_inputs(
@@ -121,7 +119,7 @@ def _form(wanted: Any, asked: Asked, known: dict[bytes, int]) -> int:  # noqa: A
     schema = holder.get("schema", holder.get("schema_definition")) if isinstance(holder, dict) else None
     if schema is None:
         return JSON
-    written = _encode(schema)
+    written = _encoder.encode(schema)
     if written not in known:
         if len(written) > MAX_SCHEMA_BYTES or len(known) >= MAX_SCHEMAS:
             return UNKNOWN
@@ -152,5 +150,4 @@ def load(path: Path) -> AskedIndex | None:
     if found is None or found[0].get("index") != "asked":
         return None
     head, columns = found
-    ids = columns["ids"].split(b"\n") if columns["ids"] else []
-    return AskedIndex(head, ids, columns["keys"], numbers("I", columns["forms"]))
+    return AskedIndex(head, columns["ids"].splitlines(), columns["keys"], numbers("I", columns["forms"]))

@@ -39,7 +39,7 @@ class Checker:
 
         Args:
             contents: of its body.
-            form: what was asked for, as in `asked.Asked`.
+            form: that the request wants, as in `asked.Asked`.
         """
         if contents.truncated:
             return TRUNCATED, ""

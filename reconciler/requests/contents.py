@@ -36,7 +36,7 @@ class _Pages(msgspec.Struct, gc=False):
     pages_processed: _Natural = 0
 
 
-class _Message(msgspec.Struct, gc=False):
+class _Message(msgspec.Struct, frozen=True, gc=False):
     content: Any = None
 
 

@@ -6,6 +6,7 @@ index again.
 
 from __future__ import annotations
 
+import os
 import sys
 from array import array
 from collections.abc import Mapping
@@ -17,20 +18,35 @@ import msgspec
 from reconciler import file_access
 
 VERSION: Final = 1
+PART: Final = ".part"
+"""Suffix of an incomplete file."""
 _PLACE: Final = "columns"
 MAX_HEAD_BYTES: Final = 16_000_000
 
 
-def encode_index(head: Mapping[str, Any], columns: Mapping[str, bytes | array[int]]) -> bytes:
-    """Return an index as bytes. Numbers are little-endian.
+def write_index(
+    path: Path, head: Mapping[str, Any], columns: Mapping[str, bytes | bytearray | array[int]]
+) -> None:
+    """Write an index. Numbers are little-endian.
 
     Args:
+        path: the file; until it is complete, it has another name.
         head: the facts in the first line.
         columns: bytes, or numbers.
+
+    Raises:
+        OSError: it cannot be written.
     """
     parts = {name: _little(each) for name, each in columns.items()}
-    sizes = {name: len(data) for name, data in parts.items()}
-    return b"".join((msgspec.json.encode({"v": VERSION, **head, _PLACE: sizes}), b"\n", *parts.values()))
+    sizes = {name: memoryview(each).nbytes for name, each in parts.items()}
+    part = path.with_name(path.name + PART)
+    with file_access.recreate(part) as file:
+        file.write(msgspec.json.encode({"v": VERSION, **head, _PLACE: sizes}) + b"\n")
+        for each in parts.values():
+            file.write(each)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
@@ -58,10 +74,8 @@ def numbers(code: str, data: bytes) -> array[int]:
     return found
 
 
-def _little(column: bytes | array[int]) -> bytes:
-    if isinstance(column, bytes):
-        return column
-    if sys.byteorder == "big":
+def _little(column: bytes | bytearray | array[int]) -> bytes | bytearray | array[int]:
+    if sys.byteorder == "big" and isinstance(column, array):
         column = column[:]
         column.byteswap()
-    return column.tobytes()
+    return column

@@ -14,14 +14,16 @@ import msgspec
 from reconciler import file_access
 from reconciler.requests import answers
 from reconciler.requests.answered import AnswersIndex
-from reconciler.requests.answers import joined_line, understood
+from reconciler.requests.answers import Outcome, joined_line, understood
 from reconciler.requests.asked import AskedIndex
-from reconciler.requests.checks import INVALID
+from reconciler.requests.checks import INVALID, KINDS
 
 WRITE_BYTES: Final = 1 << 20
 """Bytes per write, exceeded by at most one line."""
 MAX_LISTED: Final = 20
 """Maximum number of custom_ids in a list of a summary."""
+_MISSING: Final = Outcome("", answers.MISSING, b"null")
+_CHECKS: Final = [b'"%b"' % kind.encode() for kind in KINDS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +76,12 @@ def join(
         size = 0
         for at, custom_id in enumerate(order.ids):
             source, place = _best(sources, at)
-            line = joined_line(custom_id, answers.MISSING, b"null", None, b"null")
-            if source is None:
+            if source is not None:
+                line = source.line(custom_id, place, joined)
+            else:
+                line = joined_line(_MISSING, custom_id, job=b"null")
                 joined.kinds[answers.MISSING] += 1
                 joined.note(custom_id, "missing")
-            else:
-                line = source.line(custom_id, place, joined)
             lines.append(line)
             size += len(line)
             if size >= WRITE_BYTES:
@@ -141,7 +143,7 @@ class _Source:
             joined.verdicts[verdict] += 1
             if verdict == INVALID:
                 joined.note(custom_id, "invalid")
-            return joined_line(custom_id, kind, data, None, self._job)
+            outcome = Outcome("", kind, data)
+            return joined_line(outcome, custom_id, job=self._job, check=_CHECKS[verdict])
         joined.note(custom_id, "failed")
-        outcome = understood(data, failed=file > 1)
-        return joined_line(custom_id, kind, outcome.data, outcome.status, self._job)
+        return joined_line(understood(data, failed=file > 1), custom_id, job=self._job)

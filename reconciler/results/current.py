@@ -30,9 +30,9 @@ from reconciler.model import RunKey, digests
 from reconciler.requests import answered, answers, asked
 from reconciler.requests.answered import FILES
 from reconciler.requests.asked import AskedIndex
+from reconciler.requests.index_file import PART
 from reconciler.requests.join import Joined, Part, join
 from reconciler.results.digest import Digest, Fetched
-from reconciler.results.download import PART
 from reconciler.results.leases import Lease
 from reconciler.results.paths import RESULTS, safe_name
 from reconciler.results.store import ResultStore

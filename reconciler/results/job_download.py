@@ -144,7 +144,7 @@ class JobDownloader:
     def _index(
         self, owned: OwnedJob, staging_dir: Path, files: Files, heartbeat: Heartbeat
     ) -> tuple[JobInputs, tuple[Asked, Answered]]:
-        """Index what the job was asked, and what came of it."""
+        """Index the job's requests and their outcomes."""
 
         def fetch_upload(file_id: str) -> Path | None:
             place = staging_dir / f"{INPUT_PREFIX}{safe_name(file_id)}.jsonl"
@@ -180,9 +180,9 @@ class JobDownloader:
                     heartbeat=heartbeat,
                 )
             head = {"job": owned.job.id, "inputs": owned.tags.inputs, "ordered": there is not None}
-            file_access.replace(staging_dir / asked.NAME, was_asked.encoded(head))
+            was_asked.write(staging_dir / asked.NAME, head)
             head["files"] = {name: fetched.sha256 for name, fetched in whole.items()}
-            file_access.replace(staging_dir / answered.NAME, answers.encoded(head))
+            answers.write(staging_dir / answered.NAME, head)
         finally:
             self.turn.release()
         for path in staging_dir.glob(f"{INPUT_PREFIX}*"):

@@ -119,7 +119,7 @@ class ObjectStore:
         return place
 
     def move(self, old: str, new: str) -> bool:
-        """Copy the files of a folder, the summary last, and delete them where they were, the summary first."""
+        """Copy the files of a folder, the summary last, and delete the originals, the summary first."""
         names = sorted(self.names(old), key=lambda name: name == result_summary.NAME)
         for name in names:
             self._fs.cp_file(f"{self._root}/{old}/{name}", f"{self._root}/{new}/{name}")

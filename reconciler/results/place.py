@@ -1,4 +1,4 @@
-"""Where results are: the setting `results`, or the variable `RECONCILER_RESULTS`."""
+"""The place of results: the setting `results`, or the variable `RECONCILER_RESULTS`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler import file_access
 from reconciler.errors import ReconcilerError
 from reconciler.results.store import FolderStore, ResultStore
 from reconciler.settings import RESULTS_SCHEMES
-from reconciler.specs.project import Project, make_own, settings_error
+from reconciler.specs.project import Project, make_own
 
 VARIABLE: Final = "RECONCILER_RESULTS"
 """Overrides the setting: a folder, relative to that of `reconciler.yaml`, or a URL."""
@@ -21,7 +21,6 @@ def place_of(project: Project, environ: Mapping[str, str]) -> str:
     """Return the place: a folder or a URL.
 
     Raises:
-        SpecError: the setting names a folder that is not below that of `reconciler.yaml`.
         ReconcilerError: the variable has a URL of another scheme.
     """
     named = environ.get(VARIABLE)
@@ -33,19 +32,24 @@ def place_of(project: Project, environ: Mapping[str, str]) -> str:
                 hint=f"a folder, or a URL that begins with {', '.join(f'{it}://' for it in RESULTS_SCHEMES)}",
             )
         return named
-    place = project.settings.results
-    if "://" not in place:
-        real = os.path.realpath(project.root / place)
-        if Path(place).is_absolute() or not file_access.within(real, os.path.realpath(project.root)):
-            hint = f"name a folder below that of {project.config_path.name}, or set {VARIABLE}"
-            raise settings_error(project, ("results",), "results: leads out of the project", hint)
-    return place
+    return project.settings.results
 
 
 def local_folder(project: Project, environ: Mapping[str, str]) -> Path | None:
     """Return the folder of results; None if they are in an object store. Raises what `place_of` raises."""
     place = place_of(project, environ)
     return None if "://" in place else project.root / place
+
+
+def warning_on_ci(project: Project, environ: Mapping[str, str]) -> str:
+    """Return a warning that a CI runner loses results, "" if their place is a URL, or the variable names it."""
+    if environ.get(VARIABLE) or "://" in place_of(project, environ):
+        return ""
+    folder = project.settings.results
+    return (
+        f"results are lost with this runner: `results` is the folder {folder}. Set `results` in "
+        f"{project.config_path.name} to a URL such as s3://bucket/outputs, or the variable {VARIABLE}"
+    )
 
 
 def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -> ResultStore:
