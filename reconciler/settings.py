@@ -175,6 +175,12 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
 
 
+class ApproveAbove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The size of a plan from which the GitHub workflow waits for an approval."""
+
+    requests: Annotated[_Natural, about("Requests that one plan may submit without an approval.")]
+
+
 class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command or a webhook that `apply` notifies once when a job has ended."""
 
@@ -248,7 +254,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["local", "git"],
         about(
             "Where to keep the record of intended actions and their outcomes: on this host, or also in "
-            "a ref of the repository's remote, which every runner and every fresh clone can read."
+            "the branch `reconciler-ledger/<project>` of the repository's remote, which every runner and every "
+            "fresh clone can read."
         ),
     ] = "local"
     ledger_remote: Annotated[
@@ -258,9 +265,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not the name of a git remote", "such as `origin`"
             ),
         ],
-        about("The git remote that holds the ref, with `ledger: git`."),
+        about("The git remote that holds the branch, with `ledger: git`."),
     ] = "origin"
     on_end: Annotated[OnEnd, about("Notification sent once per ended job; only `apply` sends it.")] = OnEnd()
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
     uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
     guards: Annotated[Guards, about("Limits above which a plan is refused.")] = Guards()
+    approve_above: Annotated[
+        ApproveAbove | None,
+        about(
+            "On GitHub, the merge of a larger plan waits for the reviewers of the environment `reconciler`; the "
+            "hourly run never submits more. null to wait for no one."
+        ),
+    ] = None

@@ -83,7 +83,7 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
     from reconciler.workspace import snapshot as snapshots
 
     with reading(common, env) as run:
-        ledger = run.env.ledger.read()
+        ledger = tuple(run.env.ledger.read())
         found = listing.whole(run)
         adopted = adopted_here(run)
         document = snapshots.of(

@@ -42,8 +42,8 @@ def read(common: Common, env: Environment, *, offline: bool) -> HistorySources:
         project = open_project(common, env)
         target = target_of(common, env, project)
         local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
-        fetched = shared.read(shared.fetched()) if shared else ()
-        lines = union(fetched, local.read()) if fetched else local.read()
+        fetched = tuple(shared.read(shared.fetched())) if shared else ()
+        lines = union(fetched, local.read()) if fetched else tuple(local.read())
     else:
         from reconciler.cli.session.session import reading
         from reconciler.workspace import listing
@@ -51,7 +51,7 @@ def read(common: Common, env: Environment, *, offline: bool) -> HistorySources:
         with reading(common, env) as run:
             project, target = run.project, run.target
             settled -= run.limits.settle_seconds
-            lines = run.env.ledger.read()
+            lines = tuple(run.env.ledger.read())
             listed = listing.whole(run)
             jobs = (*listed.jobs, *(row.job for row in listed.odd))
     ledger = read_ledger(lines)

@@ -17,6 +17,7 @@ from reconciler.errors import ReconcilerError, UsageError
 from reconciler.file_access import within
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.git_calls import LedgerGit
 from reconciler.model import Target
 from reconciler.results.paths import JOBS, RESULTS
 from reconciler.results.place import local_folder
@@ -177,12 +178,12 @@ def shared_ledger(common: Common, project: Project, target: Target, env: Environ
             f"ledger_remote: git lists no remote {remote}",
             "name one that `git remote` prints, or use --local-ledger with weaker duplicate protection",
         )
+    credentials = ledger_credentials(env.environ)
     return SharedLedger(
-        repository=git.repository,
-        remote=remote,
+        git=LedgerGit(repository=git.repository, remote=remote, credentials=credentials, now=env.now),
+        project=target.project,
         folder=target.folder,
-        credentials=ledger_credentials(env.environ),
-        now=env.now,
+        state=project.root / STATE / target.folder,
     )
 
 
