@@ -78,7 +78,13 @@ def store(made: Callable[[int], ResultStore]) -> ResultStore:
 
 
 def job(
-    store: ResultStore, folder: Path, name: str, *, output: str = "", errors: str = "", **more: Any  # noqa: ANN401 - fields of a job
+    store: ResultStore,
+    folder: Path,
+    name: str,
+    *,
+    output: str = "",
+    errors: str = "",
+    **more: Any,  # noqa: ANN401 - fields of a job
 ) -> RunKey:
     """Publish the results of a job that was asked for a, b and c as JSON; return its work."""
     model = more.pop("model", "m")
