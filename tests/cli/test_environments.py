@@ -74,6 +74,20 @@ def test_what_dev_submits_and_cancels_is_not_prods(two: Stage) -> None:
     assert live(two) == ["nightly-a", "nightly-a", "nightly-b", "report"]
 
 
+def test_each_environment_has_its_own_folder_of_results(two: Stage) -> None:
+    for name in ("dev", "prod"):
+        assert two.run("apply", "--env", name, "--yes").code == 0
+    two.advance(7200)
+    for name in ("dev", "prod"):
+        assert two.run("outputs", "pull", "--env", name).code == 0
+    found = {path.relative_to(two.root).as_posix() for path in two.root.glob("outputs/**/results.jsonl")}
+    assert found == {
+        "outputs/dev/nightly-a/results.jsonl",
+        "outputs/dev/nightly-b/results.jsonl",
+        *(f"outputs/prod/{name}/results.jsonl" for name in ("nightly-a", "nightly-b", "report")),
+    }
+
+
 def test_a_saved_plan_is_of_its_environment(two: Stage) -> None:
     plan = two.run("plan", "--env", "dev", "-o", "plan.json")
     assert "To apply exactly this plan: reconciler apply plan.json --env dev" in plan.out
