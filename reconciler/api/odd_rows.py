@@ -14,18 +14,21 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.api import wire
+from reconciler.api.error_text import cut
 from reconciler.api.errors import MalformedAnswerError
 from reconciler.api.values import JobPage, OddRow
 from reconciler.model import TAG_PREFIX, Job
 from reconciler.model.jobs import Count
 from reconciler.text.sanitize import clean
 
+MAX_SHOWN: Final = 40
+"""Characters shown of a total that cannot be read."""
 UNREADABLE: Final = "unreadable"
 """The status of a job whose status cannot be read."""
 
 
 class _Rows(Struct, gc=False):
-    total: Count
+    total: msgspec.Raw
     data: list[msgspec.Raw] | None = None
 
 
@@ -49,7 +52,7 @@ def read_job_page(body: bytes) -> JobPage:
     """Read a page of jobs; one without `data` is empty.
 
     Raises:
-        MalformedAnswerError: the body is not a page with a total.
+        MalformedAnswerError: the body is not a page, or has no total.
     """
     try:
         return wire.read_job_page(body)
@@ -61,7 +64,12 @@ def read_job_page(body: bytes) -> JobPage:
             jobs.append(wire.read_job(bytes(raw)))
         except MalformedAnswerError as error:
             odd.append(odd_row(bytes(raw), number, error))
-    return JobPage(jobs=tuple(jobs), total=page.total, odd=tuple(odd))
+    total, odd_total = 0, ""
+    try:
+        total = msgspec.json.decode(page.total, type=Count)
+    except (ValueError, RecursionError):
+        odd_total = cut(clean(bytes(page.total).decode()), MAX_SHOWN)
+    return JobPage(jobs=tuple(jobs), total=total, odd_total=odd_total, odd=tuple(odd))
 
 
 def odd_row(raw: bytes, number: int, error: MalformedAnswerError) -> OddRow:

@@ -14,6 +14,7 @@ from reconciler.documents import result_summary
 from reconciler.documents.reports import PulledJob
 from reconciler.documents.result_summary import ResultSummary, needs_attention
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.file_access import hint_of
 from reconciler.model import OwnedJob, RunKey
 from reconciler.results.download import ContradictionError
 from reconciler.results.heartbeat import StoppedError
@@ -93,7 +94,7 @@ class Puller:
             where = f"{error.filename}: " if error.filename else ""
             failure = ReconcilerError(
                 f"{where}{error.strerror or error}",
-                hint="fix the destination and run again: the pull continues",
+                hint=hint_of(error, "fix the destination and run again: the pull continues"),
             )
         except ReconcilerError as error:
             failure = error

@@ -104,7 +104,7 @@ def load_valid(
         SpecError: the selected specs have errors.
     """
     narrowed = selection.scope(project, paths)
-    if not project.spec_root.is_dir():
+    if not os.path.isdir(project.spec_root):  # noqa: PTH112 - a Path raises an error if the name is too long
         raise ReconcilerError(
             f"the folder {project.settings.specs} does not exist beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
@@ -223,7 +223,8 @@ class _Loader:
             hint = reader.RAISE.format("spec_bytes")
             source = Problem(path=shown, message=f"larger than {most:,} bytes", hint=hint)
         except OSError as error:
-            source = Problem(path=shown, message=f"cannot be read: {error.strerror}")
+            hint = file_access.hint_of(error, "make it readable")
+            source = Problem(path=shown, message=f"cannot be read: {error.strerror}", hint=hint)
         if isinstance(source, SourceFile):
             documents, problems = reader.read(source, self._limits)
             if not documents and not problems:

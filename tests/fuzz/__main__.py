@@ -93,11 +93,15 @@ def report(tallies: dict[str, Tally], seed: str, took: float, folder: Path, limi
             detail = next(it.detail for it in ran.findings if it.kind == kind)
             out(f"\n{family}: {kind} ({count} times), first seed {ran.task['seed']}\n{detail}\n")
             out(f"replay: python -m tests.fuzz --replay {path}\n")
-    out(f"\n{'family':<10}{'cases':>8}{'seconds':>9}{'a second':>10}   {'slowest':<24}{'largest':<26}findings\n")
+    out(
+        f"\n{'family':<10}{'cases':>8}{'seconds':>9}{'a second':>10}   {'slowest':<24}{'largest':<26}findings\n"
+    )
     for family, tally in tallies.items():
         slow, large = tally.slowest, tally.largest
         rate = tally.cases / max(tally.seconds, 1e-9)
-        out(f"{family:<10}{tally.cases:>8,}{tally.seconds:>9.1f}{rate:>10.0f}   {f'{slow[0]:.2f} s ({slow[1]})':<24}")
+        out(
+            f"{family:<10}{tally.cases:>8,}{tally.seconds:>9.1f}{rate:>10.0f}   {f'{slow[0]:.2f} s ({slow[1]})':<24}"
+        )
         out(f"{f'{large[0]:.0f} MB ({large[1]})':<26}{sum(tally.findings.values())}\n")
     cases = sum(tally.cases for tally in tallies.values())
     out(f"{cases:,} cases in {took:.0f} s, seed {seed}\n")
@@ -107,13 +111,19 @@ def report(tallies: dict[str, Tally], seed: str, took: float, folder: Path, limi
 def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"of {', '.join(FAMILIES)} (default: all)")
+    parser.add_argument(
+        "families", nargs="*", metavar="FAMILY", help=f"of {', '.join(FAMILIES)} (default: all)"
+    )
     parser.add_argument("--cases", type=int, default=1000, help="cases of each family; slow ones get fewer")
     parser.add_argument("--seed", default=str(int(time.time())), help="any text (default: the time)")
     parser.add_argument("--workers", type=int, default=1, help="how many families run at once")
     parser.add_argument("--seconds", type=float, default=10.0, help="limit of a case")
-    parser.add_argument("--megabytes", type=int, default=500, help="limit of a case above the worker's own size")
-    parser.add_argument("--save", type=Path, default=Path(tempfile.gettempdir()) / "fuzz", help="folder of failing cases")
+    parser.add_argument(
+        "--megabytes", type=int, default=500, help="limit of a case above the worker's own size"
+    )
+    parser.add_argument(
+        "--save", type=Path, default=Path(tempfile.gettempdir()) / "fuzz", help="folder of failing cases"
+    )
     parser.add_argument("--replay", type=Path, help="run a saved case instead")
     given = parser.parse_args()
     limits = Limits(seconds=given.seconds, megabytes=given.megabytes)
@@ -125,8 +135,12 @@ def main() -> int:
     began = time.monotonic()
     counts = [max(1, int(given.cases * SHARES.get(family, 1))) for family in families]
     with ThreadPoolExecutor(given.workers) as pool:
-        found = list(pool.map(lambda family, cases: fuzz(family, cases, given.seed, limits), families, counts))
-    return report(dict(zip(families, found, strict=True)), given.seed, time.monotonic() - began, given.save, limits)
+        found = list(
+            pool.map(lambda family, cases: fuzz(family, cases, given.seed, limits), families, counts)
+        )
+    return report(
+        dict(zip(families, found, strict=True)), given.seed, time.monotonic() - began, given.save, limits
+    )
 
 
 if __name__ == "__main__":

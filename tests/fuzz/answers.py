@@ -27,11 +27,62 @@ from tests.fuzz.state import Clock, files_of
 
 _FAILURES: Final = (
     *(httpx.ReadError, httpx.ReadTimeout, httpx.ConnectError, httpx.ConnectTimeout, httpx.WriteError),
-    *(httpx.RemoteProtocolError, httpx.PoolTimeout, httpx.ProxyError, httpx.CloseError, httpx.LocalProtocolError),
+    *(
+        httpx.RemoteProtocolError,
+        httpx.PoolTimeout,
+        httpx.ProxyError,
+        httpx.CloseError,
+        httpx.LocalProtocolError,
+    ),
 )
 _STATUSES: Final = (
-    *(100, 199, 200, 201, 202, 204, 206, 299, 300, 301, 302, 304, 307, 308, 399, 400, 401, 402, 403, 404, 405, 408),
-    *(409, 410, 413, 415, 416, 418, 422, 425, 429, 431, 451, 499, 500, 501, 502, 503, 504, 520, 599, 600, 999),
+    *(
+        100,
+        199,
+        200,
+        201,
+        202,
+        204,
+        206,
+        299,
+        300,
+        301,
+        302,
+        304,
+        307,
+        308,
+        399,
+        400,
+        401,
+        402,
+        403,
+        404,
+        405,
+        408,
+    ),
+    *(
+        409,
+        410,
+        413,
+        415,
+        416,
+        418,
+        422,
+        425,
+        429,
+        431,
+        451,
+        499,
+        500,
+        501,
+        502,
+        503,
+        504,
+        520,
+        599,
+        600,
+        999,
+    ),
 )
 _HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "Content-Encoding": ("gzip", "br", "gzip, gzip", "x", "identity", "", "\xff"),
@@ -128,7 +179,9 @@ def changed_body(rng: random.Random, body: bytes) -> bytes:
         rows = body.split(b"\n")
         at = rng.randrange(len(rows))
         try:
-            rows[at] = mutate.to_json(rng, mutate.tree(rng, json.loads(rows[at]), times=rng.choice((1, 1, 2, 6))))
+            rows[at] = mutate.to_json(
+                rng, mutate.tree(rng, json.loads(rows[at]), times=rng.choice((1, 1, 2, 6)))
+            )
             return b"\n".join(rows)
         except (ValueError, RecursionError):
             pass
@@ -143,9 +196,26 @@ def changed_body(rng: random.Random, body: bytes) -> bytes:
 def odd_bodies() -> tuple[bytes, ...]:
     """Return bodies that are no mutation of any other."""
     return (
-        *(b"", b"null", b"{}", b"[]", b"<html><title>\xff\x1b[2J&#x1b;[31m</title>", b"<!DOCTYPE html><title>" * 900),
-        *(b"[" * 100_000, b'{"a":' * 50_000, b" " * 1_000_000, b"\xff" * 1000, f'{{"detail": "{SECRET}"}}'.encode()),
-        *(b'{"message": "' + b"a" * 100_000 + b'"}', f"Bearer {SECRET}".encode(), b'{"total": 1e400, "data": []}'),
+        *(
+            b"",
+            b"null",
+            b"{}",
+            b"[]",
+            b"<html><title>\xff\x1b[2J&#x1b;[31m</title>",
+            b"<!DOCTYPE html><title>" * 900,
+        ),
+        *(
+            b"[" * 100_000,
+            b'{"a":' * 50_000,
+            b" " * 1_000_000,
+            b"\xff" * 1000,
+            f'{{"detail": "{SECRET}"}}'.encode(),
+        ),
+        *(
+            b'{"message": "' + b"a" * 100_000 + b'"}',
+            f"Bearer {SECRET}".encode(),
+            b'{"total": 1e400, "data": []}',
+        ),
         b'{"detail": ' + b'[{"loc": ["body"], "msg": "\\u001b[31m"}],' * 300 + b"}",
     )
 
@@ -165,12 +235,26 @@ def _bomb() -> bytes:
 def raw_answer(rng: random.Random) -> Behaviour:
     """Return what a server sends on a connection: an answer of HTTP with something wrong in its head or chunks."""
     body = rng.choice((b'{"total": 0, "data": []}', b'{"total": 1, "data": [{}]}', b"", b"{" * 500))
-    head = [f"HTTP/1.1 {rng.choice(_STATUSES)} {mutate.text(rng)}" if rng.random() < 0.3 else "HTTP/1.1 200 OK"]
+    head = [
+        f"HTTP/1.1 {rng.choice(_STATUSES)} {mutate.text(rng)}" if rng.random() < 0.3 else "HTTP/1.1 200 OK"
+    ]
     if rng.random() < 0.5:
-        sizes = [f"{len(body):x}", "0" * 30 + f"{len(body):x}", "-1", "zz", "ffffffffffffffff", f"{len(body):x};{'x' * 90_000}"]
+        sizes = [
+            f"{len(body):x}",
+            "0" * 30 + f"{len(body):x}",
+            "-1",
+            "zz",
+            "ffffffffffffffff",
+            f"{len(body):x};{'x' * 90_000}",
+        ]
         chunk = rng.choice(sizes).encode()
         head.append("Transfer-Encoding: chunked")
-        body = chunk + b"\r\n" + body + rng.choice((b"\r\n0\r\n\r\n", b"\r\n", b"", b"\r\n0\r\n" + b"X: y\r\n" * 3000))
+        body = (
+            chunk
+            + b"\r\n"
+            + body
+            + rng.choice((b"\r\n0\r\n\r\n", b"\r\n", b"", b"\r\n0\r\n" + b"X: y\r\n" * 3000))
+        )
     else:
         head.append(f"Content-Length: {rng.choice((len(body), len(body), len(body) + 5, 0))}")
     for _ in range(rng.choice((0, 1, 3))):
@@ -218,7 +302,9 @@ class Hub:
         self.count = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Return status and body."""
@@ -227,7 +313,9 @@ class Hub:
         rng = random.Random(seed)
         if path.endswith("/zip"):
             kept = files_of("applied")["plan.json" if "/1/" in path else "observed.json"]
-            body = _zipped("plan.json", kept if seed is None or rng.random() < 0.5 else changed_body(rng, kept))
+            body = _zipped(
+                "plan.json", kept if seed is None or rng.random() < 0.5 else changed_body(rng, kept)
+            )
         else:
             body = json.dumps(_github(path)).encode()
         if seed is None:
@@ -263,5 +351,9 @@ def _github(path: str) -> Any:  # noqa: ANN401 - JSON
     if "/artifacts" in path:
         run = {"head_sha": "a" * 40, "head_branch": "main", "repository_id": 1, "head_repository_id": 1}
         name = re.sub(".*name=([^&]*).*", r"\1", path)
-        return {"artifacts": [{"id": 1 + ("observed" in name), "name": name, "expired": False, "workflow_run": run}]}
+        return {
+            "artifacts": [
+                {"id": 1 + ("observed" in name), "name": name, "expired": False, "workflow_run": run}
+            ]
+        }
     return [{"id": 5, "user": {"type": "Bot"}, "body": "<!-- reconciler -->\nold"}]

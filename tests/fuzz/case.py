@@ -40,7 +40,8 @@ class Case:
 def to_text(case: Case) -> str:
     """Return a case as JSON."""
     files = {
-        path: {"bytes": it.decode("latin-1")} if isinstance(it, bytes) else it for path, it in case.files.items()
+        path: {"bytes": it.decode("latin-1")} if isinstance(it, bytes) else it
+        for path, it in case.files.items()
     }
     return json.dumps({**case.__dict__, "files": files}, indent=1)
 
@@ -49,11 +50,14 @@ def from_text(text: str) -> Case:
     """Read a case."""
     read: dict[str, Any] = json.loads(text)
     files = {
-        path: it["bytes"].encode("latin-1") if isinstance(it, dict) else it for path, it in read["files"].items()
+        path: it["bytes"].encode("latin-1") if isinstance(it, dict) else it
+        for path, it in read["files"].items()
     }
     commands = tuple(map(tuple, read["commands"]))
     answers = {int(number): seed for number, seed in read["answers"].items()}
-    return Case(**{**read, "files": files, "commands": commands, "answers": answers, "named": tuple(read["named"])})
+    return Case(
+        **{**read, "files": files, "commands": commands, "answers": answers, "named": tuple(read["named"])}
+    )
 
 
 def write(folder: Path, files: Mapping[str, bytes | str]) -> None:

@@ -29,7 +29,11 @@ SPECS: Final[tuple[dict[str, Any], ...]] = (
         "name": "c-{stem}-{model}",
         "endpoint": "/v1/chat/completions",
         "for_each": {"files": ["data/*.jsonl", "**/[a-z]*.jsonl"]},
-        "matrix": {"model": ["m1", "m2"], "max_failed": [0, 0.5], "exclude": [{"model": "m1", "max_failed": 0}]},
+        "matrix": {
+            "model": ["m1", "m2"],
+            "max_failed": [0, 0.5],
+            "exclude": [{"model": "m1", "max_failed": 0}],
+        },
         "metadata": {"file": "{path}", "n": 1.10},
     },
     {
@@ -65,7 +69,9 @@ def _yaml(rng: random.Random, seeds: tuple[Any, ...], schema: str) -> bytes:
     odd = rng.choice((0, 0, 0.03, 0.15))
     writer = mutate.Yaml(rng, odd)
     texts = [
-        writer.document(mutate.tree(rng, rng.choice(seeds), times=rng.choice((0, 1, 1, 2, 4)), fields=_schema(schema)))
+        writer.document(
+            mutate.tree(rng, rng.choice(seeds), times=rng.choice((0, 1, 1, 2, 4)), fields=_schema(schema))
+        )
         for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))
     ]
     if rng.random() < 0.02:
@@ -89,7 +95,11 @@ def _bombs() -> tuple[str, ...]:
         'name: "' + "\\u0041" * 150_000 + '"',
         "requests:\n" + "- {custom_id: x, body: {}}\n" * 20_000,
         "input_files: [" + "'**/*', " * 3000 + "a]",
-        "matrix: {" + ", ".join(f"{name}: [{', '.join(map(str, range(60)))}]" for name in ("model", "rerun", "timeout_hours")) + "}",
+        "matrix: {"
+        + ", ".join(
+            f"{name}: [{', '.join(map(str, range(60)))}]" for name in ("model", "rerun", "timeout_hours")
+        )
+        + "}",
         "? " * 5000 + "x",
         "&a [" * 5000,
         "!!" * 100_000,
@@ -103,16 +113,40 @@ def _entry(rng: random.Random) -> tuple[str, bytes | str]:
     """Return something odd in the folder of the specs."""
     kind = rng.choice((LINK, LINK, LINK, PIPE, FOLDER, b"x", SPECS))
     where = rng.choice(("specs/", "specs/data/", "specs/sub/", "specs/data/deep/er/", "specs/.hidden/"))
-    name = rng.choice(("x.yaml", "x.yml", "x.YAML", "x.jsonl", "one.jsonl", "_defaults.yaml", "x", mutate.text(rng).replace("/", "_")[:90]))
+    name = rng.choice(
+        (
+            "x.yaml",
+            "x.yml",
+            "x.YAML",
+            "x.jsonl",
+            "one.jsonl",
+            "_defaults.yaml",
+            "x",
+            mutate.text(rng).replace("/", "_").replace(SECRET, "k")[:90],
+        )
+    )
     if kind == LINK:
-        target = (f"../{VICTIM}", "../../reconciler.yaml", ".", "..", "x.yaml", "/etc/passwd", "/dev/zero", "one.yaml", "nowhere", "../specs")
+        target = (
+            f"../{VICTIM}",
+            "../../reconciler.yaml",
+            ".",
+            "..",
+            "x.yaml",
+            "/etc/passwd",
+            "/dev/zero",
+            "one.yaml",
+            "nowhere",
+            "../specs",
+        )
         return where + name, LINK + rng.choice(target)
     if kind == SPECS:
         return where + name, _yaml(rng, SPECS, "job")
     return where + name, kind if isinstance(kind, str) else mutate.data(rng, b"x", times=3)
 
 
-def _case(rng: random.Random, family: str, seed: str, state: str, commands: tuple[str, ...], **more: Any) -> Case:  # noqa: ANN401
+def _case(
+    rng: random.Random, family: str, seed: str, state: str, commands: tuple[str, ...], **more: Any
+) -> Case:  # noqa: ANN401
     """Return a case with one or two of some commands."""
     chosen = rng.sample(commands, k=min(len(commands), rng.choice((1, 1, 2))))
     words = [tuple(SECRET if word == "@key" else word for word in it.split()) for it in chosen]
@@ -141,7 +175,15 @@ def specs(rng: random.Random, seed: str) -> Case:
 def settings(rng: random.Random, seed: str) -> Case:
     """`reconciler.yaml`."""
     files = {"reconciler.yaml": _yaml(rng, (SETTINGS, {"project": "shop"}), "reconciler")}
-    commands = (*_OFFLINE[:6], "plan", "apply --yes", "ledger show", "doctor", "outputs pull", "wait --timeout 1m")
+    commands = (
+        *_OFFLINE[:6],
+        "plan",
+        "apply --yes",
+        "ledger show",
+        "doctor",
+        "outputs pull",
+        "wait --timeout 1m",
+    )
     named = ("reconciler.yaml", "specs", "git", "API", "127.0.0.1", "limits", "config")
     return _case(rng, "settings", seed, "project", commands, files=files, named=named)
 
@@ -163,7 +205,10 @@ _ROWS: Final = (
     {"custom_id": "1", "body": _BODY},
     {"custom_id": "2", "body": {"input": ["a"], "model": "m"}},
     {"custom_id": "3", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", **_BODY}},
-    {"custom_id": "4", "params": {"model": "m", "max_tokens": 5, "system": "s", "messages": _BODY["messages"]}},
+    {
+        "custom_id": "4",
+        "params": {"model": "m", "max_tokens": 5, "system": "s", "messages": _BODY["messages"]},
+    },
     {"key": "5", "request": {"contents": [{"parts": [{"text": "Hi"}], "role": "user"}]}},
     {"recordId": "6", "modelInput": {"messages": _BODY["messages"], "anthropic_version": "x"}},
     {"id": "b", "custom_id": "7", "response": {"status_code": 200, "body": {}}, "error": None},
@@ -173,14 +218,32 @@ _ROWS: Final = (
 def inputs(rng: random.Random, seed: str) -> Case:
     """Input files, among them those of other providers."""
     row = rng.choice(_ROWS)
-    rows = [{**row, "custom_id": str(at)} if "custom_id" in row else {**row} for at in range(rng.choice((1, 2, 5)))]
+    rows = [
+        {**row, "custom_id": str(at)} if "custom_id" in row else {**row}
+        for at in range(rng.choice((1, 2, 5)))
+    ]
     lines = [mutate.to_json(rng, mutate.tree(rng, it, times=rng.choice((0, 0, 1, 3)))) for it in rows]
     data = b"\n".join([*lines, b""]) if rng.random() < 0.9 else mutate.to_json(rng, rows)
     if rng.random() < 0.5:
         data = mutate.data(rng, data, times=rng.choice((1, 2, 4)))
-    commands = ("validate", "validate", "validate --format json", "convert specs/data/one.jsonl", "plan", "apply --yes")
+    commands = (
+        "validate",
+        "validate",
+        "validate --format json",
+        "convert specs/data/one.jsonl",
+        "plan",
+        "apply --yes",
+    )
     convert = "convert specs/data/one.jsonl -o converted"
-    return _case(rng, "inputs", seed, "project", (*commands, convert), files={"specs/data/one.jsonl": data}, named=("one.jsonl",))
+    return _case(
+        rng,
+        "inputs",
+        seed,
+        "project",
+        (*commands, convert),
+        files={"specs/data/one.jsonl": data},
+        named=("one.jsonl",),
+    )
 
 
 def _sealed(rng: random.Random, kind: str, data: bytes) -> bytes:
@@ -200,11 +263,18 @@ def plans(rng: random.Random, seed: str) -> Case:
     if rng.random() < 0.65:
         files = {"plan.json": _sealed(rng, "plan", given["plan.json"])}
         forms = ("", " --format json", " --format markdown", " --format github", " --all --fail-on-attention")
-        commands = (*(f"show plan.json{form}" for form in forms), "apply plan.json", "apply plan.json --format json")
+        commands = (
+            *(f"show plan.json{form}" for form in forms),
+            "apply plan.json",
+            "apply plan.json --format json",
+        )
     else:
         files = {"observed.json": _sealed(rng, "snapshot", given["observed.json"])}
         form = rng.choice(("text", "json", "markdown", "github"))
-        commands = (f"plan --observed observed.json --format {form}", "plan --observed observed.json -o out.json")
+        commands = (
+            f"plan --observed observed.json --format {form}",
+            "plan --observed observed.json -o out.json",
+        )
     return _case(rng, "plans", seed, "applied", commands, files=files, named=tuple(files))
 
 
@@ -212,7 +282,16 @@ def plans(rng: random.Random, seed: str) -> Case:
 def _kinds() -> tuple[dict[str, Any], ...]:
     """Return a line of each kind that the ledger can hold, besides those of the state."""
     common = {"v": 1, "at": 1_790_000_000.5, "run_id": "ab", "job_id": "7c65c1e5-0000-4000-8000-000000000000"}
-    work = {"name": "one", "work": "v1:" + "0" * 64, "rerun": "", "attempt": 1, "op": "0" * 24, "reason": "new", "error": "", "lease": 60}
+    work = {
+        "name": "one",
+        "work": "v1:" + "0" * 64,
+        "rerun": "",
+        "attempt": 1,
+        "op": "0" * 24,
+        "reason": "new",
+        "error": "",
+        "lease": 60,
+    }
     return tuple(common | work | {"kind": kind.__struct_config__.tag} for kind in Line.__args__)  # type: ignore[attr-defined]
 
 
@@ -224,24 +303,78 @@ def ledger(rng: random.Random, seed: str) -> Case:
     for _ in range(rng.choice((0, 1, 3))):
         rows.insert(rng.randrange(len(rows) + 1), {**rng.choice(rows), **rng.choice(_kinds())})
     changed = {rng.randrange(len(rows)) for _ in range(rng.choice((0, 1, 3)))}
-    lines = [mutate.to_json(rng, mutate.tree(rng, it, times=2) if at in changed else it) for at, it in enumerate(rows)]
+    lines = [
+        mutate.to_json(rng, mutate.tree(rng, it, times=2) if at in changed else it)
+        for at, it in enumerate(rows)
+    ]
     data = b"\n".join([*lines, b""]).replace(b'{"v": 1', b'{"v":1')
     if rng.random() < 0.5:
         data = mutate.data(rng, data, times=rng.choice((1, 2, 4)))
     files: dict[str, bytes | str] = {path: data}
     if rng.random() < 0.1:
-        at = rng.choice((".reconciler", TARGET, f"{TARGET}/lock", ".reconciler/inputs.cache", ".reconciler/.gitignore", path))
+        at = rng.choice(
+            (
+                ".reconciler",
+                TARGET,
+                f"{TARGET}/lock",
+                ".reconciler/inputs.cache",
+                ".reconciler/.gitignore",
+                path,
+            )
+        )
         files[at] = rng.choice((LINK + VICTIM, LINK + "../outside", PIPE, FOLDER, b"\x00\xff"))
-    commands = ("plan", "apply --yes", "history", "history --offline --format json", "history verify", "status", "ledger show", "doctor")
-    more = ("wait --timeout 5m", "outputs pull", "ledger show --format jsonl", "history --stats", "jobs list --format json")
-    return _case(rng, "ledger", seed, state, commands + more, files=files, named=("ledger", "lock", ".reconciler", "API"))
+    commands = (
+        "plan",
+        "apply --yes",
+        "history",
+        "history --offline --format json",
+        "history verify",
+        "status",
+        "ledger show",
+        "doctor",
+    )
+    more = (
+        "wait --timeout 5m",
+        "outputs pull",
+        "ledger show --format jsonl",
+        "history --stats",
+        "jobs list --format json",
+    )
+    return _case(
+        rng,
+        "ledger",
+        seed,
+        state,
+        commands + more,
+        files=files,
+        named=("ledger", "lock", ".reconciler", "API"),
+    )
 
 
 _ONLINE: Final = (
-    *("plan", "plan --format json", "apply --yes", "apply --yes --wait --timeout 3h", "status", "wait --timeout 2h"),
-    *("history", "history verify", "jobs list", "jobs list --all --format json", "files prune --yes", "doctor", "outputs pull"),
+    *(
+        "plan",
+        "plan --format json",
+        "apply --yes",
+        "apply --yes --wait --timeout 3h",
+        "status",
+        "wait --timeout 2h",
+    ),
+    *(
+        "history",
+        "history verify",
+        "jobs list",
+        "jobs list --all --format json",
+        "files prune --yes",
+        "doctor",
+        "outputs pull",
+    ),
     *("jobs snapshot out.json", "jobs get one", "jobs cancel 7c65c1e5-0000-4000-8000-000000000000 --yes"),
-    *("init --from-workspace", "apply --yes --format github --comment comment.md", "plan --log-level debug --log-file out.log"),
+    *(
+        "init --from-workspace",
+        "apply --yes --format github --comment comment.md",
+        "plan --log-level debug --log-file out.log",
+    ),
 )
 
 
@@ -277,13 +410,29 @@ def results(rng: random.Random, seed: str) -> Case:
     else:
         files |= {path: ABSENT for path in given}
     if rng.random() < 0.15:
-        at = rng.choice([f"{it}/{name}" for it in folders for name in ("results.jsonl", "output.jsonl.part", "lease.json", "")] + ["outputs"])
+        at = rng.choice(
+            [
+                f"{it}/{name}"
+                for it in folders
+                for name in ("results.jsonl", "output.jsonl.part", "lease.json", "")
+            ]
+            + ["outputs"]
+        )
         files[at.rstrip("/")] = rng.choice((LINK + VICTIM, LINK + "../outside", PIPE, FOLDER, b"\x00"))
     seeds = {rng.choice((-1, 0, 1)): rng.getrandbits(40)} if rng.random() < 0.7 else {}
-    commands = ("outputs pull", "outputs pull", "outputs pull one --incomplete", "outputs show", "history --offline", "outputs pull --format json")
+    commands = (
+        "outputs pull",
+        "outputs pull",
+        "outputs pull one --incomplete",
+        "outputs show",
+        "history --offline",
+        "outputs pull --format json",
+    )
     target = rng.choice(("/content$", "/content$", "/files/"))
     named = ("outputs", "API", "one", "two")
-    return _case(rng, "results", seed, "ended", commands, files=files, answers=seeds, target=target, named=named)
+    return _case(
+        rng, "results", seed, "ended", commands, files=files, answers=seeds, target=target, named=named
+    )
 
 
 def ci(rng: random.Random, seed: str) -> Case:
@@ -292,15 +441,33 @@ def ci(rng: random.Random, seed: str) -> Case:
     data = mutate.to_json(rng, mutate.tree(rng, event, times=rng.choice((0, 0, 1, 1, 3))))
     if rng.random() < 0.2:
         data = mutate.data(rng, data, times=2)
-    files: dict[str, bytes | str] = {"event.json": rng.choice((data, data, data, data, PIPE, FOLDER)) if rng.random() < 0.3 else data}
+    files: dict[str, bytes | str] = {
+        "event.json": rng.choice((data, data, data, data, PIPE, FOLDER)) if rng.random() < 0.3 else data
+    }
     environ = {
-        **{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": "@/project/event.json", "GITHUB_OUTPUT": "@/runner/output"},
+        **{
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_PATH": "@/project/event.json",
+            "GITHUB_OUTPUT": "@/runner/output",
+        },
         **{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_RUN_ID": "5", "GITHUB_SERVER_URL": "https://github.com"},
-        **{"RUNNER_TEMP": "@/runner", "GITHUB_EVENT_NAME": rng.choice(("push", "pull_request")), "GITHUB_SHA": "b" * 40},
+        **{
+            "RUNNER_TEMP": "@/runner",
+            "GITHUB_EVENT_NAME": rng.choice(("push", "pull_request")),
+            "GITHUB_SHA": "b" * 40,
+        },
         **{"RECONCILER_TOKEN": SECRET, "MISTRAL_API_KEY": rng.choice((SECRET, ""))},
     }
     if rng.random() < 0.2:
-        name = rng.choice(("RECONCILER_NAME", "GITHUB_REF_NAME", "GITHUB_ACTOR", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "RECONCILER_OUTPUTS"))
+        name = rng.choice(
+            (
+                "RECONCILER_NAME",
+                "GITHUB_REF_NAME",
+                "GITHUB_ACTOR",
+                "GITHUB_SERVER_URL",
+                "GITHUB_REPOSITORY",
+            )
+        )
         environ[name] = mutate.text(rng).replace("\x00", "").replace(SECRET, "")
     seeds = {rng.choice((-1, 0, 1, 2)): rng.getrandbits(40)} if rng.random() < 0.7 else {}
     commands = ("ci plan", "ci apply", "ci apply", "ci validate")
@@ -319,5 +486,3 @@ SHARES: Final[Mapping[str, float]] = {"sockets": 0.1, "ci": 0.3}
 def generate(family: str, seed: str) -> Case:
     """Return a case. The same seed makes the same case."""
     return FAMILIES[family](random.Random(f"{family} {seed}"), seed)
-
-

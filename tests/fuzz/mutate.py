@@ -145,7 +145,9 @@ def from_schema(rng: random.Random, schema: Mapping[str, Any], fields: Mapping[s
             item = schema.get("items") or {}
             return [from_schema(rng, item, fields) for _ in range(rng.choice((0, 1, 1, 2, 3, 12)))]
         case "integer" | "number":
-            ends = [schema[name] for name in ("minimum", "maximum", "default") if schema.get(name) is not None]
+            ends = [
+                schema[name] for name in ("minimum", "maximum", "default") if schema.get(name) is not None
+            ]
             return rng.choice([*ends, *(end + step for end in ends for step in (-1, 1)), *NUMBERS[:8]])
         case "boolean":
             return rng.choice((True, False))
@@ -157,7 +159,9 @@ def from_schema(rng: random.Random, schema: Mapping[str, Any], fields: Mapping[s
 
 def to_json(rng: random.Random, whole: Any) -> bytes:  # noqa: ANN401 - JSON
     """Return JSON text, sometimes with a duplicate key, or written in another way."""
-    found = json.dumps(whole, ensure_ascii=rng.random() < 0.9, separators=rng.choice(((",", ":"), (", ", ": "))))
+    found = json.dumps(
+        whole, ensure_ascii=rng.random() < 0.9, separators=rng.choice(((",", ":"), (", ", ": ")))
+    )
     if rng.random() < 0.05 and '":' in found:
         at = rng.choice([at for at in range(len(found)) if found.startswith('":', at)][:200])
         start = found.rfind('"', 0, at)
@@ -185,7 +189,11 @@ def data(rng: random.Random, whole: bytes, *, times: int) -> bytes:  # noqa: C90
                 whole = whole[:at] if rng.random() < 0.7 else whole[at:]
             case 7:
                 many = rng.choice((100, 3000, 60_000)) if rng.random() < 0.3 else 20
-                whole = whole[:at] + rng.choice((b"[", b"{", b'{"a":', b"- ", b" ", b"9", b"a", b"\n", b"\\")) * many + whole[at:]
+                whole = (
+                    whole[:at]
+                    + rng.choice((b"[", b"{", b'{"a":', b"- ", b" ", b"9", b"a", b"\n", b"\\")) * many
+                    + whole[at:]
+                )
             case 8 | 9 | 10:
                 whole = _lines(rng, whole)
             case 11:
@@ -248,7 +256,11 @@ class Yaml:
 
     def document(self, value: Any) -> str:  # noqa: ANN401 - JSON
         """Return one document."""
-        return self._rare("%YAML 1.1\n---\n", "# yaml-language-server: $schema=x\n") + self._block(value, 0).lstrip("\n") + "\n"
+        return (
+            self._rare("%YAML 1.1\n---\n", "# yaml-language-server: $schema=x\n")
+            + self._block(value, 0).lstrip("\n")
+            + "\n"
+        )
 
     def _rare(self, *words: str) -> str:
         return self._rng.choice(words) if self._rng.random() < self._odd else ""
@@ -272,9 +284,14 @@ class Yaml:
         if isinstance(value, list):
             rows = [f"{pad}- {self._block(item, level + 1).lstrip()}" for item in value]
         else:
-            rows = [f"{pad}{self._key(key)}: {self._prefix()}{self._block(item, level + 1)}" for key, item in value.items()]
+            rows = [
+                f"{pad}{self._key(key)}: {self._prefix()}{self._block(item, level + 1)}"
+                for key, item in value.items()
+            ]
             if rng.random() < self._odd:
-                rows.append(rng.choice((f"{pad}<<: *a1", f"{pad}? [a, b]\n{pad}: c", rows[0], f"{pad}# note")))
+                rows.append(
+                    rng.choice((f"{pad}<<: *a1", f"{pad}? [a, b]\n{pad}: c", rows[0], f"{pad}# note"))
+                )
         return "\n" + "\n".join(rows)
 
     def _flow(self, value: Any) -> str:  # noqa: ANN401 - JSON
@@ -283,7 +300,9 @@ class Yaml:
         if isinstance(value, list):
             return "[" + ", ".join(map(self._flow, value)) + "]"
         if isinstance(value, dict):
-            return "{" + ", ".join(f"{self._key(key)}: {self._flow(item)}" for key, item in value.items()) + "}"
+            return (
+                "{" + ", ".join(f"{self._key(key)}: {self._flow(item)}" for key, item in value.items()) + "}"
+            )
         return self._prefix() + self._scalar(value)
 
     def _key(self, key: str) -> str:

@@ -30,7 +30,9 @@ SERVER: Final = "../server/sandbox.db"
 """The API's own state, outside of the project."""
 
 _TWO: Final = b"".join(json.dumps({"custom_id": str(at), "body": HI}).encode() + b"\n" for at in range(2))
-_SPEC: Final = "name: {0}\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\ninput_files: [data/{0}.jsonl]\n"
+_SPEC: Final = (
+    "name: {0}\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\ninput_files: [data/{0}.jsonl]\n"
+)
 PROJECT: Final[Mapping[str, bytes]] = {
     "reconciler.yaml": b"project: shop\n",
     "specs/one.yaml": _SPEC.format("one").encode(),
@@ -105,12 +107,19 @@ def environment(
     seed: int,
     *,
     environ: Mapping[str, str] | None = None,
-    change: Callable[[httpx.Request, Callable[[], httpx.Response]], httpx.Response] = lambda _, answer: answer(),
+    change: Callable[[httpx.Request, Callable[[], httpx.Response]], httpx.Response] = lambda _, answer: (
+        answer()
+    ),
 ) -> Environment:
     """Return the environment of a command in a project."""
     rng = random.Random(seed)
     api = Api(root / SERVER, clock, lambda: f"{rng.getrandbits(32):08x}-0000-4000-8000-000000000000", change)
-    given = {"USER": "ada", "MISTRAL_API_KEY": SECRET, "MISTRAL_BASE_URL": HOST, "HOME": str(root.parent / "home")}
+    given = {
+        "USER": "ada",
+        "MISTRAL_API_KEY": SECRET,
+        "MISTRAL_BASE_URL": HOST,
+        "HOME": str(root.parent / "home"),
+    }
     given |= environ or {}
     real = given["MISTRAL_BASE_URL"] != HOST
     return Environment(
@@ -161,4 +170,9 @@ def write_plain(root: Path, files: Mapping[str, bytes]) -> None:
 
 def is_state(path: str) -> bool:
     """Return whether a command may write this file of a project."""
-    return re.match(r"\.reconciler(/|$)|outputs(/|$)|(plan|observed|out)\.json|comment\.md|converted|out\.log", path) is not None
+    return (
+        re.match(
+            r"\.reconciler(/|$)|outputs(/|$)|(plan|observed|out)\.json|comment\.md|converted|out\.log", path
+        )
+        is not None
+    )

@@ -118,7 +118,9 @@ class Worker:
                 found = [Finding(**it) for it in row["findings"]]
                 if row["seconds"] > self.limits.seconds:
                     found.append(Finding(kind="hang", detail=f"{row['seconds']:.1f} s"))
-                yield Ran(task=task, findings=tuple(found), seconds=row["seconds"], megabytes=row["megabytes"])
+                yield Ran(
+                    task=task, findings=tuple(found), seconds=row["seconds"], megabytes=row["megabytes"]
+                )
                 continue
             took = time.monotonic() - began
             dead = process.poll()

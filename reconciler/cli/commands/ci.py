@@ -10,11 +10,10 @@ All input comes from the environment and the event file; no text from outside be
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +24,7 @@ from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
+    from reconciler.vcs.github import Pull
 
 
 @click.command()
@@ -66,16 +66,15 @@ def plan(job: GithubJob) -> int:
             )
         given += ["--observed", str(seen)]
     code = run(job, *given)
-    pull = job.event.get("pull_request")
+    pull = job.event.pull_request
     if pull is None:
         return code
-    number = int(pull["number"])
     if file.exists():
         job.set_output("plan", file)
-        job.set_output("plan-name", job.artifact("plan", number))
-    own = (pull["head"].get("repo") or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
+        job.set_output("plan-name", job.artifact("plan", pull.number))
+    own = (pull.head.repo or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if own and comment.exists():
-        write(job, number, file_access.read(comment).decode(), about=str(pull["head"]["sha"]))
+        write(job, pull.number, file_access.read(comment).decode(), about=pull.head.sha)
     return code
 
 
@@ -87,13 +86,13 @@ def apply(job: GithubJob) -> int:
     what = ["--yes"] if file is None else [str(file)]
     code = run(job, "apply", *what, "--format", "github", "--comment", str(comment))
     if pull is not None and comment.exists():
-        head = str(pull["head"]["sha"])
+        head = pull.head.sha
         how = (
             "This run applied the plan of this pull request, as far as it was still valid."
             if file is not None
             else f"There was no plan for {head[:7]}: this run applied what is declared, under the guards."
         )
-        write(job, int(pull["number"]), f"{file_access.read(comment).decode()}\n{how}\n", about=head)
+        write(job, pull.number, f"{file_access.read(comment).decode()}\n{how}\n", about=head)
     if job.env.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
@@ -105,7 +104,7 @@ def apply(job: GithubJob) -> int:
     return code or failed or fetched
 
 
-def merged(job: GithubJob) -> Mapping[str, Any] | None:
+def merged(job: GithubJob) -> Pull | None:
     """Return the pull request that this push merged.
 
     Raises:
@@ -116,14 +115,16 @@ def merged(job: GithubJob) -> Mapping[str, Any] | None:
     return job.github.merged(job.environ.get("GITHUB_SHA", ""))
 
 
-def kept_plan(job: GithubJob, pull: Mapping[str, Any]) -> Path | None:
+def kept_plan(job: GithubJob, pull: Pull) -> Path | None:
     """Return the plan that was made from the last commit of a pull request.
 
     Raises:
         GitHubError: it cannot be downloaded, so nothing may be applied in its place.
     """
-    name, head = job.artifact("plan", int(pull["number"])), str(pull["head"]["sha"])
-    found = [it for it in job.github.artifacts(name) if it.head_sha == head]
+    name = job.artifact("plan", pull.number)
+    found = [
+        it for it in job.github.artifacts(name) if (it.workflow_run or {}).get("head_sha") == pull.head.sha
+    ]
     return save(job.folder / "plan.json", job.github.file(found[0])) if found else None
 
 
@@ -133,8 +134,9 @@ def snapshot(job: GithubJob) -> Path | None:
     Raises:
         GitHubError: it cannot be downloaded.
     """
-    default = str((job.event.get("repository") or {}).get("default_branch", "main"))
-    found = [it for it in job.github.artifacts(job.artifact("observed")) if it.head_branch == default]
+    default = (job.event.repository or {}).get("default_branch", "main")
+    kept = job.github.artifacts(job.artifact("observed"))
+    found = [it for it in kept if (it.workflow_run or {}).get("head_branch") == default]
     return save(job.folder / "observed.json", job.github.file(found[0])) if found else None
 
 

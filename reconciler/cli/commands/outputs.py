@@ -173,7 +173,7 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     from reconciler.text.suggest import nearest, some
     from reconciler.workspace import listing, observe
 
-    jobs = listing.list_all(run)
+    jobs = listing.list_all(run, to_show=True)
     adopted = adoption.adopted_ids(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
     owned = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
@@ -184,7 +184,8 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):
             near = nearest(name, sorted(known))
-            raise UsageError(f"no job is called {name}", hint=f"did you mean {near}?" if near else "")
+            hint = f"did you mean {near}?" if near else "list the names: reconciler history"
+            raise UsageError(f"no job is called {name}", hint=hint)
 
     def asked_for(name: str) -> bool:
         return not names or any(fnmatchcase(name, glob) for glob in names)

@@ -242,6 +242,6 @@ def _endpoint(given: Mapping[str, msgspec.Raw]) -> str:
     found = re.search(r"/v1/[!-~]+", url) if isinstance(url, str) else None
     if found is None or found[0] not in KNOWN_ENDPOINTS:
         raise NotConvertibleError("`url` is missing, or no endpoint of Mistral's batches")
-    if method not in {None, "POST"}:
+    if method not in (None, "POST"):  # a tuple: it may be a list
         raise NotConvertibleError("`method` is not POST")
     return found[0]

@@ -47,7 +47,7 @@ def objects(stream: BinaryIO, longest: int) -> Iterator[tuple[int, bytes]]:
     stream.seek(begin)
     try:
         msgspec.json.decode(first, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return _in_sequence(stream, longest)
     return _on_lines(stream, longest)
 

@@ -39,7 +39,7 @@ class NoInputError(Exception):
         hint: the next step.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
 
@@ -139,11 +139,11 @@ class PathResolver:
             )
             raise NoInputError("no such file", hint) from None
         except OSError as error:
-            raise NoInputError(f"cannot be read: {error.strerror}") from None
+            raise NoInputError(f"cannot be read: {error.strerror}", "make it readable") from None
         if S_ISDIR(mode):
             raise NoInputError("a folder", f"name its files: `{entry.rstrip('/')}/*.jsonl`")
         if not S_ISREG(mode):
-            raise NoInputError("not a regular file")
+            raise NoInputError("not a regular file", "put a regular file in its place")
         return target
 
     def _matches(self, folder: str, steps: list[str]) -> Iterator[str]:
@@ -205,7 +205,9 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise NoInputError(f"a folder on the path cannot be read: {error.strerror}") from None
+        raise NoInputError(
+            f"a folder on the path cannot be read: {error.strerror}", "make it readable"
+        ) from None
 
 
 def _composed(name: str) -> str:
