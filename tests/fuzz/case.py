@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+Entries: TypeAlias = dict[str, bytes | str]
 LINK: Final = "link "
 """What an entry that is a link begins with; its target follows."""
 PIPE: Final = "pipe"

@@ -30,12 +30,12 @@ _CONTROL: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 """What may not reach a terminal."""
-JSON: Final = {"json", "jsonl", "convert"}
+DATA: Final = {"json", "jsonl", "convert"}
 """Words of commands whose output is data."""
-WRITTEN: Final = {"specs", "settings", "defaults", "inputs"}
+WRITTEN: Final = {"specs", "settings", "defaults"}
 """Families of files that people write: a valid value is repeated, even if it is the key."""
-OWN: Final = {"plans", "ledger"}
-"""Families of files that this tool writes, in which the key is not, unless a case put it there."""
+OWN: Final = {"plans", "ledger", "inputs"}
+"""Families of files of this tool, in which the key is only if a case put it there, and of data, whose names are shown."""
 _OWN: Final = {"project", "outside", "server", "home", "runner"}
 
 
@@ -81,9 +81,10 @@ def execute(case: Case, folder: Path, entry: Entry = run) -> list[Finding]:
         if _read(root / path) != content and not (rerun and path.startswith("specs/")):
             found.append(Finding(kind="changed", detail=f"{path} was changed"))
     found += _outside(folder)
-    for path in (root, folder / "runner"):
+    for below in (root, folder / "runner"):
         for name in ("plan.json", "out.json", "comment.md", "out.log", ".reconciler", "reconciler"):
-            found += _leaks(path / name, {str(root / it) for it in case.files})
+            if case.family not in OWN:
+                found += _leaks(below / name, {str(root / it) for it in case.files})
     return found
 
 
@@ -108,49 +109,55 @@ def _read(path: Path) -> bytes | None:
 
 
 def _command(case: Case, command: tuple[str, ...], env: Environment, entry: Entry) -> Iterator[Finding]:
+    """Run one command, and yield what is wrong with its end and its output."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    words = " ".join(command)
     code: int | None = None
     try:
         with redirect_stdout(out), redirect_stderr(err):
             code = entry(command, env)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is a finding
-        if isinstance(error, KeyboardInterrupt):
-            raise
         yield Finding(
-            kind=f"crash {type(error).__name__} {_place(error)}", detail=f"{words}\n{_trace(error)}"
+            kind=f"crash {type(error).__name__} {_place(error)}", detail=f"{command}\n{_trace(error)}"
         )
-    texts = []
     for stream in (out, err):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode("utf-8", "replace"))
-    shown, said = texts
-    both = shown + said
-    what = f"{words}: exit {code}\n{both[-3000:]}"
-    may_repeat = case.family in OWN or (
-        case.family in WRITTEN and command[0] != "validate" and code == ExitCode.OK
-    )
-    if SECRET.lower() in both.lower() and not may_repeat:
-        yield Finding(kind=f"secret {command[0]}", detail=what)
-    if "Traceback (most recent call last)" in both:
-        yield Finding(kind=f"traceback {command[0]}", detail=what)
-    if odd := _CONTROL.search(both if JSON.isdisjoint(command) else said):
-        yield Finding(kind=f"control {command[0]}", detail=f"{odd[0]!r} in {what}")
-    if code is None:
-        return
-    if code not in set(ExitCode):
-        yield Finding(kind=f"exit code {code}", detail=what)
-    if code == ExitCode.FAILED and not both.strip():
-        yield Finding(kind=f"silence {command[0]}", detail=what)
-    if code == ExitCode.FAILED and case.named and not any(name in both for name in case.named):
-        yield Finding(kind=f"no file {_first(said)}", detail=what)
-    if re.search("^error: ", said, re.MULTILINE) and "hint:" not in said:
-        yield Finding(kind=f"no hint {_first(said)}", detail=what)
-    if "json" in command and shown:
-        try:
-            json.loads(shown)
-        except ValueError as error:
-            yield Finding(kind=f"json {command[0]}", detail=f"{error} in {what}")
+    shown, said = (stream.buffer.getvalue().decode("utf-8", "replace") for stream in (out, err))
+    what = f"{' '.join(command)}: exit {code}\n{(shown + said)[-3000:]}"
+    for kind, wrong in _wrong(case, command, code, shown, said).items():
+        if wrong:
+            yield Finding(kind=kind, detail=what)
+
+
+def _wrong(
+    case: Case, command: tuple[str, ...], code: int | None, shown: str, said: str
+) -> dict[str, object]:
+    """Return what can be wrong with a command, and whether it is."""
+    both, word, failed = shown + said, command[0], code == ExitCode.FAILED
+    may_repeat = case.family in WRITTEN and word != "validate" and not failed
+    error = re.search("^error: ", said, re.MULTILINE)
+    return {
+        f"secret {word}": SECRET.lower() in both.lower() and case.family not in OWN and not may_repeat,
+        f"traceback {word}": "Traceback (most recent call last)" in both,
+        f"control {word}": _CONTROL.search(both if DATA.isdisjoint(command) else said),
+        f"exit code {code}": code is not None and code not in set(ExitCode),
+        f"silence {word}": failed and not both.strip(),
+        f"no file {_first(said)}": failed
+        and both.strip()
+        and case.named
+        and not any(name in both for name in case.named),
+        f"no hint {_first(said)}": error and "hint:" not in said,
+        f"not JSON {word}": "json" in command and shown and not _is_json(shown),
+    }
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _first(said: str) -> str:

@@ -16,7 +16,7 @@ from reconciler.ledger.lines import Line
 from reconciler.plans import checksum_envelope
 from tests.fuzz import mutate
 from tests.fuzz.answers import PULL, changed_body
-from tests.fuzz.case import ABSENT, FOLDER, LINK, PIPE, Case
+from tests.fuzz.case import ABSENT, FOLDER, LINK, PIPE, Case, Entries
 from tests.fuzz.mutate import SECRET, VICTIM
 from tests.fuzz.state import TARGET, files_of
 
@@ -37,15 +37,24 @@ SPECS: Final[tuple[dict[str, Any], ...]] = (
         "metadata": {"file": "{path}", "n": 1.10},
     },
     {
-        **{"name": "d", "endpoint": "/v1/embeddings", "model": "mistral-embed"},
+        "name": "d",
+        "endpoint": "/v1/embeddings",
+        "model": "mistral-embed",
         "input_files": ["../specs/data/t*.jsonl", "00000001-0000-4000-8000-000000000000"],
-        **{"rerun": {"every": "week", "zone": "Europe/Paris", "start": "2026-01-05"}, "timeout_hours": 24},
-        **{"retry": {"max_attempts": 3, "on": ["FAILED"]}, "on_change": "finish", "on_remove": "keep"},
-        **{"suspend": False, "max_failed": 0.1, "metadata": {"team": "x", "yes": True}},
+        "rerun": {"every": "week", "zone": "Europe/Paris", "start": "2026-01-05"},
+        "timeout_hours": 24,
+        "retry": {"max_attempts": 3, "on": ["FAILED"]},
+        "on_change": "finish",
+        "on_remove": "keep",
+        "suspend": False,
+        "max_failed": 0.1,
+        "metadata": {"team": "x", "yes": True},
         "adopt": {"job": "4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f", "work": "v1:" + "0" * 64},
     },
 )
 """Specs that use every field."""
+_OF_SPECS: Final = ("name", "input_files", "requests", "for_each", "matrix", "adopt")
+"""Fields that defaults may not have."""
 SETTINGS: Final = {
     "project": "shop",
     "specs": "specs",
@@ -57,23 +66,55 @@ SETTINGS: Final = {
 }
 
 
+def _commands(text: str) -> tuple[str, ...]:
+    return tuple(it.strip() for it in text.split(";"))
+
+
+OFFLINE: Final = _commands(
+    "validate; validate; validate --format json; validate --format github; render; render specs; rerun a; "
+    "rerun d --to x; validate specs/a.yaml; render --only a* --exclude *b"
+)
+ONLINE: Final = _commands(
+    "plan; plan --format json; apply --yes; apply --yes --wait --timeout 3h; status; wait --timeout 2h; history; "
+    "history verify; jobs list; jobs list --all --format json; files prune --yes; doctor; outputs pull; "
+    "jobs snapshot out.json; jobs get one; jobs cancel 7c65c1e5-0000-4000-8000-000000000000 --yes; "
+    "init --from-workspace; apply --yes --format github --comment comment.md; plan --log-level debug --log-file out.log"
+)
+OF_LEDGER: Final = _commands(
+    "plan; apply --yes; history; history --offline --format json; history verify; status; ledger show; doctor; "
+    "wait --timeout 5m; outputs pull; ledger show --format jsonl; history --stats; jobs list --format json"
+)
+
+
+def _case(
+    rng: random.Random,
+    family: str,
+    seed: str,
+    state: str,
+    commands: tuple[str, ...],
+    **more: Any,  # noqa: ANN401
+) -> Case:
+    """Return a case with one or two of some commands."""
+    chosen = rng.sample(commands, k=min(len(commands), rng.choice((1, 1, 2))))
+    words = tuple(tuple(it.split()) for it in chosen)
+    return Case(family=family, seed=seed, state=state, commands=words, **more)
+
+
 @cache
 def _schema(name: str) -> Mapping[str, Any]:
-    text = (_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found["properties"]  # type: ignore[no-any-return]
+    found: dict[str, Any] = json.loads((_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return dict(found["properties"])
 
 
 def _yaml(rng: random.Random, seeds: tuple[Any, ...], schema: str) -> bytes:
     """Return a YAML file: fields of the schema, mutated, in a random style, and perhaps mutated as bytes."""
-    odd = rng.choice((0, 0, 0.03, 0.15))
-    writer = mutate.Yaml(rng, odd)
-    texts = [
-        writer.document(
-            mutate.tree(rng, rng.choice(seeds), times=rng.choice((0, 1, 1, 2, 4)), fields=_schema(schema))
+    writer = mutate.Yaml(rng, rng.choice((0, 0, 0.03, 0.15)))
+    texts = []
+    for _ in range(rng.choice((1, 1, 1, 1, 2, 3))):
+        changes = rng.choice((0, 1, 1, 2, 4))
+        texts.append(
+            writer.document(mutate.tree(rng, rng.choice(seeds), times=changes, fields=_schema(schema)))
         )
-        for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))
-    ]
     if rng.random() < 0.02:
         texts.append(rng.choice(_bombs()))
     data = "---\n".join(texts).encode("utf-8", "surrogatepass")
@@ -84,105 +125,67 @@ def _yaml(rng: random.Random, seeds: tuple[Any, ...], schema: str) -> bytes:
 def _bombs() -> tuple[str, ...]:
     """Return YAML that costs more than it looks like."""
     laughs = "".join(f"a{at}: &b{at} [{', '.join([f'*b{at - 1}'] * 9)}]\n" for at in range(1, 30))
+    sixty = ", ".join(map(str, range(60)))
     return (
-        "b0: &b0 x\n" + laughs,
-        "x: " + "[" * 60_000,
-        "x: " + "{a: " * 20_000,
-        "- " * 30_000 + "x",
+        f"b0: &b0 x\n{laughs}",
+        f"matrix: {{model: [{sixty}], rerun: [{sixty}], timeout_hours: [{sixty}]}}",
         "".join(f"k{at}: &k{at} {at}\n" for at in range(30_000)),
         "name: |\n" + "  x\n" * 200_000,
-        "name: '" + "''" * 200_000 + "'",
-        'name: "' + "\\u0041" * 150_000 + '"',
         "requests:\n" + "- {custom_id: x, body: {}}\n" * 20_000,
         "input_files: [" + "'**/*', " * 3000 + "a]",
-        "matrix: {"
-        + ", ".join(
-            f"{name}: [{', '.join(map(str, range(60)))}]" for name in ("model", "rerun", "timeout_hours")
-        )
-        + "}",
-        "? " * 5000 + "x",
-        "&a [" * 5000,
-        "!!" * 100_000,
-        "#" * 900_000,
-        "---\n" * 100_000,
-        "a: *x\n" * 20_000,
+        *(
+            "x: " + "[" * 60_000,
+            "x: " + "{a: " * 20_000,
+            "- " * 30_000 + "x",
+            "? " * 5000 + "x",
+            "&a [" * 5000,
+        ),
+        *(
+            "name: '" + "''" * 200_000 + "'",
+            'name: "' + "\\u0041" * 150_000 + '"',
+            "!!" * 100_000,
+            "#" * 900_000,
+        ),
+        *("---\n" * 100_000, "a: *x\n" * 20_000),
     )
 
 
 def _entry(rng: random.Random) -> tuple[str, bytes | str]:
     """Return something odd in the folder of the specs."""
-    kind = rng.choice((LINK, LINK, LINK, PIPE, FOLDER, b"x", SPECS))
+    kind = rng.choice((LINK, LINK, LINK, PIPE, FOLDER, "bytes", "spec"))
     where = rng.choice(("specs/", "specs/data/", "specs/sub/", "specs/data/deep/er/", "specs/.hidden/"))
+    odd = mutate.text(rng).replace("/", "_").replace(SECRET, "k")[:90]
     name = rng.choice(
-        (
-            "x.yaml",
-            "x.yml",
-            "x.YAML",
-            "x.jsonl",
-            "one.jsonl",
-            "_defaults.yaml",
-            "x",
-            mutate.text(rng).replace("/", "_").replace(SECRET, "k")[:90],
-        )
+        ("x.yaml", "x.yml", "x.YAML", "x.jsonl", "one.jsonl", "_defaults.yaml", "x", odd, f"{odd}.yaml")
     )
-    if kind == LINK:
-        target = (
-            f"../{VICTIM}",
-            "../../reconciler.yaml",
-            ".",
-            "..",
-            "x.yaml",
-            "/etc/passwd",
-            "/dev/zero",
-            "one.yaml",
-            "nowhere",
-            "../specs",
-        )
-        return where + name, LINK + rng.choice(target)
-    if kind == SPECS:
-        return where + name, _yaml(rng, SPECS, "job")
-    return where + name, kind if isinstance(kind, str) else mutate.data(rng, b"x", times=3)
-
-
-def _case(
-    rng: random.Random, family: str, seed: str, state: str, commands: tuple[str, ...], **more: Any
-) -> Case:  # noqa: ANN401
-    """Return a case with one or two of some commands."""
-    chosen = rng.sample(commands, k=min(len(commands), rng.choice((1, 1, 2))))
-    words = [tuple(SECRET if word == "@key" else word for word in it.split()) for it in chosen]
-    return Case(family=family, seed=seed, state=state, commands=tuple(words), **more)
-
-
-_OFFLINE: Final = (
-    *("validate", "validate", "validate --format json", "validate --format github", "render", "render specs"),
-    *("rerun a", "rerun d --to x", "validate specs/a.yaml", "render --only a* --exclude *b"),
-)
+    targets = f"../{VICTIM} ../../reconciler.yaml . .. x.yaml /etc/passwd /dev/zero one.yaml nowhere ../specs"
+    match kind:
+        case "spec":
+            return where + name, _yaml(rng, SPECS, "job")
+        case "bytes":
+            return where + name, mutate.data(rng, b"x", times=3)
+        case _:
+            return where + name, kind + rng.choice(targets.split()) if kind == LINK else kind
 
 
 def specs(rng: random.Random, seed: str) -> Case:
     """Specs, and what else is in their folder."""
-    files: dict[str, bytes | str] = {"specs/a.yaml": _yaml(rng, SPECS, "job")}
+    files: Entries = {"specs/a.yaml": _yaml(rng, SPECS, "job")}
     if rng.random() < 0.15:
         files["specs/sub/b.yml"] = _yaml(rng, SPECS, "job")
     for _ in range(rng.choice((0, 0, 0, 1, 2))):
-        files |= dict([_entry(rng)])
-    online = ("plan", "apply --yes", "status", "plan --format markdown", "plan --format json", "history")
-    commands = online if rng.random() < 0.15 else _OFFLINE
-    names = ("specs", "rerun", "declared", "glob", "path")
-    return _case(rng, "specs", seed, "project", commands, files=files, named=names)
+        files |= [_entry(rng)]
+    online = _commands("plan; apply --yes; status; plan --format markdown; plan --format json; history")
+    named = ("specs", "rerun", "declared", "glob", "path")
+    commands = online if rng.random() < 0.15 else OFFLINE
+    return _case(rng, "specs", seed, "project", commands, files=files, named=named)
 
 
 def settings(rng: random.Random, seed: str) -> Case:
     """`reconciler.yaml`."""
     files = {"reconciler.yaml": _yaml(rng, (SETTINGS, {"project": "shop"}), "reconciler")}
-    commands = (
-        *_OFFLINE[:6],
-        "plan",
-        "apply --yes",
-        "ledger show",
-        "doctor",
-        "outputs pull",
-        "wait --timeout 1m",
+    commands = OFFLINE[:6] + _commands(
+        "plan; apply --yes; ledger show; doctor; outputs pull; wait --timeout 1m"
     )
     named = ("reconciler.yaml", "specs", "git", "API", "127.0.0.1", "limits", "config")
     return _case(rng, "settings", seed, "project", commands, files=files, named=named)
@@ -190,60 +193,43 @@ def settings(rng: random.Random, seed: str) -> Case:
 
 def defaults(rng: random.Random, seed: str) -> Case:
     """`_defaults.yaml`, and a spec below it."""
-    own = {"name", "input_files", "requests", "for_each", "matrix", "adopt"}
-    seeds = tuple({name: it for name, it in spec.items() if name not in own} for spec in SPECS)
-    files: dict[str, bytes | str] = {"specs/_defaults.yaml": _yaml(rng, (*seeds, {}), "defaults")}
+    seeds = tuple({name: it for name, it in spec.items() if name not in _OF_SPECS} for spec in SPECS)
+    files: Entries = {"specs/_defaults.yaml": _yaml(rng, (*seeds, {}), "defaults")}
     if rng.random() < 0.4:
         files["specs/sub/_defaults.yaml"] = _yaml(rng, seeds, "defaults")
-    fields = {name: it for name, it in rng.choice(SPECS).items() if name in own or rng.random() < 0.3}
-    where = rng.choice(("specs/a.yaml", "specs/sub/a.yaml"))
-    files[where] = mutate.Yaml(rng, 0).document(fields).encode()
-    return _case(rng, "defaults", seed, "project", _OFFLINE, files=files, named=("specs", "declared"))
+    spec = {name: it for name, it in rng.choice(SPECS).items() if name in _OF_SPECS or rng.random() < 0.3}
+    files[rng.choice(("specs/a.yaml", "specs/sub/a.yaml"))] = mutate.Yaml(rng, 0).document(spec).encode()
+    return _case(rng, "defaults", seed, "project", OFFLINE, files=files, named=("specs", "declared"))
 
 
-_ROWS: Final = (
+_ROWS: Final[tuple[dict[str, Any], ...]] = (
     {"custom_id": "1", "body": _BODY},
     {"custom_id": "2", "body": {"input": ["a"], "model": "m"}},
     {"custom_id": "3", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", **_BODY}},
-    {
-        "custom_id": "4",
-        "params": {"model": "m", "max_tokens": 5, "system": "s", "messages": _BODY["messages"]},
-    },
+    {"custom_id": "4", "params": {"model": "m", "max_tokens": 5, "system": "s", **_BODY}},
     {"key": "5", "request": {"contents": [{"parts": [{"text": "Hi"}], "role": "user"}]}},
-    {"recordId": "6", "modelInput": {"messages": _BODY["messages"], "anthropic_version": "x"}},
+    {"recordId": "6", "modelInput": {"anthropic_version": "x", **_BODY}},
     {"id": "b", "custom_id": "7", "response": {"status_code": 200, "body": {}}, "error": None},
 )
+"""Requests of this API, of others, and a result."""
 
 
 def inputs(rng: random.Random, seed: str) -> Case:
     """Input files, among them those of other providers."""
     row = rng.choice(_ROWS)
     rows = [
-        {**row, "custom_id": str(at)} if "custom_id" in row else {**row}
-        for at in range(rng.choice((1, 2, 5)))
+        row | ({"custom_id": str(at)} if "custom_id" in row else {}) for at in range(rng.choice((1, 2, 5)))
     ]
     lines = [mutate.to_json(rng, mutate.tree(rng, it, times=rng.choice((0, 0, 1, 3)))) for it in rows]
     data = b"\n".join([*lines, b""]) if rng.random() < 0.9 else mutate.to_json(rng, rows)
     if rng.random() < 0.5:
         data = mutate.data(rng, data, times=rng.choice((1, 2, 4)))
-    commands = (
-        "validate",
-        "validate",
-        "validate --format json",
-        "convert specs/data/one.jsonl",
-        "plan",
-        "apply --yes",
+    convert = "convert specs/data/one.jsonl"
+    commands = _commands(
+        f"validate; validate; validate --format json; plan; apply --yes; {convert}; {convert} -o converted"
     )
-    convert = "convert specs/data/one.jsonl -o converted"
-    return _case(
-        rng,
-        "inputs",
-        seed,
-        "project",
-        (*commands, convert),
-        files={"specs/data/one.jsonl": data},
-        named=("one.jsonl",),
-    )
+    files = {"specs/data/one.jsonl": data}
+    return _case(rng, "inputs", seed, "project", commands, files=files, named=("one.jsonl",))
 
 
 def _sealed(rng: random.Random, kind: str, data: bytes) -> bytes:
@@ -259,21 +245,16 @@ def _sealed(rng: random.Random, kind: str, data: bytes) -> bytes:
 
 def plans(rng: random.Random, seed: str) -> Case:
     """Saved plans and snapshots."""
-    given = files_of("applied")
+    given, form = files_of("applied"), rng.choice(("text", "json", "markdown", "github"))
     if rng.random() < 0.65:
         files = {"plan.json": _sealed(rng, "plan", given["plan.json"])}
-        forms = ("", " --format json", " --format markdown", " --format github", " --all --fail-on-attention")
-        commands = (
-            *(f"show plan.json{form}" for form in forms),
-            "apply plan.json",
-            "apply plan.json --format json",
+        commands = _commands(
+            f"show plan.json --format {form} --all; apply plan.json; apply plan.json --format {form}"
         )
     else:
         files = {"observed.json": _sealed(rng, "snapshot", given["observed.json"])}
-        form = rng.choice(("text", "json", "markdown", "github"))
-        commands = (
-            f"plan --observed observed.json --format {form}",
-            "plan --observed observed.json -o out.json",
+        commands = _commands(
+            f"plan --observed observed.json --format {form}; plan --observed observed.json -o out.json"
         )
     return _case(rng, "plans", seed, "applied", commands, files=files, named=tuple(files))
 
@@ -281,158 +262,82 @@ def plans(rng: random.Random, seed: str) -> Case:
 @cache
 def _kinds() -> tuple[dict[str, Any], ...]:
     """Return a line of each kind that the ledger can hold, besides those of the state."""
-    common = {"v": 1, "at": 1_790_000_000.5, "run_id": "ab", "job_id": "7c65c1e5-0000-4000-8000-000000000000"}
-    work = {
+    fields = {"v": 1, "at": 1_790_000_000.5, "run_id": "ab", "job_id": "7c65c1e5-0000-4000-8000-000000000000"}
+    fields |= {
         "name": "one",
         "work": "v1:" + "0" * 64,
         "rerun": "",
         "attempt": 1,
         "op": "0" * 24,
         "reason": "new",
-        "error": "",
-        "lease": 60,
     }
-    return tuple(common | work | {"kind": kind.__struct_config__.tag} for kind in Line.__args__)  # type: ignore[attr-defined]
+    fields |= {"error": "", "lease": 60}
+    return tuple(fields | {"kind": kind.__struct_config__.tag} for kind in Line.__args__)
 
 
 def ledger(rng: random.Random, seed: str) -> Case:
     """Lines of the ledger, and other files of the tool's own folder."""
-    state = rng.choice(("applied", "ended"))
-    path = f"{TARGET}/ledger.jsonl"
+    state, path = rng.choice(("applied", "ended")), f"{TARGET}/ledger.jsonl"
     rows = [json.loads(line) for line in files_of(state)[path].splitlines()]
     for _ in range(rng.choice((0, 1, 3))):
         rows.insert(rng.randrange(len(rows) + 1), {**rng.choice(rows), **rng.choice(_kinds())})
-    changed = {rng.randrange(len(rows)) for _ in range(rng.choice((0, 1, 3)))}
-    lines = [
-        mutate.to_json(rng, mutate.tree(rng, it, times=2) if at in changed else it)
-        for at, it in enumerate(rows)
-    ]
-    data = b"\n".join([*lines, b""]).replace(b'{"v": 1', b'{"v":1')
+    for at in {rng.randrange(len(rows)) for _ in range(rng.choice((0, 1, 3)))}:
+        rows[at] = mutate.tree(rng, rows[at], times=2)
+    data = b"".join(mutate.to_json(rng, it) + b"\n" for it in rows).replace(b'{"v": 1', b'{"v":1')
     if rng.random() < 0.5:
         data = mutate.data(rng, data, times=rng.choice((1, 2, 4)))
-    files: dict[str, bytes | str] = {path: data}
+    files: Entries = {path: data}
     if rng.random() < 0.1:
-        at = rng.choice(
-            (
-                ".reconciler",
-                TARGET,
-                f"{TARGET}/lock",
-                ".reconciler/inputs.cache",
-                ".reconciler/.gitignore",
-                path,
-            )
+        names = (
+            ".reconciler",
+            TARGET,
+            f"{TARGET}/lock",
+            ".reconciler/inputs.cache",
+            ".reconciler/.gitignore",
+            path,
         )
-        files[at] = rng.choice((LINK + VICTIM, LINK + "../outside", PIPE, FOLDER, b"\x00\xff"))
-    commands = (
-        "plan",
-        "apply --yes",
-        "history",
-        "history --offline --format json",
-        "history verify",
-        "status",
-        "ledger show",
-        "doctor",
-    )
-    more = (
-        "wait --timeout 5m",
-        "outputs pull",
-        "ledger show --format jsonl",
-        "history --stats",
-        "jobs list --format json",
-    )
-    return _case(
-        rng,
-        "ledger",
-        seed,
-        state,
-        commands + more,
-        files=files,
-        named=("ledger", "lock", ".reconciler", "API"),
-    )
-
-
-_ONLINE: Final = (
-    *(
-        "plan",
-        "plan --format json",
-        "apply --yes",
-        "apply --yes --wait --timeout 3h",
-        "status",
-        "wait --timeout 2h",
-    ),
-    *(
-        "history",
-        "history verify",
-        "jobs list",
-        "jobs list --all --format json",
-        "files prune --yes",
-        "doctor",
-        "outputs pull",
-    ),
-    *("jobs snapshot out.json", "jobs get one", "jobs cancel 7c65c1e5-0000-4000-8000-000000000000 --yes"),
-    *(
-        "init --from-workspace",
-        "apply --yes --format github --comment comment.md",
-        "plan --log-level debug --log-file out.log",
-    ),
-)
+        files[rng.choice(names)] = rng.choice((LINK + VICTIM, LINK + "../outside", PIPE, FOLDER, b"\x00\xff"))
+    named = ("ledger", "lock", ".reconciler", "API")
+    return _case(rng, "ledger", seed, state, OF_LEDGER, files=files, named=named)
 
 
 def answers(rng: random.Random, seed: str) -> Case:
     """Answers of the API: status, headers, body, compression, time."""
     state = rng.choice(("project", "applied", "ended"))
-    files: dict[str, bytes | str] = {}
-    if state == "project":
-        files["specs/c.yaml"] = mutate.Yaml(rng, 0).document(SPECS[1]).encode()
-    number = rng.choice((-1, 0, 0, 1, 2, 3))
-    target = rng.choice((".*", "/jobs$", "/jobs", "/files"))
+    spec = {"specs/c.yaml": mutate.Yaml(rng, 0).document(SPECS[1]).encode()}
+    number, target = rng.choice((-1, 0, 0, 1, 2, 3)), rng.choice((".*", "/jobs$", "/jobs", "/files"))
     chosen = {number: rng.getrandbits(40)} | ({number + 1: rng.getrandbits(40)} if rng.random() < 0.3 else {})
-    return _case(rng, "answers", seed, state, _ONLINE, files=files, answers=chosen, target=target)
+    files = spec if state == "project" else {}
+    return _case(rng, "answers", seed, state, ONLINE, files=files, answers=chosen, target=target)
 
 
 def sockets(rng: random.Random, seed: str) -> Case:
     """What a server sends over a real connection."""
     files = {"reconciler.yaml": b"project: shop\nlimits: {timeout_seconds: 0.2, deadline_seconds: 1}\n"}
-    commands = ("plan", "apply --yes", "jobs list", "doctor", "history")
+    commands = _commands("plan; apply --yes; jobs list; doctor; history")
     return _case(rng, "sockets", seed, "project", commands, files=files, answers={-1: rng.getrandbits(40)})
 
 
 def results(rng: random.Random, seed: str) -> Case:
     """Files of results: as the API sends them, and as they are in the folder of results."""
     given = [path for path in files_of("ended") if path.startswith("outputs/")]
-    folders = sorted({path.rpartition("/")[0] for path in given})
-    files: dict[str, bytes | str] = {}
+    files: Entries = dict.fromkeys(given, ABSENT)
     if rng.random() < 0.5:
         path = rng.choice(given)
-        files[path] = changed_body(rng, files_of("ended")[path])
+        files = {path: changed_body(rng, files_of("ended")[path])}
         if rng.random() < 0.4:
             files[f"{path.rpartition('/')[0]}/summary.json"] = ABSENT
-    else:
-        files |= {path: ABSENT for path in given}
     if rng.random() < 0.15:
-        at = rng.choice(
-            [
-                f"{it}/{name}"
-                for it in folders
-                for name in ("results.jsonl", "output.jsonl.part", "lease.json", "")
-            ]
-            + ["outputs"]
-        )
-        files[at.rstrip("/")] = rng.choice((LINK + VICTIM, LINK + "../outside", PIPE, FOLDER, b"\x00"))
+        folder = rng.choice(given).rpartition("/")[0]
+        at = rng.choice(("outputs", folder, f"{folder}/results.jsonl", f"{folder}/claim-1"))
+        files[at] = rng.choice((LINK + VICTIM, PIPE, FOLDER, b"\x00", b"[" * 9000))
     seeds = {rng.choice((-1, 0, 1)): rng.getrandbits(40)} if rng.random() < 0.7 else {}
-    commands = (
-        "outputs pull",
-        "outputs pull",
-        "outputs pull one --incomplete",
-        "outputs show",
-        "history --offline",
-        "outputs pull --format json",
-    )
-    target = rng.choice(("/content$", "/content$", "/files/"))
-    named = ("outputs", "API", "one", "two")
-    return _case(
-        rng, "results", seed, "ended", commands, files=files, answers=seeds, target=target, named=named
-    )
+    words = "outputs pull; outputs pull one --incomplete; outputs show; history --offline; outputs pull --format json"
+    more = {
+        "target": rng.choice(("/content$", "/content$", "/files/")),
+        "named": ("outputs", "API", "one", "two"),
+    }
+    return _case(rng, "results", seed, "ended", _commands(words), files=files, answers=seeds, **more)
 
 
 def ci(rng: random.Random, seed: str) -> Case:
@@ -441,36 +346,29 @@ def ci(rng: random.Random, seed: str) -> Case:
     data = mutate.to_json(rng, mutate.tree(rng, event, times=rng.choice((0, 0, 1, 1, 3))))
     if rng.random() < 0.2:
         data = mutate.data(rng, data, times=2)
-    files: dict[str, bytes | str] = {
-        "event.json": rng.choice((data, data, data, data, PIPE, FOLDER)) if rng.random() < 0.3 else data
-    }
+    files: Entries = {"event.json": rng.choice((PIPE, FOLDER)) if rng.random() < 0.03 else data}
+    names = ("RECONCILER_NAME", "GITHUB_REF_NAME", "GITHUB_ACTOR", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY")
+    odd = (
+        {rng.choice(names): mutate.text(rng).replace("\x00", "").replace(SECRET, "")}
+        if rng.random() < 0.2
+        else {}
+    )
     environ = {
-        **{
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_EVENT_PATH": "@/project/event.json",
-            "GITHUB_OUTPUT": "@/runner/output",
-        },
-        **{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_RUN_ID": "5", "GITHUB_SERVER_URL": "https://github.com"},
-        **{
-            "RUNNER_TEMP": "@/runner",
-            "GITHUB_EVENT_NAME": rng.choice(("push", "pull_request")),
-            "GITHUB_SHA": "b" * 40,
-        },
-        **{"RECONCILER_TOKEN": SECRET, "MISTRAL_API_KEY": rng.choice((SECRET, ""))},
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": rng.choice(("push", "pull_request")),
+        "GITHUB_EVENT_PATH": "@/project/event.json",
+        "GITHUB_OUTPUT": "@/runner/output",
+        "GITHUB_REPOSITORY": "acme/shop",
+        "GITHUB_RUN_ID": "5",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_SHA": "b" * 40,
+        "MISTRAL_API_KEY": rng.choice((SECRET, "")),
+        "RECONCILER_TOKEN": SECRET,
+        "RUNNER_TEMP": "@/runner",
+        **odd,
     }
-    if rng.random() < 0.2:
-        name = rng.choice(
-            (
-                "RECONCILER_NAME",
-                "GITHUB_REF_NAME",
-                "GITHUB_ACTOR",
-                "GITHUB_SERVER_URL",
-                "GITHUB_REPOSITORY",
-            )
-        )
-        environ[name] = mutate.text(rng).replace("\x00", "").replace(SECRET, "")
     seeds = {rng.choice((-1, 0, 1, 2)): rng.getrandbits(40)} if rng.random() < 0.7 else {}
-    commands = ("ci plan", "ci apply", "ci apply", "ci validate")
+    commands = _commands("ci plan; ci apply; ci apply; ci validate")
     return _case(rng, "ci", seed, "applied", commands, files=files, environ=environ, answers=seeds)
 
 

@@ -8,35 +8,37 @@ import gzip
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 SECRET: Final = "Sk-Fuzzed-Distinctive-0123456789-Key"  # noqa: S105 - made up; no output may show it
 VICTIM: Final = "../outside/victim"
 """A file outside of every project, as its root names it."""
 
+_WORDS: Final = """
+    a one é 日本 😀 ../x /etc/passwd C:\\x ~/x a/../../b . .. // con nul.txt - --help {stem} {dir}-{path} { {{x}}
+    << &a *a !!str * ** **/* data/* [ [!a] []-a]* data/[0-9]? null ~ true no 0 -1 007 0x1F 0o17 1e999 .inf NaN 1_000
+    UTC A/B Europe/Paris 2026-02-30 2026-11-23 9999-12-31 0000-01-01 daily %s %(x)s ${HOME} $(id) `id` ::error::x
+    ##[command] <b>| /v1/ocr /v1/ mistral-small-latest reconciler.x http://127.0.0.1:9/x SUCCESS RUNNING CANCELLED
+    FAILED QUEUED TIMEOUT_EXCEEDED LATER 4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f
+"""
+_UNSEEN: Final = (
+    "\ud800|\udc00\ud800|\ufeff|\x00|\x1b[31m|\x9b2J|\u202eg|a\u2028b|a\rb|a\nb|a\tb|\x85|\x7f|\u200b|e\u0301"
+)
 TEXTS: Final = (
-    *("", " ", "a", "one", "A" * 101, "x" * 5000, "é", "e\u0301", "日本", "😀", "\ud800", "\udc00\ud800", "\ufeff"),
-    *("\x00", "\x1b[31mred", "\x9b2J", "\u202egnp", "a\u2028b", "a\rb", "a\nb", "a\tb", "\x85", "\x7f", "\u200b"),
-    *("../x", VICTIM, "/etc/passwd", "C:\\x", "~/x", "a/../../b", ".", "..", "//", "con", "nul.txt", "-", "--help"),
-    *("*", "**", "**/*", "data/*", "[", "[!a]", "[]-a]*", "data/[0-9]?", "{stem}", "{dir}-{path}", "{", "{{x}}"),
-    *("null", "~", "true", "no", "0", "-1", "007", "0x1F", "0o17", "1e999", ".inf", "NaN", "1_000", "9" * 400),
-    *("2026-02-30", "2026-11-23", "9999-12-31", "0000-01-01", "daily", "0 0 * * *", "UTC", "Europe/Paris", "A/B"),
-    *("<<", "&a", "*a", "!!str", "%s", "%(x)s", "${HOME}", "$(id)", "`id`", "::error::x", "##[command]", "<b>|"),
-    *("/v1/ocr", "/v1/", "mistral-small-latest", "v1:" + "0" * 64, "v9:" + "f" * 64, "sha256:" + "0" * 64, "reconciler.x"),
-    *("00000001-0000-4000-8000-000000000000", "4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f", "http://127.0.0.1:9/x", SECRET),
-    *("SUCCESS", "RUNNING", "CANCELLED", "FAILED", "QUEUED", "TIMEOUT_EXCEEDED", "LATER", "v=1 attempt=2 op=x rerun="),
-)  # fmt: skip
+    *("", " ", "A" * 101, "x" * 5000, "v1:" + "0" * 64, "v9:" + "f" * 64, "sha256:" + "0" * 64, "9" * 400),
+    *("v=1 attempt=2 op=x rerun=", "0 0 * * *", VICTIM, SECRET, *_WORDS.split(), *_UNSEEN.split("|")),
+)
 NUMBERS: Final = (
     *(0, 1, -1, 2, 3, 7, 100, 101, 255, 10_000, 1_000_001, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, -(2**63) - 1),
     *(0.0, -0.0, 0.5, 1.0, 1.5, 1e-320, 1e18, 1e308, float("inf"), float("-inf"), float("nan"), 10**40, 10**400),
     *(253_402_300_799, 253_402_300_800, 1_790_000_000, -62_135_596_801, 86_400_000_000_000),
 )  # fmt: skip
-_BYTES: Final = (
-    *(b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xff\xfe", b"\r\n", b"\r", b"\n\n", b"\t", b"\x1b[2J"),
-    *(b'"', b"'", b"\\", b"\\u", b"\\ud83d", b"{", b"}", b"[", b"]", b":", b": ", b",", b"- ", b"# ", b"---\n", b"...\n"),
-    *(b"&a ", b"*a", b"!x ", b"<<: ", b"? ", b"|\n", b">-\n", b"%YAML 1.1\n", b"%TAG ! x\n", b"@", b"`", b"NaN", b"1e999"),
-    *(b"version https://git-lfs.github.com/spec/v1\n", SECRET.encode(), b'"v":2', b'"custom_id"', b"\x1f\x8b", b"PK\x03\x04"),
-)  # fmt: skip
+_PIECES: Final = rb"""
+    \x00 \xff \xc3 \xed\xa0\x80 \xef\xbb\xbf \xff\xfe \r\n \r \n\n \t \x1b[2J \x1f\x8b PK\x03\x04 " ' \\ { } [ ] , @ `
+    :\x20 ,\x20 -\x20 #\x20 ---\n ...\n <<:\x20 ?\x20 |\n >-\n %YAML\x201.1\n %TAG\x20!\x20x\n &a\x20 *a !x\x20
+    version\x20https://git-lfs.github.com/spec/v1\n "v":2 "custom_id" NaN 1e999 \\u \\ud83d
+"""
+_BYTES: Final = (SECRET.encode(), *(codecs.escape_decode(it)[0] for it in _PIECES.split()))
 
 
 def text(rng: random.Random) -> str:
@@ -80,7 +82,7 @@ def _slots(tree: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - JSON
             waiting.append(here[key])
 
 
-def tree(rng: random.Random, whole: Any, *, times: int, fields: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401, C901, PLR0912
+def tree(rng: random.Random, whole: Any, *, times: int, fields: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
     """Return a changed copy of a JSON tree.
 
     Args:
@@ -91,68 +93,105 @@ def tree(rng: random.Random, whole: Any, *, times: int, fields: Mapping[str, Any
     """
     box = {"": copy.deepcopy(whole)}
     for _ in range(times):
+        if fields and isinstance(box[""], dict) and rng.random() < 0.35:
+            name = rng.choice(list(fields))
+            box[""][name] = from_schema(rng, fields[name])
+            continue
         slots = list(_slots(box))
         here, key = rng.choice(slots)
-        old = here[key]
-        pick = rng.random()
-        if fields and pick < 0.35 and isinstance(box[""], dict):
-            name = rng.choice(list(fields))
-            box[""][name] = from_schema(rng, fields[name], fields)
-        elif pick < 0.5:
-            here[key] = value(rng)
-        elif pick < 0.58:
-            if isinstance(here, list) or here is not box:
-                del here[key]
-        elif pick < 0.66:
-            other, at = rng.choice(slots)
-            here[key] = copy.deepcopy(other[at])
-        elif pick < 0.72 and isinstance(old, str):
+        change = rng.choice(_CHANGES)
+        if here is not box or change is not _delete:
+            change(rng, here, key, slots)
+    return box.get("")
+
+
+_Slots: TypeAlias = list[tuple[Any, Any]]
+
+
+def _replace(rng: random.Random, here: Any, key: Any, _: _Slots) -> None:  # noqa: ANN401 - JSON, here and below
+    here[key] = value(rng)
+
+
+def _delete(_rng: random.Random, here: Any, key: Any, _: _Slots) -> None:  # noqa: ANN401
+    del here[key]
+
+
+def _copy(rng: random.Random, here: Any, key: Any, slots: _Slots) -> None:  # noqa: ANN401
+    other, at = rng.choice(slots)
+    here[key] = copy.deepcopy(other[at])
+
+
+def _wrap(rng: random.Random, here: Any, key: Any, _: _Slots) -> None:  # noqa: ANN401
+    old = here[key]
+    here[key] = rng.choice(([old], {"a": old}, str(old), [old, old]))
+
+
+def _rename(rng: random.Random, here: Any, key: Any, slots: _Slots) -> None:  # noqa: ANN401
+    if isinstance(here, dict) and key:
+        here[rng.choice((key.upper(), f"{key}s", text(rng), "name"))] = here.pop(key)
+    else:
+        _copy(rng, here, key, slots)
+
+
+def _adjust(rng: random.Random, here: Any, key: Any, _: _Slots) -> None:  # noqa: ANN401
+    """Change a text, a number, an object or a list a little."""
+    match here[key]:
+        case str(old):
             at = rng.randrange(len(old) + 1)
             here[key] = old[:at] + text(rng) + old[at + rng.randrange(3) :]
-        elif pick < 0.78 and isinstance(old, int | float):
-            here[key] = rng.choice((old + 1, old - 1, -old, str(old), float(min(old, 10**300))))
-        elif pick < 0.84 and isinstance(old, dict):
+        case int(old) | float(old):
+            here[key] = rng.choice((old + 1, old - 1, -old, str(old)))
+        case dict(old):
             old[text(rng)] = value(rng)
-        elif pick < 0.9 and isinstance(old, list) and old:
+        case list(old):
             here[key] = old * rng.choice((2, 3, 50)) if len(old) < 20 else old[::-1]
-        elif pick < 0.95 and isinstance(here, dict) and here is not box:
-            here[rng.choice((key.upper(), f"{key}s", text(rng), "name"))] = here.pop(key)
-        else:
-            here[key] = rng.choice(([old], {"a": old}, str(old), [old, old]))
-    return box[""]
+        case _:
+            here[key] = rng.choice((0, "", [], {}))
 
 
-def from_schema(rng: random.Random, schema: Mapping[str, Any], fields: Mapping[str, Any]) -> Any:  # noqa: ANN401
+_CHANGES: Final = (
+    _replace,
+    _replace,
+    _replace,
+    _delete,
+    _delete,
+    _copy,
+    _wrap,
+    _rename,
+    _adjust,
+    _adjust,
+    _adjust,
+    _adjust,
+)
+
+
+def from_schema(rng: random.Random, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401, PLR0911 - JSON
     """Return a value that fits a JSON Schema, or almost: one beside each of its bounds, patterns and lists."""
+    several = schema.get("anyOf") or schema.get("oneOf")
+    given = schema.get("enum") or schema.get("examples")
     if rng.random() < 0.1:
         return value(rng)
-    for several in ("anyOf", "oneOf"):
-        if several in schema:
-            return from_schema(rng, rng.choice(schema[several]), fields)
-    for given in ("enum", "examples"):
-        if given in schema and rng.random() < 0.8:
-            return copy.deepcopy(rng.choice(schema[given]))
+    if several:
+        return from_schema(rng, rng.choice(several))
+    if given and rng.random() < 0.8:
+        return copy.deepcopy(rng.choice(given))
     match schema.get("type"):
         case "object":
-            inner = schema.get("properties") or {}
+            inner, more = schema.get("properties") or {}, schema.get("additionalProperties")
             kept = [name for name in inner if name in schema.get("required", ()) or rng.random() < 0.4]
-            found = {name: from_schema(rng, inner[name], fields) for name in kept}
-            more = schema.get("additionalProperties")
-            if isinstance(more, dict):
-                found |= {text(rng): from_schema(rng, more, fields) for _ in range(rng.randrange(4))}
-            return found
+            others = range(rng.randrange(4)) if isinstance(more, dict) else ()
+            found = {name: from_schema(rng, inner[name]) for name in kept}
+            return found | {text(rng): from_schema(rng, more or {}) for _ in others}
         case "array":
             item = schema.get("items") or {}
-            return [from_schema(rng, item, fields) for _ in range(rng.choice((0, 1, 1, 2, 3, 12)))]
+            return [from_schema(rng, item) for _ in range(rng.choice((0, 1, 1, 2, 3, 12)))]
         case "integer" | "number":
             ends = [
                 schema[name] for name in ("minimum", "maximum", "default") if schema.get(name) is not None
             ]
             return rng.choice([*ends, *(end + step for end in ends for step in (-1, 1)), *NUMBERS[:8]])
-        case "boolean":
-            return rng.choice((True, False))
-        case "null":
-            return None
+        case "boolean" | "null" as kind:
+            return rng.choice((True, False)) if kind == "boolean" else None
         case _:
             return text(rng)
 
@@ -169,40 +208,45 @@ def to_json(rng: random.Random, whole: Any) -> bytes:  # noqa: ANN401 - JSON
     return found.encode("utf-8", "surrogatepass")
 
 
-def data(rng: random.Random, whole: bytes, *, times: int) -> bytes:  # noqa: C901, PLR0912 - a table of changes
+def data(rng: random.Random, whole: bytes, *, times: int) -> bytes:
     """Return changed bytes."""
     for _ in range(times):
         at, length = rng.randrange(len(whole) + 1), rng.choice((1, 1, 2, 8, 40))
-        match rng.randrange(14):
-            case 0 | 1:
-                whole = whole[:at] + rng.choice(_BYTES) + whole[at:]
-            case 2:
-                whole = whole[:at] + rng.choice(_BYTES) + whole[at + length :]
-            case 3:
-                whole = whole[:at] + whole[at + length :]
-            case 4:
-                whole = whole[:at] + whole[at : at + length] * rng.choice((2, 3, 30)) + whole[at + length :]
-            case 5 if whole:
-                at = rng.randrange(len(whole))
-                whole = whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :]
-            case 6:
-                whole = whole[:at] if rng.random() < 0.7 else whole[at:]
-            case 7:
-                many = rng.choice((100, 3000, 60_000)) if rng.random() < 0.3 else 20
-                whole = (
-                    whole[:at]
-                    + rng.choice((b"[", b"{", b'{"a":', b"- ", b" ", b"9", b"a", b"\n", b"\\")) * many
-                    + whole[at:]
-                )
-            case 8 | 9 | 10:
-                whole = _lines(rng, whole)
-            case 11:
-                whole = whole[:at] + text(rng).encode("utf-8", "surrogatepass") + whole[at:]
-            case 12 if rng.random() < 0.3:
-                whole = rng.choice((_utf16, gzip.compress, _crlf, _bom, _cr))(whole)
-            case _:
-                whole += rng.choice(_BYTES)
+        head, middle, tail = whole[:at], whole[at : at + length], whole[at + length :]
+        whole = rng.choice(_EDITS)(rng, head, middle, tail)
     return whole
+
+
+def _run(rng: random.Random) -> bytes:
+    many = rng.choice((100, 3000, 60_000)) if rng.random() < 0.3 else 20
+    return rng.choice((b"[", b"{", b'{"a":', b"- ", b" ", b"9", b"a", b"\n", b"\\")) * many
+
+
+_EDITS: Final[tuple[Callable[[random.Random, bytes, bytes, bytes], bytes], ...]] = (
+    lambda rng, head, middle, tail: head + rng.choice(_BYTES) + middle + tail,
+    lambda rng, head, middle, tail: head + rng.choice(_BYTES) + middle + tail,
+    lambda rng, head, _, tail: head + rng.choice(_BYTES) + tail,
+    lambda _rng, head, _, tail: head + tail,
+    lambda rng, head, middle, tail: head + middle * rng.choice((2, 3, 30)) + tail,
+    lambda rng, head, middle, tail: head + bytes(it ^ 1 << rng.randrange(8) for it in middle) + tail,
+    lambda rng, head, middle, tail: head if rng.random() < 0.7 else middle + tail,
+    lambda rng, head, middle, tail: head + _run(rng) + middle + tail,
+    lambda rng, head, middle, tail: _lines(rng, head + middle + tail),
+    lambda rng, head, middle, tail: _lines(rng, head + middle + tail),
+    lambda rng, head, middle, tail: _lines(rng, head + middle + tail),
+    lambda rng, head, middle, tail: head + text(rng).encode("utf-8", "surrogatepass") + middle + tail,
+    lambda rng, head, middle, tail: head + middle + tail + rng.choice(_BYTES),
+    lambda rng, head, middle, tail: (
+        rng.choice(_ENCODINGS)(head + middle + tail) if rng.random() < 0.3 else head + tail
+    ),
+)
+_ENCODINGS: Final[tuple[Callable[[bytes], bytes], ...]] = (
+    lambda it: codecs.BOM_UTF16_LE + it.decode("utf-8", "replace").encode("utf-16-le", "replace"),
+    lambda it: gzip.compress(it, mtime=0),
+    lambda it: it.replace(b"\n", b"\r\n"),
+    lambda it: it.replace(b"\n", b"\r"),
+    lambda it: codecs.BOM_UTF8 + it,
+)
 
 
 def _lines(rng: random.Random, whole: bytes) -> bytes:
@@ -223,22 +267,6 @@ def _lines(rng: random.Random, whole: bytes) -> bytes:
         case _:
             rng.shuffle(lines)
     return b"".join(lines)
-
-
-def _utf16(whole: bytes) -> bytes:
-    return codecs.BOM_UTF16_LE + whole.decode("utf-8", "replace").encode("utf-16-le", "replace")
-
-
-def _crlf(whole: bytes) -> bytes:
-    return whole.replace(b"\n", b"\r\n")
-
-
-def _cr(whole: bytes) -> bytes:
-    return whole.replace(b"\n", b"\r")
-
-
-def _bom(whole: bytes) -> bytes:
-    return codecs.BOM_UTF8 + whole
 
 
 class Yaml:

@@ -1,7 +1,7 @@
 """A process that runs many cases, and the other end of its pipe: it ends a worker whose case takes too long.
 
-A worker reads one JSON object a line: `{"family", "seed"}` to make a case, or `{"case"}` with a case as text. It answers
-each with the findings, the seconds and the highest memory.
+A worker reads one JSON object a line: `{"family", "seed"}` to make a case, or `{"case"}` with a case as text. It
+answers each with the findings, the seconds and the highest memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.cli.main import run
 from tests.fuzz import case, generate
 from tests.fuzz.case import Case
 from tests.fuzz.execute import Entry, Finding, execute, peak_memory, remove, reset_peak
-from tests.fuzz.state import STATES, files_of
+from tests.fuzz.state import files_of
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -62,8 +62,6 @@ def serve(megabytes: int, entry: Entry) -> None:
 
     os.fsync = lambda _: None  # type: ignore[assignment]  # the disk is not tested, and waiting for it takes most of the time
     answers, sys.stdout = sys.stdout, sys.stderr
-    for name in STATES:
-        files_of(name)
     folder = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of its own below it
     with tempfile.TemporaryDirectory(dir=folder) as base:
         place = Path(base) / "case"
@@ -72,6 +70,7 @@ def serve(megabytes: int, entry: Entry) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         for line in sys.stdin:
             made = case_of(json.loads(line))
+            files_of(made.state)
             place.mkdir()
             reset_peak()
             size, began = peak_memory(), time.monotonic()
