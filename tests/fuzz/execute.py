@@ -35,7 +35,7 @@ DATA: Final = {"json", "jsonl", "convert"}
 WRITTEN: Final = {"specs", "settings", "defaults"}
 """Families of files that people write: a valid value is repeated, even if it is the key."""
 OWN: Final = {"plans", "ledger", "inputs"}
-"""Families of files of this tool, in which the key is only if a case put it there, and of data, whose names are shown."""
+"""Families of files of this tool, in which the key is only if a case put it there, and of data: names are shown."""
 _OWN: Final = {"project", "outside", "server", "home", "runner"}
 
 
