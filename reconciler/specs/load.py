@@ -105,8 +105,9 @@ def load_valid(
     """
     narrowed = selection.scope(project, paths)
     if not os.path.isdir(project.spec_root):  # noqa: PTH112 - a Path raises an error if the name is too long
+        folder = project.quote.redact(project.settings.specs)
         raise ReconcilerError(
-            f"the folder {project.settings.specs} does not exist beside {project.config_path.name}",
+            f"the folder {folder} does not exist beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
     loader = _Loader(project, now, progress, Budget(monotonic))

@@ -158,21 +158,21 @@ class GitHub:
 
     def _ask(self, method: str, path: str, body: object = None) -> bytes:
         for attempt in range(1, MAX_TRIES + 1):
-            request = urllib.request.Request(  # noqa: S310  the API's address is GitHub's to set
-                f"{self.api}/repos/{self.repository}/{path}",
-                method=method,
-                data=None if body is None else msgspec.json.encode(body),
-                headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
-            )
-            request.add_unredirected_header("Authorization", f"Bearer {self.token}")
             try:
+                request = urllib.request.Request(  # noqa: S310  the API's address is GitHub's to set
+                    f"{self.api}/repos/{self.repository}/{path}",
+                    method=method,
+                    data=None if body is None else msgspec.json.encode(body),
+                    headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+                )
+                request.add_unredirected_header("Authorization", f"Bearer {self.token}")
                 with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  as above
                     data: bytes = answer.read(MAX_ARTIFACT_BYTES + 1)
                     return data
             except urllib.error.HTTPError as error:
                 if error.code < BROKEN or method != "GET" or attempt == MAX_TRIES:
                     raise GitHubError(f"{method} {path}: {error.code} {error.reason}") from error
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: the address
                 if method != "GET" or attempt == MAX_TRIES:
                     raise GitHubError(f"{method} {path}: {error}") from error
             self.sleep(PAUSE_SECONDS * attempt)

@@ -90,6 +90,8 @@ def test_what_an_entry_names(root: Path, entry: str, paths: list[str] | None) ->
         (".", "a folder", ""),
         ("a.jsonl/x", "cannot be read: Not a directory", "make it readable"),
         ("../../outside.jsonl", "leads out of the project", ""),
+        ("[" * 60_000, "a name of more than 255 characters", "shorten it"),
+        (f"**/{'?' * 256}/*.jsonl", "a name of more than 255 characters", "shorten it"),
         ("../../nowhere/x.jsonl", "leads out of the project", ""),
         ("../../*.jsonl", "leads out of the project", ""),
         ("/etc/passwd", "an absolute path is not allowed", "write it relative to this file"),
