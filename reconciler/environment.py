@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -44,8 +44,8 @@ class MapConcurrently(Protocol):
 class Ledger(Protocol):
     """Records intents and outcomes."""
 
-    def read(self) -> tuple[Line, ...]:
-        """Return every known line, also those of other runners if the ledger is shared.
+    def read(self) -> Iterator[Line]:
+        """Yield every known line, also those of other runners if the ledger is shared.
 
         Raises:
             LedgerError: it cannot be read.

@@ -33,13 +33,21 @@ class FileLedger:
         self.path = folder / NAME
         self._mutex = threading.Lock()
 
-    def read(self) -> tuple[Line, ...]:
-        """Return every complete line, the oldest first; none if there is no ledger.
+    def read(self) -> Iterator[Line]:
+        """Yield every complete line, the oldest first; none if there is no ledger.
 
         Raises:
             LedgerError: the file cannot be read, or a newer version of this tool wrote it.
         """
-        return tuple(chain.from_iterable(map(decode_block, self._blocks())))
+        return chain.from_iterable(map(decode_block, self._blocks()))
+
+    def rows(self) -> Iterator[bytes]:
+        """Yield the text of every line, also of those that `read` skips.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return (row for data in self._blocks() for row in data.split(b"\n") if row)
 
     def unread(self) -> int:
         """Count the lines that `read` skips because they are incomplete or not ours; 0 if there is no ledger.
@@ -47,8 +55,7 @@ class FileLedger:
         Raises:
             LedgerError: as for `read`.
         """
-        rows = (row for data in self._blocks() for row in data.decode(errors="replace").split("\n"))
-        return sum(decode(row) is None for row in rows if row.strip())
+        return sum(decode(row.decode(errors="replace")) is None for row in self.rows() if row.strip())
 
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""

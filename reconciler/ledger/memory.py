@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
-from operator import attrgetter
-from typing import assert_never
+from typing import TypeVar, assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.ledger.lines import (
@@ -25,11 +24,10 @@ from reconciler.ledger.lines import (
     NotificationLine,
     encode,
 )
-from reconciler.model import Job, Phase, RunKey
+from reconciler.model import Phase, RunKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(Struct, frozen=True, kw_only=True, gc=False):
     """A job that this ledger saw created or ended."""
 
     job_id: str
@@ -38,6 +36,8 @@ class Remembered:
     attempt: int
     at: float
     """Unix seconds, the clock of the writing host: when the ledger first saw it."""
+    ended_at: float = -1.0
+    """When it last saw the job ended; -1 if it did not."""
     op: str = ""
     """The op of its create; "" if the ledger only saw it end."""
     phase: Phase | None = None
@@ -54,8 +54,6 @@ class Memory:
     """Creates that were intended or sent and have no known outcome; `at` is the last time at which each may be sent."""
     jobs: Mapping[str, Remembered] = field(default_factory=dict)
     """By job id."""
-    made: frozenset[str] = frozenset()
-    """The ids of the jobs that this ledger saw being created."""
     cancels: Mapping[str, str] = field(default_factory=dict)
     """Our own cancels that the API accepted while the job was running: job id to reason."""
     open_cancels: frozenset[str] = frozenset()
@@ -82,8 +80,9 @@ class Memory:
 
     def knows(self, job_id: str, op: str) -> bool:
         """Return whether the ledger would have our cancel of a job: it saw the job created, or a cancel intended."""
+        job = self.jobs.get(job_id)
         return (
-            job_id in self.made
+            (job is not None and job.op != "")
             or job_id in self.cancels
             or job_id in self.open_cancels
             or any(intent.op == op for intent in self.open_creates)
@@ -122,54 +121,65 @@ class Memory:
 
 
 def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
-    """Fold ledger lines into memory."""
-    intents: dict[str, CreateIntended] = {}
-    sendable: dict[str, float] = {}
+    """Fold ledger lines into memory.
+
+    The lines are read once and not kept: of a job and of a settled create only what decides something remains, so that
+    a ledger of years fits into memory.
+    """
+    sent: dict[str, list[CreateIntended]] = defaultdict(list)
+    given_up: dict[str, float] = {}
     settled: set[str] = set()
     jobs: dict[str, Remembered] = {}
+    names: dict[str, str] = {}
     cancels: list[CancelIntended | CancelEnded] = []
-    made: set[str] = set()
-    for line in _in_order(lines):
+    for line in lines:
         match line:
             case CreateIntended():
-                intents[line.op] = line
-                sendable[line.op] = max(sendable.get(line.op, 0.0), line.at + line.lease)
+                if line.op not in settled:
+                    sent[line.op].append(line)
+            case CreateConfirmed() | Ended():
+                name = names.setdefault(line.name, line.name)  # one text for all jobs of a name
+                jobs[line.job_id] = _joined(jobs.get(line.job_id), line, name)
+                if isinstance(line, CreateConfirmed):
+                    settled.add(line.op)
+                    sent.pop(line.op, None)
             case CreateRefused():
                 settled.add(line.op)
-            case CreateConfirmed():
-                settled.add(line.op)
-                made.add(line.job_id)
-                jobs.setdefault(line.job_id, _remembered(line, at=line.at, op=line.op))
-            case Ended():
-                known = jobs.get(line.job_id)
-                at, op = (known.at, known.op) if known else (line.at, "")
-                jobs[line.job_id] = _remembered(line, at=at, op=op, ended=line.job)
+                sent.pop(line.op, None)
             case CancelIntended() | CancelEnded():
                 cancels.append(line)
             case CreateUnknown():
-                sendable[line.op] = line.at  # its run has given up, so its lease is over
+                given_up[line.op] = max(given_up.get(line.op, -1.0), line.at)
             case NotificationLine():
                 pass  # notifications decide nothing about a job: `ledger.notifications`
             case _:
                 assert_never(line)
-    accepted = _accepted(cancels)
+    accepted = _accepted(_in_order(cancels))
     return Memory(
-        open_creates=tuple(
-            replace(intents[op], at=sendable[op], lease=0.0) for op in sorted(intents) if op not in settled
-        ),
+        open_creates=tuple(_open(sent[op], given_up.get(op, -1.0)) for op in sorted(sent)),
         jobs=jobs,
-        made=frozenset(made),
         cancels=accepted,
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
         settle_seconds=settle_seconds,
     )
 
 
-def _in_order(lines: Iterable[Line]) -> Iterator[Line]:
-    """Yield lines by time, and those of one moment by their text: ledgers are merged in any order."""
-    for _, together in groupby(sorted(lines, key=attrgetter("at")), key=attrgetter("at")):
-        some = list(together)
-        yield from some if len(some) == 1 else sorted(some, key=encode)
+_AnyLine = TypeVar("_AnyLine", bound=Line)
+
+
+def _in_order(lines: Iterable[_AnyLine]) -> list[_AnyLine]:
+    """Return lines by time, and those of one moment by their text: ledgers are merged in any order."""
+    return sorted(lines, key=lambda line: (line.at, encode(line)))
+
+
+def _open(intents: Iterable[CreateIntended], given_up: float) -> CreateIntended:
+    """Return the last intent of an op, with the last time at which its create may be sent.
+
+    A run that has given up sends nothing any more, so its lease is over.
+    """
+    ordered = _in_order(intents)
+    ends = (it.at + it.lease for it in ordered if it.at > given_up)
+    return replace(ordered[-1], at=max(given_up, *ends, 0.0), lease=0.0)
 
 
 def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
@@ -184,14 +194,28 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
 
 
-def _remembered(line: CreateConfirmed | Ended, *, at: float, op: str, ended: Job | None = None) -> Remembered:
-    return Remembered(
-        job_id=line.job_id,
-        name=line.name,
-        run_key=RunKey(line.work, line.rerun),
+def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) -> Remembered:
+    """Add a line to the facts about its job. The last end counts; before one, the first confirmation."""
+    ended = isinstance(line, Ended)
+    key = RunKey(line.work, line.rerun)
+    new = Remembered(
+        job_id=known.job_id if known else line.job_id,
+        name=name,
+        run_key=known.run_key if known and known.run_key == key else key,
         attempt=line.attempt,
-        at=at,
-        op=op,
-        phase=ended.phase if ended else None,
-        has_answers=ended is not None and ended.has_answers,
+        at=line.at,
+        ended_at=line.at if ended else -1.0,
+        op="" if isinstance(line, Ended) else line.op,
+        phase=line.job.phase if ended else None,
+        has_answers=ended and line.job.has_answers,
     )
+    if known is None:
+        return new
+    facts = max(known, new, key=_weight)
+    return replace(facts, at=min(known.at, new.at), op=max(known.op, new.op))
+
+
+def _weight(it: Remembered) -> tuple[object, ...]:
+    """Return the rank of what two lines say of one job; of two that ended at one moment, the values decide."""
+    values = (it.name, it.run_key, it.attempt, it.phase or "", it.has_answers)
+    return (it.ended_at, -it.at if it.ended_at < 0 else 0.0, values)

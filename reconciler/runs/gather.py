@@ -16,12 +16,12 @@ from reconciler.context import ApiT, RunContext
 from reconciler.ledger.memory import Memory, remember
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.planning import adoption
-from reconciler.planning.actions import Create, Plan
+from reconciler.planning.actions import Create
 from reconciler.planning.guards import GuardInput, guard_readings, refusals
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
-from reconciler.plans.planned_run import PlannedRun
+from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.results.received import with_received
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
@@ -58,21 +58,14 @@ def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:
 
 
 def gather(
-    run: RunContext[ApiT],
-    declared: Declared,
-    *,
-    listed: Callable[[], Listed] | None = None,
-    to_create: bool = False,
+    run: RunContext[ApiT], declared: Declared, *, listed: Callable[[], Listed] | None = None
 ) -> PlannedRun:
-    """Read ledger and workspace, decide, and log the plan in numbers.
+    """Read ledger and workspace, decide, check the guards, and log the plan in numbers.
 
     Args:
         run: what to work with.
         declared: what git says.
         listed: returns the list, if it is being read already.
-        to_create: whether this plan will be applied. Then a list of several pages is read twice before a create is
-            planned, because a job may have moved from one page to another; and the plan is not logged yet, because
-            it may still be reduced to the approved part.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -80,12 +73,22 @@ def gather(
         ApiError: the API could not be read.
     """
     memory = load_memory(run)
-    observed = read_workspace(run, declared, memory, listed)
-    planned = decide(run, declared, observed, memory)
-    if to_create and observed.pages > 1 and planned.plan.of(Create):
+    return check(run, decide(run, declared, read_workspace(run, declared, memory, listed), memory))
+
+
+def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
+    """Read ledger and workspace, and decide what to apply. It may still be reduced to an approved part.
+
+    A list of several pages is read twice before a create is planned, because a job may have moved from one page to
+    another. Raises what `gather` raises.
+    """
+    memory = load_memory(run)
+    observed = read_workspace(run, declared, memory)
+    found = decide(run, declared, observed, memory)
+    if observed.pages > 1 and found.plan.of(Create):
         both = read_workspace(run, declared, memory).merge_earlier(observed)
-        planned = decide(run, declared, both, memory)
-    return planned if to_create else log_plan(run, planned)
+        found = decide(run, declared, both, memory)
+    return found
 
 
 def load_memory(run: RunContext[ApiT]) -> Memory:
@@ -105,11 +108,11 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     """Plan from a snapshot, without the API."""
     memory = remember(taken.ledger, settle_seconds=run.limits.settle_seconds)
     observed = taken.observed(watched_by(run, declared), memory)
-    return log_plan(run, decide(run, declared, observed, memory))
+    return check(run, decide(run, declared, observed, memory))
 
 
-def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> PlannedRun:
-    """Plan, apply the quota, and check the guards.
+def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Proposal:
+    """Plan, and apply the quota.
 
     The time of the plan is when reading began: reading may take minutes, and a snapshot may be of yesterday. A create
     that has settled only since then may be missing from the list.
@@ -120,7 +123,7 @@ def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory
     decided = apply_quota(
         plan(declared, observed, memory, now=observed.read_started_at), observed.pending, quota
     )
-    return planned_run(run, declared, observed, memory, decided)
+    return Proposal(declared=declared, observed=observed, memory=memory, plan=decided)
 
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
@@ -136,49 +139,28 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
     return frozenset(owned.tags.source.commit for owned in (*last.values(), *live)) - {""}
 
 
-def log_plan(run: RunContext[ApiT], it: PlannedRun) -> PlannedRun:
-    """Log a plan in numbers, and the guards' refusals."""
-    run.env.log("plan.computed", **msgspec.structs.asdict(it.document.summary))
-    for refusal in it.refusals:
-        run.env.log("guard.refused", guard=refusal.guard, message=refusal.message)
-    return it
-
-
-def planned_run(
-    run: RunContext[ApiT],
-    declared: Declared,
-    observed: Observed,
-    memory: Memory,
-    decided: Plan,
-    *,
-    remarks: tuple[str, ...] = (),
-) -> PlannedRun:
-    """Check the guards for a plan, and return it with its document."""
+def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
+    """Check the guards, make the plan's document, and log the plan in numbers and the guards' refusals."""
+    now = run.env.now()
     guard_input = GuardInput(
-        plan=decided,
-        declared=declared,
-        observed=observed,
-        memory=memory,
+        plan=it.plan,
+        declared=it.declared,
+        observed=it.observed,
+        memory=it.memory,
         settings=run.guards,
-        now=run.env.now(),
+        now=now,
     )
-    found = refusals(guard_input)
     document = plan_file.plan_document(
-        decided,
+        it.plan,
         target=run.target,
         checkout=run.checkout,
-        declared=declared,
-        observed=observed,
-        refusals=found,
+        declared=it.declared,
+        observed=it.observed,
+        refusals=refusals(guard_input),
         guard_readings=guard_readings(guard_input),
-        now=run.env.now(),
+        now=now,
     )
-    return PlannedRun(
-        declared=declared,
-        observed=observed,
-        memory=memory,
-        plan=decided,
-        refusals=found,
-        document=document,
-        remarks=remarks,
-    )
+    run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
+    for refusal in document.guards:
+        run.env.log("guard.refused", guard=refusal.guard, message=refusal.message)
+    return PlannedRun(**vars(it), document=document)

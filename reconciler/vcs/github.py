@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -35,6 +35,9 @@ _BROKEN_ZIP: Final = (
 )  # fmt: skip
 
 
+_T = TypeVar("_T")
+
+
 class Head(Struct, frozen=True):
     """The last commit of a pull request."""
 
@@ -47,6 +50,7 @@ class Pull(Struct, frozen=True):
 
     number: Annotated[int, Meta(ge=1)]
     head: Head
+    base: dict[str, Any] | None = None
     merged_at: str | None = None
     merge_commit_sha: str | None = None
 
@@ -54,6 +58,8 @@ class Pull(Struct, frozen=True):
 class Event(Struct, frozen=True):
     """What started a workflow."""
 
+    before: str | None = None
+    """The commit that a push follows."""
     pull_request: Pull | None = None
     repository: dict[str, Any] | None = None
 
@@ -134,23 +140,29 @@ class GitHub:
             raise GitHubError(f"artifact {artifact.id} is too large")
         return content
 
-    def comment(self, number: int, marker: str, text: str) -> None:
-        """Update the comment of a pull request that begins with a marker, or post it if there is none.
+    def find_comment(self, number: int, marker: str) -> int | None:
+        """Return the id of the comment of a pull request that begins with a marker, None if there is none.
 
-        Only a bot's comment is updated: anyone can write the marker.
+        Only a bot's comment counts: anyone can write the marker.
         """
-        body = {"body": f"{marker}\n{text}"}
         for page in range(1, MAX_PAGES + 1):
             found = self._json("GET", f"issues/{number}/comments?per_page={PAGE}&page={page}", list[_Comment])
             for it in found:
                 if (it.user or {}).get("type") == "Bot" and (it.body or "").startswith(marker):
-                    self._ask("PATCH", f"issues/comments/{it.id}", body)
-                    return
+                    return it.id
             if len(found) < PAGE:
                 break
-        self._ask("POST", f"issues/{number}/comments", body)
+        return None
 
-    def _json(self, method: str, path: str, kind: Any) -> Any:  # noqa: ANN401  a type, and a value of it
+    def comment(self, number: int, marker: str, text: str) -> None:
+        """Update the comment of a pull request that begins with a marker, or post it if there is none."""
+        found, body = self.find_comment(number, marker), {"body": f"{marker}\n{text}"}
+        if found is None:
+            self._ask("POST", f"issues/{number}/comments", body)
+        else:
+            self._ask("PATCH", f"issues/comments/{found}", body)
+
+    def _json(self, method: str, path: str, kind: type[_T]) -> _T:
         try:
             return msgspec.json.decode(self._ask(method, path), type=kind)
         except (ValueError, RecursionError) as error:

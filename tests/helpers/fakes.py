@@ -93,8 +93,8 @@ class MemoryLedger:
     races: list[Callable[[], None]] = field(default_factory=list)
     """What other runners do just before the next claims, one each."""
 
-    def read(self) -> tuple[Line, ...]:
-        return tuple(self.lines)
+    def read(self) -> Iterator[Line]:
+        return iter(self.lines)
 
     def claim(self, lines: Sequence[Line]) -> bool:
         if self.races:

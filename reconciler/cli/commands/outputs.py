@@ -155,9 +155,9 @@ def show(env: Environment, *, names: tuple[str, ...], folder: Path | None, commo
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
     """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
     from reconciler.render.problems import left_out
-    from reconciler.specs.load import load_valid
+    from reconciler.specs.load import load
 
-    loaded = load_valid(run.project, now=run.env.now(), monotonic=run.env.monotonic)
+    loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True)
     if note := left_out(loaded.errors):
         write_stderr(note)
     return loaded.specs
@@ -179,7 +179,8 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     owned = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
     now: dict[RunKey, set[str]] = defaultdict(set)
     for spec in specs:
-        now[spec.run_key].add(spec.name)
+        for key in spec.run_keys:
+            now[key].add(spec.name)
     known = {spec.name for spec in specs} | {each.tags.name for each in owned}
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):

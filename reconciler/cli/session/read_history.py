@@ -20,7 +20,7 @@ from reconciler.model.commit import Commit
 from reconciler.render.problems import left_out
 from reconciler.results import local_summaries
 from reconciler.runs.history import HistorySources
-from reconciler.specs.load import load_valid
+from reconciler.specs.load import load
 from reconciler.specs.project import Project
 
 
@@ -38,20 +38,21 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
         LedgerError: the ledger cannot be read.
         ApiError: the API could not be read.
     """
-    project = open_project(common, env)
-    target = target_of(common, env, project)
     jobs, settled = None, env.now()
     if offline:
+        project = open_project(common, env)
+        target = target_of(common, env, project)
         local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
-        fetched = shared.read(shared.fetched()) if shared else ()
-        lines = union(fetched, local.read()) if fetched else local.read()
+        fetched = tuple(shared.read(shared.fetched())) if shared else ()
+        lines = union(fetched, local.read()) if fetched else tuple(local.read())
     else:
         from reconciler.cli.session.session import reading
         from reconciler.workspace import listing
 
         with reading(common, env) as run:
+            project, target = run.project, run.target
             settled -= run.limits.settle_seconds
-            lines = run.env.ledger.read()
+            lines = tuple(run.env.ledger.read())
             listed = listing.whole(run)
             jobs = (*listed.jobs, *(row.job for row in listed.odd))
     ledger = read_ledger(lines)
@@ -85,7 +86,7 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
     """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
     git = env.git(project.root)
     try:
-        loaded = load_valid(project, now=env.now(), monotonic=env.monotonic)
+        loaded = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True)
         specs = loaded.specs
         if note := left_out(loaded.errors):
             write_stderr(note)

@@ -17,9 +17,11 @@ from reconciler.errors import ReconcilerError, UsageError
 from reconciler.file_access import within
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.git_calls import LedgerGit
 from reconciler.model import Target
 from reconciler.settings import API
-from reconciler.specs.project import STATE, Project, load_project, settings_error
+from reconciler.specs.project import CONFIG_NAME, STATE, Project, load_project, settings_error
+from reconciler.specs.same_project import check_same_project
 from reconciler.specs.yaml.source import Quote
 from reconciler.vcs.git_process import GitUnavailableError
 
@@ -122,6 +124,16 @@ def check_state(project: Project, env: Environment) -> None:
         )
 
 
+def check_other_settings(project: Project, env: Environment) -> None:
+    """Refuse a project that two settings files of the repository declare.
+
+    Raises:
+        SpecError: another one that git tracks declares the same project.
+    """
+    git = env.git(project.root)
+    check_same_project(project, git.toplevel(), git.tracked_named(CONFIG_NAME))
+
+
 def check_results(project: Project, env: Environment, folder: Path) -> None:
     """Refuse a destination of results in which git tracks results: a pull request could forge answers.
 
@@ -161,12 +173,12 @@ def shared_ledger(common: Common, project: Project, target: Target, env: Environ
             f"ledger_remote: git lists no remote {remote}",
             "name one that `git remote` prints, or use --local-ledger with weaker duplicate protection",
         )
+    credentials = ledger_credentials(env.environ)
     return SharedLedger(
-        repository=git.repository,
-        remote=remote,
+        git=LedgerGit(repository=git.repository, remote=remote, credentials=credentials, now=env.now),
+        project=target.project,
         folder=target.folder,
-        credentials=ledger_credentials(env.environ),
-        now=env.now,
+        state=project.root / STATE / target.folder,
     )
 
 
