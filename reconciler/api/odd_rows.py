@@ -18,17 +18,14 @@ from reconciler.api.error_text import cut
 from reconciler.api.errors import MalformedAnswerError
 from reconciler.api.values import JobPage, OddRow
 from reconciler.model import TAG_PREFIX, Job
-from reconciler.model.jobs import Count
 from reconciler.text.sanitize import clean
 
-MAX_SHOWN: Final = 40
-"""Characters shown of a total that cannot be read."""
 UNREADABLE: Final = "unreadable"
 """The status of a job whose status cannot be read."""
 
 
 class _Rows(Struct, gc=False):
-    total: msgspec.Raw
+    total: Any
     data: list[msgspec.Raw] | None = None
 
 
@@ -64,11 +61,9 @@ def read_job_page(body: bytes) -> JobPage:
             jobs.append(wire.read_job(bytes(raw)))
         except MalformedAnswerError as error:
             odd.append(odd_row(bytes(raw), number, error))
-    total, odd_total = 0, ""
-    try:
-        total = msgspec.json.decode(page.total, type=Count)
-    except (ValueError, RecursionError):
-        odd_total = cut(clean(bytes(page.total).decode()), MAX_SHOWN)
+    counted = type(page.total) is int and page.total >= 0
+    odd_total = "" if counted else cut(clean(json.dumps(page.total)))
+    total = page.total if counted else 0
     return JobPage(jobs=tuple(jobs), total=total, odd_total=odd_total, odd=tuple(odd))
 
 

@@ -96,7 +96,7 @@ def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckRes
 
 def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[CheckResult]:
     """Read the list, and add it to `lists`."""
-    jobs = listing.list_all(run)
+    jobs = listing.whole(run).jobs
     lists.append(jobs)
     own_jobs = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield CheckResult(

@@ -53,11 +53,6 @@ class Listed:
     """Unix seconds: when reading began."""
 
 
-def list_all(run: RunContext[ApiT], *, to_show: bool = False) -> tuple[Job, ...]:
-    """Return every job of the workspace that can be read, the oldest first. For the rest see `whole`."""
-    return whole(run, to_show=to_show).jobs
-
-
 def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
     """Read every page of the list.
 

@@ -177,7 +177,7 @@ def test_a_created_job_whose_id_cannot_be_read_is_left_to_the_next_run(stage: St
     assert len(stage.jobs()) == 1
 
 
-@pytest.mark.parametrize("total", [-1, 1.5, "two", None, [1], 10**40])
+@pytest.mark.parametrize("total", [-1, 1.5, "two", None, [1], 1e40, True])
 def test_an_odd_total_is_named_and_stops_only_what_needs_a_complete_list(stage: Stage, total: object) -> None:
     stage.spec("tickets")
     assert stage.run("apply", "--yes").code == 0
@@ -187,7 +187,7 @@ def test_an_odd_total_is_named_and_stops_only_what_needs_a_complete_list(stage: 
     for command in (("plan",), ("apply", "--yes"), ("history", "verify"), ("files", "prune", "--yes")):
         refused = stage.run(*command)
         assert (refused.code, refused.writes) == (1, [])
-        assert f"the API says that its total is {json.dumps(total)[:39]}" in refused.err
+        assert f"the API says that its total is {json.dumps(total)}" in refused.err
         assert "hint: the tool decides nothing from an incomplete list" in refused.err
     listed = stage.run("jobs", "list")
     assert (listed.code, "tickets" in listed.out) == (0, True)

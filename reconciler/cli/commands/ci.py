@@ -21,10 +21,11 @@ import click
 from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.github_job import GithubJob, annotate, environment
+from reconciler.cli.session.github_job import GithubJob, environment
 from reconciler.cli.session.github_review import concerns_specs, limited
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.render.github import annotation
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
@@ -47,7 +48,7 @@ def ci(env: Environment, *, command: str) -> int:
     try:
         code = commands[command](job)
     except ReconcilerError as error:
-        annotate("error", f"{error} ({error.hint})")
+        write_annotations(annotation("error", f"{error} ({error.hint})"))
         code = error.exit_code
     job.set_output("exit-code", int(code))
     return code
@@ -64,7 +65,9 @@ def plan(job: GithubJob) -> int:
     source = (pull.head.repo if pull else None) or {}
     own = source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if pull and own and unrelated(job, pull):
-        annotate("notice", "nothing is planned: the pull request changes no file that the specs use")
+        write_annotations(
+            annotation("notice", "nothing is planned: the pull request changes no file that the specs use")
+        )
         return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
     given = ["plan", "-o", str(file), "--format", "github", "--comment", str(comment)]
@@ -158,11 +161,7 @@ def kept_plan(job: GithubJob, pull: Pull) -> Path | None:
     Raises:
         GitHubError: it cannot be downloaded, so nothing may be applied in its place.
     """
-    name = job.artifact("plan", pull.number)
-    found = [
-        it for it in job.github.artifacts(name) if (it.workflow_run or {}).get("head_sha") == pull.head.sha
-    ]
-    return save(job.folder / "plan.json", job.github.file(found[0])) if found else None
+    return download(job, job.artifact("plan", pull.number), "plan.json", head_sha=pull.head.sha)
 
 
 def snapshot(job: GithubJob) -> Path | None:
@@ -172,15 +171,16 @@ def snapshot(job: GithubJob) -> Path | None:
         GitHubError: it cannot be downloaded.
     """
     default = (job.event.repository or {}).get("default_branch", "main")
-    kept = job.github.artifacts(job.artifact("observed"))
-    found = [it for it in kept if (it.workflow_run or {}).get("head_branch") == default]
-    return save(job.folder / "observed.json", job.github.file(found[0])) if found else None
+    return download(job, job.artifact("observed"), "observed.json", head_branch=default)
 
 
-def save(path: Path, data: bytes) -> Path:
-    """Write a file and return its path."""
-    file_access.replace(path, data)
-    return path
+def download(job: GithubJob, name: str, file: str, **run: str) -> Path | None:
+    """Save the newest artifact of a name and of such a workflow run as a file; return None if there is none."""
+    kept = job.github.artifacts(name)
+    found = next((it for it in kept if run.items() <= (it.workflow_run or {}).items()), None)
+    if found is not None:
+        file_access.replace(job.folder / file, job.github.file(found))
+    return job.folder / file if found is not None else None
 
 
 def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
@@ -192,7 +192,7 @@ def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
     try:
         job.github.comment(number, marker(job), f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n")
     except GitHubError as error:
-        annotate("warning", f"the comment was not written: {error}")
+        write_annotations(annotation("warning", f"the comment was not written: {error}"))
 
 
 def marker(job: GithubJob) -> str:

@@ -173,7 +173,7 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     from reconciler.text.suggest import nearest, some
     from reconciler.workspace import listing, observe
 
-    jobs = listing.list_all(run, to_show=True)
+    jobs = listing.whole(run, to_show=True).jobs
     adopted = adoption.adopted_ids(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
     owned = adoption.with_adopted(specs, observe.sort_out(jobs, watched))

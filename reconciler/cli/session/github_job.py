@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -112,10 +112,3 @@ def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
         write_annotations(f"::add-mask::{basic}\n")
         given[LEDGER_HEADER] = f"AUTHORIZATION: basic {basic}"
     return given
-
-
-def annotate(kind: Any, text: str) -> None:  # noqa: ANN401  a word of render.github, which is imported late
-    """Write an annotation about something outside of a command's own output."""
-    from reconciler.render.github import annotation
-
-    write_annotations(annotation(kind, text))
