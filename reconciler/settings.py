@@ -20,6 +20,10 @@ _HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|
 """https, or plain http to this machine; no user name."""
 
 
+RESULTS_SCHEMES: Final = ("s3", "gs", "az")
+"""Schemes of URLs that results may have."""
+
+
 Count = Annotated[int, Meta(ge=1)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -234,6 +238,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ],
         about("The folder of the specs, relative to this file and beneath it."),
     ] = "specs"
+    results: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"^(?:(?!.*://)[^\x00-\x1f\x7f]{1,500}"
+                rf"|(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}})",
+                "not a place for results",
+                "a folder, or a URL such as s3://bucket/outputs, gs://… or az://…",
+            ),
+        ],
+        about(
+            "The place of results: a folder below this one, or the URL of an object store. The variable "
+            "RECONCILER_RESULTS overrides it."
+        ),
+    ] = "outputs"
     ledger: Annotated[
         Literal["local", "git"],
         about(

@@ -309,10 +309,15 @@ def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: 
     assert "plan-name=plan-1\n" in (stage.root / "outputs").read_text()
 
 
-def test_apply_fetches_results_to_where_the_input_says(stage: Stage, hub: Hub) -> None:
+def test_apply_fetches_results_to_where_the_input_says_and_nowhere_else(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_OUTPUTS="results")
-    assert stage.run("ci", "apply").code == 0
+    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule")
+    lost = stage.run("ci", "apply")
+    assert (
+        lost.code,
+        "::notice::results are lost with this runner: `results` is the folder" in lost.out,
+    ) == (0, True)
+    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_RESULTS="results")
     assert not list((stage.root / "results").rglob("*.jsonl"))
     stage.advance(60)
     result = stage.run("ci", "apply")

@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         lines({"key": "k", "request": {"contents": [{"role": ["user"], "parts": [{"text": "Hi"}]}]}}),
         "a message has a role other than `user` and `model`",
     ),
-    "bytes that are no text": (b'{"a\xed": 1}\n', "cannot be converted"),
+    "bytes that are no text": (b'{"a\xed": 1}\n', "in.jsonl:1: not UTF-8"),
     "brackets without an end": (b'{"a": ' + b"[" * 5000, "in.jsonl"),
     "results of OpenAI": (
         lines({"id": "b", "custom_id": "r-1", "response": {"status_code": 200, "body": {}}, "error": None}),

@@ -20,7 +20,7 @@ from tests.fuzz.worker import Limits, Ran, Worker
 
 @dataclass
 class Tally:
-    """What came of the cases of one family."""
+    """The outcome of the cases of one family."""
 
     cases: int = 0
     seconds: float = 0.0

@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What came of a case."""
+    """The outcome of a case."""
 
     task: Mapping[str, Any]
     findings: tuple[Finding, ...]

@@ -630,5 +630,5 @@ def test_a_line_about_what_can_be_no_job_is_no_line_and_is_counted(tmp_path: Pat
     of_jobs = [text for text in EACH if '"j1"' in text]
     with ledger.path.open("a", encoding="utf-8") as file:
         file.writelines(text.replace('"j1"', json.dumps(odd)) + "\n" for text in of_jobs)
-    assert ledger.read() == (INTENDED,)
+    assert tuple(ledger.read()) == (INTENDED,)
     assert ledger.unread() == len(of_jobs) > 5

@@ -223,7 +223,7 @@ SWITCHES: Final = (
         "results that git tracks are believed",
         TARGET,
         ("plant answers",),
-        (('    if git.tracked(f"{place}/*/*/*/*"):\n', "    if not place:\n"),),
+        (("    if any(git.tracked(", "    if not place and any(git.tracked("),),
     ),
     Switch(
         "trust in results",

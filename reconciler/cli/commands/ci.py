@@ -139,9 +139,19 @@ def apply(job: GithubJob) -> int:
     if not failed:
         job.set_output("observed", seen)
         job.set_output("observed-name", job.artifact("observed"))
-    to = job.environ.get("RECONCILER_OUTPUTS", "")
-    fetched = run(job, "outputs", "pull", "--to", to, annotated=False) if to else ExitCode.OK
-    return code or failed or fetched
+    return code or failed or fetch_results(job)
+
+
+def fetch_results(job: GithubJob) -> int:
+    """Fetch results, unless they would be lost with the runner."""
+    from reconciler.cli.session.target import find_project
+    from reconciler.results.place import warning_on_ci
+
+    project = find_project(job.env, None)
+    if warning := warning_on_ci(project, job.environ):
+        write_annotations(annotation("notice", warning))
+        return ExitCode.OK
+    return run(job, "outputs", "pull", annotated=False)
 
 
 def merged(job: GithubJob) -> Pull | None:
