@@ -192,4 +192,4 @@ def test_an_odd_total_is_named_and_stops_only_what_needs_a_complete_list(stage: 
     listed = stage.run("jobs", "list")
     assert (listed.code, "tickets" in listed.out) == (0, True)
     assert [it["event"] for it in listed.events].count("jobs.list_incomplete") == 1
-    assert "+ pulled  tickets" in stage.run("outputs", "pull").out
+    assert "+ pulled tickets" in stage.run("outputs", "pull").out
