@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -37,7 +37,7 @@ class FileLedger:
         """Return every complete line, the oldest first; none if there is no ledger.
 
         Raises:
-            LedgerError: the file cannot be read, or a newer version of this tool wrote it.
+            LedgerError: the file cannot be read.
         """
         return tuple(chain.from_iterable(map(decode_block, self._blocks())))
 
@@ -47,8 +47,23 @@ class FileLedger:
         Raises:
             LedgerError: as for `read`.
         """
-        rows = (row for data in self._blocks() for row in data.decode(errors="replace").split("\n"))
-        return sum(decode(row) is None for row in rows if row.strip())
+        return sum(decode(row) is None for row in self._rows() if row.strip())
+
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return `file:line` of lines, by their text.
+
+        Raises:
+            LedgerError: as for `read`.
+        """
+        return located(str(self.path), self._rows(), texts)
+
+    def rewritten(self) -> str:
+        """Return "": nobody else writes the file."""
+        return ""
+
+    def _rows(self) -> Iterator[str]:
+        for data in self._blocks():
+            yield from data.decode(errors="replace").removesuffix("\n").split("\n")
 
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""
@@ -106,6 +121,13 @@ class FileLedger:
             os.close(file)
         if new and os.name == "posix":
             file_access.sync_folder(self.path.parent)
+
+
+def located(path: str, rows: Iterable[str], texts: Collection[str]) -> dict[str, str]:
+    """Return `path:line` of the rows that hold lines with one of some texts, by the text."""
+    lines = ((number, decode(row)) for number, row in enumerate(rows, start=1))
+    found = ((encode(line), f"{path}:{number}") for number, line in lines if line is not None)
+    return {text: place for text, place in found if text in texts}
 
 
 def _last_byte(file: int, size: int) -> bytes:

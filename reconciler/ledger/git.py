@@ -13,7 +13,7 @@ the remote's repository. A commit is made with a temporary index. FETCH_HEAD and
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Final
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import git_push
+from reconciler.ledger.file import located
 from reconciler.ledger.git_lock import Lock, LockedError, Locks
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
@@ -32,7 +33,9 @@ INCOMING: Final = "refs/reconciler/incoming"
 TRACKING: Final = "refs/reconciler/fetched"
 """The commit that this clone fetched or pushed last."""
 LOST: Final = "refs/reconciler/lost"
-"""Below it, this clone keeps commits that the ref no longer contains: the proof that its history was rewritten."""
+"""Below it, this clone keeps commits that the ref no longer contains, or whose lines it lost, as proof."""
+ACCEPTED: Final = "refs/reconciler/accepted"
+"""Those of them whose loss a person accepted."""
 TIMEOUT_SECONDS: Final = 120
 
 IDENTITY: Final = {
@@ -77,7 +80,7 @@ class SharedLedger:
                 f"+{REF}:{INCOMING}", why="the ledger cannot be fetched", extra=self.credentials,
             )  # fmt: skip
             tip = self._git("rev-parse", "--verify", INCOMING, why="the ledger was not fetched").strip()
-        if before and not self._contains(tip, before):
+        if before and tip != before and not self._continues(tip, before):
             why = "the commit that the shared ledger lost cannot be kept as proof"
             self._git("update-ref", f"{LOST}/{before[:12]}", before, why=why)
         if tip != before:
@@ -91,16 +94,31 @@ class SharedLedger:
         removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
         return removed + [
             f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
-            for lost in self.lost(tip)
+            for lost in self.missed(LOST, ACCEPTED)
+            if not self._contains(tip, lost)
         ]
+
+    def accept_rewrite(self) -> None:
+        """Stop missing the commits whose lines the ref has lost. `history verify` still reports them.
+
+        Raises:
+            LedgerError: git cannot write the refs.
+        """
+        for commit in self.missed(LOST):
+            for change in ((f"{ACCEPTED}/{commit[:12]}", commit), ("-d", f"{LOST}/{commit[:12]}")):
+                self._git("update-ref", *change, why="the rewrite cannot be accepted")
+
+    def _continues(self, tip: str, before: str) -> bool:
+        """Whether a commit has the history and the lines of the one before."""
+        return self._contains(tip, before) and set(self.rows(before)) <= set(self.rows(tip))
 
     def _contains(self, tip: str, commit: str) -> bool:
         return bool(tip) and self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
 
-    def lost(self, tip: str) -> tuple[str, ...]:
-        """Return the commits that this clone once fetched or pushed and that `tip` does not contain."""
-        found = self._git("for-each-ref", "--format=%(objectname)", LOST, why="the refs are unreadable")
-        return tuple(commit for commit in found.split() if not self._contains(tip, commit))
+    def missed(self, *below: str) -> tuple[str, ...]:
+        """Return the commits that this clone keeps below `LOST` or `ACCEPTED`."""
+        found = self._git("for-each-ref", "--format=%(objectname)", *below, why="the refs are unreadable")
+        return tuple(found.split())
 
     def fetched(self) -> str:
         """Return the ref's commit at the last fetch or push, "" if there was none. Does not contact the remote."""
@@ -109,30 +127,38 @@ class SharedLedger:
 
     def rows(self, tip: str) -> tuple[str, ...]:
         """Return the text of the lines at a commit, the oldest first."""
+        return tuple(row for _, rows in self._files(tip) for row in rows if row)
+
+    def _files(self, tip: str) -> list[tuple[str, list[str]]]:
         if not tip:
-            return ()
+            return []
         names = self._git(
             "ls-tree", "-r", "-z", "--name-only", tip, "--", f"{self.folder}/", why="the ledger is unreadable"
         )
-        texts = [
-            self._git("cat-file", "blob", f"{tip}:{name}", why="the ledger is unreadable")
+        return [
+            (name, self._git("cat-file", "blob", f"{tip}:{name}", why="the ledger is unreadable").split("\n"))
             for name in sorted(filter(None, names.split("\0")))
         ]
-        return tuple(row for text in texts for row in text.split("\n") if row)
 
     def read(self, tip: str) -> tuple[Line, ...]:
-        """Return the lines at a commit.
-
-        Raises:
-            LedgerError: a newer version of this tool wrote some.
-        """
+        """Return the lines at a commit."""
         return tuple(line for row in self.rows(tip) if (line := decode(row)) is not None)
 
-    def push(self, tip: str, lines: Sequence[Line], *, part: str, message: str) -> str:
+    def locate(self, tip: str, texts: Collection[str]) -> Mapping[str, str]:
+        """Return `commit:file:line` of lines at a commit, by their text."""
+        found: dict[str, str] = {}
+        for name, rows in self._files(tip):
+            found |= located(f"{tip[:10]}:{name}", rows, texts)
+        return found
+
+    def push(
+        self, tip: str, known: Collection[str], lines: Sequence[Line], *, part: str, message: str
+    ) -> str:
         """Add lines in one commit on top of `tip`, and return the new commit.
 
         Args:
             tip: the fetched commit, "" if the ref does not exist yet.
+            known: the text of the lines at that commit.
             lines: the lines to add; existing ones are not added again.
             part: the file's name, such as the month, so that files stay small.
             message: the commit's message.
@@ -142,7 +168,6 @@ class SharedLedger:
             LockedError: a lock file of git is in the way, in the remote's repository.
             LedgerError: it cannot be pushed.
         """
-        known = set(self.rows(tip))
         new = [row for row in dict.fromkeys(map(encode, lines)) if row not in known]
         if not new:
             return tip

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
-from typing import assert_never
+from typing import Final, NamedTuple, assert_never
 
 from msgspec.structs import replace
 
@@ -22,7 +22,10 @@ from reconciler.ledger.lines import (
     CreateUnknown,
     Ended,
     Line,
+    NewerLine,
+    NotificationClaimed,
     NotificationLine,
+    NotificationsEnabled,
     encode,
 )
 from reconciler.model import Job, Phase, RunKey
@@ -45,6 +48,21 @@ class Remembered:
     has_answers: bool = False
     """Whether it had answers when it had ended."""
 
+    @property
+    def doubted(self) -> Remembered:
+        """The job as far as no line about its end makes another create possible."""
+        final = self.phase is Phase.SUCCEEDED or self.has_answers
+        return self if final else dataclasses.replace(self, phase=None)
+
+
+class Doubt(NamedTuple):
+    """Why a create needs a person's agreement: the ledger may say something about its work that cannot be read."""
+
+    says: str
+    name: str = ""
+    """Like `work`, "" if that is not known. A doubt without both is about every name."""
+    work: str = ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
@@ -54,10 +72,17 @@ class Memory:
     """Creates that were intended or sent and have no known outcome; `at` is the last time at which each may be sent."""
     jobs: Mapping[str, Remembered] = field(default_factory=dict)
     """By job id."""
+    other_work: tuple[Remembered, ...] = ()
+    """The same jobs under other run keys, if lines contradict each other: neither line makes a create possible."""
     made: frozenset[str] = frozenset()
     """The ids of the jobs that this ledger saw being created."""
     cancels: Mapping[str, str] = field(default_factory=dict)
     """Our own cancels that the API accepted while the job was running: job id to reason."""
+    doubted_cancels: Mapping[str, str] = field(default_factory=dict)
+    """The same, if they count only together with the tag of a replacement."""
+    cancelled_by: Mapping[str, str] = field(default_factory=dict)
+    """Who says so, for readers: job id to actor and run."""
+    doubts: tuple[Doubt, ...] = ()
     open_cancels: frozenset[str] = frozenset()
     """The jobs with an intended cancel that is not known to be accepted: it may never have been sent."""
     settle_seconds: float = 60.0
@@ -67,10 +92,34 @@ class Memory:
     def by_run_key(self) -> Mapping[RunKey, tuple[Remembered, ...]]:
         """The remembered jobs of each run key."""
         found: dict[RunKey, tuple[Remembered, ...]] = defaultdict(tuple)
-        for job_id in sorted(self.jobs):
-            remembered = self.jobs[job_id]
+        for remembered in (*(self.jobs[job_id] for job_id in sorted(self.jobs)), *self.other_work):
             found[remembered.run_key] += (remembered,)
         return dict(found)
+
+    @cached_property
+    def doubted(self) -> Memory:
+        """What is left of the memory if no line is believed that alone makes another create possible.
+
+        Such lines say that this tool cancelled a job, or that a job whose record is gone had failed.
+        """
+        return dataclasses.replace(
+            self,
+            jobs={job_id: known.doubted for job_id, known in self.jobs.items()},
+            other_work=tuple(known.doubted for known in self.other_work),
+            cancels={},
+            doubted_cancels=self.cancels,
+        )
+
+    def with_doubts(self, *doubts: Doubt) -> Memory:
+        """Return the memory with more doubts."""
+        return dataclasses.replace(self, doubts=(*self.doubts, *doubts)) if doubts else self
+
+    def doubt_about(self, name: str, works: Collection[str]) -> str:
+        """Return why a create of this work under this name needs an agreement, "" if nothing in the ledger says so."""
+        return next(
+            (it.says for it in self.doubts if it.name == name or it.work in works or not (it.name or it.work)),
+            "",
+        )
 
     @cached_property
     def open_by_run_key(self) -> Mapping[RunKey, tuple[CreateIntended, ...]]:
@@ -85,6 +134,7 @@ class Memory:
         return (
             job_id in self.made
             or job_id in self.cancels
+            or job_id in self.doubted_cancels
             or job_id in self.open_cancels
             or any(intent.op == op for intent in self.open_creates)
         )
@@ -123,46 +173,66 @@ class Memory:
 
 def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     """Fold ledger lines into memory."""
-    intents: dict[str, CreateIntended] = {}
+    intents: dict[tuple[str, RunKey], CreateIntended] = {}
     sendable: dict[str, float] = {}
     settled: set[str] = set()
-    jobs: dict[str, Remembered] = {}
+    known: dict[tuple[str, RunKey], Remembered] = {}
     cancels: list[CancelIntended | CancelEnded] = []
     made: set[str] = set()
     for line in _in_order(lines):
         match line:
             case CreateIntended():
-                intents[line.op] = line
+                intents[line.op, RunKey(line.work, line.rerun)] = line
                 sendable[line.op] = max(sendable.get(line.op, 0.0), line.at + line.lease)
             case CreateRefused():
                 settled.add(line.op)
             case CreateConfirmed():
                 settled.add(line.op)
                 made.add(line.job_id)
-                jobs.setdefault(line.job_id, _remembered(line, at=line.at, op=line.op))
+                _add(known, _remembered(line))
             case Ended():
-                known = jobs.get(line.job_id)
-                at, op = (known.at, known.op) if known else (line.at, "")
-                jobs[line.job_id] = _remembered(line, at=at, op=op, ended=line.job)
+                _add(known, _remembered(line, line.job))
             case CancelIntended() | CancelEnded():
                 cancels.append(line)
             case CreateUnknown():
                 sendable[line.op] = line.at  # its run has given up, so its lease is over
-            case NotificationLine():
+            case NotificationLine() | NewerLine():
                 pass  # notifications decide nothing about a job: `ledger.notifications`
             case _:
                 assert_never(line)
     accepted = _accepted(cancels)
+    jobs: dict[str, Remembered] = {}
+    for about in known.values():
+        jobs.setdefault(about.job_id, about)
     return Memory(
         open_creates=tuple(
-            replace(intents[op], at=sendable[op], lease=0.0) for op in sorted(intents) if op not in settled
+            replace(intents[key], at=sendable[key[0]], lease=0.0)
+            for key in sorted(intents)
+            if key[0] not in settled
         ),
         jobs=jobs,
+        other_work=tuple(known[key] for key in sorted(known) if known[key] is not jobs[key[0]]),
         made=frozenset(made),
-        cancels=accepted,
+        cancels={job_id: line.reason for job_id, line in accepted.items()},
+        cancelled_by={job_id: _by(line) for job_id, line in accepted.items()},
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
         settle_seconds=settle_seconds,
     )
+
+
+HOLDING: Final = (CreateIntended, CreateUnknown, NotificationsEnabled, NotificationClaimed)
+"""The lines that hold something until a time."""
+
+
+def within(line: Line, latest: float) -> Line | None:
+    """Return a line as far as its times are believed.
+
+    One that ends after `latest` (Unix seconds) holds nothing: it is None, or counts as of long ago if it is about
+    something else than a time.
+    """
+    if line.at + getattr(line, "lease", 0.0) <= latest:
+        return line
+    return None if isinstance(line, HOLDING) else replace(line, at=0.0)
 
 
 def _in_order(lines: Iterable[Line]) -> Iterator[Line]:
@@ -172,26 +242,44 @@ def _in_order(lines: Iterable[Line]) -> Iterator[Line]:
         yield from some if len(some) == 1 else sorted(some, key=encode)
 
 
-def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, str]:
-    """Return the reason of the first cancel of each job that the API accepted. Lines are sorted by time."""
-    reasons: dict[tuple[str, str], str] = {}
+def _by(line: CancelIntended) -> str:
+    return ", ".join(filter(None, (line.actor, f"run {line.run_id}")))
+
+
+def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, CancelIntended]:
+    """Return the first cancel of each job that the API accepted. Lines are sorted by time."""
+    reasons: dict[tuple[str, str], CancelIntended] = {}
     runs: dict[str, str] = {}
     for line in lines:
         if isinstance(line, CancelIntended):
-            reasons[line.job_id, line.run_id] = line.reason
+            reasons[line.job_id, line.run_id] = line
         elif not line.error:
             runs.setdefault(line.job_id, line.run_id)
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
 
 
-def _remembered(line: CreateConfirmed | Ended, *, at: float, op: str, ended: Job | None = None) -> Remembered:
+def _add(known: dict[tuple[str, RunKey], Remembered], about: Remembered) -> None:
+    """Add what a line says about a job. A success, answers and the highest attempt stay, whatever a later line says."""
+    key = about.job_id, about.run_key
+    if before := known.get(key):
+        about = dataclasses.replace(
+            before,
+            op=before.op or about.op,
+            attempt=max(before.attempt, about.attempt),
+            phase=before.phase if before.phase is Phase.SUCCEEDED else about.phase or before.phase,
+            has_answers=before.has_answers or about.has_answers,
+        )
+    known[key] = about
+
+
+def _remembered(line: CreateConfirmed | Ended, ended: Job | None = None) -> Remembered:
     return Remembered(
         job_id=line.job_id,
         name=line.name,
         run_key=RunKey(line.work, line.rerun),
         attempt=line.attempt,
-        at=at,
-        op=op,
+        at=line.at,
+        op=line.op if isinstance(line, CreateConfirmed) else "",
         phase=ended.phase if ended else None,
         has_answers=ended is not None and ended.has_answers,
     )

@@ -7,15 +7,16 @@ that. Other hosts and fresh clones see the ref in the remote. Both have the same
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeVar
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.git import LOST, SharedLedger
 from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.git_push import ConflictError
-from reconciler.ledger.lines import Line, union
+from reconciler.ledger.lines import Line, encode, union
+from reconciler.text.plural import pluralize
 
 MAX_TRIES: Final = 10
 """How often a push is tried, because others push or fetch at the same time."""
@@ -50,15 +51,42 @@ class ReplicatedLedger:
         self._now = now
         self._sleep = sleep
         self._tip = ""
+        self._rows: frozenset[str] = frozenset()
+        """The text of the lines at the tip."""
+        self._rewritten = ""
 
     def read(self) -> tuple[Line, ...]:
-        """Fetch, and return the lines of the remote and of this host.
+        """Fetch, and return the lines of the remote and of this host, and those that the remote has lost.
 
         Raises:
-            LedgerError: the remote cannot be reached, or a newer version of this tool wrote.
+            LedgerError: the remote cannot be reached.
         """
+        here = union(self._fetch(), self._local.read())
+        lost = self._shared.missed(LOST)
+        lines = union(here, *map(self._shared.read, lost))
+        self._rewritten = ""
+        if missing := len(lines) - len(here):
+            of = ", ".join(commit[:10] for commit in lost)
+            self._rewritten = f"the shared ledger was rewritten: it lost {pluralize(missing, 'line')} of {of}"
+        return lines
+
+    def _fetch(self) -> tuple[Line, ...]:
         self._tip = self._unlocked(self._shared.fetch)
-        return union(self._shared.read(self._tip), self._local.read())
+        found = self._shared.read(self._tip)
+        self._rows = frozenset(map(encode, found))
+        return found
+
+    def rewritten(self) -> str:
+        """Return which lines the remote has lost, "" if this clone misses none."""
+        return self._rewritten
+
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return `file:line` of lines, by their text.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        return {**self._local.locate(texts), **self._shared.locate(self._tip, texts)}
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""
@@ -93,7 +121,7 @@ class ReplicatedLedger:
                 self._push(self._local.read(), f"outcomes of run {self._run_id}")
             except ConflictError:
                 self._sleep(PAUSE_SECONDS * (attempt + 1))
-                self._tip = self._unlocked(self._shared.fetch)
+                self._fetch()
             else:
                 return
         raise LedgerError(
@@ -103,8 +131,11 @@ class ReplicatedLedger:
 
     def _push(self, lines: Sequence[Line], message: str) -> None:
         month = dt.datetime.fromtimestamp(self._now(), dt.UTC).strftime("%Y-%m")
-        tip = self._tip
-        self._tip = self._unlocked(lambda: self._shared.push(tip, lines, part=month, message=message))
+        tip, known = self._tip, self._rows
+        self._tip = self._unlocked(
+            lambda: self._shared.push(tip, known, lines, part=month, message=message)
+        )
+        self._rows = known.union(map(encode, lines))
 
     def _unlocked(self, do: Callable[[], _T]) -> _T:
         """Call `do`; try again while a git that may still be running has locked the file.

@@ -21,6 +21,7 @@ from reconciler.ledger import notifications
 from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
 from reconciler.model import OwnedJob
 from reconciler.notifications import due
+from reconciler.workspace.recall import recall
 
 MAX_CLAIMED_TOGETHER: Final = 10
 """The number of notifications in one claim: each claim in a shared ledger is a push."""
@@ -59,7 +60,7 @@ class Notifier:
         tried: set[str] = set()
         for _ in range(MAX_ROUNDS):
             now = self.run.env.now()
-            notified = notifications.read_notifications(self.run.env.ledger.read())
+            notified = notifications.read_notifications(recall(self.run).lines)
             untried = [owned for owned in jobs if owned.job.id not in tried]
             pending = due.pending_notifications(untried, notified, since=self.since, now=now)[
                 :MAX_CLAIMED_TOGETHER

@@ -75,7 +75,7 @@ def is_folded(plan: PlanDoc, shown: Sequence[Row]) -> bool:
 def _alike(decision: DecisionDoc, row: Row) -> Hashable:
     """Return the key that two decisions of a family must share to be folded."""
     creates = tuple(
-        (it.reason, it.attempt, tuple(change for change in it.changes if change.field != "inputs"))
+        (it.reason, it.attempt, it.rests_on_ledger, tuple(change for change in it.changes if change.field != "inputs"))
         for it in decision.of(CreateDoc)
     )
     cancels = tuple((it.reason, it.cancel_before_create) for it in decision.of(CancelDoc))
@@ -91,7 +91,8 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     first, row = group[0]
     creates = [create for decision in decisions for create in decision.of(CreateDoc)]
     cancels = [cancel.job for decision in decisions for cancel in decision.of(CancelDoc)]
-    why: tuple[str, ...] = row.why[:1] if creates or cancels else _common(row.why for _, row in group)
+    says = any(create.rests_on_ledger for create in creates)
+    why: tuple[str, ...] = row.why[: None if says else 1] if creates or cancels else _common(row.why for _, row in group)
     answered = sum(job.completed_requests for job in cancels)
     now = f"{pluralize(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
     if cancels and not creates:

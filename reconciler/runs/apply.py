@@ -17,17 +17,19 @@ from reconciler.execution import intents, record_observations
 from reconciler.execution.apply import Applier
 from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
 from reconciler.planning.actions import Plan
 from reconciler.planning.planner import plan
 from reconciler.plans import staleness
+from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.approval import Approval
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import gather, log_plan, planned_run, read_workspace
+from reconciler.workspace.recall import recall
 
 MAX_ROUNDS: Final = 8
 """How often a run plans again because another runner wrote first."""
@@ -63,6 +65,14 @@ def _restrict(run: RunContext[ApiT], planned: PlannedRun, result: SavedPlanResul
     )
 
 
+def unattended(run: RunContext[ApiT], planned: PlannedRun, agreed: PlanDoc | None) -> PlannedRun:
+    """Hold what rests on the ledger alone, unless the plan that somebody agreed to says so."""
+    held = hold_unagreed(planned.plan, agreed)
+    if held is planned.plan:
+        return planned
+    return planned_run(run, planned.declared, planned.observed, planned.memory, held)
+
+
 def restrict_to_approved(run: RunContext[ApiT], planned: PlannedRun, approval: Approval) -> PlannedRun:
     """Reduce a fresh plan to what a later round may do, and check the guards for that."""
     restricted = approval.restrict(planned.plan)
@@ -74,6 +84,7 @@ def plan_and_apply(
     declared: Declared,
     approve: Callable[[PlannedRun], bool],
     *,
+    asks: bool = False,
     saved: PlanDoc | None = None,
     approval: Approval | None = None,
 ) -> tuple[PlannedRun, tuple[Outcome, ...]]:
@@ -86,6 +97,7 @@ def plan_and_apply(
         run: what to work with.
         declared: what git says.
         approve: shows the plan and asks; raises an error if a guard refuses.
+        asks: whether a person reads the plan and answers. Otherwise nothing is created that rests on the ledger alone.
         saved: the plan that was approved beforehand.
         approval: what a later round of the same run may do. Nothing else is done.
 
@@ -94,10 +106,13 @@ def plan_and_apply(
         LedgerError: the ledger cannot be read or written; nothing was created.
         ApiError: the API could not be read.
     """
-    approved, first = False, None
+    approved = False
+    first: PlanDoc | None = None
     for _ in range(MAX_ROUNDS):
         planned = gather(run, declared, to_create=True)
         record_observations.record_observations(run, planned)
+        if first or saved or not asks:
+            planned = unattended(run, planned, first or saved)
         if first is not None:
             planned = restrict_to_remaining(run, planned, first)
         elif saved is not None:
@@ -152,7 +167,7 @@ def publish(run: RunContext[Writer]) -> None:
 
 def _duplicates(run: RunContext[Writer], planned: PlannedRun, outcomes: Sequence[Outcome]) -> Plan:
     """Plan once more from the current list, to find duplicates that this run has created."""
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    memory = recall(run).memory
     observed = until_listed(
         run,
         lambda: read_workspace(

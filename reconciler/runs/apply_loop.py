@@ -23,7 +23,7 @@ from reconciler.plans.approval import Approval
 from reconciler.plans.outcomes import Outcome
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
-from reconciler.runs.apply import plan_and_apply, publish
+from reconciler.runs.apply import plan_and_apply, publish, unattended
 from reconciler.settings import Guards
 
 
@@ -65,7 +65,7 @@ class ApplyLoop:
         return self._gather()
 
     def _gather(self) -> PlannedRun:
-        return gather.gather(self.run, self.declared)
+        return unattended(self.run, gather.gather(self.run, self.declared), None)
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())

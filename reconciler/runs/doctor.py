@@ -16,8 +16,8 @@ from reconciler.api.errors import ApiError
 from reconciler.api.values import CreateJob, RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
-from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
+from reconciler.workspace.recall import recall
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
 
@@ -106,7 +106,9 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Check
 
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[CheckResult]:
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    memory, _, problems = recall(run)
+    for problem in problems:
+        yield CheckResult("ledger", "warning", problem.says, problem.hint)
     detail = f"remembers {pluralize(len(memory.jobs), 'job')}"
     unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
     if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):

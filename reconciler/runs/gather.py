@@ -6,14 +6,15 @@ line.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.lines import encode
+from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create, Plan
@@ -23,6 +24,7 @@ from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.results.received import with_received
+from reconciler.workspace.recall import load_memory, log_problems, recall_lines
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.snapshot import Snapshot
@@ -44,9 +46,7 @@ def read_workspace(
         ApiError: the API could not be read.
     """
     found = listed() if listed else whole(run)
-    watched = watched_by(run, declared)
-    observed = observe.with_remembered(run, watched, memory, found)
-    return with_received(observed, run.project.root, watched.wanted)
+    return observe.with_remembered(run, watched_by(run, declared), memory, found)
 
 
 def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:
@@ -81,29 +81,18 @@ def gather(
     """
     memory = load_memory(run)
     observed = read_workspace(run, declared, memory, listed)
-    planned = decide(run, declared, observed, memory)
-    if to_create and observed.pages > 1 and planned.plan.of(Create):
-        both = read_workspace(run, declared, memory).merge_earlier(observed)
-        planned = decide(run, declared, both, memory)
+    if to_create and observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
+        observed = read_workspace(run, declared, memory).merge_earlier(observed)
+    received = with_received(observed, run.project.root, watched_by(run, declared).wanted)
+    planned = decide(run, declared, received, memory)
     return planned if to_create else log_plan(run, planned)
-
-
-def load_memory(run: RunContext[ApiT]) -> Memory:
-    """Read the ledger, and log runs that were interrupted.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
-    earlier = Counter(intent.run_id for intent in memory.open_creates)
-    for run_id, creates in sorted(earlier.items()):
-        run.env.log("run.previous_interrupted", earlier_run_id=run_id, creates=creates)
-    return memory
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
     """Plan from a snapshot, without the API."""
-    memory = remember(taken.ledger, settle_seconds=run.limits.settle_seconds)
+    lines = enumerate(taken.ledger, start=1)
+    places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
+    memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     return log_plan(run, decide(run, declared, observed, memory))
 

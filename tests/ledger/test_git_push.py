@@ -73,7 +73,7 @@ class Remote:
 
     def push(self, tip: str = "") -> str:
         line = CreateRefused(at=1.0, run_id="r", op="o", error="")
-        return self.ledger.push(tip, [line], part="2026-11", message="m")
+        return self.ledger.push(tip, self.ledger.rows(tip), [line], part="2026-11", message="m")
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_a_push_that_another_run_overtakes_is_a_race(
     overtaken(remote)
     line = CreateRefused(at=2.0, run_id="r", op="p", error="")
     with pytest.raises(ConflictError):
-        remote.ledger.push(tip, [line], part="2026-11", message="m")
+        remote.ledger.push(tip, remote.ledger.rows(tip), [line], part="2026-11", message="m")
 
 
 NOT_PUSHED = "To x\n!\tabc:refs/x\t[remote rejected] ({})\nDone\n"

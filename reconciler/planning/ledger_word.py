@@ -1,0 +1,32 @@
+"""Creates that rest on the ledger alone. Whoever may push to a shared ledger can add lines to it. Pure.
+
+A create is marked if the planner would hold it without the lines of the ledger that make it possible
+(`Memory.doubted`), or if the ledger may say something about its work that cannot be read (`Memory.doubts`).
+`plans.agreement` holds such a create in a run whose plan nobody agreed to.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from reconciler.planning.actions import Action, Create
+from reconciler.planning.case import Case
+
+
+def marked(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Mark the creates that rest on the ledger alone."""
+    says = _says(case) if any(isinstance(it, Create) for it in actions) else ""
+    return tuple(replace(it, rests_on_ledger=says) if isinstance(it, Create) else it for it in actions)
+
+
+def _says(case: Case) -> str:
+    memory = case.memory
+    if says := memory.doubt_about(case.name, {key.work for key in case.run_keys}):
+        return says
+    if replace(case, memory=memory.doubted).to_create:
+        return ""
+    known = (*(owned.job.id for owned in case.of_run_key), *(it.job_id for it in case.remembered))
+    cancelled = [memory.cancelled_by[job_id] for job_id in dict.fromkeys(known) if job_id in memory.cancelled_by]
+    if cancelled:
+        return f"cancelled by {'; '.join(dict.fromkeys(cancelled))}"
+    return "; ".join(f"job {it.job_id[:8]} {it.phase}" for it in case.remembered_gone)

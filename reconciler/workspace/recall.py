@@ -1,0 +1,115 @@
+"""Reads the ledger into memory. Lines that are not believed or not understood are logged, with the way out.
+
+Whoever may push to a shared ledger can add lines. So a time too far ahead holds nothing, and a line of a newer version
+or a rewritten history stops no command: creates that it may be about need a plan that somebody agreed to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from reconciler.context import ApiT, RunContext
+from reconciler.ledger.lines import Line, NewerLine, encode
+from reconciler.ledger.memory import Doubt, Memory, remember, within
+from reconciler.text.plural import pluralize
+
+LOOK_AHEAD: Final = 3600.0
+"""Seconds by which a line may end after the longest honest claim of this moment: clocks of hosts differ."""
+
+Locate = Callable[[Collection[str]], Mapping[str, str]]
+
+
+class LedgerProblem(NamedTuple):
+    """Something in the ledger that a person should know of."""
+
+    says: str
+    hint: str
+
+
+class Recalled(NamedTuple):
+    """What the ledger says, and what is wrong with it."""
+
+    memory: Memory
+    lines: Sequence[Line]
+    """Those that are believed."""
+    problems: tuple[LedgerProblem, ...]
+
+
+def recall(run: RunContext[ApiT]) -> Recalled:
+    """Read the ledger.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    ledger = run.env.ledger
+    found = recall_lines(run, ledger.read(), ledger.locate)
+    if not (lost := ledger.rewritten()):
+        return found
+    hint = (
+        "creates need an agreed plan; to add the lost lines again: reconciler ledger pull; "
+        "if the rewrite was intended: reconciler ledger pull --accept-rewrite"
+    )
+    memory = found.memory.with_doubts(Doubt(lost))
+    return Recalled(memory, found.lines, (*found.problems, LedgerProblem(lost, hint)))
+
+
+def recall_lines(run: RunContext[ApiT], lines: Sequence[Line], locate: Locate) -> Recalled:
+    """Fold ledger lines into memory.
+
+    Args:
+        run: what to work with.
+        lines: the lines.
+        locate: returns the places of lines, by their text.
+    """
+    limits = run.limits
+    latest = run.env.now() + limits.deadline_seconds + limits.settle_seconds + LOOK_AHEAD
+    near = [(line, within(line, latest)) for line in lines]
+    far = [encode(line) for line, known in near if known is not line]
+    newer = {encode(line): line for line in lines if isinstance(line, NewerLine)}
+    places = locate({*far, *newer}) if far or newer else {}
+    problems = []
+    if far:
+        says = f"{_where(far, places)}: a time too far ahead, which holds nothing"
+        hint = "check the clock of the host that wrote it, and who may push to the ledger"
+        problems.append(LedgerProblem(says, hint))
+    if newer:
+        says = f"{_where(newer, places)}: written by a newer version of this tool, or by hand"
+        hint = "upgrade mistral-batch-reconciler; until then, creates that this may be about need an agreed plan"
+        problems.append(LedgerProblem(says, hint))
+    doubts = {
+        (line.name, line.work): Doubt(
+            f"{_where((text,), places)} has version {line.version}", line.name, line.work
+        )
+        for text, line in newer.items()
+    }
+    believed = tuple(known for _, known in near if known is not None)
+    memory = remember(believed, settle_seconds=limits.settle_seconds).with_doubts(*doubts.values())
+    return Recalled(memory, believed, tuple(problems))
+
+
+def _where(texts: Collection[str], places: Mapping[str, str]) -> str:
+    first, *more = (places.get(text, "a line of the ledger") for text in texts)
+    return f"{first} and {pluralize(len(more), 'more line')}" if more else first
+
+
+def load_memory(run: RunContext[ApiT]) -> Memory:
+    """Read the ledger, and log its problems, and runs that were interrupted.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    return log_problems(run, recall(run))
+
+
+def log_problems(run: RunContext[ApiT], found: Recalled) -> Memory:
+    """Log each problem once a run, and the runs that were interrupted; return the memory."""
+    for problem in found.problems:
+        if problem.says not in run.reported:
+            run.reported.add(problem.says)
+            run.env.log("ledger.doubted", problem=problem.says, hint=problem.hint)
+    earlier = Counter(intent.run_id for intent in found.memory.open_creates)
+    for run_id, creates in sorted(earlier.items()):
+        run.env.log("run.previous_interrupted", earlier_run_id=run_id, creates=creates)
+    return found.memory
