@@ -36,6 +36,7 @@ STATES = {
     Standing.WAITING: (HELD, HELD),
     Standing.PERHAPS_SUBMITTED: (HELD, HELD),
     Standing.NO_ROOM: (HELD, HELD),
+    Standing.NOT_AGREED: (HELD, JOB),
     Standing.RESTORED: (HELD, JOB),
     Standing.RETRY: (HELD, JOB),
     Standing.NOT_SUBMITTED: (HELD, JOB),
@@ -75,6 +76,7 @@ WORDS = {
     Reason.PARTIAL: "",
     Reason.FAILED: "",
     Reason.QUOTA: "quota",
+    Reason.NOT_AGREED: "nobody agreed to it",
 }
 """The words of a plan for a reason; none if its detail says it."""
 
