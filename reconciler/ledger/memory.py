@@ -117,7 +117,11 @@ class Memory:
     def doubt_about(self, name: str, works: Collection[str]) -> str:
         """Return why a create of this work under this name needs an agreement, "" if nothing in the ledger says so."""
         return next(
-            (it.says for it in self.doubts if it.name == name or it.work in works or not (it.name or it.work)),
+            (
+                it.says
+                for it in self.doubts
+                if it.name == name or it.work in works or not (it.name or it.work)
+            ),
             "",
         )
 

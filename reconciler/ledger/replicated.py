@@ -132,9 +132,7 @@ class ReplicatedLedger:
     def _push(self, lines: Sequence[Line], message: str) -> None:
         month = dt.datetime.fromtimestamp(self._now(), dt.UTC).strftime("%Y-%m")
         tip, known = self._tip, self._rows
-        self._tip = self._unlocked(
-            lambda: self._shared.push(tip, known, lines, part=month, message=message)
-        )
+        self._tip = self._unlocked(lambda: self._shared.push(tip, known, lines, part=month, message=message))
         self._rows = known.union(map(encode, lines))
 
     def _unlocked(self, do: Callable[[], _T]) -> _T:

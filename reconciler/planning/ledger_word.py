@@ -26,7 +26,9 @@ def _says(case: Case) -> str:
     if replace(case, memory=memory.doubted).to_create:
         return ""
     known = (*(owned.job.id for owned in case.of_run_key), *(it.job_id for it in case.remembered))
-    cancelled = [memory.cancelled_by[job_id] for job_id in dict.fromkeys(known) if job_id in memory.cancelled_by]
+    cancelled = [
+        memory.cancelled_by[job_id] for job_id in dict.fromkeys(known) if job_id in memory.cancelled_by
+    ]
     if cancelled:
         return f"cancelled by {'; '.join(dict.fromkeys(cancelled))}"
     return "; ".join(f"job {it.job_id[:8]} {it.phase}" for it in case.remembered_gone)

@@ -26,7 +26,6 @@ from reconciler.planning.hold_create import hold_create, replaced_by
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
 
-
 HINTS: Final = {
     True: "split the job, or raise the limit if the API allows more",
     False: "run again when some of them are answered",

@@ -75,7 +75,12 @@ def is_folded(plan: PlanDoc, shown: Sequence[Row]) -> bool:
 def _alike(decision: DecisionDoc, row: Row) -> Hashable:
     """Return the key that two decisions of a family must share to be folded."""
     creates = tuple(
-        (it.reason, it.attempt, it.rests_on_ledger, tuple(change for change in it.changes if change.field != "inputs"))
+        (
+            it.reason,
+            it.attempt,
+            it.rests_on_ledger,
+            tuple(change for change in it.changes if change.field != "inputs"),
+        )
         for it in decision.of(CreateDoc)
     )
     cancels = tuple((it.reason, it.cancel_before_create) for it in decision.of(CancelDoc))
@@ -91,8 +96,9 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     first, row = group[0]
     creates = [create for decision in decisions for create in decision.of(CreateDoc)]
     cancels = [cancel.job for decision in decisions for cancel in decision.of(CancelDoc)]
-    says = any(create.rests_on_ledger for create in creates)
-    why: tuple[str, ...] = row.why[: None if says else 1] if creates or cancels else _common(row.why for _, row in group)
+    why = _common(row.why for _, row in group)
+    if (creates or cancels) and not any(create.rests_on_ledger for create in creates):
+        why = row.why[:1]
     answered = sum(job.completed_requests for job in cancels)
     now = f"{pluralize(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
     if cancels and not creates:

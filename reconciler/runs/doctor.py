@@ -17,9 +17,9 @@ from reconciler.api.values import CreateJob, RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
-from reconciler.workspace.recall import recall
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
+from reconciler.workspace.recall import recall
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 

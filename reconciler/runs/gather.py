@@ -24,9 +24,9 @@ from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.results.received import with_received
-from reconciler.workspace.recall import load_memory, log_problems, recall_lines
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
+from reconciler.workspace.recall import load_memory, log_problems, recall_lines
 from reconciler.workspace.snapshot import Snapshot
 
 

@@ -76,7 +76,9 @@ def recall_lines(run: RunContext[ApiT], lines: Sequence[Line], locate: Locate) -
         problems.append(LedgerProblem(says, hint))
     if newer:
         says = f"{_where(newer, places)}: written by a newer version of this tool, or by hand"
-        hint = "upgrade mistral-batch-reconciler; until then, creates that this may be about need an agreed plan"
+        hint = (
+            "upgrade mistral-batch-reconciler; until then, creates that this may be about need an agreed plan"
+        )
         problems.append(LedgerProblem(says, hint))
     doubts = {
         (line.name, line.work): Doubt(

@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 import io
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.file import FileLedger
+from reconciler.ledger.file import FileLedger, located
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
@@ -100,6 +100,14 @@ class LocalLedger:
             self._real.append(*lines)
             self._process.step("ledger: has written")
 
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return where lines are."""
+        return self._real.locate(texts)
+
+    def rewritten(self) -> str:
+        """Return "", as on one host."""
+        return self._real.rewritten()
+
     def claim(self, lines: Sequence[Line]) -> bool:
         """Claim nothing, as on one host."""
         self._process.alive()
@@ -141,10 +149,19 @@ class _Ref:
     def read(self, tip: str) -> tuple[Line, ...]:
         return tuple(self.remote.lines()[: int(tip.split()[1])])
 
-    def push(self, tip: str, lines: Sequence[Line], *, part: str, message: str) -> str:
+    def missed(self, *below: str) -> tuple[str, ...]:
+        assert below
+        return ()
+
+    def locate(self, tip: str, texts: Collection[str]) -> Mapping[str, str]:
+        return located(tip, self.remote.rows, texts)
+
+    def push(
+        self, tip: str, known: Collection[str], lines: Sequence[Line], *, part: str, message: str
+    ) -> str:
         assert part
         rows = self.remote.rows
-        new = [row for row in dict.fromkeys(map(encode, lines)) if row not in rows[: int(tip.split()[1])]]
+        new = [row for row in dict.fromkeys(map(encode, lines)) if row not in known]
         if not new:
             return tip
         self._travel(f"pushes {message}")
@@ -206,6 +223,14 @@ class NoLedger:
         """Return nothing."""
         self._process.alive()
         return ()
+
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return nothing."""
+        return dict.fromkeys(texts, "") if texts else {}
+
+    def rewritten(self) -> str:
+        """Return "": there is nothing to rewrite."""
+        return ""
 
     def append(self, *lines: Line) -> None:
         """Forget it at once."""
