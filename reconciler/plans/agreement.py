@@ -14,7 +14,7 @@ from reconciler.planning.hold_create import hold_create
 from reconciler.planning.standing import Standing
 from reconciler.plans.document import CreateDoc, PlanDoc
 
-HINT: Final = "to agree to it: reconciler plan -o plan.json, review it, then reconciler apply plan.json"
+HINT: Final = "review and apply a saved plan: reconciler plan -o plan.json, then reconciler apply plan.json"
 
 
 def hold_unagreed(plan: Plan, agreed: PlanDoc | None) -> Plan:

@@ -30,7 +30,7 @@ def _refused(plan: PlanDoc) -> Iterator[str]:
 def _by_ledger(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         for says in (fact for fact in row.why if row.pending and fact.startswith(BY_LEDGER)):
-            yield f"{row.name}: submitted {says}; who may push to the ledger can write that"
+            yield f"{row.name}: submitted only {says}; anyone who may push to the ledger can write that"
 
 
 def _lost(plan: PlanDoc) -> Iterator[str]:

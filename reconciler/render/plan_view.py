@@ -33,7 +33,7 @@ REASON_WORDS: Final = {
     "unsettled": "a create was sent and its outcome is not known yet",
     "failed": "",
     "partial": "",
-    "not_agreed": "nobody agreed to it",
+    "not_agreed": "needs an agreed plan",
 }
 """The words for a reason; a reason that is not listed is shown as it is."""
 

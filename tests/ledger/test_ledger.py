@@ -513,11 +513,10 @@ def test_what_would_hold_until_a_time_too_far_ahead_holds_nothing(line: Line) ->
 
 
 def test_a_fact_of_a_time_too_far_ahead_stays_and_is_never_recent() -> None:
-    known = within(replace(CREATED, at=111.0), 110.0)
-    assert known == replace(CREATED, at=0.0)
-    assert known
+    long_ago = replace(CREATED, at=0.0)
+    assert within(replace(CREATED, at=111.0), 110.0) == long_ago
     assert within(replace(CREATED, at=110.0), 110.0) == replace(CREATED, at=110.0)
-    assert fold(known).recent(100.0) == frozenset()
+    assert fold(long_ago).recent(100.0) == frozenset()
 
 
 def test_a_ledger_that_cannot_be_read_is_an_error_and_not_an_absence(tmp_path: Path) -> None:

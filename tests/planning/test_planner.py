@@ -162,7 +162,7 @@ UNTOUCHABLE = {
     ),
 }
 
-NOBODYS = {"job-x1": ("hold x1 unreadable!",)}
+NOBODYS: dict[str, tuple[str, ...]] = {"job-x1": ("hold x1 unreadable!",)}
 
 PERHAPS = {
     "a job of which nothing shows whose it is holds what is to be created": Row(

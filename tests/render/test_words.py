@@ -76,7 +76,7 @@ WORDS = {
     Reason.PARTIAL: "",
     Reason.FAILED: "",
     Reason.QUOTA: "quota",
-    Reason.NOT_AGREED: "nobody agreed to it",
+    Reason.NOT_AGREED: "needs an agreed plan",
 }
 """The words of a plan for a reason; none if its detail says it."""
 
