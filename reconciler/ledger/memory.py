@@ -48,12 +48,6 @@ class Remembered:
     has_answers: bool = False
     """Whether it had answers when it had ended."""
 
-    @property
-    def doubted(self) -> Remembered:
-        """The job as far as no line about its end makes another create possible."""
-        final = self.phase is Phase.SUCCEEDED or self.has_answers
-        return self if final else dataclasses.replace(self, phase=None)
-
 
 class Doubt(NamedTuple):
     """Why a create needs a person's agreement: the ledger may say something about its work that cannot be read."""
@@ -102,28 +96,12 @@ class Memory:
 
         Such lines say that this tool cancelled a job, or that a job whose record is gone had failed.
         """
-        return dataclasses.replace(
-            self,
-            jobs={job_id: known.doubted for job_id, known in self.jobs.items()},
-            other_work=tuple(known.doubted for known in self.other_work),
-            cancels={},
-            doubted_cancels=self.cancels,
-        )
+        jobs = {job_id: _doubted(it) for job_id, it in self.jobs.items()}
+        return dataclasses.replace(self, jobs=jobs, cancels={}, doubted_cancels=self.cancels)
 
     def with_doubts(self, *doubts: Doubt) -> Memory:
         """Return the memory with more doubts."""
         return dataclasses.replace(self, doubts=(*self.doubts, *doubts)) if doubts else self
-
-    def doubt_about(self, name: str, works: Collection[str]) -> str:
-        """Return why a create of this work under this name needs an agreement, "" if nothing in the ledger says so."""
-        return next(
-            (
-                it.says
-                for it in self.doubts
-                if it.name == name or it.work in works or not (it.name or it.work)
-            ),
-            "",
-        )
 
     @cached_property
     def open_by_run_key(self) -> Mapping[RunKey, tuple[CreateIntended, ...]]:
@@ -215,7 +193,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             if key[0] not in settled
         ),
         jobs=jobs,
-        other_work=tuple(known[key] for key in sorted(known) if known[key] is not jobs[key[0]]),
+        other_work=tuple(_doubted(known[key]) for key in sorted(known) if known[key] is not jobs[key[0]]),
         made=frozenset(made),
         cancels={job_id: line.reason for job_id, line in accepted.items()},
         cancelled_by={job_id: _by(line) for job_id, line in accepted.items()},
@@ -260,6 +238,12 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, Cancel
         elif not line.error:
             runs.setdefault(line.job_id, line.run_id)
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
+
+
+def _doubted(it: Remembered) -> Remembered:
+    """Return a job without an end that would make another create possible."""
+    final = it.phase is Phase.SUCCEEDED or it.has_answers
+    return it if final else dataclasses.replace(it, phase=None)
 
 
 def _add(known: dict[tuple[str, RunKey], Remembered], about: Remembered) -> None:

@@ -20,15 +20,13 @@ def marked(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
 
 
 def _says(case: Case) -> str:
-    memory = case.memory
-    if says := memory.doubt_about(case.name, {key.work for key in case.run_keys}):
-        return says
+    memory, works = case.memory, {key.work for key in case.run_keys}
+    for doubt in memory.doubts:
+        if doubt.name == case.name or doubt.work in works or not (doubt.name or doubt.work):
+            return doubt.says
     if replace(case, memory=memory.doubted).to_create:
         return ""
     known = (*(owned.job.id for owned in case.of_run_key), *(it.job_id for it in case.remembered))
-    cancelled = [
-        memory.cancelled_by[job_id] for job_id in dict.fromkeys(known) if job_id in memory.cancelled_by
-    ]
-    if cancelled:
-        return f"cancelled by {'; '.join(dict.fromkeys(cancelled))}"
-    return "; ".join(f"job {it.job_id[:8]} {it.phase}" for it in case.remembered_gone)
+    cancelled = dict.fromkeys(f"cancelled by {by}" for it in known if (by := memory.cancelled_by.get(it)))
+    gone = (f"job {it.job_id[:8]} {it.phase}" for it in case.remembered_gone)
+    return "; ".join(cancelled or gone) or "the ends of earlier jobs"

@@ -24,8 +24,6 @@ def hold_unagreed(plan: Plan, agreed: PlanDoc | None) -> Plan:
         plan: the fresh plan.
         agreed: the plan that somebody agreed to, if there is one.
     """
-    if not any(create.rests_on_ledger for create in plan.of(Create)):
-        return plan
     known = {
         (decision.name, create.work, create.rerun)
         for decision in (agreed.decisions if agreed else ())

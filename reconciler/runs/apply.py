@@ -68,7 +68,7 @@ def _restrict(run: RunContext[ApiT], planned: PlannedRun, result: SavedPlanResul
 def unattended(run: RunContext[ApiT], planned: PlannedRun, agreed: PlanDoc | None) -> PlannedRun:
     """Hold what rests on the ledger alone, unless the plan that somebody agreed to says so."""
     held = hold_unagreed(planned.plan, agreed)
-    if held is planned.plan:
+    if held == planned.plan:
         return planned
     return planned_run(run, planned.declared, planned.observed, planned.memory, held)
 

@@ -107,8 +107,8 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Check
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[CheckResult]:
     memory, _, problems = recall(run)
-    for problem in problems:
-        yield CheckResult("ledger", "warning", problem.says, problem.hint)
+    for problem, hint in problems:
+        yield CheckResult("ledger", "warning", problem, hint)
     detail = f"remembers {pluralize(len(memory.jobs), 'job')}"
     unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
     if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):

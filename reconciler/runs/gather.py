@@ -26,7 +26,7 @@ from reconciler.plans.planned_run import PlannedRun
 from reconciler.results.received import with_received
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
-from reconciler.workspace.recall import load_memory, log_problems, recall_lines
+from reconciler.workspace.recall import log_problems, recall, recall_lines
 from reconciler.workspace.snapshot import Snapshot
 
 
@@ -79,7 +79,7 @@ def gather(
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
-    memory = load_memory(run)
+    memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory, listed)
     if to_create and observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)

@@ -17,24 +17,26 @@ from reconciler.text.plural import pluralize
 
 LOOK_AHEAD: Final = 3600.0
 """Seconds by which a line may end after the longest honest claim of this moment: clocks of hosts differ."""
-
-Locate = Callable[[Collection[str]], Mapping[str, str]]
-
-
-class LedgerProblem(NamedTuple):
-    """Something in the ledger that a person should know of."""
-
-    says: str
-    hint: str
+FAR: Final = "a time too far ahead, which holds nothing"
+FAR_HINT: Final = "check the clock of the host that wrote it, and who may push to the ledger"
+NEWER: Final = "written by a newer version of this tool, or by hand"
+NEWER_HINT: Final = (
+    "upgrade mistral-batch-reconciler; until then, creates that this may be about need an agreed plan"
+)
+REWRITTEN_HINT: Final = (
+    "creates need an agreed plan; to add the lost lines again: reconciler ledger pull; "
+    "if the rewrite was intended: reconciler ledger pull --accept-rewrite"
+)
 
 
 class Recalled(NamedTuple):
-    """What the ledger says, and what is wrong with it."""
+    """What the ledger says."""
 
     memory: Memory
     lines: Sequence[Line]
     """Those that are believed."""
-    problems: tuple[LedgerProblem, ...]
+    problems: tuple[tuple[str, str], ...]
+    """What a person should know of, each with what to do about it."""
 
 
 def recall(run: RunContext[ApiT]) -> Recalled:
@@ -44,73 +46,46 @@ def recall(run: RunContext[ApiT]) -> Recalled:
         LedgerError: it cannot be read.
     """
     ledger = run.env.ledger
-    found = recall_lines(run, ledger.read(), ledger.locate)
-    if not (lost := ledger.rewritten()):
-        return found
-    hint = (
-        "creates need an agreed plan; to add the lost lines again: reconciler ledger pull; "
-        "if the rewrite was intended: reconciler ledger pull --accept-rewrite"
-    )
-    memory = found.memory.with_doubts(Doubt(lost))
-    return Recalled(memory, found.lines, (*found.problems, LedgerProblem(lost, hint)))
+    memory, lines, problems = recall_lines(run, ledger.read(), ledger.locate)
+    if lost := ledger.rewritten():
+        memory, problems = memory.with_doubts(Doubt(lost)), (*problems, (lost, REWRITTEN_HINT))
+    return Recalled(memory, lines, problems)
 
 
-def recall_lines(run: RunContext[ApiT], lines: Sequence[Line], locate: Locate) -> Recalled:
-    """Fold ledger lines into memory.
-
-    Args:
-        run: what to work with.
-        lines: the lines.
-        locate: returns the places of lines, by their text.
-    """
+def recall_lines(
+    run: RunContext[ApiT],
+    lines: Sequence[Line],
+    locate: Callable[[Collection[str]], Mapping[str, str]],
+) -> Recalled:
+    """Fold ledger lines into memory; `locate` returns the places of lines, by their text."""
     limits = run.limits
     latest = run.env.now() + limits.deadline_seconds + limits.settle_seconds + LOOK_AHEAD
     near = [(line, within(line, latest)) for line in lines]
     far = [encode(line) for line, known in near if known is not line]
-    newer = {encode(line): line for line in lines if isinstance(line, NewerLine)}
+    newer = {line.text: line for line in lines if isinstance(line, NewerLine)}
     places = locate({*far, *newer}) if far or newer else {}
-    problems = []
-    if far:
-        says = f"{_where(far, places)}: a time too far ahead, which holds nothing"
-        hint = "check the clock of the host that wrote it, and who may push to the ledger"
-        problems.append(LedgerProblem(says, hint))
-    if newer:
-        says = f"{_where(newer, places)}: written by a newer version of this tool, or by hand"
-        hint = (
-            "upgrade mistral-batch-reconciler; until then, creates that this may be about need an agreed plan"
-        )
-        problems.append(LedgerProblem(says, hint))
-    doubts = {
-        (line.name, line.work): Doubt(
-            f"{_where((text,), places)} has version {line.version}", line.name, line.work
-        )
+    found = ((far, FAR, FAR_HINT), (newer, NEWER, NEWER_HINT))
+    problems = tuple((f"{_places(texts, places)}: {what}", hint) for texts, what, hint in found if texts)
+    doubts = (
+        Doubt(f"{_places([text], places)} has version {line.version}", line.name, line.work)
         for text, line in newer.items()
-    }
+    )
     believed = tuple(known for _, known in near if known is not None)
-    memory = remember(believed, settle_seconds=limits.settle_seconds).with_doubts(*doubts.values())
-    return Recalled(memory, believed, tuple(problems))
+    memory = remember(believed, settle_seconds=limits.settle_seconds)
+    return Recalled(memory.with_doubts(*doubts), believed, problems)
 
 
-def _where(texts: Collection[str], places: Mapping[str, str]) -> str:
+def _places(texts: Collection[str], places: Mapping[str, str]) -> str:
     first, *more = (places.get(text, "a line of the ledger") for text in texts)
     return f"{first} and {pluralize(len(more), 'more line')}" if more else first
 
 
-def load_memory(run: RunContext[ApiT]) -> Memory:
-    """Read the ledger, and log its problems, and runs that were interrupted.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    return log_problems(run, recall(run))
-
-
 def log_problems(run: RunContext[ApiT], found: Recalled) -> Memory:
     """Log each problem once a run, and the runs that were interrupted; return the memory."""
-    for problem in found.problems:
-        if problem.says not in run.reported:
-            run.reported.add(problem.says)
-            run.env.log("ledger.doubted", problem=problem.says, hint=problem.hint)
+    for problem, hint in found.problems:
+        if problem not in run.reported:
+            run.reported.add(problem)
+            run.env.log("ledger.doubted", problem=problem, hint=hint)
     earlier = Counter(intent.run_id for intent in found.memory.open_creates)
     for run_id, creates in sorted(earlier.items()):
         run.env.log("run.previous_interrupted", earlier_run_id=run_id, creates=creates)
