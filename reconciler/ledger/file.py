@@ -58,7 +58,7 @@ class FileLedger:
         return located(str(self.path), self._rows(), texts)
 
     def rewritten(self) -> str:
-        """Return "": nobody else writes the file."""
+        """Return "": only this host writes the file."""
         return ""
 
     def _rows(self) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""Creates that rest on the ledger alone. Whoever may push to a shared ledger can add lines to it. Pure.
+"""Creates that rest on the ledger alone. A person who may push to a shared ledger can add lines to it. Pure.
 
 A create is marked if the planner would hold it without the lines of the ledger that make it possible
 (`Memory.doubted`), or if the ledger may say something about its work that cannot be read (`Memory.doubts`).
-`plans.agreement` holds such a create in a run whose plan nobody agreed to.
+`plans.agreement` holds such a create in a run without an agreed plan.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run may submit if nobody agreed to its plan: nothing that rests on the ledger alone. Pure.
+"""What a run may submit without an agreed plan: nothing that rests on the ledger alone. Pure.
 
 A person agrees at the prompt, or by applying a saved plan. The plan that they saw says on what each create rests.
 """
@@ -22,7 +22,7 @@ def hold_unagreed(plan: Plan, agreed: PlanDoc | None) -> Plan:
 
     Args:
         plan: the fresh plan.
-        agreed: the plan that somebody agreed to, if there is one.
+        agreed: the agreed plan, if there is one.
     """
     known = {
         (decision.name, create.work, create.rerun)

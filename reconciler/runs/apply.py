@@ -66,7 +66,7 @@ def _restrict(run: RunContext[ApiT], planned: PlannedRun, result: SavedPlanResul
 
 
 def unattended(run: RunContext[ApiT], planned: PlannedRun, agreed: PlanDoc | None) -> PlannedRun:
-    """Hold what rests on the ledger alone, unless the plan that somebody agreed to says so."""
+    """Hold what rests on the ledger alone, unless the agreed plan says so."""
     held = hold_unagreed(planned.plan, agreed)
     if held == planned.plan:
         return planned

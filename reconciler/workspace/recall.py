@@ -1,7 +1,7 @@
 """Reads the ledger into memory. Lines that are not believed or not understood are logged, with the way out.
 
-Whoever may push to a shared ledger can add lines. So a time too far ahead holds nothing, and a line of a newer version
-or a rewritten history stops no command: creates that it may be about need a plan that somebody agreed to.
+A person who may push to a shared ledger can add lines. So a time too far ahead holds nothing, and a line of a newer version
+or a rewritten history stops no command: creates that it may be about need an agreed plan.
 """
 
 from __future__ import annotations

@@ -91,6 +91,20 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
             yield f"{other.id[:8]} had been stopped by another client"
 
 
+def a_forged_line_submits_nothing_unattended(create: Accepted) -> Iterator[str]:
+    """A run whose plan nobody read creates nothing because of a line that says that the tool cancelled a job.
+
+    The server knows that a person did. The newest job counts, unless the tags of another name it as replaced.
+    """
+    by = create.by
+    for other in () if by.asks or by.saved else create.others():
+        stopped = other.person_at is not None and other.person_at < by.planned_on and not other.looks_ours
+        newest = all(second(later) <= second(other) for later in create.others())
+        replaced = any(other.id in later.replaces for later in create.history.jobs.values())
+        if other.id in create.history.forged and stopped and newest and not replaced and create.known(other):
+            yield f"a forged line says that the tool cancelled {other.id[:8]}"
+
+
 def _may_be_ours(create: Accepted, other: CreatedJob) -> bool:
     if other.looks_ours:
         return True
@@ -193,6 +207,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
     unless_a_person_believed_the_ledger(nothing_succeeded_is_created_again),
     unless_a_person_believed_the_ledger(nothing_partly_answered_is_created_again),
     unless_a_person_believed_the_ledger(a_persons_cancel_is_never_undone),
+    a_forged_line_submits_nothing_unattended,
     unless_a_person_believed_the_ledger(attempts_never_exceed_the_cap),
     what_is_to_end_first_is_waited_for,
     what_a_spec_adopts_is_not_created,
