@@ -21,7 +21,6 @@ from typing import Final
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import git_push
-from reconciler.ledger.file import located
 from reconciler.ledger.git_lock import Lock, LockedError, Locks
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
@@ -127,9 +126,10 @@ class SharedLedger:
 
     def rows(self, tip: str) -> tuple[str, ...]:
         """Return the text of the lines at a commit, the oldest first."""
-        return tuple(row for _, rows in self._files(tip) for row in rows if row)
+        return tuple(row for _, rows in self.files(tip) for row in rows if row)
 
-    def _files(self, tip: str) -> list[tuple[str, list[str]]]:
+    def files(self, tip: str) -> list[tuple[str, list[str]]]:
+        """Return the files at a commit, each as its name and its rows."""
         if not tip:
             return []
         names = self._git(
@@ -143,13 +143,6 @@ class SharedLedger:
     def read(self, tip: str) -> tuple[Line, ...]:
         """Return the lines at a commit."""
         return tuple(line for row in self.rows(tip) if (line := decode(row)) is not None)
-
-    def locate(self, tip: str, texts: Collection[str]) -> Mapping[str, str]:
-        """Return `commit:file:line` of lines at a commit, by their text."""
-        found: dict[str, str] = {}
-        for name, rows in self._files(tip):
-            found |= located(f"{tip[:10]}:{name}", rows, texts)
-        return found
 
     def push(
         self, tip: str, known: Collection[str], lines: Sequence[Line], *, part: str, message: str

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from msgspec.structs import replace
 
@@ -23,9 +23,7 @@ from reconciler.ledger.lines import (
     Ended,
     Line,
     NewerLine,
-    NotificationClaimed,
     NotificationLine,
-    NotificationsEnabled,
     encode,
 )
 from reconciler.model import Job, Phase, RunKey
@@ -98,10 +96,6 @@ class Memory:
         """
         jobs = {job_id: _doubted(it) for job_id, it in self.jobs.items()}
         return dataclasses.replace(self, jobs=jobs, cancels={}, doubted_cancels=self.cancels)
-
-    def with_doubts(self, *doubts: Doubt) -> Memory:
-        """Return the memory with more doubts."""
-        return dataclasses.replace(self, doubts=(*self.doubts, *doubts)) if doubts else self
 
     @cached_property
     def open_by_run_key(self) -> Mapping[RunKey, tuple[CreateIntended, ...]]:
@@ -196,25 +190,10 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         other_work=tuple(_doubted(known[key]) for key in sorted(known) if known[key] is not jobs[key[0]]),
         made=frozenset(made),
         cancels={job_id: line.reason for job_id, line in accepted.items()},
-        cancelled_by={job_id: _by(line) for job_id, line in accepted.items()},
+        cancelled_by={job_id: f"{it.actor or 'unknown'}, run {it.run_id}" for job_id, it in accepted.items()},
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
         settle_seconds=settle_seconds,
     )
-
-
-HOLDING: Final = (CreateIntended, CreateUnknown, NotificationsEnabled, NotificationClaimed)
-"""The lines that hold something until a time."""
-
-
-def within(line: Line, latest: float) -> Line | None:
-    """Return a line as far as its times are believed.
-
-    One that ends after `latest` (Unix seconds) holds nothing: it is None, or counts as of long ago if it is about
-    something else than a time.
-    """
-    if line.at + getattr(line, "lease", 0.0) <= latest:
-        return line
-    return None if isinstance(line, HOLDING) else replace(line, at=0.0)
 
 
 def _in_order(lines: Iterable[Line]) -> Iterator[Line]:
@@ -222,10 +201,6 @@ def _in_order(lines: Iterable[Line]) -> Iterator[Line]:
     for _, together in groupby(sorted(lines, key=attrgetter("at")), key=attrgetter("at")):
         some = list(together)
         yield from some if len(some) == 1 else sorted(some, key=encode)
-
-
-def _by(line: CancelIntended) -> str:
-    return ", ".join(filter(None, (line.actor, f"run {line.run_id}")))
 
 
 def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, CancelIntended]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeVar
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.file import FileLedger
+from reconciler.ledger.file import FileLedger, located
 from reconciler.ledger.git import LOST, SharedLedger
 from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.git_push import ConflictError
@@ -86,7 +86,10 @@ class ReplicatedLedger:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        return {**self._local.locate(texts), **self._shared.locate(self._tip, texts)}
+        found = dict(self._local.locate(texts))
+        for name, rows in self._shared.files(self._tip):
+            found |= located(f"{self._tip[:10]}:{name}", rows, texts)
+        return found
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""

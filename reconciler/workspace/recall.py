@@ -1,18 +1,29 @@
 """Reads the ledger into memory. Lines that are not believed or not understood are logged, with the way out.
 
-A person who may push to a shared ledger can add lines. So a time too far ahead holds nothing, and a line of a newer version
-or a rewritten history stops no command: creates that it may be about need an agreed plan.
+A person who may push to a shared ledger can add lines. So a time too far ahead holds nothing, and a line of a newer
+version or a rewritten history stops no command: creates that it may be about need an agreed plan.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from reconciler.context import ApiT, RunContext
-from reconciler.ledger.lines import Line, NewerLine, encode
-from reconciler.ledger.memory import Doubt, Memory, remember, within
+from reconciler.ledger.lines import (
+    CreateIntended,
+    CreateUnknown,
+    Line,
+    NewerLine,
+    NotificationClaimed,
+    NotificationsEnabled,
+    encode,
+)
+from reconciler.ledger.memory import Doubt, Memory, remember
 from reconciler.text.plural import pluralize
 
 LOOK_AHEAD: Final = 3600.0
@@ -39,6 +50,21 @@ class Recalled(NamedTuple):
     """What a person should know of, each with what to do about it."""
 
 
+HOLDING: Final = (CreateIntended, CreateUnknown, NotificationsEnabled, NotificationClaimed)
+"""The lines that hold something until a time."""
+
+
+def within(line: Line, latest: float) -> Line | None:
+    """Return a line as far as its times are believed.
+
+    One that ends after `latest` (Unix seconds) holds nothing: it is None, or counts as of long ago if it is about
+    something else than a time.
+    """
+    if line.at + getattr(line, "lease", 0.0) <= latest:
+        return line
+    return None if isinstance(line, HOLDING) else structs.replace(line, at=0.0)
+
+
 def recall(run: RunContext[ApiT]) -> Recalled:
     """Read the ledger.
 
@@ -48,7 +74,8 @@ def recall(run: RunContext[ApiT]) -> Recalled:
     ledger = run.env.ledger
     memory, lines, problems = recall_lines(run, ledger.read(), ledger.locate)
     if lost := ledger.rewritten():
-        memory, problems = memory.with_doubts(Doubt(lost)), (*problems, (lost, REWRITTEN_HINT))
+        memory = replace(memory, doubts=(*memory.doubts, Doubt(lost)))
+        problems += ((lost, REWRITTEN_HINT),)
     return Recalled(memory, lines, problems)
 
 
@@ -66,13 +93,13 @@ def recall_lines(
     places = locate({*far, *newer}) if far or newer else {}
     found = ((far, FAR, FAR_HINT), (newer, NEWER, NEWER_HINT))
     problems = tuple((f"{_places(texts, places)}: {what}", hint) for texts, what, hint in found if texts)
-    doubts = (
+    doubts = tuple(
         Doubt(f"{_places([text], places)} has version {line.version}", line.name, line.work)
         for text, line in newer.items()
     )
     believed = tuple(known for _, known in near if known is not None)
     memory = remember(believed, settle_seconds=limits.settle_seconds)
-    return Recalled(memory.with_doubts(*doubts), believed, problems)
+    return Recalled(replace(memory, doubts=doubts), believed, problems)
 
 
 def _places(texts: Collection[str], places: Mapping[str, str]) -> str:

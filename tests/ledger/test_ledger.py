@@ -41,7 +41,7 @@ from reconciler.ledger.lines import (
     decode_block,
     encode,
 )
-from reconciler.ledger.memory import Memory, Remembered, remember, within
+from reconciler.ledger.memory import Memory, Remembered, remember
 from reconciler.model import Job, Phase, RunKey
 from tests.helpers.make import (
     FAILED,
@@ -495,28 +495,6 @@ def test_a_newer_tools_ledger_is_read_and_its_lines_are_found(tmp_path: Path) ->
     assert ledger.unread() == 0
     assert ledger.locate({text}) == {text: f"{ledger.path}:2"}
     assert ledger.locate({encode(INTENDED)}) == {encode(INTENDED): f"{ledger.path}:1"}
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        replace(INTENDED, at=100.0, lease=11.0),
-        CreateUnknown(at=111.0, run_id="r", op="o1", error=""),
-        NotificationClaimed(at=0.0, run_id="r", job_id="j1", lease=111.0),
-        NotificationsEnabled(at=111.0, run_id="r"),
-    ],
-    ids=lambda line: type(line).__name__,
-)
-def test_what_would_hold_until_a_time_too_far_ahead_holds_nothing(line: Line) -> None:
-    assert within(line, 111.0) is line
-    assert within(line, 110.0) is None
-
-
-def test_a_fact_of_a_time_too_far_ahead_stays_and_is_never_recent() -> None:
-    long_ago = replace(CREATED, at=0.0)
-    assert within(replace(CREATED, at=111.0), 110.0) == long_ago
-    assert within(replace(CREATED, at=110.0), 110.0) == replace(CREATED, at=110.0)
-    assert fold(long_ago).recent(100.0) == frozenset()
 
 
 def test_a_ledger_that_cannot_be_read_is_an_error_and_not_an_absence(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_without_an_agreed_plan_it_is_held_with_the_way_out_and_the_rest_goes_on
     held = hold_unagreed(planned(A, B), None)
     assert reported(held) == {"a": ("hold - not_agreed!",), "b": ("create new 1",)}
     (hold,) = held.of(Hold)
-    assert hold.detail == "only by the ledger: cancelled by run 4711"
+    assert hold.detail == "only by the ledger: cancelled by unknown, run 4711"
     assert "reconciler apply plan.json" in hold.hint
     assert [it.standing for it in held.decisions] == [Standing.NOT_AGREED, Standing.NOT_SUBMITTED]
 

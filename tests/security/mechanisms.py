@@ -283,7 +283,7 @@ SWITCHES: Final = (
     Switch(
         "bounds of the ledger's lines",
         "a line holds until any time",
-        "reconciler/ledger/memory.py",
+        "reconciler/workspace/recall.py",
         (FORGED,),
         (('if line.at + getattr(line, "lease", 0.0) <= latest:', "if latest:"),),
     ),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.file import FileLedger, located
+from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, encode
@@ -153,8 +153,9 @@ class _Ref:
         assert below
         return ()
 
-    def locate(self, tip: str, texts: Collection[str]) -> Mapping[str, str]:
-        return located(tip, self.remote.rows, texts)
+    def files(self, tip: str) -> list[tuple[str, list[str]]]:
+        assert tip
+        return [("lines", self.remote.rows)]
 
     def push(
         self, tip: str, known: Collection[str], lines: Sequence[Line], *, part: str, message: str

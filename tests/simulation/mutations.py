@@ -230,8 +230,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a time too far ahead holds for ever",
-        "ledger/memory.py",
-        "return None if isinstance(line, HOLDING) else replace(line, at=0.0)",
+        "workspace/recall.py",
+        "return None if isinstance(line, HOLDING) else structs.replace(line, at=0.0)",
         "return line",
     ),
 )
