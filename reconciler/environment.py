@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -44,18 +44,18 @@ class MapConcurrently(Protocol):
 class Ledger(Protocol):
     """Records intents and outcomes."""
 
-    def read(self) -> tuple[Line, ...]:
-        """Return every known line, also those of other runners if the ledger is shared.
+    def read(self) -> Iterator[Line]:
+        """Yield every known line, also those of other runners if the ledger is shared.
 
         Raises:
             LedgerError: it cannot be read.
         """
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
-        """Return `file:line` of lines that `read` returned, by their text."""
+        """Return `file:line` of lines that `read` yielded, by their text."""
 
     def rewritten(self) -> str:
-        """Return how the history of a shared ledger was rewritten as of the last `read`, "" if it was not."""
+        """Return how a shared ledger was rewritten, as of the last whole `read`, "" if it was not."""
 
     def claim(self, lines: Sequence[Line]) -> bool:
         """Record intents for other runners to see, before the creates are sent.

@@ -38,7 +38,8 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
         ExitCode.ATTENTION,
         (
             "something needs a person (with `--fail-on-attention`; always: `wait`, `apply --wait`, their timeout, and "
-            "`history verify`; `outputs pull`: results are incomplete, gone, damaged or refused)"
+            "`history verify`; `outputs pull`: results are incomplete, gone, damaged or refused; `init --upgrade`: "
+            "files were not renewed)"
         ),
     ),
     (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),

@@ -31,7 +31,7 @@ _BOUNDS: Final = {"<=": "at most", ">=": "at least", "<": "below", ">": "above"}
 _INNER: Final[Mapping[str | int, object]] = {"role": Role, "type": Format}
 """The types of fields inside a field that have choices."""
 
-_PLACE: Final = re.compile(r" - at `\$([^`]*)`$")
+_PLACE: Final = re.compile(r"`\$([^`]*)`$")
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d*)")
 _WRONG_TYPE: Final = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _EMPTY: Final = re.compile(r"Expected `array` of length")
@@ -120,10 +120,15 @@ def _mistake(path: tuple[str, ...], value: object, wanted: object) -> Iterator[M
     except RecursionError:
         yield Mistake(path, "is nested too deeply")
     except msgspec.ValidationError as error:
-        place = _PLACE.search(str(error))
-        steps = _STEP.findall(place[1]) if place else []
-        inner = [step or int(position or 0) for step, position in steps]
-        yield _in_words((*path, *inner), str(error).partition(" - at `")[0], wanted)
+        inner, message = located(error)
+        yield _in_words((*path, *inner), message, wanted)
+
+
+def located(error: Exception) -> tuple[tuple[str | int, ...], str]:
+    """Return the path that the message of an error of msgspec ends in, and the message without it."""
+    place = _PLACE.search(str(error))
+    steps = _STEP.findall(place[1]) if place else []
+    return tuple(step or int(position or 0) for step, position in steps), str(error).partition(" - at `")[0]
 
 
 def _in_words(path: tuple[str | int, ...], message: str, wanted: object) -> Mistake:

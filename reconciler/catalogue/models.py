@@ -46,12 +46,6 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What it can be used for in a batch; empty for a model without a batch endpoint."""
     aliases: tuple[str, ...] = ()
     """Other names, at the date of the table. The API moves `-latest` to newer models."""
-    can: tuple[Literal["audio", "function_calling", "vision"], ...] = ()
-    """More capabilities, as `GET /v1/models` names them."""
-    context: int | None = None
-    """The context length in tokens, if known."""
-    deprecated: str | None = None
-    """The date of the announcement, `YYYY-MM-DD`."""
     retired: str | None = None
     """The date, past or announced, from which the API no longer serves it, `YYYY-MM-DD`."""
     replacement: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import assert_never
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError
@@ -29,10 +29,7 @@ from reconciler.execution.prepared_create import FileIds
 from reconciler.execution.uploads import Uploads
 from reconciler.model import JobSpec
 from reconciler.planning.actions import Cancel, Create, Decision, Plan
-from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown
-
-CREATE: Final = "create"
-CANCEL: Final = "cancel"
+from reconciler.plans.outcomes import CANCEL, CREATE, Cancelled, Created, Failed, Outcome, Skipped, Unknown
 
 
 class Applier:

@@ -33,13 +33,21 @@ class FileLedger:
         self.path = folder / NAME
         self._mutex = threading.Lock()
 
-    def read(self) -> tuple[Line, ...]:
-        """Return every complete line, the oldest first; none if there is no ledger.
+    def read(self) -> Iterator[Line]:
+        """Yield every complete line, the oldest first; none if there is no ledger.
 
         Raises:
             LedgerError: the file cannot be read.
         """
-        return tuple(chain.from_iterable(map(decode_block, self._blocks())))
+        return chain.from_iterable(map(decode_block, self._blocks()))
+
+    def rows(self) -> Iterator[bytes]:
+        """Yield the text of every line, also of those that `read` skips.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return (row for data in self._blocks() for row in data.split(b"\n") if row)
 
     def unread(self) -> int:
         """Count the lines that `read` skips because they are incomplete or not ours; 0 if there is no ledger.
@@ -47,7 +55,7 @@ class FileLedger:
         Raises:
             LedgerError: as for `read`.
         """
-        return sum(decode(row) is None for row in self._rows() if row.strip())
+        return sum(decode(row.decode(errors="replace")) is None for row in self.rows() if row.strip())
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
         """Return `file:line` of lines, by their text.
@@ -55,15 +63,11 @@ class FileLedger:
         Raises:
             LedgerError: as for `read`.
         """
-        return located(str(self.path), self._rows(), texts)
+        return located(str(self.path), self._blocks(), texts)
 
     def rewritten(self) -> str:
         """Return "": only this host writes the file."""
         return ""
-
-    def _rows(self) -> Iterator[str]:
-        for data in self._blocks():
-            yield from data.decode(errors="replace").removesuffix("\n").split("\n")
 
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""
@@ -123,8 +127,9 @@ class FileLedger:
             file_access.sync_folder(self.path.parent)
 
 
-def located(path: str, rows: Iterable[str], texts: Collection[str]) -> dict[str, str]:
-    """Return `path:line` of the rows that hold lines with one of some texts, by the text."""
+def located(path: str, blocks: Iterable[bytes], texts: Collection[str]) -> dict[str, str]:
+    """Return `path:line` of the lines in blocks of whole lines that have one of some texts, by the text."""
+    rows = (row.decode(errors="replace") for data in blocks for row in data.splitlines())
     lines = ((number, decode(row)) for number, row in enumerate(rows, start=1))
     found = ((encode(line), f"{path}:{number}") for number, line in lines if line is not None)
     return {text: place for text, place in found if text in texts}

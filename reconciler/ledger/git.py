@@ -1,159 +1,215 @@
-"""The shared ledger: a ref in the repository's remote. It needs no server.
+"""The shared ledger: a branch in the repository's remote, one for each project. It needs no server.
 
-The push is both the lock and the record. A run fetches the ref, plans from it, and pushes its intents in one commit
+The push is both the lock and the record. A run fetches the branch, plans from it, and pushes its intents in one commit
 before it creates jobs. A push that is not a fast-forward means that another run wrote meanwhile: the run fetches and
-plans again. Outcomes follow in one commit afterwards. Pushes are never forced, so the ref's history is the audit log.
-The work tree is not touched, and a shallow clone is enough. Everything is done with the git command line.
+plans again. Outcomes follow in one commit afterwards. Pushes are never forced, so the branch is the audit log.
 
-These commands write, and so create lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in
-the remote's repository. A commit is made with a temporary index. FETCH_HEAD and git's settings are not written, and
-`fetch` starts no maintenance.
+A push adds one file, in the folder of its month, and changes no other file. So it costs the same after years, and the
+names of files show whether the past was changed.
+
+The work tree is not touched, and a shallow clone is enough. Everything is done with the git command line. These
+commands write, and so create lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in the
+remote's repository. A commit is made with a temporary index. FETCH_HEAD and git's settings are not written, and `fetch`
+starts no maintenance.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+import hashlib
+import re
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_push
-from reconciler.ledger.git_lock import Lock, LockedError, Locks
+from reconciler.ledger import git_files, git_history, git_push
+from reconciler.ledger.git_calls import LOCAL, UNREADABLE, LedgerGit
+from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.ledger.git_push import ConflictError
-from reconciler.ledger.lines import Line, decode, encode
-from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, reason
+from reconciler.ledger.lines import Line, decode_block
 
-REF: Final = "refs/reconciler/ledger"
-INCOMING: Final = "refs/reconciler/incoming"
-"""The fetched commit, until it is compared with the one before."""
-TRACKING: Final = "refs/reconciler/fetched"
-"""The commit that this clone fetched or pushed last."""
-LOST: Final = "refs/reconciler/lost"
-"""Below it, this clone keeps commits that the ref no longer contains, or whose lines it lost, as proof."""
-ACCEPTED: Final = "refs/reconciler/accepted"
-"""Those of them whose loss a person accepted."""
-TIMEOUT_SECONDS: Final = 120
+BRANCHES: Final = "reconciler-ledger"
+"""The branches are below it, so that one rule of the remote can protect them all."""
+VERIFIED: Final = "verified"
+"""The file on this host with the last commit up to which no line was removed. No remote can write it."""
+README: Final = """\
+# The ledger of {project}
 
-IDENTITY: Final = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in {"NAME": "reconciler", "EMAIL": "reconciler@localhost"}.items()
-}
+`reconciler` (mistral-batch-reconciler) writes this branch: intended creates and cancels of batch jobs, and their
+outcomes. Do not edit, rebase, merge or delete the branch: the tool could then submit work a second time.
+
+A rule of the server should protect `reconciler-ledger/*` from force-pushes and deletion.
+"""
+_ABSENT: Final = re.compile(rb"(?i)couldn't find remote ref")
+_NOT_FETCHED: Final = "the ledger cannot be fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedLedger:
-    """One target's lines in the shared ref.
+    """One target's lines in the project's branch.
 
     Args:
-        repository: the clone.
-        remote: the name of one of its remotes.
-        folder: the target's folder inside the ref's tree.
-        credentials: environment variables for the commands that contact the remote.
-        now: wall clock, Unix seconds.
+        git: runs git in the clone.
+        project: the project, which names the branch.
+        folder: the target's folder inside the branch.
+        state: the target's folder on this host.
     """
 
-    repository: Repository
-    remote: str
+    git: LedgerGit
+    project: str
     folder: str
-    credentials: Mapping[str, str]
-    now: Callable[[], float]
+    state: Path
+
+    @property
+    def branch(self) -> str:
+        """The name of the branch."""
+        return f"{BRANCHES}/{self._name}"
+
+    @property
+    def ref(self) -> str:
+        """The branch in the remote."""
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def tracking(self) -> str:
+        """The ref of the commit that this clone fetched or pushed last."""
+        return f"{LOCAL}/{self._name}/fetched"
+
+    @property
+    def _incoming(self) -> str:
+        """The ref of the fetched commit, until it is compared with the one before."""
+        return f"{LOCAL}/{self._name}/incoming"
+
+    @property
+    def _lost(self) -> str:
+        """Below it, this clone keeps commits that the branch no longer contains: the proof that it was rewritten."""
+        return f"{LOCAL}/{self._name}/lost"
+
+    @property
+    def _accepted(self) -> str:
+        """Below it are those of them whose loss a person accepted."""
+        return f"{LOCAL}/{self._name}/accepted"
+
+    @property
+    def _name(self) -> str:
+        """The project's name without the dots that git allows in no ref."""
+        return re.sub(r"\.(?=\.|lock$|$)", "%2e", self.project)
 
     def fetch(self) -> str:
-        """Fetch the ref and return its commit, "" if it does not exist yet.
+        """Fetch the branch and return its commit, "" if it does not exist yet.
 
         Raises:
-            LedgerError: the remote cannot be reached, or (`LockedError`) a lock file of git is in the way.
+            LedgerError: the remote cannot be reached, the branch is not a ledger, or (`LockedError`) a lock file of
+                git is in the way.
         """
-        why = f"the remote {self.remote} cannot be reached"
-        listing = self._git("ls-remote", self.remote, REF, why=why, extra=self.credentials)
-        tip = listing.split("\t")[0]
-        before = self.fetched()
-        if tip:
-            self._git(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
-                "--no-recurse-submodules", self.remote,
-                f"+{REF}:{INCOMING}", why="the ledger cannot be fetched", extra=self.credentials,
-            )  # fmt: skip
-            tip = self._git("rev-parse", "--verify", INCOMING, why="the ledger was not fetched").strip()
+        before, tip = self.fetched(), self._fetch()
+        if tip and not before and not self._is_ledger(tip):
+            raise LedgerError(
+                f"the branch {self.branch} of {self.git.remote} is not a ledger: this tool made no commit of it",
+                hint="nothing was created; a ledger needs this name: rename that branch in the remote, or delete it",
+            )
         if before and tip != before and not self._continues(tip, before):
             why = "the commit that the shared ledger lost cannot be kept as proof"
-            self._git("update-ref", f"{LOST}/{before[:12]}", before, why=why)
+            self.git.text("update-ref", f"{self._lost}/{before[:12]}", before, why=why)
         if tip != before:
-            change = (TRACKING, tip) if tip else ("-d", TRACKING)
-            self._git("update-ref", *change, why="the ledger cannot be fetched")
+            change = (self.tracking, tip) if tip else ("-d", self.tracking)
+            self.git.text("update-ref", *change, why=_NOT_FETCHED)
         return tip
 
-    def problems_in_the_past(self, tip: str) -> list[str]:
-        """Return what is wrong with the history of the ref up to a commit: removed lines and rewritten commits."""
-        changed = self.changed_past(tip) if tip else ""
-        removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
-        return removed + [
-            f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
-            for lost in self.missed(LOST, ACCEPTED)
-            if not self._contains(tip, lost)
-        ]
+    def _continues(self, tip: str, before: str) -> bool:
+        """Whether a commit has the history and the lines of the one before."""
+        inside = self.contains(tip, before)
+        return inside and not git_history.changed_past(self.git, tip, self.folder, since=before)
+
+    def _fetch(self) -> str:
+        """Fetch the branch whole, also into a clone that left out other branches, commits or files."""
+        partial = not self.git.run("config", "--get", f"remote.{self.git.remote}.promisor").returncode
+        done = self.git.run(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+            "--no-recurse-submodules", *(("--no-filter", "--refetch") if partial else ()),
+            self.git.remote, f"+{self.ref}:{self._incoming}", extra=self.git.credentials,
+        )  # fmt: skip
+        if done.returncode and _ABSENT.search(done.stderr):
+            return ""
+        if done.returncode:
+            raise self.git.error(f"the ledger cannot be fetched from {self.git.remote}", done)
+        return self.git.text("rev-parse", "--verify", self._incoming, why=_NOT_FETCHED).strip()
+
+    def _is_ledger(self, tip: str) -> bool:
+        by_us = ("--fixed-strings", f"--author={git_files.EMAIL}")
+        return bool(self.git.text("rev-list", "-1", *by_us, tip, "--", why=UNREADABLE))
+
+    def fetched(self) -> str:
+        """Return the branch's commit at the last fetch or push, "" if there was none. Does not contact the remote."""
+        done = self.git.run("rev-parse", "--verify", "--quiet", self.tracking)
+        return "" if done.returncode else done.stdout.decode().strip()
+
+    def contains(self, tip: str, commit: str) -> bool:
+        """Return whether a commit is `tip` or in its past; False also if this clone does not have it."""
+        return git_history.contains(self.git, tip, commit)
+
+    def missed(self, *below: str) -> tuple[str, ...]:
+        """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
+        refs = below or (self._lost,)
+        found = self.git.text("for-each-ref", "--format=%(objectname)", *refs, why="the refs are unreadable")
+        return tuple(found.split())
 
     def accept_rewrite(self) -> None:
-        """Stop missing the commits whose lines the ref has lost. `history verify` still reports them.
+        """Miss those commits no longer. `history verify` still reports them.
 
         Raises:
             LedgerError: git cannot write the refs.
         """
-        for commit in self.missed(LOST):
-            for change in ((f"{ACCEPTED}/{commit[:12]}", commit), ("-d", f"{LOST}/{commit[:12]}")):
-                self._git("update-ref", *change, why="the rewrite cannot be accepted")
+        for commit in self.missed():
+            for change in (
+                (f"{self._accepted}/{commit[:12]}", commit),
+                ("-d", f"{self._lost}/{commit[:12]}"),
+            ):
+                self.git.text("update-ref", *change, why="the rewrite cannot be accepted")
 
-    def _continues(self, tip: str, before: str) -> bool:
-        """Whether a commit has the history and the lines of the one before."""
-        return self._contains(tip, before) and set(self.rows(before)) <= set(self.rows(tip))
+    def problems_in_the_past(self, tip: str) -> list[str]:
+        """Return what is wrong with the history of the branch up to a commit: removed lines and rewritten commits.
 
-    def _contains(self, tip: str, commit: str) -> bool:
-        return bool(tip) and self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
-
-    def missed(self, *below: str) -> tuple[str, ...]:
-        """Return the commits that this clone keeps below `LOST` or `ACCEPTED`."""
-        found = self._git("for-each-ref", "--format=%(objectname)", *below, why="the refs are unreadable")
-        return tuple(found.split())
-
-    def fetched(self) -> str:
-        """Return the ref's commit at the last fetch or push, "" if there was none. Does not contact the remote."""
-        done = self._run("rev-parse", "--verify", "--quiet", TRACKING)
-        return "" if done.returncode else done.stdout.decode().strip()
-
-    def rows(self, tip: str) -> tuple[str, ...]:
-        """Return the text of the lines at a commit, the oldest first."""
-        return tuple(row for _, rows in self.files(tip) for row in rows if row)
-
-    def files(self, tip: str) -> list[tuple[str, list[str]]]:
-        """Return the files at a commit, each as its name and its rows."""
-        if not tip:
-            return []
-        names = self._git(
-            "ls-tree", "-r", "-z", "--name-only", tip, "--", f"{self.folder}/", why="the ledger is unreadable"
-        )
-        return [
-            (name, self._git("cat-file", "blob", f"{tip}:{name}", why="the ledger is unreadable").split("\n"))
-            for name in sorted(filter(None, names.split("\0")))
+        Commits are read from the last one up to which this host found no removed line.
+        """
+        changed = self._changed_past(tip) if tip else ""
+        removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
+        return removed + [
+            f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
+            for lost in self.missed(self._lost, self._accepted)
+            if not self.contains(tip, lost)
         ]
 
-    def read(self, tip: str) -> tuple[Line, ...]:
-        """Return the lines at a commit."""
-        return tuple(line for row in self.rows(tip) if (line := decode(row)) is not None)
+    def _changed_past(self, tip: str) -> str:
+        path, since = self.state / VERIFIED, ""
+        with suppress(OSError):
+            since = file_access.read(path).decode(errors="replace")
+        changed = git_history.changed_past(self.git, tip, self.folder, since=since)
+        if not changed:
+            with suppress(OSError):  # the next time begins earlier
+                file_access.make_folder(self.state)
+                file_access.replace(path, tip.encode())
+        return changed
 
-    def push(
-        self, tip: str, known: Collection[str], lines: Sequence[Line], *, part: str, message: str
-    ) -> str:
+    def blocks(self, tip: str) -> Iterator[bytes]:
+        """Yield the lines at a commit, in blocks of whole lines, the oldest first."""
+        return git_files.blocks(self.git, tip, self.folder) if tip else iter(())
+
+    def read(self, tip: str) -> Iterator[Line]:
+        """Yield the lines at a commit."""
+        return chain.from_iterable(map(decode_block, self.blocks(tip)))
+
+    def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
         """Add lines in one commit on top of `tip`, and return the new commit.
 
         Args:
-            tip: the fetched commit, "" if the ref does not exist yet.
-            known: the text of the lines at that commit.
-            lines: the lines to add; existing ones are not added again.
-            part: the file's name, such as the month, so that files stay small.
+            tip: the fetched commit, "" if the branch does not exist yet.
+            rows: the text of the lines to add.
             message: the commit's message.
 
         Raises:
@@ -161,13 +217,15 @@ class SharedLedger:
             LockedError: a lock file of git is in the way, in the remote's repository.
             LedgerError: it cannot be pushed.
         """
-        new = [row for row in dict.fromkeys(map(encode, lines)) if row not in known]
-        if not new:
-            return tip
-        commit = self._commit(tip, new, path=f"{self.folder}/{part}.jsonl", message=message)
+        data = b"".join(row + b"\n" for row in rows)
+        place = time.strftime("%Y-%m/%dT%H%M%SZ", time.gmtime(self.git.now()))
+        files = {f"{self.folder}/{place}-{hashlib.sha256(data).hexdigest()[:12]}.jsonl": data}
+        if not tip:
+            files["README.md"] = README.format(project=self.project).encode()
+        commit = git_files.commit(self.git, tip, files, message=f"{message} [skip ci]")
         self._push(commit)
         # The push succeeded; if this fails, the next fetch reports it.
-        self._run("update-ref", TRACKING, commit)
+        self.git.run("update-ref", self.tracking, commit)
         return commit
 
     def check_push(self) -> None:
@@ -176,14 +234,14 @@ class SharedLedger:
             self._push(self.fetch() or "HEAD", "--dry-run")
 
     def _push(self, commit: str, *options: str) -> None:
-        wanted = (*options, self.remote, f"{commit}:{REF}")
-        done = self._run("push", "--quiet", "--porcelain", *wanted, extra=self.credentials)
+        wanted = (*options, self.git.remote, f"{commit}:{self.ref}")
+        done = self.git.run("push", "--quiet", "--porcelain", *wanted, extra=self.git.credentials)
         if not done.returncode:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        if lock := self._locks.in_the_way(errors):
+        if lock := self.git.lock_in_the_way(errors):
             raise LockedError("the ledger cannot be pushed", lock)
-        raise git_push.explain(output, errors, ref=REF)
+        raise git_push.explain(output, errors, ref=self.ref)
 
     def locks(self) -> tuple[Lock, ...]:
         """Return the lock files of git that would make this ledger's commands fail.
@@ -191,63 +249,4 @@ class SharedLedger:
         Raises:
             LedgerError: git cannot be run.
         """
-        return self._locks.found(known_here=TRACKING.rpartition("/")[0], theirs=REF)
-
-    @property
-    def _locks(self) -> Locks:
-        return Locks(root=self.repository.folder, remote=self.remote, now=self.now, run=self._run)
-
-    def _commit(self, tip: str, rows: Sequence[str], *, path: str, message: str) -> str:
-        """Make a commit without the index and the work tree of the clone."""
-        why = "the ledger cannot be written"
-        with tempfile.TemporaryDirectory() as folder:
-            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            before = ""
-            if tip:
-                self._git("read-tree", tip, why=why, extra=index)
-                found = self._run("cat-file", "blob", f"{tip}:{path}")
-                before = found.stdout.decode() if found.returncode == 0 else ""
-            data = (before + "".join(f"{row}\n" for row in rows)).encode()
-            blob = self._git("hash-object", "-w", "--stdin", why=why, data=data).strip()
-            entry = f"100644,{blob},{path}"
-            self._git("update-index", "--add", "--cacheinfo", entry, why=why, extra=index)
-            tree = self._git("write-tree", why=why, extra=index).strip()
-        parents = ("-p", tip) if tip else ()
-        return self._git("commit-tree", tree, *parents, "-m", message, why=why, extra=IDENTITY).strip()
-
-    def changed_past(self, tip: str) -> str:
-        """Return the first commit of the ref that removed lines, "" if none did."""
-        history = self._git("rev-list", "--reverse", tip, why="the ledger's history is unreadable").split()
-        before: tuple[str, ...] = ()
-        for commit in history:
-            rows = self.rows(commit)
-            if not set(before) <= set(rows):
-                return commit
-            before = rows
-        return ""
-
-    def _git(
-        self,
-        *arguments: str,
-        why: str,
-        data: bytes | None = None,
-        extra: Mapping[str, str] | None = None,
-    ) -> str:
-        done = self._run(*arguments, data=data, extra=extra)
-        if done.returncode:
-            raise self._error(why, done)
-        return done.stdout.decode("utf-8", "replace")
-
-    def _run(
-        self, *arguments: str, data: bytes | None = None, extra: Mapping[str, str] | None = None
-    ) -> Answer:
-        try:
-            return self.repository.run(*arguments, data=data, extra=extra, timeout_seconds=TIMEOUT_SECONDS)
-        except GitUnavailableError as error:
-            raise LedgerError(f"the shared ledger needs git: {error}", hint=error.hint) from error
-
-    def _error(self, why: str, done: Answer) -> LedgerError:
-        errors = done.stderr.decode("utf-8", "replace")
-        if lock := self._locks.in_the_way(errors):
-            return LockedError(why, lock)
-        return git_push.failure(why, reason(errors) or f"git ended with {done.returncode}")
+        return self.git.locks(theirs=self.ref)

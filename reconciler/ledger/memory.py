@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple, assert_never
+from typing import NamedTuple, TypeVar, assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.ledger.lines import (
@@ -26,11 +25,10 @@ from reconciler.ledger.lines import (
     NotificationLine,
     encode,
 )
-from reconciler.model import Job, Phase, RunKey
+from reconciler.model import Phase, RunKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(Struct, frozen=True, kw_only=True, gc=False):
     """A job that this ledger saw created or ended."""
 
     job_id: str
@@ -39,6 +37,8 @@ class Remembered:
     attempt: int
     at: float
     """Unix seconds, the clock of the writing host: when the ledger first saw it."""
+    ended_at: float = -1.0
+    """When it last saw the job ended; -1 if it did not."""
     op: str = ""
     """The op of its create; "" if the ledger only saw it end."""
     phase: Phase | None = None
@@ -66,8 +66,6 @@ class Memory:
     """By job id."""
     other_work: tuple[Remembered, ...] = ()
     """The same jobs under other run keys, if lines contradict each other: neither line makes a create possible."""
-    made: frozenset[str] = frozenset()
-    """The ids of the jobs that this ledger saw being created."""
     cancels: Mapping[str, str] = field(default_factory=dict)
     """Our own cancels that the API accepted while the job was running: job id to reason."""
     doubted_cancels: Mapping[str, str] = field(default_factory=dict)
@@ -107,8 +105,9 @@ class Memory:
 
     def knows(self, job_id: str, op: str) -> bool:
         """Return whether the ledger would have our cancel of a job: it saw the job created, or a cancel intended."""
+        job = self.jobs.get(job_id)
         return (
-            job_id in self.made
+            (job is not None and job.op != "")
             or job_id in self.cancels
             or job_id in self.doubted_cancels
             or job_id in self.open_cancels
@@ -148,47 +147,49 @@ class Memory:
 
 
 def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
-    """Fold ledger lines into memory."""
-    intents: dict[tuple[str, RunKey], CreateIntended] = {}
-    sendable: dict[str, float] = {}
+    """Fold ledger lines into memory.
+
+    The lines are read once and not kept: of a job and of a settled create only what decides something remains, so that
+    a ledger of years fits into memory.
+    """
+    sent: dict[str, list[CreateIntended]] = defaultdict(list)
+    given_up: dict[str, float] = {}
     settled: set[str] = set()
-    known: dict[tuple[str, RunKey], Remembered] = {}
+    jobs: dict[str, Remembered] = {}
+    other_work: dict[tuple[str, RunKey], Remembered] = {}
+    names: dict[str, str] = {}
     cancels: list[CancelIntended | CancelEnded] = []
-    made: set[str] = set()
-    for line in _in_order(lines):
+    for line in lines:
         match line:
             case CreateIntended():
-                intents[line.op, RunKey(line.work, line.rerun)] = line
-                sendable[line.op] = max(sendable.get(line.op, 0.0), line.at + line.lease)
+                if line.op not in settled:
+                    sent[line.op].append(line)
+            case CreateConfirmed() | Ended():
+                name = names.setdefault(line.name, line.name)  # one text for all jobs of a name
+                _add(jobs, other_work, line, name)
+                if isinstance(line, CreateConfirmed):
+                    settled.add(line.op)
+                    sent.pop(line.op, None)
             case CreateRefused():
                 settled.add(line.op)
-            case CreateConfirmed():
-                settled.add(line.op)
-                made.add(line.job_id)
-                _add(known, _remembered(line))
-            case Ended():
-                _add(known, _remembered(line, line.job))
+                sent.pop(line.op, None)
             case CancelIntended() | CancelEnded():
                 cancels.append(line)
             case CreateUnknown():
-                sendable[line.op] = line.at  # its run has given up, so its lease is over
+                given_up[line.op] = max(given_up.get(line.op, -1.0), line.at)
             case NotificationLine() | NewerLine():
                 pass  # notifications decide nothing about a job: `ledger.notifications`
             case _:
                 assert_never(line)
-    accepted = _accepted(cancels)
-    jobs: dict[str, Remembered] = {}
-    for about in known.values():
-        jobs.setdefault(about.job_id, about)
+    accepted = _accepted(_in_order(cancels))
     return Memory(
         open_creates=tuple(
-            replace(intents[key], at=sendable[key[0]], lease=0.0)
-            for key in sorted(intents)
-            if key[0] not in settled
+            _open((it for it in sent[op] if (it.work, it.rerun) == about), given_up.get(op, -1.0))
+            for op in sorted(sent)
+            for about in sorted({(it.work, it.rerun) for it in sent[op]})
         ),
+        other_work=_contradictions(jobs, other_work),
         jobs=jobs,
-        other_work=tuple(_doubted(known[key]) for key in sorted(known) if known[key] is not jobs[key[0]]),
-        made=frozenset(made),
         cancels={job_id: line.reason for job_id, line in accepted.items()},
         cancelled_by={job_id: f"{it.actor or 'unknown'}, run {it.run_id}" for job_id, it in accepted.items()},
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
@@ -196,11 +197,22 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     )
 
 
-def _in_order(lines: Iterable[Line]) -> Iterator[Line]:
-    """Yield lines by time, and those of one moment by their text: ledgers are merged in any order."""
-    for _, together in groupby(sorted(lines, key=attrgetter("at")), key=attrgetter("at")):
-        some = list(together)
-        yield from some if len(some) == 1 else sorted(some, key=encode)
+_AnyLine = TypeVar("_AnyLine", bound=Line)
+
+
+def _in_order(lines: Iterable[_AnyLine]) -> list[_AnyLine]:
+    """Return lines by time, and those of one moment by their text: ledgers are merged in any order."""
+    return sorted(lines, key=lambda line: (line.at, encode(line)))
+
+
+def _open(intents: Iterable[CreateIntended], given_up: float) -> CreateIntended:
+    """Return the last intent of an op, with the last time at which its create may be sent.
+
+    A run that has given up sends nothing any more, so its lease is over.
+    """
+    ordered = _in_order(intents)
+    ends = (it.at + it.lease for it in ordered if it.at > given_up)
+    return replace(ordered[-1], at=max(given_up, *ends, 0.0), lease=0.0)
 
 
 def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, CancelIntended]:
@@ -217,32 +229,66 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, Cancel
 
 def _doubted(it: Remembered) -> Remembered:
     """Return a job without an end that would make another create possible."""
-    final = it.phase is Phase.SUCCEEDED or it.has_answers
-    return it if final else dataclasses.replace(it, phase=None)
+    return it if it.phase is Phase.SUCCEEDED or it.has_answers else replace(it, phase=None)
 
 
-def _add(known: dict[tuple[str, RunKey], Remembered], about: Remembered) -> None:
-    """Add what a line says about a job. A success, answers and the highest attempt stay, whatever a later line says."""
-    key = about.job_id, about.run_key
-    if before := known.get(key):
-        about = dataclasses.replace(
-            before,
-            op=before.op or about.op,
-            attempt=max(before.attempt, about.attempt),
-            phase=before.phase if before.phase is Phase.SUCCEEDED else about.phase or before.phase,
-            has_answers=before.has_answers or about.has_answers,
-        )
-    known[key] = about
+def _add(
+    jobs: dict[str, Remembered],
+    other_work: dict[tuple[str, RunKey], Remembered],
+    line: CreateConfirmed | Ended,
+    name: str,
+) -> None:
+    """Add a line about a job; if another line gives the job other work, beside it."""
+    key, known = RunKey(line.work, line.rerun), jobs.get(line.job_id)
+    if known is None or known.run_key == key:
+        jobs[line.job_id] = _joined(known, line, name)
+    else:
+        other_work[line.job_id, key] = _joined(other_work.get((line.job_id, key)), line, name)
 
 
-def _remembered(line: CreateConfirmed | Ended, ended: Job | None = None) -> Remembered:
-    return Remembered(
-        job_id=line.job_id,
-        name=line.name,
-        run_key=RunKey(line.work, line.rerun),
+def _contradictions(
+    jobs: dict[str, Remembered], other_work: Mapping[tuple[str, RunKey], Remembered]
+) -> tuple[Remembered, ...]:
+    """Return what lines say of jobs beside what counts in `jobs`, which does not depend on the order of the lines."""
+    found = []
+    for other in other_work.values():
+        jobs[other.job_id], less = sorted((other, jobs[other.job_id]), key=_weight, reverse=True)
+        found.append(_doubted(less))
+    return tuple(sorted(found, key=lambda it: (it.job_id, it.run_key)))
+
+
+def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) -> Remembered:
+    """Add a line to the facts about its job. The last end counts; before one, the first confirmation.
+
+    A success, answers and the highest attempt stay, whatever another line says.
+    """
+    ended = isinstance(line, Ended)
+    key = RunKey(line.work, line.rerun)
+    new = Remembered(
+        job_id=known.job_id if known else line.job_id,
+        name=name,
+        run_key=known.run_key if known else key,
         attempt=line.attempt,
         at=line.at,
-        op=line.op if isinstance(line, CreateConfirmed) else "",
-        phase=ended.phase if ended else None,
-        has_answers=ended is not None and ended.has_answers,
+        ended_at=line.at if ended else -1.0,
+        op="" if isinstance(line, Ended) else line.op,
+        phase=line.job.phase if ended else None,
+        has_answers=ended and line.job.has_answers,
     )
+    if known is None:
+        return new
+    facts = max(known, new, key=_weight)
+    return replace(
+        facts,
+        at=min(known.at, new.at),
+        op=max(known.op, new.op),
+        attempt=max(known.attempt, new.attempt),
+        phase=Phase.SUCCEEDED if Phase.SUCCEEDED in (known.phase, new.phase) else facts.phase,
+        has_answers=known.has_answers or new.has_answers,
+    )
+
+
+def _weight(it: Remembered) -> tuple[object, ...]:
+    """Return the rank of what two lines say of one job; of two that ended at one moment, the values decide."""
+    values = (it.name, it.phase or "", it.run_key)
+    return (it.ended_at, -it.at if it.ended_at < 0 else 0.0, values)

@@ -1,26 +1,31 @@
 """This host's ledger and the shared one as one: claims are pushed before creates, outcomes afterwards.
 
 Every line is durable in the file on this host before anything is sent to the API, and a claim is in the remote before
-that. Other hosts and fresh clones see the ref in the remote. Both have the same lines, and they merge by union.
+that. Other hosts and fresh clones see the branch in the remote. Both have the same lines, and they merge by union.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, TypeVar
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger, located
-from reconciler.ledger.git import LOST, SharedLedger
+from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.git_push import ConflictError
-from reconciler.ledger.lines import Line, encode, union
+from reconciler.ledger.lines import Line, decode, decode_block, encode
 from reconciler.text.plural import pluralize
+
+if TYPE_CHECKING:
+    import random
 
 MAX_TRIES: Final = 10
 """How often a push is tried, because others push or fetch at the same time."""
-PAUSE_SECONDS: Final = 0.2
+LOCK_PAUSE_SECONDS: Final = 0.2
+MIN_PAUSE_SECONDS: Final = 0.5
+MAX_PAUSE_SECONDS: Final = 30.0
 
 _T = TypeVar("_T")
 
@@ -30,10 +35,11 @@ class ReplicatedLedger:
 
     Args:
         local: this host's file.
-        shared: the ref in the remote.
+        shared: the branch in the remote.
         run_id: named in the commits.
-        now: wall clock, Unix seconds.
+        monotonic: seconds from an arbitrary start.
         sleep: waits between two pushes.
+        rng: so that runners that lost to each other do not try again at the same time.
     """
 
     def __init__(
@@ -42,64 +48,72 @@ class ReplicatedLedger:
         shared: SharedLedger,
         *,
         run_id: str,
-        now: Callable[[], float],
+        monotonic: Callable[[], float],
         sleep: Callable[[float], object],
+        rng: random.Random,
     ) -> None:
         self._local = local
         self._shared = shared
         self._run_id = run_id
-        self._now = now
+        self._monotonic = monotonic
         self._sleep = sleep
+        self._rng = rng
         self._tip = ""
-        self._rows: frozenset[str] = frozenset()
-        """The text of the lines at the tip."""
+        self._fetched_at = 0.0
+        self._lost = 0
+        """Races lost in a row."""
         self._rewritten = ""
+        self._unpublished: list[bytes] | None = None
+        """The rows of this host that the remote lacks; None if that is not known."""
 
-    def read(self) -> tuple[Line, ...]:
-        """Fetch, and return the lines of the remote and of this host, and those that the remote has lost.
+    def read(self) -> Iterator[Line]:
+        """Fetch, and yield the lines of the remote and of this host, and those that the remote has lost, each once.
 
         Raises:
             LedgerError: the remote cannot be reached.
         """
-        here = union(self._fetch(), self._local.read())
-        lost = self._shared.missed(LOST)
-        lines = union(here, *map(self._shared.read, lost))
-        self._rewritten = ""
-        if missing := len(lines) - len(here):
-            of = ", ".join(commit[:10] for commit in lost)
-            self._rewritten = f"the shared ledger was rewritten: it lost {pluralize(missing, 'line')} of {of}"
-        return lines
+        self._fetch()
+        yield from self._lines()
+        lost = self._shared.missed()
+        rows = self._missing(lost) if lost else ()
+        commits = ", ".join(commit[:10] for commit in lost)
+        self._rewritten = (
+            f"the shared ledger lost {pluralize(len(rows), 'line')} of {commits}" if rows else ""
+        )
+        yield from decode_block(b"".join(row + b"\n" for row in rows))
 
-    def _fetch(self) -> tuple[Line, ...]:
-        self._tip = self._unlocked(self._shared.fetch)
-        found = self._shared.read(self._tip)
-        self._rows = frozenset(map(encode, found))
-        return found
+    def _missing(self, lost: Sequence[str]) -> tuple[bytes, ...]:
+        """Return the rows of lost commits that neither the remote nor this host has."""
+        here = set(map(hash, self._local.rows()))
+        for block in self._shared.blocks(self._tip):
+            here.update(map(hash, block.split(b"\n")))
+        rows = (row for commit in lost for block in self._shared.blocks(commit) for row in block.split(b"\n"))
+        return tuple(dict.fromkeys(row for row in rows if row and hash(row) not in here))
 
     def rewritten(self) -> str:
         """Return which lines the remote has lost, "" if this clone misses none."""
         return self._rewritten
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
-        """Return `file:line` of lines, by their text.
+        """Return `file:line` of lines, by their text; of lines of the branch, the number among all of its lines.
 
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        found = dict(self._local.locate(texts))
-        for name, rows in self._shared.files(self._tip):
-            found |= located(f"{self._tip[:10]}:{name}", rows, texts)
-        return found
+        found = located(self._shared.branch, self._shared.blocks(self._tip), texts)
+        return {**self._local.locate(texts), **found}
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""
         self._local.append(*lines)
+        if self._unpublished is not None:
+            self._unpublished += map(_row, lines)
 
     def claim(self, lines: Sequence[Line]) -> bool:
         """Push intents on top of what was read.
 
         Returns:
-            False if another runner pushed since `read`.
+            False if another runner pushed since `read`. Then it has waited, so that the next try meets fewer others.
 
         Raises:
             LedgerError: they could not be pushed.
@@ -107,8 +121,9 @@ class ReplicatedLedger:
         if not lines:
             return True
         try:
-            self._push([*self._local.read(), *lines], f"{len(lines)} intents of run {self._run_id}")
+            self._push(lines, f"{len(lines)} intents of run {self._run_id}")
         except ConflictError:
+            self._wait()
             return False
         self._local.append(*lines)
         return True
@@ -119,11 +134,11 @@ class ReplicatedLedger:
         Raises:
             LedgerError: the remote cannot be reached; the next run publishes what this one could not.
         """
-        for attempt in range(MAX_TRIES):
+        for _ in range(MAX_TRIES):
             try:
-                self._push(self._local.read(), f"outcomes of run {self._run_id}")
+                self._push((), f"outcomes of run {self._run_id}")
             except ConflictError:
-                self._sleep(PAUSE_SECONDS * (attempt + 1))
+                self._wait()
                 self._fetch()
             else:
                 return
@@ -132,11 +147,42 @@ class ReplicatedLedger:
             hint="the next run publishes what this one could not",
         )
 
+    def _fetch(self) -> None:
+        self._tip = self._unlocked(self._shared.fetch)
+        self._fetched_at = self._monotonic()
+
+    def _lines(self) -> Iterator[Line]:
+        """Yield the lines at the fetched commit, then those that only this host has, which are to be published.
+
+        Of this host's lines, only hashes are kept meanwhile: a host may have those of years.
+        """
+        here = set(map(hash, self._local.rows()))
+        for block in self._shared.blocks(self._tip):
+            here.difference_update(map(hash, block.split(b"\n")) if here else ())
+            yield from decode_block(block)
+        unpublished = []
+        for row in self._local.rows() if here else ():
+            if hash(row) in here and (line := decode(row.decode(errors="replace"))):
+                here.discard(hash(row))
+                unpublished.append(row)
+                yield line
+        self._unpublished = unpublished
+
     def _push(self, lines: Sequence[Line], message: str) -> None:
-        month = dt.datetime.fromtimestamp(self._now(), dt.UTC).strftime("%Y-%m")
-        tip, known = self._tip, self._rows
-        self._tip = self._unlocked(lambda: self._shared.push(tip, known, lines, part=month, message=message))
-        self._rows = known.union(map(encode, lines))
+        """Push what this host has and the remote lacks, and more lines."""
+        if self._unpublished is None:
+            deque(self._lines(), maxlen=0)
+        rows = [*(self._unpublished or ()), *map(_row, lines)]
+        if rows:
+            tip = self._tip
+            self._tip = self._unlocked(lambda: self._shared.push(tip, rows, message=message))
+            self._unpublished, self._lost = [], 0
+
+    def _wait(self) -> None:
+        """Wait at random, for about as long as the lost try took, and up to twice as long after each further one."""
+        took = max(MIN_PAUSE_SECONDS, self._monotonic() - self._fetched_at)
+        self._sleep(self._rng.random() * min(MAX_PAUSE_SECONDS, took * 2.0**self._lost))
+        self._lost += 1
 
     def _unlocked(self, do: Callable[[], _T]) -> _T:
         """Call `do`; try again while a git that may still be running has locked the file.
@@ -150,5 +196,9 @@ class ReplicatedLedger:
             except LockedError as error:
                 if not error.may_pass:
                     raise
-            self._sleep(PAUSE_SECONDS * attempt)
+            self._sleep(LOCK_PAUSE_SECONDS * attempt)
         return do()
+
+
+def _row(line: Line) -> bytes:
+    return encode(line).encode()

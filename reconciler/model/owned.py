@@ -27,6 +27,8 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
     repository: str = ""
     """Host and path: `github.com/acme/shop`."""
     run_url: str = ""
+    root: str = ""
+    """The folder of the settings file in the repository, as `tags.root_of` writes it; "" for the repository's root."""
 
 
 class Tags(Struct, frozen=True, kw_only=True, gc=False):

@@ -7,9 +7,11 @@ the list of jobs.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
@@ -19,6 +21,8 @@ VERSION: Final = 1
 """The version of the tag format. A larger one in a job was written by a newer tool."""
 
 MAX_VALUE: Final = 512
+MAX_ROOT: Final = 300
+"""Characters of a root, which must fit beside the commit."""
 PART_LENGTH: Final = 8
 DROP_ORDER: Final = ("repo", "branch", "run", "actor")
 """The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
@@ -96,9 +100,10 @@ def _over(ids: Iterable[str], *, room: int) -> str:
 
 
 def _source(source: Source) -> dict[str, str]:
-    """Fit the source into one value: drop parts in the order of `DROP_ORDER`; the commit stays."""
+    """Fit the source into one value: drop parts in the order of `DROP_ORDER`; commit and root stay."""
     words = {
         "commit": source.commit,
+        "root": source.root,
         "dirty": "yes" if source.dirty else "",
         "branch": source.branch,
         "actor": source.actor,
@@ -120,6 +125,17 @@ def _split(text: str) -> dict[str, str]:
     if "%" not in text:
         return {key: value for key, _, value in words}
     return {key: unquote(value) for key, _, value in words}
+
+
+def root_of(folder: str) -> str:
+    """Return a folder of a repository as the tags have it: "" for the repository's root, a digest of a long path.
+
+    Args:
+        folder: relative to the repository's root, with forward slashes.
+    """
+    normal = posixpath.normpath(folder)
+    path = "" if normal == "." else normal
+    return path if len(quote(path)) <= MAX_ROOT else f"sha256:{sha256(path.encode()).hexdigest()}"
 
 
 def project_of(job: Job) -> str | None:
@@ -205,6 +221,7 @@ def _source_of(text: str) -> Source:
         actor=source.get("actor", ""),
         repository=source.get("repo", ""),
         run_url=source.get("run", ""),
+        root=source.get("root", ""),
     )
 
 

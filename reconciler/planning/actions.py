@@ -50,6 +50,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable", "the tags of a job of this name cannot be read"
     NEWER_TOOL = "newer_tool", "a newer version of this tool wrote a job of this name"
     UNKNOWN_STATUS = "unknown_status", "the API reports a status that this version does not know"
+    OTHER_ROOT = "other_root", "this project submitted the job from another folder of the repository"
     OTHER_HISTORY = "other_history", "the job was created from a commit that this checkout does not contain"
     CHECKOUT_BEHIND = (
         "checkout_behind",

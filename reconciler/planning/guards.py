@@ -52,8 +52,9 @@ class GuardInput(Struct, frozen=True, kw_only=True):
 
     @property
     def active(self) -> int:
-        """The number of our live jobs."""
-        return sum(owned.phase is Phase.ACTIVE for owned in self.observed.owned)
+        """The number of live jobs that this folder's project has submitted: others are no part of a share of them."""
+        roots = self.declared.roots
+        return sum(it.phase is Phase.ACTIVE and it.tags.source.root in roots for it in self.observed.owned)
 
     @property
     def lost_answers(self) -> int:

@@ -77,7 +77,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def to_cancel(self) -> tuple[OwnedJob, ...]:
-        """The live jobs that are removed, suspended or superseded. Neither duplicates nor adopted jobs are."""
+        """This folder's live jobs that are removed, suspended or superseded; neither duplicates nor adopted ones."""
         if self.spec is None:
             found = tuple(owned for owned in self.active if owned.tags.on_remove == "cancel")
         elif self.spec.suspend:
@@ -86,7 +86,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
             found = ()
         else:
             found = tuple(owned for owned in self.other_active if not self.same_work(owned))
-        return tuple(owned for owned in found if not owned.adopted)
+        return tuple(owned for owned in found if not owned.adopted and not self.from_elsewhere(owned))
 
     @cached_property
     def doomed(self) -> frozenset[str]:
@@ -121,6 +121,15 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     # Whether the name may be touched.
 
+    def from_elsewhere(self, owned: OwnedJob) -> bool:
+        """Whether this project submitted a job from a folder of the repository that is not this project's."""
+        return not owned.adopted and owned.tags.source.root not in self.declared.roots
+
+    @cached_property
+    def live_elsewhere(self) -> tuple[OwnedJob, ...]:
+        """The jobs from another folder that are queued, running or stopping."""
+        return tuple(filter(self.from_elsewhere, self.phase(Phase.ACTIVE, Phase.STOPPING)))
+
     def foreign_commit(self, owned: OwnedJob) -> bool:
         """Whether a job was created from a commit that this checkout does not contain."""
         commit = owned.tags.source.commit
@@ -143,6 +152,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         return (
             bool(self.unreadable_that_matter)
             or bool(self.of_unknown_status)
+            or bool(self.live_elsewhere)
             or any(map(self.foreign_commit, self.to_cancel))
         )
 

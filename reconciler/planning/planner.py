@@ -9,8 +9,12 @@ the wanted work, live jobs of other work under the name are decided as well.
      -> Hold `newer_tool`, for the whole name (attention)
 0  all tags can be read, and a job of the name has an unknown status
      -> Hold `unknown_status`, for the whole name (attention)
-0  all jobs are understood, and something to cancel or replace was created from a commit that is not
-   HEAD or an ancestor
+0  all jobs are understood, and this project submitted a job that is ACTIVE or STOPPING from another
+   folder of the repository
+     -> Hold `other_root`, for the whole name (attention); Cancel `duplicate` this folder's jobs of
+        work that another job does
+0  all jobs are understood and no live one is from another folder, and something to cancel or
+   replace was created from a commit that is not HEAD or an ancestor
      -> Hold `other_history`, for the whole name
 1  suspended
      -> Cancel every ACTIVE job of the name `suspended`, except an adopted one; otherwise Hold
@@ -95,7 +99,13 @@ from reconciler.planning.rules.changes import submitted_before
 from reconciler.planning.rules.rule import Rule
 from reconciler.text.plural import pluralize
 
-BLOCKED: Final = (blocked.unreadable, blocked.newer_tool, blocked.unknown_status, blocked.other_history)
+BLOCKED: Final = (
+    blocked.unreadable,
+    blocked.newer_tool,
+    blocked.unknown_status,
+    blocked.other_root,
+    blocked.other_history,
+)
 UNWANTED: Final = (unwanted.suspended, unwanted.removed, unwanted.renamed, unwanted.history)
 EXISTING: Final = (
     existing.succeeded,
@@ -224,6 +234,8 @@ def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
     found = []
     if owned.tags.name != case.name:
         found.append(f"submitted as {owned.tags.name}")
+    if case.from_elsewhere(owned):
+        found.append(f"submitted from {owned.tags.source.root or '.'}")
     if owned.tags.settings != case.spec.settings and not owned.adopted:
         found.append(
             "settings changed (metadata, timeout_hours or on_remove): they take effect with the next job"

@@ -16,6 +16,7 @@ class Standing(StrEnum):
     UNREADABLE = "unreadable"
     NEWER_TOOL = "newer_tool"
     UNKNOWN_STATUS = "unknown_status"
+    OTHER_ROOT = "other_root"
     OTHER_HISTORY = "other_history"
     # No work is wanted under the name.
     SUSPENDED = "suspended"

@@ -17,7 +17,7 @@ from reconciler.plans.document import CreateDoc, PlanDoc
 HINT: Final = "review and apply a saved plan: reconciler plan -o plan.json, then reconciler apply plan.json"
 
 
-def hold_unagreed(plan: Plan, agreed: PlanDoc | None) -> Plan:
+def hold_unagreed(plan: Plan, agreed: PlanDoc | None = None) -> Plan:
     """Hold the creates that rest on the ledger alone, unless the agreed plan says so of the same create.
 
     Args:

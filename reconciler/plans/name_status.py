@@ -30,6 +30,7 @@ READINESS: Final[Mapping[Standing, Readiness]] = {
     Standing.UNREADABLE: Readiness.ATTENTION,
     Standing.NEWER_TOOL: Readiness.ATTENTION,
     Standing.UNKNOWN_STATUS: Readiness.RUNNING,
+    Standing.OTHER_ROOT: Readiness.ATTENTION,
     Standing.OTHER_HISTORY: Readiness.PENDING,
     Standing.SUSPENDED: Readiness.IDLE,
     Standing.REMOVED: Readiness.PENDING,

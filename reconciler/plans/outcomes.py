@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Job, Phase
+
+CREATE: Final = "create"
+CANCEL: Final = "cancel"
 
 
 class Created(Struct, frozen=True, kw_only=True):

@@ -12,14 +12,24 @@ from reconciler.plans.document import PlanDoc
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedRun:
-    """The data that a run has gathered, and its plan."""
+class Proposal:
+    """The data that a run has gathered, and what the planner decides, before the guards."""
 
     declared: Declared
     observed: Observed
     memory: Memory
     plan: Plan
-    refusals: tuple[Refusal, ...]
-    document: PlanDoc
     remarks: tuple[str, ...] = ()
-    """Harmless differences between a saved plan and this one."""
+    """Harmless differences between an approved plan and this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun(Proposal):
+    """A proposal that the guards have checked, and its document."""
+
+    document: PlanDoc
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """The guards that refuse."""
+        return self.document.guards

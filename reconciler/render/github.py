@@ -60,7 +60,7 @@ def _plan(plan: PlanDoc, remarks: Sequence[str], *, everything: bool) -> Iterato
     for guard in plan.guards:
         title = f"refused by {guard.guard}"
         yield "error", annotation("error", f"{guard.message} ({guard.hint})", title=title)
-    for row in grouping.rows(plan, everything=everything):
+    for row in grouping.lines(plan, everything=everything).rows:
         kind: AnnotationKind = "warning" if row.attention else "notice"
         title = f"{row.name} needs attention" if row.verb == "attention" else f"{row.verb} {row.name}"
         yield kind, annotation(kind, " · ".join(row.facts), title=title, **_place(row.declared_at))

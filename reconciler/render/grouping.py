@@ -53,23 +53,41 @@ def fold(items: Iterable[T], key: Callable[[T], Hashable]) -> Iterator[list[T]]:
         yield from [group] if len(group) >= MIN_FOLDED else ([item] for item in group)
 
 
-def rows(plan: PlanDoc, *, everything: bool = False) -> list[Row]:
-    """Return a line for each decision that has one, those of a family together.
+class PlanLines(NamedTuple):
+    """A plan's lines, made once for all parts of a report."""
+
+    rows: Sequence[Row]
+    """A line for each decision that has one, those of a family together; sorted by name."""
+    quiet: Sequence[DecisionDoc]
+    """The decisions that change nothing and have no line."""
+    lasting: Sequence[DecisionDoc]
+    """The decisions whose hold lasts until a person changes the spec."""
+    notes: Sequence[str]
+    """The notes on quiet decisions, a note that a family shares only once."""
+    folded: bool
+    """Whether a line represents several decisions."""
+
+
+def lines(plan: PlanDoc, *, everything: bool = False) -> PlanLines:
+    """Return the lines of a plan.
 
     Args:
         plan: the document.
         everything: whether to list every job of a family.
     """
-    shown = [(decision, row) for decision in plan.decisions if (row := plan_view.row(decision)) is not None]
+    every = [(decision, plan_view.row(decision)) for decision in plan.decisions]
+    shown = [(decision, row) for decision, row in every if row is not None]
+    quiet = [decision for decision, row in every if row is None and decision.actions]
     totals = Counter(map(of, plan.decisions))
     groups = fold(shown, lambda it: None if everything or not it[0].family else _alike(*it))
     found = [_folded(group, totals) if len(group) > 1 else group[0][1] for group in groups]
-    return sorted(found, key=lambda row: row.name)
-
-
-def is_folded(plan: PlanDoc, shown: Sequence[Row]) -> bool:
-    """Whether a line represents several decisions."""
-    return len(shown) < sum(plan_view.row(decision) is not None for decision in plan.decisions)
+    return PlanLines(
+        rows=sorted(found, key=lambda row: row.name),
+        quiet=quiet,
+        lasting=[decision for decision, row in shown if row.lasting],
+        notes=_notes(quiet, totals, everything=everything),
+        folded=len(found) < len(shown),
+    )
 
 
 def _alike(decision: DecisionDoc, row: Row) -> Hashable:
@@ -79,6 +97,8 @@ def _alike(decision: DecisionDoc, row: Row) -> Hashable:
             it.reason,
             it.attempt,
             it.rests_on_ledger,
+            it.answered_by,
+            it.endpoint,
             tuple(change for change in it.changes if change.field != "inputs"),
         )
         for it in decision.of(CreateDoc)
@@ -104,14 +124,19 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     if cancels and not creates:
         why, now = (plan_view.reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
     changes, notes = _common(row.changes for _, row in group), _common(row.notes for _, row in group)
-    more = sum(len(row.changes) + len(row.notes) for _, row in group) - (len(changes) + len(notes)) * len(
-        group
+    settings = _common(row.settings for _, row in group)
+    different = dict.fromkeys(
+        it.partition("=")[0] for _, row in group for it in row.settings if it not in settings
     )
+    more = sum(len(row.changes) + len(row.notes) - len(changes) - len(notes) for _, row in group)
     return Row(
         verb=row.verb,
         name=clean(family_title(first.family, len(group), totals[of(first)])),
         why=tuple(map(clean, why)),
         requests=_requests(creates),
+        model=row.model,
+        endpoint=row.endpoint,
+        settings=(*settings, *(f"{name} differs" for name in different)),
         uploads=_uploads(creates),
         now=now,
         cancel_before_create=row.cancel_before_create,
@@ -143,15 +168,10 @@ def _common(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(line for line in first if line in kept)
 
 
-def notes(plan: PlanDoc, *, everything: bool = False) -> list[str]:
-    """Return the notes on unchanged jobs, a note that a family shares only once."""
-    totals = Counter(map(of, plan.decisions))
-    noted = [
-        (decision, note)
-        for decision in plan.decisions
-        if plan_view.row(decision) is None
-        for note in decision.notes
-    ]
+def _notes(
+    quiet: Iterable[DecisionDoc], totals: Mapping[Family | None, int], *, everything: bool
+) -> list[str]:
+    noted = [(decision, note) for decision in quiet for note in decision.notes]
     found = []
     for group in fold(noted, lambda it: None if everything or not it[0].family else (of(it[0]), it[1])):
         decision, note = group[0]

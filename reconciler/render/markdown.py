@@ -15,6 +15,7 @@ from reconciler.planning.guards import GuardReading
 from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary, plan_view
+from reconciler.render.grouping import PlanLines
 from reconciler.render.highlights import review_highlights
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.plan_view import Row
@@ -47,8 +48,8 @@ def plan_markdown(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: boo
         remarks: more lines about the plan.
         everything: whether to list every job of a family.
     """
-    rows = grouping.rows(plan, everything=everything)
-    return _fitting(lambda cut: _plan(plan, rows, remarks, cut))
+    shown = grouping.lines(plan, everything=everything)
+    return _fitting(lambda cut: _plan(plan, shown, remarks, cut))
 
 
 def outcomes_markdown(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow]) -> str:
@@ -61,7 +62,7 @@ def apply_markdown(
 ) -> str:
     """Return one comment for an apply: its outcomes, the remarks, and the plan folded."""
     verdict = f"{plan.target.project}: {summary(outcomes)}"
-    planned = grouping.rows(plan)
+    planned = grouping.lines(plan)
 
     def parts(cut: _Cut) -> Iterator[str]:
         yield from (f"### {escape(verdict)}", "")
@@ -106,7 +107,8 @@ def _fitting(parts: Callable[[_Cut], Iterator[str] | list[str]]) -> str:
     return text
 
 
-def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut) -> Iterator[str]:
+def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) -> Iterator[str]:
+    rows = lines.rows
     main = [row for row in rows if row.pending or not (row.attention or row.lasting)]
     others = [row for row in rows if row.attention and not row.pending]
     uploads = plan_summary.uploads(plan)
@@ -117,7 +119,7 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut)
     )
     yield from _list(review_highlights(plan, rows), cut, title="**Review first**")
     if main:
-        head = ["", "| | name | why | requests | now |", "|---|---|---|---:|---|"]
+        head = ["", "| | name | why | model | requests | now |", "|---|---|---|---|---:|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
     if measured := [escape(_measure(it)) for it in plan.guard_readings if it.value]:
@@ -125,10 +127,12 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut)
     if selection := plan_summary.selection(plan):
         yield from ("", escape(selection))
     yield from _list(remarks, cut)
-    if grouping.is_folded(plan, rows):
+    if lines.folded:
         yield from ("", escape(grouping.FOLDED_NOTE))
-    different = [row for row in rows if row.changes or row.notes]
-    yield from _folded_part(f"Field differences and notes ({len(different):,})", _differences(different, cut))
+    different = [row for row in rows if row.below]
+    yield from _folded_part(
+        f"Settings, field differences and notes ({len(different):,})", _differences(different, cut)
+    )
     why = [
         [f"{cut.cell(row.name)}", cut.cell(" · ".join(filter(None, [*row.why, row.now])))] for row in others
     ]
@@ -137,8 +141,8 @@ def _plan(plan: PlanDoc, rows: Sequence[Row], remarks: Sequence[str], cut: _Cut)
         _table(["", "| name | why |", "|---|---|"], why, cut),
     )
     yield from _folded_part(
-        f"Unchanged: {plan_summary.unchanged(plan).partition(': ')[2] or 'on hold'}",
-        _table(["", "| name | why | job |", "|---|---|---|"], _unchanged(plan, cut), cut),
+        f"Unchanged: {plan_summary.unchanged(lines.quiet).partition(': ')[2] or 'on hold'}",
+        _table(["", "| name | why | job |", "|---|---|---|"], _unchanged(lines, cut), cut),
     )
 
 
@@ -150,18 +154,17 @@ def _cells(row: Row, cut: _Cut) -> list[str]:
         verb,
         cut.cell(row.name),
         cut.cell(why),
+        "<br>".join(map(cut.cell, filter(None, [row.model, row.endpoint]))),
         cut.cell(requests),
         cut.cell(f"cancelled first: {row.now}" if row.cancel_before_create else row.now),
     ]
 
 
-def _unchanged(plan: PlanDoc, cut: _Cut) -> list[list[str]]:
+def _unchanged(lines: PlanLines, cut: _Cut) -> list[list[str]]:
     """Return a row for each unchanged job. Rows beyond the cut are counted but not built."""
-    rows = [(decision, plan_view.row(decision)) for decision in plan.decisions if not decision.pending]
     quiet = [
         (decision, action)
-        for decision, row in rows
-        if row is None or row.lasting
+        for decision in sorted((*lines.quiet, *lines.lasting), key=lambda it: it.name)
         for action in decision.actions
         if isinstance(action, KeepDoc | HoldDoc)
     ]

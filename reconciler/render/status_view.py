@@ -22,6 +22,7 @@ LATER: Final = "later"
 _OF_OTHERS: Final = frozenset(
     {
         Standing.WAITING,
+        Standing.OTHER_ROOT,
         Standing.OTHER_HISTORY,
         Standing.CHECKOUT_BEHIND,
         Standing.NO_ROOM,

@@ -31,14 +31,13 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
         next_step: the exact commands that apply it, "" for none.
         everything: whether to list every job of a family.
     """
-    rows = grouping.rows(plan, everything=everything)
-    header, same = plan_summary.header(plan), plan_summary.unchanged(plan)
+    shown = grouping.lines(plan, everything=everything)
+    rows, notes = shown.rows, [f"  note: {note}" for note in shown.notes]
+    header, same = plan_summary.header(plan), plan_summary.unchanged(shown.quiet)
     selected = plan_summary.selection(plan)
     if not rows:
         quiet = "; ".join(filter(None, [selected, same or "nothing is declared"]))
-        return f"No changes. {header} · {quiet}\n" + "".join(
-            f"  note: {note}\n" for note in grouping.notes(plan, everything=everything)
-        )
+        return "\n".join([f"No changes. {header} · {quiet}", *notes]) + "\n"
     width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
     verb_width = max(len("replace"), *(len(row.verb) for row in rows))
     lines = [header, ""]
@@ -50,8 +49,8 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
         )
         lines += [f"      {line}" for line in row.below]
     lines += [f"  {line}" for line in (same, selected) if line]
-    lines += [f"  note: {note}" for note in grouping.notes(plan, everything=everything)]
-    lines += [f"  {grouping.FOLDED_NOTE}"] if grouping.is_folded(plan, rows) else []
+    lines += notes
+    lines += [f"  {grouping.FOLDED_NOTE}"] if shown.folded else []
     totals = plan_summary.totals(plan)
     if totals:
         lines += ["", totals]

@@ -26,57 +26,41 @@ from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.approval import Approval
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
-from reconciler.plans.planned_run import PlannedRun
+from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
-from reconciler.runs.gather import gather, log_plan, planned_run, read_workspace
+from reconciler.runs.gather import check, propose, read_workspace
 from reconciler.workspace.recall import recall
 
 MAX_ROUNDS: Final = 8
 """How often a run plans again because another runner wrote first."""
 
 
-def restrict_to_saved(run: RunContext[ApiT], planned: PlannedRun, saved: PlanDoc) -> PlannedRun:
+def restrict_to_saved(run: RunContext[ApiT], fresh: Proposal, saved: PlanDoc) -> Proposal:
     """Reduce a fresh plan to a saved one, and say which differences are harmless.
 
     Raises:
         StalePlanError: a saved action no longer holds, or the plan was made for another target.
     """
     staleness.check_target(saved, run.target)
-    result = staleness.reconcile_saved_plan(saved, planned.plan, planned.observed)
+    result = staleness.reconcile_saved_plan(saved, fresh.plan, fresh.observed)
     if result.broken:
         raise StalePlanError(
             "the saved plan no longer holds, and nothing was done: " + "; ".join(result.broken),
             hint="review a fresh plan, and save it: reconciler plan -o plan.json",
         )
-    return _restrict(run, planned, result)
+    return _restrict(fresh, result)
 
 
-def restrict_to_remaining(run: RunContext[ApiT], planned: PlannedRun, approved: PlanDoc) -> PlannedRun:
+def restrict_to_remaining(fresh: Proposal, approved: PlanDoc) -> Proposal:
     """Reduce a fresh plan to the approved actions that another runner has not done or begun meanwhile."""
-    return _restrict(run, planned, staleness.reconcile_saved_plan(approved, planned.plan, planned.observed))
+    return _restrict(fresh, staleness.reconcile_saved_plan(approved, fresh.plan, fresh.observed))
 
 
-def _restrict(run: RunContext[ApiT], planned: PlannedRun, result: SavedPlanResult) -> PlannedRun:
+def _restrict(fresh: Proposal, result: SavedPlanResult) -> Proposal:
     remarks = [f"skipped, no longer needed: {line}" for line in result.satisfied]
     remarks += [f"left to the runner that wrote first: {line}" for line in result.broken]
     remarks += [f"not in the saved plan, left alone: {line}" for line in result.extra]
-    return planned_run(
-        run, planned.declared, planned.observed, planned.memory, result.plan, remarks=tuple(remarks)
-    )
-
-
-def unattended(run: RunContext[ApiT], planned: PlannedRun, agreed: PlanDoc | None) -> PlannedRun:
-    """Hold what rests on the ledger alone, unless the agreed plan says so."""
-    held = hold_unagreed(planned.plan, agreed)
-    if held == planned.plan:
-        return planned
-    return planned_run(run, planned.declared, planned.observed, planned.memory, held)
-
-
-def restrict_to_approved(run: RunContext[ApiT], planned: PlannedRun, approval: Approval) -> PlannedRun:
-    """Reduce a fresh plan to what a later round may do, and check the guards for that."""
-    restricted = approval.restrict(planned.plan)
-    return planned_run(run, planned.declared, planned.observed, planned.memory, restricted)
+    return replace(fresh, plan=result.plan, remarks=tuple(remarks))
 
 
 def plan_and_apply(
@@ -109,17 +93,17 @@ def plan_and_apply(
     approved = False
     first: PlanDoc | None = None
     for _ in range(MAX_ROUNDS):
-        planned = gather(run, declared, to_create=True)
-        record_observations.record_observations(run, planned)
+        fresh = propose(run, declared)
+        record_observations.record_observations(run, fresh)
         if first or saved or not asks:
-            planned = unattended(run, planned, first or saved)
+            fresh = replace(fresh, plan=hold_unagreed(fresh.plan, first or saved))
         if first is not None:
-            planned = restrict_to_remaining(run, planned, first)
+            fresh = restrict_to_remaining(fresh, first)
         elif saved is not None:
-            planned = restrict_to_saved(run, planned, saved)
+            fresh = restrict_to_saved(run, fresh, saved)
         if approval is not None:
-            planned = restrict_to_approved(run, planned, approval)
-        log_plan(run, planned)
+            fresh = replace(fresh, plan=approval.restrict(fresh.plan))
+        planned = check(run, fresh)
         approved = approved or approve(planned)
         run.retrier.restart()
         outcomes: tuple[Outcome, ...] = ()

@@ -6,7 +6,7 @@ lock is held only during a round, so that an hourly apply on the same host is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
@@ -20,10 +20,10 @@ from reconciler.model import Declared
 from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guards import Refusal
 from reconciler.plans.approval import Approval
-from reconciler.plans.outcomes import Outcome
+from reconciler.plans.outcomes import CREATE, Created, Failed, Outcome, Unknown
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
-from reconciler.runs.apply import plan_and_apply, publish, unattended
+from reconciler.runs.apply import plan_and_apply, publish
 from reconciler.settings import Guards
 
 
@@ -35,7 +35,7 @@ class ApplyLoop:
     declared: Declared
     """The specs as they were read at the start; the next apply reads later edits."""
     approval: Approval
-    requests_submitted: int
+    submitted: int
     """Requests that this run has submitted: a budget is for all of its rounds."""
     locked: Callable[[], AbstractContextManager[None]]
     report: Callable[[PlannedRun, tuple[Outcome, ...]], object]
@@ -65,7 +65,7 @@ class ApplyLoop:
         return self._gather()
 
     def _gather(self) -> PlannedRun:
-        return unattended(self.run, gather.gather(self.run, self.declared), None)
+        return gather.gather(self.run, self.declared, unattended=True)
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())
@@ -75,7 +75,7 @@ class ApplyLoop:
         self.approval = self.approval.record_attempts(planned.plan)  # a refused create is not tried again
         self.refusals += planned.refusals
         if outcomes:
-            self.requests_submitted += requests_of(planned.plan)
+            self.submitted += requests_submitted(planned.plan, outcomes)
             self.outcomes += outcomes
             self.report(planned, outcomes)
 
@@ -83,11 +83,16 @@ class ApplyLoop:
         guards = self.run.guards
         if guards.max_new_requests is None:
             return guards
-        return structs.replace(
-            guards, max_new_requests=max(0, guards.max_new_requests - self.requests_submitted)
-        )
+        return structs.replace(guards, max_new_requests=max(0, guards.max_new_requests - self.submitted))
 
 
-def requests_of(plan: Plan) -> int:
-    """Return how many requests a plan submits, as far as they are known."""
-    return sum(create.spec.requests or 0 for create in plan.of(Create))
+def requests_submitted(plan: Plan, outcomes: Iterable[Outcome]) -> int:
+    """Return how many requests an apply of a plan has submitted, as far as they are known, or may have submitted."""
+    sent = {
+        it.name
+        for it in outcomes
+        if isinstance(it, Created)
+        or (isinstance(it, Unknown) and it.action == CREATE)
+        or (isinstance(it, Failed) and it.job is not None)
+    }
+    return sum(create.spec.requests or 0 for create in plan.of(Create) if create.spec.name in sent)

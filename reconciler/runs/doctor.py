@@ -106,7 +106,7 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Check
 
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[CheckResult]:
-    memory, _, problems = recall(run)
+    memory, problems = recall(run)
     for problem, hint in problems:
         yield CheckResult("ledger", "warning", problem, hint)
     detail = f"remembers {pluralize(len(memory.jobs), 'job')}"

@@ -6,6 +6,7 @@ line.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -17,12 +18,15 @@ from reconciler.ledger.lines import encode
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.planning import adoption
-from reconciler.planning.actions import Create, Plan
+from reconciler.planning.actions import Create
 from reconciler.planning.guards import GuardInput, guard_readings, refusals
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
-from reconciler.plans.planned_run import PlannedRun
+from reconciler.plans.agreement import hold_unagreed
+from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.results.paths import naming
+from reconciler.results.place import local_folder
 from reconciler.results.received import with_received
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
@@ -49,6 +53,12 @@ def read_workspace(
     return observe.with_remembered(run, watched_by(run, declared), memory, found)
 
 
+def add_received(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Observed:
+    """Add what the pulled results hold."""
+    folder, wanted = local_folder(run.project, run.env.environ), watched_by(run, declared).wanted
+    return with_received(observed, folder, wanted, naming(declared.specs, observed.owned))
+
+
 def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:
     """Return which jobs a run looks for."""
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
@@ -62,17 +72,15 @@ def gather(
     declared: Declared,
     *,
     listed: Callable[[], Listed] | None = None,
-    to_create: bool = False,
+    unattended: bool = False,
 ) -> PlannedRun:
-    """Read ledger and workspace, decide, and log the plan in numbers.
+    """Read ledger and workspace, decide, check the guards, and log the plan in numbers.
 
     Args:
         run: what to work with.
         declared: what git says.
         listed: returns the list, if it is being read already.
-        to_create: whether this plan will be applied. Then a list of several pages is read twice before a create is
-            planned, because a job may have moved from one page to another; and the plan is not logged yet, because
-            it may still be reduced to the approved part.
+        unattended: whether to hold what rests on the ledger alone, as a run without an agreed plan does.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -80,12 +88,22 @@ def gather(
         ApiError: the API could not be read.
     """
     memory = log_problems(run, recall(run))
-    observed = read_workspace(run, declared, memory, listed)
-    if to_create and observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
+    observed = add_received(run, declared, read_workspace(run, declared, memory, listed))
+    found = decide(run, declared, observed, memory)
+    return check(run, dataclasses.replace(found, plan=hold_unagreed(found.plan)) if unattended else found)
+
+
+def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
+    """Read ledger and workspace, and decide what to apply. It may still be reduced to an approved part.
+
+    A list of several pages is read twice before a create is planned, because a job may have moved from one page to
+    another. Raises what `gather` raises.
+    """
+    memory = log_problems(run, recall(run))
+    observed = read_workspace(run, declared, memory)
+    if observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
-    received = with_received(observed, run.project.root, watched_by(run, declared).wanted)
-    planned = decide(run, declared, received, memory)
-    return planned if to_create else log_plan(run, planned)
+    return decide(run, declared, add_received(run, declared, observed), memory)
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
@@ -94,11 +112,11 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
-    return log_plan(run, decide(run, declared, observed, memory))
+    return check(run, decide(run, declared, observed, memory))
 
 
-def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> PlannedRun:
-    """Plan, apply the quota, and check the guards.
+def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Proposal:
+    """Plan, and apply the quota.
 
     The time of the plan is when reading began: reading may take minutes, and a snapshot may be of yesterday. A create
     that has settled only since then may be missing from the list.
@@ -109,7 +127,7 @@ def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory
     decided = apply_quota(
         plan(declared, observed, memory, now=observed.read_started_at), observed.pending, quota
     )
-    return planned_run(run, declared, observed, memory, decided)
+    return Proposal(declared=declared, observed=observed, memory=memory, plan=decided)
 
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
@@ -125,49 +143,28 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
     return frozenset(owned.tags.source.commit for owned in (*last.values(), *live)) - {""}
 
 
-def log_plan(run: RunContext[ApiT], it: PlannedRun) -> PlannedRun:
-    """Log a plan in numbers, and the guards' refusals."""
-    run.env.log("plan.computed", **msgspec.structs.asdict(it.document.summary))
-    for refusal in it.refusals:
-        run.env.log("guard.refused", guard=refusal.guard, message=refusal.message)
-    return it
-
-
-def planned_run(
-    run: RunContext[ApiT],
-    declared: Declared,
-    observed: Observed,
-    memory: Memory,
-    decided: Plan,
-    *,
-    remarks: tuple[str, ...] = (),
-) -> PlannedRun:
-    """Check the guards for a plan, and return it with its document."""
+def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
+    """Check the guards, make the plan's document, and log the plan in numbers and the guards' refusals."""
+    now = run.env.now()
     guard_input = GuardInput(
-        plan=decided,
-        declared=declared,
-        observed=observed,
-        memory=memory,
+        plan=it.plan,
+        declared=it.declared,
+        observed=it.observed,
+        memory=it.memory,
         settings=run.guards,
-        now=run.env.now(),
+        now=now,
     )
-    found = refusals(guard_input)
     document = plan_file.plan_document(
-        decided,
+        it.plan,
         target=run.target,
         checkout=run.checkout,
-        declared=declared,
-        observed=observed,
-        refusals=found,
+        declared=it.declared,
+        observed=it.observed,
+        refusals=refusals(guard_input),
         guard_readings=guard_readings(guard_input),
-        now=run.env.now(),
+        now=now,
     )
-    return PlannedRun(
-        declared=declared,
-        observed=observed,
-        memory=memory,
-        plan=decided,
-        refusals=found,
-        document=document,
-        remarks=remarks,
-    )
+    run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
+    for refusal in document.guards:
+        run.env.log("guard.refused", guard=refusal.guard, message=refusal.message)
+    return PlannedRun(**vars(it), document=document)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox import files, jobs, models
+from reconciler.sandbox import files, jobs
 from reconciler.sandbox.errors import like_fastapi, unauthorized
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import World
@@ -21,8 +21,8 @@ from reconciler.sandbox.world import World
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_JOBS, _JOB = "/v1/batch/jobs", "/v1/batch/jobs/<job_id>"
-_FILES, _FILE = "/v1/files", "/v1/files/<file_id>"
+_JOBS, _JOB = "/v1/batch/jobs", "/v1/batch/jobs/<uuid:job_id>"
+_FILES, _FILE = "/v1/files", "/v1/files/<uuid:file_id>"
 
 _CALLS = Map(
     [
@@ -31,18 +31,13 @@ _CALLS = Map(
         Rule(_JOB, methods=["GET"], endpoint=jobs.get_job),
         Rule(_JOB, methods=["DELETE"], endpoint=jobs.delete_job),
         Rule(f"{_JOB}/cancel", methods=["POST"], endpoint=jobs.cancel_job),
-        Rule("/v1/models", methods=["GET"], endpoint=models.list_models),
-        Rule("/v1/models/<path:name>", methods=["GET"], endpoint=models.get_model),
         Rule(_FILES, methods=["GET"], endpoint=files.list_files),
         Rule(_FILES, methods=["POST"], endpoint=files.upload_file),
         Rule(_FILE, methods=["GET"], endpoint=files.get_file),
         Rule(_FILE, methods=["DELETE"], endpoint=files.delete_file),
         Rule(f"{_FILE}/content", methods=["GET"], endpoint=files.download_file),
-        Rule(f"{_FILE}/url", methods=["GET"], endpoint=files.sign_url),
-        Rule(f"{files.SIGNED_PATH}/<file_id>", methods=["GET"], endpoint=files.download_signed),
     ]
 )
-_WITHOUT_KEY = frozenset({files.download_signed})
 _BODY_SLACK = 1 << 20
 
 
@@ -105,10 +100,8 @@ def make_app(
 
 
 def _answer(world: World, request: Request) -> Response:
-    handler, arguments = _CALLS.bind_to_environ(request.environ).match()
-    if handler not in _WITHOUT_KEY:
-        arguments = {**arguments, "workspace": _workspace(request)}
-    answer: Response = handler(world, request, **arguments)
+    handler, ids = _CALLS.bind_to_environ(request.environ).match()
+    answer: Response = handler(world, request, _workspace(request), *map(str, ids.values()))
     return answer
 
 

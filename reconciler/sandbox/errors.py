@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from reconciler.catalogue.mistakes import located
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-
-class ValidationProblem(msgspec.Struct, frozen=True):
-    """One entry of a 422's `detail`."""
-
-    type: str
-    """Pydantic's name for the problem, such as `missing`."""
-    loc: Sequence[str | int]
-    """The location: `body`, `query` or `path`, then names and positions."""
-    msg: str
-    """The message."""
-    input: Any
-    """The rejected value."""
 
 
 def json_response(body: object, status: int = 200) -> Response:
@@ -44,9 +32,11 @@ def unauthorized() -> ErrorResponse:
     return ErrorResponse(json_response({"detail": "Unauthorized"}, 401))
 
 
-def unprocessable(problems: Sequence[ValidationProblem]) -> ErrorResponse:
-    """Return the answer to a malformed request, with every problem."""
-    return ErrorResponse(json_response({"detail": problems}, 422))
+def unprocessable(place: str, error: Exception) -> ErrorResponse:
+    """Return the answer to a malformed `body` or `query`: `error` of msgspec says what is wrong with it."""
+    path, message = located(error)
+    problem = {"type": "value_error", "loc": [place, *path], "msg": message, "input": None}
+    return ErrorResponse(json_response({"detail": [problem]}, 422))
 
 
 def not_found(kind: str, identifier: str) -> ErrorResponse:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import asdict, dataclass, fields
-from typing import Final
+from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from reconciler.sandbox import store
+from reconciler.sandbox.queries import Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +36,21 @@ class FileRow:
     """The id of the job, for its results."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFilter:
-    """Which files to list; None means no condition."""
+Purpose: TypeAlias = Literal["fine-tune", "batch", "ocr", "agentic_safety"]
 
-    purpose: str | None
-    search: str | None
+
+class FileQuery(Page, frozen=True, kw_only=True):
+    """The parameters of a list of files; None means no condition."""
+
+    purpose: Purpose | None = None
+    search: str | None = None
     """A substring of the file's name, in any case."""
-    sample_types: list[str] | None
-    sources: list[str] | None
-    mimetypes: list[str] | None
+    sample_type: (
+        list[Literal["pretrain", "instruct", "batch_request", "batch_result", "batch_error"]] | None
+    ) = None
+    source: list[Literal["upload", "repository", "mistral"]] | None = None
+    mimetypes: list[str] | None = None
+    include_total: bool = True
 
 
 _COLUMNS: Final = tuple(field.name for field in fields(FileRow))
@@ -54,8 +62,8 @@ _MATCHING = f"""
     FROM files WHERE workspace = :workspace AND {_VISIBLE}
     AND (:purpose IS NULL OR purpose = :purpose)
     AND (:search IS NULL OR instr(lower(filename), lower(:search)) > 0)
-    AND (:sample_types IS NULL OR sample_type IN (SELECT value FROM json_each(:sample_types)))
-    AND (:sources IS NULL OR source IN (SELECT value FROM json_each(:sources)))
+    AND (:sample_type IS NULL OR sample_type IN (SELECT value FROM json_each(:sample_type)))
+    AND (:source IS NULL OR source IN (SELECT value FROM json_each(:source)))
     AND (:mimetypes IS NULL OR mimetype IN (SELECT value FROM json_each(:mimetypes)))
 """  # noqa: S608
 _FIND = f"SELECT * FROM files WHERE id = :id AND workspace = :workspace AND {_VISIBLE}"  # noqa: S608
@@ -77,18 +85,10 @@ def find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> Fi
     return None if row is None else _file(row)
 
 
-def workspace_of(db: sqlite3.Connection, file_id: str) -> str | None:
-    """Return a file's workspace, for a caller without a key."""
-    row = db.execute("SELECT workspace FROM files WHERE id = ?", (file_id,)).fetchone()
-    return None if row is None else str(row["workspace"])
-
-
-def page(
-    db: sqlite3.Connection, workspace: str, wanted: FileFilter, *, now: float, skip: int, size: int
-) -> tuple[list[FileRow], int]:
+def page(db: sqlite3.Connection, workspace: str, query: FileQuery, now: float) -> tuple[list[FileRow], int]:
     """Return one page of the matching files, newest first, and the number of all matches."""
-    values = {**asdict(wanted), "workspace": workspace, "now": now}
-    rows, total = store.page(db, _MATCHING, "created_at DESC, seq DESC", values, skip=skip, size=size)
+    values = {**msgspec.structs.asdict(query), "workspace": workspace, "now": now}
+    rows, total = store.page(db, _MATCHING, "created_at DESC, seq DESC", values)
     return [_file(row) for row in rows], total
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Final
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 import msgspec
 
 from reconciler.sandbox import store
 from reconciler.sandbox.inputs import InputError
-from reconciler.sandbox.lifecycle import Course
+from reconciler.sandbox.lifecycle import Course, Status
+from reconciler.sandbox.queries import Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +31,19 @@ class JobRow:
     course: Course
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
-    """Which jobs to list; None means no condition."""
+class JobQuery(Page, frozen=True, kw_only=True):
+    """The parameters of a list of jobs; None means no condition."""
 
-    model: str | None
-    agent_id: str | None
-    metadata: dict[str, str]
-    """Pairs that a job's metadata must have."""
-    created_after: float | None
-    statuses: list[str] | None
+    model: str | None = None
+    agent_id: str | None = None
+    metadata: str | None = None
+    """A JSON object: pairs that a job's metadata must have."""
+    created_after: datetime | None = None
+    """Without an offset it is UTC."""
+    created_by_me: bool = False
+    """No condition: a sandbox workspace has one user, who created every job."""
+    status: list[Status] | None = None
+    order_by: Literal["created", "-created"] = "-created"
 
 
 _MATCHING: Final = """
@@ -50,7 +55,7 @@ _MATCHING: Final = """
         SELECT 1 FROM json_each(:metadata) AS wanted WHERE NOT EXISTS (
             SELECT 1 FROM json_each(jobs.metadata) AS held
             WHERE held.key = wanted.key AND held.value = wanted.value))
-    AND (:statuses IS NULL OR job_status(:now, job) IN (SELECT value FROM json_each(:statuses)))
+    AND (:status IS NULL OR job_status(:now, job) IN (SELECT value FROM json_each(:status)))
 """
 _SAVE: Final = """
     INSERT INTO jobs (id, workspace, created_at, model, agent_id, metadata, job)
@@ -81,19 +86,19 @@ def find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow | None:
 
 
 def page(
-    db: sqlite3.Connection,
-    workspace: str,
-    wanted: JobFilter,
-    *,
-    now: float,
-    newest_first: bool,
-    skip: int,
-    size: int,
+    db: sqlite3.Connection, workspace: str, query: JobQuery, metadata: dict[str, str], now: float
 ) -> tuple[list[JobRow], int]:
     """Return one page of the matching jobs, and the number of all matches."""
-    values = {**asdict(wanted), "workspace": workspace, "now": now}
-    order = "created_at DESC, seq DESC" if newest_first else "created_at, seq"
-    rows, total = store.page(db, _MATCHING, order, values, skip=skip, size=size)
+    after = query.created_after
+    values = {
+        **msgspec.structs.asdict(query),
+        "workspace": workspace,
+        "metadata": metadata,
+        "created_after": after and after.replace(tzinfo=after.tzinfo or UTC).timestamp(),
+        "now": now,
+    }
+    order = "created_at DESC, seq DESC" if query.order_by == "-created" else "created_at, seq"
+    rows, total = store.page(db, _MATCHING, order, values)
     return [_decode(row["job"]) for row in rows], total
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from werkzeug.wrappers import Request, Response
 
+from reconciler.catalogue import models
 from reconciler.sandbox import (
     contents,
     drafts,
@@ -17,38 +19,26 @@ from reconciler.sandbox import (
     inputs,
     jobrows,
     lifecycle,
-    models,
+    queries,
     results,
     triggers,
 )
 from reconciler.sandbox.drafts import Draft
-from reconciler.sandbox.errors import gateway_refusal, json_response, not_found, refused
-from reconciler.sandbox.jobrows import JobRow
-from reconciler.sandbox.queries import Parameters, path_id
+from reconciler.sandbox.errors import gateway_refusal, json_response, not_found, refused, unprocessable
+from reconciler.sandbox.jobrows import JobQuery, JobRow
 from reconciler.sandbox.world import World
 
-_LIST_PARAMETERS = "page page_size model agent_id metadata created_after created_by_me status order_by"
+
+class _JobParameters(msgspec.Struct):
+    inline: bool = False
 
 
 def list_jobs(world: World, request: Request, workspace: str) -> Response:
     """Answer `GET /v1/batch/jobs`."""
-    query = Parameters(request.args)
-    skip, size = query.page()
-    wanted = jobrows.JobFilter(
-        model=query.text("model"),
-        agent_id=query.text("agent_id"),
-        metadata=_metadata_filter(query),
-        created_after=query.moment("created_after"),
-        statuses=query.choices("status", list(lifecycle.Status)),
-    )
-    query.boolean("created_by_me", default=False)  # a sandbox workspace has one user, who created every job
-    newest_first = query.choice("order_by", ("created", "-created"), "-created") == "-created"
-    query.check()
+    query = queries.read(request.args, JobQuery)
     now = world.now()
     with world.store.read() as db:
-        jobs, total = jobrows.page(
-            db, workspace, wanted, now=now, newest_first=newest_first, skip=skip, size=size
-        )
+        jobs, total = jobrows.page(db, workspace, query, _metadata_filter(request, query), now)
     listed = [_shown(job, now) for job in jobs]
     return json_response({"object": "list", "total": total} | ({"data": listed} if listed else {}))
 
@@ -61,22 +51,23 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
         raise gateway_refusal()
     with world.store.write() as db:
         now = world.now()  # inside the transaction, so that creation times follow the order of the rows
-        given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, draft, now)
+        input_files = list(map(str, draft.input_files or ()))
+        given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, input_files, now)
         files = ((name, contents.lines_within(db, content)) for name, content in given)
         work = inputs.read(files, draft.model, None if world.lenient else draft.endpoint)
-        models.check_model(world, None if draft.agent_id else work.model, draft.endpoint)
+        _check_model(world, None if draft.agent_id else work.model, draft.endpoint)
         job = jobrows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
             model=draft.model,
             agent_id=draft.agent_id,
             metadata=draft.metadata,
-            input_files=draft.input_files,
+            input_files=input_files,
             errors=work.errors,
             course=lifecycle.Course(
                 created_at=now,
                 requests=work.requests,
-                timeout_hours=draft.timeout_hours,
+                timeout_hours=int(draft.timeout_hours),
                 speed=world.speed,
                 refused=bool(work.errors),
                 stuck=triggers.names(work.model, triggers.STUCK_MODEL),
@@ -91,10 +82,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
 
 def get_job(world: World, request: Request, workspace: str, job_id: str) -> Response:
     """Answer `GET /v1/batch/jobs/{job_id}`."""
-    job_id = path_id("job_id", job_id)
-    query = Parameters(request.args)
-    inline = query.boolean("inline", default=False)
-    query.check()
+    inline = queries.read(request.args, _JobParameters).inline
     now = world.now()
     with world.store.read() as db:
         job = _find(db, workspace, job_id)
@@ -108,7 +96,6 @@ def get_job(world: World, request: Request, workspace: str, job_id: str) -> Resp
 
 def cancel_job(world: World, request: Request, workspace: str, job_id: str) -> Response:  # noqa: ARG001 - a handler
     """Answer `POST /v1/batch/jobs/{job_id}/cancel`."""
-    job_id = path_id("job_id", job_id)
     with world.store.write() as db:
         now = world.now()
         job = _find(db, workspace, job_id)
@@ -121,7 +108,6 @@ def cancel_job(world: World, request: Request, workspace: str, job_id: str) -> R
 
 def delete_job(world: World, request: Request, workspace: str, job_id: str) -> Response:  # noqa: ARG001 - a handler
     """Answer `DELETE /v1/batch/jobs/{job_id}`."""
-    job_id = path_id("job_id", job_id)
     with world.store.write() as db:
         _find(db, workspace, job_id)
         jobrows.delete(db, job_id)
@@ -136,18 +122,14 @@ def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow:
     return job
 
 
-def _metadata_filter(query: Parameters) -> dict[str, str]:
+def _metadata_filter(request: Request, query: JobQuery) -> dict[str, str]:
     """Read `metadata` as JSON, and every undeclared parameter as a pair, as the official SDK sends them."""
-    wanted = {name: text for name, text in query.arguments.items() if name not in _LIST_PARAMETERS.split()}
-    given = query.text("metadata")
-    if given is not None:
-        try:
-            pairs = msgspec.json.decode(given, type=dict[str, Any])
-        except (msgspec.MsgspecError, RecursionError):
-            query.refuse("metadata", "dict_type", "Input should be a valid dictionary", given)
-        else:
-            wanted |= {name: _as_text(value) for name, value in pairs.items()}
-    return wanted
+    wanted = {name: text for name, text in request.args.items() if name not in query.__struct_fields__}
+    try:
+        pairs = msgspec.json.decode(query.metadata or "{}", type=dict[str, Any])
+    except (ValueError, RecursionError) as error:
+        raise unprocessable("query", error) from None
+    return wanted | {name: _as_text(value) for name, value in pairs.items()}
 
 
 def _as_text(value: object) -> str:
@@ -155,13 +137,15 @@ def _as_text(value: object) -> str:
 
 
 def _inline_input(db: sqlite3.Connection, draft: Draft) -> list[tuple[str, int]]:
-    with io.BytesIO(msgspec.json.Encoder().encode_lines(draft.requests)) as stream:
+    with io.BytesIO(msgspec.json.Encoder().encode_lines(draft.requests or ())) as stream:
         return [("requests", contents.save(db, stream).id)]
 
 
-def _input_files(db: sqlite3.Connection, workspace: str, draft: Draft, now: float) -> list[tuple[str, int]]:
+def _input_files(
+    db: sqlite3.Connection, workspace: str, input_files: list[str], now: float
+) -> list[tuple[str, int]]:
     given = []
-    for file_id in draft.input_files:
+    for file_id in input_files:
         file = filerows.find(db, workspace, file_id, now)
         if file is None:
             raise refused(f"File {file_id} not found.", param="input_files", code="file_not_found")
@@ -169,6 +153,21 @@ def _input_files(db: sqlite3.Connection, workspace: str, draft: Draft, now: floa
             raise refused(f"File {file_id} is not for batches.", param="input_files", code="invalid_file")
         given.append((file.filename, file.content))
     return given
+
+
+def _check_model(world: World, name: str | None, endpoint: str) -> None:
+    """Refuse a model that a trigger names, and one that the table does not have, or has as retired or unfit.
+
+    Raises:
+        ErrorResponse: 400.
+    """
+    if triggers.names(name, triggers.REFUSED_MODEL):
+        raise refused(f"Invalid model: {name}", param="model", code="unknown_model")
+    day = datetime.fromtimestamp(world.now(), UTC).date().isoformat()
+    found = None if name is None or world.lenient else models.doubt(name, endpoint, day)
+    if found is not None:
+        message = f"Invalid model: {name} ({found.message}; {found.hint})"
+        raise refused(message, param="model", code=f"{found.kind}_model")
 
 
 def _shown(job: JobRow, now: float) -> dict[str, Any]:

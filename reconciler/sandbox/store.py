@@ -174,7 +174,7 @@ def _job_status(now: float, job: bytes) -> str:
 
 
 def page(
-    db: sqlite3.Connection, matching: str, order: str, wanted: Mapping[str, object], *, skip: int, size: int
+    db: sqlite3.Connection, matching: str, order: str, wanted: Mapping[str, object]
 ) -> tuple[list[sqlite3.Row], int]:
     """Return one page of the matching rows, and the number of all matches.
 
@@ -182,14 +182,12 @@ def page(
         db: a transaction.
         matching: `FROM … WHERE …`, made of constants only: values of a request are parameters.
         order: the columns to order by.
-        wanted: the parameters; lists and dictionaries are passed as JSON.
-        skip: how many rows to leave out.
-        size: the most rows to return.
+        wanted: the parameters, with `page` and `page_size`; lists and dictionaries are passed as JSON.
     """
     values = {name: as_json(it) if isinstance(it, list | dict) else it for name, it in wanted.items()}
     (total,) = db.execute(f"SELECT count(*) {matching}", values).fetchone()
-    rows = f"SELECT * {matching} ORDER BY {order} LIMIT :size OFFSET :skip"
-    return db.execute(rows, {**values, "skip": skip, "size": size}).fetchall(), total
+    rows = f"SELECT * {matching} ORDER BY {order} LIMIT :page_size OFFSET :page * :page_size"
+    return db.execute(rows, values).fetchall(), total
 
 
 def as_json(value: object) -> str:

@@ -53,7 +53,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The mistakes in specs that are left out, which only `load_valid` does: then the others are selected."""
+        """The mistakes in specs that are left out, which `load` does only if asked: then the others are selected."""
         return tuple(problem for problem in self.problems if not problem.warning)
 
 
@@ -65,6 +65,7 @@ def load(
     monotonic: Callable[[], float] = time.monotonic,
     names: Names = EVERY_JOB,
     progress: Progress = UNWATCHED,
+    only_shown: bool = False,
 ) -> Loaded:
     """Read, check and return every spec of a project.
 
@@ -75,33 +76,12 @@ def load(
         monotonic: for the time that the load may take.
         names: globs that narrow the selection by name.
         progress: receives the progress of checking input files.
+        only_shown: whether the command only shows what it reads: then specs with errors are left out.
 
     Raises:
         UsageError: a path does not exist, or selects nothing.
         ReconcilerError: there is no spec folder.
-        SpecError: there are errors; carries all problems of all files.
-    """
-    loaded = load_valid(project, paths, now=now, monotonic=monotonic, names=names, progress=progress)
-    if loaded.errors:
-        raise SpecError(loaded.problems)
-    return loaded
-
-
-def load_valid(
-    project: Project,
-    paths: Sequence[Path] = (),
-    *,
-    now: float,
-    monotonic: Callable[[], float] = time.monotonic,
-    names: Names = EVERY_JOB,
-    progress: Progress = UNWATCHED,
-) -> Loaded:
-    """Read every spec of a project and return the valid ones, for commands that only show: see `load`.
-
-    Raises:
-        UsageError: a path does not exist, or selects nothing.
-        ReconcilerError: there is no spec folder.
-        SpecError: the selected specs have errors.
+        SpecError: there are errors, or with `only_shown` nothing else is selected; carries all problems.
     """
     narrowed = selection.scope(project, paths)
     if not project.spec_root.is_dir():
@@ -114,6 +94,8 @@ def load_valid(
     loader.inputs.reader.save()
     progress.end()
     problems, broken = loader.problems.shown(), bool(loader.problems.errors)
+    if broken and not only_shown:
+        raise SpecError(problems)
     try:
         chosen = selection.selected(project, specs, narrowed, names, later=loader.later)
     except UsageError:
@@ -122,12 +104,7 @@ def load_valid(
         raise
     if broken and chosen is None:  # what a broken spec declared is not known, and it is not undeclared
         chosen = frozenset((*(spec.name for spec in specs), *loader.later))
-    return Loaded(
-        specs=tuple(specs),
-        selected=chosen,
-        later=loader.later,
-        problems=problems,
-    )
+    return Loaded(specs=tuple(specs), selected=chosen, later=loader.later, problems=problems)
 
 
 class _Loader:

@@ -1,27 +1,27 @@
 """The initial files of a repository: settings, an example, schemas for editors, workflows, lines for git.
 
-Existing files are never overwritten, and a second run changes nothing. The workflows are those of this repository,
-which the package includes, but they install the tool from a pinned source and not from the checkout.
+The workflows are those of this repository, which the package includes, but they install the tool from a pinned source
+and not from the checkout. `place` writes the files.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import reconciler
 from reconciler import file_access
 from reconciler.specs.from_jobs import slug
+from reconciler.specs.place import Wanted, normalized, stamped
 
 WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
     ".github/workflows/apply.yml",
+    ".github/workflows/verify.yml",
     ".github/actions/reconciler/action.yml",
     ".github/actions/reconciler/requirements.txt",
 )
@@ -35,34 +35,26 @@ DISTRIBUTION: Final = "mistral-batch-reconciler"
 SCHEMAS: Final = ("job", "defaults", "reconciler")
 _OF_A_SPEC: Final = re.compile(rb"""^["' {]*endpoint["']?:\s*["']?/v1/""", re.MULTILINE)
 IGNORED: Final = (".reconciler/", "plan.json")
+MAX_NAME: Final = 80
+"""Characters of a project's name that `init` makes."""
 MAX_NEW_REQUESTS: Final = 10_000
 """The budget of one plan that `init` writes: more than a first trial needs, less than a mistake in all old files."""
 ATTRIBUTES: Final = ("*.jsonl -text",)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file that should exist."""
+def project_name(origin: str, top: Path, below: str) -> str:
+    """Return a project's name, derived from its repository and, for a folder of it, from the folder's path.
 
-    path: str
-    """Relative to the root, with forward slashes."""
-    content: bytes
+    A name that is too long loses its beginning: the last folders tell projects apart.
 
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The outcome for one file."""
-
-    path: str
-    did: Literal["wrote", "added", "kept"]
-    why: str = ""
-    """Why a file that differs was kept."""
-
-
-def project_name(origin: str, folder: Path) -> str:
-    """Return a project's name, derived from its repository or else from its folder."""
+    Args:
+        origin: the URL of the repository's remote, "" if there is none.
+        top: the repository's root, or the project's folder outside of git.
+        below: the project's folder, relative to `top`; "" for `top` itself.
+    """
     repository = re.split(r"[/:]", origin.rstrip("/"))[-1].removesuffix(".git") if origin else ""
-    return slug(repository) or slug(folder.name) or "batch"
+    parts = (slug(repository) or slug(top.name), *map(slug, below.split("/")))
+    return slug("-".join(filter(None, parts))[-MAX_NAME:]) or "batch"
 
 
 def spec_folder(root: Path) -> str:
@@ -82,7 +74,7 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
     """
     folder = "" if specs == "specs" else f"specs: {specs}\n"
     ledger = (
-        "# Shares the record of actions between runners, in a ref of the remote `origin`.\nledger: git\n"
+        "# Shares the record of actions between runners, in a branch of the remote `origin`.\nledger: git\n"
         if shared
         else "# With a remote `origin`, this shares the record of actions between runners:\n# ledger: git\n"
     )
@@ -97,8 +89,13 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
     return Wanted("reconciler.yaml", text.encode())
 
 
-def example(folder: str) -> tuple[Wanted, ...]:
-    """Return a spec and its data. `folder` is the spec root, relative to the project's root."""
+def example(folder: str, project: str) -> tuple[Wanted, ...]:
+    """Return a spec and its data.
+
+    Args:
+        folder: the spec root, relative to the project's root.
+        project: named in the requests: two projects of a workspace would share the work otherwise.
+    """
     up = "../" * len(Path(folder).parts)
     spec = (
         f"# yaml-language-server: $schema={up}schemas/job.schema.json\n"
@@ -111,7 +108,11 @@ def example(folder: str) -> tuple[Wanted, ...]:
         "metadata: {purpose: example}\n"
         "timeout_hours: 24\n"
     )
-    questions = ("What is a batch job?", "What does idempotent mean?", "Why are plans reviewed?")
+    questions = (
+        "What is a batch job?",
+        "What does idempotent mean?",
+        f"Why are the plans of {project} reviewed?",
+    )
     lines = (
         f'{{"custom_id": "question-{at}", "body": {{"max_tokens": 200, "messages": '
         f'[{{"role": "user", "content": "{question}"}}]}}}}\n'
@@ -133,13 +134,32 @@ def carried(path: str, installed: str = "templates") -> bytes:
 def schema(name: str) -> Wanted:
     """Return a schema for editors."""
     path = f"schemas/{name}.schema.json"
-    return Wanted(path, carried(path, ""))
+    return stamped(path, carried(path, ""))
 
 
-def workflows(package: str) -> Iterator[Wanted]:
-    """Yield the workflows, their action and its dependencies. `package` is the source that they install."""
-    line = f"package: {package}\n".encode()
-    return (Wanted(path, _text(carried(path)).replace(b"package: .\n", line)) for path in WORKFLOWS)
+def workflows(package: str, branch: str) -> Iterator[Wanted]:
+    """Yield the workflows, their action and its dependencies.
+
+    Args:
+        package: the source that they install.
+        branch: the default branch, of which a push is applied.
+    """
+    ours = {
+        b"package: .\n": f"package: {package}\n",
+        b'branches: ["main"] ': f"branches: [{json.dumps(branch)}] ",
+    }
+    for path in WORKFLOWS:
+        text = normalized(carried(path))
+        for old, new in ours.items():
+            text = text.replace(old, new.encode())
+        yield stamped(path, text)
+
+
+def pushed_branch(root: Path) -> str:
+    """Return the branch that an earlier `init` wrote into the workflow, "" if there is none."""
+    file = root / WORKFLOWS[1]
+    found = re.search(rb'\n    branches: (\[".+"\]) ', file_access.read(file) if file.is_file() else b"")
+    return str(json.loads(found[1])[0]) if found else ""
 
 
 def has_workflows(root: Path) -> bool:
@@ -163,48 +183,3 @@ def pinned_source(record: str) -> str | None:
     commit = direct.get("vcs_info", {}).get("commit_id")
     source = f"git+{direct.get('url')}@{commit}" if commit else f"{direct.get('url')}#sha256={digest}"
     return source if PINNED.fullmatch(source) else None
-
-
-def place(root: Path, wanted: Wanted) -> Placed:
-    """Write a file if it does not exist.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    target = root / wanted.path
-    if not file_access.within(os.path.realpath(target.parent), os.path.realpath(root)):
-        return Placed(wanted.path, "kept", "its folder leads out of the project")
-    if os.path.lexists(target):
-        same = target.is_file() and _text(file_access.read(target)) == _text(wanted.content)
-        return Placed(wanted.path, "kept", "" if same else "it already exists with other content")
-    file_access.make_folder(target.parent)
-    with file_access.create(target, mode=file_access.SHARED) as file:
-        file.write(wanted.content)
-    return Placed(wanted.path, "wrote")
-
-
-def _text(data: bytes) -> bytes:
-    """Normalize line breaks: a checkout may have others than the template."""
-    return data.replace(b"\r\n", b"\n")
-
-
-def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
-    """Append the missing lines to a file; its existing lines stay.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    target = root / path
-    if not os.path.lexists(target):
-        return place(root, Wanted(path, "".join(f"{line}\n" for line in lines).encode()))
-    if target.is_symlink() or not target.is_file():
-        return Placed(path, "kept", f"it is not a regular file; add `{', '.join(lines)}` to it")
-    data = file_access.read(target)
-    there = {line.strip().strip("/") for line in data.decode("utf-8", "replace").splitlines()}
-    missing = [line for line in lines if line.strip("/") not in there]
-    if not missing:
-        return Placed(path, "kept")
-    end = b"\r\n" if b"\r\n" in data else b"\n"
-    glue = b"" if not data or data.endswith(b"\n") else end
-    file_access.replace(target, data + glue + b"".join(line.encode() + end for line in missing))
-    return Placed(path, "added", f"`{', '.join(missing)}`")

@@ -70,9 +70,20 @@ class Git:
         if isinstance(head, UntrustedError):
             raise head
         if isinstance(head, GitUnavailableError) or not head.commit:
-            return Checkout()
-        changed = self.uncommitted(spec_root)
-        return Checkout(commit=head.commit, branch=head.branch, uncommitted=changed, shallow=head.shallow)
+            return Checkout(root=self.below)
+        return Checkout(
+            commit=head.commit,
+            branch=head.branch,
+            root=self.below,
+            uncommitted=self.uncommitted(spec_root),
+            shallow=head.shallow,
+        )
+
+    @property
+    def below(self) -> str:
+        """The path of the root from the repository's root, with forward slashes; "" at it and outside of git."""
+        path = self.repository.folder.relative_to(self.repository.top) if self.repository else Path()
+        return path.as_posix() if path.parts else ""
 
     def uncommitted(self, spec_root: Path) -> frozenset[str]:
         """Return the files that differ from the commit, relative to the root.
@@ -82,8 +93,7 @@ class Git:
         listed = self._git(
             "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", "."
         )
-        below = self.repository.folder.relative_to(self.repository.top) if self.repository else Path()
-        prefix = f"{below.as_posix()}/" if below.parts else ""
+        prefix = f"{self.below}/" if self.below else ""
         specs = f"{spec_root.relative_to(self.root).as_posix()}/" if spec_root != self.root else ""
         rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (listed or "").split("\0") if row)
         return frozenset(
@@ -105,6 +115,16 @@ class Git:
         """Return the URL of the remote `origin`, "" if there is none."""
         return (self._git("config", "-z", "--get", "remote.origin.url") or "").removesuffix("\0")
 
+    def branch(self, ref: str) -> str:
+        """Return the branch that is the target of HEAD or refs/remotes/origin/HEAD, "" if there is none."""
+        return (self._git("symbolic-ref", "--short", ref) or "").removeprefix("origin/")
+
+    def changed_since(self, base: str) -> tuple[str, ...] | None:
+        """Return the files below the root that changed since HEAD left the commit `base`, None if git cannot say."""
+        asked = ("diff", "--name-only", "-z", "--no-renames", "--relative", f"{base}...HEAD", "--")
+        listed = self._git(*asked) if _COMMIT(base) else None
+        return None if listed is None else tuple(filter(None, listed.split("\0")))
+
     def remotes(self) -> tuple[str, ...]:
         """Return the names of the remotes."""
         return tuple((self._git("remote") or "").split("\n"))
@@ -116,7 +136,9 @@ class Git:
             GitUnavailableError: git cannot be asked.
         """
         if self.repository is None:
-            git_process.program(self.root)  # without git, a checkout may have no `.git`
+            git_process.program(
+                git_process.search_path(self.root)
+            )  # without git, a checkout may have no `.git`
             return False
         if isinstance(self._head, GitUnavailableError):
             raise self._head
@@ -124,6 +146,12 @@ class Git:
         if done.returncode:
             raise self.repository.failure(done)
         return bool(done.stdout)
+
+    def tracked_named(self, name: str) -> tuple[Path, ...]:
+        """Return the tracked files of a name in all folders of the repository; none if git cannot be asked."""
+        listed = self._git("ls-files", "-z", "--full-name", "--", f":(top,glob)**/{name}")
+        top = self.toplevel() or self.root
+        return tuple(top / path for path in (listed or "").split("\0") if path)
 
     def quotable(self, path: str) -> bool:
         """Return whether a path of the root is a file that is no link and, in a repository, one that git tracks."""

@@ -1,8 +1,8 @@
 """Find out who submits jobs, and from which commit: from git and the variables of GitHub and GitLab runners. Pure.
 
-The result goes into a job's tags, for readers. Only the commit has a use: it decides whether a checkout is older than
-a job. The author of a pull request may control some variables (a branch's name), so they are treated as text only:
-cleaned, cut, and never part of an identity.
+The result goes into a job's tags, for readers. Two parts have a use: the commit decides whether a checkout is older
+than a job, and the root whether another folder of the repository submitted it. The author of a pull request may control
+some variables (a branch's name), so they are treated as text only: cleaned, cut, and never part of an identity.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reconciler.model import Checkout, Source
+from reconciler.model.tags import root_of
 from reconciler.text.sanitize import clean
 
 MAX_LENGTH: Final = 200
@@ -46,6 +47,7 @@ def detect_source(
         actor=_cut(actor or next(filter(None, people), "") or person()),
         repository=_cut(repository or normalize_repository_url(origin)),
         run_url=clean(run_url),  # not cut: half of a URL is useless, so the tag omits it if it does not fit
+        root=root_of(found.root),
     )
 
 

@@ -7,7 +7,7 @@ version or a rewritten history stops no command: creates that it may be about ne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -44,8 +44,6 @@ class Recalled(NamedTuple):
     """What the ledger says."""
 
     memory: Memory
-    lines: Sequence[Line]
-    """Those that are believed."""
     problems: tuple[tuple[str, str], ...]
     """What a person should know of, each with what to do about it."""
 
@@ -65,6 +63,11 @@ def within(line: Line, latest: float) -> Line | None:
     return None if isinstance(line, HOLDING) else structs.replace(line, at=0.0)
 
 
+def latest_end(run: RunContext[ApiT]) -> float:
+    """Return the Unix time until which a line may hold something."""
+    return run.env.now() + run.limits.deadline_seconds + run.limits.settle_seconds + LOOK_AHEAD
+
+
 def recall(run: RunContext[ApiT]) -> Recalled:
     """Read the ledger.
 
@@ -72,24 +75,34 @@ def recall(run: RunContext[ApiT]) -> Recalled:
         LedgerError: it cannot be read.
     """
     ledger = run.env.ledger
-    memory, lines, problems = recall_lines(run, ledger.read(), ledger.locate)
+    memory, problems = recall_lines(run, ledger.read(), ledger.locate)
     if lost := ledger.rewritten():
         memory = replace(memory, doubts=(*memory.doubts, Doubt(lost)))
         problems += ((lost, REWRITTEN_HINT),)
-    return Recalled(memory, lines, problems)
+    return Recalled(memory, problems)
 
 
 def recall_lines(
     run: RunContext[ApiT],
-    lines: Sequence[Line],
+    lines: Iterable[Line],
     locate: Callable[[Collection[str]], Mapping[str, str]],
 ) -> Recalled:
     """Fold ledger lines into memory; `locate` returns the places of lines, by their text."""
-    limits = run.limits
-    latest = run.env.now() + limits.deadline_seconds + limits.settle_seconds + LOOK_AHEAD
-    near = [(line, within(line, latest)) for line in lines]
-    far = [encode(line) for line, known in near if known is not line]
-    newer = {line.text: line for line in lines if isinstance(line, NewerLine)}
+    far: dict[str, Line] = {}
+    newer: dict[str, NewerLine] = {}
+
+    def believed() -> Iterator[Line]:
+        latest = latest_end(run)
+        for line in lines:
+            known = within(line, latest)
+            if known is not line:
+                far[encode(line)] = line
+            if isinstance(line, NewerLine):
+                newer[line.text] = line
+            if known is not None:
+                yield known
+
+    memory = remember(believed(), settle_seconds=run.limits.settle_seconds)
     places = locate({*far, *newer}) if far or newer else {}
     found = ((far, FAR, FAR_HINT), (newer, NEWER, NEWER_HINT))
     problems = tuple((f"{_places(texts, places)}: {what}", hint) for texts, what, hint in found if texts)
@@ -97,9 +110,7 @@ def recall_lines(
         Doubt(f"{_places([text], places)} has version {line.version}", line.name, line.work)
         for text, line in newer.items()
     )
-    believed = tuple(known for _, known in near if known is not None)
-    memory = remember(believed, settle_seconds=limits.settle_seconds)
-    return Recalled(replace(memory, doubts=doubts), believed, problems)
+    return Recalled(replace(memory, doubts=doubts), problems)
 
 
 def _places(texts: Collection[str], places: Mapping[str, str]) -> str:

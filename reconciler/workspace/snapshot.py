@@ -120,8 +120,8 @@ def of(
         created_at=rfc3339(now),
         target=TargetDoc.of(target),
         jobs=tuple(map(_written, own_jobs)),
-        other_jobs=len(others),
-        other_pending=observe.sort_out(others, watched).pending.others,
+        other_jobs=len(others) + len(odd),
+        other_pending=observe.sort_out(others, watched, odd=odd).pending.others,
         ledger=tuple(map(lines.encode, ledger)),
     )
 

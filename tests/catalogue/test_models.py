@@ -8,8 +8,8 @@ import re
 import pytest
 
 from reconciler.catalogue import models
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.catalogue.models import Doubt, Model, by_name, doubt, table
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
 
 DAY = "2026-11-28"
 
@@ -31,10 +31,7 @@ def test_a_row_is_well_formed(model: Model) -> None:
     for name in (model.id, *model.aliases):
         assert re.fullmatch(r"[a-z][a-z0-9-]+", name)
         assert by_name()[name] is model
-    dates = [dt.date.fromisoformat(it) for it in (model.deprecated, model.retired) if it]
-    assert dates == sorted(dates)
-    assert all(it.isoformat() in {model.deprecated, model.retired} for it in dates)
-    assert model.context is None or 1_000 < model.context <= 10_000_000
+    assert model.retired is None or dt.date.fromisoformat(model.retired).isoformat() == model.retired
     if model.replacement is not None:
         after = by_name()[model.replacement]
         assert after.id == model.replacement != model.id

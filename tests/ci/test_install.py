@@ -170,24 +170,22 @@ def test_init_takes_what_the_action_takes() -> None:
     assert PINNED.fullmatch(WHEEL)
 
 
-def locked() -> dict[NormalizedName, str]:
-    """Return the version and the options of each requirement in the list with digests."""
-    text = (ACTION / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+LOCKS: Final = (ACTION / "requirements.txt", ROOT / ".ci/release.txt")
+
+
+def locked(file: Path) -> dict[NormalizedName, str]:
+    """Return the version and the options of each requirement in a list with digests."""
+    text = file.read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in lines}
 
 
-def needed() -> set[str]:
-    """Return the names of all that the tool needs to be built and to run, as the installed packages say."""
+def needed(*more: str) -> set[str]:
+    """Return the names of all that a build needs, and `more`, as the installed packages say."""
     from importlib import metadata
 
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    project = document["project"]
-    todo = [
-        *document["build-system"]["requires"],
-        *project["dependencies"],
-        *project["optional-dependencies"]["objects"],
-    ]
+    todo = [*document["build-system"]["requires"], *more]
     found: set[str] = set()
     while todo:
         requirement = Requirement(todo.pop())
@@ -198,14 +196,25 @@ def needed() -> set[str]:
     return found
 
 
-def test_each_dependency_is_locked_to_the_known_version_with_digests() -> None:
+def test_all_that_the_tool_needs_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = needed(*project["dependencies"], *project["optional-dependencies"]["objects"])
+    assert wanted <= locked(LOCKS[0]).keys()
+
+
+def test_all_that_a_release_needs_is_locked() -> None:
+    assert needed("build") <= locked(LOCKS[1]).keys()
+
+
+@pytest.mark.parametrize("file", LOCKS, ids=lambda file: file.name)
+def test_each_dependency_is_locked_to_the_known_version_with_digests(file: Path) -> None:
     constraints = (ROOT / ".ci/constraints.txt").read_text(encoding="utf-8").splitlines()
     known: dict[str, str] = {
         canonicalize_name(name): version
         for name, _, version in (line.partition("#")[0].strip().partition("==") for line in constraints)
     }
-    assert needed() <= locked().keys()
-    for name, rest in locked().items():
+    assert locked(file)
+    for name, rest in locked(file).items():
         version, *options = rest.split()
         assert version == known[name]
         digests = [option for option in options if option.startswith("--hash=")]

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.specs.conversion.bodies import CHAT_FIELDS
 from tests.cli.stage import Stage
 
 CHAT = "/v1/chat/completions"
@@ -153,7 +152,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "a GET": (lines({**openai(1), "method": "GET"}), "`method` is not POST (line 1)"),
     "an unknown key": (lines({**openai(1), "priority": 1}), "a key that OpenAI's format does not have (line 1)"),
-    "a body that is text": (lines({**openai(1), "body": "x"}), "`body` is not an object, or repeats a key (line 1)"),
+    "a body that is text": (lines({**openai(1), "body": "x"}), "`body` is not an object (line 1)"),
     "a model that is a number": (lines(openai(1, model=4, messages=[USER])), "`model` is not text (line 1)"),
     "blocks for Bedrock": (
         lines(bedrock(1, messages=[{"role": "user", "content": [{"text": "x"}]}])),
@@ -163,14 +162,21 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a number as an id": (lines({**openai(1), "custom_id": 7}), "`custom_id` is missing, empty or not text (line 1)"),
     "two equal keys": (
         lines(openai(1)) + b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1},"body":{}}\n',
-        "a duplicate key in one object (line 2)",
+        "in.jsonl:2: a duplicate key in one object",
+    ),
+    "two equal keys in a message": (
+        b'{"custom_id":"2","url":"/v1/chat/completions","body":{"messages":[{"role":"user","role":"system"}]}}\n',
+        "in.jsonl:1: a duplicate key in one object",
     ),
     "two equal keys in a body": (
         b'{"custom_id":"2","method":"POST","url":"/v1/ocr","body":{"a":1,"a":2}}\n',
-        "repeats a key (line 1)",
+        "in.jsonl:1: a duplicate key in one object",
     ),
     "this tool's form": (lines(own(1), own(2)), "is in this tool's form already"),
-    "a broken line": (lines(openai(1)) + b'{"custom_id":\n' + lines(openai(3)), "not valid JSON (line 2)"),
+    "a broken line": (lines(openai(1)) + b'{"custom_id":\n' + lines(own(3)), "in.jsonl:2: an object that does not end"),
+    "half a character": (b'{"custom_id":"1","url":"/v1/ocr","body":{"a":"\\ud800"}}\n', "JSON cannot hold (line 1)"),
+    "a number beyond a double": (b'{"custom_id":"1","url":"/v1/ocr","body":{"a":1e400}}', "JSON cannot hold (line 1)"),
+    "text after a value": (lines(openai(1)).replace(b"}}", b"}]}"), "in.jsonl:1: not valid JSON"),
     "an object that does not end": (pretty([openai(1), openai(2)])[:-3], "in.jsonl:16: an object that does not end"),
     "text between objects": (pretty([openai(1)]) + b"\nand\n" + pretty([openai(2)]), "in.jsonl:16: not a JSON object"),
     "CSV": (b"id,text\n1,hello\n2,world\n", "the file is CSV, not JSONL"),
@@ -230,8 +236,8 @@ def test_a_link_is_not_written_through(stage: Stage) -> None:
     assert not (stage.root / "elsewhere.jsonl").exists()
 
 
-def test_values_are_kept_byte_for_byte(stage: Stage) -> None:
-    body = '{"messages":[{"role":"user","content":"a\\/b \\u00e9"}],"temperature":0.10,"max_tokens":1e2}'
+def test_values_are_kept(stage: Stage) -> None:
+    body = '{"messages":[{"role":"user","content":"a/b é"}],"temperature":0.1,"random_seed":18446744073709551617}'
     stage.write("in.jsonl", f'{{"custom_id":"1","url":"{CHAT}","body":{body}}}\n')
     assert stage.run("convert", "in.jsonl").out == f'{{"custom_id":"1","body":{body}}}\n'
 
@@ -286,12 +292,6 @@ def test_a_million_characters_are_split_at_any_boundary(stage: Stage) -> None:
     (stage.root / "in.json").write_bytes(pretty(rows))
     found = [json.loads(line) for line in stage.run("convert", "in.json").out.split("\n") if line]
     assert [it["body"]["messages"] for it in found] == [row["body"]["messages"] for row in rows]
-
-
-def test_the_fields_of_a_chat_are_those_of_the_official_sdk() -> None:
-    from mistralai.client.models import ChatCompletionRequest
-
-    assert set(ChatCompletionRequest.model_fields) == {*CHAT_FIELDS, "model"}
 
 
 JSON = st.recursive(

@@ -287,10 +287,10 @@ def test_no_hook_runs_and_only_the_ledgers_calls_get_the_token_and_no_call_the_k
     stage.environ = {"USER": "ada", "MISTRAL_API_KEY": KEY, "MISTRAL_BASE_URL": served, **own}
     assert stage.run("apply", "--yes").code == 0
     calls = spy.seen()
-    assert {"ls-remote", "push", "status", "commit-tree"} <= {command for command, _ in calls}
+    assert {"fetch", "push", "status", "commit-tree"} <= {command for command, _ in calls}
     for command, environ in calls:
         header = environ.pop("GIT_CONFIG_VALUE_0", "")
-        assert (header == TOKEN_HEADER) is (command in ("ls-remote", "fetch", "push")), command
+        assert (header == TOKEN_HEADER) is (command in ("fetch", "push")), command
         assert not [name for name, value in environ.items() if KEY in value or "ghs_" in value]
         assert environ["http_proxy"] == "http://proxy.example"
         assert environ["SSH_AUTH_SOCK"] == "/run/agent"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from reconciler.sandbox import BUILT_IN_KEY
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
 from reconciler.specs import scaffold
+from reconciler.specs.place import place, stamped
 
 from .stage import HI, Fault, Result, Stage
 
@@ -86,6 +89,7 @@ def test_an_empty_folder_gets_all_it_needs(bare: Stage, golden: Callable[..., No
         ".github/actions/reconciler/requirements.txt",
         ".github/workflows/apply.yml",
         ".github/workflows/plan.yml",
+        ".github/workflows/verify.yml",
         ".gitignore",
         "reconciler.yaml",
         "schemas/defaults.schema.json",
@@ -160,8 +164,100 @@ def test_the_workflows_are_this_repositorys_own_with_a_pinned_source(bare: Stage
     bare.run("init", "--package", PACKAGE)
     for path in scaffold.WORKFLOWS:
         written, here = ((root / path).read_text(encoding="utf-8") for root in (bare.root, ROOT))
-        assert written == here.replace("package: .\n", f"package: {PACKAGE}\n")
+        first, _, rest = written.partition("\n")
+        assert first.startswith("# Written by `reconciler init`, ")
+        assert rest == here.replace("package: .\n", f"package: {PACKAGE}\n")
         assert written.count(PACKAGE) == here.count("package: .\n")
+
+
+NEWER = PACKAGE.replace("@0123", "@abcd")
+RENEWED = (*scaffold.WORKFLOWS[:3], "schemas/job.schema.json")
+
+
+def upgradable(stage: Stage) -> None:
+    """Set up as an earlier version did: with another source, and another schema."""
+    stage.run("init", "--package", PACKAGE)
+    path = "schemas/job.schema.json"
+    (stage.root / path).write_bytes(stamped(path, b'{\n  "type": "object"\n}\n').content)
+
+
+def test_a_second_run_of_a_newer_version_lists_what_is_out_of_date_and_names_the_command(bare: Stage) -> None:
+    upgradable(bare)
+    before = contents(bare.root)
+    done = bare.run("init", "--package", NEWER)
+    assert (done.code, contents(bare.root)) == (0, before)
+    said = "an earlier version of this tool wrote it; to renew it, run reconciler init --upgrade"
+    assert [line for line in done.out.splitlines() if line.startswith("  ")][:4] == [
+        f"  = {path}: {said}" for path in (RENEWED[3], *RENEWED[:3])
+    ]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_an_upgrade_renews_what_nobody_has_changed(bare: Stage, end: bytes) -> None:
+    upgradable(bare)
+    for path in (*scaffold.WORKFLOWS, RENEWED[3]):
+        (bare.root / path).write_bytes((bare.root / path).read_bytes().replace(b"\n", end))
+    bare.write(
+        "specs/example.yaml",
+        "name: example\nendpoint: /v1/ocr\nmodel: x\ninput_files: [data/example.jsonl]\n",
+    )
+    mine = {path: data for path, data in contents(bare.root).items() if path.startswith("specs/")}
+    done = bare.run("init", "--upgrade", "--package", NEWER)
+    assert done.code == 0
+    assert [line for line in done.out.splitlines() if line.startswith("  ")] == [
+        f"  ~ {path}: renewed" for path in (RENEWED[3], *RENEWED[:3])
+    ]
+    found = contents(bare.root)
+    assert all(NEWER.encode() in found[path] for path in RENEWED[:3])
+    assert {path: found[path] for path in mine} == mine
+    again = bare.run("init", "--upgrade", "--package", NEWER)
+    assert (again.code, contents(bare.root)) == (0, found)
+    assert "everything is in place already" in again.out
+
+
+def test_an_upgrade_leaves_what_someone_has_changed_and_shows_the_difference(bare: Stage) -> None:
+    upgradable(bare)
+    plan = bare.root / scaffold.WORKFLOWS[0]
+    mine = plan.read_text().replace("timeout-minutes: 30", "timeout-minutes: 45")
+    plan.write_text(mine)
+    done = bare.run("init", "--upgrade", "--package", NEWER)
+    assert done.code == 6
+    assert plan.read_text() == mine
+    assert "  = .github/workflows/plan.yml: it was edited, so it stays; to take these changes, " in done.out
+    for line in ("-    timeout-minutes: 45", "+    timeout-minutes: 30", f"-          package: {PACKAGE}"):
+        assert f"\n      {line}\n" in done.out
+    assert "  ~ .github/workflows/apply.yml: renewed\n" in done.out
+
+
+@pytest.mark.parametrize("path", [*scaffold.WORKFLOWS, RENEWED[3]])
+def test_an_upgrade_never_overwrites_a_change_of_any_line(bare: Stage, path: str) -> None:
+    bare.run("init", "--package", PACKAGE)
+    file = bare.root / path
+    lines = file.read_bytes().splitlines(keepends=True)
+    body = range(2 if path.endswith(".json") else 1, len(lines))
+    for at in random.Random(7).sample(body, 6):
+        for other in ([], [lines[at], b"# mine\n"], [lines[at].replace(b"\n", b" \n")]):
+            changed = b"".join([*lines[:at], *other, *lines[at + 1 :]])
+            file.write_bytes(changed)
+            placed = place(bare.root, stamped(path, b"{\n}\n"), upgrade=True)
+            assert (placed.did, file.read_bytes()) == ("kept", changed)
+            assert placed.diff
+
+
+def test_an_upgrade_leaves_files_without_a_digest(bare: Stage) -> None:
+    bare.write(".github/workflows/plan.yml", "name: terraform\n")
+    done = bare.run("init", "--upgrade", "--package", PACKAGE)
+    assert (done.code, (bare.root / ".github/workflows/plan.yml").read_text()) == (6, "name: terraform\n")
+    assert "\n      -name: terraform\n" in done.out
+
+
+def test_an_upgrade_without_a_pinned_source_says_what_is_missing(bare: Stage) -> None:
+    upgradable(bare)
+    done = bare.run("init", "--upgrade")
+    assert done.code == 6
+    assert "  ~ schemas/job.schema.json: renewed\n" in done.out
+    assert "run reconciler init --package git+https://HOST/PATH@COMMIT" in done.out
+    assert bare.run("init", "--upgrade", "--no-workflows").code == 0
 
 
 def test_without_a_pinned_source_no_workflow_is_written_and_the_next_step_is_named(bare: Stage) -> None:
@@ -277,6 +373,46 @@ def test_the_project_is_called_as_the_repository(bare: Stage, url: str, name: st
     assert "\nledger: git\n" in text
 
 
+def applied_branch(stage: Stage) -> object:
+    text = (stage.root / ".github/workflows/apply.yml").read_text()
+    return yaml.safe_load(text.replace("\non:", "\n'on':"))["on"]["push"]["branches"]
+
+
+ASSUMED = "This repository does not know the default branch of `origin`, so `{}` is assumed."
+
+
+@pytest.mark.parametrize("name", ["main", "master", "trunk/v2", "été", 'a"b'])
+def test_without_a_remote_pushes_to_the_current_branch_are_applied_and_that_is_said(
+    bare: Stage, name: str
+) -> None:
+    bare.git("init", "--quiet", f"--initial-branch={name}")
+    done = bare.run("init", "--package", PACKAGE)
+    assert applied_branch(bare) == [name]
+    assert f"Pull requests into `{name}` are planned" in done.out
+    assert ASSUMED.format(name) in done.out
+
+
+def test_the_default_branch_of_the_remote_counts_and_not_the_current_one(bare: Stage) -> None:
+    bare.git("init", "--quiet", "--initial-branch=topic")
+    bare.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
+    done = bare.run("init", "--package", PACKAGE)
+    assert applied_branch(bare) == ["master"]
+    assert "Pull requests into `master` are planned" in done.out
+    assert "assumed" not in done.out
+
+
+def test_an_upgrade_keeps_the_branch_until_the_remotes_default_is_known(bare: Stage) -> None:
+    bare.git("init", "--quiet", "--initial-branch=master")
+    bare.run("init", "--package", PACKAGE)
+    bare.git("symbolic-ref", "HEAD", "refs/heads/topic")
+    assert bare.run("init", "--upgrade", "--package", PACKAGE).code == 0
+    assert applied_branch(bare) == ["master"]
+    bare.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    done = bare.run("init", "--upgrade", "--package", PACKAGE)
+    assert (done.code, applied_branch(bare)) == (0, ["trunk"])
+    assert "  ~ .github/workflows/apply.yml: renewed\n" in done.out
+
+
 def test_below_a_repositorys_root_no_workflows_are_written(bare: Stage) -> None:
     bare.git("init", "--quiet")
     bare.root = bare.root / "batch"
@@ -332,7 +468,7 @@ def test_the_results_of_an_adopted_job_are_pulled(bare: Stage) -> None:
     pulled = json.loads(bare.run("outputs", "pull", "tickets", "--format", "json").out)
     (it,) = pulled["jobs"]
     assert (it["name"], it["state"], it["summary"]["requests"]["missing"]) == ("tickets", "pulled", 0)
-    assert len(list(bare.root.glob("outputs/tickets/*/*/results.jsonl"))) == 1
+    assert len(list(bare.root.glob("outputs/tickets/results.jsonl"))) == 1
     again = bare.run("outputs", "pull")
     assert not any("/content" in sent.path for sent in again.sent)
 

@@ -171,6 +171,26 @@ def test_what_prune_finds_and_deletes_is_reported_as_json(stage: Stage) -> None:
     assert conforming("prune", stage.run("files", "prune", "--format", "json").out) == {"uploads": []}
 
 
+def test_a_delete_that_the_api_has_no_time_for_is_sent_again(stage: Stage) -> None:
+    stage.spec("done")
+    uploads(stage)
+    stage.advance(100_000)
+    stage.faults.append(Fault("DELETE", "/v1/files/.*", 429))
+    (listed,) = json.loads(stage.run("files", "prune", "--format", "json").out)["uploads"]
+    late = stage.run("files", "prune", "--yes")
+    assert (late.code, [str(sent.status)[:3] for sent in late.writes]) == (0, ["429", "200"])
+    assert listed["id"] in late.out
+
+
+def test_a_delete_that_the_api_denies_is_reported(stage: Stage) -> None:
+    stage.spec("done")
+    uploads(stage)
+    stage.advance(100_000)
+    stage.faults.append(Fault("DELETE", "/v1/files/.*", 200, alter=lambda said: said | {"deleted": False}))
+    denied = stage.run("files", "prune", "--yes")
+    assert (denied.code, "did not delete" in denied.err) == (1, True)
+
+
 def test_nothing_is_left_to_prune_afterwards(stage: Stage) -> None:
     stage.spec("done")
     uploads(stage)

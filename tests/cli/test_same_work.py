@@ -41,6 +41,8 @@ def test_two_equal_nights_in_every_command(nights: Stage) -> None:
     valid = nights.run("validate")
     assert valid.code == 0
     assert "nightly-02: this and `nightly-01` (specs/nightly.yaml:1) submit the same 3 requests" in valid.out
+    assert "3 specs valid, 6 requests" in valid.out
+    assert json.loads(nights.run("validate", "--format", "json").out)["requests"] == 6
     plan = nights.run("plan")
     assert plan.code == 0
     assert plan.err.count("share one job") == 1

@@ -95,11 +95,11 @@ class MemoryLedger:
     races: list[Callable[[], None]] = field(default_factory=list)
     """What other runners do just before the next claims, one each."""
 
-    def read(self) -> tuple[Line, ...]:
-        return tuple(self.lines)
+    def read(self) -> Iterator[Line]:
+        return iter(self.lines)
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
-        return located("ledger.jsonl", map(encode, self.lines), texts)
+        return located("ledger.jsonl", (f"{encode(it)}\n".encode() for it in self.lines), texts)
 
     def rewritten(self) -> str:
         return ""

@@ -140,6 +140,7 @@ class Written(JobFacts, total=False):
     attempt: int
     age: int
     commit: str
+    root: str
     project: str
     on_remove: Literal["cancel", "keep"] | None
     op: str | None
@@ -153,6 +154,7 @@ def job(
     attempt: int = 1,
     age: int = 600,
     commit: str = HEAD,
+    root: str = "",
     project: str = PROJECT,
     on_remove: Literal["cancel", "keep"] | None = None,
     op: str | None = None,
@@ -169,6 +171,7 @@ def job(
         attempt: in its tags.
         age: seconds before `NOW` at which it was created.
         commit: in its tags.
+        root: in its tags.
         project: in its tags.
         on_remove: in its tags; the spec's own where None.
         op: in its tags.
@@ -181,7 +184,7 @@ def job(
         project=project,
         attempt=attempt,
         op=op or op_of(job_id),
-        source=Source(commit=commit),
+        source=Source(commit=commit, root=root),
         over=over,
     )
     pairs: dict[str, object] = dict(tags.write(replace(written, on_remove=on_remove or of.on_remove)))
@@ -258,9 +261,11 @@ def declared(
     contained_commits: Iterable[str] | None = (HEAD,),
     uncommitted: Iterable[str] = (),
     descendant_commits: Iterable[str] = (),
+    roots: Iterable[str] = ("",),
 ) -> Declared:
     return Declared(
         specs=specs,
+        roots=frozenset(roots),
         selected=None if selected is None else frozenset(selected),
         ancestry=Ancestry(
             contained=None if contained_commits is None else frozenset(contained_commits),

@@ -143,6 +143,7 @@ def a_job(dice: Dice, job_id: str) -> Job:
         attempt=dice.pick(1, 1, 1, 2, 3),
         age=dice.pick(100, 100, 200, 300),
         commit=dice.pick(HEAD, HEAD, "", ELSEWHERE),
+        root=dice.pick("", "", "", "", "", "other"),
         on_remove=dice.pick("cancel", "cancel", "keep"),
         altered=dice.pick(
             *[NOTHING] * 12,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final, Literal
 
 import pytest
@@ -33,6 +34,7 @@ sources: Final = st.builds(
     branch=ANYTHING,
     actor=ANYTHING,
     repository=ANYTHING,
+    root=ANYTHING.map(tags.root_of),
     run_url=ANYTHING | st.just("https://ci.example.com/run?id=7&x=é " * 20),
 )
 some_tags: Final = st.builds(
@@ -125,6 +127,29 @@ def test_the_run_url_gives_way_before_the_actor() -> None:
     assert tags.write(made)[tags.SOURCE] == f"commit={HEAD} actor={'a' * 300}"
     both = replace(made, source=replace(source, actor="a" * 600))
     assert tags.write(both)[tags.SOURCE] == f"commit={HEAD}"
+
+
+@pytest.mark.parametrize(
+    ("folder", "root"),
+    [
+        ("", ""),
+        (".", ""),
+        ("./services/search/", "services/search"),
+        (".hidden/a", ".hidden/a"),
+        ("größe/two words\nlines", "größe/two words\nlines"),
+        ("d" * 300, "d" * 300),
+        ("d" * 301, f"sha256:{sha256(b'd' * 301).hexdigest()}"),
+        ("é" * 51, f"sha256:{sha256(('é' * 51).encode()).hexdigest()}"),
+    ],
+)
+def test_the_root_is_read_as_it_was_written_and_never_gives_way(folder: str, root: str) -> None:
+    assert tags.root_of(folder) == root
+    source = Source(commit="c" * 64, root=root, actor="a" * 300, run_url="u" * 300)
+    made = tags.tags_of(spec(), project=PROJECT, attempt=1, op="0" * 24, source=source)
+    read = tags.read(with_metadata(dict(tags.write(made))))
+    assert isinstance(read, OwnedJob)
+    assert (read.tags.source.commit, read.tags.source.root) == ("c" * 64, root)
+    assert len(tags.write(made)[tags.SOURCE]) <= 512
 
 
 def test_the_parts_of_few_inputs_are_written_and_of_many_left_out() -> None:

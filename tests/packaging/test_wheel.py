@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import __version__
+from reconciler.specs.place import stamped
 from reconciler.specs.scaffold import WORKFLOWS
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +135,7 @@ def test_a_repository_is_begun_from_the_wheel(installed: Installed) -> None:
     source = f"package: git+https://example.org/a.git@{commit}\n".encode()
     for path in (*WORKFLOWS, "schemas/job.schema.json"):
         here = (ROOT / path).read_bytes().replace(b"\r\n", b"\n")
-        assert (home / path).read_bytes() == here.replace(b"package: .\n", source)
+        assert (home / path).read_bytes() == stamped(path, here.replace(b"package: .\n", source)).content
     assert "+ create  example  new · 3 requests" in there.run("reconciler", "plan", "--sandbox")
 
 

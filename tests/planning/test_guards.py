@@ -155,6 +155,11 @@ def test_only_active_jobs_make_the_share() -> None:
     assert names(proposal(*running(3), *idle, settings=Guards())) == ["max_cancel_share"]
 
 
+def test_jobs_from_another_folder_are_no_part_of_the_share() -> None:
+    theirs = [job(spec(f"theirs-{at}"), f"t{at}", root="other") for at in range(20)]
+    assert names(proposal(*running(3), *theirs, settings=Guards())) == ["max_cancel_share"]
+
+
 def test_a_share_of_one_allows_everything() -> None:
     assert names(proposal(*running(5), settings=Guards(max_cancel_share=1.0))) == []
 

@@ -11,7 +11,7 @@ from msgspec import structs
 from reconciler.api.values import OddRow
 from reconciler.ledger.lines import CancelEnded
 from reconciler.ledger.memory import Doubt, Memory
-from reconciler.model import InlineRequests, Job, JobSpec, RunKey, digests, tags
+from reconciler.model import Declared, InlineRequests, Job, JobSpec, RunKey, digests, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Change, Create, Hold, Plan, Reason
 from reconciler.planning.case import Case
@@ -73,22 +73,25 @@ class Row:
     odd: tuple[OddRow, ...] = ()
     contained_commits: tuple[str, ...] | None = (HEAD,)
     later: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ("",)
     expected: Mapping[str, tuple[str, ...]]
+
+    def asked(self) -> Declared:
+        return declared(
+            *self.specs,
+            contained_commits=self.contained_commits,
+            descendant_commits=self.later,
+            roots=self.roots,
+        )
 
     def plan(self, *, now: float = NOW) -> Plan:
         observed = seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
-        return plan(
-            declared(*self.specs, contained_commits=self.contained_commits, descendant_commits=self.later),
-            observed,
-            self.memory,
-            now=now,
-        )
+        return plan(self.asked(), observed, self.memory, now=now)
 
     def cases(self) -> list[Case]:
         """The case of each name."""
-        asked = declared(*self.specs, contained_commits=self.contained_commits, descendant_commits=self.later)
         observed = seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
-        return list(group_by_name(asked, observed, self.memory, now=NOW))
+        return list(group_by_name(self.asked(), observed, self.memory, now=NOW))
 
 
 def test_nothing_to_do() -> None:
@@ -187,6 +190,76 @@ PERHAPS = {
         jobs=(job(OLD),),
         odd=(nobodys(),),
         expected={"a": ("hold j1 waiting", "keep j1 running")} | NOBODYS,
+    ),
+}
+
+ROOTS = {
+    "a job from another folder is not removed": Row(
+        specs=(), jobs=(job(A, root="b"),), expected={"a": ("hold j1 other_root!",)}
+    ),
+    "a job from the repository's root is not removed by a folder": Row(
+        specs=(), jobs=(job(A),), roots=("b",), expected={"a": ("hold j1 other_root!",)}
+    ),
+    "a job of this folder is removed": Row(
+        specs=(), jobs=(job(A, root="b"),), roots=("b",), expected={"a": ("cancel j1 removed",)}
+    ),
+    "a job from where the folder was before is removed": Row(
+        specs=(), jobs=(job(A, root="b"),), roots=("c", "b"), expected={"a": ("cancel j1 removed",)}
+    ),
+    "a job from another folder is not suspended": Row(
+        specs=(SUSPENDED,), jobs=(job(A, root="b"),), expected={"a": ("hold j1 other_root!",)}
+    ),
+    "a job from another folder is not superseded": Row(
+        jobs=(job(OLD, root="b"),), expected={"a": ("hold j1 other_root!",)}
+    ),
+    "a job from another folder holds the name although its spec lets other work finish": Row(
+        specs=(FINISHING,), jobs=(job(OLD, root="b"),), expected={"a": ("hold j1 other_root!",)}
+    ),
+    "what runs elsewhere is not submitted here, whatever its name": Row(
+        jobs=(job(spec("z"), root="b"),), expected={"a": ("hold j1 other_root!",), "z": ("keep j1 renamed",)}
+    ),
+    "what is being cancelled elsewhere is not submitted here": Row(
+        jobs=(job(A, "j1", STOPPING, root="b"),), expected={"a": ("hold j1 other_root!",)}
+    ),
+    "what has succeeded elsewhere is not submitted here": Row(
+        jobs=(job(A, "j1", SUCCEEDED, root="b"),), expected={"a": ("keep j1 succeeded",)}
+    ),
+    "what has failed elsewhere counts as an attempt": Row(
+        jobs=(job(A, "j1", FAILED, root="b"),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "an ended job from elsewhere whose name is not declared is history": Row(
+        specs=(), jobs=(job(A, "j1", SUCCEEDED, root="b"),), expected={}
+    ),
+    "an ended job from elsewhere prevents no other work of the name": Row(
+        jobs=(job(OLD, "j1", SUCCEEDED, root="b"),), expected={"a": ("create changed 1",)}
+    ),
+    "of twins in two folders this one cancels its own if it is younger": Row(
+        jobs=(job(A, age=700, root="b"), job(A, "j2")),
+        expected={"a": ("hold j1 other_root!", "cancel j2 duplicate")},
+    ),
+    "of twins in two folders the other one's is not cancelled if it is younger": Row(
+        jobs=(job(A, age=700), job(A, "j2", root="b")), expected={"a": ("hold j2 other_root!",)}
+    ),
+    "a twin of a success elsewhere is cancelled": Row(
+        jobs=(job(A, "j1", SUCCEEDED, root="b"), job(A, "j2")),
+        expected={"a": ("keep j1 succeeded", "cancel j2 duplicate")},
+    ),
+    "twins in two folders under a name without a spec: the younger one here is cancelled": Row(
+        specs=(),
+        jobs=(job(KEEPING, age=700, root="b"), job(KEEPING, "j2")),
+        expected={"a": ("hold j1 other_root!", "cancel j2 duplicate")},
+    ),
+    "damaged tags are reported before another folder": Row(
+        jobs=(broken(A), job(A, "j2", root="b")), expected={"a": ("hold j1 unreadable!",)}
+    ),
+    "a status of the future is reported before another folder": Row(
+        jobs=(job(A, "j1", UNKNOWN), job(A, "j2", root="b")), expected={"a": ("hold j1 unknown_status!",)}
+    ),
+    "another folder is reported before another branch": Row(
+        jobs=(job(OLD, commit=ELSEWHERE), job(A, "j2", root="b")), expected={"a": ("hold j2 other_root!",)}
+    ),
+    "what is adopted was submitted by hand, from no folder": Row(
+        specs=(adopting(A),), jobs=(untagged(A),), roots=("b",), expected={"a": ("keep j1 adopted",)}
     ),
 }
 
@@ -1178,6 +1251,7 @@ TABLE = (
     | ADOPTED
     | UNTOUCHABLE
     | PERHAPS
+    | ROOTS
     | HISTORY
     | UNWANTED
     | OTHER_WORK
@@ -1398,6 +1472,21 @@ def test_a_failure_says_what_the_api_says() -> None:
 def test_a_last_timeout_is_called_one() -> None:
     (hold,) = Row(jobs=(job(A, "j1", TIMED_OUT),), expected={}).plan().of(Hold)
     assert hold.detail == "failed 1 of 1 attempts, the last by its timeout"
+
+
+def test_another_folder_is_named_with_both_ways_out() -> None:
+    (hold,) = Row(specs=(), jobs=(job(A, root="services/b"),), expected={}).plan().of(Hold)
+    assert hold.detail == "submitted from services/b"
+    assert "give each folder its own `project`" in hold.hint
+    assert "set `moved_from: [services/b]`" in hold.hint
+    (hold,) = Row(specs=(), jobs=(job(A),), roots=("services/b",), expected={}).plan().of(Hold)
+    assert hold.detail == "submitted from the repository's root, or outside of git"
+    assert "set `moved_from: [.]`" in hold.hint
+
+
+def test_a_success_from_another_folder_says_so() -> None:
+    (decision,) = Row(jobs=(job(A, "j1", SUCCEEDED, root="services/b"),), expected={}).plan().decisions
+    assert decision.notes == ("submitted from services/b",)
 
 
 def test_another_history_says_which_commit_and_what_to_do() -> None:

@@ -76,6 +76,13 @@ def test_nothing_is_cancelled_that_this_checkout_does_not_know_unless_it_is_a_du
 
 
 @given(worlds())
+def test_no_job_from_another_folder_is_cancelled(world: World) -> None:
+    theirs = {it.job.id for it in world.observed.owned if it.tags.source.root == "other"}
+    event(f"from another folder: {bool(theirs)}")
+    assert not theirs & {cancel.owned.job.id for cancel in world.plan().of(Cancel)}
+
+
+@given(worlds())
 def test_nothing_is_created_that_is_created_or_may_be(world: World) -> None:
     created = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
     live = (ACTIVE, SUCCEEDED, STOPPING, Phase.UNKNOWN)
@@ -150,7 +157,13 @@ def test_of_several_live_jobs_of_one_run_key_and_name_one_stays_whatever_is_want
         decision.name
         for decision in plan.decisions
         if {it.reason for it in decision.of(Hold)}
-        & {Reason.UNREADABLE, Reason.NEWER_TOOL, Reason.UNKNOWN_STATUS, Reason.OTHER_HISTORY}
+        & {
+            Reason.UNREADABLE,
+            Reason.NEWER_TOOL,
+            Reason.UNKNOWN_STATUS,
+            Reason.OTHER_ROOT,
+            Reason.OTHER_HISTORY,
+        }
     }
     names = {decision.name for decision in plan.decisions} - untouched
     live = Counter(

@@ -33,7 +33,6 @@ _ANSWERS = (
     ("GET", "/v1/files", "ListFilesResponse"),
     ("POST", "/v1/files", "CreateFileResponse"),
     ("GET", f"/v1/files/{_ID}", "GetFileResponse"),
-    ("GET", f"/v1/files/{_ID}/url", "GetSignedUrlResponse"),
     ("DELETE", f"/v1/files/{_ID}", "DeleteFileResponse"),
 )
 
@@ -110,10 +109,11 @@ def check_error(body: dict[str, Any]) -> None:
             assert problem.keys() == {"type", "loc", "msg", "input"}
 
 
-def problems(response: httpx.Response) -> list[tuple[str, list[str | int]]]:
-    """Return the kind and the place of each problem of a 422."""
+def problem(response: httpx.Response) -> tuple[list[str | int], str]:
+    """Return the place and the message of the problem of a 422."""
     assert response.status_code == 422, response.text
-    return [(problem["type"], problem["loc"]) for problem in response.json()["detail"]]
+    (found,) = response.json()["detail"]
+    return found["loc"], found["msg"]
 
 
 def jsonl(*lines: object) -> bytes:

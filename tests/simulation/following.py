@@ -13,7 +13,7 @@ from reconciler.plans.approval import approval_of
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.plans.planned_run import PlannedRun
-from reconciler.runs.apply_loop import ApplyLoop, requests_of
+from reconciler.runs.apply_loop import ApplyLoop, requests_submitted
 from reconciler.runs.wait import PollPolicy, wait_until_ended
 from tests.simulation.history import RunRecord
 
@@ -54,7 +54,7 @@ def follow(
         run=run,
         declared=record.declared,
         approval=approval_of(agreed, saved, done=planned.plan),
-        requests_submitted=requests_of(planned.plan),
+        submitted=requests_submitted(planned.plan, outcomes),
         locked=waiting.locked,
         report=lambda _, done: record.say(done),
         outcomes=outcomes,

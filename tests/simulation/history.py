@@ -114,6 +114,8 @@ class CreatedJob:
     """Until then, any list may lack it."""
     shown: bool = False
     """Whether the last list of those that may lack it showed it."""
+    root: str = ""
+    """The folder of the repository that its tags name; "" for that of every run."""
     replaces: frozenset[str] = frozenset()
     """The jobs that its tags say it replaces."""
     altered: bool = False

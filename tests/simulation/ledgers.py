@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import io
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -17,7 +17,7 @@ from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_push import ConflictError
-from reconciler.ledger.lines import Line, decode, encode
+from reconciler.ledger.lines import Line, decode
 from reconciler.ledger.replicated import ReplicatedLedger
 from tests.simulation.process import Process
 
@@ -87,10 +87,15 @@ class LocalLedger:
         self._process = process
         self._real = _File(process, disk, full=full)
 
-    def read(self) -> tuple[Line, ...]:
+    def read(self) -> Iterator[Line]:
         """Read the file."""
         self._process.step("ledger: reads")
         return self._real.read()
+
+    def rows(self) -> Iterator[bytes]:
+        """Read the rows of the file."""
+        self._process.step("ledger: reads")
+        return self._real.rows()
 
     def append(self, *lines: Line) -> None:
         """Write to the file."""
@@ -146,37 +151,29 @@ class _Ref:
             raise LedgerError("the remote origin cannot be reached")
         return f"{self.remote.pushes} {len(self.remote.rows)}"
 
-    def read(self, tip: str) -> tuple[Line, ...]:
-        return tuple(self.remote.lines()[: int(tip.split()[1])])
+    def blocks(self, tip: str) -> Iterator[bytes]:
+        rows = self.remote.rows[: int(tip.split()[1])]
+        return iter(["".join(f"{row}\n" for row in rows).encode()])
 
-    def missed(self, *below: str) -> tuple[str, ...]:
-        assert below
+    branch = "reconciler-ledger/shop"
+
+    def missed(self) -> tuple[str, ...]:
         return ()
 
-    def files(self, tip: str) -> list[tuple[str, list[str]]]:
-        assert tip
-        return [("lines", self.remote.rows)]
-
-    def push(
-        self, tip: str, known: Collection[str], lines: Sequence[Line], *, part: str, message: str
-    ) -> str:
-        assert part
-        rows = self.remote.rows
-        new = [row for row in dict.fromkeys(map(encode, lines)) if row not in known]
-        if not new:
-            return tip
+    def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
+        assert rows
         self._travel(f"pushes {message}")
         failed = self.cut_off()
         if failed == "before":
             raise LedgerError("the ledger cannot be pushed")
         if int(tip.split(maxsplit=1)[0]) != self.remote.pushes:
             raise ConflictError("! [rejected]")
-        self.remote.rows += new
+        self.remote.rows += (row.decode() for row in rows)
         self.remote.pushes += 1
         self.process.moment("ledger: has pushed")
         if failed:
             raise LedgerError("the ledger cannot be pushed")
-        return f"{self.remote.pushes} {len(rows)}"
+        return f"{self.remote.pushes} {len(self.remote.rows)}"
 
     def _travel(self, what: str) -> None:
         self.process.step(f"ledger: {what}")
@@ -207,8 +204,9 @@ class RefLedger(ReplicatedLedger):
             cast("FileLedger", local),
             cast("SharedLedger", _Ref(process, remote, dice, cut_off)),
             run_id=process.name,
-            now=process.now,
+            monotonic=process.monotonic,
             sleep=process.sleep,
+            rng=dice,
         )
         self.local = local
         self.remote = remote
@@ -220,10 +218,10 @@ class NoLedger:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def read(self) -> tuple[Line, ...]:
+    def read(self) -> Iterator[Line]:
         """Return nothing."""
         self._process.alive()
-        return ()
+        return iter(())
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
         """Return nothing."""

@@ -72,7 +72,14 @@ def converges(end: End) -> Iterator[str]:
 
 
 TEMPORARY: Final = frozenset(
-    {Reason.UNSETTLED, Reason.STOPPING, Reason.WAITING, Reason.UNKNOWN_STATUS, Reason.RUNNING}
+    {
+        Reason.UNSETTLED,
+        Reason.STOPPING,
+        Reason.WAITING,
+        Reason.UNKNOWN_STATUS,
+        Reason.RUNNING,
+        Reason.OTHER_ROOT,
+    }
 )
 
 

@@ -93,6 +93,12 @@ MUTATIONS: Final = (
         "return False",
     ),
     Mutation(
+        "a job from another folder is ours",
+        "planning/name_facts.py",
+        "return not owned.adopted and owned.tags.source.root not in self.declared.roots",
+        "return False",
+    ),
+    Mutation(
         "no durable intent",
         "execution/create.py",
         "            run.env.ledger.append(create_intent(run, prepared.create, prepared.op))\n",
@@ -177,8 +183,8 @@ MUTATIONS: Final = (
     Mutation(
         "an adopted job is stopped as any other",
         "planning/name_facts.py",
-        "return tuple(owned for owned in found if not owned.adopted)",
-        "return found",
+        "if not owned.adopted and not self.from_elsewhere(owned)",
+        "if not self.from_elsewhere(owned)",
     ),
     Mutation(
         "recorded deliveries of an end are not looked up",

@@ -14,6 +14,8 @@ from tests.simulation.server import JOBS, LIVE, OK
 from tests.simulation.workspace import Sent, Workspace
 
 STRANGER: Final = "theirs"
+ELSEWHERE: Final = "services/other"
+"""Another folder of the repository that declares our project too."""
 OP: Final = "0123456789abcdef01234567"
 
 
@@ -38,8 +40,10 @@ class People:
             self.delete()
         elif draw < 0.75 and specs:
             self.create(self._dice.choice(specs), project="")
-        elif draw < 0.98 and specs:
+        elif draw < 0.87 and specs:
             self.create(self._dice.choice(specs), project=STRANGER)
+        elif draw < 0.98 and specs:
+            self.create(self._dice.choice(specs), project=PROJECT, root=ELSEWHERE)
         elif specs:
             self.create(self._dice.choice(specs), project=PROJECT, version="2")
 
@@ -65,10 +69,13 @@ class People:
             history.trace(self._workspace.baton.now, "a person", f"DELETES {job.id[:8]} {job.name}")
             self._workspace.take(Sent("DELETE", f"{JOBS}/{job.id}"))
 
-    def create(self, spec: JobSpec, *, project: str, version: str = "1") -> None:
-        """Create a job for our work as another client does: our tool, another version, or by hand (no project)."""
+    def create(self, spec: JobSpec, *, project: str, version: str = "1", root: str = "") -> None:
+        """Create a job for our work as another client does: our tool, also in another folder of the repository,
+        another version, or by hand (no project).
+        """  # noqa: D205 - one sentence
+        commit = "" if root else "0" * 40  # with a commit that no checkout has, the rule for commits would do
         written = tags.write(
-            tags.tags_of(spec, project=project, attempt=1, op=OP, source=Source(commit="0" * 40))
+            tags.tags_of(spec, project=project, attempt=1, op=OP, source=Source(commit=commit, root=root))
         )
         if version != "1":
             written[tags.RUN] = written[tags.RUN].replace("v=1", f"v={version}")
@@ -87,6 +94,7 @@ class People:
         sent = Sent("POST", JOBS, body=msgspec.json.encode(body))
         history = self._workspace.history
         who = "a stranger with our names" if project else "a job made by hand"
+        who = "our project in another folder" if root else who
         history.faults[who if version == "1" else "a newer tool"] += 1
         answer = self._workspace.take(sent)
         if answer.status == OK:

@@ -22,6 +22,12 @@ def nothing_foreign_is_touched(cancel: Accepted) -> Iterator[str]:
         yield f"it is of {cancel.job.project or 'nobody'}"
 
 
+def no_job_from_another_folder_is_cancelled(cancel: Accepted) -> Iterator[str]:
+    """Jobs that our project submitted from another folder of the repository are left alone, also as duplicates."""
+    if cancel.job.root:
+        yield f"it is from {cancel.job.root}"
+
+
 def only_what_was_agreed_to_is_cancelled(cancel: Accepted) -> Iterator[str]:
     """A cancel is in the plan that its reader agreed to, or is of a duplicate that this very run has made.
 
@@ -96,6 +102,7 @@ def what_is_not_selected_is_left_alone(cancel: Accepted) -> Iterator[str]:
 
 PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
     nothing_foreign_is_touched,
+    no_job_from_another_folder_is_cancelled,
     only_what_was_agreed_to_is_cancelled,
     a_later_round_cancels_nothing,
     an_old_checkout_cancels_nothing_newer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +59,10 @@ class Watched:
         self._real = real
         self._record = record
 
-    def read(self) -> tuple[Line, ...]:
+    def read(self) -> Iterator[Line]:
         """Read."""
-        self._record.read = self._real.read()
-        return self._record.read
+        self._record.read = tuple(self._real.read())
+        return iter(self._record.read)
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
         """Say where lines are."""

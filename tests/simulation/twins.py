@@ -40,7 +40,7 @@ def _families(after: Applied) -> dict[RunKey, list[CreatedJob]]:
     found: dict[RunKey, list[CreatedJob]] = defaultdict(list)
     for job in after.history.jobs.values():
         seen = in_view(after.by, job) and after.server.was_live_at(job.id, after.by.planned_on)
-        if job.key and job.project == PROJECT and not job.altered and seen:
+        if job.key and job.project == PROJECT and not job.root and not job.altered and seen:
             found[job.key].append(job)
     return found
 

@@ -234,6 +234,7 @@ def page_answer(rows: list[dict[str, Any]], *, total: int) -> Answer:
 
 def _created(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | None) -> CreatedJob:
     run = dict(word.partition("=")[::2] for word in metadata.get(tags.RUN, "").split(" "))
+    source = dict(word.partition("=")[::2] for word in metadata.get(tags.SOURCE, "").split(" "))
     work = metadata.get(tags.WORK)
     return CreatedJob(
         id=job_id,
@@ -242,6 +243,7 @@ def _created(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | N
         project=metadata.get(tags.PROJECT, ""),
         attempt=int(run.get("attempt", 0)),
         op=run.get("op", ""),
+        root=source.get("root", ""),
         replaces=frozenset(run.get("over", "").split(",")) - {""},
         at=at,
         by=by,

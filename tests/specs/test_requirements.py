@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reconciler.catalogue.bodies import REQUIRED
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
-
 from .make import loaded, problems, spec
-
-SDK = {
-    "/v1/audio/transcriptions": "AudioTranscriptionRequest",
-    "/v1/chat/classifications": "ChatClassificationRequest",
-    "/v1/chat/completions": "ChatCompletionRequest",
-    "/v1/chat/moderations": "ChatModerationRequest",
-    "/v1/classifications": "ClassificationRequest",
-    "/v1/conversations": "ConversationRequest",
-    "/v1/embeddings": "EmbeddingRequest",
-    "/v1/fim/completions": "FIMCompletionRequest",
-    "/v1/moderations": "ClassificationRequest",
-    "/v1/ocr": "OCRRequest",
-}
-
-
-@pytest.mark.parametrize("endpoint", KNOWN_ENDPOINTS)
-def test_the_table_is_what_the_official_sdk_requires(endpoint: str) -> None:
-    from mistralai.client import models
-
-    fields: dict[str, Any] = getattr(models, SDK[endpoint]).model_fields
-    required = {field.alias or name for name, field in fields.items() if field.is_required()}
-    assert required - {"model"} == ({REQUIRED[endpoint]} if endpoint in REQUIRED else set())
 
 
 def lines(*bodies: str) -> str:

@@ -60,6 +60,12 @@ CASES: dict[str, tuple[Checkout, str, Mapping[str, str], Source]] = {
         Source(commit="c0ffee", branch="main", actor="ada", repository="github.com/acme/shop"),
     ),
     "Windows": (HERE, "", {"USERNAME": "ada"}, Source(commit="c0ffee", branch="main", actor="ada")),
+    "a folder of a repository": (
+        replace(HERE, root="services/search"),
+        "",
+        {},
+        Source(commit="c0ffee", branch="main", root="services/search"),
+    ),
     "uncommitted changes": (
         replace(HERE, uncommitted=frozenset({"specs/a.yaml"})),
         "",

@@ -12,9 +12,10 @@ from reconciler.api.odd_rows import read_job_page
 from reconciler.api.values import JobPage
 from reconciler.api.wire import NO_MATCH
 from reconciler.ledger.memory import Memory
-from reconciler.model import Job, JobSpec, Observed, Phase
+from reconciler.model import Job, JobSpec, Observed, Phase, Target
 from reconciler.planning.actions import Plan
 from reconciler.planning.planner import plan
+from reconciler.workspace import snapshot
 from reconciler.workspace.listing import whole
 from reconciler.workspace.observe import Watched, with_remembered
 from tests.helpers.fakes import Api, Stage, run
@@ -129,6 +130,14 @@ def test_an_odd_job_that_a_spec_adopts_holds_the_spec() -> None:
 
     shown = page(row(untagged(A, "j1")) | {"errors": None})
     assert reported(planned(shown, adopting(A))) == {"a": ("hold j1 unknown_status!",)}
+
+
+def test_a_snapshot_counts_an_odd_job_of_somebody_else_and_its_requests() -> None:
+    other = row(job(B, "j1", project="other")) | {"errors": None, "total_requests": 500}
+    listed = whole(run(Shown(page(row(job(A, "j2")), other))))
+    target = Target(base_url="https://api.mistral.ai", project=PROJECT)
+    taken = snapshot.of(listed.jobs, (), target=target, now=NOW, odd=listed.odd)
+    assert (len(taken.jobs), taken.other_jobs, taken.other_pending) == (1, 1, 500)
 
 
 class Unlisted(Shown):

@@ -13,7 +13,7 @@ from reconciler.cli.params import options
 from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from reconciler.environment import Environment
 
@@ -28,39 +28,40 @@ def convert(env: Environment, *, file: Path, output: Path | None) -> int:
     FILE is of OpenAI, Anthropic, Gemini or Bedrock, as JSONL, as an array, or as JSON over several lines. A file that
     cannot be converted as a whole is refused, with line numbers. The model goes into a suggested spec on stderr.
     """
+    from tempfile import TemporaryFile
+
     from reconciler.settings import Limits
-    from reconciler.specs.conversion.convert import converted, suggested_spec, survey
+    from reconciler.specs.conversion import convert as conversion
     from reconciler.text.plural import pluralize
     from reconciler.text.sanitize import clean
 
-    limits = Limits()
     target = env.cwd / output if output else None
     if target and target.exists():
         raise ReconcilerError(f"{output} exists", hint="choose another name, or remove it")
-    found = survey(env.cwd / file, limits)
-    lines = converted(env.cwd / file, limits)
-    if target:
-        save(target, lines)
-    else:
-        for line in lines:
-            write_stdout(line)
+    with TemporaryFile() as lines:
+        found = conversion.convert(env.cwd / file, lines, Limits())
+        lines.seek(0)
+        if target:
+            save(target, lines)
+        else:
+            for line in lines:
+                write_stdout(line)
     providers = " and ".join(sorted(found.providers))
     write_stderr(
         clean(
             f"{pluralize(found.requests, 'request')} converted from the form of {providers}. A spec for it:"
         )
     )
-    spec = suggested_spec(output.name if output else "NEW.jsonl", found)
+    spec = conversion.suggested_spec(output.name if output else "NEW.jsonl", found)
     write_stderr("".join(f"    {clean(line)}\n" for line in spec.splitlines()).rstrip("\n"))
     return ExitCode.OK
 
 
-def save(target: Path, lines: Iterator[bytes]) -> None:
+def save(target: Path, lines: Iterable[bytes]) -> None:
     """Write a new file, or nothing.
 
     Raises:
         OSError: it exists, or cannot be written.
-        ReconcilerError: the lines cannot be read to the end.
     """
     with file_access.create(target, mode=file_access.SHARED) as stream:
         try:

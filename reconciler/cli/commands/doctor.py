@@ -75,9 +75,7 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
     def push() -> Iterator[CheckResult]:
         if shared and run.checkout.commit:
             shared.check_push()
-            accepts = (
-                f"{shared.remote} accepts `git push --dry-run`, which asks neither its rules nor its hooks"
-            )
+            accepts = f"{shared.git.remote} accepts `git push --dry-run`, which asks neither its rules nor its hooks"
             yield checks.CheckResult("ledger push", "ok", accepts)
 
     checkout = run.checkout

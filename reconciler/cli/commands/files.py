@@ -88,11 +88,14 @@ def delete(run: RunContext[Writer], file: File) -> bool:
     from reconciler.api.errors import NotFoundError
 
     try:
-        run.api.delete_file(file.id)
+        deleted = run.api.delete_file(file.id)
     except NotFoundError:  # another process deleted it
         return True
     except ReconcilerError as error:
         write_error(run.env, error)
+        return False
+    if not deleted:
+        write_error(run.env, ReconcilerError(f"the API did not delete {file.id}", hint="run again"))
         return False
     run.env.log("file.deleted", file_id=file.id, filename=file.filename, bytes=file.size)
     return True

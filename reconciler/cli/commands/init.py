@@ -15,8 +15,8 @@ from reconciler.errors import ExitCode
 if TYPE_CHECKING:
     from reconciler.environment import Environment
     from reconciler.specs.from_jobs import SkippedJob
+    from reconciler.specs.place import Placed
     from reconciler.specs.project import Project
-    from reconciler.specs.scaffold import Placed
 
 
 NOT_PINNED = (
@@ -27,6 +27,13 @@ NOT_PINNED = (
 UNKNOWN_SOURCE = (
     "pip did not install this tool from a commit at an https:// address, so the workflows have no pinned source; "
     "to write them, run reconciler init --package git+https://HOST/PATH@COMMIT"
+)
+ON_GITHUB = (
+    "On GitHub: set the secret MISTRAL_API_KEY. Pull requests into `{}` are planned, and applied once merged."
+)
+ASSUMED = (
+    "This repository does not know the default branch of `origin`, so `{}` is assumed. If it is another, run: "
+    "git remote set-head origin --auto && reconciler init --upgrade"
 )
 
 
@@ -43,10 +50,22 @@ UNKNOWN_SOURCE = (
     help="What the workflows install: git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of a wheel with "
     "#sha256=DIGEST.  [default: the source of this installation, if it is pinned]",
 )
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Renew workflows, action, requirements and schemas that an earlier version wrote. A file that was edited "
+    "stays: the difference is shown, and the exit code is 6.",
+)
 @options.common
 @click.pass_obj
 def init(
-    env: Environment, *, from_workspace: bool, no_workflows: bool, package: str | None, common: options.Common
+    env: Environment,
+    *,
+    from_workspace: bool,
+    no_workflows: bool,
+    package: str | None,
+    upgrade: bool,
+    common: options.Common,
 ) -> int:
     """Write reconciler.yaml, an example spec with data, schemas for editors, workflows, and git settings.
 
@@ -54,6 +73,7 @@ def init(
     """
     from reconciler.cli.session.target import config_file, open_project
     from reconciler.specs import scaffold
+    from reconciler.specs.place import place, place_lines
     from reconciler.specs.project import find
     from reconciler.text.sanitize import clean
 
@@ -66,21 +86,21 @@ def init(
     done: list[Placed] = []
     if found is None:
         origin = git.origin()
-        name = scaffold.project_name(origin, root.resolve())
+        name = scaffold.project_name(origin, top or root.resolve(), git.below)
         done.append(
-            scaffold.place(
-                root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin))
-            )
+            place(root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin)))
         )
     project = open_project(common, env)
-    done += (scaffold.place(project.root, scaffold.schema(name)) for name in scaffold.SCHEMAS)
+    done += (place(project.root, scaffold.schema(name), upgrade=upgrade) for name in scaffold.SCHEMAS)
     at_top = top in (None, project.root)
     source = package or scaffold.installed_source()
     with_workflows = not no_workflows and at_top and source is not None
+    known = git.branch("refs/remotes/origin/HEAD") or scaffold.pushed_branch(project.root)
+    branch = known or git.branch("HEAD") or "main"
     if with_workflows and source:
-        done += (scaffold.place(project.root, wanted) for wanted in scaffold.workflows(source))
+        done += (place(project.root, it, upgrade=upgrade) for it in scaffold.workflows(source, branch))
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
-        done.append(scaffold.place_lines(project.root, path, lines))
+        done.append(place_lines(project.root, path, lines))
     write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
     write_stdout(
         "".join(describe(done))
@@ -91,15 +111,22 @@ def init(
         write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
     if not has_specs(project):
         specs = project.relative(str(project.spec_root))
-        rest += (scaffold.place(project.root, wanted) for wanted in scaffold.example(specs))
+        name = project.settings.project
+        rest += (place(project.root, wanted) for wanted in scaffold.example(specs, name))
     write_stdout("".join(describe(rest)))
-    if not (with_workflows or no_workflows or scaffold.has_workflows(project.root)):
+    expected = upgrade or not scaffold.has_workflows(project.root)
+    if expected and not (with_workflows or no_workflows):
         why = UNKNOWN_SOURCE if at_top else f"{project.root} is not the root of the repository, {top}"
         write_stdout(clean(f"  = no workflows: {why}") + "\n")
     if all(it.did == "kept" and not it.why for it in (*done, *rest)):
         write_stdout("  everything is in place already\n")
-    steps = next_steps(project, adopted=from_workspace, in_git=top is not None, workflows=with_workflows)
-    write_stdout("".join(f"{line}\n" for line in steps))
+    if upgrade:
+        left = any(it.did == "kept" and it.why for it in done)
+        unknown = at_top and source is None and not no_workflows
+        return ExitCode.ATTENTION if left or unknown else ExitCode.OK
+    notes = (*([ON_GITHUB] if with_workflows else []), *([ASSUMED] if with_workflows and not known else []))
+    steps = next_steps(project, adopted=from_workspace, in_git=top is not None)
+    write_stdout("".join(f"{line}\n" for line in (*steps, *(clean(it.format(branch)) for it in notes))))
     return ExitCode.OK
 
 
@@ -121,9 +148,9 @@ def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Seque
     """
     from reconciler.cli.session.session import reading
     from reconciler.model import Phase, tags
-    from reconciler.specs import scaffold
     from reconciler.specs.from_jobs import drafts
     from reconciler.specs.load import load
+    from reconciler.specs.place import Wanted, place
     from reconciler.workspace import listing
 
     with reading(common, env) as run:
@@ -134,23 +161,24 @@ def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Seque
     specs = project.relative(str(project.spec_root))
     up = "../" * len(Path(specs).parts)
     found, skipped = drafts(theirs, declared, schema=f"{up}schemas/job.schema.json")
-    wanted = (scaffold.Wanted(f"{specs}/{it.name}.yaml", it.text.encode()) for it in found)
-    return [scaffold.place(project.root, it) for it in wanted], skipped
+    wanted = (Wanted(f"{specs}/{it.name}.yaml", it.text.encode()) for it in found)
+    return [place(project.root, it) for it in wanted], skipped
 
 
-SIGNS = {"wrote": "+", "added": "~", "kept": "="}
+SIGNS = {"wrote": "+", "added": "~", "renewed": "~", "kept": "="}
 
 
 def describe(done: Sequence[Placed]) -> Iterator[str]:
-    """Yield a line for each file that was written, and for each that was kept although it differs."""
+    """Yield a line for each file that was written, and for each that was kept although it differs, with its diff."""
     from reconciler.text.sanitize import clean
 
     for it in done:
         if it.did != "kept" or it.why:
             yield clean(f"  {SIGNS[it.did]} {it.path}" + (f": {it.why}" if it.why else "")) + "\n"
+        yield from (clean(f"      {line}") + "\n" for line in it.diff)
 
 
-def next_steps(project: Project, *, adopted: bool, in_git: bool, workflows: bool) -> Iterator[str]:
+def next_steps(project: Project, *, adopted: bool, in_git: bool) -> Iterator[str]:
     """Yield the next steps for the user."""
     yield "\nNext:"
     if adopted:
@@ -162,8 +190,6 @@ def next_steps(project: Project, *, adopted: bool, in_git: bool, workflows: bool
     yield "  git add --all && git commit"
     if not adopted:
         yield "  export MISTRAL_API_KEY=…      then `reconciler plan` for the real workspace"
-    if workflows:
-        yield "On GitHub: set the secret MISTRAL_API_KEY. Pull requests are then planned, and applied once merged."
     yield (
         f"`project: {project.settings.project}` identifies your jobs. Set it before the first apply; "
         "changing it later resubmits everything."

@@ -83,7 +83,7 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
     from reconciler.workspace import snapshot as snapshots
 
     with reading(common, env) as run:
-        ledger = run.env.ledger.read()
+        ledger = tuple(run.env.ledger.read())
         found = listing.whole(run)
         adopted = adopted_here(run)
         document = snapshots.of(
@@ -97,10 +97,10 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
 def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
     """Return the ids of the jobs that valid specs adopt: an invalid one must not stop a snapshot."""
     from reconciler.planning import adoption
-    from reconciler.specs.load import load_valid
+    from reconciler.specs.load import load
 
     try:
-        specs = load_valid(run.project, now=run.env.now(), monotonic=run.env.monotonic).specs
+        specs = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True).specs
     except ReconcilerError:
         return frozenset()
     return adoption.adopted_ids(specs)

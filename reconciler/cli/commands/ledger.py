@@ -51,7 +51,6 @@ def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> i
 
     The next apply pushes the local lines, so it adds lost ones to the shared ledger again.
     """
-    from reconciler.ledger.git import LOST
     from reconciler.ledger.lines import union
     from reconciler.text.plural import pluralize
 
@@ -65,7 +64,7 @@ def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> i
     tip = shared.fetch()
     if accept_rewrite:
         shared.accept_rewrite()
-    new = union(known, *map(shared.read, (tip, *shared.missed(LOST))))[len(known) :]
+    new = union(known, *map(shared.read, (tip, *shared.missed())))[len(known) :]
     local.append(*new)
     write_stdout(f"{pluralize(len(new), 'new line')}\n")
     return ExitCode.OK

@@ -58,11 +58,13 @@ def plan(
     from reconciler.cli.output.plan_output import plan_bytes, write_plan
     from reconciler.cli.session.load_declared import gather, gather_from
     from reconciler.cli.session.session import reading
+    from reconciler.cli.session.target import check_other_settings
 
     if out == Path("-"):
         raise UsageError("-o needs a file name", hint="to print the plan to stdout, use --format json")
     with reporting_errors(env, output, what="plan"):
         with reading(common, env, overrides, offline=observed is not None) as run:
+            check_other_settings(run.project, env)
             found = gather_from(run, observed, selection) if observed else gather(run, selection)
         document = found.document
         if out is not None:

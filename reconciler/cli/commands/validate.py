@@ -34,7 +34,7 @@ def validate(
 
     from reconciler.cli.output.progress_bars import on_terminal
     from reconciler.cli.output.validation import validation_doc, validation_text
-    from reconciler.cli.session.target import find_project
+    from reconciler.cli.session.target import check_other_settings, find_project
     from reconciler.documents.reports import pretty
     from reconciler.render.github import problems_github
     from reconciler.render.problems import count_line
@@ -43,6 +43,7 @@ def validate(
 
     try:
         project = find_project(env, config)
+        check_other_settings(project, env)
         loaded = load(
             replace(project, cache=not no_cache),
             [env.cwd / path for path in paths],

@@ -16,10 +16,11 @@ from reconciler.text.plural import pluralize
 
 def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
     """Return the result of a validation."""
+    counts = _counts(specs)
     return ValidateDoc(
         specs=len(specs),
-        requests=sum(spec.requests or 0 for spec in specs),
-        uncounted=sum(spec.requests is None for spec in specs),
+        requests=sum(count or 0 for count in counts),
+        uncounted=counts.count(None),
         problems=tuple(ProblemDoc(**_encodable(asdict(it))) for it in problems),
     )
 
@@ -31,6 +32,11 @@ def _encodable(facts: dict[str, Any]) -> dict[str, Any]:
         name: it.encode(errors="backslashreplace").decode() if isinstance(it, str) else it
         for name, it in facts.items()
     }
+
+
+def _counts(specs: Iterable[JobSpec]) -> list[int | None]:
+    """Return the number of requests of each work: several specs with the same work share its job."""
+    return list({spec.run_key: spec.requests for spec in specs}.values())
 
 
 def _requests(counts: Sequence[int | None]) -> str:
@@ -49,7 +55,7 @@ def validation_text(loaded: Loaded, *, colour: bool) -> str:
     """Return the result of a validation as text."""
     warnings = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
-    requests = _requests([spec.requests for spec in chosen])
+    requests = _requests(_counts(chosen))
     if loaded.selected is None:
         return f"{warnings}{pluralize(len(chosen), 'spec')} valid, {requests}\n"
     return (

@@ -25,7 +25,7 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.outcome_view import outcome_doc
-from reconciler.runs.apply_loop import ApplyLoop, requests_of
+from reconciler.runs.apply_loop import ApplyLoop, requests_submitted
 from reconciler.runs.wait import PollPolicy, WaitState, wait_until_ended
 from reconciler.text.plural import pluralize
 
@@ -109,7 +109,7 @@ def follow(
         run=run,
         declared=declared,
         approval=approval_of(approved, saved, done=planned.plan),
-        requests_submitted=requests_of(planned.plan),
+        submitted=requests_submitted(planned.plan, outcomes),
         locked=lambda: locked(run),
         report=reporter.round,
         outcomes=outcomes,

@@ -13,12 +13,13 @@ from reconciler.cli.params.options import Selection
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.model import Declared
+from reconciler.model.tags import root_of
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.problems import left_out, problems_text
 from reconciler.runs import gather as gathering
-from reconciler.specs.load import load, load_valid
+from reconciler.specs.load import load
 from reconciler.workspace import snapshot
 from reconciler.workspace.listing import whole
 
@@ -41,14 +42,14 @@ def load_declared(
     env = run.env
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
-    read = load_valid if only_shown else load
-    loaded = read(
+    loaded = load(
         run.project,
         places,
         now=env.now(),
         monotonic=env.monotonic,
         names=selection.names,
         progress=env.progress,
+        only_shown=only_shown,
     )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     texts = [problems_text(loaded.warnings, colour=run.env.colour("stderr")) if loaded.warnings else ""]
@@ -56,8 +57,14 @@ def load_declared(
         if text not in run.reported:
             run.reported.add(text)
             write_stderr(text)
-    uncommitted = run.checkout.uncommitted
-    return Declared(specs=loaded.specs, selected=loaded.selected, later=loaded.later, uncommitted=uncommitted)
+    moved_from = map(root_of, run.project.settings.moved_from)
+    return Declared(
+        specs=loaded.specs,
+        selected=loaded.selected,
+        later=loaded.later,
+        roots=frozenset({run.source.root, *moved_from}),
+        uncommitted=run.checkout.uncommitted,
+    )
 
 
 def select_saved(saved: PlanDoc, declaration: Declared) -> Declared:

@@ -111,7 +111,9 @@ def open_run(
         if common.local_ledger and project.settings.ledger == "git" and not (offline or target.sandbox):
             log("ledger.local_only", remote=project.settings.ledger_remote)
         elif shared:
-            record = ReplicatedLedger(local, shared, run_id=run_id, now=env.now, sleep=env.sleep)
+            record = ReplicatedLedger(
+                local, shared, run_id=run_id, monotonic=env.monotonic, sleep=env.sleep, rng=env.random
+            )
         opened = replace(
             env, log=log, ledger=record, progress=drawn or ProgressEvents(log, env.monotonic), run_id=run_id
         )

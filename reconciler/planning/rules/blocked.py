@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
+from reconciler.planning.rules.other_work import duplicate
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 
@@ -51,11 +52,39 @@ def unknown_status(case: Case) -> Actions:
 
 
 @rule(
+    Standing.OTHER_ROOT,
+    "all jobs are understood, and this project submitted a job that is ACTIVE or STOPPING from another folder of the "
+    "repository",
+    "Hold `other_root`, for the whole name (attention); Cancel `duplicate` this folder's jobs of work that another job "
+    "does",
+    applies=lambda case: (
+        bool(case.live_elsewhere) and not case.unreadable_that_matter and not case.of_unknown_status
+    ),
+)
+def other_root(case: Case) -> Actions:
+    """Another folder declares the same project, or the folder was moved: only a person knows which."""
+    owned = case.live_elsewhere[0]
+    folder = owned.tags.source.root or "."
+    where = "the repository's root, or outside of git" if folder == "." else folder
+    hint = f"give each folder its own `project`; after a move, set `moved_from: [{folder}]`"
+    ours = (it for it in case.active if it.job.id not in case.doomed and not case.from_elsewhere(it))
+    held = Hold(
+        job=owned.job, reason=Reason.OTHER_ROOT, detail=f"submitted from {where}", hint=hint, attention=True
+    )
+    return (held, *(cancel for it in ours if (cancel := duplicate(case, it))))
+
+
+@rule(
     Standing.OTHER_HISTORY,
-    "all jobs are understood, and something to cancel or replace was created from a commit that is not HEAD or an "
-    "ancestor",
+    "all jobs are understood and no live one is from another folder, and something to cancel or replace was created "
+    "from a commit that is not HEAD or an ancestor",
     "Hold `other_history`, for the whole name",
-    applies=lambda case: case.untouchable and not case.unreadable_that_matter and not case.of_unknown_status,
+    applies=lambda case: (
+        case.untouchable
+        and not case.unreadable_that_matter
+        and not case.of_unknown_status
+        and not case.live_elsewhere
+    ),
 )
 def other_history(case: Case) -> Actions:
     """This checkout is older than the job or is another branch, so it must not cancel the job."""

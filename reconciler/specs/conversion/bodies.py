@@ -1,7 +1,7 @@
 """Bodies of other providers' requests, written as bodies of Mistral's API.
 
 Only fields with a known counterpart are converted; any other is refused by name, since leaving it out could change the
-answer. Values that need no change are copied byte for byte.
+answer.
 """
 
 from __future__ import annotations
@@ -10,52 +10,18 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
+from reconciler.catalogue.bodies import BODIES, OTHER_NAMES
 
 Body: TypeAlias = "dict[str, Any]"
-"""The fields of a body; a value is a `msgspec.Raw`, or JSON that was built here."""
+"""The fields of a body, without `model`."""
 
 CHAT: Final = "/v1/chat/completions"
 
-CHAT_FIELDS: Final = frozenset(
-    (
-        *(
-            "frequency_penalty",
-            "guardrails",
-            "logprobs",
-            "max_tokens",
-            "messages",
-            "metadata",
-            "min_tokens",
-            "n",
-        ),
-        *("parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "prompt_logprobs"),
-        *("prompt_mode", "random_seed", "reasoning_effort", "repetition_penalty", "response_format"),
-        *("safe_prompt", "service_tier", "stop", "stream", "temperature", "tool_choice", "tools", "top_k"),
-        *("top_logprobs", "top_p", "top_prompt_logprobs"),
-    )
+_OF_OPENAI: Final = (CHAT, "/v1/embeddings", "/v1/moderations")
+_OPENAI: Final = {**OTHER_NAMES, "dimensions": "output_dimension"}
+_ANTHROPIC: Final = frozenset(
+    ["max_tokens", "messages", "stop_sequences", "stream", "system", "temperature", "top_k", "top_p"]
 )
-"""The fields of a chat completion besides `model`, as in Mistral's SDK; a test compares them."""
-_OF_ENDPOINT: Final[Mapping[str, frozenset[str]]] = {
-    CHAT: CHAT_FIELDS,
-    "/v1/embeddings": frozenset({"encoding_format", "input", "metadata", "output_dimension", "output_dtype"}),
-    "/v1/moderations": frozenset({"input", "metadata"}),
-}
-_OPENAI: Final = {
-    "max_completion_tokens": "max_tokens",
-    "seed": "random_seed",
-    "dimensions": "output_dimension",
-}
-_ANTHROPIC: Final = {
-    "max_tokens",
-    "messages",
-    "stop_sequences",
-    "stream",
-    "system",
-    "temperature",
-    "top_k",
-    "top_p",
-}
 _GEMINI: Final = {
     "frequencyPenalty": "frequency_penalty",
     "maxOutputTokens": "max_tokens",
@@ -76,33 +42,35 @@ class NotConvertibleError(Exception):
 
 def openai(body: Body, endpoint: str) -> Body:
     """Convert a body of OpenAI; those of endpoints that only Mistral has stay as they are."""
-    allowed = _OF_ENDPOINT.get(endpoint)
-    if allowed is None:
+    if endpoint not in _OF_OPENAI:
         return body
-    if "messages" in body and b'"developer"' in bytes(memoryview(body["messages"])):
-        body["messages"] = [_of_system(it) for it in _list(_decoded(body["messages"]))]
-    return _renamed(body, {name: _OPENAI.get(name, name) for name in body}, allowed)
+    if isinstance(body.get("messages"), list):
+        body = {**body, "messages": list(map(_of_system, body["messages"]))}
+    return _renamed(body, _OPENAI, endpoint)
 
 
-def _of_system(message: object) -> dict[str, Any]:
+def _of_system(message: object) -> object:
     """Return a message of OpenAI; `developer` is its newer word for `system`."""
-    given = _dict(message)
-    return {**given, "role": "system"} if given.get("role") == "developer" else given
+    match message:
+        case {"role": "developer", **rest}:
+            return {"role": "system", **rest}
+        case _:
+            return message
 
 
 def anthropic(body: Body, _: str = CHAT) -> Body:
     """Convert the `params` of Anthropic."""
     _refuse(name for name in body if name not in _ANTHROPIC)
-    messages = [_message(it) for it in _list(_decoded(body.pop("messages", None)))]
-    system = _decoded(body.pop("system", None))
+    messages = [_message(it) for it in _list(body.pop("messages", None))]
+    system = body.pop("system", None)
     if system is not None:
         messages.insert(0, {"role": "system", "content": _content(system)})
-    return {**_renamed(body, {"stop_sequences": "stop"}, CHAT_FIELDS), "messages": messages}
+    return {**_renamed(body, {"stop_sequences": "stop"}, CHAT), "messages": messages}
 
 
 def gemini(body: Body, _: str = CHAT) -> Body:
     """Convert the `request` of Gemini: text and images."""
-    given = {_camel(name): value for name, value in _decoded(body).items()}
+    given = {_camel(name): value for name, value in body.items()}
     contents, system = given.pop("contents", None), given.pop("systemInstruction", None)
     config = {_camel(name): value for name, value in _dict(given.pop("generationConfig", {})).items()}
     _refuse(given)
@@ -122,9 +90,9 @@ def bedrock(body: Body, _: str = CHAT) -> Body:
         return anthropic({name: value for name, value in body.items() if name != "anthropic_version"})
     if "messages" not in body:
         raise NotConvertibleError("`modelInput` is not a chat: it has no `messages`")
-    if not all(isinstance(_dict(it).get("content"), str) for it in _list(_decoded(body["messages"]))):
+    if not all(isinstance(_dict(it).get("content"), str) for it in _list(body["messages"])):
         raise NotConvertibleError("`modelInput` has a message whose content is not text")
-    return _renamed(body, {}, CHAT_FIELDS)
+    return _renamed(body, {}, CHAT)
 
 
 CONVERTERS: Final[Mapping[str, Callable[[Body, str], Body]]] = {
@@ -133,11 +101,11 @@ CONVERTERS: Final[Mapping[str, Callable[[Body, str], Body]]] = {
     "Gemini": gemini,
     "Bedrock": bedrock,
 }
-"""How the body of each provider is converted, without its `model`."""
+"""How the body of each provider is converted."""
 
 
-def _renamed(body: Body, names: Mapping[str, str], allowed: frozenset[str]) -> Body:
-    _refuse(name for name in body if names.get(name, name) not in allowed)
+def _renamed(body: Body, names: Mapping[str, str], endpoint: str) -> Body:
+    _refuse(name for name in body if names.get(name, name) not in BODIES[endpoint])
     renamed = {names.get(name, name): value for name, value in body.items()}
     if len(renamed) < len(body):
         raise NotConvertibleError("two fields of the body have the same meaning")
@@ -199,10 +167,6 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
 
 def _camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
-
-
-def _decoded(value: Any) -> Any:  # noqa: ANN401 - JSON
-    return None if value is None else msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _list(value: object) -> list[Any]:

@@ -4,9 +4,9 @@ A spec decides what is submitted and paid for, so its YAML must be unambiguous: 
 and nothing that YAML readers interpret differently. Duplicate keys, keys that are not text, tags and merge keys are
 problems; so are a file that is nested too deeply and aliases that expand beyond a limit.
 
-The parser (libyaml, if PyYAML was built with it) returns events, and this module builds the tree from them with its
-own stack. PyYAML's composer in C recurses, so 60 KB of `[` would end the process with a segmentation fault. Events
-need no recursion, and the depth is counted on the way.
+The parser returns events, and this module builds the tree from them with its own stack. PyYAML's composer in C
+recurses, so 60 KB of `[` would end the process with a segmentation fault. Events need no recursion, and the depth is
+counted on the way.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from yaml.events import (
 from reconciler.errors import Problem
 from reconciler.settings import Limits
 from reconciler.specs.yaml import messages, scalars
-from reconciler.specs.yaml.parser import FASTEST, EventParser
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import SHARED_FIELDS, Document, Fields, Items, Node, children, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is intended"
+FASTEST: Final = getattr(yaml, "CSafeLoader", messages.PureParser)
 
 
 def read(
-    source: SourceFile, limits: Limits, *, parser: Callable[[str], EventParser] = FASTEST
+    source: SourceFile, limits: Limits, *, parser: Callable[[str], Any] = FASTEST
 ) -> tuple[list[Document], list[Problem]]:
     """Return the documents of a file that are not empty, and the problem that stopped reading, if any."""
     if not source.text.isascii() and (unseen := messages.INVISIBLE.search(source.text)):
@@ -50,7 +50,7 @@ def read(
         return [], [source.problem(place, message, hint=hint)]
     tree = _Tree(source, limits)
     try:
-        tree.read(parser(source.text))
+        tree.read(parser(source.text).get_event)
     except _StopError as stop:
         return tree.found, [*tree.problems, stop.args[0]]
     except yaml.YAMLError as error:
@@ -90,7 +90,7 @@ class _Tree:
         self.problems: list[Problem] = []
         """The problems of the current document."""
 
-    def read(self, parser: EventParser) -> None:  # noqa: C901, PLR0912 - see below
+    def read(self, get_event: Callable[[], Any]) -> None:  # noqa: C901, PLR0912 - see below
         """Read the documents.
 
         One loop with calls only in rare cases: a call for every event would take as long as the parser.
@@ -106,7 +106,7 @@ class _Tree:
             text.isascii() and "\\" not in text and "&" not in text and "!" not in text
         )  # then every value is plain, too
         words, first = scalars.WORDS, scalars.FIRST
-        events = iter(parser.get_event, None)
+        events = iter(get_event, None)
         for event in islice(events, most):
             kind = type(event)
             if kind is ScalarEvent:

@@ -1,0 +1,77 @@
+"""The files of the shared ledger: read a commit in blocks, and make a commit that adds some."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Final
+
+from reconciler.ledger.git_calls import UNREADABLE, UNWRITABLE, LedgerGit
+
+EMAIL: Final = "reconciler@localhost"
+"""The author of every commit of a ledger."""
+_IDENTITY: Final = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in {"NAME": "reconciler", "EMAIL": EMAIL}.items()
+}
+_BLOCK: Final = 1 << 20
+"""Bytes of files that one git reads."""
+
+
+def blocks(git: LedgerGit, tip: str, folder: str) -> Iterator[bytes]:
+    """Yield the lines below a folder of a commit, in blocks of whole lines, the oldest file first.
+
+    Raises:
+        LedgerError: git cannot read them.
+    """
+    listed = git.text("ls-tree", "-r", "-z", "-l", "--full-tree", tip, f"{folder}/", why=UNREADABLE)
+    files = (entry.partition("\t")[0].split() for entry in listed.split("\0") if entry)
+    for _, together in groupby(_numbered(files), key=itemgetter(0)):
+        wanted = "".join(f"{blob}\n" for _, blob in together)
+        done = git.run("cat-file", "--batch", data=wanted.encode())
+        if done.returncode:
+            raise git.error(UNREADABLE, done)
+        yield b"".join(_contents(done.stdout))
+
+
+def _numbered(files: Iterable[Sequence[str]]) -> Iterator[tuple[int, str]]:
+    """Yield the ids of files that `ls-tree` describes, each with the number of its block."""
+    total = 0
+    for _, kind, blob, size in files:
+        if kind == "blob":
+            yield total // _BLOCK, blob
+            total += int(size)
+
+
+def _contents(output: bytes) -> Iterator[bytes]:
+    """Yield the files in the output of `cat-file --batch`, each with a line feed at its end."""
+    at = 0
+    while at < len(output):
+        end = output.index(b"\n", at)
+        size = int(output[at:end].rpartition(b" ")[2])
+        content = output[end + 1 : end + 1 + size]
+        yield content if content.endswith(b"\n") else content + b"\n"
+        at = end + size + 2
+
+
+def commit(git: LedgerGit, tip: str, files: Mapping[str, bytes], *, message: str) -> str:
+    """Return a new commit that adds files to `tip` ("": to nothing), without the clone's index and work tree.
+
+    Raises:
+        LedgerError: git cannot write it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        if tip:
+            git.text("read-tree", tip, why=UNWRITABLE, extra=index)
+        for path, content in files.items():
+            blob = git.text("hash-object", "-w", "--stdin", why=UNWRITABLE, data=content).strip()
+            entry = f"100644,{blob},{path}"
+            git.text("update-index", "--add", "--cacheinfo", entry, why=UNWRITABLE, extra=index)
+        tree = git.text("write-tree", why=UNWRITABLE, extra=index).strip()
+    parents = ("-p", tip) if tip else ()
+    return git.text("commit-tree", tree, *parents, "-m", message, why=UNWRITABLE, extra=_IDENTITY).strip()
