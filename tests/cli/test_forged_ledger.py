@@ -254,7 +254,7 @@ def test_lines_forged_into_the_shared_ledger_submit_nothing_unattended_and_stop_
     assert "reconciler plan -o plan.json" in result.out
     team.forge('{"v": 2}')
     again = second.run("plan", "-o", "plan.json")
-    assert "2026-09.jsonl:" in str(doubts(again))
+    assert "reconciler-ledger/shop:" in str(doubts(again))
     assert len(creates(second.run("apply", "plan.json"))) == 1
     assert creates(second.run("apply", "--yes")) == []
 
@@ -264,11 +264,11 @@ def rolled_back(team: Team) -> str:
     team.first.spec("tickets")
     team.publish("one spec")
     team.first.run("apply", "--yes")
-    known = team.first.git("rev-parse", "refs/reconciler/fetched")
+    known = team.first.git("rev-parse", "refs/reconciler/shop/fetched")
     begun = team.first.git("rev-list", "--max-parents=0", known)
     for ledger in (team.first.root / ".reconciler").rglob("ledger.jsonl"):
         ledger.unlink()
-    team.first.git("push", "--quiet", "--force", "origin", f"{begun}:refs/reconciler/ledger")
+    team.first.git("push", "--quiet", "--force", "origin", f"{begun}:refs/heads/reconciler-ledger/shop")
     team.first.spec("new")
     team.publish("another spec")
     return known
@@ -277,7 +277,7 @@ def rolled_back(team: Team) -> str:
 def test_a_ledger_that_was_rolled_back_is_noticed_and_what_it_lost_still_counts(team: Team) -> None:
     known = rolled_back(team)
     planned = team.first.run("plan")
-    said = f"the shared ledger was rewritten: it lost 2 lines of {known[:10]}"
+    said = f"the shared ledger lost 2 lines of {known[:10]}"
     assert doubts(planned) == [said]
     assert f"by the ledger: {said}" in planned.out
     result = team.first.run("apply", "--yes")
@@ -306,7 +306,7 @@ def test_lines_removed_by_a_later_commit_are_noticed_too(team: Team) -> None:
     for ledger in (team.first.root / ".reconciler").rglob("ledger.jsonl"):
         ledger.unlink()
     tree = team.first.git("mktree")
-    commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/fetched", "-m", "tidy up")
-    team.first.git("push", "--quiet", "origin", f"{commit}:refs/reconciler/ledger")
+    commit = team.first.git("commit-tree", tree, "-p", "refs/reconciler/shop/fetched", "-m", "tidy up")
+    team.first.git("push", "--quiet", "origin", f"{commit}:refs/heads/reconciler-ledger/shop")
     team.first.spec("new")
-    assert "the shared ledger was rewritten" in str(doubts(team.first.run("plan")))
+    assert "the shared ledger lost" in str(doubts(team.first.run("plan")))
