@@ -18,6 +18,7 @@ from reconciler.sandbox.store import Store
 from reconciler.specs import scaffold
 from tests.ci.hub import Hub, git, new_hub, serving
 from tests.ci.runner import Ran, Runner
+from tests.cli.stage import Stage
 
 KEY = "the-key-of-the-team"
 
@@ -135,3 +136,10 @@ def team(tmp_path: Path, default: str) -> Iterator[Team]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
+    """A project whose commands run in this process, and its sandbox."""
+    (tmp_path / "stage").mkdir()
+    return Stage(tmp_path / "stage", capsys)

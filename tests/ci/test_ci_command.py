@@ -139,12 +139,6 @@ def job(stage: Stage, hub: Hub, event: object, **more: str) -> None:
     }
 
 
-@pytest.fixture
-def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
-    (tmp_path / "stage").mkdir()
-    return Stage(tmp_path / "stage", capsys)
-
-
 def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, hub: Hub) -> None:
     job(stage, hub, {"repository": {"default_branch": "main"}})
     result = stage.run("ci", "plan")
