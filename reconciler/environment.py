@@ -55,7 +55,7 @@ class Ledger(Protocol):
         """Return `file:line` of lines that `read` yielded, by their text."""
 
     def rewritten(self) -> str:
-        """Return how a shared ledger was rewritten, as of the last whole `read`, "" if it was not."""
+        """Return what a shared ledger had lost at the last whole `read`, "" for nothing."""
 
     def claim(self, lines: Sequence[Line]) -> bool:
         """Record intents for other runners to see, before the creates are sent.

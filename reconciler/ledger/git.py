@@ -166,11 +166,9 @@ class SharedLedger:
             LedgerError: git cannot write the refs.
         """
         for commit in self.missed():
-            for change in (
-                (f"{self._accepted}/{commit[:12]}", commit),
-                ("-d", f"{self._lost}/{commit[:12]}"),
-            ):
-                self.git.text("update-ref", *change, why="the rewrite cannot be accepted")
+            short, why = commit[:12], "the rewrite cannot be accepted"
+            self.git.text("update-ref", f"{self._accepted}/{short}", commit, why=why)
+            self.git.text("update-ref", "-d", f"{self._lost}/{short}", why=why)
 
     def problems_in_the_past(self, tip: str) -> list[str]:
         """Return what is wrong with the history of the branch up to a commit: removed lines and rewritten commits.

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from msgspec import structs
 
 from reconciler.context import ApiT, RunContext
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import (
     CreateIntended,
     CreateUnknown,
@@ -23,7 +24,7 @@ from reconciler.ledger.lines import (
     NotificationsEnabled,
     encode,
 )
-from reconciler.ledger.memory import Doubt, Memory, remember
+from reconciler.ledger.memory import Doubt, Memory
 from reconciler.text.plural import pluralize
 
 LOOK_AHEAD: Final = 3600.0

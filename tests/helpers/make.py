@@ -13,6 +13,7 @@ from typing import Final, Literal, TypedDict, Unpack
 from msgspec.structs import replace
 
 from reconciler.api.values import OddRow
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -22,7 +23,7 @@ from reconciler.ledger.lines import (
     Line,
     job_facts,
 )
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import (
     Adopt,
     Ancestry,

@@ -24,6 +24,7 @@ import reconciler
 from reconciler.errors import LedgerError
 from reconciler.ledger import lock
 from reconciler.ledger.file import NAME, FileLedger
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -41,7 +42,7 @@ from reconciler.ledger.lines import (
     decode_block,
     encode,
 )
-from reconciler.ledger.memory import Memory, Remembered, remember
+from reconciler.ledger.memory import Memory, Remembered
 from reconciler.model import Job, Phase, RunKey
 from tests.helpers.make import (
     FAILED,
