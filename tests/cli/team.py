@@ -51,7 +51,7 @@ class Team:
         return stage
 
     def forge(self, *rows: str) -> None:
-        """Push rows to the shared ledger, as anybody may who can push and has no key."""
+        """Push rows to the shared ledger, as a person does who may push and has no key."""
         origin, ref = self._tmp_path / "origin.git", "refs/heads/reconciler-ledger/shop"
 
         def git(*argv: str, data: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Lines of the ledger that nobody's run wrote, through the command line: what they may do, and the way out of each."""
+"""Lines of the ledger that no run wrote, through the command line: what they may do, and the way out of each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pair(job_id: str, reason: str = "removed") -> tuple[Line, Line]:
 
 
 def forge(stage: Stage, *rows: str) -> Path:
-    """Append rows to the ledger of the sandbox, which stands for a shared one."""
+    """Append rows to the ledger of the sandbox."""
     (file,) = (stage.root / ".reconciler").rglob("ledger.jsonl")
     with file.open("a") as ledger:
         ledger.writelines(f"{row}\n" for row in rows)
@@ -192,7 +192,7 @@ def test_a_claim_within_an_hour_holds_its_work_and_says_until_when(stage: Stage)
 
 
 def test_a_notification_that_is_claimed_for_ever_is_sent(stage: Stage) -> None:
-    hook = "import sys; open('heard', 'a').write(sys.stdin.read())"
+    hook = "import sys; open('received', 'a').write(sys.stdin.read())"
     command = json.dumps(["python3", "-c", hook])
     stage.write("reconciler.yaml", f"project: shop\non_end: {{command: {command}}}\n")
     stage.environ["PATH"] = "/usr/bin:/bin"
@@ -202,7 +202,7 @@ def test_a_notification_that_is_claimed_for_ever_is_sent(stage: Stage) -> None:
     forge(stage, encode(NotificationClaimed(at=1.0, run_id="4711", job_id=job_id, lease=NEVER)))
     stage.advance(600)
     stage.run("apply", "--yes")
-    assert job_id in (stage.root / "heard").read_text()
+    assert job_id in (stage.root / "received").read_text()
 
 
 NEWER = {

@@ -1,4 +1,4 @@
-"""What a run may submit if nobody agreed to its plan: each row is a plan with a create that rests on the ledger."""
+"""What a run may submit without an agreed plan: each row is a plan with a create that rests on the ledger."""
 
 from __future__ import annotations
 

@@ -282,7 +282,7 @@ SWITCHES: Final = (
     ),
     Switch(
         "agreement to the ledger's word",
-        "nobody has to agree",
+        "no plan has to be agreed to",
         "reconciler/plans/agreement.py",
         (FORGED,),
         (("if create.rests_on_ledger and (decision.name", "if False and (decision.name"),),

@@ -92,7 +92,7 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
 
 
 def a_forged_line_submits_nothing_unattended(create: Accepted) -> Iterator[str]:
-    """A run whose plan nobody read creates nothing because of a line that says that the tool cancelled a job.
+    """A run without a reader of its plan creates nothing because of a line that says that the tool cancelled a job.
 
     The server knows that a person did. The newest job counts, unless the tags of another name it as replaced.
     """

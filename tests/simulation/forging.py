@@ -1,4 +1,4 @@
-"""A neighbour who may push to the shared ledger and has no key: lines of the right form that nobody's run wrote."""
+"""A neighbour who may push to the shared ledger and has no key: lines of the right form that no run wrote."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORGER: Final = "4711"
 
 
 class Forger:
-    """Whoever appends lines.
+    """The neighbour.
 
     Args:
         history: the jobs that may be lied about.

@@ -162,7 +162,7 @@ class History:
     reporting: dict[str, str] = field(default_factory=dict)
     """The jobs whose end a hook is receiving now, each with the run that called the hook."""
     forged: set[str] = field(default_factory=set)
-    """The jobs about which the ledger has lines that nobody's run wrote."""
+    """The jobs about which the ledger has lines that no run wrote."""
     vanished: list[float] = field(default_factory=list)
     """When a job that a list had shown was deleted, or lacked in the next."""
     lines: list[tuple[float, str, str]] = field(default_factory=list)
