@@ -35,8 +35,8 @@ MUTATIONS: Final = (
     Mutation(
         "a create is sent again blindly",
         "api/client.py",
-        "return self._exchange.send_once(call, wire.read_job)",
-        "return self._exchange.again(call, wire.read_job)",
+        "return self._send_once(call, wire.read_job)",
+        "return self._send_with_retry(call, wire.read_job)",
     ),
     Mutation(
         "no look-up by op",
