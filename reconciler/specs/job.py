@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
-from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Phase, Position, Retry, digests
+from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Position, Retry, digests
+from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
 from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
@@ -30,8 +31,6 @@ from reconciler.text.suggest import did_you_mean
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
 """Fields whose change submits the work again."""
-
-_PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
 class DocumentResult(Struct, frozen=True, kw_only=True):
@@ -174,7 +173,7 @@ def _spec(
 ) -> JobSpec:
     family = _label(fields)
     texts = document.texts(("metadata",))
-    adopt, retried = fields.adopt, [_PHASES[status] for status in fields.retry.on]
+    adopt, retried = fields.adopt, [RETRY_STATUSES[status] for status in fields.retry.on]
     if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:
