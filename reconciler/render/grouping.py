@@ -15,9 +15,8 @@ from reconciler.plans.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_view
 from reconciler.render.outcome_view import OutcomeRow, outcome_row
 from reconciler.render.plan_view import Row
-from reconciler.text.plural import pluralize
+from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
-from reconciler.text.units import size
 
 T = TypeVar("T")
 

@@ -13,9 +13,8 @@ from msgspec import Struct
 
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, SettingsDoc
 from reconciler.plans.name_status import known_total
-from reconciler.text.plural import pluralize
+from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
-from reconciler.text.units import size
 
 Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "attention"]
 

@@ -183,7 +183,7 @@ def lost_after(*, after: float = 0.0, listed_after: float = 0.0) -> Fate:
 
 def lost_before() -> Fate:
     """The answer is lost, and no job is made."""
-    return Fate(error=OutcomeUnknownError("no answer in time", timed_out=True), made=False)
+    return Fate(error=OutcomeUnknownError("no answer in time"), made=False)
 
 
 def refused(error: RejectedError | None = None) -> Fate:
