@@ -22,7 +22,7 @@ from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.json_schema import settings_schema
 from reconciler.specs.schema.settings_file import SettingsFile
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import START, Quote, SourceFile, decode, quote_all
+from reconciler.specs.yaml.source import QUOTE_ALL, START, Quote, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
 from reconciler.specs.yaml.tree import Path as Where
 
@@ -53,8 +53,8 @@ class Project:
     """The folder of the specs, links followed."""
     cache: bool = True
     """Whether to use the cache of input files from earlier runs."""
-    quote: Quote = quote_all
-    """What problems show of a line of a spec."""
+    quote: Quote = QUOTE_ALL
+    """What problems show of a spec."""
     overlay: Overlay | None = None
     """The environment, and what it sets in specs. Settings that were not read from a file have none."""
 
@@ -75,7 +75,7 @@ def load_project(
     *,
     environment: str = "",
     start: Path,
-    quoting: Callable[[Path], Quote] = lambda _: quote_all,
+    quoting: Callable[[Path], Quote] = lambda _: QUOTE_ALL,
 ) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
 
@@ -83,7 +83,7 @@ def load_project(
         config: the settings file; None to look for it.
         environment: its environment; "" if none was chosen.
         start: where to look for a settings file.
-        quoting: returns, for the project's folder, what problems show of a line.
+        quoting: returns, for the project's folder, what problems show.
 
     Raises:
         ReconcilerError: there is no such file.
@@ -157,9 +157,10 @@ def _source(path: Path, quote: Quote) -> SourceFile:
     try:
         source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=path.parent), quote)
     except file_access.TooLargeError:
-        raise ReconcilerError(f"{path} is too large for a settings file") from None
+        hint = "name the right file; `reconciler init` writes one"
+        raise ReconcilerError(f"{path} is too large for a settings file", hint=hint) from None
     except OSError as error:
-        hint = getattr(error, "hint", "")
+        hint = file_access.hint_of(error, "make it readable")
         raise ReconcilerError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     if not isinstance(source, SourceFile):
         raise SpecError((source,))

@@ -11,7 +11,7 @@ from reconciler.errors import SpecError
 from reconciler.model import JobSpec
 from reconciler.specs.load import load
 from reconciler.specs.project import environment_names, load_project
-from reconciler.specs.yaml.source import quote_all
+from reconciler.specs.yaml.source import QUOTE_ALL
 from tests.specs.make import LINE, NOW, spec
 
 FILES = {
@@ -207,4 +207,4 @@ def test_guards_of_an_environment_are_merged_with_those_of_the_file(tmp_path: Pa
     assert (dev.project, prod.project) == ("a", "b")
     assert (dev.guards.max_new_requests, dev.guards.max_cancels, dev.guards.max_lost_answers) == (None, 3, 10)
     assert (prod.guards.max_new_requests, prod.guards.max_cancels) == (100, 3)
-    assert environment_names(None, start=root, quoting=lambda _: quote_all) == ["dev", "prod"]
+    assert environment_names(None, start=root, quoting=lambda _: QUOTE_ALL) == ["dev", "prod"]
