@@ -91,11 +91,6 @@ class SharedLedger:
         return f"{LOCAL}/{self._name}/lost"
 
     @property
-    def _accepted(self) -> str:
-        """Below it are those of them whose loss a person accepted."""
-        return f"{LOCAL}/{self._name}/accepted"
-
-    @property
     def _name(self) -> str:
         """The project's name without the dots that git allows in no ref."""
         return re.sub(r"\.(?=\.|lock$|$)", "%2e", self.project)
@@ -166,7 +161,7 @@ class SharedLedger:
         """
         for commit in self.missed():
             short, why = commit[:12], "the rewrite cannot be accepted"
-            self.git.text("update-ref", f"{self._accepted}/{short}", commit, why=why)
+            self.git.text("update-ref", f"{self._lost}-accepted/{short}", commit, why=why)
             self.git.text("update-ref", "-d", f"{self._lost}/{short}", why=why)
 
     def problems_in_the_past(self, tip: str) -> list[str]:
@@ -178,7 +173,7 @@ class SharedLedger:
         removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
         return removed + [
             f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
-            for lost in self.missed(self._lost, self._accepted)
+            for lost in self.missed(self._lost, f"{self._lost}-accepted")
             if not self.contains(tip, lost)
         ]
 
@@ -203,10 +198,8 @@ class SharedLedger:
 
     def locate(self, tip: str, texts: Collection[str]) -> dict[str, str]:
         """Return `branch:file:line` of lines at a commit, by their text."""
-        place, data = f":(top,literal){self.folder}/", "\n".join(texts).encode()
-        found = self.git.run("grep", "-n", "-F", "-f", "-", tip, "--", place, data=data)
-        rows = (row.split(":", 3) for row in found.stdout.decode(errors="replace").splitlines())
-        return {row[3]: f"{self.branch}:{row[1]}:{row[2]}" for row in rows if row[3:] and row[3] in texts}
+        found = git_files.locate(self.git, tip, self.folder, texts)
+        return {text: f"{self.branch}:{place}" for text, place in found.items()}
 
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
         """Add lines in one commit on top of `tip`, and return the new commit.
