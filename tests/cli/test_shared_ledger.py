@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.environment import Environment
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from tests.cli.stage import Result, Sent, Stage
 from tests.helpers.thorough import thorough
@@ -85,7 +85,7 @@ def clock() -> list[float]:
 @pytest.fixture
 def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
     with Store(tmp_path / "workspace.db") as store:
-        server = serve(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
+        server = Server(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
