@@ -71,7 +71,7 @@ def clock() -> list[float]:
 @pytest.fixture
 def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
     with Store(tmp_path / "workspace.db") as store:
-        server = serve(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
+        server = Server(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
