@@ -82,7 +82,7 @@ class FileLedger:
         except OSError as error:
             raise LedgerError(
                 f"the ledger {self.path} cannot be read: {error.strerror}",
-                hint="make it readable; or delete it, with weaker duplicate protection from the tags alone",
+                hint=file_access.hint_of(error, "make it readable, or delete it: tags alone protect less"),
             ) from error
 
     def append(self, *lines: Line) -> None:
@@ -100,7 +100,7 @@ class FileLedger:
             except OSError as error:
                 raise LedgerError(
                     f"the ledger {self.path} cannot be written: {error.strerror}",
-                    hint="no job is created without a durable intent; free some disk space, or make the disk writable",
+                    hint=file_access.hint_of(error, "no job is created without an intent: free disk space"),
                 ) from error
 
     def claim(self, lines: Sequence[Line]) -> bool:

@@ -185,7 +185,7 @@ SWITCHES: Final = (
         "lines of any file are shown",
         TARGET,
         ("print a line of a secret",),
-        (('redact(line) if quotable(path) else ""', "redact(line) if quotable else path"),),
+        (("Quote(quotable=cache(env.git(root).quotable), redact=redact)", "Quote(redact=redact)"),),
     ),
     Switch(
         "ceilings",
