@@ -16,11 +16,11 @@ from reconciler.api.errors import ApiError
 from reconciler.api.values import CreateJob, RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
-from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
 from reconciler.results.place import place_of, warning_on_ci
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
+from reconciler.workspace.recall import recall
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 
@@ -85,9 +85,8 @@ def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckRes
     page = run.api.list_jobs(page=0, page_size=1)
     answered = last_request.record
     elapsed = f", {answered.elapsed_ms} ms" if answered else ""
-    yield CheckResult(
-        "host and key", "ok", f"{run.target.host} answers{elapsed}; {pluralize(page.total, 'job')}"
-    )
+    total = f"a total of {page.odd_total}" if page.odd_total else pluralize(page.total, "job")
+    yield CheckResult("host and key", "ok", f"{run.target.host} answers{elapsed}; {total}")
     served_at = answered.served_at if answered else None
     if served_at is None:
         yield CheckResult("clock", "note", "the server sends no time")
@@ -100,7 +99,7 @@ def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckRes
 
 def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[CheckResult]:
     """Read the list, and add it to `lists`."""
-    jobs = listing.list_all(run)
+    jobs = listing.whole(run).jobs
     lists.append(jobs)
     own_jobs = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield CheckResult(
@@ -109,7 +108,9 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Check
 
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[CheckResult]:
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    memory, problems = recall(run)
+    for problem, hint in problems:
+        yield CheckResult("ledger", "warning", problem, hint)
     detail = f"remembers {pluralize(len(memory.jobs), 'job')}"
     unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
     if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):
