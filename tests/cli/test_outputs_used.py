@@ -94,7 +94,7 @@ def test_the_path_is_that_of_the_current_folder_and_earlier_results_are_named(sh
 
 
 def test_results_of_a_changed_spec_replace_the_earlier_ones_once_they_are_there(stage: Stage) -> None:
-    """The play of somebody who improves a prompt and runs again: no reader finds yesterday's answers."""
+    """A person improves a prompt and runs again: no reader finds yesterday's answers."""
 
     def current() -> tuple[bool, int]:
         found = json.loads((stage.root / "outputs/a/summary.json").read_text())
