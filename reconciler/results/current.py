@@ -140,7 +140,7 @@ def seen(folders: Sequence[str]) -> str:
     return digests.sha256("\n".join(ids).encode())[:SEEN_LENGTH]
 
 
-_NOTHING: Final = AskedIndex({"ordered": False, "schemas": []}, [], b"", asked.Asked().forms)
+_NOTHING: Final = AskedIndex({"ordered": False}, [])
 
 
 def _write(

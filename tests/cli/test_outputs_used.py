@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.stage import Stage
+from tests.cli.stage import HI, Stage
+from tests.cli.test_outputs import rewriting
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,3 +118,31 @@ def test_results_of_a_changed_spec_replace_the_earlier_ones_once_they_are_there(
     assert current()[1] > before[1]
     assert len(path.read_bytes().splitlines()) == 5
     assert len({json.loads(line)["job"] for line in path.read_bytes().splitlines()}) == 1
+
+
+def test_answers_that_break_their_schema_are_counted_everywhere(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    stage.spec("a", requests=3)
+    wanted = {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "text"}]}
+    rows = [{"custom_id": f"r{number}", "body": wanted if number else HI} for number in range(3)]
+    stage.write("specs/data/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+
+    def rewritten(data: bytes) -> bytes:
+        """Cut the JSON of two answers, and let the other one reach the maximum of tokens."""
+        *answers, last = [line for line in data.splitlines() if b'"r0"' not in line] + [
+            line for line in data.splitlines() if b'"r0"' in line
+        ]
+        cut = [line.replace(b'"content":"', b'"content":"Sure: ') for line in answers]
+        return b"\n".join([*cut, last.replace(b'"stop"', b'"length"')]) + b"\n"
+
+    pulled = stage.run("outputs", "pull", env=rewriting(rewritten))
+    golden(
+        pulled,
+        stage.run("outputs", "show"),
+        stage.run("outputs", "show", "a", "--invalid"),
+        stage.run("status"),
+        stage.run("history", "a"),
+    )
