@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import reconciler
+from reconciler.errors import ReconcilerError
 from tests.cli.stage import HI, Stage
 from tests.cli.test_outputs import rewriting
 
@@ -146,3 +148,40 @@ def test_answers_that_break_their_schema_are_counted_everywhere(
         stage.run("status"),
         stage.run("history", "a"),
     )
+
+
+def test_programs_read_results_as_rows_and_frames(shop: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECONCILER_RESULTS", raising=False)
+    found = reconciler.results("ticket-classes", project=shop.root / "specs")
+    assert (found.name, found.current, len(found)) == ("ticket-classes", True, 3)
+    assert found.columns[-2:] == ("queue", "urgent")
+    assert [row["ok"] for row in found] == [True, False, True]
+    assert (found[0]["queue"], found[0]["urgent"], found[1]["queue"]) == ("delivery", False, None)
+    assert all(tuple(row) == found.columns for row in found)
+    with pytest.raises(ReconcilerError, match="no results of ticket-clases") as refused:
+        reconciler.results("ticket-clases", project=shop.root)
+    assert refused.value.hint == "did you mean ticket-classes?"
+    assert reconciler.__all__ == ["__version__", "results"]
+
+
+@pytest.mark.thorough
+def test_frames_have_the_types_of_the_schema(shop: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECONCILER_RESULTS", raising=False)
+    found = reconciler.results("ticket-classes", project=shop.root)
+    pytest.importorskip("pandas")
+    frame = found.df()
+    assert [str(frame.dtypes[name]) for name in ("custom_id", "ok", "total_tokens", "urgent")] == [
+        "string",
+        "boolean",
+        "Int64",
+        "boolean",
+    ]
+    assert frame.queue.dropna().tolist() == ["delivery", "delivery"]
+    pytest.importorskip("pyarrow")
+    table = found.arrow()
+    assert [str(table.schema.field(name).type) for name in ("queue", "urgent", "prompt_tokens")] == [
+        "string",
+        "bool",
+        "int64",
+    ]
+    assert table.column("custom_id").to_pylist() == [row["custom_id"] for row in found]

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from reconciler.documents.result_summary import NAME, ResultSummary, check_words, decode
 from reconciler.model import Observed, OwnedJob, Phase, RunKey
 from reconciler.model.completeness import Received
+from reconciler.outputs.paths import job_folder
+from reconciler.outputs.store import FolderStore
 from reconciler.requests import answered
-from reconciler.results.paths import job_folder
-from reconciler.results.store import FolderStore
 
 
 def with_received(
