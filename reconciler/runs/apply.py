@@ -29,7 +29,7 @@ from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import check, propose, read_workspace
 
-MAX_ROUNDS: Final = 8
+MAX_ROUNDS: Final = 12
 """How often a run plans again because another runner wrote first."""
 
 
