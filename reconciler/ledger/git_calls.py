@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_push
-from reconciler.ledger.git_lock import Lock, LockedError, Locks
+from reconciler.ledger import git_lock, git_push
+from reconciler.ledger.git_lock import LockedError
 from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, reason
 
-LOCAL: Final = "refs/reconciler"
-"""Below it, this clone keeps what it fetched."""
 TIMEOUT_SECONDS: Final = 120
 UNREADABLE: Final = "the shared ledger is unreadable"
 UNWRITABLE: Final = "the ledger cannot be written"
@@ -35,11 +33,7 @@ class LedgerGit:
     now: Callable[[], float]
 
     def text(
-        self,
-        *arguments: str,
-        why: str,
-        data: bytes | None = None,
-        extra: Mapping[str, str] | None = None,
+        self, *arguments: str, why: str, data: bytes | None = None, extra: Mapping[str, str] | None = None
     ) -> str:
         """Return the output of a command. An error begins with `why`.
 
@@ -67,18 +61,6 @@ class LedgerGit:
     def error(self, why: str, done: Answer) -> LedgerError:
         """Return the error for a command that failed."""
         errors = done.stderr.decode("utf-8", "replace")
-        if lock := self.lock_in_the_way(errors):
+        if lock := git_lock.in_the_way(self, errors):
             return LockedError(why, lock)
         return git_push.failure(why, reason(errors) or f"git ended with {done.returncode}")
-
-    def lock_in_the_way(self, errors: str) -> Lock | None:
-        """Return the lock file that git names as the reason for its failure; None if it names none."""
-        return self._locks.in_the_way(errors)
-
-    def locks(self, *, theirs: str) -> tuple[Lock, ...]:
-        """Return the lock files of git that would make the ledger's commands fail; `theirs` is the remote's ref."""
-        return self._locks.found(known_here=LOCAL, theirs=theirs)
-
-    @property
-    def _locks(self) -> Locks:
-        return Locks(root=self.repository.folder, remote=self.remote, now=self.now, run=self.run)

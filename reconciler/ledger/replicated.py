@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.errors import LedgerError
@@ -29,40 +30,24 @@ MAX_PAUSE_SECONDS: Final = 30.0
 _T = TypeVar("_T")
 
 
+@dataclass(kw_only=True)
 class ReplicatedLedger:
-    """A ledger that other hosts see.
+    """A ledger that other hosts see."""
 
-    Args:
-        local: this host's file.
-        shared: the branch in the remote.
-        run_id: named in the commits.
-        monotonic: seconds from an arbitrary start.
-        sleep: waits between two pushes.
-        rng: so that runners that lost to each other do not try again at the same time.
-    """
-
-    def __init__(
-        self,
-        local: FileLedger,
-        shared: SharedLedger,
-        *,
-        run_id: str,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], object],
-        rng: random.Random,
-    ) -> None:
-        self._local = local
-        self._shared = shared
-        self._run_id = run_id
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._rng = rng
-        self._tip = ""
-        self._fetched_at = 0.0
-        self._lost = 0
-        """Races lost in a row."""
-        self._unpublished: list[bytes] | None = None
-        """The rows of this host that the remote lacks; None if that is not known."""
+    local: FileLedger
+    shared: SharedLedger
+    run_id: str
+    """Named in the commits."""
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], object]
+    rng: random.Random
+    """So that runners that lost to each other do not try again at the same time."""
+    _tip: str = ""
+    _fetched_at: float = 0.0
+    _lost: int = 0
+    """Races lost in a row."""
+    _unpublished: list[bytes] | None = None
+    """The rows of this host that the remote lacks; None if that is not known."""
 
     def read(self) -> Iterator[Line]:
         """Fetch, and yield the lines of the remote and of this host, each once.
@@ -75,7 +60,7 @@ class ReplicatedLedger:
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""
-        self._local.append(*lines)
+        self.local.append(*lines)
         if self._unpublished is not None:
             self._unpublished += map(_row, lines)
 
@@ -91,11 +76,11 @@ class ReplicatedLedger:
         if not lines:
             return True
         try:
-            self._push(lines, f"{len(lines)} intents of run {self._run_id}")
+            self._push(lines, f"{len(lines)} intents of run {self.run_id}")
         except ConflictError:
             self._wait()
             return False
-        self._local.append(*lines)
+        self.local.append(*lines)
         return True
 
     def publish(self) -> None:
@@ -106,7 +91,7 @@ class ReplicatedLedger:
         """
         for _ in range(MAX_TRIES):
             try:
-                self._push((), f"outcomes of run {self._run_id}")
+                self._push((), f"outcomes of run {self.run_id}")
             except ConflictError:
                 self._wait()
                 self._fetch()
@@ -118,20 +103,20 @@ class ReplicatedLedger:
         )
 
     def _fetch(self) -> None:
-        self._tip = self._unlocked(self._shared.fetch)
-        self._fetched_at = self._monotonic()
+        self._tip = self._unlocked(self.shared.fetch)
+        self._fetched_at = self.monotonic()
 
     def _lines(self) -> Iterator[Line]:
         """Yield the lines at the fetched commit, then those that only this host has, which are to be published.
 
         Of this host's lines, only hashes are kept meanwhile: a host may have those of years.
         """
-        here = set(map(hash, self._local.rows()))
-        for block in self._shared.blocks(self._tip):
+        here = set(map(hash, self.local.rows()))
+        for block in self.shared.blocks(self._tip):
             here.difference_update(map(hash, block.split(b"\n")) if here else ())
             yield from decode_block(block)
         unpublished = []
-        for row in self._local.rows() if here else ():
+        for row in self.local.rows() if here else ():
             if hash(row) in here and (line := decode(row.decode(errors="replace"))):
                 here.discard(hash(row))
                 unpublished.append(row)
@@ -145,13 +130,13 @@ class ReplicatedLedger:
         rows = [*(self._unpublished or ()), *map(_row, lines)]
         if rows:
             tip = self._tip
-            self._tip = self._unlocked(lambda: self._shared.push(tip, rows, message=message))
+            self._tip = self._unlocked(lambda: self.shared.push(tip, rows, message=message))
             self._unpublished, self._lost = [], 0
 
     def _wait(self) -> None:
         """Wait at random, for about as long as the lost try took, and up to twice as long after each further one."""
-        took = max(MIN_PAUSE_SECONDS, self._monotonic() - self._fetched_at)
-        self._sleep(self._rng.random() * min(MAX_PAUSE_SECONDS, took * 2.0**self._lost))
+        took = max(MIN_PAUSE_SECONDS, self.monotonic() - self._fetched_at)
+        self.sleep(self.rng.random() * min(MAX_PAUSE_SECONDS, took * 2.0**self._lost))
         self._lost += 1
 
     def _unlocked(self, do: Callable[[], _T]) -> _T:
@@ -166,7 +151,7 @@ class ReplicatedLedger:
             except LockedError as error:
                 if not error.may_pass:
                     raise
-            self._sleep(LOCK_PAUSE_SECONDS * attempt)
+            self.sleep(LOCK_PAUSE_SECONDS * attempt)
         return do()
 
 
