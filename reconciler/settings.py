@@ -20,6 +20,10 @@ _HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|
 """https, or plain http to this machine; no user name."""
 
 
+RESULTS_SCHEMES: Final = ("s3", "gs", "az")
+"""Schemes of URLs that results may have."""
+
+
 Count = Annotated[int, Meta(ge=1)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -171,6 +175,12 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
 
 
+class ApproveAbove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The size of a plan from which the GitHub workflow waits for an approval."""
+
+    requests: Annotated[_Natural, about("Requests that one plan may submit without an approval.")]
+
+
 class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command or a webhook that `apply` notifies once when a job has ended."""
 
@@ -225,6 +235,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     specs: Annotated[
         str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
     ] = "specs"
+    results: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"^(?:(?!.*://)[^\x00-\x1f\x7f]{1,500}"
+                rf"|(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}})",
+                "not a place for results",
+                "a folder, or a URL such as s3://bucket/outputs, gs://… or az://…",
+            ),
+        ],
+        about(
+            "The place of results: a folder below this one, or the URL of an object store. The variable "
+            "RECONCILER_RESULTS overrides it."
+        ),
+    ] = "outputs"
     ledger: Annotated[
         Literal["local", "git"],
         about(
@@ -246,3 +271,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
     uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
     guards: Annotated[Guards, about("Limits above which a plan is refused.")] = Guards()
+    approve_above: Annotated[
+        ApproveAbove | None,
+        about(
+            "On GitHub, the merge of a larger plan waits for the reviewers of the environment `reconciler`; the "
+            "hourly run never submits more. null to wait for no one."
+        ),
+    ] = None

@@ -128,9 +128,8 @@ def served_at(headers: httpx.Headers) -> float | None:
 
 def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
     """Return the error for a request without a complete answer."""
-    timed_out = isinstance(error, httpx.TimeoutException)
     if isinstance(error, _NEVER_SENT):
-        return _unsent(error, timed_out=timed_out)
+        return _unsent(error)
     match error:
         case httpx.WriteTimeout():
             what = "the request could not be sent in time"
@@ -140,21 +139,22 @@ def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
             return OutcomeUnknownError(f"a redirect to an invalid address: {error}", hint=_WRONG_HOST)
         case _:
             what = f"the connection broke before the answer was complete: {error}"
+    timed_out = isinstance(error, httpx.TimeoutException)
     return OutcomeUnknownError(what, transient=True, timed_out=timed_out)
 
 
-def _unsent(error: httpx.TransportError, *, timed_out: bool) -> UnreachableError:
+def _unsent(error: httpx.TransportError) -> UnreachableError:
     through = error if isinstance(error, ProxyFailedError) else None
     error = through.failure if through else error
     cause = _cause(error)
-    if through and not isinstance(cause, ssl.SSLError):  # TLS fails behind the proxy
-        return _proxy_failed(through, cause)
     hint, transient = "", True
     match error, cause:
         case httpx.PoolTimeout(), _:
             what = "no connection became free in time"
         case httpx.ConnectTimeout(), _:
             what = "no connection in time"
+        case httpx.ProxyError(), _:
+            what, transient = str(error), False
         case _, ssl.SSLCertVerificationError():
             what, transient = f"the server's certificate is not trusted: {cause.verify_message}", False
             hint = "behind a proxy that intercepts TLS, set SSL_CERT_FILE to its certificate authority"
@@ -166,33 +166,16 @@ def _unsent(error: httpx.TransportError, *, timed_out: bool) -> UnreachableError
             transient = cause.errno == socket.EAI_AGAIN
             hint = "check the spelling of the base URL, and the network"
         case _, ConnectionRefusedError():
-            what = "connection refused: no server listens at the base URL"
+            what = "connection refused: no server listens there"
             hint = "check the base URL's host and port: is the sandbox's server running?"
         case _:
             what = f"no connection: {cause}"
+    if through and not isinstance(cause, ssl.SSLError):  # TLS fails behind the proxy
+        does = "refuses the connection" if isinstance(error, httpx.ProxyError) else "cannot be reached"
+        what = f"the proxy {through.proxy} in {through.source} {does}: {what}"
+        hint = f"check {through.source}; if this host needs no proxy, unset it or add the host to NO_PROXY"
+    timed_out = isinstance(error, httpx.TimeoutException)
     return UnreachableError(what, hint=hint, transient=transient, timed_out=timed_out)
-
-
-def _proxy_failed(through: ProxyFailedError, cause: BaseException) -> UnreachableError:
-    transient = True
-    match through.failure, cause:
-        case httpx.ProxyError(), _:
-            what, transient = f"refuses the connection: {through.failure}", False
-        case httpx.ConnectTimeout(), _:
-            what = "cannot be reached: no connection in time"
-        case _, socket.gaierror():
-            what = f"cannot be reached: its host name cannot be resolved: {cause.strerror}"
-            transient = cause.errno == socket.EAI_AGAIN
-        case _, ConnectionRefusedError():
-            what = "cannot be reached: connection refused"
-        case _:
-            what = f"cannot be reached: {cause}"
-    return UnreachableError(
-        f"the proxy {through.proxy} in {through.source} {what}",
-        hint=f"check {through.source}; if this host needs no proxy, unset it or add the host to NO_PROXY",
-        transient=transient,
-        timed_out=isinstance(through.failure, httpx.TimeoutException),
-    )
 
 
 def _cause(error: httpx.TransportError) -> BaseException:

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from reconciler.api import calls, odd_rows, wire
 from reconciler.api.calls import Call
-from reconciler.api.http import Exchange, Observer
+from reconciler.api.http import Exchange
 from reconciler.api.upload import HashingReader
 from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
 
 if TYPE_CHECKING:
-    from reconciler.api.key import ApiKey
-    from reconciler.api.retry import Retrier
-    from reconciler.api.transport import Transport
     from reconciler.model import Job
 
-BASE_URL: Final = "https://api.mistral.ai"
-TIMEOUT_SECONDS: Final = 30.0
 UPLOAD_TIMEOUT_SECONDS: Final = 300.0
 """Timeout for each piece of an upload, and for the answer after the server has received a large file.
 
@@ -32,52 +27,8 @@ The whole exchange may take this and the time that the file takes at the slowest
 _UPLOADS: Final = {"purpose": "batch", "sample_type": "batch_request", "source": "upload"}
 
 
-class Reader:
-    """Reads jobs and files. Threads may share it; it owns its transport and closes it.
-
-    Args:
-        base_url: HTTPS, or this machine.
-        key: sent only to that host; redirects are never followed.
-        transport: sends the requests.
-        timeout_seconds: for a whole exchange. The transfer of a file may take longer while it moves fast enough.
-        retry: shared by all requests of a run.
-        on_request: called after every attempt at every request. Its exceptions are ignored.
-
-    Raises:
-        ReconcilerError: the key may not be sent to that base URL. Every method raises `errors.ApiError`.
-    """
-
-    def __init__(
-        self,
-        *,
-        base_url: str = BASE_URL,
-        key: ApiKey,
-        transport: Transport,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        retry: Retrier,
-        on_request: Observer | None = None,
-    ) -> None:
-        self._exchange = Exchange(
-            base_url=base_url,
-            key=key,
-            transport=transport,
-            timeout_seconds=timeout_seconds,
-            retry=retry,
-            on_request=on_request,
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._exchange!r})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close all connections, and the transport with them."""
-        self._exchange.close()
+class Reader(Exchange):
+    """Reads jobs and files. Every method raises `errors.ApiError`."""
 
     def list_jobs(
         self,
@@ -95,7 +46,7 @@ class Reader:
         """
         query = (("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by))
         call = Call(method="GET", path=calls.JOBS, query=query)
-        return self._exchange.send_with_retry(call, odd_rows.read_job_page)
+        return self._send_with_retry(call, odd_rows.read_job_page)
 
     def get_job(self, job_id: str) -> Job:
         """Return one job.
@@ -103,7 +54,7 @@ class Reader:
         Raises:
             NotFoundError: the key's workspace does not have it.
         """
-        return self._exchange.send_with_retry(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
+        return self._send_with_retry(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
 
     def list_uploads(self, *, page: int, page_size: int = 100) -> FilePage:
         """Return one page of the uploaded batch inputs that the key can see.
@@ -113,7 +64,7 @@ class Reader:
             page_size: how many files a page has.
         """
         query = {"page": str(page), "page_size": str(page_size)} | _UPLOADS
-        return self._exchange.send_with_retry(
+        return self._send_with_retry(
             Call(method="GET", path=calls.FILES, query=tuple(query.items())), wire.read_file_page
         )
 
@@ -123,9 +74,7 @@ class Reader:
         Raises:
             NotFoundError: the key's workspace does not have it.
         """
-        return self._exchange.send_with_retry(
-            Call(method="GET", path=calls.file_path(file_id)), wire.read_file
-        )
+        return self._send_with_retry(Call(method="GET", path=calls.file_path(file_id)), wire.read_file)
 
     def file_content(self, file_id: str, *, start: int = 0) -> AbstractContextManager[Content]:
         """Open a file, in constant memory: `with reader.file_content(id, start=bytes_already_here) as content: …`.
@@ -137,9 +86,7 @@ class Reader:
             ApiError: on opening, after retries; or from the pieces if the body breaks off. A connection that closes
                 early does not always raise: compare the length with `File.size`.
         """
-        return self._exchange.streamed(
-            Call(method="GET", path=calls.file_path(file_id, "/content"), start=start)
-        )
+        return self._streamed(Call(method="GET", path=calls.file_path(file_id, "/content"), start=start))
 
 
 class Writer(Reader):
@@ -156,7 +103,7 @@ class Writer(Reader):
         """
         body = wire.write_create(job)
         call = Call(method="POST", path=calls.JOBS, content=body, inline=job.requests is not None)
-        return self._exchange.send_once(call, wire.read_job)
+        return self._send_once(call, wire.read_job)
 
     def cancel_job(self, job_id: str) -> Job:
         """Request a job's cancellation and return the job from the answer. Not repeated: read the job first.
@@ -164,9 +111,7 @@ class Writer(Reader):
         Raises:
             RejectedError: perhaps, for a job that has already ended: the API's answer to that is undocumented.
         """
-        return self._exchange.send_once(
-            Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job
-        )
+        return self._send_once(Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job)
 
     def upload_file(
         self,
@@ -204,7 +149,7 @@ class Writer(Reader):
             least_seconds=UPLOAD_TIMEOUT_SECONDS,
             sends=size,
         )
-        return Upload(file=self._exchange.send_once(call, wire.read_file), sha256=outgoing.sha256)
+        return Upload(file=self._send_once(call, wire.read_file), sha256=outgoing.sha256)
 
     def delete_file(self, file_id: str) -> bool:
         """Delete a file. Return False if the API says that it did not. A file may be deleted again, so this is retried.
@@ -212,6 +157,4 @@ class Writer(Reader):
         Raises:
             NotFoundError: there is no such file.
         """
-        return self._exchange.send_with_retry(
-            Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted
-        )
+        return self._send_with_retry(Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 
 import httpx
 
@@ -39,7 +39,15 @@ MAX_ERROR_BYTES: Final = 64 * 1024
 
 
 class Exchange:
-    """An HTTP client for one host and one key. Threads may share it.
+    """An HTTP client for one host and one key. Threads may share it; it owns its transport and closes it.
+
+    Args:
+        base_url: HTTPS, or this machine.
+        key: sent only to that host; redirects are never followed.
+        transport: sends the requests.
+        timeout_seconds: for a whole exchange. The transfer of a file may take longer while it moves fast enough.
+        retry: shared by all requests of a run.
+        on_request: called after every attempt at every request. Its exceptions are ignored.
 
     Raises:
         ReconcilerError: the key may not be sent to that base URL.
@@ -51,9 +59,9 @@ class Exchange:
         base_url: str,
         key: ApiKey,
         transport: Transport,
-        timeout_seconds: float,
+        timeout_seconds: float = 30.0,
         retry: Retrier,
-        on_request: Observer | None,
+        on_request: Observer | None = None,
     ) -> None:
         self._key = key
         self._timeout = timeout_seconds
@@ -69,13 +77,19 @@ class Exchange:
         )
 
     def __repr__(self) -> str:
-        return f"Exchange({self._http.base_url})"
+        return f"{type(self).__name__}({self._http.base_url})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close all connections, and the transport with them."""
         self._http.close()
 
-    def send_once(self, call: Call, understand: Callable[[bytes], T], *, attempt: int = 1) -> T:
+    def _send_once(self, call: Call, understand: Callable[[bytes], T], *, attempt: int = 1) -> T:
         """Send the request once and return the result of `understand` for the answer's body.
 
         Raises:
@@ -84,16 +98,16 @@ class Exchange:
         with self._answer(call, attempt) as (answer, until):
             return understand(self._key.redact_body(_whole(answer, until)))
 
-    def send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
+    def _send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a request that is safe to repeat, as often as the retry policy allows.
 
         Raises:
             ApiError: that of the last attempt.
         """
-        return self._retry.call(lambda attempt: self.send_once(call, understand, attempt=attempt))
+        return self._retry.call(lambda attempt: self._send_once(call, understand, attempt=attempt))
 
     @contextmanager
-    def streamed(self, call: Call) -> Generator[Content]:
+    def _streamed(self, call: Call) -> Generator[Content]:
         """Open a request that is safe to repeat and yield the answer's body in pieces, with their offset in the whole.
 
         Raises:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-if TYPE_CHECKING:
-    from reconciler.model import Job
+import msgspec
+from msgspec import Meta
+
+from reconciler.model import Job
+from reconciler.model.jobs import Count, Time
+
+Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
+"""Visible ASCII: ids appear unchanged in URLs, tables and logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,23 +62,22 @@ class JobPage:
     """The rows that do not match the API's description."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A file in the workspace, as the API returns it. A field is None if the API omits it."""
 
-    id: str
+    id: Id
     filename: str
-    created_at: int
+    created_at: Time
     """Unix seconds by the server's clock, like `expires_at`."""
-    size: int | None = None
+    size: Count | None = msgspec.field(default=None, name="bytes")
     """Bytes."""
     purpose: str | None = None
     sample_type: str | None = None
     """`batch_request`, `batch_result`, `batch_error`, …: an open list."""
     source: str | None = None
-    num_lines: int | None = None
+    num_lines: Count | None = None
     mimetype: str | None = None
-    expires_at: int | None = None
+    expires_at: Time | None = None
     visibility: str | None = None
     deleted: bool | None = None
 

@@ -13,15 +13,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from functools import lru_cache
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from reconciler.api import error_text
 from reconciler.api.errors import MalformedAnswerError
 from reconciler.api.hints import FROM_A_PROXY
-from reconciler.api.values import CreateJob, File, FilePage, JobPage
+from reconciler.api.values import CreateJob, File, FilePage, Id, JobPage
 from reconciler.model import Job, Phase
 from reconciler.model.jobs import Count, Time
 from reconciler.text.sanitize import clean
@@ -36,10 +36,6 @@ PHASES: Final = {
     "CANCELLED": Phase.CANCELLED,
 }
 """Every status of the description (BatchJobStatus). Any other status is `Phase.UNKNOWN`: Mistral may add some."""
-
-Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
-"""Visible ASCII: ids appear unchanged in URLs, tables and logs."""
-
 
 NO_MATCH: Final = "the answer does not match the API's description"
 MAX_DIGITS: Final = 40
@@ -108,28 +104,8 @@ class _Jobs(Struct, gc=False):
     data: list[BatchJob] | None = None
 
 
-class _File(Struct, gc=False):
-    id: Id
-    filename: str
-    created_at: Time
-    size: Count | None = msgspec.field(default=None, name="bytes")
-    purpose: str | None = None
-    sample_type: str | None = None
-    source: str | None = None
-    num_lines: Count | None = None
-    mimetype: str | None = None
-    expires_at: Time | None = None
-    visibility: str | None = None
-    deleted: bool | None = None
-
-    def fold(self) -> File:
-        """Return our value of the file, its texts cleaned."""
-        texts = {name: clean(it) for name, it in msgspec.structs.asdict(self).items() if isinstance(it, str)}
-        return msgspec.convert(msgspec.structs.replace(self, **texts), File, from_attributes=True)
-
-
 class _Files(Struct, gc=False):
-    data: list[_File] | None = None
+    data: list[File] | None = None
     total: Count | None = None
 
 
@@ -146,6 +122,11 @@ OPTIONAL: Final = frozenset(
 """The fields of a job that the API may omit."""
 
 
+def _cleaned(file: File) -> File:
+    texts = {name: clean(it) for name, it in msgspec.structs.asdict(file).items() if isinstance(it, str)}
+    return msgspec.structs.replace(file, **texts)
+
+
 def reads(kind: type[S], fold: Callable[[S], T]) -> Callable[[bytes], T]:
     """Return a function that reads a body of this kind, or raises `MalformedAnswerError`."""
     decoder = msgspec.json.Decoder(kind)
@@ -158,10 +139,10 @@ read_job_page: Final = reads(
     _Jobs, lambda page: JobPage(jobs=tuple(job.fold() for job in page.data or ()), total=page.total)
 )
 """Reads a page of jobs; one without `data` is empty, and one malformed job makes the page malformed: see `odd_rows`."""
-read_file: Final = reads(_File, _File.fold)
+read_file: Final = reads(File, _cleaned)
 """Reads a file's description."""
 read_file_page: Final = reads(
-    _Files, lambda page: FilePage(files=tuple(file.fold() for file in page.data or ()), total=page.total)
+    _Files, lambda page: FilePage(files=tuple(map(_cleaned, page.data or ())), total=page.total)
 )
 """Reads a page of files."""
 _read_deleted: Final = reads(_Deleted, lambda answer: answer.deleted is not False)

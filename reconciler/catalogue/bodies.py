@@ -154,5 +154,8 @@ BODIES: Final[Mapping[str, Mapping[str, Type]]] = {
 }
 """The fields of the body of each endpoint, with their types. A field that is not required may be null."""
 
+KNOWN_ENDPOINTS: Final = tuple(BODIES)
+"""The endpoints that the API documents for batches. The API may add more, so another one is only a warning."""
+
 OTHER_NAMES: Final = {"max_completion_tokens": "max_tokens", "seed": "random_seed"}
 """Names of fields in other providers' APIs, with the name here."""

@@ -34,12 +34,21 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.path}:{self.line}"
 
 
+RETRY_STATUSES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
+"""The statuses that a spec may list in `retry.on`, as the API names them."""
+
+
 class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How often failed work is submitted again automatically."""
 
     max_attempts: int = 1
     """Jobs in total, including the first."""
-    on: frozenset[Phase] = frozenset({Phase.FAILED, Phase.TIMED_OUT})
+    on: frozenset[Phase] = frozenset(RETRY_STATUSES.values())
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """`on` in the words of the spec, sorted."""
+        return tuple(status for status, phase in RETRY_STATUSES.items() if phase in self.on)
 
 
 class Adopt(Struct, frozen=True, kw_only=True, gc=False):

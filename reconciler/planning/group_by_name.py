@@ -74,11 +74,13 @@ def _unreadable(observed: Observed, specs: Sequence[JobSpec]) -> dict[str, list[
 
     A damaged `rerun` must not hide whose work it is, so the work alone decides.
     """
+    wanting: dict[str, set[str]] = defaultdict(set)
+    for spec in specs if observed.unreadable else ():
+        for key in spec.run_keys:
+            wanting[key.work].add(spec.name)
     found: dict[str, list[Unreadable]] = defaultdict(list)
     for job in sorted(observed.unreadable, key=lambda unreadable: unreadable.job.age_key):
-        work = job.run_key.work if job.run_key else None
-        wanting = (spec.name for spec in specs if any(key.work == work for key in spec.run_keys))
-        names = {job.name, *wanting} - {None}
+        names = {job.name, *(wanting[job.run_key.work] if job.run_key else ())} - {None}
         for name in names or {f"job-{job.job.id}"}:
             found[str(name)].append(job)
     return found

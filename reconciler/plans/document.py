@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from reconciler.model import Target
+from reconciler.model import JobSpec, Retry, Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guards import GuardReading, Refusal
 
@@ -40,6 +40,60 @@ class JobDoc(_Part, frozen=True, kw_only=True):
     created_at: int = 0
 
 
+class RetryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
+    """How often failed work is submitted again automatically."""
+
+    max_attempts: int = 1
+    """Jobs in total, including the first."""
+    on: tuple[str, ...] = Retry().statuses
+    """The API's statuses after which it is."""
+
+
+class SettingsDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
+    """The settings of a new job. Its work does not depend on them, and a saved plan holds only with exactly these."""
+
+    timeout_hours: int = 24
+    metadata: dict[str, str] = {}
+    """The user's metadata, without the tags of this tool."""
+    retry: RetryDoc = RetryDoc()
+    on_change: str = "replace"
+    on_remove: str = "cancel"
+    max_failed: float = 0.0
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> SettingsDoc:
+        """Return the settings of a spec."""
+        return cls(
+            timeout_hours=spec.timeout_hours,
+            metadata=dict(spec.metadata),
+            retry=RetryDoc(max_attempts=spec.retry.max_attempts, on=spec.retry.statuses),
+            on_change=spec.on_change,
+            on_remove=spec.on_remove,
+            max_failed=spec.max_failed,
+        )
+
+    def differences(self, before: SettingsDoc) -> list[Change]:
+        """Return the fields that differ from other settings, nested ones by path (`retry.max_attempts`)."""
+        old, new = before._flat(), self._flat()
+        keys = [*new, *(key for key in old if key not in new)]
+        return [
+            Change(key, old.get(key, "none"), new.get(key, "none"))
+            for key in keys
+            if old.get(key) != new.get(key)
+        ]
+
+    def _flat(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name, value in msgspec.to_builtins(self).items():
+            parts = (
+                {f"{name}.{key}": it for key, it in value.items()}
+                if isinstance(value, dict)
+                else {name: value}
+            )
+            found |= {key: ", ".join(it) if isinstance(it, tuple) else str(it) for key, it in parts.items()}
+        return found
+
+
 class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="create"):
     """Create a job. Valid while no job has this run key."""
 
@@ -49,10 +103,19 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     work: str
     rerun: str = ""
     attempt: int = 1
+    endpoint: str
+    model: str | None = None
+    agent_id: str | None = None
+    settings: SettingsDoc
     requests: int | None = None
     """None if it is not known, because an input is an uploaded file."""
     uploads: tuple[UploadDoc, ...] = ()
     changes: tuple[Change, ...] = ()
+
+    @property
+    def answered_by(self) -> str:
+        """The model, or the agent."""
+        return self.model or f"agent {self.agent_id}"
 
 
 class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cancel"):

@@ -27,6 +27,7 @@ from reconciler.plans.document import (
     JobDoc,
     KeepDoc,
     PlanDoc,
+    SettingsDoc,
     SummaryDoc,
     TargetDoc,
     UploadDoc,
@@ -110,6 +111,10 @@ def _action(action: Action) -> ActionDoc:
                 work=action.spec.run_key.work,
                 rerun=action.spec.run_key.rerun,
                 attempt=action.attempt,
+                endpoint=action.spec.endpoint,
+                model=action.spec.model,
+                agent_id=action.spec.agent_id,
+                settings=SettingsDoc.of(action.spec),
                 requests=action.spec.requests,
                 uploads=tuple(
                     UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)

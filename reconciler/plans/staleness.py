@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from reconciler.errors import StalePlanError
 from reconciler.model import Observed, Phase, RunKey, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
-from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc, SettingsDoc
 
 ActionKey: TypeAlias = "tuple[str, ...]"
 
@@ -60,7 +60,7 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
         if isinstance(action, CreateDoc | CancelDoc)
     }
     present = {
-        _key(decision.name, action)
+        _key(decision.name, action): action
         for decision in fresh.decisions
         for action in decision.actions
         if isinstance(action, Create | Cancel)
@@ -70,11 +70,15 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
     now = {decision.name: decision for decision in fresh.decisions}
     ahead = {cancel.owned.job.id for cancel in fresh.of(Cancel) if cancel.cancel_before_create}
     for key, action in promised.items():
-        if isinstance(action, CancelDoc) and not action.cancel_before_create and action.job.id in ahead:
+        planned = present.get(key)
+        if isinstance(action, CreateDoc) and isinstance(planned, Create):
+            different = SettingsDoc.of(planned.spec).differences(action.settings)
+            broken += [f"create {key[1]}: {it.field} was {it.before}, now {it.after}" for it in different]
+        elif isinstance(action, CancelDoc) and not action.cancel_before_create and action.job.id in ahead:
             broken.append(
                 f"cancel {key[1]}: there is no room for both jobs, so it would now be cancelled before the create"
             )
-        elif key not in present:
+        elif planned is None:
             progress = _progress(action, fresh, observed)
             words = f"{key[0]} {key[1]}"
             if progress:
@@ -86,7 +90,7 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
         plan=replace(fresh, decisions=tuple(decision for decision in left if decision.actions)),
         satisfied=tuple(satisfied),
         broken=tuple(broken),
-        extra=tuple(f"{key[0]} {key[1]}" for key in sorted(present - promised.keys())),
+        extra=tuple(f"{key[0]} {key[1]}" for key in sorted(present.keys() - promised.keys())),
     )
 
 
@@ -144,16 +148,24 @@ def _instead(decision: Decision | None) -> str:
 
 
 def _changed(action: CreateDoc | CancelDoc, decision: Decision | None) -> str:
-    """Name the input files of a create whose content has changed, with both digests."""
-    if isinstance(action, CancelDoc):
+    """Name what has changed in the work of a create: fields, and input files with both digests."""
+    spec = decision.spec if decision else None
+    if isinstance(action, CancelDoc) or spec is None:
         return ""
-    uploads = decision.spec.uploads if decision and decision.spec else ()
-    now = {file.path: file.sha256 for file in uploads}
-    return "".join(
+    names = [
+        name for name in ("endpoint", "model", "agent_id") if getattr(action, name) != getattr(spec, name)
+    ]
+    found = [
+        f"; {name} was {getattr(action, name) or 'none'}, now {getattr(spec, name) or 'none'}"
+        for name in names
+    ]
+    now = {file.path: file.sha256 for file in spec.uploads}
+    found += [
         f"; {file.path} changed: it was sha256 {file.sha256}, now {now[file.path]}"
         for file in action.uploads
         if now.get(file.path, file.sha256) != file.sha256
-    )
+    ]
+    return "".join(found)
 
 
 def _words(action: Action) -> str:

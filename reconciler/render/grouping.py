@@ -93,7 +93,13 @@ def lines(plan: PlanDoc, *, everything: bool = False) -> PlanLines:
 def _alike(decision: DecisionDoc, row: Row) -> Hashable:
     """Return the key that two decisions of a family must share to be folded."""
     creates = tuple(
-        (it.reason, it.attempt, tuple(change for change in it.changes if change.field != "inputs"))
+        (
+            it.reason,
+            it.attempt,
+            it.answered_by,
+            it.endpoint,
+            tuple(change for change in it.changes if change.field != "inputs"),
+        )
         for it in decision.of(CreateDoc)
     )
     cancels = tuple((it.reason, it.cancel_before_create) for it in decision.of(CancelDoc))
@@ -115,14 +121,19 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     if cancels and not creates:
         why, now = (plan_view.reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
     changes, notes = _common(row.changes for _, row in group), _common(row.notes for _, row in group)
-    more = sum(len(row.changes) + len(row.notes) for _, row in group) - (len(changes) + len(notes)) * len(
-        group
+    settings = _common(row.settings for _, row in group)
+    different = dict.fromkeys(
+        it.partition("=")[0] for _, row in group for it in row.settings if it not in settings
     )
+    more = sum(len(row.changes) + len(row.notes) - len(changes) - len(notes) for _, row in group)
     return Row(
         verb=row.verb,
         name=clean(family_title(first.family, len(group), totals[of(first)])),
         why=tuple(map(clean, why)),
         requests=_requests(creates),
+        model=row.model,
+        endpoint=row.endpoint,
+        settings=(*settings, *(f"{name} differs" for name in different)),
         uploads=_uploads(creates),
         now=now,
         cancel_before_create=row.cancel_before_create,

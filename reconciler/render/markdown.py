@@ -119,7 +119,7 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
     )
     yield from _list(review_highlights(plan, rows), cut, title="**Review first**")
     if main:
-        head = ["", "| | name | why | requests | now |", "|---|---|---|---:|---|"]
+        head = ["", "| | name | why | model | requests | now |", "|---|---|---|---|---:|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
     if measured := [escape(_measure(it)) for it in plan.guard_readings if it.value]:
@@ -129,8 +129,10 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
     yield from _list(remarks, cut)
     if lines.folded:
         yield from ("", escape(grouping.FOLDED_NOTE))
-    different = [row for row in rows if row.changes or row.notes]
-    yield from _folded_part(f"Field differences and notes ({len(different):,})", _differences(different, cut))
+    different = [row for row in rows if row.below]
+    yield from _folded_part(
+        f"Settings, field differences and notes ({len(different):,})", _differences(different, cut)
+    )
     why = [
         [f"{cut.cell(row.name)}", cut.cell(" · ".join(filter(None, [*row.why, row.now])))] for row in others
     ]
@@ -152,6 +154,7 @@ def _cells(row: Row, cut: _Cut) -> list[str]:
         verb,
         cut.cell(row.name),
         cut.cell(why),
+        "<br>".join(map(cut.cell, filter(None, [row.model, row.endpoint]))),
         cut.cell(requests),
         cut.cell(f"cancelled first: {row.now}" if row.cancel_before_create else row.now),
     ]

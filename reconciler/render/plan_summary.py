@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
-from reconciler.plans.document import DecisionDoc, KeepDoc, PlanDoc
+from reconciler.plans.document import CreateDoc, DecisionDoc, KeepDoc, PlanDoc
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.units import size
+
+MAX_MODELS: Final = 3
+"""Maximum number of models whose requests are counted apart."""
 
 
 def header(plan: PlanDoc) -> str:
@@ -65,7 +69,7 @@ def selection(plan: PlanDoc) -> str:
 
 
 def verdict(plan: PlanDoc) -> str:
-    """Return the plan in a line: `prod: would submit 57,300 requests · cancel 2 · lose 310 answers`."""
+    """Return the plan in a line: `prod: would submit 300 requests (mistral-small-2603) · cancel 2`."""
     it = plan.summary
     refused = [f"refused by {', '.join(guard.guard for guard in plan.guards)}"] if plan.guards else []
     parts = [submitted(plan)] if submitted(plan) else []
@@ -78,12 +82,24 @@ def verdict(plan: PlanDoc) -> str:
 
 
 def submitted(plan: PlanDoc) -> str:
-    """Return what a plan submits: `submit 57,300 requests`, "" for nothing."""
+    """Return what a plan submits: `submit 57,300 requests (mistral-small-2603)`, "" for nothing."""
     it = plan.summary
     unknown = f"{pluralize(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
     known = pluralize(it.requests, "request") if it.requests else ""
     requests_text = " and ".join(filter(None, [known, unknown]))
-    return f"submit {requests_text}" if requests_text else ""
+    return clean(f"submit {requests_text} ({_by_model(plan)})") if requests_text else ""
+
+
+def _by_model(plan: PlanDoc) -> str:
+    """Return the requests of each model or agent, the most first: `12,000 mistral-small-2603, 900 mistral-ocr-2512`."""
+    requests: Counter[str] = Counter()
+    for create in (it for decision in plan.decisions for it in decision.of(CreateDoc)):
+        requests[create.answered_by] += create.requests or 0
+    if len(requests) == 1:
+        return next(iter(requests))
+    parts = [f"{number:,} {model}" if number else model for model, number in requests.most_common(MAX_MODELS)]
+    more = len(requests) - MAX_MODELS
+    return ", ".join([*parts, *([f"{pluralize(more, 'more model')}"] if more > 0 else [])])
 
 
 def uploads(plan: PlanDoc) -> str:
@@ -96,7 +112,7 @@ def _lost(plan: PlanDoc) -> str:
 
 
 def totals(plan: PlanDoc) -> str:
-    """Return the plan in numbers: `1 to create · would submit 12,900 requests, lose 310 answers`."""
+    """Return the plan in numbers: `1 to create · would submit 900 requests (mistral-small-2603)`."""
     it = plan.summary
     done = [
         f"{number:,} {word}"

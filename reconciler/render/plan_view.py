@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, SettingsDoc
 from reconciler.plans.name_status import known_total
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
@@ -51,11 +51,16 @@ class Row(Struct, frozen=True, kw_only=True):
     """The reason and what belongs to it."""
     requests: str = ""
     """The number of requests to submit."""
+    model: str = ""
+    """The model or agent of the new job."""
+    endpoint: str = ""
     uploads: str = ""
     now: str = ""
     """The current job of the name, if it is replaced, cancelled or needs attention."""
     cancel_before_create: bool = False
     """Whether the current job must have ended before its replacement is created."""
+    settings: tuple[str, ...] = ()
+    """The settings of the new job that differ from their defaults."""
     changes: tuple[str, ...] = ()
     """Field differences."""
     notes: tuple[str, ...] = ()
@@ -75,12 +80,14 @@ class Row(Struct, frozen=True, kw_only=True):
                 if self.cancel_before_create
                 else f"then cancels {now}"
             )
-        return tuple(fact for fact in (*self.why, self.requests, self.uploads, now) if fact)
+        where = f"{self.model} on {self.endpoint}" if self.model else ""
+        return tuple(fact for fact in (*self.why, self.requests, where, self.uploads, now) if fact)
 
     @property
     def below(self) -> tuple[str, ...]:
-        """The lines below: field differences and notes."""
-        return (*self.changes, *(f"note: {note}" for note in self.notes))
+        """The lines below: settings, field differences and notes."""
+        settings = (f"settings: {', '.join(self.settings)}",) if self.settings else ()
+        return (*settings, *self.changes, *(f"note: {note}" for note in self.notes))
 
     @property
     def pending(self) -> bool:
@@ -118,9 +125,16 @@ def row(decision: DecisionDoc) -> Row | None:
         name=clean(decision.name),
         why=tuple(clean(fact) for fact in why if fact),
         requests=", ".join(map(_requests, creates)),
+        model=clean(", ".join(create.answered_by for create in creates)),
+        endpoint=clean(", ".join(create.endpoint for create in creates)),
         uploads=clean(_uploads(creates)),
         now=clean(", ".join(now)),
         cancel_before_create=any(cancel.cancel_before_create for cancel in cancels),
+        settings=tuple(
+            clean(f"{it.field}={it.after}")
+            for create in creates
+            for it in create.settings.differences(SettingsDoc())
+        ),
         changes=tuple(
             clean(f"{change.field}: {change.before} -> {change.after}")
             for create in creates

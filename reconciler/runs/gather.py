@@ -22,6 +22,8 @@ from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.results.paths import naming
+from reconciler.results.place import local_folder
 from reconciler.results.received import with_received
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
@@ -46,7 +48,8 @@ def read_workspace(
     found = listed() if listed else whole(run)
     watched = watched_by(run, declared)
     observed = observe.with_remembered(run, watched, memory, found)
-    return with_received(observed, run.project.root, watched.wanted)
+    folder = local_folder(run.project, run.env.environ)
+    return with_received(observed, folder, watched.wanted, naming(declared.specs, observed.owned))
 
 
 def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from werkzeug.wrappers import Request, Response
 
+from reconciler.catalogue import models
 from reconciler.sandbox import (
     contents,
     drafts,
@@ -17,7 +19,6 @@ from reconciler.sandbox import (
     inputs,
     jobrows,
     lifecycle,
-    models,
     queries,
     results,
     triggers,
@@ -54,7 +55,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
         given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, input_files, now)
         files = ((name, contents.lines_within(db, content)) for name, content in given)
         work = inputs.read(files, draft.model, None if world.lenient else draft.endpoint)
-        models.check_model(world, None if draft.agent_id else work.model, draft.endpoint)
+        _check_model(world, None if draft.agent_id else work.model, draft.endpoint)
         job = jobrows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
@@ -152,6 +153,21 @@ def _input_files(
             raise refused(f"File {file_id} is not for batches.", param="input_files", code="invalid_file")
         given.append((file.filename, file.content))
     return given
+
+
+def _check_model(world: World, name: str | None, endpoint: str) -> None:
+    """Refuse a model that a trigger names, and one that the table does not have, or has as retired or unfit.
+
+    Raises:
+        ErrorResponse: 400.
+    """
+    if triggers.names(name, triggers.REFUSED_MODEL):
+        raise refused(f"Invalid model: {name}", param="model", code="unknown_model")
+    day = datetime.fromtimestamp(world.now(), UTC).date().isoformat()
+    found = None if name is None or world.lenient else models.doubt(name, endpoint, day)
+    if found is not None:
+        message = f"Invalid model: {name} ({found.message}; {found.hint})"
+        raise refused(message, param="model", code=f"{found.kind}_model")
 
 
 def _shown(job: JobRow, now: float) -> dict[str, Any]:

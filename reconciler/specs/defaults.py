@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from reconciler.errors import Problem
 from reconciler.specs.schema.convert import convert_or_explain
+from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
 from reconciler.specs.schema.json_schema import defaults_schema
-from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import Document, Fields, Path
 

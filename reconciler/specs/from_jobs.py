@@ -19,9 +19,9 @@ from reconciler.settings import Limits
 from reconciler.specs import to_yaml
 from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.schema.convert import convert_or_explain
+from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
-from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.plural import pluralize

@@ -12,25 +12,25 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
-from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Phase, Position, Retry, digests
+from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Position, Retry, digests
+from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
 from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.family_fields import PeriodFields
+from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
 """Fields whose change submits the work again."""
-
-_PHASES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 
 
 class DocumentResult(Struct, frozen=True, kw_only=True):
@@ -173,7 +173,7 @@ def _spec(
 ) -> JobSpec:
     family = _label(fields)
     texts = document.texts(("metadata",))
-    adopt, retried = fields.adopt, [_PHASES[status] for status in fields.retry.on]
+    adopt, retried = fields.adopt, [RETRY_STATUSES[status] for status in fields.retry.on]
     if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:

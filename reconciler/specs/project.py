@@ -81,6 +81,10 @@ def load_project(
     if not file_access.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
         hint = f"name a folder below the folder of {path.name}"
         refuse(("specs",), "specs: leads out of the project", hint)
+    outside = os.path.normpath(settings.results).startswith(os.pardir) or Path(settings.results).is_absolute()
+    if "://" not in settings.results and outside:
+        hint = f"name a folder below that of {path.name}, or set RECONCILER_RESULTS"
+        refuse(("results",), "results: leads out of the project", hint)
     if settings.on_end.command and settings.on_end.webhook:
         hint = "keep one of them; a command can also call a webhook"
         refuse(("on_end",), "on_end: cannot have both `command` and `webhook`", hint)

@@ -21,6 +21,7 @@ from reconciler.specs.place import Wanted, normalized, stamped
 WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
     ".github/workflows/apply.yml",
+    ".github/workflows/verify.yml",
     ".github/actions/reconciler/action.yml",
     ".github/actions/reconciler/requirements.txt",
 )
@@ -136,10 +137,29 @@ def schema(name: str) -> Wanted:
     return stamped(path, carried(path, ""))
 
 
-def workflows(package: str) -> Iterator[Wanted]:
-    """Yield the workflows, their action and its dependencies. `package` is the source that they install."""
-    line = f"package: {package}\n".encode()
-    return (stamped(path, normalized(carried(path)).replace(b"package: .\n", line)) for path in WORKFLOWS)
+def workflows(package: str, branch: str) -> Iterator[Wanted]:
+    """Yield the workflows, their action and its dependencies.
+
+    Args:
+        package: the source that they install.
+        branch: the default branch, of which a push is applied.
+    """
+    ours = {
+        b"package: .\n": f"package: {package}\n",
+        b'branches: ["main"] ': f"branches: [{json.dumps(branch)}] ",
+    }
+    for path in WORKFLOWS:
+        text = normalized(carried(path))
+        for old, new in ours.items():
+            text = text.replace(old, new.encode())
+        yield stamped(path, text)
+
+
+def pushed_branch(root: Path) -> str:
+    """Return the branch that an earlier `init` wrote into the workflow, "" if there is none."""
+    file = root / WORKFLOWS[1]
+    found = re.search(rb'\n    branches: (\[".+"\]) ', file_access.read(file) if file.is_file() else b"")
+    return str(json.loads(found[1])[0]) if found else ""
 
 
 def has_workflows(root: Path) -> bool:

@@ -13,13 +13,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.model import InlineRequests, Input, InputFile, JobSpec, Phase, Retry, UploadedFile
+from reconciler.model import InlineRequests, Input, InputFile, JobSpec, Retry, UploadedFile
 from reconciler.model.digests import MAX_SAFE_INTEGER
 from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.yaml.scalars import may_be_other_than_text
 
 _BARE: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
-_PHASES: Final = {Phase.FAILED: "FAILED", Phase.TIMED_OUT: "TIMEOUT_EXCEEDED"}
 
 
 def dump_documents(specs: Iterable[JobSpec], folder: str) -> str:
@@ -50,8 +49,7 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
     if spec.adopt:
         yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
     if spec.retry != Retry():
-        on = sorted(_PHASES[phase] for phase in spec.retry.on)
-        yield "retry", {"max_attempts": spec.retry.max_attempts, "on": on}
+        yield "retry", {"max_attempts": spec.retry.max_attempts, "on": list(spec.retry.statuses)}
 
 
 def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:

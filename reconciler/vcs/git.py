@@ -115,6 +115,16 @@ class Git:
         """Return the URL of the remote `origin`, "" if there is none."""
         return (self._git("config", "-z", "--get", "remote.origin.url") or "").removesuffix("\0")
 
+    def branch(self, ref: str) -> str:
+        """Return the branch that is the target of HEAD or refs/remotes/origin/HEAD, "" if there is none."""
+        return (self._git("symbolic-ref", "--short", ref) or "").removeprefix("origin/")
+
+    def changed_since(self, base: str) -> tuple[str, ...] | None:
+        """Return the files below the root that changed since HEAD left the commit `base`, None if git cannot say."""
+        asked = ("diff", "--name-only", "-z", "--no-renames", "--relative", f"{base}...HEAD", "--")
+        listed = self._git(*asked) if _COMMIT(base) else None
+        return None if listed is None else tuple(filter(None, listed.split("\0")))
+
     def remotes(self) -> tuple[str, ...]:
         """Return the names of the remotes."""
         return tuple((self._git("remote") or "").split("\n"))
@@ -126,7 +136,9 @@ class Git:
             GitUnavailableError: git cannot be asked.
         """
         if self.repository is None:
-            git_process.program(self.root)  # without git, a checkout may have no `.git`
+            git_process.program(
+                git_process.search_path(self.root)
+            )  # without git, a checkout may have no `.git`
             return False
         if isinstance(self._head, GitUnavailableError):
             raise self._head

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,13 +58,13 @@ def search_path(top: Path) -> list[str]:
     return [entry for entry in entries if Path(entry).is_absolute() and outside(entry)]
 
 
-def program(top: Path) -> str:
-    """Return the absolute path of git, which is not below `top`.
+def program(folders: Iterable[str]) -> str:
+    """Return the absolute path of git in the first of these folders that has it.
 
     Raises:
-        GitUnavailableError: PATH has no git.
+        GitUnavailableError: none has it.
     """
-    for folder in search_path(top):
+    for folder in folders:
         path = Path(folder, _PROGRAM)
         if os.access(path, os.X_OK) and path.is_file():  # in this order: a folder may be unreadable
             return str(path)
@@ -77,7 +77,7 @@ def program(top: Path) -> str:
 def installed(top: Path) -> bool:
     """Return whether PATH has a git that may be used."""
     with suppress(GitUnavailableError):
-        return bool(program(top))
+        return bool(program(search_path(top)))
     return False
 
 
@@ -139,8 +139,9 @@ class Repository:
         Raises:
             GitUnavailableError: git is not installed, cannot be started, or did not end in time.
         """
-        command = [program(self.top), *(word for setting in SETTINGS for word in ("-c", setting)), *arguments]
-        path = {"PATH": os.pathsep.join(search_path(self.top))}
+        folders = search_path(self.top)
+        command = [program(folders), *(word for setting in SETTINGS for word in ("-c", setting)), *arguments]
+        path = {"PATH": os.pathsep.join(folders)}
         try:
             return subprocess.run(  # noqa: S603  no shell, and no argument from outside begins with a dash
                 command,

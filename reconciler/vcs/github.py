@@ -100,22 +100,28 @@ class GitHub:
             raise GitHubError(f"artifact {artifact.id} is too large")
         return content
 
-    def comment(self, number: int, marker: str, text: str) -> None:
-        """Update the comment of a pull request that begins with a marker, or post it if there is none.
+    def find_comment(self, number: int, marker: str) -> int | None:
+        """Return the id of the comment of a pull request that begins with a marker, None if there is none.
 
-        Only a bot's comment is updated: anyone can write the marker.
+        Only a bot's comment counts: anyone can write the marker.
         """
-        body = {"body": f"{marker}\n{text}"}
         for page in range(1, MAX_PAGES + 1):
             found = self._json("GET", f"issues/{number}/comments?per_page={PAGE}&page={page}")
             for it in found:
                 ours = (it.get("user") or {}).get("type") == "Bot"
                 if ours and str(it.get("body", "")).startswith(marker):
-                    self._json("PATCH", f"issues/comments/{int(it['id'])}", body)
-                    return
+                    return int(it["id"])
             if len(found) < PAGE:
                 break
-        self._json("POST", f"issues/{number}/comments", body)
+        return None
+
+    def comment(self, number: int, marker: str, text: str) -> None:
+        """Update the comment of a pull request that begins with a marker, or post it if there is none."""
+        found, body = self.find_comment(number, marker), {"body": f"{marker}\n{text}"}
+        if found is None:
+            self._json("POST", f"issues/{number}/comments", body)
+        else:
+            self._json("PATCH", f"issues/comments/{found}", body)
 
     def _json(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  whatever JSON holds
         try:

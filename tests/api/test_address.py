@@ -110,7 +110,7 @@ def test_a_proxy_is_asked_for_a_tunnel_and_sees_no_key(monkeypatch: pytest.Monke
         ),
         (
             "nowhere.invalid:3128",
-            "the proxy nowhere.invalid:3128 in {variable} cannot be reached: its host name",
+            "the proxy nowhere.invalid:3128 in {variable} cannot be reached: the host name",
         ),
     ],
 )

@@ -279,12 +279,12 @@ CERTIFICATE.verify_message = "self-signed certificate in certificate chain"
         ),
         (
             through_a_proxy(chained(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "Unknown"))),
-            "the proxy proxy.example:3128 in HTTPS_PROXY cannot be reached: its host name cannot be resolved: Unknown",
+            "the proxy proxy.example:3128 in HTTPS_PROXY cannot be reached: the host name cannot be resolved: Unknown",
             False,
         ),
         (
-            through_a_proxy(chained(httpx.ConnectError("x"), OSError(113, "No route to host"))),
-            "the proxy proxy.example:3128 in HTTPS_PROXY cannot be reached: [Errno 113] No route to host",
+            through_a_proxy(chained(httpx.ConnectError("x"), OSError(113, "No route"))),
+            "the proxy proxy.example:3128 in HTTPS_PROXY cannot be reached: no connection: [Errno 113] No route",
             True,
         ),
         (

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.catalogue.bodies import BODIES
+from reconciler.catalogue.bodies import BODIES, KNOWN_ENDPOINTS
 from reconciler.catalogue.mistakes import fit, mistakes
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
 
 SDK = {
     "/v1/audio/transcriptions": "AudioTranscriptionRequest",

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from reconciler.catalogue import models
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.catalogue.models import Doubt, Model, by_name, doubt, table
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
 
 DAY = "2026-11-28"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +15,10 @@ import pytest
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
+from reconciler.specs import scaffold
 from tests.ci.hub import Hub, git, new_hub, serving
-from tests.ci.runner import ROOT, Ran, Runner
+from tests.ci.runner import Ran, Runner
+from tests.cli.stage import Stage
 
 KEY = "the-key-of-the-team"
 
@@ -32,15 +33,15 @@ class Team:
         self.work = folder / "work"
         self._clock = clock
         self.work.mkdir()
-        git(self.work, "init", "--quiet", "--initial-branch=main")
+        git(self.work, "init", "--quiet", f"--initial-branch={hub.default}")
         git(self.work, "remote", "add", "origin", str(hub.origin))
-        shutil.copytree(
-            ROOT / ".github", self.work / ".github", ignore=shutil.ignore_patterns("ci.yml", "release.yml")
-        )
-        self.write(
-            "reconciler.yaml",
-            "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n",
-        )
+        for wanted in scaffold.workflows(".", hub.default):
+            self.write(wanted.path, wanted.content.decode())
+        self.settings()
+
+    def settings(self, more: str = "") -> None:
+        """Write the settings."""
+        self.write("reconciler.yaml", f"project: shop\nledger: git\nlimits: {{settle_seconds: 0}}\n{more}")
 
     def write(self, path: str, text: str) -> None:
         """Write a file."""
@@ -62,25 +63,29 @@ class Team:
         (self.work / f"specs/{name}.yaml").unlink()
         (self.work / f"specs/data/{name}.jsonl").unlink()
 
-    def commit(self, message: str, branch: str = "main") -> str:
-        """Commit everything and push it to a branch."""
+    def commit(self, message: str, branch: str = "") -> str:
+        """Commit everything and push it to a branch, by default the default one."""
         git(self.work, "add", "--all")
         git(self.work, "commit", "--quiet", "--message", message)
-        git(self.work, "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+        git(self.work, "push", "--quiet", "origin", f"HEAD:refs/heads/{branch or self.hub.default}")
         return git(self.work, "rev-parse", "HEAD")
 
     def branch(self) -> None:
-        """Begin to work on main as it is."""
-        git(self.work, "fetch", "--quiet", "origin", "main")
-        git(self.work, "checkout", "--quiet", "--detach", "origin/main")
+        """Begin to work on the default branch as it is."""
+        git(self.work, "fetch", "--quiet", "origin", self.hub.default)
+        git(self.work, "checkout", "--quiet", "--detach", "FETCH_HEAD")
 
     def opened(self, number: int) -> Ran:
         """Play what a pull request starts."""
         return self.runner.play(self.runner.pull_request(number))["plan"]
 
-    def pushed(self, sha: str, name: str = "push", branch: str = "main") -> Ran:
-        """Play what a push to main starts, the schedule, or a run by hand on a branch."""
-        return self.runner.play(self.runner.push(sha, name=name, branch=branch))["apply"]
+    def queued(self, sha: str) -> Ran:
+        """Play what a commit of the merge queue starts."""
+        return self.runner.play(self.runner.merge_group(sha))["plan"]
+
+    def pushed(self, sha: str, name: str = "push", branch: str = "", before: str = "") -> Ran:
+        """Play what a push to the default branch starts, the schedule, or a run by hand on a branch."""
+        return self.runner.play(self.runner.push(sha, name=name, branch=branch, before=before))["apply"]
 
     def comment(self, number: int) -> str:
         """Return the one comment on a pull request."""
@@ -108,7 +113,13 @@ class Team:
 
 
 @pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
+def default() -> str:
+    """The default branch."""
+    return "main"
+
+
+@pytest.fixture
+def team(tmp_path: Path, default: str) -> Iterator[Team]:
     """A repository with its workflows and no spec yet, and an empty workspace whose clock stands still."""
     clock = [float(int(time.time()))]
     numbers = iter(range(1, 1000))
@@ -120,8 +131,15 @@ def team(tmp_path: Path) -> Iterator[Team]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            with serving(new_hub(tmp_path)) as hub:
+            with serving(new_hub(tmp_path, default)) as hub:
                 yield Team(tmp_path, hub, server.url, clock)
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
+    """A project whose commands run in this process, and its sandbox."""
+    (tmp_path / "stage").mkdir()
+    return Stage(tmp_path / "stage", capsys)

@@ -45,6 +45,8 @@ class Hub:
     """One repository on GitHub."""
 
     folder: Path
+    default: str = "main"
+    """The default branch."""
     url: str = ""
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
@@ -62,18 +64,19 @@ class Hub:
         """Run git in the bare repository."""
         return git(self.origin, *argv)
 
-    def head(self, ref: str = "refs/heads/main") -> str:
-        """Return a ref's commit."""
-        return self.git("rev-parse", ref)
+    def head(self, ref: str = "") -> str:
+        """Return a ref's commit, by default that of the default branch."""
+        return self.git("rev-parse", ref or f"refs/heads/{self.default}")
 
-    def open_pull(self, branch: str, *, fork: bool = False) -> int:
+    def open_pull(self, branch: str, *, fork: bool = False, base: str = "") -> int:
         """Open a pull request of a branch; one of a fork differs only in whose it is."""
+        base = base or self.default
         number = len(self.pulls) + 1
         repository = "mallory/batches" if fork else REPOSITORY
         self.pulls[number] = {
             "number": number,
             "head": {"ref": branch, "repo": {"full_name": repository}},
-            "base": {"ref": "main"},
+            "base": {"ref": base, "sha": self.head(f"refs/heads/{base}")},
             "merged_at": None,
             "merge_commit_sha": None,
         }
@@ -82,7 +85,7 @@ class Hub:
         return number
 
     def update(self, number: int) -> None:
-        """Set the refs of a pull request to the present commits of its branch and of main."""
+        """Set the refs of a pull request to the present commits of its branch and of its base."""
         pull = self.pulls[number]
         head = self.head(f"refs/heads/{pull['head']['ref']}")
         pull["head"]["sha"] = head
@@ -93,14 +96,32 @@ class Hub:
     def squash(self, number: int) -> str:
         """Merge a pull request as one commit, and return that."""
         commit = self._merged(number)
-        self.git("update-ref", "refs/heads/main", commit)
+        self.git("update-ref", f"refs/heads/{self.pulls[number]['base']['ref']}", commit)
         self.pulls[number] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": commit}
         return commit
 
-    def _merged(self, number: int, *parents: str) -> str:
-        head, main = self.pulls[number]["head"]["sha"], self.head()
-        tree = self.git("merge-tree", "--write-tree", main, head)
-        return self.git("commit-tree", tree, "-p", main, *parents, "-m", f"Pull request {number}")
+    def queue(self, *numbers: int) -> list[str]:
+        """Put pull requests into the merge queue: return the commit of each on top of those before it."""
+        commits = [self.head()]
+        for number in numbers:
+            commits.append(self._merged(number, onto=commits[-1]))
+            name = f"refs/heads/gh-readonly-queue/{self.default}/pr-{number}-{commits[-2]}"
+            self.git("update-ref", name, commits[-1])
+        return commits[1:]
+
+    def merge_queued(self, queued: Mapping[int, str]) -> str:
+        """Move the default branch to the last of the queue's commits, in one push, and return that commit."""
+        for number, commit in queued.items():
+            self.pulls[number] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": commit}
+        *_, last = queued.values()
+        self.git("update-ref", f"refs/heads/{self.default}", last)
+        return last
+
+    def _merged(self, number: int, *parents: str, onto: str = "") -> str:
+        pull = self.pulls[number]
+        onto = onto or self.head(f"refs/heads/{pull['base']['ref']}")
+        tree = self.git("merge-tree", "--write-tree", onto, pull["head"]["sha"])
+        return self.git("commit-tree", tree, "-p", onto, *parents, "-m", f"Pull request {number}")
 
     def grant(self, permissions: Mapping[str, str]) -> str:
         """Return a token that may do so much."""
@@ -229,8 +250,8 @@ def serving(hub: Hub) -> Iterator[Hub]:
         server.server_close()
 
 
-def new_hub(folder: Path) -> Hub:
+def new_hub(folder: Path, default: str = "main") -> Hub:
     """Return a hub with an empty repository."""
-    hub = Hub(folder)
-    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(hub.origin))
+    hub = Hub(folder, default)
+    git(folder, "init", "--quiet", "--bare", f"--initial-branch={default}", str(hub.origin))
     return hub

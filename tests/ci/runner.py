@@ -44,6 +44,8 @@ class Ran:
     """The Markdown of the steps' pages."""
     codes: list[str] = field(default_factory=list)
     """The exit codes that the steps reported."""
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The outputs of the jobs."""
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Runner:
     api: str
     """The API's base URL, in the environment of every step."""
     variables: dict[str, str] = field(default_factory=dict)
+    approved: set[str] = field(default_factory=set)
+    """The environments whose reviewers approve; they reject what waits for another."""
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -84,19 +88,45 @@ class Runner:
         return Event(
             name="pull_request",
             sha=self.hub.head(f"refs/pull/{number}/merge"),
-            payload={"pull_request": pull, "repository": {"default_branch": "main"}},
+            payload={"pull_request": pull, "repository": {"default_branch": self.hub.default}},
             checkout=f"refs/pull/{number}/merge",
             head_sha=pull["head"]["sha"],
             head_branch=pull["head"]["ref"],
             fork=pull["head"]["repo"]["full_name"] != REPOSITORY,
         )
 
-    def push(self, sha: str, *, name: str = "push", branch: str = "main") -> Event:
-        """Return the event of a push to a branch, of the schedule, or of a run by hand on that branch."""
+    def push(
+        self, sha: str, *, name: str = "push", branch: str = "", before: str = "", cron: str = ""
+    ) -> Event:
+        """Return the event of a push to a branch, of the schedule, or of a run by hand on that branch.
+
+        The push is of one commit unless `before` names an older one.
+        """
+        branch = branch or self.hub.default
+        payload: dict[str, Any] = {"repository": {"default_branch": self.hub.default}}
+        if name == "push":
+            parents = self.hub.git("rev-list", "--parents", "-1", sha).split()[1:]
+            payload["before"] = before or next(iter(parents), "0" * 40)
+        if name == "schedule":
+            payload = {"schedule": cron or "17 * * * *"}
         return Event(
             name=name,
             sha=sha,
-            payload={"repository": {"default_branch": "main"}},
+            payload=payload,
+            checkout=f"refs/heads/{branch}",
+            head_sha=sha,
+            head_branch=branch,
+        )
+
+    def merge_group(self, sha: str) -> Event:
+        """Return the event of a commit that the merge queue made."""
+        base = self.hub.git("rev-parse", f"{sha}^1")
+        branch = f"gh-readonly-queue/{self.hub.default}/pr-1-{base}"
+        group = {"head_sha": sha, "base_sha": base, "base_ref": f"refs/heads/{self.hub.default}"}
+        return Event(
+            name="merge_group",
+            sha=sha,
+            payload={"merge_group": group, "repository": {"default_branch": self.hub.default}},
             checkout=f"refs/heads/{branch}",
             head_sha=sha,
             head_branch=branch,
@@ -118,16 +148,19 @@ class Runner:
         self.runs += 1
         assert workflow["permissions"] == {}, "each job declares its own permissions"
         for name, job in workflow["jobs"].items():
-            needs = [job["needs"]] if "needs" in job else []
+            needs = job.get("needs", [])
+            needs = [needs] if isinstance(needs, str) else needs
             well = all(ran.jobs[need] == "success" for need in needs)
-            contexts = self._contexts(event, token="")
-            if not holds(job.get("if"), contexts, well=well):
+            past = {it: {"result": ran.jobs[it], "outputs": ran.outputs.get(it, {})} for it in needs}
+            if not holds(job.get("if"), self._contexts(event, past, token=""), well=well):
                 ran.jobs[name] = "skipped"
-                continue
-            ran.jobs[name] = "success" if self._job(name, job, event, ran) else "failure"
+            elif job.get("environment") and job["environment"] not in self.approved:
+                ran.jobs[name] = "failure"
+            else:
+                ran.jobs[name] = "success" if self._job(name, job, event, ran, past) else "failure"
         return ran
 
-    def _contexts(self, event: Event, *, token: str) -> dict[str, Any]:
+    def _contexts(self, event: Event, needs: Mapping[str, Any], *, token: str) -> dict[str, Any]:
         github = {
             "event": event.payload,
             "event_name": event.name,
@@ -141,10 +174,13 @@ class Runner:
             "vars": self.variables,
             "secrets": {} if event.fork else self.secrets,
             "inputs": {},
+            "needs": needs,
             "steps": {},
         }
 
-    def _job(self, name: str, job: Mapping[str, Any], event: Event, ran: Ran) -> bool:
+    def _job(
+        self, name: str, job: Mapping[str, Any], event: Event, ran: Ran, needs: Mapping[str, Any]
+    ) -> bool:
         place = self.folder / f"run-{self.runs}-{name}"
         (place / "temp").mkdir(parents=True)
         (place / "work").mkdir()
@@ -173,7 +209,9 @@ class Runner:
             "RUNNER_TEMP": str(place / "temp"),
         }
         stage = _Job(self, place, event, environ, ran)
-        well = stage.steps(job["steps"], self._contexts(event, token=token))
+        contexts = self._contexts(event, needs, token=token)
+        well = stage.steps(job["steps"], contexts)
+        ran.outputs[name] = {key: filled(it, contexts) for key, it in job.get("outputs", {}).items()}
         page = place / "page.md"
         ran.page += page.read_text(encoding="utf-8") if page.exists() else ""
         return well
@@ -203,15 +241,15 @@ class _Job:
             if "run" in step:
                 assert "${{" not in step["run"], "text from outside in a command line"
                 done, outputs = self._run(step, contexts, path)
-                contexts["steps"][step.get("id", "")] = {"outputs": outputs}
+            elif step["uses"].startswith("./"):
+                done, outputs = self._own(self.work / step["uses"], given, contexts)
             else:
-                done = self._use(step["uses"], given, contexts)
+                done, outputs = self._use(step["uses"], given), {}
+            contexts["steps"][step.get("id", "")] = {"outputs": outputs}
             well = well and done
         return well
 
-    def _use(self, uses: str, given: dict[str, str], contexts: dict[str, Any]) -> bool:
-        if uses.startswith("./"):
-            return self._own(self.work / uses, given, contexts)
+    def _use(self, uses: str, given: dict[str, str]) -> bool:
         name, _, commit = uses.partition("@")
         assert len(commit) == 40, f"not pinned to a commit: {uses}"
         match name:
@@ -232,7 +270,9 @@ class _Job:
             case _:
                 raise AssertionError(f"no stand-in for {uses}")
 
-    def _own(self, folder: Path, given: dict[str, str], contexts: dict[str, Any]) -> bool:
+    def _own(
+        self, folder: Path, given: dict[str, str], contexts: dict[str, Any]
+    ) -> tuple[bool, dict[str, str]]:
         action = yaml.safe_load((folder / "action.yml").read_text(encoding="utf-8"))
         assert given.keys() <= action["inputs"].keys()
         assert action["runs"]["using"] == "composite"
@@ -242,7 +282,8 @@ class _Job:
         }
         temp = {"temp": self.environ["RUNNER_TEMP"]}
         inner = {"github": contexts["github"], "inputs": inputs, "runner": temp, "steps": {}}
-        return self.steps(action["runs"]["steps"], inner, str(folder))
+        done = self.steps(action["runs"]["steps"], inner, str(folder))
+        return done, {name: filled(it["value"], inner) for name, it in action.get("outputs", {}).items()}
 
     def _checkout(self, given: Mapping[str, str]) -> bool:
         assert given["persist-credentials"] == "false"
@@ -280,5 +321,7 @@ def listens(on: Mapping[str, Any], event: Event) -> bool:
     """Whether a workflow is started by an event."""
     if event.name not in on:
         return False
+    if event.name == "schedule":
+        return event.payload["schedule"] in [it["cron"] for it in on["schedule"]]
     branches = (on[event.name] or {}).get("branches") if isinstance(on[event.name], dict) else None
     return branches is None or event.checkout.removeprefix("refs/heads/") in branches

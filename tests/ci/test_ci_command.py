@@ -6,9 +6,9 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -139,12 +139,6 @@ def job(stage: Stage, hub: Hub, event: object, **more: str) -> None:
     }
 
 
-@pytest.fixture
-def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
-    (tmp_path / "stage").mkdir()
-    return Stage(tmp_path / "stage", capsys)
-
-
 def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, hub: Hub) -> None:
     job(stage, hub, {"repository": {"default_branch": "main"}})
     result = stage.run("ci", "plan")
@@ -261,10 +255,15 @@ def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: 
     assert "plan-name=plan-1\n" in (stage.root / "outputs").read_text()
 
 
-def test_apply_fetches_results_to_where_the_input_says(stage: Stage, hub: Hub) -> None:
+def test_apply_fetches_results_to_where_the_input_says_and_nowhere_else(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_OUTPUTS="results")
-    assert stage.run("ci", "apply").code == 0
+    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule")
+    lost = stage.run("ci", "apply")
+    assert (
+        lost.code,
+        "::notice::results are lost with this runner: `results` is the folder" in lost.out,
+    ) == (0, True)
+    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_RESULTS="results")
     assert not list((stage.root / "results").rglob("*.jsonl"))
     stage.advance(60)
     result = stage.run("ci", "apply")
@@ -272,3 +271,129 @@ def test_apply_fetches_results_to_where_the_input_says(stage: Stage, hub: Hub) -
     assert list((stage.root / "results").rglob("*.jsonl"))
     *_, last = result.out.splitlines()
     assert re.fullmatch("::[0-9a-f]{32}::", last), "what is printed about results is no command"
+
+
+@pytest.fixture
+def project(stage: Stage) -> Stage:
+    """Two specs, one of which has its input beside the spec folder, a link, and files that no spec names."""
+    stage.git("init", "--quiet", "--initial-branch=trunk")
+    stage.spec("one")
+    stage.lines("data/far.jsonl", 2)
+    stage.lines("vendor/real.jsonl", 2, text="real")
+    (stage.root / "data/link.jsonl").symlink_to("../vendor/real.jsonl")
+    kind = "endpoint: /v1/chat/completions\nmodel: mistral-small-2603\n"
+    for name in ("far", "link"):
+        stage.write(f"specs/{name}.yaml", f"name: {name}\n{kind}input_files: [../data/{name}.jsonl]\n")
+    stage.write("README.md", "# Batches\n")
+    stage.write("src/app.py", "print()\n")
+    stage.commit("base")
+    return stage
+
+
+def touch(path: str) -> Callable[[Stage], object]:
+    return lambda stage: stage.write(path, (stage.root / path).read_text() + "\n")
+
+
+CHANGES: Final[Mapping[str, tuple[Callable[[Stage], object], bool]]] = {
+    "a page": (touch("README.md"), False),
+    "code": (touch("src/app.py"), False),
+    "a new file": (lambda stage: stage.write("src/new.py", ""), False),
+    "another project's spec": (lambda stage: stage.write("other/specs/a.yaml", "name: a\n"), False),
+    "a spec": (touch("specs/one.yaml"), True),
+    "a new spec": (lambda stage: stage.spec("three"), True),
+    "defaults": (lambda stage: stage.write("specs/_defaults.yaml", "timeout_hours: 12\n"), True),
+    "the settings": (touch("reconciler.yaml"), True),
+    "an input beside the specs": (lambda stage: stage.lines("data/far.jsonl", 3), True),
+    "the file behind a link": (lambda stage: stage.lines("vendor/real.jsonl", 3, text="real"), True),
+    "a file that is gone": (lambda stage: (stage.root / "src/app.py").unlink(), True),
+    "an input that is wrong": (lambda stage: stage.write("data/far.jsonl", "{"), True),
+    "a spec that is wrong": (lambda stage: stage.write("specs/wrong.yaml", "nmae: x\n"), True),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_pull_request_is_planned_if_it_concerns_the_specs(project: Stage, hub: Hub, change: str) -> None:
+    made, concerns = CHANGES[change]
+    base = project.git("rev-parse", "HEAD")
+    made(project)
+    project.commit(change)
+    pull = {"number": 1, "head": {"sha": HEAD, "repo": {"full_name": REPOSITORY}}, "base": {"sha": base}}
+    job(project, hub, {"pull_request": pull}, MISTRAL_API_KEY="k")
+    done = project.run("ci", "plan")
+    assert bool(hub.comments[1]) is concerns
+    assert ("plan-name=" in (project.root / "outputs").read_text()) is (concerns and done.code == 0)
+    assert done.code == (1 if "wrong" in change else 0)
+
+
+@pytest.mark.parametrize("base", ["", "0" * 40, "--output=/dev/null", "HEAD", "f" * 40])
+def test_a_base_that_git_does_not_know_concerns_the_specs(project: Stage, hub: Hub, base: str) -> None:
+    pull = {"number": 1, "head": {"sha": HEAD, "repo": {"full_name": REPOSITORY}}, "base": {"sha": base}}
+    job(project, hub, {"pull_request": pull}, MISTRAL_API_KEY="k")
+    assert project.run("ci", "plan").code == 0
+    assert hub.comments[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "event", "requests", "approval"),
+    [
+        ("", "push", 9, ""),
+        ("approve_above: {requests: 9}\n", "push", 9, ""),
+        ("approve_above: {requests: 8}\n", "push", 9, "required"),
+        ("approve_above: {requests: 0}\n", "push", 9, "required"),
+        ("approve_above: {requests: 8}\n", "push", None, ""),
+        ("approve_above: {requests: 99}\n", "workflow_dispatch", None, "required"),
+        ("", "workflow_dispatch", None, ""),
+    ],
+)
+def test_an_approval_is_required_for_a_larger_plan_and_for_one_that_is_not_known(  # noqa: PLR0917  a row a case
+    stage: Stage, hub: Hub, settings: str, event: str, requests: int | None, approval: str
+) -> None:
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write(settings)
+    hub.pulls[1] = {"number": 1, "merged_at": "2026", "merge_commit_sha": HEAD, "head": {"sha": "b" * 40}}
+    if requests:
+        stage.lines("specs/data/one.jsonl", requests)
+        stage.write(
+            "specs/one.yaml",
+            "name: one\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\ninput_files: [data/one.jsonl]\n",
+        )
+        stage.run("plan", "-o", "plan.json")
+        hub.upload("plan-1", stage.root / "plan.json", head_sha="b" * 40, head_branch="topic")
+    job(stage, hub, {}, GITHUB_EVENT_NAME=event, GITHUB_SHA=HEAD)
+    assert stage.run("ci", "size").code == 0
+    assert (stage.root / "outputs").read_text() == f"approval={approval}\nexit-code=0\n"
+
+
+def test_the_size_of_a_plan_that_cannot_be_read_fails_and_so_stops_the_apply(stage: Stage, hub: Hub) -> None:
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write("approve_above: {requests: 8}\n")
+    hub.pulls[1] = {"number": 1, "merged_at": "2026", "merge_commit_sha": HEAD, "head": {"sha": "b" * 40}}
+    hub.upload("plan-1", stage.write("plan.json", "{}"), head_sha="b" * 40, head_branch="topic")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    result = stage.run("ci", "size")
+    assert result.code == 1
+    assert "this is not a plan file" in result.out
+
+
+@pytest.mark.parametrize(
+    ("guard", "approved", "code"),
+    [
+        ("", "false", 3),
+        ("", "true", 0),
+        ("2", "true", 3),
+        ("2", "false", 3),
+        ("100", "false", 3),
+        ("100", "true", 0),
+    ],
+)
+def test_an_apply_without_an_approval_keeps_within_the_smaller_limit(
+    stage: Stage, hub: Hub, guard: str, approved: str, code: int
+) -> None:
+    stage.spec("one")
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write(
+            "approve_above: {requests: 1}\n" + (f"guards: {{max_new_requests: {guard}}}\n" if guard else "")
+        )
+    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_APPROVED=approved, MISTRAL_API_KEY="k")
+    assert stage.run("ci", "apply").code == code
+    assert len(stage.jobs()) == (code == 0)

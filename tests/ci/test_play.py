@@ -6,11 +6,13 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.ci.conftest import KEY, Team
 from tests.ci.hub import git
+from tests.ci.runner import Ran
 
 GOLDEN = Path(__file__).parent / "comments.md"
 
@@ -18,6 +20,15 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="the jobs run on Linux, and their lines with bash"),
     pytest.mark.timeout(240),
 ]
+
+
+PLANNED: Final = {"validate": "success", "plan": "success", "preview": "skipped", "reconciler": "success"}
+
+
+def applied(ran: Ran) -> tuple[str, str]:
+    """Return the result and the exit code of the job that applied."""
+    (job,) = {"apply", "hourly"} - {name for name, result in ran.jobs.items() if result == "skipped"}
+    return ran.jobs[job], ran.codes[-1]
 
 
 def settled(text: str) -> str:
@@ -39,7 +50,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     for name, requests in (("tickets", 900), ("old-embeddings", 500), ("steady", 400)):
         team.spec(name, requests)
     ran = team.pushed(team.commit("the first specs"))
-    assert (ran.jobs, ran.codes) == ({"apply": "success"}, ["0"])
+    assert applied(ran) == ("success", "0")
     assert team.live() == ["old-embeddings", "steady", "tickets"]
 
     # Two branches of the same main, each planned.
@@ -53,7 +64,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     first, second = team.hub.open_pull("tickets"), team.hub.open_pull("nightly")
     team.advance(2)
     ran = team.opened(first)
-    assert ran.jobs == {"validate": "success", "plan": "success", "preview": "skipped"}
+    assert ran.jobs == PLANNED
     assert team.opened(second).jobs["plan"] == "success"
     tell("The pull request is planned", first)
     assert len(team.jobs()) == 3, "a plan creates no jobs"
@@ -64,7 +75,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     merged = team.hub.squash(first)
     team.advance(2)
     ran = team.pushed(merged)
-    assert (ran.jobs, ran.codes) == ({"apply": "success"}, ["0"])
+    assert applied(ran) == ("success", "0")
     tell("It is merged", first)
     team.advance(1)
     assert team.live() == ["steady", "tickets"]
@@ -76,11 +87,11 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     team.commit("straight to main")
     merged = team.hub.squash(second)
     ran = team.pushed(merged)
-    assert ran.codes == ["0"]
+    assert applied(ran) == ("success", "0")
     assert team.live() == ["nightly", "steady", "tickets"]
     tell("Another is merged, beside a push without a plan", second)
     ran = team.pushed(merged, "schedule")
-    assert ran.codes == ["0"]
+    assert applied(ran) == ("success", "0")
     assert team.live() == ["extra", "nightly", "steady", "tickets"]
 
     # A revert cancels, and the revert of the revert restores what this tool itself had cancelled.
@@ -89,7 +100,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     team.commit("no nightly job after all", "revert")
     third = team.hub.open_pull("revert")
     assert team.opened(third).jobs["plan"] == "success"
-    assert team.pushed(team.hub.squash(third)).codes == ["0"]
+    assert applied(team.pushed(team.hub.squash(third))) == ("success", "0")
     tell("It is reverted", third)
     team.advance(1)
     assert "nightly" not in team.live()
@@ -100,7 +111,7 @@ def test_pull_request_comment_merge_apply_revert_cancel_restore(team: Team) -> N
     fourth = team.hub.open_pull("restore")
     assert team.opened(fourth).jobs["plan"] == "success"
     assert "restored" in team.comment(fourth)
-    assert team.pushed(team.hub.squash(fourth)).codes == ["0"]
+    assert applied(team.pushed(team.hub.squash(fourth))) == ("success", "0")
     tell("And restored", fourth)
     assert team.live() == ["extra", "nightly", "steady", "tickets"]
 
@@ -125,15 +136,15 @@ def test_pull_request_of_a_fork_sees_no_key_and_is_planned_against_the_snapshot(
     team.commit("a gift", "gift")
     number = team.hub.open_pull("gift", fork=True)
     ran = team.opened(number)
-    assert ran.jobs == {"validate": "success", "plan": "skipped", "preview": "success"}
+    assert ran.jobs == PLANNED | {"plan": "skipped", "preview": "success"}
     page = ran.page.replace("\\", "")
-    assert page.startswith("### shop: would submit 30 requests\n")
+    assert page.startswith("### shop: would submit 30 requests (mistral-embed)\n")
     assert "1 job in a snapshot, " in page
     assert team.hub.comments[number] == []
     # What a fork's run kept is not applied: after the merge, what is declared is applied, held by the guards.
     merged = team.hub.squash(number)
     ran = team.pushed(merged)
-    assert ran.codes == ["0"]
+    assert applied(ran) == ("success", "0")
     assert f"There was no plan for {team.hub.pulls[number]['head']['sha'][:7]}" in team.comment(number)
     assert team.live() == ["gift", "steady"]
 
@@ -145,7 +156,7 @@ def test_mistake_in_a_spec_is_found_without_secrets_and_nothing_is_planned(team:
     team.write("specs/wrong.yaml", "name: wrong\nendpoint: /v1/embeddings\nmodle: x\n")
     team.commit("a mistake", "mistake")
     ran = team.opened(team.hub.open_pull("mistake"))
-    assert ran.jobs == {"validate": "failure", "plan": "skipped", "preview": "skipped"}
+    assert ran.jobs == PLANNED | {"validate": "failure", "plan": "skipped", "reconciler": "failure"}
     assert "::error file=specs/wrong.yaml,line=3," in ran.log
 
 
@@ -160,9 +171,10 @@ def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     team.commit("too much", "large")
     number = team.hub.open_pull("large")
     ran = team.opened(number)
-    assert (ran.jobs["plan"], ran.codes) == ("failure", ["0", "3"])
+    assert ran.jobs == PLANNED | {"plan": "failure", "reconciler": "failure"}
+    assert ran.codes == ["0", "3"]
     comment = team.comment(number).replace("\\", "")
-    assert "### shop: refused by max_new_requests · would submit 50 requests\n" in comment
+    assert "### shop: refused by max_new_requests · would submit 50 requests (mistral-embed)\n" in comment
 
 
 @pytest.mark.thorough
@@ -186,7 +198,7 @@ def test_stale_plan_is_refused_with_the_difference_in_the_comment(team: Team) ->
     team.hub.pulls[number]["merge_commit_sha"] = sha
     ran = team.pushed(sha)
     assert merged != sha
-    assert (ran.jobs, ran.codes) == ({"apply": "failure"}, ["4"])
+    assert applied(ran) == ("failure", "4")
     comment = team.comment(number).replace("\\", "")
     assert "### apply failed: the saved plan no longer holds, and nothing was done: cancel going: " in comment
     assert team.live() == ["going", "steady"]
@@ -196,12 +208,12 @@ def test_stale_plan_is_refused_with_the_difference_in_the_comment(team: Team) ->
 def test_variable_stops_everything_but_the_check_of_the_specs(team: Team) -> None:
     team.runner.variables["RECONCILER"] = "off"
     team.spec("steady", 40)
-    assert team.pushed(team.commit("the first spec")).jobs == {"apply": "skipped"}
+    assert set(team.pushed(team.commit("the first spec")).jobs.values()) == {"skipped"}
     team.branch()
     team.spec("more", 4)
     team.commit("more", "more")
     ran = team.opened(team.hub.open_pull("more"))
-    assert ran.jobs == {"validate": "success", "plan": "skipped", "preview": "skipped"}
+    assert ran.jobs == PLANNED | {"plan": "skipped"}
     assert team.jobs() == []
 
 
@@ -212,7 +224,180 @@ def test_a_run_by_hand_applies_the_default_branch_and_no_other(team: Team) -> No
     team.branch()
     team.spec("sneaky", 9)
     sneaky = team.commit("not reviewed", "sneaky")
-    assert team.pushed(sneaky, "workflow_dispatch", "sneaky").jobs == {"apply": "skipped"}
+    assert set(team.pushed(sneaky, "workflow_dispatch", "sneaky").jobs.values()) == {"skipped"}
     assert team.jobs() == []
-    assert team.pushed(main, "workflow_dispatch").jobs == {"apply": "success"}
+    assert applied(team.pushed(main, "workflow_dispatch")) == ("success", "0")
     assert team.live() == ["steady"]
+
+
+@pytest.mark.thorough
+def test_a_merge_queue_of_two_pull_requests_is_checked_and_each_plan_is_applied(team: Team) -> None:
+    team.spec("steady", 4)
+    team.pushed(team.commit("the first spec"))
+    numbers = []
+    for name in ("one", "two"):
+        team.branch()
+        team.spec(name, 10)
+        team.commit(f"add {name}", name)
+        numbers.append(team.hub.open_pull(name))
+        assert team.opened(numbers[-1]).jobs == PLANNED
+    commits = team.hub.queue(*numbers)
+    for commit in commits:
+        assert team.queued(commit).jobs == PLANNED | {"plan": "skipped"}
+    for number, commit in zip(numbers, commits, strict=True):
+        team.hub.merge_queued({number: commit})
+        assert applied(team.pushed(commit)) == ("success", "0")
+        assert "1 created" in team.comment(number)
+    assert team.live() == ["one", "steady", "two"]
+
+
+@pytest.mark.thorough
+def test_the_merge_queue_rejects_what_is_wrong_only_together(team: Team) -> None:
+    team.commit("settings")
+    numbers = []
+    for file in ("one", "two"):
+        team.branch()
+        team.spec("same", 10)
+        (team.work / "specs/same.yaml").rename(team.work / f"specs/{file}.yaml")
+        team.commit(f"add {file}", file)
+        numbers.append(team.hub.open_pull(file))
+        assert team.opened(numbers[-1]).jobs == PLANNED
+    first, second = team.hub.queue(*numbers)
+    assert team.queued(first).jobs["reconciler"] == "success"
+    ran = team.queued(second)
+    assert ran.jobs == {
+        "validate": "failure",
+        "plan": "skipped",
+        "preview": "skipped",
+        "reconciler": "failure",
+    }
+    assert "::error file=specs/two.yaml" in ran.log
+
+
+@pytest.mark.thorough
+def test_a_pull_request_that_changes_no_spec_gets_no_comment_and_passes_the_required_check(
+    team: Team,
+) -> None:
+    team.settings("guards: {max_new_requests: 100}\n")
+    team.spec("steady", 4)
+    team.pushed(team.commit("the first spec"))
+    team.branch()
+    team.spec("pending", 500)  # on the default branch, and refused by its guard: another matter
+    team.commit("too much")
+    team.branch()
+    team.write("README.md", "# Batches\n")
+    team.commit("a word", "words")
+    number = team.hub.open_pull("words")
+    ran = team.opened(number)
+    assert ran.jobs == PLANNED
+    assert "::notice::nothing is planned: the pull request changes no file that the specs use" in ran.log
+    assert (team.hub.comments[number], [it["name"] for it in team.hub.artifacts]) == ([], ["observed"])
+    team.pushed(team.hub.squash(number))
+    assert team.hub.comments[number] == []
+    assert team.live() == ["steady"]
+
+
+@pytest.mark.thorough
+def test_a_pull_request_that_takes_its_change_back_has_its_comment_updated(team: Team) -> None:
+    team.spec("steady", 4)
+    team.pushed(team.commit("the first spec"))
+    team.branch()
+    team.spec("more", 30)
+    team.commit("more", "more")
+    number = team.hub.open_pull("more")
+    team.opened(number)
+    assert "would submit 30 requests" in team.comment(number)
+    team.remove("more")
+    team.write("README.md", "# Batches\n")
+    team.commit("less", "more")
+    team.hub.update(number)
+    assert team.opened(number).jobs == PLANNED
+    assert "### shop: no changes" in team.comment(number)
+
+
+@pytest.mark.thorough
+def test_a_pull_request_into_another_branch_is_validated_and_not_planned(team: Team) -> None:
+    team.spec("steady", 4)
+    team.commit("the first spec")
+    team.write("feature.md", "# A feature\n")
+    team.commit("a feature", "feature")
+    team.spec("more", 30)
+    team.commit("more", "more")
+    number = team.hub.open_pull("more", base="feature")
+    assert team.opened(number).jobs == PLANNED | {"plan": "skipped"}
+    assert team.hub.comments[number] == []
+    team.write("specs/steady.yaml", "nmae: steady\n")
+    team.commit("a mistake", "more")
+    team.hub.update(number)
+    assert team.opened(number).jobs["reconciler"] == "failure"
+
+
+LARGE: Final = {"size": "success", "approve": "failure", "apply": "skipped", "hourly": "skipped"}
+
+
+@pytest.mark.thorough
+def test_a_large_plan_waits_for_its_approval_and_no_other_run_submits_it(team: Team) -> None:
+    team.settings("approve_above: {requests: 20}\n")
+    team.spec("steady", 20)
+    ran = team.pushed(team.commit("the first spec"))
+    assert (ran.jobs, team.live()) == (LARGE | {"approve": "skipped", "apply": "success"}, ["steady"])
+    team.branch()
+    team.spec("large", 21)
+    team.commit("much", "large")
+    number = team.hub.open_pull("large")
+    assert team.opened(number).jobs == PLANNED
+    merged = team.hub.squash(number)
+    assert team.pushed(merged).jobs == LARGE
+    assert applied(team.pushed(merged, "schedule")) == ("failure", "3")
+    assert team.pushed(merged, "workflow_dispatch").jobs == LARGE
+    assert team.live() == ["steady"]
+    team.runner.approved.add("reconciler")
+    ran = team.pushed(merged)
+    assert ran.jobs == LARGE | {"approve": "success", "apply": "success"}
+    assert team.live() == ["large", "steady"]
+    assert "1 created" in team.comment(number)
+
+
+@pytest.mark.thorough
+def test_a_large_push_without_a_plan_is_refused_until_a_run_by_hand_is_approved(team: Team) -> None:
+    team.settings("approve_above: {requests: 20}\nguards: {max_new_requests: 50}\n")
+    team.spec("large", 21)
+    sha = team.commit("straight to the default branch")
+    assert applied(team.pushed(sha)) == ("failure", "3")
+    team.runner.approved.add("reconciler")
+    assert applied(team.pushed(sha)) == ("failure", "3")
+    assert team.jobs() == []
+    assert applied(team.pushed(sha, "workflow_dispatch")) == ("success", "0")
+    assert team.live() == ["large"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("default", ["master"])
+def test_the_default_branch_may_have_any_name(team: Team, default: str) -> None:
+    team.spec("steady", 4)
+    assert applied(team.pushed(team.commit("the first spec"))) == ("success", "0")
+    team.branch()
+    team.spec("more", 5)
+    sha = team.commit("a branch of this name is not the default one", "main")
+    assert team.runner.play(team.runner.push(sha, branch="main")) == {}
+    assert team.pushed(sha, "workflow_dispatch", "main").jobs["apply"] == "skipped"
+    number = team.hub.open_pull("main")
+    assert team.opened(number).jobs == PLANNED
+    assert applied(team.pushed(team.hub.squash(number))) == ("success", "0")
+    assert team.live() == ["more", "steady"]
+    assert default == team.hub.default
+
+
+@pytest.mark.thorough
+def test_the_history_is_verified_every_week_and_a_contradiction_fails_the_run(team: Team) -> None:
+    team.spec("steady", 4)
+    sha = team.commit("the first spec")
+    team.pushed(sha)
+    weekly = team.runner.push(sha, name="schedule", cron="41 4 * * 1")
+    assert {name: ran.jobs for name, ran in team.runner.play(weekly).items()} == {
+        "verify": {"verify": "success"}
+    }
+    other = git(team.work, "commit-tree", f"{sha}^{{tree}}", "-m", "another past")
+    git(team.work, "push", "--quiet", "--force", "origin", f"{other}:refs/heads/main")
+    (ran,) = team.runner.play(team.runner.push(other, name="schedule", cron="41 4 * * 1")).values()
+    assert (ran.jobs, ran.codes) == ({"verify": "failure"}, ["6"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def test_zizmor_finds_nothing(tmp_path: Path) -> None:
 
 
 def test_zizmor_finds_nothing_in_what_init_writes_without_this_repositorys_settings(tmp_path: Path) -> None:
-    for wanted in scaffold.workflows("git+https://github.com/acme/reconciler@" + "0a" * 20):
+    for wanted in scaffold.workflows("git+https://github.com/acme/reconciler@" + "0a" * 20, "master"):
         place(tmp_path, wanted)
     done = zizmor(tmp_path / ".github")
     assert done.returncode == 0, done.stdout
@@ -103,27 +104,85 @@ def test_actions_are_pinned_and_no_text_from_outside_is_in_a_command_line(file: 
             assert step["with"]["persist-credentials"] is False
 
 
-def test_the_key_goes_to_two_jobs_and_never_to_a_fork() -> None:
+def test_the_key_goes_to_four_jobs_and_never_to_a_fork() -> None:
     seen = {
         (file.stem, name)
         for file in WORKFLOWS
         for name, job in load(file)["jobs"].items()
         if "secrets." in str(job)
     }
-    assert seen == {("plan", "plan"), ("apply", "apply")}
+    assert seen == {("plan", "plan"), ("apply", "apply"), ("apply", "hourly"), ("verify", "verify")}
     condition = load(FOLDER / "workflows/plan.yml")["jobs"]["plan"]["if"]
     for repository, runs in (("acme/batches", True), ("mallory/batches", False)):
-        event = {"pull_request": {"head": {"repo": {"full_name": repository}}}}
-        contexts = {"vars": {}, "github": {"repository": "acme/batches", "event": event}}
-        assert holds(condition, contexts, well=True) is runs
+        event = {
+            "pull_request": {"head": {"repo": {"full_name": repository}}, "base": {"ref": "main"}},
+            "repository": {"default_branch": "main"},
+        }
+        github = {"repository": "acme/batches", "event": event, "event_name": "pull_request"}
+        assert holds(condition, {"vars": {}, "github": github}, well=True) is runs
+
+
+RESULTS = ("success", "failure", "cancelled", "skipped")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the line is played with bash")
+@pytest.mark.parametrize("due", ["true", "false"])
+def test_the_required_check_succeeds_only_if_each_job_that_was_due_succeeded(due: str) -> None:
+    (step,) = load(FOLDER / "workflows/plan.yml")["jobs"]["reconciler"]["steps"]
+    good = set()
+    for results in product(RESULTS, repeat=3):
+        environ = dict(zip(("VALIDATE", "PLAN", "PREVIEW", "PLAN_IS_DUE"), (*results, due), strict=True))
+        assert environ.keys() == step["env"].keys()
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", step["run"]], env=environ, capture_output=True, check=False
+        )
+        good |= {results} if done.returncode == 0 else set()
+    one_plan = {("success", "success", "skipped"), ("success", "skipped", "success")}
+    assert good == (one_plan if due == "true" else {("success", "skipped", "skipped")})
+
+
+def test_the_required_check_reports_in_every_case_and_needs_every_other_job() -> None:
+    document = load(FOLDER / "workflows/plan.yml")
+    *others, last = document["jobs"]
+    assert (last, document["jobs"][last]["name"]) == ("reconciler", "reconciler")
+    assert document["jobs"][last]["needs"] == others
+    assert document["jobs"][last]["if"] == "always()"
+    assert document["on"] == {"pull_request": None, "merge_group": None}, (
+        "a filter would leave the check pending"
+    )
 
 
 def test_one_writer_at_a_time_and_every_hour() -> None:
     document = load(FOLDER / "workflows/apply.yml")
-    assert document["concurrency"] == {"group": "apply", "cancel-in-progress": False}
+    writers = {name: job for name, job in document["jobs"].items() if "write" in job["permissions"].values()}
+    assert set(writers) == {"apply", "hourly"}
+    for job in writers.values():
+        assert job["concurrency"] == {"group": "apply", "cancel-in-progress": False}
+        assert "environment" not in job, "a job that waits for its reviewers would hold up the others"
     assert document["on"]["push"] == {"branches": ["main"]}
     assert re.fullmatch(r"\d+ \* \* \* \*", document["on"]["schedule"][0]["cron"])
     assert [file.name for file in WORKFLOWS if load(file)["permissions"] != {}] == ["ci.yml"]
+
+
+@pytest.mark.parametrize(
+    ("size", "required", "approve", "runs"),
+    [
+        ("success", "", "skipped", True),
+        ("success", "required", "success", True),
+        ("success", "required", "failure", False),
+        ("success", "required", "cancelled", False),
+        ("failure", "", "skipped", False),
+        ("skipped", "", "skipped", False),
+    ],
+)
+def test_apply_waits_for_an_approval_that_is_required(
+    size: str, required: str, approve: str, runs: bool
+) -> None:
+    jobs = load(FOLDER / "workflows/apply.yml")["jobs"]
+    needs = {"size": {"result": size, "outputs": {"approval": required}}, "approve": {"result": approve}}
+    asked = holds(jobs["approve"]["if"], {"needs": needs}, well=size == "success")
+    assert asked is (size == "success" and bool(required))
+    assert holds(jobs["apply"]["if"], {"needs": needs}, well=approve == size == "success") is runs
 
 
 def test_no_source_is_a_default_and_only_the_workflows_of_this_repository_install_the_checkout() -> None:
@@ -131,19 +190,7 @@ def test_no_source_is_a_default_and_only_the_workflows_of_this_repository_instal
     assert package["required"] is True
     assert "default" not in package
     here = [step["with"]["package"] for file in WORKFLOWS for step in steps(file) if "./.github" in str(step)]
-    assert here == ["."] * 4
-
-
-def test_example_for_gitlab_keeps_to_its_schema(tmp_path: Path) -> None:
-    (example,) = re.findall(
-        r"```yaml\n# \.gitlab-ci\.yml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL
-    )
-    file = tmp_path / ".gitlab-ci.yml"
-    file.write_text(example)
-    done = check("gitlab-ci", file)
-    assert done.returncode == 0, done.stdout
-    file.write_text(example.replace("script:", "scripts:"))
-    assert check("gitlab-ci", file).returncode == 1
+    assert here == ["."] * 7
 
 
 def test_comment_in_the_guide_is_one_that_was_written() -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def bucket() -> Any:  # noqa: ANN401 - fsspec has no types
+    """An empty object store at s3://."""
+    pytest.importorskip("fsspec")
+    from tests.helpers.bucket import install
+
+    return install()
 
 
 @pytest.fixture

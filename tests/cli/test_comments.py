@@ -43,7 +43,9 @@ def test_verdict_comes_first_and_what_loses_something_before_the_rest(stage: Sta
     stage.spec("small", requests=3)
     _, text = comment(stage, "plan")
     lines = [line for line in text.splitlines() if line]
-    assert lines[0] == "### shop: would submit 903 requests · cancel 2 · lose 100 answers"
+    assert (
+        lines[0] == "### shop: would submit 903 requests (mistral-small-latest) · cancel 2 · lose 100 answers"
+    )
     assert lines[2] == "**Review first**"
     assert lines[3:5] == [
         "- job-00: loses 50 of 500 answers, which are paid for",
@@ -70,7 +72,9 @@ def test_refusal_is_in_the_verdict_and_has_its_numbers(stage: Stage) -> None:
     for argv in (("plan",), ("apply", "--yes")):
         result, text = comment(stage, *argv)
         assert result.code == 3
-        assert text.startswith("### shop: refused by max_new_requests · would submit 7 requests\n")
+        assert text.startswith(
+            "### shop: refused by max_new_requests · would submit 7 requests (mistral-small-latest)\n"
+        )
         assert "- refused by max_new_requests: the plan submits 7 requests, more than 5; pass --max" in text
         assert "max_new_requests 7 of 5" in text
 
@@ -122,7 +126,7 @@ def test_comment_stays_below_the_limit_however_much_changes(stage: Stage, count:
     assert result.code == 0
     assert len(data) < LIMIT - 2000
     text = plain(data.decode())
-    assert text.startswith(f"### shop: would submit {count:,} requests\n")
+    assert text.startswith(f"### shop: would submit {count:,} requests (mistral-embed)\n")
     assert data.decode().count("<details>") == data.decode().count("</details>")
     assert ("more" in text) == (count > 1000)
 
@@ -186,7 +190,7 @@ def test_annotations_stand_beside_the_spec(stage: Stage, page: Path) -> None:
         "error title=refused by max_new_requests",
         "warning title=hold broken,file=specs/broken.yaml,line=1",
         "notice title=create one,file=specs/one.yaml,line=1",
-        "notice title=shop%3A refused by max_new_requests · would submit 7 requests",
+        "notice title=shop%3A refused by max_new_requests · would submit 7 requests (mistral-small-latest)",
     ]
     assert "### shop: refused" in page.read_text(encoding="utf-8")
     stage.run("plan", "-o", "plan.json")

@@ -29,7 +29,9 @@ def test_a_family_is_one_line_of_the_plan_and_of_its_outcome(stage: Stage) -> No
     nights(stage, 12)
     stage.spec("alone")
     plan = stage.run("plan")
-    assert re.search(r"\+ create  nightly-\* \(12 of 12\) +new · 12 requests · uploads 12 files", plan.out)
+    assert re.search(
+        r"\+ create  nightly-\* \(12 of 12\) +new · 12 requests · \S+ on \S+ · uploads 12 files", plan.out
+    )
     assert "families are folded: --all lists every job" in plan.out
     assert "nightly-0003" not in plan.out
     opened = stage.run("plan", "--all")
@@ -39,6 +41,24 @@ def test_a_family_is_one_line_of_the_plan_and_of_its_outcome(stage: Stage) -> No
     assert re.search(r"\+ created +nightly-\* \(12 of 12\) +12 jobs", applied.out)
     assert len(stage.live()) == 13
     assert stage.run("plan").out.startswith("No changes.")
+
+
+def test_a_family_of_several_models_has_a_line_for_each_and_says_which_settings_differ(stage: Stage) -> None:
+    stage.write(
+        "specs/matrix.yaml",
+        "name: score-{stem}-{model}\nendpoint: /v1/chat/completions\nfor_each: {files: ['runs/*.jsonl']}\n"
+        "matrix: {model: [mistral-small-2603, ministral-8b-2512]}\n"
+        "metadata: {team: search, run: '{stem}'}\n",
+    )
+    for at, run in enumerate("abcd"):
+        stage.lines(f"specs/runs/{run}.jsonl", 1 + at, text=run)
+    plan = stage.run("plan")
+    for model in ("mistral-small-2603", "ministral-8b-2512"):
+        (line,) = (line for line in plan.out.splitlines() if f"{model} on /v1/chat" in line)
+        assert "score-*-* (4 of 8)" in line
+        assert "10 requests" in line
+    assert plan.out.count("settings: metadata.team=search, on_remove=keep, metadata.run differs") == 2
+    assert "would submit 20 requests (10 ministral-8b-2512, 10 mistral-small-2603)" in plan.out
 
 
 def test_one_more_file_is_one_more_job_and_one_line(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from reconciler.sandbox import BUILT_IN_KEY
 from reconciler.sandbox.app import make_app
@@ -88,6 +89,7 @@ def test_an_empty_folder_gets_all_it_needs(bare: Stage, golden: Callable[..., No
         ".github/actions/reconciler/requirements.txt",
         ".github/workflows/apply.yml",
         ".github/workflows/plan.yml",
+        ".github/workflows/verify.yml",
         ".gitignore",
         "reconciler.yaml",
         "schemas/defaults.schema.json",
@@ -169,7 +171,7 @@ def test_the_workflows_are_this_repositorys_own_with_a_pinned_source(bare: Stage
 
 
 NEWER = PACKAGE.replace("@0123", "@abcd")
-RENEWED = (*scaffold.WORKFLOWS[:2], "schemas/job.schema.json")
+RENEWED = (*scaffold.WORKFLOWS[:3], "schemas/job.schema.json")
 
 
 def upgradable(stage: Stage) -> None:
@@ -185,15 +187,15 @@ def test_a_second_run_of_a_newer_version_lists_what_is_out_of_date_and_names_the
     done = bare.run("init", "--package", NEWER)
     assert (done.code, contents(bare.root)) == (0, before)
     said = "an earlier version of this tool wrote it; to renew it, run reconciler init --upgrade"
-    assert [line for line in done.out.splitlines() if line.startswith("  ")][:3] == [
-        f"  = {path}: {said}" for path in (RENEWED[2], *RENEWED[:2])
+    assert [line for line in done.out.splitlines() if line.startswith("  ")][:4] == [
+        f"  = {path}: {said}" for path in (RENEWED[3], *RENEWED[:3])
     ]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_an_upgrade_renews_what_nobody_has_changed(bare: Stage, end: bytes) -> None:
     upgradable(bare)
-    for path in (*scaffold.WORKFLOWS, RENEWED[2]):
+    for path in (*scaffold.WORKFLOWS, RENEWED[3]):
         (bare.root / path).write_bytes((bare.root / path).read_bytes().replace(b"\n", end))
     bare.write(
         "specs/example.yaml",
@@ -203,10 +205,10 @@ def test_an_upgrade_renews_what_nobody_has_changed(bare: Stage, end: bytes) -> N
     done = bare.run("init", "--upgrade", "--package", NEWER)
     assert done.code == 0
     assert [line for line in done.out.splitlines() if line.startswith("  ")] == [
-        f"  ~ {path}: renewed" for path in (RENEWED[2], *RENEWED[:2])
+        f"  ~ {path}: renewed" for path in (RENEWED[3], *RENEWED[:3])
     ]
     found = contents(bare.root)
-    assert all(NEWER.encode() in found[path] for path in RENEWED[:2])
+    assert all(NEWER.encode() in found[path] for path in RENEWED[:3])
     assert {path: found[path] for path in mine} == mine
     again = bare.run("init", "--upgrade", "--package", NEWER)
     assert (again.code, contents(bare.root)) == (0, found)
@@ -227,7 +229,7 @@ def test_an_upgrade_leaves_what_someone_has_changed_and_shows_the_difference(bar
     assert "  ~ .github/workflows/apply.yml: renewed\n" in done.out
 
 
-@pytest.mark.parametrize("path", [*scaffold.WORKFLOWS, RENEWED[2]])
+@pytest.mark.parametrize("path", [*scaffold.WORKFLOWS, RENEWED[3]])
 def test_an_upgrade_never_overwrites_a_change_of_any_line(bare: Stage, path: str) -> None:
     bare.run("init", "--package", PACKAGE)
     file = bare.root / path
@@ -371,6 +373,46 @@ def test_the_project_is_called_as_the_repository(bare: Stage, url: str, name: st
     assert "\nledger: git\n" in text
 
 
+def applied_branch(stage: Stage) -> object:
+    text = (stage.root / ".github/workflows/apply.yml").read_text()
+    return yaml.safe_load(text.replace("\non:", "\n'on':"))["on"]["push"]["branches"]
+
+
+ASSUMED = "This repository does not know the default branch of `origin`, so `{}` is assumed."
+
+
+@pytest.mark.parametrize("name", ["main", "master", "trunk/v2", "été", 'a"b'])
+def test_without_a_remote_pushes_to_the_current_branch_are_applied_and_that_is_said(
+    bare: Stage, name: str
+) -> None:
+    bare.git("init", "--quiet", f"--initial-branch={name}")
+    done = bare.run("init", "--package", PACKAGE)
+    assert applied_branch(bare) == [name]
+    assert f"Pull requests into `{name}` are planned" in done.out
+    assert ASSUMED.format(name) in done.out
+
+
+def test_the_default_branch_of_the_remote_counts_and_not_the_current_one(bare: Stage) -> None:
+    bare.git("init", "--quiet", "--initial-branch=topic")
+    bare.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
+    done = bare.run("init", "--package", PACKAGE)
+    assert applied_branch(bare) == ["master"]
+    assert "Pull requests into `master` are planned" in done.out
+    assert "assumed" not in done.out
+
+
+def test_an_upgrade_keeps_the_branch_until_the_remotes_default_is_known(bare: Stage) -> None:
+    bare.git("init", "--quiet", "--initial-branch=master")
+    bare.run("init", "--package", PACKAGE)
+    bare.git("symbolic-ref", "HEAD", "refs/heads/topic")
+    assert bare.run("init", "--upgrade", "--package", PACKAGE).code == 0
+    assert applied_branch(bare) == ["master"]
+    bare.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    done = bare.run("init", "--upgrade", "--package", PACKAGE)
+    assert (done.code, applied_branch(bare)) == (0, ["trunk"])
+    assert "  ~ .github/workflows/apply.yml: renewed\n" in done.out
+
+
 def test_below_a_repositorys_root_no_workflows_are_written(bare: Stage) -> None:
     bare.git("init", "--quiet")
     bare.root = bare.root / "batch"
@@ -426,7 +468,7 @@ def test_the_results_of_an_adopted_job_are_pulled(bare: Stage) -> None:
     pulled = json.loads(bare.run("outputs", "pull", "tickets", "--format", "json").out)
     (it,) = pulled["jobs"]
     assert (it["name"], it["state"], it["summary"]["requests"]["missing"]) == ("tickets", "pulled", 0)
-    assert len(list(bare.root.glob("outputs/tickets/*/*/results.jsonl"))) == 1
+    assert len(list(bare.root.glob("outputs/tickets/results.jsonl"))) == 1
     again = bare.run("outputs", "pull")
     assert not any("/content" in sent.path for sent in again.sent)
 

@@ -133,6 +133,62 @@ def test_input_that_changed_after_saving_makes_it_stale_and_nothing_is_written(
     assert sorted(busy.live()) == ["changing", "going", "staying"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "difference"),
+    [
+        ({"timeout_hours": 168}, "timeout_hours was 24, now 168"),
+        ({"metadata": {"cost_centre": "cc-666"}}, "metadata.cost_centre was cc-1, now cc-666"),
+        ({"metadata": {}}, "metadata.cost_centre was cc-1, now none"),
+        ({"metadata": {"cost_centre": "cc-1", "owner": "mallory"}}, "metadata.owner was none, now mallory"),
+        ({"retry": {"max_attempts": 10}}, "retry.max_attempts was 1, now 10"),
+        ({"retry": {"on": ["FAILED"]}}, "retry.on was FAILED, TIMEOUT_EXCEEDED, now FAILED"),
+        ({"max_failed": 1}, "max_failed was 0.0, now 1.0"),
+        ({"on_remove": "keep"}, "on_remove was cancel, now keep"),
+        ({"on_change": "finish"}, "on_change was replace, now finish"),
+        ({"model": "mistral-large-latest"}, "model was mistral-small-latest, now mistral-large-latest"),
+        ({"model": None, "agent_id": "ag_1"}, "model was mistral-small-latest, now none; agent_id was none"),
+    ],
+)
+def test_field_of_a_planned_job_that_changed_after_saving_makes_it_stale_and_is_named(
+    stage: Stage, fields: dict[str, Any], difference: str
+) -> None:
+    stage.spec("coming", metadata={"cost_centre": "cc-1"})
+    stage.run("plan", "-o", "plan.json")
+    stage.spec("coming", **{"metadata": {"cost_centre": "cc-1"}, **fields})
+    result = stage.run("apply", "plan.json")
+    assert (result.code, result.writes) == (4, [])
+    assert f"create coming: {difference}" in result.err or f"; {difference}" in result.err
+
+
+def test_what_is_said_of_a_planned_job_is_what_is_sent(stage: Stage) -> None:
+    stage.spec("coming", metadata={"cost_centre": "cc-1"}, timeout_hours=48, retry={"max_attempts": 3})
+    shown = stage.run("plan", "-o", "plan.json").out
+    assert "new · 3 requests · mistral-small-latest on /v1/chat/completions" in shown
+    assert "      settings: timeout_hours=48, metadata.cost_centre=cc-1, retry.max_attempts=3\n" in shown
+    (create,) = conforming("plan", stage.run("plan", "--format", "json").out)["plan"]["decisions"][0][
+        "actions"
+    ]
+    (sent,) = (sent for sent in stage.run("apply", "plan.json").writes if sent.path == JOBS)
+    body = json.loads(sent.body)
+    assert (create["model"], create["endpoint"], create["settings"]["timeout_hours"]) == (
+        body["model"],
+        body["endpoint"],
+        body["timeout_hours"],
+    )
+    own = {key: value for key, value in body["metadata"].items() if not key.startswith("reconciler.")}
+    assert create["settings"]["metadata"] == own
+
+
+def test_settings_of_a_job_that_runs_already_make_no_plan_stale(stage: Stage) -> None:
+    stage.spec("running", requests=500)
+    stage.run("apply", "--yes")
+    stage.spec("coming")
+    stage.run("plan", "-o", "plan.json")
+    stage.spec("running", requests=500, timeout_hours=48)
+    result = stage.run("apply", "plan.json")
+    assert (result.code, creates(result)) == (0, ["coming"])
+
+
 def test_plan_that_another_runner_made_stale_is_refused_with_the_difference(stage: Stage) -> None:
     stage.spec("coming", requests=500, on_change="finish")
     stage.run("plan", "-o", "plan.json")
@@ -413,7 +469,7 @@ def test_hostile_text_in_a_plan_file_does_nothing_when_it_is_shown(busy: Stage, 
     assert "red error: all is well" in result.out
     assert not set("\x1b\x07\r\u202e\u2028") & set(result.out)
     assert not any(line.startswith("error:") for line in result.out.splitlines())
-    assert len(result.out.splitlines()) <= lines + 4
+    assert len(result.out.splitlines()) <= lines + 6
     if form == "markdown":
         assert "<img" not in result.out.replace("\\<", "")
         assert "@a" not in result.out

@@ -322,6 +322,8 @@ ELSEWHERE = (
     "run code through git",
     "run code of the checkout in place of pip or of this tool",
     "apply an unreviewed branch",
+    "get past the required check with broken specs, or with a plan that failed or did not run",
+    "submit more than a reviewer may approve",
     "forge the ledger, or the cache of input files",
     "change a saved plan",
     "forge a saved plan whole",

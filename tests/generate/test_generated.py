@@ -11,7 +11,15 @@ from jsonschema import Draft202012Validator
 
 from reconciler.planning.planner import RULES
 from reconciler.plans import plan_file
-from reconciler.plans.document import FORMAT_VERSION, CreateDoc, DecisionDoc, PlanDoc, SummaryDoc, TargetDoc
+from reconciler.plans.document import (
+    FORMAT_VERSION,
+    CreateDoc,
+    DecisionDoc,
+    PlanDoc,
+    SettingsDoc,
+    SummaryDoc,
+    TargetDoc,
+)
 from tools.generate import GENERATED, ROOT, Generated, difference, markdown, planner_pages, write
 
 
@@ -87,7 +95,11 @@ def test_a_saved_plan_is_as_its_schema_says() -> None:
             DecisionDoc(
                 name="nightly",
                 standing="not_submitted",
-                actions=(CreateDoc(reason="new", work="v1:0", requests=3),),
+                actions=(
+                    CreateDoc(
+                        reason="new", work="v1:0", requests=3, endpoint="/v1/ocr", settings=SettingsDoc()
+                    ),
+                ),
             ),
         ),
     )

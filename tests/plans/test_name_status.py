@@ -16,7 +16,16 @@ from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, 
 from reconciler.planning.standing import Standing
 from reconciler.plans import name_status
 from reconciler.plans.approval import approval_of
-from reconciler.plans.document import ActionDoc, CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.document import (
+    ActionDoc,
+    CancelDoc,
+    CreateDoc,
+    DecisionDoc,
+    HoldDoc,
+    JobDoc,
+    KeepDoc,
+    SettingsDoc,
+)
 from reconciler.plans.name_status import Readiness, aggregate, job_progress, readiness
 from reconciler.runs.wait import PollPolicy
 from tests.helpers.make import ACTIVE, NOW, job, spec
@@ -69,7 +78,10 @@ READINESS: dict[str, tuple[DecisionDoc, Readiness]] = {
         Readiness.PENDING,
     ),
     "not submitted": (
-        decided(Standing.NOT_SUBMITTED, CreateDoc(reason=Reason.NEW, work="v1:0")),
+        decided(
+            Standing.NOT_SUBMITTED,
+            CreateDoc(reason=Reason.NEW, work="v1:0", endpoint="/v1/embeddings", settings=SettingsDoc()),
+        ),
         Readiness.PENDING,
     ),
     "to be cancelled": (

@@ -96,10 +96,15 @@ def test_a_plan_that_was_applied_is_satisfied(it: World) -> None:
     assert len(left.satisfied) == len(it.plan().of(Create)) + len(it.plan().of(Cancel))
 
 
+def settings(of: JobSpec) -> str:
+    """Everything that a job gets besides its work."""
+    return str((of.settings, of.retry, of.on_change, of.max_failed))
+
+
 def actions(plan: Plan) -> set[tuple[object, ...]]:
-    """What a plan does, without its reasons."""
+    """What a plan does, without its reasons: a create is of its work with its settings."""
     return {
-        (decision.name, action.spec.run_key, action.attempt)
+        (decision.name, action.spec.run_key, action.attempt, settings(action.spec))
         if isinstance(action, Create)
         else (decision.name, action.owned.job.id)
         for decision in plan.decisions

@@ -20,6 +20,7 @@ from reconciler.plans.document import (
     JobDoc,
     KeepDoc,
     PlanDoc,
+    SettingsDoc,
     SummaryDoc,
     TargetDoc,
     UploadDoc,
@@ -66,6 +67,9 @@ actions: st.SearchStrategy[ActionDoc] = st.one_of(
         CreateDoc,
         reason=words,
         work=words,
+        endpoint=words,
+        model=st.none() | words,
+        settings=st.builds(SettingsDoc, metadata=st.dictionaries(words, words, max_size=2)),
         requests=st.none() | numbers,
         uploads=st.lists(st.builds(UploadDoc, path=words, sha256=words, bytes=numbers), max_size=3).map(
             tuple

@@ -223,7 +223,7 @@ SWITCHES: Final = (
         "results that git tracks are believed",
         TARGET,
         ("plant answers",),
-        (('    if git.tracked(f"{place}/*/*/*/*"):\n', "    if not place:\n"),),
+        (("    if any(git.tracked(", "    if not place and any(git.tracked("),),
     ),
     Switch(
         "trust in results",
@@ -263,6 +263,20 @@ SWITCHES: Final = (
         ACTION,
         (PIP,),
         (("exec python -I -m reconciler ci", "exec python -m reconciler ci"),),
+    ),
+    Switch(
+        "the required check",
+        "a job that failed does not fail the check",
+        ".github/workflows/plan.yml",
+        ("get past the required check with broken specs, or with a plan that failed or did not run",),
+        (("              exit 1\n", ""),),
+    ),
+    Switch(
+        "the limit without an approval",
+        "an apply that was not approved has no limit",
+        "reconciler/cli/session/github_review.py",
+        ("submit more than a reviewer may approve",),
+        (('job.environ.get("RECONCILER_APPROVED") != "true"', "False"),),
     ),
 )
 

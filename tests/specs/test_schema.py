@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from reconciler.settings import Settings
 from reconciler.specs.load import load
 from reconciler.specs.schema.convert import convert_or_explain
+from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
 from reconciler.specs.schema.json_schema import defaults_schema, job_schema, settings_schema
-from reconciler.specs.schema.vocabulary import MISPLACED_FIELD_HINTS
 from tests.specs.make import NOW, document, documents, project
 from tools.generate.reference import EXAMPLE, SETTINGS_EXAMPLE
 from tools.generate.spec_schemas import generated

@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.settings import Limits
 from reconciler.specs.schema.convert import convert_or_explain
+from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import Schema, job_schema, settings_schema
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS, MISPLACED_FIELD_HINTS
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.suggest import KINDS, either

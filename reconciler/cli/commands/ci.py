@@ -1,8 +1,9 @@
 """`reconciler ci`: one run in GitHub Actions. The action installs the tool and calls this command.
 
-`plan` saves the plan as an artifact and writes the pull request's one comment. `apply` finds the plan of the merged
-pull request and applies exactly that; without one it applies what is declared, under the guards. Then it updates the
-comment with the outcome, and saves a snapshot of the workspace, for plans without a key.
+`plan` saves the plan as an artifact and writes the pull request's one comment, if the pull request concerns the specs.
+`size` finds out whether the merged plan needs an approval. `apply` finds that plan and applies exactly that; without
+one it applies what is declared, under the guards. Then it updates the comment with the outcome, and saves a snapshot of
+the workspace, for plans without a key.
 
 All input comes from the environment and the event file; no text from outside becomes part of a command line.
 """
@@ -20,7 +21,10 @@ import click
 
 from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations, write_stdout
+from reconciler.cli.params.options import Common
 from reconciler.cli.session.github_job import GithubJob, annotate, environment
+from reconciler.cli.session.github_review import concerns_specs, limited
+from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
@@ -28,18 +32,20 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("command", type=click.Choice(["validate", "plan", "apply"]))
+@click.argument("command", type=click.Choice(["validate", "plan", "size", "apply", "verify"]))
 @click.pass_obj
 def ci(env: Environment, *, command: str) -> int:
     """Run in GitHub Actions, called by the action in .github/actions/reconciler.
 
     Reads the event and the action's inputs from the environment, and writes annotations, the step summary and the step
-    outputs. plan saves plan.json and writes one comment on the pull request; apply applies the plan of the merged pull
-    request, or what is declared if there is no such plan.
+    outputs. plan saves plan.json and writes one comment on the pull request, unless it changes no file that the specs
+    use. size says whether the plan of the merged pull request needs an approval. apply applies that plan, or what is
+    declared if there is no such plan. verify is `history verify`.
     """
     job = GithubJob.on(env)
+    commands = {"validate": validate, "plan": plan, "size": size, "apply": apply, "verify": verify}
     try:
-        code = {"validate": validate, "plan": plan, "apply": apply}[command](job)
+        code = commands[command](job)
     except ReconcilerError as error:
         annotate("error", f"{error} ({error.hint})")
         code = error.exit_code
@@ -54,6 +60,12 @@ def validate(job: GithubJob) -> int:
 
 def plan(job: GithubJob) -> int:
     """Plan, save the plan, and comment if the token is allowed to: it is not on pull requests from forks."""
+    pull = job.event.get("pull_request")
+    source = ((pull or {}).get("head") or {}).get("repo") or {}
+    own = source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
+    if pull and own and unrelated(job, pull):
+        annotate("notice", "nothing is planned: the pull request changes no file that the specs use")
+        return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
     given = ["plan", "-o", str(file), "--format", "github", "--comment", str(comment)]
     if not job.environ.get("MISTRAL_API_KEY"):
@@ -66,26 +78,51 @@ def plan(job: GithubJob) -> int:
             )
         given += ["--observed", str(seen)]
     code = run(job, *given)
-    pull = job.event.get("pull_request")
     if pull is None:
         return code
     number = int(pull["number"])
     if file.exists():
         job.set_output("plan", file)
         job.set_output("plan-name", job.artifact("plan", number))
-    own = (pull["head"].get("repo") or {}).get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if own and comment.exists():
         write(job, number, file_access.read(comment).decode(), about=str(pull["head"]["sha"]))
     return code
+
+
+def size(job: GithubJob) -> int:
+    """Set the output `approval` if the merged plan is larger than `approve_above`, or the run is by hand."""
+    from reconciler.cli.commands.show import read_plan
+
+    limit = open_project(Common(), job.env).settings.approve_above
+    required = job.environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
+    pull = merged(job) if limit else None
+    file = kept_plan(job, pull) if pull else None
+    if limit and file:
+        found = read_plan(job.folder, file).summary
+        required = found.requests_unknown > 0 or found.requests > limit.requests
+    job.set_output("approval", "required" if limit and required else "")
+    return ExitCode.OK
+
+
+def verify(job: GithubJob) -> int:
+    """Compare the ledger, the workspace and git."""
+    return run(job, "history", "verify", annotated=False)
+
+
+def unrelated(job: GithubJob, pull: Mapping[str, Any]) -> bool:
+    """Whether the change of a pull request does not concern the specs, and no comment has to be updated."""
+    return not concerns_specs(job) and job.github.find_comment(int(pull["number"]), marker(job)) is None
 
 
 def apply(job: GithubJob) -> int:
     """Apply the merged pull request's plan, or what is declared; update the comment; save a snapshot."""
     pull = merged(job)
     file = None if pull is None else kept_plan(job, pull)
+    if pull is not None and file is None and unrelated(job, pull):
+        pull = None
     comment, seen = job.folder / "comment.md", job.folder / "observed.json"
     what = ["--yes"] if file is None else [str(file)]
-    code = run(job, "apply", *what, "--format", "github", "--comment", str(comment))
+    code = run(job, "apply", *what, *limited(job), "--format", "github", "--comment", str(comment))
     if pull is not None and comment.exists():
         head = str(pull["head"]["sha"])
         how = (
@@ -100,9 +137,19 @@ def apply(job: GithubJob) -> int:
     if not failed:
         job.set_output("observed", seen)
         job.set_output("observed-name", job.artifact("observed"))
-    to = job.environ.get("RECONCILER_OUTPUTS", "")
-    fetched = run(job, "outputs", "pull", "--to", to, annotated=False) if to else ExitCode.OK
-    return code or failed or fetched
+    return code or failed or fetch_results(job)
+
+
+def fetch_results(job: GithubJob) -> int:
+    """Fetch results, unless they would be lost with the runner."""
+    from reconciler.cli.session.target import find_project
+    from reconciler.results.place import warning_on_ci
+
+    project = find_project(job.env, None)
+    if warning := warning_on_ci(project, job.environ):
+        annotate("notice", warning)
+        return ExitCode.OK
+    return run(job, "outputs", "pull", annotated=False)
 
 
 def merged(job: GithubJob) -> Mapping[str, Any] | None:
@@ -150,11 +197,15 @@ def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
 
     it = job.environ
     url = f"{it['GITHUB_SERVER_URL']}/{it['GITHUB_REPOSITORY']}/actions/runs/{it['GITHUB_RUN_ID']}"
-    marker = f"<!-- reconciler{f':{job.name}' if job.name else ''} -->"
     try:
-        job.github.comment(number, marker, f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n")
+        job.github.comment(number, marker(job), f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n")
     except GitHubError as error:
         annotate("warning", f"the comment was not written: {error}")
+
+
+def marker(job: GithubJob) -> str:
+    """Return the beginning of the comment, by which a later run finds it."""
+    return f"<!-- reconciler{f':{job.name}' if job.name else ''} -->"
 
 
 def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -> int:

@@ -28,6 +28,13 @@ UNKNOWN_SOURCE = (
     "pip did not install this tool from a commit at an https:// address, so the workflows have no pinned source; "
     "to write them, run reconciler init --package git+https://HOST/PATH@COMMIT"
 )
+ON_GITHUB = (
+    "On GitHub: set the secret MISTRAL_API_KEY. Pull requests into `{}` are planned, and applied once merged."
+)
+ASSUMED = (
+    "This repository does not know the default branch of `origin`, so `{}` is assumed. If it is another, run: "
+    "git remote set-head origin --auto && reconciler init --upgrade"
+)
 
 
 @click.command()
@@ -88,8 +95,10 @@ def init(
     at_top = top in (None, project.root)
     source = package or scaffold.installed_source()
     with_workflows = not no_workflows and at_top and source is not None
+    known = git.branch("refs/remotes/origin/HEAD") or scaffold.pushed_branch(project.root)
+    branch = known or git.branch("HEAD") or "main"
     if with_workflows and source:
-        done += (place(project.root, it, upgrade=upgrade) for it in scaffold.workflows(source))
+        done += (place(project.root, it, upgrade=upgrade) for it in scaffold.workflows(source, branch))
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
         done.append(place_lines(project.root, path, lines))
     write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
@@ -115,8 +124,9 @@ def init(
         left = any(it.did == "kept" and it.why for it in done)
         unknown = at_top and source is None and not no_workflows
         return ExitCode.ATTENTION if left or unknown else ExitCode.OK
-    steps = next_steps(project, adopted=from_workspace, in_git=top is not None, workflows=with_workflows)
-    write_stdout("".join(f"{line}\n" for line in steps))
+    notes = (*([ON_GITHUB] if with_workflows else []), *([ASSUMED] if with_workflows and not known else []))
+    steps = next_steps(project, adopted=from_workspace, in_git=top is not None)
+    write_stdout("".join(f"{line}\n" for line in (*steps, *(clean(it.format(branch)) for it in notes))))
     return ExitCode.OK
 
 
@@ -168,7 +178,7 @@ def describe(done: Sequence[Placed]) -> Iterator[str]:
         yield from (clean(f"      {line}") + "\n" for line in it.diff)
 
 
-def next_steps(project: Project, *, adopted: bool, in_git: bool, workflows: bool) -> Iterator[str]:
+def next_steps(project: Project, *, adopted: bool, in_git: bool) -> Iterator[str]:
     """Yield the next steps for the user."""
     yield "\nNext:"
     if adopted:
@@ -180,8 +190,6 @@ def next_steps(project: Project, *, adopted: bool, in_git: bool, workflows: bool
     yield "  git add --all && git commit"
     if not adopted:
         yield "  export MISTRAL_API_KEY=…      then `reconciler plan` for the real workspace"
-    if workflows:
-        yield "On GitHub: set the secret MISTRAL_API_KEY. Pull requests are then planned, and applied once merged."
     yield (
         f"`project: {project.settings.project}` identifies your jobs. Set it before the first apply; "
         "changing it later resubmits everything."

@@ -11,7 +11,7 @@ from typing import Final
 
 from reconciler.api.key import ApiKeyError, read_key
 from reconciler.cli.params.options import Common
-from reconciler.documents.result_summary import DESTINATION
+from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.file_access import within
@@ -19,6 +19,8 @@ from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import LedgerGit
 from reconciler.model import Target
+from reconciler.results.paths import JOBS, RESULTS
+from reconciler.results.place import local_folder
 from reconciler.settings import API
 from reconciler.specs.project import CONFIG_NAME, STATE, Project, load_project, settings_error
 from reconciler.specs.same_project import check_same_project
@@ -76,7 +78,7 @@ def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
 def open_project(common: Common, env: Environment) -> Project:
     """Find and read the settings, with the common options. Raises what `find_project` and `check_results` raise."""
     project = find_project(env, common.config, common.api_key_file)
-    check_results(project, env, project.root / DESTINATION)
+    check_results(project, env)
     return replace(project, cache=not common.no_cache)
 
 
@@ -135,17 +137,19 @@ def check_other_settings(project: Project, env: Environment) -> None:
     check_same_project(project, git.toplevel(), git.tracked_named(CONFIG_NAME))
 
 
-def check_results(project: Project, env: Environment, folder: Path) -> None:
-    """Refuse a destination of results in which git tracks results: a pull request could forge answers.
+def check_results(project: Project, env: Environment) -> None:
+    """Refuse a folder of results in which git tracks results: a pull request could forge answers.
 
     Raises:
-        ReconcilerError: git does, or cannot be asked.
+        ReconcilerError: git does, or cannot be asked; or the place of results is invalid.
     """
-    git = env.git(project.root)
-    if not folder.is_dir() or not within(os.path.realpath(folder), str(git.toplevel() or project.root)):
+    git, folder = env.git(project.root), local_folder(project, env.environ)
+    if folder is None or not folder.is_dir():
+        return
+    if not within(os.path.realpath(folder), str(git.toplevel() or project.root)):
         return
     place = os.path.relpath(folder, project.root).replace(os.sep, "/")
-    if git.tracked(f"{place}/*/*/*/*"):
+    if any(git.tracked(f"{place}/*/{each}") for each in (f"{JOBS}/*/*", RESULTS, result_summary.NAME)):
         raise ReconcilerError(
             f"git tracks results below {place}/, so a pull request could forge answers",
             hint=f"remove them: git rm -r --cached {place}, then commit",

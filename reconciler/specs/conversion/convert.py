@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from msgspec import Struct, field
 
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import open_to_read
 from reconciler.settings import Limits
@@ -20,7 +21,6 @@ from reconciler.specs.conversion.bodies import CHAT, CONVERTERS, NotConvertibleE
 from reconciler.specs.from_jobs import slug
 from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.formats import WRAPPERS, Wrapper, holds_result, of_file, wrapper_of
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
 from reconciler.specs.to_yaml import scalar
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean

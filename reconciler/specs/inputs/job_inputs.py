@@ -60,13 +60,13 @@ class Inputs:
         return sorted(found, key=lambda part: part.identity), problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
+        demands = _requirements(document)
         with self.budget.stopped():
             checked = list(map(self.reader.read, paths))
-        problems = [problem for part in checked for problem in part.problems]
-        demands = _requirements(document)
-        problems += [problem for path in paths for problem in self.reader.violations(path, demands)]
-        problems += [it for path in paths for it in self.reader.plain_mistakes(path, demands.endpoint)]
-        problems += self.reader.shared_ids(paths)
+            problems = [problem for part in checked for problem in part.problems]
+            problems += [problem for path in paths for problem in self.reader.violations(path, demands)]
+            problems += [it for path in paths for it in self.reader.plain_mistakes(path, demands.endpoint)]
+            problems += self.reader.shared_ids(paths)
         requests = sum(part.file.requests or 0 for part in checked)
         most = self._project.settings.limits.requests_per_job
         if requests > most:

@@ -1,4 +1,4 @@
-"""Hints for values of known fields that are often written in another form."""
+"""Hints for fields that are often written at another place, and for values that are often written in another form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from reconciler.catalogue.bodies import BODIES, OTHER_NAMES
 from reconciler.specs.period import meant
 from reconciler.specs.schema.types import PLAIN
 
@@ -25,6 +26,24 @@ _PLACEHOLDERS: Final = {
     **dict.fromkeys(("directory", "dirname", "folder", "parent"), ("dir", "folder")),
 }
 """Words that are not placeholders, the placeholder that was probably meant, and what of a file it is."""
+
+
+MISPLACED_FIELD_HINTS: Final = {
+    **dict.fromkeys(
+        [*OTHER_NAMES, *(name for fields in BODIES.values() for name in fields)],
+        "it is part of a request: write it into the `body` of each line",
+    ),
+    "completion_window": "write `timeout_hours`, in hours",
+    **dict.fromkeys(
+        ("cron", "interval", "schedule"),
+        "write `rerun: {every: day}`; `apply` acts on it when CI runs it",
+    ),
+    **dict.fromkeys(
+        ("limit", "sample", "sample_size"),
+        "to try some requests first, submit them as a job with a file of their own",
+    ),
+}
+"""Hints for fields that are often written at the top level of a spec by mistake."""
 
 
 def placeholder_meant(template: str) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from msgspec.structs import fields
 
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.constraints import NAME_RULE, about
 from reconciler.specs.schema.family_fields import ForEachFields, MatrixFields, PeriodFields
 from reconciler.specs.schema.types import (
@@ -30,7 +31,6 @@ from reconciler.specs.schema.types import (
     Share,
     WorkDigest,
 )
-from reconciler.specs.schema.vocabulary import KNOWN_ENDPOINTS
 
 _RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
 

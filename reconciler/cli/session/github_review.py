@@ -1,0 +1,43 @@
+"""What the review of a change decides on GitHub: whether there is anything to plan, and how much may be submitted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler import file_access
+from reconciler.cli.params.options import Common
+from reconciler.cli.session.github_job import GithubJob
+from reconciler.cli.session.target import open_project
+from reconciler.errors import ReconcilerError
+from reconciler.specs.load import load
+
+
+def concerns_specs(job: GithubJob) -> bool:
+    """Whether a pull request or a push adds, edits or deletes a file that the specs use, or may do so.
+
+    A file that is gone may have been an input, and what is no regular file, such as a submodule, may hold some.
+    """
+    project = open_project(Common(), job.env)
+    base = job.event.get("before") or job.event.get("pull_request", {}).get("base", {}).get("sha")
+    changed = job.env.git(project.root).changed_since(str(base))
+    try:
+        specs = load(project, now=job.env.now(), monotonic=job.env.monotonic).specs
+    except ReconcilerError:  # the plan reports it
+        return True
+    names = {project.config_path.name, *(file for spec in specs for file in spec.files)}
+    used = {os.path.realpath(project.root / name) for name in names}
+    paths = [os.path.realpath(project.root / name) for name in changed or ()]
+    folder = str(project.spec_root)
+    return changed is None or any(
+        it in used or file_access.within(it, folder) or not Path(it).is_file() for it in paths
+    )
+
+
+def limited(job: GithubJob) -> Iterator[str]:
+    """Yield the option that keeps an apply within `approve_above`, unless its reviewers approved it."""
+    settings = open_project(Common(), job.env).settings
+    if settings.approve_above and job.environ.get("RECONCILER_APPROVED") != "true":
+        limits = (settings.approve_above.requests, settings.guards.max_new_requests)
+        yield f"--max-new-requests={min(it for it in limits if it is not None)}"
