@@ -22,6 +22,7 @@ _HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|
 
 RESULTS_SCHEMES: Final = ("s3", "gs", "az")
 """Schemes of URLs that results may have."""
+RESULTS_URL: Final = rf"(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}}"
 
 
 Count = Annotated[int, Meta(ge=1)]
@@ -239,8 +240,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[
             str,
             matching(
-                r"^(?:(?!.*://)[^\x00-\x1f\x7f]{1,500}"
-                rf"|(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}})",
+                rf"^(?:(?!.*://)[^\x00-\x1f\x7f]{{1,500}}|{RESULTS_URL})",
                 "not a place for results",
                 "a folder, or a URL such as s3://bucket/outputs, gs://… or az://…",
             ),

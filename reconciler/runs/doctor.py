@@ -18,6 +18,7 @@ from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
+from reconciler.results.place import place_of, warning_on_ci
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
 
@@ -68,6 +69,7 @@ def examine(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckR
     began = run.env.now()
     yield from guarded("list", lambda: _list(run, lists))
     yield from guarded("ledger", lambda: _ledger(run, lists, began))
+    yield from guarded("results", lambda: _results(run))
 
 
 def examine_without_key(run: RunContext[ApiT], error: ReconcilerError) -> Iterator[CheckResult]:
@@ -76,6 +78,7 @@ def examine_without_key(run: RunContext[ApiT], error: ReconcilerError) -> Iterat
     for check in ("clock", "list"):
         yield CheckResult(check, "note", "not checked: this needs the API key")
     yield from guarded("ledger", lambda: _ledger(run, (), run.env.now()))
+    yield from guarded("results", lambda: _results(run))
 
 
 def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckResult]:
@@ -134,6 +137,12 @@ def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: floa
         )
     else:
         yield CheckResult("ledger", "ok", detail)
+
+
+def _results(run: RunContext[ApiT]) -> Iterator[CheckResult]:
+    place = place_of(run.project, run.env.environ)
+    lost = warning_on_ci(run.project, run.env.environ) if run.env.environ.get("CI") else ""
+    yield CheckResult("results", "warning" if lost else "ok", lost or f"they go to {place}")
 
 
 def experiment(run: RunContext[Writer], last_request: LastRequest, *, model: str) -> Iterator[CheckResult]:
