@@ -27,7 +27,7 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_files, git_history, git_lock, git_push
+from reconciler.ledger import git_calls, git_files, git_history, git_push
 from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
 from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.ledger.git_push import ConflictError
@@ -215,10 +215,10 @@ class SharedLedger:
         if not done.returncode:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        if lock := git_lock.in_the_way(self.git, errors):
+        if lock := git_calls.lock_in_the_way(self.git, errors):
             raise LockedError("the ledger cannot be pushed", lock)
         raise git_push.explain(output, errors, ref=self.ref)
 
     def locks(self) -> tuple[Lock, ...]:
         """Return the lock files of git that would make this ledger's commands fail."""
-        return git_lock.found(self.git, ours=_LOCAL, theirs=self.ref)
+        return git_calls.find_locks(self.git, ours=_LOCAL, theirs=self.ref)

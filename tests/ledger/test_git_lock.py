@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import git_lock
-from reconciler.ledger.git_calls import LedgerGit
+from reconciler.ledger.git_calls import LedgerGit, lock_in_the_way
 from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.vcs.git_process import Answer, Repository
 
@@ -26,9 +25,7 @@ def in_the_way(root: Path, output: str, *, url: str = "git@example.com:shop.git"
             return Answer(arguments, 0, f"{url}\n".encode(), b"")
 
     clone = Repository(top=root, folder=root, chosen={})
-    return git_lock.in_the_way(
-        Remote(repository=clone, remote="origin", credentials={}, now=lambda: NOW), output
-    )
+    return lock_in_the_way(Remote(repository=clone, remote="origin", credentials={}, now=lambda: NOW), output)
 
 
 def old(path: Path, seconds: float) -> Path:
