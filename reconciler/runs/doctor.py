@@ -16,11 +16,11 @@ from reconciler.api.errors import ApiError
 from reconciler.api.values import CreateJob, RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
-from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
 from reconciler.results.place import place_of, warning_on_ci
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
+from reconciler.workspace.recall import recall
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 
@@ -109,7 +109,9 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Check
 
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[CheckResult]:
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    memory, problems = recall(run)
+    for problem, hint in problems:
+        yield CheckResult("ledger", "warning", problem, hint)
     detail = f"remembers {pluralize(len(memory.jobs), 'job')}"
     unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
     if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):

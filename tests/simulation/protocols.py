@@ -15,8 +15,9 @@ from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RateLimitedError, UnreachableError
 from reconciler.context import RunContext
 from reconciler.execution.prepared_create import PreparedCreate, prepare
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateIntended, CreateRefused
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile
 from reconciler.planning.actions import Create as Order
 from reconciler.planning.actions import Reason
