@@ -234,7 +234,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ()
     specs: Annotated[
-        str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
+        Annotated[
+            str, matching(r"^[^\x00-\x1f\x7f]+", "not a folder", "name a folder below that of this file")
+        ],
+        about("The folder of the specs, relative to this file and beneath it."),
     ] = "specs"
     results: Annotated[
         Annotated[

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -146,9 +146,8 @@ class SharedLedger:
 
     def missed(self, *below: str) -> tuple[str, ...]:
         """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
-        refs = below or (self._own("lost"),)
-        found = self.git.text("for-each-ref", "--format=%(objectname)", *refs, why="the refs are unreadable")
-        return tuple(found.split())
+        refs = ("--format=%(objectname)", *(below or (self._own("lost"),)))
+        return tuple(self.git.text("for-each-ref", *refs, why="the refs are unreadable").split())
 
     def accept_rewrite(self) -> None:
         """Miss those commits no longer. `history verify` still reports them.
@@ -192,6 +191,11 @@ class SharedLedger:
     def read(self, tip: str) -> Iterator[Line]:
         """Yield the lines at a commit."""
         return chain.from_iterable(map(decode_block, self.blocks(tip)))
+
+    def locate(self, tip: str, texts: Collection[str]) -> dict[str, str]:
+        """Return `branch:file:line` of lines at a commit, by their text."""
+        found = git_files.locate(self.git, tip, self.folder, texts)
+        return {text: f"{self.branch}:{place}" for text, place in found.items()}
 
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
         """Add lines in one commit on top of `tip`, and return the new commit.

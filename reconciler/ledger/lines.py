@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from reconciler.model import Job, OwnedJob
-from reconciler.model.jobs import END_OF_TIME, Count
+from reconciler.model.jobs import END_OF_TIME, Count, Id
 
 VERSION: Final = 1
 """The version of the line format. A larger one was written by a newer tool.
@@ -102,7 +102,7 @@ class CreateUnknown(_Line, frozen=True, kw_only=True):
 class CancelIntended(_Line, frozen=True, kw_only=True):
     """A cancel is about to be sent."""
 
-    job_id: str
+    job_id: Id
     name: str
     reason: str
     commit: str = ""
@@ -113,7 +113,7 @@ class CancelIntended(_Line, frozen=True, kw_only=True):
 class CancelEnded(_Line, frozen=True, kw_only=True):
     """The outcome of a cancel. Without an error, the API accepted it while the job was running."""
 
-    job_id: str
+    job_id: Id
     status: str = ""
     """The API's status of the job afterwards; "" if it could not be read."""
     error: str = ""
@@ -135,7 +135,7 @@ class NotificationsEnabled(NotificationLine, frozen=True, kw_only=True):
 class NotificationClaimed(NotificationLine, frozen=True, kw_only=True):
     """This run, and no other, is about to notify `on_end` of an ended job."""
 
-    job_id: str
+    job_id: Id
     lease: Seconds
     """Seconds after `at` for which the claim is valid, unless a `NotificationDelivered` ends it before."""
 
@@ -143,7 +143,7 @@ class NotificationClaimed(NotificationLine, frozen=True, kw_only=True):
 class NotificationDelivered(NotificationLine, frozen=True, kw_only=True):
     """The outcome of a notification: delivered, or an error, after which it is tried again."""
 
-    job_id: str
+    job_id: Id
     error: str = ""
 
 

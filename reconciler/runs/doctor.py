@@ -85,9 +85,8 @@ def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckRes
     page = run.api.list_jobs(page=0, page_size=1)
     answered = last_request.record
     elapsed = f", {answered.elapsed_ms} ms" if answered else ""
-    yield CheckResult(
-        "host and key", "ok", f"{run.target.host} answers{elapsed}; {pluralize(page.total, 'job')}"
-    )
+    total = f"a total of {page.odd_total}" if page.odd_total else pluralize(page.total, "job")
+    yield CheckResult("host and key", "ok", f"{run.target.host} answers{elapsed}; {total}")
     served_at = answered.served_at if answered else None
     if served_at is None:
         yield CheckResult("clock", "note", "the server sends no time")
@@ -100,7 +99,7 @@ def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckRes
 
 def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[CheckResult]:
     """Read the list, and add it to `lists`."""
-    jobs = listing.list_all(run)
+    jobs = listing.whole(run).jobs
     lists.append(jobs)
     own_jobs = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield CheckResult(

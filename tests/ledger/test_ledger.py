@@ -644,3 +644,14 @@ def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 def test_every_phase_can_be_remembered() -> None:
     for phase in Phase:
         assert fold(ended(A, "j1", phase)).jobs["j1"].phase is phase
+
+
+@pytest.mark.parametrize("odd", ["", "a/b", "../a", "a?b", "é", "a b", "x" * 201])
+def test_a_line_about_what_can_be_no_job_is_no_line_and_is_counted(tmp_path: Path, odd: str) -> None:
+    ledger = FileLedger(tmp_path)
+    ledger.append(INTENDED)
+    of_jobs = [text for text in EACH if '"j1"' in text]
+    with ledger.path.open("a", encoding="utf-8") as file:
+        file.writelines(text.replace('"j1"', json.dumps(odd)) + "\n" for text in of_jobs)
+    assert tuple(ledger.read()) == (INTENDED,)
+    assert ledger.unread() == len(of_jobs) > 5

@@ -185,7 +185,7 @@ SWITCHES: Final = (
         "lines of any file are shown",
         TARGET,
         ("print a line of a secret",),
-        (('redact(line) if quotable(path) else ""', "redact(line) if quotable else path"),),
+        (("Quote(quotable=cache(env.git(root).quotable), redact=redact)", "Quote(redact=redact)"),),
     ),
     Switch(
         "ceilings",
@@ -313,7 +313,7 @@ SWITCHES: Final = (
         "a clone does not miss what it knew",
         "reconciler/ledger/replicated.py",
         (ROLLED_BACK,),
-        (("lost = self._shared.missed()", "lost: tuple[str, ...] = ()"),),
+        (("lost = self.shared.missed()", "lost: tuple[str, ...] = ()"),),
     ),
 )
 

@@ -191,7 +191,7 @@ def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Seque
     with reading(common, env) as run:
         project = run.project
         declared = load(project, now=env.now(), monotonic=env.monotonic).specs if has_specs(project) else ()
-        listed = listing.list_all(run)
+        listed = listing.whole(run).jobs
     theirs = (job for job in listed if job.phase is Phase.ACTIVE and tags.project_of(job) is None)
     specs = project.relative(str(project.spec_root))
     up = "../" * len(Path(specs).parts)

@@ -48,12 +48,12 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 
     with sandbox_installed():
         from reconciler.sandbox.app import make_app
-        from reconciler.sandbox.server import serve as listen
+        from reconciler.sandbox.server import Server
         from reconciler.sandbox.store import Store
     with Store(env.cwd / db if db else default_db(env)) as store:
         try:
             app = make_app(store, now=env.now, speed=speed, lenient=lenient)
-            server = listen(app, address, port)
+            server = Server(app, address, port)
         except (OSError, ValueError) as error:  # the latter for a speed that is NaN
             raise ReconcilerError(
                 f"the sandbox cannot listen on {address}, port {port}: {error}",

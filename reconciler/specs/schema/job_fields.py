@@ -14,12 +14,13 @@ from msgspec.structs import fields
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.constraints import NAME_RULE, about
-from reconciler.specs.schema.family_fields import ForEachFields, MatrixFields, PeriodFields
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
+    ForEachFields,
     Hours,
     JobId,
+    MatrixFields,
     MetadataKey,
     MetadataText,
     ModelName,
@@ -27,6 +28,7 @@ from reconciler.specs.schema.types import (
     OnChange,
     OnRemove,
     Paths,
+    PeriodFields,
     RerunText,
     Share,
     WorkDigest,
