@@ -155,7 +155,9 @@ class _Ref:
         rows = self.remote.rows[: int(tip.split()[1])]
         return iter(["".join(f"{row}\n" for row in rows).encode()])
 
-    branch = "reconciler-ledger/shop"
+    def locate(self, tip: str, texts: Collection[str]) -> dict[str, str]:
+        assert tip
+        return dict.fromkeys(texts, "the shared ledger")
 
     def missed(self) -> tuple[str, ...]:
         return ()
@@ -201,14 +203,13 @@ class RefLedger(ReplicatedLedger):
         cut_off: Callable[[], str],
     ) -> None:
         super().__init__(
-            cast("FileLedger", local),
-            cast("SharedLedger", _Ref(process, remote, dice, cut_off)),
+            local=cast("FileLedger", local),
+            shared=cast("SharedLedger", _Ref(process, remote, dice, cut_off)),
             run_id=process.name,
             monotonic=process.monotonic,
             sleep=process.sleep,
             rng=dice,
         )
-        self.local = local
         self.remote = remote
 
 
