@@ -70,13 +70,13 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 
 
 @sandbox.command()
-@options.config
+@options.chosen
 @click.pass_obj
-def reset(env: Environment, *, config: Path | None) -> int:
+def reset(env: Environment, *, chosen: options.Chosen) -> int:
     """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""
     from reconciler.cli.session.target import find_project
 
-    folder = find_project(env, config).root / ".reconciler" / "sandbox"
+    folder = find_project(env, chosen).root / ".reconciler" / "sandbox"
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
@@ -96,4 +96,4 @@ def default_db(env: Environment) -> Path:
     from reconciler.cli.session.connect import sandbox_db
     from reconciler.cli.session.target import find_project
 
-    return sandbox_db(find_project(env, None))
+    return sandbox_db(find_project(env, options.Chosen()))
