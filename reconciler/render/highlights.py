@@ -18,12 +18,13 @@ NEAR_LIMIT_SHARE: Final = 0.8
 
 def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
     """Return the lines; none for a plan without anything remarkable."""
-    return [*_refused(plan), *_lost(plan), *_large(plan), *_near_limits(plan), *_half_of_a_spec(plan, rows)]
+    return [*held_back(plan), *_lost(plan), *_large(plan), *_near_limits(plan), *_half_of_a_spec(plan, rows)]
 
 
-def _refused(plan: PlanDoc) -> Iterator[str]:
+def held_back(plan: PlanDoc) -> Iterator[str]:
+    """Yield a line for each guard that holds something back: its number, and the next step."""
     for guard in plan.guards:
-        yield f"refused by {guard.guard}: {guard.message}; {guard.hint}"
+        yield f"held back by {guard.guard}: {guard.message}; {guard.hint}"
 
 
 def _lost(plan: PlanDoc) -> Iterator[str]:
@@ -70,4 +71,4 @@ def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
         yield "made from files with uncommitted changes; other machines will not see them"
     waiting = sum(row.verb == "hold" and not row.attention for row in rows)
     if waiting and plan.pending:
-        yield f"{pluralize(waiting, 'name')} on hold: declared, but not submitted by this plan"
+        yield f"{pluralize(waiting, 'name')} on hold: this plan does nothing about them"

@@ -37,6 +37,7 @@ STATES = {
     Standing.WAITING: (HELD, HELD),
     Standing.PERHAPS_SUBMITTED: (HELD, HELD),
     Standing.NO_ROOM: (HELD, HELD),
+    Standing.HELD_BACK: (HELD, HELD),
     Standing.RESTORED: (HELD, JOB),
     Standing.RETRY: (HELD, JOB),
     Standing.NOT_SUBMITTED: (HELD, JOB),
@@ -76,6 +77,7 @@ WORDS = {
     Reason.CANCELLED: "",
     Reason.PARTIAL: "",
     Reason.FAILED: "",
+    Reason.HELD_BACK: "held back",
     Reason.QUOTA: "quota",
 }
 """The words of a plan for a reason; none if its detail says it."""
