@@ -4,8 +4,9 @@
 
 Writes an input file and, in three orders (that of the input, turned round in blocks of 100, shuffled), an output and
 an error file. Every method runs in a process of its own, in turn, best of three: reading all lines of the three files
-with `msgspec.json.decode`, which makes values of them; reading them with the join's own decoder, which skips what it
-does not look at; and the join. On a machine that does other work as well, CPU time is what counts. Writes Markdown.
+with `msgspec.json.decode`, which makes values of them; reading them with a decoder that skips what it does not look at;
+the index of the requests; and all that a pull does: both indexes and the join. On a machine that does other work as
+well, CPU time is what counts. Writes Markdown.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ from typing import Final
 
 import msgspec
 
-from reconciler.results import answers
-from reconciler.results.join import JoinSources, join
+from reconciler.requests import answered, answers, asked
+from reconciler.requests.checks import Checker
+from reconciler.requests.join import Joined, Part, join
+from reconciler.requests.patterns import Patterns
 
 ROUNDS: Final = 3
 BLOCK: Final = 100
 MEGABYTE: Final = 1_000_000
 LIMIT_MB: Final = 300
+INDEX_SECONDS: Final = 15
+"""CPU seconds in which a million requests must be indexed."""
+LONGEST: Final = 96 * MEGABYTE
 ORDERS: Final = ("same", "blocks", "shuffled")
 ASKED: Final = (
     b'{"custom_id":"request-%07d","body":{"max_tokens":30,"messages":[{"role":"user","content":"Which queue does '
@@ -97,20 +103,38 @@ def decode_little(folder: Path, order: str) -> None:
     read(folder, order, asked, answers.decode_line, answers.decode_line)
 
 
+def index(folder: Path, order: str) -> None:
+    """Index the requests, and write the index."""
+    del order
+    found = asked.read_inputs([folder / "input"], model="m", longest=LONGEST, heartbeat=lambda: None)
+    found.write(folder / asked.NAME, {})
+
+
 def joined(folder: Path, order: str) -> None:
-    """Join as `outputs pull` does."""
-    sources = JoinSources(
-        output=folder / f"output-{order}",
-        errors=folder / f"errors-{order}",
-        inputs=[folder / "input"],
-        longest=96 * MEGABYTE,
-    )
-    found, written = join(sources, folder / "results", lambda: None)
-    if found.missing or found.ok + sum(found.failures.values()) != written.lines:
-        raise SystemExit(f"the join is wrong: {found}")
+    """Index and join as `outputs pull` does."""
+    files = {name: folder / f"{name[:6]}-{order}" for name in answered.FILES}
+    found = asked.read_inputs([folder / "input"], model="m", longest=LONGEST, heartbeat=lambda: None)
+    with Patterns() as patterns:
+        checker = Checker(found.schemas, patterns)
+        came = answered.read_answers(
+            files, found, checker, ordered=True, longest=LONGEST, heartbeat=lambda: None
+        )
+    found.write(folder / asked.NAME, {})
+    came.write(folder / answered.NAME, {})
+    del found, came, checker
+    requests, places = asked.load(folder / asked.NAME), answered.load(folder / answered.NAME)
+    if requests is None or places is None:
+        raise SystemExit("the index is wrong")
+    numbered = dict(enumerate(files.values(), start=1))
+    part = Part(job_id="job", asked=requests, answered=places, files=numbered)
+    counts = Joined()
+    with (folder / "results").open("wb") as results:
+        results.writelines(join([part], requests, lambda: None, counts))
+    if counts.kinds[answers.MISSING] or counts.kinds.total() != len(requests.ids):
+        raise SystemExit(f"the join is wrong: {counts}")
 
 
-METHODS: Final = {"decode all": decode_all, "decode little": decode_little, "join": joined}
+METHODS: Final = {"decode all": decode_all, "decode little": decode_little, "index": index, "join": joined}
 
 
 def main() -> None:
@@ -150,6 +174,8 @@ def measure(folder: Path, count: int) -> None:
             print(f"| {order} | {method} | {wall:.2f} | {cpu:.2f} | {ratios} | {peak:,.0f} |", flush=True)
         if best["join"][2] > LIMIT_MB:
             raise SystemExit(f"the join took more than {LIMIT_MB} MB")
+        if best["index"][1] * MEGABYTE / count > INDEX_SECONDS:
+            raise SystemExit(f"the index took more than {INDEX_SECONDS} s for a million requests")
 
 
 def once(folder: Path, method: str, order: str) -> tuple[float, float, float]:

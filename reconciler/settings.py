@@ -20,6 +20,11 @@ _HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|
 """https, or plain http to this machine; no user name."""
 
 
+RESULTS_SCHEMES: Final = ("s3", "gs", "az")
+"""Schemes of URLs that results may have."""
+RESULTS_URL: Final = rf"(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}}"
+
+
 Count = Annotated[int, Meta(ge=1)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -211,16 +216,13 @@ class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 30.0
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contents of `reconciler.yaml`."""
+ProjectName = Annotated[str, matching(NAME_PATTERN, "not a project name", NAME_RULE, end="")]
 
-    project: Annotated[
-        Annotated[str, matching(NAME_PATTERN, "not a project name", NAME_RULE, end="")],
-        about(
-            "Identifies your jobs: it is written into every job. Set it before the first apply; "
-            f"changing it later resubmits everything. {NAME_RULE}."
-        ),
-    ]
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of one project: those of `reconciler.yaml`, or of one of its environments."""
+
+    project: ProjectName
     moved_from: Annotated[
         tuple[Annotated[str, Meta(min_length=1)], ...],
         about(
@@ -229,8 +231,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ()
     specs: Annotated[
-        str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
+        Annotated[
+            str, matching(r"^[^\x00-\x1f\x7f]+", "not a folder", "name a folder below that of this file")
+        ],
+        about("The folder of the specs, relative to this file and beneath it."),
     ] = "specs"
+    results: Annotated[
+        Annotated[
+            str,
+            matching(
+                rf"^(?:(?!.*://)[^\x00-\x1f\x7f]{{1,500}}|{RESULTS_URL})",
+                "not a place for results",
+                "a folder, or a URL such as s3://bucket/outputs, gs://… or az://…",
+            ),
+        ],
+        about(
+            "The place of results: a folder below this one, or the URL of an object store. The variable "
+            "RECONCILER_RESULTS overrides it."
+        ),
+    ] = "outputs"
     ledger: Annotated[
         Literal["local", "git"],
         about(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from reconciler.documents.result_summary import JobFacts, ResultSummary
+from reconciler.documents.result_summary import JobFacts, ResultSummary, WorkSummary
 from reconciler.plans.document import JobDoc, PlanDoc
 
 
@@ -16,6 +16,8 @@ class _TargetPart(_Part, frozen=True, kw_only=True):
     """Base of a report on one target."""
 
     project: str
+    environment: str = ""
+    """The environment of the settings file; "" if it has none."""
     base_url: str
     sandbox: bool
 
@@ -178,21 +180,35 @@ class PulledJob(_Part, frozen=True, kw_only=True):
     """`pulled` by this run, `present` before, `failed`, `stopped` before it was complete, or `refused`: the files
     contradict what the API says about them."""
     path: str
-    """The job's folder: destination, name, run and job id."""
+    """The job's folder: the place of results, name, `jobs` and job id."""
     summary: ResultSummary | None
     """The summary of results that this run pulled; earlier ones have it in `summary.json`."""
     message: str
     hint: str
 
 
+class NameResults(_Part, frozen=True, kw_only=True):
+    """The results of a name."""
+
+    name: str
+    state: str
+    """`joined` by this run, `unchanged`, `failed`, or `stopped` before they were complete."""
+    path: str = ""
+    """Of the joined results."""
+    summary: WorkSummary | None = None
+    message: str = ""
+    hint: str = ""
+
+
 class PullDoc(_TargetPart, frozen=True, kw_only=True):
     """The output of `outputs pull --format json`."""
 
-    to: str
-    """The destination."""
+    place: str
+    """The place of results: a folder or a URL."""
     running: int
     """The number of jobs that have not ended and have no results yet."""
     jobs: tuple[PulledJob, ...]
+    results: tuple[NameResults, ...]
     exit_code: int
 
 

@@ -1,25 +1,21 @@
-"""The summary of one job's results: a small JSON document in the same folder, `summary.json`.
+"""The summaries of results: small JSON documents named `summary.json`, beside the results of a name and of each job.
 
-It is written last: if it exists, the download is complete and is not repeated. Later commands read their figures
-(tokens, requests ok and failed) from it. Fields may be added; a reader ignores those that it does not know and refuses
-a larger `v`.
+They are written last: if one exists, what it describes is complete. Later commands read their figures (tokens, requests
+ok and failed) from it. Fields may be added; a reader ignores those that it does not know and refuses a larger `v`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
 VERSION: Final = 1
-"""The version of the document. A larger one was written by a newer tool."""
+"""The version of the documents. A larger one was written by a newer tool."""
 
 NAME: Final = "summary.json"
-"""The file name of the document, in the folder of its job: `<destination>/<name>/<run>/<job id>/summary.json`."""
-
-DESTINATION: Final = "outputs"
-"""The default destination of results, relative to the folder of `reconciler.yaml`."""
+"""The file name: `<results>/<name>/summary.json`, and `<results>/<name>/jobs/<job id>/summary.json` for each job."""
 
 MAX_SUMMARY_BYTES: Final = 1_000_000
 """The largest summary that is read, in bytes; usual ones have a few thousand."""
@@ -36,7 +32,7 @@ class FileDoc(_Part, frozen=True, kw_only=True):
     """Its file name."""
     file_id: str | None
     """Its id at the provider; None for a file that this tool made."""
-    state: Literal["whole", "gone"]
+    state: Literal["whole", "gone"] = "whole"
     """`gone` if the provider no longer had the file, so it is missing here too."""
     bytes: int = 0
     sha256: str = ""
@@ -65,9 +61,24 @@ class RequestsDoc(_Part, frozen=True, kw_only=True):
     failures: Mapping[str, int]
     """The failed ones by kind: `http_<status>`, `error`, `no_answer` or `unreadable`."""
     reasons: tuple[ReasonDoc, ...] = ()
-    """The three most frequent reasons of failed requests."""
+    """The three most frequent reasons of failed requests, and of invalid or unchecked answers."""
+    first_failed: tuple[str, ...] = ()
+    """The first custom_ids that failed, in input order, at most 20; `results.jsonl` has them all."""
     first_missing: tuple[str, ...] = ()
-    """The first custom_ids without a result, in input order, at most 20; `results.jsonl` has them all."""
+    """The first custom_ids without a result, likewise."""
+
+
+class ChecksDoc(_Part, frozen=True, kw_only=True):
+    """Answers that are not valid, or not known to be."""
+
+    truncated: int = 0
+    """Answers with the `finish_reason` `length`."""
+    invalid: int = 0
+    """Answers that are not JSON although JSON was asked for, or break the schema of the request's `response_format`."""
+    unchecked: int = 0
+    """Answers whose schema could not be applied; they count as valid."""
+    first_invalid: tuple[str, ...] = ()
+    """The first custom_ids with an invalid answer, in input order, at most 20."""
 
 
 class TokensDoc(_Part, frozen=True, kw_only=True):
@@ -76,6 +87,8 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     prompt: int
     completion: int
     total: int
+    cached: int = 0
+    """Of the prompt tokens, those that the provider had cached."""
     answers: int
     """The number of answers that report their usage."""
     incomplete: int = 0
@@ -126,14 +139,60 @@ class ResultSummary(JobFacts, frozen=True, kw_only=True):
     """Unix seconds, the clock of the machine that fetched the results."""
     inputs: Literal["local", "uploaded", "none"]
     """The source of the requests' order and number; `none` if the inputs were not available."""
-    requests: RequestsDoc
-    tokens: TokensDoc | None
-    """None if no answer reports its usage: the number is then unknown, not 0."""
     difference: str = ""
     """How the numbers of a succeeded job differ: requests submitted, counted by the API, and held by the files."""
+    requests: RequestsDoc
+    checks: ChecksDoc = ChecksDoc()
+    tokens: TokensDoc | None
+    """None if no answer reports its usage: the number is then unknown, not 0."""
+    pages: int = 0
+    """Pages of documents that were processed."""
+    audio_seconds: float = 0.0
+    """Seconds of audio that were processed."""
+    models: Mapping[str, int] = {}
+    """Answers by the model that their bodies name."""
     trouble: TroubleDoc
     files: tuple[FileDoc, ...]
-    """The files in the same folder, of `output.jsonl`, `errors.jsonl` and `results.jsonl`."""
+    """The files in the same folder, of `output.jsonl`, `errors.jsonl`, `asked.idx` and `answers.idx`."""
+
+
+class WorkSummary(_Part, frozen=True, kw_only=True):
+    """The summary of a name's results: those of its newest work that has answers."""
+
+    v: int = VERSION
+    tool: str
+    """The version of the tool that wrote it."""
+    project: str
+    name: str
+    current: bool
+    """False while the spec, or a newer job, asks for other work that has no answers yet."""
+    work: str
+    """The work digest; with `rerun` the run key."""
+    rerun: str
+    endpoint: str
+    model: str | None
+    created_at: int
+    """Of the newest job; Unix seconds, the server's clock."""
+    ordered: bool
+    """Whether the results are in the order of the inputs; otherwise these were not available."""
+    jobs: tuple[str, ...]
+    """The ids of the jobs that the results are from, the oldest first."""
+    results: FileDoc
+    """The joined results. On an object store the name of the file has its digest in it."""
+    requests: RequestsDoc
+    checks: ChecksDoc = ChecksDoc()
+    tokens: TokensDoc | None
+    """None if no answer reports its usage: the number is then unknown, not 0."""
+    pages: int = 0
+    """Pages of documents that were processed."""
+    audio_seconds: float = 0.0
+    """Seconds of audio that were processed."""
+    models: Mapping[str, int] = {}
+    """Answers by the model that their bodies name."""
+    seen: str
+    """A digest of the ids of all pulled jobs of this name: if it differs, there are newer results to join."""
+    made_at: float
+    """Unix seconds, the clock of the machine that joined the results."""
 
 
 def needs_attention(summary: ResultSummary) -> bool:
@@ -149,10 +208,13 @@ def reason_words(requests: RequestsDoc) -> str:
     return f"reasons: {words}" if words else ""
 
 
-def decode(data: bytes) -> ResultSummary | None:
-    """Decode a document; None if it is invalid or of another version."""
+SummaryT = TypeVar("SummaryT", ResultSummary, WorkSummary)
+
+
+def decode(data: bytes | None, kind: type[SummaryT]) -> SummaryT | None:
+    """Decode a summary; None if there is none, or it is invalid or of another version."""
     try:
-        summary = msgspec.json.decode(data, type=ResultSummary)
+        summary = msgspec.json.decode(data or b"", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return summary if summary.v == VERSION else None

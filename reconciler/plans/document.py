@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from reconciler.model import JobSpec, Retry, Target
 from reconciler.planning.actions import Change
@@ -111,6 +112,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """None if it is not known, because an input is an uploaded file."""
     uploads: tuple[UploadDoc, ...] = ()
     changes: tuple[Change, ...] = ()
+    rests_on_ledger: str = ""
+    """What only the ledger says, if the create rests on it: `apply` needs an agreed plan for it."""
 
     @property
     def answered_by(self) -> str:
@@ -188,17 +191,19 @@ class TargetDoc(_Part, frozen=True, kw_only=True):
 
     base_url: str
     project: str
+    environment: str = ""
+    """The environment of the settings file; "" if it has none."""
     sandbox: bool = False
 
     @classmethod
     def of(cls, target: Target) -> TargetDoc:
         """Return a target as a document."""
-        return cls(base_url=target.base_url, project=target.project, sandbox=target.sandbox)
+        return cls(**structs.asdict(target))
 
     @property
     def value(self) -> Target:
         """The target that this document describes."""
-        return Target(base_url=self.base_url, project=self.project, sandbox=self.sandbox)
+        return Target(**structs.asdict(self))
 
 
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from reconciler.plans.document import CreateDoc, DecisionDoc, KeepDoc, PlanDoc
-from reconciler.text.plural import age, pluralize
+from reconciler.text.plural import age, pluralize, size
 from reconciler.text.sanitize import clean
-from reconciler.text.units import size
 
 MAX_MODELS: Final = 3
 """Maximum number of models whose requests are counted apart."""
@@ -19,7 +18,8 @@ MAX_MODELS: Final = 3
 def header(plan: PlanDoc) -> str:
     """Return the plan's context: project, target, commit, and the number of jobs that were read."""
     where = "the sandbox, no charges" if plan.target.sandbox else plan.target.base_url.partition("://")[2]
-    parts = [f"{plan.target.project} on {where}"]
+    environment = f" (environment {plan.target.environment})" if plan.target.environment else ""
+    parts = [f"{plan.target.project}{environment} on {where}"]
     if plan.commit:
         branch = f"{plan.branch}@" if plan.branch else ""
         parts.append(f"{branch}{plan.commit[:7]}, {'uncommitted changes' if plan.dirty else 'clean'}")

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from reconciler.documents.reports import PullDoc, PulledJob
-from reconciler.documents.result_summary import RequestsDoc, ResultSummary, needs_attention, reason_words
+from reconciler.documents.reports import NameResults, PullDoc, PulledJob
+from reconciler.documents.result_summary import (
+    RequestsDoc,
+    ResultSummary,
+    WorkSummary,
+    needs_attention,
+    reason_words,
+)
 from reconciler.model import Target
 from reconciler.render.text import MAX_NAME_WIDTH, paint
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
 SHORT_ID_LENGTH: Final = 8
+MAX_NAMED: Final = 3
+"""Custom_ids that are named."""
+MAX_JOBS: Final = 3
+"""Jobs of one work that are named, the newest."""
 SUCCESS: Final = "SUCCESS"
 """The status that is not shown, because it is the usual one."""
 
@@ -22,13 +32,32 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     """Return the results that were fetched, that were present, and that failed."""
     states = Counter(job.state for job in report.jobs)
     where = clean(f"{report.project} on {target.host}")
+    joined = {it.name: it for it in report.results}
     listed = [job for job in report.jobs if job.state != "present" or job.summary]
+    failed = [it for it in report.results if it.state in ("failed", "stopped")]
     ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
-    if not listed:
-        rest = f"all pulled before into {report.to}" if report.jobs else "no results yet"
+    if not listed and not failed:
+        rest = f"all pulled before into {report.place}" if report.jobs else "no results yet"
         return clean(f"Nothing to pull. {where} · {ended}{running} · {rest}") + "\n"
-    lines = [clean(f"{where} · {ended}{running} · into {report.to}"), "", *_rows(listed, colour=colour)]
+    lines = [clean(f"{where} · {ended}{running} · into {report.place}"), ""]
+    lines += _rows(
+        [
+            _Row(
+                job.state,
+                job.name,
+                [*_facts(job)],
+                [*_below(job, joined.get(job.name))],
+                bool(job.summary and needs_attention(job.summary)),
+            )
+            for job in listed
+        ],
+        colour=colour,
+    )
+    lines += _rows(
+        [_Row(it.state, it.name, [it.message], [f"hint: {it.hint}"] if it.hint else []) for it in failed],
+        colour=colour,
+    )
     before = f", {states['present']:,} before" if states["present"] else ""
     parts = [f"{states['pulled']:,} pulled{before}"]
     parts += [f"{states[state]:,} {state}" for state in ("refused", "failed", "stopped") if states[state]]
@@ -38,23 +67,41 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     return "\n".join([*lines, "", " · ".join(parts)]) + "\n"
 
 
-def results_text(jobs: Sequence[PulledJob], *, colour: bool) -> str:
-    """Return the results that a folder has."""
-    if not jobs:
+def results_text(found: Sequence[tuple[str, WorkSummary]], *, colour: bool) -> str:
+    """Return the results of names, given with their paths."""
+    if not found:
         return "no results\n"
-    summaries = [job.summary for job in jobs if job.summary]
-    total = f"{pluralize(len(jobs), 'job')} · {totals(summaries)}"
-    return "\n".join([*_rows(jobs, colour=colour), "", total]) + "\n"
+    rows = [
+        _Row(
+            "current" if it.current else "earlier",
+            it.name,
+            [" + ".join(job[:SHORT_ID_LENGTH] for job in it.jobs[-MAX_JOBS:]), *_counts(it)],
+            [path, *_result_words(it)],
+            not it.current,
+        )
+        for path, it in found
+    ]
+    total = f"{pluralize(len(found), 'name')} · {totals(it for _, it in found)}"
+    return "\n".join([*_rows(rows, colour=colour), "", total]) + "\n"
 
 
-def _rows(jobs: Sequence[PulledJob], *, colour: bool) -> Iterator[str]:
-    width = min(MAX_NAME_WIDTH, max(len(job.name) for job in jobs))
-    for job in jobs:
-        sign = "+" if job.summary and not needs_attention(job.summary) else "!"
-        facts = " · ".join(clean(fact) for fact in _facts(job))
-        state = paint(f"{sign} {job.state:<7}", sign, colour=colour)
-        yield f"  {state} {clean(job.name):<{width}}  {facts}"
-        yield from (f"      {clean(line)}" for line in _below(job))
+class _Row(NamedTuple):
+    state: str
+    name: str
+    facts: Sequence[str]
+    below: Sequence[str]
+    attention: bool = False
+
+
+def _rows(rows: Sequence[_Row], *, colour: bool) -> Iterator[str]:
+    width = min(MAX_NAME_WIDTH, max((len(row.name) for row in rows), default=0))
+    state_width = max((len(row.state) for row in rows), default=0)
+    for row in rows:
+        sign = "!" if row.attention or row.state in ("refused", "failed", "stopped") else "+"
+        facts = " · ".join(map(clean, row.facts))
+        state = paint(f"{sign} {row.state:<{state_width}}", sign, colour=colour)
+        yield f"  {state} {clean(row.name):<{width}}  {facts}"
+        yield from (f"      {clean(line)}" for line in row.below)
 
 
 def _facts(job: PulledJob) -> Iterator[str]:
@@ -63,21 +110,52 @@ def _facts(job: PulledJob) -> Iterator[str]:
         yield job.status
     if job.summary is None:
         yield job.message
-        return
-    yield requests_words(job.summary.requests)
-    if job.summary.tokens:
-        yield pluralize(job.summary.tokens.total, "token")
+    else:
+        yield from _counts(job.summary)
 
 
-def _below(job: PulledJob) -> Iterator[str]:
+def _counts(summary: ResultSummary | WorkSummary) -> Iterator[str]:
+    yield requests_words(summary.requests)
+    checks = summary.checks
+    named = {"invalid": checks.invalid, "truncated": checks.truncated, "unchecked": checks.unchecked}
+    yield from (f"{number:,} {name}" for name, number in named.items() if number)
+    if summary.tokens and (summary.tokens.total or not summary.pages):
+        yield pluralize(summary.tokens.total, "token")
+    if summary.pages:
+        yield pluralize(summary.pages, "page")
+    if summary.audio_seconds:
+        yield f"{summary.audio_seconds:,.0f} s of audio"
+
+
+def _below(job: PulledJob, joined: NameResults | None) -> Iterator[str]:
     if job.hint:
         yield f"hint: {job.hint}"
     if job.summary is None:
         return
-    yield job.path
-    if job.summary.requests.reasons:
-        yield reason_words(job.summary.requests)
+    newest = joined is not None and joined.summary is not None and job.job_id in joined.summary.jobs
+    yield joined.path if joined is not None and newest else job.path
+    yield from _result_words(job.summary)
     yield from trouble_words(job.summary)
+
+
+def _result_words(summary: ResultSummary | WorkSummary) -> Iterator[str]:
+    requests, checks, models = summary.requests, summary.checks, summary.models
+    if requests.reasons:
+        yield reason_words(requests)
+    if requests.first_missing:
+        yield f"without an answer: {_some(requests.first_missing, requests.missing or 0)}"
+    if checks.first_invalid:
+        yield f"invalid: {_some(checks.first_invalid, checks.invalid)}"
+    if len(models) > 1:
+        yield "models: " + ", ".join(f"{name} {count:,}" for name, count in models.items())
+    if summary.tokens and summary.tokens.incomplete:
+        answers = pluralize(summary.tokens.incomplete, "answer")
+        yield f"the usage is a lower bound: {answers} with an incomplete one"
+
+
+def _some(names: Sequence[str], count: int) -> str:
+    more = count - len(names[:MAX_NAMED])
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def requests_words(requests: RequestsDoc) -> str:
@@ -95,13 +173,6 @@ def trouble_words(summary: ResultSummary) -> Iterator[str]:
     """Yield the problems with a job's results."""
     if summary.difference:
         yield summary.difference
-    first = summary.requests.first_missing
-    if first:
-        more = (summary.requests.missing or 0) - len(first[:3])
-        yield f"without an answer: {', '.join(first[:3])}" + (f" and {more:,} more" if more > 0 else "")
-    if summary.tokens and summary.tokens.incomplete:
-        answers = pluralize(summary.tokens.incomplete, "answer")
-        yield f"the tokens are a lower bound: {answers} with an incomplete usage"
     if summary.inputs == "none" and any(file.file_id is None for file in summary.files):
         yield "the inputs were found neither here nor in the workspace: results.jsonl is in the order of the answers"
     for file in summary.files:
@@ -120,7 +191,7 @@ def trouble_words(summary: ResultSummary) -> Iterator[str]:
         yield f"lines that could not be used: {what}"
 
 
-def totals(summaries: Iterable[ResultSummary]) -> str:
+def totals(summaries: Iterable[ResultSummary | WorkSummary]) -> str:
     """Return the sums over all summaries."""
     ok = failed = missing = tokens = 0
     for summary in summaries:

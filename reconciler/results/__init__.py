@@ -1,6 +1,7 @@
-"""The results of ended jobs: downloaded once into a tree by name and run, and joined with their inputs.
+"""The results of ended jobs: downloaded once into a tree by name, and joined with their inputs.
 
-`paths` names the files, `store` writes them (to a folder, or through `object_store` to an object store), `leases` gives
-one runner exclusive access to a job, `download` fetches a file, `inputs` finds the inputs, `join` joins results with
-them, `job_download` does all of it for one job and `pull` for many.
+`place` finds the folder or the object store, `paths` names the files, `store` writes them (to a folder, or through
+`object_store` to an object store), `leases` gives one runner exclusive access, `download` fetches a file, `inputs`
+finds the inputs, `job_download` does all of it for one job and `pull` for many, and `current` joins the results of a
+name.
 """

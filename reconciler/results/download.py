@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NoReturn
+
+from msgspec.structs import replace
 
 from reconciler import file_access
 from reconciler.api.client import Reader
@@ -28,12 +29,11 @@ from reconciler.api.errors import (
 from reconciler.api.retry import Retrier
 from reconciler.api.values import Content, File
 from reconciler.errors import ReconcilerError
+from reconciler.requests.index_file import PART
 from reconciler.results.digest import PIECE, Digest, Fetched, read
 from reconciler.results.heartbeat import Heartbeat
 from reconciler.text.sanitize import clean
 
-PART: Final = ".part"
-"""Suffix of an incomplete file."""
 MAX_BYTES: Final = 64_000_000_000
 """Maximum size of a file whose description has no size, or if any length is accepted."""
 _OTHER_MEDIA: Final = re.compile(

@@ -1,4 +1,4 @@
-"""Download the results of one job under a lease: fetch its files, join them, publish them, write the summary.
+"""Download the results of one job under a lease: fetch its files, index and publish them, write the summary.
 
 An interrupted download keeps its files: a complete one has its final name, an incomplete one is resumed. Only a folder
 with a summary is finished.
@@ -27,14 +27,18 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
+from reconciler.requests import answered, asked
+from reconciler.requests.answered import Answered
+from reconciler.requests.asked import Asked
+from reconciler.requests.checks import Checker
+from reconciler.requests.patterns import Patterns
 from reconciler.results import inputs
 from reconciler.results.digest import Fetched, read
 from reconciler.results.download import INCOMPLETE_HINT, ContradictionError, fetch
-from reconciler.results.heartbeat import Heartbeat, StoppedError
+from reconciler.results.heartbeat import Heartbeat
 from reconciler.results.inputs import INPUT_PREFIX, JobInputs
-from reconciler.results.join import Joined, JoinSources, join
 from reconciler.results.leases import Lease
-from reconciler.results.paths import ERRORS, OUTPUT, RESULTS, safe_name
+from reconciler.results.paths import ERRORS, OUTPUT, safe_name
 from reconciler.results.store import ResultStore
 from reconciler.results.summary import Files, shortage, summary
 from reconciler.text.plural import pluralize
@@ -44,7 +48,7 @@ MAX_DELAY_SECONDS: Final = 3600.0
 NEWER: Final = ".newer"
 """The folder of files that are fetched again: what is published stays until all of them are here."""
 LOCK_TIMEOUT_SECONDS: Final = 10.0
-"""How long to wait for the join lock before the next heartbeat."""
+"""How long to wait for the index lock before the next heartbeat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +62,10 @@ class JobDownloader:
     accept_incomplete: bool = False
     """Whether to publish files that have fewer lines than the API counts, or another length."""
     turn: threading.Lock = field(default_factory=threading.Lock)
-    """One join at a time, so that only one job's join uses memory."""
+    """One index at a time, so that only one job's index uses memory."""
 
     def download(self, owned: OwnedJob, claim: Lease, *, again: bool = False) -> ResultSummary:
-        """Fetch, join and publish.
+        """Fetch, index and publish.
 
         Args:
             owned: the job.
@@ -76,18 +80,12 @@ class JobDownloader:
             ReconcilerError: a file could not be downloaded.
             OSError: the destination cannot be written.
         """
-        began = self.run.env.monotonic()
-
-        def heartbeat() -> None:
-            if self.run.env.stop.is_set():
-                raise StoppedError
-            claim.renew()
-
+        began, heartbeat = self.run.env.monotonic(), claim.beat
         staging_dir = self.store.staging_dir(claim.folder)
         fetched_dir = staging_dir / NEWER if again else staging_dir
         if again:
             file_access.make_folder(fetched_dir)
-        files = {
+        files: dict[str, Fetched | None] = {
             name: self._file(owned, file_id, fetched_dir / name, heartbeat, again=again)
             for name, file_id in ((OUTPUT, owned.job.output_file), (ERRORS, owned.job.error_file))
             if file_id
@@ -101,15 +99,17 @@ class JobDownloader:
             for name in files:
                 (fetched_dir / name).replace(staging_dir / name)
             fetched_dir.rmdir()
-        job_inputs, joined, results = inputs.NO_INPUTS, None, None
+        job_inputs, found = inputs.NO_INPUTS, None
         if any(files.values()):
-            job_inputs, joined, results = self._join(owned, staging_dir, files, heartbeat)
-        document = summary(owned, files, job_inputs.origin, joined, results, now=self.run.env.now())
+            job_inputs, found = self._index(owned, staging_dir, files, heartbeat)
+            files |= {
+                name: read(staging_dir / name, heartbeat).result() for name in (asked.NAME, answered.NAME)
+            }
+        document = summary(owned, files, job_inputs.origin, found, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)
         self.store.replace(f"{claim.folder}/{result_summary.NAME}", pretty(document))
-        self.store.clear(claim.folder)
         self._log(document, elapsed_ms=round((self.run.env.monotonic() - began) * 1000))
         return document
 
@@ -141,9 +141,11 @@ class JobDownloader:
         api, retrier, any_length = self.run.api, self.run.retrier, self.accept_incomplete
         return fetch(api, retrier, file_id, place, heartbeat=heartbeat, any_length=any_length)
 
-    def _join(
+    def _index(
         self, owned: OwnedJob, staging_dir: Path, files: Files, heartbeat: Heartbeat
-    ) -> tuple[JobInputs, Joined, Fetched]:
+    ) -> tuple[JobInputs, tuple[Asked, Answered]]:
+        """Index the job's requests and their outcomes."""
+
         def fetch_upload(file_id: str) -> Path | None:
             place = staging_dir / f"{INPUT_PREFIX}{safe_name(file_id)}.jsonl"
             try:
@@ -160,21 +162,38 @@ class JobDownloader:
             fetch_upload=fetch_upload,
             heartbeat=heartbeat,
         )
+        longest, there = self.run.limits.line_bytes, job_inputs.files
+        whole = {name: fetched for name, fetched in files.items() if fetched}
         while not self.turn.acquire(timeout=LOCK_TIMEOUT_SECONDS):
             heartbeat()
         try:
-            sources = JoinSources(
-                output=staging_dir / OUTPUT if files.get(OUTPUT) else None,
-                errors=staging_dir / ERRORS if files.get(ERRORS) else None,
-                inputs=job_inputs.files,
-                longest=self.run.limits.line_bytes,
+            was_asked = asked.read_inputs(
+                there or (), model=self._model(owned), longest=longest, heartbeat=heartbeat
             )
-            joined, results = join(sources, staging_dir / RESULTS, heartbeat)
+            with Patterns() as patterns:
+                answers = answered.read_answers(
+                    {name: staging_dir / name for name in whole},
+                    was_asked,
+                    Checker(was_asked.schemas, patterns),
+                    ordered=there is not None,
+                    longest=longest,
+                    heartbeat=heartbeat,
+                )
+            head = {"job": owned.job.id, "inputs": owned.tags.inputs, "ordered": there is not None}
+            was_asked.write(staging_dir / asked.NAME, head)
+            head["files"] = {name: fetched.sha256 for name, fetched in whole.items()}
+            answers.write(staging_dir / answered.NAME, head)
         finally:
             self.turn.release()
         for path in staging_dir.glob(f"{INPUT_PREFIX}*"):
             path.unlink(missing_ok=True)
-        return job_inputs, joined, results
+        return job_inputs, (was_asked, answers)
+
+    def _model(self, owned: OwnedJob) -> str | None:
+        """Return the declared model: the API may show another name for it."""
+        spec = self.declared.get(owned.tags.inputs)
+        same = spec is not None and owned.tags.run_key in spec.run_keys
+        return spec.model if spec is not None and same else owned.job.model
 
     def _log(self, done: ResultSummary, *, elapsed_ms: int) -> None:
         about = {"name": done.name, "job_id": done.job_id}

@@ -19,6 +19,7 @@ import msgspec
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
+from reconciler.results.heartbeat import StoppedError
 from reconciler.results.store import ResultStore
 
 LEASE_SECONDS: Final = 300.0
@@ -98,7 +99,7 @@ class LeaseManager:
             data = self.store.read(f"{folder}/claim-{number}")
             try:
                 return None if data is None else msgspec.json.decode(data, type=Holder)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (ValueError, RecursionError):
                 self.env.sleep(READ_RETRY_SECONDS)
         return None
 
@@ -128,6 +129,16 @@ class Lease:
         if self._manager.env.monotonic() - self._renewed >= RENEW_SECONDS:
             self._manager.store.replace(self.path, self.data())
             self._renewed = self._manager.env.monotonic()
+
+    def beat(self) -> None:
+        """Extend the claim if a renewal is due, during a long operation.
+
+        Raises:
+            StoppedError: the run received a signal to stop.
+        """
+        if self._manager.env.stop.is_set():
+            raise StoppedError
+        self.renew()
 
     def check(self) -> None:
         """Check that no other runner has taken over.

@@ -8,7 +8,7 @@ checks and then writes, so two runners that start at the same moment may both do
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import fsspec
 from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
+from reconciler.results.paths import JOBS
 
 
 class ObjectStore:
@@ -45,16 +46,12 @@ class ObjectStore:
         self._fs = fs
         self._root = root.rstrip("/")
 
-    def finished(self, folders: Sequence[str]) -> frozenset[str]:
-        """Return the folders that have a summary, with one listing for all."""
-        if not folders:
-            return frozenset()
+    def jobs(self) -> dict[str, str]:
+        """Return the folder of every job that has a summary, with one listing for all."""
         self._fs.invalidate_cache()
-        found = self._fs.glob(f"{self._root}/*/*/*/{result_summary.NAME}")
-        there = {
-            path.removesuffix(f"/{result_summary.NAME}").split("/", path.count("/") - 3)[-1] for path in found
-        }
-        return frozenset(folder for folder in folders if folder in there)
+        found: list[str] = self._fs.glob(f"{self._root}/*/{JOBS}/*/{result_summary.NAME}")
+        folders = ("/".join(path.split("/")[-4:-1]) for path in found)
+        return {folder.rpartition("/")[2]: folder for folder in folders}
 
     def read(self, path: str) -> bytes | None:
         """Return a small object's content, None if it does not exist."""
@@ -100,6 +97,35 @@ class ObjectStore:
         """Upload complete files."""
         for name in names:
             self._fs.put_file(str(self._staging / folder / name), f"{self._root}/{folder}/{name}")
+
+    def publish_results(self, folder: str, file: Path, sha256: str) -> str:
+        """Upload the file under a name of its own, which the summary then names."""
+        name = f"results-{sha256[:12]}.jsonl"
+        self._fs.put_file(str(file), f"{self._root}/{folder}/{name}")
+        return name
+
+    def tidy(self, folder: str, keep: str) -> None:
+        """Delete the results of a name that its summary no longer names."""
+        for name in self.names(folder):
+            if name.startswith("results-") and name != keep:
+                self.remove(f"{folder}/{name}")
+
+    def fetch(self, path: str, size: int) -> Path:
+        """Download a file, unless it is still in the staging folder."""
+        place = self._staging / path
+        if not place.exists() or place.stat().st_size != size:
+            file_access.make_folder(place.parent)
+            self._fs.get_file(f"{self._root}/{path}", str(place))
+        return place
+
+    def move(self, old: str, new: str) -> bool:
+        """Copy the files of a folder, the summary last, and delete the originals, the summary first."""
+        names = sorted(self.names(old), key=lambda name: name == result_summary.NAME)
+        for name in names:
+            self._fs.cp_file(f"{self._root}/{old}/{name}", f"{self._root}/{new}/{name}")
+        for name in reversed(names):
+            self.remove(f"{old}/{name}")
+        return True
 
     def clear(self, folder: str) -> None:
         """Delete the staging folder."""

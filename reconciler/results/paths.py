@@ -1,11 +1,13 @@
-"""Folders of results: `<name>/<run>/<job id>/`, in names that are valid on every file system and object store."""
+"""Folders of results: `<name>/` and `<name>/jobs/<job id>/`, in names that are valid everywhere."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from reconciler.model import OwnedJob, RunKey, digests
+from reconciler.model import JobSpec, OwnedJob, RunKey, digests
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 
 OUTPUT: Final = "output.jsonl"
@@ -13,23 +15,16 @@ OUTPUT: Final = "output.jsonl"
 ERRORS: Final = "errors.jsonl"
 """The provider's file of failed requests, unchanged."""
 RESULTS: Final = "results.jsonl"
-"""Both files, joined with the inputs."""
+"""The results of a name: one line for each request of its newest work that has answers."""
+JOBS: Final = "jobs"
+"""The folder, within that of a name, with a folder for each job."""
 
-RUN_LENGTH: Final = 12
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def folder_of(owned: OwnedJob) -> str:
-    """Return a job's folder below the destination, with forward slashes.
-
-    The name is the one in the job's tags, so renaming a spec does not move its results.
-    """
-    return "/".join((safe_name(owned.tags.name), run_of(owned.tags.run_key), safe_name(owned.job.id)))
-
-
-def run_of(run_key: RunKey) -> str:
-    """Return a short digest of a run key. 48 bits are enough within one name: a collision only shares the folder."""
-    return digests.sha256(f"{run_key.work} {run_key.rerun}".encode())[:RUN_LENGTH]
+def job_folder(name: str, job_id: str) -> str:
+    """Return a job's folder below the place of results, with forward slashes."""
+    return f"{safe_name(name)}/{JOBS}/{safe_name(job_id)}"
 
 
 def safe_name(word: str) -> str:
@@ -39,3 +34,29 @@ def safe_name(word: str) -> str:
     if NO_WINDOWS_NAME.fullmatch(word):
         return f"~{word}~"
     return word
+
+
+def naming(specs: Sequence[JobSpec], owned: Sequence[OwnedJob]) -> Callable[[OwnedJob], str]:
+    """Return a function that gives the name under which a job's results belong.
+
+    It is the name in the job's tags, or that of the spec that wants the job's work now: a renamed spec takes its
+    results along, also those of its older work.
+    """
+    wanting: dict[RunKey, list[str]] = defaultdict(list)
+    for spec in specs:
+        for key in spec.run_keys:
+            wanting[key].append(spec.name)
+    names = {spec.name for spec in specs}
+    renamed = {
+        it.tags.name: min(wanting[it.tags.run_key])
+        for it in owned
+        if it.tags.name not in names and it.tags.run_key in wanting
+    }
+
+    def name(it: OwnedJob) -> str:
+        now = wanting.get(it.tags.run_key, ())
+        if now and it.tags.name not in now:
+            return min(now)
+        return renamed.get(it.tags.name, it.tags.name)
+
+    return name

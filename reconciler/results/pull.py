@@ -1,29 +1,37 @@
-"""Pull the results of many jobs, several at a time. Only one runner downloads a job; the others wait."""
+"""Pull the results of many jobs, several at a time, and join them by name. Only one runner does each; others wait."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.context import RunContext
 from reconciler.documents import result_summary
-from reconciler.documents.reports import PulledJob
-from reconciler.documents.result_summary import ResultSummary, needs_attention
+from reconciler.documents.reports import NameResults, PulledJob, pretty
+from reconciler.documents.result_summary import ResultSummary, decode, needs_attention
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.file_access import hint_of
 from reconciler.model import OwnedJob, RunKey
+from reconciler.results.current import WorkResults, seen
 from reconciler.results.download import ContradictionError
 from reconciler.results.heartbeat import StoppedError
 from reconciler.results.job_download import JobDownloader
-from reconciler.results.leases import Holder, LeaseLostError, LeaseManager
-from reconciler.results.paths import folder_of
+from reconciler.results.leases import UNKNOWN_HOLDER, Holder, Lease, LeaseLostError, LeaseManager
+from reconciler.results.paths import job_folder, safe_name
 from reconciler.text.sanitize import clean
 
 PAUSE_SECONDS: Final = 2.0
-"""Seconds between two checks of a job that another runner is downloading."""
+"""Seconds between two checks of a job or name that another runner works on."""
+
+_Item = TypeVar("_Item", OwnedJob, str)
+_Report = TypeVar("_Report", PulledJob, NameResults)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +41,9 @@ class Puller:
     run: RunContext[Reader]
     leases: LeaseManager
     downloader: JobDownloader
+    results: WorkResults
+    name_of: Callable[[OwnedJob], str]
+    """Returns the name under which a job's results belong."""
     asked: frozenset[RunKey] = frozenset()
     """The work whose results are fetched again if their numbers differ."""
 
@@ -42,30 +53,68 @@ class Puller:
         Incomplete results of the `asked` work are downloaded again: the API may have more of them now.
 
         Raises:
-            OSError: the destination cannot be read.
+            OSError: the place of results cannot be read.
         """
-        there = self.leases.store.finished([folder_of(owned) for owned in jobs])
-        present = [owned for owned in jobs if folder_of(owned) in there]
+        there = self._moved(jobs)
+        present = [owned for owned in jobs if safe_name(owned.job.id) in there]
         again = {owned.job.id for owned in present if self._is_incomplete(owned)}
-        endings = {
-            owned.job.id: self._end(owned, "present") for owned in present if owned.job.id not in again
-        }
-        waiting = [owned for owned in jobs if owned.job.id not in endings]
+        missing = [it for it in jobs if it.job.id in again or safe_name(it.job.id) not in there]
+        found = self._each(missing, lambda it: self._pulled(it, again=it.job.id in again))
+        ends = {end.job_id: end for end in found}
+        return tuple(ends.get(owned.job.id) or self._end(owned, "present") for owned in jobs)
+
+    def join(self, pulled: Sequence[PulledJob]) -> tuple[NameResults, ...]:
+        """Join the results of the names of these jobs, unless nothing has changed, and wait for other runners.
+
+        Raises:
+            OSError: the place of results cannot be read.
+        """
+        fresh = {job.name for job in pulled if job.state == "pulled"}
+        folders: dict[str, list[str]] = defaultdict(list)
+        for folder in self.leases.store.jobs().values():
+            folders[folder.partition("/")[0]].append(folder)
+        names = sorted({job.name for job in pulled if folders[safe_name(job.name)]})
+        return tuple(
+            self._each(names, lambda it: self._joined(it, folders[safe_name(it)], again=it in fresh))
+        )
+
+    def _moved(self, jobs: Sequence[OwnedJob]) -> Mapping[str, str]:
+        """Move the results of renamed specs. Return the folders of all jobs by their own names."""
+        store, there = self.leases.store, self.leases.store.jobs()
+        left: set[str] = set()
+        for owned in jobs:
+            own, new = safe_name(owned.job.id), self._folder_of(owned)
+            if there.get(own, new) != new:
+                old = there.pop(own)
+                left.add(old.partition("/")[0])
+                if store.move(old, new):
+                    there[own] = new
+        for name in left - {folder.partition("/")[0] for folder in there.values()}:
+            store.remove(f"{name}/{result_summary.NAME}")
+            store.tidy(name, "")
+        return there
+
+    def _each(self, items: Sequence[_Item], action: Callable[[_Item], _Report | Holder]) -> list[_Report]:
+        """Do something with every item, several at a time, until no other runner works on any of them."""
+        ends: list[_Report] = []
+        waiting = list(items)
         while waiting:
             found = self.run.env.map_concurrently(
-                lambda owned: self.one(owned, again=owned.job.id in again),
-                waiting,
-                max_workers=self.run.limits.downloads_in_flight,
+                action, waiting, max_workers=self.run.limits.downloads_in_flight
             )
-            endings |= {each.job_id: each for each in found if isinstance(each, PulledJob)}
-            waiting = [owned for owned in waiting if owned.job.id not in endings]
-            if held := [each for each in found if isinstance(each, Holder)]:
+            ends += [each for each in found if not isinstance(each, Holder)]
+            held = [each for each in found if isinstance(each, Holder)]
+            waiting = [it for it, each in zip(waiting, found, strict=True) if isinstance(each, Holder)]
+            if held:
                 by = held[0]
                 self.run.env.log(
                     "results.waiting_for_lease", jobs=len(held), host=by.host, other_run_id=by.run_id
                 )
                 self.run.env.sleep(PAUSE_SECONDS)
-        return tuple(endings[owned.job.id] for owned in jobs)
+        return ends
+
+    def _folder_of(self, owned: OwnedJob) -> str:
+        return job_folder(self.name_of(owned), owned.job.id)
 
     def _is_incomplete(self, owned: OwnedJob) -> bool:
         """Return whether results are of the `asked` work, and their numbers differ."""
@@ -75,45 +124,88 @@ class Puller:
         return summary is not None and bool(summary.difference)
 
     def _present(self, owned: OwnedJob) -> ResultSummary | None:
-        data = self.leases.store.read(f"{folder_of(owned)}/{result_summary.NAME}")
-        return result_summary.decode(data) if data else None
+        data = self.leases.store.read(f"{self._folder_of(owned)}/{result_summary.NAME}")
+        return decode(data, ResultSummary)
 
-    def one(self, owned: OwnedJob, *, again: bool) -> PulledJob | Holder:
-        """Download the results of one job, and return every outcome as a value; a holder if it is another runner's."""
+    def _pulled(self, owned: OwnedJob, *, again: bool) -> PulledJob | Holder:
+        def claimed() -> PulledJob | Holder:
+            claim = self.leases.acquire(self._folder_of(owned), again=again)
+            if claim is None:
+                return self._end(owned, "present")
+            if isinstance(claim, Holder):
+                return claim
+            if again:
+                self._forget_join(self.name_of(owned))
+            try:
+                return self._end(owned, "pulled", summary=self.downloader.download(owned, claim, again=again))
+            except NotFoundError:  # only of results that are fetched again: those that are present stay
+                return self._end(owned, "present", summary=self._present(owned))
+            finally:
+                with suppress(OSError):  # then it expires
+                    claim.release()
+
+        def ended(state: str, message: str, hint: str) -> PulledJob:
+            if state != "stopped":
+                self.run.env.log("results.failed", name=owned.tags.name, job_id=owned.job.id, error=message)
+            return self._end(owned, state, message=message, hint=hint)
+
+        return self._attempt(claimed, ended)
+
+    def _joined(self, name: str, folders: Sequence[str], *, again: bool) -> NameResults | Holder:
+        store, results = self.leases.store, self.results
+
+        def ended(state: str, message: str = "", hint: str = "") -> NameResults:
+            return NameResults(name=name, state=state, message=message, hint=hint)
+
+        def claimed() -> NameResults | Holder:
+            before = results.summary(name)
+            state = "unchanged"
+            if again or before is None or before.seen != seen(folders):
+                claim = self.leases.acquire(safe_name(name), again=True)
+                if not isinstance(claim, Lease):
+                    return claim or UNKNOWN_HOLDER
+                try:
+                    before = results.join(name, folders, claim, now=self.run.env.now())
+                    state = "joined"
+                finally:
+                    with suppress(OSError):
+                        claim.release()
+            current = results.is_current(name, RunKey(before.work, before.rerun))
+            if current != before.current:
+                before = replace(before, current=current)
+                store.replace(f"{safe_name(name)}/{result_summary.NAME}", pretty(before))
+            path = store.path(f"{safe_name(name)}/{before.results.path}")
+            return replace(ended(state), path=path, summary=before)
+
+        return self._attempt(claimed, ended)
+
+    def _forget_join(self, name: str) -> None:
+        """Note that a name's results must be joined again, also if this run is killed."""
+        summary = self.results.summary(name)
+        if summary is not None:
+            self.leases.store.replace(
+                f"{safe_name(name)}/{result_summary.NAME}", pretty(replace(summary, seen=""))
+            )
+
+    def _attempt(
+        self, action: Callable[[], _Report | Holder], ended: Callable[[str, str, str], _Report]
+    ) -> _Report | Holder:
+        """Do something, and return every failure as a report; a holder if another runner does it."""
         try:
             if self.run.env.stop.is_set():
                 raise StoppedError  # noqa: TRY301 - the heartbeat raises the same
-            return self._claimed(owned, again=again)
+            return action()
         except StoppedError:
-            message = "the run received a signal to stop; the next pull continues"
-            return self._end(owned, "stopped", message=message)
+            return ended("stopped", "the run received a signal to stop; the next pull continues", "")
         except LeaseLostError as lost:
             return lost.to
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            failure = ReconcilerError(
-                f"{where}{error.strerror or error}",
-                hint="fix the destination and run again: the pull continues",
-            )
+            hint = hint_of(error, "fix the place of results and run again: the pull continues")
+            return ended("failed", clean(f"{where}{error.strerror or error}"), hint)
         except ReconcilerError as error:
-            failure = error
-        self.run.env.log("results.failed", name=owned.tags.name, job_id=owned.job.id, error=str(failure))
-        state = "refused" if isinstance(failure, ContradictionError) else "failed"
-        return self._end(owned, state, message=clean(str(failure)), hint=clean(failure.hint))
-
-    def _claimed(self, owned: OwnedJob, *, again: bool) -> PulledJob | Holder:
-        claim = self.leases.acquire(folder_of(owned), again=again)
-        if claim is None:
-            return self._end(owned, "present")
-        if isinstance(claim, Holder):
-            return claim
-        try:
-            return self._end(owned, "pulled", summary=self.downloader.download(owned, claim, again=again))
-        except NotFoundError:  # only of results that are fetched again: those that are present stay
-            return self._end(owned, "present", summary=self._present(owned))
-        finally:
-            with suppress(OSError):  # then it expires
-                claim.release()
+            state = "refused" if isinstance(error, ContradictionError) else "failed"
+            return ended(state, clean(str(error)), clean(error.hint))
 
     def _end(
         self,
@@ -125,23 +217,24 @@ class Puller:
         hint: str = "",
     ) -> PulledJob:
         return PulledJob(
-            name=owned.tags.name,
+            name=self.name_of(owned),
             job_id=owned.job.id,
             status=owned.job.status,
             state=state,
-            path=self.leases.store.path(folder_of(owned)),
+            path=self.leases.store.path(self._folder_of(owned)),
             summary=summary,
             message=message,
             hint=hint,
         )
 
 
-def exit_codes(jobs: Sequence[PulledJob]) -> set[ExitCode]:
+def exit_codes(jobs: Sequence[PulledJob], names: Sequence[NameResults]) -> set[ExitCode]:
     """Return the exit codes of a pull: for failures, and for results that need attention."""
     pulled = [job.summary for job in jobs if job.summary]
+    states = {job.state for job in jobs} | {it.state for it in names}
     codes: set[ExitCode] = set()
-    if any(job.state == "failed" for job in jobs):
+    if "failed" in states:
         codes.add(ExitCode.PARTIAL if pulled else ExitCode.FAILED)
-    if any(job.state == "refused" for job in jobs) or any(map(needs_attention, pulled)):
+    if "refused" in states or any(map(needs_attention, pulled)):
         codes.add(ExitCode.ATTENTION)
     return codes

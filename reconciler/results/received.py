@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from reconciler.documents import result_summary
+from reconciler.documents.result_summary import NAME, ResultSummary, decode
 from reconciler.model import Observed, OwnedJob, Phase, RunKey
 from reconciler.model.completeness import Received
-from reconciler.results.paths import RESULTS, folder_of
+from reconciler.requests import answered
+from reconciler.results.paths import job_folder
 from reconciler.results.store import FolderStore
 
 
-def with_received(observed: Observed, root: Path, wanted: Collection[RunKey]) -> Observed:
-    """Add to the succeeded jobs of wanted work what their results in the default destination hold.
+def with_received(
+    observed: Observed, folder: Path | None, wanted: Collection[RunKey], name_of: Callable[[OwnedJob], str]
+) -> Observed:
+    """Add to the succeeded jobs of wanted work what their results hold.
 
     Args:
         observed: the workspace.
-        root: the project root.
+        folder: of results; None if they are in an object store, which a plan does not read.
         wanted: the run keys that the specs declare.
+        name_of: returns the name under which a job's results belong.
     """
-    destination = root / result_summary.DESTINATION
-    if not destination.is_dir():
+    if folder is None or not folder.is_dir():
         return observed
-    store = FolderStore(destination)
+    store = FolderStore(folder)
     return replace(
         observed,
         owned=tuple(
-            replace(it, received=_received(it, store))
+            replace(it, received=_received(it, store, {name_of(it), it.tags.name}))
             if it.phase is Phase.SUCCEEDED and it.tags.run_key in wanted
             else it
             for it in observed.owned
@@ -37,15 +40,15 @@ def with_received(observed: Observed, root: Path, wanted: Collection[RunKey]) ->
     )
 
 
-def _received(owned: OwnedJob, store: FolderStore) -> Received | None:
+def _received(owned: OwnedJob, store: FolderStore, names: Collection[str]) -> Received | None:
     """Return what a job's results hold; None if they were not pulled, or a part of them was gone."""
-    try:
-        data = store.read(f"{folder_of(owned)}/{result_summary.NAME}")
-    except OSError:
-        return None
-    summary = result_summary.decode(data) if data else None
-    if summary is None or any(file.state == "gone" for file in summary.files):
-        return None
-    if not any(file.path == RESULTS for file in summary.files):
-        return None
-    return Received(summary.requests.ok, summary.requests.failed)
+    for name in names:
+        try:
+            data = store.read(f"{job_folder(name, owned.job.id)}/{NAME}")
+        except OSError:
+            return None
+        summary = decode(data, ResultSummary)
+        if summary is not None and any(file.path == answered.NAME for file in summary.files):
+            gone = any(file.state == "gone" for file in summary.files)
+            return None if gone else Received(summary.requests.ok, summary.requests.failed)
+    return None

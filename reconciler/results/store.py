@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from reconciler import file_access
 from reconciler.documents import result_summary
-from reconciler.errors import ReconcilerError
+from reconciler.results.paths import JOBS, RESULTS
 
 
 class ResultStore(Protocol):
@@ -23,8 +23,8 @@ class ResultStore(Protocol):
     where: str
     """The root, as messages show it."""
 
-    def finished(self, folders: Sequence[str]) -> frozenset[str]:
-        """Return the folders that have a summary: their results are complete."""
+    def jobs(self) -> dict[str, str]:
+        """Return the folder of every job that has a summary, whose results are complete, by the folder's own name."""
 
     def read(self, path: str) -> bytes | None:
         """Return a small file's content, None if it does not exist."""
@@ -47,6 +47,18 @@ class ResultStore(Protocol):
     def publish(self, folder: str, names: Iterable[str]) -> None:
         """Move complete files from the staging folder to the store."""
 
+    def publish_results(self, folder: str, file: Path, sha256: str) -> str:
+        """Move a complete file to the store as the results of a name. Return its name there."""
+
+    def tidy(self, folder: str, keep: str) -> None:
+        """Delete the results of a name that `publish_results` has replaced."""
+
+    def fetch(self, path: str, size: int) -> Path:
+        """Return a file of the store as one of this machine; the store has that many bytes of it."""
+
+    def move(self, old: str, new: str) -> bool:
+        """Move a job's folder. Return False, and change nothing, if the new one exists."""
+
     def clear(self, folder: str) -> None:
         """Delete the published files from the staging folder."""
 
@@ -66,11 +78,10 @@ class FolderStore:
         self.root = root
         self.where = shown or str(root)
 
-    def finished(self, folders: Sequence[str]) -> frozenset[str]:
-        """Return the folders that have a summary."""
-        return frozenset(
-            folder for folder in folders if self._place(f"{folder}/{result_summary.NAME}").is_file()
-        )
+    def jobs(self) -> dict[str, str]:
+        """Return the folder of every job that has a summary."""
+        found = self.root.glob(f"*/{JOBS}/*/{result_summary.NAME}")
+        return {path.parent.name: path.parent.relative_to(self.root).as_posix() for path in found}
 
     def read(self, path: str) -> bytes | None:
         """Return a small file's content, None if it does not exist."""
@@ -127,6 +138,33 @@ class FolderStore:
     def publish(self, folder: str, names: Iterable[str]) -> None:
         """Do nothing: the files are in their folder."""
 
+    def publish_results(self, folder: str, file: Path, sha256: str) -> str:  # noqa: ARG002 - as the protocol has it
+        """Rename the file: a reader has the earlier results or these."""
+        file.replace(self._place(f"{folder}/{RESULTS}"))
+        return RESULTS
+
+    def tidy(self, folder: str, keep: str) -> None:
+        """Delete the results unless they are kept, and folders that are then empty."""
+        if keep != RESULTS:
+            self.remove(f"{folder}/{RESULTS}")
+            for path in (f"{folder}/{JOBS}", folder):
+                with suppress(OSError):
+                    self._place(path).rmdir()
+
+    def fetch(self, path: str, size: int) -> Path:  # noqa: ARG002 - as the protocol has it
+        """Return the file itself."""
+        return self._place(path)
+
+    def move(self, old: str, new: str) -> bool:
+        """Rename the folder, with its incomplete files."""
+        source, target = self._place(old), self._place(new)
+        file_access.make_folder(target.parent)
+        if target.exists():
+            return False
+        with suppress(FileNotFoundError):  # another runner has moved it
+            source.rename(target)
+        return True
+
     def clear(self, folder: str) -> None:
         """Do nothing: the staging folder is the store's."""
 
@@ -137,29 +175,3 @@ class FolderStore:
     def path(self, folder: str) -> str:
         """Return the path of a folder, as messages show it."""
         return f"{self.where}/{folder}"
-
-
-def store_at(to: str, *, start: Path, staging: Path) -> ResultStore:
-    """Return the store that `--to` names.
-
-    Args:
-        to: a folder, or the URL of an object store.
-        start: the base of a relative folder.
-        staging: the folder for incomplete files of an object store.
-
-    Raises:
-        ReconcilerError: it needs a package that is not installed, or is invalid.
-    """
-    scheme, separator, rest = to.partition("://")
-    if not separator:
-        return FolderStore(start / to, shown=to.rstrip("/\\") or to)
-    if scheme in ("file", "local"):
-        return FolderStore(Path(rest), shown=to.rstrip("/"))
-    try:
-        from reconciler.results.object_store import ObjectStore  # noqa: PLC0415 - the package is an extra
-    except ModuleNotFoundError as error:
-        raise ReconcilerError(
-            f"{scheme}:// needs the package {error.name}",
-            hint='pip install "mistral-batch-reconciler[objects]", and the package for the scheme, such as s3fs',
-        ) from error
-    return ObjectStore(to, staging=staging)

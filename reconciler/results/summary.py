@@ -1,15 +1,17 @@
-"""Make the summary of a job's results from its files and their join. Pure."""
+"""Make the summary of a job's results from its files and their index. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import compress, islice
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from reconciler import __version__
 from reconciler.documents.result_summary import (
+    ChecksDoc,
     FileDoc,
     ReasonDoc,
     RequestsDoc,
@@ -19,72 +21,107 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.model import OwnedJob, completeness
 from reconciler.model.completeness import Received
+from reconciler.requests import answers
+from reconciler.requests.answered import Answered
+from reconciler.requests.asked import Asked
+from reconciler.requests.checks import INVALID, KINDS
+from reconciler.requests.contents import Usage
 from reconciler.results.digest import Fetched
-from reconciler.results.join import Joined
-from reconciler.results.paths import ERRORS, OUTPUT, RESULTS
+from reconciler.results.paths import ERRORS, OUTPUT
 from reconciler.text.plural import pluralize
 
 MAX_SHOWN_REASONS: Final = 3
 """Reasons of failed requests in the summary, the most frequent first."""
+MAX_LISTED: Final = 20
+"""Maximum number of custom_ids in a list of a summary."""
 
 Files: TypeAlias = Mapping[str, Fetched | None]
-"""The provider's files by our names; None for a file that the provider no longer has."""
+"""Files by our names; None for one that the provider no longer has."""
 
 
 def summary(
-    owned: OwnedJob, files: Files, origin: str, joined: Joined | None, results: Fetched | None, *, now: float
+    owned: OwnedJob, files: Files, origin: str, found: tuple[Asked, Answered] | None, *, now: float
 ) -> ResultSummary:
-    """Return the summary."""
+    """Return the summary.
+
+    Args:
+        owned: the job.
+        files: the provider's files, and the index.
+        origin: where the inputs are from.
+        found: the index; None if the provider has no file.
+        now: Unix seconds.
+    """
+    asked, answered = found or (Asked(), Answered())
+    counts = answered.counts()
+    missing = counts.pop(answers.MISSING, 0)
+    ok = counts.pop(answers.OK, 0)
+    received = Received(ok, counts.total() if found else owned.job.failed_requests)
+    total = len(asked.places) if origin != "none" else None
+    submitted = max(owned.tags.requests or 0, total or 0) or None
+    counted = completeness.missing_requests(owned.job, owned.tags.requests, received)
     ids = {OUTPUT: owned.job.output_file, ERRORS: owned.job.error_file}
-    documents = [_document(name, ids[name], fetched) for name, fetched in files.items()]
-    if results is not None:
-        documents.append(_document(RESULTS, None, results))
-    found = joined or Joined()
-    submitted = max(owned.tags.requests or 0, found.requests or 0) or None
-    trouble = {name: getattr(found, name) for name in TroubleDoc.__struct_fields__}
-    return msgspec.convert(
-        owned.facts()
-        | {
-            "tool": __version__,
-            "pulled_at": now,
-            "inputs": origin,
-            "requests": _requests(owned, joined),
-            "tokens": TokensDoc(**asdict(found.usage)) if found.usage.answers else None,
-            "difference": completeness.difference(
-                owned.job, submitted, _received(joined) if joined else None
-            ),
-            "trouble": TroubleDoc(**trouble),
-            "files": tuple(documents),
-        },
-        ResultSummary,
+    requests = RequestsDoc(
+        total=owned.requests if total is None else total,
+        ok=ok,
+        failed=received.failed,
+        missing=counted if total is None else missing,
+        failures=dict(sorted(counts.items())),
+        reasons=tuple(
+            ReasonDoc(text=it, count=n) for it, n in answered.why_failed().most_common(MAX_SHOWN_REASONS)
+        ),
+        first_failed=first(asked.places, map(bool, answered.kind)),
+        first_missing=first(asked.places, (not file for file in answered.file)),
     )
+    facts = owned.facts() | {
+        "tool": __version__,
+        "pulled_at": now,
+        "inputs": origin,
+        "requests": requests,
+        "checks": checks(
+            Counter(answered.verdict), first(asked.places, (it == INVALID for it in answered.verdict))
+        ),
+        **_used(answered.usage),
+        "difference": completeness.difference(owned.job, submitted, received if found else None),
+        "trouble": TroubleDoc(
+            malformed=answered.malformed,
+            unnamed=answered.unnamed,
+            repeated=answered.repeated,
+            unknown=len(answered.unknown),
+        ),
+        "files": tuple(file_doc(name, ids.get(name), fetched) for name, fetched in files.items()),
+    }
+    return msgspec.convert(facts, ResultSummary)
 
 
-def _document(name: str, file_id: str | None, fetched: Fetched | None) -> FileDoc:
+def first(names: Iterable[str], chosen: Iterable[bool]) -> tuple[str, ...]:
+    """Return the first names of those that are chosen, at most `MAX_LISTED`."""
+    return tuple(islice(compress(names, chosen), MAX_LISTED))
+
+
+def checks(verdicts: Mapping[int, int], first_invalid: tuple[str, ...]) -> ChecksDoc:
+    """Return the counts of verdicts, given by their position in `checks.KINDS`."""
+    named = {name: verdicts.get(at, 0) for at, name in enumerate(KINDS) if at}
+    return ChecksDoc(**named, first_invalid=first_invalid)
+
+
+def _used(usage: Usage) -> dict[str, Any]:
+    tokens = None
+    if usage.answers or usage.incomplete:
+        names = TokensDoc.__struct_fields__
+        tokens = TokensDoc(**{name: getattr(usage, name) for name in names})
+    return {
+        "tokens": tokens,
+        "pages": usage.pages,
+        "audio_seconds": usage.audio_seconds,
+        "models": dict(sorted(usage.models.items())),
+    }
+
+
+def file_doc(name: str, file_id: str | None, fetched: Fetched | None) -> FileDoc:
+    """Return the description of a file; `fetched` is None if the provider no longer has it."""
     if fetched is None:
         return FileDoc(path=name, file_id=file_id, state="gone")
-    facts: dict[str, Any] = {"bytes": fetched.size, "sha256": fetched.sha256, "lines": fetched.lines}
-    return FileDoc(path=name, file_id=file_id, state="whole", **facts)
-
-
-def _received(joined: Joined) -> Received:
-    return Received(joined.ok, sum(joined.failures.values()))
-
-
-def _requests(owned: OwnedJob, joined: Joined | None) -> RequestsDoc:
-    """Return the numbers of requests in the files. Without a file no request is answered, whatever the API counts."""
-    received = _received(joined) if joined else Received(0, owned.job.failed_requests)
-    found = joined or Joined()
-    counted = completeness.missing_requests(owned.job, owned.tags.requests, received)
-    return RequestsDoc(
-        total=owned.requests if found.requests is None else found.requests,
-        ok=received.ok,
-        failed=received.failed,
-        missing=counted if found.requests is None else found.missing,
-        failures=found.failures,
-        reasons=tuple(ReasonDoc(text=it, count=n) for it, n in found.reasons.most_common(MAX_SHOWN_REASONS)),
-        first_missing=tuple(found.first_missing),
-    )
+    return FileDoc(path=name, file_id=file_id, bytes=fetched.size, sha256=fetched.sha256, lines=fetched.lines)
 
 
 def shortage(owned: OwnedJob, files: Files) -> str:

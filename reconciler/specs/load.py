@@ -19,6 +19,7 @@ from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
 from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
 from reconciler.specs import defaults, files, selection
 from reconciler.specs.budget import Budget, OverBudgetError
+from reconciler.specs.environments import name_of
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.job import jobs_of_document
 from reconciler.specs.problems import Problems
@@ -84,9 +85,10 @@ def load(
         SpecError: there are errors, or with `only_shown` nothing else is selected; carries all problems.
     """
     narrowed = selection.scope(project, paths)
-    if not project.spec_root.is_dir():
+    if not os.path.isdir(project.spec_root):  # noqa: PTH112 - a Path raises an error if the name is too long
+        folder = project.quote.redact(project.settings.specs)
         raise ReconcilerError(
-            f"the folder {project.settings.specs} does not exist beside {project.config_path.name}",
+            f"the folder {folder} does not exist beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
     loader = _Loader(project, now, progress, Budget(monotonic))
@@ -116,6 +118,7 @@ class _Loader:
         self._progress = progress
         self._defaults: dict[str, Document] = {}
         self._root = str(project.spec_root)
+        self._names: set[str] = set()
         self.later: dict[str, NotYetStarted] = {}
         self.inputs = Inputs(project, progress, budget)
         self._limits = project.settings.limits
@@ -138,6 +141,7 @@ class _Loader:
         self.problems.add(unread_specs(self._project, lone))
         if not self.problems.errors:  # otherwise most of them follow from an error
             self.problems.add(unused_files(lone))
+            self.problems.add(self._project.overlay.unused(self._names) if self._project.overlay else ())
         return specs
 
     def _file(self, path: str) -> list[JobSpec]:
@@ -163,10 +167,14 @@ class _Loader:
 
     def _specs(self, written: Document, path: str) -> list[JobSpec]:
         document = defaults.apply(self._defaults, written, path, self._root)
+        if self._project.overlay:
+            document, clashing = self._project.overlay.apply(document)
+            self.problems.add(clashing)
+            self._names.add(name_of(document))
         found = jobs_of_document(document, self.inputs, self._limits, now=self._now)
         self.problems.add(found.problems)
         self.later |= found.later
-        names = [*found.later, *[spec.name for spec in found.specs]] or _name(document)
+        names = [*found.later, *[spec.name for spec in found.specs]] or [*filter(None, [name_of(document)])]
         line = document.place(("name",)).line + 1
         clashes = {
             name: problem
@@ -200,7 +208,8 @@ class _Loader:
             hint = reader.RAISE.format("spec_bytes")
             source = Problem(path=shown, message=f"larger than {most:,} bytes", hint=hint)
         except OSError as error:
-            source = Problem(path=shown, message=f"cannot be read: {error.strerror}")
+            hint = file_access.hint_of(error, "make it readable")
+            source = Problem(path=shown, message=f"cannot be read: {error.strerror}", hint=hint)
         if isinstance(source, SourceFile):
             documents, problems = reader.read(source, self._limits)
             if not documents and not problems:
@@ -210,8 +219,3 @@ class _Loader:
             problems = [source]
         self.problems.add(problems)
         return documents
-
-
-def _name(document: Document) -> list[str]:
-    name = document.value.get("name") if isinstance(document.value, dict) else None
-    return [name] if isinstance(name, str) and name else []

@@ -83,6 +83,9 @@ def edit(
     if document is None:
         raise ReconcilerError(f"{spec.declared_at.path} changed while it was read", hint="run again")
     given = spec.defaults.get("rerun")
+    if given and given.path == project.config_path.name:
+        hint = f"change it there, or {_BY_HAND}"
+        raise UsageError(f"the `rerun` of {name} is set by its environment ({given})", hint=hint)
     sources = [document, *(_read(project, given.path)[0] if given else ())]
     if any(isinstance(it.value, dict) and isinstance(it.value.get("rerun"), dict) for it in sources):
         raise UsageError(
@@ -108,7 +111,8 @@ def _find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpe
     if found is not None and found.name == name:
         return found
     if name in later:
-        raise UsageError(f"the `rerun` of {name} is a period, and the first one has not begun")
+        hint = f"wait until it begins, or {_BY_HAND}: change `start`"
+        raise UsageError(f"the `rerun` of {name} is a period, and the first one has not begun", hint=hint)
     if found is not None:
         raise UsageError(
             f"{name} is a family of jobs ({found.declared_at})",

@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from reconciler.specs import scaffold
 from tests.ci.hub import Hub, git, new_hub, serving
 from tests.ci.runner import Ran, Runner
+from tests.cli.stage import Stage
 
 KEY = "the-key-of-the-team"
 
@@ -126,7 +127,7 @@ def team(tmp_path: Path, default: str) -> Iterator[Team]:
         app = make_app(
             store, now=lambda: clock[0], ids=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000"
         )
-        server = serve(app, "127.0.0.1", 0)
+        server = Server(app, "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -135,3 +136,10 @@ def team(tmp_path: Path, default: str) -> Iterator[Team]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
+    """A project whose commands run in this process, and its sandbox."""
+    (tmp_path / "stage").mkdir()
+    return Stage(tmp_path / "stage", capsys)

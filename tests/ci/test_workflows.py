@@ -193,18 +193,6 @@ def test_no_source_is_a_default_and_only_the_workflows_of_this_repository_instal
     assert here == ["."] * 7
 
 
-def test_example_for_gitlab_keeps_to_its_schema(tmp_path: Path) -> None:
-    (example,) = re.findall(
-        r"```yaml\n# \.gitlab-ci\.yml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL
-    )
-    file = tmp_path / ".gitlab-ci.yml"
-    file.write_text(example)
-    done = check("gitlab-ci", file)
-    assert done.returncode == 0, done.stdout
-    file.write_text(example.replace("script:", "scripts:"))
-    assert check("gitlab-ci", file).returncode == 1
-
-
 def test_comment_in_the_guide_is_one_that_was_written() -> None:
     quoted = "\n".join(line[2:] for line in GUIDE.read_text(encoding="utf-8").splitlines() if line[:1] == ">")
     written = (Path(__file__).parent / "comments.md").read_text(encoding="utf-8").replace("\\", "")

@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from tests.cli.stage import Result, Stage
+from tests.cli.team import Team
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,7 +30,7 @@ def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An empty sandbox over HTTP, in real time: its URL."""
     with Store(tmp_path_factory.mktemp("served") / "sandbox.db") as store:
-        server = serve(make_app(store, now=time.time), "127.0.0.1", 0)
+        server = Server(make_app(store, now=time.time), "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -36,6 +38,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def bucket() -> Any:  # noqa: ANN401 - fsspec has no types
+    """An empty object store at s3://."""
+    pytest.importorskip("fsspec")
+    from tests.helpers.bucket import install
+
+    return install()
 
 
 @pytest.fixture
@@ -50,3 +61,21 @@ def golden(request: pytest.FixtureRequest) -> Callable[..., None]:
         assert path.read_text(encoding="utf-8") == text
 
     return check
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [1_790_000_000.0]
+
+
+@pytest.fixture
+def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
+    with Store(tmp_path / "workspace.db") as store:
+        server = Server(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield Team(tmp_path, capsys, server.url)
+        finally:
+            server.shutdown()
+            thread.join()

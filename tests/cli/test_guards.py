@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -452,9 +454,10 @@ def test_hourly_runs_never_cancel_by_and_by_what_a_guard_holds_back(stage: Stage
         stage.advance(5)
 
 
-def test_answering_no_does_nothing_and_is_no_refusal(stage: Stage) -> None:
+def test_answering_no_does_nothing_and_is_no_refusal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     over_budget(stage)
-    result = stage.run("apply", typed="n\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    result = stage.run("apply", env=lambda it: replace(it, terminal=lambda _: True))
     assert (result.code, result.writes) == (0, [])
 
 

@@ -38,7 +38,7 @@ def summarise(stage: Stage, job: dict[str, Any], tokens: int) -> None:
         "requests": {"total": 3, "ok": 3, "failed": 0, "missing": 0, "failures": {}},
         "tokens": {"prompt": tokens - 1, "completion": 1, "total": tokens, "answers": 3},
     }  # fmt: skip
-    stage.write(f"outputs/{job['name']}/run/{job['id']}/summary.json", json.dumps(document))
+    stage.write(f"outputs/{job['name']}/jobs/{job['id']}/summary.json", json.dumps(document))
 
 
 def fifty(stage: Stage) -> None:
@@ -221,7 +221,8 @@ def test_tokens_are_those_of_pulled_results(stage: Stage) -> None:
     assert "≥ 41" in stage.run("history", "--stats").out
     (stage.root / "outputs").rename(stage.root / "elsewhere")
     assert [it["total_tokens"] for it in records(stage.run("history", "--format", "json"))] == [None, None]
-    found = records(stage.run("history", "--results", "elsewhere", "--format", "json"))
+    stage.environ["RECONCILER_RESULTS"] = "elsewhere"
+    found = records(stage.run("history", "--format", "json"))
     assert [it["total_tokens"] for it in found] == [41, None]
 
 

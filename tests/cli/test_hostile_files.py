@@ -138,8 +138,8 @@ def pull(stage: Stage) -> Path:
     assert stage.run("apply", "--yes").code == 0
     stage.advance(7200)
     assert stage.run("outputs", "pull").code == 0
-    (summary,) = (stage.root / "outputs").rglob("summary.json")
-    return summary.parent
+    (output,) = (stage.root / "outputs").rglob("output.jsonl")
+    return output.parent
 
 
 @pytest.mark.parametrize("place", ["outputs", "outputs/tickets"])
@@ -156,13 +156,21 @@ def test_results_are_not_pulled_through_a_link(stage: Stage, place: str) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["results.jsonl.part", "results.jsonl.spool", "output.jsonl.part", "asked-spec-0.jsonl"]
+    "name",
+    [
+        "../../results.jsonl.part",
+        "../../results.jsonl",
+        "output.jsonl.part",
+        "asked-spec-0.jsonl",
+        "asked.idx",
+    ],
 )
 def test_incomplete_results_are_not_written_through_a_link(stage: Stage, name: str) -> None:
     folder = pull(stage)
     (folder / "summary.json").unlink()
     (folder / "output.jsonl").unlink()
     (stage.root.parent / "victim").write_text("mine")
+    (folder / name).unlink(missing_ok=True)
     (folder / name).symlink_to(stage.root.parent / "victim")
     stage.run("outputs", "pull")
     assert (stage.root.parent / "victim").read_text() == "mine"
@@ -172,27 +180,27 @@ def test_answers_and_the_sandbox_can_be_read_by_their_owner_only(stage: Stage) -
     folder = pull(stage)
     private = [
         folder / "output.jsonl",
-        folder / "results.jsonl",
+        folder / "answers.idx",
+        folder.parents[1] / "results.jsonl",
         *(stage.root / ".reconciler/sandbox").glob("sandbox.db*"),
     ]
-    assert len(private) >= 3
+    assert len(private) >= 4
     assert {path.name: path.stat().st_mode & 0o777 for path in private} == dict.fromkeys(
         (it.name for it in private), 0o600
     )
 
 
-def test_results_that_git_tracks_are_refused(stage: Stage) -> None:
-    folder = pull(stage)
-    (folder / "output.jsonl").write_text(
-        '{"custom_id": "r0", "response": {"status_code": 200, "body": {"content": "FORGED"}}}\n'
-    )
-    stage.git("add", "--force", str(folder / "output.jsonl"))
+@pytest.mark.parametrize("name", ["output.jsonl", "../../results.jsonl", "../../summary.json"])
+def test_results_that_git_tracks_are_refused(stage: Stage, name: str) -> None:
+    path = pull(stage) / name
+    path.write_text('{"custom_id": "r0", "response": {"status_code": 200, "body": {"content": "FORGED"}}}\n')
+    stage.git("add", "--force", str(path))
     for argv in (
         ("outputs", "pull"),
         ("plan",),
         ("history", "--offline"),
         ("outputs", "show"),
-        ("outputs", "pull", "--to", "outputs"),
+        ("outputs", "path", "tickets"),
     ):
         refused = stage.run(*argv)
         assert (refused.code, refused.out, refused.sent) == (1, "", [])
@@ -313,3 +321,28 @@ def test_no_name_in_the_workspace_commands_the_runner(stage: Stage) -> None:
     listed = stage.run("jobs", "list", "--all", "--format", "json").out
     assert commands(listed) == []
     assert json.loads(listed)["jobs"][0]["name"] == "##[add-mask]n"
+
+
+def test_a_message_about_a_word_that_is_the_key_shows_it_without(stage: Stage) -> None:
+    stage.environ["MISTRAL_API_KEY"] = KEY
+    stage.write("specs/bad.yaml", SPEC.format("m") + f"{KEY}: x\n")
+    stage.commit("bad")
+    for form in ("text", "json", "github"):
+        refused = stage.run("validate", "--format", form)
+        assert "Key(…): unknown field" in refused.out + refused.err
+        assert KEY not in refused.out + refused.err
+    stage.write("reconciler.yaml", f"project: shop\n{KEY}: x\n")
+    assert "Key(…): unknown field" in stage.run("plan").err
+
+
+@pytest.mark.parametrize("name", ["lock", "ledger.jsonl"])
+def test_a_link_in_place_of_the_tools_own_file_is_refused_with_the_next_step(stage: Stage, name: str) -> None:
+    folder = stage.root / ".reconciler/sandbox/shop"
+    folder.mkdir(parents=True)
+    (folder / name).symlink_to(stage.root.parent / "KEY")
+    refused = stage.run("apply", "--yes")
+    assert (refused.code, refused.writes) == (1, [])
+    assert f"{folder / name}" in refused.err
+    assert (
+        "hint: put the file itself in its place" in refused.err or "hint: remove it, or choose" in refused.err
+    )

@@ -15,7 +15,8 @@ import pytest
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
-from reconciler.results.local_summaries import read_summaries
+from reconciler.results.store import FolderStore
+from reconciler.results.summaries import job_summaries, work_summaries
 from tests.cli.schemas import conforming
 from tests.cli.stage import HI, UNSTEADY, Fault, Result, Stage
 
@@ -33,8 +34,8 @@ def pull(stage: Stage, *argv: str, **more: Any) -> tuple[Result, dict[str, Any]]
 
 
 def results(stage: Stage, job: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a job's joined results."""
-    text = (stage.root / job["path"] / "results.jsonl").read_text(encoding="utf-8")
+    """Return the joined results of a job's name."""
+    text = (stage.root / "outputs" / job["name"] / "results.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -103,8 +104,12 @@ def test_files_are_what_the_workspace_holds_and_the_summary_says_so(mixed: Stage
         for file in said["files"]:
             data = (folder / file["path"]).read_bytes()
             assert file["sha256"] == hashlib.sha256(data).hexdigest()
-            assert (file["bytes"], file["lines"]) == (len(data), data.count(b"\n"))
-    found = read_summaries(mixed.root / "outputs")
+            assert file["bytes"] == len(data)
+            assert file["lines"] == data.count(b"\n") or file["path"].endswith(".idx")
+        assert (
+            conforming("work", (folder.parents[1] / "summary.json").read_text(encoding="utf-8"))["jobs"]
+        ) == [pulled["job_id"]]
+    found = job_summaries(FolderStore(mixed.root / "outputs"))
     assert sorted(found) == sorted(pulled["job_id"] for pulled in report["jobs"])
 
 
@@ -145,13 +150,23 @@ def test_names_and_globs_select_jobs(stage: Stage) -> None:
     assert "hint: did you mean tickets-fr?" in wrong.err
 
 
-def test_a_job_is_found_by_the_name_that_its_spec_has_now_and_stays_where_it_was(stage: Stage) -> None:
+@pytest.mark.parametrize("pulled_before", [False, True])
+def test_a_renamed_spec_takes_its_results_along(stage: Stage, *, pulled_before: bool) -> None:
     path = stage.spec("before")
     ended(stage)
+    before = b""
+    if pulled_before:
+        pull(stage)
+        before = (stage.root / "outputs/before/results.jsonl").read_bytes()
     path.write_text(path.read_text().replace('name: "before"', 'name: "after"'))
-    report = pull(stage, "after")[1]
-    assert [job["name"] for job in report["jobs"]] == ["before"]
-    assert pull(stage, "before")[1]["jobs"][0]["state"] == "present"
+    state = "present" if pulled_before else "pulled"
+    for name in ("after", "before"):
+        report = pull(stage, name)[1]
+        assert [(job["name"], job["state"]) for job in report["jobs"]] == [("after", state)]
+        state = "present"
+    assert [path.name for path in (stage.root / "outputs").iterdir() if path.is_dir()] == ["after"]
+    assert conforming("work", (stage.root / "outputs/after/summary.json").read_text())["current"]
+    assert (stage.root / "outputs/after/results.jsonl").read_bytes().endswith(before)
 
 
 def test_a_job_that_runs_is_not_pulled_and_one_line_says_so(stage: Stage) -> None:
@@ -207,7 +222,7 @@ def test_inputs_that_are_nowhere_are_reported_and_the_answers_keep_their_order(s
     result = stage.run("outputs", "pull")
     assert (result.code, fault.times) == (0, 0)
     assert "the inputs were found neither here nor in the workspace" in result.out
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (found.inputs, found.requests.ok, found.requests.total, found.requests.missing) == (
         "none",
         3,
@@ -258,7 +273,7 @@ def test_a_result_file_that_is_gone_is_reported_once_and_needs_attention(
     assert [event["event"] for event in first.events if "gone" in str(event["event"])] == ["results.gone"]
     again = stage.run("outputs", "pull")
     assert (again.code, again.out.count("\n")) == (0, 1)
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (found.requests.ok, found.requests.missing, found.tokens) == (0, 3, None)
 
 
@@ -287,7 +302,8 @@ def test_a_destination_that_cannot_be_written_is_reported(stage: Stage) -> None:
     stage.spec("a")
     ended(stage)
     stage.write("file", "in the way")
-    result = stage.run("outputs", "pull", "--to", "file")
+    stage.environ["RECONCILER_RESULTS"] = "file"
+    result = stage.run("outputs", "pull")
     assert result.code == 1
     assert "Traceback" not in result.err
 
@@ -333,7 +349,7 @@ def test_lines_that_cannot_be_used_are_counted_and_need_attention(
     assert result.code == 6
     assert "\x1b" not in result.out
     golden(result)
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (found.trouble.malformed, found.trouble.repeated, found.trouble.unknown) == (3, 1, 1)
     assert (found.requests.ok, found.requests.missing, found.requests.first_missing) == (4, 1, ("r4",))
 
@@ -359,7 +375,7 @@ def test_requests_that_were_not_checked_here_may_repeat_an_id_and_the_first_answ
     ended(stage)
     stage.lines("specs/data/a.jsonl", 2, text="changed, so the requests come from the workspace")
     result = stage.run("outputs", "pull", env=rewriting(content))
-    (found,) = read_summaries(stage.root / "outputs").values()
+    (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()
     assert (result.code, found.inputs) == (6, "uploaded")
     assert (found.requests.ok, found.trouble.repeated) == (3001, 1)
 
@@ -369,29 +385,53 @@ def test_the_folder_is_kept_out_of_git_unless_it_was_there(stage: Stage) -> None
     stage.commit("first")
     ended(stage)
     assert stage.run("outputs", "pull").code == 0
-    assert stage.run("outputs", "pull", "--to", "elsewhere/results").code == 0
+    stage.environ["RECONCILER_RESULTS"] = "elsewhere/results"
+    assert stage.run("outputs", "pull").code == 0
     assert stage.git("status", "--porcelain") == ""
     (stage.root / "kept").mkdir()
-    assert stage.run("outputs", "pull", "--to", "kept").code == 0
+    stage.environ["RECONCILER_RESULTS"] = "kept"
+    assert stage.run("outputs", "pull").code == 0
     assert stage.git("status", "--porcelain") == "?? kept/"
 
 
-def test_results_go_to_an_object_store(stage: Stage) -> None:
-    fsspec = pytest.importorskip("fsspec")
+def test_results_go_to_an_object_store(stage: Stage, bucket: Any) -> None:  # noqa: ANN401 - without types
     stage.spec("a")
     ended(stage)
-    first, report = pull(stage, "--to", "memory://bucket/results")
-    assert (first.code, report["to"]) == (0, "memory://bucket/results")
+    stage.write(
+        "reconciler.yaml", "project: shop\nresults: s3://bucket/results\nlimits: {settle_seconds: 0}\n"
+    )
+    first, report = pull(stage)
+    assert (first.code, report["place"]) == (0, "s3://bucket/results")
     path = report["jobs"][0]["path"]
-    assert path.startswith("memory://bucket/results/a/")
-    fs = fsspec.filesystem("memory")
-    names = sorted(name.rpartition("/")[2] for name in fs.ls(path.partition("//")[2], detail=False))
-    assert names == ["output.jsonl", "results.jsonl", "summary.json"]
-    assert result_summary.decode(fs.cat_file(path + "/summary.json")) is not None
-    second, report = pull(stage, "--to", "memory://bucket/results")
+    assert path.startswith("s3://bucket/results/a/jobs/")
+    assert names(bucket, path) == ["answers.idx", "asked.idx", "output.jsonl", "summary.json"]
+    (joined,) = report["results"]
+    assert names(bucket, "s3://bucket/results/a") == [
+        "jobs",
+        joined["path"].rpartition("/")[2],
+        "summary.json",
+    ]
+    data = bucket.cat_file(joined["path"])
+    assert joined["summary"]["results"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert stage.run("outputs", "path", "a").out == joined["path"] + "\n"
+    assert "3 ok" in stage.run("outputs", "show").out
+    second, report = pull(stage)
     assert [job["state"] for job in report["jobs"]] == ["present"]
     assert not [sent for sent in second.sent if "/files/" in sent.path]
     assert not list((stage.root / ".reconciler").rglob("output.jsonl"))
+    stage.lines("specs/data/a.jsonl", 2, text="changed")
+    ended(stage)
+    again = pull(stage)[1]["results"][0]
+    assert again["path"] != joined["path"]
+    assert names(bucket, "s3://bucket/results/a") == [
+        "jobs",
+        again["path"].rpartition("/")[2],
+        "summary.json",
+    ]
+
+
+def names(bucket: Any, path: str) -> list[str]:  # noqa: ANN401 - without types
+    return sorted(name.rpartition("/")[2] for name in bucket.ls(path, detail=False))
 
 
 def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: Stage) -> None:
@@ -414,9 +454,11 @@ def test_a_run_that_was_asked_to_stop_begins_nothing_and_leaves_no_claim(stage: 
 
 
 def test_a_summary_of_a_newer_version_is_none_that_we_read(tmp_path: Path) -> None:
-    folder = tmp_path / "name/run/job"
+    folder = tmp_path / "name/jobs/job"
     folder.mkdir(parents=True)
     (folder / result_summary.NAME).write_bytes(b'{"v": 2}')
-    (tmp_path / "name/run/other").mkdir()
-    (tmp_path / "name/run/other" / result_summary.NAME).write_bytes(b"\xff")
-    assert read_summaries(tmp_path) == {}
+    (tmp_path / "name" / result_summary.NAME).write_bytes(b'{"v": 2}')
+    (tmp_path / "name/jobs/other").mkdir()
+    (tmp_path / "name/jobs/other" / result_summary.NAME).write_bytes(b"\xff")
+    assert job_summaries(FolderStore(tmp_path)) == {}
+    assert list(work_summaries(FolderStore(tmp_path))) == []

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.results.local_summaries import read_summaries
+from reconciler.results.store import FolderStore
+from reconciler.results.summaries import job_summaries
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from tests.cli.processes import PATIENCE, POSIX, Shop, finish
 from tests.helpers.thorough import thorough
@@ -73,7 +74,7 @@ class Tap:
 def tap(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Tap, Shop]]:
     with Store(tmp_path / "workspace.db") as store:
         app = Tap(make_app(store, now=time.time, speed=float("inf")), continues=request.param)
-        server = serve(app, "127.0.0.1", 0)
+        server = Server(app, "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         shop = Shop(tmp_path / "shop", server.url)
@@ -98,7 +99,7 @@ def job_for(shop: Shop, count: int, requests: int) -> None:
 
 def checked(destination: Path) -> None:
     """Hold every file to its checksum, and the folders to hold nothing else."""
-    for path in destination.glob("*/*/*"):
+    for path in destination.glob("*/jobs/*"):
         said = json.loads((path / "summary.json").read_bytes())
         assert {each.name for each in path.iterdir()} == {
             *(file["path"] for file in said["files"]),
@@ -107,6 +108,13 @@ def checked(destination: Path) -> None:
         for file in said["files"]:
             data = (path / file["path"]).read_bytes()
             assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    for path in destination.glob("*/summary.json"):
+        said = json.loads(path.read_bytes())
+        assert {each.name for each in path.parent.iterdir()} == {"jobs", "results.jsonl", "summary.json"}
+        assert (
+            said["results"]["sha256"]
+            == hashlib.sha256(path.with_name("results.jsonl").read_bytes()).hexdigest()
+        )
 
 
 @pytest.mark.thorough
@@ -149,11 +157,13 @@ def many(count: int, tap: tuple[Tap, Shop], tmp_path: Path) -> None:
     for runner in runners:
         for path in (shop.root / "specs").iterdir():
             runner.write(f"specs/{path.name}", path.read_text(encoding="utf-8"))
-    started = [runner.start("outputs", "pull", "--to", str(tmp_path / "shared")) for runner in runners]
+    for runner in runners:
+        runner.environ["RECONCILER_RESULTS"] = str(tmp_path / "shared")
+    started = [runner.start("outputs", "pull") for runner in runners]
     outcomes = [finish(process) for process in started]
     assert [done.code for done in outcomes] == [0] * count
     checked(tmp_path / "shared")
-    assert len(read_summaries(tmp_path / "shared")) == 6
+    assert len(job_summaries(FolderStore(tmp_path / "shared"))) == 6
     assert set(app.whole.values()) == {1}
     assert len(app.whole) == 6
     assert sum(done.err.count('"results.pulled"') for done in outcomes) == 6

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from reconciler import __version__
+from reconciler.specs import scaffold
 from tools.release import contents, sbom
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +74,13 @@ def test_each_name_that_is_not_listed_or_is_missing_is_a_problem(
 ) -> None:
     file = wheel(tmp_path, (WHEEL | more) - less)
     assert contents.problems(file, TRACKED, "0.1.0") == [f"{file.name}: {line}" for line in said]
+
+
+def test_the_wheel_carries_each_file_that_init_writes() -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = document["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    carried = {path: to for path, to in included.items() if to.startswith("reconciler/templates/")}
+    assert carried == {path: f"reconciler/templates/{path}" for path in scaffold.WORKFLOWS}
 
 
 def release(out: Path, **environ: str) -> subprocess.CompletedProcess[str]:

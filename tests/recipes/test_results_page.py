@@ -24,10 +24,10 @@ PAGE = Path(__file__).parents[2] / "docs/results.md"
 TICKETS = ("t-1", "t-2", "t-3!fail", "t-4")
 
 
-def job_for(stage: Stage) -> None:
+def job_for(stage: Stage, prompt: str = "ticket") -> None:
     """Two jobs that have ended, one with a failed request."""
     rows = [
-        {"custom_id": each, "body": {"messages": [{"role": "user", "content": f"ticket {each}"}]}}
+        {"custom_id": each, "body": {"messages": [{"role": "user", "content": f"{prompt} {each}"}]}}
         for each in TICKETS
     ]
     stage.write("specs/tickets.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
@@ -43,9 +43,11 @@ def job_for(stage: Stage) -> None:
 
 
 def pulled(stage: Stage) -> None:
-    """The same, and pulled."""
-    job_for(stage)
-    assert stage.run("outputs", "pull", "--sandbox").code == 0
+    """The same, and pulled, after an earlier prompt was pulled: recipes must not read that one."""
+    for prompt in ("an earlier prompt, with many more words in it, for ticket", "ticket"):
+        job_for(stage, prompt)
+        assert stage.run("outputs", "pull", "--sandbox").code == 0
+    assert len([*(stage.root / "outputs/tickets/jobs").iterdir()]) == 2
 
 
 def declared(stage: Stage) -> None:
@@ -60,6 +62,7 @@ DATA: dict[str, tuple[Callable[[Stage], None], str]] = {
     "With jq": (pulled, "jq"),
     "With DuckDB": (pulled, "duckdb"),
     "With pandas": (pulled, "pandas"),
+    "With Polars": (pulled, "polars"),
     "Notifications": (declared, ""),
 }
 """What each section begins with, and the program or package that it needs."""

@@ -38,6 +38,7 @@ STATES = {
     Standing.PERHAPS_SUBMITTED: (HELD, HELD),
     Standing.NO_ROOM: (HELD, HELD),
     Standing.HELD_BACK: (HELD, HELD),
+    Standing.NOT_AGREED: (HELD, JOB),
     Standing.RESTORED: (HELD, JOB),
     Standing.RETRY: (HELD, JOB),
     Standing.NOT_SUBMITTED: (HELD, JOB),
@@ -79,6 +80,7 @@ WORDS = {
     Reason.FAILED: "",
     Reason.HELD_BACK: "held back",
     Reason.QUOTA: "quota",
+    Reason.NOT_AGREED: "needs an agreed plan",
 }
 """The words of a plan for a reason; none if its detail says it."""
 

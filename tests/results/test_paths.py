@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.documents import result_summary
-from reconciler.errors import ReconcilerError
-from reconciler.model import RunKey
-from reconciler.results.paths import run_of, safe_name
-from reconciler.results.store import FolderStore, ResultStore, store_at
+from reconciler.errors import ReconcilerError, SpecError
+from reconciler.results.paths import safe_name
+from reconciler.results.place import place_of
+from reconciler.results.store import FolderStore, ResultStore
+from reconciler.specs.project import load_project
 
 
 @pytest.mark.parametrize(
@@ -40,18 +41,14 @@ def test_what_cannot_be_a_folder_becomes_its_digest(word: str) -> None:
     assert safe_name(word) != safe_name(word + "x")
 
 
-def test_each_run_key_has_a_name_of_its_own() -> None:
-    keys = [RunKey("v1:00", ""), RunKey("v1:00", "2"), RunKey("v1:01", "")]
-    assert len({run_of(key) for key in keys}) == 3
-    assert run_of(keys[0]) == "3d03d08822d8"
-
-
 @pytest.fixture(params=["folder", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ResultStore:
     if request.param == "folder":
         return FolderStore(tmp_path / "to")
     pytest.importorskip("fsspec")
-    return store_at(f"memory://places/{tmp_path.name}", start=tmp_path, staging=tmp_path / "staging")
+    from reconciler.results.object_store import ObjectStore
+
+    return ObjectStore(f"memory://places/{tmp_path.name}", staging=tmp_path / "staging")
 
 
 def test_a_store_keeps_small_files(store: ResultStore) -> None:
@@ -69,16 +66,35 @@ def test_a_store_keeps_small_files(store: ResultStore) -> None:
 
 
 def test_a_store_publishes_what_was_made_and_knows_what_is_finished(store: ResultStore) -> None:
-    folders = ["name/run/one", "name/run/two"]
-    assert store.finished(folders) == frozenset()
+    folders = ["name/jobs/one", "name/jobs/two"]
+    assert store.jobs() == {}
     made = store.staging_dir(folders[0])
     (made / "output.jsonl").write_bytes(b"whole")
     store.publish(folders[0], ["output.jsonl"])
     store.replace(f"{folders[0]}/{result_summary.NAME}", b"{}")
     store.clear(folders[0])
     assert store.read(f"{folders[0]}/output.jsonl") == b"whole"
-    assert store.finished(folders) == {folders[0]}
-    assert store.path(folders[0]).endswith("/name/run/one")
+    assert store.fetch(f"{folders[0]}/output.jsonl", 5).read_bytes() == b"whole"
+    assert store.jobs() == {"one": folders[0]}
+    assert store.path(folders[0]).endswith("/name/jobs/one")
+    assert store.names("") == ("name",)
+    assert store.move(folders[0], "other/jobs/one")
+    assert store.jobs() == {"one": "other/jobs/one"}
+    assert store.read("other/jobs/one/output.jsonl") == b"whole"
+
+
+def test_results_are_replaced_by_the_next_ones(store: ResultStore) -> None:
+    kept = set()
+    for text in (b"first", b"second"):
+        place = store.staging_dir("name") / "made"
+        place.write_bytes(text)
+        name = store.publish_results("name", place, text.hex())
+        store.tidy("name", name)
+        assert store.read(f"name/{name}") == text
+        kept = {it for it in store.names("name") if it.endswith(".jsonl")}
+    assert len(kept) == 1
+    store.tidy("name", "")
+    assert not [it for it in store.names("name") if it.endswith(".jsonl")]
 
 
 def test_files_that_are_replaced_obey_the_mask(tmp_path: Path) -> None:
@@ -89,14 +105,20 @@ def test_files_that_are_replaced_obey_the_mask(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_an_unknown_scheme_is_refused_with_a_hint(tmp_path: Path) -> None:
-    pytest.importorskip("fsspec")
-    with pytest.raises(ReconcilerError, match="cannot be opened") as refused:
-        store_at("carrier-pigeon://loft", start=tmp_path, staging=tmp_path)
-    assert "s3fs" in refused.value.hint
+@pytest.mark.parametrize("url", ["carrier-pigeon://loft", "https://example.org/x", "file:///etc", "://"])
+def test_an_unknown_scheme_is_refused_with_a_hint(tmp_path: Path, url: str) -> None:
+    (tmp_path / "reconciler.yaml").write_text("project: shop\n")
+    with pytest.raises(ReconcilerError, match="is no place for results") as refused:
+        place_of(load_project(None, start=tmp_path), {"RECONCILER_RESULTS": url})
+    assert "s3://, gs://, az://" in refused.value.hint
+    (tmp_path / "reconciler.yaml").write_text(f"project: shop\nresults: {url}\n")
+    with pytest.raises(ReconcilerError):
+        load_project(None, start=tmp_path)
 
 
-def test_a_url_of_files_is_a_folder(tmp_path: Path) -> None:
-    store = store_at(f"file://{tmp_path}/to", start=Path("elsewhere"), staging=tmp_path)
-    store.replace("a", b"1")
-    assert (tmp_path / "to/a").read_bytes() == b"1"
+@pytest.mark.parametrize("folder", ["../elsewhere", "/srv/results", "outputs/../.."])
+def test_a_folder_in_git_is_below_the_project(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "reconciler.yaml").write_text(f"project: shop\nresults: {folder}\n")
+    with pytest.raises(SpecError) as refused:
+        load_project(None, start=tmp_path)
+    assert [problem.message for problem in refused.value.problems] == ["results: leads out of the project"]

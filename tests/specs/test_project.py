@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Guards, Limits
+from reconciler.specs.load import load
 from reconciler.specs.project import load_project
 
 
@@ -103,7 +104,7 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
     [
         ("", "reconciler.yaml:1:1", "empty", "`project: my-team`"),
         ("project: a\n---\nproject: b\n", "reconciler.yaml:3:1", "more than one document", "one mapping"),
-        ("specs: specs\n", "reconciler.yaml:1:1", "`project` is missing", "`project`"),
+        ("specs: specs\n", "reconciler.yaml:1:1", "`project` or `environments` is missing", "exactly one"),
         ("project:\n", "reconciler.yaml:1:9", "project: empty", "give it a value"),
         ("project: My Team\n", "reconciler.yaml:1:10", "project: not a project name", "1 to 100 of"),
         ("- project\n", "reconciler.yaml:1:1", "must be a mapping, not a list", "`name: value`"),
@@ -174,6 +175,12 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
             "remove one",
         ),
         ("project: [\n", "reconciler.yaml:1:10", "missing `]` or `}`", "close the list or mapping"),
+        (
+            'project: a\nspecs: "s\\0"\n',
+            "reconciler.yaml:2:8",
+            "specs: not a folder",
+            "below that of this file",
+        ),
     ],
 )
 def test_mistakes_are_reported_with_their_place(
@@ -202,3 +209,10 @@ def test_flags_come_on_top_by_replacing(tmp_path: Path) -> None:
     project = load_project(None, start=tmp_path)
     settings = msgspec.structs.replace(project.settings, ledger="git")
     assert replace(project, settings=settings).settings.ledger == "git"
+
+
+def test_a_folder_with_a_name_too_long_for_any_is_one_that_is_missing(tmp_path: Path) -> None:
+    write(tmp_path / "reconciler.yaml", f"project: demo\nspecs: {'s' * 5000}\n")
+    with pytest.raises(ReconcilerError, match="does not exist beside") as refused:
+        load(load_project(None, start=tmp_path), now=0)
+    assert refused.value.hint

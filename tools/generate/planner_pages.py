@@ -76,6 +76,16 @@ Last, [guards](troubleshooting.md#guards) check the plan, and hold back what the
 plan is done. The standing of a name whose create is held is `held_back`.
 """
 
+_LEDGER: Final = """\
+## What rests on the ledger alone
+
+Anyone who may push to a shared ledger can write lines. A create is marked (`rests_on_ledger`) if the planner would hold
+it without the lines that say that this tool cancelled a job, or that a job whose record is gone had failed; and if the
+ledger has a line of a newer version that may be about its work, or lost lines that this clone knew. Only yes at the
+prompt, or a saved plan with the same mark, lets `apply` submit it. Any other run, such as `apply --yes`, holds it as
+`not_agreed` (attention), and keeps the job that it would replace. No cancel depends on the ledger.
+"""
+
 _REASONS: Final = """\
 ## Reasons
 
@@ -116,6 +126,7 @@ def page() -> str:
         shared,
         _QUOTA,
         _GUARDS,
+        _LEDGER,
         _REASONS,
         reasons,
         _ATTENTION,

@@ -58,11 +58,13 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "outputs": (reports.PullDoc,),
     "end": (reports.EndDoc,),
     "summary": (result_summary.ResultSummary,),
+    "work": (result_summary.WorkSummary,),
     "prune": (reports.PruneDoc,),
 }
 """The types that each schema describes: a document is one of them."""
 TITLES: Final[Mapping[str, str]] = {
     "summary": "The summary beside a job's results",
+    "work": "The summary beside the results of a name",
     "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
     "verify": "What `reconciler history verify` writes as JSON",
     "end": "What `on_end` sends when a job has ended",

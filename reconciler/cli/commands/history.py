@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,12 +41,6 @@ def history() -> None:
 offline = click.option(
     "--offline", is_flag=True, help="Use only the ledger and pulled results: no key, no network."
 )
-results = click.option(
-    "--results",
-    type=options.PATH,
-    metavar="FOLDER",
-    help="The folder of pulled results, for token counts.  [default: outputs]",
-)
 
 
 @history.command()
@@ -82,7 +75,6 @@ results = click.option(
 )
 @click.option("--stats", is_flag=True, help="Show statistics by name, model and month.")
 @offline
-@results
 @options.output_format(*_FORMATS)
 @options.common
 @click.pass_obj
@@ -93,7 +85,6 @@ def show(
     filters: dict[str, Any],
     stats: bool,
     offline: bool,
-    results: Path | None,
     form: str,
     common: options.Common,
 ) -> int:
@@ -114,7 +105,7 @@ def show(
             "NAME shows one spec's timeline and cannot be combined with filters or --stats",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = read_history.read(common, env, offline=offline, results=results)
+    found = read_history.read(common, env, offline=offline)
     if name is not None:
         return write_timeline(env, found, name, form=form)
     records = filter_records(found.records, wish)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +21,7 @@ from reconciler.errors import ExitCode, UsageError, first_that_holds
 if TYPE_CHECKING:
     from reconciler.api.client import Reader
     from reconciler.context import RunContext
+    from reconciler.documents.result_summary import WorkSummary
     from reconciler.environment import Environment
     from reconciler.model import JobSpec, OwnedJob, RunKey
     from reconciler.results.pull import Puller
@@ -32,12 +35,6 @@ def outputs() -> None:
 
 @outputs.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]...")
-@click.option(
-    "--to",
-    metavar="FOLDER|URL",
-    help="The destination: a folder, or the URL of an object store such as s3://bucket/outputs.  "
-    "[default: outputs beside reconciler.yaml]",
-)
 @click.option("--current", is_flag=True, help="Only jobs of the work that the specs declare now.")
 @click.option(
     "--since",
@@ -58,7 +55,6 @@ def pull(
     env: Environment,
     *,
     names: tuple[str, ...],
-    to: str | None,
     current: bool,
     since: float | dt.timedelta | None,
     incomplete: bool,
@@ -68,7 +64,8 @@ def pull(
     """Fetch the results of every ended job, successful or not, and join them with its inputs.
 
     NAMES or globs select jobs, including adopted ones. Results that are present are not fetched again, and interrupted
-    downloads continue. Several runners with the same destination share the work.
+    downloads continue. Several runners with one place of results share the work. The place is `results` in
+    reconciler.yaml, or RECONCILER_RESULTS.
 
     Exit with 6 if a succeeded job has fewer answers than requests, or if what the API sends is not the file that it
     describes. The next pull asks again for such results of NAMES, or of current work.
@@ -79,31 +76,37 @@ def pull(
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
     from reconciler.render.results_view import pull_text
+    from reconciler.results.place import make_place, open_place
     from reconciler.results.pull import exit_codes
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0
+        owned = own_and_adopted(run, specs)
         jobs = [
-            owned
-            for owned in chosen(run, specs, names)
-            if owned.job.created_at >= first and (not current or owned.tags.run_key in work)
+            it
+            for it in chosen(owned, specs, names)
+            if it.job.created_at >= first and (not current or it.tags.run_key in work)
         ]
-        over = [owned for owned in jobs if owned.phase.ended]
-        store = destination(run, to)
+        over = [it for it in jobs if it.phase.ended]
+        make_place(run.project, env.environ)
+        store = open_place(run.project, env.environ, staging=run.folder / "pulling")
         interrupted.enter_graceful_shutdown()
-        asked = frozenset(owned.tags.run_key for owned in over) if names else work
-        pulled = puller(run, store, specs, asked, incomplete=incomplete).pull(over)
+        asked = frozenset(it.tags.run_key for it in over) if names else work
+        pulling = puller(run, store, specs, owned, asked, incomplete=incomplete)
+        pulled = pulling.pull(over)
+        joined = pulling.join(pulled)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
-        code = first_that_holds(exit_codes(pulled) | interrupted.codes)
+        code = first_that_holds(exit_codes(pulled, joined) | interrupted.codes)
         target = run.target
     report = PullDoc(
         **structs.asdict(target),
-        to=store.where,
+        place=store.where,
         running=len(jobs) - len(over),
         jobs=pulled,
+        results=joined,
         exit_code=int(code),
     )
     write_stdout(pretty(report) if form == "json" else pull_text(report, target, colour=env.colour("stdout")))
@@ -112,44 +115,70 @@ def pull(
 
 @outputs.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]...")
-@click.option(
-    "--from",
-    "folder",
-    type=options.PATH,
-    metavar="FOLDER",
-    help="The folder of pulled results.  [default: outputs beside reconciler.yaml]",
-)
 @options.common
 @click.pass_obj
-def show(env: Environment, *, names: tuple[str, ...], folder: Path | None, common: options.Common) -> int:
-    """Show pulled results: counts, the reasons of failures, and what is missing. Needs no key and no network.
+def show(env: Environment, *, names: tuple[str, ...], common: options.Common) -> int:
+    """Show the results of names: counts, the reasons of failures, and what is missing. Needs no key.
 
-    NAMES or globs select jobs.
+    NAMES or globs select results.
     """
-    from reconciler.cli.session.target import open_project
-    from reconciler.documents.reports import PulledJob
-    from reconciler.documents.result_summary import DESTINATION
     from reconciler.render.results_view import results_text
-    from reconciler.results.local_summaries import summaries_below
+    from reconciler.results.summaries import path_of, work_summaries
 
-    destination = env.cwd / folder if folder else open_project(common, env).root / DESTINATION
-    shown = folder or Path(DESTINATION)
-    jobs = [
-        PulledJob(
-            name=summary.name,
-            job_id=summary.job_id,
-            status=summary.status,
-            state="present",
-            path=(shown / path.relative_to(destination)).as_posix(),
-            summary=summary,
-            message="",
-            hint="",
-        )
-        for path, summary in summaries_below(destination)
-        if not names or any(fnmatchcase(summary.name, name) for name in names)
-    ]
-    write_stdout(results_text(jobs, colour=env.colour("stdout")))
+    with opened(env, common) as store:
+        found = [
+            (path_of(store, it), it)
+            for it in work_summaries(store)
+            if not names or any(fnmatchcase(it.name, name) for name in names)
+        ]
+    write_stdout(results_text(found, colour=env.colour("stdout")))
     return ExitCode.OK
+
+
+@outputs.command()
+@click.argument("name")
+@options.common
+@click.pass_obj
+def path(env: Environment, *, name: str, common: options.Common) -> int:
+    """Print the path or URL of a name's results. Needs no key."""
+    from reconciler.results.summaries import path_of
+
+    with opened(env, common) as store:
+        it = summary_of(store, name)
+        write_stdout(f"{path_of(store, it)}\n")
+    if not it.current:
+        write_stderr(f"note: {name}: the newest work has no answers yet; these are of an earlier one\n")
+    return ExitCode.OK
+
+
+@contextmanager
+def opened(env: Environment, common: options.Common) -> Iterator[ResultStore]:
+    """Open the place of results for reading."""
+    from reconciler.cli.session.target import open_project
+    from reconciler.results.place import open_place
+
+    project = open_project(common, env)
+    with TemporaryDirectory() as staging:
+        yield open_place(project, env.environ, staging=Path(staging))
+
+
+def summary_of(store: ResultStore, name: str) -> WorkSummary:
+    """Return the summary of a name's results.
+
+    Raises:
+        UsageError: there are none.
+    """
+    from reconciler.results.summaries import work_summaries
+    from reconciler.text.suggest import nearest
+
+    found = {it.name: it for it in work_summaries(store)}
+    if name not in found:
+        near = nearest(name, sorted(found))
+        raise UsageError(
+            f"{store.where} has no results of {name}",
+            hint=f"did you mean {near}?" if near else "fetch them: reconciler outputs pull",
+        )
+    return found[name]
 
 
 def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
@@ -163,20 +192,26 @@ def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
     return loaded.specs
 
 
-def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
-    """Return the own and adopted jobs whose former or current name was asked for, sorted by name and age.
+def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequence[OwnedJob]:
+    """Return the own and adopted jobs of the workspace."""
+    from reconciler.planning import adoption
+    from reconciler.workspace import listing, observe
+
+    jobs = listing.whole(run, to_show=True).jobs
+    adopted = adoption.adopted_ids(specs)
+    watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
+    return adoption.with_adopted(specs, observe.sort_out(jobs, watched))
+
+
+def chosen(owned: Sequence[OwnedJob], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
+    """Return the jobs whose former or current name was asked for, sorted by name and age.
 
     Raises:
         UsageError: no job has such a name.
     """
-    from reconciler.planning import adoption, sharing
+    from reconciler.planning import sharing
     from reconciler.text.suggest import nearest, some
-    from reconciler.workspace import listing, observe
 
-    jobs = listing.list_all(run)
-    adopted = adoption.adopted_ids(specs)
-    watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
-    owned = adoption.with_adopted(specs, observe.sort_out(jobs, watched))
     now: dict[RunKey, set[str]] = defaultdict(set)
     for spec in specs:
         for key in spec.run_keys:
@@ -185,7 +220,8 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):
             near = nearest(name, sorted(known))
-            raise UsageError(f"no job is called {name}", hint=f"did you mean {near}?" if near else "")
+            hint = f"did you mean {near}?" if near else "list the names: reconciler history"
+            raise UsageError(f"no job is called {name}", hint=hint)
 
     def asked_for(name: str) -> bool:
         return not names or any(fnmatchcase(name, glob) for glob in names)
@@ -199,48 +235,28 @@ def chosen(run: RunContext[Reader], specs: Sequence[JobSpec], names: Sequence[st
     )
 
 
-def destination(run: RunContext[Reader], to: str | None) -> ResultStore:
-    """Return where results go. A folder that is created inside the project is ignored by git.
-
-    Raises:
-        ReconcilerError: it needs a package that is not installed.
-        OSError: the folder cannot be created.
-    """
-    from reconciler import file_access
-    from reconciler.cli.session.target import check_results
-    from reconciler.documents import result_summary
-    from reconciler.results.store import FolderStore, store_at
-    from reconciler.specs.project import make_own
-
-    root, staging = run.project.root, run.folder / "pulling"
-    if to is None:
-        if not (root / result_summary.DESTINATION).exists():
-            make_own(root / result_summary.DESTINATION)
-        return store_at(result_summary.DESTINATION, start=root, staging=staging)
-    place = run.env.cwd / to
-    if "://" not in to and not place.exists() and file_access.within(str(place.resolve()), str(root)):
-        make_own(place)
-    store = store_at(to, start=run.env.cwd, staging=staging)
-    if isinstance(store, FolderStore):
-        check_results(run.project, run.env, store.root)
-    return store
-
-
 def puller(
     run: RunContext[Reader],
     store: ResultStore,
     specs: Sequence[JobSpec],
+    owned: Sequence[OwnedJob],
     work: frozenset[RunKey],
     *,
     incomplete: bool,
 ) -> Puller:
     """Return the object that fetches results."""
+    from reconciler.results.current import WorkResults
     from reconciler.results.inputs import by_inputs
     from reconciler.results.job_download import JobDownloader
     from reconciler.results.leases import LeaseManager
+    from reconciler.results.paths import naming
     from reconciler.results.pull import Puller
 
     declared = by_inputs(specs)
     downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
     leases = LeaseManager(store=store, env=run.env)
-    return Puller(run=run, leases=leases, downloader=downloader, asked=work)
+    name_of = naming(specs, owned)
+    newest = {name_of(it): it.tags.run_key for it in sorted(owned, key=lambda it: it.job.age_key)}
+    wanted = {spec.name: spec.run_keys for spec in specs}
+    results = WorkResults(store=store, wanted=wanted, newest=newest)
+    return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)

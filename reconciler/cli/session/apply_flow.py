@@ -50,7 +50,7 @@ class ApplyFlow:
     def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
         """Plan, show, ask, apply."""
         with self._locked():
-            return plan_and_apply(self.run, self.declared, self._approve, saved=self.saved)
+            return plan_and_apply(self.run, self.declared, self._approve, asks=self.ask, saved=self.saved)
 
     def _approve(self, planned: PlannedRun) -> bool:
         self.last_shown = planned

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.target import check_results, local_ledger, open_project, shared_ledger, target_of
+from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
 from reconciler.constraints import NAME_PATTERN
-from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
 from reconciler.history import merge
@@ -18,20 +16,21 @@ from reconciler.history.merge import read_ledger
 from reconciler.ledger.lines import union
 from reconciler.model.commit import Commit
 from reconciler.render.problems import left_out
-from reconciler.results import local_summaries
+from reconciler.results.place import local_folder
+from reconciler.results.store import FolderStore
+from reconciler.results.summaries import job_summaries
 from reconciler.runs.history import HistorySources
 from reconciler.specs.load import load
 from reconciler.specs.project import Project
 
 
-def read(common: Common, env: Environment, *, offline: bool, results: Path | None = None) -> HistorySources:
+def read(common: Common, env: Environment, *, offline: bool) -> HistorySources:
     """Read all sources.
 
     Args:
         common: the common options.
         env: the environment of the process.
         offline: whether to skip the API and the remote: no key, no network.
-        results: the folder of pulled results; None for the default.
 
     Raises:
         ListingError: the list of jobs could not be read completely.
@@ -58,9 +57,8 @@ def read(common: Common, env: Environment, *, offline: bool, results: Path | Non
     ledger = read_ledger(lines)
     if jobs is not None:
         jobs = merge.owned_jobs(jobs, target.project, ledger.records)
-    folder = env.cwd / results if results else project.root / result_summary.DESTINATION
-    check_results(project, env, folder)
-    pulled = local_summaries.read_summaries(folder)
+    folder = local_folder(project, env.environ)
+    pulled = job_summaries(FolderStore(folder)) if folder else {}
     return HistorySources(
         project=project,
         target=target,

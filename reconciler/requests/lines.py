@@ -11,12 +11,15 @@ TOO_LONG: Final = b"\x00"
 """Replaces a line over the limit. No JSON text begins with this byte."""
 
 
-def blocks(stream: BinaryIO, *, longest: int) -> Iterator[list[bytes]]:
+def blocks(stream: BinaryIO, *, longest: int) -> Iterator[tuple[int, list[bytes]]]:
     """Yield the lines of a stream without their line feeds, in blocks.
 
     Args:
         stream: opened for reading bytes.
         longest: maximum bytes of a line; `TOO_LONG` replaces a longer one.
+
+    Yields:
+        How many more bytes the first line has in the stream than in the list, and the lines.
     """
     rest: list[bytes] = []
     size = 0
@@ -30,7 +33,9 @@ def blocks(stream: BinaryIO, *, longest: int) -> Iterator[list[bytes]]:
         first = b"".join(rest) if size <= longest else TOO_LONG
         lines = tail.split(b"\n")
         last = lines.pop()
+        skipped = size - len(first)
         rest, size = [last], len(last)
-        yield [first, *lines]
+        yield skipped, [first, *lines]
     if size:
-        yield [b"".join(rest) if size <= longest else TOO_LONG]
+        first = b"".join(rest) if size <= longest else TOO_LONG
+        yield size - len(first), [first]

@@ -1,8 +1,8 @@
-"""Read a line of a result file, and write its line of the joined results.
+"""Read a line of a result file, and write its line of the joined results. Index, join and checks all use this reader.
 
 The provider's line is `{"custom_id", "response": {"status_code", "body"}, "error"}`. A request is answered if its line
 has a body, no error, and no status of 400 or more. The format of the error file is undocumented: a line in it without
-a status is a failed request. Bodies are not parsed, apart from their token counts; they are copied.
+a status is a failed request. Bodies are copied; what is counted and checked in them is read by `contents`.
 
 A line that is not strict JSON, such as one with NaN, half of a surrogate pair or a raw control character, is kept as
 text if its custom_id can be found: its answer exists, and only a person can say what it is worth.
@@ -11,8 +11,7 @@ text if its custom_id can be found: its answer exists, and only a person can say
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -64,81 +63,25 @@ class _Loose(msgspec.Struct, gc=False):
     custom_id: str | int | None = None
 
 
-_Tokens = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: _Tokens = 0
-    completion_tokens: _Tokens = 0
-    total_tokens: _Tokens | None = None
-
-
-class _Body(msgspec.Struct, gc=False):
-    usage: _Usage | None = None
-
-
-class _LooseBody(msgspec.Struct, gc=False):
-    usage: Any = None
-
-
-class _Failed(msgspec.Struct, gc=False):
-    kind: str
-    status_code: int | None
-    detail: msgspec.Raw
-
-
-class _FailedRow(msgspec.Struct, gc=False):
-    error: _Failed
-
-
 decode_line: Final = msgspec.json.Decoder(_Line).decode
 decode_loosely: Final = msgspec.json.Decoder(_Loose).decode
-decode_body: Final = msgspec.json.Decoder(_Body).decode
 encode: Final = msgspec.json.Encoder().encode
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-@dataclass(slots=True)
-class Usage:
-    """Sums of tokens."""
+class Outcome(NamedTuple):
+    """What a line of a result file says about its request."""
 
-    prompt: int = 0
-    completion: int = 0
-    total: int = 0
-    answers: int = 0
-    incomplete: int = 0
-    """Answers with a usage that lacks a number, so that the sums are a lower bound."""
-
-    def add(self, body: msgspec.Raw) -> None:
-        """Add the tokens in an answer's body, if it has any."""
-        try:
-            usage = decode_body(body).usage
-        except DECODE_ERRORS:
-            numbers = _valid_tokens(body)
-            self.incomplete += numbers is not None
-            usage = msgspec.convert(numbers, _Usage) if numbers else None
-        if usage is not None:
-            self.prompt += usage.prompt_tokens
-            self.completion += usage.completion_tokens
-            total = usage.total_tokens
-            self.total += usage.prompt_tokens + usage.completion_tokens if total is None else total
-            self.answers += 1
+    custom_id: str
+    kind: str
+    """`OK`, or why there is no answer."""
+    data: bytes
+    """The answer's body as it came; of other kinds the error as JSON."""
+    status: int | None = None
 
 
-def _valid_tokens(body: msgspec.Raw) -> dict[str, int] | None:
-    """Return the valid numbers of a usage by name; None if the body has no usage."""
-    try:
-        usage = msgspec.json.decode(body, type=_LooseBody).usage
-    except DECODE_ERRORS:
-        return None
-    names = _Usage.__struct_fields__
-    if not isinstance(usage, dict):
-        return None if usage is None else {}
-    return {name: it for name in names if type(it := usage.get(name)) is int and it >= 0}
-
-
-def understood(line: bytes, *, failed: bool) -> tuple[str, str, bytes, msgspec.Raw]:
-    """Return a line's custom_id, the kind of its outcome, its line in the joined results, and the answer's body.
+def understood(line: bytes, *, failed: bool) -> Outcome:
+    """Return what a line says.
 
     Args:
         line: one line of a result file.
@@ -155,20 +98,20 @@ def understood(line: bytes, *, failed: bool) -> tuple[str, str, bytes, msgspec.R
     except DECODE_ERRORS:
         if line.startswith(_BOM):
             return understood(line.removeprefix(_BOM), failed=failed)
-        return *_odd(line, failed=failed), NULL
+        return _odd(line, failed=failed)
     response = answer.response
     if response is None or answer.error:
-        return answer.custom_id, *_failed(answer, line, failed=failed), NULL
-    body, code = response.body, response.status_code
+        return _failed(answer, line, failed=failed)
+    code = response.status_code
     status = code if code.__class__ is int else _status(code)
     unlike = failed if status is None else not FIRST_STATUS <= status < FIRST_FAILURE
-    if unlike or bytes(body) == b"null":
-        return answer.custom_id, *_failed(answer, line, failed=failed), NULL
-    joined = b'{"custom_id":%b,"ok":true,"body":%b,"error":null}\n' % (encode(answer.custom_id), body)
-    return answer.custom_id, OK, joined, body
+    body = bytes(response.body)
+    if unlike or body == b"null":
+        return _failed(answer, line, failed=failed)
+    return Outcome(answer.custom_id, OK, body)
 
 
-def _odd(line: bytes, *, failed: bool) -> tuple[str, str, bytes]:
+def _odd(line: bytes, *, failed: bool) -> Outcome:
     """Return the outcome of a line that the strict reader refuses."""
     try:
         text = line.decode()
@@ -179,10 +122,10 @@ def _odd(line: bytes, *, failed: bool) -> tuple[str, str, bytes]:
         if custom_id is None and failed:
             raise UnnamedError
         if isinstance(custom_id, str):
-            return custom_id, NO_ANSWER, failure(custom_id, NO_ANSWER, None, line)
+            return Outcome(custom_id, NO_ANSWER, line)
     if custom_id is None:
         raise msgspec.ValidationError("no custom_id")
-    return str(custom_id), UNREADABLE, failure(str(custom_id), UNREADABLE, None, encode(text))
+    return Outcome(str(custom_id), UNREADABLE, encode(text))
 
 
 def _find_custom_id(line: bytes) -> str | int | None:
@@ -209,7 +152,7 @@ def _status(code: float | str | None) -> int | None:
         return None
 
 
-def _failed(answer: _Line, line: bytes, *, failed: bool) -> tuple[str, bytes]:
+def _failed(answer: _Line, line: bytes, *, failed: bool) -> Outcome:
     response = answer.response or _Response()
     status = _status(response.status_code)
     said = next((bytes(text) for text in (response.body, response.message) if bytes(text) != b"null"), b"")
@@ -219,29 +162,32 @@ def _failed(answer: _Line, line: bytes, *, failed: bool) -> tuple[str, bytes]:
         kind = ERROR
     else:
         kind, said = NO_ANSWER, b""
-    detail = encode(answer.error) if answer.error else said or line
-    return kind, failure(answer.custom_id, kind, status, detail)
+    return Outcome(answer.custom_id, kind, encode(answer.error) if answer.error else said or line, status)
 
 
-def failure(custom_id: str, kind: str, status: int | None, detail: bytes) -> bytes:
-    """Return the line in the joined results of a failed request."""
+def joined_line(outcome: Outcome, custom_id: bytes, *, job: bytes, check: bytes = b"null") -> bytes:
+    """Return a request's line in the joined results.
+
+    Args:
+        outcome: the request's.
+        custom_id: as JSON.
+        job: the id of the job that the outcome is from, as JSON.
+        check: the verdict on an answer, as JSON.
+    """
+    if outcome.kind == OK:
+        form = b'{"custom_id":%b,"ok":true,"body":%b,"error":null,"check":%b,"job":%b}\n'
+        return form % (custom_id, outcome.data, check, job)
     parts = (
-        b'{"custom_id":', encode(custom_id), b',"ok":false,"body":null,"error":{"kind":', encode(kind),
-        b',"status_code":', encode(status), b',"detail":', detail, b"}}\n",
+        b'{"custom_id":', custom_id, b',"ok":false,"body":null,"error":{"kind":', encode(outcome.kind),
+        b',"status_code":', encode(outcome.status), b',"detail":', outcome.data, b'},"check":null,"job":', job, b"}\n",
     )  # fmt: skip
     return b"".join(parts)
 
 
-def missing(custom_id: str) -> bytes:
-    """Return the line in the joined results of a request that has no line in any result file."""
-    return failure(custom_id, MISSING, None, b"null")
-
-
-def reason(kind: str, row: bytes) -> str:
-    """Return why a request failed, on one line: its kind and the message in its line of the joined results."""
-    if kind in NO_MESSAGE:
-        return f"{kind}: {NO_MESSAGE[kind]}"
-    error = msgspec.json.decode(row, type=_FailedRow).error
-    status = error.status_code or 0
+def reason(outcome: Outcome) -> str:
+    """Return why a request failed, on one line: the kind and the message."""
+    if outcome.kind in NO_MESSAGE:
+        return f"{outcome.kind}: {NO_MESSAGE[outcome.kind]}"
+    status = outcome.status or 0
     named = status if status >= FIRST_FAILURE else 0
-    return f"{kind}: {cut(describe_error_body(bytes(error.detail), status=named), MAX_REASON)}"
+    return f"{outcome.kind}: {cut(describe_error_body(outcome.data, status=named), MAX_REASON)}"

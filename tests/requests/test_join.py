@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.results import answers
-from reconciler.results.answers import Usage
-from reconciler.results.download import PART
+from reconciler.requests import answered, answers
+from reconciler.requests.answers import Outcome, joined_line
+from reconciler.requests.contents import Usage, read_contents
+from reconciler.requests.join import MAX_LISTED, WRITE_BYTES
 from reconciler.results.heartbeat import StoppedError
-from reconciler.results.join import MAX_LISTED_MISSING, WRITE_BYTES, Joined, JoinSources, join
-from tests.results.make import answer, asked, error, joined, text
+from tests.requests.make import Counts, answer, error, join_files, joined, requests, text
 
 
 def test_every_request_has_a_line_in_the_order_of_the_inputs(tmp_path: Path) -> None:
@@ -31,7 +30,7 @@ def test_every_request_has_a_line_in_the_order_of_the_inputs(tmp_path: Path) -> 
         tmp_path,
         output=text([answer("c"), answer("a")]),
         errors=text([answer("b", status=400)]),
-        inputs=[asked("a", "b"), asked("c", "d")],
+        inputs=[requests("a", "b"), requests("c", "d")],
     )
     assert [row["custom_id"] for row in rows] == ["a", "b", "c", "d"]
     assert [row["ok"] for row in rows] == [True, False, True, False]
@@ -40,6 +39,8 @@ def test_every_request_has_a_line_in_the_order_of_the_inputs(tmp_path: Path) -> 
         "ok": True,
         "body": {"id": "of-a", "choices": []},
         "error": None,
+        "check": "valid",
+        "job": "j",
     }
     assert rows[1]["error"] == {
         "kind": "http_400",
@@ -51,6 +52,8 @@ def test_every_request_has_a_line_in_the_order_of_the_inputs(tmp_path: Path) -> 
         "ok": False,
         "body": None,
         "error": {"kind": "missing", "status_code": None, "detail": None},
+        "check": None,
+        "job": None,
     }
     assert (counts.ok, counts.failures, counts.missing, counts.first_missing) == (
         2,
@@ -90,7 +93,7 @@ KINDS = (
 
 @pytest.mark.parametrize(("line", "kind"), KINDS)
 def test_what_a_line_of_the_output_amounts_to(tmp_path: Path, line: str, kind: str) -> None:
-    counts, rows = joined(tmp_path, output=line, inputs=[asked("a")])
+    counts, rows = joined(tmp_path, output=line, inputs=[requests("a")])
     assert len(rows) == 1
     if kind == "ok":
         assert (counts.ok, counts.failures) == (1, {})
@@ -114,10 +117,10 @@ def test_what_a_line_of_the_output_amounts_to(tmp_path: Path, line: str, kind: s
 def test_a_line_of_the_error_file_has_failed_unless_it_is_an_answer(
     tmp_path: Path, line: str, kind: str
 ) -> None:
-    counts, rows = joined(tmp_path, errors=line, inputs=[asked("a")])
+    counts, rows = joined(tmp_path, errors=line, inputs=[requests("a")])
     assert (counts.ok, counts.failures) == (0, {kind: 1})
     assert not rows[0]["ok"]
-    (again,) = joined(tmp_path, errors=answer("a"), inputs=[asked("a")])[1]
+    (again,) = joined(tmp_path, errors=answer("a"), inputs=[requests("a")])[1]
     assert again["ok"]
 
 
@@ -141,7 +144,7 @@ HOSTILE = (
 @pytest.mark.parametrize("line", HOSTILE)
 def test_a_line_of_an_unknown_request_is_counted_and_ends_nothing(tmp_path: Path, line: bytes) -> None:
     output = line + b"\n" + answer("b").encode() + b"\n"
-    counts, rows = joined(tmp_path, output=output, inputs=[asked("a", "b")])
+    counts, rows = joined(tmp_path, output=output, inputs=[requests("a", "b")])
     assert (counts.malformed, counts.ok, counts.missing) == (1, 1, 1)
     assert [row["ok"] for row in rows] == [False, True]
 
@@ -172,7 +175,7 @@ def test_an_answer_that_is_not_strict_json_is_kept_as_text_under_its_custom_id(
     name = "1" if b'"custom_id": 1' in line else "a"
     lines = line + b"\n" + answer("b").encode() + b"\n"
     files: dict[str, Any] = {where: lines}
-    counts, rows = joined(tmp_path, **files, inputs=[asked(name, "b")])
+    counts, rows = joined(tmp_path, **files, inputs=[requests(name, "b")])
     assert (counts.failures, counts.ok, counts.missing, counts.malformed) == ({"unreadable": 1}, 1, 0, 0)
     assert rows[0]["error"]["kind"] == "unreadable"
     assert rows[0]["error"]["detail"] == line.decode(errors="backslashreplace")
@@ -210,21 +213,22 @@ def test_whatever_a_line_holds_its_joined_line_is_strict_json_of_its_request(
         line = line[:at] + data + line[at + 1 :]
     line = line.replace(b"\n", b" ")
     try:
-        name, kind, row, _ = answers.understood(line, failed=failed)
+        outcome = answers.understood(line, failed=failed)
     except (answers.UnnamedError, *answers.DECODE_ERRORS):
         return
-    (joined_line, nothing) = row.split(b"\n")
-    said = msgspec.json.decode(joined_line)
+    name, kind = outcome.custom_id, outcome.kind
+    (row, nothing) = joined_line(outcome, answers.encode(name), job=b'"j"').split(b"\n")
+    said = msgspec.json.decode(row)
     assert nothing == b""
-    assert json.loads(joined_line.decode())["custom_id"] == name
+    assert json.loads(row.decode())["custom_id"] == name
     assert said["ok"] == (kind == answers.OK) == (said["error"] is None)
     if kind != answers.OK:
         assert said["error"]["kind"] == kind
-        assert "\n" not in answers.reason(kind, row)
+        assert "\n" not in answers.reason(outcome)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_answer(tmp_path: Path) -> None:
-    counts, _ = joined(tmp_path, output=b"\xef\xbb\xbf" + answer("a").encode(), inputs=[asked("a")])
+    counts, _ = joined(tmp_path, output=b"\xef\xbb\xbf" + answer("a").encode(), inputs=[requests("a")])
     assert (counts.ok, counts.malformed) == (1, 0)
 
 
@@ -234,7 +238,7 @@ def test_errors_without_a_custom_id_are_counted_as_such(tmp_path: Path) -> None:
         '{"error": {"message": "x"}}',
         error("a"),
     ]
-    counts, _ = joined(tmp_path, errors=text(lines), inputs=[asked("a", "b", "c")])
+    counts, _ = joined(tmp_path, errors=text(lines), inputs=[requests("a", "b", "c")])
     assert (counts.unnamed, counts.malformed, counts.failures, counts.missing) == (2, 0, {"error": 1}, 2)
 
 
@@ -248,7 +252,7 @@ def test_of_two_lines_for_a_request_an_answer_beats_an_error_wherever_they_are(
     for file, line in reversed(pair) if turned else pair:
         parts[file].append(line)
     written: dict[str, Any] = {name: text(lines) for name, lines in parts.items() if lines}
-    counts, rows = joined(tmp_path, **written, inputs=[asked("a")])
+    counts, rows = joined(tmp_path, **written, inputs=[requests("a")])
     assert (counts.ok, counts.failures, counts.repeated) == (1, {}, 1)
     assert rows[0]["ok"]
     assert counts.usage.total == 6
@@ -264,7 +268,7 @@ def test_the_reasons_of_failures_are_counted_by_their_message(tmp_path: Path) ->
         json.dumps({"custom_id": "5", "response": {"status_code": 503, "body": {"detail": "busy"}}}),
         '{"custom_id": "6"}',
     ]
-    counts, rows = joined(tmp_path, errors=text(lines), inputs=[asked(*map(str, range(8)))])
+    counts, rows = joined(tmp_path, errors=text(lines), inputs=[requests(*map(str, range(8)))])
     assert counts.reasons == {
         "http_422: too long": 3,
         "error: rate limited": 2,
@@ -275,12 +279,14 @@ def test_the_reasons_of_failures_are_counted_by_their_message(tmp_path: Path) ->
 
 
 def test_empty_lines_and_a_missing_last_line_feed_are_nothing(tmp_path: Path) -> None:
-    counts, _ = joined(tmp_path, output=f"\n{answer('a')}\r\n\n  \n{answer('b')}", inputs=[asked("a", "b")])
+    counts, _ = joined(
+        tmp_path, output=f"\n{answer('a')}\r\n\n  \n{answer('b')}", inputs=[requests("a", "b")]
+    )
     assert (counts.ok, counts.malformed) == (2, 0)
 
 
 def test_a_line_of_no_request_is_counted_and_left_out(tmp_path: Path) -> None:
-    counts, rows = joined(tmp_path, output=text([answer("x"), answer("a")]), inputs=[asked("a")])
+    counts, rows = joined(tmp_path, output=text([answer("x"), answer("a")]), inputs=[requests("a")])
     assert (counts.ok, counts.unknown, counts.missing) == (1, 1, 0)
     assert [row["custom_id"] for row in rows] == ["a"]
 
@@ -312,7 +318,7 @@ def test_tokens_are_summed_over_the_answers_that_say_them(tmp_path: Path) -> Non
 def test_bodies_are_passed_on_as_they_are(tmp_path: Path) -> None:
     body = '{"big": 123456789012345678901234567890, "é": "\\u00e9 \\ud83d\\ude00", "n": 1.50e3}'
     line = f'{{"custom_id": "a", "response": {{"status_code": 200, "body": {body}}}}}'
-    joined(tmp_path, output=line, inputs=[asked("a")])
+    joined(tmp_path, output=line, inputs=[requests("a")])
     assert body in (tmp_path / "results.jsonl").read_text(encoding="utf-8")
 
 
@@ -325,11 +331,11 @@ def refused(custom_id: str) -> str:
     return answer(custom_id, status=500)
 
 
-def answered(custom_id: str) -> str:
+def fine(custom_id: str) -> str:
     return answer(custom_id)
 
 
-MAKE: dict[str, Callable[[str], str]] = {"ok": answered, "http_500": refused, "error": error}
+MAKE: dict[str, Callable[[str], str]] = {"ok": fine, "http_500": refused, "error": error}
 
 
 @given(
@@ -348,7 +354,7 @@ def test_the_join_is_what_a_dictionary_would_make_of_it(
         first[each] = "ok" if "ok" in (kind, first.get(each)) else first.get(each, kind)
     with tempfile.TemporaryDirectory() as folder:
         counts, rows = joined(
-            Path(folder), output=text(MAKE[kind](each) for each, kind in lines), inputs=[asked(*questions)]
+            Path(folder), output=text(MAKE[kind](each) for each, kind in lines), inputs=[requests(*questions)]
         )
     kinds = Counter(first[each] for each in questions if each in first)
     assert [row["custom_id"] for row in rows] == questions
@@ -370,35 +376,14 @@ def test_lines_are_found_in_whatever_order_they_were_answered(tmp_path: Path, or
         json.dumps({"custom_id": name, "response": {"status_code": 200, "body": name + padding}})
         for name in turn
     )
-    counts, rows = joined(tmp_path, output=text(lines), inputs=[asked(*names)])
+    counts, rows = joined(tmp_path, output=text(lines), inputs=[requests(*names)])
     assert counts.ok == 3000
     assert all(row["body"] == row["custom_id"] + padding for row in rows)
 
 
-def test_the_checksum_is_that_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "output.jsonl").write_text(answer("a"), encoding="utf-8")
-    (tmp_path / "in").write_text(asked("a", "b"), encoding="utf-8")
-    for inputs in (None, [tmp_path / "in"]):
-        sources = JoinSources(output=tmp_path / "output.jsonl", errors=None, inputs=inputs, longest=9999)
-        _, written = join(sources, tmp_path / "results.jsonl", lambda: None)
-        assert written.sha256 == hashlib.sha256((tmp_path / "results.jsonl").read_bytes()).hexdigest()
-
-
-def test_a_join_that_is_stopped_leaves_no_results(tmp_path: Path) -> None:
-    (tmp_path / "output.jsonl").write_text(answer("a"), encoding="utf-8")
-
-    def stop() -> None:
-        raise StoppedError
-
-    sources = JoinSources(output=tmp_path / "output.jsonl", errors=None, inputs=None, longest=9999)
-    with pytest.raises(StoppedError):
-        join(sources, tmp_path / "results.jsonl", stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["output.jsonl"]
-
-
 def test_a_status_is_named_only_if_it_is_one() -> None:
     line = answer("a", status=-5).encode()
-    assert answers.understood(line, failed=True)[1] == answers.ERROR
+    assert answers.understood(line, failed=True).kind == answers.ERROR
 
 
 # All of it, beside a plain join.
@@ -422,51 +407,57 @@ lines = st.tuples(st.sampled_from(NAMES), st.sampled_from(sorted(LINES))).map(
 )
 
 
-def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str]) -> tuple[Joined, bytes]:
+def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str]) -> tuple[Counts, bytes]:
     """Join with everything in memory and no thought for time."""
-    said: dict[str, tuple[str, bytes]] = {}
-    count = Joined(requests=len(inputs), usage=Usage())
+    said: dict[str, Outcome] = {}
+    wanted = list(dict.fromkeys(inputs))
+    count = Counts(requests=len(wanted), usage=Usage())
     worth = {answers.OK: 2, answers.UNREADABLE: 1}
     for line, failed in [*((each, False) for each in output), *((each, True) for each in errors)]:
         try:
-            name, kind, reported, body = answers.understood(line.encode(), failed=failed)
+            outcome = answers.understood(line.encode(), failed=failed)
         except answers.DECODE_ERRORS:
             count.malformed += bool(line.strip())
             continue
-        if name in said:
-            count.repeated += 1
-            if worth.get(kind, 0) <= worth.get(said[name][0], 0):
-                continue
-        said[name] = kind, reported
-        if kind == answers.OK:
-            count.usage.add(body)
-    count.unknown = len(said.keys() - set(inputs))
-    missing = [name for name in inputs if name not in said]
-    count.missing, count.first_missing = len(missing), missing[:MAX_LISTED_MISSING]
-    kinds = [said[name][0] for name in dict.fromkeys(inputs) if name in said]
+        before = said.get(outcome.custom_id)
+        count.repeated += before is not None
+        if before is None or worth.get(outcome.kind, 0) > worth.get(before.kind, 0):
+            said[outcome.custom_id] = outcome
+            if outcome.kind == answers.OK:
+                contents, invalid = read_contents(outcome.data)
+                count.usage.add(contents, invalid=invalid)
+    count.unknown = len(said.keys() - set(wanted))
+    missing = [name for name in wanted if name not in said]
+    count.missing, count.first_missing = len(missing), missing[:MAX_LISTED]
+    found = [said[name] for name in wanted if name in said]
+    kinds = [outcome.kind for outcome in found]
     count.ok = kinds.count(answers.OK)
-    for name in inputs:
-        if name in said and said[name][0] != answers.OK:
-            count.reasons[answers.reason(*said[name])] += 1
+    count.verdicts = {0: count.ok} if count.ok else {}
+    count.reasons = dict(Counter(answers.reason(it) for it in found if it.kind != answers.OK))
     count.failures = {kind: kinds.count(kind) for kind in sorted(set(kinds)) if kind != answers.OK}
-    return count, b"".join(said[name][1] if name in said else answers.missing(name) for name in inputs)
+    lines = [
+        joined_line(
+            said.get(name, Outcome(name, answers.MISSING, b"null")),
+            answers.encode(name),
+            job=b'"j"' if name in said else b"null",
+            check=b'"valid"',
+        )
+        for name in wanted
+    ]
+    return count, b"".join(lines)
 
 
 def compare(folder: str, output: Sequence[str], errors: Sequence[str], inputs: Sequence[str]) -> None:
     """Compare the join with a plain one, byte by byte."""
-    paths = [Path(folder) / name for name in ("output", "errors", "in-1", "in-2")]
+    paths = [Path(folder) / name for name in ("output.jsonl", "errors.jsonl", "in-1", "in-2")]
     half = len(inputs) // 2
-    contents = [text(output), text(errors), asked(*inputs[:half]), asked(*inputs[half:])]
+    contents = [text(output), text(errors), requests(*inputs[:half]), requests(*inputs[half:])]
     for path, content in zip(paths, contents, strict=True):
         path.write_text(content, encoding="utf-8", newline="")
-    sources = JoinSources(output=paths[0], errors=paths[1], inputs=paths[2:], longest=10_000)
-    results = Path(folder) / "results"
-    counts, written = join(sources, results, lambda: None)
+    counts = join_files(Path(folder), paths[2:])
     expected, reported = plainly(output, errors, inputs)
-    assert results.read_bytes() == reported
+    assert (Path(folder) / "results.jsonl").read_bytes() == reported
     assert counts == expected
-    assert (written.size, written.lines) == (len(reported), len(inputs))
-    assert sorted(Path(folder).iterdir()) == sorted([*paths, results])
 
 
 @given(
@@ -495,26 +486,18 @@ MANY = [f"r{number:05}" for number in range(6000)]
 
 
 def test_long_answers_to_short_requests_are_written_a_few_at_a_time(tmp_path: Path) -> None:
-    (tmp_path / "output").write_text(text(padded(name) for name in MANY), encoding="utf-8")
-    (tmp_path / "in").write_text(asked(*MANY), encoding="utf-8")
-    sources = JoinSources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
-    part = tmp_path / f"results{PART}"
-    sizes = [0]
-
-    def look() -> None:
-        if part.exists():
-            sizes.append(part.stat().st_size)
-
-    _, written = join(sources, tmp_path / "results", look)
-    sizes.append(written.size)
-    assert max(after - before for before, after in pairwise(sizes)) <= WRITE_BYTES + 1000
+    (tmp_path / "output.jsonl").write_text(text(padded(name) for name in MANY), encoding="utf-8")
+    (tmp_path / "in").write_text(requests(*MANY), encoding="utf-8")
+    beats: list[int] = []
+    join_files(tmp_path, [tmp_path / "in"], beat=lambda: beats.append(1))
+    size = sum((tmp_path / name).stat().st_size for name in ("in", "output.jsonl", "results.jsonl"))
+    assert len(beats) >= size // (WRITE_BYTES + 1000)
 
 
-def test_a_join_that_is_stopped_at_any_beat_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "output").write_text(text([answer("a")]), encoding="utf-8")
-    (tmp_path / "in").write_text(asked("a"), encoding="utf-8")
-    sources = JoinSources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
-    for calls in range(2):
+def test_everything_can_be_stopped_at_any_beat(tmp_path: Path) -> None:
+    (tmp_path / "output.jsonl").write_text(text(padded(name) for name in MANY), encoding="utf-8")
+    (tmp_path / "in").write_text(requests(*MANY), encoding="utf-8")
+    for calls in range(9):
         left = calls
 
         def stop() -> None:
@@ -524,25 +507,97 @@ def test_a_join_that_is_stopped_at_any_beat_leaves_nothing(tmp_path: Path) -> No
                 raise StoppedError
 
         with pytest.raises(StoppedError):
-            join(sources, tmp_path / "results", stop)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "output"]
-
-
-def test_a_join_can_be_stopped_while_it_reads_what_is_of_no_use(tmp_path: Path) -> None:
-    beats: list[None] = []
-
-    def stop() -> None:
-        beats.append(None)
-        if len(beats) > 3:
-            raise StoppedError
-
-    (tmp_path / "output").write_bytes((b"nonsense" * 1000 + b"\n") * 600)
-    (tmp_path / "in").write_bytes(b"")
-    sources = JoinSources(output=tmp_path / "output", errors=None, inputs=[tmp_path / "in"], longest=9999)
-    with pytest.raises(StoppedError):
-        join(sources, tmp_path / "results", stop)
+            join_files(tmp_path, [tmp_path / "in"], beat=stop)
 
 
 def test_lines_of_an_output_that_holds_nothing_else_are_all_counted(tmp_path: Path) -> None:
     counts, rows = joined(tmp_path, output="nonsense\n" * 7, inputs=[""])
     assert (counts.malformed, rows) == (7, [])
+
+
+def test_a_line_that_is_too_long_does_not_shift_those_after_it(tmp_path: Path) -> None:
+    """Longer than what is read at a time."""
+    long = answer("x", more="p" * (3 << 20))
+    counts, rows = joined(
+        tmp_path, output=text([answer("a"), long, answer("b")]), inputs=[requests("a", "b")]
+    )
+    assert (counts.malformed, counts.ok) == (1, 2)
+    assert [row["body"]["id"] for row in rows] == ["of-a", "of-b"]
+
+
+def asking(custom_id: str, wanted: object) -> str:
+    return json.dumps({"custom_id": custom_id, "body": {"messages": [], "response_format": wanted}}) + "\n"
+
+
+def chat(custom_id: str, content: object, **more: Any) -> str:  # noqa: ANN401 - JSON
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    body = {"model": "m-2603", "choices": [choice | more]}
+    return json.dumps({"custom_id": custom_id, "response": {"status_code": 200, "body": body}})
+
+
+SCHEMA = {"type": "object", "properties": {"queue": {"type": "string"}}, "required": ["queue"]}
+
+
+def test_answers_are_checked_against_what_their_request_asks_for(tmp_path: Path) -> None:
+    strict = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}}
+    elsewhere = {"type": "json_schema", "json_schema": {"schema": {"$ref": "https://example.org/x"}}}
+    never = {"type": "json_schema", "json_schema": {"schema": {"pattern": "^(a+)+$"}}}
+    wanted: dict[str, tuple[object, str, str]] = {
+        "good": (strict, chat("good", '{"queue": "a"}'), "valid"),
+        "in parts": (
+            strict,
+            chat("in parts", [{"type": "text", "text": '{"queue":'}, {"text": '"a"}'}]),
+            "valid",
+        ),
+        "wrong": (strict, chat("wrong", '{"queue": 1}'), "invalid"),
+        "not json": (strict, chat("not json", "Sure! Here it is"), "invalid"),
+        "cut": (strict, chat("cut", '{"queue": ', finish_reason="length"), "truncated"),
+        "json": ({"type": "json_object"}, chat("json", "[1]"), "valid"),
+        "no json": ({"type": "json_object"}, chat("no json", "[1"), "invalid"),
+        "text": ({"type": "text"}, chat("text", "["), "valid"),
+        "tool": (strict, chat("tool", None), "unchecked"),
+        "elsewhere": (elsewhere, chat("elsewhere", "1"), "unchecked"),
+        "never": (never, chat("never", json.dumps("a" * 40 + "b")), "unchecked"),
+    }
+    counts, rows = joined(
+        tmp_path,
+        output=text(line for _, line, _ in wanted.values()),
+        inputs=["".join(asking(name, form) for name, (form, _, _) in wanted.items())],
+    )
+    assert {row["custom_id"]: row["check"] for row in rows} == {name: it[2] for name, it in wanted.items()}
+    assert counts.reasons == {
+        "invalid: queue: not string": 1,
+        "invalid: not JSON": 2,
+        "unchecked: it refers to https://example.org/x, which is not inside the schema": 1,
+        "unchecked: the pattern ^(a+)+$ takes too long or is invalid": 1,
+    }
+    assert (counts.ok, counts.verdicts) == (11, {0: 4, 1: 3, 2: 1, 3: 3})
+    assert counts.usage.models == {"m-2603": 11}
+
+
+def test_pages_audio_and_cached_tokens_are_summed_and_what_could_not_be_is_counted(tmp_path: Path) -> None:
+    bodies = [
+        {"usage_info": {"pages_processed": 3, "doc_size_bytes": 9}, "model": "ocr"},
+        {"usage_info": {"pages_processed": None}, "model": 7},
+        {"usage": {"prompt_tokens": 9, "prompt_audio_seconds": 12, "total_tokens": 20}},
+        {"usage": {"prompt_tokens": 8, "prompt_tokens_details": {"cached_tokens": 5}}, "choices": "none"},
+        {"usage": {"prompt_tokens": 8, "prompt_tokens_details": {"cached_tokens": -5}}},
+        {"usage": {"prompt_tokens": 1, "prompt_audio_seconds": "long"}},
+    ]
+    rows = [{"custom_id": str(n), "response": {"body": body}} for n, body in enumerate(bodies)]
+    usage = joined(tmp_path, output=text(map(json.dumps, rows)))[0].usage
+    assert (usage.pages, usage.audio_seconds, usage.cached) == (3, 12, 5)
+    assert (usage.prompt, usage.total, usage.answers, usage.incomplete) == (26, 37, 5, 3)
+    assert usage.models == {"ocr": 1}
+
+
+def test_an_index_that_is_cut_or_of_another_version_is_none(tmp_path: Path) -> None:
+    joined(tmp_path, output=answer("a"), inputs=[requests("a")])
+    path = tmp_path / answered.NAME
+    whole = path.read_bytes()
+    assert answered.load(path) is not None
+    for damaged in (whole[:-1], whole[:30], b"", b"[]\n", whole.replace(b'"v":1', b'"v":2'), b"\xff\n"):
+        path.write_bytes(damaged)
+        assert answered.load(path) is None
+    assert answered.load(tmp_path / "nowhere") is None
+    assert answered.load(tmp_path / "asked.idx") is None

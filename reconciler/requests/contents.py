@@ -1,0 +1,145 @@
+"""Read an answer's body: what it used, the model that it names, its texts, and whether it was cut off."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from reconciler.requests.answers import DECODE_ERRORS
+
+CUT_OFF: Final = "length"
+"""The `finish_reason` of an answer that reached the maximum of tokens."""
+MAX_MODELS: Final = 100
+"""Different models that are counted."""
+
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: _Natural = 0
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: _Natural = 0
+    completion_tokens: _Natural = 0
+    total_tokens: _Natural | None = None
+    prompt_tokens_details: _Details | None = None
+    prompt_audio_seconds: _Seconds | None = None
+
+
+class _Pages(msgspec.Struct, gc=False):
+    pages_processed: _Natural = 0
+
+
+class _Message(msgspec.Struct, frozen=True, gc=False):
+    content: Any = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    message: _Message = _Message()
+    finish_reason: Any = None
+
+
+class Contents(msgspec.Struct, gc=False):
+    """The parts of a body that are counted and checked."""
+
+    usage: _Usage | None = None
+    usage_info: _Pages | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the answer reached the maximum of tokens."""
+        return any(choice.finish_reason == CUT_OFF for choice in self.choices or ())
+
+    def texts(self) -> Iterator[str | None]:
+        """Yield the text of every choice; None if it has none, such as a call of a tool."""
+        for choice in self.choices or ():
+            content = choice.message.content
+            if isinstance(content, list):
+                parts = [part.get("text") for part in content if isinstance(part, dict)]
+                content = "".join(part for part in parts if isinstance(part, str))
+            yield content if isinstance(content, str) else None
+
+
+_decode: Final = msgspec.json.Decoder(Contents).decode
+
+
+def read_contents(body: bytes) -> tuple[Contents, bool]:
+    """Return the parts of a body that are valid, and whether a number of its usage is not."""
+    try:
+        return _decode(body), False
+    except DECODE_ERRORS:
+        pass
+    try:
+        value = msgspec.json.decode(body)
+    except DECODE_ERRORS:
+        return Contents(), False
+    if not isinstance(value, dict):
+        return Contents(), False
+    usage, invalid = _valid(value.pop("usage", None), _Usage)
+    pages, more = _valid(value.pop("usage_info", None), _Pages)
+    found, _ = _valid(value, Contents)
+    found = found or Contents()
+    return Contents(usage, pages, found.model, found.choices), invalid or more
+
+
+def _valid(value: Any, kind: type[Any]) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON
+    """Return the valid fields of a struct, None if there are none, and whether any is invalid."""
+    if not isinstance(value, dict):
+        return None, value is not None
+    given = {name: value[name] for name in kind.__struct_fields__ if name in value}
+    valid = {name: each for name, each in given.items() if _converts({name: each}, kind)}
+    return (msgspec.convert(valid, kind) if valid else None), len(valid) < len(given)
+
+
+def _converts(value: dict[str, Any], kind: type[Any]) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except DECODE_ERRORS:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class Usage:
+    """Sums over answers."""
+
+    prompt: int = 0
+    completion: int = 0
+    total: int = 0
+    cached: int = 0
+    """Of the prompt tokens, those that the provider had cached."""
+    pages: int = 0
+    """Pages of documents."""
+    audio_seconds: float = 0.0
+    answers: int = 0
+    """Answers that report their usage."""
+    incomplete: int = 0
+    """Answers with a usage that lacks a number or has an invalid one, so that the sums are a lower bound."""
+    models: Counter[str] = field(default_factory=Counter)
+    """Answers by the model that their bodies name; at most `MAX_MODELS` of them."""
+
+    def add(self, contents: Contents, *, invalid: bool) -> None:
+        """Add what an answer used."""
+        usage, pages, model = contents.usage, contents.usage_info, contents.model
+        self.incomplete += invalid
+        self.answers += usage is not None or pages is not None
+        if usage is not None:
+            self.prompt += usage.prompt_tokens
+            self.completion += usage.completion_tokens
+            total = usage.total_tokens
+            self.total += usage.prompt_tokens + usage.completion_tokens if total is None else total
+            if usage.prompt_tokens_details is not None:
+                self.cached += usage.prompt_tokens_details.cached_tokens
+            self.audio_seconds += usage.prompt_audio_seconds or 0
+        if pages is not None:
+            self.pages += pages.pages_processed
+        if model is not None and (model in self.models or len(self.models) < MAX_MODELS):
+            self.models[model] += 1

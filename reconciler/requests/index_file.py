@@ -1,0 +1,81 @@
+"""The form of an index on disk: one line of JSON, then columns of numbers with one value for each request.
+
+The line names the kind of index, its version, and what it was made from; a reader that expects anything else makes the
+index again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from array import array
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from reconciler import file_access
+
+VERSION: Final = 1
+PART: Final = ".part"
+"""Suffix of an incomplete file."""
+_PLACE: Final = "columns"
+MAX_HEAD_BYTES: Final = 16_000_000
+
+
+def write_index(
+    path: Path, head: Mapping[str, Any], columns: Mapping[str, bytes | bytearray | array[int]]
+) -> None:
+    """Write an index. Numbers are little-endian.
+
+    Args:
+        path: the file; until it is complete, it has another name.
+        head: the facts in the first line.
+        columns: bytes, or numbers.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    parts = {name: _little(each) for name, each in columns.items()}
+    sizes = {name: memoryview(each).nbytes for name, each in parts.items()}
+    part = path.with_name(path.name + PART)
+    with file_access.recreate(part) as file:
+        file.write(msgspec.json.encode({"v": VERSION, **head, _PLACE: sizes}) + b"\n")
+        for each in parts.values():
+            file.write(each)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
+    """Return an index's first line and columns; None if there is none, it is damaged or of another version.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with file_access.open_to_read(path) as file:
+            head = msgspec.json.decode(file.readline(MAX_HEAD_BYTES), type=dict[str, Any])
+            sizes = msgspec.convert(head[_PLACE], dict[str, int])
+            columns = {name: file.read(size) for name, size in sizes.items()}
+    except (FileNotFoundError, KeyError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    whole = head.get("v") == VERSION and all(len(columns[name]) == size for name, size in sizes.items())
+    return (head, columns) if whole else None
+
+
+def numbers(code: str, data: bytes) -> array[int]:
+    """Return a column of numbers; `code` is that of `array`."""
+    found = array(code, data)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
+
+
+def _little(column: bytes | bytearray | array[int]) -> bytes | bytearray | array[int]:
+    if sys.byteorder == "big" and isinstance(column, array):
+        column = column[:]
+        column.byteswap()
+    return column

@@ -1,0 +1,216 @@
+"""The results of a name: those of its newest work that has answers, joined from the results of its jobs.
+
+They are made from the store alone. A runner that is killed leaves the earlier ones; the next pull sees from the summary
+that jobs are missing in it, and joins again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from reconciler import __version__, file_access
+from reconciler.documents.reports import pretty
+from reconciler.documents.result_summary import (
+    NAME,
+    RequestsDoc,
+    ResultSummary,
+    TokensDoc,
+    WorkSummary,
+    decode,
+)
+from reconciler.errors import ReconcilerError
+from reconciler.model import RunKey, digests
+from reconciler.requests import answered, answers, asked
+from reconciler.requests.answered import FILES
+from reconciler.requests.asked import AskedIndex
+from reconciler.requests.index_file import PART
+from reconciler.requests.join import Joined, Part, join
+from reconciler.results.digest import Digest, Fetched
+from reconciler.results.leases import Lease
+from reconciler.results.paths import RESULTS, safe_name
+from reconciler.results.store import ResultStore
+from reconciler.results.summary import checks, file_doc
+
+SEEN_LENGTH: Final = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkResults:
+    """Joins the results of names."""
+
+    store: ResultStore
+    wanted: Mapping[str, Collection[RunKey]]
+    """The work that specs declare, by name."""
+    newest: Mapping[str, RunKey]
+    """The work of the newest job of each name in the workspace."""
+
+    def summary(self, name: str) -> WorkSummary | None:
+        """Return the summary of a name's results, None if there is none."""
+        return decode(self.store.read(f"{safe_name(name)}/{NAME}"), WorkSummary)
+
+    def is_current(self, name: str, run_key: RunKey) -> bool:
+        """Return whether results are those of the work that is wanted now."""
+        wanted = self.wanted.get(name)
+        return run_key in wanted if wanted else self.newest.get(name, run_key) == run_key
+
+    def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
+        """Join and publish the results of a name.
+
+        Args:
+            name: the name.
+            folders: of its jobs, at least one.
+            lease: of the name's folder.
+            now: Unix seconds.
+
+        Raises:
+            ReconcilerError: the results of a job are damaged; they are then pulled again.
+            OSError: the store cannot be read or written.
+        """
+        folder = safe_name(name)
+        found = {it: decode(self.store.read(f"{it}/{NAME}"), ResultSummary) for it in folders}
+        jobs = {it: summary for it, summary in found.items() if summary}
+        if not jobs:
+            raise self._damaged(folders[0])
+        work = self._choose(name, [*jobs.values()])
+        of_work = sorted(
+            (pair for pair in jobs.items() if _run_key(pair[1]) == work), key=lambda pair: _age(pair[1])
+        )
+        parts = [part for part in (self._part(*pair) for pair in of_work) if part]
+        order = next((part.asked for part in reversed(parts) if part.asked.head["ordered"]), None)
+        order = order or max((part.asked for part in parts), key=lambda it: len(it.ids), default=_NOTHING)
+        joined = Joined()
+        place = self.store.staging_dir(folder) / f"{RESULTS}{PART}"
+        try:
+            written = _write(place, parts, order, joined, lease.beat)
+            lease.check()
+            published = self.store.publish_results(folder, place, written.sha256)
+        finally:
+            place.unlink(missing_ok=True)
+        summaries = [summary for _, summary in of_work]
+        document = replace(
+            _document(name, summaries, order, joined, now),
+            current=self.is_current(name, work),
+            results=file_doc(published, None, written),
+            seen=seen(folders),
+        )
+        self.store.replace(f"{folder}/{NAME}", pretty(document))
+        self.store.tidy(folder, published)
+        self.store.clear(folder)
+        return document
+
+    def _choose(self, name: str, jobs: Sequence[ResultSummary]) -> RunKey:
+        """Return the work to show: the wanted one if it has answers, else the newest that has."""
+        having = [job for job in jobs if job.requests.ok] or jobs
+        wanted = [job for job in having if _run_key(job) in self.wanted.get(name, ())]
+        return _run_key(max(wanted or having, key=_age))
+
+    def _part(self, folder: str, summary: ResultSummary) -> Part | None:
+        """Return a job's results as files of this machine; None if it has none."""
+        docs = {doc.path: doc for doc in summary.files if doc.state == "whole"}
+        if answered.NAME not in docs:
+            return None
+        paths = {name: self.store.fetch(f"{folder}/{name}", doc.bytes) for name, doc in docs.items()}
+        if any(not path.exists() or path.stat().st_size != docs[name].bytes for name, path in paths.items()):
+            raise self._damaged(folder)
+        was_asked, came = asked.load(paths[asked.NAME]), answered.load(paths[answered.NAME])
+        digests_of = {name: docs[name].sha256 for name in FILES if name in docs}
+        if was_asked is None or came is None or came.head["files"] != digests_of:
+            raise self._damaged(folder)
+        files = {number: paths[name] for number, name in enumerate(FILES, start=1) if name in paths}
+        return Part(job_id=summary.job_id, asked=was_asked, answered=came, files=files)
+
+    def _damaged(self, folder: str) -> ReconcilerError:
+        self.store.remove(f"{folder}/{NAME}")
+        return ReconcilerError(
+            f"the results in {self.store.path(folder)} are damaged",
+            hint="run again: the next pull repairs them",
+        )
+
+
+def seen(folders: Sequence[str]) -> str:
+    """Return a digest of the folders of a name's jobs."""
+    ids = sorted(folder.rpartition("/")[2] for folder in folders)
+    return digests.sha256("\n".join(ids).encode())[:SEEN_LENGTH]
+
+
+_NOTHING: Final = AskedIndex({"ordered": False, "schemas": []}, [], b"", asked.Asked().forms)
+
+
+def _write(
+    place: Path, parts: Sequence[Part], order: AskedIndex, joined: Joined, heartbeat: Callable[[], None]
+) -> Fetched:
+    digest = Digest()
+    with file_access.recreate(place) as file:
+        for data in join(parts, order, heartbeat, joined):
+            file.write(data)
+            digest.add(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.result()
+
+
+def _run_key(job: ResultSummary) -> RunKey:
+    return RunKey(job.work, job.rerun)
+
+
+def _age(job: ResultSummary) -> tuple[int, str]:
+    return job.created_at, job.job_id
+
+
+def _document(
+    name: str, jobs: Sequence[ResultSummary], order: AskedIndex, joined: Joined, now: float
+) -> WorkSummary:
+    """Return the summary of a work from those of its jobs and the join. What was used is the sum over the jobs."""
+    newest, kinds = jobs[-1], joined.kinds
+    ok, missing = kinds.pop(answers.OK, 0), kinds.pop(answers.MISSING, 0)
+    requests = newest.requests
+    if order.ids or ok:
+        requests = RequestsDoc(
+            total=len(order.ids) if order.head["ordered"] else newest.requests.total,
+            ok=ok,
+            failed=kinds.total(),
+            missing=missing if order.head["ordered"] else newest.requests.missing,
+            failures=dict(sorted(kinds.items())),
+            reasons=newest.requests.reasons,
+            first_failed=tuple(joined.first["failed"]),
+            first_missing=tuple(joined.first["missing"]),
+        )
+    tokens = [job.tokens for job in jobs if job.tokens]
+    return WorkSummary(
+        tool=__version__,
+        project=newest.project,
+        name=name,
+        current=True,
+        work=newest.work,
+        rerun=newest.rerun,
+        endpoint=newest.endpoint,
+        model=newest.model,
+        created_at=newest.created_at,
+        ordered=bool(order.head["ordered"]),
+        jobs=tuple(job.job_id for job in jobs),
+        results=file_doc(RESULTS, None, Fetched(size=0, sha256="", lines=0)),
+        seen="",
+        made_at=now,
+        requests=requests,
+        checks=checks(joined.verdicts, tuple(joined.first["invalid"])),
+        tokens=reduce(_sum, tokens) if tokens else None,
+        pages=sum(job.pages for job in jobs),
+        audio_seconds=sum(job.audio_seconds for job in jobs),
+        models=reduce(_sum_models, (job.models for job in jobs)),
+    )
+
+
+def _sum(one: TokensDoc, two: TokensDoc) -> TokensDoc:
+    names = TokensDoc.__struct_fields__
+    return TokensDoc(**{name: getattr(one, name) + getattr(two, name) for name in names})
+
+
+def _sum_models(one: Mapping[str, int], two: Mapping[str, int]) -> Mapping[str, int]:
+    return {name: one.get(name, 0) + two.get(name, 0) for name in sorted({*one, *two})}

@@ -1,0 +1,89 @@
+"""The place of results: the setting `results`, or the variable `RECONCILER_RESULTS`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from reconciler import file_access
+from reconciler.errors import ReconcilerError
+from reconciler.results.store import FolderStore, ResultStore
+from reconciler.settings import RESULTS_SCHEMES
+from reconciler.specs.project import Project, make_own
+
+VARIABLE: Final = "RECONCILER_RESULTS"
+"""Overrides the setting: a folder, relative to that of `reconciler.yaml`, or a URL."""
+
+
+def place_of(project: Project, environ: Mapping[str, str]) -> str:
+    """Return the place: a folder or a URL. Each environment has a folder of its own in it.
+
+    Raises:
+        ReconcilerError: the variable has a URL of another scheme.
+    """
+    named = environ.get(VARIABLE)
+    if named:
+        scheme, separator, _ = named.partition("://")
+        if separator and scheme not in RESULTS_SCHEMES:
+            raise ReconcilerError(
+                f"{VARIABLE}: {scheme}:// is no place for results",
+                hint=f"a folder, or a URL that begins with {', '.join(f'{it}://' for it in RESULTS_SCHEMES)}",
+            )
+    place = named or project.settings.results
+    return f"{place.rstrip('/')}/{project.environment}" if project.environment else place
+
+
+def local_folder(project: Project, environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of results; None if they are in an object store. Raises what `place_of` raises."""
+    place = place_of(project, environ)
+    return None if "://" in place else project.root / place
+
+
+def warning_on_ci(project: Project, environ: Mapping[str, str]) -> str:
+    """Return a warning that a CI runner loses results, "" if their place is a URL, or the variable names it."""
+    if environ.get(VARIABLE) or "://" in place_of(project, environ):
+        return ""
+    folder = project.settings.results
+    return (
+        f"results are lost with this runner: `results` is the folder {folder}. Set `results` in "
+        f"{project.config_path.name} to a URL such as s3://bucket/outputs, or the variable {VARIABLE}"
+    )
+
+
+def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -> ResultStore:
+    """Return the store of results.
+
+    Args:
+        project: the project.
+        environ: the environment variables.
+        staging: the folder for incomplete files of an object store.
+
+    Raises:
+        ReconcilerError: it needs a package that is not installed, or is invalid.
+    """
+    place = place_of(project, environ)
+    if "://" not in place:
+        return FolderStore(project.root / place, shown=place.rstrip("/\\") or place)
+    try:
+        from reconciler.results.object_store import ObjectStore  # noqa: PLC0415 - the package is an extra
+    except ModuleNotFoundError as error:
+        raise ReconcilerError(
+            f"{place} needs the package {error.name}",
+            hint='pip install "mistral-batch-reconciler[objects]", and the package for the scheme, such as s3fs',
+        ) from error
+    return ObjectStore(place, staging=staging)
+
+
+def make_place(project: Project, environ: Mapping[str, str]) -> None:
+    """Create the folder of results if it is missing and in the project, so that git ignores it.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    folder = local_folder(project, environ)
+    if folder is None or folder.exists():
+        return
+    if file_access.within(os.path.realpath(folder), os.path.realpath(project.root)):
+        make_own(folder)

@@ -1,0 +1,26 @@
+"""A stand-in for an object store: fsspec's file system in memory, under the scheme `s3`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+def install() -> Any:  # noqa: ANN401 - fsspec has no types
+    """Make `s3://` an empty store in memory, and return it."""
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Bucket(MemoryFileSystem):  # type: ignore[misc]
+        """Its own objects, also for a process with others."""
+
+        protocol = ("s3",)
+        store: ClassVar[dict[str, Any]] = {}
+        pseudo_dirs: ClassVar[list[str]] = [""]
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            inner: str = MemoryFileSystem._strip_protocol(path.removeprefix("s3:/"))
+            return inner
+
+    fsspec.register_implementation("s3", Bucket, clobber=True)
+    return Bucket(skip_instance_cache=True)
