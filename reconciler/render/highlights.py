@@ -78,4 +78,4 @@ def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
         yield "made from files with uncommitted changes; other machines will not see them"
     waiting = sum(row.verb == "hold" and not row.attention for row in rows)
     if waiting and plan.pending:
-        yield f"{pluralize(waiting, 'name')} on hold: this plan does nothing about them"
+        yield f"{pluralize(waiting, 'name')} on hold: not changed by this plan"

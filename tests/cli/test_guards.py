@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -454,10 +453,17 @@ def test_hourly_runs_never_cancel_by_and_by_what_a_guard_holds_back(stage: Stage
         stage.advance(5)
 
 
+class Typed(io.StringIO):
+    """What a person types at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_answering_no_does_nothing_and_is_no_refusal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     over_budget(stage)
-    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    result = stage.run("apply", env=lambda it: replace(it, terminal=lambda _: True))
+    monkeypatch.setattr("sys.stdin", Typed("n\n"))
+    result = stage.run("apply")
     assert (result.code, result.writes) == (0, [])
 
 
