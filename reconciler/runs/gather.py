@@ -17,6 +17,9 @@ from reconciler.context import ApiT, RunContext
 from reconciler.ledger.lines import encode
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
+from reconciler.outputs.paths import naming
+from reconciler.outputs.place import local_folder
+from reconciler.outputs.received import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
@@ -27,9 +30,6 @@ from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.planned_run import PlannedRun, Proposal
-from reconciler.results.paths import naming
-from reconciler.results.place import local_folder
-from reconciler.results.received import with_received
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.recall import log_problems, recall, recall_lines
