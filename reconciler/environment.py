@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -50,6 +50,12 @@ class Ledger(Protocol):
         Raises:
             LedgerError: it cannot be read.
         """
+
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return `file:line` of lines that `read` yielded, by their text."""
+
+    def rewritten(self) -> str:
+        """Return what a shared ledger had lost at the last whole `read`, "" for nothing."""
 
     def claim(self, lines: Sequence[Line]) -> bool:
         """Record intents for other runners to see, before the creates are sent.

@@ -42,6 +42,11 @@ class TooLargeError(OSError):
     """A file is larger than a limit."""
 
 
+def hint_of(error: OSError, otherwise: str) -> str:
+    """Return the next step after an error: that of `UnsafeFileError`, else `otherwise`."""
+    return error.hint if isinstance(error, UnsafeFileError) else otherwise
+
+
 def within(path: str, folder: str) -> bool:
     """Return whether `path` is `folder` or below it; both absolute, links followed."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

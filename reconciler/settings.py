@@ -22,6 +22,7 @@ _HOST: Final = r"^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://(localhost|
 
 RESULTS_SCHEMES: Final = ("s3", "gs", "az")
 """Schemes of URLs that results may have."""
+RESULTS_URL: Final = rf"(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}}"
 
 
 Count = Annotated[int, Meta(ge=1)]
@@ -233,14 +234,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ()
     specs: Annotated[
-        str, Meta(min_length=1, description="The folder of the specs, relative to this file and beneath it.")
+        Annotated[
+            str, matching(r"^[^\x00-\x1f\x7f]+", "not a folder", "name a folder below that of this file")
+        ],
+        about("The folder of the specs, relative to this file and beneath it."),
     ] = "specs"
     results: Annotated[
         Annotated[
             str,
             matching(
-                r"^(?:(?!.*://)[^\x00-\x1f\x7f]{1,500}"
-                rf"|(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}})",
+                rf"^(?:(?!.*://)[^\x00-\x1f\x7f]{{1,500}}|{RESULTS_URL})",
                 "not a place for results",
                 "a folder, or a URL such as s3://bucket/outputs, gs://… or az://…",
             ),

@@ -9,12 +9,10 @@ from typing import Any, Final
 from msgspec import Struct
 
 from reconciler.errors import ReconcilerError
+from reconciler.model.jobs import ID_PATTERN
 
 JOBS: Final = "/v1/batch/jobs"
 FILES: Final = "/v1/files"
-
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
-"""An id becomes part of a path: no slash, no question mark, no `..`."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -58,7 +56,7 @@ def file_path(file_id: str, part: str = "") -> str:
 
 
 def _checked(an_id: str) -> str:
-    if not _ID.fullmatch(an_id):
+    if not re.match(ID_PATTERN, an_id):
         raise ReconcilerError(
             f"{an_id!r} is not an id", hint="ids look like 4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f"
         )

@@ -139,8 +139,7 @@ def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
             return OutcomeUnknownError(f"a redirect to an invalid address: {error}", hint=_WRONG_HOST)
         case _:
             what = f"the connection broke before the answer was complete: {error}"
-    timed_out = isinstance(error, httpx.TimeoutException)
-    return OutcomeUnknownError(what, transient=True, timed_out=timed_out)
+    return OutcomeUnknownError(what, transient=True)
 
 
 def _unsent(error: httpx.TransportError) -> UnreachableError:
@@ -174,8 +173,7 @@ def _unsent(error: httpx.TransportError) -> UnreachableError:
         does = "refuses the connection" if isinstance(error, httpx.ProxyError) else "cannot be reached"
         what = f"the proxy {through.proxy} in {through.source} {does}: {what}"
         hint = f"check {through.source}; if this host needs no proxy, unset it or add the host to NO_PROXY"
-    timed_out = isinstance(error, httpx.TimeoutException)
-    return UnreachableError(what, hint=hint, transient=transient, timed_out=timed_out)
+    return UnreachableError(what, hint=hint, transient=transient)
 
 
 def _cause(error: httpx.TransportError) -> BaseException:

@@ -47,9 +47,7 @@ class Deadline:
             OutcomeUnknownError: the time is over.
         """
         if not self.left():
-            raise OutcomeUnknownError(
-                f"the answer was incomplete after {self._seconds:g} s", transient=True, timed_out=True
-            )
+            raise OutcomeUnknownError(f"the answer was incomplete after {self._seconds:g} s", transient=True)
 
 
 @contextmanager

@@ -30,7 +30,6 @@ class ApiError(ReconcilerError):
         request: method and path, "" until the client adds them.
         status: the HTTP status, None if no answer came.
         transient: whether the same request may succeed a little later.
-        timed_out: whether the attempt ended in a timeout; its retry costs more.
         retry_after: seconds that the API asks the client to wait, None if it does not.
         attempts: how often the request was sent, this failure included.
         gave_up: why there was no further attempt, "" if the failure itself says it.
@@ -46,7 +45,6 @@ class ApiError(ReconcilerError):
         hint: str = "",
         status: int | None = None,
         transient: bool = False,
-        timed_out: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(text, hint=hint or self.next_step)
@@ -54,7 +52,6 @@ class ApiError(ReconcilerError):
         self.request = ""
         self.status = status
         self.transient = transient
-        self.timed_out = timed_out
         self.retry_after = retry_after
         self.attempts = 1
         self.gave_up = ""

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.api import wire
+from reconciler.api.error_text import cut
 from reconciler.api.errors import MalformedAnswerError
 from reconciler.api.values import JobPage, OddRow
 from reconciler.model import TAG_PREFIX, Job
-from reconciler.model.jobs import Count
 from reconciler.text.sanitize import clean
 
 UNREADABLE: Final = "unreadable"
@@ -25,7 +25,7 @@ UNREADABLE: Final = "unreadable"
 
 
 class _Rows(Struct, gc=False):
-    total: Count
+    total: Any
     data: list[msgspec.Raw] | None = None
 
 
@@ -49,7 +49,7 @@ def read_job_page(body: bytes) -> JobPage:
     """Read a page of jobs; one without `data` is empty.
 
     Raises:
-        MalformedAnswerError: the body is not a page with a total.
+        MalformedAnswerError: the body is not a page, or has no total.
     """
     try:
         return wire.read_job_page(body)
@@ -61,7 +61,10 @@ def read_job_page(body: bytes) -> JobPage:
             jobs.append(wire.read_job(bytes(raw)))
         except MalformedAnswerError as error:
             odd.append(odd_row(bytes(raw), number, error))
-    return JobPage(jobs=tuple(jobs), total=page.total, odd=tuple(odd))
+    counted = type(page.total) is int and page.total >= 0
+    odd_total = "" if counted else cut(clean(json.dumps(page.total)))
+    total = page.total if counted else 0
+    return JobPage(jobs=tuple(jobs), total=total, odd_total=odd_total, odd=tuple(odd))
 
 
 def odd_row(raw: bytes, number: int, error: MalformedAnswerError) -> OddRow:

@@ -1,13 +1,8 @@
 """Decide whether to retry a request, and how long to wait first.
 
 The client repeats reads by itself. The callers that send creates and cancels only ask how long to wait, and repeat a
-request once they know that it is safe. A run has one `Retrier`, shared by its threads. Three limits make an outage end
-in a report and not in an hour of retries:
-
-- attempts of one request (`max_attempts`);
-- a quota of the run: every retry takes tokens, and a request that succeeds in the end returns its own. Scattered
-  faults cost nothing; an outage soon uses up the quota (as in the standard retry mode of the AWS SDKs);
-- a deadline of the run.
+request once they know that it is safe. A run has one `Retrier`, shared by its threads. Two limits make an outage end
+in a report and not in an hour of retries: the attempts of one request (`max_attempts`), and a deadline of the run.
 
 If the API asks for fewer requests (429, or `Retry-After`), it works, and only the deadline limits the retries.
 `Throttle` makes all threads pause and reduces the reads in flight.
@@ -41,12 +36,6 @@ class RetryPolicy:
     """Maximum of the first wait; it doubles with every attempt."""
     cap_seconds: float = 20.0
     """Maximum wait, unless the API asks for one."""
-    quota: int = 500
-    """Tokens of a run."""
-    cost: int = 5
-    """Tokens that a retry takes."""
-    cost_after_timeout: int = 10
-    """Tokens that a retry takes after a timeout."""
     deadline_seconds: float = 900.0
     """No wait ends later than this after the run began."""
     long_lived: bool = False
@@ -101,7 +90,6 @@ class Retrier:
         self._sleep = sleep
         self._on_pause = on_pause
         self._lock = Lock()
-        self._tokens = policy.quota
         self._began = monotonic()
 
     def call(self, once: Callable[[int], T]) -> T:
@@ -110,16 +98,15 @@ class Retrier:
         Raises:
             ApiError: the last failure, with the number of attempts and why there are no more.
         """
-        attempt, spent, began = 1, 0, self.monotonic()
+        attempt, began = 1, self.monotonic()
         while True:
             try:
                 with self._throttle.read():
                     answer = once(attempt)
             except ApiError as error:
-                spent += self.wait(error, attempt=attempt, began=began)
+                self.wait(error, attempt=attempt, began=began)
                 attempt += 1
             else:
-                self._give_back(spent)
                 self._throttle.succeeded()
                 return answer
 
@@ -131,8 +118,8 @@ class Retrier:
         """Wait until a write may be sent: only if the API has asked for fewer requests."""
         self._throttle.before_write()
 
-    def wait(self, error: ApiError, *, attempt: int, began: float) -> int:
-        """Wait before another attempt and return the tokens it took; raise `error` if there is no further attempt.
+    def wait(self, error: ApiError, *, attempt: int, began: float) -> None:
+        """Wait before another attempt; raise `error` if there is no further attempt.
 
         Args:
             error: the failure of the attempt.
@@ -149,14 +136,9 @@ class Retrier:
         since = began if self.policy.long_lived else self._began
         if self.monotonic() + seconds > since + self.policy.deadline_seconds:
             self._out_of_time(error)
-        cost = 0
-        if error.throttled:
-            if self._throttle.slow_down(seconds) and self._on_pause:
-                self._on_pause(seconds)
-        else:
-            cost = self._take(error)
+        if error.throttled and self._throttle.slow_down(seconds) and self._on_pause:
+            self._on_pause(seconds)
         self._sleep(seconds)
-        return cost
 
     def _delay(self, error: ApiError, attempt: int) -> float:
         with self._lock:
@@ -175,21 +157,5 @@ class Retrier:
             error.hint += (
                 f"; if that does not help, lower `limits.{setting}` or raise `limits.deadline_seconds`"
             )
-        _give_up(error, why)
-
-    def _take(self, error: ApiError) -> int:
-        cost = self.policy.cost_after_timeout if error.timed_out else self.policy.cost
-        with self._lock:
-            if cost > self._tokens:
-                _give_up(error, "the run's retries are used up")
-            self._tokens -= cost
-        return cost
-
-    def _give_back(self, spent: int) -> None:
-        with self._lock:
-            self._tokens = min(self.policy.quota, self._tokens + (spent or 1))
-
-
-def _give_up(error: ApiError, why: str) -> NoReturn:
-    error.gave_up = why
-    raise error
+        error.gave_up = why
+        raise error

@@ -57,7 +57,9 @@ class JobPage:
 
     jobs: tuple[Job, ...]
     total: int
-    """How many jobs the whole list has, as this page reports it."""
+    """How many jobs the whole list has, as this page reports it; 0 if `odd_total` is not ""."""
+    odd_total: str = ""
+    """What the page has in place of a total, as JSON."""
     odd: tuple[OddRow, ...] = ()
     """The rows that do not match the API's description."""
 

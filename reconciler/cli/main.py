@@ -16,6 +16,7 @@ from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.streams import configure_streams, flush_streams, runner_log, write_stderr
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.file_access import hint_of
 
 COMMANDS: Final[dict[str, str]] = {
     "init": "Write reconciler.yaml, an example, schemas, workflows.",
@@ -129,7 +130,7 @@ def _run(argv: Sequence[str], env: Environment) -> int:
         return ExitCode.OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        hint = getattr(error, "hint", "")
+        hint = hint_of(error, "check that the path exists and that you may use it" if where else "")
         write_error(env, ReconcilerError(f"{where}{error.strerror or error}", hint=hint))
         return ExitCode.FAILED
 

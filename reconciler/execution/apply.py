@@ -73,8 +73,9 @@ class Applier:
             skipped = self._skipped(create, missing) if missing else None
             outcomes.append(self._count_progress(skipped or self._create(create, over)))
         kept = any(not isinstance(outcome, Created | Cancelled) for outcome in outcomes)
+        unknown = any(isinstance(outcome, Unknown) for outcome in outcomes)
         for cancel in cancels:
-            why = "the job that replaces it was not created"
+            why = f"the job that replaces it {'may not have been' if unknown else 'was not'} created"
             skipped = Skipped(name=decision.name, action=CANCEL, why=why) if kept else None
             outcomes.append(self._count_progress(skipped or self._cancel(decision.name, cancel)))
         return outcomes

@@ -22,7 +22,7 @@ from reconciler.api.errors import ApiError, NotFoundError
 from reconciler.api.values import File, Upload
 from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError
-from reconciler.file_access import open_to_read
+from reconciler.file_access import hint_of, open_to_read
 from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.specs.inputs.blocks import BLOCK
 from reconciler.text.plural import pluralize
@@ -227,9 +227,8 @@ def _opened(root: Path, part: InputFile) -> BinaryIO:
     try:
         return open_to_read(root / part.path, buffering=0)
     except OSError as error:
-        raise ReconcilerError(
-            f"{part.path} cannot be read: {error.strerror}", hint="make it readable, then plan again"
-        ) from error
+        hint = hint_of(error, "make it readable, then plan again")
+        raise ReconcilerError(f"{part.path} cannot be read: {error.strerror}", hint=hint) from error
 
 
 def _digest(content: BinaryIO) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -37,7 +37,7 @@ class FileLedger:
         """Yield every complete line, the oldest first; none if there is no ledger.
 
         Raises:
-            LedgerError: the file cannot be read, or a newer version of this tool wrote it.
+            LedgerError: the file cannot be read.
         """
         return chain.from_iterable(map(decode_block, self._blocks()))
 
@@ -57,6 +57,18 @@ class FileLedger:
         """
         return sum(decode(row.decode(errors="replace")) is None for row in self.rows() if row.strip())
 
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return `file:line` of lines, by their text.
+
+        Raises:
+            LedgerError: as for `read`.
+        """
+        return located(str(self.path), self._blocks(), texts)
+
+    def rewritten(self) -> str:
+        """Return "": only this host writes the file."""
+        return ""
+
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""
         try:
@@ -68,7 +80,7 @@ class FileLedger:
         except OSError as error:
             raise LedgerError(
                 f"the ledger {self.path} cannot be read: {error.strerror}",
-                hint="make it readable; or delete it, with weaker duplicate protection from the tags alone",
+                hint=file_access.hint_of(error, "make it readable, or delete it: tags alone protect less"),
             ) from error
 
     def append(self, *lines: Line) -> None:
@@ -86,7 +98,7 @@ class FileLedger:
             except OSError as error:
                 raise LedgerError(
                     f"the ledger {self.path} cannot be written: {error.strerror}",
-                    hint="no job is created without a durable intent; free some disk space, or make the disk writable",
+                    hint=file_access.hint_of(error, "no job is created without an intent: free disk space"),
                 ) from error
 
     def claim(self, lines: Sequence[Line]) -> bool:
@@ -113,6 +125,14 @@ class FileLedger:
             os.close(file)
         if new and os.name == "posix":
             file_access.sync_folder(self.path.parent)
+
+
+def located(path: str, blocks: Iterable[bytes], texts: Collection[str]) -> dict[str, str]:
+    """Return `path:line` of the lines in blocks of whole lines that have one of some texts, by the text."""
+    rows = (row.decode(errors="replace") for data in blocks for row in data.splitlines())
+    lines = ((number, decode(row)) for number, row in enumerate(rows, start=1))
+    found = ((encode(line), f"{path}:{number}") for number, line in lines if line is not None)
+    return {text: place for text, place in found if text in texts}
 
 
 def _last_byte(file: int, size: int) -> bytes:

@@ -91,6 +91,11 @@ class SharedLedger:
         return f"{LOCAL}/{self._name}/lost"
 
     @property
+    def _accepted(self) -> str:
+        """Below it are those of them whose loss a person accepted."""
+        return f"{LOCAL}/{self._name}/accepted"
+
+    @property
     def _name(self) -> str:
         """The project's name without the dots that git allows in no ref."""
         return re.sub(r"\.(?=\.|lock$|$)", "%2e", self.project)
@@ -108,13 +113,18 @@ class SharedLedger:
                 f"the branch {self.branch} of {self.git.remote} is not a ledger: this tool made no commit of it",
                 hint="nothing was created; a ledger needs this name: rename that branch in the remote, or delete it",
             )
-        if before and not self.contains(tip, before):
+        if before and tip != before and not self._continues(tip, before):
             why = "the commit that the shared ledger lost cannot be kept as proof"
             self.git.text("update-ref", f"{self._lost}/{before[:12]}", before, why=why)
         if tip != before:
             change = (self.tracking, tip) if tip else ("-d", self.tracking)
             self.git.text("update-ref", *change, why=_NOT_FETCHED)
         return tip
+
+    def _continues(self, tip: str, before: str) -> bool:
+        """Whether a commit has the history and the lines of the one before."""
+        inside = self.contains(tip, before)
+        return inside and not git_history.changed_past(self.git, tip, self.folder, since=before)
 
     def _fetch(self) -> str:
         """Fetch the branch whole, also into a clone that left out other branches, commits or files."""
@@ -143,12 +153,22 @@ class SharedLedger:
         """Return whether a commit is `tip` or in its past; False also if this clone does not have it."""
         return git_history.contains(self.git, tip, commit)
 
-    def lost(self, tip: str) -> tuple[str, ...]:
-        """Return the commits that this clone once fetched or pushed and that `tip` does not contain."""
-        found = self.git.text(
-            "for-each-ref", "--format=%(objectname)", self._lost, why="the refs are unreadable"
-        )
-        return tuple(commit for commit in found.split() if not self.contains(tip, commit))
+    def missed(self, *below: str) -> tuple[str, ...]:
+        """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
+        refs = below or (self._lost,)
+        found = self.git.text("for-each-ref", "--format=%(objectname)", *refs, why="the refs are unreadable")
+        return tuple(found.split())
+
+    def accept_rewrite(self) -> None:
+        """Miss those commits no longer. `history verify` still reports them.
+
+        Raises:
+            LedgerError: git cannot write the refs.
+        """
+        for commit in self.missed():
+            short, why = commit[:12], "the rewrite cannot be accepted"
+            self.git.text("update-ref", f"{self._accepted}/{short}", commit, why=why)
+            self.git.text("update-ref", "-d", f"{self._lost}/{short}", why=why)
 
     def problems_in_the_past(self, tip: str) -> list[str]:
         """Return what is wrong with the history of the branch up to a commit: removed lines and rewritten commits.
@@ -159,7 +179,8 @@ class SharedLedger:
         removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
         return removed + [
             f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
-            for lost in self.lost(tip)
+            for lost in self.missed(self._lost, self._accepted)
+            if not self.contains(tip, lost)
         ]
 
     def _changed_past(self, tip: str) -> str:
@@ -178,11 +199,7 @@ class SharedLedger:
         return git_files.blocks(self.git, tip, self.folder) if tip else iter(())
 
     def read(self, tip: str) -> Iterator[Line]:
-        """Yield the lines at a commit.
-
-        Raises:
-            LedgerError: a newer version of this tool wrote some.
-        """
+        """Yield the lines at a commit."""
         return chain.from_iterable(map(decode_block, self.blocks(tip)))
 
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:

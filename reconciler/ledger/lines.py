@@ -7,7 +7,7 @@ and a repeated line changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -15,9 +15,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from reconciler.errors import LedgerError
 from reconciler.model import Job, OwnedJob
-from reconciler.model.jobs import END_OF_TIME, Count
+from reconciler.model.jobs import END_OF_TIME, Count, Id
 
 VERSION: Final = 1
 """The version of the line format. A larger one was written by a newer tool.
@@ -103,7 +102,7 @@ class CreateUnknown(_Line, frozen=True, kw_only=True):
 class CancelIntended(_Line, frozen=True, kw_only=True):
     """A cancel is about to be sent."""
 
-    job_id: str
+    job_id: Id
     name: str
     reason: str
     commit: str = ""
@@ -114,7 +113,7 @@ class CancelIntended(_Line, frozen=True, kw_only=True):
 class CancelEnded(_Line, frozen=True, kw_only=True):
     """The outcome of a cancel. Without an error, the API accepted it while the job was running."""
 
-    job_id: str
+    job_id: Id
     status: str = ""
     """The API's status of the job afterwards; "" if it could not be read."""
     error: str = ""
@@ -136,7 +135,7 @@ class NotificationsEnabled(NotificationLine, frozen=True, kw_only=True):
 class NotificationClaimed(NotificationLine, frozen=True, kw_only=True):
     """This run, and no other, is about to notify `on_end` of an ended job."""
 
-    job_id: str
+    job_id: Id
     lease: Seconds
     """Seconds after `at` for which the claim is valid, unless a `NotificationDelivered` ends it before."""
 
@@ -144,11 +143,21 @@ class NotificationClaimed(NotificationLine, frozen=True, kw_only=True):
 class NotificationDelivered(NotificationLine, frozen=True, kw_only=True):
     """The outcome of a notification: delivered, or an error, after which it is tried again."""
 
-    job_id: str
+    job_id: Id
     error: str = ""
 
 
-Line: TypeAlias = (
+class NewerLine(_Line, frozen=True, kw_only=True):
+    """A line that a newer version of this tool wrote: its meaning is not known, only what it may be about."""
+
+    text: str
+    version: int
+    name: str = ""
+    """Like `work`, "" if it cannot be read. A line without both may be about any name."""
+    work: str = ""
+
+
+_ReadLine: TypeAlias = (
     CreateIntended
     | CreateConfirmed
     | CreateRefused
@@ -160,6 +169,7 @@ Line: TypeAlias = (
     | NotificationClaimed
     | NotificationDelivered
 )
+Line: TypeAlias = _ReadLine | NewerLine
 
 
 def job_facts(owned: OwnedJob) -> dict[str, Any]:
@@ -179,14 +189,22 @@ class _Version(Struct, gc=False):
     v: int = 0
 
 
+class _About(Struct, gc=False):
+    name: Any = ""
+    work: Any = ""
+
+
 _read_version: Final = msgspec.json.Decoder(_Version).decode
-_DECODER: Final = msgspec.json.Decoder(Line)
+_DECODER: Final = msgspec.json.Decoder(_ReadLine)
+_DECODE_ABOUT: Final = msgspec.json.Decoder(_About).decode
 _USUAL: Final = f'{{"v":{VERSION},"kind":"'
 """The beginning of every line that this version writes."""
 
 
 def encode(line: Line) -> str:
     """Return the line's text, without the line feed; fields with their default are left out."""
+    if isinstance(line, NewerLine):
+        return line.text
     return f'{{"v":{VERSION},{msgspec.json.encode(line).decode()[1:]}'
 
 
@@ -196,31 +214,22 @@ def union(*ledgers: Iterable[Line]) -> tuple[Line, ...]:
 
 
 def decode(text: str) -> Line | None:
-    """Decode one line; None if it is not a complete line of ours.
-
-    Raises:
-        LedgerError: a newer version of this tool wrote the line; ignoring it might create a job twice.
-    """
+    """Decode one line; None if it is not a complete line of ours."""
     try:
         version = VERSION if text.startswith(_USUAL) else _read_version(text).v
         if version <= VERSION:
             return _DECODER.decode(text) if version == VERSION else None
+        about = _DECODE_ABOUT(text)
     except (ValueError, RecursionError):  # RecursionError: endless brackets
         return None
-    raise LedgerError(
-        f"a newer version of this tool wrote the ledger (lines of version {version})",
-        hint="upgrade mistral-batch-reconciler to at least the version that wrote it",
-    )
+    name, work = (it if isinstance(it, str) else "" for it in (about.name, about.work))
+    return NewerLine(at=0.0, run_id="", text=text, version=version, name=name, work=work)
 
 
-def decode_block(data: bytes) -> list[Line]:
-    """Decode whole lines: those that are ours, in order.
-
-    Raises:
-        LedgerError: as for `decode`.
-    """
+def decode_block(data: bytes) -> Sequence[Line]:
+    """Decode whole lines: those that are ours, in order."""
     with suppress(ValueError, RecursionError):  # some line is not ours
-        lines: list[Line] = _DECODER.decode_lines(data)
+        lines = _DECODER.decode_lines(data)
         usual = data.startswith(_USUAL.encode()) + data.count(f"\n{_USUAL}".encode())
         if len(lines) == usual == data.count(b"\n"):
             return lines

@@ -36,7 +36,7 @@ def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
     except OSError as error:
         raise LedgerError(
             f"the lock {path} cannot be created: {error.strerror}",
-            hint="no job is created without a lock; make the folder writable",
+            hint=file_access.hint_of(error, "no job is created without a lock; make the folder writable"),
         ) from error
     try:
         if not _try_lock(file):

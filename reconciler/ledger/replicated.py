@@ -7,15 +7,16 @@ that. Other hosts and fresh clones see the branch in the remote. Both have the s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.file import FileLedger
+from reconciler.ledger.file import FileLedger, located
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, decode_block, encode
+from reconciler.text.plural import pluralize
 
 if TYPE_CHECKING:
     import random
@@ -61,17 +62,46 @@ class ReplicatedLedger:
         self._fetched_at = 0.0
         self._lost = 0
         """Races lost in a row."""
+        self._rewritten = ""
         self._unpublished: list[bytes] | None = None
         """The rows of this host that the remote lacks; None if that is not known."""
 
     def read(self) -> Iterator[Line]:
-        """Fetch, and yield the lines of the remote and of this host, each once.
+        """Fetch, and yield the lines of the remote and of this host, and those that the remote has lost, each once.
 
         Raises:
-            LedgerError: the remote cannot be reached, or a newer version of this tool wrote.
+            LedgerError: the remote cannot be reached.
         """
         self._fetch()
         yield from self._lines()
+        lost = self._shared.missed()
+        rows = self._missing(lost) if lost else ()
+        commits = ", ".join(commit[:10] for commit in lost)
+        self._rewritten = (
+            f"the shared ledger lost {pluralize(len(rows), 'line')} of {commits}" if rows else ""
+        )
+        yield from decode_block(b"".join(row + b"\n" for row in rows))
+
+    def _missing(self, lost: Sequence[str]) -> tuple[bytes, ...]:
+        """Return the rows of lost commits that neither the remote nor this host has."""
+        here = set(map(hash, self._local.rows()))
+        for block in self._shared.blocks(self._tip):
+            here.update(map(hash, block.split(b"\n")))
+        rows = (row for commit in lost for block in self._shared.blocks(commit) for row in block.split(b"\n"))
+        return tuple(dict.fromkeys(row for row in rows if row and hash(row) not in here))
+
+    def rewritten(self) -> str:
+        """Return which lines the remote has lost, "" if this clone misses none."""
+        return self._rewritten
+
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return `file:line` of lines, by their text; of lines of the branch, the number among all of its lines.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        found = located(self._shared.branch, self._shared.blocks(self._tip), texts)
+        return {**self._local.locate(texts), **found}
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""

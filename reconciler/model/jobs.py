@@ -14,6 +14,9 @@ END_OF_TIME: Final = 253_402_300_800
 Time: TypeAlias = Annotated[int, Meta(ge=0, lt=END_OF_TIME)]
 """Unix seconds."""
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}\Z"
+Id: TypeAlias = Annotated[str, Meta(pattern=ID_PATTERN)]
+"""An id becomes part of a path: no slash, no question mark, no `..`."""
 
 
 class Phase(StrEnum):
@@ -46,7 +49,7 @@ _ENDED: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase
 class Job(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A batch job as the API returns it. The API does not return `timeout_hours`."""
 
-    id: str
+    id: Id
     phase: Phase
     status: str
     """The API's status, cleaned; for readers only."""

@@ -151,7 +151,7 @@ def ops(job: Job) -> frozenset[str]:
 
 
 def read(job: Job) -> OwnedJob | Unreadable:
-    """Parse the tags of a job that has a project's tag."""
+    """Parse the tags of a job."""
     pairs = {key: value for key, value in job.metadata.items() if isinstance(value, str)}
     name, work = pairs.get(NAME, ""), pairs.get(WORK, "")
     run = _split(pairs.get(RUN, ""))
@@ -166,8 +166,9 @@ def read(job: Job) -> OwnedJob | Unreadable:
         )
     elif known_key and digests.version_of(work) not in digests.WORK_DIGESTS:
         problem, newer = f"its work digest has a newer version ({digests.version_of(work)})", True
-    elif not known_name or not known_key or version != str(VERSION):
-        bad = RUN if known_name and known_work else WORK if known_name else NAME
+    elif not known_name or not known_key or version != str(VERSION) or PROJECT not in pairs:
+        altered = {NAME: not known_name, WORK: not known_work, RUN: version != str(VERSION), PROJECT: True}
+        bad = next(filter(altered.get, altered))
         problem, newer = f"its tag {bad} is missing or altered", False
     else:
         tags = _tags(pairs, run, name=known_name, run_key=known_key)

@@ -21,6 +21,7 @@ from reconciler.ledger import notifications
 from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
 from reconciler.model import OwnedJob
 from reconciler.notifications import due
+from reconciler.workspace.recall import latest_end, within
 
 MAX_CLAIMED_TOGETHER: Final = 10
 """The number of notifications in one claim: each claim in a shared ledger is a push."""
@@ -59,7 +60,9 @@ class Notifier:
         tried: set[str] = set()
         for _ in range(MAX_ROUNDS):
             now = self.run.env.now()
-            notified = notifications.read_notifications(self.run.env.ledger.read())
+            latest = latest_end(self.run)
+            lines = (known for it in self.run.env.ledger.read() if (known := within(it, latest)) is not None)
+            notified = notifications.read_notifications(lines)
             untried = [owned for owned in jobs if owned.job.id not in tried]
             pending = due.pending_notifications(untried, notified, since=self.since, now=now)[
                 :MAX_CLAIMED_TOGETHER

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     CANCELLED = "cancelled", "cancelled by hand, or by a run whose record is missing"
     PARTIAL = "partial", "it ended early with some answers, which a retry would submit and pay for again"
     FAILED = "failed", "it failed, and no attempt is left"
+    NOT_AGREED = "not_agreed", "only the ledger says that it can be submitted, and the plan is not agreed"
     QUOTA = (
         "quota",
         "too many requests are pending: the workspace, or this project's share of it, has no room",
@@ -84,6 +85,8 @@ class Create(Struct, frozen=True, kw_only=True):
     attempt: int
     reason: Reason
     changes: tuple[Change, ...] = ()
+    rests_on_ledger: str = ""
+    """What only the ledger says, if the create rests on it: it needs an agreed plan."""
 
 
 class Cancel(Struct, frozen=True, kw_only=True):

@@ -155,9 +155,10 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
         """
         if any(it.adopted for it in self.jobs if it.job.id == owned.job.id):
             return False
-        if self.memory.knows(owned.job.id, owned.tags.op):
-            return self.memory.cancels.get(owned.job.id) in OUR_CANCELS
-        return owned.job.id in self.replaced
+        job_id, memory = owned.job.id, self.memory
+        if memory.knows(job_id, owned.tags.op) and job_id not in memory.doubted_cancels:
+            return memory.cancels.get(job_id) in OUR_CANCELS
+        return job_id in self.replaced and memory.doubted_cancels.get(job_id, "") in OUR_CANCELS | {""}
 
     @cached_property
     def stopped_by_a_person(self) -> OwnedJob | None:

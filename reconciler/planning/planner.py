@@ -90,7 +90,7 @@ from typing import Final
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase
-from reconciler.planning import glob_growth, period_notes, sharing
+from reconciler.planning import glob_growth, ledger_word, period_notes, sharing
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Keep, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
@@ -170,6 +170,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
     if standing in WANTED_STANDINGS:
         if owner is not None:
             standing, actions = sharing.shared(case, standing, actions, decide(owner))
+        actions = ledger_word.marked(case, actions)
         actions += other_work.other_work(case)
     return Decision(
         name=case.name,

@@ -15,14 +15,22 @@ bound, because a job shows no total until the API has validated it.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.model import OwnedJob, Pending
-from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.planning.name_facts import original
+from reconciler.planning.actions import Cancel, Create, Decision, Hold, Plan, Reason
+from reconciler.planning.hold_create import hold_create, replaced_by
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
+
+HINTS: Final = {
+    True: "split the job, or raise the limit if the API allows more",
+    False: "run again when some of them are answered",
+}
+"""What to do about a create that does not fit, by whether it never will."""
 
 
 class Quota(Struct, frozen=True, kw_only=True):
@@ -67,25 +75,21 @@ def apply_quota(plan: Plan, pending: Pending, quota: Quota) -> Plan:
             # Others may be created before the old job has stopped, so they get the smaller room of before and after.
             pending = replace(pending, own=pending.own + max(0, requests - freed))
         else:
-            decisions.append(
-                _held(decision, never=bool(quota.exceeded_by(Pending(), requests)), exceeded=exceeded)
-            )
+            never = bool(quota.exceeded_by(Pending(), requests))
+            hold = Hold(reason=Reason.QUOTA, detail=exceeded, hint=HINTS[never], attention=never)
+            decisions.append(hold_create(decision, hold, Standing.NO_ROOM, "does not fit"))
     return replace(plan, decisions=tuple(decisions))
-
-
-def _replaced(decision: Decision) -> list[Cancel]:
-    return [cancel for cancel in decision.of(Cancel) if cancel.duplicate_of is None]
 
 
 def _capacity_freed(decision: Decision, requests: int, pending: Pending, quota: Quota) -> int:
     """Return how many pending requests end with the replaced jobs, 0 if that does not make enough room."""
-    freed = min(sum(remaining_requests(cancel.owned) or 0 for cancel in _replaced(decision)), pending.own)
+    freed = min(sum(remaining_requests(cancel.owned) or 0 for cancel in replaced_by(decision)), pending.own)
     return 0 if quota.exceeded_by(replace(pending, own=pending.own - freed), requests) else freed
 
 
 def _cancel_before_create(decision: Decision, exceeded: str) -> Decision:
     """Mark the replaced jobs to be cancelled before the create."""
-    replaced = _replaced(decision)
+    replaced = replaced_by(decision)
     actions = tuple(
         replace(action, cancel_before_create=True)
         if isinstance(action, Cancel) and action in replaced
@@ -94,42 +98,6 @@ def _cancel_before_create(decision: Decision, exceeded: str) -> Decision:
     )
     note = f"{exceeded}, so the job that it replaces is cancelled first"
     return replace(decision, actions=actions, notes=(*decision.notes, note))
-
-
-def _held(decision: Decision, *, never: bool, exceeded: str) -> Decision:
-    """Hold the create, and keep the job that it would replace; of twins, the oldest.
-
-    Args:
-        decision: about one name.
-        never: whether not even an empty workspace has room for it.
-        exceeded: which limit is exceeded, with numbers.
-    """
-    hold = Hold(
-        reason=Reason.QUOTA,
-        detail=exceeded,
-        hint="split the job, or raise the limit if the API allows more"
-        if never
-        else "run again when some of them are answered",
-        attention=never,
-    )
-    replaced = _replaced(decision)
-    staying = tuple(cancel.owned for cancel in replaced)
-    actions: list[Action] = []
-    for action in decision.actions:
-        if isinstance(action, Create):
-            actions.append(hold)
-        elif isinstance(action, Cancel) and action in replaced:
-            kept = Keep(
-                job=action.owned.job,
-                reason=Reason.RUNNING,
-                detail="the job that would replace it does not fit",
-            )
-            stays = original(action.owned, staying, {action.owned.tags.run_key})
-            twin = Cancel(owned=action.owned, reason=Reason.DUPLICATE, duplicate_of=stays)
-            actions.append(twin if stays else kept)
-        else:
-            actions.append(action)
-    return replace(decision, standing=Standing.NO_ROOM, actions=tuple(actions))
 
 
 def remaining_requests(owned: OwnedJob) -> int | None:

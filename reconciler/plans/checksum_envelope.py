@@ -6,13 +6,17 @@ its content again.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
 
 import msgspec
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError
 from reconciler.model import digests
 
+T = TypeVar("T")
 MAX_BYTES: Final = 256_000_000
 """A larger file was not written by this tool."""
 
@@ -26,6 +30,18 @@ def wrap(kind: str, body: bytes) -> bytes:
     """
     sealed = msgspec.json.encode({"digest": f"sha256:{digests.sha256(body)}", kind: msgspec.Raw(body)})
     return msgspec.json.format(sealed, indent=1) + b"\n"
+
+
+def read(path: Path, shown: Path, decode: Callable[[bytes], T], *, hint: str) -> T:
+    """Return what `decode` returns for the bytes of a file; its errors and those of reading name the file."""
+    try:
+        with file_access.open_to_read(path) as stream:
+            return decode(stream.read(MAX_BYTES + 1))
+    except OSError as error:
+        hint = file_access.hint_of(error, hint)
+        raise ReconcilerError(f"{shown}: {error.strerror}", hint=hint) from error
+    except ReconcilerError as error:
+        raise ReconcilerError(f"{shown}: {error}", hint=error.hint) from error
 
 
 def unwrap(kind: str, data: bytes, *, version: str, hint: str) -> bytes:

@@ -111,6 +111,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """None if it is not known, because an input is an uploaded file."""
     uploads: tuple[UploadDoc, ...] = ()
     changes: tuple[Change, ...] = ()
+    rests_on_ledger: str = ""
+    """What only the ledger says, if the create rests on it: `apply` needs an agreed plan for it."""
 
     @property
     def answered_by(self) -> str:

@@ -121,6 +121,7 @@ def _action(action: Action) -> ActionDoc:
                     for file in sorted(action.spec.uploads, key=lambda file: file.path)
                 ),
                 changes=action.changes,
+                rests_on_ledger=action.rests_on_ledger,
             )
         case Cancel():
             return CancelDoc(

@@ -15,9 +15,8 @@ from reconciler.plans.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_view
 from reconciler.render.outcome_view import OutcomeRow, outcome_row
 from reconciler.render.plan_view import Row
-from reconciler.text.plural import pluralize
+from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
-from reconciler.text.units import size
 
 T = TypeVar("T")
 
@@ -96,6 +95,7 @@ def _alike(decision: DecisionDoc, row: Row) -> Hashable:
         (
             it.reason,
             it.attempt,
+            it.rests_on_ledger,
             it.answered_by,
             it.endpoint,
             tuple(change for change in it.changes if change.field != "inputs"),
@@ -115,7 +115,9 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     first, row = group[0]
     creates = [create for decision in decisions for create in decision.of(CreateDoc)]
     cancels = [cancel.job for decision in decisions for cancel in decision.of(CancelDoc)]
-    why: tuple[str, ...] = row.why[:1] if creates or cancels else _common(row.why for _, row in group)
+    why = _common(row.why for _, row in group)
+    if (creates or cancels) and not any(create.rests_on_ledger for create in creates):
+        why = row.why[:1]
     answered = sum(job.completed_requests for job in cancels)
     now = f"{pluralize(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
     if cancels and not creates:

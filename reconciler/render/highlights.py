@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.plans.name_status import known_total
-from reconciler.render.plan_view import Row
+from reconciler.render.plan_view import BY_LEDGER, Row
 from reconciler.text.plural import pluralize
 
 MAX_LISTED_LOSSES: Final = 3
@@ -18,12 +18,19 @@ NEAR_LIMIT_SHARE: Final = 0.8
 
 def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
     """Return the lines; none for a plan without anything remarkable."""
-    return [*_refused(plan), *_lost(plan), *_large(plan), *_near_limits(plan), *_half_of_a_spec(plan, rows)]
+    found = (_refused(plan), _by_ledger(rows), _lost(plan), _large(plan), _near_limits(plan))
+    return [*(line for lines in found for line in lines), *_half_of_a_spec(plan, rows)]
 
 
 def _refused(plan: PlanDoc) -> Iterator[str]:
     for guard in plan.guards:
         yield f"refused by {guard.guard}: {guard.message}; {guard.hint}"
+
+
+def _by_ledger(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        for says in (fact for fact in row.why if row.pending and fact.startswith(BY_LEDGER)):
+            yield f"{row.name}: submitted only {says}; anyone who may push to the ledger can write that"
 
 
 def _lost(plan: PlanDoc) -> Iterator[str]:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from reconciler.plans.document import CreateDoc, DecisionDoc, KeepDoc, PlanDoc
-from reconciler.text.plural import age, pluralize
+from reconciler.text.plural import age, pluralize, size
 from reconciler.text.sanitize import clean
-from reconciler.text.units import size
 
 MAX_MODELS: Final = 3
 """Maximum number of models whose requests are counted apart."""

@@ -13,9 +13,8 @@ from msgspec import Struct
 
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, SettingsDoc
 from reconciler.plans.name_status import known_total
-from reconciler.text.plural import pluralize
+from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
-from reconciler.text.units import size
 
 Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "attention"]
 
@@ -34,9 +33,12 @@ REASON_WORDS: Final = {
     "unsettled": "a create was sent and its outcome is not known yet",
     "failed": "",
     "partial": "",
+    "not_agreed": "needs an agreed plan",
 }
 """The words for a reason; a reason that is not listed is shown as it is."""
 
+BY_LEDGER: Final = "by the ledger"
+"""The beginning of the fact that a create rests on the ledger alone."""
 MAX_UPLOADS: Final = 2
 LASTING: Final = frozenset({"kept", "suspended"})
 """Reasons to hold that last until a person changes the spec."""
@@ -153,6 +155,8 @@ def _create(create: CreateDoc) -> list[str]:
         facts = ["rerun"]
     if create.attempt > 1:
         facts.append(f"attempt {create.attempt}")
+    if create.rests_on_ledger:
+        facts.append(f"{BY_LEDGER}: {create.rests_on_ledger}")
     return facts
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NoReturn
+
+from msgspec.structs import replace
 
 from reconciler import file_access
 from reconciler.api.client import Reader

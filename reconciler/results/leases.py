@@ -99,7 +99,7 @@ class LeaseManager:
             data = self.store.read(f"{folder}/claim-{number}")
             try:
                 return None if data is None else msgspec.json.decode(data, type=Holder)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (ValueError, RecursionError):
                 self.env.sleep(READ_RETRY_SECONDS)
         return None
 

@@ -17,6 +17,7 @@ from reconciler.documents import result_summary
 from reconciler.documents.reports import NameResults, PulledJob, pretty
 from reconciler.documents.result_summary import ResultSummary, decode, needs_attention
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.file_access import hint_of
 from reconciler.model import OwnedJob, RunKey
 from reconciler.results.current import WorkResults, seen
 from reconciler.results.download import ContradictionError
@@ -200,7 +201,7 @@ class Puller:
             return lost.to
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            hint = "fix the place of results and run again: the pull continues"
+            hint = hint_of(error, "fix the place of results and run again: the pull continues")
             return ended("failed", clean(f"{where}{error.strerror or error}"), hint)
         except ReconcilerError as error:
             state = "refused" if isinstance(error, ContradictionError) else "failed"

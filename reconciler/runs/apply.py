@@ -17,17 +17,19 @@ from reconciler.execution import intents, record_observations
 from reconciler.execution.apply import Applier
 from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
 from reconciler.planning.actions import Plan
 from reconciler.planning.planner import plan
 from reconciler.plans import staleness
+from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.approval import Approval
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import check, propose, read_workspace
+from reconciler.workspace.recall import recall
 
 MAX_ROUNDS: Final = 8
 """How often a run plans again because another runner wrote first."""
@@ -66,6 +68,7 @@ def plan_and_apply(
     declared: Declared,
     approve: Callable[[PlannedRun], bool],
     *,
+    asks: bool = False,
     saved: PlanDoc | None = None,
     approval: Approval | None = None,
 ) -> tuple[PlannedRun, tuple[Outcome, ...]]:
@@ -78,6 +81,7 @@ def plan_and_apply(
         run: what to work with.
         declared: what git says.
         approve: shows the plan and asks; raises an error if a guard refuses.
+        asks: whether a person reads the plan and answers. Otherwise nothing is created that rests on the ledger alone.
         saved: the plan that was approved beforehand.
         approval: what a later round of the same run may do. Nothing else is done.
 
@@ -86,10 +90,13 @@ def plan_and_apply(
         LedgerError: the ledger cannot be read or written; nothing was created.
         ApiError: the API could not be read.
     """
-    approved, first = False, None
+    approved = False
+    first: PlanDoc | None = None
     for _ in range(MAX_ROUNDS):
         fresh = propose(run, declared)
         record_observations.record_observations(run, fresh)
+        if first or saved or not asks:
+            fresh = replace(fresh, plan=hold_unagreed(fresh.plan, first or saved))
         if first is not None:
             fresh = restrict_to_remaining(fresh, first)
         elif saved is not None:
@@ -144,7 +151,7 @@ def publish(run: RunContext[Writer]) -> None:
 
 def _duplicates(run: RunContext[Writer], planned: PlannedRun, outcomes: Sequence[Outcome]) -> Plan:
     """Plan once more from the current list, to find duplicates that this run has created."""
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    memory = recall(run).memory
     observed = until_listed(
         run,
         lambda: read_workspace(

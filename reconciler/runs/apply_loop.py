@@ -65,7 +65,7 @@ class ApplyLoop:
         return self._gather()
 
     def _gather(self) -> PlannedRun:
-        return gather.gather(self.run, self.declared)
+        return gather.gather(self.run, self.declared, unattended=True)
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())

@@ -16,10 +16,11 @@ from reconciler.api.errors import ApiError
 from reconciler.api.values import CreateJob, RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
-from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
+from reconciler.results.place import place_of, warning_on_ci
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
+from reconciler.workspace.recall import recall
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 
@@ -68,6 +69,7 @@ def examine(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckR
     began = run.env.now()
     yield from guarded("list", lambda: _list(run, lists))
     yield from guarded("ledger", lambda: _ledger(run, lists, began))
+    yield from guarded("results", lambda: _results(run))
 
 
 def examine_without_key(run: RunContext[ApiT], error: ReconcilerError) -> Iterator[CheckResult]:
@@ -76,15 +78,15 @@ def examine_without_key(run: RunContext[ApiT], error: ReconcilerError) -> Iterat
     for check in ("clock", "list"):
         yield CheckResult(check, "note", "not checked: this needs the API key")
     yield from guarded("ledger", lambda: _ledger(run, (), run.env.now()))
+    yield from guarded("results", lambda: _results(run))
 
 
 def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckResult]:
     page = run.api.list_jobs(page=0, page_size=1)
     answered = last_request.record
     elapsed = f", {answered.elapsed_ms} ms" if answered else ""
-    yield CheckResult(
-        "host and key", "ok", f"{run.target.host} answers{elapsed}; {pluralize(page.total, 'job')}"
-    )
+    total = f"a total of {page.odd_total}" if page.odd_total else pluralize(page.total, "job")
+    yield CheckResult("host and key", "ok", f"{run.target.host} answers{elapsed}; {total}")
     served_at = answered.served_at if answered else None
     if served_at is None:
         yield CheckResult("clock", "note", "the server sends no time")
@@ -97,7 +99,7 @@ def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[CheckRes
 
 def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[CheckResult]:
     """Read the list, and add it to `lists`."""
-    jobs = listing.list_all(run)
+    jobs = listing.whole(run).jobs
     lists.append(jobs)
     own_jobs = [job for job in jobs if tags.project_of(job) == run.target.project]
     yield CheckResult(
@@ -106,7 +108,9 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Check
 
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[CheckResult]:
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
+    memory, problems = recall(run)
+    for problem, hint in problems:
+        yield CheckResult("ledger", "warning", problem, hint)
     detail = f"remembers {pluralize(len(memory.jobs), 'job')}"
     unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
     if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):
@@ -134,6 +138,12 @@ def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: floa
         )
     else:
         yield CheckResult("ledger", "ok", detail)
+
+
+def _results(run: RunContext[ApiT]) -> Iterator[CheckResult]:
+    place = place_of(run.project, run.env.environ)
+    lost = warning_on_ci(run.project, run.env.environ) if run.env.environ.get("CI") else ""
+    yield CheckResult("results", "warning" if lost else "ok", lost or f"they go to {place}")
 
 
 def experiment(run: RunContext[Writer], last_request: LastRequest, *, model: str) -> Iterator[CheckResult]:

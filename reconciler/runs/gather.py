@@ -6,14 +6,16 @@ line.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import dataclasses
+from collections import defaultdict
 from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.lines import encode
+from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
@@ -21,12 +23,14 @@ from reconciler.planning.guards import GuardInput, guard_readings, refusals
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
+from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.results.paths import naming
 from reconciler.results.place import local_folder
 from reconciler.results.received import with_received
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
+from reconciler.workspace.recall import log_problems, recall, recall_lines
 from reconciler.workspace.snapshot import Snapshot
 
 
@@ -46,10 +50,13 @@ def read_workspace(
         ApiError: the API could not be read.
     """
     found = listed() if listed else whole(run)
-    watched = watched_by(run, declared)
-    observed = observe.with_remembered(run, watched, memory, found)
-    folder = local_folder(run.project, run.env.environ)
-    return with_received(observed, folder, watched.wanted, naming(declared.specs, observed.owned))
+    return observe.with_remembered(run, watched_by(run, declared), memory, found)
+
+
+def add_received(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Observed:
+    """Add what the pulled results hold."""
+    folder, wanted = local_folder(run.project, run.env.environ), watched_by(run, declared).wanted
+    return with_received(observed, folder, wanted, naming(declared.specs, observed.owned))
 
 
 def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:
@@ -61,7 +68,11 @@ def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:
 
 
 def gather(
-    run: RunContext[ApiT], declared: Declared, *, listed: Callable[[], Listed] | None = None
+    run: RunContext[ApiT],
+    declared: Declared,
+    *,
+    listed: Callable[[], Listed] | None = None,
+    unattended: bool = False,
 ) -> PlannedRun:
     """Read ledger and workspace, decide, check the guards, and log the plan in numbers.
 
@@ -69,14 +80,17 @@ def gather(
         run: what to work with.
         declared: what git says.
         listed: returns the list, if it is being read already.
+        unattended: whether to hold what rests on the ledger alone, as a run without an agreed plan does.
 
     Raises:
         LedgerError: the ledger cannot be read.
         ListingError: the list of jobs could not be read whole.
         ApiError: the API could not be read.
     """
-    memory = load_memory(run)
-    return check(run, decide(run, declared, read_workspace(run, declared, memory, listed), memory))
+    memory = log_problems(run, recall(run))
+    observed = add_received(run, declared, read_workspace(run, declared, memory, listed))
+    found = decide(run, declared, observed, memory)
+    return check(run, dataclasses.replace(found, plan=hold_unagreed(found.plan)) if unattended else found)
 
 
 def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
@@ -85,31 +99,18 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     A list of several pages is read twice before a create is planned, because a job may have moved from one page to
     another. Raises what `gather` raises.
     """
-    memory = load_memory(run)
+    memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory)
-    found = decide(run, declared, observed, memory)
-    if observed.pages > 1 and found.plan.of(Create):
-        both = read_workspace(run, declared, memory).merge_earlier(observed)
-        found = decide(run, declared, both, memory)
-    return found
-
-
-def load_memory(run: RunContext[ApiT]) -> Memory:
-    """Read the ledger, and log runs that were interrupted.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    memory = remember(run.env.ledger.read(), settle_seconds=run.limits.settle_seconds)
-    earlier = Counter(intent.run_id for intent in memory.open_creates)
-    for run_id, creates in sorted(earlier.items()):
-        run.env.log("run.previous_interrupted", earlier_run_id=run_id, creates=creates)
-    return memory
+    if observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
+        observed = read_workspace(run, declared, memory).merge_earlier(observed)
+    return decide(run, declared, add_received(run, declared, observed), memory)
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
     """Plan from a snapshot, without the API."""
-    memory = remember(taken.ledger, settle_seconds=run.limits.settle_seconds)
+    lines = enumerate(taken.ledger, start=1)
+    places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
+    memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     return check(run, decide(run, declared, observed, memory))
 

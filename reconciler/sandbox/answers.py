@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from reconciler.catalogue.mistakes import mistakes
-from reconciler.sandbox import failures, instances, triggers
+from reconciler.sandbox import failures, instances
 from reconciler.sandbox.inputs import Request
 
 Json = dict[str, Any]
@@ -47,7 +47,7 @@ def line(
         named = model or request.body.get("model") or MODEL
         call = _Call(unique.hex, str(named), created, request.body)
         return {**head, "response": {"status_code": 200, "body": ENDPOINTS[endpoint](call)}, "error": None}
-    if not triggers.is_failing(request.custom_id):
+    if not failures.is_failing(request.custom_id):
         return {**head, **failures.refusal(mistakes(endpoint, request.body))}
     form = failures.form(request.custom_id, position)
     if form == "noid":

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from reconciler.catalogue.mistakes import fit, mistakes
-from reconciler.sandbox import triggers
+from reconciler.sandbox import failures
 
 NAMED_PROBLEMS = 10
 """Maximum number of malformed lines that are listed; the others are counted."""
@@ -71,7 +71,7 @@ def read(files: Iterable[tuple[str, Iterable[bytes]]], model: str | None, endpoi
             count += 1
         if malformed > NAMED_PROBLEMS:
             errors.append(InputError(f"{name}: more malformed lines", malformed - NAMED_PROBLEMS))
-    if triggers.names(model, triggers.UNKNOWN_MODEL):
+    if failures.names(model, failures.UNKNOWN_MODEL):
         errors.append(InputError(f"unknown model: {model}"))
     if count == 0:
         errors.append(InputError("the input has no requests"))
@@ -84,7 +84,7 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _fails(endpoint: str | None, line: bytes, request: Request) -> bool:
-    if triggers.is_failing(request.custom_id):
+    if failures.is_failing(request.custom_id):
         return True
     return endpoint is not None and not fit((endpoint,), (line,)) and any(mistakes(endpoint, request.body))
 

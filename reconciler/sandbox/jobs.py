@@ -15,13 +15,13 @@ from reconciler.catalogue import models
 from reconciler.sandbox import (
     contents,
     drafts,
+    failures,
     filerows,
     inputs,
     jobrows,
     lifecycle,
     queries,
     results,
-    triggers,
 )
 from reconciler.sandbox.drafts import Draft
 from reconciler.sandbox.errors import gateway_refusal, json_response, not_found, refused, unprocessable
@@ -70,7 +70,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
                 timeout_hours=int(draft.timeout_hours),
                 speed=world.speed,
                 refused=bool(work.errors),
-                stuck=triggers.names(work.model, triggers.STUCK_MODEL),
+                stuck=failures.names(work.model, failures.STUCK_MODEL),
                 failing=work.failing,
             ),
         )
@@ -161,7 +161,7 @@ def _check_model(world: World, name: str | None, endpoint: str) -> None:
     Raises:
         ErrorResponse: 400.
     """
-    if triggers.names(name, triggers.REFUSED_MODEL):
+    if failures.names(name, failures.REFUSED_MODEL):
         raise refused(f"Invalid model: {name}", param="model", code="unknown_model")
     day = datetime.fromtimestamp(world.now(), UTC).date().isoformat()
     found = None if name is None or world.lenient else models.doubt(name, endpoint, day)

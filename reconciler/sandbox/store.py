@@ -105,7 +105,8 @@ class Store:
                 self.close()
                 raise
         except (OSError, sqlite3.Error) as error:
-            raise ReconcilerError(f"{path}: not usable as a sandbox's state: {error}") from error
+            hint = "delete it with `reconciler sandbox reset`, or pass another --db"
+            raise ReconcilerError(f"{path}: not usable as a sandbox's state: {error}", hint=hint) from error
 
     def __enter__(self) -> Self:
         return self

@@ -145,7 +145,9 @@ def _combinations(
             problems.append(document.problem(("matrix", "exclude", at), message, hint))
         every = left
     if not every and not problems:
-        problems.append(document.problem(("matrix", "exclude"), "matrix.exclude: excludes every job", ""))
+        problems.append(
+            document.problem(("matrix", "exclude"), "matrix.exclude: excludes every job", "remove an entry")
+        )
     return every, problems
 
 

@@ -46,7 +46,7 @@ class Listing:
                     if not entry.name.startswith("."):
                         self._entry(entry)
             except OSError as error:
-                self.unfit.append(Unfit(here, f"cannot be read: {error.strerror}", ""))
+                self.unfit.append(Unfit(here, f"cannot be read: {error.strerror}", "make it readable"))
         self.specs.sort()
         self.others.sort()
 

@@ -136,7 +136,7 @@ def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str |
         try:
             start = dt.date.fromisoformat(wanted.start)
         except ValueError:
-            return None, [document.problem(("rerun", "start"), "rerun.start: no such day", "")]
+            return None, [document.problem(("rerun", "start"), "rerun.start: no such day", "name a real day")]
         if today < start:
             message = f"begins on {start}; until then nothing is submitted"
             hint = f"today is {today} in {wanted.zone}"

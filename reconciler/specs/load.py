@@ -84,9 +84,10 @@ def load(
         SpecError: there are errors, or with `only_shown` nothing else is selected; carries all problems.
     """
     narrowed = selection.scope(project, paths)
-    if not project.spec_root.is_dir():
+    if not os.path.isdir(project.spec_root):  # noqa: PTH112 - a Path raises an error if the name is too long
+        folder = project.quote.redact(project.settings.specs)
         raise ReconcilerError(
-            f"the folder {project.settings.specs} does not exist beside {project.config_path.name}",
+            f"the folder {folder} does not exist beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
     loader = _Loader(project, now, progress, Budget(monotonic))
@@ -200,7 +201,8 @@ class _Loader:
             hint = reader.RAISE.format("spec_bytes")
             source = Problem(path=shown, message=f"larger than {most:,} bytes", hint=hint)
         except OSError as error:
-            source = Problem(path=shown, message=f"cannot be read: {error.strerror}")
+            hint = file_access.hint_of(error, "make it readable")
+            source = Problem(path=shown, message=f"cannot be read: {error.strerror}", hint=hint)
         if isinstance(source, SourceFile):
             documents, problems = reader.read(source, self._limits)
             if not documents and not problems:

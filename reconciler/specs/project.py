@@ -18,7 +18,7 @@ from reconciler.settings import Limits, Settings
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.json_schema import settings_schema
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import START, Quote, SourceFile, decode, quote_all
+from reconciler.specs.yaml.source import QUOTE_ALL, START, Quote, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
 from reconciler.specs.yaml.tree import Path as Where
 
@@ -49,8 +49,8 @@ class Project:
     """The folder of the specs, links followed."""
     cache: bool = True
     """Whether to use the cache of input files from earlier runs."""
-    quote: Quote = quote_all
-    """What problems show of a line of a spec."""
+    quote: Quote = QUOTE_ALL
+    """What problems show of a spec."""
 
     def relative(self, path: str) -> str:
         """Return an absolute path relative to the root, with forward slashes, as problems show it."""
@@ -60,11 +60,11 @@ class Project:
 
 
 def load_project(
-    config: Path | None, *, start: Path, quoting: Callable[[Path], Quote] = lambda _: quote_all
+    config: Path | None, *, start: Path, quoting: Callable[[Path], Quote] = lambda _: QUOTE_ALL
 ) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
 
-    `quoting` returns, for the project's folder, what problems show of a line.
+    `quoting` returns, for the project's folder, what problems show.
 
     Raises:
         ReconcilerError: there is no such file.
@@ -128,9 +128,10 @@ def _source(path: Path, quote: Quote) -> SourceFile:
     try:
         source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=path.parent), quote)
     except file_access.TooLargeError:
-        raise ReconcilerError(f"{path} is too large for a settings file") from None
+        hint = "name the right file; `reconciler init` writes one"
+        raise ReconcilerError(f"{path} is too large for a settings file", hint=hint) from None
     except OSError as error:
-        hint = getattr(error, "hint", "")
+        hint = file_access.hint_of(error, "make it readable")
         raise ReconcilerError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     if not isinstance(source, SourceFile):
         raise SpecError((source,))

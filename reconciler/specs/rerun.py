@@ -108,7 +108,8 @@ def _find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpe
     if found is not None and found.name == name:
         return found
     if name in later:
-        raise UsageError(f"the `rerun` of {name} is a period, and the first one has not begun")
+        hint = f"wait until it begins, or {_BY_HAND}: change `start`"
+        raise UsageError(f"the `rerun` of {name} is a period, and the first one has not begun", hint=hint)
     if found is not None:
         raise UsageError(
             f"{name} is a family of jobs ({found.declared_at})",

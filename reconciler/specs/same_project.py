@@ -13,7 +13,7 @@ from reconciler.errors import SpecError
 from reconciler.settings import Limits
 from reconciler.specs.project import Project, settings_error
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import SourceFile, decode, quote_all
+from reconciler.specs.yaml.source import QUOTE_ALL, SourceFile, decode
 
 
 def check_same_project(project: Project, top: Path | None, tracked: Iterable[Path]) -> None:
@@ -39,7 +39,7 @@ def check_same_project(project: Project, top: Path | None, tracked: Iterable[Pat
 def _projects(path: Path, top: Path) -> Iterator[str]:
     """Yield the project of a settings file, if it can be read: `validate` in its folder reports its mistakes."""
     try:
-        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=top), quote_all)
+        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=top), QUOTE_ALL)
         documents, _ = read(source, Limits()) if isinstance(source, SourceFile) else ((), ())
     except (OSError, SpecError):
         return

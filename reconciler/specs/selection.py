@@ -77,9 +77,8 @@ def selected(
 def unknown(name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name or glob that no declared job has."""
     near = nearest(name, known)
-    return UsageError(
-        f"no declared job has the name {clean(name)}", hint=f"did you mean {near}?" if near else ""
-    )
+    hint = f"did you mean {near}?" if near else "list the names: reconciler render"
+    return UsageError(f"no declared job has the name {clean(name)}", hint=hint)
 
 
 def _fitting(known: frozenset[str], globs: Iterable[str]) -> frozenset[str]:
@@ -103,6 +102,6 @@ def _declared_in(project: Project, specs: Iterable[JobSpec], narrowed: Sequence[
         target = os.path.realpath(path)
         here = {name for name, place in places if file_access.within(place, target)}
         if not here:
-            raise UsageError(f"{path} declares no job that is due")
+            raise UsageError(f"{path} declares no job that is due", hint="name another path, or none")
         names |= here
     return frozenset(names)

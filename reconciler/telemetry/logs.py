@@ -167,5 +167,5 @@ def _opened(path: Path) -> TextIO:
     except OSError as error:
         raise ReconcilerError(
             f"the log file {path} cannot be written: {error.strerror}",
-            hint=getattr(error, "hint", "pass another file with --log-file; its folder must exist"),
+            hint=file_access.hint_of(error, "pass another file with --log-file; its folder must exist"),
         ) from error

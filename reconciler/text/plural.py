@@ -1,4 +1,4 @@
-"""Counts and times for a reader: `1 job`, `1,200 jobs`, `2 h 5 min`."""
+"""Counts, times and sizes for a reader: `1 job`, `1,200 jobs`, `2 h 5 min`, `4.1 MB`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Final
 
 DAY: Final = 86_400
 """Seconds."""
+KILO: Final = 1000
+UNITS: Final = ("bytes", "kB", "MB", "GB")
 
 
 def pluralize(number: int, noun: str, plural: str = "") -> str:
@@ -23,3 +25,20 @@ def age(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{minutes} min" if minutes else f"{int(max(0, seconds))} s"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes for a reader: `4.1 MB`."""
+    value, unit = float(number), UNITS[0]
+    for unit in UNITS:  # noqa: B007  the last one stays
+        if value < KILO:
+            break
+        value /= KILO
+    return pluralize(number, "byte") if unit == UNITS[0] else f"{value:.1f} {unit}"
+
+
+def span(seconds: float) -> str:
+    """Return a span of time with seconds, for progress: `1 min 5 s`."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if 0 < minutes < 60 else age(whole)  # noqa: PLR2004  minutes of an hour

@@ -6,17 +6,20 @@ and not to the target of a redirect.
 
 from __future__ import annotations
 
+import http.client
 import io
-import json
 import lzma
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
 
 from reconciler.errors import ReconcilerError
 
@@ -32,21 +35,60 @@ _BROKEN_ZIP: Final = (
 )  # fmt: skip
 
 
+_T = TypeVar("_T")
+
+
+class Head(Struct, frozen=True):
+    """The last commit of a pull request."""
+
+    sha: Annotated[str, Meta(pattern="^[0-9a-f]{7,64}$")]
+    repo: dict[str, Any] | None = None
+
+
+class Pull(Struct, frozen=True):
+    """A pull request, as events and the API describe it."""
+
+    number: Annotated[int, Meta(ge=1)]
+    head: Head
+    base: dict[str, Any] | None = None
+    merged_at: str | None = None
+    merge_commit_sha: str | None = None
+
+
+class Event(Struct, frozen=True):
+    """What started a workflow."""
+
+    before: str | None = None
+    """The commit that a push follows."""
+    pull_request: Pull | None = None
+    repository: dict[str, Any] | None = None
+
+
+class Artifact(Struct, frozen=True):
+    """An artifact of a workflow run."""
+
+    id: int
+    name: str = ""
+    expired: bool = False
+    workflow_run: dict[str, Any] | None = None
+    """`head_sha` is the last commit of the run's branch; for a pull request, of the pull request."""
+
+
+class _Artifacts(Struct):
+    artifacts: list[Artifact]
+
+
+class _Comment(Struct):
+    id: int
+    user: dict[str, Any] | None = None
+    body: str | None = None
+
+
 class GitHubError(ReconcilerError):
     """A call of the GitHub API failed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="run the CI job again; a 403 means that it lacks a permission")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artifact:
-    """An artifact of a workflow run."""
-
-    id: int
-    head_sha: str
-    """The commit of the run's branch; for a pull request, the last commit of the pull request."""
-    head_branch: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +102,10 @@ class GitHub:
     sleep: Callable[[float], object]
     """Waits that many seconds between two tries."""
 
-    def merged(self, sha: str) -> Mapping[str, Any] | None:
+    def merged(self, sha: str) -> Pull | None:
         """Return the pull request whose merge created this commit, None if there is none."""
-        pulls = self._json("GET", f"commits/{sha}/pulls")
-        return next((it for it in pulls if it.get("merged_at") and it.get("merge_commit_sha") == sha), None)
+        pulls = self._json("GET", f"commits/{sha}/pulls", list[Pull])
+        return next((it for it in pulls if it.merged_at and it.merge_commit_sha == sha), None)
 
     def artifacts(self, name: str) -> list[Artifact]:
         """Return the artifacts with a name from runs of this repository's own branches, the newest first.
@@ -71,13 +113,11 @@ class GitHub:
         Runs of forks are excluded: the author of their pull request decides what the artifact contains.
         """
         query = urllib.parse.urlencode({"name": name, "per_page": PAGE})
-        found = self._json("GET", f"actions/artifacts?{query}")["artifacts"]
-        runs = [
-            (it, it.get("workflow_run") or {}) for it in found if it["name"] == name and not it["expired"]
-        ]
+        found = self._json("GET", f"actions/artifacts?{query}", _Artifacts).artifacts
         own = [
-            Artifact(id=int(it["id"]), head_sha=str(run["head_sha"]), head_branch=str(run["head_branch"]))
-            for it, run in runs
+            it
+            for it in found
+            if it.name == name and not it.expired and (run := it.workflow_run)
             if run.get("head_repository_id") and run["head_repository_id"] == run.get("repository_id")
         ]
         return sorted(own, key=lambda it: it.id, reverse=True)
@@ -106,11 +146,10 @@ class GitHub:
         Only a bot's comment counts: anyone can write the marker.
         """
         for page in range(1, MAX_PAGES + 1):
-            found = self._json("GET", f"issues/{number}/comments?per_page={PAGE}&page={page}")
+            found = self._json("GET", f"issues/{number}/comments?per_page={PAGE}&page={page}", list[_Comment])
             for it in found:
-                ours = (it.get("user") or {}).get("type") == "Bot"
-                if ours and str(it.get("body", "")).startswith(marker):
-                    return int(it["id"])
+                if (it.user or {}).get("type") == "Bot" and (it.body or "").startswith(marker):
+                    return it.id
             if len(found) < PAGE:
                 break
         return None
@@ -119,33 +158,33 @@ class GitHub:
         """Update the comment of a pull request that begins with a marker, or post it if there is none."""
         found, body = self.find_comment(number, marker), {"body": f"{marker}\n{text}"}
         if found is None:
-            self._json("POST", f"issues/{number}/comments", body)
+            self._ask("POST", f"issues/{number}/comments", body)
         else:
-            self._json("PATCH", f"issues/comments/{found}", body)
+            self._ask("PATCH", f"issues/comments/{found}", body)
 
-    def _json(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  whatever JSON holds
+    def _json(self, method: str, path: str, kind: type[_T]) -> _T:
         try:
-            return json.loads(self._ask(method, path, body))
-        except ValueError as error:
-            raise GitHubError(f"{method} {path}: the answer is not JSON") from error
+            return msgspec.json.decode(self._ask(method, path), type=kind)
+        except (ValueError, RecursionError) as error:
+            raise GitHubError(f"{method} {path}: the answer is not what GitHub describes: {error}") from error
 
     def _ask(self, method: str, path: str, body: object = None) -> bytes:
         for attempt in range(1, MAX_TRIES + 1):
-            request = urllib.request.Request(  # noqa: S310  the API's address is GitHub's to set
-                f"{self.api}/repos/{self.repository}/{path}",
-                method=method,
-                data=None if body is None else json.dumps(body).encode(),
-                headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
-            )
-            request.add_unredirected_header("Authorization", f"Bearer {self.token}")
             try:
+                request = urllib.request.Request(  # noqa: S310  the API's address is GitHub's to set
+                    f"{self.api}/repos/{self.repository}/{path}",
+                    method=method,
+                    data=None if body is None else msgspec.json.encode(body),
+                    headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+                )
+                request.add_unredirected_header("Authorization", f"Bearer {self.token}")
                 with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  as above
                     data: bytes = answer.read(MAX_ARTIFACT_BYTES + 1)
                     return data
             except urllib.error.HTTPError as error:
                 if error.code < BROKEN or method != "GET" or attempt == MAX_TRIES:
                     raise GitHubError(f"{method} {path}: {error.code} {error.reason}") from error
-            except OSError as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: the address
                 if method != "GET" or attempt == MAX_TRIES:
                     raise GitHubError(f"{method} {path}: {error}") from error
             self.sleep(PAUSE_SECONDS * attempt)

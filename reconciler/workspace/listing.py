@@ -53,18 +53,12 @@ class Listed:
     """Unix seconds: when reading began."""
 
 
-def list_all(run: RunContext[ApiT]) -> tuple[Job, ...]:
-    """Return every job of the workspace that can be read, the oldest first.
-
-    Raises:
-        ListingError: no complete list could be read.
-        ApiError: a page could not be read.
-    """
-    return whole(run).jobs
-
-
-def whole(run: RunContext[ApiT]) -> Listed:
+def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
     """Read every page of the list.
+
+    Args:
+        run: what to work with.
+        to_show: whether the list may be incomplete because its total cannot be read; that is reported.
 
     Raises:
         ListingError: no complete list could be read.
@@ -83,6 +77,9 @@ def whole(run: RunContext[ApiT]) -> Listed:
         found = {job.id: job for page in pages for job in page.jobs if job.id not in odd}
         unique = len(found) + len(odd)
         problem = _incomplete(pages, unique, size)
+        if to_show and any(page.odd_total for page in pages):
+            env.log("jobs.list_incomplete", attempt=attempt + 1, problem=problem)
+            problem = ""
         if not problem:
             elapsed = round((env.monotonic() - began) * 1000)
             env.log("jobs.listed", jobs=unique, pages=len(pages), elapsed_ms=elapsed)
@@ -189,6 +186,8 @@ def _incomplete(pages: list[JobPage], unique: int, size: int) -> str:
         unique: how many jobs they have.
         size: how many jobs each page but the last must have. A repeated job counts once.
     """
+    for odd in filter(None, (page.odd_total for page in pages)):
+        return f"the API says that its total is {odd}"
     # A page counts the jobs that its rows were cut from: one that appeared and vanished again may have hidden another.
     total = max(page.total for page in pages)
     if unique < total:

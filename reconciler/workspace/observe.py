@@ -32,6 +32,11 @@ from reconciler.workspace.listing import Listed
 
 ODD_HINT: Final = "run again in a moment; if that does not help, ask the API's support about this job"
 
+TAMPERED_HINT: Final = (
+    "look at it with `reconciler jobs get {}`; if it never was ours, the line of the ledger is forged: "
+    "remove it from the ledger, or run with --local-ledger, with weaker duplicate protection"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
@@ -187,8 +192,10 @@ def _of_others(row: OddRow) -> Job:
 
 def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:
     """Return a job of ours, by the ledger, whose tags were altered."""
-    problem = f"its tag {tags.PROJECT} is missing or altered"
-    return _unreadable(job, remembered.name, remembered.run_key, problem)
+    problem = f"it is ours by the ledger, and its tag {tags.PROJECT} is missing or altered"
+    return replace(
+        _unreadable(job, remembered.name, remembered.run_key, problem), hint=TAMPERED_HINT.format(job.id)
+    )
 
 
 def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:

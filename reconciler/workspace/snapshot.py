@@ -19,8 +19,9 @@ from reconciler.api import wire
 from reconciler.api.values import OddRow
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import lines
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import Line
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Target, tags
 from reconciler.model.jobs import Count
 from reconciler.plans import checksum_envelope

@@ -321,7 +321,6 @@ def test_what_fails_after_sending_may_have_happened(failure: httpx.RequestError)
     error = refused(failure)
     assert type(error) is OutcomeUnknownError
     assert error.transient
-    assert error.timed_out == isinstance(failure, httpx.TimeoutException)
 
 
 @pytest.mark.parametrize(
@@ -348,10 +347,9 @@ def test_an_answer_that_only_drips_is_given_up() -> None:
 
     with (
         writer(Script(httpx.Response(200, content=drip())), clock=clock, policy=ONE_ATTEMPT) as client,  # type: ignore[arg-type]
-        pytest.raises(OutcomeUnknownError, match="incomplete after 5 s") as caught,
+        pytest.raises(OutcomeUnknownError, match="incomplete after 5 s"),
     ):
         client.list_jobs(page=0)
-    assert caught.value.timed_out
 
 
 def test_an_answer_without_an_end_is_given_up() -> None:

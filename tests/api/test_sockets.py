@@ -127,7 +127,6 @@ def test_a_server_that_stalls_is_given_up_and_may_have_done_it() -> None:
         ):
             client.create_job(CREATE)
         released.set()
-    assert caught.value.timed_out
     assert "no answer in time" in str(caught.value)
     assert time.monotonic() - began < 5
 

@@ -64,7 +64,7 @@ def test_newest_artifact_of_our_own_branches_is_found_and_a_forks_is_not(hub: Hu
 def test_token_does_not_go_where_the_archive_is(hub: Hub, tmp_path: Path) -> None:
     """The hub's store of archives fails a request that carries one."""
     keep(hub, tmp_path, "text")
-    assert github(hub).file(Artifact(id=1, head_sha=HEAD, head_branch="topic")) == b"text"
+    assert github(hub).file(Artifact(id=1)) == b"text"
 
 
 def test_expired_and_similar_ones_do_not_count(hub: Hub, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_archive_that_holds_no_single_file_is_refused(hub: Hub, tmp_path: Path, 
     keep(hub, tmp_path, "text")
     hub.artifacts[0]["data"] = data
     with pytest.raises(GitHubError, match="does not contain exactly one file"):
-        github(hub).file(Artifact(id=1, head_sha=HEAD, head_branch="topic"))
+        github(hub).file(Artifact(id=1))
 
 
 def test_only_the_pull_request_that_became_the_commit_counts(hub: Hub) -> None:
@@ -105,7 +105,9 @@ def test_only_the_pull_request_that_became_the_commit_counts(hub: Hub) -> None:
     assert github(hub).merged(HEAD) is None
     hub.pulls[1] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": "b" * 40}
     assert github(hub).merged(HEAD) is None
-    assert (github(hub).merged("b" * 40) or {})["number"] == 1
+    found = github(hub).merged("b" * 40)
+    assert found
+    assert found.number == 1
 
 
 def test_refusals_are_reported_and_reads_are_tried_again(hub: Hub) -> None:
@@ -161,11 +163,57 @@ def test_name_that_could_be_more_than_a_name_is_refused(stage: Stage, hub: Hub, 
     assert "invalid input name: " in result.err
 
 
-def test_event_that_is_none_is_said(stage: Stage, hub: Hub) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "{",
+            "[]",
+            "null",
+            '"x"',
+            "[" * 5000,
+            '{"pull_request": 1}',
+            '{"pull_request": {}}',
+            '{"repository": "x"}',
+        ),
+        *('{"pull_request": {"number": "7", "head": {"sha": "aaaaaaa"}}}', '{"pull_request": {"number": 7}}'),
+        *(
+            '{"pull_request": {"number": 7, "head": {"sha": "../x"}}}',
+            '{"pull_request": {"number": 7, "head": []}}',
+        ),
+    ],
+)
+def test_event_that_is_none_is_named_with_the_next_step(stage: Stage, hub: Hub, text: str) -> None:
     job(stage, hub, {})
-    stage.write("event.json", "{")
+    path = stage.write("event.json", text)
     result = stage.run("ci", "plan")
-    assert (result.code, "the event file of this run cannot be read" in result.err) == (1, True)
+    assert result.code == 1
+    assert f"error: the event file {path} cannot be read: " in result.err
+    assert "  hint: run the CI job again" in result.err
+
+
+def test_event_that_cannot_be_opened_is_named(stage: Stage, hub: Hub) -> None:
+    job(stage, hub, {}, GITHUB_EVENT_PATH=str(stage.root))
+    assert f"the event file {stage.root} cannot be read: it is a folder" in stage.run("ci", "plan").err
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [1], [{}], "x", 7, None, [{"number": 1, "head": {}}], {"artifacts": [{}]}, {"artifacts": 1}],
+)
+def test_an_answer_of_github_that_is_none_is_an_error_and_nothing_is_applied(
+    stage: Stage, hub: Hub, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    stage.spec("one")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    monkeypatch.setattr(hub, "answer", lambda *_: (200, answer))
+    result = stage.run("ci", "apply")
+    assert (result.code, result.writes) == (1, [])
+    assert "GET commits/aaaa" in result.out
+    assert "the answer is not what GitHub describes" in result.out
+    for ask in (github(hub).artifacts, lambda name: github(hub).comment(1, MARKER, name)):
+        with pytest.raises(GitHubError, match="the answer is not what GitHub describes"):
+            ask("plan-1")
 
 
 def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(stage: Stage, hub: Hub) -> None:

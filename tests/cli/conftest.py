@@ -15,6 +15,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import serve
 from reconciler.sandbox.store import Store
 from tests.cli.stage import Result, Stage
+from tests.cli.team import Team
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -60,3 +61,21 @@ def golden(request: pytest.FixtureRequest) -> Callable[..., None]:
         assert path.read_text(encoding="utf-8") == text
 
     return check
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [1_790_000_000.0]
+
+
+@pytest.fixture
+def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
+    with Store(tmp_path / "workspace.db") as store:
+        server = serve(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield Team(tmp_path, capsys, server.url)
+        finally:
+            server.shutdown()
+            thread.join()

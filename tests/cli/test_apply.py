@@ -207,6 +207,17 @@ def test_replacement_that_fails_cancels_nothing(stage: Stage) -> None:
     assert stage.live() == ["tickets"]
 
 
+def test_a_job_whose_replacement_may_exist_is_kept_and_the_reason_says_so(stage: Stage) -> None:
+    stage.spec("tickets", requests=500)
+    stage.run("apply", "--yes")
+    stage.spec("tickets", requests=501)
+    stage.faults.append(Fault("POST", JOBS, "timeout", times=99))
+    result = stage.run("apply", "--yes")
+    assert result.code == 5
+    assert "the job that replaces it may not have been created" in result.out
+    assert stage.live() == ["tickets"]
+
+
 def test_cancel_of_a_job_that_ended_meanwhile_is_a_success(stage: Stage) -> None:
     stage.spec("tickets", requests=500)
     stage.spec("other")

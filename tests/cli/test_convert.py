@@ -99,6 +99,14 @@ FILES: dict[str, bytes] = {
     "this tool's requests as an array": lines([own(1), own(2)]),
 }  # fmt: skip
 REFUSED: dict[str, tuple[bytes, str]] = {
+    "a method that is a list": (lines({**openai(1), "method": ["POST"]}), "`method` is not POST (line 1)"),
+    "a url that is an object": (lines({**openai(1), "url": {}}), "`url` is missing"),
+    "a role that is a list": (
+        lines({"key": "k", "request": {"contents": [{"role": ["user"], "parts": [{"text": "Hi"}]}]}}),
+        "a message has a role other than `user` and `model`",
+    ),
+    "bytes that are no text": (b'{"a\xed": 1}\n', "in.jsonl:1: not UTF-8"),
+    "brackets without an end": (b'{"a": ' + b"[" * 5000, "in.jsonl"),
     "results of OpenAI": (
         lines({"id": "b", "custom_id": "r-1", "response": {"status_code": 200, "body": {}}, "error": None}),
         "this is a result, not a request (line 1)",

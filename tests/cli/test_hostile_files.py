@@ -321,3 +321,28 @@ def test_no_name_in_the_workspace_commands_the_runner(stage: Stage) -> None:
     listed = stage.run("jobs", "list", "--all", "--format", "json").out
     assert commands(listed) == []
     assert json.loads(listed)["jobs"][0]["name"] == "##[add-mask]n"
+
+
+def test_a_message_about_a_word_that_is_the_key_shows_it_without(stage: Stage) -> None:
+    stage.environ["MISTRAL_API_KEY"] = KEY
+    stage.write("specs/bad.yaml", SPEC.format("m") + f"{KEY}: x\n")
+    stage.commit("bad")
+    for form in ("text", "json", "github"):
+        refused = stage.run("validate", "--format", form)
+        assert "Key(…): unknown field" in refused.out + refused.err
+        assert KEY not in refused.out + refused.err
+    stage.write("reconciler.yaml", f"project: shop\n{KEY}: x\n")
+    assert "Key(…): unknown field" in stage.run("plan").err
+
+
+@pytest.mark.parametrize("name", ["lock", "ledger.jsonl"])
+def test_a_link_in_place_of_the_tools_own_file_is_refused_with_the_next_step(stage: Stage, name: str) -> None:
+    folder = stage.root / ".reconciler/sandbox/shop"
+    folder.mkdir(parents=True)
+    (folder / name).symlink_to(stage.root.parent / "KEY")
+    refused = stage.run("apply", "--yes")
+    assert (refused.code, refused.writes) == (1, [])
+    assert f"{folder / name}" in refused.err
+    assert (
+        "hint: put the file itself in its place" in refused.err or "hint: remove it, or choose" in refused.err
+    )

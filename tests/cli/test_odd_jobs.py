@@ -175,3 +175,21 @@ def test_a_created_job_whose_id_cannot_be_read_is_left_to_the_next_run(stage: St
     again = stage.run("apply", "--yes")
     assert (again.code, again.writes) == (0, [])
     assert len(stage.jobs()) == 1
+
+
+@pytest.mark.parametrize("total", [-1, 1.5, "two", None, [1], 1e40, True])
+def test_an_odd_total_is_named_and_stops_only_what_needs_a_complete_list(stage: Stage, total: object) -> None:
+    stage.spec("tickets")
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(7200)
+    stage.spec("more")
+    stage.faults.append(Fault("GET", JOBS, 200, times=999, alter=lambda page: page | {"total": total}))
+    for command in (("plan",), ("apply", "--yes"), ("history", "verify"), ("files", "prune", "--yes")):
+        refused = stage.run(*command)
+        assert (refused.code, refused.writes) == (1, [])
+        assert f"the API says that its total is {json.dumps(total)}" in refused.err
+        assert "hint: the tool decides nothing from an incomplete list" in refused.err
+    listed = stage.run("jobs", "list")
+    assert (listed.code, "tickets" in listed.out) == (0, True)
+    assert [it["event"] for it in listed.events].count("jobs.list_incomplete") == 1
+    assert "+ pulled tickets" in stage.run("outputs", "pull").out

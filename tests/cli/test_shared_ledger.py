@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,52 +12,9 @@ import httpx
 import pytest
 
 from reconciler.environment import Environment
-from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
-from reconciler.sandbox.store import Store
 from tests.cli.stage import Result, Sent, Stage
+from tests.cli.team import SETTINGS, Team
 from tests.helpers.thorough import thorough
-
-SETTINGS = "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n"
-
-
-class Team:
-    """Some clones of one repository, each with a stage of its own, and one workspace."""
-
-    def __init__(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str) -> None:
-        self._tmp_path = tmp_path
-        self._capsys = capsys
-        self._url = url
-        self.first = self.stage(tmp_path / "first")
-        self.first.write("reconciler.yaml", SETTINGS)
-        subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
-
-    def stage(self, root: Path) -> Stage:
-        root.mkdir(exist_ok=True)
-        stage = Stage(root, self._capsys)
-        stage.environ = {
-            "USER": "ada",
-            "MISTRAL_API_KEY": "one-key-for-the-team",
-            "MISTRAL_BASE_URL": self._url,
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-        }
-        stage.clock = 1_790_000_000.0
-        return stage
-
-    def publish(self, message: str) -> None:
-        self.first.commit(message)
-        if "origin" not in self.first.git("remote"):
-            self.first.git("remote", "add", "origin", str(self._tmp_path / "origin.git"))
-        self.first.git("push", "--quiet", "origin", "HEAD:main")
-
-    def clone(self, name: str) -> Stage:
-        root = self._tmp_path / name
-        self.first.git(
-            "clone", "--quiet", "--depth=1", f"file://{self._tmp_path}/origin.git", str(root), "-b", "main"
-        )
-        stage = self.stage(root)
-        stage.write("reconciler.yaml", SETTINGS)
-        return stage
 
 
 class Before(httpx.BaseTransport):
@@ -75,24 +30,6 @@ class Before(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
-
-
-@pytest.fixture
-def clock() -> list[float]:
-    return [1_790_000_000.0]
-
-
-@pytest.fixture
-def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
-    with Store(tmp_path / "workspace.db") as store:
-        server = serve(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield Team(tmp_path, capsys, server.url)
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def creates(result: Result) -> list[Sent]:

@@ -15,8 +15,9 @@ from reconciler.api.values import CreateJob
 from reconciler.errors import ExitCode, LedgerError, ReconcilerError
 from reconciler.execution.apply import Applier
 from reconciler.execution.cancel import cancel_job
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CancelIntended
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Phase, UploadedFile, tags
 from reconciler.planning.actions import Cancel, Create, Plan
 from reconciler.planning.planner import plan

@@ -27,8 +27,8 @@ from reconciler.execution.create_result import (
     OutcomeUnknown,
     TagsAltered,
 )
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateUnknown
-from reconciler.ledger.memory import remember
 from reconciler.model import InlineRequests, Job, JobSpec, OwnedJob, Source, Tags, tags
 from reconciler.planning.actions import Create, Reason
 from tests.helpers.fakes import (

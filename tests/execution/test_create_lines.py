@@ -17,8 +17,8 @@ from reconciler.api.errors import NotFoundError, RejectedError, UnreachableError
 from reconciler.api.values import CreateJob
 from reconciler.execution.apply import Applier
 from reconciler.execution.intents import withdraw
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateRefused, CreateUnknown
-from reconciler.ledger.memory import remember
 from reconciler.model import InputFile, Job, JobSpec, UploadedFile, tags
 from reconciler.runs.apply import plan_and_apply
 from reconciler.settings import Limits

@@ -144,11 +144,11 @@ def test_an_upload_is_repeated_when_the_api_says(tmp_path: Path) -> None:
     assert 40 <= api.stage.clock.slept[0] < 41
 
 
-def test_uploads_share_the_retries_of_the_run(tmp_path: Path) -> None:
+def test_uploads_share_the_deadline_of_the_run(tmp_path: Path) -> None:
     api, part = Api(Stage()), written(tmp_path, "a.jsonl", "{}")
     api.upload_faults = [OutcomeUnknownError("reset", transient=True) for _ in range(9)]
     retrier = Retrier(
-        RetryPolicy(quota=10, cost=5),
+        RetryPolicy(deadline_seconds=0),
         rng=random.Random(1),
         now=api.stage.clock,
         monotonic=api.stage.clock.monotonic,
@@ -157,8 +157,8 @@ def test_uploads_share_the_retries_of_the_run(tmp_path: Path) -> None:
     shared = Uploads(replace(run(api, root=tmp_path), retrier=retrier))
     with pytest.raises(OutcomeUnknownError, match="reset") as caught:
         shared.ids(of(part))
-    assert caught.value.gave_up == "the run's retries are used up"
-    assert len(api.sent("upload")) == 3
+    assert caught.value.gave_up == "the run's time for retries is over"
+    assert len(api.sent("upload")) == 1
 
 
 def test_an_upload_that_never_goes_through_is_given_up(tmp_path: Path) -> None:

@@ -1,72 +1,93 @@
-"""The fuzzer's property, on examples of Hypothesis; and the fuzzer itself, if atheris is installed."""
+"""The fuzzer finds every kind of fault, and a few cases of each family find nothing."""
 
 from __future__ import annotations
 
-import importlib.util
-import re
+import random
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from reconciler.specs.inputs import reader
-from tests.fuzz import fuzz_inputs
-from tests.fuzz.fuzz_inputs import GOOD, SEEDS, Target, seeded
+from tests.fuzz import case, planted
+from tests.fuzz.case import Case
+from tests.fuzz.execute import execute
+from tests.fuzz.generate import FAMILIES, SHARES, generate
+from tests.fuzz.minimise import minimise
+from tests.fuzz.worker import ROOT, Limits, Worker
 
-target = Target(reader, Path(tempfile.mkdtemp()))
-
-
-@given(st.binary(max_size=120), st.integers(0, len(GOOD)), st.integers(0, len(GOOD)))
-def test_any_bytes_in_a_line_are_refused_or_accepted(data: bytes, begin: int, end: int) -> None:
-    target(data)
-    target(GOOD[:begin] + data + GOOD[end:])
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and pipes as Linux has them")
 
 
-@given(st.sampled_from(SEEDS), st.sampled_from(SEEDS), st.integers(0, 100), st.integers(0, 100))
-@example(SEEDS[0], SEEDS[0], 0, 0)
-def test_any_mix_of_two_seeds_is_refused_or_accepted(one: bytes, other: bytes, end: int, begin: int) -> None:
-    target(one[:end] + other[begin:])
+def of(*commands: str, **more: object) -> Case:
+    """Return a case of commands without arguments."""
+    words = tuple((command,) for command in commands)
+    fields = {"family": "plans2", "seed": "1", "state": "project", "commands": words, "named": ("plan.json",)}
+    return Case(**{**fields, **more})  # type: ignore[arg-type]
 
 
-def fuzzed(folder: Path, runs: int) -> tuple[int, int, int, int]:
-    """Run the fuzzer from the seeds; return the edges that the seeds and that all reached, and both corpus sizes."""
-    seeded(folder / "corpus")
+@pytest.mark.parametrize("fault", sorted(set(planted.FAULTS) - {"hang", "memory", "well"}))
+def test_each_fault_of_a_command_is_found(tmp_path: Path, fault: str) -> None:
+    found = execute(of(fault), tmp_path, planted.run)
+    assert [it.kind[: len(planted.FAULTS[fault][0])] for it in found] == [planted.FAULTS[fault][0]]
+
+
+def test_a_command_without_a_fault_has_no_finding(tmp_path: Path) -> None:
+    assert execute(of("well"), tmp_path, planted.run) == []
+
+
+def test_too_much_memory_and_a_hang_are_found_and_other_cases_run() -> None:
+    worker = Worker(Limits(seconds=0.4, megabytes=100), "tests.fuzz.planted:run")
+    kinds = []
+    try:
+        for command in ("well", "memory", "crash", "hang"):
+            ran = worker.run({"case": case.to_text(of(command))})
+            kinds.append([it.kind.split()[0] for it in ran.findings])
+    finally:
+        worker.close()
+    assert kinds == [[], ["memory"], ["crash"], ["hang"]]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_few_cases_of_each_family_find_nothing(tmp_path: Path, family: str) -> None:
+    for at in range(12 if SHARES.get(family, 1) == 1 else 4):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        made = generate(family, f"few-{at}")
+        assert execute(made, folder) == [], case.to_text(made)
+
+
+@pytest.mark.thorough
+def test_hundreds_of_cases_of_each_family_find_nothing(tmp_path: Path) -> None:
     command = [
         sys.executable,
-        fuzz_inputs.__file__,
-        str(folder / "corpus"),
-        f"-runs={runs}",
-        "-max_len=300",
-        "-seed=7",
+        "-m",
+        "tests.fuzz",
+        "--cases",
+        "200",
+        "--seed",
+        "suite",
+        "--save",
+        str(tmp_path),
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    (first,) = re.findall(r"INITED cov: (\d+) ft: \d+ corp: (\d+)", done.stderr)
-    (last,) = re.findall(r"DONE +cov: (\d+) ft: \d+ corp: (\d+)", done.stderr)
-    return int(first[0]), int(last[0]), int(first[1]), int(last[1])
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert "1,680 cases in " in done.stdout
 
 
-ATHERIS = pytest.mark.skipif(
-    importlib.util.find_spec("atheris") is None, reason="atheris is not installed: pip install atheris"
-)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_case_is_made_from_its_seed_alone_and_survives_being_saved(family: str) -> None:
+    random.seed(1)
+    made = generate(family, "7")
+    random.seed(2)
+    assert generate(family, "7") == made
+    assert case.from_text(case.to_text(made)) == made
+    assert any(generate(family, str(at)) != made for at in range(5))
 
 
-@ATHERIS
-def test_atheris_sees_the_branches_of_the_checker_and_finds_nothing(tmp_path: Path) -> None:
-    seeds, edges, before, after = fuzzed(tmp_path, 1500)
-    assert seeds > 100, "the checker is instrumented, and not the target alone"
-    assert edges >= seeds
-    assert after > before, "what reached something new was kept"
-
-
-@ATHERIS
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_atheris_finds_more_branches_and_nothing_wrong_in_many_runs(tmp_path: Path) -> None:
-    seeds, edges, _, after = fuzzed(tmp_path, 200_000)
-    assert edges > seeds
-    assert after > len(SEEDS)
+def test_a_failing_case_is_made_small() -> None:
+    whole = of(
+        "a", "b", files={"x": b"0123456789" * 20 + b"!" + b"0123456789" * 9, "y": b"z"}, answers={0: 1, 2: 3}
+    )
+    small = minimise(whole, lambda it: b"!" in it.files.get("x", b"") and ("b",) in it.commands, tries=500)
+    assert (small.commands, small.files, small.answers) == ((("b",),), {"x": b"!"}, {})

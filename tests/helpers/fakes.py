@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,9 +30,11 @@ from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, U
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment
 from reconciler.errors import LedgerError
+from reconciler.ledger.file import located
 from reconciler.ledger.lines import (
     CreateIntended,
     Line,
+    encode,
 )
 from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
 from reconciler.settings import Guards, Limits, Settings, UploadSettings
@@ -95,6 +97,12 @@ class MemoryLedger:
 
     def read(self) -> Iterator[Line]:
         return iter(self.lines)
+
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        return located("ledger.jsonl", (f"{encode(it)}\n".encode() for it in self.lines), texts)
+
+    def rewritten(self) -> str:
+        return ""
 
     def claim(self, lines: Sequence[Line]) -> bool:
         if self.races:
@@ -175,7 +183,7 @@ def lost_after(*, after: float = 0.0, listed_after: float = 0.0) -> Fate:
 
 def lost_before() -> Fate:
     """The answer is lost, and no job is made."""
-    return Fate(error=OutcomeUnknownError("no answer in time", timed_out=True), made=False)
+    return Fate(error=OutcomeUnknownError("no answer in time"), made=False)
 
 
 def refused(error: RejectedError | None = None) -> Fate:

@@ -12,6 +12,8 @@ from typing import Final, Literal, TypedDict, Unpack
 
 from msgspec.structs import replace
 
+from reconciler.api.values import OddRow
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -21,7 +23,7 @@ from reconciler.ledger.lines import (
     Line,
     job_facts,
 )
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import (
     Adopt,
     Ancestry,
@@ -227,13 +229,23 @@ def broken(of: JobSpec, job_id: str = "j1", phase: Phase = ACTIVE, **more: Unpac
     return job(of, job_id, phase, altered={tags.RUN: "v=1 attempt=1"}, **more)
 
 
-def seen(specs: Iterable[JobSpec], *jobs: Job, gone: Iterable[str] = ()) -> Observed:
+def nobodys(job_id: str = "x1") -> OddRow:
+    """A row of the list of which nothing shows whose job it is."""
+    damaged = replace(job(spec("x"), job_id, UNKNOWN), status="unreadable", metadata={})
+    return OddRow(
+        number=1, job=damaged, problem="metadata", unreadable=frozenset({"metadata"}), has_lost_tags=True
+    )
+
+
+def seen(
+    specs: Iterable[JobSpec], *jobs: Job, gone: Iterable[str] = (), odd: Iterable[OddRow] = ()
+) -> Observed:
     """The workspace as a run with these specs sees it."""
     specs = tuple(specs)
     wanted = frozenset(key for it in specs for key in it.run_keys)
     adopted = frozenset(it.adopt.job for it in specs if it.adopt)
     return sort_out(
-        jobs, Watched(project=PROJECT, wanted=wanted, adopted=adopted), missing_ids=frozenset(gone)
+        jobs, Watched(project=PROJECT, wanted=wanted, adopted=adopted), missing_ids=frozenset(gone), odd=odd
     )
 
 
@@ -305,10 +317,10 @@ def memory(*lines: Line) -> Memory:
 
 
 def said(action: Action) -> str:
-    """An action in a few words; `!` if it needs a person's attention."""
+    """An action in a few words; `!` if it needs a person's attention, `?` if it rests on the ledger alone."""
     match action:
         case Create():
-            return f"create {action.reason} {action.attempt}"
+            return f"create {action.reason} {action.attempt}{'?' * bool(action.rests_on_ledger)}"
         case Cancel():
             return f"cancel {action.owned.job.id} {action.reason}"
         case Keep():

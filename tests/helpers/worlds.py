@@ -13,6 +13,7 @@ from typing import Final, TypeVar, Unpack
 from hypothesis import strategies as st
 from msgspec import structs
 
+from reconciler.api.values import OddRow
 from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line, job_facts
 from reconciler.model import Job, JobSpec, Observed, OwnedJob, Phase, tags
 from reconciler.planning import planner
@@ -41,6 +42,7 @@ from .make import (
     job,
     meant,
     memory,
+    nobodys,
     op_of,
     retrying,
     seen,
@@ -62,12 +64,13 @@ class World:
     jobs: tuple[Job, ...] = ()
     lines: tuple[Line, ...] = ()
     gone: frozenset[str] = frozenset()
+    odd: tuple[OddRow, ...] = ()
     contained_commits: frozenset[str] | None = frozenset({HEAD})
     now: float = NOW
 
     @property
     def observed(self) -> Observed:
-        return seen(self.specs, *self.jobs, gone=self.gone)
+        return seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
 
     def plan(self, *, selected: frozenset[str] | None = None) -> Plan:
         asked = declared(*self.specs, selected=selected, contained_commits=self.contained_commits)
@@ -110,6 +113,7 @@ def a_world(dice: Dice) -> World:
         lines=tuple(lines),
         gone=frozenset(lost),
         contained_commits=dice.pick(frozenset({HEAD}), frozenset({HEAD}), None),
+        odd=dice.pick(*[()] * 15, (nobodys(),)),
     )
 
 

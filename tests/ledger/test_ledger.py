@@ -24,6 +24,7 @@ import reconciler
 from reconciler.errors import LedgerError
 from reconciler.ledger import lock
 from reconciler.ledger.file import NAME, FileLedger
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -33,6 +34,7 @@ from reconciler.ledger.lines import (
     CreateUnknown,
     Ended,
     Line,
+    NewerLine,
     NotificationClaimed,
     NotificationDelivered,
     NotificationsEnabled,
@@ -40,7 +42,7 @@ from reconciler.ledger.lines import (
     decode_block,
     encode,
 )
-from reconciler.ledger.memory import Memory, Remembered, remember
+from reconciler.ledger.memory import Memory, Remembered
 from reconciler.model import Job, Phase, RunKey
 from tests.helpers.make import (
     FAILED,
@@ -155,7 +157,7 @@ def test_the_form_of_each_line_is_pinned(text: str, line: Line) -> None:
 
 
 def test_every_kind_of_line_is_pinned() -> None:
-    assert {type(line) for line in EACH.values()} == set(Line.__args__)
+    assert {type(line) for line in EACH.values()} == set(Line.__args__) - {NewerLine}
 
 
 @given(lines(anything))
@@ -221,7 +223,7 @@ json_texts: Final = st.recursive(
 
 
 @given(st.text() | json_texts)
-def test_no_text_of_this_version_raises(text: str) -> None:
+def test_no_text_of_this_version_is_a_line_by_chance(text: str) -> None:
     assert decode(text) is None
 
 
@@ -236,16 +238,34 @@ def test_a_block_holds_the_lines_that_stand_in_it(rows: list[str], tail: bool) -
     assert decode_block(data) == [line for row in rows if (line := decode(row))]
 
 
+def newer(text: str) -> NewerLine:
+    line = decode(text)
+    assert isinstance(line, NewerLine)
+    return line
+
+
 def test_a_newer_line_is_not_taken_for_ours_because_it_holds_one() -> None:
-    newer = encode(CREATED).replace('"v":1', '"v":2')[:-1] + f', "of": {encode(CREATED)}}}\n'
-    with pytest.raises(LedgerError, match="newer version"):
-        decode_block(newer.encode())
+    text = encode(CREATED).replace('"v":1', '"v":2')[:-1] + f', "of": {encode(CREATED)}}}'
+    (line,) = decode_block(f"{text}\n".encode())
+    assert line == newer(text)
 
 
-def test_a_line_of_a_newer_version_is_refused_and_not_ignored() -> None:
-    with pytest.raises(LedgerError, match="newer version") as caught:
-        decode('{"v": 2, "kind": "anything"}')
-    assert "upgrade" in caught.value.hint
+@pytest.mark.parametrize(
+    ("more", "name", "work"),
+    [
+        ("", "", ""),
+        (', "name": "a", "work": "v9:0"', "a", "v9:0"),
+        (', "name": ["a"], "work": "v1:1"', "", "v1:1"),
+        (', "name": {}, "work": null', "", ""),
+    ],
+)
+def test_a_line_of_a_newer_version_says_what_it_is_about_and_is_written_as_it_was(
+    more: str, name: str, work: str
+) -> None:
+    text = f'{{"v": 2, "kind": "anything"{more}}}'
+    line = newer(text)
+    assert (line.version, line.name, line.work, encode(line)) == (2, name, work, text)
+    assert fold(line) == Memory()
 
 
 # Memory.
@@ -466,13 +486,16 @@ def test_line_separators_of_unicode_do_not_end_a_line(tmp_path: Path) -> None:
     assert tuple(FileLedger(tmp_path).read()) == (odd, CREATED)
 
 
-def test_a_newer_tools_ledger_is_refused(tmp_path: Path) -> None:
+def test_a_newer_tools_ledger_is_read_and_its_lines_are_found(tmp_path: Path) -> None:
     ledger = FileLedger(tmp_path)
     ledger.append(INTENDED)
+    text = '{"v": 2, "kind": "create_planned"}'
     with ledger.path.open("a") as file:
-        file.write('{"v": 2, "kind": "create_planned"}\n')
-    with pytest.raises(LedgerError, match="newer version"):
-        tuple(ledger.read())
+        file.write(f"{text}\n")
+    assert tuple(ledger.read()) == (INTENDED, newer(text))
+    assert ledger.unread() == 0
+    assert ledger.locate({text}) == {text: f"{ledger.path}:2"}
+    assert ledger.locate({encode(INTENDED)}) == {encode(INTENDED): f"{ledger.path}:1"}
 
 
 def test_a_ledger_that_cannot_be_read_is_an_error_and_not_an_absence(tmp_path: Path) -> None:
@@ -621,3 +644,14 @@ def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 def test_every_phase_can_be_remembered() -> None:
     for phase in Phase:
         assert fold(ended(A, "j1", phase)).jobs["j1"].phase is phase
+
+
+@pytest.mark.parametrize("odd", ["", "a/b", "../a", "a?b", "é", "a b", "x" * 201])
+def test_a_line_about_what_can_be_no_job_is_no_line_and_is_counted(tmp_path: Path, odd: str) -> None:
+    ledger = FileLedger(tmp_path)
+    ledger.append(INTENDED)
+    of_jobs = [text for text in EACH if '"j1"' in text]
+    with ledger.path.open("a", encoding="utf-8") as file:
+        file.writelines(text.replace('"j1"', json.dumps(odd)) + "\n" for text in of_jobs)
+    assert tuple(ledger.read()) == (INTENDED,)
+    assert ledger.unread() == len(of_jobs) > 5

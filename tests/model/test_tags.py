@@ -224,6 +224,8 @@ ALTERED: Final = {
     "work that is cut": (tags.WORK, ("v1:" + sha("w1"))[:-1]),
     "work without a version": (tags.WORK, sha("w1")),
     "work that is no text": (tags.WORK, ["v1"]),
+    "no project": (tags.PROJECT, None),
+    "a project that is no text": (tags.PROJECT, 7),
     "no run": (tags.RUN, None),
     "an empty run": (tags.RUN, ""),
     "a run that is no text": (tags.RUN, {"v": 1}),

@@ -37,6 +37,7 @@ STATES = {
     Standing.WAITING: (HELD, HELD),
     Standing.PERHAPS_SUBMITTED: (HELD, HELD),
     Standing.NO_ROOM: (HELD, HELD),
+    Standing.NOT_AGREED: (HELD, JOB),
     Standing.RESTORED: (HELD, JOB),
     Standing.RETRY: (HELD, JOB),
     Standing.NOT_SUBMITTED: (HELD, JOB),
@@ -77,6 +78,7 @@ WORDS = {
     Reason.PARTIAL: "",
     Reason.FAILED: "",
     Reason.QUOTA: "quota",
+    Reason.NOT_AGREED: "needs an agreed plan",
 }
 """The words of a plan for a reason; none if its detail says it."""
 

@@ -109,18 +109,16 @@ def test_files_that_are_replaced_obey_the_mask(tmp_path: Path) -> None:
 def test_an_unknown_scheme_is_refused_with_a_hint(tmp_path: Path, url: str) -> None:
     (tmp_path / "reconciler.yaml").write_text("project: shop\n")
     with pytest.raises(ReconcilerError, match="is no place for results") as refused:
-        place_of(
-            load_project(None, start=tmp_path, quoting=lambda _: lambda *_: ""), {"RECONCILER_RESULTS": url}
-        )
+        place_of(load_project(None, start=tmp_path), {"RECONCILER_RESULTS": url})
     assert "s3://, gs://, az://" in refused.value.hint
     (tmp_path / "reconciler.yaml").write_text(f"project: shop\nresults: {url}\n")
     with pytest.raises(ReconcilerError):
-        load_project(None, start=tmp_path, quoting=lambda _: lambda *_: "")
+        load_project(None, start=tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["../elsewhere", "/srv/results", "outputs/../.."])
 def test_a_folder_in_git_is_below_the_project(tmp_path: Path, folder: str) -> None:
     (tmp_path / "reconciler.yaml").write_text(f"project: shop\nresults: {folder}\n")
     with pytest.raises(SpecError) as refused:
-        load_project(None, start=tmp_path, quoting=lambda _: lambda *_: "")
+        load_project(None, start=tmp_path)
     assert [problem.message for problem in refused.value.problems] == ["results: leads out of the project"]

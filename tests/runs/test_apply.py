@@ -9,8 +9,8 @@ from msgspec import structs
 
 from reconciler.api.values import CreateJob, JobPage
 from reconciler.errors import LedgerError, StalePlanError
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateIntended, CreateRefused, Ended
-from reconciler.ledger.memory import remember
 from reconciler.model import Job, JobSpec, Observed, Phase, UploadedFile, tags
 from reconciler.planning.actions import Hold
 from reconciler.plans.document import PlanDoc

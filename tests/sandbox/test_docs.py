@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import answers, drafts, failures, inputs, lifecycle, queries, triggers
+from reconciler.sandbox import answers, drafts, failures, inputs, lifecycle, queries
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 
@@ -17,10 +17,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 @pytest.mark.parametrize(
     "fact",
     [
-        f"`{triggers.REFUSED_MODEL}`",
-        f"`{triggers.UNKNOWN_MODEL}`",
-        f"`{triggers.STUCK_MODEL}`",
-        f"`{triggers.FAILING_REQUEST}`",
+        f"`{failures.REFUSED_MODEL}`",
+        f"`{failures.UNKNOWN_MODEL}`",
+        f"`{failures.STUCK_MODEL}`",
+        f"`{failures.FAILING_REQUEST}`",
         f"`{answers.TEXT}`",
         f"| {lifecycle.VALIDATED_AFTER:g} s |",
         f"| {lifecycle.STARTED_AFTER:g} s + {lifecycle.SECONDS_A_REQUEST * 1000:g} ms a request |",

@@ -152,3 +152,10 @@ def test_closing_waits_for_a_transaction_of_another_thread(store: Store) -> None
 
     with Store(store.path) as again, again.read() as db:
         assert db.execute("SELECT id FROM contents").fetchone()["id"] == 7
+
+
+def test_a_file_that_is_no_database_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"not a database, and long enough to be read as one" * 100)
+    with pytest.raises(ReconcilerError, match="not usable as a sandbox's state") as refused:
+        Store(tmp_path / "state.db")
+    assert "sandbox reset" in refused.value.hint

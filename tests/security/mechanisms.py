@@ -56,6 +56,8 @@ STATE: Final = "forge the ledger, or the cache of input files"
 HOST: Final = "send the key elsewhere"
 CHILD: Final = "read the key or a token from a program that this tool starts"
 PIP: Final = "run code of the checkout in place of pip or of this tool"
+FORGED: Final = "write lines into the shared ledger"
+ROLLED_BACK: Final = "roll the shared ledger back"
 LINKS: Final = "give another file or a pipe for settings, defaults, a spec, an input or a plan"
 
 SWITCHES: Final = (
@@ -183,7 +185,7 @@ SWITCHES: Final = (
         "lines of any file are shown",
         TARGET,
         ("print a line of a secret",),
-        (('redact(line) if quotable(path) else ""', "redact(line) if quotable else path"),),
+        (("Quote(quotable=cache(env.git(root).quotable), redact=redact)", "Quote(redact=redact)"),),
     ),
     Switch(
         "ceilings",
@@ -277,6 +279,41 @@ SWITCHES: Final = (
         "reconciler/cli/session/github_review.py",
         ("submit more than a reviewer may approve",),
         (('job.environ.get("RECONCILER_APPROVED") != "true"', "False"),),
+    ),
+    Switch(
+        "agreement to the ledger's word",
+        "no plan has to be agreed to",
+        "reconciler/plans/agreement.py",
+        (FORGED,),
+        (("if create.rests_on_ledger and (decision.name", "if False and (decision.name"),),
+    ),
+    Switch(
+        "agreement to the ledger's word",
+        "the planner does not mark what rests on the ledger",
+        "reconciler/planning/ledger_word.py",
+        (FORGED,),
+        (("if replace(case, memory=memory.doubted).to_create:", "if case.to_create:"),),
+    ),
+    Switch(
+        "bounds of the ledger's lines",
+        "a line holds until any time",
+        "reconciler/workspace/recall.py",
+        (FORGED,),
+        (('if line.at + getattr(line, "lease", 0.0) <= latest:', "if latest:"),),
+    ),
+    Switch(
+        "bounds of the ledger's lines",
+        "a line of a newer version is no line",
+        "reconciler/ledger/lines.py",
+        (FORGED,),
+        (("        about = _DECODE_ABOUT(text)\n", "        return None\n"),),
+    ),
+    Switch(
+        "bounds of the ledger's lines",
+        "a clone does not miss what it knew",
+        "reconciler/ledger/replicated.py",
+        (ROLLED_BACK,),
+        (("lost = self._shared.missed()", "lost: tuple[str, ...] = ()"),),
     ),
 )
 

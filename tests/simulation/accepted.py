@@ -28,6 +28,19 @@ class Accepted:
     """Why a cancel was sent."""
 
     @property
+    def agreed_by_the_ledger(self) -> bool:
+        """Whether a person agreed to it, and the plan said that it rests on the ledger, of which some is forged."""
+        by, key = self.by, self.job.key
+        if (
+            not self.history.faults["a line of the ledger is forged"]
+            or not (by.asks or by.saved)
+            or not by.agreed
+        ):
+            return False
+        creates = actions(by.agreed, CreateDoc)
+        return any((it.work, it.rerun) == key and it.rests_on_ledger for it in creates)
+
+    @property
     def spec(self) -> JobSpec | None:
         """The spec of the run's checkout that wants the job's work; of several, the one that the job is named after."""
         return self.wanting(self.job)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from functools import wraps
+from typing import Final, TypeAlias
 
 from reconciler.plans.document import CreateDoc
 from reconciler.sandbox.lifecycle import Status
@@ -15,6 +16,8 @@ from tests.simulation.adopting import (
 from tests.simulation.agreeing import a_later_round_creates_only_what_was_agreed_to
 from tests.simulation.history import PROJECT, CreatedJob
 from tests.simulation.server import FAILED, LIVE
+
+Promise: TypeAlias = Callable[[Accepted], Iterator[str]]
 
 
 def never_two_live_jobs(create: Accepted) -> Iterator[str]:
@@ -86,6 +89,20 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
             continue
         if not _may_be_ours(create, other):
             yield f"{other.id[:8]} had been stopped by another client"
+
+
+def a_forged_line_submits_nothing_unattended(create: Accepted) -> Iterator[str]:
+    """A run without a reader of its plan creates nothing because of a line that says that the tool cancelled a job.
+
+    The server knows that a person did. The newest job counts, unless the tags of another name it as replaced.
+    """
+    by = create.by
+    for other in () if by.asks or by.saved else create.others():
+        stopped = other.person_at is not None and other.person_at < by.planned_on and not other.looks_ours
+        newest = all(second(later) <= second(other) for later in create.others())
+        replaced = any(other.id in later.replaces for later in create.history.jobs.values())
+        if other.id in create.history.forged and stopped and newest and not replaced and create.known(other):
+            yield f"a forged line says that the tool cancelled {other.id[:8]}"
 
 
 def _may_be_ours(create: Accepted, other: CreatedJob) -> bool:
@@ -173,14 +190,25 @@ def an_old_checkout_creates_nothing_after_a_newer_one(create: Accepted) -> Itera
         yield f"{last.id[:8]} was created from commit {last.by.commit}, and this is {by.commit}"
 
 
-PROMISES: Final[tuple[Callable[[Accepted], Iterator[str]], ...]] = (
+def unless_a_person_believed_the_ledger(promise: Promise) -> Promise:
+    """Ask for a promise, except of a create that forged lines may have made possible and that a person agreed to."""
+
+    @wraps(promise)
+    def ask(create: Accepted) -> Iterator[str]:
+        return iter(()) if create.agreed_by_the_ledger else promise(create)
+
+    return ask
+
+
+PROMISES: Final[tuple[Promise, ...]] = (
     never_two_live_jobs,
-    one_accepted_create_per_run_key_and_attempt,
+    unless_a_person_believed_the_ledger(one_accepted_create_per_run_key_and_attempt),
     nothing_in_view_is_created_again,
-    nothing_succeeded_is_created_again,
-    nothing_partly_answered_is_created_again,
-    a_persons_cancel_is_never_undone,
-    attempts_never_exceed_the_cap,
+    unless_a_person_believed_the_ledger(nothing_succeeded_is_created_again),
+    unless_a_person_believed_the_ledger(nothing_partly_answered_is_created_again),
+    unless_a_person_believed_the_ledger(a_persons_cancel_is_never_undone),
+    a_forged_line_submits_nothing_unattended,
+    unless_a_person_believed_the_ledger(attempts_never_exceed_the_cap),
     what_is_to_end_first_is_waited_for,
     what_a_spec_adopts_is_not_created,
     what_a_spec_has_adopted_ends_before_other_work_begins,

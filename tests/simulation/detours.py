@@ -60,6 +60,9 @@ class Detour:
             for _ in range(dice.choice((0, 1, 1, 2))):
                 self._apply(len(git.commits) - 1, cancelling=True)
             self._somebody_comes()
+        for _ in range(self.stage.schedule.forged):
+            self.stage.forge_later(0.0)
+        self.stage.baton.sleep(1.0)
         self._apply(self.come_back(dice.choice(BACKS), home))
 
     def _a_spec(self) -> JobSpec:
@@ -126,10 +129,12 @@ class Detour:
     def _apply(self, commit: int, *, cancelling: bool = False) -> None:
         """Let one machine apply, or all at the same time."""
         stage, dice = self.stage, self._dice
+        asks = dice.random() < 0.7
         runners = stage.runners if dice.random() < 0.5 else [dice.choice(stage.runners)]
 
         def work(runner: Runner) -> None:
-            stage.apply(runner, commit, self._failing(self._luck()) if cancelling else self._luck())
+            luck = self._failing(self._luck()) if cancelling else self._luck()
+            stage.apply(runner, commit, luck, asks=asks)
 
         stage.baton.side_by_side(work, runners, at_once=len(runners))
         stage.baton.sleep(dice.choice((0.0, 1.0, 20.0, 60.0)))

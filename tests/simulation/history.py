@@ -45,6 +45,8 @@ class RunRecord:
     """The first plan that was agreed to, or the saved one."""
     saved: bool = False
     """Whether that is a saved one."""
+    asks: bool = False
+    """Whether a person read the plan at the prompt."""
     round: int = 0
     """How many full looks `--wait` has taken after the first apply."""
     looked: float = 0.0
@@ -159,6 +161,8 @@ class History:
     """The jobs whose end a hook has received."""
     reporting: dict[str, str] = field(default_factory=dict)
     """The jobs whose end a hook is receiving now, each with the run that called the hook."""
+    forged: set[str] = field(default_factory=set)
+    """The jobs about which the ledger has lines that no run wrote."""
     vanished: list[float] = field(default_factory=list)
     """When a job that a list had shown was deleted, or lacked in the next."""
     lines: list[tuple[float, str, str]] = field(default_factory=list)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import io
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -105,6 +105,14 @@ class LocalLedger:
             self._real.append(*lines)
             self._process.step("ledger: has written")
 
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return where lines are."""
+        return self._real.locate(texts)
+
+    def rewritten(self) -> str:
+        """Return "", as on one host."""
+        return self._real.rewritten()
+
     def claim(self, lines: Sequence[Line]) -> bool:
         """Claim nothing, as on one host."""
         self._process.alive()
@@ -146,6 +154,11 @@ class _Ref:
     def blocks(self, tip: str) -> Iterator[bytes]:
         rows = self.remote.rows[: int(tip.split()[1])]
         return iter(["".join(f"{row}\n" for row in rows).encode()])
+
+    branch = "reconciler-ledger/shop"
+
+    def missed(self) -> tuple[str, ...]:
+        return ()
 
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
         assert rows
@@ -209,6 +222,14 @@ class NoLedger:
         """Return nothing."""
         self._process.alive()
         return iter(())
+
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Return nothing."""
+        return dict.fromkeys(texts, "") if texts else {}
+
+    def rewritten(self) -> str:
+        """Return "": there is nothing to rewrite."""
+        return ""
 
     def append(self, *lines: Line) -> None:
         """Forget it at once."""

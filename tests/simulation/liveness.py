@@ -122,10 +122,17 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
                     explained = any(_stopped_by_a_person(end, job) for job in jobs if job.key in _keys(spec))
                     explained = explained or bool(spec and _adopted_and_stopped(end, spec))
                 case Reason.RECORD_GONE:
-                    explained = any(job.deleted_at is not None for job in jobs)
+                    explained = any(
+                        job.deleted_at is not None or job.id in end.stage.history.forged for job in jobs
+                    )
                 case Reason.UNREADABLE | Reason.NEWER_TOOL:
                     explained = any(job.altered for job in jobs)
-                case Reason.OTHER_HISTORY | Reason.CHECKOUT_BEHIND | Reason.UNKNOWN_STATUS:
+                case (
+                    Reason.OTHER_HISTORY
+                    | Reason.CHECKOUT_BEHIND
+                    | Reason.UNKNOWN_STATUS
+                    | Reason.NOT_AGREED  # a person reads this plan
+                ):
                     explained = False
                 case Reason.NOT_ADOPTED:
                     explained = _something_wrong(end, decision.name)

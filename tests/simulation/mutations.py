@@ -35,8 +35,8 @@ MUTATIONS: Final = (
     Mutation(
         "a create is sent again blindly",
         "api/client.py",
-        "return self._exchange.send_once(call, wire.read_job)",
-        "return self._exchange.again(call, wire.read_job)",
+        "return self._send_once(call, wire.read_job)",
+        "return self._send_with_retry(call, wire.read_job)",
     ),
     Mutation(
         "no look-up by op",
@@ -125,8 +125,8 @@ MUTATIONS: Final = (
     Mutation(
         "a later job of the name counts as our cancel",
         "planning/case.py",
-        "            return self.memory.cancels.get(owned.job.id) in OUR_CANCELS\n",
-        "            return self.memory.cancels.get(owned.job.id) in OUR_CANCELS or any(\n"
+        "            return memory.cancels.get(job_id) in OUR_CANCELS\n",
+        "            return memory.cancels.get(job_id) in OUR_CANCELS or any(\n"
         "                later.job.created_at > owned.job.created_at\n"
         "                and later.tags.run_key not in self.run_keys\n"
         "                for later in self.jobs\n"
@@ -134,8 +134,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "an intended cancel counts as done",
-        "ledger/memory.py",
-        "        cancels=accepted,\n",
+        "ledger/fold.py",
+        "        cancels={job_id: line.reason for job_id, line in accepted.items()},\n",
         "        cancels={line.job_id: line.reason for line in cancels if isinstance(line, CancelIntended)},\n",
     ),
     Mutation(
@@ -221,6 +221,24 @@ MUTATIONS: Final = (
         "plans/approval.py",
         "return work in self.held or (work in self.works and standing is Standing.RETRY)",
         "return True",
+    ),
+    Mutation(
+        "what rests on the ledger alone needs no agreement",
+        "plans/agreement.py",
+        "if create.rests_on_ledger and (decision.name",
+        "if False and (decision.name",
+    ),
+    Mutation(
+        "what the ledger says of our cancels is never in doubt",
+        "ledger/memory.py",
+        "return dataclasses.replace(self, jobs=jobs, cancels={}, doubted_cancels=self.cancels)",
+        "return dataclasses.replace(self, jobs=jobs)",
+    ),
+    Mutation(
+        "a time too far ahead holds for ever",
+        "workspace/recall.py",
+        "return None if isinstance(line, HOLDING) else structs.replace(line, at=0.0)",
+        "return line",
     ),
 )
 

@@ -40,6 +40,7 @@ class Story:
         self._stage = stage
         self._dice = stage.dice("story")
         self._people = People(stage.workspace, stage.dice("people"))
+        self._asking = stage.dice("asking")
 
     def tell(self) -> None:
         """Let it happen."""
@@ -66,6 +67,8 @@ class Story:
         for _ in range(stage.schedule.people):
             when = stage.baton.now + dice.random() * dice.choice((5, 60, 300))
             stage.baton.at(when, partial(self._people.interfere, stage.git.commits[-1].specs))
+        for _ in range(stage.schedule.forged):
+            stage.forge_later(dice.random() * dice.choice((5, 60, 300)))
 
     def _work(self, runner: Runner) -> None:
         left = self._dice.choice((1, 1, 2))
@@ -94,6 +97,7 @@ class Story:
             luck,
             saved=runner.saved if wish == "saved" else None,
             agrees=wish != "decline",
+            asks=self._asking.random() < 0.5,
             permissive=dice.random() < 0.5,
             selected=frozenset(dice.sample(names, 1)) if names and wish == "select" else None,
             policy=self._patience() if dice.random() < stage.schedule.waits else None,

@@ -15,8 +15,9 @@ from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RateLimitedError, UnreachableError
 from reconciler.context import RunContext
 from reconciler.execution.prepared_create import PreparedCreate, prepare
+from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateIntended, CreateRefused
-from reconciler.ledger.memory import Memory, remember
+from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile
 from reconciler.planning.actions import Create as Order
 from reconciler.planning.actions import Reason
@@ -77,7 +78,7 @@ def settle_without_ids(run: RunContext[Writer], declared: Declared) -> None:
                 run.api.create_job(prepared.request)
             except OutcomeUnknownError:
                 env.sleep(run.limits.settle_seconds)
-                jobs = listing.list_all(run)
+                jobs = listing.whole(run).jobs
                 if not any(f"op={prepared.op}" in str(job.metadata) for job in jobs):
                     continue
             except ApiError as error:
@@ -94,7 +95,7 @@ def settle_without_ids(run: RunContext[Writer], declared: Declared) -> None:
 
 def _missing(run: RunContext[Writer], declared: Declared, memory: Memory) -> Iterator[PreparedCreate]:
     """Yield what is declared, not in the list, and not on its way as far as the ledger knows."""
-    jobs = listing.list_all(run)
+    jobs = listing.whole(run).jobs
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
     seen = observe.sort_out(jobs, observe.Watched(project=run.target.project, wanted=wanted))
     there = {owned.tags.run_key for owned in seen.owned if owned.phase is not Phase.CANCELLED}

@@ -53,6 +53,8 @@ class Schedule:
     """Share of applies that wait, and go on with later rounds."""
     on_end: bool = False
     """Whether the project reports ends with `on_end`."""
+    forged: int = 0
+    """How often in each epoch, and before each detour's end, a neighbour appends lines to a shared ledger."""
     by_hand: int = 0
     """How many jobs a person made by hand before there were specs, for specs to adopt."""
     detours: int = 0
@@ -101,6 +103,7 @@ def of(seed: int) -> Schedule:
         jumps=dice.choice((0.0, 0.0, 0.3)),
         waits=dice.choice((0.0, 0.2, 0.6)),
         by_hand=dice.choice((0, 0, 0, 1, 2)),
+        forged=dice.choice((0, 0, 1, 3)),
         on_end=dice.random() < 0.3,
         detours=dice.choice((0, 0, 1, 1, 2)),
     )

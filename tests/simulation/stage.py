@@ -17,6 +17,7 @@ from reconciler.runs.wait import PollPolicy
 from reconciler.settings import Guards
 from tests.simulation.baton import Baton
 from tests.simulation.following import Waiting
+from tests.simulation.forging import Forger
 from tests.simulation.git import Git
 from tests.simulation.history import History, RunRecord
 from tests.simulation.ledgers import Disk, LocalLedger, NoLedger, RefLedger, Remote
@@ -81,6 +82,7 @@ class Stage:
         *,
         saved: bytes | None = None,
         agrees: bool = True,
+        asks: bool = True,
         permissive: bool = True,
         selected: frozenset[str] | None = None,
         policy: PollPolicy | None = None,
@@ -95,7 +97,9 @@ class Stage:
             declared = self.git.declared(commit, selected)
             waiting = Waiting(first.close, self.lock.held, policy) if policy else None
             with self._tool(runner, commit, declared, luck, to="apply", lasting=bool(waiting)) as tool:
-                order = self._order(commit, declared, permissive=permissive, saved=saved, agrees=agrees)
+                order = self._order(
+                    commit, declared, permissive=permissive, saved=saved, agrees=agrees, asks=asks
+                )
                 return tool.apply(order, waiting)
 
     def follow(
@@ -125,12 +129,14 @@ class Stage:
         permissive: bool,
         saved: bytes | None = None,
         agrees: bool = True,
+        asks: bool = True,
     ) -> Order:
         return Order(
             ancestry=self.git.ancestry(commit),
             commit_id=self.git.commits[commit].id if self.git.used else "",
             saved=saved,
             agrees=agrees,
+            asks=asks,
             guards=GENEROUS if permissive else Guards(),
         )
 
@@ -217,6 +223,18 @@ class Stage:
         if not self.setup.by_claims:
             return local
         return RefLedger(process, local, self.remote, dice=dice, cut_off=cut_off)
+
+    def forge_later(self, seconds: float) -> None:
+        """Let a neighbour append lines to the shared ledger, if there is one."""
+        if not self.setup.by_claims:
+            return
+        forger = Forger(self.history, self.remote, self.dice("forger", self.baton.now, seconds))
+
+        def forge() -> None:
+            forger.forge(self.git.commits[-1].specs, self.baton.now)
+            self.trace("a neighbour", f"FORGES {self.remote.rows[-1]}")
+
+        self.baton.at(self.baton.now + seconds, forge)
 
     def _jump_later(self, runner: Runner, seconds: float) -> None:
         def jump() -> None:

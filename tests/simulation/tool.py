@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,14 @@ class Watched:
         self._record.read = tuple(self._real.read())
         return iter(self._record.read)
 
+    def locate(self, texts: Collection[str]) -> Mapping[str, str]:
+        """Say where lines are."""
+        return self._real.locate(texts)
+
+    def rewritten(self) -> str:
+        """Say what is lost."""
+        return self._real.rewritten()
+
     def append(self, *lines: Line) -> None:
         """Write."""
         self._real.append(*lines)
@@ -89,6 +97,8 @@ class Order:
     saved: bytes | None = None
     """A saved plan's file."""
     agrees: bool = True
+    asks: bool = True
+    """Whether a person reads the plan and agrees or not; False for `--yes`."""
     guards: Guards
 
 
@@ -165,6 +175,7 @@ class Tool:
         last: list[PlannedRun] = []
         saved = None if order.saved is None else plan_file.decode(order.saved)
         self._record.agreed, self._record.saved = saved, saved is not None
+        self._record.asks = order.asks and saved is None
 
         def agree(planned: PlannedRun) -> bool:
             shown.append(planned)
@@ -175,7 +186,9 @@ class Tool:
 
         def apply() -> str:
             run, began = self._run(order), self._world.now()
-            planned, outcomes = plan_and_apply(run, self._record.declared, agree, saved=saved)
+            planned, outcomes = plan_and_apply(
+                run, self._record.declared, agree, asks=self._record.asks, saved=saved
+            )
             last.append(planned)
             self._record.say(outcomes)
             if order.agrees and saved is None and self._record.declared.selected is None:

@@ -13,7 +13,7 @@ from reconciler.settings import Limits
 from reconciler.specs.load import Loaded, load
 from reconciler.specs.project import Project, load_project
 from reconciler.specs.yaml.reader import read
-from reconciler.specs.yaml.source import SourceFile, decode, quote_all
+from reconciler.specs.yaml.source import QUOTE_ALL, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
 
 NOW = 1_795_392_000.0
@@ -69,7 +69,7 @@ def spec(**changes: str | None) -> str:
 
 def documents(text: str, limits: Limits | None = None) -> tuple[list[Document], list[Problem]]:
     """Read YAML text."""
-    source = decode("x.yaml", text.encode(), quote_all)
+    source = decode("x.yaml", text.encode(), QUOTE_ALL)
     assert isinstance(source, SourceFile)
     return read(source, limits or Limits())
 

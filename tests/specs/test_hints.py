@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.specs.make import loaded, problems, project, spec
+from reconciler.errors import UsageError
+from reconciler.model import Names
+from reconciler.specs.load import load
+from tests.specs.make import NOW, loaded, problems, project, spec
 
 INLINE = spec(input_files=None) + "requests:\n  - custom_id: a\n    body: {input: [x], BODY}\n"
 FOR_EACH = spec(name="'t-{NAME}'", input_files=None, for_each="{files: [data.jsonl]}")
@@ -135,3 +138,34 @@ def test_an_anchor_and_a_default_keep_their_places(tmp_path: Path) -> None:
     project(tmp_path, {"_defaults.yaml": "timeout_hours: 24h\n", "a.yaml": spec()})
     (found,) = problems(tmp_path, {"a.yaml": spec()})
     assert (found.where, found.hint) == ("specs/_defaults.yaml:1:16", "write `24`: the number is in hours")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            spec(name="t-{model}", model=None, matrix="{model: [m], exclude: [{model: m}]}"),
+            "excludes every job",
+            "remove an entry",
+        ),
+        (spec(rerun="{every: day, start: 2026-02-30}"), "rerun.start: no such day", "name a real day"),
+    ],
+)
+def test_what_leaves_no_job_says_what_to_do(tmp_path: Path, text: str, message: str, hint: str) -> None:
+    (problem,) = problems(tmp_path, {"a.yaml": text})
+    assert message in problem.message
+    assert problem.hint == hint
+
+
+def test_a_folder_without_a_job_that_is_due_says_what_to_do(tmp_path: Path) -> None:
+    place = project(tmp_path, {"a.yaml": spec(), "b/c.md": ""})
+    with pytest.raises(UsageError, match="declares no job that is due") as refused:
+        load(place, [tmp_path / "specs/b"], now=NOW)
+    assert refused.value.hint
+
+
+def test_an_unknown_name_that_is_like_no_other_says_where_names_are(tmp_path: Path) -> None:
+    place = project(tmp_path, {"a.yaml": spec()})
+    with pytest.raises(UsageError, match="no declared job has the name zzz") as refused:
+        load(place, names=Names(only=("zzz",)), now=NOW)
+    assert refused.value.hint == "list the names: reconciler render"

@@ -453,3 +453,12 @@ def test_good_specs_never_import_jsonschema(tmp_path: Path) -> None:
         "assert not {'jsonschema', 'difflib', 'httpx'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("mistake", ["metadata: {a: !!str b}", "<<: {}", "? [a]\n: b"])
+@pytest.mark.parametrize("text", [spec(endpoint=None), spec(timeout_hours="24.0"), spec(model=None)])
+def test_a_spec_below_defaults_with_a_mistake_is_not_said_to_lack_a_field(
+    tmp_path: Path, mistake: str, text: str
+) -> None:
+    found = problems(tmp_path, {"_defaults.yaml": f"{mistake}\n", "a.yaml": text})
+    assert {problem.path for problem in found} == {"specs/_defaults.yaml"}

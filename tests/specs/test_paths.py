@@ -88,8 +88,10 @@ def test_what_an_entry_names(root: Path, entry: str, paths: list[str] | None) ->
         ("data", "a folder", "name its files: `data/*.jsonl`"),
         ("data/", "a folder", "name its files: `data/*.jsonl`"),
         (".", "a folder", ""),
-        ("a.jsonl/x", "cannot be read: Not a directory", ""),
+        ("a.jsonl/x", "cannot be read: Not a directory", "make it readable"),
         ("../../outside.jsonl", "leads out of the project", ""),
+        ("[" * 60_000, "a name of more than 255 characters", "shorten it"),
+        (f"**/{'?' * 256}/*.jsonl", "a name of more than 255 characters", "shorten it"),
         ("../../nowhere/x.jsonl", "leads out of the project", ""),
         ("../../*.jsonl", "leads out of the project", ""),
         ("/etc/passwd", "an absolute path is not allowed", "write it relative to this file"),
@@ -150,8 +152,9 @@ def test_two_stars_do_not_follow_links(root: Path) -> None:
 def test_a_named_pipe_is_refused_and_not_opened(root: Path) -> None:
     os.mkfifo(root / "specs/pipe.jsonl")
     for entry in ("pipe.jsonl", "p*.jsonl"):
-        with pytest.raises(NoInputError, match="not a regular file"):
+        with pytest.raises(NoInputError, match="not a regular file") as refused:
             found(root, entry)
+        assert refused.value.hint == "put a regular file in its place"
 
 
 def test_the_id_of_an_uploaded_file_is_not_taken_for_a_path() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Guards, Limits
+from reconciler.specs.load import load
 from reconciler.specs.project import load_project
 
 
@@ -174,6 +175,12 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
             "remove one",
         ),
         ("project: [\n", "reconciler.yaml:1:10", "missing `]` or `}`", "close the list or mapping"),
+        (
+            'project: a\nspecs: "s\\0"\n',
+            "reconciler.yaml:2:8",
+            "specs: not a folder",
+            "below that of this file",
+        ),
     ],
 )
 def test_mistakes_are_reported_with_their_place(
@@ -202,3 +209,10 @@ def test_flags_come_on_top_by_replacing(tmp_path: Path) -> None:
     project = load_project(None, start=tmp_path)
     settings = msgspec.structs.replace(project.settings, ledger="git")
     assert replace(project, settings=settings).settings.ledger == "git"
+
+
+def test_a_folder_with_a_name_too_long_for_any_is_one_that_is_missing(tmp_path: Path) -> None:
+    write(tmp_path / "reconciler.yaml", f"project: demo\nspecs: {'s' * 5000}\n")
+    with pytest.raises(ReconcilerError, match="does not exist beside") as refused:
+        load(load_project(None, start=tmp_path), now=0)
+    assert refused.value.hint

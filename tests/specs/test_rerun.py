@@ -192,8 +192,9 @@ def test_a_family_is_not_edited_by_its_common_name(tmp_path: Path) -> None:
 
 def test_a_period_that_has_not_begun_is_said(tmp_path: Path) -> None:
     project_of(tmp_path, a=f"name: a\n{REST}rerun: {{every: week, start: 2999-01-01}}\n")
-    with pytest.raises(UsageError, match="the first one has not begun"):
+    with pytest.raises(UsageError, match="the first one has not begun") as refused:
         edited(tmp_path)
+    assert refused.value.hint.startswith("wait until it begins")
 
 
 def test_an_unknown_name_says_which_was_meant(tmp_path: Path) -> None:

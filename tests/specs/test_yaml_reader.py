@@ -14,7 +14,7 @@ from reconciler.errors import Problem
 from reconciler.settings import Limits
 from reconciler.specs.yaml.messages import INVISIBLE, PureParser
 from reconciler.specs.yaml.reader import FASTEST, read
-from reconciler.specs.yaml.source import SourceFile, decode, quote_all
+from reconciler.specs.yaml.source import QUOTE_ALL, SourceFile, decode
 from tests.specs.make import documents
 
 Parser = Callable[[str], Any]
@@ -300,7 +300,7 @@ def test_every_value_has_its_place_and_its_text() -> None:
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
-    source = decode("x.yaml", b"\xef\xbb\xbfa: 1\n", quote_all)
+    source = decode("x.yaml", b"\xef\xbb\xbfa: 1\n", QUOTE_ALL)
     assert isinstance(source, SourceFile)
     found, _ = read(source, Limits())
     assert found[0].value == {"a": 1}
@@ -318,7 +318,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     ],
 )
 def test_bytes_that_are_not_utf_8_are_refused(data: bytes, where: str, message: str) -> None:
-    problem = decode("x.yaml", data, quote_all)
+    problem = decode("x.yaml", data, QUOTE_ALL)
     assert isinstance(problem, Problem)
     assert (problem.where, problem.message, problem.hint[:4]) == (where, message, "save")
 
@@ -347,7 +347,7 @@ def test_json_reads_as_itself(value: object) -> None:
 )
 def test_no_text_ends_in_anything_but_problems(text: bytes | str) -> None:
     data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
-    source = decode("x.yaml", data, quote_all)
+    source = decode("x.yaml", data, QUOTE_ALL)
     if isinstance(source, SourceFile):
         for parser in (FASTEST, PureParser):
             found, stopped = read(source, Limits(), parser=parser)

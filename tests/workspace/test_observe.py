@@ -21,7 +21,7 @@ from reconciler.errors import ListingError
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, Phase, tags
 from reconciler.settings import Limits
-from reconciler.workspace.listing import MAX_TRIES, PAGE_SIZE, list_all, whole
+from reconciler.workspace.listing import MAX_TRIES, PAGE_SIZE, whole
 from reconciler.workspace.observe import Watched, sort_out, with_remembered
 from tests.helpers.fakes import Stage, run_in, sequentially
 from tests.helpers.make import (
@@ -106,7 +106,7 @@ def looking(env: Environment, reader: Reader) -> RunContext[Reader]:
 
 
 def listed(reader: Reader, stage: Stage | None = None) -> list[str]:
-    return [it.id for it in list_all(looking((stage or Stage()).world(), reader))]
+    return [it.id for it in whole(looking((stage or Stage()).world(), reader)).jobs]
 
 
 # Whole lists.
@@ -220,7 +220,7 @@ def test_a_job_that_appears_and_vanishes_hides_no_other(
 
     run = run_in(Stage().world(), Pages(jobs, cap=cap, before=flap), limits=Limits(reads_in_flight=at_once))
     try:
-        found = {it.id for it in list_all(run)}
+        found = {it.id for it in whole(run).jobs}
     except ListingError:
         return
     assert {it.id for it in steady} <= found
@@ -302,7 +302,7 @@ def test_a_job_that_shows_late_among_older_ones_hides_none() -> None:
             jobs.insert(150, late)
 
     env = replace(Stage().world(), map_concurrently=backwards)
-    found = list_all(looking(env, Pages(jobs, before=show)))
+    found = whole(looking(env, Pages(jobs, before=show))).jobs
     assert {it.id for it in found} == {it.id for it in jobs}
 
 
@@ -314,7 +314,7 @@ def test_a_workspace_in_which_jobs_are_made_all_the_time_is_read_all_the_same() 
         jobs.append(structs.replace(jobs[0], id=f"new{number}", created_at=jobs[-1].created_at + 1))
 
     env = replace(Stage().world(), map_concurrently=backwards)
-    assert there <= {it.id for it in list_all(looking(env, Pages(jobs, before=make)))}
+    assert there <= {it.id for it in whole(looking(env, Pages(jobs, before=make))).jobs}
 
 
 def test_a_row_that_is_listed_twice_does_not_make_the_pages_larger() -> None:

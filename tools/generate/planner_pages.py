@@ -68,6 +68,16 @@ creates the new one once the old one has stopped. If it does not fit then either
 oldest. The standing of a name whose create is held is `no_room`.
 """
 
+_LEDGER: Final = """\
+## What rests on the ledger alone
+
+Anyone who may push to a shared ledger can write lines. A create is marked (`rests_on_ledger`) if the planner would hold
+it without the lines that say that this tool cancelled a job, or that a job whose record is gone had failed; and if the
+ledger has a line of a newer version that may be about its work, or lost lines that this clone knew. Only yes at the
+prompt, or a saved plan with the same mark, lets `apply` submit it. Any other run, such as `apply --yes`, holds it as
+`not_agreed` (attention), and keeps the job that it would replace. No cancel depends on the ledger.
+"""
+
 _REASONS: Final = """\
 ## Reasons
 
@@ -107,6 +117,7 @@ def page() -> str:
         _SHARED,
         shared,
         _QUOTA,
+        _LEDGER,
         _REASONS,
         reasons,
         _ATTENTION,

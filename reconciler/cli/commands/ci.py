@@ -11,24 +11,25 @@ All input comes from the environment and the event file; no text from outside be
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.github_job import GithubJob, annotate, environment
+from reconciler.cli.session.github_job import GithubJob, environment
 from reconciler.cli.session.github_review import concerns_specs, limited
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.render.github import annotation
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
+    from reconciler.vcs.github import Pull
 
 
 @click.command()
@@ -43,13 +44,11 @@ def ci(env: Environment, *, command: str) -> int:
     declared if there is no such plan. verify is `history verify`.
     """
     job = GithubJob.on(env)
-    commands = {"validate": validate, "plan": plan, "size": size, "apply": apply}
+    commands = {"validate": validate, "plan": plan, "size": size, "apply": apply, "verify": verify}
     try:
-        code = (
-            run(job, "history", "verify", annotated=False) if command == "verify" else commands[command](job)
-        )
+        code = commands[command](job)
     except ReconcilerError as error:
-        annotate("error", f"{error} ({error.hint})")
+        write_annotations(annotation("error", f"{error} ({error.hint})"))
         code = error.exit_code
     job.set_output("exit-code", int(code))
     return code
@@ -62,11 +61,13 @@ def validate(job: GithubJob) -> int:
 
 def plan(job: GithubJob) -> int:
     """Plan, save the plan, and comment if the token is allowed to: it is not on pull requests from forks."""
-    pull = job.event.get("pull_request")
-    source = ((pull or {}).get("head") or {}).get("repo") or {}
+    pull = job.event.pull_request
+    source = (pull.head.repo if pull else None) or {}
     own = source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if pull and own and unrelated(job, pull):
-        annotate("notice", "nothing is planned: the pull request changes no file that the specs use")
+        write_annotations(
+            annotation("notice", "nothing is planned: the pull request changes no file that the specs use")
+        )
         return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
     given = ["plan", "-o", str(file), "--format", "github", "--comment", str(comment)]
@@ -82,12 +83,11 @@ def plan(job: GithubJob) -> int:
     code = run(job, *given)
     if pull is None:
         return code
-    number = int(pull["number"])
     if file.exists():
         job.set_output("plan", file)
-        job.set_output("plan-name", job.artifact("plan", number))
+        job.set_output("plan-name", job.artifact("plan", pull.number))
     if own and comment.exists():
-        write(job, number, file_access.read(comment).decode(), about=str(pull["head"]["sha"]))
+        write(job, pull.number, file_access.read(comment).decode(), about=pull.head.sha)
     return code
 
 
@@ -106,9 +106,14 @@ def size(job: GithubJob) -> int:
     return ExitCode.OK
 
 
-def unrelated(job: GithubJob, pull: Mapping[str, Any]) -> bool:
+def verify(job: GithubJob) -> int:
+    """Compare the ledger, the workspace and git."""
+    return run(job, "history", "verify", annotated=False)
+
+
+def unrelated(job: GithubJob, pull: Pull) -> bool:
     """Whether the change of a pull request does not concern the specs, and no comment has to be updated."""
-    return not concerns_specs(job) and job.github.find_comment(int(pull["number"]), marker(job)) is None
+    return not concerns_specs(job) and job.github.find_comment(pull.number, marker(job)) is None
 
 
 def apply(job: GithubJob) -> int:
@@ -121,13 +126,13 @@ def apply(job: GithubJob) -> int:
     what = ["--yes"] if file is None else [str(file)]
     code = run(job, "apply", *what, *limited(job), "--format", "github", "--comment", str(comment))
     if pull is not None and comment.exists():
-        head = str(pull["head"]["sha"])
+        head = pull.head.sha
         how = (
             "This run applied the plan of this pull request, as far as it was still valid."
             if file is not None
             else f"There was no plan for {head[:7]}: this run applied what is declared, under the guards."
         )
-        write(job, int(pull["number"]), f"{file_access.read(comment).decode()}\n{how}\n", about=head)
+        write(job, pull.number, f"{file_access.read(comment).decode()}\n{how}\n", about=head)
     if job.env.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
@@ -144,12 +149,12 @@ def fetch_results(job: GithubJob) -> int:
 
     project = find_project(job.env, None)
     if warning := warning_on_ci(project, job.environ):
-        annotate("notice", warning)
+        write_annotations(annotation("notice", warning))
         return ExitCode.OK
     return run(job, "outputs", "pull", annotated=False)
 
 
-def merged(job: GithubJob) -> Mapping[str, Any] | None:
+def merged(job: GithubJob) -> Pull | None:
     """Return the pull request that this push merged.
 
     Raises:
@@ -160,15 +165,13 @@ def merged(job: GithubJob) -> Mapping[str, Any] | None:
     return job.github.merged(job.environ.get("GITHUB_SHA", ""))
 
 
-def kept_plan(job: GithubJob, pull: Mapping[str, Any]) -> Path | None:
+def kept_plan(job: GithubJob, pull: Pull) -> Path | None:
     """Return the plan that was made from the last commit of a pull request.
 
     Raises:
         GitHubError: it cannot be downloaded, so nothing may be applied in its place.
     """
-    name, head = job.artifact("plan", int(pull["number"])), str(pull["head"]["sha"])
-    found = [it for it in job.github.artifacts(name) if it.head_sha == head]
-    return save(job.folder / "plan.json", job.github.file(found[0])) if found else None
+    return download(job, job.artifact("plan", pull.number), "plan.json", head_sha=pull.head.sha)
 
 
 def snapshot(job: GithubJob) -> Path | None:
@@ -177,15 +180,17 @@ def snapshot(job: GithubJob) -> Path | None:
     Raises:
         GitHubError: it cannot be downloaded.
     """
-    default = str((job.event.get("repository") or {}).get("default_branch", "main"))
-    found = [it for it in job.github.artifacts(job.artifact("observed")) if it.head_branch == default]
-    return save(job.folder / "observed.json", job.github.file(found[0])) if found else None
+    default = (job.event.repository or {}).get("default_branch", "main")
+    return download(job, job.artifact("observed"), "observed.json", head_branch=default)
 
 
-def save(path: Path, data: bytes) -> Path:
-    """Write a file and return its path."""
-    file_access.replace(path, data)
-    return path
+def download(job: GithubJob, name: str, file: str, **run: str) -> Path | None:
+    """Save the newest artifact of a name and of such a workflow run as a file; return None if there is none."""
+    kept = job.github.artifacts(name)
+    found = next((it for it in kept if run.items() <= (it.workflow_run or {}).items()), None)
+    if found is not None:
+        file_access.replace(job.folder / file, job.github.file(found))
+    return job.folder / file if found is not None else None
 
 
 def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
@@ -197,7 +202,7 @@ def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
     try:
         job.github.comment(number, marker(job), f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n")
     except GitHubError as error:
-        annotate("warning", f"the comment was not written: {error}")
+        write_annotations(annotation("warning", f"the comment was not written: {error}"))
 
 
 def marker(job: GithubJob) -> str:

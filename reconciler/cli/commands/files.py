@@ -104,9 +104,8 @@ def delete(run: RunContext[Writer], file: File) -> bool:
 def shown(found: list[File], deleted: list[File] | None = None, *, form: str) -> str | bytes:
     """Return the report: the uploads that nothing needs. The text of a deletion lists only those deleted."""
     from reconciler.documents.reports import PruneDoc, StoredDoc, pretty
-    from reconciler.text.plural import pluralize
+    from reconciler.text.plural import pluralize, size
     from reconciler.text.sanitize import clean
-    from reconciler.text.units import size
 
     if form == "json":
         gone = {file.id for file in deleted or ()}

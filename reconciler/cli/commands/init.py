@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,10 @@ UNKNOWN_SOURCE = (
 ON_GITHUB = (
     "On GitHub: set the secret MISTRAL_API_KEY. Pull requests into `{}` are planned, and applied once merged."
 )
+LOST = (
+    "CI downloads no results: set `results` in reconciler.yaml, or the variable RECONCILER_RESULTS, to a URL such as "
+    "s3://bucket/outputs. A folder is lost with the runner."
+)
 ASSUMED = (
     "This repository does not know the default branch of `origin`, so `{}` is assumed. If it is another, run: "
     "git remote set-head origin --auto && reconciler init --upgrade"
@@ -51,6 +56,12 @@ ASSUMED = (
     "#sha256=DIGEST.  [default: the source of this installation, if it is pinned]",
 )
 @click.option(
+    "--results",
+    metavar="URL",
+    help="Write this place of results into a new reconciler.yaml: the URL of an object store, such as "
+    "s3://bucket/outputs, to which CI downloads results.",
+)
+@click.option(
     "--upgrade",
     is_flag=True,
     help="Renew workflows, action, requirements and schemas that an earlier version wrote. A file that was edited "
@@ -64,6 +75,7 @@ def init(
     from_workspace: bool,
     no_workflows: bool,
     package: str | None,
+    results: str | None,
     upgrade: bool,
     common: options.Common,
 ) -> int:
@@ -72,6 +84,7 @@ def init(
     Existing files are not overwritten; files that differ are listed. A second run changes nothing.
     """
     from reconciler.cli.session.target import config_file, open_project
+    from reconciler.results.place import warning_on_ci
     from reconciler.specs import scaffold
     from reconciler.specs.place import place, place_lines
     from reconciler.specs.project import find
@@ -80,15 +93,20 @@ def init(
     if package and not scaffold.PINNED.fullmatch(package):
         raise click.BadParameter(NOT_PINNED, param_hint="--package")
     found = config_file(env, common.config) or find(env.cwd)
+    check_url(results, found)
     root = found.parent if found else env.cwd
-    git = env.git(root)
-    top = git.toplevel()
+    git, top = env.git(root), env.git(root).toplevel()
     done: list[Placed] = []
     if found is None:
         origin = git.origin()
         name = scaffold.project_name(origin, top or root.resolve(), git.below)
         done.append(
-            place(root, scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin)))
+            place(
+                root,
+                scaffold.settings(
+                    name, specs=scaffold.spec_folder(root), shared=bool(origin), results=results or ""
+                ),
+            )
         )
     project = open_project(common, env)
     done += (place(project.root, scaffold.schema(name), upgrade=upgrade) for name in scaffold.SCHEMAS)
@@ -110,9 +128,8 @@ def init(
         rest, skipped = adopt(env, common)
         write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
     if not has_specs(project):
-        specs = project.relative(str(project.spec_root))
-        name = project.settings.project
-        rest += (place(project.root, wanted) for wanted in scaffold.example(specs, name))
+        example = scaffold.example(project.relative(str(project.spec_root)), project.settings.project)
+        rest += (place(project.root, wanted) for wanted in example)
     write_stdout("".join(describe(rest)))
     expected = upgrade or not scaffold.has_workflows(project.root)
     if expected and not (with_workflows or no_workflows):
@@ -122,12 +139,30 @@ def init(
         write_stdout("  everything is in place already\n")
     if upgrade:
         left = any(it.did == "kept" and it.why for it in done)
-        unknown = at_top and source is None and not no_workflows
-        return ExitCode.ATTENTION if left or unknown else ExitCode.OK
-    notes = (*([ON_GITHUB] if with_workflows else []), *([ASSUMED] if with_workflows and not known else []))
-    steps = next_steps(project, adopted=from_workspace, in_git=top is not None)
-    write_stdout("".join(f"{line}\n" for line in (*steps, *(clean(it.format(branch)) for it in notes))))
+        return ExitCode.ATTENTION if left or (at_top and not source and not no_workflows) else ExitCode.OK
+    notes = {ON_GITHUB: True, LOST: bool(warning_on_ci(project, env.environ)), ASSUMED: not known}
+    said = [clean(note.format(branch)) for note, holds in notes.items() if holds and with_workflows]
+    steps = (*next_steps(project, adopted=from_workspace, in_git=top is not None), *said)
+    write_stdout("".join(f"{line}\n" for line in steps))
     return ExitCode.OK
+
+
+def check_url(results: str | None, found: Path | None) -> None:
+    """Check what `--results` says.
+
+    Raises:
+        UsageError: it is no URL of an object store, or there are settings already.
+    """
+    from reconciler.settings import RESULTS_URL
+
+    if results is None:
+        return
+    if found:
+        raise click.UsageError(f"{found.name} exists: add the line `results: {results}` to it")
+    if not re.fullmatch(RESULTS_URL, results):
+        raise click.BadParameter(
+            "a URL such as s3://bucket/outputs, gs://… or az://…", param_hint="--results"
+        )
 
 
 def has_specs(project: Project) -> bool:
@@ -156,7 +191,7 @@ def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Seque
     with reading(common, env) as run:
         project = run.project
         declared = load(project, now=env.now(), monotonic=env.monotonic).specs if has_specs(project) else ()
-        listed = listing.list_all(run)
+        listed = listing.whole(run).jobs
     theirs = (job for job in listed if job.phase is Phase.ACTIVE and tags.project_of(job) is None)
     specs = project.relative(str(project.spec_root))
     up = "../" * len(Path(specs).parts)

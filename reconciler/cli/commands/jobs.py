@@ -48,7 +48,7 @@ def list_(
     from reconciler.workspace import listing
 
     with reading(common, env) as run:
-        found = listing.list_all(run)
+        found = listing.whole(run, to_show=True).jobs
     chosen = [
         listed(job)
         for job in found

@@ -39,10 +39,18 @@ def show(env: Environment, *, form: str, common: options.Common) -> int:
 
 
 @ledger.command()
+@click.option(
+    "--accept-rewrite",
+    is_flag=True,
+    help="Accept that lines were removed from the shared ledger, and do not add them again.",
+)
 @options.common
 @click.pass_obj
-def pull(env: Environment, *, common: options.Common) -> int:
-    """Fetch the shared ledger and add its lines to the local one."""
+def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> int:
+    """Fetch the shared ledger and add its lines to the local one, those too that it has lost since.
+
+    The next apply pushes the local lines, so it adds lost ones to the shared ledger again.
+    """
     from reconciler.ledger.lines import union
     from reconciler.text.plural import pluralize
 
@@ -53,7 +61,10 @@ def pull(env: Environment, *, common: options.Common) -> int:
             hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its ledger",
         )
     known = union(local.read())
-    new = union(known, shared.read(shared.fetch()))[len(known) :]
+    tip = shared.fetch()
+    if accept_rewrite:
+        shared.accept_rewrite()
+    new = union(known, *map(shared.read, (tip, *shared.missed())))[len(known) :]
     local.append(*new)
     write_stdout(f"{pluralize(len(new), 'new line')}\n")
     return ExitCode.OK

@@ -197,7 +197,7 @@ def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequen
     from reconciler.planning import adoption
     from reconciler.workspace import listing, observe
 
-    jobs = listing.list_all(run)
+    jobs = listing.whole(run, to_show=True).jobs
     adopted = adoption.adopted_ids(specs)
     watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
     return adoption.with_adopted(specs, observe.sort_out(jobs, watched))
@@ -220,7 +220,8 @@ def chosen(owned: Sequence[OwnedJob], specs: Sequence[JobSpec], names: Sequence[
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):
             near = nearest(name, sorted(known))
-            raise UsageError(f"no job is called {name}", hint=f"did you mean {near}?" if near else "")
+            hint = f"did you mean {near}?" if near else "list the names: reconciler history"
+            raise UsageError(f"no job is called {name}", hint=hint)
 
     def asked_for(name: str) -> bool:
         return not names or any(fnmatchcase(name, glob) for glob in names)

@@ -9,7 +9,6 @@ import click
 
 from reconciler.cli.commands.plan import codes
 from reconciler.cli.params import options
-from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
@@ -44,16 +43,7 @@ def read_plan(folder: Path, file: Path) -> PlanDoc:
     Raises:
         ReconcilerError: it cannot be read, or is not a plan file.
     """
-    from reconciler import file_access
     from reconciler.plans import checksum_envelope, plan_file
 
-    try:
-        with file_access.open_to_read(folder / file) as stream:
-            data = stream.read(checksum_envelope.MAX_BYTES + 1)
-        return plan_file.decode(data)
-    except OSError as error:
-        raise ReconcilerError(
-            f"{file}: {error.strerror}", hint="save a plan first: reconciler plan -o plan.json"
-        ) from error
-    except ReconcilerError as error:
-        raise ReconcilerError(f"{file}: {error}", hint=error.hint) from error
+    hint = "save a plan first: reconciler plan -o plan.json"
+    return checksum_envelope.read(folder / file, file, plan_file.decode, hint=hint)

@@ -17,5 +17,5 @@ def save(path: Path, data: bytes) -> None:
     try:
         file_access.replace(path, data)
     except OSError as error:
-        hint = getattr(error, "hint", "choose a file in an existing folder")
+        hint = file_access.hint_of(error, "choose a file in an existing folder")
         raise ReconcilerError(f"{path} cannot be written: {error.strerror}", hint=hint) from error

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO, cast
 
 from reconciler.cli.output.terminal import bar, live_display, supports_cursor, table
 from reconciler.telemetry.progress import UNWATCHED, Progress, ProgressKind
-from reconciler.text.plural import pluralize
-from reconciler.text.units import size, span
+from reconciler.text.plural import pluralize, size, span
 
 if TYPE_CHECKING:
     from rich.live import Live

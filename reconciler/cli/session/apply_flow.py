@@ -55,7 +55,7 @@ class ApplyFlow:
         """
         try:
             with self._locked():
-                return plan_and_apply(self.run, self.declared, self._approve, saved=self.saved)
+                return plan_and_apply(self.run, self.declared, self._approve, asks=self.ask, saved=self.saved)
         except GuardError:
             if self.last_shown is not None:
                 self.notify(self.last_shown)

@@ -30,7 +30,7 @@ def find_jobs(run: RunContext[ApiT], words: Sequence[str], *, live: bool = False
         UsageError: a word means no job, or several.
         ApiError: a job could not be read.
     """
-    there = listing.list_all(run) if not all(map(_ID.fullmatch, words)) else ()
+    there = listing.whole(run).jobs if not all(map(_ID.fullmatch, words)) else ()
     found = [
         run.api.get_job(word) if _ID.fullmatch(word) else meant(word, there, run.target.project, live=live)
         for word in words

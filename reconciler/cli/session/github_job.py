@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.session.target import LEDGER_HEADER
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.vcs.github import Event, GitHub
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
-    from reconciler.vcs.github import GitHub
 
 NEEDED: Final = (
     "GITHUB_EVENT_PATH",
@@ -39,7 +40,7 @@ class GithubJob:
     env: Environment
     name: str
     """The input `name`, which tells environments apart; "" if there is only one."""
-    event: Mapping[str, Any]
+    event: Event
     folder: Path
     """The folder for files of this run."""
 
@@ -62,14 +63,16 @@ class GithubJob:
             raise UsageError(
                 f"invalid input name: {name!r}", hint="use lowercase letters, digits and hyphens, at most 40"
             )
+        where, folder = it["GITHUB_EVENT_PATH"], Path(it["RUNNER_TEMP"]) / f"reconciler-{name}".rstrip("-")
         try:
-            event = json.loads(file_access.read(it["GITHUB_EVENT_PATH"]))
-            folder = Path(it["RUNNER_TEMP"]) / "-".join(filter(None, ["reconciler", name]))
-            file_access.make_folder(folder)
-            for left in FILES:  # of an earlier step of the same job
-                (folder / left).unlink(missing_ok=True)
-        except (OSError, ValueError) as error:
-            raise ReconcilerError(f"the event file of this run cannot be read: {error}") from error
+            event = msgspec.json.decode(file_access.read(where), type=Event)
+        except (OSError, ValueError, RecursionError) as error:
+            why = getattr(error, "strerror", None) or error
+            hint = "run the CI job again; GITHUB_EVENT_PATH names the file that GitHub writes for each run"
+            raise ReconcilerError(f"the event file {where} cannot be read: {why}", hint=hint) from error
+        file_access.make_folder(folder)
+        for left in FILES:  # of an earlier step of the same job
+            (folder / left).unlink(missing_ok=True)
         return cls(env=env, name=name, event=event, folder=folder)
 
     @property
@@ -80,8 +83,6 @@ class GithubJob:
     @cached_property
     def github(self) -> GitHub:
         """The repository, as the token sees it."""
-        from reconciler.vcs.github import GitHub
-
         return GitHub(
             api=self.environ.get("GITHUB_API_URL", "https://api.github.com"),
             repository=self.environ["GITHUB_REPOSITORY"],
@@ -111,10 +112,3 @@ def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
         write_annotations(f"::add-mask::{basic}\n")
         given[LEDGER_HEADER] = f"AUTHORIZATION: basic {basic}"
     return given
-
-
-def annotate(kind: Any, text: str) -> None:  # noqa: ANN401  a word of render.github, which is imported late
-    """Write an annotation about something outside of a command's own output."""
-    from reconciler.render.github import annotation
-
-    write_annotations(annotation(kind, text))

@@ -20,7 +20,8 @@ def concerns_specs(job: GithubJob) -> bool:
     A file that is gone may have been an input, and what is no regular file, such as a submodule, may hold some.
     """
     project = open_project(Common(), job.env)
-    base = job.event.get("before") or job.event.get("pull_request", {}).get("base", {}).get("sha")
+    pull = job.event.pull_request
+    base = job.event.before or ((pull.base if pull else None) or {}).get("sha")
     changed = job.env.git(project.root).changed_since(str(base))
     try:
         specs = load(project, now=job.env.now(), monotonic=job.env.monotonic).specs

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
-from reconciler import file_access
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Selection
 from reconciler.context import ApiT, RunContext
-from reconciler.errors import ReconcilerError
 from reconciler.model import Declared
 from reconciler.model.tags import root_of
 from reconciler.plans import checksum_envelope
@@ -87,13 +86,7 @@ def gather_from(run: RunContext[ApiT], observed: Path, selection: Selection) -> 
     Raises:
         ReconcilerError: the file is not a snapshot, or is one of another target.
     """
-    env = run.env
-    try:
-        with file_access.open_to_read(env.cwd / observed) as stream:
-            taken = snapshot.decode(stream.read(checksum_envelope.MAX_BYTES + 1), run.target)
-    except OSError as error:
-        raise ReconcilerError(f"{observed}: {error.strerror}", hint=snapshot.HINT) from error
-    except ReconcilerError as error:
-        raise ReconcilerError(f"{observed}: {error}", hint=error.hint) from error
+    path, decode = run.env.cwd / observed, partial(snapshot.decode, target=run.target)
+    taken = checksum_envelope.read(path, observed, decode, hint=snapshot.HINT)
     declaration = load_declared(run, selection)
     return gathering.from_snapshot(run, declaration, taken)

@@ -66,13 +66,12 @@ def find_project(env: Environment, config: Path | None, key_file: Path | None = 
 
 
 def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
-    """Return what problems show of a line: the line without the key, if its file is a plain file that git tracks."""
+    """Return what problems show: no key, and only lines of plain files that git tracks."""
     try:
         redact: Callable[[str], str] = read_key(environ=env.environ, file=key_file).redact
     except ApiKeyError:
         redact = str
-    quotable = cache(env.git(root).quotable)
-    return lambda path, line: redact(line) if quotable(path) else ""
+    return Quote(quotable=cache(env.git(root).quotable), redact=redact)
 
 
 def open_project(common: Common, env: Environment) -> Project:

@@ -76,7 +76,7 @@ def gemini(body: Body, _: str = CHAT) -> Body:
     _refuse(given)
     messages = [] if system is None else [{"role": "system", "content": _parts(_dict(system))}]
     for content in map(_dict, _list(contents)):
-        role = _ROLES.get(content.get("role", "user"))
+        role = _ROLES.get(str(content.get("role", "user")))
         if role is None:
             raise NotConvertibleError("a message has a role other than `user` and `model`")
         messages.append({"role": role, "content": _parts(content)})

@@ -182,7 +182,7 @@ def _endpoint(row: Mapping[str, Any]) -> str:
     found = re.search(r"/v1/[!-~]+", url) if isinstance(url, str) else None
     if found is None or found[0] not in KNOWN_ENDPOINTS:
         raise NotConvertibleError("`url` is missing, or no endpoint of Mistral's batches")
-    if row.get("method") not in {None, "POST"}:
+    if row.get("method") not in (None, "POST"):  # a tuple: it may be a list
         raise NotConvertibleError("`method` is not POST")
     return found[0]
 

@@ -137,7 +137,7 @@ def _load(path: Path) -> _Stored | None:
         if hashlib.sha256(data).hexdigest().encode() != digest:
             return None
         stored = msgspec.json.decode(data, type=_Stored)
-    except (OSError, msgspec.MsgspecError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return stored if stored.version == VERSION else None
 

@@ -81,7 +81,7 @@ class FindingKind(Enum):
     SAME_ID = "`custom_id` was used before", _ID
     TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if this is intended"
     TOO_LARGE = "the file is too large", "split it, or raise `limits.file_bytes` in reconciler.yaml"
-    UNREADABLE = "the file cannot be read", ""
+    UNREADABLE = "the file cannot be read", "make it readable"
     CHANGED = "the file changed while it was read", "run again once it no longer changes"
 
     def __init__(self, message: str, hint: str) -> None:

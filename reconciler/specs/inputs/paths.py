@@ -24,6 +24,8 @@ from reconciler.text.suggest import nearest, some
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAGIC: Final = re.compile(r"[*?[]")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
+_MAX_NAME: Final = 255
+"""Characters of a name. To translate a glob takes a time that grows with the square of its length."""
 _MAX_HINTS: Final = 100
 """Mistakes of one load that get a hint with names of files: comparing names takes long in a large folder."""
 _FOLDER: Final = 10
@@ -39,7 +41,7 @@ class NoInputError(Exception):
         hint: the next step.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
 
@@ -58,6 +60,10 @@ def _check_spelling(entry: str) -> None:
         raise NoInputError("not a portable path", "write it relative to this file, with forward slashes")
     if entry.startswith(("/", "~")):
         raise NoInputError("an absolute path is not allowed", "write it relative to this file")
+    if max(map(len, entry.split("/"))) > _MAX_NAME:
+        raise NoInputError(
+            f"a name of more than {_MAX_NAME} characters", "no file has such a name: shorten it"
+        )
     if not entry.isprintable():
         raise NoInputError("a path with invisible characters", "rename the file")
 
@@ -139,11 +145,11 @@ class PathResolver:
             )
             raise NoInputError("no such file", hint) from None
         except OSError as error:
-            raise NoInputError(f"cannot be read: {error.strerror}") from None
+            raise NoInputError(f"cannot be read: {error.strerror}", "make it readable") from None
         if S_ISDIR(mode):
             raise NoInputError("a folder", f"name its files: `{entry.rstrip('/')}/*.jsonl`")
         if not S_ISREG(mode):
-            raise NoInputError("not a regular file")
+            raise NoInputError("not a regular file", "put a regular file in its place")
         return target
 
     def _matches(self, folder: str, steps: list[str]) -> Iterator[str]:
@@ -205,7 +211,9 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise NoInputError(f"a folder on the path cannot be read: {error.strerror}") from None
+        raise NoInputError(
+            f"a folder on the path cannot be read: {error.strerror}", "make it readable"
+        ) from None
 
 
 def _composed(name: str) -> str:

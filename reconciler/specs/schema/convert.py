@@ -30,7 +30,7 @@ def convert_or_explain(
     except msgspec.ValidationError:
         from reconciler.specs.schema.explain import explain  # noqa: PLC0415 - only refused documents need it
     problems = explain(document, schema(), misplaced)
-    if problems or document.problems:
+    if problems or document.problems or document.incomplete:
         return problems
     return msgspec.convert(integral_floats_to_int(document.value), model)
 

@@ -6,7 +6,7 @@ import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from functools import cached_property
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from reconciler.errors import Problem, SpecError
 
@@ -26,13 +26,16 @@ class Place(NamedTuple):
 START: Final = Place(0, 0)
 
 
-Quote: TypeAlias = Callable[[str, str], str]
-"""Returns what a problem may show of a line: path and line -> excerpt, "" for nothing."""
+class Quote(NamedTuple):
+    """What problems may show of a file. The default is everything: for text that comes from no file of a checkout."""
+
+    quotable: Callable[[str], bool] = lambda _: True
+    """Returns whether the lines of the file at a path may be shown."""
+    redact: Callable[[str], str] = str
+    """Returns a text without the API key."""
 
 
-def quote_all(path: str, line: str) -> str:  # noqa: ARG001  as `Quote`
-    """Return the line: for text that comes from no file of a checkout."""
-    return line
+QUOTE_ALL: Final = Quote()
 
 
 class SourceFile:
@@ -41,10 +44,10 @@ class SourceFile:
     Attributes:
         path: relative to the project root, with forward slashes.
         text: the content, without a byte order mark.
-        quote: decides what problems show of a line.
+        quote: decides what problems show.
     """
 
-    def __init__(self, path: str, text: str, quote: Quote = quote_all) -> None:
+    def __init__(self, path: str, text: str, quote: Quote = QUOTE_ALL) -> None:
         self.path = path
         self.text = text
         self.quote = quote
@@ -80,8 +83,8 @@ class SourceFile:
             path=self.path,
             line=line,
             column=column,
-            message=message,
-            hint=hint,
+            message=self.quote.redact(message),
+            hint=self.quote.redact(hint),
             excerpt=excerpt,
             warning=warning,
         )
@@ -95,7 +98,8 @@ class SourceFile:
         """Return what may be shown of a line: computed once, because a line may be as long as the file."""
         if place.line not in self._excerpts:
             text = "" if place.line in self._prompts else self.line(place)
-            self._excerpts[place.line] = text and self.quote(self.path, text)
+            shown = text and self.quote.quotable(self.path)
+            self._excerpts[place.line] = self.quote.redact(text) if shown else ""
         return self._excerpts[place.line]
 
     @cached_property

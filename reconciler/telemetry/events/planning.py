@@ -27,7 +27,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
     "jobs.list_incomplete": Event(
         "warning",
-        "The list of jobs was incomplete and is read again. No decision is based on an incomplete list.",
+        "The list of jobs was incomplete. It is read again, or only shown: no decision is based on it.",
         {
             "attempt": count("Number of the failed attempt, from 1."),
             "problem": text("What was wrong with it."),

@@ -21,6 +21,11 @@ EVENTS: Final[Mapping[str, Event]] = {
         "The run received a signal to stop: it finishes requests in flight and starts no new ones.",
         {"signal": text("The signal's name.")},
     ),
+    "ledger.doubted": Event(
+        "warning",
+        "The ledger has lines of a newer version or of a time too far ahead, or its history was rewritten.",
+        {"problem": text("What is wrong, and where."), "hint": text("What to do about it.")},
+    ),
     "ledger.degraded": Event(
         "warning",
         "An outcome could not be written to the ledger; the jobs in the workspace still show it.",
