@@ -29,7 +29,7 @@ from mistralai.client.models import BatchRequestTypedDict
 from mistralai.client.utils import BackoffStrategy, RetryConfig
 
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 
 WANTED: Final = 10
@@ -94,7 +94,7 @@ class Proxy(BaseHTTPRequestHandler):
 def server(fault: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Serve the sandbox and the proxy before it; yield both addresses."""
     with Store(folder / "sandbox.db") as store:
-        sandbox = serve(make_app(store, now=time.time), "127.0.0.1", 0)
+        sandbox = Server(make_app(store, now=time.time), "127.0.0.1", 0)
         upstream = sandbox.url.partition("://")[2]
         handler = type("Handler", (Proxy,), {"upstream": upstream, "fault": fault, "creates": 0})
         proxy = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -226,8 +226,8 @@ class Environment:
     is_process_alive: Callable[[int], bool] = process_is_alive
     """Whether a process of this machine is running."""
 
-    strict: bool = False
-    """Whether an event that is not in the catalogue raises an error; in tests."""
+    check_event: Callable[[str, Mapping[str, object]], None] = lambda *_: None
+    """Called with each event of the log; tests compare it with the catalogue."""
 
     log: Log = _ignored
     ledger: Ledger = field(default_factory=lambda: cast("Ledger", _NoLedger()))

@@ -216,16 +216,13 @@ class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 30.0
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contents of `reconciler.yaml`."""
+ProjectName = Annotated[str, matching(NAME_PATTERN, "not a project name", NAME_RULE, end="")]
 
-    project: Annotated[
-        Annotated[str, matching(NAME_PATTERN, "not a project name", NAME_RULE, end="")],
-        about(
-            "Identifies your jobs: it is written into every job. Set it before the first apply; "
-            f"changing it later resubmits everything. {NAME_RULE}."
-        ),
-    ]
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of one project: those of `reconciler.yaml`, or of one of its environments."""
+
+    project: ProjectName
     moved_from: Annotated[
         tuple[Annotated[str, Meta(min_length=1)], ...],
         about(

@@ -16,6 +16,8 @@ class _TargetPart(_Part, frozen=True, kw_only=True):
     """Base of a report on one target."""
 
     project: str
+    environment: str = ""
+    """The environment of the settings file; "" if it has none."""
     base_url: str
     sandbox: bool
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -63,7 +63,9 @@ class FileLedger:
         Raises:
             LedgerError: as for `read`.
         """
-        return located(str(self.path), self._blocks(), texts)
+        lines = ((number, decode(row.decode(errors="replace"))) for number, row in enumerate(self.rows(), 1))
+        found = ((encode(line), f"{self.path}:{number}") for number, line in lines if line is not None)
+        return {text: place for text, place in found if text in texts}
 
     def rewritten(self) -> str:
         """Return "": only this host writes the file."""
@@ -125,14 +127,6 @@ class FileLedger:
             os.close(file)
         if new and os.name == "posix":
             file_access.sync_folder(self.path.parent)
-
-
-def located(path: str, blocks: Iterable[bytes], texts: Collection[str]) -> dict[str, str]:
-    """Return `path:line` of the lines in blocks of whole lines that have one of some texts, by the text."""
-    rows = (row.decode(errors="replace") for data in blocks for row in data.splitlines())
-    lines = ((number, decode(row)) for number, row in enumerate(rows, start=1))
-    found = ((encode(line), f"{path}:{number}") for number, line in lines if line is not None)
-    return {text: place for text, place in found if text in texts}
 
 
 def _last_byte(file: int, size: int) -> bytes:

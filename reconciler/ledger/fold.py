@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -35,7 +35,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     given_up: dict[str, float] = {}
     settled: set[str] = set()
     jobs: dict[str, Remembered] = {}
-    other_work: dict[tuple[str, RunKey], Remembered] = {}
+    works: dict[str, set[RunKey]] = defaultdict(set)
     names: dict[str, str] = {}
     cancels: list[CancelIntended | CancelEnded] = []
     for line in lines:
@@ -45,21 +45,21 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                     sent[line.op].append(line)
             case CreateConfirmed() | Ended():
                 name = names.setdefault(line.name, line.name)  # one text for all jobs of a name
-                _add(jobs, other_work, line, name)
-                if isinstance(line, CreateConfirmed):
-                    settled.add(line.op)
-                    sent.pop(line.op, None)
-            case CreateRefused():
-                settled.add(line.op)
-                sent.pop(line.op, None)
+                known, key = jobs.get(line.job_id), RunKey(line.work, line.rerun)
+                if known and known.run_key != key:
+                    works[line.job_id] |= {known.run_key, key}
+                jobs[line.job_id] = _joined(known, line, name)
             case CancelIntended() | CancelEnded():
                 cancels.append(line)
             case CreateUnknown():
                 given_up[line.op] = max(given_up.get(line.op, -1.0), line.at)
-            case NotificationLine() | NewerLine():
-                pass  # notifications decide nothing about a job: `ledger.notifications`
+            case CreateRefused() | NotificationLine() | NewerLine():
+                pass  # they say nothing about a job; notifications: `ledger.notifications`
             case _:
                 assert_never(line)
+        if isinstance(line, CreateConfirmed | CreateRefused):
+            settled.add(line.op)
+            sent.pop(line.op, None)
     accepted = _accepted(_in_order(cancels))
     return Memory(
         open_creates=tuple(
@@ -67,7 +67,11 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             for op in sorted(sent)
             for about in sorted({(it.work, it.rerun) for it in sent[op]})
         ),
-        other_work=_contradictions(jobs, other_work),
+        other_work=tuple(
+            doubted(replace(jobs[job_id], run_key=key))
+            for job_id in sorted(works)
+            for key in sorted(works[job_id] - {jobs[job_id].run_key})
+        ),
         jobs=jobs,
         cancels={job_id: line.reason for job_id, line in accepted.items()},
         cancelled_by={job_id: f"{it.actor or 'unknown'}, run {it.run_id}" for job_id, it in accepted.items()},
@@ -106,31 +110,6 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, Cancel
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
 
 
-def _add(
-    jobs: dict[str, Remembered],
-    other_work: dict[tuple[str, RunKey], Remembered],
-    line: CreateConfirmed | Ended,
-    name: str,
-) -> None:
-    """Add a line about a job; if another line gives the job other work, beside it."""
-    key, known = RunKey(line.work, line.rerun), jobs.get(line.job_id)
-    if known is None or known.run_key == key:
-        jobs[line.job_id] = _joined(known, line, name)
-    else:
-        other_work[line.job_id, key] = _joined(other_work.get((line.job_id, key)), line, name)
-
-
-def _contradictions(
-    jobs: dict[str, Remembered], other_work: Mapping[tuple[str, RunKey], Remembered]
-) -> tuple[Remembered, ...]:
-    """Return what lines say of jobs beside what counts in `jobs`, which does not depend on the order of the lines."""
-    found = []
-    for other in other_work.values():
-        jobs[other.job_id], less = sorted((other, jobs[other.job_id]), key=_weight, reverse=True)
-        found.append(doubted(less))
-    return tuple(sorted(found, key=lambda it: (it.job_id, it.run_key)))
-
-
 def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) -> Remembered:
     """Add a line to the facts about its job. The last end counts; before one, the first confirmation.
 
@@ -141,7 +120,7 @@ def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) 
     new = Remembered(
         job_id=known.job_id if known else line.job_id,
         name=name,
-        run_key=known.run_key if known else key,
+        run_key=known.run_key if known and known.run_key == key else key,
         attempt=line.attempt,
         at=line.at,
         ended_at=line.at if ended else -1.0,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -91,11 +91,6 @@ class SharedLedger:
         return f"{LOCAL}/{self._name}/lost"
 
     @property
-    def _accepted(self) -> str:
-        """Below it are those of them whose loss a person accepted."""
-        return f"{LOCAL}/{self._name}/accepted"
-
-    @property
     def _name(self) -> str:
         """The project's name without the dots that git allows in no ref."""
         return re.sub(r"\.(?=\.|lock$|$)", "%2e", self.project)
@@ -155,9 +150,8 @@ class SharedLedger:
 
     def missed(self, *below: str) -> tuple[str, ...]:
         """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
-        refs = below or (self._lost,)
-        found = self.git.text("for-each-ref", "--format=%(objectname)", *refs, why="the refs are unreadable")
-        return tuple(found.split())
+        refs = ("--format=%(objectname)", *(below or (self._lost,)))
+        return tuple(self.git.text("for-each-ref", *refs, why="the refs are unreadable").split())
 
     def accept_rewrite(self) -> None:
         """Miss those commits no longer. `history verify` still reports them.
@@ -167,7 +161,7 @@ class SharedLedger:
         """
         for commit in self.missed():
             short, why = commit[:12], "the rewrite cannot be accepted"
-            self.git.text("update-ref", f"{self._accepted}/{short}", commit, why=why)
+            self.git.text("update-ref", f"{self._lost}-accepted/{short}", commit, why=why)
             self.git.text("update-ref", "-d", f"{self._lost}/{short}", why=why)
 
     def problems_in_the_past(self, tip: str) -> list[str]:
@@ -179,7 +173,7 @@ class SharedLedger:
         removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
         return removed + [
             f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
-            for lost in self.missed(self._lost, self._accepted)
+            for lost in self.missed(self._lost, f"{self._lost}-accepted")
             if not self.contains(tip, lost)
         ]
 
@@ -201,6 +195,11 @@ class SharedLedger:
     def read(self, tip: str) -> Iterator[Line]:
         """Yield the lines at a commit."""
         return chain.from_iterable(map(decode_block, self.blocks(tip)))
+
+    def locate(self, tip: str, texts: Collection[str]) -> dict[str, str]:
+        """Return `branch:file:line` of lines at a commit, by their text."""
+        found = git_files.locate(self.git, tip, self.folder, texts)
+        return {text: f"{self.branch}:{place}" for text, place in found.items()}
 
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
         """Add lines in one commit on top of `tip`, and return the new commit.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -56,6 +56,14 @@ def _contents(output: bytes) -> Iterator[bytes]:
         content = output[end + 1 : end + 1 + size]
         yield content if content.endswith(b"\n") else content + b"\n"
         at = end + size + 2
+
+
+def locate(git: LedgerGit, tip: str, folder: str, texts: Collection[str]) -> dict[str, str]:
+    """Return `file:line` of lines below a folder of a commit, by their text."""
+    place, data = f":(top,literal){folder}/", "\n".join(texts).encode()
+    found = git.run("grep", "-n", "-F", "-f", "-", tip, "--", place, data=data)
+    rows = (row.split(":", 3) for row in found.stdout.decode(errors="replace").splitlines())
+    return {row[3]: f"{row[1]}:{row[2]}" for row in rows if row[3:] and row[3] in texts}
 
 
 def commit(git: LedgerGit, tip: str, files: Mapping[str, bytes], *, message: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.file import FileLedger, located
+from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_lock import LockedError
 from reconciler.ledger.git_push import ConflictError
@@ -95,13 +95,12 @@ class ReplicatedLedger:
         return self._rewritten
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
-        """Return `file:line` of lines, by their text; of lines of the branch, the number among all of its lines.
+        """Return `file:line` of lines, by their text.
 
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        found = located(self._shared.branch, self._shared.blocks(self._tip), texts)
-        return {**self._local.locate(texts), **found}
+        return {**self._local.locate(texts), **self._shared.locate(self._tip, texts)}
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""

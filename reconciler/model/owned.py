@@ -182,6 +182,8 @@ class Target(Struct, frozen=True, kw_only=True):
 
     base_url: str
     project: str
+    environment: str = ""
+    """The environment of the settings file; "" if it has none. For readers: the project is its own."""
     sandbox: bool = False
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from reconciler.model import JobSpec, Retry, Target
 from reconciler.planning.actions import Change
@@ -189,17 +190,19 @@ class TargetDoc(_Part, frozen=True, kw_only=True):
 
     base_url: str
     project: str
+    environment: str = ""
+    """The environment of the settings file; "" if it has none."""
     sandbox: bool = False
 
     @classmethod
     def of(cls, target: Target) -> TargetDoc:
         """Return a target as a document."""
-        return cls(base_url=target.base_url, project=target.project, sandbox=target.sandbox)
+        return cls(**structs.asdict(target))
 
     @property
     def value(self) -> Target:
         """The target that this document describes."""
-        return Target(base_url=self.base_url, project=self.project, sandbox=self.sandbox)
+        return Target(**structs.asdict(self))
 
 
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):

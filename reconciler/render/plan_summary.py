@@ -18,7 +18,8 @@ MAX_MODELS: Final = 3
 def header(plan: PlanDoc) -> str:
     """Return the plan's context: project, target, commit, and the number of jobs that were read."""
     where = "the sandbox, no charges" if plan.target.sandbox else plan.target.base_url.partition("://")[2]
-    parts = [f"{plan.target.project} on {where}"]
+    environment = f" (environment {plan.target.environment})" if plan.target.environment else ""
+    parts = [f"{plan.target.project}{environment} on {where}"]
     if plan.commit:
         branch = f"{plan.branch}@" if plan.branch else ""
         parts.append(f"{branch}{plan.commit[:7]}, {'uncommitted changes' if plan.dirty else 'clean'}")

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc
 from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
@@ -61,9 +63,7 @@ def status_doc(
         if selected is None or name in selected
     ]
     return StatusDoc(
-        project=plan.target.project,
-        base_url=plan.target.base_url,
-        sandbox=plan.target.sandbox,
+        **structs.asdict(plan.target),
         rows=tuple(sorted(rows, key=lambda row: row.name)),
     )
 

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from reconciler.render.markdown import escape
-from reconciler.text.sanitize import clean
+from reconciler.text.sanitize import clean, without_formula
 
 MAX_WIDTH: Final = 100
 """Columns of a terminal that a fitted table takes at most."""
-_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Spreadsheets read a cell that begins with one of these as a formula (OWASP, CSV injection)."""
 
 
 def table_text(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> str:
@@ -88,8 +86,7 @@ def table_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _plain(cell: str) -> str:
-    shown = clean(cell)
-    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+    return without_formula(clean(cell))
 
 
 class _Lines:

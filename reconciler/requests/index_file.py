@@ -66,6 +66,15 @@ def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     return (head, columns) if whole else None
 
 
+def read_head(path: Path) -> dict[str, Any]:
+    """Return an index's first line, {} if there is none."""
+    try:
+        with file_access.open_to_read(path) as file:
+            return msgspec.json.decode(file.readline(MAX_HEAD_BYTES), type=dict[str, Any])
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+
+
 def numbers(code: str, data: bytes) -> array[int]:
     """Return a column of numbers; `code` is that of `array`."""
     found = array(code, data)

@@ -18,7 +18,7 @@ VARIABLE: Final = "RECONCILER_RESULTS"
 
 
 def place_of(project: Project, environ: Mapping[str, str]) -> str:
-    """Return the place: a folder or a URL.
+    """Return the place: a folder or a URL. Each environment has a folder of its own in it.
 
     Raises:
         ReconcilerError: the variable has a URL of another scheme.
@@ -31,8 +31,8 @@ def place_of(project: Project, environ: Mapping[str, str]) -> str:
                 f"{VARIABLE}: {scheme}:// is no place for results",
                 hint=f"a folder, or a URL that begins with {', '.join(f'{it}://' for it in RESULTS_SCHEMES)}",
             )
-        return named
-    return project.settings.results
+    place = named or project.settings.results
+    return f"{place.rstrip('/')}/{project.environment}" if project.environment else place
 
 
 def local_folder(project: Project, environ: Mapping[str, str]) -> Path | None:

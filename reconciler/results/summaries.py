@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from reconciler.documents.result_summary import NAME, ResultSummary, SummaryT, WorkSummary, decode
-from reconciler.results.paths import safe_name
+from reconciler.requests import asked
+from reconciler.requests.index_file import read_head
+from reconciler.results.paths import job_folder, safe_name
 from reconciler.results.store import ResultStore
 
 
@@ -23,6 +27,23 @@ def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:
 def path_of(store: ResultStore, summary: WorkSummary) -> str:
     """Return the path of a name's joined results, as messages show it."""
     return store.path(f"{safe_name(summary.name)}/{summary.results.path}")
+
+
+def results_file(store: ResultStore, summary: WorkSummary) -> Path:
+    """Return a name's joined results as a file of this machine. Raises `OSError`."""
+    doc = summary.results
+    return store.fetch(f"{safe_name(summary.name)}/{doc.path}", doc.bytes)
+
+
+def schemas_of(store: ResultStore, summary: WorkSummary) -> Iterator[Any]:
+    """Yield the JSON schemas that the requests of a name's results ask for. Raises `OSError`."""
+    for job_id in summary.jobs:
+        folder = job_folder(summary.name, job_id)
+        job = _read(store, folder, ResultSummary)
+        for doc in job.files if job else ():
+            if doc.path == asked.NAME:
+                head = read_head(store.fetch(f"{folder}/{doc.path}", doc.bytes))
+                yield from head.get("schemas", ())
 
 
 def job_summaries(store: ResultStore) -> dict[str, ResultSummary]:

@@ -112,7 +112,8 @@ def _declared_in(
     if not git.export(commit, folder):
         return None
     try:
-        then = load_project(folder / project.config_path.name, start=folder)
+        config = folder / project.config_path.name
+        then = load_project(config, environment=project.environment, start=folder)
         specs = load(replace(then, cache=False), now=now)
     except ReconcilerError:
         return None

@@ -1,7 +1,7 @@
 """The sandbox: a local replacement for Mistral's Batch and Files API.
 
 It answers the calls of the real API from SQLite, without models and without charges. `make_app` in
-`reconciler.sandbox.app` builds it, `serve` in `reconciler.sandbox.server` serves it on a port. Importing this
+`reconciler.sandbox.app` builds it, `Server` in `reconciler.sandbox.server` serves it on a port. Importing this
 package alone imports nothing else, so that commands without the sandbox do not pay for it.
 """
 

@@ -21,7 +21,11 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 class Server:
-    """A sandbox on a port. It listens at once. Call `shutdown`, or use it as a context manager."""
+    """A sandbox on a port; port 0 picks a free one. It listens at once. Call `serve_forever` and `shutdown`.
+
+    Raises:
+        OSError: the address cannot be used.
+    """
 
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -56,12 +60,3 @@ class Server:
         if self._serving:
             self._server.shutdown()  # blocks for ever unless `serve_forever` runs
         self._server.server_close()
-
-
-def serve(app: WSGIApplication, host: str, port: int) -> Server:
-    """Open a port for the application; port 0 picks a free one. Call `serve_forever` on the result.
-
-    Raises:
-        OSError: the address cannot be used.
-    """
-    return Server(app, host, port)

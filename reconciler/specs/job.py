@@ -21,10 +21,10 @@ from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
-from reconciler.specs.schema.family_fields import PeriodFields
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
 from reconciler.specs.schema.json_schema import job_schema
+from reconciler.specs.schema.types import PeriodFields
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean

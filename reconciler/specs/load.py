@@ -19,6 +19,7 @@ from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
 from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
 from reconciler.specs import defaults, files, selection
 from reconciler.specs.budget import Budget, OverBudgetError
+from reconciler.specs.environments import name_of
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.job import jobs_of_document
 from reconciler.specs.problems import Problems
@@ -117,6 +118,7 @@ class _Loader:
         self._progress = progress
         self._defaults: dict[str, Document] = {}
         self._root = str(project.spec_root)
+        self._names: set[str] = set()
         self.later: dict[str, NotYetStarted] = {}
         self.inputs = Inputs(project, progress, budget)
         self._limits = project.settings.limits
@@ -139,6 +141,7 @@ class _Loader:
         self.problems.add(unread_specs(self._project, lone))
         if not self.problems.errors:  # otherwise most of them follow from an error
             self.problems.add(unused_files(lone))
+            self.problems.add(self._project.overlay.unused(self._names) if self._project.overlay else ())
         return specs
 
     def _file(self, path: str) -> list[JobSpec]:
@@ -164,10 +167,14 @@ class _Loader:
 
     def _specs(self, written: Document, path: str) -> list[JobSpec]:
         document = defaults.apply(self._defaults, written, path, self._root)
+        if self._project.overlay:
+            document, clashing = self._project.overlay.apply(document)
+            self.problems.add(clashing)
+            self._names.add(name_of(document))
         found = jobs_of_document(document, self.inputs, self._limits, now=self._now)
         self.problems.add(found.problems)
         self.later |= found.later
-        names = [*found.later, *[spec.name for spec in found.specs]] or _name(document)
+        names = [*found.later, *[spec.name for spec in found.specs]] or [*filter(None, [name_of(document)])]
         line = document.place(("name",)).line + 1
         clashes = {
             name: problem
@@ -212,8 +219,3 @@ class _Loader:
             problems = [source]
         self.problems.add(problems)
         return documents
-
-
-def _name(document: Document) -> list[str]:
-    name = document.value.get("name") if isinstance(document.value, dict) else None
-    return [name] if isinstance(name, str) and name else []

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from msgspec import UNSET
+
 from reconciler import file_access
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Limits, Settings
+from reconciler.specs.environments import Overlay, choose
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.json_schema import settings_schema
+from reconciler.specs.schema.settings_file import SettingsFile
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import QUOTE_ALL, START, Quote, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
@@ -51,6 +55,13 @@ class Project:
     """Whether to use the cache of input files from earlier runs."""
     quote: Quote = QUOTE_ALL
     """What problems show of a spec."""
+    overlay: Overlay | None = None
+    """The environment, and what it sets in specs. Settings that were not read from a file have none."""
+
+    @property
+    def environment(self) -> str:
+        """The environment of the settings file; "" if it has none."""
+        return self.overlay.environment if self.overlay else ""
 
     def relative(self, path: str) -> str:
         """Return an absolute path relative to the root, with forward slashes, as problems show it."""
@@ -60,11 +71,19 @@ class Project:
 
 
 def load_project(
-    config: Path | None, *, start: Path, quoting: Callable[[Path], Quote] = lambda _: QUOTE_ALL
+    config: Path | None,
+    *,
+    environment: str = "",
+    start: Path,
+    quoting: Callable[[Path], Quote] = lambda _: QUOTE_ALL,
 ) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
 
-    `quoting` returns, for the project's folder, what problems show.
+    Args:
+        config: the settings file; None to look for it.
+        environment: its environment; "" if none was chosen.
+        start: where to look for a settings file.
+        quoting: returns, for the project's folder, what problems show.
 
     Raises:
         ReconcilerError: there is no such file.
@@ -72,7 +91,8 @@ def load_project(
     """
     path = _config_path(config, start)
     root, quote = path.parent, quoting(path.parent)
-    settings, document = _settings(_source(path, quote))
+    file, document = _settings(_source(path, quote))
+    settings, overlay = choose(file, document, environment)
     uploads, spec_root = settings.uploads, Path(os.path.realpath(root / settings.specs))
 
     def refuse(where: Where, message: str, hint: str) -> NoReturn:
@@ -94,7 +114,16 @@ def load_project(
         )
         hint = "lower `reuse_hours`, or set `reuse: false`"
         refuse(("uploads", "expiry_hours"), f"uploads.expiry_hours: {message}", hint)
-    return Project(root=root, config_path=path, settings=settings, spec_root=spec_root, quote=quote)
+    return Project(
+        root=root, config_path=path, settings=settings, spec_root=spec_root, quote=quote, overlay=overlay
+    )
+
+
+def environment_names(config: Path | None, *, start: Path, quoting: Callable[[Path], Quote]) -> list[str]:
+    """Return the environments of a settings file, [] if it has none: see `load_project`."""
+    path = _config_path(config, start)
+    found = _settings(_source(path, quoting(path.parent)))[0].environments
+    return [] if found is UNSET else [*found]
 
 
 def find(start: Path) -> Path | None:
@@ -138,7 +167,7 @@ def _source(path: Path, quote: Quote) -> SourceFile:
     return source
 
 
-def _settings(source: SourceFile) -> tuple[Settings, Document]:
+def _settings(source: SourceFile) -> tuple[SettingsFile, Document]:
     documents, problems = read(source, Limits())
     if not problems and len(documents) != 1:
         place = documents[1].place(()) if documents else START
@@ -146,8 +175,8 @@ def _settings(source: SourceFile) -> tuple[Settings, Document]:
         problems = [source.problem(place, found, hint="write one mapping: `project: my-team`")]
     for document in documents[:1]:
         problems.extend(document.problems)
-        accepted = convert_or_explain(document, Settings, settings_schema, _ELSEWHERE)
-        if isinstance(accepted, Settings) and not problems:
+        accepted = convert_or_explain(document, SettingsFile, settings_schema, _ELSEWHERE)
+        if isinstance(accepted, SettingsFile) and not problems:
             return accepted, document
         problems.extend(accepted if isinstance(accepted, list) else [])
     raise SpecError(tuple(sorted(problems)))

@@ -83,6 +83,9 @@ def edit(
     if document is None:
         raise ReconcilerError(f"{spec.declared_at.path} changed while it was read", hint="run again")
     given = spec.defaults.get("rerun")
+    if given and given.path == project.config_path.name:
+        hint = f"change it there, or {_BY_HAND}"
+        raise UsageError(f"the `rerun` of {name} is set by its environment ({given})", hint=hint)
     sources = [document, *(_read(project, given.path)[0] if given else ())]
     if any(isinstance(it.value, dict) and isinstance(it.value.get("rerun"), dict) for it in sources):
         raise UsageError(

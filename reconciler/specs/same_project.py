@@ -33,7 +33,8 @@ def check_same_project(project: Project, top: Path | None, tracked: Iterable[Pat
             there = path.relative_to(top).as_posix()
             message = f"project: {there} declares the project {name} too"
             hint = "give each file its own project; if a folder was moved, delete its old file and see `moved_from`"
-            raise settings_error(project, ("project",), message, hint)
+            where = project.overlay.project_field if project.overlay else ("project",)
+            raise settings_error(project, where, message, hint)
 
 
 def _projects(path: Path, top: Path) -> Iterator[str]:
@@ -45,3 +46,6 @@ def _projects(path: Path, top: Path) -> Iterator[str]:
         return
     for document in documents[:1]:
         yield document.text(("project",))
+        environments = document.at(("environments",))
+        for name in environments if isinstance(environments, dict) else ():
+            yield document.text(("environments", name, "project"))

@@ -2,7 +2,7 @@
 
 The level of an event and the order of its fields come from the catalogue in `events`; `run_id`, `project` and
 `commit` are bound to every line, from any thread. The log never stops a run: an event that does not match the
-catalogue is written as it is (tests use `strict`), and an output that cannot be written is dropped, which the other
+catalogue is written as it is, and an output that cannot be written is dropped, which the other
 outputs record.
 
 structlog renders the lines. It is imported for the first line, so that a run without events does not pay for it.
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TextIO, TypeAlias
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError
-from reconciler.telemetry.events import BOUND, EVENTS, HEAD, LEVELS, validate_event
+from reconciler.telemetry.events import BOUND, EVENTS, HEAD, LEVELS
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
 
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 Style: TypeAlias = Literal["auto", "console", "json"]
-
-
-class UncataloguedEventError(Exception):
-    """An event does not match the catalogue: a mistake in this program, raised only in tests."""
+EventCheck: TypeAlias = Callable[[str, Mapping[str, object]], None]
 
 
 class LogSink:
@@ -48,7 +45,7 @@ class LogSink:
         bound: the fields of every line: those of `events.BOUND`.
         colour: whether the console style may use colours.
         stream: the stream to write to; None for stderr.
-        strict: raise if an event does not match the catalogue.
+        check: called with each event; tests compare it with the catalogue.
 
     Raises:
         ReconcilerError: the file cannot be opened.
@@ -64,11 +61,11 @@ class LogSink:
         bound: Mapping[str, str],
         colour: bool = False,
         stream: TextIO | None = None,
-        strict: bool = False,
+        check: EventCheck = lambda *_: None,
     ) -> None:
         self._now = now
         self._bound = bound
-        self._strict = strict
+        self._check = check
         self._lock = threading.RLock()
         self._outputs: list[_Output] = []
         shown: TextIO | None = stream or sys.stderr  # None in a process without a stderr, which Python allows
@@ -79,13 +76,8 @@ class LogSink:
             self._outputs += [_Output(str(file), _opened(file), ours=True)]
 
     def __call__(self, event: str, /, **facts: object) -> None:
-        """Write `event`. Not from a signal handler, which may interrupt the writing of a line.
-
-        Raises:
-            UncataloguedEventError: it does not match the catalogue, and this log is strict.
-        """
-        if self._strict and (wrong := validate_event(event, facts)):
-            raise UncataloguedEventError(wrong)
+        """Write `event`. Not from a signal handler, which may interrupt the writing of a line."""
+        self._check(event, facts)
         level = EVENTS[event].level if event in EVENTS else "warning"
         rank = LEVELS.index(level)
         with self._lock:

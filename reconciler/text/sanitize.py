@@ -25,6 +25,15 @@ NO_WINDOWS_NAME: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.
 """Names that no file or folder can have on Windows: devices, with any extension, and those that end in a dot."""
 
 
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Spreadsheets read a cell that begins with one of these as a formula (OWASP, CSV injection)."""
+
+
+def without_formula(cell: str) -> str:
+    """Return a cell of a table with an apostrophe in front, which marks it as text, if it would be a formula."""
+    return f"'{cell}" if cell.lstrip().startswith(_FORMULA) else cell
+
+
 def without_commands(text: str) -> str:
     """Return lines of a log with a space in whatever GitHub's runner would take for a command."""
     return _RUNNER_COMMAND.sub(r"\g<0> ", text)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from reconciler.specs import scaffold
 from tests.ci.hub import Hub, git, new_hub, serving
@@ -127,7 +127,7 @@ def team(tmp_path: Path, default: str) -> Iterator[Team]:
         app = make_app(
             store, now=lambda: clock[0], ids=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000"
         )
-        server = serve(app, "127.0.0.1", 0)
+        server = Server(app, "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from tests.cli.stage import Result, Stage
 from tests.cli.team import Team
@@ -30,7 +30,7 @@ def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An empty sandbox over HTTP, in real time: its URL."""
     with Store(tmp_path_factory.mktemp("served") / "sandbox.db") as store:
-        server = serve(make_app(store, now=time.time), "127.0.0.1", 0)
+        server = Server(make_app(store, now=time.time), "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -71,7 +71,7 @@ def clock() -> list[float]:
 @pytest.fixture
 def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
     with Store(tmp_path / "workspace.db") as store:
-        server = serve(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
+        server = Server(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from tests.helpers.events import check_lines
 
@@ -191,7 +191,7 @@ def finish(process: subprocess.Popen[bytes]) -> Done:
 def gated(folder: Path, *, speed: float = 1.0) -> Iterator[tuple[Gate, str]]:
     with Store(folder / "workspace.db") as store:
         gate = Gate(make_app(store, now=time.time, speed=speed))
-        server = serve(gate, "127.0.0.1", 0)
+        server = Server(gate, "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

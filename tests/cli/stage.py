@@ -24,7 +24,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.environment import Environment
-from tests.helpers.events import check_lines
+from tests.helpers.events import check_event, check_lines
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -250,7 +250,7 @@ class Stage:
             run_in_background=lambda do: do,
             wrap_transport=lambda inner: Wire(inner, self.faults, sent),
             uuid=self.uuid,
-            strict=True,
+            check_event=check_event,
         )
 
     def run(self, *argv: str, env: Callable[[Environment], Environment] = lambda env: env) -> Result:

@@ -64,5 +64,5 @@ class Team:
         last = max(name for name in files if name.endswith(".jsonl"))
         git("read-tree", tip)
         blob = git("hash-object", "-w", "--stdin", data="".join(f"{row}\n" for row in rows))
-        git("update-index", "--add", "--cacheinfo", f"100644,{blob},{last.replace('.jsonl', '-more.jsonl')}")
+        git("update-index", "--add", "--cacheinfo", f"100644,{blob},{last}-{len(files)}.jsonl")
         git("update-ref", ref, git("commit-tree", git("write-tree"), "-p", tip, "-m", "outcomes"))

@@ -21,7 +21,7 @@ import pytest
 from reconciler.results.store import FolderStore
 from reconciler.results.summaries import job_summaries
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from tests.cli.processes import PATIENCE, POSIX, Shop, finish
 from tests.helpers.thorough import thorough
@@ -74,7 +74,7 @@ class Tap:
 def tap(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Tap, Shop]]:
     with Store(tmp_path / "workspace.db") as store:
         app = Tap(make_app(store, now=time.time, speed=float("inf")), continues=request.param)
-        server = serve(app, "127.0.0.1", 0)
+        server = Server(app, "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         shop = Shop(tmp_path / "shop", server.url)

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.sandbox import failures
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 
 if TYPE_CHECKING:  # the SDK takes half a second: tests that use it import it
@@ -30,7 +30,7 @@ from .support import CHAT, START, Clock, jsonl, requests, running
 
 @pytest.fixture
 def url(store: Store, clock: Clock) -> Iterator[str]:
-    with running(serve(make_app(store, now=clock), "127.0.0.1", 0)) as url:
+    with running(Server(make_app(store, now=clock), "127.0.0.1", 0)) as url:
         yield url
 
 
@@ -175,7 +175,7 @@ def test_its_batch_helper_runs_a_job_from_upload_to_typed_answers(store: Store) 
                 lines, model="mistral-embed", poll_interval_seconds=0.01, inline_threshold=1
             )
 
-    with running(serve(make_app(store, now=time.time, speed=20), "127.0.0.1", 0)) as url:
+    with running(Server(make_app(store, now=time.time, speed=20), "127.0.0.1", 0)) as url:
         result = asyncio.run(run(url))
 
     assert set(result.by_id()) == {"a", "c"}
@@ -203,7 +203,7 @@ def test_its_batch_helper_reads_every_form_of_a_failure_and_answers_in_json(stor
                 lines, model="mistral-small-2603", poll_interval_seconds=0.01, inline_threshold=1
             )
 
-    with running(serve(make_app(store, now=time.time, speed=20), "127.0.0.1", 0)) as url:
+    with running(Server(make_app(store, now=time.time, speed=20), "127.0.0.1", 0)) as url:
         result = asyncio.run(run(url))
 
     (message,) = [choice.message for choice in result.by_id()["good"].choices]

@@ -117,14 +117,13 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
         spec = decision.spec
         for hold in decision.of(Hold):
             jobs = [job for job in end.stage.history.jobs.values() if _is_of(job, decision.name, spec)]
+            lied_about = any(job.id in end.stage.history.forged for job in jobs)  # `rerun` ends such a hold
             match hold.reason:
                 case Reason.CANCELLED:
                     explained = any(_stopped_by_a_person(end, job) for job in jobs if job.key in _keys(spec))
                     explained = explained or bool(spec and _adopted_and_stopped(end, spec))
                 case Reason.RECORD_GONE:
-                    explained = any(
-                        job.deleted_at is not None or job.id in end.stage.history.forged for job in jobs
-                    )
+                    explained = lied_about or any(job.deleted_at is not None for job in jobs)
                 case Reason.UNREADABLE | Reason.NEWER_TOOL:
                     explained = any(job.altered for job in jobs)
                 case (
@@ -146,7 +145,7 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
                     explained = True
             if not explained:
                 yield f"{decision.name} is held as {hold.reason}: {hold.detail}"
-            if hold.reason is Reason.FAILED and spec:
+            if hold.reason is Reason.FAILED and spec and not lied_about:
                 yield from _not_failed_enough(end, spec, decision.name)
 
 

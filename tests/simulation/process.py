@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
 from reconciler.environment import Environment, Ledger
-from reconciler.telemetry.events import validate_event
+from tests.helpers.events import check_event
 from tests.simulation.baton import Baton
 
 T = TypeVar("T")
@@ -142,9 +142,7 @@ class Process:
         """Log an event, and check it against the catalogue."""
         self.moment(event)
         self.trace(self.name, f"{event} {facts}")
-        wrong = validate_event(event, facts)
-        if wrong:
-            raise AssertionError(wrong)
+        check_event(event, facts)
         for listen in self.events_received:
             listen(event)
 

@@ -104,7 +104,7 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
     [
         ("", "reconciler.yaml:1:1", "empty", "`project: my-team`"),
         ("project: a\n---\nproject: b\n", "reconciler.yaml:3:1", "more than one document", "one mapping"),
-        ("specs: specs\n", "reconciler.yaml:1:1", "`project` is missing", "`project`"),
+        ("specs: specs\n", "reconciler.yaml:1:1", "`project` or `environments` is missing", "exactly one"),
         ("project:\n", "reconciler.yaml:1:9", "project: empty", "give it a value"),
         ("project: My Team\n", "reconciler.yaml:1:10", "project: not a project name", "1 to 100 of"),
         ("- project\n", "reconciler.yaml:1:1", "must be a mapping, not a list", "`name: value`"),

@@ -9,14 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reconciler.settings import Settings
 from reconciler.specs.load import load
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
 from reconciler.specs.schema.json_schema import defaults_schema, job_schema, settings_schema
+from reconciler.specs.schema.settings_file import EnvironmentFields, SettingsFile
 from tests.specs.make import NOW, document, documents, project
-from tools.generate.reference import EXAMPLE, SETTINGS_EXAMPLE
+from tools.generate.reference import ENVIRONMENTS_EXAMPLE, EXAMPLE, SETTINGS_EXAMPLE
 from tools.generate.spec_schemas import generated
 
 CLONE = Path(__file__).parents[2]
@@ -146,15 +146,36 @@ guards = st.dictionaries(
     st.sampled_from(["max_cancels", "max_new_requests", "max_cancel_share", "x"]), scalars
 )
 
+environments = st.dictionaries(
+    words | st.just("dev"),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "project": words,
+            "guards": guards,
+            "set": st.dictionaries(words, mutated({"model": "m"}, {"name": words}), max_size=2) | scalars,
+            "more": scalars,
+        },
+    ),
+    max_size=2,
+)
+
 
 @given(
     mutated(
-        {"project": "demo", "specs": "specs"}, {"ledger_remote": words, "limits": limits, "guards": guards}
+        {"project": "demo", "specs": "specs"},
+        {"ledger_remote": words, "limits": limits, "guards": guards, "environments": environments},
     )
 )
+@example({"environments": {}})
+@example({"environments": {"dev": {"project": "a"}}})
+@example({"environments": {"dev": {"project": "a", "set": {"*": {"model": "b"}}}}})
+@example({"environments": {"dev": {"project": "a", "set": {"*": {"name": "b"}}}}})
+@example({"project": "a", "environments": {"dev": {"project": "b"}}})
+@example({"specs": "specs"})
 def test_settings_are_accepted_exactly_if_the_schema_holds(value: object) -> None:
-    verdict = convert_or_explain(document(value), Settings, settings_schema, {})
-    assert isinstance(verdict, Settings) == SETTINGS.is_valid(value)
+    verdict = convert_or_explain(document(value), SettingsFile, settings_schema, {})
+    assert isinstance(verdict, SettingsFile) == SETTINGS.is_valid(value)
     assert verdict
 
 
@@ -196,7 +217,7 @@ def test_what_is_generated_is_current(path: str) -> None:
 
 def test_the_reference_shows_every_field_and_limit() -> None:
     page = generated()["docs/spec.md"]
-    for model in (JobFields, Settings):
+    for model in (JobFields, SettingsFile, EnvironmentFields):
         assert all(f"| `{field.name}` |" in page for field in msgspec.structs.fields(model))
 
 
@@ -205,5 +226,6 @@ def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
     place = project(tmp_path, {"a.yaml": EXAMPLE, "data/questions.jsonl": line, "data.jsonl": ""})
     (spec,) = load(place, now=NOW).specs
     assert spec.name == "ticket-classes"
-    (found,), _ = documents(SETTINGS_EXAMPLE)
-    assert isinstance(convert_or_explain(found, Settings, settings_schema, {}), Settings)
+    for example_text in (SETTINGS_EXAMPLE, ENVIRONMENTS_EXAMPLE):
+        (found,), _ = documents(example_text)
+        assert isinstance(convert_or_explain(found, SettingsFile, settings_schema, {}), SettingsFile)

@@ -103,7 +103,6 @@ def _example() -> str:
         now=lambda: 1_793_000_000.123,
         bound=bound,
         stream=text,
-        strict=True,
     ) as log:
         log("job.created", **_EXAMPLE)
     return text.getvalue()

@@ -48,6 +48,18 @@ guards: {max_new_requests: 100000}
 """
 
 
+ENVIRONMENTS_EXAMPLE: Final = """\
+environments:
+  dev:
+    project: search-batch-dev
+    set:
+      "nightly-*": {model: ministral-8b-2512, timeout_hours: 2}
+      report: {suspend: true}
+    guards: {max_new_requests: 1000}
+  prod:
+    project: search-batch
+"""
+
 _GOOD: Final = {
     "name": "name: ticket-classes",
     "endpoint": "endpoint: /v1/chat/completions",
@@ -104,6 +116,9 @@ def page() -> str:
         f"```yaml\n{SETTINGS_EXAMPLE}```",
         *_fields(settings, settings),
         *(block for name in ("on_end", "limits", "uploads", "guards") for block in _inner(name, settings)),
+        reference_text.ENVIRONMENTS,
+        f"```yaml\n{ENVIRONMENTS_EXAMPLE}```",
+        _table(settings["$defs"]["EnvironmentFields"], settings),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -139,10 +154,12 @@ def _cell(text: str) -> str:
 def _default(name: str, field: Schema, whole: Schema) -> str:
     if name in whole.get("required", ()):
         return "required"
-    group = next((group for group in JobFields.EXACTLY_ONE if name in group), ())
-    if whole["properties"].keys() >= {"name", "endpoint"} and group:
-        plain = [f"`{other}`" for other in group if "." not in other]
-        return "required" if len(plain) == 1 else f"one of {either(plain)}"
+    groups = [
+        [branch["required"][0] for branch in rule["oneOf"] if "properties" not in branch]
+        for rule in whole.get("allOf", ())
+    ]
+    if group := next((group for group in groups if name in group), []):
+        return "required" if len(group) == 1 else f"one of {either([f'`{other}`' for other in group])}"
     default = field.get("default")
     if "$ref" in field and default is not None:
         return "see below"

@@ -192,5 +192,17 @@ SETTINGS: Final = """\
 ## reconciler.yaml
 
 The settings file is in the root of the project. Commands find it from any folder below. `--config` selects another
-file, for example for another environment with another `project` and another key. A flag overrides the environment,
-and the environment overrides the file. The schema is in `schemas/reconciler.schema.json`."""
+file. A flag overrides an environment variable, and that overrides the file. The schema is in
+`schemas/reconciler.schema.json`."""
+
+ENVIRONMENTS: Final = """\
+## Environments
+
+In place of `project`, the file can have environments. Each is a project of its own with the same specs, in which it can
+replace fields. `--env dev` or `RECONCILER_ENV=dev` chooses one; without a choice, only `validate` works, and checks
+all. The plan names the environment, and its results are in a folder of its name below `results`. The API key is always
+in `MISTRAL_API_KEY`, so set that for each environment too.
+
+A glob that matches no spec is an error, and so is a field that two globs set in one spec. Names match as the specs
+write them: `nightly-*` matches `nightly-{stem}`. In a workspace that two environments share, work that one has
+submitted is refused in the other, unless that has `guards: {allow_created_elsewhere: true}`."""

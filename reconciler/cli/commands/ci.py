@@ -20,7 +20,7 @@ import click
 
 from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations, write_stdout
-from reconciler.cli.params.options import Common
+from reconciler.cli.params.options import Chosen, Common
 from reconciler.cli.session.github_job import GithubJob, environment
 from reconciler.cli.session.github_review import concerns_specs, limited
 from reconciler.cli.session.target import open_project
@@ -147,7 +147,7 @@ def fetch_results(job: GithubJob) -> int:
     from reconciler.cli.session.target import find_project
     from reconciler.results.place import warning_on_ci
 
-    project = find_project(job.env, None)
+    project = find_project(job.env, Chosen())
     if warning := warning_on_ci(project, job.environ):
         write_annotations(annotation("notice", warning))
         return ExitCode.OK

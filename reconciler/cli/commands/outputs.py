@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
 from fnmatch import fnmatchcase
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -19,13 +16,7 @@ from reconciler.cli.params.time_types import moment, unix
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 
 if TYPE_CHECKING:
-    from reconciler.api.client import Reader
-    from reconciler.context import RunContext
-    from reconciler.documents.result_summary import WorkSummary
     from reconciler.environment import Environment
-    from reconciler.model import JobSpec, OwnedJob, RunKey
-    from reconciler.results.pull import Puller
-    from reconciler.results.store import ResultStore
 
 
 @click.group()
@@ -72,6 +63,7 @@ def pull(
     """
     from msgspec import structs
 
+    from reconciler.cli.session.pulling import chosen, declared, own_and_adopted, puller
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
@@ -114,24 +106,52 @@ def pull(
 
 
 @outputs.command()
-@click.argument("names", nargs=-1, metavar="[NAMES]...")
+@click.argument("name", required=False)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--failed", is_flag=True, help="Only requests without an answer, and why.")
+@click.option(
+    "--invalid", is_flag=True, help="Only answers that are not what the request's response_format asks for."
+)
+@options.output_format("text", "jsonl")
 @options.common
 @click.pass_obj
-def show(env: Environment, *, names: tuple[str, ...], common: options.Common) -> int:
-    """Show the results of names: counts, the reasons of failures, and what is missing. Needs no key.
+def show(
+    env: Environment,
+    *,
+    name: str | None,
+    ids: tuple[str, ...],
+    failed: bool,
+    invalid: bool,
+    form: str,
+    common: options.Common,
+) -> int:
+    """Show the results of names, or answers. Needs no key.
 
-    NAMES or globs select results.
+    NAME may be a glob: shows counts, the reasons of failures, and what is missing. With custom_ids, or with --failed or
+    --invalid, shows these requests of one name.
     """
+    from reconciler.cli.session.read_results import opened, row_text, summary_of
     from reconciler.render.results_view import results_text
-    from reconciler.results.summaries import path_of, work_summaries
+    from reconciler.results.summaries import path_of, results_file, work_summaries
+    from reconciler.tables.rows import encode_row, read_rows
 
     with opened(env, common) as store:
-        found = [
-            (path_of(store, it), it)
-            for it in work_summaries(store)
-            if not names or any(fnmatchcase(it.name, name) for name in names)
-        ]
-    write_stdout(results_text(found, colour=env.colour("stdout")))
+        if name is None or not (ids or failed or invalid):
+            found = [
+                (path_of(store, it), it)
+                for it in work_summaries(store)
+                if name is None or fnmatchcase(it.name, name)
+            ]
+            write_stdout(results_text(found, colour=env.colour("stdout")))
+            return ExitCode.OK
+        wanted, left = set(ids), set(ids)
+        for row in read_rows(results_file(store, summary_of(store, name))):
+            chosen = (not row.ok and failed) or (row.check == "invalid" and invalid)
+            if row.custom_id in wanted if wanted else chosen:
+                left.discard(row.custom_id)
+                write_stdout(encode_row(row) if form == "jsonl" else row_text(row))
+    if left:
+        raise UsageError(f"{name} has no request {min(left)}", hint="it is the custom_id of an input line")
     return ExitCode.OK
 
 
@@ -141,122 +161,54 @@ def show(env: Environment, *, names: tuple[str, ...], common: options.Common) ->
 @click.pass_obj
 def path(env: Environment, *, name: str, common: options.Common) -> int:
     """Print the path or URL of a name's results. Needs no key."""
-    from reconciler.results.summaries import path_of
+    from reconciler.cli.session.read_results import opened, summary_of
+    from reconciler.results.store import FolderStore
+    from reconciler.results.summaries import path_of, results_file
 
     with opened(env, common) as store:
         it = summary_of(store, name)
-        write_stdout(f"{path_of(store, it)}\n")
+        local = isinstance(store, FolderStore)
+        where = os.path.relpath(results_file(store, it), env.cwd) if local else path_of(store, it)
+    write_stdout(f"{where}\n")
     if not it.current:
         write_stderr(f"note: {name}: the newest work has no answers yet; these are of an earlier one\n")
     return ExitCode.OK
 
 
-@contextmanager
-def opened(env: Environment, common: options.Common) -> Iterator[ResultStore]:
-    """Open the place of results for reading."""
-    from reconciler.cli.session.target import open_project
-    from reconciler.results.place import open_place
+@outputs.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), required=True)
+@click.option("-o", "--out", type=options.PATH, required=True, metavar="FILE", help="The file to write.")
+@options.common
+@click.pass_obj
+def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, common: options.Common) -> int:
+    """Write the results of names as one table, a row for each request. Needs no key.
 
-    project = open_project(common, env)
-    with TemporaryDirectory() as staging:
-        yield open_place(project, env.environ, staging=Path(staging))
-
-
-def summary_of(store: ResultStore, name: str) -> WorkSummary:
-    """Return the summary of a name's results.
-
-    Raises:
-        UsageError: there are none.
+    NAME may be a glob. Fields of answers get columns of their own if the requests ask for a JSON schema. In CSV, a text
+    that a spreadsheet would run as a formula gets an apostrophe in front.
     """
-    from reconciler.results.summaries import work_summaries
-    from reconciler.text.suggest import nearest
+    from reconciler.cli.session.read_results import opened, summary_of
+    from reconciler.results.summaries import results_file, schemas_of, work_summaries
+    from reconciler.tables import columns
+    from reconciler.tables.rows import read_rows
+    from reconciler.tables.write import write_table
+    from reconciler.text.plural import pluralize
 
-    found = {it.name: it for it in work_summaries(store)}
-    if name not in found:
-        near = nearest(name, sorted(found))
-        raise UsageError(
-            f"{store.where} has no results of {name}",
-            hint=f"did you mean {near}?" if near else "fetch them: reconciler outputs pull",
+    with opened(env, common) as store:
+        there = {it.name: it for it in work_summaries(store)}
+        found = [it for name, it in there.items() if any(fnmatchcase(name, glob) for glob in names)]
+        for name in names:
+            if not any(fnmatchcase(it.name, name) for it in found):
+                summary_of(store, name)
+        fields = columns.field_columns(schema for it in found for schema in schemas_of(store, it))
+        body = any(it.endpoint not in columns.TEXT_ENDPOINTS for it in found)
+        several = [columns.NAME] if len(found) > 1 else []
+        rows = (
+            {"name": it.name, **row.values(fields, body=body)}
+            for it in found
+            for row in read_rows(results_file(store, it))
         )
-    return found[name]
-
-
-def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
-    """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
-    from reconciler.render.problems import left_out
-    from reconciler.specs.load import load
-
-    loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True)
-    if note := left_out(loaded.errors):
-        write_stderr(note)
-    return loaded.specs
-
-
-def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequence[OwnedJob]:
-    """Return the own and adopted jobs of the workspace."""
-    from reconciler.planning import adoption
-    from reconciler.workspace import listing, observe
-
-    jobs = listing.whole(run, to_show=True).jobs
-    adopted = adoption.adopted_ids(specs)
-    watched = observe.Watched(project=run.target.project, wanted=frozenset(), adopted=adopted)
-    return adoption.with_adopted(specs, observe.sort_out(jobs, watched))
-
-
-def chosen(owned: Sequence[OwnedJob], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
-    """Return the jobs whose former or current name was asked for, sorted by name and age.
-
-    Raises:
-        UsageError: no job has such a name.
-    """
-    from reconciler.planning import sharing
-    from reconciler.text.suggest import nearest, some
-
-    now: dict[RunKey, set[str]] = defaultdict(set)
-    for spec in specs:
-        for key in spec.run_keys:
-            now[key].add(spec.name)
-    known = {spec.name for spec in specs} | {each.tags.name for each in owned}
-    for name in names:
-        if not any(fnmatchcase(each, name) for each in known):
-            near = nearest(name, sorted(known))
-            hint = f"did you mean {near}?" if near else "list the names: reconciler history"
-            raise UsageError(f"no job is called {name}", hint=hint)
-
-    def asked_for(name: str) -> bool:
-        return not names or any(fnmatchcase(name, glob) for glob in names)
-
-    for owner, others in sharing.sharers(specs, owned).items():
-        if shown := [name for name in others if asked_for(name)]:
-            write_stderr(f"note: {some(shown)}: same work as {owner}, whose results are theirs too")
-    return sorted(
-        (it for it in owned if any(map(asked_for, {it.tags.name, *now[it.tags.run_key]}))),
-        key=lambda each: (each.tags.name, each.job.age_key),
-    )
-
-
-def puller(
-    run: RunContext[Reader],
-    store: ResultStore,
-    specs: Sequence[JobSpec],
-    owned: Sequence[OwnedJob],
-    work: frozenset[RunKey],
-    *,
-    incomplete: bool,
-) -> Puller:
-    """Return the object that fetches results."""
-    from reconciler.results.current import WorkResults
-    from reconciler.results.inputs import by_inputs
-    from reconciler.results.job_download import JobDownloader
-    from reconciler.results.leases import LeaseManager
-    from reconciler.results.paths import naming
-    from reconciler.results.pull import Puller
-
-    declared = by_inputs(specs)
-    downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
-    leases = LeaseManager(store=store, env=run.env)
-    name_of = naming(specs, owned)
-    newest = {name_of(it): it.tags.run_key for it in sorted(owned, key=lambda it: it.job.age_key)}
-    wanted = {spec.name: spec.run_keys for spec in specs}
-    results = WorkResults(store=store, wanted=wanted, newest=newest)
-    return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)
+        every = (*several, *columns.BASE, *([columns.BODY] if body else []), *fields)
+        count = write_table(env.cwd / out, form, every, rows)
+    write_stdout(f"{out}: {pluralize(count, 'row')}, {pluralize(len(every), 'column')}\n")
+    return ExitCode.OK

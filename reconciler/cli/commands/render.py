@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.selection
-@options.config
+@options.chosen
 @click.pass_obj
-def render(env: Environment, *, selection: options.Selection, config: Path | None) -> int:
+def render(env: Environment, *, selection: options.Selection, chosen: options.Chosen) -> int:
     """Print the specs with families, matrices, periods and defaults expanded, one plain document per job.
 
     Saved as one file directly in the spec folder, in place of all others, they declare the same jobs.
@@ -28,7 +27,7 @@ def render(env: Environment, *, selection: options.Selection, config: Path | Non
     from reconciler.specs import to_yaml
     from reconciler.specs.load import load
 
-    project = find_project(env, config)
+    project = find_project(env, chosen)
     loaded = load(
         project,
         [env.cwd / path for path in selection.paths],
@@ -38,6 +37,6 @@ def render(env: Environment, *, selection: options.Selection, config: Path | Non
     )
     if loaded.warnings:
         write_stderr(problems_text(loaded.warnings, colour=env.colour("stderr")))
-    chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
-    write_stdout(to_yaml.dump_documents(chosen, project.relative(str(project.spec_root))))
+    selected = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
+    write_stdout(to_yaml.dump_documents(selected, project.relative(str(project.spec_root))))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="NAME")
 @click.option("--to", metavar="VALUE", help="The new value.  [default: the current value plus one]")
-@options.config
+@options.chosen
 @click.pass_obj
-def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -> int:
+def rerun(env: Environment, *, name: str, to: str | None, chosen: options.Chosen) -> int:
     """Ask for another run of a job: change `rerun` in its YAML file, and nothing else.
 
     Comments, quoting and line breaks stay. Nothing is submitted until the change is applied. If the value comes from
@@ -31,7 +30,7 @@ def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -
     from reconciler.specs.load import load
     from reconciler.text.sanitize import clean
 
-    project = find_project(env, config)
+    project = find_project(env, chosen)
     loaded = load(project, now=env.now(), monotonic=env.monotonic)
     change = edits.edit(project, loaded.specs, loaded.later, name, to)
     edits.write(project, change)
@@ -40,7 +39,7 @@ def rerun(env: Environment, *, name: str, to: str | None, config: Path | None) -
         clean(f"{change.path}:{change.line}: rerun: {change.before or 'none'} -> {change.after}{instead}")
         + "\n"
     )
-    settings = f" --config {options.quoted(config)}" if config else ""
+    settings = "".join(f" {flag}" for flag in chosen.flags)
     write_stdout(
         clean(f"Review what it would submit, then commit it: reconciler plan --only {name}{settings}") + "\n"
     )

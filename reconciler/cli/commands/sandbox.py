@@ -48,12 +48,12 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 
     with sandbox_installed():
         from reconciler.sandbox.app import make_app
-        from reconciler.sandbox.server import serve as listen
+        from reconciler.sandbox.server import Server
         from reconciler.sandbox.store import Store
     with Store(env.cwd / db if db else default_db(env)) as store:
         try:
             app = make_app(store, now=env.now, speed=speed, lenient=lenient)
-            server = listen(app, address, port)
+            server = Server(app, address, port)
         except (OSError, ValueError) as error:  # the latter for a speed that is NaN
             raise ReconcilerError(
                 f"the sandbox cannot listen on {address}, port {port}: {error}",
@@ -70,13 +70,13 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 
 
 @sandbox.command()
-@options.config
+@options.chosen
 @click.pass_obj
-def reset(env: Environment, *, config: Path | None) -> int:
+def reset(env: Environment, *, chosen: options.Chosen) -> int:
     """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""
     from reconciler.cli.session.target import find_project
 
-    folder = find_project(env, config).root / ".reconciler" / "sandbox"
+    folder = find_project(env, chosen).root / ".reconciler" / "sandbox"
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
@@ -96,4 +96,4 @@ def default_db(env: Environment) -> Path:
     from reconciler.cli.session.connect import sandbox_db
     from reconciler.cli.session.target import find_project
 
-    return sandbox_db(find_project(env, None))
+    return sandbox_db(find_project(env, options.Chosen()))

@@ -12,47 +12,36 @@ from reconciler.cli.params import options
 from reconciler.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from reconciler.environment import Environment
+    from reconciler.errors import Problem
+    from reconciler.specs.load import Loaded
+    from reconciler.specs.project import Project
 
 
 @click.command()
 @options.paths
-@options.config
+@options.chosen
 @options.no_cache
 @options.output_format("text", "json", "github")
 @click.pass_obj
 def validate(
-    env: Environment, *, paths: tuple[Path, ...], config: Path | None, no_cache: bool, form: str
+    env: Environment, *, paths: tuple[Path, ...], chosen: options.Chosen, no_cache: bool, form: str
 ) -> int:
     """Check the specs and their inputs offline, and report all problems at once.
 
-    --format github writes annotations as GitHub workflow commands; a pull request shows them at the lines they name.
+    Without --env, all environments are checked. --format github writes annotations as GitHub workflow commands; a
+    pull request shows them at the lines they name.
     """
-    from dataclasses import replace
-
-    from msgspec import structs
-
-    from reconciler.cli.output.progress_bars import on_terminal
     from reconciler.cli.output.validation import validation_doc, validation_text
-    from reconciler.cli.session.target import check_other_settings, find_project
+    from reconciler.cli.session.target import find_environments
     from reconciler.documents.reports import pretty
     from reconciler.render.github import problems_github
     from reconciler.render.problems import count_line
-    from reconciler.specs.load import load
-    from reconciler.specs.unused_files import specs_outside
 
     try:
-        project = find_project(env, config)
-        check_other_settings(project, env)
-        loaded = load(
-            replace(project, cache=not no_cache),
-            [env.cwd / path for path in paths],
-            now=env.now(),
-            monotonic=env.monotonic,
-            progress=on_terminal(env),
-        )
-        if not paths:
-            loaded = structs.replace(loaded, problems=(*loaded.problems, *specs_outside(project)))
+        found = load_all(env, find_environments(env, chosen), paths, no_cache=no_cache)
     except SpecError as error:
         if form == "text":
             raise
@@ -62,10 +51,60 @@ def validate(
             return ExitCode.FAILED
         write_stdout(pretty(validation_doc((), error.problems)))
         return ExitCode.FAILED
+    warnings = tuple(sorted({it for loaded in found.values() for it in loaded.warnings}))
     if form == "github":
-        write_annotations(problems_github(loaded.warnings))
+        write_annotations(problems_github(warnings))
     elif form == "json":
-        write_stdout(pretty(validation_doc(loaded.specs, loaded.warnings)))
+        specs = [spec for loaded in found.values() for spec in loaded.specs]
+        write_stdout(pretty(validation_doc(specs, warnings)))
     else:
-        write_stdout(validation_text(loaded, colour=env.colour("stdout")))
+        write_stdout(validation_text(found, warnings, colour=env.colour("stdout")))
     return ExitCode.OK
+
+
+def load_all(
+    env: Environment, projects: Sequence[Project], paths: Sequence[Path], *, no_cache: bool
+) -> Mapping[str, Loaded]:
+    """Load the specs of each environment.
+
+    Raises:
+        SpecError: there are errors; carries those of all environments.
+    """
+    found: dict[str, Loaded] = {}
+    problems: set[Problem] = set()
+    for project in projects:
+        try:
+            found[project.environment] = load_one(env, project, paths, no_cache=no_cache)
+        except SpecError as error:
+            problems.update(error.problems)
+    if problems:
+        raise SpecError(tuple(sorted(problems)))
+    return found
+
+
+def load_one(env: Environment, project: Project, paths: Sequence[Path], *, no_cache: bool) -> Loaded:
+    """Load the specs of a project, and look for what is not read as a spec.
+
+    Raises:
+        SpecError: there are errors.
+    """
+    from dataclasses import replace
+
+    from msgspec import structs
+
+    from reconciler.cli.output.progress_bars import on_terminal
+    from reconciler.cli.session.target import check_other_settings
+    from reconciler.specs.load import load
+    from reconciler.specs.unused_files import specs_outside
+
+    check_other_settings(project, env)
+    loaded = load(
+        replace(project, cache=not no_cache),
+        [env.cwd / path for path in paths],
+        now=env.now(),
+        monotonic=env.monotonic,
+        progress=on_terminal(env),
+    )
+    if paths:
+        return loaded
+    return structs.replace(loaded, problems=(*loaded.problems, *specs_outside(project)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -51,14 +51,25 @@ def _requests(counts: Sequence[int | None]) -> str:
     return f"{pluralize(sum(known), 'request')}; not counted: {pluralize(unknown, 'spec')} of {more}"
 
 
-def validation_text(loaded: Loaded, *, colour: bool) -> str:
-    """Return the result of a validation as text."""
-    warnings = f"{problems_text(loaded.warnings, colour=colour)}\n" if loaded.warnings else ""
+def validation_text(found: Mapping[str, Loaded], warnings: Sequence[Problem], *, colour: bool) -> str:
+    """Return the result of a validation as text.
+
+    Args:
+        found: the specs of each environment; of "" if there are none.
+        warnings: those of all environments.
+        colour: whether to use colours.
+    """
+    above = f"{problems_text(warnings, colour=colour)}\n" if warnings else ""
+    return above + "".join(
+        (f"{environment}: " if environment else "") + _valid(loaded) for environment, loaded in found.items()
+    )
+
+
+def _valid(loaded: Loaded) -> str:
     chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
     requests = _requests(_counts(chosen))
     if loaded.selected is None:
-        return f"{warnings}{pluralize(len(chosen), 'spec')} valid, {requests}\n"
+        return f"{pluralize(len(chosen), 'spec')} valid, {requests}\n"
     return (
-        f"{warnings}{pluralize(len(chosen), 'spec')} selected, {requests}; all "
-        f"{len(loaded.specs):,} specs are valid\n"
+        f"{pluralize(len(chosen), 'spec')} selected, {requests}; all {len(loaded.specs):,} specs are valid\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -37,11 +37,32 @@ def collect(name: str, build: Callable[..., object], *options: Callable[[F], F])
     return decorate
 
 
+def quoted(word: object) -> str:
+    """Return a word for the command line, in double quotes, which every shell knows, if it needs quotes."""
+    return str(word) if re.fullmatch(r"[\w.,:=@%+/\\~-]+", str(word)) else f'"{word}"'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
-    """The common options; None if not given."""
+class Chosen:
+    """Which settings to use; None if not given."""
 
     config: Path | None = None
+    env: str | None = None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The command-line flags that choose the same settings."""
+        return _given({"--config": self.config, "--env": self.env})
+
+
+def _given(options: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(f"{name} {quoted(value)}" for name, value in options.items() if value is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common(Chosen):
+    """The common options; None if not given."""
+
     sandbox: bool | None = None
     base_url: str | None = None
     api_key_file: Path | None = None
@@ -56,34 +77,36 @@ class Common:
         """The command-line flags that select the same project and target."""
         pipe = self.api_key_file is not None and self.api_key_file.is_relative_to("/dev")
         key = None if pipe else self.api_key_file  # the pipe of `<(pass …)` cannot be read again
-        given = {"--config": self.config, "--base-url": self.base_url, "--api-key-file": key}
         switches = {"--sandbox": self.sandbox, "--no-sandbox": self.sandbox is False}
         return (
-            *(f"{name} {quoted(value)}" for name, value in given.items() if value is not None),
+            *_given({"--config": self.config, "--env": self.env}),
+            *_given({"--base-url": self.base_url, "--api-key-file": key}),
             *(name for name, on in switches.items() if on),
             *(("--local-ledger",) if self.local_ledger else ()),
         )
 
 
-def quoted(word: object) -> str:
-    """Return a word for the command line, in double quotes, which every shell knows, if it needs quotes."""
-    return str(word) if re.fullmatch(r"[\w.,:=@%+/\\~-]+", str(word)) else f'"{word}"'
-
-
 no_cache: Final = click.option(
     "--no-cache", is_flag=True, help="Check all input files again, including unchanged ones."
 )
-config: Final = click.option(
-    "--config",
-    type=PATH,
-    metavar="FILE",
-    help="Use another reconciler.yaml, such as that of another environment.  "
-    "[env: RECONCILER_CONFIG; default: the nearest upwards]",
+_CHOICE: Final = (
+    click.option(
+        "--config",
+        type=PATH,
+        metavar="FILE",
+        help="Use another reconciler.yaml.  [env: RECONCILER_CONFIG; default: the nearest upwards]",
+    ),
+    click.option(
+        "--env",
+        metavar="NAME",
+        help="Use an environment of reconciler.yaml.  [env: RECONCILER_ENV]",
+    ),
 )
+chosen: Final = collect("chosen", Chosen, *_CHOICE)
 common: Final = collect(
     "common",
     Common,
-    config,
+    *_CHOICE,
     click.option(
         "--sandbox/--no-sandbox",
         default=None,

@@ -79,7 +79,7 @@ def open_run(
                 file=common.log_file and env.cwd / common.log_file,
                 now=env.now,
                 colour=env.colour("stderr"),
-                strict=env.strict,
+                check=env.check_event,
                 bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
             )
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.api.key import ApiKeyError, read_key
-from reconciler.cli.params.options import Common
+from reconciler.cli.params.options import Chosen, Common
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
@@ -22,7 +22,14 @@ from reconciler.model import Target
 from reconciler.results.paths import JOBS, RESULTS
 from reconciler.results.place import local_folder
 from reconciler.settings import API
-from reconciler.specs.project import CONFIG_NAME, STATE, Project, load_project, settings_error
+from reconciler.specs.project import (
+    CONFIG_NAME,
+    STATE,
+    Project,
+    environment_names,
+    load_project,
+    settings_error,
+)
 from reconciler.specs.same_project import check_same_project
 from reconciler.specs.yaml.source import Quote
 from reconciler.vcs.git_process import GitUnavailableError
@@ -48,7 +55,22 @@ def config_file(env: Environment, config: Path | None) -> Path | None:
     return env.cwd / chosen if chosen else None
 
 
-def find_project(env: Environment, config: Path | None, key_file: Path | None = None) -> Project:
+def find_environments(env: Environment, chosen: Chosen) -> list[Project]:
+    """Return the project of the chosen environment, or of each environment if none is chosen."""
+    if environment_of(env, chosen):
+        return [find_project(env, chosen)]
+    names = environment_names(
+        config_file(env, chosen.config), start=env.cwd, quoting=lambda root: quoting(env, root, None)
+    )
+    return [find_project(env, replace(chosen, env=name)) for name in names] or [find_project(env, chosen)]
+
+
+def environment_of(env: Environment, chosen: Chosen) -> str:
+    """Return the environment that `--env`, else `RECONCILER_ENV`, names; "" for none."""
+    return chosen.env if chosen.env is not None else env.environ.get("RECONCILER_ENV", "").strip()
+
+
+def find_project(env: Environment, chosen: Chosen, key_file: Path | None = None) -> Project:
     """Find and read the settings, which may be those of another environment. Problems do not show the key.
 
     Raises:
@@ -59,7 +81,10 @@ def find_project(env: Environment, config: Path | None, key_file: Path | None = 
         env.cwd / key_file if key_file and (env.cwd / key_file).is_file() else None
     )  # a pipe is read only once
     project = load_project(
-        config_file(env, config), start=env.cwd, quoting=lambda root: quoting(env, root, file)
+        config_file(env, chosen.config),
+        environment=environment_of(env, chosen),
+        start=env.cwd,
+        quoting=lambda root: quoting(env, root, file),
     )
     check_state(project, env)
     return project
@@ -76,7 +101,7 @@ def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
 
 def open_project(common: Common, env: Environment) -> Project:
     """Find and read the settings, with the common options. Raises what `find_project` and `check_results` raise."""
-    project = find_project(env, common.config, common.api_key_file)
+    project = find_project(env, common, common.api_key_file)
     check_results(project, env)
     return replace(project, cache=not common.no_cache)
 
@@ -87,16 +112,16 @@ def target_of(common: Common, env: Environment, project: Project) -> Target:
     Raises:
         UsageError: `--sandbox` and `--base-url` together.
     """
-    name = project.settings.project
+    name, environment = project.settings.project, project.environment
     if common.sandbox and common.base_url:
         raise UsageError("--sandbox and --base-url cannot be combined", hint="remove one of them")
     sandbox = common.sandbox
     if sandbox is None and not common.base_url:
         sandbox = env.environ.get("RECONCILER_SANDBOX", "").strip().lower() in TRUE
     if sandbox:
-        return Target(base_url=SANDBOX_URL, project=name, sandbox=True)
+        return Target(base_url=SANDBOX_URL, project=name, environment=environment, sandbox=True)
     base_url = common.base_url or env.environ.get("MISTRAL_BASE_URL") or API
-    return Target(base_url=base_url.rstrip("/"), project=name)
+    return Target(base_url=base_url.rstrip("/"), project=name, environment=environment)
 
 
 def check_state(project: Project, env: Environment) -> None:

@@ -67,7 +67,7 @@ def _placed(document: Document, mistake: _Mistake) -> Problem:
     name, (message, hint) = dotted(mistake.path), mistake.problem
     if not mistake.at_key and not mistake.absence:
         hint = hint_for(mistake.path, document.at(mistake.path)) or hint
-    if mistake.path == ("requests",) and hint.startswith("write a list"):
+    if mistake.path[-1:] == ("requests",) and hint.startswith("write a list"):
         hint = "write a list of requests: `- {custom_id: …, body: {…}}`"  # never repeat the text: it may be a prompt
     message = f"{name}: {message}" if name else message
     return document.problem(mistake.path, message, hint, at_key=mistake.at_key)
@@ -120,7 +120,7 @@ def _not_one(path: Path, value: dict[str, Any], fields: list[Path], schema: Sche
     if there:
         problem = f"cannot be combined with `{dotted(there[0])}`", f"keep one of them: {either(names)}"
         return _Mistake((*path, *there[-1]), problem, at_key=True)
-    missing = f"{either([f'`{name}`' for name in names])} is missing", "a spec needs exactly one of them"
+    missing = f"{either([f'`{name}`' for name in names])} is missing", "write exactly one of them"
     return _Mistake(path, _missing(names[0], schema) if len(names) == 1 else missing, absence=True)
 
 
@@ -220,6 +220,7 @@ _DESCRIBERS: Final[dict[str, Callable[[ValidationError, Any, Schema], MessageAnd
         "shorten it",
     ),
     "minItems": lambda *_: ("an empty list", _REMOVE),
+    "minProperties": lambda *_: ("empty", _REMOVE),
     **dict.fromkeys(
         ("minimum", "maximum", "exclusiveMinimum"), lambda _, __, here: (f"must be {_range(here)}", "")
     ),

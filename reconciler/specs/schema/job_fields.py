@@ -7,6 +7,7 @@ A field's description is its text in all three places; `errorMessage` and `x-hin
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
@@ -14,12 +15,13 @@ from msgspec.structs import fields
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.constraints import NAME_RULE, about
-from reconciler.specs.schema.family_fields import ForEachFields, MatrixFields, PeriodFields
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
+    ForEachFields,
     Hours,
     JobId,
+    MatrixFields,
     MetadataKey,
     MetadataText,
     ModelName,
@@ -27,6 +29,7 @@ from reconciler.specs.schema.types import (
     OnChange,
     OnRemove,
     Paths,
+    PeriodFields,
     RerunText,
     Share,
     WorkDigest,
@@ -212,12 +215,17 @@ _GROUPS: Final = [
 """For each group: the fields of a spec, and those of its matrix."""
 
 
-def defaults_model() -> type[Struct]:
-    """Return the model of a `_defaults.yaml`: every field of a spec except `_OWN`, none required."""
+def optional_fields(title: str, without: Collection[str]) -> type[Struct]:
+    """Return a model of the fields of a spec except some, none required."""
     return defstruct(
-        "DefaultsFields",
-        [(it.name, it.type, UNSET) for it in fields(JobFields) if it.name not in _OWN],
+        title,
+        [(it.name, it.type, UNSET) for it in fields(JobFields) if it.name not in without],
         kw_only=True,
         frozen=True,
         forbid_unknown_fields=True,
     )
+
+
+def defaults_model() -> type[Struct]:
+    """Return the model of a `_defaults.yaml`."""
+    return optional_fields("DefaultsFields", _OWN)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from reconciler.settings import Settings
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
+from reconciler.specs.schema.settings_file import SettingsFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -34,7 +34,7 @@ def defaults_schema() -> Schema:
 @cache
 def settings_schema() -> Schema:
     """Return the JSON Schema of `reconciler.yaml`."""
-    return _schema(Settings, "Settings of reconciler")
+    return _schema(SettingsFile, "Settings of reconciler")
 
 
 SCHEMAS: Final = {"job": job_schema, "defaults": defaults_schema, "reconciler": settings_schema}

@@ -117,7 +117,7 @@ class Document(Struct, frozen=True):
     ) -> Problem:
         """Return a problem with the value at `path`, or its key. A line under `requests` may be a prompt: not shown."""
         place = self.key_place(path) if at_key else self.place(path)
-        show = path[:1] != ("requests",)
+        show = "requests" not in path
         return self.source_of(path).problem(place, message, hint=hint, show=show, warning=warning)
 
     def texts(self, path: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Final
 from reconciler.telemetry.events import applying, ended_jobs, planning, run
 from reconciler.telemetry.events.fields import BOUND, HEAD, LEVELS, Event, Field, Level
 
-__all__ = ["BOUND", "EVENTS", "HEAD", "LEVELS", "Event", "Field", "Level", "validate_event"]
+__all__ = ["BOUND", "EVENTS", "HEAD", "LEVELS", "Event", "Field", "Level"]
 
 EVENTS: Final[Mapping[str, Event]] = {
     **planning.EVENTS,
@@ -22,26 +22,3 @@ EVENTS: Final[Mapping[str, Event]] = {
     **run.EVENTS,
 }
 """Every event, in the order of a run."""
-
-
-def validate_event(event: str, facts: Mapping[str, object]) -> str:
-    """Return how an event differs from the catalogue, "" if it does not."""
-    known = EVENTS.get(event)
-    if known is None:
-        return f"{event} is not in the catalogue of events"
-    given = {key for key, value in facts.items() if value is not None}
-    missing = {key for key, field in known.fields.items() if not field.optional} - given
-    wrong = [f"no {key}" for key in sorted(missing)]
-    wrong += [f"{key} is not in the catalogue" for key in sorted(facts.keys() - known.fields.keys())]
-    wrong += [
-        f"{key} is not of type {field.type}: {facts[key]!r}"
-        for key, field in known.fields.items()
-        if key in given and not _fits(field, facts[key])
-    ]
-    return f"{event}: {'; '.join(wrong)}" if wrong else ""
-
-
-def _fits(field: Field, value: object) -> bool:
-    if field.type == "strings":
-        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-    return isinstance(value, str if field.type == "string" else int) and not isinstance(value, bool)

@@ -1,0 +1,119 @@
+"""`outputs show`, `path` and `export`: results as people use them, without a key."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.stage import Stage
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Stage:
+    """Tickets with structured answers, one that failed, and embeddings; all pulled."""
+    for path in ("ticket-classes.yaml", "data/tickets.jsonl"):
+        stage.write(f"specs/{path}", (ROOT / "specs" / path).read_text(encoding="utf-8"))
+    lines = (stage.root / "specs/data/tickets.jsonl").read_text(encoding="utf-8").splitlines()[:3]
+    rows = [json.loads(line) for line in lines]
+    rows[1]["custom_id"] += "!fail"
+    stage.write("specs/data/tickets.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    stage.passages("specs/texts.jsonl", 2)
+    stage.write(
+        "specs/texts.yaml",
+        "name: texts\nendpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [texts.jsonl]\n",
+    )
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+    assert stage.run("outputs", "pull").code == 0
+    stage.environ.pop("MISTRAL_API_KEY", None)
+    stage.environ.pop("RECONCILER_SANDBOX", None)
+    return stage
+
+
+def test_requests_are_shown_by_custom_id_and_by_outcome(shop: Stage, golden: Callable[..., None]) -> None:
+    ids = [
+        json.loads(line)["custom_id"]
+        for line in (shop.root / "specs/data/tickets.jsonl").read_text().splitlines()
+    ]
+    golden(
+        shop.run("outputs", "show"),
+        shop.run("outputs", "show", "ticket-classes", "--failed"),
+        shop.run("outputs", "show", "ticket-classes", "--invalid"),
+        shop.run("outputs", "show", "ticket-classes", ids[0], ids[1]),
+        shop.run("outputs", "show", "ticket-classes", "nobody"),
+        shop.run("outputs", "show", "ticket-clases", "--failed"),
+    )
+    row = json.loads(shop.run("outputs", "show", "ticket-classes", ids[2], "--format", "jsonl").out)
+    assert (row["custom_id"], row["check"]) == (ids[2], "valid")
+
+
+def test_a_table_has_the_fields_of_structured_answers(shop: Stage) -> None:
+    done = shop.run("outputs", "export", "ticket-classes", "--format", "csv", "-o", "out.csv")
+    assert (done.code, done.out, done.sent) == (0, "out.csv: 3 rows, 13 columns\n", [])
+    with (shop.root / "out.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["ok"] for row in rows] == ["true", "false", "true"]
+    assert rows[0]["queue"] == "delivery"
+    assert rows[1]["error_kind"] == "error"
+    assert json.loads(rows[0]["text"])["queue"] == rows[0]["queue"]
+
+
+def test_a_table_of_several_names_names_them_and_has_bodies(shop: Stage) -> None:
+    done = shop.run("outputs", "export", "t*", "--format", "jsonl", "-o", "out.jsonl")
+    assert (done.code, done.out) == (0, "out.jsonl: 5 rows, 15 columns\n")
+    rows = [json.loads(line) for line in (shop.root / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["name"] for row in rows] == ["texts"] * 2 + ["ticket-classes"] * 3
+    bodies = [json.loads(row["body"]) for row in rows if row["name"] == "texts"]
+    assert all(body["data"] for body in bodies)
+
+
+def test_an_unknown_name_and_a_missing_folder_are_mistakes_with_a_hint(shop: Stage) -> None:
+    for argv in (("export", "ticket-clases", "--format", "csv", "-o", "x.csv"), ("path", "ticket-clases")):
+        wrong = shop.run("outputs", *argv)
+        assert wrong.code == 64
+        assert "outputs has no results of ticket-clases" in wrong.err
+        assert "hint: did you mean ticket-classes?" in wrong.err
+    nowhere = shop.run("outputs", "export", "texts", "--format", "csv", "-o", "no/such/x.csv")
+    assert (nowhere.code, "Traceback" in nowhere.err) == (1, False)
+
+
+def test_the_path_is_that_of_the_current_folder_and_earlier_results_are_named(shop: Stage) -> None:
+    (shop.root / "reports").mkdir()
+    assert shop.run("outputs", "path", "texts").out == "outputs/texts/results.jsonl\n"
+    summary = shop.root / "outputs/texts/summary.json"
+    summary.write_text(summary.read_text().replace('"current": true', '"current": false'))
+    earlier = shop.run("outputs", "path", "texts")
+    assert earlier.code == 0
+    assert "note: texts: the newest work has no answers yet; these are of an earlier one" in earlier.err
+
+
+def test_results_of_a_changed_spec_replace_the_earlier_ones_once_they_are_there(stage: Stage) -> None:
+    """A person improves a prompt and runs again: no reader finds yesterday's answers."""
+
+    def current() -> tuple[bool, int]:
+        found = json.loads((stage.root / "outputs/a/summary.json").read_text())
+        return found["current"], found["tokens"]["prompt"]
+
+    path = stage.root / "outputs/a/results.jsonl"
+    stage.spec("a", requests=3)
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+    assert stage.run("outputs", "pull").code == 0
+    first, before = path.read_bytes(), current()
+    stage.lines("specs/data/a.jsonl", 5, text="a much longer and better prompt than the first one")
+    assert stage.run("apply", "--yes").code == 0
+    assert stage.run("outputs", "pull").code == 0
+    assert (current(), path.read_bytes()) == ((False, before[1]), first)
+    assert "! earlier a" in stage.run("outputs", "show").out
+    stage.advance(60)
+    assert stage.run("outputs", "pull").code == 0
+    assert current()[0]
+    assert current()[1] > before[1]
+    assert len(path.read_bytes().splitlines()) == 5
+    assert len({json.loads(line)["job"] for line in path.read_bytes().splitlines()}) == 1
