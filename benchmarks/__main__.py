@@ -14,6 +14,7 @@ QUESTIONS = (
     "inputs",
     "results",
     "history",
+    "ledger",
     "families",
     "lost_answers",
 )

@@ -224,6 +224,7 @@ def _whole(answer: httpx.Response, until: Deadline) -> bytes:
     for piece in content.pieces(answer):
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
+            body.clear()  # the traceback of the error keeps it, and that of every attempt is kept
             raise MalformedAnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes")
         until.check()
     return bytes(body)

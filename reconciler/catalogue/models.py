@@ -52,20 +52,11 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The id of the model to use instead."""
 
 
-class Source(Struct, frozen=True, forbid_unknown_fields=True):
-    """A source of rows of the table."""
-
-    what: str
-    url: str
-    date: str
-
-
-class Table(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole table."""
+class Table(Struct, frozen=True):
+    """The whole table, without its sources."""
 
     date: str
     """When it was collected, `YYYY-MM-DD`."""
-    sources: tuple[Source, ...]
     models: tuple[Model, ...]
 
 

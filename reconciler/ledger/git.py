@@ -27,8 +27,8 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_files, git_history, git_push
-from reconciler.ledger.git_calls import LOCAL, UNREADABLE, LedgerGit
+from reconciler.ledger import git_calls, git_files, git_history, git_push
+from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
 from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode_block
@@ -45,6 +45,7 @@ outcomes. Do not edit, rebase, merge or delete the branch: the tool could then s
 
 A rule of the server should protect `reconciler-ledger/*` from force-pushes and deletion.
 """
+_LOCAL: Final = "refs/reconciler"
 _ABSENT: Final = re.compile(rb"(?i)couldn't find remote ref")
 _NOT_FETCHED: Final = "the ledger cannot be fetched"
 
@@ -76,24 +77,18 @@ class SharedLedger:
         return f"refs/heads/{self.branch}"
 
     @property
-    def tracking(self) -> str:
-        """The ref of the commit that this clone fetched or pushed last."""
-        return f"{LOCAL}/{self._name}/fetched"
-
-    @property
-    def _incoming(self) -> str:
-        """The ref of the fetched commit, until it is compared with the one before."""
-        return f"{LOCAL}/{self._name}/incoming"
-
-    @property
-    def _lost(self) -> str:
-        """Below it, this clone keeps commits that the branch no longer contains: the proof that it was rewritten."""
-        return f"{LOCAL}/{self._name}/lost"
-
-    @property
     def _name(self) -> str:
         """The project's name without the dots that git allows in no ref."""
         return re.sub(r"\.(?=\.|lock$|$)", "%2e", self.project)
+
+    def _own(self, what: str) -> str:
+        """Return a ref of this clone.
+
+        `incoming` is the fetched commit, until it is compared with `fetched`, the one that was fetched or pushed last.
+        Below `lost` are commits that the branch no longer contains: the proof that it was rewritten. Below `accepted`
+        are those of them whose loss a person accepted.
+        """
+        return f"{_LOCAL}/{self._name}/{what}"
 
     def fetch(self) -> str:
         """Fetch the branch and return its commit, "" if it does not exist yet.
@@ -110,9 +105,9 @@ class SharedLedger:
             )
         if before and tip != before and not self._continues(tip, before):
             why = "the commit that the shared ledger lost cannot be kept as proof"
-            self.git.text("update-ref", f"{self._lost}/{before[:12]}", before, why=why)
+            self.git.text("update-ref", self._own(f"lost/{before[:12]}"), before, why=why)
         if tip != before:
-            change = (self.tracking, tip) if tip else ("-d", self.tracking)
+            change = (self._own("fetched"), tip) if tip else ("-d", self._own("fetched"))
             self.git.text("update-ref", *change, why=_NOT_FETCHED)
         return tip
 
@@ -123,17 +118,18 @@ class SharedLedger:
 
     def _fetch(self) -> str:
         """Fetch the branch whole, also into a clone that left out other branches, commits or files."""
+        incoming = self._own("incoming")
         partial = not self.git.run("config", "--get", f"remote.{self.git.remote}.promisor").returncode
         done = self.git.run(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
             "--no-recurse-submodules", *(("--no-filter", "--refetch") if partial else ()),
-            self.git.remote, f"+{self.ref}:{self._incoming}", extra=self.git.credentials,
+            self.git.remote, f"+{self.ref}:{incoming}", extra=self.git.credentials,
         )  # fmt: skip
         if done.returncode and _ABSENT.search(done.stderr):
             return ""
         if done.returncode:
             raise self.git.error(f"the ledger cannot be fetched from {self.git.remote}", done)
-        return self.git.text("rev-parse", "--verify", self._incoming, why=_NOT_FETCHED).strip()
+        return self.git.text("rev-parse", "--verify", incoming, why=_NOT_FETCHED).strip()
 
     def _is_ledger(self, tip: str) -> bool:
         by_us = ("--fixed-strings", f"--author={git_files.EMAIL}")
@@ -141,7 +137,7 @@ class SharedLedger:
 
     def fetched(self) -> str:
         """Return the branch's commit at the last fetch or push, "" if there was none. Does not contact the remote."""
-        done = self.git.run("rev-parse", "--verify", "--quiet", self.tracking)
+        done = self.git.run("rev-parse", "--verify", "--quiet", self._own("fetched"))
         return "" if done.returncode else done.stdout.decode().strip()
 
     def contains(self, tip: str, commit: str) -> bool:
@@ -150,7 +146,7 @@ class SharedLedger:
 
     def missed(self, *below: str) -> tuple[str, ...]:
         """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
-        refs = ("--format=%(objectname)", *(below or (self._lost,)))
+        refs = ("--format=%(objectname)", *(below or (self._own("lost"),)))
         return tuple(self.git.text("for-each-ref", *refs, why="the refs are unreadable").split())
 
     def accept_rewrite(self) -> None:
@@ -161,8 +157,8 @@ class SharedLedger:
         """
         for commit in self.missed():
             short, why = commit[:12], "the rewrite cannot be accepted"
-            self.git.text("update-ref", f"{self._lost}-accepted/{short}", commit, why=why)
-            self.git.text("update-ref", "-d", f"{self._lost}/{short}", why=why)
+            self.git.text("update-ref", self._own(f"accepted/{short}"), commit, why=why)
+            self.git.text("update-ref", "-d", self._own(f"lost/{short}"), why=why)
 
     def problems_in_the_past(self, tip: str) -> list[str]:
         """Return what is wrong with the history of the branch up to a commit: removed lines and rewritten commits.
@@ -173,7 +169,7 @@ class SharedLedger:
         removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
         return removed + [
             f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
-            for lost in self.missed(self._lost, f"{self._lost}-accepted")
+            for lost in self.missed(self._own("lost"), self._own("accepted"))
             if not self.contains(tip, lost)
         ]
 
@@ -222,7 +218,7 @@ class SharedLedger:
         commit = git_files.commit(self.git, tip, files, message=f"{message} [skip ci]")
         self._push(commit)
         # The push succeeded; if this fails, the next fetch reports it.
-        self.git.run("update-ref", self.tracking, commit)
+        self.git.run("update-ref", self._own("fetched"), commit)
         return commit
 
     def check_push(self) -> None:
@@ -236,14 +232,10 @@ class SharedLedger:
         if not done.returncode:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        if lock := self.git.lock_in_the_way(errors):
+        if lock := git_calls.lock_in_the_way(self.git, errors):
             raise LockedError("the ledger cannot be pushed", lock)
         raise git_push.explain(output, errors, ref=self.ref)
 
     def locks(self) -> tuple[Lock, ...]:
-        """Return the lock files of git that would make this ledger's commands fail.
-
-        Raises:
-            LedgerError: git cannot be run.
-        """
-        return self.git.locks(theirs=self.ref)
+        """Return the lock files of git that would make this ledger's commands fail."""
+        return git_calls.find_locks(self.git, ours=_LOCAL, theirs=self.ref)

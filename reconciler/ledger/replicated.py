@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.errors import LedgerError
@@ -30,41 +31,25 @@ MAX_PAUSE_SECONDS: Final = 30.0
 _T = TypeVar("_T")
 
 
+@dataclass(kw_only=True)
 class ReplicatedLedger:
-    """A ledger that other hosts see.
+    """A ledger that other hosts see."""
 
-    Args:
-        local: this host's file.
-        shared: the branch in the remote.
-        run_id: named in the commits.
-        monotonic: seconds from an arbitrary start.
-        sleep: waits between two pushes.
-        rng: so that runners that lost to each other do not try again at the same time.
-    """
-
-    def __init__(
-        self,
-        local: FileLedger,
-        shared: SharedLedger,
-        *,
-        run_id: str,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], object],
-        rng: random.Random,
-    ) -> None:
-        self._local = local
-        self._shared = shared
-        self._run_id = run_id
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._rng = rng
-        self._tip = ""
-        self._fetched_at = 0.0
-        self._lost = 0
-        """Races lost in a row."""
-        self._rewritten = ""
-        self._unpublished: list[bytes] | None = None
-        """The rows of this host that the remote lacks; None if that is not known."""
+    local: FileLedger
+    shared: SharedLedger
+    run_id: str
+    """Named in the commits."""
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], object]
+    rng: random.Random
+    """So that runners that lost to each other do not try again at the same time."""
+    _tip: str = ""
+    _fetched_at: float = 0.0
+    _lost: int = 0
+    """Races lost in a row."""
+    _rewritten: str = ""
+    _unpublished: list[bytes] | None = None
+    """The rows of this host that the remote lacks; None if that is not known."""
 
     def read(self) -> Iterator[Line]:
         """Fetch, and yield the lines of the remote and of this host, and those that the remote has lost, each once.
@@ -74,7 +59,7 @@ class ReplicatedLedger:
         """
         self._fetch()
         yield from self._lines()
-        lost = self._shared.missed()
+        lost = self.shared.missed()
         rows = self._missing(lost) if lost else ()
         commits = ", ".join(commit[:10] for commit in lost)
         self._rewritten = (
@@ -84,10 +69,10 @@ class ReplicatedLedger:
 
     def _missing(self, lost: Sequence[str]) -> tuple[bytes, ...]:
         """Return the rows of lost commits that neither the remote nor this host has."""
-        here = set(map(hash, self._local.rows()))
-        for block in self._shared.blocks(self._tip):
+        here = set(map(hash, self.local.rows()))
+        for block in self.shared.blocks(self._tip):
             here.update(map(hash, block.split(b"\n")))
-        rows = (row for commit in lost for block in self._shared.blocks(commit) for row in block.split(b"\n"))
+        rows = (row for commit in lost for block in self.shared.blocks(commit) for row in block.split(b"\n"))
         return tuple(dict.fromkeys(row for row in rows if row and hash(row) not in here))
 
     def rewritten(self) -> str:
@@ -100,11 +85,11 @@ class ReplicatedLedger:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        return {**self._local.locate(texts), **self._shared.locate(self._tip, texts)}
+        return {**self.local.locate(texts), **self.shared.locate(self._tip, texts)}
 
     def append(self, *lines: Line) -> None:
         """Record lines durably on this host; `publish` lets others see them."""
-        self._local.append(*lines)
+        self.local.append(*lines)
         if self._unpublished is not None:
             self._unpublished += map(_row, lines)
 
@@ -120,11 +105,11 @@ class ReplicatedLedger:
         if not lines:
             return True
         try:
-            self._push(lines, f"{len(lines)} intents of run {self._run_id}")
+            self._push(lines, f"{len(lines)} intents of run {self.run_id}")
         except ConflictError:
             self._wait()
             return False
-        self._local.append(*lines)
+        self.local.append(*lines)
         return True
 
     def publish(self) -> None:
@@ -135,7 +120,7 @@ class ReplicatedLedger:
         """
         for _ in range(MAX_TRIES):
             try:
-                self._push((), f"outcomes of run {self._run_id}")
+                self._push((), f"outcomes of run {self.run_id}")
             except ConflictError:
                 self._wait()
                 self._fetch()
@@ -147,20 +132,20 @@ class ReplicatedLedger:
         )
 
     def _fetch(self) -> None:
-        self._tip = self._unlocked(self._shared.fetch)
-        self._fetched_at = self._monotonic()
+        self._tip = self._unlocked(self.shared.fetch)
+        self._fetched_at = self.monotonic()
 
     def _lines(self) -> Iterator[Line]:
         """Yield the lines at the fetched commit, then those that only this host has, which are to be published.
 
         Of this host's lines, only hashes are kept meanwhile: a host may have those of years.
         """
-        here = set(map(hash, self._local.rows()))
-        for block in self._shared.blocks(self._tip):
+        here = set(map(hash, self.local.rows()))
+        for block in self.shared.blocks(self._tip):
             here.difference_update(map(hash, block.split(b"\n")) if here else ())
             yield from decode_block(block)
         unpublished = []
-        for row in self._local.rows() if here else ():
+        for row in self.local.rows() if here else ():
             if hash(row) in here and (line := decode(row.decode(errors="replace"))):
                 here.discard(hash(row))
                 unpublished.append(row)
@@ -174,13 +159,13 @@ class ReplicatedLedger:
         rows = [*(self._unpublished or ()), *map(_row, lines)]
         if rows:
             tip = self._tip
-            self._tip = self._unlocked(lambda: self._shared.push(tip, rows, message=message))
+            self._tip = self._unlocked(lambda: self.shared.push(tip, rows, message=message))
             self._unpublished, self._lost = [], 0
 
     def _wait(self) -> None:
         """Wait at random, for about as long as the lost try took, and up to twice as long after each further one."""
-        took = max(MIN_PAUSE_SECONDS, self._monotonic() - self._fetched_at)
-        self._sleep(self._rng.random() * min(MAX_PAUSE_SECONDS, took * 2.0**self._lost))
+        took = max(MIN_PAUSE_SECONDS, self.monotonic() - self._fetched_at)
+        self.sleep(self.rng.random() * min(MAX_PAUSE_SECONDS, took * 2.0**self._lost))
         self._lost += 1
 
     def _unlocked(self, do: Callable[[], _T]) -> _T:
@@ -195,7 +180,7 @@ class ReplicatedLedger:
             except LockedError as error:
                 if not error.may_pass:
                     raise
-            self._sleep(LOCK_PAUSE_SECONDS * attempt)
+            self.sleep(LOCK_PAUSE_SECONDS * attempt)
         return do()
 
 

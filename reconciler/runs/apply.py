@@ -31,7 +31,7 @@ from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import check, propose, read_workspace
 from reconciler.workspace.recall import recall
 
-MAX_ROUNDS: Final = 8
+MAX_ROUNDS: Final = 12
 """How often a run plans again because another runner wrote first."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import traceback
 
 import httpcore
 import httpx
@@ -359,9 +360,15 @@ def test_an_answer_without_an_end_is_given_up() -> None:
 
     with (
         writer(Script(httpx.Response(200, content=endless()))) as client,  # type: ignore[arg-type]
-        pytest.raises(MalformedAnswerError, match="longer than 67,108,864 bytes"),
+        pytest.raises(MalformedAnswerError, match="longer than 67,108,864 bytes") as caught,
     ):
         client.list_jobs(page=0)
+    kept = [
+        it for frame, _ in traceback.walk_tb(caught.value.__traceback__) for it in frame.f_locals.values()
+    ]
+    assert max(len(it) for it in kept if isinstance(it, bytes | bytearray)) <= 2**20, (
+        "its error keeps a piece"
+    )
 
 
 def test_a_redirect_is_reported_with_its_host_and_not_followed() -> None:

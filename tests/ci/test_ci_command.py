@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from reconciler.vcs.github import Artifact, GitHub, GitHubError
+from tests.api.server import Server, sends
 from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
 from tests.cli.stage import Stage
 
@@ -445,3 +446,20 @@ def test_an_apply_without_an_approval_keeps_within_the_smaller_limit(
     job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_APPROVED=approved, MISTRAL_API_KEY="k")
     assert stage.run("ci", "apply").code == code
     assert len(stage.jobs()) == (code == 0)
+
+
+@pytest.mark.parametrize("data", [b"x\r\n\r\n", b"HTTP/1.1 2xx\r\n\r\n", b""])
+def test_an_answer_of_github_that_is_no_http_is_an_error_after_three_tries(data: bytes) -> None:
+    waited: list[float] = []
+    with Server(sends(data)) as server:
+        broken = GitHub(api=server.url, repository=REPOSITORY, token=MARKER, sleep=waited.append)
+        with pytest.raises(GitHubError, match="GET commits/aaaa"):
+            broken.merged(HEAD)
+    assert waited == [1, 2]
+
+
+@pytest.mark.parametrize("api", ["nowhere", "http://[", "http://127.0.0.1:9/é", "http://127.0.0.1:99999"])
+def test_an_address_of_github_that_is_none_is_an_error(api: str) -> None:
+    broken = GitHub(api=api, repository=REPOSITORY, token=MARKER, sleep=lambda _: None)
+    with pytest.raises(GitHubError, match="GET commits/aaaa"):
+        broken.merged(HEAD)

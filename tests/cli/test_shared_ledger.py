@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +118,8 @@ def test_a_remote_that_refuses_the_push_is_no_race_and_nothing_is_created(team: 
     assert "other runners" not in result.err
     doctor = team.first.run("doctor").out
     assert (
-        "ledger push            origin accepts `git push --dry-run`, which asks neither its rules" in doctor
+        "ledger push            origin lets this runner push (`git push --dry-run`); its rules and hooks were not"
+        in doctor
     )
 
 
@@ -203,6 +206,57 @@ def test_a_shared_ledger_that_was_deleted_is_missed_by_who_had_pushed(team: Team
     team.publish("more requests")
     team.first.run("apply", "--yes")  # begins the ledger anew, and does not hide that it was deleted
     assert team.first.run("history", "verify").code == 6
+
+
+def test_a_branch_that_a_person_made_under_the_ledgers_name_stops_every_run_and_is_kept(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.git("push", "--quiet", "origin", "HEAD:refs/heads/reconciler-ledger/shop")
+    for words in (("plan",), ("apply", "--yes"), ("history",)):
+        result = team.first.run(*words)
+        assert (result.code, result.sent) == (1, [])
+        assert "error: the branch reconciler-ledger/shop of origin is not a ledger" in result.err
+        assert "hint: nothing was created; a ledger needs this name: rename that branch" in result.err
+    assert "failed   ledger push            the branch reconciler-ledger/shop" in team.first.run("doctor").out
+    assert team.first.run("apply", "--yes", "--local-ledger").code == 0
+
+
+def test_a_later_verify_reads_only_what_was_pushed_since(team: Team) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    team.first.run("apply", "--yes")
+    assert team.first.run("history", "verify").code == 0
+    (note,) = team.first.root.glob(".reconciler/*/shop/verified")
+    assert note.read_text() == team.first.git("rev-parse", "refs/reconciler/shop/fetched")
+
+
+@pytest.mark.thorough
+def test_twelve_projects_of_one_repository_apply_at_once_and_none_loses_a_race(team: Team) -> None:
+    """A runner each, in a process of its own, with the clone that a CI system makes."""
+    projects = [f"team-{number}" for number in range(12)]
+    for number, name in enumerate(projects, start=2):
+        team.first.write(f"{name}/reconciler.yaml", f"project: {name}\nledger: git\n")
+        spec = team.first.spec("tickets", requests=number)  # not the same work twice in one workspace
+        for path in (spec, team.first.root / "specs/data/tickets.jsonl"):
+            team.first.write(f"{name}/{path.relative_to(team.first.root)}", path.read_text())
+            path.unlink()
+    (team.first.root / "reconciler.yaml").unlink()
+    team.publish("twelve teams")
+    environ = {**os.environ, **team.first.environ, "RECONCILER_LOG_LEVEL": "info"}
+    command = [sys.executable, "-m", "reconciler", "apply", "--yes", "--log-format", "json"]
+    roots = [team.clone(name).root / name for name in projects]
+    running = [
+        subprocess.Popen(command, cwd=root, env=environ, stdout=-1, stderr=-1, text=True) for root in roots
+    ]
+    ended = [(*process.communicate(), process.returncode) for process in running]
+    assert [code for *_, code in ended] == [0] * len(projects), ended
+    events = [
+        json.loads(row)["event"] for _, err, _ in ended for row in err.splitlines() if row.startswith("{")
+    ]
+    assert events.count("job.created") == len(projects)
+    assert {"ledger.conflict", "ledger.not_published"}.isdisjoint(events)
+    team.first.write("reconciler.yaml", SETTINGS)
+    assert len(team.first.jobs()) == len(projects)
 
 
 def test_a_remote_that_is_not_there_is_reported_in_gits_own_first_words(team: Team) -> None:

@@ -136,6 +136,11 @@ def _wrong(
     """Return what can be wrong with a command, and whether it is."""
     both, word, failed = shown + said, command[0], code == ExitCode.FAILED
     may_repeat = case.family in WRITTEN and word != "validate" and not failed
+    may_repeat |= any(
+        SECRET.encode() in it
+        for it in case.files.values()
+        if case.family == "results" and isinstance(it, bytes)
+    )
     error = re.search("^error: ", said, re.MULTILINE)
     return {
         f"secret {word}": SECRET.lower() in both.lower() and case.family not in OWN and not may_repeat,

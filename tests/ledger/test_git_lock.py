@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from reconciler.ledger.git_lock import LockedError, Locks
+from reconciler.ledger.git_calls import LedgerGit, lock_in_the_way
+from reconciler.ledger.git_lock import Lock, LockedError
+from reconciler.vcs.git_process import Answer, Repository
 
 NOW = 1_800_000_000.0
 HERE = "error: cannot lock ref 'refs/a': Unable to create '{}': File exists.\n\nAnother git process seems to be running"
 THERE = "remote: error: cannot lock ref 'refs/a': Unable to create '{}': File exists.        \nremote: \n"
 
 
-def locks(root: Path, *, url: str = "git@example.com:shop.git") -> Locks:
-    """The locks of a clone whose remote is at an address."""
+def in_the_way(root: Path, output: str, *, url: str = "git@example.com:shop.git") -> Lock | None:
+    """Look for a lock in a clone whose remote is at an address."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-        assert arguments == ("remote", "get-url", "origin")
-        return subprocess.CompletedProcess(arguments, 0, f"{url}\n".encode(), b"")
+    class Remote(LedgerGit):
+        def run(self, *arguments: str, **_: object) -> Answer:
+            assert arguments == ("remote", "get-url", "origin")
+            return Answer(arguments, 0, f"{url}\n".encode(), b"")
 
-    return Locks(root=root, remote="origin", now=lambda: NOW, run=run)
+    clone = Repository(top=root, folder=root, chosen={})
+    return lock_in_the_way(Remote(repository=clone, remote="origin", credentials={}, now=lambda: NOW), output)
 
 
 def old(path: Path, seconds: float) -> Path:
@@ -47,7 +50,7 @@ def test_a_lock_of_the_clone_is_reported_with_its_age(
 ) -> None:
     path = old(tmp_path / ".git/it's a ref.lock", seconds)
     for name in (str(path), ".git/it's a ref.lock", f"{tmp_path}/./.git/it's a ref.lock"):
-        lock = locks(tmp_path).in_the_way(HERE.format(name))
+        lock = in_the_way(tmp_path, HERE.format(name))
         assert lock
         error = LockedError("the ledger cannot be fetched", lock)
         said = f"the ledger cannot be fetched: git's lock file .git/it's a ref.lock, {reported} is in the way"
@@ -58,7 +61,7 @@ def test_a_lock_of_the_clone_is_reported_with_its_age(
 
 
 def test_a_lock_that_is_gone_by_now_needs_nothing_but_another_try(tmp_path: Path) -> None:
-    lock = locks(tmp_path).in_the_way(HERE.format(tmp_path / "gone.lock"))
+    lock = in_the_way(tmp_path, HERE.format(tmp_path / "gone.lock"))
     assert lock
     assert lock.hint == "the file no longer exists: run again"
     assert LockedError("why", lock).may_pass
@@ -67,7 +70,7 @@ def test_a_lock_that_is_gone_by_now_needs_nothing_but_another_try(tmp_path: Path
 def test_a_lock_on_another_machine_is_for_its_administrator(tmp_path: Path) -> None:
     """A file of the same path on this machine is another file."""
     path = old(tmp_path / "srv/shop.git/refs/a.lock", 7_500)
-    lock = locks(tmp_path).in_the_way(THERE.format(path))
+    lock = in_the_way(tmp_path, THERE.format(path))
     assert lock
     assert lock.description == f"git's lock file {path} of the remote origin"
     assert "its administrator has to delete the file" in lock.hint
@@ -79,7 +82,7 @@ def test_a_lock_on_another_machine_is_for_its_administrator(tmp_path: Path) -> N
 def test_a_lock_in_a_remote_that_is_a_folder_is_looked_at(tmp_path: Path, url: str) -> None:
     folder = tmp_path / "srv/shop.git"
     path = old(folder / "refs/a.lock", 7_500)
-    lock = locks(tmp_path, url=url.format(folder)).in_the_way(THERE.format(path))
+    lock = in_the_way(tmp_path, THERE.format(path), url=url.format(folder))
     assert lock
     assert lock.description == "git's lock file srv/shop.git/refs/a.lock of the remote origin, 2 h 5 min old"
 
@@ -95,4 +98,4 @@ def test_a_lock_in_a_remote_that_is_a_folder_is_looked_at(tmp_path: Path, url: s
     ],
 )
 def test_other_failures_are_no_locks(tmp_path: Path, output: str) -> None:
-    assert locks(tmp_path).in_the_way(output) is None
+    assert in_the_way(tmp_path, output) is None

@@ -313,7 +313,7 @@ SWITCHES: Final = (
         "a clone does not miss what it knew",
         "reconciler/ledger/replicated.py",
         (ROLLED_BACK,),
-        (("lost = self._shared.missed()", "lost: tuple[str, ...] = ()"),),
+        (("lost = self.shared.missed()", "lost: tuple[str, ...] = ()"),),
     ),
 )
 

@@ -203,14 +203,13 @@ class RefLedger(ReplicatedLedger):
         cut_off: Callable[[], str],
     ) -> None:
         super().__init__(
-            cast("FileLedger", local),
-            cast("SharedLedger", _Ref(process, remote, dice, cut_off)),
+            local=cast("FileLedger", local),
+            shared=cast("SharedLedger", _Ref(process, remote, dice, cut_off)),
             run_id=process.name,
             monotonic=process.monotonic,
             sleep=process.sleep,
             rng=dice,
         )
-        self.local = local
         self.remote = remote
 
 

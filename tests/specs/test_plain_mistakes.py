@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Problem
-from reconciler.specs.inputs.fitting import ALL_LINES_UP_TO, EVERY
 from reconciler.specs.inputs.plain_mistakes import HINT, MAX_KINDS
+from reconciler.specs.inputs.scan import JUDGED_LINES
 
 from .make import loaded, problems, spec
 
@@ -59,19 +59,18 @@ def test_a_mistake_in_every_line_of_a_large_file_is_counted(tmp_path: Path) -> N
     ]
 
 
-def test_a_mistake_after_the_lines_that_are_all_checked_is_found_in_the_sample(tmp_path: Path) -> None:
-    bodies = [GOOD] * (2 * ALL_LINES_UP_TO) + [{**GOOD, "max_tokens": "many"}] * (2 * 256)
+def test_a_mistake_in_the_first_thousand_lines_is_counted_in_all(tmp_path: Path) -> None:
+    bodies = [GOOD] * (JUDGED_LINES - 1) + [{**GOOD, "max_tokens": "many"}] * 512
     (warning,) = warned(tmp_path, jsonl(*bodies))
     assert warning == (
-        f"specs/data.jsonl:{2 * ALL_LINES_UP_TO + 1}",
+        f"specs/data.jsonl:{JUDGED_LINES}",
         "`body.max_tokens` is text, not a whole number (512 lines)",
     )
-    assert EVERY > 1
 
 
 @pytest.mark.parametrize("at", [0, 1, 255, 256, 500, 900])
 def test_one_mistake_among_the_first_thousand_is_found_wherever_it_is(tmp_path: Path, at: int) -> None:
-    bodies: list[dict[str, Any]] = [GOOD] * ALL_LINES_UP_TO
+    bodies: list[dict[str, Any]] = [GOOD] * JUDGED_LINES
     bodies[at] = {**GOOD, "temperature": [300]}
     assert [where for where, _ in warned(tmp_path, jsonl(*bodies))] == [f"specs/data.jsonl:{at + 1}"]
 

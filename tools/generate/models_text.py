@@ -18,4 +18,4 @@ moving to a new model is a commit that a plan shows.
 
 **Bodies.** The same commands warn about plain mistakes in request bodies, such as `messages` that is text, an unknown
 role, a `temperature` of 300, or `temprature`: each kind once, with its first line and the number of lines. The first
-thousand lines of a file are checked, and of the others about one in eight; if one has a mistake, all are counted."""
+thousand lines of a file are checked; if one has a mistake, all are counted."""

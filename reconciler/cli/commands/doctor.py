@@ -75,8 +75,8 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
     def push() -> Iterator[CheckResult]:
         if shared and run.checkout.commit:
             shared.check_push()
-            accepts = f"{shared.git.remote} accepts `git push --dry-run`, which asks neither its rules nor its hooks"
-            yield checks.CheckResult("ledger push", "ok", accepts)
+            allowed = f"{shared.git.remote} lets this runner push (`git push --dry-run`)"
+            yield checks.CheckResult("ledger push", "ok", f"{allowed}; its rules and hooks were not asked")
 
     checkout = run.checkout
     if not git_process.installed(run.project.root):

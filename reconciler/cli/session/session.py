@@ -112,7 +112,12 @@ def open_run(
             log("ledger.local_only", remote=project.settings.ledger_remote)
         elif shared:
             record = ReplicatedLedger(
-                local, shared, run_id=run_id, monotonic=env.monotonic, sleep=env.sleep, rng=env.random
+                local=local,
+                shared=shared,
+                run_id=run_id,
+                monotonic=env.monotonic,
+                sleep=env.sleep,
+                rng=env.random,
             )
         opened = replace(
             env, log=log, ledger=record, progress=drawn or ProgressEvents(log, env.monotonic), run_id=run_id

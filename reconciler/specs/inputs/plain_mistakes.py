@@ -1,13 +1,13 @@
 """Warn about plain mistakes in the bodies of requests: each kind once, with its number and its first line.
 
-The first lines of a file are all checked, and of the others one in `EVERY`: a generated file has the same mistake in
-each line. If one of these lines has a mistake for the job's endpoint, all lines are read again, to count. Lines that
-are too long to be decoded are not checked.
+The first lines of a file are checked. If one of them has a mistake for the job's endpoint, all lines are read again, to
+count. Lines that are too long to be decoded are not checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from msgspec import Struct
@@ -63,13 +63,8 @@ def in_lines(path: str, endpoint: str, texts: Iterable[Text]) -> list[Problem]:
 
 
 def _bodies(texts: Iterable[Text]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    number = 0
-    for text in texts:
-        for line in split(text):
-            number += 1
-            if len(line) <= MAX_LENGTH:
-                try:
-                    _, body = request(line)
-                except DECODE_ERRORS:
-                    continue
-                yield number, body
+    lines = (line for text in texts for line in split(text))
+    for number, line in enumerate(lines, start=1):
+        if len(line) <= MAX_LENGTH:
+            with suppress(*DECODE_ERRORS):
+                yield number, request(line)[1]

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from reconciler.catalogue.bodies import REQUIRED
+from reconciler.catalogue.bodies import BODIES, REQUIRED
 from reconciler.specs.inputs.findings import Finding, FindingKind
-from reconciler.specs.inputs.fitting import ALL_ENDPOINTS
 
 FIELDS: Final = frozenset(REQUIRED.values())
 
@@ -25,7 +24,7 @@ class FileFacts(Struct, frozen=True):
     """The members of `FIELDS` that every body has."""
     models: frozenset[str] = frozenset()
     """The models that bodies name, at most a few; "" for one that is not text."""
-    fitting: frozenset[str] = ALL_ENDPOINTS
+    fitting: frozenset[str] = frozenset(BODIES)
     """The endpoints for which the checked lines have no plain mistakes."""
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Final, TypeAlias
+from contextlib import suppress
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Struct, field
 
+from reconciler.catalogue.bodies import BODIES
+from reconciler.catalogue.mistakes import fit
 from reconciler.specs.inputs.blocks import Text, split
 from reconciler.specs.inputs.diagnose import MAX_LENGTH, check_utf8, diagnose_line, repeats_a_key
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
-from reconciler.specs.inputs.fitting import ALL_ENDPOINTS, narrow
 from reconciler.specs.inputs.requirements import FIELDS, FileFacts
 
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _MAX_MODELS: Final = 20
+JUDGED_LINES: Final = 1_000
+"""So many lines at the beginning of a file are checked for plain mistakes: a generated file has one in each line."""
 _LINES_AT_A_TIME: Final = 32
 """Lines decoded at a time: Python keeps about this many freed objects of a type for reuse."""
 
@@ -51,10 +55,6 @@ class _LongLine(msgspec.Struct, forbid_unknown_fields=True):
 _KEYS_ONLY: Final = len('{"custom_id":,"body":}')
 _SHORTEST_REPEAT: Final = len('"body":0,')
 
-
-_Request: TypeAlias = "tuple[str, Mapping[str, Any]]"
-"""A custom_id and a body."""
-
 _decode: Final = msgspec.json.Decoder(_Line).decode
 _decode_long: Final = msgspec.json.Decoder(_LongLine).decode
 _decode_id: Final = msgspec.json.Decoder(_Id).decode
@@ -84,7 +84,7 @@ def scan(texts: Iterable[Text], longest: int, findings: Findings) -> Scan:
         found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
         if found is not None:
             seen.take(found, len(text))
-            seen.fitting = narrow(seen.fitting, text, seen.number)
+            seen.judge(text)
         elif not _check_line_by_line(text, longest, seen):
             break
         if findings.full:
@@ -148,7 +148,8 @@ class Scan:
         self.ids: set[str] = set()
         self.everywhere = FIELDS
         self.models: set[str] = set()
-        self.fitting = ALL_ENDPOINTS
+        self.fitting = frozenset(BODIES)
+        self._unjudged = JUDGED_LINES
 
     @property
     def facts(self) -> FileFacts:
@@ -161,6 +162,13 @@ class Scan:
         self.longest = max(self.longest, longest)
         self.everywhere &= found.fields_in_all_lines
         self.models.update(list(found.models)[: _MAX_MODELS - len(self.models)])
+
+    def judge(self, text: Text) -> None:
+        """Keep the endpoints for which lines have no plain mistakes."""
+        if self._unjudged > 0:
+            lines = split(text)
+            self._unjudged -= len(lines)
+            self.fitting = fit(self.fitting, lines)
 
     def _once(self, ids: list[str]) -> None:
         """Count requests, and report ids that were used before."""
@@ -193,7 +201,7 @@ def _check_line_by_line(text: Text, longest: int, seen: Scan) -> bool:
             custom_id, body = taken
             seen.take(_Batch([custom_id], FIELDS & body.keys(), set(_model(body))), len(line))
             if len(line) <= MAX_LENGTH:
-                seen.fitting = narrow(seen.fitting, line, seen.number)
+                seen.judge(line)
         else:
             seen.number = number
         if seen.findings.full:
@@ -201,7 +209,7 @@ def _check_line_by_line(text: Text, longest: int, seen: Scan) -> bool:
     return True
 
 
-def _check_line(number: int, line: Text) -> tuple[_Request | None, tuple[Finding, ...]]:
+def _check_line(number: int, line: Text) -> tuple[tuple[str, Mapping[str, Any]] | None, tuple[Finding, ...]]:
     """Return the contents of a line, if it can be decoded, and its problems."""
     try:
         taken = request(line)
@@ -212,7 +220,7 @@ def _check_line(number: int, line: Text) -> tuple[_Request | None, tuple[Finding
     return taken, tuple(diagnose_line(number, line))
 
 
-def request(line: Text) -> _Request:
+def request(line: Text) -> tuple[str, Mapping[str, Any]]:
     """Return a line's custom_id and body; for a long line, only the fields of the body that are checked.
 
     Raises:
@@ -234,12 +242,7 @@ def request(line: Text) -> _Request:
 
 def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     """Yield the number, the custom_id and the body of every valid line."""
-    number = 0
-    for text in texts:
-        for line in split(text):
-            number += 1
-            try:
-                custom_id, body = request(line)
-            except DECODE_ERRORS:
-                continue
-            yield number, custom_id, body
+    lines = (line for text in texts for line in split(text))
+    for number, line in enumerate(lines, start=1):
+        with suppress(*DECODE_ERRORS):
+            yield number, *request(line)
