@@ -208,6 +208,14 @@ def reason_words(requests: RequestsDoc) -> str:
     return f"reasons: {words}" if words else ""
 
 
+def check_words(checks: ChecksDoc) -> str:
+    """Return what the checks found: `checks of answers: 2 invalid, 1 truncated (invalid: t-1, t-7)`, "" for nothing."""
+    counts = {"invalid": checks.invalid, "truncated": checks.truncated, "unchecked": checks.unchecked}
+    found = [f"{number:,} {name}" for name, number in counts.items() if number]
+    named = f" (invalid: {', '.join(checks.first_invalid[:3])})" if checks.invalid else ""
+    return f"checks of answers: {', '.join(found)}{named}" if found else ""
+
+
 SummaryT = TypeVar("SummaryT", ResultSummary, WorkSummary)
 
 

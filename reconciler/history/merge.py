@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from reconciler.documents.result_summary import ResultSummary, reason_words
+from reconciler.documents.result_summary import ResultSummary, check_words, reason_words
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
@@ -193,7 +193,8 @@ def _with_results(record: Record, summary: ResultSummary) -> Record:
         completion_tokens=tokens.completion if tokens else None,
         total_tokens=tokens.total if tokens else None,
         answers_without_tokens=tokens.incomplete if tokens else None,
-        reasons=reason_words(summary.requests) or None,
+        reasons="; ".join(filter(None, (reason_words(summary.requests), check_words(summary.checks))))
+        or None,
         sources=(*record.sources, RESULTS),
     )
 

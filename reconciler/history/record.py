@@ -52,7 +52,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     difference: str | None = None
     """How the numbers of a succeeded job differ; None if they agree."""
     reasons: str | None = None
-    """The most frequent reasons of failed requests, from pulled results."""
+    """The most frequent reasons of failed requests, and counts of checks of answers, from pulled results."""
     commit: str | None = None
     """The commit that it was created from."""
     dirty: bool | None = None

@@ -63,6 +63,8 @@ class OwnedJob(Struct, frozen=True, gc=False):
     """True if the job has no tags and a spec adopts it. This tool never cancels it."""
     received: completeness.Received | None = None
     """What its pulled results hold; None if they are not known."""
+    checked: str = ""
+    """What the checks of its answers found, in words; "" for nothing, or if they are not known."""
 
     @property
     def phase(self) -> Phase:

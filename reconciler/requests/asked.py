@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler import file_access
-from reconciler.requests.index_file import numbers, read_index, write_index
+from reconciler.requests.index_file import read_index, write_index
 from reconciler.requests.keys import KEY_BYTES, identify
 from reconciler.requests.lines import blocks
 
@@ -135,13 +135,6 @@ class AskedIndex:
     head: Mapping[str, Any]
     ids: Sequence[bytes]
     """The custom_ids as JSON."""
-    keys: bytes
-    forms: array[int]
-
-    def schema(self, at: int) -> Any:  # noqa: ANN401 - any JSON
-        """Return the schema of a request's answer, None if it has none."""
-        form = self.forms[at] if at < len(self.forms) else TEXT
-        return self.head["schemas"][form - FIRST_SCHEMA] if form >= FIRST_SCHEMA else None
 
 
 def load(path: Path) -> AskedIndex | None:
@@ -150,4 +143,4 @@ def load(path: Path) -> AskedIndex | None:
     if found is None or found[0].get("index") != "asked":
         return None
     head, columns = found
-    return AskedIndex(head, columns["ids"].splitlines(), columns["keys"], numbers("I", columns["forms"]))
+    return AskedIndex(head, columns["ids"].splitlines())

@@ -17,7 +17,7 @@ from reconciler.api.values import CreateJob, RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
-from reconciler.results.place import place_of, warning_on_ci
+from reconciler.outputs.place import place_of, warning_on_ci
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
 from reconciler.workspace.recall import recall

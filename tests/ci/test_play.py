@@ -175,7 +175,8 @@ def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     assert ran.jobs == PLANNED | {"plan": "failure", "reconciler": "failure"}
     assert ran.codes == ["0", "3"]
     comment = team.comment(number).replace("\\", "")
-    assert "### shop: refused by max_new_requests · would submit 50 requests (mistral-embed)\n" in comment
+    assert "### shop: held back by max_new_requests\n" in comment
+    assert "held back · max_new_requests: create, new, 50 requests of mistral-embed" in comment
 
 
 @pytest.mark.thorough

@@ -15,8 +15,8 @@ from reconciler.documents.result_summary import ResultSummary
 from reconciler.environment import Environment
 from reconciler.model import Target
 from reconciler.notifications import due
-from reconciler.results.store import FolderStore
-from reconciler.results.summaries import job_summaries
+from reconciler.outputs.store import FolderStore
+from reconciler.outputs.summaries import job_summaries
 from tests.cli.stage import Result, Stage
 from tests.helpers.make import SUCCEEDED, owned, spec
 

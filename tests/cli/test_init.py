@@ -125,7 +125,7 @@ def test_a_new_model_in_a_long_family_asks_first(bare: Stage) -> None:
     bare.write("specs/nightly.yaml", spec.format("mistral-large-latest"))
     asked = bare.run("apply", "--yes")
     assert (asked.code, asked.writes) == (3, [])
-    assert "refused by max_new_requests: the plan submits 14,000 requests, more than 10,000" in asked.out
+    assert "held back by max_new_requests: the plan submits 14,000 requests, more than 10,000" in asked.out
     assert "pass --max-new-requests" in asked.out
     moved = "name: old-{{stem}}\nendpoint: /v1/chat/completions\nmodel: {}\nfor_each: {{files: [before/*.jsonl]}}\n"
     (bare.root / "specs/nights").rename(bare.root / "specs/before")
@@ -543,7 +543,7 @@ def test_a_changed_spec_creates_once_the_adopted_job_has_ended(bare: Stage) -> N
     path = bare.root / "specs/tickets.yaml"
     path.write_text(path.read_text().replace("model: mistral-small-latest", "model: mistral-large-latest"))
     bare.advance(3600)
-    plan = bare.run("plan")
+    plan = bare.run("plan", "--max-new-requests", "none")
     assert "+ create  tickets  model changed" in plan.out
     assert "model: mistral-small-latest -> mistral-large-latest" in plan.out
     assert "note: `adopt` names other work" in plan.out

@@ -15,8 +15,8 @@ import pytest
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
-from reconciler.results.store import FolderStore
-from reconciler.results.summaries import job_summaries, work_summaries
+from reconciler.outputs.store import FolderStore
+from reconciler.outputs.summaries import job_summaries, work_summaries
 from tests.cli.schemas import conforming
 from tests.cli.stage import HI, UNSTEADY, Fault, Result, Stage
 

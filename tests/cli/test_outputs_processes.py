@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.results.store import FolderStore
-from reconciler.results.summaries import job_summaries
+from reconciler.outputs.store import FolderStore
+from reconciler.outputs.summaries import job_summaries
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store

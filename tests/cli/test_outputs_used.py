@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.stage import Stage
+import reconciler
+from reconciler.errors import ReconcilerError
+from tests.cli.stage import HI, Stage
+from tests.cli.test_outputs import rewriting
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,3 +120,68 @@ def test_results_of_a_changed_spec_replace_the_earlier_ones_once_they_are_there(
     assert current()[1] > before[1]
     assert len(path.read_bytes().splitlines()) == 5
     assert len({json.loads(line)["job"] for line in path.read_bytes().splitlines()}) == 1
+
+
+def test_answers_that_break_their_schema_are_counted_everywhere(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    stage.spec("a", requests=3)
+    wanted = {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "text"}]}
+    rows = [{"custom_id": f"r{number}", "body": wanted if number else HI} for number in range(3)]
+    stage.write("specs/data/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+
+    def rewritten(data: bytes) -> bytes:
+        """Cut the JSON of two answers, and let the other one reach the maximum of tokens."""
+        *answers, last = [line for line in data.splitlines() if b'"r0"' not in line] + [
+            line for line in data.splitlines() if b'"r0"' in line
+        ]
+        cut = [line.replace(b'"content":"', b'"content":"Sure: ') for line in answers]
+        return b"\n".join([*cut, last.replace(b'"stop"', b'"length"')]) + b"\n"
+
+    pulled = stage.run("outputs", "pull", env=rewriting(rewritten))
+    golden(
+        pulled,
+        stage.run("outputs", "show"),
+        stage.run("outputs", "show", "a", "--invalid"),
+        stage.run("status"),
+        stage.run("history", "a"),
+    )
+
+
+def test_programs_read_results_as_rows_and_frames(shop: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECONCILER_RESULTS", raising=False)
+    found = reconciler.results("ticket-classes", project=shop.root / "specs")
+    assert (found.name, found.current, len(found)) == ("ticket-classes", True, 3)
+    assert found.columns[-2:] == ("queue", "urgent")
+    assert [row["ok"] for row in found] == [True, False, True]
+    assert (found[0]["queue"], found[0]["urgent"], found[1]["queue"]) == ("delivery", False, None)
+    assert all(tuple(row) == found.columns for row in found)
+    with pytest.raises(ReconcilerError, match="no results of ticket-clases") as refused:
+        reconciler.results("ticket-clases", project=shop.root)
+    assert refused.value.hint == "did you mean ticket-classes?"
+    assert reconciler.__all__ == ["__version__", "results"]
+
+
+@pytest.mark.thorough
+def test_frames_have_the_types_of_the_schema(shop: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECONCILER_RESULTS", raising=False)
+    found = reconciler.results("ticket-classes", project=shop.root)
+    pytest.importorskip("pandas")
+    frame = found.df()
+    assert [str(frame.dtypes[name]) for name in ("custom_id", "ok", "total_tokens", "urgent")] == [
+        "string",
+        "boolean",
+        "Int64",
+        "boolean",
+    ]
+    assert frame.queue.dropna().tolist() == ["delivery", "delivery"]
+    pytest.importorskip("pyarrow")
+    table = found.arrow()
+    assert [str(table.schema.field(name).type) for name in ("queue", "urgent", "prompt_tokens")] == [
+        "string",
+        "bool",
+        "int64",
+    ]
+    assert table.column("custom_id").to_pylist() == [row["custom_id"] for row in found]

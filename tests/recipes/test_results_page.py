@@ -60,6 +60,7 @@ def declared(stage: Stage) -> None:
 DATA: dict[str, tuple[Callable[[Stage], None], str]] = {
     "Pull": (job_for, ""),
     "As a table": (pulled, ""),
+    "From Python": (pulled, ""),
     "With jq": (pulled, "jq"),
     "With DuckDB": (pulled, "duckdb"),
     "With pandas": (pulled, "pandas"),

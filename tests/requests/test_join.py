@@ -17,11 +17,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reconciler.outputs.heartbeat import StoppedError
 from reconciler.requests import answered, answers
 from reconciler.requests.answers import Outcome, joined_line
 from reconciler.requests.contents import Usage, read_contents
 from reconciler.requests.join import MAX_LISTED, WRITE_BYTES
-from reconciler.results.heartbeat import StoppedError
 from tests.requests.make import Counts, answer, error, join_files, joined, requests, text
 
 

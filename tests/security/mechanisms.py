@@ -216,7 +216,7 @@ SWITCHES: Final = (
     Switch(
         "the length of downloads",
         "a file may have twice the bytes of its description",
-        "reconciler/results/download.py",
+        "reconciler/outputs/download.py",
         ("fill the disk with a file without end, or list jobs without end",),
         (("if digest.size + len(piece) > most:", "if digest.size > 2 * most:"),),
     ),
@@ -230,7 +230,7 @@ SWITCHES: Final = (
     Switch(
         "trust in results",
         "a file of any size is whole",
-        "reconciler/results/download.py",
+        "reconciler/outputs/download.py",
         ("plant answers",),
         (
             (

@@ -145,7 +145,7 @@ def apply(job: GithubJob) -> int:
 def fetch_results(job: GithubJob) -> int:
     """Fetch results, unless they would be lost with the runner."""
     from reconciler.cli.session.target import find_project
-    from reconciler.results.place import warning_on_ci
+    from reconciler.outputs.place import warning_on_ci
 
     project = find_project(job.env, Chosen())
     if warning := warning_on_ci(project, job.environ):

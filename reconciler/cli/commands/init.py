@@ -84,7 +84,7 @@ def init(
     Existing files are not overwritten; files that differ are listed. A second run changes nothing.
     """
     from reconciler.cli.session.target import config_file, open_project
-    from reconciler.results.place import warning_on_ci
+    from reconciler.outputs.place import warning_on_ci
     from reconciler.specs import scaffold
     from reconciler.specs.place import place, place_lines
     from reconciler.specs.project import find

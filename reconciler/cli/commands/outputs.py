@@ -67,9 +67,9 @@ def pull(
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
+    from reconciler.outputs.place import make_place, open_place
+    from reconciler.outputs.pull import exit_codes
     from reconciler.render.results_view import pull_text
-    from reconciler.results.place import make_place, open_place
-    from reconciler.results.pull import exit_codes
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
@@ -131,8 +131,8 @@ def show(
     --invalid, shows these requests of one name.
     """
     from reconciler.cli.session.read_results import opened, row_text, summary_of
+    from reconciler.outputs.summaries import path_of, results_file, work_summaries
     from reconciler.render.results_view import results_text
-    from reconciler.results.summaries import path_of, results_file, work_summaries
     from reconciler.tables.rows import encode_row, read_rows
 
     with opened(env, common) as store:
@@ -162,8 +162,8 @@ def show(
 def path(env: Environment, *, name: str, common: options.Common) -> int:
     """Print the path or URL of a name's results. Needs no key."""
     from reconciler.cli.session.read_results import opened, summary_of
-    from reconciler.results.store import FolderStore
-    from reconciler.results.summaries import path_of, results_file
+    from reconciler.outputs.store import FolderStore
+    from reconciler.outputs.summaries import path_of, results_file
 
     with opened(env, common) as store:
         it = summary_of(store, name)
@@ -188,9 +188,8 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
     that a spreadsheet would run as a formula gets an apostrophe in front.
     """
     from reconciler.cli.session.read_results import opened, summary_of
-    from reconciler.results.summaries import results_file, schemas_of, work_summaries
-    from reconciler.tables import columns
-    from reconciler.tables.rows import read_rows
+    from reconciler.outputs.summaries import work_summaries
+    from reconciler.outputs.table import ResultsTable
     from reconciler.tables.write import write_table
     from reconciler.text.plural import pluralize
 
@@ -200,15 +199,8 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
         for name in names:
             if not any(fnmatchcase(it.name, name) for it in found):
                 summary_of(store, name)
-        fields = columns.field_columns(schema for it in found for schema in schemas_of(store, it))
-        body = any(it.endpoint not in columns.TEXT_ENDPOINTS for it in found)
-        several = [columns.NAME] if len(found) > 1 else []
-        rows = (
-            {"name": it.name, **row.values(fields, body=body)}
-            for it in found
-            for row in read_rows(results_file(store, it))
-        )
-        every = (*several, *columns.BASE, *([columns.BODY] if body else []), *fields)
-        count = write_table(env.cwd / out, form, every, rows)
-    write_stdout(f"{out}: {pluralize(count, 'row')}, {pluralize(len(every), 'column')}\n")
+        table = ResultsTable(store, found)
+        columns = table.columns()
+        count = write_table(env.cwd / out, form, columns, table.rows())
+    write_stdout(f"{out}: {pluralize(count, 'row')}, {pluralize(len(columns), 'column')}\n")
     return ExitCode.OK

@@ -11,15 +11,15 @@ from reconciler.cli.output.streams import write_stderr
 from reconciler.context import RunContext
 from reconciler.errors import UsageError
 from reconciler.model import JobSpec, OwnedJob, RunKey
+from reconciler.outputs.current import WorkResults
+from reconciler.outputs.inputs import by_inputs
+from reconciler.outputs.job_download import JobDownloader
+from reconciler.outputs.leases import LeaseManager
+from reconciler.outputs.paths import naming
+from reconciler.outputs.pull import Puller
+from reconciler.outputs.store import ResultStore
 from reconciler.planning import adoption, sharing
 from reconciler.render.problems import left_out
-from reconciler.results.current import WorkResults
-from reconciler.results.inputs import by_inputs
-from reconciler.results.job_download import JobDownloader
-from reconciler.results.leases import LeaseManager
-from reconciler.results.paths import naming
-from reconciler.results.pull import Puller
-from reconciler.results.store import ResultStore
 from reconciler.specs.load import load
 from reconciler.text.suggest import nearest, some
 from reconciler.workspace import listing, observe

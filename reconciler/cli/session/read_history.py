@@ -15,10 +15,10 @@ from reconciler.history import merge
 from reconciler.history.merge import read_ledger
 from reconciler.ledger.lines import union
 from reconciler.model.commit import Commit
+from reconciler.outputs.place import local_folder
+from reconciler.outputs.store import FolderStore
+from reconciler.outputs.summaries import job_summaries
 from reconciler.render.problems import left_out
-from reconciler.results.place import local_folder
-from reconciler.results.store import FolderStore
-from reconciler.results.summaries import job_summaries
 from reconciler.runs.history import HistorySources
 from reconciler.specs.load import load
 from reconciler.specs.project import Project

@@ -12,9 +12,9 @@ from reconciler.cli.session.target import open_project
 from reconciler.documents.result_summary import WorkSummary
 from reconciler.environment import Environment
 from reconciler.errors import UsageError
-from reconciler.results.place import open_place
-from reconciler.results.store import ResultStore
-from reconciler.results.summaries import work_summaries
+from reconciler.outputs.place import open_place
+from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summaries import work_summaries
 from reconciler.tables.rows import Row
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest

@@ -19,8 +19,8 @@ from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import LedgerGit
 from reconciler.model import Target
-from reconciler.results.paths import JOBS, RESULTS
-from reconciler.results.place import local_folder
+from reconciler.outputs.paths import JOBS, RESULTS
+from reconciler.outputs.place import local_folder
 from reconciler.settings import API
 from reconciler.specs.project import (
     CONFIG_NAME,

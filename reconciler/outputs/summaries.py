@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.documents.result_summary import NAME, ResultSummary, SummaryT, WorkSummary, decode
+from reconciler.outputs.paths import job_folder, safe_name
+from reconciler.outputs.store import ResultStore
 from reconciler.requests import asked
 from reconciler.requests.index_file import read_head
-from reconciler.results.paths import job_folder, safe_name
-from reconciler.results.store import ResultStore
 
 
 def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:

@@ -12,9 +12,9 @@ import pytest
 
 from reconciler.api.client import Reader
 from reconciler.api.errors import ApiError, NotFoundError, OutcomeUnknownError
-from reconciler.results.digest import Fetched
-from reconciler.results.download import MAX_BYTES, ContradictionError, fetch
-from reconciler.results.heartbeat import StoppedError
+from reconciler.outputs.digest import Fetched
+from reconciler.outputs.download import MAX_BYTES, ContradictionError, fetch
+from reconciler.outputs.heartbeat import StoppedError
 from tests.api.stage import BASE_URL, FILE_ID, SECRET, Clock, file, retrier
 
 WHOLE = b"".join(b'{"custom_id":"r%d"}\n' % number for number in range(100))

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
-from reconciler.results.leases import (
+from reconciler.outputs.leases import (
     LEASE_SECONDS,
     RENEW_SECONDS,
     Holder,
@@ -19,7 +19,7 @@ from reconciler.results.leases import (
     LeaseLostError,
     LeaseManager,
 )
-from reconciler.results.store import FolderStore, ResultStore
+from reconciler.outputs.store import FolderStore, ResultStore
 
 HERE = "name/run/job"
 
@@ -55,7 +55,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     if request.param == "folder":
         return Site(FolderStore(tmp_path))
     pytest.importorskip("fsspec")
-    from reconciler.results.object_store import ObjectStore
+    from reconciler.outputs.object_store import ObjectStore
 
     return Site(ObjectStore(f"memory://claims/{tmp_path.name}", staging=tmp_path))
 

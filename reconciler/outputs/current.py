@@ -27,16 +27,16 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.errors import ReconcilerError
 from reconciler.model import RunKey, digests
+from reconciler.outputs.digest import Digest, Fetched
+from reconciler.outputs.leases import Lease
+from reconciler.outputs.paths import RESULTS, safe_name
+from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summary import checks, file_doc
 from reconciler.requests import answered, answers, asked
 from reconciler.requests.answered import FILES
 from reconciler.requests.asked import AskedIndex
 from reconciler.requests.index_file import PART
 from reconciler.requests.join import Joined, Part, join
-from reconciler.results.digest import Digest, Fetched
-from reconciler.results.leases import Lease
-from reconciler.results.paths import RESULTS, safe_name
-from reconciler.results.store import ResultStore
-from reconciler.results.summary import checks, file_doc
 
 SEEN_LENGTH: Final = 16
 
@@ -140,7 +140,7 @@ def seen(folders: Sequence[str]) -> str:
     return digests.sha256("\n".join(ids).encode())[:SEEN_LENGTH]
 
 
-_NOTHING: Final = AskedIndex({"ordered": False, "schemas": []}, [], b"", asked.Asked().forms)
+_NOTHING: Final = AskedIndex({"ordered": False}, [])
 
 
 def _write(

@@ -16,14 +16,14 @@ from reconciler.documents.result_summary import NAME, ResultSummary, WorkSummary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
 from reconciler.model import RunKey
+from reconciler.outputs import summary
+from reconciler.outputs.current import WorkResults, seen
+from reconciler.outputs.digest import read
+from reconciler.outputs.leases import Lease, LeaseManager
+from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.requests import answered, asked
 from reconciler.requests.checks import Checker
 from reconciler.requests.patterns import Patterns
-from reconciler.results import summary
-from reconciler.results.current import WorkResults, seen
-from reconciler.results.digest import read
-from reconciler.results.leases import Lease, LeaseManager
-from reconciler.results.store import FolderStore, ResultStore
 from tests.helpers.make import SUCCEEDED, owned, spec
 from tests.requests.make import answer, error, text
 
@@ -65,7 +65,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int], Resu
     if request.param == "folder":
         return lambda number: FolderStore(tmp_path / f"outputs-{number}")
     pytest.importorskip("fsspec")
-    from reconciler.results.object_store import ObjectStore
+    from reconciler.outputs.object_store import ObjectStore
     from tests.helpers.bucket import install
 
     install()

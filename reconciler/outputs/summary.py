@@ -21,13 +21,13 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.model import OwnedJob, completeness
 from reconciler.model.completeness import Received
+from reconciler.outputs.digest import Fetched
+from reconciler.outputs.paths import ERRORS, OUTPUT
 from reconciler.requests import answers
 from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import INVALID, KINDS
 from reconciler.requests.contents import Usage
-from reconciler.results.digest import Fetched
-from reconciler.results.paths import ERRORS, OUTPUT
 from reconciler.text.plural import pluralize
 
 MAX_SHOWN_REASONS: Final = 3

@@ -29,9 +29,9 @@ from reconciler.api.errors import (
 from reconciler.api.retry import Retrier
 from reconciler.api.values import Content, File
 from reconciler.errors import ReconcilerError
+from reconciler.outputs.digest import PIECE, Digest, Fetched, read
+from reconciler.outputs.heartbeat import Heartbeat
 from reconciler.requests.index_file import PART
-from reconciler.results.digest import PIECE, Digest, Fetched, read
-from reconciler.results.heartbeat import Heartbeat
 from reconciler.text.sanitize import clean
 
 MAX_BYTES: Final = 64_000_000_000

@@ -18,7 +18,7 @@ import fsspec
 from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
-from reconciler.results.paths import JOBS
+from reconciler.outputs.paths import JOBS
 
 
 class ObjectStore:

@@ -27,20 +27,20 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
+from reconciler.outputs import inputs
+from reconciler.outputs.digest import Fetched, read
+from reconciler.outputs.download import INCOMPLETE_HINT, ContradictionError, fetch
+from reconciler.outputs.heartbeat import Heartbeat
+from reconciler.outputs.inputs import INPUT_PREFIX, JobInputs
+from reconciler.outputs.leases import Lease
+from reconciler.outputs.paths import ERRORS, OUTPUT, safe_name
+from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summary import Files, shortage, summary
 from reconciler.requests import answered, asked
 from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import Checker
 from reconciler.requests.patterns import Patterns
-from reconciler.results import inputs
-from reconciler.results.digest import Fetched, read
-from reconciler.results.download import INCOMPLETE_HINT, ContradictionError, fetch
-from reconciler.results.heartbeat import Heartbeat
-from reconciler.results.inputs import INPUT_PREFIX, JobInputs
-from reconciler.results.leases import Lease
-from reconciler.results.paths import ERRORS, OUTPUT, safe_name
-from reconciler.results.store import ResultStore
-from reconciler.results.summary import Files, shortage, summary
 from reconciler.text.plural import pluralize
 
 MAX_DELAY_SECONDS: Final = 3600.0

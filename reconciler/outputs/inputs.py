@@ -9,8 +9,8 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from reconciler import file_access
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
-from reconciler.results.digest import read
-from reconciler.results.heartbeat import Heartbeat
+from reconciler.outputs.digest import read
+from reconciler.outputs.heartbeat import Heartbeat
 
 INPUT_PREFIX: Final = "asked-"
 """Prefix of input files that are written or downloaded for the join and deleted after it."""

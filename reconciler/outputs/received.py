@@ -7,12 +7,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from reconciler.documents.result_summary import NAME, ResultSummary, decode
+from reconciler.documents.result_summary import NAME, ResultSummary, check_words, decode
 from reconciler.model import Observed, OwnedJob, Phase, RunKey
 from reconciler.model.completeness import Received
+from reconciler.outputs.paths import job_folder
+from reconciler.outputs.store import FolderStore
 from reconciler.requests import answered
-from reconciler.results.paths import job_folder
-from reconciler.results.store import FolderStore
 
 
 def with_received(
@@ -32,7 +32,7 @@ def with_received(
     return replace(
         observed,
         owned=tuple(
-            replace(it, received=_received(it, store, {name_of(it), it.tags.name}))
+            _with_results(it, store, {name_of(it), it.tags.name})
             if it.phase is Phase.SUCCEEDED and it.tags.run_key in wanted
             else it
             for it in observed.owned
@@ -40,15 +40,17 @@ def with_received(
     )
 
 
-def _received(owned: OwnedJob, store: FolderStore, names: Collection[str]) -> Received | None:
-    """Return what a job's results hold; None if they were not pulled, or a part of them was gone."""
+def _with_results(owned: OwnedJob, store: FolderStore, names: Collection[str]) -> OwnedJob:
+    """Return a job with what its results hold, unless they were not pulled, or a part of them was gone."""
     for name in names:
         try:
             data = store.read(f"{job_folder(name, owned.job.id)}/{NAME}")
         except OSError:
-            return None
+            return owned
         summary = decode(data, ResultSummary)
         if summary is not None and any(file.path == answered.NAME for file in summary.files):
-            gone = any(file.state == "gone" for file in summary.files)
-            return None if gone else Received(summary.requests.ok, summary.requests.failed)
-    return None
+            if any(file.state == "gone" for file in summary.files):
+                return owned
+            received = Received(summary.requests.ok, summary.requests.failed)
+            return replace(owned, received=received, checked=check_words(summary.checks))
+    return owned

@@ -9,7 +9,7 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError
-from reconciler.results.store import FolderStore, ResultStore
+from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.settings import RESULTS_SCHEMES
 from reconciler.specs.project import Project, make_own
 
@@ -67,7 +67,7 @@ def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -
     if "://" not in place:
         return FolderStore(project.root / place, shown=place.rstrip("/\\") or place)
     try:
-        from reconciler.results.object_store import ObjectStore  # noqa: PLC0415 - the package is an extra
+        from reconciler.outputs.object_store import ObjectStore  # noqa: PLC0415 - the package is an extra
     except ModuleNotFoundError as error:
         raise ReconcilerError(
             f"{place} needs the package {error.name}",

@@ -9,9 +9,9 @@ import pytest
 
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.results.paths import safe_name
-from reconciler.results.place import place_of
-from reconciler.results.store import FolderStore, ResultStore
+from reconciler.outputs.paths import safe_name
+from reconciler.outputs.place import place_of
+from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.specs.project import load_project
 
 
@@ -46,7 +46,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ResultStore:
     if request.param == "folder":
         return FolderStore(tmp_path / "to")
     pytest.importorskip("fsspec")
-    from reconciler.results.object_store import ObjectStore
+    from reconciler.outputs.object_store import ObjectStore
 
     return ObjectStore(f"memory://places/{tmp_path.name}", staging=tmp_path / "staging")
 

@@ -19,12 +19,12 @@ from reconciler.documents.result_summary import ResultSummary, decode, needs_att
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.file_access import hint_of
 from reconciler.model import OwnedJob, RunKey
-from reconciler.results.current import WorkResults, seen
-from reconciler.results.download import ContradictionError
-from reconciler.results.heartbeat import StoppedError
-from reconciler.results.job_download import JobDownloader
-from reconciler.results.leases import UNKNOWN_HOLDER, Holder, Lease, LeaseLostError, LeaseManager
-from reconciler.results.paths import job_folder, safe_name
+from reconciler.outputs.current import WorkResults, seen
+from reconciler.outputs.download import ContradictionError
+from reconciler.outputs.heartbeat import StoppedError
+from reconciler.outputs.job_download import JobDownloader
+from reconciler.outputs.leases import UNKNOWN_HOLDER, Holder, Lease, LeaseLostError, LeaseManager
+from reconciler.outputs.paths import job_folder, safe_name
 from reconciler.text.sanitize import clean
 
 PAUSE_SECONDS: Final = 2.0

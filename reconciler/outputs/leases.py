@@ -19,8 +19,8 @@ import msgspec
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
-from reconciler.results.heartbeat import StoppedError
-from reconciler.results.store import ResultStore
+from reconciler.outputs.heartbeat import StoppedError
+from reconciler.outputs.store import ResultStore
 
 LEASE_SECONDS: Final = 300.0
 """How long a claim is valid without a renewal."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from reconciler import file_access
 from reconciler.documents import result_summary
-from reconciler.results.paths import JOBS, RESULTS
+from reconciler.outputs.paths import JOBS, RESULTS
 
 
 class ResultStore(Protocol):

@@ -1,0 +1,45 @@
+"""The results of names as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.documents.result_summary import WorkSummary
+from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summaries import results_file, schemas_of
+from reconciler.tables import columns
+from reconciler.tables.columns import Column
+from reconciler.tables.rows import read_rows
+
+
+@dataclass(frozen=True)
+class ResultsTable:
+    """The results of names as columns and rows.
+
+    Args:
+        store: the place of results.
+        found: the summaries of the names, at least one.
+    """
+
+    store: ResultStore
+    found: Sequence[WorkSummary]
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the columns: the name if there are several, those of every request, and the fields of answers."""
+        several = [columns.NAME] if len(self.found) > 1 else []
+        return (*several, *columns.BASE, *([columns.BODY] if self._has_bodies() else []), *self._fields())
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the values of each request by column, and its name. Raises `OSError`."""
+        fields, body = self._fields(), self._has_bodies()
+        for it in self.found:
+            for row in read_rows(results_file(self.store, it)):
+                yield {"name": it.name, **row.values(fields, body=body)}
+
+    def _fields(self) -> tuple[Column, ...]:
+        return columns.field_columns(schema for it in self.found for schema in schemas_of(self.store, it))
+
+    def _has_bodies(self) -> bool:
+        return any(it.endpoint not in columns.TEXT_ENDPOINTS for it in self.found)
