@@ -266,7 +266,7 @@ def seen(mutation: Mutation, *, start: int = 0, schedules: int = SCHEDULES) -> V
         raise ValueError(f"{mutation.name}: {mutation.module} holds its text {times} times, not once")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for package in ("reconciler", "tests/simulation"):
+        for package in ("reconciler", "tests/helpers", "tests/simulation", "tools"):
             shutil.copytree(
                 ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "test_*.py")
             )
