@@ -81,7 +81,7 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
     back: only `rerun` with a value that the work has not been run under makes another run key. The server knows who
     cancelled a job: it is the one cancel that took effect. The tool's intents and later events do not count.
 
-    Three things are not promised. If the run's ledger holds neither the create nor a cancel of the job, L does not hold:
+    Three things are not promised. If the ledger of the run has neither the create nor a cancel of the job, L fails:
     then the tags of a job that replaces it may count as this tool's cancel, and so may a later job of the same run key.
     If another cancel came between this tool's look at the job and its one cancel of it, the two look the same. And a
     forged line that says that this tool cancelled a job counts if the tags of another job name it as replaced.
