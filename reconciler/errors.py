@@ -32,7 +32,7 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.TERMINATED, "stopped by SIGTERM"),
     (ExitCode.PARTIAL, "something was written, and something else failed or has an unknown outcome"),
     (ExitCode.FAILED, "failed; nothing was written"),
-    (ExitCode.GUARD, "a guard refuses the plan; nothing was written"),
+    (ExitCode.GUARD, "a guard holds something back; the rest was done"),
     (ExitCode.STALE, "the saved plan no longer holds; nothing was written"),
     (
         ExitCode.ATTENTION,
@@ -73,12 +73,6 @@ class UsageError(ReconcilerError):
     """The command line is wrong."""
 
     exit_code = ExitCode.USAGE
-
-
-class GuardError(ReconcilerError):
-    """A guard refused the plan."""
-
-    exit_code = ExitCode.GUARD
 
 
 class StalePlanError(ReconcilerError):

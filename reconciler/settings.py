@@ -145,7 +145,7 @@ class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits above which a plan is refused, with the numbers. Each has an override on the command line."""
+    """Limits above which actions of a plan are held back. Each has an override on the command line."""
 
     max_cancels: Annotated[_Natural, about("Cancels in one plan; duplicates do not count.")] = 10
     max_cancel_share: Annotated[
@@ -270,7 +270,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     on_end: Annotated[OnEnd, about("Notification sent once per ended job; only `apply` sends it.")] = OnEnd()
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
     uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
-    guards: Annotated[Guards, about("Limits above which a plan is refused.")] = Guards()
+    guards: Annotated[Guards, about("Limits above which actions are held back.")] = Guards()
     approve_above: Annotated[
         ApproveAbove | None,
         about(

@@ -69,6 +69,8 @@ class Reason(StrEnum):
         "too many requests are pending: the workspace, or this project's share of it, has no room",
     )
 
+    HELD_BACK = "held_back", "a guard holds it back, so that a person can look first"
+
 
 class Change(Struct, frozen=True):
     """One field of the work that differs from the job before."""
@@ -123,6 +125,8 @@ class Hold(Struct, frozen=True, kw_only=True):
     attention: bool = False
     until: float | None = None
     """Unix seconds after which the decision changes, if that is known."""
+    changes: tuple[Change, ...] = ()
+    """Of a create that a guard holds back: how its work differs from the job before."""
 
 
 Action: TypeAlias = Create | Cancel | Keep | Hold

@@ -1,7 +1,7 @@
 """The standing of a name: one of a fixed list of cases. The planner decides by it; `status` and `wait` show it.
 
 Exactly one rule (`reconciler.planning.rules`) applies to each name and sets its standing.
-`quota` replaces that by NO_ROOM, and `plans.agreement` by NOT_AGREED.
+`quota` replaces that by NO_ROOM, `plans.agreement` by NOT_AGREED, and a guard by HELD_BACK.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Standing(StrEnum):
     WAITING = "waiting"
     PERHAPS_SUBMITTED = "perhaps_submitted"
     NO_ROOM = "no_room"
+    HELD_BACK = "held_back"
     NOT_AGREED = "not_agreed"
     # The wanted work is created.
     RESTORED = "restored"

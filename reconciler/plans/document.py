@@ -12,7 +12,7 @@ from msgspec import structs
 
 from reconciler.model import JobSpec, Retry, Target
 from reconciler.planning.actions import Change
-from reconciler.planning.guards import GuardReading, Refusal
+from reconciler.planning.guard_input import Approved, GuardReading, Refusal
 
 FORMAT_VERSION: Final = "1.0"
 """Readers ignore unknown fields within a major version, and refuse another major version."""
@@ -151,6 +151,7 @@ class HoldDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="hold"):
     hint: str = ""
     attention: bool = False
     until: float | None = None
+    changes: tuple[Change, ...] = ()
 
 
 ActionDoc: TypeAlias = CreateDoc | CancelDoc | KeepDoc | HoldDoc
@@ -240,12 +241,14 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     """RFC 3339: when the jobs were read, if the plan was made from a snapshot."""
     jobs_read: int = 0
     jobs_owned: int = 0
+    jobs_active: int = 0
+    """Live jobs of the project that the guards count."""
     selected: int | None = None
     """How many specs are selected; None if all are."""
     not_considered: int = 0
     summary: SummaryDoc
     guards: tuple[Refusal, ...] = ()
-    """The guards that refuse the plan."""
+    """The guards that hold something back."""
     guard_readings: tuple[GuardReading, ...] = ()
     decisions: tuple[DecisionDoc, ...]
 
@@ -253,3 +256,9 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     def pending(self) -> bool:
         """Whether something is to be written."""
         return any(decision.pending for decision in self.decisions)
+
+    @property
+    def approved(self) -> Approved:
+        """The numbers that guards count with once this plan is approved."""
+        cancels = (cancel.job for decision in self.decisions for cancel in decision.of(CancelDoc))
+        return Approved(answers={job.id: job.completed_requests for job in cancels}, active=self.jobs_active)

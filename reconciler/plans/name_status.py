@@ -51,6 +51,7 @@ READINESS: Final[Mapping[Standing, Readiness]] = {
     Standing.WAITING: Readiness.RUNNING,
     Standing.PERHAPS_SUBMITTED: Readiness.ATTENTION,
     Standing.NO_ROOM: Readiness.PENDING,
+    Standing.HELD_BACK: Readiness.PENDING,
     Standing.NOT_AGREED: Readiness.ATTENTION,
     Standing.RESTORED: Readiness.PENDING,
     Standing.RETRY: Readiness.PENDING,

@@ -15,7 +15,7 @@ import reconciler
 from reconciler.errors import ReconcilerError
 from reconciler.model import Checkout, Declared, Observed, Target, digests
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
-from reconciler.planning.guards import GuardReading, Refusal
+from reconciler.planning.guard_input import GuardReading, Refusal
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import (
     FORMAT_VERSION,
@@ -44,6 +44,7 @@ def plan_document(
     observed: Observed,
     refusals: Sequence[Refusal],
     guard_readings: Sequence[GuardReading] = (),
+    active: int = 0,
     now: float,
 ) -> PlanDoc:
     """Return a plan as a document. Pure."""
@@ -58,6 +59,7 @@ def plan_document(
         jobs_read=observed.total,
         observed_at=None if observed.snapshot_taken_at is None else rfc3339(observed.snapshot_taken_at),
         jobs_owned=len(observed.our_jobs),
+        jobs_active=active,
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),

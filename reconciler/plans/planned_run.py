@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed
 from reconciler.planning.actions import Plan
-from reconciler.planning.guards import Refusal
+from reconciler.planning.guard_input import NOT_APPROVED, Approved, Refusal
 from reconciler.plans.document import PlanDoc
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """The data that a run has gathered, and what the planner decides, before the guards."""
+    """The data that a run has gathered, and what the planner decides, before the guards hold anything back."""
 
     declared: Declared
     observed: Observed
@@ -21,15 +21,18 @@ class Proposal:
     plan: Plan
     remarks: tuple[str, ...] = ()
     """Harmless differences between an approved plan and this one."""
+    approved: Approved = NOT_APPROVED
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun(Proposal):
-    """A proposal that the guards have checked, and its document."""
+    """A plan without the actions that guards hold back, and its document."""
 
+    proposed: Plan
+    """With the actions that guards hold back."""
     document: PlanDoc
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
-        """The guards that refuse."""
+        """The guards that hold something back."""
         return self.document.guards

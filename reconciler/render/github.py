@@ -46,20 +46,18 @@ def error_github(error: ReconcilerError) -> str:
 
 
 def plan_github(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
-    """Return a plan: refusing guards as errors, names that need attention as warnings, changes as notices."""
+    """Return a plan: guards as errors, names that need attention as warnings, changes as notices."""
     return _limited(_plan(plan, remarks, everything=everything))
 
 
 def outcomes_github(outcomes: Sequence[Outcome], plan: PlanDoc) -> str:
-    """Return the outcomes of an apply: failures as errors, completed actions as notices."""
+    """Return the outcomes of an apply: guards and failures as errors, completed actions as notices."""
     places = {decision.name: decision.declared_at for decision in plan.decisions}
-    return _limited(_outcomes(outcomes, places))
+    return _limited((*_guards(plan), *_outcomes(outcomes, places)))
 
 
 def _plan(plan: PlanDoc, remarks: Sequence[str], *, everything: bool) -> Iterator[tuple[AnnotationKind, str]]:
-    for guard in plan.guards:
-        title = f"refused by {guard.guard}"
-        yield "error", annotation("error", f"{guard.message} ({guard.hint})", title=title)
+    yield from _guards(plan)
     for row in grouping.lines(plan, everything=everything).rows:
         kind: AnnotationKind = "warning" if row.attention else "notice"
         title = f"{row.name} needs attention" if row.verb == "attention" else f"{row.verb} {row.name}"
@@ -67,6 +65,12 @@ def _plan(plan: PlanDoc, remarks: Sequence[str], *, everything: bool) -> Iterato
     for line in remarks:
         yield "notice", annotation("notice", line)
     yield "notice", annotation("notice", plan_summary.header(plan), title=plan_summary.verdict(plan))
+
+
+def _guards(plan: PlanDoc) -> Iterator[tuple[AnnotationKind, str]]:
+    for guard in plan.guards:
+        title = f"held back by {guard.guard}"
+        yield "error", annotation("error", f"{guard.message} ({guard.hint})", title=title)
 
 
 def _outcomes(outcomes: Sequence[Outcome], places: Mapping[str, str]) -> Iterator[tuple[AnnotationKind, str]]:

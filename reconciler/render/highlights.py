@@ -18,13 +18,14 @@ NEAR_LIMIT_SHARE: Final = 0.8
 
 def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
     """Return the lines; none for a plan without anything remarkable."""
-    found = (_refused(plan), _by_ledger(rows), _lost(plan), _large(plan), _near_limits(plan))
+    found = (held_back(plan), _by_ledger(rows), _lost(plan), _large(plan), _near_limits(plan))
     return [*(line for lines in found for line in lines), *_half_of_a_spec(plan, rows)]
 
 
-def _refused(plan: PlanDoc) -> Iterator[str]:
+def held_back(plan: PlanDoc) -> Iterator[str]:
+    """Yield a line for each guard that holds something back: its number, and the next step."""
     for guard in plan.guards:
-        yield f"refused by {guard.guard}: {guard.message}; {guard.hint}"
+        yield f"held back by {guard.guard}: {guard.message}; {guard.hint}"
 
 
 def _by_ledger(rows: Sequence[Row]) -> Iterator[str]:
@@ -77,4 +78,4 @@ def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
         yield "made from files with uncommitted changes; other machines will not see them"
     waiting = sum(row.verb == "hold" and not row.attention for row in rows)
     if waiting and plan.pending:
-        yield f"{pluralize(waiting, 'name')} on hold: declared, but not submitted by this plan"
+        yield f"{pluralize(waiting, 'name')} on hold: not changed by this plan"

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.planning.guards import GuardReading
+from reconciler.planning.guard_input import GuardReading
 from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary, plan_view
 from reconciler.render.grouping import PlanLines
-from reconciler.render.highlights import review_highlights
+from reconciler.render.highlights import held_back, review_highlights
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.plan_view import Row
 from reconciler.text.plural import pluralize
@@ -61,13 +61,15 @@ def apply_markdown(
     plan: PlanDoc, outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], remarks: Sequence[str] = ()
 ) -> str:
     """Return one comment for an apply: its outcomes, the remarks, and the plan folded."""
-    verdict = f"{plan.target.project}: {summary(outcomes)}"
+    held = plan_summary.held_back(plan)
+    done = summary(outcomes) if outcomes or not held else ""
+    verdict = f"{plan.target.project}: {' · '.join(filter(None, [held, done]))}"
     planned = grouping.lines(plan)
 
     def parts(cut: _Cut) -> Iterator[str]:
         yield from (f"### {escape(verdict)}", "")
         yield from _outcomes(rows, cut)
-        yield from _list(remarks, cut)
+        yield from _list([*held_back(plan), *remarks], cut)
         yield from _folded_part("The plan", list(_plan(plan, planned, (), cut)))
 
     return _fitting(parts)

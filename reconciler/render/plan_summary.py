@@ -71,7 +71,7 @@ def selection(plan: PlanDoc) -> str:
 def verdict(plan: PlanDoc) -> str:
     """Return the plan in a line: `prod: would submit 300 requests (mistral-small-2603) · cancel 2`."""
     it = plan.summary
-    refused = [f"refused by {', '.join(guard.guard for guard in plan.guards)}"] if plan.guards else []
+    refused = [held] if (held := held_back(plan)) else []
     parts = [submitted(plan)] if submitted(plan) else []
     parts += [
         f"{word} {number:,}" for number, word in ((it.replace, "replace"), (it.cancel, "cancel")) if number
@@ -79,6 +79,11 @@ def verdict(plan: PlanDoc) -> str:
     parts += [lost] if (lost := _lost(plan)) else []
     would = [f"would {' · '.join(parts)}"] if parts else []
     return clean(f"{plan.target.project}: {' · '.join([*refused, *would]) or 'no changes'}")
+
+
+def held_back(plan: PlanDoc) -> str:
+    """Return the guards that hold something back: `held back by max_cancels`, "" for none."""
+    return f"held back by {', '.join(guard.guard for guard in plan.guards)}" if plan.guards else ""
 
 
 def submitted(plan: PlanDoc) -> str:

@@ -111,6 +111,7 @@ def row(decision: DecisionDoc) -> Row | None:
         why += dict.fromkeys(reason_words(cancel.reason) for cancel in cancels)
     for hold in holds:
         why += _hold(hold)
+        now += [job(hold.job)] if hold.job and hold.reason == "held_back" else []
     if not (creates or cancels or holds):
         for keep in (keep for keep in keeps if keep.attention):
             why += [reason_words(keep.reason), keep.detail]
@@ -139,8 +140,8 @@ def row(decision: DecisionDoc) -> Row | None:
         ),
         changes=tuple(
             clean(f"{change.field}: {change.before} -> {change.after}")
-            for create in creates
-            for change in create.changes
+            for changes in (*(it.changes for it in creates), *(it.changes for it in holds))
+            for change in changes
         ),
         notes=tuple(map(clean, decision.notes)),
         attention=decision.attention,

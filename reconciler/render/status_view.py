@@ -28,6 +28,7 @@ _OF_OTHERS: Final = frozenset(
         Standing.OTHER_HISTORY,
         Standing.CHECKOUT_BEHIND,
         Standing.NO_ROOM,
+        Standing.HELD_BACK,
         Standing.PERHAPS_SUBMITTED,
         Standing.UNSETTLED,
     }

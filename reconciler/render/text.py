@@ -35,9 +35,14 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
     rows, notes = shown.rows, [f"  note: {note}" for note in shown.notes]
     header, same = plan_summary.header(plan), plan_summary.unchanged(shown.quiet)
     selected = plan_summary.selection(plan)
+    guards = [
+        paint(clean(f"held back by {guard.guard}: {guard.message}"), "!", colour=colour)
+        + f"\n  hint: {clean(guard.hint)}"
+        for guard in plan.guards
+    ]
     if not rows:
         quiet = "; ".join(filter(None, [selected, same or "nothing is declared"]))
-        return "\n".join([f"No changes. {header} · {quiet}", *notes]) + "\n"
+        return "\n".join([f"No changes. {header} · {quiet}", *notes, *guards]) + "\n"
     width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
     verb_width = max(len("replace"), *(len(row.verb) for row in rows))
     lines = [header, ""]
@@ -54,11 +59,7 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
     totals = plan_summary.totals(plan)
     if totals:
         lines += ["", totals]
-    lines += [
-        paint(clean(f"refused by {guard.guard}: {guard.message}"), "!", colour=colour)
-        + f"\n  hint: {clean(guard.hint)}"
-        for guard in plan.guards
-    ]
+    lines += guards
     if next_step and plan.pending:
         lines.append(next_step)
     return "\n".join(lines) + "\n"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.api.client import Writer
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
@@ -48,19 +50,31 @@ def restrict_to_saved(run: RunContext[ApiT], fresh: Proposal, saved: PlanDoc) ->
             "the saved plan no longer holds, and nothing was done: " + "; ".join(result.broken),
             hint="review a fresh plan, and save it: reconciler plan -o plan.json",
         )
-    return _restrict(fresh, result)
+    return _restrict(fresh, result, saved)
 
 
 def restrict_to_remaining(fresh: Proposal, approved: PlanDoc) -> Proposal:
     """Reduce a fresh plan to the approved actions that another runner has not done or begun meanwhile."""
-    return _restrict(fresh, staleness.reconcile_saved_plan(approved, fresh.plan, fresh.observed))
+    result = staleness.reconcile_saved_plan(approved, fresh.plan, fresh.observed)
+    return _restrict(fresh, result, approved)
 
 
-def _restrict(fresh: Proposal, result: SavedPlanResult) -> Proposal:
+def _restrict(fresh: Proposal, result: SavedPlanResult, approved: PlanDoc) -> Proposal:
     remarks = [f"skipped, no longer needed: {line}" for line in result.satisfied]
     remarks += [f"left to the runner that wrote first: {line}" for line in result.broken]
     remarks += [f"not in the saved plan, left alone: {line}" for line in result.extra]
-    return replace(fresh, plan=result.plan, remarks=tuple(remarks))
+    return replace(fresh, plan=result.plan, remarks=tuple(remarks), approved=approved.approved)
+
+
+def _still_held(document: PlanDoc, approved: PlanDoc, wanted: frozenset[str]) -> PlanDoc:
+    """Add the guards that held back, when a plan was approved, what is still wanted: the approved plan lacks it."""
+    known = {guard.guard for guard in document.guards}
+    more = (
+        structs.replace(guard, hint=f"plan again: {guard.hint}")
+        for guard in approved.guards
+        if guard.guard not in known and wanted.intersection(guard.held)
+    )
+    return structs.replace(document, guards=(*document.guards, *more))
 
 
 def plan_and_apply(
@@ -80,7 +94,7 @@ def plan_and_apply(
     Args:
         run: what to work with.
         declared: what git says.
-        approve: shows the plan and asks; raises an error if a guard refuses.
+        approve: shows the plan and asks.
         asks: whether a person reads the plan and answers. Otherwise nothing is created that rests on the ledger alone.
         saved: the plan that was approved beforehand.
         approval: what a later round of the same run may do. Nothing else is done.
@@ -94,6 +108,7 @@ def plan_and_apply(
     first: PlanDoc | None = None
     for _ in range(MAX_ROUNDS):
         fresh = propose(run, declared)
+        wanted = frozenset(it.name for it in fresh.plan.decisions if it.pending)
         record_observations.record_observations(run, fresh)
         if first or saved or not asks:
             fresh = replace(fresh, plan=hold_unagreed(fresh.plan, first or saved))
@@ -104,6 +119,8 @@ def plan_and_apply(
         if approval is not None:
             fresh = replace(fresh, plan=approval.restrict(fresh.plan))
         planned = check(run, fresh)
+        if (agreed := first or saved) is not None:
+            planned = replace(planned, document=_still_held(planned.document, agreed, wanted))
         approved = approved or approve(planned)
         run.retrier.restart()
         outcomes: tuple[Outcome, ...] = ()

@@ -18,7 +18,7 @@ from reconciler.execution import record_observations
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
 from reconciler.planning.actions import Create, Plan
-from reconciler.planning.guards import Refusal
+from reconciler.planning.guard_input import Refusal
 from reconciler.plans.approval import Approval
 from reconciler.plans.outcomes import CREATE, Created, Failed, Outcome, Unknown
 from reconciler.plans.planned_run import PlannedRun
@@ -54,11 +54,11 @@ class ApplyLoop:
         """
         try:
             with self.locked():
-                planned = self._gather()
-                record_observations.record_observations(self.run, planned)
-                if not self.approval.restrict(planned.plan).pending:
+                fresh = gather.propose(self.run, self.declared)
+                record_observations.record_observations(self.run, fresh)
+                if not self.approval.restrict(fresh.plan).pending:
                     publish(self.run)
-                    return planned
+                    return gather.check(self.run, fresh)
                 self._act()
         except LockHeldError:  # another apply is running: the next round sees its result
             return self._gather()
@@ -69,10 +69,8 @@ class ApplyLoop:
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())
-        planned, outcomes = plan_and_apply(
-            run, self.declared, lambda it: not it.refusals, approval=self.approval
-        )
-        self.approval = self.approval.record_attempts(planned.plan)  # a refused create is not tried again
+        planned, outcomes = plan_and_apply(run, self.declared, lambda _: True, approval=self.approval)
+        self.approval = self.approval.record_attempts(planned.proposed)  # one held back is not tried again
         self.refusals += planned.refusals
         if outcomes:
             self.submitted += requests_submitted(planned.plan, outcomes)

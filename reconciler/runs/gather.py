@@ -22,7 +22,9 @@ from reconciler.outputs.place import local_folder
 from reconciler.outputs.received import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
-from reconciler.planning.guards import GuardInput, guard_readings, refusals
+from reconciler.planning.guard_input import GuardInput
+from reconciler.planning.guards import guard_readings, refusals
+from reconciler.planning.hold_back import hold_back
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
@@ -144,7 +146,7 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
 
 
 def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
-    """Check the guards, make the plan's document, and log the plan in numbers and the guards' refusals."""
+    """Hold back what guards refuse, make the plan's document, and log the plan in numbers and the guards' refusals."""
     now = run.env.now()
     guard_input = GuardInput(
         plan=it.plan,
@@ -153,18 +155,22 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         memory=it.memory,
         settings=run.guards,
         now=now,
+        approved=it.approved,
     )
+    found = refusals(guard_input)
+    left = hold_back(it.plan, found)
     document = plan_file.plan_document(
-        it.plan,
+        left,
         target=run.target,
         checkout=run.checkout,
         declared=it.declared,
         observed=it.observed,
-        refusals=refusals(guard_input),
+        refusals=found,
         guard_readings=guard_readings(guard_input),
+        active=guard_input.active,
         now=now,
     )
     run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
-    for refusal in document.guards:
-        run.env.log("guard.refused", guard=refusal.guard, message=refusal.message)
-    return PlannedRun(**vars(it), document=document)
+    for refusal in found:
+        run.env.log("guard.refused", guard=refusal.guard, message=refusal.message, names=len(refusal.held))
+    return PlannedRun(**(vars(it) | {"plan": left}), proposed=it.plan, document=document)

@@ -72,10 +72,9 @@ def test_refusal_is_in_the_verdict_and_has_its_numbers(stage: Stage) -> None:
     for argv in (("plan",), ("apply", "--yes")):
         result, text = comment(stage, *argv)
         assert result.code == 3
-        assert text.startswith(
-            "### shop: refused by max_new_requests · would submit 7 requests (mistral-small-latest)\n"
-        )
-        assert "- refused by max_new_requests: the plan submits 7 requests, more than 5; pass --max" in text
+        assert text.startswith("### shop: held back by max_new_requests\n")
+        assert "held back · max_new_requests: create, new, 7 requests of mistral-small-latest" in text
+        assert "- held back by max_new_requests: the plan submits 7 requests, more than 5; pass --max" in text
         assert "max_new_requests 7 of 5" in text
 
 
@@ -187,12 +186,12 @@ def test_annotations_stand_beside_the_spec(stage: Stage, page: Path) -> None:
     result = stage.run("plan", "--format", "github")
     kinds = [line.split("::")[1] for line in result.out.splitlines()]
     assert kinds == [
-        "error title=refused by max_new_requests",
+        "error title=held back by max_new_requests",
         "warning title=hold broken,file=specs/broken.yaml,line=1",
-        "notice title=create one,file=specs/one.yaml,line=1",
-        "notice title=shop%3A refused by max_new_requests · would submit 7 requests (mistral-small-latest)",
+        "notice title=hold one,file=specs/one.yaml,line=1",
+        "notice title=shop%3A held back by max_new_requests",
     ]
-    assert "### shop: refused" in page.read_text(encoding="utf-8")
+    assert "### shop: held back" in page.read_text(encoding="utf-8")
     stage.run("plan", "-o", "plan.json")
     assert (
         stage.run("show", "plan.json", "--format", "github").out.splitlines()[:2]

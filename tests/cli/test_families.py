@@ -129,7 +129,10 @@ def test_a_change_for_the_whole_family_says_what_changed(stage: Stage) -> None:
     nights(stage, 5)
     stage.run("apply", "--yes")
     stage.write("specs/nightly.yaml", NIGHTLY.replace("small", "large"))
-    plan = stage.run("plan").out
+    held = stage.run("plan").out
+    assert "= hold    nightly-* (5 of 5)  held back" in held
+    assert "model: mistral-small-latest -> mistral-large-latest" in held
+    plan = stage.run("plan", "--max-cancel-share", "1").out
     assert "~ replace nightly-* (5 of 5)  model changed · 5 requests" in plan
     assert "then cancels 5 jobs, 0 requests answered" in plan
     assert "model: mistral-small-latest -> mistral-large-latest" in plan

@@ -1,7 +1,9 @@
-"""Guards: each refuses after the plan was shown and before anything is written, and each has its own override."""
+"""Guards: each holds back what it refuses and lets the rest go, and each has its own override."""
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,13 +12,21 @@ import pytest
 
 from reconciler.settings import Guards
 from tests.cli.schemas import conforming
-from tests.cli.stage import HI, Stage
+from tests.cli.stage import HI, Result, Stage
 
 
 def remove(stage: Stage, *names: str) -> None:
     for name in names:
         (stage.root / f"specs/{name}.yaml").unlink()
         (stage.root / f"specs/data/{name}.jsonl").unlink()
+
+
+def creates(result: Result) -> list[str]:
+    return [
+        json.loads(sent.body)["metadata"]["reconciler.name"]
+        for sent in result.writes
+        if sent.path == "/v1/batch/jobs"
+    ]
 
 
 def names(count: int) -> list[str]:
@@ -131,16 +141,28 @@ def case(request: pytest.FixtureRequest, stage: Stage) -> tuple[str, str, tuple[
     return str(request.param).partition(" ")[0], message, override
 
 
-def test_guard_refuses_with_its_numbers_after_the_plan_was_shown(
+def test_guard_holds_back_with_its_numbers_and_the_rest_is_done(
     stage: Stage, case: tuple[str, str, tuple[str, ...]]
 ) -> None:
     guard, message, override = case
+    whole_view = guard == "other_workspace"
+    stage.spec("aside", requests=1)
+    if guard in ("max_new_requests", "max_requests_per_day"):
+        message = message.replace("7 requests", "8 requests").replace("0 requests", "1 request")
+        message = message.replace("4 requests", "5 requests")
+    if guard == "empty":
+        (stage.root / "specs/aside.yaml").unlink()
+        (stage.root / "specs/data/aside.jsonl").unlink()
     result = stage.run("apply", "--yes")
-    assert (result.code, result.writes) == (3, [])
-    shown, refused = result.out.split(f"refused by {guard}: {message}\n")
-    assert "would submit" in shown or "to cancel" in shown
+    assert result.code == 3
+    assert f"held back · {guard}: " in result.out
+    shown, refused = result.out.split(f"held back by {guard}: {message}\n")
+    assert shown
     assert refused.startswith("  hint: ")
-    assert f"error: nothing was done: {message}" in result.err
+    assert not any(sent.path.endswith("/cancel") for sent in result.writes)
+    done = creates(result)
+    assert done == [] if whole_view or guard == "empty" else "aside" in done
+    assert f"error: {'held back' if done else 'nothing was done'}: {message}" in result.err
     assert override[0] in result.err
     assert guard in [event.get("guard") for event in result.events if event["event"] == "guard.refused"]
 
@@ -150,7 +172,7 @@ def test_guard_lets_pass_what_its_own_option_allows(
 ) -> None:
     guard, _, override = case
     planned = stage.run("plan", *override)
-    assert "refused" not in planned.out
+    assert "held back" not in planned.out
     assert planned.code == 0
     assert f"reconciler plan -o plan.json {' '.join(override)}" in planned.out
     if override != ("--max-new-requests", "none"):  # the file that it names does not exist
@@ -159,15 +181,13 @@ def test_guard_lets_pass_what_its_own_option_allows(
         assert result.writes
 
 
-def test_plan_shows_the_refusal_and_offers_no_next_command(
-    stage: Stage, case: tuple[str, str, tuple[str, ...]]
-) -> None:
+def test_plan_shows_what_is_held_back_and_why(stage: Stage, case: tuple[str, str, tuple[str, ...]]) -> None:
     guard, message, override = case
     for form in ("text", "markdown"):
         result = stage.run("plan", "--format", form)
         plain = result.out.replace("\\", "")
         assert result.code == 3
-        assert "Not saved" not in plain
+        assert f"held back · {guard}: " in plain
         for part in (guard, message, override[0]):
             assert part in plain
     shown = stage.run("plan", "--format", "json")
@@ -189,19 +209,39 @@ def test_no_other_guards_option_helps(stage: Stage, case: tuple[str, str, tuple[
     assert stage.run("apply", "--yes", *others).code == 3
 
 
+def test_saved_plan_lacks_what_was_held_back_whatever_is_allowed_later(
+    stage: Stage, case: tuple[str, str, tuple[str, ...]]
+) -> None:
+    guard, message, override = case
+    saved = stage.run("plan", "-o", "plan.json")
+    (refusal,) = json.loads((stage.root / "plan.json").read_text(encoding="utf-8"))["plan"]["guards"]
+    assert ("Saved without what is held back." in saved.out) == (
+        guard == "max_new_requests" and "7" in message
+    )
+    result = stage.run("apply", "plan.json", *override)
+    assert result.code == 3
+    assert not any(sent.path.endswith("/cancel") for sent in result.writes)
+    assert not set(creates(result)) & set(refusal["held"])
+    assert all(f"{name}" in result.out for name in refusal["held"])
+    assert f"held back by {guard}: {message}\n  hint: plan again: " in result.out
+
+
 def test_saved_plan_is_guarded_as_any_other(stage: Stage, case: tuple[str, str, tuple[str, ...]]) -> None:
-    stage.run("plan", "-o", "plan.json")
+    guard, _, override = case
+    stage.run("plan", "-o", "plan.json", *override)
     result = stage.run("apply", "plan.json")
-    assert (result.code, result.writes) == (3, [])
-    assert f"refused by {case[0]}: " in result.out
+    assert result.code == 3
+    assert f"held back by {guard}: " in result.out
+    assert not any(sent.path.endswith("/cancel") for sent in result.writes)
 
 
 def test_refusal_is_in_the_json_too(stage: Stage) -> None:
     over_budget(stage)
     result = stage.run("apply", "--yes", "--format", "json")
     report = conforming("apply", result.out)
-    assert (result.code, report["exit_code"], report["outcomes"]) == (3, 3, [])
-    assert [guard["guard"] for guard in report["plan"]["guards"]] == ["max_new_requests"]
+    assert (result.code, report["exit_code"]) == (3, 3)
+    assert [(it["name"], it["outcome"]) for it in report["outcomes"]] == [("one", "created")]
+    assert [(it["guard"], it["held"]) for it in report["plan"]["guards"]] == [("max_new_requests", ["two"])]
 
 
 def test_more_than_ten_cancels_are_too_many_unless_the_settings_say_otherwise(stage: Stage) -> None:
@@ -213,10 +253,10 @@ def test_several_guards_are_all_named(stage: Stage) -> None:
     remove(stage, *job_for(stage, 12))
     result = stage.run("apply", "--yes")
     assert result.code == 3
-    assert [line.split(":")[0] for line in result.out.splitlines() if line.startswith("refused by")] == [
-        "refused by empty",
-        "refused by max_cancels",
-        "refused by max_cancel_share",
+    assert [line.split(":")[0] for line in result.out.splitlines() if line.startswith("held back by")] == [
+        "held back by empty",
+        "held back by max_cancels",
+        "held back by max_cancel_share",
     ]
     assert "(2 more above)" in result.err
     allowed = ("--allow-empty", "--max-cancels", "12", "--max-cancel-share", "1")
@@ -337,6 +377,7 @@ def test_every_guard_has_its_setting_its_option_and_its_case() -> None:
     import msgspec
 
     from reconciler.cli.params.guard_options import guard_options
+    from reconciler.planning.budgets import BUDGETS
     from reconciler.planning.guards import GUARDS
     from reconciler.settings import Guards
 
@@ -346,6 +387,97 @@ def test_every_guard_has_its_setting_its_option_and_its_case() -> None:
 
     options = {parameter.name for parameter in command.__click_params__}  # type: ignore[attr-defined]
     names = {name.partition(" ")[0] for name in CASES}
-    assert len(names) == len(GUARDS)
+    assert len(names) == len(GUARDS) + len(BUDGETS)
     assert {field.name.removeprefix("allow_") for field in msgspec.structs.fields(Guards)} == names
     assert {str(option).removeprefix("allow_") for option in options} == names
+
+
+# Whole scenarios.
+
+
+def test_a_removal_that_is_held_back_holds_up_no_other_work(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    """A team removes its running job, and loses more answers than the limit; another team adds one."""
+    stage.write("reconciler.yaml", settings("{max_lost_answers: 100}"))
+    for name in ("beta", "delta"):
+        stage.spec(name, requests=500)
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(5)
+    remove(stage, "beta")
+    stage.spec("delta", requests=501)
+    stage.spec("gamma")
+    planned = stage.run("plan")
+    applied = stage.run("apply", "--yes")
+    golden(planned, applied)
+    assert (planned.code, applied.code, creates(applied)) == (3, 3, ["gamma"])
+    stage.advance(1)
+    assert stage.live() == ["beta", "delta", "gamma"]
+    allowed = stage.run("apply", "--yes", "--max-lost-answers", "1000")
+    assert (allowed.code, creates(allowed)) == (0, ["delta"])
+
+
+def test_answers_that_come_while_people_review_hold_no_approved_cancel_back(stage: Stage) -> None:
+    stage.write("reconciler.yaml", settings("{max_lost_answers: 100}"))
+    stage.spec("beta", requests=500)
+    stage.run("apply", "--yes")
+    stage.advance(2)
+    remove(stage, "beta")
+    stage.spec("gamma")
+    assert stage.run("plan", "-o", "plan.json").code == 0
+    stage.advance(5)
+    assert "held back by max_lost_answers" in stage.run("plan").out
+    result = stage.run("apply", "plan.json")
+    assert (result.code, creates(result)) == (0, ["gamma"])
+    assert stage.run("apply", "--yes").code == 0
+    assert stage.live() == ["gamma"]
+
+
+def test_jobs_that_end_while_people_review_hold_no_approved_cancel_back(stage: Stage) -> None:
+    long = job_for(stage, 3, requests=5_000)
+    for number in range(4):
+        stage.spec(f"short-{number}", requests=20)
+    stage.run("apply", "--yes")
+    remove(stage, *long)
+    assert stage.run("plan", "-o", "plan.json").code == 0
+    stage.advance(20)
+    assert "held back by max_cancel_share" in stage.run("plan").out
+    assert stage.run("apply", "plan.json").code == 0
+
+
+def test_hourly_runs_never_cancel_by_and_by_what_a_guard_holds_back(stage: Stage) -> None:
+    remove(stage, *job_for(stage, 22, requests=5_000)[:11])
+    for _ in range(3):
+        assert (result := stage.run("apply", "--yes")).code == 3
+        assert result.writes == []
+        stage.advance(5)
+
+
+class Typed(io.StringIO):
+    """What a person types at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_answering_no_does_nothing_and_is_no_refusal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    over_budget(stage)
+    monkeypatch.setattr("sys.stdin", Typed("n\n"))
+    result = stage.run("apply")
+    assert (result.code, result.writes) == (0, [])
+
+
+def test_a_renamed_project_submits_nothing_that_failed_or_was_stopped_under_its_old_name(
+    stage: Stage,
+) -> None:
+    stage.spec("broken", model="sandbox-unknown")
+    stage.spec("done")
+    stage.spec("stopped", requests=500)
+    stage.run("apply", "--yes")
+    stage.run("jobs", "cancel", "stopped", "--yes")
+    stage.advance(30)
+    stage.write("reconciler.yaml", "project: shop-two\n")
+    stage.spec("new")
+    result = stage.run("apply", "--yes")
+    assert (result.code, creates(result)) == (3, ["new"])
+    assert "the work of broken and 2 more was already submitted under project shop" in result.err

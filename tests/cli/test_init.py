@@ -125,7 +125,7 @@ def test_a_new_model_in_a_long_family_asks_first(bare: Stage) -> None:
     bare.write("specs/nightly.yaml", spec.format("mistral-large-latest"))
     asked = bare.run("apply", "--yes")
     assert (asked.code, asked.writes) == (3, [])
-    assert "refused by max_new_requests: the plan submits 14,000 requests, more than 10,000" in asked.out
+    assert "held back by max_new_requests: the plan submits 14,000 requests, more than 10,000" in asked.out
     assert "pass --max-new-requests" in asked.out
     moved = "name: old-{{stem}}\nendpoint: /v1/chat/completions\nmodel: {}\nfor_each: {{files: [before/*.jsonl]}}\n"
     (bare.root / "specs/nights").rename(bare.root / "specs/before")
@@ -413,6 +413,14 @@ def test_an_upgrade_keeps_the_branch_until_the_remotes_default_is_known(bare: St
     assert "  ~ .github/workflows/apply.yml: renewed\n" in done.out
 
 
+@pytest.mark.parametrize("line", ["[\"main\" 'x'] ", '["\\x"] ', '["a", "b"] ', "main ", '[""] '])
+def test_a_line_of_branches_that_init_did_not_write_is_not_taken(bare: Stage, line: str) -> None:
+    bare.git("init", "--quiet", "--initial-branch=trunk")
+    bare.write(".github/workflows/apply.yml", f"on:\n  push:\n    branches: {line}# mine\n")
+    done = bare.run("init", "--package", PACKAGE)
+    assert (done.code, "Pull requests into `trunk` are planned" in done.out) == (0, True)
+
+
 def test_below_a_repositorys_root_no_workflows_are_written(bare: Stage) -> None:
     bare.git("init", "--quiet")
     bare.root = bare.root / "batch"
@@ -535,7 +543,7 @@ def test_a_changed_spec_creates_once_the_adopted_job_has_ended(bare: Stage) -> N
     path = bare.root / "specs/tickets.yaml"
     path.write_text(path.read_text().replace("model: mistral-small-latest", "model: mistral-large-latest"))
     bare.advance(3600)
-    plan = bare.run("plan")
+    plan = bare.run("plan", "--max-new-requests", "none")
     assert "+ create  tickets  model changed" in plan.out
     assert "model: mistral-small-latest -> mistral-large-latest" in plan.out
     assert "note: `adopt` names other work" in plan.out

@@ -283,7 +283,7 @@ def test_next_command_that_a_plan_names_applies_exactly_that_plan(
 def test_no_next_command_is_named_if_a_guard_refuses(stage: Stage) -> None:
     stage.spec("one")
     result = stage.run("plan", "--max-new-requests", "2")
-    assert "refused by max_new_requests: the plan submits 3 requests, more than 2" in result.out
+    assert "held back by max_new_requests: the plan submits 3 requests, more than 2" in result.out
     assert result.code == 3
     assert "Not saved" not in result.out
 

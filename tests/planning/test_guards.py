@@ -9,7 +9,9 @@ from reconciler.ledger.lines import CreateConfirmed, Line
 from reconciler.model import Job, JobSpec, Phase
 from reconciler.planning import guards
 from reconciler.planning.actions import Cancel
-from reconciler.planning.guards import GUARDS, GuardInput, Refusal, refusals
+from reconciler.planning.budgets import BUDGETS
+from reconciler.planning.guard_input import GuardInput, Refusal
+from reconciler.planning.guards import GUARDS, refusals
 from reconciler.planning.planner import plan
 from reconciler.settings import Guards
 from tests.helpers.make import (
@@ -81,7 +83,8 @@ def test_an_ordinary_plan_is_not_refused() -> None:
 
 
 def test_every_guard_has_its_own_name() -> None:
-    assert len({guard.__name__ for guard in GUARDS}) == len(GUARDS) == 8
+    every = (*GUARDS, *BUDGETS)
+    assert len({guard.__name__ for guard in every}) == len(every) == 8
 
 
 # Nothing is declared.
@@ -93,6 +96,7 @@ def test_declaring_nothing_is_refused_while_a_job_is_active() -> None:
         guard="empty",
         message="nothing is declared while 2 of our jobs are active",
         hint="if everything is to be cancelled, pass --allow-empty, or set guards.allow_empty",
+        held=("old0", "old1"),
     )
 
 

@@ -9,7 +9,8 @@ from msgspec import structs
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Pending
 from reconciler.planning.actions import Cancel, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.planning.guards import GuardInput, refusals
+from reconciler.planning.guard_input import GuardInput
+from reconciler.planning.guards import refusals
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.settings import Guards

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import reconciler
 from reconciler.errors import ReconcilerError
 from reconciler.model import Checkout, Target, digests
-from reconciler.planning.guards import Refusal
+from reconciler.planning.guard_input import Refusal
 from reconciler.plans import plan_file
 from reconciler.plans.checksum_envelope import MAX_BYTES
 from reconciler.plans.document import FORMAT_VERSION, CancelDoc, CreateDoc, HoldDoc, KeepDoc, PlanDoc

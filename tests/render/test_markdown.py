@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.errors import Problem, SpecError
 from reconciler.planning.actions import Change
-from reconciler.planning.guards import GuardReading, Refusal
+from reconciler.planning.guard_input import GuardReading, Refusal
 from reconciler.plans.document import (
     ActionDoc,
     CancelDoc,

@@ -37,6 +37,7 @@ STATES = {
     Standing.WAITING: (HELD, HELD),
     Standing.PERHAPS_SUBMITTED: (HELD, HELD),
     Standing.NO_ROOM: (HELD, HELD),
+    Standing.HELD_BACK: (HELD, HELD),
     Standing.NOT_AGREED: (HELD, JOB),
     Standing.RESTORED: (HELD, JOB),
     Standing.RETRY: (HELD, JOB),
@@ -77,6 +78,7 @@ WORDS = {
     Reason.CANCELLED: "",
     Reason.PARTIAL: "",
     Reason.FAILED: "",
+    Reason.HELD_BACK: "held back",
     Reason.QUOTA: "quota",
     Reason.NOT_AGREED: "needs an agreed plan",
 }

@@ -53,7 +53,7 @@ def follow(
     rounds = ApplyLoop(
         run=run,
         declared=record.declared,
-        approval=approval_of(agreed, saved, done=planned.plan),
+        approval=approval_of(agreed, saved, done=planned.plan).record_attempts(planned.proposed),
         submitted=requests_submitted(planned.plan, outcomes),
         locked=waiting.locked,
         report=lambda _, done: record.say(done),

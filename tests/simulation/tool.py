@@ -15,7 +15,7 @@ from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.context import RunContext
 from reconciler.environment import Ledger
-from reconciler.errors import GuardError, ReconcilerError
+from reconciler.errors import ReconcilerError
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
@@ -179,8 +179,6 @@ class Tool:
 
         def agree(planned: PlannedRun) -> bool:
             shown.append(planned)
-            if planned.refusals:
-                raise GuardError(planned.refusals[0].message)
             self._agreed(planned.document, order)
             return order.agrees
 

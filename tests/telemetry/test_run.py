@@ -74,7 +74,7 @@ def test_refusals_and_failures_are_reported(stage: Stage) -> None:
         (stage.root / f"specs/{name}.yaml").unlink()
         (stage.root / f"specs/data/{name}.jsonl").unlink()
     stage.spec("five")
-    assert "guard.refused" in names(reported(stage, "apply", "--yes"))
+    assert "guard.refused" in names(reported(stage, "plan"))
     stage.faults += [
         Fault("POST", JOBS, 422, body=b'{"detail": "unknown model"}'),
         Fault("POST", rf"{JOBS}/.*/cancel", 422, body=b'{"detail": "not now"}'),

@@ -68,6 +68,14 @@ creates the new one once the old one has stopped. If it does not fit then either
 oldest. The standing of a name whose create is held is `no_room`.
 """
 
+_GUARDS: Final = """\
+## Guards
+
+Last, [guards](troubleshooting.md#guards) check the plan, and hold back what they count: the create of a name is Hold
+`held_back`, and the job that it would replace stays; a cancel without a create is Hold `held_back`. The rest of the
+plan is done. The standing of a name whose create is held is `held_back`.
+"""
+
 _LEDGER: Final = """\
 ## What rests on the ledger alone
 
@@ -117,6 +125,7 @@ def page() -> str:
         _SHARED,
         shared,
         _QUOTA,
+        _GUARDS,
         _LEDGER,
         _REASONS,
         reasons,

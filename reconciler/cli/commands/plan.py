@@ -51,7 +51,7 @@ def plan(
 
     SPECS, files or folders below the spec root, --only and --exclude select what is considered; other jobs are left
     alone. Jobs that are no longer declared are cancelled only if the whole spec root is considered. Exit with 3 if a
-    guard refuses the plan, which is saved all the same.
+    guard holds something back; a saved plan has only the rest.
     """
     from reconciler.cli.output.comment import reporting_errors
     from reconciler.cli.output.files import save
@@ -80,12 +80,8 @@ def plan(
 def next_step(document: PlanDoc, selection: Sequence[str], out: Path | None, flags: Sequence[str]) -> str:
     """Return the next commands: those that apply exactly this plan only if it is saved."""
     if out is not None:
-        command = " ".join(("reconciler apply", quoted(out), *flags))
-        if document.guards:
-            return f"Saved. `{command}` refuses it too, unless an option allows it."
-        return f"Saved. To apply exactly this plan: {command}"
-    if document.guards:
-        return ""
+        saved = "Saved without what is held back" if document.guards else "Saved"
+        return f"{saved}. To apply exactly this plan: {' '.join(('reconciler apply', quoted(out), *flags))}"
     command = " ".join(("reconciler apply", *selection, *flags))
     save = " ".join(("reconciler plan", *selection, "-o plan.json", *flags))
     if any(word.startswith("--observed") for word in selection):

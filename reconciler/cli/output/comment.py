@@ -10,7 +10,7 @@ from typing import Final
 from reconciler import file_access
 from reconciler.cli.params.options import Output
 from reconciler.environment import Environment
-from reconciler.errors import GuardError, ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError, UsageError
 
 SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """The variable that names the file for the step summary's Markdown."""
@@ -40,13 +40,10 @@ def publish(env: Environment, text: str, output: Output) -> None:
 
 @contextmanager
 def reporting_errors(env: Environment, output: Output, *, what: str) -> Iterator[None]:
-    """Report an error in the comment, the step summary and annotations, then raise it again.
-
-    A guard's refusal is not reported here: the plan shows it.
-    """
+    """Report an error in the comment, the step summary and annotations, then raise it again."""
     try:
         yield
-    except (GuardError, UsageError):
+    except UsageError:
         raise
     except ReconcilerError as error:
         from reconciler.cli.output.streams import write_annotations

@@ -16,7 +16,7 @@ from reconciler.cli.session.notify import send_notifications
 from reconciler.cli.session.session import locked
 from reconciler.cli.session.signals import Interrupts, signal_name
 from reconciler.context import RunContext
-from reconciler.errors import ExitCode, GuardError, ReconcilerError, first_that_holds
+from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
 from reconciler.plans.document import PlanDoc
@@ -48,18 +48,9 @@ class ApplyFlow:
     approved: bool = False
 
     def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
-        """Plan, show, ask, apply.
-
-        Raises:
-            GuardError: a guard refuses. Notifications about ended jobs are sent all the same.
-        """
-        try:
-            with self._locked():
-                return plan_and_apply(self.run, self.declared, self._approve, asks=self.ask, saved=self.saved)
-        except GuardError:
-            if self.last_shown is not None:
-                self.notify(self.last_shown)
-            raise
+        """Plan, show, ask, apply."""
+        with self._locked():
+            return plan_and_apply(self.run, self.declared, self._approve, asks=self.ask, saved=self.saved)
 
     def _approve(self, planned: PlannedRun) -> bool:
         self.last_shown = planned
@@ -90,6 +81,8 @@ class ApplyFlow:
             self.run.env.log("run.interrupted", signal=signal_name(signalled))
         if fail_on_attention and planned.plan.attention:
             holds.add(ExitCode.ATTENTION)
+        if self.approved and planned.refusals:
+            holds.add(ExitCode.GUARD)
         code = first_that_holds(holds)
         if result.outcomes:
             log_finished(self.run, result.outcomes, code)
@@ -113,6 +106,11 @@ class ApplyFlow:
         except ReconcilerError as error:
             write_error(self.run.env, error)
             return first_that_holds({code, ExitCode.PARTIAL if result.outcomes else ExitCode.FAILED})
+        if self.approved and planned.refusals:
+            first, *more = planned.refusals
+            done = "held back" if result.outcomes else "nothing was done"
+            also = f" ({len(more)} more above)" if more else ""
+            write_error(self.run.env, ReconcilerError(f"{done}: {first.message}{also}", hint=first.hint))
         return code
 
     def notify(self, planned: PlannedRun) -> None:

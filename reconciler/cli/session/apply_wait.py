@@ -108,7 +108,7 @@ def follow(
     rounds = ApplyLoop(
         run=run,
         declared=declared,
-        approval=approval_of(approved, saved, done=planned.plan),
+        approval=approval_of(approved, saved, done=planned.plan).record_attempts(planned.proposed),
         submitted=requests_submitted(planned.plan, outcomes),
         locked=lambda: locked(run),
         report=reporter.round,
@@ -125,8 +125,10 @@ def follow(
         return WaitResult(outcomes=rounds.outcomes, codes=frozenset({code}))
     for refusal in rounds.refusals:
         write_stderr(
-            f"refused by {refusal.guard} in a later round: {refusal.message}\n  hint: {refusal.hint}"
+            f"held back by {refusal.guard} in a later round: {refusal.message}\n  hint: {refusal.hint}"
         )
     log_finished(run, state)
-    codes = frozenset() if state.all_succeeded else frozenset({ExitCode.ATTENTION})
-    return WaitResult(state=state, outcomes=rounds.outcomes, codes=codes)
+    codes = (set() if state.all_succeeded else {ExitCode.ATTENTION}) | (
+        {ExitCode.GUARD} if rounds.refusals else set()
+    )
+    return WaitResult(state=state, outcomes=rounds.outcomes, codes=frozenset(codes))

@@ -60,7 +60,11 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
     "guard.refused": Event(
         "warning",
-        "A guard refused the plan; nothing was written.",
-        {"guard": text("The guard's name."), "message": text("Why, with numbers.")},
+        "A guard holds actions of the plan back.",
+        {
+            "guard": text("The guard's name."),
+            "message": text("Why, with numbers."),
+            "names": count("Names whose actions are held back."),
+        },
     ),
 }

@@ -1,0 +1,113 @@
+"""What guards compare a plan with, and what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.ledger.memory import Memory
+from reconciler.model import Declared, Observed, Phase
+from reconciler.planning.actions import Cancel, Create, Plan
+from reconciler.settings import Guards
+from reconciler.text.plural import DAY
+
+
+class Refusal(Struct, frozen=True):
+    """A guard that holds actions back."""
+
+    guard: str
+    message: str
+    hint: str
+    """The override, and the setting if there is one."""
+    held: tuple[str, ...] = ()
+    """The names whose actions it holds back."""
+
+
+class GuardReading(Struct, frozen=True):
+    """The number that a guard counts in the plan, and the largest that it allows."""
+
+    guard: str
+    value: float
+    limit: float
+
+
+class Approved(Struct, frozen=True, kw_only=True):
+    """The numbers that an approved plan shows. Guards count with them, so that a review may take its time."""
+
+    answers: Mapping[str, int] = {}
+    """The answers of each job that it cancels."""
+    active: int = 0
+    """The number of live jobs."""
+
+
+NOT_APPROVED: Final = Approved()
+
+
+class GuardInput(Struct, frozen=True, kw_only=True):
+    """A plan with everything that the guards compare it with."""
+
+    plan: Plan
+    declared: Declared
+    observed: Observed
+    memory: Memory
+    settings: Guards
+    now: float = 0.0
+    """Wall clock, Unix seconds."""
+    approved: Approved = NOT_APPROVED
+
+    @property
+    def cancels(self) -> tuple[Cancel, ...]:
+        """The cancels that may lose answers: those of duplicates do not."""
+        return tuple(cancel for cancel in self.plan.of(Cancel) if cancel.duplicate_of is None)
+
+    @property
+    def active(self) -> int:
+        """The number of live jobs that this folder's project has submitted: others are no part of a share of them."""
+        roots = self.declared.roots
+        live = sum(it.phase is Phase.ACTIVE and it.tags.source.root in roots for it in self.observed.owned)
+        return max(live, self.approved.active)
+
+    @property
+    def lost_answers(self) -> int:
+        """The number of requests that the jobs to be cancelled have answered."""
+        return sum(map(self.lost_by, self.cancels))
+
+    def lost_by(self, cancel: Cancel) -> int:
+        """Return the number of answers that a cancel discards, as the approved plan shows it."""
+        job = cancel.owned.job
+        return self.approved.answers.get(job.id, job.answers)
+
+    def cancelling(self, *, losing: bool = False) -> tuple[str, ...]:
+        """Return the names under which jobs are cancelled; with `losing`, only those that lose answers."""
+        return tuple(
+            it.name
+            for it in self.plan.decisions
+            if any(
+                cancel.duplicate_of is None and (self.lost_by(cancel) or not losing)
+                for cancel in it.of(Cancel)
+            )
+        )
+
+    @property
+    def requests(self) -> int:
+        """The number of requests that the plan submits, as far as it is known."""
+        return sum(create.spec.requests or 0 for create in self.plan.of(Create))
+
+    @property
+    def submitted_today(self) -> int:
+        """Requests of our jobs that are younger than a day."""
+        since = self.now - DAY
+        recent = [owned for owned in self.observed.owned if owned.job.created_at > since]
+        return sum(owned.requests or 0 for owned in recent)
+
+
+def above(
+    guard: str, number: int, limit: int | None, message: str, held: tuple[str, ...] = ()
+) -> Refusal | None:
+    """Return the refusal of a number above a limit."""
+    if limit is None or number <= limit:
+        return None
+    hint = f"pass --{guard.replace('_', '-')} {number}, or set guards.{guard}"
+    return Refusal(guard, f"{message}, more than {limit:,}", hint, held)

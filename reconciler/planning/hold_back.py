@@ -1,0 +1,68 @@
+"""Replaces the actions that guards refuse by holds. Pure: a plan in, a plan out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
+from reconciler.planning.guard_input import Refusal
+from reconciler.planning.standing import Standing
+from reconciler.text.plural import pluralize
+
+OTHER_WORKSPACE: Final = "other_workspace"
+"""The guard that holds back everything, cancels of duplicates too: in another workspace nothing is to be touched."""
+
+
+def hold_back(plan: Plan, refusals: Iterable[Refusal]) -> Plan:
+    """Hold the actions of every name that a guard refuses; cancels of duplicates go on."""
+    guards: dict[str, list[str]] = defaultdict(list)
+    for refusal in refusals:
+        for name in refusal.held:
+            guards[name].append(refusal.guard)
+    decisions = (_held(it, guards[it.name]) if it.name in guards else it for it in plan.decisions)
+    return replace(plan, decisions=tuple(decisions))
+
+
+def _held(decision: Decision, guards: Sequence[str]) -> Decision:
+    everything = OTHER_WORKSPACE in guards
+    creates = bool(decision.of(Create))
+    cancels = [it for it in decision.of(Cancel) if everything or it.duplicate_of is None]
+    by = ", ".join(guards)
+
+    def instead(action: Action) -> Action:
+        """Return what is done in place of an action. A job whose replacement is held continues."""
+        match action:
+            case Create():
+                return Hold(
+                    job=cancels[0].owned.job if cancels else None,
+                    reason=Reason.HELD_BACK,
+                    detail=f"{by}: create, {_words(action)}",
+                    changes=action.changes,
+                )
+            case Cancel() if action in cancels:
+                job = action.owned.job
+                if creates:
+                    return Keep(job=job, reason=Reason.RUNNING, detail="its replacement is held back")
+                return Hold(
+                    job=job, reason=Reason.HELD_BACK, detail=f"{by}: cancel, {action.reason.explanation}"
+                )
+            case _:
+                return action
+
+    return replace(
+        decision,
+        standing=Standing.HELD_BACK if creates else decision.standing,
+        actions=tuple(map(instead, decision.actions)),
+    )
+
+
+def _words(create: Create) -> str:
+    """Return `inputs changed, 501 requests of mistral-small-2603`."""
+    spec, fields = create.spec, ", ".join(change.field for change in create.changes)
+    number = "an unknown number of requests" if spec.requests is None else pluralize(spec.requests, "request")
+    why = f"{fields} changed" if fields else str(create.reason)
+    return f"{why}, {number} of {spec.model or spec.agent_id}"
