@@ -40,7 +40,6 @@ from reconciler.requests import answered, asked
 from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import Checker
-from reconciler.requests.patterns import Patterns
 from reconciler.text.plural import pluralize
 
 MAX_DELAY_SECONDS: Final = 3600.0
@@ -99,12 +98,8 @@ class JobDownloader:
             for name in files:
                 (fetched_dir / name).replace(staging_dir / name)
             fetched_dir.rmdir()
-        job_inputs, found = inputs.NO_INPUTS, None
-        if any(files.values()):
-            job_inputs, found = self._index(owned, staging_dir, files, heartbeat)
-            files |= {
-                name: read(staging_dir / name, heartbeat).result() for name in (asked.NAME, answered.NAME)
-            }
+        job_inputs, found = self._index(owned, staging_dir, files, heartbeat)
+        files |= {name: read(staging_dir / name, heartbeat).result() for name in (asked.NAME, answered.NAME)}
         document = summary(owned, files, job_inputs.origin, found, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
@@ -170,15 +165,14 @@ class JobDownloader:
             was_asked = asked.read_inputs(
                 there or (), model=self._model(owned), longest=longest, heartbeat=heartbeat
             )
-            with Patterns() as patterns:
-                answers = answered.read_answers(
-                    {name: staging_dir / name for name in whole},
-                    was_asked,
-                    Checker(was_asked.schemas, patterns),
-                    ordered=there is not None,
-                    longest=longest,
-                    heartbeat=heartbeat,
-                )
+            answers = answered.read_answers(
+                {name: staging_dir / name for name in whole},
+                was_asked,
+                Checker(was_asked.schemas),
+                ordered=there is not None,
+                longest=longest,
+                heartbeat=heartbeat,
+            )
             head = {"job": owned.job.id, "inputs": owned.tags.inputs, "ordered": there is not None}
             was_asked.write(staging_dir / asked.NAME, head)
             head["files"] = {name: fetched.sha256 for name, fetched in whole.items()}

@@ -83,7 +83,11 @@ def _beside(target: Path, wanted: Wanted, *, upgrade: bool) -> Placed:
     if not upgrade:
         return Placed(wanted.path, "kept", _OLD if unchanged else _OTHER)
     if not unchanged:
-        return Placed(wanted.path, "kept", _CHANGED, _difference(wanted.path, rest, new))
+        import difflib  # noqa: PLC0415 - one option of one command needs it
+
+        old, now = (it.decode("utf-8", "replace").split("\n") for it in (rest, new))
+        diff = difflib.unified_diff(old, now, wanted.path, f"{wanted.path} of this version", lineterm="")
+        return Placed(wanted.path, "kept", _CHANGED, tuple(diff))
     file_access.replace(target, wanted.content)
     return Placed(wanted.path, "renewed", "renewed")
 
@@ -91,13 +95,6 @@ def _beside(target: Path, wanted: Wanted, *, upgrade: bool) -> Placed:
 def normalized(data: bytes) -> bytes:
     """Normalize line breaks: a checkout may have others than the template."""
     return data.replace(b"\r\n", b"\n")
-
-
-def _difference(path: str, old: bytes, new: bytes) -> tuple[str, ...]:
-    import difflib  # noqa: PLC0415 - one option of one command needs it
-
-    before, after = (it.decode("utf-8", "replace").split("\n") for it in (old, new))
-    return tuple(difflib.unified_diff(before, after, path, f"{path} of this version", lineterm=""))
 
 
 def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:

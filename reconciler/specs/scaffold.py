@@ -146,22 +146,18 @@ def workflows(package: str, branch: str) -> Iterator[Wanted]:
         package: the source that they install.
         branch: the default branch, of which a push is applied.
     """
-    ours = {
-        b"package: .\n": f"package: {package}\n",
-        b'branches: ["main"] ': f"branches: [{json.dumps(branch)}] ",
-    }
+    pinned, pushed = f"package: {package}\n", f"branches: [{json.dumps(branch, ensure_ascii=False)}] "
     for path in WORKFLOWS:
-        text = normalized(carried(path))
-        for old, new in ours.items():
-            text = text.replace(old, new.encode())
-        yield stamped(path, text)
+        text = normalized(carried(path)).replace(b"package: .\n", pinned.encode())
+        yield stamped(path, text.replace(b'branches: ["main"] ', pushed.encode()))
 
 
 def pushed_branch(root: Path) -> str:
     """Return the branch that an earlier `init` wrote into the workflow, "" if there is none."""
     file = root / WORKFLOWS[1]
-    found = re.search(rb'\n    branches: (\[".+"\]) ', file_access.read(file) if file.is_file() else b"")
-    return str(json.loads(found[1])[0]) if found else ""
+    text = file_access.read(file).decode("utf-8", "replace") if file.is_file() else ""
+    found = re.search(r'\n    branches: \["((?:[^"\\\n]|\\")+)"\] ', text)
+    return found[1].replace('\\"', '"') if found else ""
 
 
 def has_workflows(root: Path) -> bool:

@@ -35,6 +35,7 @@ def settled(text: str) -> str:
     """Take out of a comment what differs from run to run."""
     text = re.sub(r"127\.0\.0\.1:\d+", "api.mistral.ai", text)
     text = re.sub(r"\b[0-9a-f]{7}\b(?=, clean| · \[run)", "a41c9e2", text)
+    text = re.sub(r"\brun [0-9a-f]{12}\b", "run 0c4b3d2e1f00", text)
     text = re.sub(r"\b0000[0-9a-f]{4}\b", "4fb29d1c", text)
     return text.replace("\u200b", "")
 

@@ -413,6 +413,14 @@ def test_an_upgrade_keeps_the_branch_until_the_remotes_default_is_known(bare: St
     assert "  ~ .github/workflows/apply.yml: renewed\n" in done.out
 
 
+@pytest.mark.parametrize("line", ["[\"main\" 'x'] ", '["\\x"] ', '["a", "b"] ', "main ", '[""] '])
+def test_a_line_of_branches_that_init_did_not_write_is_not_taken(bare: Stage, line: str) -> None:
+    bare.git("init", "--quiet", "--initial-branch=trunk")
+    bare.write(".github/workflows/apply.yml", f"on:\n  push:\n    branches: {line}# mine\n")
+    done = bare.run("init", "--package", PACKAGE)
+    assert (done.code, "Pull requests into `trunk` are planned" in done.out) == (0, True)
+
+
 def test_below_a_repositorys_root_no_workflows_are_written(bare: Stage) -> None:
     bare.git("init", "--quiet")
     bare.root = bare.root / "batch"
