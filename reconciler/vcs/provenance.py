@@ -177,7 +177,7 @@ def _pull(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    """Return a URL that can stand in any text. It is not cut: half of a URL is useless."""
+    """Return a URL if no text can misread it. It is not cut: half of a URL is useless."""
     return text if len(text) <= MAX_URL and _URL.fullmatch(text) else ""
 
 
