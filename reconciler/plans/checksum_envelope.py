@@ -21,15 +21,16 @@ MAX_BYTES: Final = 256_000_000
 """A larger file was not written by this tool."""
 
 
-def wrap(kind: str, body: bytes) -> bytes:
-    """Return the bytes of a file: indented JSON, with the digest of the body in front.
+def wrap(kind: str, body: bytes, *, indented: bool = True) -> bytes:
+    """Return the bytes of a file: JSON, with the digest of the body in front.
 
     Args:
         kind: the key of the body in the file: `plan`, `snapshot`.
         body: a JSON object without white space.
+        indented: whether the file is for people, too.
     """
     sealed = msgspec.json.encode({"digest": f"sha256:{digests.sha256(body)}", kind: msgspec.Raw(body)})
-    return msgspec.json.format(sealed, indent=1) + b"\n"
+    return (msgspec.json.format(sealed, indent=1) if indented else sealed) + b"\n"
 
 
 def read(path: Path, shown: Path, decode: Callable[[bytes], T], *, hint: str) -> T:
