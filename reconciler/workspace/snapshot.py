@@ -206,7 +206,7 @@ def _deciding(ledger: Sequence[Line], jobs: Iterable[Job], project: str, *, befo
     for line in ledger:
         if isinstance(line, CreateConfirmed | Ended):
             told[line.job_id].add(RunKey(line.work, line.rerun) if line.at < before else None)
-    explained = sorted(job_id for job_id, keys in told.items() if keys == {done.get(job_id)})
+    explained = sorted(job_id for job_id, key in done.items() if told.get(job_id) == {key})
     left_out = frozenset(explained[1:])
     for line in ledger:
         match line:
