@@ -1,82 +1,8 @@
 """plan(): decides about every name, from the declared specs, the workspace, the ledger's memory and the time.
 
 Pure: no client, clock, logger or environment. Exactly one rule of the table applies to a name. If that rule is about
-the wanted work, live jobs of other work under the name are decided as well.
-
-0  the tags of a job of the name cannot be read
-     -> Hold `unreadable`, for the whole name (attention)
-0  a newer version of this tool created a job of the name, and no other tags are unreadable
-     -> Hold `newer_tool`, for the whole name (attention)
-0  all tags can be read, and a job of the name has an unknown status
-     -> Hold `unknown_status`, for the whole name (attention)
-0  all jobs are understood, and this project submitted a job that is ACTIVE or STOPPING from another
-   folder of the repository
-     -> Hold `other_root`, for the whole name (attention); Cancel `duplicate` this folder's jobs of
-        work that another job does
-0  all jobs are understood and no live one is from another folder, and something to cancel or
-   replace was created from a commit that is not HEAD or an ancestor
-     -> Hold `other_history`, for the whole name
-1  suspended
-     -> Cancel every ACTIVE job of the name `suspended`, except an adopted one; otherwise Hold
-        `suspended`
-1  not declared, ACTIVE
-     -> Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several with the same run
-        key Cancel all but one `duplicate`
-1  not declared, not ACTIVE, a declared spec wants the run key of a job with this name
-     -> Keep `renamed`: the job belongs to that spec
-1  not declared, anything else
-     -> nothing: history, never deleted
-2  a job of the wanted work SUCCEEDED
-     -> Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds
-        `max_failed`, or if answers are missing); ACTIVE twins: Cancel `duplicate`
-2  a job of the wanted work is ACTIVE, and none SUCCEEDED
-     -> Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`
-2  a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED
-     -> Hold `unsettled`, until the settle time has passed
-2  a job of the wanted work is STOPPING, none is ACTIVE or SUCCEEDED, and no create is unsettled
-     -> Hold `stopping`
-2  the work is at rest, and the job that the spec adopts for it is gone, belongs to another project,
-   or did other work
-     -> Hold `not_adopted` (attention)
-2  the work is at rest, and the ledger has a job of it that SUCCEEDED and that this workspace does
-   not have (not listed, GET returns 404)
-     -> Keep `record_gone`
-2  the work is at rest, and the ledger has a later job of it that this workspace does not have (not
-   listed, GET returns 404) and whose end is unexplained
-     -> Hold `record_gone` (attention)
-3  every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED,
-   but not by us
-     -> Hold `cancelled` (attention): cancelled by hand, or by a run whose record is missing
-3  every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some
-   answers: an output file, or a count, now or in the ledger
-     -> Hold `partial` (attention): a retry would submit them again
-3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
-     -> Hold `failed` (attention), with the API's error
-3  all known jobs of the work were cancelled as duplicates, and the job that they duplicated is not
-   in this workspace
-     -> Hold `record_gone` (attention)
-4  the work is to be created, and the last job of the name comes from a commit that contains HEAD
-     -> Hold `checkout_behind`: this checkout is older than the job
-4  the work is to be created, and a live job of other work has to end first
-     -> Hold `waiting`
-4  the work is to be created, nothing else is in the way, and the list has a job of which nothing
-   shows whose it is
-     -> Hold `unreadable` (attention): it may be the job of this work
-4  the newest attempt was CANCELLED by us, as removed, suspended or superseded, and attempts are
-   left
-     -> Create `restored`
-4  FAILED or TIMED_OUT without answers, listed in retry.on, and attempts are left
-     -> Create `retry`
-4  no job of this run key is known
-     -> Create `new`, `changed` (which part: inputs, model, …) or `rerun`
-5  an ACTIVE job of other work, or of the same work and another rerun
-     -> other work and `on_change: replace`: Cancel `superseded`, in addition to the decision about
-        the wanted work; otherwise, and if it is adopted, Keep it `running`, and Hold a create
-        `waiting`; of several that would stay with the same run key, Cancel all but one `duplicate`
-6  the wanted work is also that of another spec, which owns its job
-     -> the standing and the outcome above, but for that work nothing is created or cancelled: Keep
-        `same_work` instead of any other Keep; Hold `same_work` if the owner creates the job, else
-        the Hold of the owner instead of a create
+the wanted work, live jobs of other work under the name are decided as well. `docs/planner.md` has the table, which is
+generated from the rules.
 
 A name can be "not declared" only if the complete spec root was loaded. A job belongs to the spec that wants its run
 key, whatever its name was (if several want it, to one of them: `sharing`), and otherwise to the name in its tags. Jobs
@@ -127,7 +53,7 @@ CREATED: Final = (
 )
 WANTED: Final = (EXISTING, HELD, CREATED)
 TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNWANTED, *WANTED)
-"""Every rule. The table above and `docs/planner.md` are generated from it."""
+"""Every rule. `docs/planner.md` is generated from it."""
 WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
 """The standings in which live jobs of other work are decided as well."""
 RULES: Final = tuple(rule for part in TABLE for rule in part)

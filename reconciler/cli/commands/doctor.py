@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import __version__
+from reconciler.api.key import ApiKeyError
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.session import reading, writing
+from reconciler.cli.session.target import shared_ledger
+from reconciler.context import ApiT, RunContext
+from reconciler.documents.reports import DoctorDoc, FindingDoc, pretty
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconciler.context import ApiT, RunContext
-    from reconciler.environment import Environment
-    from reconciler.runs.doctor import CheckResult
+from reconciler.runs import doctor as checks
+from reconciler.runs.doctor import CheckResult
+from reconciler.specs.load import load
+from reconciler.text.sanitize import clean
+from reconciler.vcs import git_process
 
 
 @click.command()
@@ -30,10 +36,6 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
     With --yes, create a job of one request, cancel it, and report API behaviour that is undocumented. Please attach
     that report to bug reports.
     """
-    from reconciler.api.key import ApiKeyError
-    from reconciler.cli.session.session import reading, writing
-    from reconciler.runs import doctor as checks
-
     last_request = checks.LastRequest()
     found: list[CheckResult] = []
     try:
@@ -56,10 +58,6 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
 
 def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[CheckResult]:
     """Check git, leftover git lock files, pushes of the shared ledger, and the specs."""
-    from reconciler.cli.session.target import shared_ledger
-    from reconciler.runs import doctor as checks
-    from reconciler.specs.load import load
-    from reconciler.vcs import git_process
 
     def specs() -> Iterator[CheckResult]:
         loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
@@ -107,10 +105,6 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
 
 def write(found: Iterable[CheckResult], target: str, *, form: str) -> None:
     """Write the report to stdout."""
-    from reconciler import __version__
-    from reconciler.documents.reports import DoctorDoc, FindingDoc, pretty
-    from reconciler.text.sanitize import clean
-
     if form == "json":
         rows = tuple(FindingDoc(**asdict(it)) for it in found)
         write_stdout(pretty(DoctorDoc(tool_version=__version__, host=target, findings=rows)))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from reconciler.api.client import Writer
+from reconciler.api.errors import NotFoundError
+from reconciler.api.values import File
 from reconciler.cli.output.errors import write_error
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.session import reading, writing
+from reconciler.cli.session.signals import interrupts
+from reconciler.context import RunContext
+from reconciler.documents.reports import PruneDoc, StoredDoc, pretty
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.api.client import Writer
-    from reconciler.api.values import File
-    from reconciler.context import RunContext
-    from reconciler.environment import Environment
+from reconciler.model import UploadedFile
+from reconciler.specs.load import load
+from reconciler.text.plural import pluralize, size
+from reconciler.text.sanitize import clean
+from reconciler.workspace import listing, upload_index
 
 
 @click.group()
@@ -34,9 +39,6 @@ def prune(env: Environment, *, yes: bool, form: str, common: options.Common) -> 
     Only uploads that are named by their content, as this tool names them, are considered. Uploads stay if a queued or
     running job of any project uses them, if a spec names them, or if they are younger than an hour.
     """
-    from reconciler.cli.session.session import reading, writing
-    from reconciler.cli.session.signals import interrupts
-
     if not yes:
         with reading(common, env) as reader:
             found = unneeded(reader)
@@ -59,10 +61,6 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
         ReconcilerError: the input files of a job could not be read.
         SpecError: the specs are invalid, so the uploads that they name are not known.
     """
-    from reconciler.model import UploadedFile
-    from reconciler.specs.load import load
-    from reconciler.workspace import listing, upload_index
-
     named = {
         part.id
         for spec in load(run.project, now=run.env.now(), monotonic=run.env.monotonic).specs
@@ -85,8 +83,6 @@ def unneeded(run: RunContext) -> list[File]:  # type: ignore[type-arg]  # a read
 
 def delete(run: RunContext[Writer], file: File) -> bool:
     """Delete one upload; on failure, print the error and return False."""
-    from reconciler.api.errors import NotFoundError
-
     try:
         deleted = run.api.delete_file(file.id)
     except NotFoundError:  # another process deleted it
@@ -103,10 +99,6 @@ def delete(run: RunContext[Writer], file: File) -> bool:
 
 def shown(found: list[File], deleted: list[File] | None = None, *, form: str) -> str | bytes:
     """Return the report: the uploads that nothing needs. The text of a deletion lists only those deleted."""
-    from reconciler.documents.reports import PruneDoc, StoredDoc, pretty
-    from reconciler.text.plural import pluralize, size
-    from reconciler.text.sanitize import clean
-
     if form == "json":
         gone = {file.id for file in deleted or ()}
         uploads = tuple(

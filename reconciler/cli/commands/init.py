@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.session import reading
+from reconciler.cli.session.target import config_file, open_project
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.specs.from_jobs import SkippedJob
-    from reconciler.specs.place import Placed
-    from reconciler.specs.project import Project
-
+from reconciler.model import Phase, tags
+from reconciler.outputs.place import warning_on_ci
+from reconciler.settings import RESULTS_URL
+from reconciler.specs import scaffold
+from reconciler.specs.files import Listing
+from reconciler.specs.from_jobs import SkippedJob, drafts
+from reconciler.specs.load import load
+from reconciler.specs.place import Placed, Wanted, place, place_lines
+from reconciler.specs.project import Project, find
+from reconciler.text.sanitize import clean
+from reconciler.workspace import listing
 
 NOT_PINNED = (
     "it is not pinned: give git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of a wheel with "
@@ -83,13 +89,6 @@ def init(
 
     Existing files are not overwritten; files that differ are listed. A second run changes nothing.
     """
-    from reconciler.cli.session.target import config_file, open_project
-    from reconciler.outputs.place import warning_on_ci
-    from reconciler.specs import scaffold
-    from reconciler.specs.place import place, place_lines
-    from reconciler.specs.project import find
-    from reconciler.text.sanitize import clean
-
     if package and not scaffold.PINNED.fullmatch(package):
         raise click.BadParameter(NOT_PINNED, param_hint="--package")
     found = config_file(env, common.config) or find(env.cwd)
@@ -153,8 +152,6 @@ def check_url(results: str | None, found: Path | None) -> None:
     Raises:
         UsageError: it is no URL of an object store, or there are settings already.
     """
-    from reconciler.settings import RESULTS_URL
-
     if results is None:
         return
     if found:
@@ -167,8 +164,6 @@ def check_url(results: str | None, found: Path | None) -> None:
 
 def has_specs(project: Project) -> bool:
     """Whether the project has specs."""
-    from reconciler.specs.files import Listing
-
     folder = project.spec_root
     return folder.is_dir() and bool(Listing(str(folder), str(project.root)).specs)
 
@@ -181,13 +176,6 @@ def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Seque
         ListingError: the list of jobs could not be read completely.
         ApiError: the API could not be read.
     """
-    from reconciler.cli.session.session import reading
-    from reconciler.model import Phase, tags
-    from reconciler.specs.from_jobs import drafts
-    from reconciler.specs.load import load
-    from reconciler.specs.place import Wanted, place
-    from reconciler.workspace import listing
-
     with reading(common, env) as run:
         project = run.project
         declared = load(project, now=env.now(), monotonic=env.monotonic).specs if has_specs(project) else ()
@@ -205,8 +193,6 @@ SIGNS = {"wrote": "+", "added": "~", "renewed": "~", "kept": "="}
 
 def describe(done: Sequence[Placed]) -> Iterator[str]:
     """Yield a line for each file that was written, and for each that was kept although it differs, with its diff."""
-    from reconciler.text.sanitize import clean
-
     for it in done:
         if it.did != "kept" or it.why:
             yield clean(f"  {SIGNS[it.did]} {it.path}" + (f": {it.why}" if it.why else "")) + "\n"

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.api.client import Reader, Writer
 from reconciler.cli.output.errors import write_error
+from reconciler.cli.output.files import save
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.find_jobs import find_jobs
+from reconciler.cli.session.session import reading, writing
+from reconciler.cli.session.signals import interrupts
+from reconciler.context import RunContext
+from reconciler.documents.reports import JobListDoc, pretty
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.api.client import Reader, Writer
-    from reconciler.context import RunContext
-    from reconciler.environment import Environment
-    from reconciler.model import Job
+from reconciler.execution.cancel import cancel_job
+from reconciler.ledger.lines import BY_HAND
+from reconciler.model import Job, tags
+from reconciler.planning import adoption
+from reconciler.render.jobs_view import job_text, jobs_text, listed
+from reconciler.specs.load import load
+from reconciler.text.plural import pluralize
+from reconciler.text.sanitize import clean
+from reconciler.workspace import listing
+from reconciler.workspace import snapshot as snapshots
 
 
 @click.group()
@@ -40,13 +51,6 @@ def list_(
     env: Environment, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
     """List jobs, oldest first."""
-    from reconciler.cli.session.session import reading
-    from reconciler.documents.reports import JobListDoc, pretty
-    from reconciler.model import tags
-    from reconciler.render.jobs_view import jobs_text, listed
-    from reconciler.text.sanitize import clean
-    from reconciler.workspace import listing
-
     with reading(common, env) as run:
         found = listing.whole(run, to_show=True).jobs
     chosen = [
@@ -76,12 +80,6 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
     The file holds the jobs that this tool created or that a spec adopts, without the users' metadata, and the ledger:
     no prompts, no answers, no key.
     """
-    from reconciler.cli.output.files import save
-    from reconciler.cli.session.session import reading
-    from reconciler.text.plural import pluralize
-    from reconciler.workspace import listing
-    from reconciler.workspace import snapshot as snapshots
-
     with reading(common, env) as run:
         ledger = tuple(run.env.ledger.read())
         found = listing.whole(run)
@@ -96,9 +94,6 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
 
 def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
     """Return the ids of the jobs that valid specs adopt: an invalid one must not stop a snapshot."""
-    from reconciler.planning import adoption
-    from reconciler.specs.load import load
-
     try:
         specs = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True).specs
     except ReconcilerError:
@@ -116,11 +111,6 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 
     A unique prefix of the ID is enough. NAME means the newest job of a name of this project.
     """
-    from reconciler.cli.session.find_jobs import find_jobs
-    from reconciler.cli.session.session import reading
-    from reconciler.documents.reports import pretty
-    from reconciler.render.jobs_view import job_text, listed
-
     with reading(common, env) as run:
         (job,) = map(listed, find_jobs(run, (job_id,)))
     write_stdout(pretty(job) if form == "json" else job_text(job))
@@ -140,11 +130,6 @@ def cancel(
 
     A unique prefix of the ID is enough. NAME means the queued or running job of a name of this project.
     """
-    from reconciler.cli.session.find_jobs import find_jobs
-    from reconciler.cli.session.session import writing
-    from reconciler.cli.session.signals import interrupts
-    from reconciler.text.sanitize import clean
-
     if not yes and not env.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
     with interrupts(env) as interrupted, writing(common, env) as run:
@@ -162,8 +147,6 @@ def cancel(
 
 def shown(job: Job) -> str:
     """Return a job's id, and its name if it has one."""
-    from reconciler.model import tags
-
     name = job.metadata.get(tags.NAME)
     return f"{name} ({job.id})" if name else job.id
 
@@ -174,8 +157,6 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
     Raises:
         ReconcilerError: the job carries no tag of this project.
     """
-    from reconciler.model import tags
-
     owner = tags.project_of(job)
     if owner != project and not foreign:
         whose = f"belongs to project {owner}" if owner else "carries no tag of this tool"
@@ -186,11 +167,6 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
 
 def stop_by_hand(run: RunContext[Writer], job: Job) -> bool:
     """Cancel one job, record that a person did so, and print its status."""
-    from reconciler.execution.cancel import cancel_job
-    from reconciler.ledger.lines import BY_HAND
-    from reconciler.model import tags
-    from reconciler.text.sanitize import clean
-
     try:
         name = str(job.metadata.get(tags.NAME, ""))
         ended = cancel_job(run, job, name=name, reason=BY_HAND)

@@ -6,17 +6,17 @@ import datetime as dt
 import os
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import moment, unix
+from reconciler.cli.session.read_results import opened, row_text, summary_of
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
+from reconciler.outputs.summaries import path_of, results_file, work_summaries
+from reconciler.render.results_view import pull_text, results_text
 
 
 @click.group()
@@ -69,7 +69,6 @@ def pull(
     from reconciler.documents.reports import PullDoc, pretty
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
-    from reconciler.render.results_view import pull_text
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
@@ -130,9 +129,6 @@ def show(
     NAME may be a glob: shows counts, the reasons of failures, and what is missing. With custom_ids, or with --failed or
     --invalid, shows these requests of one name.
     """
-    from reconciler.cli.session.read_results import opened, row_text, summary_of
-    from reconciler.outputs.summaries import path_of, results_file, work_summaries
-    from reconciler.render.results_view import results_text
     from reconciler.tables.rows import encode_row, read_rows
 
     with opened(env, common) as store:
@@ -161,9 +157,7 @@ def show(
 @click.pass_obj
 def path(env: Environment, *, name: str, common: options.Common) -> int:
     """Print the path or URL of a name's results. Needs no key."""
-    from reconciler.cli.session.read_results import opened, summary_of
     from reconciler.outputs.store import FolderStore
-    from reconciler.outputs.summaries import path_of, results_file
 
     with opened(env, common) as store:
         it = summary_of(store, name)
@@ -187,8 +181,6 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
     NAME may be a glob. Fields of answers get columns of their own if the requests ask for a JSON schema. In CSV, a text
     that a spreadsheet would run as a formula gets an apostrophe in front.
     """
-    from reconciler.cli.session.read_results import opened, summary_of
-    from reconciler.outputs.summaries import work_summaries
     from reconciler.outputs.table import ResultsTable
     from reconciler.tables.write import write_table
     from reconciler.text.plural import pluralize

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.output.comment import reporting_errors
+from reconciler.cli.output.files import save
+from reconciler.cli.output.plan_output import plan_bytes, write_plan
 from reconciler.cli.params import options
 from reconciler.cli.params.guard_options import guard_flags, guard_options
 from reconciler.cli.params.options import quoted
+from reconciler.cli.session.load_declared import gather, gather_from
+from reconciler.cli.session.session import reading
+from reconciler.cli.session.target import check_other_settings
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.plans.document import PlanDoc
+from reconciler.plans.document import PlanDoc
 
 
 @click.command()
@@ -53,13 +56,6 @@ def plan(
     alone. Jobs that are no longer declared are cancelled only if the whole spec root is considered. Exit with 3 if a
     guard holds something back; a saved plan has only the rest.
     """
-    from reconciler.cli.output.comment import reporting_errors
-    from reconciler.cli.output.files import save
-    from reconciler.cli.output.plan_output import plan_bytes, write_plan
-    from reconciler.cli.session.load_declared import gather, gather_from
-    from reconciler.cli.session.session import reading
-    from reconciler.cli.session.target import check_other_settings
-
     if out == Path("-"):
         raise UsageError("-o needs a file name", hint="to print the plan to stdout, use --format json")
     with reporting_errors(env, output, what="plan"):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from reconciler.cli.output.status_output import formatted
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import duration
+from reconciler.cli.session.load_declared import gather
+from reconciler.cli.session.session import reading
+from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
+from reconciler.documents.reports import StatusDoc
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.documents.reports import StatusDoc
-    from reconciler.environment import Environment
+from reconciler.render.status_view import status_doc
+from reconciler.text.timestamps import rfc3339
 
 HOME_AND_CLEAR: Final = "\x1b[H\x1b[J"
 """Move the cursor to the top left and erase everything after it (ECMA-48), without scrolling."""
@@ -46,9 +50,6 @@ def status(
     common: options.Common,
 ) -> int:
     """Show the state of every declared job."""
-    from reconciler.cli.output.status_output import formatted
-    from reconciler.text.timestamps import rfc3339
-
     if watch and (output.form != "text" or not env.terminal("stdout")):
         raise UsageError(
             "--watch needs a terminal", hint="without one, wait for the end: reconciler wait --format json"
@@ -66,11 +67,6 @@ def reports(
     env: Environment, selection: options.Selection, common: options.Common, *, seconds: float | None
 ) -> Iterator[StatusDoc]:
     """Yield the state of all jobs, once or every `seconds`; the specs are read each time."""
-    from reconciler.cli.session.load_declared import gather
-    from reconciler.cli.session.session import reading
-    from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
-    from reconciler.render.status_view import status_doc
-
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=seconds is not None) as run:
         while True:
             found = gather(run, selection, only_shown=True)

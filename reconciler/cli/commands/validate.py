@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
+from reconciler.cli.output.progress_bars import on_terminal
 from reconciler.cli.output.streams import write_annotations, write_stderr, write_stdout
+from reconciler.cli.output.validation import validation_doc, validation_text
 from reconciler.cli.params import options
-from reconciler.errors import ExitCode, SpecError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from reconciler.environment import Environment
-    from reconciler.errors import Problem
-    from reconciler.specs.load import Loaded
-    from reconciler.specs.project import Project
+from reconciler.cli.session.target import check_other_settings, find_environments
+from reconciler.documents.reports import pretty
+from reconciler.environment import Environment
+from reconciler.errors import ExitCode, Problem, SpecError
+from reconciler.render.github import problems_github
+from reconciler.render.problems import count_line
+from reconciler.specs.load import Loaded, load
+from reconciler.specs.project import Project
+from reconciler.specs.unused_files import specs_outside
 
 
 @click.command()
@@ -34,12 +38,6 @@ def validate(
     Without --env, all environments are checked. --format github writes annotations as GitHub workflow commands; a
     pull request shows them at the lines they name.
     """
-    from reconciler.cli.output.validation import validation_doc, validation_text
-    from reconciler.cli.session.target import find_environments
-    from reconciler.documents.reports import pretty
-    from reconciler.render.github import problems_github
-    from reconciler.render.problems import count_line
-
     try:
         found = load_all(env, find_environments(env, chosen), paths, no_cache=no_cache)
     except SpecError as error:
@@ -88,15 +86,6 @@ def load_one(env: Environment, project: Project, paths: Sequence[Path], *, no_ca
     Raises:
         SpecError: there are errors.
     """
-    from dataclasses import replace
-
-    from msgspec import structs
-
-    from reconciler.cli.output.progress_bars import on_terminal
-    from reconciler.cli.session.target import check_other_settings
-    from reconciler.specs.load import load
-    from reconciler.specs.unused_files import specs_outside
-
     check_other_settings(project, env)
     loaded = load(
         replace(project, cache=not no_cache),
