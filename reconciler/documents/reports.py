@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import msgspec
 
 from reconciler.documents.result_summary import JobFacts, ResultSummary, WorkSummary
 from reconciler.plans.document import JobDoc, PlanDoc
+
+Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,14 +156,13 @@ class PruneDoc(_Part, frozen=True, kw_only=True):
     """The uploads that nothing needs, oldest first."""
 
 
-class FindingDoc(_Part, frozen=True, kw_only=True):
+class FindingDoc(_Part, frozen=True):
     """The result of one check."""
 
     check: str
-    verdict: str
-    """`ok`, `note`, `warning` or `failed`."""
+    verdict: Verdict
     detail: str
-    hint: str
+    hint: str = ""
 
 
 class DoctorDoc(_Part, frozen=True, kw_only=True):

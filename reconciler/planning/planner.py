@@ -11,19 +11,17 @@ without our project's tag are ignored, except adopted ones. The order of the inp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Observed, OwnedJob, Phase
-from reconciler.planning import glob_growth, ledger_word, period_notes, sharing
-from reconciler.planning.actions import Action, Cancel, Create, Decision, Keep, Plan, Reason
+from reconciler.model import Declared, Observed
+from reconciler.planning import ledger_word, sharing
+from reconciler.planning.actions import Decision, Plan
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
+from reconciler.planning.notes import notes
 from reconciler.planning.rules import blocked, create, existing, held, other_work, unwanted
-from reconciler.planning.rules.changes import submitted_before
 from reconciler.planning.rules.rule import Rule
-from reconciler.text.plural import pluralize
 
 BLOCKED: Final = (
     blocked.unreadable,
@@ -57,11 +55,6 @@ TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNWANTED, *WANTED)
 WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
 """The standings in which live jobs of other work are decided as well."""
 RULES: Final = tuple(rule for part in TABLE for rule in part)
-
-LOSING: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED})
-"""The reasons of cancels without a replacement, whose lost answers a note counts."""
-OVERDUE_AFTER: Final = 3600
-"""Seconds by which a job may exceed its timeout before a note says so."""
 
 
 def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Plan:
@@ -110,65 +103,3 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
 def rule_for(case: Case) -> Rule:
     """Return the one rule that applies to a name."""
     return next(rule for rule in RULES if rule.applies(case))
-
-
-def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
-    """Return notes that change nothing about the decision."""
-    found = [
-        f"cancelling {action.owned.job.short_id} loses {pluralize(action.owned.job.answers, 'answer')}"
-        for action in actions
-        if isinstance(action, Cancel) and action.reason in LOSING and action.owned.job.answers
-    ]
-    if case.spec is None or case.owner:
-        return found
-    for action in actions:
-        if isinstance(action, Create):
-            found += _notes_on_create(case, action)
-    kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
-    for owned in case.wanted:
-        if owned.job.id in kept:
-            found += _notes_on(case, owned)
-    return found
-
-
-def _notes_on_create(case: Case, create: Create) -> Iterator[str]:
-    """Say what others will not see, where a change was made, and which earlier job did a part of the work."""
-    spec, before = create.spec, submitted_before(case)
-    for path in spec.files:
-        if path in case.declared.uncommitted:
-            yield f"{path} has uncommitted changes; other machines will not see them"
-    lost = sum(owned.job.answers for owned in case.wanted_in(Phase.CANCELLED))
-    if lost and create.reason is Reason.RESTORED:
-        yield f"{pluralize(lost, 'answer')} came before the cancel: these requests are submitted again"
-    for change in create.changes:
-        if at := spec.defaults.get(change.field):
-            yield f"{change.field} is set in {at.path}:{at.line}"
-    if before and create.reason is Reason.RERUN and before.tags.name != case.name:
-        yield f"submitted before as {before.tags.name}"
-    if before and create.reason is Reason.CHANGED and (note := glob_growth.note(before, spec)):
-        yield note
-    if create.reason in (Reason.CHANGED, Reason.RERUN) and (note := period_notes.note(spec, case.jobs)):
-        yield note
-    if spec.adopt and spec.adopt.work not in {key.work for key in spec.run_keys}:
-        now = spec.run_key.work[:11]
-        yield f"`adopt` names other work ({spec.adopt.work[:11]}) than the spec declares now ({now})"
-
-
-def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
-    if case.spec is None:
-        return []
-    found = []
-    if owned.tags.name != case.name:
-        found.append(f"submitted as {owned.tags.name}")
-    if case.from_elsewhere(owned):
-        found.append(f"submitted from {owned.tags.source.root or '.'}")
-    if owned.tags.settings != case.spec.settings and not owned.adopted:
-        found.append(
-            "settings changed (metadata, timeout_hours or on_remove): they take effect with the next job"
-        )
-    if owned.phase is Phase.ACTIVE:
-        if owned.tags.on_remove != case.spec.on_remove and not owned.adopted:
-            found.append(f"the running job still has on_remove={owned.tags.on_remove}")
-        if case.now > owned.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
-            found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
-    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 
 import click
 
@@ -18,7 +17,6 @@ from reconciler.documents.reports import DoctorDoc, FindingDoc, pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode
 from reconciler.runs import doctor as checks
-from reconciler.runs.doctor import CheckResult
 from reconciler.specs.load import load
 from reconciler.text.sanitize import clean
 from reconciler.vcs import git_process
@@ -37,7 +35,7 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
     that report to bug reports.
     """
     last_request = checks.LastRequest()
-    found: list[CheckResult] = []
+    found: list[FindingDoc] = []
     try:
         if yes:
             with writing(common, env, on_request=last_request) as run:
@@ -56,29 +54,29 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
 
 
-def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[CheckResult]:
+def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[FindingDoc]:
     """Check git, leftover git lock files, pushes of the shared ledger, and the specs."""
 
-    def specs() -> Iterator[CheckResult]:
+    def specs() -> Iterator[FindingDoc]:
         loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
-        yield checks.CheckResult("specs", "ok", result)
+        yield FindingDoc("specs", "ok", result)
 
     shared = shared_ledger(common, run.project, run.target, run.env)
 
-    def locks() -> Iterator[CheckResult]:
+    def locks() -> Iterator[FindingDoc]:
         for lock in shared.locks() if shared else ():
-            yield checks.CheckResult("git lock", "warning", lock.description, lock.hint)
+            yield FindingDoc("git lock", "warning", lock.description, lock.hint)
 
-    def push() -> Iterator[CheckResult]:
+    def push() -> Iterator[FindingDoc]:
         if shared and run.checkout.commit:
             shared.check_push()
             allowed = f"{shared.git.remote} lets this runner push (`git push --dry-run`)"
-            yield checks.CheckResult("ledger push", "ok", f"{allowed}; its rules and hooks were not asked")
+            yield FindingDoc("ledger push", "ok", f"{allowed}; its rules and hooks were not asked")
 
     checkout = run.checkout
     if not git_process.installed(run.project.root):
-        yield checks.CheckResult(
+        yield FindingDoc(
             "git",
             "warning",
             "git is not installed",
@@ -87,9 +85,9 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
     elif not checkout.commit:
         inside = run.env.git(run.project.root).toplevel() is not None
         what = "this repository has no commit yet" if inside else "not in a git repository"
-        yield checks.CheckResult("git", "note", f"{what}: jobs record no commit")
+        yield FindingDoc("git", "note", f"{what}: jobs record no commit")
     elif checkout.shallow:
-        yield checks.CheckResult(
+        yield FindingDoc(
             "git",
             "warning",
             f"{checkout.commit[:7]}, a shallow clone without the commit's ancestors",
@@ -97,17 +95,16 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
         )
     else:
         state = "uncommitted changes" if checkout.dirty else "clean"
-        yield checks.CheckResult("git", "ok", f"{checkout.commit[:7]}, {state}")
+        yield FindingDoc("git", "ok", f"{checkout.commit[:7]}, {state}")
     yield from checks.guarded("git lock", locks)
     yield from checks.guarded("ledger push", push)
     yield from checks.guarded("specs", specs)
 
 
-def write(found: Iterable[CheckResult], target: str, *, form: str) -> None:
+def write(found: Iterable[FindingDoc], target: str, *, form: str) -> None:
     """Write the report to stdout."""
     if form == "json":
-        rows = tuple(FindingDoc(**asdict(it)) for it in found)
-        write_stdout(pretty(DoctorDoc(tool_version=__version__, host=target, findings=rows)))
+        write_stdout(pretty(DoctorDoc(tool_version=__version__, host=target, findings=tuple(found))))
         return
     lines = [f"reconciler {__version__} on {target}"]
     for finding in found:

@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.output.comment import reporting_errors
 from reconciler.cli.output.files import save
-from reconciler.cli.output.plan_output import plan_bytes, write_plan
+from reconciler.cli.output.plan_output import codes, plan_bytes, write_plan
 from reconciler.cli.params import options
 from reconciler.cli.params.guard_options import guard_flags, guard_options
 from reconciler.cli.params.options import quoted
@@ -17,7 +17,7 @@ from reconciler.cli.session.load_declared import gather, gather_from
 from reconciler.cli.session.session import reading
 from reconciler.cli.session.target import check_other_settings
 from reconciler.environment import Environment
-from reconciler.errors import ExitCode, UsageError, first_that_holds
+from reconciler.errors import ExitCode, UsageError
 from reconciler.plans.document import PlanDoc
 
 
@@ -83,13 +83,3 @@ def next_step(document: PlanDoc, selection: Sequence[str], out: Path | None, fla
     if any(word.startswith("--observed") for word in selection):
         return f"Not saved. To save a plan that apply follows exactly: {save}"
     return f"Not saved: `{command}` plans again and asks. To save a plan that apply follows exactly: {save}"
-
-
-def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:
-    """Return the exit code of a command that only shows a plan."""
-    holds = set()
-    if detailed_exitcode and document.pending:
-        holds.add(ExitCode.PENDING)
-    if fail_on_attention and document.summary.attention:
-        holds.add(ExitCode.ATTENTION)
-    return first_that_holds(holds)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.commands.plan import codes
-from reconciler.cli.output.plan_output import write_plan
+from reconciler.cli.output.plan_output import codes, write_plan
 from reconciler.cli.params import options
 from reconciler.environment import Environment
 from reconciler.plans import checksum_envelope, plan_file

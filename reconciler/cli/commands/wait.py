@@ -12,11 +12,10 @@ from reconciler.cli.params.time_types import duration
 from reconciler.cli.session.load_declared import load_declared
 from reconciler.cli.session.session import reading
 from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
-from reconciler.cli.session.wait_events import log_finished
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode
 from reconciler.runs.gather import gather
-from reconciler.runs.wait import PollPolicy, wait_until_ended
+from reconciler.runs.wait import PollPolicy, log_finished, wait_until_ended
 
 timeout = click.option(
     "--timeout",

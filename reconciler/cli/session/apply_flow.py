@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
-from reconciler.cli.output.confirmation import show_and_confirm
 from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.plan_output import write_outcomes
+from reconciler.cli.output.plan_output import show_and_confirm, write_outcomes
 from reconciler.cli.session.apply_wait import RoundReporter, WaitResult, follow, later_rounds_notice
 from reconciler.cli.session.notify import send_notifications
 from reconciler.cli.session.session import locked
