@@ -135,27 +135,6 @@ class ValidateDoc(_Part, frozen=True, kw_only=True):
     problems: tuple[ProblemDoc, ...]
 
 
-class StoredDoc(_Part, frozen=True, kw_only=True):
-    """One upload of this tool."""
-
-    id: str
-    filename: str
-    """The SHA-256 of its content, followed by `.jsonl`."""
-    bytes: int | None
-    """None if the API does not report it."""
-    created_at: int
-    """Unix seconds, the server's clock."""
-    deleted: bool
-    """Whether this run deleted it."""
-
-
-class PruneDoc(_Part, frozen=True, kw_only=True):
-    """The output of `files prune --format json`."""
-
-    uploads: tuple[StoredDoc, ...]
-    """The uploads that nothing needs, oldest first."""
-
-
 class FindingDoc(_Part, frozen=True):
     """The result of one check."""
 
