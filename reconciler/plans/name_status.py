@@ -1,63 +1,17 @@
 """How far each name is, by its standing in a plan. Pure.
 
-`READINESS` has every standing. A name that a person has to look at is ATTENTION whatever its standing, unless it only
-waits for a status that is not known.
+A name that a person has to look at is ATTENTION whatever its standing, unless it only waits for a status that is not
+known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 from reconciler.model import Job
-from reconciler.planning.standing import Standing
+from reconciler.planning.standing import Readiness, Standing
 from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
-
-
-class Readiness(StrEnum):
-    """How far a name is."""
-
-    DONE = "done"
-    RUNNING = "running"
-    PENDING = "pending"
-    ATTENTION = "attention"
-    IDLE = "idle"
-
-
-READINESS: Final[Mapping[Standing, Readiness]] = {
-    Standing.UNREADABLE: Readiness.ATTENTION,
-    Standing.NEWER_TOOL: Readiness.ATTENTION,
-    Standing.UNKNOWN_STATUS: Readiness.RUNNING,
-    Standing.OTHER_ROOT: Readiness.ATTENTION,
-    Standing.OTHER_HISTORY: Readiness.PENDING,
-    Standing.SUSPENDED: Readiness.IDLE,
-    Standing.REMOVED: Readiness.PENDING,
-    Standing.RENAMED: Readiness.DONE,
-    Standing.HISTORY: Readiness.DONE,
-    Standing.UNSETTLED: Readiness.RUNNING,
-    Standing.SUCCEEDED: Readiness.DONE,
-    Standing.RUNNING: Readiness.RUNNING,
-    Standing.STOPPING: Readiness.RUNNING,
-    Standing.NOT_ADOPTED: Readiness.ATTENTION,
-    Standing.SUCCESS_GONE: Readiness.DONE,
-    Standing.RECORD_GONE: Readiness.ATTENTION,
-    Standing.CANCELLED: Readiness.ATTENTION,
-    Standing.PARTIAL: Readiness.ATTENTION,
-    Standing.FAILED: Readiness.ATTENTION,
-    Standing.ORIGINAL_GONE: Readiness.ATTENTION,
-    Standing.CHECKOUT_BEHIND: Readiness.PENDING,
-    Standing.WAITING: Readiness.RUNNING,
-    Standing.PERHAPS_SUBMITTED: Readiness.ATTENTION,
-    Standing.NO_ROOM: Readiness.PENDING,
-    Standing.HELD_BACK: Readiness.PENDING,
-    Standing.NOT_AGREED: Readiness.ATTENTION,
-    Standing.RESTORED: Readiness.PENDING,
-    Standing.RETRY: Readiness.PENDING,
-    Standing.NOT_SUBMITTED: Readiness.PENDING,
-}
-"""How far a name of each standing is; PENDING waits for an apply."""
 
 
 def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:
@@ -75,7 +29,7 @@ def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Rea
         return Readiness.ATTENTION
     if standing is Standing.SUSPENDED and decision.pending:
         return Readiness.PENDING
-    return READINESS[standing]
+    return standing.readiness
 
 
 def readiness_by_name(

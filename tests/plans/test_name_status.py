@@ -13,8 +13,7 @@ from msgspec import structs
 from reconciler.model import Job, OwnedJob, Phase
 from reconciler.model.tags import read
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.planning.standing import Standing
-from reconciler.plans import name_status
+from reconciler.planning.standing import Readiness, Standing
 from reconciler.plans.approval import approval_of
 from reconciler.plans.document import (
     ActionDoc,
@@ -26,7 +25,7 @@ from reconciler.plans.document import (
     KeepDoc,
     SettingsDoc,
 )
-from reconciler.plans.name_status import Readiness, aggregate, job_progress, readiness
+from reconciler.plans.name_status import aggregate, job_progress, readiness
 from reconciler.runs.wait import PollPolicy
 from tests.helpers.make import ACTIVE, NOW, job, spec
 
@@ -95,10 +94,6 @@ READINESS: dict[str, tuple[DecisionDoc, Readiness]] = {
 @pytest.mark.parametrize(("decision", "expected"), READINESS.values(), ids=READINESS.keys())
 def test_the_standing_says_how_far_a_name_is(decision: DecisionDoc, expected: Readiness) -> None:
     assert readiness(decision) is expected
-
-
-def test_every_standing_says_how_far_a_name_is() -> None:
-    assert set(name_status.READINESS) == set(Standing)
 
 
 def test_a_wait_goes_on_for_room_that_the_run_may_use() -> None:
