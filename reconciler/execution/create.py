@@ -10,7 +10,7 @@ Then one POST is sent:
   more. If that response is lost too, the outcome is unknown.
 
 A create that was sent leaves one outcome in the ledger, at its end: a refusal that is followed by a second try would
-close its op for good. A create that was not sent leaves none here; `intents.withdraw` withdraws its intent.
+close its op for good. A create that was not sent leaves none here; `records.withdraw` withdraws its intent.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from reconciler.api.errors import (
 from reconciler.context import RunContext
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.execution import lost_create
-from reconciler.execution.intents import create_intent
 from reconciler.execution.prepared_create import FileIds, PreparedCreate, prepare
+from reconciler.execution.records import create_intent
 from reconciler.ledger.lines import CreateConfirmed, CreateRefused, CreateUnknown, Line, job_facts
 from reconciler.model import Job, OwnedJob, tags
 from reconciler.planning.actions import Create

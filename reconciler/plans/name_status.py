@@ -21,7 +21,7 @@ def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Rea
         decision: the decision about it.
         held: names that the quota holds and that the waiting command may create once there is room.
     """
-    standing = Standing(decision.standing)
+    standing = Standing(decision.standing)  # type: ignore[call-arg]  # a look-up by value
     has_room_later = standing is Standing.NO_ROOM and decision.name in held and not decision.attention
     if standing is Standing.UNKNOWN_STATUS or has_room_later:
         return Readiness.RUNNING

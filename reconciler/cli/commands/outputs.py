@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.params.options import Common
 from reconciler.cli.params.time_types import moment, unix
-from reconciler.cli.session.read_results import opened, row_text, summary_of
+from reconciler.cli.session.target import open_project
+from reconciler.documents.result_summary import WorkSummary
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
+from reconciler.outputs.place import open_place
+from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summaries import path_of, results_file, work_summaries
 from reconciler.render.results_view import pull_text, results_text
+from reconciler.tables.rows import Row
+from reconciler.text.sanitize import clean
+from reconciler.text.suggest import nearest
 
 
 @click.group()
@@ -196,3 +206,37 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
         count = write_table(env.cwd / out, form, columns, table.rows())
     write_stdout(f"{out}: {pluralize(count, 'row')}, {pluralize(len(columns), 'column')}\n")
     return ExitCode.OK
+
+
+@contextmanager
+def opened(env: Environment, common: Common) -> Iterator[ResultStore]:
+    """Open the place of results for reading."""
+    project = open_project(common, env)
+    with TemporaryDirectory() as staging:
+        yield open_place(project, env.environ, staging=Path(staging))
+
+
+def summary_of(store: ResultStore, name: str) -> WorkSummary:
+    """Return the summary of a name's results.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = {it.name: it for it in work_summaries(store)}
+    if name not in found:
+        near = nearest(name, sorted(found))
+        raise UsageError(
+            f"{store.where} has no results of {name}",
+            hint=f"did you mean {near}?" if near else "fetch them: reconciler outputs pull",
+        )
+    return found[name]
+
+
+def row_text(row: Row) -> str:
+    """Return one request of joined results: its custom_id, and why it failed, or its answer as it is."""
+    if row.error is not None:
+        return clean(f"{row.custom_id}  {row.reason}") + "\n"
+    check = f"  ({row.check})" if row.check != "valid" else ""
+    text = row.text()
+    lines = (bytes(row.body).decode() if text is None else text).splitlines()
+    return "".join([clean(f"{row.custom_id}{check}") + "\n", *(f"  {clean(line)}\n" for line in lines)])

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from reconciler import file_access
-from reconciler.cli.output.files import save
-from reconciler.cli.output.streams import write_annotations
+from reconciler.cli.output.streams import save, write_annotations
 from reconciler.cli.params.options import Output
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
