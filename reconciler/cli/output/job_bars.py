@@ -42,7 +42,7 @@ def rows(state: WaitState, now: float) -> list[tuple[str, ...]]:
     return [*lines, cells(whole, found, now)] if len(lines) > 1 else lines
 
 
-def cells(name: str, jobs: Sequence[Job], now: float) -> tuple[str, str, str, str, str]:
+def cells(name: str, jobs: Sequence[Job], now: float) -> tuple[str, ...]:
     """Return the name, the bar, the numbers of completed and failed requests, and the time until the slowest ends."""
     totals = [known_total(job) for job in jobs]
     total = sum(totals) if all(totals) else 0  # the API has not counted the requests of each yet
