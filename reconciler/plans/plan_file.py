@@ -27,6 +27,7 @@ from reconciler.plans.document import (
     JobDoc,
     KeepDoc,
     PlanDoc,
+    PolicyDoc,
     SettingsDoc,
     SummaryDoc,
     TargetDoc,
@@ -45,6 +46,7 @@ def plan_document(
     refusals: Sequence[Refusal],
     guard_readings: Sequence[GuardReading] = (),
     active: int = 0,
+    policy: PolicyDoc | None = None,
     now: float,
 ) -> PlanDoc:
     """Return a plan as a document. Pure."""
@@ -63,6 +65,7 @@ def plan_document(
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
+        policy=policy,
         guards=tuple(refusals),
         guard_readings=tuple(guard_readings),
         decisions=tuple(_decision(decision) for decision in plan.decisions),

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
+from reconciler.specs.schema.policy_file import PolicyFile
 from reconciler.specs.schema.settings_file import SettingsFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -37,7 +38,18 @@ def settings_schema() -> Schema:
     return _schema(SettingsFile, "Settings of reconciler")
 
 
-SCHEMAS: Final = {"job": job_schema, "defaults": defaults_schema, "reconciler": settings_schema}
+@cache
+def policy_schema() -> Schema:
+    """Return the JSON Schema of a policy file."""
+    return _schema(PolicyFile, "A policy for specs and settings of reconciler")
+
+
+SCHEMAS: Final = {
+    "job": job_schema,
+    "defaults": defaults_schema,
+    "reconciler": settings_schema,
+    "policy": policy_schema,
+}
 """Each schema by its published name: `schemas/<name>.schema.json`."""
 
 
