@@ -32,7 +32,7 @@ from reconciler.ledger.lines import (
 )
 from reconciler.model import Job, Phase
 
-JOBS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+JOBS: Final = next((int(word) for word in sys.argv[1:] if word.isdigit()), 100_000)
 ROUNDS: Final = 3
 MOST: Final = 3.0
 """Seconds that a command may take."""

@@ -29,7 +29,7 @@ from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import LedgerGit
 from reconciler.ledger.lines import encode
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.server import serve
+from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
 from reconciler.vcs.git_process import Repository
 
@@ -124,7 +124,7 @@ def run(root: Path, *argv: str, codes: Iterable[int] = (0, 6)) -> Spent:
 def sandbox() -> Iterator[str]:
     """Serve the sandbox, and yield its address."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "workspace.db") as store:
-        server = serve(make_app(store, now=time.time), "127.0.0.1", 0)
+        server = Server(make_app(store, now=time.time), "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -208,7 +208,9 @@ def teams(folder: Path, url: str) -> int:
     codes = [process.returncode for process in running]
     branches = git(folder / "origin.git", "branch", "--list", "reconciler-ledger/team-*").split()
     print(f"{TEAMS} projects at once: exit codes {codes}, {len(branches)} branches, {count}")
-    wrong = sum(code != 0 for code in codes) + abs(count["job.created"] - TEAMS) + count["ledger.conflict"]
+    wrong: int = (
+        sum(code != 0 for code in codes) + abs(count["job.created"] - TEAMS) + count["ledger.conflict"]
+    )
     for _, errors in outputs if wrong else ():
         print(errors, file=sys.stderr)
     return wrong

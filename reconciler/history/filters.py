@@ -30,23 +30,17 @@ class HistoryFilter:
 
 def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Record, ...]:
     """Return the records that match the filter, in their order."""
-    found = list(records)
-    if wanted.names:
-        fits = re.compile("|".join(map(translate, wanted.names))).match
-        found = [record for record in found if fits(record.name)]
-    if wanted.statuses:
-        words = {word.upper() for word in wanted.statuses}
-        found = [record for record in found if (record.status or "?").upper() in words]
-    if wanted.since is not None:
-        since = wanted.since
-        found = [it for it in found if it.created_at is not None and it.created_at >= since]
-    if wanted.until is not None:
-        until = wanted.until
-        found = [it for it in found if it.created_at is not None and it.created_at < until]
-    if wanted.commit:
-        start = wanted.commit.lower()
-        found = [record for record in found if record.commit and record.commit.lower().startswith(start)]
-    if wanted.actor:
-        who = wanted.actor.casefold()
-        found = [record for record in found if record.actor and record.actor.casefold() == who]
-    return tuple(found)
+    fits = re.compile("|".join(map(translate, wanted.names)) or ".*").match
+    words = {word.upper() for word in wanted.statuses}
+    start, who = wanted.commit.lower(), wanted.actor.casefold()
+    since, until = wanted.since, wanted.until
+    return tuple(
+        it
+        for it in records
+        if fits(it.name)
+        and (not words or (it.status or "?").upper() in words)
+        and (since is None or (it.created_at is not None and it.created_at >= since))
+        and (until is None or (it.created_at is not None and it.created_at < until))
+        and (it.commit or "").lower().startswith(start)
+        and (not who or (it.actor or "").casefold() == who)
+    )

@@ -99,12 +99,8 @@ class JobDownloader:
             for name in files:
                 (fetched_dir / name).replace(staging_dir / name)
             fetched_dir.rmdir()
-        job_inputs, found = inputs.NO_INPUTS, None
-        if any(files.values()):
-            job_inputs, found = self._index(owned, staging_dir, files, heartbeat)
-            files |= {
-                name: read(staging_dir / name, heartbeat).result() for name in (asked.NAME, answered.NAME)
-            }
+        job_inputs, found = self._index(owned, staging_dir, files, heartbeat)
+        files |= {name: read(staging_dir / name, heartbeat).result() for name in (asked.NAME, answered.NAME)}
         document = summary(owned, files, job_inputs.origin, found, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]

@@ -10,9 +10,8 @@ from msgspec.structs import replace
 from reconciler.documents.result_summary import NAME, ResultSummary, check_words, decode
 from reconciler.model import Observed, OwnedJob, Phase, RunKey
 from reconciler.model.completeness import Received
-from reconciler.outputs.paths import job_folder
+from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder
 from reconciler.outputs.store import FolderStore
-from reconciler.requests import answered
 
 
 def with_received(
@@ -48,7 +47,7 @@ def _with_results(owned: OwnedJob, store: FolderStore, names: Collection[str]) -
         except OSError:
             return owned
         summary = decode(data, ResultSummary)
-        if summary is not None and any(file.path == answered.NAME for file in summary.files):
+        if summary is not None and any(file.path in (OUTPUT, ERRORS) for file in summary.files):
             if any(file.state == "gone" for file in summary.files):
                 return owned
             received = Received(summary.requests.ok, summary.requests.failed)

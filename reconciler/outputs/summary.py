@@ -40,7 +40,7 @@ Files: TypeAlias = Mapping[str, Fetched | None]
 
 
 def summary(
-    owned: OwnedJob, files: Files, origin: str, found: tuple[Asked, Answered] | None, *, now: float
+    owned: OwnedJob, files: Files, origin: str, found: tuple[Asked, Answered], *, now: float
 ) -> ResultSummary:
     """Return the summary.
 
@@ -48,14 +48,15 @@ def summary(
         owned: the job.
         files: the provider's files, and the index.
         origin: where the inputs are from.
-        found: the index; None if the provider has no file.
+        found: the index.
         now: Unix seconds.
     """
-    asked, answered = found or (Asked(), Answered())
+    asked, answered = found
+    known = any(files.get(name) for name in (OUTPUT, ERRORS))
     counts = answered.counts()
     missing = counts.pop(answers.MISSING, 0)
     ok = counts.pop(answers.OK, 0)
-    received = Received(ok, counts.total() if found else owned.job.failed_requests)
+    received = Received(ok, counts.total() if known else owned.job.failed_requests)
     total = len(asked.places) if origin != "none" else None
     submitted = max(owned.tags.requests or 0, total or 0) or None
     counted = completeness.missing_requests(owned.job, owned.tags.requests, received)
@@ -64,7 +65,7 @@ def summary(
         total=owned.requests if total is None else total,
         ok=ok,
         failed=received.failed,
-        missing=counted if total is None else missing,
+        missing=missing if known and total is not None else counted,
         failures=dict(sorted(counts.items())),
         reasons=tuple(
             ReasonDoc(text=it, count=n) for it, n in answered.why_failed().most_common(MAX_SHOWN_REASONS)
@@ -81,7 +82,7 @@ def summary(
             Counter(answered.verdict), first(asked.places, (it == INVALID for it in answered.verdict))
         ),
         **_used(answered.usage),
-        "difference": completeness.difference(owned.job, submitted, received if found else None),
+        "difference": completeness.difference(owned.job, submitted, received if known else None),
         "trouble": TroubleDoc(
             malformed=answered.malformed,
             unnamed=answered.unnamed,

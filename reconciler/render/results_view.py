@@ -173,7 +173,7 @@ def trouble_words(summary: ResultSummary) -> Iterator[str]:
     """Yield the problems with a job's results."""
     if summary.difference:
         yield summary.difference
-    if summary.inputs == "none" and any(file.file_id is None for file in summary.files):
+    if summary.inputs == "none" and any(file.file_id for file in summary.files):
         yield "the inputs were found neither here nor in the workspace: results.jsonl is in the order of the answers"
     for file in summary.files:
         if file.state == "gone":

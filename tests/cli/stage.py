@@ -24,7 +24,8 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.environment import Environment
-from tests.helpers.events import check_event, check_lines
+from tests.helpers.event_check import check_event
+from tests.helpers.events import check_lines
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

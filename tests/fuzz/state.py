@@ -22,7 +22,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
 from tests.cli.stage import HI, START, UNSTEADY, in_turn
 from tests.fuzz.mutate import SECRET
-from tests.helpers.events import check_event
+from tests.helpers.event_check import check_event
 
 HOST: Final = "http://127.0.0.1:9"
 """Nothing listens there: the API is a function, unless a case says otherwise."""

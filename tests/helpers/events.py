@@ -4,44 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from reconciler.telemetry.events import EVENTS, Field
+from reconciler.telemetry.events import EVENTS
+from tests.helpers.event_check import check_event
 from tools.generate import event_pages
-
-
-def mismatch(event: str, facts: Mapping[str, object]) -> str:
-    """Return how an event differs from the catalogue, "" if it does not."""
-    known = EVENTS.get(event)
-    if known is None:
-        return f"{event} is not in the catalogue of events"
-    given = {key for key, value in facts.items() if value is not None}
-    missing = {key for key, field in known.fields.items() if not field.optional} - given
-    wrong = [f"no {key}" for key in sorted(missing)]
-    wrong += [f"{key} is not in the catalogue" for key in sorted(facts.keys() - known.fields.keys())]
-    wrong += [
-        f"{key} is not of type {field.type}: {facts[key]!r}"
-        for key, field in known.fields.items()
-        if key in given and not _fits(field, facts[key])
-    ]
-    return f"{event}: {'; '.join(wrong)}" if wrong else ""
-
-
-def _fits(field: Field, value: object) -> bool:
-    if field.type == "strings":
-        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-    return isinstance(value, str if field.type == "string" else int) and not isinstance(value, bool)
-
-
-def check_event(event: str, facts: Mapping[str, object]) -> None:
-    """Fail if an event differs from the catalogue."""
-    wrong = mismatch(event, facts)
-    assert not wrong, wrong
 
 
 @cache

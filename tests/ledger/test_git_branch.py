@@ -150,7 +150,7 @@ def test_a_ledger_to_which_a_person_added_a_commit_is_still_one(remote: Remote) 
     [
         (None, True),
         ("line 1\nmore\n", False),
-        ("line 11", True),
+        thorough("line 11", True),
         thorough("", True),
         thorough("line", True),
         thorough("line 1", False),
@@ -166,6 +166,7 @@ def test_a_commit_that_removed_a_line_is_found_and_one_that_did_not_is_no_findin
     assert [bad[:10] in problem for problem in found] == ([True] if reported else [])
 
 
+@pytest.mark.thorough
 def test_a_line_that_moved_to_another_file_is_not_removed(remote: Remote) -> None:
     tip = pushes(remote, 2)
     first, second = names(remote, tip)[1:]

@@ -315,6 +315,27 @@ SWITCHES: Final = (
         (ROLLED_BACK,),
         (("lost = self.shared.missed()", "lost: tuple[str, ...] = ()"),),
     ),
+    Switch(
+        "the ledger's branch",
+        "every branch of that name is a ledger",
+        "reconciler/ledger/git.py",
+        ("make a branch of their own under the ledger's name",),
+        (("if tip and not before and not self._is_ledger(tip):", "if False:"),),
+    ),
+    Switch(
+        "the ledger's branch",
+        "commits that remove lines are sound",
+        "reconciler/ledger/git_history.py",
+        ("take lines out of the shared ledger by a commit on top",),
+        (("return any(not rows(parent) <= kept for parent in parents)", "return not parents"),),
+    ),
+    Switch(
+        "the ledger's branch",
+        "a merge is compared with no parent",
+        "reconciler/ledger/git_history.py",
+        ("take lines out of the shared ledger by a commit on top",),
+        (('"--stdin", "-r", "-m",', '"--stdin", "-r",'),),
+    ),
 )
 
 

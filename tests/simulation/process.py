@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
 from reconciler.environment import Environment, Ledger
-from tests.helpers.events import check_event
+from tests.helpers.event_check import check_event
 from tests.simulation.baton import Baton
 
 T = TypeVar("T")

@@ -16,7 +16,8 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.planning.actions import Reason
 from reconciler.telemetry.events import EVENTS, Field
 from reconciler.telemetry.logs import LogSink
-from tests.helpers.events import Recorder, check_event, check_line, check_lines
+from tests.helpers.event_check import check_event
+from tests.helpers.events import Recorder, check_line, check_lines
 
 BOUND = {"run_id": "9c1185a5c5e9", "project": "search-batch", "commit": "a41c9e2"}
 NOON = 1_763_726_400.0
