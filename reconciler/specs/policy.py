@@ -45,7 +45,9 @@ class Policy(Struct, frozen=True):
 
     def spec_problems(self, spec: Document, members: Sequence[ExpandedJob]) -> Iterator[Problem]:
         """Yield what the policy forbids in a spec that makes the jobs `members`."""
-        for field, rule in RULES.items():
+        for name, rule in RULES.items():
+            # Without `allow_agents`, what forbids agents is `allowed_models`.
+            field = name if self.document.find((name,)) is not None else "allowed_models"
             for path, message, hint in rule(self, spec, members):
                 yield spec.problem(path, message, f"{hint} {self._rule(field)}")
 

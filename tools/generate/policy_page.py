@@ -25,39 +25,44 @@ run `python -m tools.generate`. -->
 
 # A policy that a pull request cannot raise
 
-A pull request can change every file of its repository, the guards in `reconciler.yaml` too. A policy is a YAML file outside of
-the repository that says what specs and settings may say:"""
+A pull request can change every file of its repository, the guards in `reconciler.yaml` too. A policy is a YAML file
+outside of the repository that says what specs and settings may say:"""
 
 TEXT: Final = """\
-`--policy FILE` or the variable `RECONCILER_POLICY` names the file. `validate`, `plan`, `apply` and the other commands that act on
-specs then report everything that the policy forbids, with the place in the spec or in the settings, the line of the policy and its
-`message`:
+`--policy FILE` or the variable `RECONCILER_POLICY` names the file. `validate`, `plan`, `apply` and the other
+commands that act on specs then report everything that the policy forbids, with the place in the spec or in the
+settings, the line of the policy and its `message`:
 
 ```
 specs/a.yaml:3:8: model: the policy does not allow `mistral-large-2512`
   hint: allowed: mistral-small-*, mistral-embed-* (policy.yaml:2). Ask in the channel batch-platform.
 ```
 
-- **A guard or limit** that is written above its ceiling is an error. One that is not written has its default, or the ceiling
-  if that is lower. Options such as `--max-new-requests` may not exceed a ceiling either. A policy cannot raise what is built in.
+- **A guard or limit** that is written above its ceiling is an error. One that is not written has its default, or
+  the ceiling if that is lower. Options such as `--max-new-requests` may not exceed a ceiling either. A policy
+  cannot raise what is built in.
 - **Globs** have `*`, `?` and `[a-z]`, and match the whole text; `*` also matches `/`.
-- **Fail closed.** A file that does not exist, has a mistake or an unknown field, or is in the checkout (links followed) ends the command.
-- **The plan** names the policy and its SHA-256, in its header and as `plan.policy` in JSON. A saved plan is checked again: specs must
-  be within the policy of the `apply`.
-- **Not affected** are commands that only show jobs, and `jobs cancel`. A policy does not cancel a job that is running.
-- **Not checked** are the requests, and a model that an agent has. An alias such as `mistral-small-latest` is checked by its name.
+- **Fail closed.** A file that does not exist, has a mistake or an unknown field, or is in the checkout (links
+  followed) ends the command.
+- **The plan** names the policy and its SHA-256, in its header and as `plan.policy` in JSON. A saved plan is checked
+  again: specs must be within the policy of the `apply`.
+- **Not affected** are commands that only show jobs, and `jobs cancel`. A policy does not cancel a job that is
+  running.
+- **Not checked** are the requests, and a model that an agent has. An alias such as `mistral-small-latest` is
+  checked by its name.
 
 ## On GitHub
 
 1. Put the policy into another repository, which the authors of specs cannot change.
-2. Set the variable `RECONCILER_POLICY` of the organization or repository to `OWNER/REPOSITORY/PATH`, with `@REF` behind it for another
-   branch, a tag or a commit. The action then downloads the file, outside of the checkout, for the jobs `plan`, `apply` and `hourly`. If it
-   cannot, the job fails.
-3. If that repository is private, add the secret `RECONCILER_POLICY_TOKEN`: a token that may read the contents of that repository, and
-   nothing else.
+2. Set the variable `RECONCILER_POLICY` of the organization or repository to `OWNER/REPOSITORY/PATH`, with `@REF`
+   behind it for another branch, a tag or a commit. The action then downloads the file, outside of the checkout, for
+   the jobs `plan`, `apply` and `hourly`. If it cannot, the job fails.
+3. If that repository is private, add the secret `RECONCILER_POLICY_TOKEN`: a token that may read the contents of
+   that repository, and nothing else.
 4. Let `CODEOWNERS` protect `.github/`: who changes a workflow can leave out the policy.
 
-The jobs `validate` and `preview` get no secrets and no policy, so a pull request of a fork is checked when it is applied.
+The jobs `validate` and `preview` get no secrets and no policy, so a pull request of a fork is checked when it is
+applied.
 
 ## Elsewhere
 

@@ -25,7 +25,7 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     message: Annotated[
         Annotated[str, Meta(min_length=1, max_length=500)] | UnsetType,
-        about("A sentence that each error of the policy ends with, such as whom to ask."),
+        about("A sentence that each error of the policy ends with, such as the team to ask."),
     ] = UNSET
     allowed_models: Annotated[
         Globs | UnsetType, about("Globs of the models that specs may name.", ["mistral-small-*"])
