@@ -169,7 +169,7 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         refusals=found,
         guard_readings=guard_readings(guard_input),
         active=guard_input.active,
-        policy=PolicyDoc(file=policy.name, sha256=policy.sha256) if policy else None,
+        policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
         now=now,
     )
     run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))

@@ -38,11 +38,6 @@ class Policy(Struct, frozen=True):
     project: str
     """The project whose specs it is for."""
 
-    @property
-    def name(self) -> str:
-        """The name of the file."""
-        return self.document.source.path
-
     def spec_problems(self, spec: Document, members: Sequence[ExpandedJob]) -> Iterator[Problem]:
         """Yield what the policy forbids in a spec that makes the jobs `members`."""
         for name, rule in RULES.items():
@@ -93,7 +88,9 @@ class Policy(Struct, frozen=True):
     def _rule(self, *path: str) -> str:
         """Return the file and line of a rule, and the policy's sentence."""
         line = self.document.key_place(path).line + 1
-        return f"({self.name}:{line})" + (f". {self.file.message}" if self.file.message else "")
+        return f"({self.document.source.path}:{line})" + (
+            f". {self.file.message}" if self.file.message else ""
+        )
 
 
 def _one_of(field: str, name: str) -> Callable[[Policy, Document, Sequence[ExpandedJob]], _Violations]:

@@ -253,7 +253,10 @@ SWITCHES: Final = (
         ACTION,
         (PIP,),
         (
-            ("      working-directory: ${{ runner.temp }}\n", ""),
+            (
+                "      working-directory: ${{ runner.temp }}\n      run: |\n        pinned=",
+                "      run: |\n        pinned=",
+            ),
             (
                 "python -I -m pip install --quiet --disable-pip-version-check --no-deps",
                 "python -m pip install",
@@ -302,22 +305,17 @@ SWITCHES: Final = (
     ),
     Switch(
         "the policy",
-        "a run without the policy goes on",
+        "the action does not name the policy to the tool",
         ACTION,
         (POLICY,),
-        (
-            (
-                'RECONCILER_POLICY_TOKEN must be a token that may read it"\n          exit 1\n',
-                'RECONCILER_POLICY_TOKEN must be a token that may read it"\n          touch reconciler-policy.yaml\n',
-            ),
-        ),
+        (("then export RECONCILER_POLICY=", "then POLICY="),),
     ),
     Switch(
         "the limit without an approval",
         "an apply that was not approved has no limit",
         "reconciler/cli/session/github_review.py",
         ("submit more than a reviewer may approve",),
-        (('job.environ.get("RECONCILER_APPROVED") != "true"', "False"),),
+        (('job.environ.get("RECONCILER_APPROVED") == "true"', "True"),),
     ),
     Switch(
         "agreement to the ledger's word",

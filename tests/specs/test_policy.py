@@ -173,10 +173,10 @@ def test_the_values_that_defaults_give_and_jobs_that_begin_later_are_checked(tmp
 def test_the_example_of_the_page_is_a_policy(tmp_path: Path) -> None:
     (tmp_path / "outside.yaml").write_text(EXAMPLE)
     made = project(tmp_path / "demo", {})
-    assert read_policy(tmp_path / "outside.yaml", made).name == "outside.yaml"
+    assert read_policy(tmp_path / "outside.yaml", made).document.source.path == "outside.yaml"
 
 
-CEILINGS: Final = {"guards": Guards, "limits": Limits}
+CEILINGS: Final[dict[str, type[Guards | Limits]]] = {"guards": Guards, "limits": Limits}
 
 
 @pytest.mark.parametrize(("group", "name"), [(it, f.name) for it, of in CEILINGS.items() for f in fields(of)])

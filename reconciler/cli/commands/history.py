@@ -73,7 +73,6 @@ offline = click.option(
     ),
     click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine."),
 )
-@click.option("--stats", is_flag=True, help="Show statistics by name, model and month.")
 @offline
 @options.output_format(*_FORMATS)
 @options.common
@@ -83,7 +82,6 @@ def show(
     *,
     name: str | None,
     filters: dict[str, Any],
-    stats: bool,
     offline: bool,
     form: str,
     common: options.Common,
@@ -100,18 +98,15 @@ def show(
     now = env.now()
     times = {name: unix(filters[name], now) for name in ("since", "until")}
     wish = HistoryFilter(**filters | times)
-    if name is not None and (stats or wish != HistoryFilter()):
+    if name is not None and wish != HistoryFilter():
         raise UsageError(
-            "NAME shows one spec's timeline and cannot be combined with filters or --stats",
+            "NAME shows one spec's timeline and cannot be combined with filters",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
     found = read_history.read(common, env, offline=offline)
     if name is not None:
         return write_timeline(env, found, name, form=form)
-    records = filter_records(found.records, wish)
-    write_stdout(
-        history_output.stats(found, records, form) if stats else history_output.table(found, records, form)
-    )
+    write_stdout(history_output.table(found, filter_records(found.records, wish), form))
     return ExitCode.OK
 
 

@@ -130,8 +130,8 @@ def show(
     NAME may be a glob: shows counts, the reasons of failures, and what is missing. With custom_ids, or with --failed or
     --invalid, shows these requests of one name.
     """
-    from reconciler.cli.session.read_results import opened, row_text, summary_of
-    from reconciler.outputs.summaries import path_of, results_file, work_summaries
+    from reconciler.cli.session.read_results import opened, row_text
+    from reconciler.outputs.summaries import path_of, results_file, summary_of, work_summaries
     from reconciler.render.results_view import results_text
     from reconciler.tables.rows import encode_row, read_rows
 
@@ -161,9 +161,9 @@ def show(
 @click.pass_obj
 def path(env: Environment, *, name: str, common: options.Common) -> int:
     """Print the path or URL of a name's results. Needs no key."""
-    from reconciler.cli.session.read_results import opened, summary_of
+    from reconciler.cli.session.read_results import opened
     from reconciler.outputs.store import FolderStore
-    from reconciler.outputs.summaries import path_of, results_file
+    from reconciler.outputs.summaries import path_of, results_file, summary_of
 
     with opened(env, common) as store:
         it = summary_of(store, name)
@@ -187,8 +187,8 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
     NAME may be a glob. Fields of answers get columns of their own if the requests ask for a JSON schema. In CSV, a text
     that a spreadsheet would run as a formula gets an apostrophe in front.
     """
-    from reconciler.cli.session.read_results import opened, summary_of
-    from reconciler.outputs.summaries import work_summaries
+    from reconciler.cli.session.read_results import opened
+    from reconciler.outputs.summaries import summary_of, work_summaries
     from reconciler.outputs.table import ResultsTable
     from reconciler.tables.write import write_table
     from reconciler.text.plural import pluralize

@@ -8,7 +8,6 @@ from functools import partial
 import msgspec
 
 from reconciler.documents.reports import pretty
-from reconciler.history import statistics as numbers
 from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record
 from reconciler.history.timeline import EntryDoc, TimelineDoc
@@ -34,21 +33,6 @@ def table(found: HistorySources, records: Sequence[Record], form: str) -> str | 
         least=history_view.HEAD.index("FAILED") + 1,
         rows=partial(history_view.rows, records),
         after=history_view.footer(records),
-    )
-
-
-def stats(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
-    """Return the statistics of records."""
-    groups = numbers.groups(records)
-    return _written(
-        found,
-        form,
-        document=partial(numbers.StatsDoc, groups=groups),
-        parts=groups,
-        kind=numbers.GroupDoc,
-        head=history_view.STATS_HEAD,
-        least=history_view.STATS_HEAD.index("JOBS") + 1,
-        rows=partial(history_view.stats_rows, groups),
     )
 
 

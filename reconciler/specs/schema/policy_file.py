@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from reconciler import settings
 from reconciler.constraints import about
-from reconciler.settings import Guards, Limits
 from reconciler.specs.schema.job_fields import optional_fields
 from reconciler.specs.schema.types import MetadataKey
 
 if TYPE_CHECKING:
-    MaxGuards, MaxLimits = Guards, Limits
+    from reconciler.settings import Guards as MaxGuards
+    from reconciler.settings import Limits as MaxLimits
 else:
-    MaxGuards = optional_fields("MaxGuards", of=Guards)
-    MaxLimits = optional_fields("MaxLimits", of=Limits)
+    MaxGuards = optional_fields("MaxGuards", of=settings.Guards)
+    MaxLimits = optional_fields("MaxLimits", of=settings.Limits)
 
 Globs = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
 
