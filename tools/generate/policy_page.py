@@ -48,8 +48,8 @@ specs/a.yaml:3:8: model: the policy does not allow `mistral-large-2512`
   again: specs must be within the policy of the `apply`.
 - **Not affected** are commands that only show jobs, and `jobs cancel`. A policy does not cancel a job that is
   running.
-- **Not checked** are the requests, and a model that an agent has. An alias such as `mistral-small-latest` is
-  checked by its name.
+- **Not checked** are the requests, the model of an agent, and the project's name, which `reconciler.yaml` gives. An
+  alias such as `mistral-small-latest` is checked by its name.
 
 ## On GitHub
 

@@ -1,4 +1,4 @@
-"""The fields of a policy file: what specs and settings may say, whoever wrote them."""
+"""The fields of a policy file: what specs and settings may say."""
 
 from __future__ import annotations
 
