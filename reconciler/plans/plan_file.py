@@ -13,7 +13,7 @@ import msgspec
 
 import reconciler
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Declared, Observed, Target
+from reconciler.model import Checkout, Declared, Observed, Target, digests
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.guard_input import GuardReading, Refusal
 from reconciler.plans import checksum_envelope
@@ -148,6 +148,12 @@ def encode(document: PlanDoc) -> bytes:
     return checksum_envelope.wrap("plan", msgspec.json.encode(document, order="deterministic"))
 
 
+def digest_prefix(document: PlanDoc) -> str:
+    """Return the first characters of the digest that `encode` writes in front of a document."""
+    return digests.sha256(msgspec.json.encode(document, order="deterministic"))[:DIGEST_LENGTH]
+
+
+DIGEST_LENGTH: Final = 16
 HINT: Final = "create it again: reconciler plan -o plan.json"
 
 
