@@ -8,14 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.errors import ReconcilerError
 from reconciler.outputs.place import open_place
-from reconciler.outputs.summaries import work_summaries
+from reconciler.outputs.summaries import summary_of
 from reconciler.outputs.table import ResultsTable
 from reconciler.specs.project import load_project
 from reconciler.specs.yaml.source import QUOTE_ALL
 from reconciler.tables.columns import BOOLEAN, INTEGER, NUMBER, Column
-from reconciler.text.suggest import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,14 +74,8 @@ def open_results(name: str, project: Path) -> Results:
     found = load_project(None, start=project, quoting=lambda _: QUOTE_ALL)
     with TemporaryDirectory() as staging:
         store = open_place(found, os.environ, staging=Path(staging))
-        there = {it.name: it for it in work_summaries(store)}
-        if name not in there:
-            near = nearest(name, sorted(there))
-            raise ReconcilerError(
-                f"{store.where} has no results of {name}",
-                hint=f"did you mean {near}?" if near else "fetch them: reconciler outputs pull",
-            )
-        table = ResultsTable(store, [there[name]])
+        summary = summary_of(store, name)
+        table = ResultsTable(store, [summary])
         columns = table.columns()
         rows = [{column.name: row[column.name] for column in columns} for row in table.rows()]
-    return Results(name, current=there[name].current, columns=columns, rows=rows)
+    return Results(name, current=summary.current, columns=columns, rows=rows)

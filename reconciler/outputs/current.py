@@ -11,9 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Final
-
-from msgspec.structs import replace
+from typing import Any, Final
 
 from reconciler import __version__, file_access
 from reconciler.documents.reports import pretty
@@ -94,11 +92,15 @@ class WorkResults:
         finally:
             place.unlink(missing_ok=True)
         summaries = [summary for _, summary in of_work]
-        document = replace(
-            _document(name, summaries, order, joined, now),
+        document = _document(
+            summaries,
+            order,
+            joined,
+            name=name,
             current=self.is_current(name, work),
             results=file_doc(published, None, written),
             seen=seen(folders),
+            made_at=now,
         )
         self.store.replace(f"{folder}/{NAME}", pretty(document))
         self.store.tidy(folder, published)
@@ -165,7 +167,10 @@ def _age(job: ResultSummary) -> tuple[int, str]:
 
 
 def _document(
-    name: str, jobs: Sequence[ResultSummary], order: AskedIndex, joined: Joined, now: float
+    jobs: Sequence[ResultSummary],
+    order: AskedIndex,
+    joined: Joined,
+    **facts: Any,  # noqa: ANN401 - fields of the summary
 ) -> WorkSummary:
     """Return the summary of a work from those of its jobs and the join. What was used is the sum over the jobs."""
     newest, kinds = jobs[-1], joined.kinds
@@ -186,8 +191,6 @@ def _document(
     return WorkSummary(
         tool=__version__,
         project=newest.project,
-        name=name,
-        current=True,
         work=newest.work,
         rerun=newest.rerun,
         endpoint=newest.endpoint,
@@ -195,15 +198,13 @@ def _document(
         created_at=newest.created_at,
         ordered=bool(order.head["ordered"]),
         jobs=tuple(job.job_id for job in jobs),
-        results=file_doc(RESULTS, None, Fetched(size=0, sha256="", lines=0)),
-        seen="",
-        made_at=now,
         requests=requests,
         checks=checks(joined.verdicts, tuple(joined.first["invalid"])),
         tokens=reduce(_sum, tokens) if tokens else None,
         pages=sum(job.pages for job in jobs),
         audio_seconds=sum(job.audio_seconds for job in jobs),
         models=reduce(_sum_models, (job.models for job in jobs)),
+        **facts,
     )
 
 

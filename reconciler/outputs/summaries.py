@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.documents.result_summary import NAME, ResultSummary, SummaryT, WorkSummary, decode
+from reconciler.errors import UsageError
 from reconciler.outputs.paths import job_folder, safe_name
 from reconciler.outputs.store import ResultStore
 from reconciler.requests import asked
 from reconciler.requests.index_file import read_head
+from reconciler.text.suggest import nearest
 
 
 def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:
@@ -22,6 +24,22 @@ def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:
     for folder in store.names(""):
         if (summary := _read(store, folder, WorkSummary)) is not None:
             yield summary
+
+
+def summary_of(store: ResultStore, name: str) -> WorkSummary:
+    """Return the summary of a name's results.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = {it.name: it for it in work_summaries(store)}
+    if name not in found:
+        near = nearest(name, sorted(found))
+        raise UsageError(
+            f"{store.where} has no results of {name}",
+            hint=f"did you mean {near}?" if near else "fetch them: reconciler outputs pull",
+        )
+    return found[name]
 
 
 def path_of(store: ResultStore, summary: WorkSummary) -> str:

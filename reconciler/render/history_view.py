@@ -1,4 +1,4 @@
-"""A history, its statistics and a timeline as cells, for tables, Markdown and CSV."""
+"""A history and a timeline as cells, for tables, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from reconciler.history.record import Record
-from reconciler.history.statistics import GroupDoc
 from reconciler.history.timeline import EntryDoc
 from reconciler.text.plural import age, pluralize
 from reconciler.text.timestamps import rfc3339
@@ -21,14 +20,13 @@ UNKNOWN: Final = "?"
 
 HEAD: Final = (
     "CREATED", "NAME", "JOB", "STATUS", "OK", "FAILED", "WHY", "COMMIT", "ACTOR", "TOTAL", "ATTEMPT", "QUEUE", "RUN",
-    "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL",
+    "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL", "BRANCH", "REPOSITORY", "PULL", "PLAN", "EVENT", "APPROVER",
+    "RESULTS",
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
-STATS_HEAD: Final = (
-    "OF", "", "JOBS", "SUCCESS", "FAILED", "RATE", "REQUESTS", "OK", "FAILED", "TOKENS", "RUN", "QUEUE", "RUN P95",
-    "QUEUE P95", "TIMED OUT", "CANCELLED", "OTHER",
-)  # fmt: skip
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
+_TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "approver", "results")
+"""The fields that are the last columns of the table."""
 _TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "cancelled_at"})
 
 
@@ -52,10 +50,16 @@ def rows(records: Iterable[Record]) -> list[TextRow]:
             ("≥ " if it.answers_without_tokens else "") + _number(it.total_tokens),
             cancelled(it),
             "+".join(it.sources),
-            it.run_url or UNKNOWN,
+            *(getattr(it, name) or UNKNOWN for name in _TEXTS),
         )
         for it in records
     ]
+
+
+def with_columns(table: Sequence[TextRow], columns: Sequence[TextRow]) -> list[TextRow]:
+    """Return rows with more columns, after the name."""
+    at = HEAD.index("NAME") + 1
+    return [(*row[:at], *more, *row[at:]) for row, more in zip(table, columns, strict=True)]
 
 
 def _number(value: int | None) -> str:
@@ -94,40 +98,9 @@ def _field(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return rfc3339(value) if name in _TIMES else str(value)
+    if isinstance(value, dict):
+        return msgspec.json.encode(value, order="sorted").decode()
     return "+".join(value) if isinstance(value, tuple) else str(value)
-
-
-def stats_rows(groups: Iterable[GroupDoc]) -> list[TextRow]:
-    """Return the cells of every group."""
-    return [
-        (
-            it.by,
-            "" if it.by == "all" else it.key,
-            f"{it.jobs:,}",
-            f"{it.succeeded:,}",
-            f"{it.failed:,}",
-            UNKNOWN if it.success_rate is None else f"{it.success_rate:.1%}",
-            _sum(it.requests, it.requests_unknown),
-            _sum(it.requests_succeeded, it.requests_succeeded_unknown),
-            _sum(it.requests_failed, it.requests_failed_unknown),
-            _sum(it.tokens, it.tokens_unknown),
-            _age(it.run_seconds_median),
-            _age(it.queue_seconds_median),
-            _age(it.run_seconds_p95),
-            _age(it.queue_seconds_p95),
-            f"{it.timed_out:,}",
-            f"{it.cancelled:,}",
-            f"{it.other:,}",
-        )
-        for it in groups
-    ]
-
-
-def _sum(value: int | None, unknown: int) -> str:
-    """Return a sum, marked as a lower bound if parts of it are unknown."""
-    if value is None:
-        return UNKNOWN
-    return f"{value:,}" if not unknown else f"≥ {value:,}"
 
 
 def story_rows(entries: Iterable[EntryDoc]) -> list[TextRow]:

@@ -156,13 +156,10 @@ def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job]:
 
 def log_finished(run: RunContext[ApiT], state: WaitState) -> None:
     """Log the numbers of a finished wait."""
-    stands = Counter(state.readiness.values())
+    counts = Counter(it.value for it in state.readiness.values())
     run.env.log(
         "wait.finished",
-        done=stands[Readiness.DONE],
-        attention=stands[Readiness.ATTENTION],
-        pending=stands[Readiness.PENDING],
-        running=stands[Readiness.RUNNING],
+        **{name: counts[name] for name in ("done", "attention", "pending", "running")},
         timed_out=int(state.timed_out),
         elapsed_ms=round((run.env.monotonic() - run.began) * 1000),
     )

@@ -448,6 +448,22 @@ def test_an_apply_without_an_approval_keeps_within_the_smaller_limit(
     assert len(stage.jobs()) == (code == 0)
 
 
+@pytest.mark.parametrize(
+    ("guard", "limit", "created"),
+    [("", 4, 0), ("guards: {max_new_requests: 2}\n", 4, 0), ("", 6, 3), ("", 5, 0)],
+)
+def test_a_large_plan_is_not_submitted_in_parts_by_several_runs(
+    stage: Stage, hub: Hub, guard: str, limit: int, created: int
+) -> None:
+    for name in ("one", "two", "three"):
+        stage.spec(name, requests=2)
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write(f"approve_above: {{requests: {limit}}}\n{guard}")
+    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", MISTRAL_API_KEY="k")
+    codes = [stage.run("ci", "apply").code for _ in range(3)]
+    assert (len(stage.jobs()), {bool(code) for code in codes}) == (created, {created == 0})
+
+
 @pytest.mark.parametrize("data", [b"x\r\n\r\n", b"HTTP/1.1 2xx\r\n\r\n", b""])
 def test_an_answer_of_github_that_is_no_http_is_an_error_after_three_tries(data: bytes) -> None:
     waited: list[float] = []

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import math
 import re
-import statistics
 from pathlib import Path
 from random import Random
 
@@ -20,7 +18,6 @@ from msgspec.structs import replace
 from reconciler.cli.params.time_types import duration, moment, unix
 from reconciler.documents.result_summary import RequestsDoc, ResultSummary, TroubleDoc
 from reconciler.history import audit, merge
-from reconciler.history import statistics as stats
 from reconciler.history.filters import HistoryFilter, filter_records
 from reconciler.history.merge import read_ledger
 from reconciler.history.record import CREATE_UNKNOWN, Record
@@ -167,41 +164,6 @@ def test_what_is_not_known_meets_no_wish_about_it() -> None:
     ):
         assert filter_records([unknown, known], wish) == (known,)
     assert filter_records([unknown, known], HistoryFilter(statuses=("?",))) == (unknown, known)
-
-
-@given(st.lists(st.integers(0, 10**6)))
-def test_median_and_percentile_are_those_of_the_textbook(numbers: list[int]) -> None:
-    ordered = sorted(numbers)
-    if not ordered:
-        assert (stats.median(ordered), stats.percentile(ordered, 0.95)) == (None, None)
-        return
-    assert stats.median(ordered) == statistics.median(ordered)
-    p95 = stats.percentile(ordered, 0.95)
-    assert p95 in ordered
-    assert sum(it <= (p95 or 0) for it in ordered) >= math.ceil(0.95 * len(ordered))
-
-
-records = st.builds(
-    Record,
-    name=st.sampled_from("ab"),
-    model=st.none() | st.sampled_from("mn"),
-    status=st.none() | st.sampled_from(("SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLED", "MELTED")),
-    created_at=st.none() | st.integers(0, 10**9),
-    total_requests=st.none() | st.integers(0, 9),
-    total_tokens=st.none() | st.integers(0, 9),
-)
-
-
-@given(st.lists(records, max_size=12))
-def test_the_groups_add_up_to_all(some: list[Record]) -> None:
-    whole, *parts = stats.groups(some)
-    for by in ("name", "model", "month"):
-        mine = [part for part in parts if part.by == by]
-        for field in ("jobs", "succeeded", "failed", "timed_out", "cancelled", "other", "tokens_unknown"):
-            assert sum(getattr(part, field) for part in mine) == getattr(whole, field)
-        assert sum(part.tokens or 0 for part in mine) == (whole.tokens or 0)
-    assert whole.jobs == len(some)
-    assert whole.tokens is None or whole.tokens_unknown < whole.jobs
 
 
 # Tables.

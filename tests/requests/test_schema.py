@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -11,17 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.requests.patterns import Patterns
 from reconciler.requests.schema import MAX_DEPTH, UncheckedError, Validation
 
 STREET = {"$defs": {"street": {"type": "string", "minLength": 1}}, "$ref": "#/$defs/street"}
 TREE = {"type": "object", "properties": {"below": {"items": {"$ref": "#"}}}, "required": ["name"]}
-
-
-@pytest.fixture
-def patterns() -> Iterator[Patterns]:
-    with Patterns() as made:
-        yield made
 
 
 BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
@@ -42,7 +34,6 @@ BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
     ({"maxItems": 1, "minItems": 1}, [1], [], "the answer: fewer items than 1"),
     ({"exclusiveMinimum": 0, "exclusiveMaximum": 1}, 0.5, 1, "the answer: not below 1"),
     ({"uniqueItems": True}, [1, True], [1, 1.0], "the answer: two items are equal"),
-    ({"pattern": "^a+$"}, "aa", "ab", "the answer: does not match ^a+$"),
     (STREET, "x", "", "the answer: fewer characters than 1"),
     (TREE, {"name": 1, "below": [{"name": 2}]}, {"name": 1, "below": [{}]}, "below[0]: name is missing"),
 ]
@@ -50,10 +41,10 @@ BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
 
 @pytest.mark.parametrize(("schema", "good", "bad", "problem"), BROKEN)
 def test_an_answer_that_breaks_a_keyword_is_invalid_and_the_problem_names_its_place(
-    schema: dict[str, Any], good: object, bad: object, problem: str, patterns: Patterns
+    schema: dict[str, Any], good: object, bad: object, problem: str
 ) -> None:
-    assert Validation(schema, patterns.search).problem(good) == ""
-    assert Validation(schema, patterns.search).problem(bad) == problem
+    assert Validation(schema).problem(good) == ""
+    assert Validation(schema).problem(bad) == problem
     jsonschema.Draft202012Validator(schema).validate(good)
     assert not jsonschema.Draft202012Validator(schema).is_valid(bad)
 
@@ -102,7 +93,7 @@ SCHEMAS = st.recursive(
 def test_the_verdict_is_that_of_another_validator(schema: Any, value: Any, it: Any) -> None:  # noqa: ANN401 - JSON
     whole = {"allOf": [schema], "$defs": {"it": it, "other": it}}
     valid = jsonschema.Draft202012Validator(whole).is_valid(value)
-    assert (Validation(whole, lambda *_: None).problem(value) == "") == valid
+    assert (Validation(whole).problem(value) == "") == valid
 
 
 @pytest.mark.parametrize(
@@ -119,28 +110,17 @@ def test_the_verdict_is_that_of_another_validator(schema: Any, value: Any, it: A
         ({"items": {"anyOf": [{"type": "null"}] * 50 + [True]}}, [1] * 5000, "more than 100,000 steps"),
         ({"uniqueItems": True}, list(range(1000)), "more than 100,000 steps"),
         ({"items": []}, [1], "neither an object nor a boolean"),
-        ({"pattern": "("}, "a", "the pattern ( takes too long or is invalid"),
     ],
 )
 def test_what_cannot_be_checked_is_unchecked_and_says_why(
-    schema: dict[str, Any], value: object, why: str, patterns: Patterns
+    schema: dict[str, Any], value: object, why: str
 ) -> None:
     with pytest.raises(UncheckedError) as unchecked:
-        Validation(schema, patterns.search).problem(value)
+        Validation(schema).problem(value)
     assert why in str(unchecked.value)
 
 
-def test_a_pattern_that_never_ends_is_ended_once_and_others_go_on() -> None:
-    with Patterns(max_seconds=0.5) as patterns:
-        never_ending(patterns)
-
-
-def never_ending(patterns: Patterns) -> None:
-    assert patterns.search("^a$", "a") is True
+def test_a_pattern_is_not_checked_for_a_search_may_never_end() -> None:
     began = time.monotonic()
-    for _ in range(100):
-        with pytest.raises(UncheckedError, match="takes too long"):
-            Validation({"pattern": "^(a+)+$"}, patterns.search).problem("a" * 40 + "b")
-    assert time.monotonic() - began < 10
-    assert patterns.search("^a$", "b") is False
-    assert patterns.search("\u2028", "\u2028\n") is True
+    assert Validation({"pattern": "^(a+)+$"}).problem("a" * 40 + "b") == ""
+    assert time.monotonic() - began < 5

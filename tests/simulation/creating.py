@@ -42,7 +42,8 @@ def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[st
         for other in create.others()
     )
     for other in create.of_the_same_writer():
-        stopped = _stopped_for_a_spec(other) or (twin_stopped and other.cancels)
+        lied_about = other.id in create.history.forged and _may_be_ours(create, other)
+        stopped = _stopped_for_a_spec(other) or (twin_stopped and (other.cancels or lied_about))
         if other.attempt == create.job.attempt and not stopped:
             yield f"{other.id[:8]} is attempt {other.attempt} too, {create.server.status(other.id)}"
 
@@ -80,9 +81,10 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
     back: only `rerun` with a value that the work has not been run under makes another run key. The server knows who
     cancelled a job: it is the one cancel that took effect. The tool's intents and later events do not count.
 
-    Two things are not promised. If the run's ledger holds neither the create nor a cancel of the job, L does not hold:
+    Three things are not promised. If the ledger of the run has neither the create nor a cancel of the job, L fails:
     then the tags of a job that replaces it may count as this tool's cancel, and so may a later job of the same run key.
-    And if another cancel came between this tool's look at the job and its one cancel of it, the two look the same.
+    If another cancel came between this tool's look at the job and its one cancel of it, the two look the same. And a
+    forged line that says that this tool cancelled a job counts if the tags of another job name it as replaced.
     """
     for other in create.others():
         if other.person_at is None or other.person_at >= create.by.planned_on or not create.known(other):
@@ -108,10 +110,10 @@ def a_forged_line_submits_nothing_unattended(create: Accepted) -> Iterator[str]:
 def _may_be_ours(create: Accepted, other: CreatedJob) -> bool:
     if other.looks_ours:
         return True
+    replaced = any(other.id in later.replaces for later in create.history.jobs.values())
     if {other.id, other.op} & create.by.named:
-        return False
-    again = any(later is not other and second(later) >= second(other) for later in create.others())
-    return again or any(other.id in later.replaces for later in create.history.jobs.values())
+        return replaced and other.id in create.history.forged
+    return replaced or any(later is not other and second(later) >= second(other) for later in create.others())
 
 
 def attempts_never_exceed_the_cap(create: Accepted) -> Iterator[str]:

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from reconciler.api import wire
 from reconciler.documents import reports, result_summary
-from reconciler.history import audit, record, statistics, timeline
+from reconciler.history import audit, record, timeline
 from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
 from reconciler.workspace import snapshot
@@ -45,8 +45,6 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "history": (
         record.HistoryDoc,
         record.Record,
-        statistics.StatsDoc,
-        statistics.GroupDoc,
         timeline.TimelineDoc,
         timeline.EntryDoc,
     ),
@@ -100,7 +98,6 @@ _MODULES: Final = (
     wire.__file__,
     __file__,
     record.__file__,
-    statistics.__file__,
     timeline.__file__,
     audit.__file__,
 )

@@ -22,7 +22,7 @@ from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Chosen, Common
 from reconciler.cli.session.github_job import GithubJob, environment
-from reconciler.cli.session.github_review import concerns_specs, limited
+from reconciler.cli.session.github_review import concerns_specs, unapproved_limit
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.render.github import annotation
@@ -124,7 +124,7 @@ def apply(job: GithubJob) -> int:
         pull = None
     comment, seen = job.folder / "comment.md", job.folder / "observed.json"
     what = ["--yes"] if file is None else [str(file)]
-    code = run(job, "apply", *what, *limited(job), "--format", "github", "--comment", str(comment))
+    code = run(job, "apply", *what, *budget(job, file), "--format", "github", "--comment", str(comment))
     if pull is not None and comment.exists():
         head = pull.head.sha
         how = (
@@ -140,6 +140,25 @@ def apply(job: GithubJob) -> int:
         job.set_output("observed", seen)
         job.set_output("observed-name", job.artifact("observed"))
     return code or failed or fetch_results(job)
+
+
+def budget(job: GithubJob, file: Path | None) -> list[str]:
+    """Return the option that keeps an apply within `approve_above`, unless its reviewers approved it.
+
+    A larger plan is not submitted in parts by several runs either: without a saved plan, all that is wanted must fit.
+    """
+    from reconciler.cli.commands.show import read_plan
+
+    limit = unapproved_limit(job)
+    if limit is None:
+        return []
+    if file is None:
+        whole = job.folder / "whole.json"
+        unlimited = ("--max-new-requests=none", "--max-requests-per-day=none")
+        run(job, "plan", "-o", str(whole), *unlimited, annotated=False)
+        wanted = read_plan(job.folder, whole).summary
+        limit = 0 if wanted.requests_unknown or wanted.requests > limit else limit
+    return [f"--max-new-requests={limit}"]
 
 
 def fetch_results(job: GithubJob) -> int:

@@ -78,7 +78,16 @@ offline = click.option(
     ),
     click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine."),
 )
-@click.option("--stats", is_flag=True, help="Show statistics by name, model and month.")
+@click.option(
+    "--metadata",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="Add a column with this key of the specs' metadata to the table; may be repeated.",
+)
+@click.option(
+    "--all-projects", is_flag=True, help="Include the jobs of other projects, as the list of jobs shows them."
+)
 @offline
 @options.output_format(*_FORMATS)
 @options.common
@@ -88,7 +97,8 @@ def show(
     *,
     name: str | None,
     filters: dict[str, Any],
-    stats: bool,
+    keys: tuple[str, ...],
+    all_projects: bool,
     offline: bool,
     form: str,
     common: options.Common,
@@ -101,18 +111,21 @@ def show(
     now = env.now()
     times = {name: unix(filters[name], now) for name in ("since", "until")}
     wish = HistoryFilter(**filters | times)
-    if name is not None and (stats or wish != HistoryFilter()):
+    if name is not None and wish != HistoryFilter():
         raise UsageError(
-            "NAME shows one spec's timeline and cannot be combined with filters or --stats",
+            "NAME shows one spec's timeline and cannot be combined with filters",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = read_history.read(common, env, offline=offline)
+    if all_projects and (offline or name is not None):
+        raise UsageError(
+            "--all-projects needs the list of jobs, and cannot be combined with --offline or NAME",
+            hint="the ledger has only this project's jobs; use --name to select jobs",
+        )
+    found = read_history.read(common, env, offline=offline, all_projects=all_projects)
     if name is not None:
         return write_timeline(env, found, name, form=form)
     records = filter_records(found.records, wish)
-    write_stdout(
-        history_output.stats(found, records, form) if stats else history_output.table(found, records, form)
-    )
+    write_stdout(history_output.table(found, records, form, keys=keys, projects=all_projects))
     return ExitCode.OK
 
 

@@ -17,16 +17,14 @@ from reconciler.cli.params import options
 from reconciler.cli.params.options import Common
 from reconciler.cli.params.time_types import moment, unix
 from reconciler.cli.session.target import open_project
-from reconciler.documents.result_summary import WorkSummary
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 from reconciler.outputs.place import open_place
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.summaries import path_of, results_file, work_summaries
+from reconciler.outputs.summaries import path_of, results_file, summary_of, work_summaries
 from reconciler.render.results_view import pull_text, results_text
 from reconciler.tables.rows import Row
 from reconciler.text.sanitize import clean
-from reconciler.text.suggest import nearest
 
 
 @click.group()
@@ -214,22 +212,6 @@ def opened(env: Environment, common: Common) -> Iterator[ResultStore]:
     project = open_project(common, env)
     with TemporaryDirectory() as staging:
         yield open_place(project, env.environ, staging=Path(staging))
-
-
-def summary_of(store: ResultStore, name: str) -> WorkSummary:
-    """Return the summary of a name's results.
-
-    Raises:
-        UsageError: there are none.
-    """
-    found = {it.name: it for it in work_summaries(store)}
-    if name not in found:
-        near = nearest(name, sorted(found))
-        raise UsageError(
-            f"{store.where} has no results of {name}",
-            hint=f"did you mean {near}?" if near else "fetch them: reconciler outputs pull",
-        )
-    return found[name]
 
 
 def row_text(row: Row) -> str:

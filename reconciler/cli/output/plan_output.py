@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from reconciler.cli.output.comment import publish
 from reconciler.cli.output.streams import write_annotations, write_stdout
-from reconciler.cli.params.options import Output, confirmed
+from reconciler.cli.params.options import Output
 from reconciler.documents.reports import ApplyDoc, pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, first_that_holds
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
-from reconciler.plans.planned_run import PlannedRun
 from reconciler.render import grouping
 from reconciler.render.github import outcomes_github, plan_github
 from reconciler.render.markdown import apply_markdown, outcomes_markdown, plan_markdown
 from reconciler.render.outcome_view import outcome_doc
-from reconciler.render.plan_summary import totals
 from reconciler.render.text import outcomes_text, plan_text
 from reconciler.text.sanitize import clean
 
@@ -68,26 +65,6 @@ def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool
     if fail_on_attention and document.summary.attention:
         holds.add(ExitCode.ATTENTION)
     return first_that_holds(holds)
-
-
-def show_and_confirm(
-    env: Environment, planned: PlannedRun, output: Output, *, ask: bool, then: Sequence[str] = ()
-) -> bool:
-    """Show the plan, then ask. Return whether to apply it. The comment shows the outcomes.
-
-    Args:
-        env: the environment of the process.
-        planned: the plan.
-        output: how to report it.
-        ask: whether to ask for confirmation.
-        then: lines that say what follows.
-    """
-    document = planned.document
-    if output.form in ("text", "markdown"):
-        write_plan(env, document, replace(output, comment=None), remarks=(*planned.remarks, *then))
-    if not ask or not document.pending:
-        return True
-    return confirmed(f"Apply this on {document.target.host} ({totals(document)})?")
 
 
 def write_outcomes(

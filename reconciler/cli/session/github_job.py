@@ -28,7 +28,7 @@ NEEDED: Final = (
     "GITHUB_SERVER_URL",
     "RUNNER_TEMP",
 )
-FILES: Final = ("plan.json", "comment.md", "observed.json")
+FILES: Final = ("plan.json", "whole.json", "comment.md", "observed.json")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler import file_access
@@ -36,9 +35,10 @@ def concerns_specs(job: GithubJob) -> bool:
     )
 
 
-def limited(job: GithubJob) -> Iterator[str]:
-    """Yield the option that keeps an apply within `approve_above`, unless its reviewers approved it."""
+def unapproved_limit(job: GithubJob) -> int | None:
+    """Return how many requests an apply may submit; None if its reviewers approved it, or no `approve_above` is set."""
     settings = open_project(Common(), job.env).settings
-    if settings.approve_above and job.environ.get("RECONCILER_APPROVED") != "true":
-        limits = (settings.approve_above.requests, settings.guards.max_new_requests)
-        yield f"--max-new-requests={min(it for it in limits if it is not None)}"
+    if settings.approve_above is None or job.environ.get("RECONCILER_APPROVED") == "true":
+        return None
+    limits = (settings.approve_above.requests, settings.guards.max_new_requests)
+    return min(it for it in limits if it is not None)
