@@ -1,9 +1,4 @@
-"""Checks a set-up, and measures API behaviour that is undocumented.
-
-`examine` creates nothing. `experiment` creates a job of one request, cancels it, and reports: whether tags come back as
-they were sent, how long the list lags, and what a second cancel returns. The job has a
-project of its own, so that no plan includes it.
-"""
+"""Checks a set-up: key, host, clock, list, ledger and results. Creates nothing."""
 
 from __future__ import annotations
 
@@ -11,25 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.api.client import Writer
-from reconciler.api.errors import ApiError
-from reconciler.api.values import CreateJob, RequestRecord
+from reconciler.api.values import RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import FindingDoc, Verdict
 from reconciler.errors import ReconcilerError
-from reconciler.model import InlineRequests, Job, JobSpec, Phase, Position, digests, tags
+from reconciler.model import Job, tags
 from reconciler.outputs.place import place_of, warning_on_ci
 from reconciler.text.plural import pluralize
 from reconciler.workspace import listing
 from reconciler.workspace.recall import recall
 
-PROJECT: Final = "reconciler-doctor"
-"""The owner of the experiment's job."""
 SKEW_SECONDS: Final = 30
-PATIENCE_SECONDS: Final = 120.0
-PAUSE_SECONDS: Final = 1.0
-PAIRS: Final = 16
-"""How many pairs of metadata the experiment sends: our tags, and made-up pairs."""
 
 
 @dataclass(slots=True)
@@ -133,90 +120,3 @@ def _results(run: RunContext[ApiT]) -> Iterator[FindingDoc]:
     place = place_of(run.project, run.env.environ)
     lost = warning_on_ci(run.project, run.env.environ) if run.env.environ.get("CI") else ""
     yield FindingDoc("results", "warning" if lost else "ok", lost or f"they go to {place}")
-
-
-def experiment(run: RunContext[Writer], last_request: LastRequest, *, model: str) -> Iterator[FindingDoc]:
-    """Create a one-request job, cancel it, and report API behaviour that is undocumented."""
-    yield from guarded("experiment", lambda: _experiment(run, last_request, model))
-
-
-def _experiment(run: RunContext[Writer], last_request: LastRequest, model: str) -> Iterator[FindingDoc]:
-    request = _create_request(run, model)
-    job = run.api.create_job(request)
-    created = run.env.monotonic()
-    elapsed = f" in {last_request.record.elapsed_ms} ms" if last_request.record else ""
-    yield FindingDoc("create", "ok", f"job {job.id}{elapsed}, {job.status}")
-    try:
-        yield _round_trip(job, request)
-        yield _lag(run, job, created)
-    finally:
-        stopped = run.retrier.call(lambda _: run.api.cancel_job(job.id))
-    yield FindingDoc("cancel", "ok", f"left {stopped.status}")
-    yield _second_cancel(run, job)
-
-
-def _create_request(run: RunContext[Writer], model: str) -> CreateJob:
-    body = digests.canonical(
-        [{"custom_id": "doctor", "body": {"max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}}]
-    )
-    op = run.env.new_op()
-    spec = JobSpec(
-        name=f"doctor-{op[:8]}",
-        endpoint="/v1/chat/completions",
-        model=model,
-        inputs=(InlineRequests(body=body, count=1),),
-        rerun=op,
-        timeout_hours=1,
-        declared_at=Position(path="doctor", line=1),
-    )
-    written = tags.write(tags.tags_of(spec, project=PROJECT, attempt=1, op=op, source=run.source))
-    extra = {f"doctor.{number}": f"pair {number} é ✓" for number in range(PAIRS - len(written))}
-    return CreateJob(
-        endpoint=spec.endpoint, model=model, requests=body, metadata={**written, **extra}, timeout_hours=1
-    )
-
-
-def _round_trip(job: Job, request: CreateJob) -> FindingDoc:
-    altered = sorted(key for key, value in request.metadata.items() if job.metadata.get(key) != value)
-    added = sorted(job.metadata.keys() - request.metadata.keys())
-    if altered:
-        return FindingDoc(
-            "tags",
-            "failed",
-            f"{len(altered)} of {len(request.metadata)} pairs came back altered: {', '.join(altered)}",
-            "do not apply against this API, and please report this",
-        )
-    more = f"; the API added {', '.join(added)}" if added else ""
-    return FindingDoc("tags", "ok", f"{len(request.metadata)} pairs came back as they were sent{more}")
-
-
-def _lag(run: RunContext[Writer], job: Job, created: float) -> FindingDoc:
-    looks = 0
-    while run.env.monotonic() - created < PATIENCE_SECONDS:
-        looks += 1
-        if any(shown.id == job.id for shown in run.api.list_jobs(page=0, order_by="-created").jobs):
-            seconds = run.env.monotonic() - created
-            return FindingDoc("list lag", "ok", f"shown after {seconds:.1f} s, in read number {looks}")
-        run.env.sleep(PAUSE_SECONDS)
-    return FindingDoc(
-        "list lag",
-        "warning",
-        f"not shown within {PATIENCE_SECONDS:.0f} s",
-        "raise limits.settle_seconds above the lag that you see",
-    )
-
-
-def _second_cancel(run: RunContext[Writer], job: Job) -> FindingDoc:
-    began = run.env.monotonic()
-    status = job.status
-    while run.env.monotonic() - began < PATIENCE_SECONDS:
-        now = run.api.get_job(job.id)
-        status = now.status
-        if now.phase not in (Phase.ACTIVE, Phase.STOPPING):
-            break
-        run.env.sleep(PAUSE_SECONDS)
-    try:
-        again = run.api.cancel_job(job.id).status
-    except ApiError as error:
-        again = f"answered with {error.status}: {error.text}"
-    return FindingDoc("cancel of an ended job", "note", f"of one that is {status}: {again}")

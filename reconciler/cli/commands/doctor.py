@@ -1,4 +1,4 @@
-"""`reconciler doctor`: check the setup, and report API behaviour that is undocumented."""
+"""`reconciler doctor`: check the setup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler import __version__
 from reconciler.api.key import ApiKeyError
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.session.session import reading, writing
+from reconciler.cli.session.session import reading
 from reconciler.cli.session.target import shared_ledger
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import DoctorDoc, FindingDoc, pretty
@@ -23,33 +23,20 @@ from reconciler.vcs import git_process
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Create a job of one request, cancel it, and report API behaviour.")
-@click.option("--model", default="mistral-small-2603", show_default=True, help="The model of that job.")
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
-def doctor(env: Environment, *, yes: bool, model: str, form: str, common: options.Common) -> int:
-    """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest.
-
-    With --yes, create a job of one request, cancel it, and report API behaviour that is undocumented. Please attach
-    that report to bug reports.
-    """
+def doctor(env: Environment, *, form: str, common: options.Common) -> int:
+    """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest."""
     last_request = checks.LastRequest()
-    found: list[FindingDoc] = []
     try:
-        if yes:
-            with writing(common, env, on_request=last_request) as run:
-                found += [*surroundings(common, run), *checks.examine(run, last_request)]
-                found += checks.experiment(run, last_request, model=model)
-                target = run.target.host
-        else:
-            with reading(common, env, on_request=last_request) as reader:
-                found += [*surroundings(common, reader), *checks.examine(reader, last_request)]
-                target = reader.target.host
+        with reading(common, env, on_request=last_request) as run:
+            found = [*surroundings(common, run), *checks.examine(run, last_request)]
+            target = run.target.host
     except ApiKeyError as error:
-        with reading(common, env, offline=True) as reader:
-            found += [*surroundings(common, reader), *checks.examine_without_key(reader, error)]
-            target = reader.target.host
+        with reading(common, env, offline=True) as run:
+            found = [*surroundings(common, run), *checks.examine_without_key(run, error)]
+            target = run.target.host
     write(found, target, form=form)
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
 
