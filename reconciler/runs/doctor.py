@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.api.values import RequestRecord
@@ -19,17 +18,6 @@ from reconciler.workspace.recall import recall
 SKEW_SECONDS: Final = 30
 
 
-@dataclass(slots=True)
-class LastRequest:
-    """Keeps the record of the last request, for the server's clock and the elapsed time."""
-
-    record: RequestRecord | None = None
-
-    def __call__(self, record: RequestRecord) -> None:
-        """Store the record of the last request."""
-        self.record = record
-
-
 def guarded(check: str, look: Callable[[], Iterator[FindingDoc]]) -> Iterator[FindingDoc]:
     """Turn an error of a check into its result, so that the other checks still run."""
     try:
@@ -38,9 +26,9 @@ def guarded(check: str, look: Callable[[], Iterator[FindingDoc]]) -> Iterator[Fi
         yield FindingDoc(check, "failed", str(error), error.hint)
 
 
-def examine(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[FindingDoc]:
-    """Check key, host, clock, list and ledger. Creates nothing."""
-    yield from guarded("host and key", lambda: _host(run, last_request))
+def examine(run: RunContext[ApiT], requests: Sequence[RequestRecord]) -> Iterator[FindingDoc]:
+    """Check key, host, clock, list and ledger; `requests` gets the record of each request. Creates nothing."""
+    yield from guarded("host and key", lambda: _host(run, requests))
     lists: list[tuple[Job, ...]] = []
     began = run.env.now()
     yield from guarded("list", lambda: _list(run, lists))
@@ -57,9 +45,9 @@ def examine_without_key(run: RunContext[ApiT], error: ReconcilerError) -> Iterat
     yield from guarded("results", lambda: _results(run))
 
 
-def _host(run: RunContext[ApiT], last_request: LastRequest) -> Iterator[FindingDoc]:
+def _host(run: RunContext[ApiT], requests: Sequence[RequestRecord]) -> Iterator[FindingDoc]:
     page = run.api.list_jobs(page=0, page_size=1)
-    answered = last_request.record
+    answered = requests[-1] if requests else None
     elapsed = f", {answered.elapsed_ms} ms" if answered else ""
     total = f"a total of {page.odd_total}" if page.odd_total else pluralize(page.total, "job")
     yield FindingDoc("host and key", "ok", f"{run.target.host} answers{elapsed}; {total}")

@@ -8,6 +8,7 @@ import click
 
 from reconciler import __version__
 from reconciler.api.key import ApiKeyError
+from reconciler.api.values import RequestRecord
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.session.session import reading
@@ -28,10 +29,10 @@ from reconciler.vcs import git_process
 @click.pass_obj
 def doctor(env: Environment, *, form: str, common: options.Common) -> int:
     """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest."""
-    last_request = checks.LastRequest()
+    requests: list[RequestRecord] = []
     try:
-        with reading(common, env, on_request=last_request) as run:
-            found = [*surroundings(common, run), *checks.examine(run, last_request)]
+        with reading(common, env, on_request=requests.append) as run:
+            found = [*surroundings(common, run), *checks.examine(run, requests)]
             target = run.target.host
     except ApiKeyError as error:
         with reading(common, env, offline=True) as run:

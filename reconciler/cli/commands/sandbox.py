@@ -47,7 +47,8 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.server import Server
         from reconciler.sandbox.store import Store
-    with Store(env.cwd / db if db else default_db(env)) as store:
+    file = env.cwd / db if db else sandbox_db(find_project(env, options.Chosen()))
+    with Store(file) as store:
         try:
             app = make_app(store, now=env.now, speed=speed, lenient=lenient)
             server = Server(app, address, port)
@@ -84,8 +85,3 @@ def reset(env: Environment, *, chosen: options.Chosen) -> int:
         ) from error
     write_stdout("the sandbox is empty\n")
     return 0
-
-
-def default_db(env: Environment) -> Path:
-    """Return the database of the embedded sandbox, so that `serve` and `--sandbox` share their jobs."""
-    return sandbox_db(find_project(env, options.Chosen()))

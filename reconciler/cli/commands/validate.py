@@ -65,7 +65,7 @@ def validate(
 def load_all(
     env: Environment, projects: Sequence[Project], paths: Sequence[Path], *, no_cache: bool
 ) -> Mapping[str, Loaded]:
-    """Load the specs of each environment.
+    """Load the specs of each environment, and look for what is not read as a spec.
 
     Raises:
         SpecError: there are errors; carries those of all environments.
@@ -74,31 +74,21 @@ def load_all(
     problems: set[Problem] = set()
     for project in projects:
         try:
-            found[project.environment] = load_one(env, project, paths, no_cache=no_cache)
+            check_other_settings(project, env)
+            loaded = load(
+                replace(project, cache=not no_cache),
+                [env.cwd / path for path in paths],
+                now=env.now(),
+                monotonic=env.monotonic,
+                progress=on_terminal(env),
+            )
+            outside = () if paths else specs_outside(project)
+            found[project.environment] = structs.replace(loaded, problems=(*loaded.problems, *outside))
         except SpecError as error:
             problems.update(error.problems)
     if problems:
         raise SpecError(tuple(sorted(problems)))
     return found
-
-
-def load_one(env: Environment, project: Project, paths: Sequence[Path], *, no_cache: bool) -> Loaded:
-    """Load the specs of a project, and look for what is not read as a spec.
-
-    Raises:
-        SpecError: there are errors.
-    """
-    check_other_settings(project, env)
-    loaded = load(
-        replace(project, cache=not no_cache),
-        [env.cwd / path for path in paths],
-        now=env.now(),
-        monotonic=env.monotonic,
-        progress=on_terminal(env),
-    )
-    if paths:
-        return loaded
-    return structs.replace(loaded, problems=(*loaded.problems, *specs_outside(project)))
 
 
 def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
