@@ -55,7 +55,7 @@ def doctor(env: Environment, *, yes: bool, model: str, form: str, common: option
 
 
 def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[CheckResult]:
-    """Check git, leftover git lock files, pushes of the shared ledger, and the specs."""
+    """Check git, pushes of the shared ledger, and the specs."""
     from reconciler.cli.session.target import shared_ledger
     from reconciler.runs import doctor as checks
     from reconciler.specs.load import load
@@ -67,10 +67,6 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
         yield checks.CheckResult("specs", "ok", result)
 
     shared = shared_ledger(common, run.project, run.target, run.env)
-
-    def locks() -> Iterator[CheckResult]:
-        for lock in shared.locks() if shared else ():
-            yield checks.CheckResult("git lock", "warning", lock.description, lock.hint)
 
     def push() -> Iterator[CheckResult]:
         if shared and run.checkout.commit:
@@ -100,7 +96,6 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
     else:
         state = "uncommitted changes" if checkout.dirty else "clean"
         yield checks.CheckResult("git", "ok", f"{checkout.commit[:7]}, {state}")
-    yield from checks.guarded("git lock", locks)
     yield from checks.guarded("ledger push", push)
     yield from checks.guarded("specs", specs)
 
