@@ -13,6 +13,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+from msgspec import structs
+
 from reconciler import __version__, file_access
 from reconciler.documents.reports import pretty
 from reconciler.documents.result_summary import (
@@ -188,24 +191,18 @@ def _document(
             first_missing=tuple(joined.first["missing"]),
         )
     tokens = [job.tokens for job in jobs if job.tokens]
-    return WorkSummary(
-        tool=__version__,
-        project=newest.project,
-        work=newest.work,
-        rerun=newest.rerun,
-        endpoint=newest.endpoint,
-        model=newest.model,
-        created_at=newest.created_at,
-        ordered=bool(order.head["ordered"]),
-        jobs=tuple(job.job_id for job in jobs),
-        requests=requests,
-        checks=checks(joined.verdicts, tuple(joined.first["invalid"])),
-        tokens=reduce(_sum, tokens) if tokens else None,
-        pages=sum(job.pages for job in jobs),
-        audio_seconds=sum(job.audio_seconds for job in jobs),
-        models=reduce(_sum_models, (job.models for job in jobs)),
-        **facts,
-    )
+    of_work = {
+        "tool": __version__,
+        "ordered": bool(order.head["ordered"]),
+        "jobs": tuple(job.job_id for job in jobs),
+        "requests": requests,
+        "checks": checks(joined.verdicts, tuple(joined.first["invalid"])),
+        "tokens": reduce(_sum, tokens) if tokens else None,
+        "pages": sum(job.pages for job in jobs),
+        "audio_seconds": sum(job.audio_seconds for job in jobs),
+        "models": reduce(_sum_models, (job.models for job in jobs)),
+    }
+    return msgspec.convert(structs.asdict(newest) | of_work | facts, WorkSummary)
 
 
 def _sum(one: TokensDoc, two: TokensDoc) -> TokensDoc:

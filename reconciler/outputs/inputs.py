@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from reconciler import file_access
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
 from reconciler.outputs.digest import read
-from reconciler.outputs.heartbeat import Heartbeat
+from reconciler.outputs.leases import Heartbeat
 
 INPUT_PREFIX: Final = "asked-"
 """Prefix of input files that are written or downloaded for the join and deleted after it."""

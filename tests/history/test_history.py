@@ -18,9 +18,8 @@ from msgspec.structs import replace
 from reconciler.cli.params.time_types import duration, moment, unix
 from reconciler.documents.result_summary import RequestsDoc, ResultSummary, TroubleDoc
 from reconciler.history import audit, merge
-from reconciler.history.filters import HistoryFilter, filter_records
 from reconciler.history.merge import read_ledger
-from reconciler.history.record import CREATE_UNKNOWN, Record
+from reconciler.history.record import CREATE_UNKNOWN, HistoryFilter, Record, filter_records
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text

@@ -93,7 +93,7 @@ def show(
     """
     from reconciler.cli.output import history_output
     from reconciler.cli.session import read_history
-    from reconciler.history.filters import HistoryFilter, filter_records
+    from reconciler.history.record import HistoryFilter, filter_records
 
     now = env.now()
     times = {name: unix(filters[name], now) for name in ("since", "until")}
