@@ -118,17 +118,12 @@ class HistoryFilter:
     """Unix seconds: created at that time or later."""
     until: float | None = None
     """Unix seconds: created before that time."""
-    commit: str = ""
-    """Prefix of the commit."""
-    actor: str = ""
-    """The actor, in any case."""
 
 
 def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Record, ...]:
     """Return the records that match the filter, in their order."""
     fits = re.compile("|".join(map(translate, wanted.names)) or ".*").match
     words = {word.upper() for word in wanted.statuses}
-    start, who = wanted.commit.lower(), wanted.actor.casefold()
     since, until = wanted.since, wanted.until
     return tuple(
         it
@@ -137,6 +132,4 @@ def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Re
         and (not words or (it.status or "?").upper() in words)
         and (since is None or (it.created_at is not None and it.created_at >= since))
         and (until is None or (it.created_at is not None and it.created_at < until))
-        and (it.commit or "").lower().startswith(start)
-        and (not who or (it.actor or "").casefold() == who)
     )

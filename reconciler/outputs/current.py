@@ -7,6 +7,7 @@ that jobs are missing in it, and joins again.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -200,7 +201,7 @@ def _document(
         "tokens": reduce(_sum, tokens) if tokens else None,
         "pages": sum(job.pages for job in jobs),
         "audio_seconds": sum(job.audio_seconds for job in jobs),
-        "models": reduce(_sum_models, (job.models for job in jobs)),
+        "models": dict(sorted(sum((Counter(job.models) for job in jobs), Counter[str]()).items())),
     }
     return msgspec.convert(structs.asdict(newest) | of_work | facts, WorkSummary)
 
@@ -208,7 +209,3 @@ def _document(
 def _sum(one: TokensDoc, two: TokensDoc) -> TokensDoc:
     names = TokensDoc.__struct_fields__
     return TokensDoc(**{name: getattr(one, name) + getattr(two, name) for name in names})
-
-
-def _sum_models(one: Mapping[str, int], two: Mapping[str, int]) -> Mapping[str, int]:
-    return {name: one.get(name, 0) + two.get(name, 0) for name in sorted({*one, *two})}

@@ -65,13 +65,6 @@ offline = click.option(
         help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
     ),
     click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
-    click.option(
-        "--commit",
-        default="",
-        metavar="COMMIT",
-        help="Only jobs created from this commit; a prefix is enough.",
-    ),
-    click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine."),
 )
 @offline
 @options.output_format(*_FORMATS)
