@@ -32,6 +32,10 @@ def create_intent(run: RunContext[Writer], create: Create, op: str, *, lease: fl
         commit=run.source.commit,
         actor=run.source.actor,
         run_url=run.source.run_url,
+        pull=run.source.pull,
+        plan=run.source.plan,
+        event=run.source.event,
+        approver=run.source.approver,
     )
 
 

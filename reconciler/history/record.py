@@ -65,6 +65,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who created it."""
     run_url: str | None = None
     """The CI run that created it."""
+    branch: str | None = None
+    repository: str | None = None
+    """Host and path: `github.com/acme/shop`."""
+    pull: str | None = None
+    """The number of the pull request that was applied."""
+    plan: str | None = None
+    """The first characters of the digest of the saved plan that was applied."""
+    event: str | None = None
+    """What started the CI run: `push`, `schedule`."""
+    approver: str | None = None
+    """Who approved the pull request or the CI run."""
+    project: str | None = None
+    user_metadata: dict[str, str] | None = None
+    """The metadata of its spec; None if the list does not have the job."""
+    results: str | None = None
+    """The folder or URL of its pulled results."""
     reason: str | None = None
     """Why it was created; `docs/planner.md` lists the reasons."""
     cancel_reason: str | None = None

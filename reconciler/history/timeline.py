@@ -99,6 +99,12 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
     number = pluralize(it.total_requests, "request") if it.total_requests is not None else "requests unknown"
     facts = [it.reason, f"attempt {it.attempt}" if it.attempt is not None else None, number, it.model]
     facts += [f"rerun {it.rerun}" if it.rerun else None, f"as {it.name}" if it.name != name else None]
+    facts += [
+        f"pull request {it.pull}" if it.pull else None,
+        f"plan {it.plan}" if it.plan else None,
+        it.event,
+    ]
+    facts += [f"approved by {it.approver}" if it.approver else None]
     yield EntryDoc(
         at=it.created_at,
         what="created",

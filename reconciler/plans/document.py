@@ -206,6 +206,14 @@ class TargetDoc(_Part, frozen=True, kw_only=True):
         return Target(**structs.asdict(self))
 
 
+class PolicyDoc(_Part, frozen=True, kw_only=True):
+    """The policy that specs and settings were checked against."""
+
+    file: str
+    """Its name."""
+    sha256: str
+
+
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """The plan in numbers. A replacement is a create and a cancel under one name, counted once."""
 
@@ -247,6 +255,8 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     """How many specs are selected; None if all are."""
     not_considered: int = 0
     summary: SummaryDoc
+    policy: PolicyDoc | None = None
+    """None without one. `apply` checks against its own policy again."""
     guards: tuple[Refusal, ...] = ()
     """The guards that hold something back."""
     guard_readings: tuple[GuardReading, ...] = ()

@@ -13,7 +13,7 @@ import msgspec
 
 import reconciler
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Declared, Observed, Target
+from reconciler.model import Checkout, Declared, Observed, Target, digests
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.guard_input import GuardReading, Refusal
 from reconciler.plans import checksum_envelope
@@ -27,6 +27,7 @@ from reconciler.plans.document import (
     JobDoc,
     KeepDoc,
     PlanDoc,
+    PolicyDoc,
     SettingsDoc,
     SummaryDoc,
     TargetDoc,
@@ -45,6 +46,7 @@ def plan_document(
     refusals: Sequence[Refusal],
     guard_readings: Sequence[GuardReading] = (),
     active: int = 0,
+    policy: PolicyDoc | None = None,
     now: float,
 ) -> PlanDoc:
     """Return a plan as a document. Pure."""
@@ -63,6 +65,7 @@ def plan_document(
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
+        policy=policy,
         guards=tuple(refusals),
         guard_readings=tuple(guard_readings),
         decisions=tuple(_decision(decision) for decision in plan.decisions),
@@ -145,6 +148,12 @@ def encode(document: PlanDoc) -> bytes:
     return checksum_envelope.wrap("plan", msgspec.json.encode(document, order="deterministic"))
 
 
+def digest_prefix(document: PlanDoc) -> str:
+    """Return the first characters of the digest that `encode` writes in front of a document."""
+    return digests.sha256(msgspec.json.encode(document, order="deterministic"))[:DIGEST_LENGTH]
+
+
+DIGEST_LENGTH: Final = 16
 HINT: Final = "create it again: reconciler plan -o plan.json"
 
 

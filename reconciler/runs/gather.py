@@ -29,6 +29,7 @@ from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
+from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
@@ -157,7 +158,7 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         now=now,
         approved=it.approved,
     )
-    found = refusals(guard_input)
+    found, policy = refusals(guard_input), run.project.policy
     left = hold_back(it.plan, found)
     document = plan_file.plan_document(
         left,
@@ -168,6 +169,7 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         refusals=found,
         guard_readings=guard_readings(guard_input),
         active=guard_input.active,
+        policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
         now=now,
     )
     run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))

@@ -8,6 +8,7 @@ API; it ends with the last job, the timeout, a signal, or an error that waiting 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -151,3 +152,14 @@ def _poll_newest(run: RunContext[ApiT], state: WaitState) -> Mapping[str, Job]:
             failed=job.failed_requests,
         )
     return {} if ended or len(fresh) < len(ids) else fresh
+
+
+def log_finished(run: RunContext[ApiT], state: WaitState) -> None:
+    """Log the numbers of a finished wait."""
+    counts = Counter(it.value for it in state.readiness.values())
+    run.env.log(
+        "wait.finished",
+        **{name: counts[name] for name in ("done", "attention", "pending", "running")},
+        timed_out=int(state.timed_out),
+        elapsed_ms=round((run.env.monotonic() - run.began) * 1000),
+    )

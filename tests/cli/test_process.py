@@ -370,7 +370,8 @@ def test_output_is_utf8_whatever_the_locale_says(shop: Shop, environ: dict[str, 
     shop.environ.update(environ)
     planned = shop.run("plan")
     assert planned.code == 0
-    assert "new · 1 request · uploads specs/größe.jsonl (47 bytes)" in planned.out
+    create = "new · 1 request · mistral-embed on /v1/embeddings · uploads specs/größe.jsonl (47 bytes)"
+    assert create in planned.out
     shop.write("specs/größe.yaml", f"name: size\n{fields}grösse: 1\n")
     refused = shop.run("validate")
     assert refused.code == 1
@@ -442,10 +443,8 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
     where, size = shop.url.partition("://")[2], (shop.root / "specs/job-0.jsonl").stat().st_size
-    assert (
-        f"Apply this on {where} (1 to create · would submit 4 requests, upload up to {size} bytes)? [y/N]"
-        in said
-    )
+    would = f"1 to create · would submit 4 requests (sandbox-stuck), upload up to {size} bytes"
+    assert f"Apply this on {where} ({would})? [y/N]" in said
     assert "\x1b[32m+ create" in said
     assert reported in said
     assert (ended, shop.live()) == (code, live)

@@ -55,7 +55,7 @@ GENERATED: Final = (
     ),
     *(
         Generated(path, _of_specs(path))
-        for path in ("docs/spec.md", *(f"schemas/{name}.schema.json" for name in SCHEMAS))
+        for path in ("docs/spec.md", "docs/policy.md", *(f"schemas/{name}.schema.json" for name in SCHEMAS))
     ),
 )
 

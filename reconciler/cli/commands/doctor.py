@@ -64,6 +64,7 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Chec
     def specs() -> Iterator[CheckResult]:
         loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
+        result += ", within the policy" if run.project.policy else ""
         yield checks.CheckResult("specs", "ok", result)
 
     shared = shared_ledger(common, run.project, run.target, run.env)

@@ -66,6 +66,16 @@ offline = click.option(
     ),
     click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
 )
+@click.option(
+    "--metadata",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="Add a column with this key of the specs' metadata to the table; may be repeated.",
+)
+@click.option(
+    "--all-projects", is_flag=True, help="Include the jobs of other projects, as the list of jobs shows them."
+)
 @offline
 @options.output_format(*_FORMATS)
 @options.common
@@ -75,6 +85,8 @@ def show(
     *,
     name: str | None,
     filters: dict[str, Any],
+    keys: tuple[str, ...],
+    all_projects: bool,
     offline: bool,
     form: str,
     common: options.Common,
@@ -96,10 +108,16 @@ def show(
             "NAME shows one spec's timeline and cannot be combined with filters",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = read_history.read(common, env, offline=offline)
+    if all_projects and (offline or name is not None):
+        raise UsageError(
+            "--all-projects needs the list of jobs, and cannot be combined with --offline or NAME",
+            hint="the ledger has only this project's jobs; use --name to select jobs",
+        )
+    found = read_history.read(common, env, offline=offline, all_projects=all_projects)
     if name is not None:
         return write_timeline(env, found, name, form=form)
-    write_stdout(history_output.table(found, filter_records(found.records, wish), form))
+    records = filter_records(found.records, wish)
+    write_stdout(history_output.table(found, records, form, keys=keys, projects=all_projects))
     return ExitCode.OK
 
 

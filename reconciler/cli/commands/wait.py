@@ -10,7 +10,6 @@ from reconciler.cli.output.status_output import formatted, wait_doc
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import duration
-from reconciler.cli.session.wait_events import log_finished
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def wait(
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
     from reconciler.runs.gather import gather
-    from reconciler.runs.wait import PollPolicy, wait_until_ended
+    from reconciler.runs.wait import PollPolicy, log_finished, wait_until_ended
 
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=True) as run:
         declaration = load_declared(run, options.Selection(only=names), only_shown=True)

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
-from reconciler.cli.output.confirmation import show_and_confirm
 from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.plan_output import write_outcomes
+from reconciler.cli.output.plan_output import write_outcomes, write_plan
+from reconciler.cli.params.options import confirmed
 from reconciler.cli.session.apply_wait import RoundReporter, WaitResult, follow, later_rounds_notice
 from reconciler.cli.session.notify import send_notifications
 from reconciler.cli.session.session import locked
@@ -22,6 +22,7 @@ from reconciler.model import Declared
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
 from reconciler.plans.planned_run import PlannedRun
+from reconciler.render.plan_summary import totals
 from reconciler.runs.apply import plan_and_apply
 
 
@@ -55,7 +56,11 @@ class ApplyFlow:
     def _approve(self, planned: PlannedRun) -> bool:
         self.last_shown = planned
         then = later_rounds_notice(planned, self.saved) if self.wait else ()
-        self.approved = show_and_confirm(self.run.env, planned, self.reporter.output, ask=self.ask, then=then)
+        document, output = planned.document, replace(self.reporter.output, comment=None)
+        if output.form in ("text", "markdown"):
+            write_plan(self.run.env, document, output, remarks=(*planned.remarks, *then))
+        question = f"Apply this on {document.target.value.host} ({totals(document)})?"
+        self.approved = not self.ask or not document.pending or confirmed(question)
         return self.approved and self.interrupted.enter_graceful_shutdown()
 
     def rest(self, planned: PlannedRun, outcomes: tuple[Outcome, ...], timeout: float | None) -> WaitResult:

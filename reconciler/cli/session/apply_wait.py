@@ -13,7 +13,6 @@ from reconciler.cli.output.status_output import formatted, wait_doc
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params.options import Output
 from reconciler.cli.session.session import locked
-from reconciler.cli.session.wait_events import log_finished
 from reconciler.context import RunContext
 from reconciler.documents.reports import ApplyDoc, pretty
 from reconciler.environment import Environment
@@ -26,7 +25,7 @@ from reconciler.plans.outcomes import Outcome
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.outcome_view import outcome_doc
 from reconciler.runs.apply_loop import ApplyLoop, requests_submitted
-from reconciler.runs.wait import PollPolicy, WaitState, wait_until_ended
+from reconciler.runs.wait import PollPolicy, WaitState, log_finished, wait_until_ended
 from reconciler.text.plural import pluralize
 
 
