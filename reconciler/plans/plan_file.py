@@ -15,7 +15,7 @@ import reconciler
 from reconciler.errors import ReconcilerError
 from reconciler.model import Checkout, Declared, Observed, Target, digests
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
-from reconciler.planning.guard_input import GuardReading, Refusal
+from reconciler.planning.guard_input import Refusal
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import (
     FORMAT_VERSION,
@@ -30,7 +30,6 @@ from reconciler.plans.document import (
     PolicyDoc,
     SettingsDoc,
     SummaryDoc,
-    TargetDoc,
     UploadDoc,
 )
 from reconciler.text.timestamps import rfc3339
@@ -44,7 +43,6 @@ def plan_document(
     declared: Declared,
     observed: Observed,
     refusals: Sequence[Refusal],
-    guard_readings: Sequence[GuardReading] = (),
     active: int = 0,
     policy: PolicyDoc | None = None,
     now: float,
@@ -54,7 +52,7 @@ def plan_document(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
         created_at=rfc3339(now),
-        target=TargetDoc.of(target),
+        target=target,
         commit=checkout.commit,
         branch=checkout.branch,
         dirty=checkout.dirty,
@@ -67,7 +65,6 @@ def plan_document(
         summary=_summary(plan),
         policy=policy,
         guards=tuple(refusals),
-        guard_readings=tuple(guard_readings),
         decisions=tuple(_decision(decision) for decision in plan.decisions),
     )
 

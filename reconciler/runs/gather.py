@@ -19,11 +19,11 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.outputs.paths import naming
 from reconciler.outputs.place import local_folder
-from reconciler.outputs.received import with_received
+from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
-from reconciler.planning.guards import guard_readings, refusals
+from reconciler.planning.guards import refusals
 from reconciler.planning.hold_back import hold_back
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
@@ -167,7 +167,6 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         declared=it.declared,
         observed=it.observed,
         refusals=found,
-        guard_readings=guard_readings(guard_input),
         active=guard_input.active,
         policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
         now=now,

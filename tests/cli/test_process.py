@@ -475,11 +475,10 @@ def test_no_change_is_one_line_on_a_terminal(shop: Shop) -> None:
 
 @POSIX
 @pytest.mark.thorough
-@pytest.mark.parametrize("command", [("status", "--watch"), ("wait",)])
-def test_ctrl_c_while_watching_says_that_jobs_keep_running(shop: Shop, command: tuple[str, ...]) -> None:
+def test_ctrl_c_while_waiting_says_that_jobs_keep_running(shop: Shop) -> None:
     shop.specs(1, requests=3000)
     shop.run("apply", "--yes")
-    ended, said = converse(shop, *command, answers=[("job-0", "\x03")])
+    ended, said = converse(shop, "wait", answers=[("job-0", "\x03")])
     assert ended == 130
     assert said.endswith("Stopped watching. Jobs keep running.\n")
     assert shop.live() == ["job-0"]

@@ -42,7 +42,6 @@ def _of_specs(path: str) -> Callable[[], str]:
 
 
 GENERATED: Final = (
-    Generated("reconciler/planning/planner.py", planner_pages.docstring),
     Generated("docs/cli.md", cli_page.page),
     Generated("docs/development.md", layout_page.page),
     Generated("docs/planner.md", planner_pages.page),

@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from reconciler.model import Names
+from reconciler.model import Names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -161,8 +160,6 @@ class Selection:
     @property
     def names(self) -> Names:
         """The selection by name."""
-        from reconciler.model import Names
-
         return Names(only=self.only, exclude=self.exclude)
 
     @property
