@@ -36,11 +36,7 @@ MAX_ERROR: Final = 500
 """Maximum characters of each error of a job."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of everything in a snapshot."""
-
-
-class SnapshotDoc(_Part, frozen=True, kw_only=True):
+class SnapshotDoc(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The workspace as one run saw it."""
 
     format_version: str
