@@ -187,7 +187,7 @@ class Observed(Struct, frozen=True, kw_only=True):
         )
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The API and the project."""
 
     base_url: str

@@ -20,6 +20,7 @@ from reconciler.settings import Limits
 from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
+from reconciler.specs.policy import Policy
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
@@ -43,7 +44,9 @@ class DocumentResult(Struct, frozen=True, kw_only=True):
     """Errors and warnings."""
 
 
-def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now: float) -> DocumentResult:
+def jobs_of_document(
+    document: Document, inputs: Inputs, limits: Limits, *, now: float, policy: Policy | None = None
+) -> DocumentResult:
     """Return the jobs that a document declares, none if it has errors.
 
     Args:
@@ -51,6 +54,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         inputs: finds, reads and checks input files.
         limits: for the maximum number of jobs per spec.
         now: Unix seconds, for a `rerun` with a period.
+        policy: what specs may say.
 
     Raises:
         OverBudgetError: the load does too much work.
@@ -81,6 +85,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
     if not _wrong(problems):
         members, wrong = families.expand(document, fields, files, limits.jobs_per_spec, inputs.budget)
         problems += [*wrong, *_no_folders(document, members)]
+        problems += policy.spec_problems(document, members) if policy else ()
     if _wrong(problems):
         return DocumentResult(problems=tuple(problems))
     if rerun is None:

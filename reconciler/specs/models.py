@@ -18,16 +18,16 @@ def doubts(document: Document, now: float) -> Iterator[Problem]:
         now: Unix seconds.
     """
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
-    for path, name in _names(document):
+    for path, name in named(document, "model"):
         found = models.doubt(name, document.value.get("endpoint"), day)
         if found is not None:
             hint = f"{found.hint} (table of {models.table().date}; the API decides)"
             yield document.problem(path, f"model: `{name}` {found.message}", hint, warning=True)
 
 
-def _names(document: Document) -> Iterator[tuple[Path, str]]:
-    """Yield the models that a spec names, each with its path."""
-    if document.value.get("model"):
-        yield ("model",), document.value["model"]
-    listed = (document.value.get("matrix") or {}).get("model") or ()
-    yield from ((("matrix", "model", at), name) for at, name in enumerate(listed))
+def named(document: Document, field: str) -> Iterator[tuple[Path, str]]:
+    """Yield the models, endpoints or agents that a spec names, each with its path."""
+    if document.value.get(field):
+        yield (field,), document.value[field]
+    listed = (document.value.get("matrix") or {}).get(field) or ()
+    yield from ((("matrix", field, at), name) for at, name in enumerate(listed))

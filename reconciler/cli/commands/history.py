@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from reconciler.cli.output import history_output
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import moment, unix
-from reconciler.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.runs.history import HistorySources
+from reconciler.cli.session import read_history
+from reconciler.cli.session.read_history import declared_at
+from reconciler.cli.session.target import local_ledger, shared_ledger
+from reconciler.environment import Environment
+from reconciler.errors import ExitCode, ReconcilerError, UsageError
+from reconciler.history import timeline
+from reconciler.history.record import HistoryFilter, filter_records
+from reconciler.runs.history import HistorySources, verified
+from reconciler.text.suggest import nearest
 
 _FORMATS = ("table", "wide", "json", "jsonl", "csv", "markdown")
 
@@ -65,13 +70,6 @@ offline = click.option(
         help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
     ),
     click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
-    click.option(
-        "--commit",
-        default="",
-        metavar="COMMIT",
-        help="Only jobs created from this commit; a prefix is enough.",
-    ),
-    click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine."),
 )
 @click.option(
     "--metadata",
@@ -103,10 +101,6 @@ def show(
     Each row names its sources: the list of jobs, the ledger, pulled results. An unknown value is `?` in tables, null
     in JSON and empty in CSV, never 0.
     """
-    from reconciler.cli.output import history_output
-    from reconciler.cli.session import read_history
-    from reconciler.history.filters import HistoryFilter, filter_records
-
     now = env.now()
     times = {name: unix(filters[name], now) for name in ("since", "until")}
     wish = HistoryFilter(**filters | times)
@@ -139,11 +133,6 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
     Reports a job that no commit declares, a job missing from the list, a commit that is not in the repository, a
     ledger whose past was changed, and tags that contradict the ledger. With --offline the list is not read.
     """
-    from reconciler.cli.output import history_output
-    from reconciler.cli.session import read_history
-    from reconciler.cli.session.target import local_ledger, shared_ledger
-    from reconciler.runs.history import verified
-
     found = read_history.read(common, env, offline=offline)
     shared = shared_ledger(common, found.project, found.target, env)
     report = verified(
@@ -162,12 +151,6 @@ def write_timeline(env: Environment, found: HistorySources, name: str, *, form: 
     Raises:
         ReconcilerError: no spec, commit, job or ledger line has this name.
     """
-    from reconciler.cli.output import history_output
-    from reconciler.cli.session.read_history import declared_at
-    from reconciler.errors import ReconcilerError
-    from reconciler.history import timeline
-    from reconciler.text.suggest import nearest
-
     place = declared_at(env, found.project, name)
     entries = timeline.timeline_entries(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:

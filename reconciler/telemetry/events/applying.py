@@ -45,15 +45,6 @@ EVENTS: Final[Mapping[str, Event]] = {
             "elapsed_ms": ELAPSED,
         },
     ),
-    "file.deleted": Event(
-        "info",
-        "An upload that no live job needed was deleted.",
-        {
-            "file_id": text("Its id."),
-            "filename": text("Its name: the digest of its content."),
-            "bytes": maybe(count("Its size; omitted if the API does not say.")),
-        },
-    ),
     "input.reused": Event(
         "info",
         "An existing upload with the same content is reused.",
