@@ -12,12 +12,13 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from reconciler.catalogue import models
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
 from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Position, Retry, digests
 from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
-from reconciler.specs import families, models, period
+from reconciler.specs import families, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.schema.convert import convert_or_explain
@@ -70,7 +71,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
-    problems += models.doubts(document, now)
+    problems += _models_doubted(document, now)
     rerun: str | None = document.text(("rerun",)) if fields.rerun is not None else ""
     begins = ""
     if isinstance(fields.rerun, PeriodFields):
@@ -166,6 +167,20 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
         return []
     hint = did_you_mean(endpoint, KNOWN_ENDPOINTS, "it is sent unchanged; the API may know it")
     return [document.problem(("endpoint",), "endpoint: not documented by the API", hint, warning=True)]
+
+
+def _models_doubted(document: Document, now: float) -> Iterator[Problem]:
+    """Yield a warning for each model that is unknown, retired, or not for the endpoint. The API decides."""
+    day = dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
+    varied = enumerate((document.value.get("matrix") or {}).get("model") or ())
+    named: dict[Path, str] = {("matrix", "model", at): name for at, name in varied}
+    if document.value.get("model"):
+        named["model",] = document.value["model"]
+    for path, name in named.items():
+        found = models.doubt(name, document.value.get("endpoint"), day)
+        if found is not None:
+            hint = f"{found.hint} (table of {models.table().date}; the API decides)"
+            yield document.problem(path, f"model: `{name}` {found.message}", hint, warning=True)
 
 
 def _spec(
